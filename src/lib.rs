@@ -1,1 +1,4 @@
-//! Switchyard.
+//! Switchyard provisions multi-tenant PBXs: it previews, validates, swaps atomically, and proves that the
+//! *running* PBX took a configuration, or rolls back.
+
+pub mod domain;
