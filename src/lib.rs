@@ -2,3 +2,4 @@
 //! *running* PBX took a configuration, or rolls back.
 
 pub mod domain;
+pub mod render;

@@ -1,5 +1,6 @@
 //! The pure types of the product: each proves its own validity when it is made, none does I/O.
 
+pub mod artifact;
 pub mod caller_id;
 pub mod change;
 pub mod clock;
