@@ -2,8 +2,7 @@
 
 use serde::Serialize;
 
-use super::{TenantContext, active};
-use crate::domain::extension::Recording;
+use super::TenantContext;
 use crate::domain::revision::{ExtensionConfig, TenantConfig};
 use crate::render::RenderError;
 use crate::render::template_set::TemplateSet;
@@ -37,11 +36,12 @@ struct Line<'a> {
 }
 
 pub(super) fn tenant(templates: &TemplateSet, config: &TenantConfig) -> Result<String, RenderError> {
-    let extensions: Vec<Line<'_>> = active(config).map(line).collect();
-    let mut lengths: Vec<usize> = extensions.iter().map(|line| line.number.len()).collect();
-    lengths.sort_unstable();
-    lengths.dedup();
-    let number_patterns = lengths.into_iter().map(|length| "X".repeat(length)).collect();
+    let extensions: Vec<Line<'_>> = config.active().map(line).collect();
+    let number_patterns = config
+        .number_lengths()
+        .into_iter()
+        .map(|length| "X".repeat(length))
+        .collect();
     templates.render(
         TEMPLATE,
         &DialplanContext {
@@ -62,6 +62,6 @@ fn line(extension: &ExtensionConfig) -> Line<'_> {
         forward_busy: forward.busy.as_ref().map_or("", AsRef::as_ref),
         forward_no_answer: forward.no_answer.as_ref().map_or("", AsRef::as_ref),
         mailbox: settings.voicemail.enabled.into(),
-        record_inbound: matches!(settings.recording, Recording::Inbound | Recording::Always).into(),
+        record_inbound: extension.records_inbound().into(),
     }
 }

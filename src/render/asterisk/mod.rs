@@ -13,7 +13,6 @@ use super::RenderError;
 use super::template_set::TemplateSet;
 use crate::domain::artifact::ConfFile;
 use crate::domain::digest::Digest;
-use crate::domain::extension::ExtensionStatus;
 use crate::domain::ids::ExtensionId;
 use crate::domain::revision::{ExtensionConfig, TenantConfig};
 use crate::domain::secret::ExtensionSecrets;
@@ -99,14 +98,6 @@ impl<'a> TenantContext<'a> {
             timezone: config.timezone.as_str(),
         }
     }
-}
-
-/// The extensions that the PBX serves.
-fn active(config: &TenantConfig) -> impl Iterator<Item = &ExtensionConfig> {
-    config
-        .extensions
-        .iter()
-        .filter(|extension| extension.settings.status == ExtensionStatus::Active)
 }
 
 fn missing_secret(template: &str, extension: &ExtensionConfig) -> RenderError {

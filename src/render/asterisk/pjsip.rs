@@ -2,8 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Secrets, TenantContext, active, missing_secret};
-use crate::domain::extension::Recording;
+use super::{Secrets, TenantContext, missing_secret};
 use crate::domain::revision::{ExtensionConfig, TenantConfig};
 use crate::render::RenderError;
 use crate::render::template_set::TemplateSet;
@@ -71,10 +70,9 @@ fn endpoint<'a>(
         .iter()
         .map(|codec| codec.as_str())
         .collect();
-    let caller_id = &settings.caller_id;
     Ok(Endpoint {
         number: extension.number.as_str(),
-        caller_name: caller_id.name.as_ref().unwrap_or(&settings.name).as_str(),
+        caller_name: extension.caller_name(),
         caller_number: caller_id
             .number
             .as_ref()
@@ -82,7 +80,7 @@ fn endpoint<'a>(
         mailbox: settings.voicemail.enabled,
         codecs: codecs.join(","),
         transport: settings.transport.as_str(),
-        record_outbound: matches!(settings.recording, Recording::Outbound | Recording::Always),
+        record_outbound: extension.records_outbound(),
         max_contacts: settings.max_contacts.get(),
         ha1,
     })

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Secrets, TenantContext, active, missing_secret};
+use super::{Secrets, TenantContext, missing_secret};
 use crate::domain::revision::{ExtensionConfig, TenantConfig};
 use crate::render::RenderError;
 use crate::render::template_set::TemplateSet;
@@ -29,7 +29,8 @@ pub(super) fn tenant(
     config: &TenantConfig,
     secrets: Secrets<'_>,
 ) -> Result<String, RenderError> {
-    let mailboxes = active(config)
+    let mailboxes = config
+        .active()
         .filter(|extension| extension.settings.voicemail.enabled)
         .map(|extension| mailbox(extension, secrets))
         .collect::<Result<_, _>>()?;
