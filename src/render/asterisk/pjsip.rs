@@ -37,7 +37,8 @@ pub(super) fn tenant(
     config: &TenantConfig,
     secrets: Secrets<'_>,
 ) -> Result<String, RenderError> {
-    let extensions = active(config)
+    let extensions = config
+        .active()
         .map(|extension| endpoint(config, extension, secrets))
         .collect::<Result<_, _>>()?;
     templates.render(
@@ -73,10 +74,7 @@ fn endpoint<'a>(
     Ok(Endpoint {
         number: extension.number.as_str(),
         caller_name: extension.caller_name(),
-        caller_number: caller_id
-            .number
-            .as_ref()
-            .map_or(extension.number.as_str(), AsRef::as_ref),
+        caller_number: extension.caller_number(),
         mailbox: settings.voicemail.enabled,
         codecs: codecs.join(","),
         transport: settings.transport.as_str(),
