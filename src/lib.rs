@@ -2,5 +2,6 @@
 //! *running* PBX took a configuration, or rolls back.
 
 pub mod domain;
+pub mod driver;
 pub mod render;
 pub mod wire;
