@@ -92,7 +92,7 @@ mod tests {
     #[case::line_separator("Eve\u{2028}x")]
     #[case::leading_blank(" Eve")]
     #[case::empty("")]
-    #[case::option_separator("a|attach=yes")]
+    #[case::field_separator("Doe, John")]
     fn hostile_display_names_are_refused(#[case] text: &str) {
         assert!(text.parse::<DisplayName>().is_err());
     }
@@ -106,7 +106,7 @@ mod tests {
 
     #[rstest]
     #[case("Zoë \"The Doc\" O'Hara; #exec ${X} ]")]
-    #[case("Doe, John")]
+    #[case("a|b")]
     #[case("\\")]
     fn punctuation_is_a_name(#[case] text: &str) {
         assert_eq!(text.parse::<DisplayName>().map(String::from).as_deref(), Ok(text));

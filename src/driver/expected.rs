@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::artifact::ConfFile;
 use crate::domain::dial::ExtensionNumber;
-use crate::domain::ids::TenantId;
+use crate::domain::ids::{ExtensionId, TenantId};
 use crate::domain::revision::ExtensionConfig;
+use crate::domain::secret::Ha1;
 use crate::domain::sip_domain::SipDomain;
 
 /// What to ask the PBX for.
-#[derive(Clone, Default, PartialEq, Eq, Debug)]
+#[derive(Clone, Default)]
 pub struct Expected {
     /// The marker of each file; `None`: no marker may be there.
     pub markers: BTreeMap<ConfFile, Option<String>>,
@@ -20,7 +21,7 @@ pub struct Expected {
 }
 
 /// Objects of one tenant that must be served.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone)]
 pub struct PresentTenant {
     /// Whose.
     pub tenant_id: TenantId,
@@ -28,6 +29,8 @@ pub struct PresentTenant {
     pub domain: SipDomain,
     /// The extensions to ask for; all of them active.
     pub extensions: Vec<ExtensionConfig>,
+    /// What their phones sign in with, where it is to be compared too.
+    pub ha1: BTreeMap<ExtensionId, Ha1>,
     /// The lengths of number that have a pattern hint.
     pub number_lengths: BTreeSet<usize>,
 }

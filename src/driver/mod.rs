@@ -31,12 +31,14 @@ pub enum Part {
 }
 
 /// A whole file of a generation.
+///
+/// If the live file has the same bytes, it becomes the very same file: it keeps inode and mtime, so that Asterisk does
+/// not read it again.
 pub struct StagedFile {
     /// Its pieces, in order.
     pub parts: Vec<Part>,
-    /// Whether it should be the very file that is live: then it keeps inode and mtime, so that Asterisk does not
-    /// read it again. It is written anew if the live one does not have the digest that was recorded.
-    pub keep: Option<Digest>,
+    /// Whether the live file should have these bytes already.
+    pub unchanged: bool,
 }
 
 /// What staging did to each file.
@@ -44,7 +46,7 @@ pub struct StagedFile {
 pub struct Staged {
     /// Digest and size of each file.
     pub files: BTreeMap<ConfFile, (Digest, u64)>,
-    /// Files that should have been kept, but were not what was recorded: somebody edited them in place.
+    /// Files that should have been unchanged and were not: somebody edited or removed the live one.
     pub drifted: Vec<ConfFile>,
 }
 

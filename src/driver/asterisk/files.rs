@@ -49,21 +49,20 @@ impl FileTree {
             files: BTreeMap::new(),
             drifted: Vec::new(),
         };
-        for (file, StagedFile { parts, keep }) in files {
+        for (file, StagedFile { parts, unchanged }) in files {
             let path = making.join(file.as_str());
             let live = self.root.join("live").join(file.as_str());
-            let kept = match keep {
-                Some(digest) => keep_live(&live, &path, digest)?,
-                None => None,
-            };
-            if keep.is_some() && kept.is_none() {
-                staged.drifted.push(file);
+            let wanted = stream(&parts, io::sink())?;
+            if digest(&live)? == Some(wanted.0) {
+                // The link's target, not the link: `live` moves, the file stays.
+                fs::hard_link(fs::canonicalize(live)?, path)?;
+            } else {
+                write(&path, &parts)?;
+                if unchanged {
+                    staged.drifted.push(file);
+                }
             }
-            let written = match kept {
-                Some(kept) => kept,
-                None => write(&path, parts)?,
-            };
-            staged.files.insert(file, written);
+            staged.files.insert(file, wanted);
         }
         sync_directory(&making)?;
         remove_directory(&target)?;
@@ -132,38 +131,42 @@ impl FileTree {
     }
 }
 
-/// Links the live file into the new generation, if it still is what was recorded.
-fn keep_live(live: &Path, path: &Path, digest: Digest) -> io::Result<Option<(Digest, u64)>> {
-    let found = match File::open(live) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+/// The digest of a file's contents; `None` where there is no file.
+fn digest(path: &Path) -> io::Result<Option<Digest>> {
+    match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         file => {
-            let mut hasher = Digesting::new(io::sink());
-            io::copy(&mut file?, &mut hasher)?;
-            hasher.finish()
+            let mut digesting = Digesting::new(io::sink());
+            io::copy(&mut file?, &mut digesting)?;
+            Ok(Some(digesting.finish().0))
         }
-    };
-    if found.0 != digest {
-        return Ok(None);
     }
-    // The link's target, not the link: `live` moves, the file stays.
-    fs::hard_link(fs::canonicalize(live)?, path)?;
-    Ok(Some(found))
 }
 
-fn write(path: &Path, parts: Vec<Part>) -> io::Result<(Digest, u64)> {
+/// Writes a file whole and synced.
+fn write(path: &Path, parts: &[Part]) -> io::Result<()> {
     let file = OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o640)
         .open(path)?;
-    let mut out = Digesting::new(io::BufWriter::new(file));
+    let mut out = io::BufWriter::new(file);
+    stream(parts, &mut out)?;
+    out.into_inner()
+        .map_err(io::IntoInnerError::into_error)?
+        .sync_all()
+}
+
+/// Writes the parts in order; gives digest and size of the whole.
+fn stream(parts: &[Part], to: impl Write) -> io::Result<(Digest, u64)> {
+    let mut out = Digesting::new(to);
     for part in parts {
         match part {
-            Part::Bytes(bytes) => out.write_all(&bytes)?,
+            Part::Bytes(bytes) => out.write_all(bytes)?,
             Part::File { path, digest } => {
                 let mut from = Digesting::new(&mut out);
-                io::copy(&mut File::open(&path)?, &mut from)?;
-                if from.finish().0 != digest {
+                io::copy(&mut File::open(path)?, &mut from)?;
+                if from.finish().0 != *digest {
                     return Err(io::Error::new(
                         io::ErrorKind::InvalidData,
                         format!(
@@ -176,7 +179,6 @@ fn write(path: &Path, parts: Vec<Part>) -> io::Result<(Digest, u64)> {
         }
     }
     out.flush()?;
-    out.inner.get_ref().sync_all()?;
     Ok(out.finish())
 }
 
@@ -249,10 +251,10 @@ mod tests {
     use super::*;
     use std::os::unix::fs::MetadataExt;
 
-    fn text(text: &str, keep: Option<Digest>) -> StagedFile {
+    fn text(text: &str, unchanged: bool) -> StagedFile {
         StagedFile {
             parts: vec![Part::Bytes(text.into())],
-            keep,
+            unchanged,
         }
     }
 
@@ -269,7 +271,7 @@ mod tests {
     #[test]
     fn nothing_is_live_before_the_swap() {
         let (directory, tree) = tree();
-        tree.stage(1, generation(text("a", None), text("b", None)))
+        tree.stage(1, generation(text("a", false), text("b", false)))
             .unwrap();
         assert_eq!(tree.standing().unwrap(), None);
         tree.swap(1).unwrap();
@@ -283,12 +285,12 @@ mod tests {
     #[test]
     fn a_kept_file_keeps_inode_and_mtime() {
         let (directory, tree) = tree();
-        tree.stage(1, generation(text("a", None), text("b", None)))
+        tree.stage(1, generation(text("a", false), text("b", false)))
             .unwrap();
         tree.swap(1).unwrap();
         let before = fs::metadata(directory.path().join("live/pjsip.conf")).unwrap();
         let staged = tree
-            .stage(2, generation(text("a", Some(Digest::of("a"))), text("c", None)))
+            .stage(2, generation(text("a", true), text("c", false)))
             .unwrap();
         tree.swap(2).unwrap();
         let after = fs::metadata(directory.path().join("live/pjsip.conf")).unwrap();
@@ -306,12 +308,12 @@ mod tests {
     #[test]
     fn a_file_that_was_edited_in_place_is_written_anew_and_named() {
         let (directory, tree) = tree();
-        tree.stage(1, generation(text("a", None), text("b", None)))
+        tree.stage(1, generation(text("a", false), text("b", false)))
             .unwrap();
         tree.swap(1).unwrap();
         fs::write(directory.path().join("live/pjsip.conf"), "hand-edited").unwrap();
         let staged = tree
-            .stage(2, generation(text("a", Some(Digest::of("a"))), text("b", None)))
+            .stage(2, generation(text("a", true), text("b", false)))
             .unwrap();
         assert_eq!(staged.drifted, [ConfFile::Pjsip]);
         tree.swap(2).unwrap();
@@ -324,14 +326,14 @@ mod tests {
     #[test]
     fn the_live_generation_is_never_rewritten_or_removed() {
         let (_directory, tree) = tree();
-        tree.stage(1, generation(text("a", None), text("b", None)))
+        tree.stage(1, generation(text("a", false), text("b", false)))
             .unwrap();
         tree.swap(1).unwrap();
         assert!(
-            tree.stage(1, generation(text("x", None), text("y", None)))
+            tree.stage(1, generation(text("x", false), text("y", false)))
                 .is_err()
         );
-        tree.stage(2, generation(text("x", None), text("y", None)))
+        tree.stage(2, generation(text("x", false), text("y", false)))
             .unwrap();
         tree.keep_only(&[]).unwrap();
         assert_eq!(tree.standing().unwrap(), Some(1));
@@ -351,7 +353,7 @@ mod tests {
             ConfFile::Pjsip,
             StagedFile {
                 parts: vec![part],
-                keep: None,
+                unchanged: false,
             },
         )]);
         assert!(tree.stage(1, files).is_err());
@@ -362,7 +364,7 @@ mod tests {
     #[test]
     fn files_are_for_owner_and_group_only() {
         let (_directory, tree) = tree();
-        tree.stage(1, generation(text("a", None), text("b", None)))
+        tree.stage(1, generation(text("a", false), text("b", false)))
             .unwrap();
         let mode = fs::metadata(tree.generation(1).join("pjsip.conf"))
             .unwrap()

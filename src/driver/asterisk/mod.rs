@@ -8,7 +8,6 @@ mod verify;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use secrecy::SecretString;
@@ -21,9 +20,6 @@ use super::{Check, DriverError, Expected, PbxDriver, Rehearsal, Staged, StagedFi
 use crate::domain::artifact::ConfFile;
 use crate::domain::finding::{Finding, Severity};
 use crate::domain::instance::AsteriskSettings;
-
-/// Asterisk's log is written by a thread of its own; what a reload complained about is in the file soon after.
-const LOG_DELAY: Duration = Duration::from_millis(30);
 
 /// Drives one Asterisk on this host.
 pub struct AsteriskDriver {
@@ -129,7 +125,7 @@ impl PbxDriver for AsteriskDriver {
     }
 
     async fn log_since_apply(&self) -> Vec<Finding> {
-        tokio::time::sleep(LOG_DELAY).await;
+        // What a reload complained about is in the file before the reload is answered (measured).
         let window = self
             .window
             .lock()

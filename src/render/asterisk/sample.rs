@@ -25,7 +25,7 @@ pub fn samples() -> Vec<Sample> {
     let plain = json!({"number": "1001", "name": "Ann"});
     let full = json!({
         "number": "1002", "name": "Zoë \"The Doc\" O'Hara; #exec ${EXTEN} ] \\",
-        "caller_id": {"name": "Acme, Inc.", "number": "+493012345"},
+        "caller_id": {"name": "Acme | Inc.", "number": "+493012345"},
         "voicemail": {"enabled": true, "email": "zoe@acme.example.com"},
         "forward": {"always": null, "busy": "1001", "no_answer": "+49301234567"},
         "ring_time": 15, "recording": "always", "max_contacts": 3,

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::super::session::Session;
-use super::{described, differences};
+use super::{Difference, described, differences};
 use crate::domain::extension::Transport;
 use crate::domain::finding::Finding;
 use crate::domain::revision::ExtensionConfig;
+use crate::domain::secret::Ha1;
 use crate::driver::{AbsentExtension, DriverError, PresentTenant};
 use crate::wire::ami::Message;
 
@@ -45,7 +46,16 @@ pub async fn present(
             .filter(|message| message.event() == Some(event))
             .collect();
         match shown.as_slice() {
-            [only] => wrong.extend(differences(&fields(only), &expected)),
+            [only] => {
+                wrong.extend(differences(&fields(only), &expected));
+                if event == "AuthDetail" && !signs_in(only, tenant.ha1.get(&extension.id)) {
+                    wrong.push(Difference {
+                        field: "PasswordDigest",
+                        expected: "(the extension's)".to_owned(),
+                        found: "(another)".to_owned(),
+                    });
+                }
+            }
             others => {
                 let message = format!(
                     "Asterisk shows {} {event} of {address} instead of one",
@@ -77,6 +87,12 @@ pub async fn absent(session: &Session, absent: &AbsentExtension) -> Result<Optio
         .of_tenant(absent.tenant_id)
         .about(format!("extension {}", absent.number))
     }))
+}
+
+/// Whether the digest that the PBX checks is the extension's own. It is compared and dropped, never kept or shown.
+fn signs_in(auth: &Message, ha1: Option<&Ha1>) -> bool {
+    let shown = auth.get("PasswordDigest").unwrap_or_default();
+    ha1.is_none_or(|ha1| shown.strip_prefix("MD5:") == Some(ha1.expose()))
 }
 
 fn fields(message: &Message) -> BTreeMap<String, String> {
