@@ -1,4 +1,6 @@
 //! Switchyard provisions multi-tenant PBXs: it previews, validates, swaps atomically, and proves that the
 //! *running* PBX took a configuration, or rolls back.
 
+pub mod crypto;
 pub mod domain;
+pub mod store;
