@@ -6,3 +6,6 @@ pub mod domain;
 pub mod driver;
 pub mod render;
 pub mod wire;
+pub mod crypto;
+pub mod domain;
+pub mod store;
