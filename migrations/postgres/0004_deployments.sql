@@ -7,7 +7,7 @@ create table deployments (
     scope text collate "C" not null,
     tenant_id uuid references tenants (id) on delete cascade,
     -- What was asked for: no reference, since the record outlives the generation.
-    rollback_generation_id uuid,
+    revision_id uuid,
     status text collate "C" not null,
     requested_by text not null,
     generation_id uuid references generations (id) on delete set null,
@@ -17,7 +17,7 @@ create table deployments (
     created_at bigint not null,
     ended_at bigint,
     check ((tenant_id is null) = (scope = 'platform')),
-    check ((rollback_generation_id is not null) = (scope = 'tenant_rollback')),
+    check ((revision_id is not null) = (scope <> 'platform')),
     check ((ended_at is null)
         = (status in ('queued', 'planning', 'validating', 'applying', 'verifying')))
 );

@@ -7,7 +7,7 @@ create table deployments (
     scope text not null,
     tenant_id blob references tenants (id) on delete cascade,
     -- What was asked for: no reference, since the record outlives the generation.
-    rollback_generation_id blob,
+    revision_id blob,
     status text not null,
     requested_by text not null,
     generation_id blob references generations (id) on delete set null,
@@ -17,7 +17,7 @@ create table deployments (
     created_at integer not null,
     ended_at integer,
     check ((tenant_id is null) = (scope = 'platform')),
-    check ((rollback_generation_id is not null) = (scope = 'tenant_rollback')),
+    check ((revision_id is not null) = (scope <> 'platform')),
     check ((ended_at is null)
         = (status in ('queued', 'planning', 'validating', 'applying', 'verifying')))
 ) strict;

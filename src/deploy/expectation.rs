@@ -24,7 +24,9 @@ pub fn expect_tenant(
         let same_domain = before.is_some_and(|before| before.domain == after.domain);
         let extensions: Vec<ExtensionConfig> = after
             .active()
-            .filter(|extension| all || !same_domain || !before.is_some_and(|b| b.extensions.contains(extension)))
+            .filter(|extension| {
+                all || !same_domain || !before.is_some_and(|b| b.extensions.contains(extension))
+            })
             .cloned()
             .collect();
         let ha1 = extensions
@@ -66,11 +68,24 @@ mod tests {
 
     const TENANT: TenantId = TenantId::from_uuid(Uuid::nil());
 
-    fn expect(before: Option<&TenantConfig>, after: Option<&TenantConfig>, all: bool) -> (Vec<String>, Vec<String>) {
+    fn expect(
+        before: Option<&TenantConfig>,
+        after: Option<&TenantConfig>,
+        all: bool,
+    ) -> (Vec<String>, Vec<String>) {
         let mut expected = Expected::default();
         expect_tenant(&mut expected, TENANT, before, after, all, None);
-        let present = expected.present.iter().flat_map(|t| &t.extensions).map(|e| e.number.to_string()).collect();
-        let absent = expected.absent.iter().map(|e| format!("{}@{}", e.number, e.domain)).collect();
+        let present = expected
+            .present
+            .iter()
+            .flat_map(|t| &t.extensions)
+            .map(|e| e.number.to_string())
+            .collect();
+        let absent = expected
+            .absent
+            .iter()
+            .map(|e| format!("{}@{}", e.number, e.domain))
+            .collect();
         (present, absent)
     }
 
@@ -79,8 +94,14 @@ mod tests {
         let before = samples().pop().unwrap().config;
         let mut after = before.clone();
         after.extensions[0].settings.ring_time = 60.try_into().unwrap();
-        assert_eq!(expect(Some(&before), Some(&after), false), (vec!["1001".into()], vec![]));
-        assert_eq!(expect(Some(&before), Some(&after), true).0, ["1001", "1002", "30"]);
+        assert_eq!(
+            expect(Some(&before), Some(&after), false),
+            (vec!["1001".into()], vec![])
+        );
+        assert_eq!(
+            expect(Some(&before), Some(&after), true).0,
+            ["1001", "1002", "30"]
+        );
     }
 
     #[test]

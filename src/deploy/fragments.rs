@@ -25,7 +25,12 @@ impl FragmentCache {
     /// `state_dir`: the daemon's own directory.
     #[must_use]
     pub fn new(state_dir: &Path, instance_id: InstanceId) -> Self {
-        Self { root: state_dir.join("instances").join(instance_id.to_string()).join("fragments") }
+        Self {
+            root: state_dir
+                .join("instances")
+                .join(instance_id.to_string())
+                .join("fragments"),
+        }
     }
 
     /// Keeps a tenant's fragments; gives their digests.
@@ -55,17 +60,26 @@ impl FragmentCache {
     /// A fragment as a part of a file.
     #[must_use]
     pub fn part(&self, tenant_id: TenantId, file: ConfFile, digest: Digest) -> Part {
-        Part::File { path: self.path(tenant_id, file, digest), digest }
+        Part::File {
+            path: self.path(tenant_id, file, digest),
+            digest,
+        }
     }
 
     /// Removes the fragments that no state in `keep` uses.
     pub fn keep_only(&self, keep: &BTreeMap<TenantId, BTreeSet<(ConfFile, Digest)>>) -> io::Result<()> {
         for tenant in entries(&self.root)? {
-            let id = tenant.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse::<TenantId>().ok());
+            let id = tenant
+                .file_name()
+                .and_then(|name| name.to_str())
+                .and_then(|name| name.parse::<TenantId>().ok());
             let used: BTreeSet<PathBuf> = id
                 .and_then(|id| keep.get(&id).map(|used| (id, used)))
                 .into_iter()
-                .flat_map(|(id, used)| used.iter().map(move |(file, digest)| self.path(id, *file, *digest)))
+                .flat_map(|(id, used)| {
+                    used.iter()
+                        .map(move |(file, digest)| self.path(id, *file, *digest))
+                })
                 .collect();
             for path in entries(&tenant)? {
                 if !used.contains(&path) {
@@ -80,14 +94,21 @@ impl FragmentCache {
     }
 
     fn path(&self, tenant_id: TenantId, file: ConfFile, digest: Digest) -> PathBuf {
-        self.root.join(tenant_id.to_string()).join(format!("{digest}.{file}"))
+        self.root
+            .join(tenant_id.to_string())
+            .join(format!("{digest}.{file}"))
     }
 }
 
 /// Whole or not at all: a daemon that is killed here leaves no half fragment under a good name.
 fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let making = path.with_extension("new");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&making)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&making)?;
     file.write_all(bytes)?;
     fs::rename(making, path)
 }
@@ -115,17 +136,27 @@ mod tests {
     #[test]
     fn what_was_put_is_there_until_it_is_damaged() {
         let (_directory, cache) = cache();
-        let digests = cache.put(TENANT, &Fragments::from([(ConfFile::Pjsip, "text".to_owned())])).unwrap();
+        let digests = cache
+            .put(TENANT, &Fragments::from([(ConfFile::Pjsip, "text".to_owned())]))
+            .unwrap();
         assert!(cache.has(TENANT, &digests));
-        fs::write(cache.path(TENANT, ConfFile::Pjsip, digests[&ConfFile::Pjsip]), "damaged").unwrap();
+        fs::write(
+            cache.path(TENANT, ConfFile::Pjsip, digests[&ConfFile::Pjsip]),
+            "damaged",
+        )
+        .unwrap();
         assert!(!cache.has(TENANT, &digests));
     }
 
     #[test]
     fn unused_fragments_go_with_their_directory() {
         let (_directory, cache) = cache();
-        let old = cache.put(TENANT, &Fragments::from([(ConfFile::Pjsip, "old".to_owned())])).unwrap();
-        let new = cache.put(TENANT, &Fragments::from([(ConfFile::Pjsip, "new".to_owned())])).unwrap();
+        let old = cache
+            .put(TENANT, &Fragments::from([(ConfFile::Pjsip, "old".to_owned())]))
+            .unwrap();
+        let new = cache
+            .put(TENANT, &Fragments::from([(ConfFile::Pjsip, "new".to_owned())]))
+            .unwrap();
         let keep = BTreeMap::from([(TENANT, new.clone().into_iter().collect())]);
         cache.keep_only(&keep).unwrap();
         assert!(cache.has(TENANT, &new) && !cache.has(TENANT, &old));

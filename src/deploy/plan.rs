@@ -44,21 +44,31 @@ impl InstanceState {
     #[must_use]
     pub fn marker(&self, file: ConfFile) -> Option<String> {
         let common = self.common.get(&file)?;
-        let fragments = self.tenants.values().filter_map(|tenant| tenant.fragments.get(&file).copied());
+        let fragments = self
+            .tenants
+            .values()
+            .filter_map(|tenant| tenant.fragments.get(&file).copied());
         Some(marker(*common, fragments))
     }
 
     /// The markers of all files; `None` for one that is not served.
     #[must_use]
     pub fn markers(&self) -> BTreeMap<ConfFile, Option<String>> {
-        ConfFile::ALL.iter().map(|file| (*file, self.marker(*file))).collect()
+        ConfFile::ALL
+            .iter()
+            .map(|file| (*file, self.marker(*file)))
+            .collect()
     }
 }
 
 /// The files whose bytes differ between two states: the smallest set of modules to reload.
 #[must_use]
 pub fn changed_files(before: &InstanceState, after: &InstanceState) -> Vec<ConfFile> {
-    ConfFile::ALL.iter().copied().filter(|file| before.marker(*file) != after.marker(*file)).collect()
+    ConfFile::ALL
+        .iter()
+        .copied()
+        .filter(|file| before.marker(*file) != after.marker(*file))
+        .collect()
 }
 
 /// The tenants whose texts differ between two states.
@@ -67,7 +77,8 @@ pub fn moved_tenants(before: &InstanceState, after: &InstanceState) -> BTreeSet<
     let all: BTreeSet<&TenantId> = before.tenants.keys().chain(after.tenants.keys()).collect();
     all.into_iter()
         .filter(|id| {
-            let fragments = |state: &InstanceState| state.tenants.get(id).map(|tenant| tenant.fragments.clone());
+            let fragments =
+                |state: &InstanceState| state.tenants.get(id).map(|tenant| tenant.fragments.clone());
             fragments(before) != fragments(after)
         })
         .copied()
@@ -81,7 +92,11 @@ pub fn tenant_changes(
     before: Option<(&TenantConfig, Version)>,
     after: Option<(&TenantConfig, Version)>,
 ) -> Vec<Change> {
-    let mut changes = change::between(tenant_id, before.map(|(config, _)| config), after.map(|(config, _)| config));
+    let mut changes = change::between(
+        tenant_id,
+        before.map(|(config, _)| config),
+        after.map(|(config, _)| config),
+    );
     if let (Some((_, old)), Some((config, new))) = (before, after) {
         let mut fields = Vec::new();
         if old.secrets_version != new.secrets_version {
@@ -100,7 +115,12 @@ pub fn tenant_changes(
         }
         if !fields.is_empty() {
             let object = format!("secrets and status of {}", config.domain);
-            changes.push(Change { kind: ChangeKind::Changed, tenant_id: Some(tenant_id), object, fields });
+            changes.push(Change {
+                kind: ChangeKind::Changed,
+                tenant_id: Some(tenant_id),
+                object,
+                fields,
+            });
         }
     }
     changes
@@ -111,14 +131,23 @@ pub fn tenant_changes(
 pub fn instance_changes(before: Option<(Digest, i64)>, after: (Digest, i64)) -> Vec<Change> {
     let Some(before) = before else { return Vec::new() };
     let mut changes = Vec::new();
-    let mut changed = |object: &str, before: serde_json::Value, after: serde_json::Value| {
+    let mut compare = |object: &str, before: serde_json::Value, after: serde_json::Value| {
         if before != after {
-            let fields = vec![FieldChange { field: "version".to_owned(), before, after }];
-            changes.push(Change { kind: ChangeKind::Changed, tenant_id: None, object: object.to_owned(), fields });
+            let fields = vec![FieldChange {
+                field: "version".to_owned(),
+                before,
+                after,
+            }];
+            changes.push(Change {
+                kind: ChangeKind::Changed,
+                tenant_id: None,
+                object: object.to_owned(),
+                fields,
+            });
         }
     };
-    changed("templates", before.0.short().into(), after.0.short().into());
-    changed("settings", before.1.into(), after.1.into());
+    compare("templates", before.0.short().into(), after.0.short().into());
+    compare("settings", before.1.into(), after.1.into());
     changes
 }
 
@@ -129,9 +158,17 @@ mod tests {
     use uuid::Uuid;
 
     fn state(tenants: &[(u128, &str)]) -> InstanceState {
-        let fragments = |text: &str| ConfFile::ALL.iter().map(|file| (*file, Digest::of(text))).collect();
+        let fragments = |text: &str| {
+            ConfFile::ALL
+                .iter()
+                .map(|file| (*file, Digest::of(text)))
+                .collect()
+        };
         InstanceState {
-            common: ConfFile::ALL.iter().map(|file| (*file, Digest::of(file.as_str()))).collect(),
+            common: ConfFile::ALL
+                .iter()
+                .map(|file| (*file, Digest::of(file.as_str())))
+                .collect(),
             tenants: tenants
                 .iter()
                 .map(|(id, text)| {
@@ -140,7 +177,13 @@ mod tests {
                         secrets_version: 1,
                         status: TenantStatus::Active,
                     };
-                    (TenantId::from_uuid(Uuid::from_u128(*id)), TenantState { version, fragments: fragments(text) })
+                    (
+                        TenantId::from_uuid(Uuid::from_u128(*id)),
+                        TenantState {
+                            version,
+                            fragments: fragments(text),
+                        },
+                    )
                 })
                 .collect(),
         }
@@ -165,7 +208,10 @@ mod tests {
 
     #[test]
     fn an_instance_that_served_nothing_reads_every_file() {
-        assert_eq!(changed_files(&InstanceState::default(), &state(&[])), ConfFile::ALL);
+        assert_eq!(
+            changed_files(&InstanceState::default(), &state(&[])),
+            ConfFile::ALL
+        );
         assert_eq!(InstanceState::default().markers()[&ConfFile::Pjsip], None);
     }
 
@@ -174,7 +220,10 @@ mod tests {
         let config = crate::render::asterisk::samples().pop().unwrap().config;
         let id = TenantId::from_uuid(Uuid::nil());
         let old = state(&[(1, "a")]).tenants.into_values().next().unwrap().version;
-        let new = Version { secrets_version: 2, ..old };
+        let new = Version {
+            secrets_version: 2,
+            ..old
+        };
         let changes = tenant_changes(id, Some((&config, old)), Some((&config, new)));
         assert_eq!(changes.len(), 1);
         assert_eq!(changes[0].fields[0].field, "secrets_version");

@@ -14,10 +14,17 @@ use crate::domain::revision::TenantConfig;
 pub fn tenant(tenant_id: TenantId, config: &TenantConfig, settings: &InstanceSettings) -> Vec<Finding> {
     let InstanceSettings::Asterisk(asterisk) = settings;
     let emergency: BTreeSet<&str> = asterisk.all_emergency_numbers().collect();
-    let numbers: BTreeSet<&str> = config.active().map(|extension| extension.number.as_str()).collect();
+    let numbers: BTreeSet<&str> = config
+        .active()
+        .map(|extension| extension.number.as_str())
+        .collect();
     let mut findings = Vec::new();
     for extension in config.active() {
-        let about = |finding: Finding| finding.of_tenant(tenant_id).about(format!("extension {}", extension.number));
+        let about = |finding: Finding| {
+            finding
+                .of_tenant(tenant_id)
+                .about(format!("extension {}", extension.number))
+        };
         if emergency.contains(extension.number.as_str()) {
             findings.push(about(Finding::error(
                 "emergency_number",
@@ -76,7 +83,10 @@ mod tests {
             log_file: None,
             emergency_numbers: vec!["1002".parse().unwrap()],
         });
-        tenant(TenantId::from_uuid(Uuid::nil()), &config, &settings).into_iter().map(|f| f.code).collect()
+        tenant(TenantId::from_uuid(Uuid::nil()), &config, &settings)
+            .into_iter()
+            .map(|f| f.code)
+            .collect()
     }
 
     #[test]

@@ -10,13 +10,13 @@ use crate::domain::change::Change;
 use crate::domain::deployment::{Deployment, DeploymentStatus, Scope};
 use crate::domain::finding::Finding;
 use crate::domain::generation::Generation;
-use crate::domain::ids::{DeploymentId, GenerationId, InstanceId, TenantId};
+use crate::domain::ids::{DeploymentId, GenerationId, InstanceId, RevisionId, TenantId};
 use crate::domain::page::{Page, PageRequest};
 
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "select id, instance_id, scope, tenant_id, rollback_generation_id, status, requested_by, \
+            "select id, instance_id, scope, tenant_id, revision_id, status, requested_by, \
              generation_id, generation_number, changes, findings, created_at, ended_at from deployments ",
             $rest
         )
@@ -24,7 +24,7 @@ macro_rules! select {
 }
 
 statements! {
-    INSERT = "insert into deployments (id, instance_id, scope, tenant_id, rollback_generation_id, status, \
+    INSERT = "insert into deployments (id, instance_id, scope, tenant_id, revision_id, status, \
         requested_by, generation_id, generation_number, changes, findings, created_at, ended_at) \
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
     FIND = select!("where instance_id = $1 and id = $2");
@@ -37,7 +37,7 @@ statements! {
         order by created_at, id limit 1");
     QUEUED_EQUAL = select!("where instance_id = $1 and ended_at is null and status = 'queued' and scope = $2 \
         and (tenant_id = $3 or (tenant_id is null and $3 is null)) \
-        and (rollback_generation_id = $4 or (rollback_generation_id is null and $4 is null)) \
+        and (revision_id = $4 or (revision_id is null and $4 is null)) \
         order by created_at, id");
     UNFINISHED = select!("where instance_id = $1 and ended_at is null and status <> 'queued' \
         order by created_at, id");
@@ -56,7 +56,7 @@ struct Row {
     instance_id: Uuid,
     scope: String,
     tenant_id: Option<Uuid>,
-    rollback_generation_id: Option<Uuid>,
+    revision_id: Option<Uuid>,
     status: String,
     requested_by: String,
     generation_id: Option<Uuid>,
@@ -95,38 +95,44 @@ impl Row {
 
     fn scope(&self) -> Option<Scope> {
         let tenant_id = self.tenant_id.map(TenantId::from_uuid);
-        let generation_id = self.rollback_generation_id.map(GenerationId::from_uuid);
-        match (self.scope.as_str(), tenant_id, generation_id) {
+        let revision_id = self.revision_id.map(RevisionId::from_uuid);
+        match (self.scope.as_str(), tenant_id, revision_id) {
             ("platform", None, None) => Some(Scope::Platform),
-            ("tenant", Some(tenant_id), None) => Some(Scope::Tenant { tenant_id }),
-            ("tenant_rollback", Some(tenant_id), Some(generation_id)) => Some(Scope::TenantRollback {
+            ("tenant", Some(tenant_id), Some(revision_id)) => Some(Scope::Tenant {
                 tenant_id,
-                generation_id,
+                revision_id,
+            }),
+            ("tenant_rollback", Some(tenant_id), Some(revision_id)) => Some(Scope::TenantRollback {
+                tenant_id,
+                revision_id,
             }),
             _ => None,
         }
     }
 }
 
-/// The columns of a scope: its word, its tenant, the generation it goes back to.
+/// The columns of a scope: its word, its tenant, the revision that the tenant goes to.
 fn columns(scope: &Scope) -> (&'static str, Option<Uuid>, Option<Uuid>) {
     match scope {
         Scope::Platform => ("platform", None, None),
-        Scope::Tenant { tenant_id } => ("tenant", Some(tenant_id.uuid()), None),
+        Scope::Tenant {
+            tenant_id,
+            revision_id,
+        } => ("tenant", Some(tenant_id.uuid()), Some(revision_id.uuid())),
         Scope::TenantRollback {
             tenant_id,
-            generation_id,
+            revision_id,
         } => (
             "tenant_rollback",
             Some(tenant_id.uuid()),
-            Some(generation_id.uuid()),
+            Some(revision_id.uuid()),
         ),
     }
 }
 
 /// Adds a record.
 pub async fn insert(tx: &mut Tx, deployment: &Deployment) -> Result<(), StoreError> {
-    let (scope, tenant, rollback) = columns(&deployment.scope);
+    let (scope, tenant, revision) = columns(&deployment.scope);
     run!(
         tx,
         execute(
@@ -135,7 +141,7 @@ pub async fn insert(tx: &mut Tx, deployment: &Deployment) -> Result<(), StoreErr
             deployment.instance_id.uuid(),
             scope,
             tenant,
-            rollback,
+            revision,
             deployment.status.as_str(),
             storable(&deployment.requested_by),
             deployment.generation_id.map(GenerationId::uuid),
@@ -223,10 +229,10 @@ pub async fn queued_equal(
     instance: InstanceId,
     scope: &Scope,
 ) -> Result<Vec<Deployment>, StoreError> {
-    let (word, tenant, rollback) = columns(scope);
+    let (word, tenant, revision) = columns(scope);
     parse_all(run!(
         tx,
-        fetch_all::<Row>(QUEUED_EQUAL, instance.uuid(), word, tenant, rollback)
+        fetch_all::<Row>(QUEUED_EQUAL, instance.uuid(), word, tenant, revision)
     )?)
 }
 
