@@ -12,7 +12,7 @@ use crate::render::asterisk::marker;
 
 /// What makes the texts of one tenant: two equal ones render the same bytes under the same templates.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Version {
+pub struct TenantVersion {
     /// Its configuration.
     pub revision_id: RevisionId,
     /// Its secrets, which are always the current ones.
@@ -25,7 +25,7 @@ pub struct Version {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TenantState {
     /// What makes its texts.
-    pub version: Version,
+    pub version: TenantVersion,
     /// Their digests.
     pub fragments: BTreeMap<ConfFile, Digest>,
 }
@@ -89,8 +89,8 @@ pub fn moved_tenants(before: &InstanceState, after: &InstanceState) -> BTreeSet<
 #[must_use]
 pub fn tenant_changes(
     tenant_id: TenantId,
-    before: Option<(&TenantConfig, Version)>,
-    after: Option<(&TenantConfig, Version)>,
+    before: Option<(&TenantConfig, TenantVersion)>,
+    after: Option<(&TenantConfig, TenantVersion)>,
 ) -> Vec<Change> {
     let mut changes = change::between(
         tenant_id,
@@ -172,7 +172,7 @@ mod tests {
             tenants: tenants
                 .iter()
                 .map(|(id, text)| {
-                    let version = Version {
+                    let version = TenantVersion {
                         revision_id: RevisionId::from_uuid(Uuid::from_u128(*id)),
                         secrets_version: 1,
                         status: TenantStatus::Active,
@@ -220,7 +220,7 @@ mod tests {
         let config = crate::render::asterisk::samples().pop().unwrap().config;
         let id = TenantId::from_uuid(Uuid::nil());
         let old = state(&[(1, "a")]).tenants.into_values().next().unwrap().version;
-        let new = Version {
+        let new = TenantVersion {
             secrets_version: 2,
             ..old
         };

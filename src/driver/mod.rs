@@ -42,7 +42,7 @@ pub struct StagedFile {
 }
 
 /// What staging did to each file.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct Staged {
     /// Digest and size of each file.
     pub files: BTreeMap<ConfFile, (Digest, u64)>,
