@@ -121,3 +121,20 @@ impl<C> Drop for Supervisor<C> {
         self.client.hub().link_down(LinkError::Stopped, None);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_the_limit_and_half_is_chance() {
+        let backoff = Backoff {
+            first: Duration::from_millis(250),
+            max: Duration::from_secs(15),
+        };
+        let longest: Vec<u128> = (1..9).map(|n| backoff.wait(n, u32::MAX).as_millis()).collect();
+        assert_eq!(longest, [250, 500, 1000, 2000, 4000, 8000, 15000, 15000]);
+        assert_eq!(backoff.wait(1, 0).as_millis(), 125);
+        assert_eq!(backoff.wait(u32::MAX, 0).as_millis(), 7500);
+    }
+}
