@@ -94,7 +94,7 @@ impl Default for Timing {
     }
 }
 
-/// Bounds on memory.
+/// Bounds on memory. `pending` and `events` are kept within 1..=65,536.
 #[derive(Debug, Clone)]
 pub struct Limits {
     /// Bytes of one message. The output of a command is one message.

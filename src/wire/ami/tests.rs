@@ -2,5 +2,6 @@
 
 mod answers;
 mod faults;
+mod keep_alive;
 mod peer;
 mod supervised;

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::peer::{LONG, SHORT, Stage, config, eventually};
-use crate::wire::ami::{Action, Backoff, Client, Error, LinkError, LinkState, UnsentReason, supervise};
+use crate::wire::ami::{
+    Action, Backoff, Client, Error, FeedError, LinkError, LinkState, UnsentReason, supervise,
+};
 
 const QUICK: Backoff = Backoff {
     first: Duration::from_millis(20),
@@ -32,6 +34,8 @@ async fn connected(client: &Client) {
 async fn a_broken_link_is_opened_again_and_the_same_client_goes_on() {
     let mut stage = Stage::new(|number, mut peer| async move {
         peer.accept().await;
+        peer.send(format!("Event: Newchannel\r\nNumber: {number}\r\n\r\n"))
+            .await;
         let asked = peer.asked().await.unwrap();
         let body = format!("Value: {number}\r\n");
         peer.respond(&asked, "Success", &body).await;
@@ -39,6 +43,7 @@ async fn a_broken_link_is_opened_again_and_the_same_client_goes_on() {
     .await;
     let client = stage.supervised(QUICK);
     let mut states = client.link();
+    let mut feed = client.events();
     for number in 0..4 {
         connected(&client).await;
         let answer = client.request(Action::ping(), LONG).await.unwrap();
@@ -53,6 +58,12 @@ async fn a_broken_link_is_opened_again_and_the_same_client_goes_on() {
             )
         });
         tokio::time::timeout(LONG, down).await.unwrap().unwrap();
+        // The feed goes on too, and names each gap.
+        assert_eq!(
+            feed.next().await.unwrap().get("Number"),
+            Some(number.to_string().as_str())
+        );
+        assert_eq!(feed.next().await, Err(FeedError::LinkDown));
     }
 }
 
