@@ -68,6 +68,8 @@ impl EventMask {
         match self {
             Self::Off => "off".to_owned(),
             Self::On => "on".to_owned(),
+            // Asterisk reads an empty list as "all".
+            Self::Classes(classes) if classes.is_empty() => "off".to_owned(),
             Self::Classes(classes) => classes.join(","),
         }
     }
@@ -130,6 +132,7 @@ mod tests {
 
     #[test]
     fn event_masks_read_as_asterisk_expects_them() {
+        assert_eq!(EventMask::Classes(Vec::new()).header(), "off");
         assert_eq!(EventMask::Off.header(), "off");
         assert_eq!(
             EventMask::Classes(vec!["call".into(), "system".into()]).header(),

@@ -86,3 +86,39 @@ async fn slow_work_is_not_taken_for_a_dead_link() {
     assert!(slow.is_ok(), "{slow:?}");
     assert!(matches!(impatient, Err(Error::Unknown { .. })), "{impatient:?}");
 }
+
+#[tokio::test]
+async fn a_manager_that_stops_reading_is_noticed_and_the_unwritten_stays_unsent() {
+    let mut stage = Stage::new(|_, mut peer| async move {
+        peer.accept().await;
+        tokio::time::sleep(LONG).await;
+    })
+    .await;
+    stage.config.timing.idle = SHORT;
+    stage.config.timing.ping = SHORT;
+    let (client, connection) = connect(&stage.config).await.unwrap();
+    // Together far more than what the system keeps for a connection.
+    let asks = (0..200).map(|_| {
+        let mut action = Action::ping();
+        for _ in 0..120 {
+            action = action.header("X", "y".repeat(1000)).unwrap();
+        }
+        client.request(action, SHORT)
+    });
+    let asks = futures_util::future::join_all(asks);
+    let (ended, answers) = tokio::join!(connection.run(stage.stop.clone()), asks);
+    assert!(matches!(*ended.unwrap_err(), LinkError::Silent { .. }));
+    let unknown = answers
+        .iter()
+        .filter(|a| matches!(a, Err(Error::Unknown { .. })))
+        .count();
+    let unsent = answers
+        .iter()
+        .filter(|a| matches!(a, Err(Error::Unsent { .. })))
+        .count();
+    assert!(
+        unknown > 0 && unsent > 0 && unknown + unsent == 200,
+        "{unknown} unknown, {unsent} unsent"
+    );
+    assert_eq!(client.pending_requests(), 0);
+}
