@@ -7,11 +7,13 @@
 //! ten seconds is answered after ten seconds. Slow work belongs on a connection of its own.
 
 mod action;
+mod answer;
 mod client;
 mod codec;
 mod config;
 mod connection;
 mod error;
+mod events;
 mod link;
 mod message;
 mod pending;
@@ -20,11 +22,12 @@ mod supervisor;
 mod tests;
 
 pub use action::{Action, ActionError};
-pub use client::{Client, EventFeed, FeedError};
+pub use answer::List;
+pub use client::Client;
 pub use codec::{Codec, CodecError, Frame};
 pub use config::{Config, Endpoint, EventMask, Limits, Login, Timing};
 pub use connection::{Connection, LinkState, connect};
 pub use error::{AnswerError, Error, LinkError, UnknownReason, UnsentReason};
+pub use events::{EventFeed, FeedError};
 pub use message::Message;
-pub use pending::List;
 pub use supervisor::{Backoff, Supervisor, supervise};
