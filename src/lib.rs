@@ -1,4 +1,5 @@
 //! Switchyard provisions multi-tenant PBXs: it previews, validates, swaps atomically, and proves that the
 //! *running* PBX took a configuration, or rolls back.
 
+pub mod config;
 pub mod domain;
