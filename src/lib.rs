@@ -2,4 +2,6 @@
 //! *running* PBX took a configuration, or rolls back.
 
 pub mod config;
+pub mod daemon;
 pub mod domain;
+pub mod telemetry;
