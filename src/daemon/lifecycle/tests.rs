@@ -101,16 +101,15 @@ async fn a_task_that_ends_by_itself_stops_the_daemon() {
 #[tokio::test]
 async fn a_task_that_panics_stops_the_daemon() {
     let (life, _signals, _heard) = life(LONG, None);
-    life.tasks().spawn("feed", async { parse("no number") });
+    life.tasks().spawn("feed", async {
+        Err(io::Error::from_raw_os_error(
+            "no number".parse().expect("a number"),
+        ))
+    });
     assert_eq!(
         ended(life).await.unwrap_err().to_string(),
         "the task `feed` panicked"
     );
-}
-
-fn parse(text: &str) -> io::Result<()> {
-    text.parse::<u8>().map(drop).expect("a number");
-    Ok(())
 }
 
 #[tokio::test]
