@@ -9,6 +9,8 @@ use futures_util::FutureExt as _;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::domain::error_chain::error_chain;
+
 /// Any error, as a task may return it.
 pub type TaskError = Box<dyn Error + Send + Sync>;
 
@@ -83,7 +85,7 @@ impl Tasks {
                 },
                 Err(_) => TaskFailure::Panicked { name },
             };
-            tracing::error!(error = &failure as &dyn Error, "stopping, because a task is gone");
+            tracing::error!(error = error_chain(&failure), "stopping, because a task is gone");
             // Only the first failure is kept: the others follow from it.
             tasks.failure().get_or_insert(failure);
             tasks.stop();

@@ -8,6 +8,7 @@ pub mod deployment;
 pub mod dial;
 pub mod digest;
 pub mod email;
+pub mod error_chain;
 pub mod extension;
 pub mod extension_input;
 pub mod finding;
