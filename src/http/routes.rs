@@ -1,0 +1,136 @@
+//! The route table: every path with its method, its handler and what it asks of the caller, in one place.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::handler::Handler;
+use axum::http::{Method, StatusCode};
+use axum::middleware::{from_fn_with_state, map_response};
+use axum::routing::{MethodFilter, MethodRouter, on};
+
+use super::guard::{self, Guard};
+use super::health::{self, Readiness};
+use super::problem::Problem;
+use super::{headers, trace};
+use crate::auth::authenticator::Authenticator;
+use crate::auth::permission::Access;
+use crate::domain::ids::IdSource;
+
+/// What handlers share.
+#[derive(Clone)]
+pub struct Shared {
+    /// Looks after what the daemon needs.
+    pub readiness: Arc<dyn Readiness>,
+}
+
+/// Every route of the API.
+#[must_use]
+pub fn table() -> Vec<Route<Shared>> {
+    use Access::Public;
+    vec![
+        Route::get("/healthz", Public, health::live),
+        Route::get("/readyz", Public, health::ready),
+    ]
+}
+
+/// One route.
+///
+/// There is no way to make one without saying what it asks of its caller:
+///
+/// ```compile_fail
+/// use switchyard::http::routes::Route;
+///
+/// let route = Route::<()>::get("/open", || async {});
+/// ```
+pub struct Route<S> {
+    method: Method,
+    path: &'static str,
+    access: Access,
+    handler: MethodRouter<S>,
+}
+
+impl<S: Clone + Send + Sync + 'static> Route<S> {
+    /// Answers GET, and HEAD without the body.
+    pub fn get<T: 'static>(path: &'static str, access: Access, handler: impl Handler<T, S>) -> Self {
+        Self::new(Method::GET, path, access, on(MethodFilter::GET, handler))
+    }
+
+    /// Answers POST.
+    pub fn post<T: 'static>(path: &'static str, access: Access, handler: impl Handler<T, S>) -> Self {
+        Self::new(Method::POST, path, access, on(MethodFilter::POST, handler))
+    }
+
+    /// Answers PUT.
+    pub fn put<T: 'static>(path: &'static str, access: Access, handler: impl Handler<T, S>) -> Self {
+        Self::new(Method::PUT, path, access, on(MethodFilter::PUT, handler))
+    }
+
+    /// Answers PATCH.
+    pub fn patch<T: 'static>(path: &'static str, access: Access, handler: impl Handler<T, S>) -> Self {
+        Self::new(Method::PATCH, path, access, on(MethodFilter::PATCH, handler))
+    }
+
+    /// Answers DELETE.
+    pub fn delete<T: 'static>(path: &'static str, access: Access, handler: impl Handler<T, S>) -> Self {
+        Self::new(Method::DELETE, path, access, on(MethodFilter::DELETE, handler))
+    }
+
+    const fn new(method: Method, path: &'static str, access: Access, handler: MethodRouter<S>) -> Self {
+        Self {
+            method,
+            path,
+            access,
+            handler,
+        }
+    }
+}
+
+impl<S> Route<S> {
+    /// Its method.
+    #[must_use]
+    pub const fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// Its path, parameters in braces.
+    #[must_use]
+    pub const fn path(&self) -> &'static str {
+        self.path
+    }
+
+    /// What it asks of its caller.
+    #[must_use]
+    pub const fn access(&self) -> Access {
+        self.access
+    }
+}
+
+/// The service that answers these routes, and everything else with a problem.
+pub fn router<S: Clone + Send + Sync + 'static>(
+    table: Vec<Route<S>>,
+    state: S,
+    authenticator: &Arc<Authenticator>,
+    ids: Arc<dyn IdSource>,
+) -> Router {
+    let mut router = Router::new();
+    for entry in table {
+        let guard = Guard {
+            access: entry.access,
+            authenticator: Arc::clone(authenticator),
+        };
+        let guarded = entry.handler.route_layer(from_fn_with_state(guard, guard::check));
+        router = router.route(entry.path, guarded);
+    }
+    router
+        .fallback(async || Problem::not_found())
+        .method_not_allowed_fallback(async || {
+            Problem::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                "this path answers the methods in `Allow`",
+            )
+        })
+        .with_state(state)
+        .layer(from_fn_with_state(ids, trace::trace))
+        .layer(map_response(headers::secure))
+}
