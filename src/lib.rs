@@ -3,7 +3,13 @@
 
 pub mod auth;
 pub mod config;
+pub mod crypto;
 pub mod daemon;
+pub mod deploy;
 pub mod domain;
+pub mod driver;
 pub mod http;
+pub mod render;
+pub mod store;
 pub mod telemetry;
+pub mod wire;

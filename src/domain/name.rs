@@ -32,9 +32,10 @@ fn display_name(text: &str) -> Result<String, Invalid> {
     if text.is_empty() || text.chars().count() > 64 || text.len() > 79 {
         return Err(Invalid::new("must have 1 to 64 characters (at most 79 bytes)"));
     }
-    if text.contains('|') {
+    // app_voicemail splits a mailbox's line there, and knows no way to escape it (measured).
+    if text.contains(',') {
         return Err(Invalid::new(
-            "must not contain `|`, which separates a mailbox's options",
+            "must not contain a comma, which a mailbox's name cannot hold",
         ));
     }
     Ok(text.to_owned())
@@ -92,7 +93,7 @@ mod tests {
     #[case::line_separator("Eve\u{2028}x")]
     #[case::leading_blank(" Eve")]
     #[case::empty("")]
-    #[case::option_separator("a|attach=yes")]
+    #[case::field_separator("Doe, John")]
     fn hostile_display_names_are_refused(#[case] text: &str) {
         assert!(text.parse::<DisplayName>().is_err());
     }
@@ -106,7 +107,7 @@ mod tests {
 
     #[rstest]
     #[case("Zoë \"The Doc\" O'Hara; #exec ${X} ]")]
-    #[case("Doe, John")]
+    #[case("a|b")]
     #[case("\\")]
     fn punctuation_is_a_name(#[case] text: &str) {
         assert_eq!(text.parse::<DisplayName>().map(String::from).as_deref(), Ok(text));

@@ -1,11 +1,13 @@
 //! Revisions: immutable copies of one tenant's configuration.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::dial::ExtensionNumber;
 use super::digest::Digest;
-use super::extension::ExtensionSettings;
+use super::extension::{ExtensionSettings, ExtensionStatus, Recording};
 use super::ids::{ExtensionId, RevisionId, TenantId};
 use super::name::TenantName;
 use super::sip_domain::SipDomain;
@@ -22,6 +24,53 @@ pub struct ExtensionConfig {
     pub settings: ExtensionSettings,
 }
 
+impl ExtensionConfig {
+    /// Whether the PBX serves it.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.settings.status == ExtensionStatus::Active
+    }
+
+    /// Endpoint, auth and AOR on the PBX, and its mailbox: `number@domain`.
+    #[must_use]
+    pub fn address(&self, domain: &SipDomain) -> String {
+        format!("{}@{domain}", self.number)
+    }
+
+    /// The name that called parties see.
+    #[must_use]
+    pub fn caller_name(&self) -> &str {
+        self.settings
+            .caller_id
+            .name
+            .as_ref()
+            .unwrap_or(&self.settings.name)
+            .as_str()
+    }
+
+    /// The number that called parties see.
+    #[must_use]
+    pub fn caller_number(&self) -> &str {
+        self.settings
+            .caller_id
+            .number
+            .as_ref()
+            .map_or(self.number.as_str(), AsRef::as_ref)
+    }
+
+    /// Whether calls to it are recorded.
+    #[must_use]
+    pub fn records_inbound(&self) -> bool {
+        matches!(self.settings.recording, Recording::Inbound | Recording::Always)
+    }
+
+    /// Whether calls from it are recorded.
+    #[must_use]
+    pub fn records_outbound(&self) -> bool {
+        matches!(self.settings.recording, Recording::Outbound | Recording::Always)
+    }
+}
+
 /// All of a tenant that a revision holds: neither secrets nor suspension, which are never rolled back.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct TenantConfig {
@@ -36,6 +85,19 @@ pub struct TenantConfig {
 }
 
 impl TenantConfig {
+    /// The extensions that the PBX serves.
+    pub fn active(&self) -> impl Iterator<Item = &ExtensionConfig> {
+        self.extensions.iter().filter(|extension| extension.is_active())
+    }
+
+    /// The lengths of the numbers that the PBX serves, shortest first.
+    #[must_use]
+    pub fn number_lengths(&self) -> BTreeSet<usize> {
+        self.active()
+            .map(|extension| extension.number.as_str().len())
+            .collect()
+    }
+
     /// Equal configurations have equal digests.
     ///
     /// Over the JSON form: field order is that of the types, extensions are sorted by number.

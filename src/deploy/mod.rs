@@ -1,0 +1,23 @@
+//! The deploy engine: from what the database holds to what the running PBX is proven to serve, or back.
+
+mod aim;
+mod assemble;
+mod engine;
+mod error;
+mod expectation;
+mod fragments;
+mod ground;
+mod moves;
+mod plan;
+mod preview;
+mod proof;
+mod record;
+pub mod request;
+mod run;
+mod templates;
+mod validate;
+
+pub use engine::{DriverFactory, Engine, EngineOptions, ShadowPolicy};
+pub use error::DeployError;
+pub use preview::{FileDiff, Preview};
+pub use templates::TemplateSource;

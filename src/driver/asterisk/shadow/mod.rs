@@ -1,0 +1,151 @@
+//! The shadow Asterisk: a private second one that reads a staged generation for real, before anything is live.
+
+mod config;
+mod process;
+
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use thiserror::Error;
+
+use self::process::{Isolation, Process};
+use super::log::{self, LogWindow};
+use crate::domain::artifact::ConfFile;
+use crate::domain::finding::{Finding, Severity};
+use crate::driver::Rehearsal;
+
+/// Reading 20,000 endpoints took 17 s from start (measured); a shadow that needs longer than this hangs.
+const LONGEST_START: Duration = Duration::from_secs(90);
+/// A module that does not exist: the complaint about it is the last line, and all before it has been written.
+const SENTINEL: &str = "switchyard-end-of-reading";
+
+/// The shadow's program and where it works.
+#[derive(Clone, Debug)]
+pub struct Shadow {
+    /// The `asterisk` binary.
+    pub program: PathBuf,
+    /// User and group to run as, when the daemon is root.
+    pub run_as: Option<(u32, u32)>,
+}
+
+/// Why the shadow did not get to read the files.
+#[derive(Debug, Error)]
+pub enum ShadowError {
+    /// Its directory could not be made.
+    #[error("the shadow's directory could not be prepared")]
+    Prepare(#[source] io::Error),
+    /// It could not be started, or ended at once.
+    #[error("{program} could not be started")]
+    Start {
+        /// The binary.
+        program: String,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// It ended before it had read everything.
+    #[error("the shadow ended early: {0}")]
+    Ended(String),
+    /// It was still not up in time.
+    #[error("the shadow was not up within {} s", LONGEST_START.as_secs())]
+    TooSlow,
+}
+
+impl Shadow {
+    /// Has a shadow read the files in `staged`, and tells what it complained about.
+    pub async fn rehearse(&self, staged: &Path) -> Result<Rehearsal, ShadowError> {
+        let begun = Instant::now();
+        let home = tempfile::Builder::new()
+            .prefix("switchyard-shadow-")
+            .permissions(std::fs::Permissions::from_mode(0o711))
+            .tempdir()
+            .map_err(ShadowError::Prepare)?;
+        let isolation = Isolation::find(self.run_as).await;
+        config::write(home.path(), staged, isolation.own_network()).map_err(ShadowError::Prepare)?;
+        if let Some((uid, gid)) = self.run_as {
+            own(home.path(), uid, gid).map_err(ShadowError::Prepare)?;
+        }
+        let mut findings = transports(staged);
+        let mut process = Process::start(&self.program, home.path(), &isolation, self.run_as)?;
+        let lines = tokio::time::timeout(LONGEST_START, process.read_all(home.path()))
+            .await
+            .map_err(|_| ShadowError::TooSlow)??;
+        process.end().await;
+        let message = "a private Asterisk refuses these files; correct what it names and deploy again";
+        findings.extend(log::findings(lines, "asterisk_refused", message, Severity::Error));
+        for finding in &mut findings {
+            if let Some(quote) = &mut finding.quote {
+                *quote = quote.replace(&format!("{}/", staged.display()), "");
+            }
+        }
+        let detail = format!(
+            "shadow {} read the generation in {} ms, {}",
+            self.program.display(),
+            begun.elapsed().as_millis(),
+            if isolation.own_network() {
+                "without a network"
+            } else {
+                "with transports left out"
+            },
+        );
+        Ok(Rehearsal { findings, detail })
+    }
+}
+
+impl Process {
+    /// Waits until everything was read, and returns all that was logged up to then.
+    async fn read_all(&mut self, home: &Path) -> Result<Vec<log::LogLine>, ShadowError> {
+        self.console("core waitfullybooted").await?;
+        let window = LogWindow::from_start(&home.join("log/findings"));
+        self.console(&format!("module load {SENTINEL}.so")).await?;
+        loop {
+            let mut lines = window.lines().map_err(ShadowError::Prepare)?;
+            if let Some(end) = lines.iter().position(|line| line.message.contains(SENTINEL)) {
+                lines.truncate(end);
+                return Ok(lines);
+            }
+            self.check_alive()?;
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+/// Transports belong to the operator's own pjsip.conf: a bad one stops all SIP, so none comes in through a template.
+fn transports(staged: &Path) -> Vec<Finding> {
+    let file = ConfFile::Pjsip;
+    let Ok(text) = std::fs::read_to_string(staged.join(file.as_str())) else {
+        return Vec::new();
+    };
+    let is_transport = |line: &str| {
+        line.split_once('=').is_some_and(|(key, value)| {
+            key.trim().eq_ignore_ascii_case("type")
+                && value
+                    .trim_start_matches('>')
+                    .trim()
+                    .to_ascii_lowercase()
+                    .starts_with("transport")
+        })
+    };
+    text.lines()
+        .zip(1_usize..)
+        .filter(|(line, _)| is_transport(line))
+        .map(|(_, number)| {
+            let message = format!(
+                "line {number} of {file} begins a transport; transports stand in the operator's own pjsip.conf, since a \
+                 reload with a bad one stops all SIP"
+            );
+            Finding::error("transport_in_template", message).about(file.as_str())
+        })
+        .collect()
+}
+
+fn own(home: &Path, uid: u32, gid: u32) -> io::Result<()> {
+    std::os::unix::fs::chown(home, Some(uid), Some(gid))?;
+    for entry in std::fs::read_dir(home)? {
+        let path = entry?.path();
+        std::os::unix::fs::chown(&path, Some(uid), Some(gid))?;
+    }
+    Ok(())
+}

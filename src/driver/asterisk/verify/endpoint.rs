@@ -1,0 +1,171 @@
+//! Endpoints, auths and AORs, as `PJSIPShowEndpoint` shows them.
+
+use std::collections::BTreeMap;
+
+use super::super::session::Session;
+use super::{Difference, described, differences};
+use crate::domain::extension::Transport;
+use crate::domain::finding::Finding;
+use crate::domain::revision::ExtensionConfig;
+use crate::domain::secret::Ha1;
+use crate::driver::{AbsentExtension, DriverError, PresentTenant};
+use crate::wire::ami::Message;
+
+/// `PJSIPShowEndpoint` cuts a caller id here, counted in escaped bytes (measured).
+const SHOWN_CALLER_NAME: usize = 79;
+
+pub async fn present(
+    session: &Session,
+    tenant: &PresentTenant,
+    extension: &ExtensionConfig,
+) -> Result<Option<Finding>, DriverError> {
+    let address = extension.address(&tenant.domain);
+    let finding = |code: &str, message: String| {
+        Finding::error(code, message)
+            .of_tenant(tenant.tenant_id)
+            .about(format!("extension {}", extension.number))
+    };
+    let Some(list) = session
+        .list("PJSIPShowEndpoint", &[("Endpoint", &address)])
+        .await?
+    else {
+        return Ok(Some(finding(
+            "endpoint_missing",
+            format!("Asterisk serves no endpoint {address}"),
+        )));
+    };
+    let mut wrong = Vec::new();
+    for (event, expected) in [
+        ("EndpointDetail", expected_endpoint(tenant, extension)),
+        ("AuthDetail", expected_auth(tenant, extension)),
+        ("AorDetail", expected_aor(tenant, extension)),
+    ] {
+        let shown: Vec<_> = list
+            .events
+            .iter()
+            .filter(|message| message.event() == Some(event))
+            .collect();
+        match shown.as_slice() {
+            [only] => {
+                wrong.extend(differences(&fields(only), &expected));
+                if event == "AuthDetail" && !signs_in(only, tenant.ha1.get(&extension.id)) {
+                    wrong.push(Difference {
+                        field: "PasswordDigest",
+                        expected: "(the extension's)".to_owned(),
+                        found: "(another)".to_owned(),
+                    });
+                }
+            }
+            others => {
+                let message = format!(
+                    "Asterisk shows {} {event} of {address} instead of one",
+                    others.len()
+                );
+                return Ok(Some(finding("endpoint_altered", message)));
+            }
+        }
+    }
+    if wrong.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(finding(
+        "endpoint_altered",
+        format!("Asterisk serves {address} otherwise: {}", described(&wrong)),
+    )))
+}
+
+pub async fn absent(session: &Session, absent: &AbsentExtension) -> Result<Option<Finding>, DriverError> {
+    let address = format!("{}@{}", absent.number, absent.domain);
+    let shown = session
+        .list("PJSIPShowEndpoint", &[("Endpoint", &address)])
+        .await?;
+    Ok(shown.map(|_| {
+        Finding::error(
+            "endpoint_left",
+            format!("Asterisk still serves the endpoint {address}"),
+        )
+        .of_tenant(absent.tenant_id)
+        .about(format!("extension {}", absent.number))
+    }))
+}
+
+/// Whether the digest that the PBX checks is the extension's own. It is compared and dropped, never kept or shown.
+fn signs_in(auth: &Message, ha1: Option<&Ha1>) -> bool {
+    let shown = auth.get("PasswordDigest").unwrap_or_default();
+    ha1.is_none_or(|ha1| shown.strip_prefix("MD5:") == Some(ha1.expose()))
+}
+
+fn fields(message: &Message) -> BTreeMap<String, String> {
+    message
+        .fields()
+        .map(|(key, value)| (key.to_ascii_lowercase(), value.to_owned()))
+        .collect()
+}
+
+fn expected_endpoint(tenant: &PresentTenant, extension: &ExtensionConfig) -> Vec<(&'static str, String)> {
+    let settings = &extension.settings;
+    let address = extension.address(&tenant.domain);
+    let domain = tenant.domain.to_string();
+    let codecs: Vec<&str> = settings
+        .codecs
+        .as_slice()
+        .iter()
+        .map(|codec| codec.as_str())
+        .collect();
+    let (webrtc, encryption) = match settings.transport {
+        Transport::Udp | Transport::Tcp => ("no", "no"),
+        Transport::Tls => ("no", "sdes"),
+        Transport::Websocket => ("yes", "dtls"),
+    };
+    let mut expected = vec![
+        ("Context", domain.clone()),
+        ("Auth", address.clone()),
+        ("Aors", address.clone()),
+        ("Accountcode", domain.clone()),
+        ("NamedCallGroup", domain.clone()),
+        ("NamedPickupGroup", domain),
+        (
+            "Mailboxes",
+            if settings.voicemail.enabled {
+                address
+            } else {
+                String::new()
+            },
+        ),
+        ("Allow", format!("({})", codecs.join("|"))),
+        ("Webrtc", webrtc.to_owned()),
+        ("MediaEncryption", encryption.to_owned()),
+    ];
+    if let Some(caller_id) = shown_caller_id(extension) {
+        expected.push(("Callerid", caller_id));
+    }
+    expected
+}
+
+/// As Asterisk writes it out: quotes and backslashes of the name escaped. A name that it would cut is not claimed
+/// as proven.
+fn shown_caller_id(extension: &ExtensionConfig) -> Option<String> {
+    let mut name = String::new();
+    for c in extension.caller_name().chars() {
+        if matches!(c, '\\' | '"') {
+            name.push('\\');
+        }
+        name.push(c);
+    }
+    (name.len() <= SHOWN_CALLER_NAME).then(|| format!("\"{name}\" <{}>", extension.caller_number()))
+}
+
+fn expected_auth(tenant: &PresentTenant, extension: &ExtensionConfig) -> Vec<(&'static str, String)> {
+    vec![
+        ("ObjectName", extension.address(&tenant.domain)),
+        ("Username", extension.number.to_string()),
+        ("Realm", tenant.domain.to_string()),
+    ]
+}
+
+fn expected_aor(tenant: &PresentTenant, extension: &ExtensionConfig) -> Vec<(&'static str, String)> {
+    vec![
+        ("ObjectName", extension.address(&tenant.domain)),
+        ("MaxContacts", extension.settings.max_contacts.get().to_string()),
+    ]
+}

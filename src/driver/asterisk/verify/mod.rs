@@ -1,0 +1,98 @@
+//! Proof by the running Asterisk: its markers and objects, compared with what the domain says they are.
+
+mod dialplan;
+mod endpoint;
+mod mailbox;
+
+use std::collections::BTreeMap;
+
+use super::session::Session;
+use crate::domain::artifact::ConfFile;
+use crate::domain::finding::Finding;
+use crate::driver::{DriverError, Expected};
+
+/// Asks for everything that is expected; empty when all of it was seen.
+pub async fn verify(session: &Session, expected: &Expected) -> Result<Vec<Finding>, DriverError> {
+    let mut findings = Vec::new();
+    for (file, marker) in &expected.markers {
+        findings.extend(marker_finding(session, *file, marker.as_deref()).await?);
+    }
+    for tenant in &expected.present {
+        findings.extend(dialplan::present(session, tenant).await?);
+        for extension in &tenant.extensions {
+            findings.extend(endpoint::present(session, tenant, extension).await?);
+            findings.extend(mailbox::present(session, tenant, extension).await?);
+        }
+    }
+    for absent in &expected.absent {
+        findings.extend(endpoint::absent(session, absent).await?);
+        findings.extend(mailbox::absent(session, absent).await?);
+    }
+    findings.extend(dialplan::absent(session, &expected.absent).await?);
+    Ok(findings)
+}
+
+async fn marker_finding(
+    session: &Session,
+    file: ConfFile,
+    expected: Option<&str>,
+) -> Result<Option<Finding>, DriverError> {
+    let found = match file {
+        ConfFile::Pjsip => {
+            session
+                .variable("PJSIP_AOR(switchyard-marker,voicemail_extension)")
+                .await?
+        }
+        ConfFile::Extensions => dialplan::marker(session).await?,
+        ConfFile::Voicemail => mailbox::marker(session).await?,
+    };
+    let finding = match expected {
+        Some(marker) if found != marker => Some(
+            Finding::error(
+                "marker_missing",
+                format!(
+                    "Asterisk has not read {file}: it shows the marker \"{found}\" instead of \"{marker}\". It ignores a \
+                     file with a syntax error, and one that no include line of its own files leads to"
+                ),
+            )
+            .about(file.as_str()),
+        ),
+        None if !found.is_empty() => Some(
+            Finding::error("marker_unexpected", format!("Asterisk still serves {file} with the marker \"{found}\""))
+                .about(file.as_str()),
+        ),
+        _ => None,
+    };
+    Ok(finding)
+}
+
+/// One value of an object that the PBX showed otherwise than expected.
+#[derive(Debug)]
+struct Difference {
+    field: &'static str,
+    expected: String,
+    found: String,
+}
+
+/// Compares shown values with expected ones.
+fn differences(shown: &BTreeMap<String, String>, expected: &[(&'static str, String)]) -> Vec<Difference> {
+    expected
+        .iter()
+        .filter_map(|(field, expected)| {
+            let found = shown.get(&field.to_ascii_lowercase()).map_or("", String::as_str);
+            (found != expected).then(|| Difference {
+                field,
+                expected: expected.clone(),
+                found: found.to_owned(),
+            })
+        })
+        .collect()
+}
+
+fn described(differences: &[Difference]) -> String {
+    let parts: Vec<String> = differences
+        .iter()
+        .map(|d| format!("{} is \"{}\" instead of \"{}\"", d.field, d.found, d.expected))
+        .collect();
+    parts.join("; ")
+}

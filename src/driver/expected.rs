@@ -1,0 +1,47 @@
+//! What a running PBX should serve, in the words of the domain.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::domain::artifact::ConfFile;
+use crate::domain::dial::ExtensionNumber;
+use crate::domain::ids::{ExtensionId, TenantId};
+use crate::domain::revision::ExtensionConfig;
+use crate::domain::secret::Ha1;
+use crate::domain::sip_domain::SipDomain;
+
+/// What to ask the PBX for.
+#[derive(Clone, Default)]
+pub struct Expected {
+    /// The marker of each file; `None`: no marker may be there.
+    pub markers: BTreeMap<ConfFile, Option<String>>,
+    /// What must be there, with these values.
+    pub present: Vec<PresentTenant>,
+    /// What must not be there.
+    pub absent: Vec<AbsentExtension>,
+}
+
+/// Objects of one tenant that must be served.
+#[derive(Clone)]
+pub struct PresentTenant {
+    /// Whose.
+    pub tenant_id: TenantId,
+    /// Context, realm and the right side of every name.
+    pub domain: SipDomain,
+    /// The extensions to ask for; all of them active.
+    pub extensions: Vec<ExtensionConfig>,
+    /// What their phones sign in with, where it is to be compared too.
+    pub ha1: BTreeMap<ExtensionId, Ha1>,
+    /// The lengths of number that have a pattern hint.
+    pub number_lengths: BTreeSet<usize>,
+}
+
+/// An extension that must not be served.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct AbsentExtension {
+    /// Whose it was.
+    pub tenant_id: TenantId,
+    /// The domain it was served under.
+    pub domain: SipDomain,
+    /// Its number.
+    pub number: ExtensionNumber,
+}

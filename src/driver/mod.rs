@@ -1,0 +1,108 @@
+//! One PBX kind behind one trait: stage, rehearse, apply, ask the running PBX, and say how sure the answer is.
+
+pub mod asterisk;
+mod error;
+mod expected;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+
+pub use error::DriverError;
+pub use expected::{AbsentExtension, Expected, PresentTenant};
+
+use crate::domain::artifact::ConfFile;
+use crate::domain::digest::Digest;
+use crate::domain::finding::Finding;
+
+/// A piece of a file, in order; files are streamed together and never held whole in memory.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Part {
+    /// Bytes at hand.
+    Bytes(Vec<u8>),
+    /// The contents of a file, which must still have this digest.
+    File {
+        /// Where it lies.
+        path: PathBuf,
+        /// What it must hold.
+        digest: Digest,
+    },
+}
+
+/// A whole file of a generation.
+///
+/// If the live file has the same bytes, it becomes the very same file: it keeps inode and mtime, so that Asterisk does
+/// not read it again.
+pub struct StagedFile {
+    /// Its pieces, in order.
+    pub parts: Vec<Part>,
+    /// Whether the live file should have these bytes already.
+    pub unchanged: bool,
+}
+
+/// What staging did to each file.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct Staged {
+    /// Digest and size of each file.
+    pub files: BTreeMap<ConfFile, (Digest, u64)>,
+    /// Files that should have been unchanged and were not: somebody edited or removed the live one.
+    pub drifted: Vec<ConfFile>,
+}
+
+/// What a rehearsal on a private PBX found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Rehearsal {
+    /// What the private PBX complained about.
+    pub findings: Vec<Finding>,
+    /// For the record: which program, how long.
+    pub detail: String,
+}
+
+/// What an instance's connection test found, check by check.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
+pub struct Check {
+    /// Stable, such as `ami`, `config_dir`.
+    pub name: &'static str,
+    /// Whether it is as it must be.
+    pub ok: bool,
+    /// What was found.
+    pub detail: String,
+    /// What to do where it is not.
+    pub mend: Option<String>,
+}
+
+/// Drives one PBX. Generation 0 is the empty one: nothing of ours is served.
+#[async_trait]
+pub trait PbxDriver: Send + Sync {
+    /// Puts a generation beside the live one, whole and synced, touching nothing that is live.
+    async fn stage(
+        &self,
+        generation: i64,
+        files: BTreeMap<ConfFile, StagedFile>,
+    ) -> Result<Staged, DriverError>;
+
+    /// Lets a private PBX of the same kind read a staged generation.
+    async fn rehearse(&self, generation: i64) -> Result<Rehearsal, DriverError>;
+
+    /// Whether the PBX can be reached and would take orders; asked before anything is touched.
+    async fn ready(&self) -> Result<(), DriverError>;
+
+    /// Makes a staged generation the live one and has the PBX read the given files, each once.
+    async fn apply(&self, generation: i64, reload: &[ConfFile]) -> Result<(), DriverError>;
+
+    /// Asks the running PBX for what it should serve. Empty: all of it was seen.
+    async fn verify(&self, expected: &Expected) -> Result<Vec<Finding>, DriverError>;
+
+    /// The warnings and errors that the PBX logged since the last `apply` began.
+    async fn log_since_apply(&self) -> Vec<Finding>;
+
+    /// The generation behind the live link; `None` before the first.
+    async fn standing(&self) -> Result<Option<i64>, DriverError>;
+
+    /// Removes staged generations other than these.
+    async fn keep_only(&self, generations: &[i64]) -> Result<(), DriverError>;
+
+    /// Tests connection, rights and paths.
+    async fn test(&self) -> Vec<Check>;
+}

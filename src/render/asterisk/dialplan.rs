@@ -1,0 +1,67 @@
+//! `extensions.conf`: the tenant's context, with one line for each extension and one hint for each length.
+
+use serde::Serialize;
+
+use super::TenantContext;
+use crate::domain::revision::{ExtensionConfig, TenantConfig};
+use crate::render::RenderError;
+use crate::render::template_set::TemplateSet;
+
+const TEMPLATE: &str = "asterisk/extensions.conf";
+
+#[derive(Serialize)]
+struct DialplanContext<'a> {
+    tenant: TenantContext<'a>,
+    /// `XX`, `XXX`, …: one for each length of number in use. One pattern hint serves every extension of its
+    /// length; one hint for each extension would make reloads grow with the square (measured).
+    number_patterns: Vec<String>,
+    extensions: Vec<Line<'a>>,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    number: &'a str,
+    /// Seconds.
+    ring_time: u16,
+    /// Number or empty.
+    forward_always: &'a str,
+    /// Number or empty.
+    forward_busy: &'a str,
+    /// Number or empty.
+    forward_no_answer: &'a str,
+    /// 0 or 1.
+    mailbox: u8,
+    /// 0 or 1.
+    record_inbound: u8,
+}
+
+pub(super) fn tenant(templates: &TemplateSet, config: &TenantConfig) -> Result<String, RenderError> {
+    let extensions: Vec<Line<'_>> = config.active().map(line).collect();
+    let number_patterns = config
+        .number_lengths()
+        .into_iter()
+        .map(|length| "X".repeat(length))
+        .collect();
+    templates.render(
+        TEMPLATE,
+        &DialplanContext {
+            tenant: TenantContext::new(config),
+            number_patterns,
+            extensions,
+        },
+    )
+}
+
+fn line(extension: &ExtensionConfig) -> Line<'_> {
+    let settings = &extension.settings;
+    let forward = &settings.forward;
+    Line {
+        number: extension.number.as_str(),
+        ring_time: settings.ring_time.seconds(),
+        forward_always: forward.always.as_ref().map_or("", AsRef::as_ref),
+        forward_busy: forward.busy.as_ref().map_or("", AsRef::as_ref),
+        forward_no_answer: forward.no_answer.as_ref().map_or("", AsRef::as_ref),
+        mailbox: settings.voicemail.enabled.into(),
+        record_inbound: extension.records_inbound().into(),
+    }
+}

@@ -1,0 +1,77 @@
+//! Golden texts and properties of the rendered files.
+
+use super::*;
+
+fn set() -> TemplateSet {
+    TemplateSet::built_in().unwrap()
+}
+
+#[test]
+fn every_template_renders_every_sample() {
+    assert_eq!(samples().len(), 3);
+    check(&set()).unwrap();
+}
+
+#[test]
+fn the_full_sample_renders_as_reviewed() {
+    let sample = samples().pop().unwrap();
+    let fragments = tenant(&set(), &sample.config, Secrets::Real(&sample.secrets)).unwrap();
+    insta::assert_snapshot!("pjsip", fragments[&ConfFile::Pjsip]);
+    insta::assert_snapshot!("extensions", fragments[&ConfFile::Extensions]);
+    insta::assert_snapshot!("voicemail", fragments[&ConfFile::Voicemail]);
+}
+
+#[test]
+fn the_common_parts_render_as_reviewed() {
+    for file in ConfFile::ALL {
+        let text = instance(&set(), *file, "sy-0123456789abcdef").unwrap();
+        insta::assert_snapshot!(format!("instance-{file}"), text);
+    }
+}
+
+#[test]
+fn the_same_snapshot_gives_the_same_bytes() {
+    let sample = samples().pop().unwrap();
+    let render = || tenant(&set(), &sample.config, Secrets::Real(&sample.secrets)).unwrap();
+    assert_eq!(render(), render());
+}
+
+#[test]
+fn no_clear_secret_is_rendered_for_a_phone() {
+    let sample = samples().pop().unwrap();
+    let fragments = tenant(&set(), &sample.config, Secrets::Real(&sample.secrets)).unwrap();
+    for text in fragments.values() {
+        assert!(!text.contains("SampleSecretSample"));
+    }
+}
+
+#[test]
+fn a_masked_text_holds_no_secret_at_all() {
+    let sample = samples().pop().unwrap();
+    let extension = &sample.config.extensions[1];
+    let ha1 = sample.secrets[&extension.id]
+        .sip
+        .ha1(&extension.number, &sample.config.domain);
+    let fragments = tenant(&set(), &sample.config, Secrets::Masked).unwrap();
+    for text in fragments.values() {
+        assert!(!text.contains(ha1.expose()) && !text.contains("864209"));
+    }
+}
+
+#[test]
+fn an_extension_without_a_secret_fails_the_render_instead_of_being_open() {
+    let sample = samples().pop().unwrap();
+    let error = tenant(&set(), &sample.config, Secrets::Real(&BTreeMap::new())).unwrap_err();
+    assert!(
+        error.to_string().contains("extension 1001 has no secret"),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_marker_follows_the_contents_and_their_order() {
+    let (a, b) = (Digest::of("a"), Digest::of("b"));
+    assert_ne!(marker(a, [a, b]), marker(a, [b, a]));
+    assert_ne!(marker(a, [a]), marker(b, [a]));
+    assert_eq!(marker(a, [a, b]), marker(a, [a, b]));
+}

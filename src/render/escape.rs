@@ -1,0 +1,90 @@
+//! Escaping by output language: what a language cannot hold makes the render fail instead of being written.
+
+use std::cell::RefCell;
+use std::io::{self, Write};
+
+thread_local! {
+    /// The value that the escape function refused last: Tera keeps only the kind of its error.
+    static REFUSED: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Writes a value into an Asterisk `.conf` file.
+///
+/// `;` begins a comment unless a backslash stands before it, so it gets one. A line break would begin a new
+/// line of configuration, a NUL ends the line for Asterisk: neither can be held, so both fail. Source:
+/// `config_text_file_load` in Asterisk's `main/config.c`.
+pub fn conf(value: &str, out: &mut dyn Write) -> io::Result<()> {
+    if value.contains(['\r', '\n', '\0']) {
+        REFUSED.with(|refused| *refused.borrow_mut() = Some(value.escape_debug().take(80).collect()));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "a line break or NUL in a value",
+        ));
+    }
+    let mut rest = value;
+    while let Some((before, after)) = rest.split_once(';') {
+        out.write_all(before.as_bytes())?;
+        out.write_all(b"\\;")?;
+        rest = after;
+    }
+    out.write_all(rest.as_bytes())
+}
+
+/// What `conf` refused since the last call, shortened and printable.
+#[must_use]
+pub fn take_refused() -> Option<String> {
+    REFUSED.with(|refused| refused.borrow_mut().take())
+}
+
+/// The inside of a quoted caller name: backslash and quote get a backslash.
+///
+/// Asterisk undoes it when it splits name and number (`ast_callerid_parse`).
+#[must_use]
+pub fn quoted(value: &str) -> String {
+    let mut escaped = String::with_capacity(value.len());
+    for c in value.chars() {
+        if matches!(c, '\\' | '"') {
+            escaped.push('\\');
+        }
+        escaped.push(c);
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn escaped(value: &str) -> io::Result<String> {
+        let mut out = Vec::new();
+        conf(value, &mut out)?;
+        Ok(String::from_utf8(out).unwrap())
+    }
+
+    #[test]
+    fn a_semicolon_gets_a_backslash() {
+        assert_eq!(escaped("a;b\\;c").unwrap(), "a\\;b\\\\;c");
+    }
+
+    #[test]
+    fn what_a_line_cannot_hold_fails_and_is_kept_for_the_message() {
+        for hostile in ["a\nb", "a\rb", "a\0b"] {
+            assert!(escaped(hostile).is_err());
+            assert!(take_refused().is_some());
+        }
+        assert_eq!(take_refused(), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_escaped_value_ends_its_line_or_begins_a_comment(value in any::<String>()) {
+            if let Ok(text) = escaped(&value) {
+                prop_assert!(!text.contains(['\n', '\r', '\0']));
+                for (at, _) in text.match_indices(';') {
+                    prop_assert!(text.as_bytes()[at - 1] == b'\\');
+                }
+            }
+        }
+    }
+}

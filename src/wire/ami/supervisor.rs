@@ -1,0 +1,153 @@
+//! A link that is opened again whenever it breaks.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+use super::client::Client;
+use super::config::Config;
+use super::error::LinkError;
+use super::link::Link;
+use super::pending::Outgoing;
+
+/// However short the waits are set, we do not try without a pause.
+const MIN_WAIT: Duration = Duration::from_millis(20);
+
+/// How long to wait between tries.
+#[derive(Debug, Clone)]
+pub struct Backoff {
+    /// After the first failure; doubled after each further one.
+    pub first: Duration,
+    pub max: Duration,
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self {
+            first: Duration::from_millis(250),
+            max: Duration::from_secs(15),
+        }
+    }
+}
+
+impl Backoff {
+    /// The wait after `failures` failures in a row. Half of it is left to chance, so that several daemons do not come
+    /// back to one Asterisk in step.
+    fn wait(&self, failures: u32, chance: u32) -> Duration {
+        let doubled = self
+            .first
+            .saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1)));
+        let half = doubled.min(self.max).max(MIN_WAIT) / 2;
+        half.saturating_add(half.mul_f64(f64::from(chance) / f64::from(u32::MAX)))
+    }
+}
+
+/// A client whose link [`Supervisor::run`] keeps up. `chance` gives evenly spread numbers; no secret hangs on them.
+pub fn supervise<C: FnMut() -> u32>(config: Config, backoff: Backoff, chance: C) -> (Client, Supervisor<C>) {
+    let (client, queue) = Client::new(&config.limits);
+    let supervisor = Supervisor {
+        config,
+        backoff,
+        chance,
+        client: client.clone(),
+        queue,
+    };
+    (client, supervisor)
+}
+
+/// The work of a link; its owner spawns or polls [`Self::run`].
+#[derive(Debug)]
+#[must_use = "a link is not opened unless its supervisor is run"]
+pub struct Supervisor<C> {
+    config: Config,
+    backoff: Backoff,
+    chance: C,
+    client: Client,
+    queue: mpsc::Receiver<Outgoing>,
+}
+
+impl<C: FnMut() -> u32> Supervisor<C> {
+    /// Keeps the link up until `stop` is cancelled.
+    pub async fn run(mut self, stop: CancellationToken) {
+        stop.run_until_cancelled(self.keep_up()).await;
+    }
+
+    async fn keep_up(&mut self) {
+        let mut failures = 0_u32;
+        loop {
+            let (reason, held) = self.one_link().await;
+            // A link that breaks soon counts as a failed try, or a server that accepts and drops us would be called
+            // again and again without a pause.
+            failures = if held >= self.backoff.max {
+                1
+            } else {
+                failures.saturating_add(1)
+            };
+            // A wrong secret does not get better by haste, and each try is a line in Asterisk's security log.
+            let wait = match reason {
+                LinkError::LoginRefused { .. } | LinkError::BadLogin(_) => self.backoff.max.max(MIN_WAIT),
+                _ => self.backoff.wait(failures, (self.chance)()),
+            };
+            let next_try = Instant::now().checked_add(wait);
+            let reason = self.client.hub().link_down(reason, next_try);
+            if failures == 1 {
+                tracing::warn!(
+                    error = &reason as &dyn std::error::Error,
+                    "no link to the Asterisk manager"
+                );
+            }
+            sleep(wait).await;
+        }
+    }
+
+    /// Opens the link and serves it. Says why it ended and how long it had held.
+    async fn one_link(&mut self) -> (LinkError, Duration) {
+        let mut link = match Link::open(&self.config).await {
+            Ok(link) => link,
+            Err(error) => return (error, Duration::ZERO),
+        };
+        let since = Instant::now();
+        // What was queued for the former link has been answered for; its actions may hold secrets.
+        while self.queue.try_recv().is_ok() {}
+        self.client.hub().link_up(since);
+        tracing::info!("linked to the Asterisk manager");
+        let reason = link.run(&self.client, &mut self.queue, &self.config.timing).await;
+        (reason, since.elapsed())
+    }
+}
+
+/// However the work ends, also by a dropped future, nobody is left waiting for it.
+impl<C> Drop for Supervisor<C> {
+    fn drop(&mut self) {
+        self.client.hub().link_down(LinkError::Stopped, None);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_the_limit_and_half_is_chance() {
+        let backoff = Backoff {
+            first: Duration::from_millis(250),
+            max: Duration::from_secs(15),
+        };
+        let longest: Vec<u128> = (1..9).map(|n| backoff.wait(n, u32::MAX).as_millis()).collect();
+        assert_eq!(longest, [250, 500, 1000, 2000, 4000, 8000, 15000, 15000]);
+        assert_eq!(backoff.wait(1, 0).as_millis(), 125);
+        assert_eq!(backoff.wait(u32::MAX, 0).as_millis(), 7500);
+        let none = Backoff {
+            first: Duration::ZERO,
+            max: Duration::ZERO,
+        };
+        assert_eq!(none.wait(1, u32::MAX), MIN_WAIT);
+        let endless = Backoff {
+            first: Duration::MAX,
+            max: Duration::MAX,
+        };
+        assert!(endless.wait(9, u32::MAX) > Duration::from_secs(u64::MAX / 2));
+    }
+}

@@ -1,0 +1,3 @@
+//! Wire protocols of the PBXs: bytes in, typed messages out, nothing of our domain.
+
+pub mod ami;
