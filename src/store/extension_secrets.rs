@@ -1,4 +1,4 @@
-//! The sealed secrets of extensions. They outlive their extension: a rollback brings it back with them.
+//! The sealed secrets of extensions, which outlive their extension: a rollback brings it back with them.
 
 use std::collections::BTreeMap;
 
