@@ -9,13 +9,13 @@ use crate::domain::ids::{AuditId, TenantId};
 use crate::store::{self, StoreError, Tx};
 
 /// What was changed. Values hold no secret: the types that are written here cannot.
-pub(super) struct Changed<'a> {
+pub(super) struct Changed {
     /// Such as `extension.create`.
     pub action: &'static str,
     /// Such as `extension`.
     pub resource: &'static str,
     /// The id of the thing.
-    pub target: &'a dyn ToString,
+    pub target: String,
     pub tenant_id: Option<TenantId>,
     pub before: Option<Value>,
     pub after: Option<Value>,
@@ -27,7 +27,7 @@ impl App {
         &self,
         tx: &mut Tx,
         caller: &Caller,
-        changed: Changed<'_>,
+        changed: Changed,
     ) -> Result<(), StoreError> {
         let origin = caller.origin();
         let entry = AuditEntry {
@@ -36,7 +36,7 @@ impl App {
             actor: caller.identity().actor().to_owned(),
             action: changed.action.to_owned(),
             resource: changed.resource.to_owned(),
-            target_id: changed.target.to_string(),
+            target_id: changed.target,
             tenant_id: changed.tenant_id,
             before: changed.before,
             after: changed.after,

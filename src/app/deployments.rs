@@ -180,11 +180,11 @@ async fn instance_of(app: &App, tenant_id: TenantId) -> Result<InstanceId, AppEr
     Ok(tenant.instance_id)
 }
 
-fn requested<'a>(action: &'static str, deployment: &'a Deployment) -> Changed<'a> {
+fn requested(action: &'static str, deployment: &Deployment) -> Changed {
     Changed {
         action,
         resource: "deployment",
-        target: &deployment.id,
+        target: deployment.id.to_string(),
         tenant_id: deployment.scope.tenant_id(),
         before: None,
         after: Some(json!({ "scope": deployment.scope })),

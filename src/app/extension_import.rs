@@ -96,7 +96,7 @@ pub async fn import(
         let changed = Changed {
             action: "extension.import",
             resource: "tenant",
-            target: &tenant,
+            target: tenant.to_string(),
             tenant_id: Some(tenant),
             before: None,
             after: Some(serde_json::json!({ "numbers": numbers })),

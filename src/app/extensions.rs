@@ -217,16 +217,16 @@ pub(super) async fn guard_emergency(
     Ok(())
 }
 
-fn changed<'a>(
+fn changed(
     action: &'static str,
-    extension: &'a Extension,
+    extension: &Extension,
     before: Option<Value>,
     after: Option<Value>,
-) -> Changed<'a> {
+) -> Changed {
     Changed {
         action,
         resource: "extension",
-        target: &extension.id,
+        target: extension.id.to_string(),
         tenant_id: Some(extension.tenant_id),
         before,
         after,

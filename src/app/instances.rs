@@ -117,16 +117,16 @@ pub async fn test(app: &App, caller: &Caller, id: InstanceId) -> Result<Vec<Chec
     Ok(driver.test().await)
 }
 
-fn changed<'a>(
+fn changed(
     action: &'static str,
-    instance: &'a PbxInstance,
+    instance: &PbxInstance,
     before: Option<serde_json::Value>,
     after: serde_json::Value,
-) -> Changed<'a> {
+) -> Changed {
     Changed {
         action,
         resource: "pbx_instance",
-        target: &instance.id,
+        target: instance.id.to_string(),
         tenant_id: None,
         before,
         after: Some(after),

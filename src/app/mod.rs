@@ -8,6 +8,7 @@ pub mod extension_import;
 pub mod extensions;
 pub mod instances;
 pub mod tenants;
+pub mod views;
 
 use std::sync::Arc;
 

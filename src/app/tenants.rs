@@ -81,7 +81,7 @@ pub async fn create(app: &App, caller: &Caller, input: TenantInput) -> Result<Te
     let changed = Changed {
         action: "tenant.create",
         resource: "tenant",
-        target: &tenant.id,
+        target: tenant.id.to_string(),
         tenant_id: Some(tenant.id),
         before: None,
         after: Some(after),
