@@ -34,7 +34,9 @@ fn display_name(text: &str) -> Result<String, Invalid> {
     }
     // app_voicemail splits a mailbox's line there, and knows no way to escape it (measured).
     if text.contains(',') {
-        return Err(Invalid::new("must not contain a comma, which a mailbox's name cannot hold"));
+        return Err(Invalid::new(
+            "must not contain a comma, which a mailbox's name cannot hold",
+        ));
     }
     Ok(text.to_owned())
 }
