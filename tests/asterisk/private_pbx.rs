@@ -1,9 +1,8 @@
 //! The private PBX: started, seen from outside, stopped, gone with its owner, and clear about what it lacks.
 
-use std::io::{BufRead, BufReader};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use switchyard::daemon::private_pbx::{Options, PrivatePbx, StartError};
@@ -12,7 +11,7 @@ use switchyard::driver::asterisk::ProgramError;
 
 use super::support::ami::{Ami, field};
 use super::support::pbx::{Pbx, closed_directory, kill, open_directory, pid, program, runs};
-use super::support::until;
+use super::support::wait::until;
 
 const OWNED: &str = "SWITCHYARD_TEST_OWNED_DIRECTORY";
 
@@ -161,7 +160,7 @@ async fn its_own_end_is_noticed() {
 async fn it_dies_with_an_owner_that_is_killed() {
     if let Some(directory) = std::env::var_os(OWNED) {
         let _private = start(Path::new(&directory)).await;
-        println!("\nowner is ready");
+        std::fs::write(Path::new(&directory).join("ready"), "").unwrap();
         std::future::pending::<()>().await;
     }
     let directory = open_directory();
@@ -172,11 +171,10 @@ async fn it_dies_with_an_owner_that_is_killed() {
             "--nocapture",
         ])
         .env(OWNED, directory.path())
-        .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut lines = BufReader::new(owner.stdout.take().unwrap()).lines();
-    assert!(lines.any(|line| line.unwrap() == "owner is ready"));
+    let ready = directory.path().join("ready");
+    until("the owner is ready", || ready.exists()).await;
     let pid = pid(directory.path());
     assert!(runs(pid));
     owner.kill().unwrap();

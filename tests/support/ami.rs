@@ -1,6 +1,7 @@
 //! A second reader of the manager interface, which shares no code with the one under test.
 
-use std::io::{BufRead, BufReader, Write};
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
@@ -86,7 +87,7 @@ impl Ami {
     fn send(&mut self, action: &str, headers: &[(&str, &str)]) {
         let mut text = format!("Action: {action}\r\n");
         for (key, value) in headers {
-            text.push_str(&format!("{key}: {value}\r\n"));
+            let _ = write!(text, "{key}: {value}\r\n");
         }
         text.push_str("\r\n");
         self.stream.get_mut().write_all(text.as_bytes()).unwrap();

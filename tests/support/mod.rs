@@ -1,15 +1,7 @@
 //! What the areas that test against real parts share.
 
 pub mod ami;
+pub mod bench;
 pub mod pbx;
-
-use std::time::{Duration, Instant};
-
-/// Waits for something that comes by itself, far longer than it should take.
-pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while !holds() {
-        assert!(Instant::now() < deadline, "it did not come about that {what}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
+pub mod tenants;
+pub mod wait;
