@@ -2,5 +2,6 @@
 
 pub mod lifecycle;
 pub mod listener;
+pub mod private_pbx;
 mod supervisor;
 pub mod tasks;
