@@ -2,6 +2,7 @@
 //! *running* PBX took a configuration, or rolls back.
 
 pub mod auth;
+pub mod cli;
 pub mod config;
 pub mod crypto;
 pub mod daemon;
