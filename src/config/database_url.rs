@@ -15,7 +15,8 @@ impl DatabaseUrl {
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         let (scheme, rest) = text.split_once(':').unwrap_or_default();
         let known = match scheme {
-            "sqlite" => !rest.is_empty(),
+            // In memory, each connection would have a database of its own.
+            "sqlite" => !matches!(rest, "" | "//" | ":memory:" | "//:memory:") && !rest.contains('?'),
             "postgres" | "postgresql" => rest.strip_prefix("//").is_some_and(|host| !host.is_empty()),
             _ => false,
         };
@@ -55,7 +56,6 @@ mod tests {
 
     #[rstest]
     #[case("sqlite:/var/lib/x.db", "sqlite:/var/lib/x.db")]
-    #[case("sqlite::memory:", "sqlite::memory:")]
     #[case(
         "postgres://ann:s3cret@db.example/switchyard",
         "postgres://…@db.example/switchyard"
@@ -72,6 +72,8 @@ mod tests {
     #[case("mysql://x/y")]
     #[case("/var/lib/x.db")]
     #[case("sqlite:")]
+    #[case("sqlite::memory:")]
+    #[case("sqlite:x.db?mode=ro")]
     #[case("postgres:")]
     #[case("postgres://")]
     #[case("")]
