@@ -1,0 +1,156 @@
+//! Migrations, and what opening makes of a schema.
+
+use std::os::unix::fs::PermissionsExt;
+
+use rstest::rstest;
+use switchyard::store::{Database, DatabaseUrl, Store, StoreError};
+
+use super::bench::Backend::{Postgres, Sqlite};
+use super::bench::{Backend, Bench};
+
+#[rstest]
+#[tokio::test]
+async fn every_statement_is_understood(#[values(Sqlite, Postgres)] backend: Backend) {
+    let (_bench, store) = Bench::migrated(backend).await;
+    let count = store.database().check_statements().await.unwrap();
+    assert_eq!(count, switchyard::store::statements().len());
+    assert!(count > 60, "{count}");
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_statement_that_does_not_fit_is_named(#[values(Sqlite, Postgres)] backend: Backend) {
+    let (bench, store) = Bench::migrated(backend).await;
+    bench.sql("alter table audit_entries drop column address").await;
+    let error = store.database().check_statements().await.unwrap_err();
+    assert!(error.to_string().contains("audit::APPEND"), "{error}");
+}
+
+#[rstest]
+#[tokio::test]
+async fn an_unmigrated_database_is_refused_for_service(#[values(Sqlite, Postgres)] backend: Backend) {
+    let bench = Bench::empty(backend).await;
+    let database = Database::create(&bench.url).await.unwrap();
+    let error = Store::from_database(database.clone(), None).await.err().unwrap();
+    assert!(
+        matches!(&error, StoreError::NotMigrated { pending, .. } if pending.len() == 5),
+        "{error}"
+    );
+    assert!(error.to_string().contains("switchyard db migrate"), "{error}");
+
+    let status = database.status().await.unwrap();
+    assert_eq!((status.applied.len(), status.pending.len()), (0, 5));
+    assert_eq!(database.migrate().await.unwrap(), status.pending);
+    let migrated = database.status().await.unwrap();
+    assert_eq!((migrated.applied, migrated.pending), (status.pending, vec![]));
+    assert_eq!(database.migrate().await.unwrap(), []);
+    assert!(Store::from_database(database, None).await.is_ok());
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_half_migrated_database_is_refused_and_can_be_migrated(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let (bench, store) = Bench::migrated(backend).await;
+    bench.sql("drop table audit_entries").await;
+    bench.sql("delete from _sqlx_migrations where version = 5").await;
+    let error = Store::open(&bench.url, None).await.err().unwrap();
+    assert!(error.to_string().contains("`0005_audit`"), "{error}");
+    let applied = store.database().migrate().await.unwrap();
+    assert_eq!(applied.iter().map(|step| step.version).collect::<Vec<_>>(), [5]);
+    assert!(Store::open(&bench.url, None).await.is_ok());
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_newer_schema_is_refused(#[values(Sqlite, Postgres)] backend: Backend) {
+    let (bench, store) = Bench::migrated(backend).await;
+    bench
+        .sql("update _sqlx_migrations set version = 9999 where version = 5")
+        .await;
+    let error = Store::open(&bench.url, None).await.err().unwrap();
+    assert!(
+        matches!(error, StoreError::NewerSchema { version: 9999, .. }),
+        "{error}"
+    );
+    let error = store.database().migrate().await.unwrap_err();
+    assert!(matches!(error, StoreError::NewerSchema { .. }), "{error}");
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_migration_with_another_text_is_refused(#[values(Sqlite, Postgres)] backend: Backend) {
+    let (bench, store) = Bench::migrated(backend).await;
+    bench.sql("update _sqlx_migrations set checksum = (select checksum from _sqlx_migrations where version = 1) where version = 2").await;
+    let error = Store::open(&bench.url, None).await.err().unwrap();
+    assert!(
+        matches!(&error, StoreError::ForeignSchema { name, .. } if name == "0002_extensions"),
+        "{error}"
+    );
+    assert!(matches!(
+        store.database().migrate().await,
+        Err(StoreError::ForeignSchema { .. })
+    ));
+}
+
+#[tokio::test]
+async fn both_databases_have_the_same_tables_columns_and_unique_columns() {
+    let (sqlite, store) = Bench::migrated(Sqlite).await;
+    let (postgres, other) = Bench::migrated(Postgres).await;
+
+    let columns = |from: &str| {
+        format!("select t || '.' || c || case when n then '?' else '' end from ({from}) s order by 1")
+    };
+    let in_sqlite = sqlite.ask(columns(
+        "select m.name as t, i.name as c, i.\"notnull\" = 0 as n from sqlite_master m, pragma_table_info(m.name) i \
+         where m.type = 'table' and m.name not like '\\_%' escape '\\'",
+    ));
+    let in_postgres = postgres.ask(columns(
+        "select table_name || '' collate \"C\" as t, column_name || '' as c, is_nullable = 'YES' as n \
+         from information_schema.columns where table_schema = 'public' and table_name not like '\\_%'",
+    ));
+    let (in_sqlite, in_postgres) = (in_sqlite.await, in_postgres.await);
+    assert!(in_sqlite.len() > 80, "{in_sqlite:?}");
+    assert_eq!(in_sqlite, in_postgres);
+    drop((store, other));
+}
+
+#[tokio::test]
+async fn a_sqlite_file_belongs_to_its_owner_alone() {
+    let (bench, store) = Bench::migrated(Sqlite).await;
+    let mode = |name: &str| {
+        let path = bench.file().with_file_name(name);
+        std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+    };
+    assert_eq!(
+        [mode("test.db"), mode("test.db-wal"), mode("test.db-shm")],
+        [0o600; 3]
+    );
+    store.close().await;
+
+    std::fs::set_permissions(bench.file(), PermissionsExt::from_mode(0o644)).unwrap();
+    let again = bench.another_store(None).await;
+    assert_eq!(mode("test.db"), 0o600);
+    again.close().await;
+}
+
+#[tokio::test]
+async fn a_missing_sqlite_file_is_not_made_by_opening() {
+    let bench = Bench::empty(Sqlite).await;
+    let error = Store::open(&bench.url, None).await.err().unwrap();
+    assert!(matches!(error, StoreError::Unavailable { .. }), "{error}");
+    assert!(!bench.file().exists());
+}
+
+#[tokio::test]
+async fn a_postgresql_that_is_away_is_unavailable_and_the_password_stays_out_of_the_error() {
+    let url: DatabaseUrl = "postgres://ann:hunter2@127.0.0.1:1/pbx".parse().unwrap();
+    let error = Store::open(&url, None).await.err().unwrap();
+    assert!(matches!(error, StoreError::Unavailable { .. }), "{error}");
+    assert!(
+        error.to_string().contains("postgres://127.0.0.1:1/pbx"),
+        "{error}"
+    );
+    assert!(!format!("{error:?}").contains("hunter2"));
+}
