@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
@@ -96,7 +97,9 @@ impl Database {
             .map_err(|source| self.refused("read the schema's version", source))
     }
 
-    /// Applies what is pending, each migration as a whole or not at all; answers what was applied.
+    /// Applies what is pending, one process at a time; answers what was pending.
+    ///
+    /// A migration that fails leaves nothing behind: on SQLite none of them, on PostgreSQL those before it stay.
     pub async fn migrate(&self) -> Result<Vec<SchemaVersion>, StoreError> {
         let before = self.status().await?;
         if !before.unknown.is_empty() || !before.foreign.is_empty() {
@@ -104,7 +107,8 @@ impl Database {
         }
         let migrator = schema::migrator(self.dialect());
         match &self.pools {
-            Pools::Sqlite { writer, .. } => migrator.run(writer).await,
+            Pools::Sqlite { writer, .. } => migrate_sqlite(writer, &migrator).await,
+            // It takes a lock of the whole database first.
             Pools::Postgres(pool) => migrator.run(pool).await,
         }
         .map_err(StoreError::Migration)?;
@@ -239,6 +243,13 @@ async fn sqlite_pools(path: &Path) -> sqlx::Result<Pools> {
         .connect_with(options.pragma("query_only", "on"))
         .await?;
     Ok(Pools::Sqlite { writer, reader })
+}
+
+/// In one transaction, so that another process waits and then finds nothing to do.
+async fn migrate_sqlite(writer: &SqlitePool, migrator: &Migrator) -> Result<(), MigrateError> {
+    let mut tx = writer.begin_with("begin immediate").await?;
+    migrator.run(&mut *tx).await?;
+    Ok(tx.commit().await?)
 }
 
 /// SQLite gives its journal the rights of the file.

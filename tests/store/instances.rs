@@ -1,14 +1,19 @@
 //! PBX instances.
 
+use std::time::Duration;
+
 use rstest::rstest;
 use secrecy::ExposeSecret as _;
+use switchyard::domain::deployment::{Scope, Stage};
 use switchyard::domain::ids::{InstanceId, SystemIds};
 use switchyard::domain::instance::InstanceSettings;
-use switchyard::store::{StoreError, instances};
+use switchyard::store::{StoreError, deployments, instances, leases, stages};
 
 use super::bench::Backend::{Postgres, Sqlite};
 use super::bench::{Backend, Bench};
-use super::samples::{World, ami_secret, instance, store_extension, store_generation, store_revision};
+use super::samples::{
+    World, ami_secret, at, deployment, instance, store_extension, store_generation, store_revision,
+};
 
 #[rstest]
 #[tokio::test]
@@ -202,4 +207,69 @@ async fn a_row_that_no_longer_parses_is_named(#[values(Sqlite, Postgres)] backen
     };
     assert_eq!((table, id), ("instances", world.instance.id.to_string()));
     assert!(what.starts_with("settings: must be a host name"), "{what}");
+}
+
+#[tokio::test]
+async fn a_column_that_holds_something_else_is_corrupt_and_no_refusal() {
+    let (bench, store) = Bench::migrated(Sqlite).await;
+    let mut tx = store.begin("insert").await.unwrap();
+    instances::insert(&mut tx, &instance("main"), &ami_secret())
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    for damage in [
+        "update instances set node = 'a b'",
+        "update instances set created_at = 9223372036854775807",
+        "update instances set settings = 'no json'",
+        "update instances set live_generation_id = null, id = x'00'",
+    ] {
+        bench.sql(damage).await;
+        let mut tx = store.read("look").await.unwrap();
+        let error = instances::list(&mut tx).await.unwrap_err();
+        assert!(matches!(error, StoreError::Corrupt { .. }), "{damage}: {error:?}");
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn an_instance_without_tenants_goes_with_all_that_is_its_own(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let (bench, store) = Bench::migrated(backend).await;
+    let world = World::store(&store).await;
+    let other = instance("other");
+    let mut tx = store.begin("insert").await.unwrap();
+    instances::insert(&mut tx, &other, &ami_secret()).await.unwrap();
+    tx.commit().await.unwrap();
+    let generation = store_generation(&store, other.id, &[]).await;
+    let mut deployment = deployment(other.id, Scope::Platform, 1);
+    deployment.generation_id = Some(generation.id);
+    let mut tx = store.begin("fill").await.unwrap();
+    instances::set_live(&mut tx, other.id, generation.id)
+        .await
+        .unwrap();
+    deployments::insert(&mut tx, &deployment).await.unwrap();
+    stages::begin(&mut tx, deployment.id, Stage::Planning, at(1))
+        .await
+        .unwrap();
+    leases::acquire(&mut tx, other.id, "a", at(1), Duration::from_secs(1))
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+
+    bench.sql("delete from instances where name = 'other'").await;
+    for table in ["generations", "deployments", "deployment_stages", "leases"] {
+        let left = bench
+            .ask(format!("select cast(count(*) as text) from {table}"))
+            .await;
+        assert_eq!(left, ["0"], "{table}");
+    }
+    assert!(
+        bench
+            .try_sql("delete from instances where name = 'main'")
+            .await
+            .is_err()
+    );
+    let mut tx = store.read("look").await.unwrap();
+    assert_eq!(instances::list(&mut tx).await.unwrap(), [world.instance]);
 }

@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 
+use futures_util::future::join_all;
 use rstest::rstest;
 use switchyard::store::{Database, DatabaseUrl, Store, StoreError};
 
@@ -60,6 +61,23 @@ async fn a_half_migrated_database_is_refused_and_can_be_migrated(
     let applied = store.database().migrate().await.unwrap();
     assert_eq!(applied.iter().map(|step| step.version).collect::<Vec<_>>(), [5]);
     assert!(Store::open(&bench.url, None).await.is_ok());
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn four_processes_migrate_at_the_same_time(#[values(Sqlite, Postgres)] backend: Backend) {
+    let bench = Bench::empty(backend).await;
+    let mut databases = Vec::new();
+    for _ in 0..4 {
+        databases.push(Database::create(&bench.url).await.unwrap());
+    }
+    for outcome in join_all(databases.iter().map(Database::migrate)).await {
+        outcome.unwrap();
+    }
+    for database in &databases {
+        assert_eq!(database.status().await.unwrap().pending, []);
+        assert!(database.check_statements().await.unwrap() > 60);
+    }
 }
 
 #[rstest]

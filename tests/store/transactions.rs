@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use rstest::rstest;
 use switchyard::domain::query::TenantQuery;
-use switchyard::store::{StoreError, instances, tenants};
+use switchyard::store::{StoreError, extensions, instances, tenants};
 
 use super::bench::Backend::{Postgres, Sqlite};
 use super::bench::{Backend, Bench, key};
@@ -140,6 +140,22 @@ async fn four_processes_write_at_the_same_time_and_none_is_refused(
     );
     let acme = tenants::find(&mut tx, world.acme.id).await.unwrap().unwrap();
     assert_eq!(acme.secrets_version, 201);
+}
+
+#[tokio::test]
+async fn a_transactions_future_may_move_between_threads() {
+    fn may_move<T: Send>(future: T) -> T {
+        future
+    }
+    let (_bench, store) = Bench::migrated(Sqlite).await;
+    may_move(async {
+        let mut tx = store.begin("move").await?;
+        instances::insert(&mut tx, &instance("main"), &ami_secret()).await?;
+        extensions::insert_many(&mut tx, &[]).await?;
+        tx.commit().await
+    })
+    .await
+    .unwrap();
 }
 
 #[rstest]
