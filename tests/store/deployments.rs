@@ -1,13 +1,12 @@
-//! Deployments, their queue and their stages.
+//! Deployments and their queue.
 
 use rstest::rstest;
 use serde_json::json;
 use switchyard::domain::change::{Change, ChangeKind, FieldChange};
-use switchyard::domain::deployment::{Deployment, DeploymentStatus, Scope, Stage, StageRecord, StageResult};
+use switchyard::domain::deployment::{Deployment, DeploymentStatus, Scope};
 use switchyard::domain::finding::Finding;
-use switchyard::domain::ids::{DeploymentId, SystemIds};
 use switchyard::domain::page::PageRequest;
-use switchyard::store::{StoreError, deployments, instances, stages};
+use switchyard::store::{deployments, instances};
 
 use super::bench::Backend::{Postgres, Sqlite};
 use super::bench::{Backend, Bench};
@@ -173,9 +172,13 @@ async fn the_queue_is_served_oldest_first_and_equal_requests_are_found(
     let other = instance("other");
     let mut tx = store.begin("queue").await.unwrap();
     instances::insert(&mut tx, &other, &ami_secret()).await.unwrap();
-    deployments::insert(&mut tx, &deployment(other.id, Scope::Platform, 1))
-        .await
-        .unwrap();
+    let running = Deployment {
+        status: DeploymentStatus::Applying,
+        ..deployment(other.id, Scope::Platform, 1)
+    };
+    for row in [&deployment(other.id, Scope::Platform, 1), &running] {
+        deployments::insert(&mut tx, row).await.unwrap();
+    }
     for row in &rows {
         deployments::insert(&mut tx, row).await.unwrap();
     }
@@ -302,102 +305,4 @@ async fn a_status_and_the_end_must_fit(#[values(Sqlite, Postgres)] backend: Back
         let ended = deployments::end(&mut tx, row.id, *status, &[], at(60)).await;
         assert_eq!(ended.is_ok(), status.is_end(), "{status}");
     }
-}
-
-#[rstest]
-#[tokio::test]
-async fn stages_are_kept_in_order_one_at_a_time(#[values(Sqlite, Postgres)] backend: Backend) {
-    let (_bench, store) = Bench::migrated(backend).await;
-    let world = World::store(&store).await;
-    let (row, other) = (
-        deployment(world.instance.id, Scope::Platform, 50),
-        deployment(world.instance.id, Scope::Platform, 51),
-    );
-    let id = row.id;
-    let mut tx = store.begin("stages").await.unwrap();
-    deployments::insert(&mut tx, &row).await.unwrap();
-    deployments::insert(&mut tx, &other).await.unwrap();
-    stages::begin(&mut tx, id, Stage::Planning, at(1)).await.unwrap();
-    stages::begin(&mut tx, other.id, Stage::Planning, at(1))
-        .await
-        .unwrap();
-    assert!(
-        !stages::end(&mut tx, id, Stage::Applying, StageResult::Ok, "", at(2))
-            .await
-            .unwrap()
-    );
-    assert!(
-        stages::end(
-            &mut tx,
-            id,
-            Stage::Planning,
-            StageResult::Interrupted,
-            "died",
-            at(2)
-        )
-        .await
-        .unwrap()
-    );
-    assert!(
-        !stages::end(&mut tx, id, Stage::Planning, StageResult::Ok, "", at(3))
-            .await
-            .unwrap()
-    );
-    stages::begin(&mut tx, id, Stage::Planning, at(3)).await.unwrap();
-    let record = |started, ended_at, result, detail: &str| StageRecord {
-        stage: Stage::Planning,
-        started_at: at(started),
-        ended_at,
-        result,
-        detail: detail.to_owned(),
-    };
-    assert_eq!(
-        stages::of_deployment(&mut tx, id).await.unwrap(),
-        [
-            record(1, Some(at(2)), Some(StageResult::Interrupted), "died"),
-            record(3, None, None, "")
-        ]
-    );
-    tx.commit().await.unwrap();
-
-    let mut tx = store.begin("second_stage").await.unwrap();
-    let error = stages::begin(&mut tx, id, Stage::Applying, at(4))
-        .await
-        .unwrap_err();
-    assert!(
-        matches!(&error, StoreError::Conflict { table, columns }
-            if table == "deployment_stages" && *columns == ["deployment_id"]),
-        "{error:?}"
-    );
-}
-
-#[rstest]
-#[tokio::test]
-async fn each_stage_and_result_comes_back(#[values(Sqlite, Postgres)] backend: Backend) {
-    let (_bench, store) = Bench::migrated(backend).await;
-    let world = World::store(&store).await;
-    let row = deployment(world.instance.id, Scope::Platform, 50);
-    let mut tx = store.begin("stages").await.unwrap();
-    deployments::insert(&mut tx, &row).await.unwrap();
-    let mut expected = Vec::new();
-    for (stage, result) in Stage::ALL.iter().zip(StageResult::ALL.iter().cycle()) {
-        stages::begin(&mut tx, row.id, *stage, at(1)).await.unwrap();
-        assert!(
-            stages::end(&mut tx, row.id, *stage, *result, "done", at(2))
-                .await
-                .unwrap()
-        );
-        expected.push((*stage, Some(*result)));
-    }
-    let found = stages::of_deployment(&mut tx, row.id).await.unwrap();
-    assert_eq!(
-        found
-            .iter()
-            .map(|record| (record.stage, record.result))
-            .collect::<Vec<_>>(),
-        expected
-    );
-    let absent = DeploymentId::fresh(&SystemIds);
-    assert_eq!(stages::of_deployment(&mut tx, absent).await.unwrap(), []);
-    tx.commit().await.unwrap();
 }

@@ -5,11 +5,11 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use rstest::rstest;
 use switchyard::store::leases::Lease;
-use switchyard::store::{StoreError, leases};
+use switchyard::store::{StoreError, instances, leases};
 
 use super::bench::Backend::{Postgres, Sqlite};
 use super::bench::{Backend, Bench, key};
-use super::samples::{World, at};
+use super::samples::{World, ami_secret, at, instance};
 
 /// 10 microseconds: `at` counts in them.
 const TTL: Duration = Duration::from_micros(10);
@@ -107,9 +107,36 @@ async fn a_lease_that_is_given_back_is_free_at_once_and_counts_on(
 
 #[rstest]
 #[tokio::test]
+async fn each_instance_has_a_lease_of_its_own(#[values(Sqlite, Postgres)] backend: Backend) {
+    let (_bench, store) = Bench::migrated(backend).await;
+    let world = World::store(&store).await;
+    let (one, other) = (world.instance.id, instance("other"));
+    let mut tx = store.begin("leases").await.unwrap();
+    instances::insert(&mut tx, &other, &ami_secret()).await.unwrap();
+    assert_eq!(
+        leases::acquire(&mut tx, one, "a", at(0), TTL).await.unwrap(),
+        Some(1)
+    );
+    assert_eq!(
+        leases::acquire(&mut tx, other.id, "b", at(0), TTL).await.unwrap(),
+        Some(1)
+    );
+    assert!(leases::renew(&mut tx, one, 1, at(5), TTL).await.unwrap());
+    assert!(leases::release(&mut tx, one, 1).await.unwrap());
+    let untouched = Lease {
+        holder: "b".to_owned(),
+        epoch: 1,
+        expires_at: at(10),
+    };
+    assert_eq!(leases::find(&mut tx, other.id).await.unwrap(), Some(untouched));
+    tx.commit().await.unwrap();
+}
+
+#[rstest]
+#[tokio::test]
 async fn an_absent_instance_has_no_lease(#[values(Sqlite, Postgres)] backend: Backend) {
     let (_bench, store) = Bench::migrated(backend).await;
-    let absent = super::samples::instance("absent").id;
+    let absent = instance("absent").id;
     let mut tx = store.begin("lease").await.unwrap();
     let error = leases::acquire(&mut tx, absent, "a", at(0), TTL)
         .await

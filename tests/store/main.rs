@@ -5,6 +5,7 @@
 mod audit;
 mod bench;
 mod deployments;
+mod extension_lists;
 mod extensions;
 mod generations;
 mod instances;
@@ -13,5 +14,6 @@ mod revisions;
 mod samples;
 mod schema;
 mod sealing;
+mod stages;
 mod tenants;
 mod transactions;
