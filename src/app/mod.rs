@@ -1,5 +1,5 @@
 //! The use cases: each authorises its caller, changes in one named transaction with the audit entry, and nudges the
-//! deploys. HTTP, dashboard and command line call the same functions.
+//! deploys; HTTP, dashboard and command line call the same functions.
 
 mod audit;
 pub mod deployments;
@@ -8,6 +8,8 @@ pub mod extension_import;
 pub mod extensions;
 pub mod instances;
 pub mod tenants;
+#[cfg(test)]
+pub mod testing;
 pub mod views;
 
 use std::sync::Arc;

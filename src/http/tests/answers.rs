@@ -207,9 +207,11 @@ impl Readiness for Needs {
 
 #[tokio::test]
 async fn health_is_answered_to_everybody() {
+    let (_directory, app) = crate::app::testing::app().await;
     for (good, status) in [(true, 200), (false, 503)] {
         let readiness = Arc::new(Needs(good));
-        let router = serve(table(), Shared { readiness });
+        let app = app.clone();
+        let router = serve(table(), Shared { readiness, app });
         let live = ask(&router, get("/healthz"), "").await;
         assert_eq!((live.status, live.body), (200, json!({"data": {"status": "ok"}})));
         let ready = ask(&router, get("/readyz"), "").await;

@@ -18,10 +18,10 @@ impl Readiness for Nothing {
     }
 }
 
-fn shared() -> Shared {
-    Shared {
-        readiness: Arc::new(Nothing),
-    }
+async fn shared() -> (tempfile::TempDir, Shared) {
+    let (directory, app) = crate::app::testing::app().await;
+    let readiness = Arc::new(Nothing);
+    (directory, Shared { readiness, app })
 }
 
 /// The routes that everybody may ask, whoever they are: a new one belongs here only after thought.
@@ -46,7 +46,8 @@ fn no_route_is_there_twice_and_the_public_ones_are_known() {
 
 #[tokio::test]
 async fn o02_no_route_but_the_public_ones_answers_a_stranger() {
-    let router = serve(table(), shared());
+    let (_directory, shared) = shared().await;
+    let router = serve(table(), shared);
     for route in table() {
         let path = route.path().replace("{id}", &ACTIVE.to_string());
         let answer = ask(&router, Request::builder().method(route.method()).uri(path), "").await;
