@@ -4,6 +4,7 @@ use std::io;
 
 use super::exit::Exit;
 use crate::config::ConfigError;
+use crate::daemon::demo::DemoError;
 use crate::daemon::key_file::KeyFileError;
 use crate::daemon::settings::SettingError;
 use crate::domain::error_chain::error_chain;
@@ -20,6 +21,15 @@ pub enum Failure {
     /// No key was made.
     #[error(transparent)]
     KeyFile(#[from] KeyFileError),
+    /// There is no demo.
+    #[error(transparent)]
+    Demo(#[from] DemoError),
+    /// The deploy did not go live; what was written before says why.
+    #[error("{0}")]
+    Deploy(String, Exit),
+    /// The runtime could not be started.
+    #[error("the runtime could not be started")]
+    Runtime(#[source] io::Error),
     /// The output could not be written.
     #[error("the output cannot be written")]
     Output(#[from] io::Error),
@@ -30,11 +40,16 @@ pub enum Failure {
 
 impl Failure {
     /// What the process ends with.
-    pub const fn exit(&self) -> Exit {
+    pub fn exit(&self) -> Exit {
         match self {
-            Self::Config(_) | Self::Settings(_) => Exit::InvalidInput,
+            Self::Config(_)
+            | Self::Settings(_)
+            | Self::Demo(DemoError::Invalid(_) | DemoError::Config(_)) => Exit::InvalidInput,
             Self::KeyFile(KeyFileError::Exists(_)) => Exit::Conflict,
-            Self::KeyFile(_) | Self::Output(_) | Self::Json(_) => Exit::Failure,
+            Self::Deploy(_, exit) => *exit,
+            Self::Demo(_) | Self::KeyFile(_) | Self::Runtime(_) | Self::Output(_) | Self::Json(_) => {
+                Exit::Failure
+            }
         }
     }
 

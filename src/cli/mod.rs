@@ -2,6 +2,7 @@
 
 mod args;
 mod check_config;
+mod demo;
 pub mod exit;
 mod failure;
 mod generate_key;
@@ -89,6 +90,7 @@ fn run(
         output,
     };
     let done = match arguments.command {
+        Command::Demo(demo) => demo::run(&mut context, demo),
         Command::Config(ConfigCommand::Check) => check_config::run(&mut context),
         Command::Key(KeyCommand::Generate { out }) => generate_key::run(&mut context, &out),
     };
