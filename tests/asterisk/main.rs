@@ -7,3 +7,5 @@ mod private_pbx;
 #[cfg(test)]
 #[path = "../support/mod.rs"]
 mod support;
+#[cfg(test)]
+mod verify;
