@@ -7,6 +7,8 @@ mod live;
 #[cfg(test)]
 mod private_pbx;
 #[cfg(test)]
+mod shadow;
+#[cfg(test)]
 #[path = "../support/mod.rs"]
 mod support;
 #[cfg(test)]
