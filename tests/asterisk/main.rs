@@ -1,9 +1,15 @@
 //! The driver and the private PBX against a real Asterisk.
 
 #[cfg(test)]
+mod broken;
+#[cfg(test)]
 mod live;
 #[cfg(test)]
 mod private_pbx;
 #[cfg(test)]
+mod shadow;
+#[cfg(test)]
 #[path = "../support/mod.rs"]
 mod support;
+#[cfg(test)]
+mod verify;
