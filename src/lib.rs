@@ -1,6 +1,7 @@
 //! Switchyard provisions multi-tenant PBXs: it previews, validates, swaps atomically, and proves that the
 //! *running* PBX took a configuration, or rolls back.
 
+pub mod app;
 pub mod auth;
 pub mod cli;
 pub mod config;

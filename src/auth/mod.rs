@@ -5,4 +5,3 @@ pub mod bootstrap;
 pub mod caller;
 pub mod denied;
 pub mod permission;
-pub mod tenants;

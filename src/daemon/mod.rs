@@ -3,6 +3,7 @@
 pub mod key_file;
 pub mod lifecycle;
 pub mod listener;
+pub mod private_pbx;
 pub mod settings;
 mod supervisor;
 pub mod tasks;

@@ -16,8 +16,10 @@ pub mod request;
 mod run;
 mod templates;
 mod validate;
+mod verification;
 
 pub use engine::{DriverFactory, Engine, EngineOptions, ShadowPolicy};
 pub use error::DeployError;
 pub use preview::{FileDiff, Preview};
 pub use templates::TemplateSource;
+pub use verification::Verification;

@@ -1,5 +1,6 @@
 //! The HTTP API: speaks HTTP, proves who is calling, and leaves every decision to the layers below.
 
+pub mod api;
 pub mod body;
 mod caller;
 pub mod envelope;

@@ -3,17 +3,20 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::FromRef;
 use axum::handler::Handler;
 use axum::http::{Method, StatusCode};
 use axum::middleware::{from_fn_with_state, map_response};
 use axum::routing::{MethodFilter, MethodRouter, on};
 
+use super::api::{deployments, extensions};
 use super::guard::{self, Guard};
 use super::health::{self, Readiness};
 use super::problem::Problem;
 use super::{headers, trace};
+use crate::app::App;
 use crate::auth::authenticator::Authenticator;
-use crate::auth::permission::Access;
+use crate::auth::permission::{Access, Permission};
 use crate::domain::ids::IdSource;
 
 /// What handlers share.
@@ -21,15 +24,68 @@ use crate::domain::ids::IdSource;
 pub struct Shared {
     /// Looks after what the daemon needs.
     pub readiness: Arc<dyn Readiness>,
+    /// The use cases.
+    pub app: App,
+}
+
+impl FromRef<Shared> for App {
+    fn from_ref(shared: &Shared) -> Self {
+        shared.app.clone()
+    }
+}
+
+impl FromRef<Shared> for Arc<dyn Readiness> {
+    fn from_ref(shared: &Shared) -> Self {
+        Arc::clone(&shared.readiness)
+    }
 }
 
 /// Every route of the API.
 #[must_use]
 pub fn table() -> Vec<Route<Shared>> {
-    use Access::Public;
+    use Access::{Public, Tenant};
+    use Permission::{ConfigDeploy, ConfigRead, ConfigWrite};
     vec![
         Route::get("/healthz", Public, health::live),
         Route::get("/readyz", Public, health::ready),
+        Route::get("/api/v1/extensions", Tenant(ConfigRead), extensions::index),
+        Route::post("/api/v1/extensions", Tenant(ConfigWrite), extensions::create),
+        Route::post(
+            "/api/v1/extensions/import",
+            Tenant(ConfigWrite),
+            extensions::import,
+        ),
+        Route::get("/api/v1/extensions/{id}", Tenant(ConfigRead), extensions::show),
+        Route::patch("/api/v1/extensions/{id}", Tenant(ConfigWrite), extensions::change),
+        Route::delete("/api/v1/extensions/{id}", Tenant(ConfigWrite), extensions::delete),
+        Route::post(
+            "/api/v1/extensions/{id}/reveal-secret",
+            Tenant(ConfigWrite),
+            extensions::reveal_secret,
+        ),
+        Route::post(
+            "/api/v1/extensions/{id}/rotate-secret",
+            Tenant(ConfigWrite),
+            extensions::rotate_secret,
+        ),
+        Route::get("/api/v1/config/plan", Tenant(ConfigDeploy), deployments::plan),
+        Route::post("/api/v1/config/deploy", Tenant(ConfigDeploy), deployments::deploy),
+        Route::get(
+            "/api/v1/config/deployments",
+            Tenant(ConfigDeploy),
+            deployments::index,
+        ),
+        Route::get(
+            "/api/v1/config/deployments/{id}",
+            Tenant(ConfigDeploy),
+            deployments::show,
+        ),
+        Route::post(
+            "/api/v1/config/deployments/{id}/rollback",
+            Tenant(ConfigDeploy),
+            deployments::roll_back,
+        ),
+        Route::get("/api/v1/config/verify", Tenant(ConfigDeploy), deployments::verify),
     ]
 }
 

@@ -2,6 +2,7 @@
 
 mod files;
 mod log;
+mod program;
 mod session;
 mod shadow;
 mod verify;
@@ -14,6 +15,7 @@ use secrecy::SecretString;
 
 use self::files::FileTree;
 use self::log::LogWindow;
+pub use self::program::{Program, ProgramError, RunAs};
 use self::session::Session;
 pub use self::shadow::Shadow;
 use super::{Check, DriverError, Expected, PbxDriver, Rehearsal, Staged, StagedFile};

@@ -93,3 +93,63 @@ fn is_list_mark(message: &Message, mark: &str) -> bool {
         .get("EventList")
         .is_some_and(|value| value.eq_ignore_ascii_case(mark))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIST: Expect = Expect::List { limit: 5 };
+
+    /// The answer after the last of `blocks`; none of those before may end it.
+    fn collect(expect: Expect, blocks: &[&str]) -> Option<Result<List, AnswerError>> {
+        let mut collector = Collector::new(expect);
+        let mut answer = None;
+        for block in blocks {
+            assert!(answer.is_none(), "it was whole before {block:?}");
+            answer = collector.take(Message::parse(block.as_bytes()).unwrap());
+        }
+        answer
+    }
+
+    #[test]
+    fn a_list_ends_by_its_mark_or_by_the_name_of_its_event() {
+        for end in [
+            "Event: Whatever\r\nEventList: Complete\r\nListItems: 1",
+            "Event: PeerlistComplete\r\nListItems: 1",
+            "Event: PeerlistComplete\r\nEventList: complete\r\nListItems:  1 ",
+        ] {
+            let blocks = ["Response: Success\r\nEventList: start", "Event: A\r\nN: 1", end];
+            let list = collect(LIST, &blocks).unwrap().unwrap();
+            assert_eq!(list.events.len(), 1, "{end:?}");
+        }
+    }
+
+    #[test]
+    fn an_end_before_its_beginning_is_no_list() {
+        assert_eq!(collect(LIST, &["Event: XComplete\r\nListItems: 0"]), None);
+    }
+
+    #[test]
+    fn a_refused_list_ends_with_its_response() {
+        let list = collect(LIST, &["Response: Error\r\nMessage: No Contacts found\n"])
+            .unwrap()
+            .unwrap();
+        assert!(list.response.is_error() && list.events.is_empty());
+    }
+
+    #[test]
+    fn a_single_answer_is_the_response_whatever_events_come_with_it() {
+        let blocks = [
+            "Event: A",
+            "Event: AComplete\r\nEventList: Complete",
+            "Response: Success\r\nEventList: start",
+        ];
+        assert!(
+            collect(Expect::One, &blocks)
+                .unwrap()
+                .unwrap()
+                .response
+                .is_success()
+        );
+    }
+}

@@ -5,6 +5,11 @@
 //!
 //! Asterisk works through the actions of one connection strictly one after the other: an action behind a reload of
 //! ten seconds is answered after ten seconds. Slow work belongs on a connection of its own.
+//!
+//! A link may come up before Asterisk does. While it boots the manager accepts logins, knows only part of its actions,
+//! and answers as if nothing were configured (a global that extensions.conf sets is empty); for a moment it even
+//! refuses everything and closes. What depends on the configuration is asked after `core waitfullybooted` has
+//! answered, on each new link.
 
 mod action;
 mod answer;

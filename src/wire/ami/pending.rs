@@ -200,3 +200,80 @@ impl Pending {
         self.lock().entries.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A table whose link is up, and room for its actions.
+    fn table(limit: usize) -> (Pending, mpsc::Sender<Outgoing>, mpsc::Receiver<Outgoing>) {
+        let pending = Pending::new(limit);
+        pending.link_up();
+        let (queue, outgoing) = mpsc::channel(limit * 2);
+        (pending, queue, outgoing)
+    }
+
+    fn submit(
+        pending: &Pending,
+        queue: &mpsc::Sender<Outgoing>,
+        expect: Expect,
+    ) -> Result<u64, UnsentReason> {
+        pending.submit(queue, Action::ping(), expect).map(|(id, _)| id)
+    }
+
+    #[test]
+    fn a_sign_of_life_finds_room_in_a_full_table() {
+        let (pending, queue, _outgoing) = table(2);
+        for _ in 0..2 {
+            submit(&pending, &queue, Expect::One).unwrap();
+        }
+        assert!(matches!(
+            submit(&pending, &queue, Expect::One),
+            Err(UnsentReason::Busy { limit: 2 })
+        ));
+        assert!(submit(&pending, &queue, Expect::LifeSign).is_ok());
+    }
+
+    #[test]
+    fn a_full_queue_registers_nothing() {
+        let (pending, queue, _outgoing) = table(2);
+        for _ in 0..4 {
+            let id = submit(&pending, &queue, Expect::One).unwrap();
+            assert!(matches!(pending.give_up(id), GivenUp::Unsent));
+        }
+        assert!(matches!(
+            submit(&pending, &queue, Expect::One),
+            Err(UnsentReason::Busy { .. })
+        ));
+        assert_eq!(pending.len(), 0);
+    }
+
+    #[test]
+    fn the_link_is_in_doubt_from_a_given_up_action_until_something_is_heard() {
+        let (pending, queue, _outgoing) = table(9);
+        assert!(pending.may_ping());
+        let [older, given_up, _younger] = [(); 3].map(|()| submit(&pending, &queue, Expect::One).unwrap());
+        assert!(pending.mark_sent(given_up));
+        assert!(matches!(pending.give_up(given_up), GivenUp::Sent));
+        assert!(!pending.may_ping(), "Asterisk may be at work on the older one");
+        assert!(matches!(pending.give_up(older), GivenUp::Unsent));
+        assert!(
+            pending.may_ping(),
+            "the younger one waits behind the one given up"
+        );
+        pending.heard();
+        assert!(
+            !pending.may_ping(),
+            "something was heard, the younger one may be at work"
+        );
+    }
+
+    #[test]
+    fn a_link_goes_down_once_and_refuses_with_the_last_reason() {
+        let (pending, queue, _outgoing) = table(2);
+        assert!(pending.link_down(&Arc::new(LinkError::Closed)));
+        assert!(!pending.link_down(&Arc::new(LinkError::Stopped)));
+        let error = submit(&pending, &queue, Expect::One).unwrap_err();
+        assert!(matches!(error, UnsentReason::LinkDown(reason) if matches!(*reason, LinkError::Stopped)));
+    }
+}

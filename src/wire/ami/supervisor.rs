@@ -33,6 +33,18 @@ impl Default for Backoff {
 }
 
 impl Backoff {
+    /// The failures in a row, with one more link that had held for `held`.
+    ///
+    /// One that broke soon is a failure like any other, or a server that accepts and drops us would be called again
+    /// and again without a pause.
+    fn count(&self, failures: u32, held: Duration) -> u32 {
+        if held > self.max {
+            1
+        } else {
+            failures.saturating_add(1)
+        }
+    }
+
     /// The wait after `failures` failures in a row. Half of it is left to chance, so that several daemons do not come
     /// back to one Asterisk in step.
     fn wait(&self, failures: u32, chance: u32) -> Duration {
@@ -78,13 +90,7 @@ impl<C: FnMut() -> u32> Supervisor<C> {
         let mut failures = 0_u32;
         loop {
             let (reason, held) = self.one_link().await;
-            // A link that breaks soon counts as a failed try, or a server that accepts and drops us would be called
-            // again and again without a pause.
-            failures = if held >= self.backoff.max {
-                1
-            } else {
-                failures.saturating_add(1)
-            };
+            failures = self.backoff.count(failures, held);
             // A wrong secret does not get better by haste, and each try is a line in Asterisk's security log.
             let wait = match reason {
                 LinkError::LoginRefused { .. } | LinkError::BadLogin(_) => self.backoff.max.max(MIN_WAIT),
@@ -109,8 +115,6 @@ impl<C: FnMut() -> u32> Supervisor<C> {
             Err(error) => return (error, Duration::ZERO),
         };
         let since = Instant::now();
-        // What was queued for the former link has been answered for; its actions may hold secrets.
-        while self.queue.try_recv().is_ok() {}
         self.client.hub().link_up(since);
         tracing::info!("linked to the Asterisk manager");
         let reason = link.run(&self.client, &mut self.queue, &self.config.timing).await;
@@ -128,6 +132,15 @@ impl<C> Drop for Supervisor<C> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_link_that_held_ends_the_row_of_failures() {
+        let backoff = Backoff::default();
+        assert_eq!(backoff.count(4, Duration::ZERO), 5);
+        assert_eq!(backoff.count(4, backoff.max), 5);
+        assert_eq!(backoff.count(4, backoff.max * 2), 1);
+        assert_eq!(backoff.count(u32::MAX, Duration::ZERO), u32::MAX);
+    }
 
     #[test]
     fn waits_double_up_to_the_limit_and_half_is_chance() {

@@ -5,38 +5,40 @@ mod process;
 
 use std::io;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
 use self::process::{Isolation, Process};
 use super::log::{self, LogWindow};
+use super::program::{Program, ProgramError, RunAs};
 use crate::domain::artifact::ConfFile;
 use crate::domain::finding::{Finding, Severity};
 use crate::driver::Rehearsal;
 
 /// Reading 20,000 endpoints took 17 s from start (measured); a shadow that needs longer than this hangs.
-const LONGEST_START: Duration = Duration::from_secs(90);
+const LONGEST: Duration = Duration::from_secs(90);
 /// A module that does not exist: the complaint about it is the last line, and all before it has been written.
 const SENTINEL: &str = "switchyard-end-of-reading";
 
-/// The shadow's program and where it works.
+/// Rehearses generations with a program of its own.
 #[derive(Clone, Debug)]
 pub struct Shadow {
-    /// The `asterisk` binary.
-    pub program: PathBuf,
-    /// User and group to run as, when the daemon is root.
-    pub run_as: Option<(u32, u32)>,
+    program: Program,
+    longest: Duration,
 }
 
 /// Why the shadow did not get to read the files.
 #[derive(Debug, Error)]
 pub enum ShadowError {
+    /// Its program is missing, closed to its user, or no Asterisk.
+    #[error(transparent)]
+    Program(#[from] ProgramError),
     /// Its directory could not be made.
     #[error("the shadow's directory could not be prepared")]
     Prepare(#[source] io::Error),
-    /// It could not be started, or ended at once.
+    /// It could not be started.
     #[error("{program} could not be started")]
     Start {
         /// The binary.
@@ -46,33 +48,54 @@ pub enum ShadowError {
         source: io::Error,
     },
     /// It ended before it had read everything.
-    #[error("the shadow ended early: {0}")]
-    Ended(String),
+    #[error("the shadow ended early ({how}); it said: {said}")]
+    Ended {
+        /// Its exit status.
+        how: String,
+        /// The end of what it wrote.
+        said: String,
+    },
     /// It was still not up in time.
-    #[error("the shadow was not up within {} s", LONGEST_START.as_secs())]
-    TooSlow,
+    #[error("the shadow was not up within {} s", .0.as_secs())]
+    TooSlow(Duration),
 }
 
 impl Shadow {
+    /// A shadow that runs this program.
+    #[must_use]
+    pub fn new(program: Program) -> Self {
+        Self {
+            program,
+            longest: LONGEST,
+        }
+    }
+
+    /// The same, given up after another time.
+    #[must_use]
+    pub fn given_up_after(self, longest: Duration) -> Self {
+        Self { longest, ..self }
+    }
+
     /// Has a shadow read the files in `staged`, and tells what it complained about.
     pub async fn rehearse(&self, staged: &Path) -> Result<Rehearsal, ShadowError> {
         let begun = Instant::now();
+        let version = self.program.version().await?;
         let home = tempfile::Builder::new()
             .prefix("switchyard-shadow-")
             .permissions(std::fs::Permissions::from_mode(0o711))
             .tempdir()
             .map_err(ShadowError::Prepare)?;
-        let isolation = Isolation::find(self.run_as).await;
+        let isolation = Isolation::find(&self.program).await;
         config::write(home.path(), staged, isolation.own_network()).map_err(ShadowError::Prepare)?;
-        if let Some((uid, gid)) = self.run_as {
-            own(home.path(), uid, gid).map_err(ShadowError::Prepare)?;
+        if let Some(run_as) = self.program.run_as() {
+            own(home.path(), run_as).map_err(ShadowError::Prepare)?;
         }
         let mut findings = transports(staged);
-        let mut process = Process::start(&self.program, home.path(), &isolation, self.run_as)?;
-        let lines = tokio::time::timeout(LONGEST_START, process.read_all(home.path()))
+        let mut process = Process::start(&self.program, home, &isolation)?;
+        let lines = tokio::time::timeout(self.longest, process.read_all())
             .await
-            .map_err(|_| ShadowError::TooSlow)??;
-        process.end().await;
+            .map_err(|_| ShadowError::TooSlow(self.longest))??;
+        drop(process);
         let message = "a private Asterisk refuses these files; correct what it names and deploy again";
         findings.extend(log::findings(lines, "asterisk_refused", message, Severity::Error));
         for finding in &mut findings {
@@ -81,8 +104,8 @@ impl Shadow {
             }
         }
         let detail = format!(
-            "shadow {} read the generation in {} ms, {}",
-            self.program.display(),
+            "{version} ({}) read the generation in {} ms, {}",
+            self.program.path().display(),
             begun.elapsed().as_millis(),
             if isolation.own_network() {
                 "without a network"
@@ -96,9 +119,9 @@ impl Shadow {
 
 impl Process {
     /// Waits until everything was read, and returns all that was logged up to then.
-    async fn read_all(&mut self, home: &Path) -> Result<Vec<log::LogLine>, ShadowError> {
+    async fn read_all(&mut self) -> Result<Vec<log::LogLine>, ShadowError> {
         self.console("core waitfullybooted").await?;
-        let window = LogWindow::from_start(&home.join("log/findings"));
+        let window = LogWindow::from_start(&self.home().join("log/findings"));
         self.console(&format!("module load {SENTINEL}.so")).await?;
         loop {
             let mut lines = window.lines().map_err(ShadowError::Prepare)?;
@@ -141,11 +164,9 @@ fn transports(staged: &Path) -> Vec<Finding> {
         .collect()
 }
 
-fn own(home: &Path, uid: u32, gid: u32) -> io::Result<()> {
-    std::os::unix::fs::chown(home, Some(uid), Some(gid))?;
+fn own(home: &Path, RunAs { uid, gid }: RunAs) -> io::Result<()> {
     for entry in std::fs::read_dir(home)? {
-        let path = entry?.path();
-        std::os::unix::fs::chown(&path, Some(uid), Some(gid))?;
+        std::os::unix::fs::chown(entry?.path(), Some(uid), Some(gid))?;
     }
     Ok(())
 }

@@ -1,16 +1,22 @@
 //! The shadow's process: started without a network where the system allows it, and never left behind.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::fs::File;
+use std::path::Path;
+use std::process::{ExitStatus, Stdio};
+use std::thread;
 use std::time::Duration;
 
+use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
 use super::ShadowError;
+use crate::driver::asterisk::program::Program;
 
 /// How often a console command is tried while the shadow starts; each try takes some 10 ms.
 const PAUSE: Duration = Duration::from_millis(20);
+/// How often it is looked whether a killed shadow is gone; it takes milliseconds.
+const LOOKS: usize = 2_000;
 
 /// What the shadow is put into.
 #[derive(Clone, Debug)]
@@ -23,28 +29,15 @@ pub struct Isolation {
 impl Isolation {
     /// The strongest isolation that this system allows: a network namespace of its own, in which the shadow can open
     /// any port and reach nobody.
-    pub async fn find(run_as: Option<(u32, u32)>) -> Self {
-        let namespace: &[&str] = if run_as.is_some() {
+    pub async fn find(program: &Program) -> Self {
+        let namespace: &[&str] = if program.run_as().is_some() {
             &["unshare", "--net", "--"]
         } else {
             &["unshare", "--user", "--map-current-user", "--net", "--"]
         };
-        let mut privileges = vec!["setpriv".to_owned(), "--pdeathsig".to_owned(), "KILL".to_owned()];
-        if let Some((uid, gid)) = run_as {
-            privileges.extend([
-                format!("--reuid={uid}"),
-                format!("--regid={gid}"),
-                "--clear-groups".to_owned(),
-            ]);
-        }
-        privileges.push("--".to_owned());
         let prefix = |namespace: &[&str]| -> Vec<OsString> {
-            namespace
-                .iter()
-                .map(|word| (*word).to_owned())
-                .chain(privileges.clone())
-                .map(OsString::from)
-                .collect()
+            let namespace = namespace.iter().map(OsString::from);
+            namespace.chain(program.tied_to_us()).collect()
         };
         let isolated = Self {
             prefix: prefix(namespace),
@@ -72,7 +65,7 @@ impl Isolation {
             .cloned()
             .chain([program.as_os_str().to_owned()]);
         let mut command = Command::new(words.next().unwrap_or_default());
-        command.args(words).stdin(Stdio::null());
+        command.args(words).stdin(Stdio::null()).kill_on_drop(true);
         command
     }
 
@@ -87,66 +80,58 @@ impl Isolation {
     }
 }
 
-/// A running shadow; dropping it kills it.
+/// A running shadow with its directory; dropping it kills the one and removes the other.
 pub struct Process {
     child: Child,
-    program: PathBuf,
-    conf: PathBuf,
-    run_as: Option<(u32, u32)>,
+    program: Program,
+    home: TempDir,
 }
 
 impl Process {
-    pub fn start(
-        program: &Path,
-        home: &Path,
-        isolation: &Isolation,
-        run_as: Option<(u32, u32)>,
-    ) -> Result<Self, ShadowError> {
-        let conf = home.join("etc/asterisk.conf");
+    pub fn start(program: &Program, home: TempDir, isolation: &Isolation) -> Result<Self, ShadowError> {
+        let said = File::create(home.path().join("said")).map_err(ShadowError::Prepare)?;
         let child = isolation
-            .command(program)
+            .command(program.path())
             .arg("-C")
-            .arg(&conf)
+            .arg(home.path().join("etc/asterisk.conf"))
             .arg("-f")
-            .current_dir(home)
+            .current_dir(home.path())
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
+            .stderr(said)
             .spawn()
             .map_err(|source| ShadowError::Start {
-                program: program.display().to_string(),
+                program: program.path().display().to_string(),
                 source,
             })?;
         Ok(Self {
             child,
-            program: program.to_owned(),
-            conf,
-            run_as,
+            program: program.clone(),
+            home,
         })
+    }
+
+    pub fn home(&self) -> &Path {
+        self.home.path()
     }
 
     /// Runs a command on the shadow's console, trying again until it listens.
     pub async fn console(&mut self, line: &str) -> Result<(), ShadowError> {
         loop {
             self.check_alive()?;
-            let mut command = Command::new(&self.program);
-            command
+            let mut command = self.program.command();
+            let status = command
                 .arg("-C")
-                .arg(&self.conf)
+                .arg(self.home().join("etc/asterisk.conf"))
                 .arg("-rx")
                 .arg(line)
-                .stdin(Stdio::null());
-            command
                 .stdout(Stdio::null())
                 .stderr(Stdio::null())
-                .kill_on_drop(true);
-            if let Some((uid, gid)) = self.run_as {
-                command.uid(uid).gid(gid);
-            }
-            let status = command.status().await.map_err(|source| ShadowError::Start {
-                program: self.program.display().to_string(),
-                source,
-            })?;
+                .status()
+                .await
+                .map_err(|source| ShadowError::Start {
+                    program: self.program.path().display().to_string(),
+                    source,
+                })?;
             if status.success() {
                 return Ok(());
             }
@@ -157,13 +142,33 @@ impl Process {
     pub fn check_alive(&mut self) -> Result<(), ShadowError> {
         match self.child.try_wait() {
             Ok(None) => Ok(()),
-            Ok(Some(status)) => Err(ShadowError::Ended(status.to_string())),
-            Err(error) => Err(ShadowError::Ended(error.to_string())),
+            Ok(Some(status)) => Err(self.ended(status)),
+            Err(error) => Err(ShadowError::Prepare(error)),
         }
     }
 
-    /// Kills it: it holds nothing that an orderly stop would save.
-    pub async fn end(mut self) {
-        let _ = self.child.kill().await;
+    fn ended(&self, status: ExitStatus) -> ShadowError {
+        let said = std::fs::read(self.home().join("said")).unwrap_or_default();
+        let said = String::from_utf8_lossy(&said);
+        let last = said.lines().rev().find(|line| !line.trim().is_empty());
+        ShadowError::Ended {
+            how: status.to_string(),
+            said: last.unwrap_or("nothing").to_owned(),
+        }
+    }
+}
+
+/// It holds nothing that an orderly stop would save. Its end is waited for here, since a directory into which
+/// somebody still writes cannot be removed.
+impl Drop for Process {
+    fn drop(&mut self) {
+        // An error means that it has ended already.
+        let _ = self.child.start_kill();
+        for _ in 0..LOOKS {
+            if !matches!(self.child.try_wait(), Ok(None)) {
+                return;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
     }
 }

@@ -66,6 +66,29 @@ async fn an_answered_ping_keeps_an_idle_link() {
 }
 
 #[tokio::test]
+async fn a_busy_link_is_not_pinged() {
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let mut stage = Stage::new(move |_, mut peer| {
+        let tell = tell.clone();
+        async move {
+            peer.accept().await;
+            for _ in 0..50 {
+                peer.send("Event: Newchannel\r\n\r\n").await;
+                tokio::time::sleep(Duration::from_millis(30)).await;
+            }
+            tell.send(peer.asked().await.unwrap()["Action"].clone()).unwrap();
+            peer.fall_silent().await;
+        }
+    })
+    .await;
+    stage.config.timing.idle = Duration::from_secs(1);
+    let client = stage.client().await;
+    tokio::time::sleep(Duration::from_millis(1400)).await;
+    client.request(Action::logoff(), SHORT).await.unwrap_err();
+    assert_eq!(told.recv().await.as_deref(), Some("Logoff"));
+}
+
+#[tokio::test]
 async fn slow_work_is_not_taken_for_a_dead_link() {
     let mut stage = Stage::new(|_, mut peer| async move {
         peer.accept().await;

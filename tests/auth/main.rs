@@ -1,4 +1,0 @@
-//! Who may do what, on a real database.
-
-#[cfg(test)]
-mod tenants;

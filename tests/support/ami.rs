@@ -1,0 +1,117 @@
+//! A second reader of the manager interface, which shares no code with the one under test.
+
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader, Write as _};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use secrecy::ExposeSecret;
+use switchyard::daemon::private_pbx::PrivatePbx;
+
+/// The fields of one message, in order.
+pub type Fields = Vec<(String, String)>;
+
+/// The first value of a field.
+pub fn field<'a>(fields: &'a Fields, name: &str) -> Option<&'a str> {
+    fields
+        .iter()
+        .find(|(key, _)| key == name)
+        .map(|(_, value)| value.as_str())
+}
+
+/// A signed-in connection.
+pub struct Ami {
+    stream: BufReader<TcpStream>,
+}
+
+impl Ami {
+    /// Signs in with the account for looking from outside.
+    pub fn outside(pbx: &PrivatePbx) -> Self {
+        let account = pbx.outside();
+        let stream = TcpStream::connect(("127.0.0.1", pbx.settings().ami_port)).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        let mut ami = Self {
+            stream: BufReader::new(stream),
+        };
+        let banner = ami.line();
+        assert!(banner.starts_with("Asterisk Call Manager/"), "{banner}");
+        let login = ami.ask(
+            "Login",
+            &[
+                ("Username", &account.username),
+                ("Secret", account.secret.expose_secret()),
+                ("Events", "off"),
+            ],
+        );
+        assert_eq!(field(&login, "Response"), Some("Success"), "{login:?}");
+        ami
+    }
+
+    /// One action and its single answer.
+    pub fn ask(&mut self, action: &str, headers: &[(&str, &str)]) -> Fields {
+        self.send(action, headers);
+        loop {
+            let message = self.message();
+            if field(&message, "Response").is_some() {
+                return message;
+            }
+        }
+    }
+
+    /// One action and the events of its list; none where Asterisk answers that there is nothing.
+    pub fn list(&mut self, action: &str, headers: &[(&str, &str)]) -> Vec<Fields> {
+        let answer = self.ask(action, headers);
+        let mut events = Vec::new();
+        if field(&answer, "EventList") != Some("start") {
+            return events;
+        }
+        loop {
+            let event = self.message();
+            if field(&event, "EventList") == Some("Complete") {
+                return events;
+            }
+            events.push(event);
+        }
+    }
+
+    /// What a line of Asterisk's console prints.
+    pub fn console(&mut self, line: &str) -> Vec<String> {
+        let answer = self.ask("Command", &[("Command", line)]);
+        answer
+            .into_iter()
+            .filter(|(key, _)| key == "Output")
+            .map(|(_, value)| value)
+            .collect()
+    }
+
+    fn send(&mut self, action: &str, headers: &[(&str, &str)]) {
+        let mut text = format!("Action: {action}\r\n");
+        for (key, value) in headers {
+            let _ = write!(text, "{key}: {value}\r\n");
+        }
+        text.push_str("\r\n");
+        self.stream.get_mut().write_all(text.as_bytes()).unwrap();
+    }
+
+    fn message(&mut self) -> Fields {
+        let mut fields = Vec::new();
+        loop {
+            let line = self.line();
+            if line.is_empty() {
+                return fields;
+            }
+            let (key, value) = line.split_once(':').unwrap_or((&line, ""));
+            // One blank belongs to the protocol, the others to the value.
+            let value = value.strip_prefix(' ').unwrap_or(value);
+            fields.push((key.to_owned(), value.to_owned()));
+        }
+    }
+
+    fn line(&mut self) -> String {
+        let mut bytes = Vec::new();
+        self.stream.read_until(b'\n', &mut bytes).unwrap();
+        assert!(bytes.ends_with(b"\n"), "the manager connection was closed");
+        let line = String::from_utf8(bytes).unwrap();
+        line.trim_end_matches(['\r', '\n']).to_owned()
+    }
+}

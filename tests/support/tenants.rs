@@ -1,0 +1,109 @@
+//! Tenants made for a test, as the text of a generation and as what is expected of it.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use switchyard::domain::artifact::ConfFile;
+use switchyard::domain::digest::Digest;
+use switchyard::domain::extension_input::ExtensionInput;
+use switchyard::domain::ids::{ExtensionId, IdSource, SystemIds, TenantId};
+use switchyard::domain::revision::{ExtensionConfig, TenantConfig};
+use switchyard::domain::secret::{ExtensionSecrets, SipSecret, VoicemailPin};
+use switchyard::driver::{Expected, PresentTenant};
+use switchyard::render::asterisk::{Secrets, instance, marker, tenant};
+use switchyard::render::template_set::TemplateSet;
+
+/// The whole text of each file.
+pub type Texts = BTreeMap<ConfFile, String>;
+
+/// The PIN of every mailbox.
+pub const PIN: &str = "246813";
+
+/// A tenant with its secrets.
+#[derive(Clone)]
+pub struct TestTenant {
+    pub id: TenantId,
+    pub config: TenantConfig,
+    pub secrets: BTreeMap<ExtensionId, ExtensionSecrets>,
+}
+
+impl TestTenant {
+    /// A tenant with extensions written as in a request.
+    pub fn new(domain: &str, extensions: &[Value]) -> Self {
+        let mut configs = Vec::new();
+        let mut secrets = BTreeMap::new();
+        for value in extensions {
+            let input: ExtensionInput = serde_json::from_value(value.clone()).unwrap();
+            let parsed = input
+                .parse()
+                .unwrap_or_else(|errors| panic!("{value}: {errors:?}"));
+            let id = ExtensionId::from_uuid(SystemIds.next());
+            let sip = SipSecret::parse(secret(&parsed.number, domain).into()).unwrap();
+            let pin = VoicemailPin::parse(PIN.to_owned().into()).unwrap();
+            secrets.insert(id, ExtensionSecrets { sip, pin });
+            configs.push(ExtensionConfig {
+                id,
+                number: parsed.number,
+                settings: parsed.settings,
+            });
+        }
+        Self {
+            id: TenantId::from_uuid(SystemIds.next()),
+            config: TenantConfig {
+                name: "Test".parse().unwrap(),
+                domain: domain.parse().unwrap(),
+                timezone: "Europe/Berlin".parse().unwrap(),
+                extensions: configs,
+            },
+            secrets,
+        }
+    }
+
+    /// All of it, to be asked for.
+    pub fn present(&self) -> PresentTenant {
+        let ha1 = |extension: &ExtensionConfig| {
+            let secrets = self.secrets.get(&extension.id).unwrap();
+            (
+                extension.id,
+                secrets.sip.ha1(&extension.number, &self.config.domain),
+            )
+        };
+        PresentTenant {
+            tenant_id: self.id,
+            domain: self.config.domain.clone(),
+            extensions: self.config.active().cloned().collect(),
+            ha1: self.config.active().map(ha1).collect(),
+            number_lengths: self.config.number_lengths(),
+        }
+    }
+}
+
+/// The SIP secret of an extension: another one for each number and domain.
+pub fn secret(number: impl std::fmt::Display, domain: &str) -> String {
+    Digest::of(format!("{number}@{domain}")).short()
+}
+
+/// The files that serve these tenants, and what is expected of them.
+pub fn generation(tenants: &[TestTenant]) -> (Texts, Expected) {
+    let templates = TemplateSet::built_in().unwrap();
+    let mut texts = Texts::new();
+    let mut digests: BTreeMap<ConfFile, Vec<Digest>> = BTreeMap::new();
+    for test in tenants {
+        let fragments = tenant(&templates, &test.config, Secrets::Real(&test.secrets)).unwrap();
+        for (file, fragment) in fragments {
+            digests.entry(file).or_default().push(Digest::of(&fragment));
+            texts.entry(file).or_default().push_str(&fragment);
+        }
+    }
+    let mut expected = Expected {
+        present: tenants.iter().map(TestTenant::present).collect(),
+        ..Expected::default()
+    };
+    for file in ConfFile::ALL {
+        let marker = marker(templates.digest(), digests.remove(file).unwrap_or_default());
+        let common = instance(&templates, *file, &marker).unwrap();
+        texts.entry(*file).or_default().push_str(&common);
+        expected.markers.insert(*file, Some(marker));
+    }
+    (texts, expected)
+}
