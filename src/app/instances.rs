@@ -104,7 +104,7 @@ pub async fn find(app: &App, caller: &Caller, id: InstanceId) -> Result<PbxInsta
 pub async fn find_by_name(app: &App, caller: &Caller, name: &InstanceName) -> Result<PbxInstance, AppError> {
     caller.platform(PlatformPermission::InstancesRead)?;
     let mut tx = app.store.read("find_instance").await?;
-    store::instances::find_by_name(&mut tx, name.as_str())
+    store::instances::find_by_name(&mut tx, name)
         .await?
         .ok_or(AppError::NotFound)
 }

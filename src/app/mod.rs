@@ -12,17 +12,14 @@ pub mod views;
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
-use crate::auth::authenticator::{Tenants, Unavailable};
 use crate::deploy::Engine;
 use crate::domain::clock::Clock;
-use crate::domain::ids::{IdSource, TenantId};
+use crate::domain::ids::IdSource;
 use crate::domain::random::Randomness;
-use crate::domain::tenant::TenantStatus;
-use crate::store::{self, Store};
+use crate::store::Store;
 
 /// All that the use cases work with.
 #[derive(Clone)]
@@ -58,19 +55,5 @@ impl App {
 
     fn now(&self) -> Timestamp {
         self.clock.now()
-    }
-}
-
-#[async_trait]
-impl Tenants for App {
-    async fn status(&self, id: TenantId) -> Result<Option<TenantStatus>, Unavailable> {
-        let found = async {
-            let mut tx = self.store.read("tenant_status").await?;
-            store::tenants::find(&mut tx, id).await
-        };
-        match found.await {
-            Ok(tenant) => Ok(tenant.map(|tenant| tenant.status)),
-            Err(error) => Err(Unavailable(error.into())),
-        }
     }
 }

@@ -1,17 +1,15 @@
 //! Finds out who is calling, anew for each request, so that what was revoked is without effect at once.
 
-use std::error::Error;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use secrecy::SecretString;
 
 use super::bootstrap::BootstrapToken;
 use super::caller::{Caller, Identity, Origin, Place};
 use super::denied::Denied;
+use super::tenants::{Tenants, Unavailable};
 use crate::domain::ids::TenantId;
 use crate::domain::reason::Reason;
-use crate::domain::tenant::TenantStatus;
 
 /// What a request presents.
 #[derive(Default)]
@@ -25,18 +23,6 @@ pub struct Credentials {
     /// Where the request came from.
     pub origin: Origin,
 }
-
-/// The tenants there are.
-#[async_trait]
-pub trait Tenants: Send + Sync {
-    /// The status of a tenant, or nothing when there is none of that id.
-    async fn status(&self, id: TenantId) -> Result<Option<TenantStatus>, Unavailable>;
-}
-
-/// The caller could not be looked up.
-#[derive(Debug, thiserror::Error)]
-#[error("the caller could not be looked up")]
-pub struct Unavailable(#[source] pub Box<dyn Error + Send + Sync>);
 
 /// Why there is no caller.
 #[derive(Debug, thiserror::Error)]
@@ -98,6 +84,8 @@ impl Authenticator {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::tenant::TenantStatus;
+    use async_trait::async_trait;
     use uuid::Uuid;
 
     const TOKEN: &str = "0123456789abcdef0123456789abcdef";

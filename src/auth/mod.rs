@@ -5,3 +5,4 @@ pub mod bootstrap;
 pub mod caller;
 pub mod denied;
 pub mod permission;
+pub mod tenants;

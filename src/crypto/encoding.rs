@@ -94,7 +94,7 @@ mod tests {
 
     #[rstest]
     #[case::empty("")]
-    #[case::short(&HEX[2..])]
+    #[case::short(&HEX.replacen("00", "", 1))]
     #[case::no_digit(&HEX.replace('f', "g"))]
     #[case::not_ascii(&"é".repeat(32))]
     #[case::bits_left_over(&BASE64.replace("v8=", "v9="))]

@@ -104,3 +104,21 @@ impl<'a> Sealed<'a> {
         [self.header.to_bytes().as_slice(), &self.nonce, self.text].concat()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_header_and_the_whole_place_are_authenticated() {
+        let one = KeyId::from_bytes([1; 8]);
+        let header = Header::new(one, "a");
+        let data = header.authenticated("a");
+        assert_ne!(data, header.authenticated("b"));
+        assert_ne!(data, Header::new(one, "b").authenticated("a"));
+        assert_ne!(
+            data,
+            Header::new(KeyId::from_bytes([2; 8]), "a").authenticated("a")
+        );
+    }
+}

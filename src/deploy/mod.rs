@@ -5,6 +5,7 @@ mod assemble;
 mod engine;
 mod error;
 mod expectation;
+mod files_only;
 mod fragments;
 mod ground;
 mod moves;
@@ -20,6 +21,7 @@ mod verification;
 
 pub use engine::{DriverFactory, Engine, EngineOptions, ShadowPolicy};
 pub use error::DeployError;
+pub use files_only::Written;
 pub use preview::{FileDiff, Preview};
 pub use templates::TemplateSource;
 pub use verification::Verification;

@@ -88,6 +88,9 @@ pub trait PbxDriver: Send + Sync {
     /// Whether the PBX can be reached and would take orders; asked before anything is touched.
     async fn ready(&self) -> Result<(), DriverError>;
 
+    /// Makes a staged generation the live one on disk, without the PBX's knowing: all that can be done where none runs.
+    async fn place(&self, generation: i64) -> Result<(), DriverError>;
+
     /// Makes a staged generation the live one and has the PBX read the given files, each once.
     async fn apply(&self, generation: i64, reload: &[ConfFile]) -> Result<(), DriverError>;
 

@@ -6,11 +6,12 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
-use sqlx::postgres::{PgPool, PgPoolOptions};
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, SqlSafeStr as _};
 
 use super::error::StoreError;
 use super::schema::{self, Dialect, SchemaStatus, SchemaVersion};
@@ -18,6 +19,8 @@ use super::url::{DatabaseUrl, Place};
 
 /// How long SQLite waits for another process that writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a transaction waits for a connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 const SQLITE_READERS: u32 = 4;
 pub(super) const POSTGRES_CONNECTIONS: u32 = 10;
 
@@ -47,15 +50,7 @@ impl Database {
                 Err(error) => Err(sqlx::Error::Io(error)),
             },
             Place::Postgres(options) => {
-                // Without the test a transaction costs one round trip less; `Store::begin` copes with a
-                // connection that has gone.
-                let options = (**options).clone().application_name("switchyard");
-                PgPoolOptions::new()
-                    .max_connections(POSTGRES_CONNECTIONS)
-                    .test_before_acquire(false)
-                    .connect_with(options)
-                    .await
-                    .map(Pools::Postgres)
+                postgres_pool((**options).clone().application_name("switchyard")).await
             }
         };
         match pools {
@@ -102,7 +97,9 @@ impl Database {
             .map_err(|source| self.refused("read the schema's version", source))
     }
 
-    /// Applies what is pending, each migration as a whole or not at all; answers what was applied.
+    /// Applies what is pending, one process at a time; answers what was pending.
+    ///
+    /// A migration that fails leaves nothing behind: on SQLite none of them, on PostgreSQL those before it stay.
     pub async fn migrate(&self) -> Result<Vec<SchemaVersion>, StoreError> {
         let before = self.status().await?;
         if !before.unknown.is_empty() || !before.foreign.is_empty() {
@@ -110,7 +107,8 @@ impl Database {
         }
         let migrator = schema::migrator(self.dialect());
         match &self.pools {
-            Pools::Sqlite { writer, .. } => migrator.run(writer).await,
+            Pools::Sqlite { writer, .. } => migrate_sqlite(writer, &migrator).await,
+            // It takes a lock of the whole database first.
             Pools::Postgres(pool) => migrator.run(pool).await,
         }
         .map_err(StoreError::Migration)?;
@@ -119,6 +117,8 @@ impl Database {
 
     /// Lets the database itself read every statement of the program; answers how many there are.
     pub async fn check_statements(&self) -> Result<usize, StoreError> {
+        // Reads the schema anew: SQLite prepares by what the connection remembers of it.
+        self.status().await?;
         let statements = super::statements();
         for statement in &statements {
             let sql = AssertSqlSafe(statement.sql_for(1)).into_sql_str();
@@ -212,6 +212,17 @@ impl Database {
     }
 }
 
+async fn postgres_pool(options: PgConnectOptions) -> sqlx::Result<Pools> {
+    // The pool alone would try for the whole timeout and then only say that it gave up.
+    PgConnection::connect_with(&options).await?.close().await?;
+    let pool = PgPoolOptions::new()
+        .max_connections(POSTGRES_CONNECTIONS)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        // A transaction costs one round trip less; `Store::begin` copes with a connection that has gone.
+        .test_before_acquire(false);
+    Ok(Pools::Postgres(pool.connect_lazy_with(options)))
+}
+
 async fn sqlite_pools(path: &Path) -> sqlx::Result<Pools> {
     let options = SqliteConnectOptions::new()
         .filename(path)
@@ -220,13 +231,25 @@ async fn sqlite_pools(path: &Path) -> sqlx::Result<Pools> {
         .journal_mode(SqliteJournalMode::Wal)
         // A committed change survives a power cut: what was answered to the caller is true.
         .synchronous(SqliteSynchronous::Full);
-    let pool = || SqlitePoolOptions::new().max_lifetime(None).idle_timeout(None);
+    let pool = || {
+        SqlitePoolOptions::new()
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .max_lifetime(None)
+            .idle_timeout(None)
+    };
     let writer = pool().max_connections(1).connect_with(options.clone()).await?;
     let reader = pool()
         .max_connections(SQLITE_READERS)
         .connect_with(options.pragma("query_only", "on"))
         .await?;
     Ok(Pools::Sqlite { writer, reader })
+}
+
+/// In one transaction, so that another process waits and then finds nothing to do.
+async fn migrate_sqlite(writer: &SqlitePool, migrator: &Migrator) -> Result<(), MigrateError> {
+    let mut tx = writer.begin_with("begin immediate").await?;
+    migrator.run(&mut *tx).await?;
+    Ok(tx.commit().await?)
 }
 
 /// SQLite gives its journal the rights of the file.

@@ -108,8 +108,8 @@ pub enum StoreError {
     /// A migration failed; it left nothing behind.
     #[error("the database could not be migrated")]
     Migration(#[source] MigrateError),
-    /// A commit after a statement had failed: nothing of the transaction was kept.
-    #[error("{transaction}: not committed, because {statement} had failed")]
+    /// A statement or commit after another statement had failed: nothing of the transaction is kept.
+    #[error("{transaction}: nothing of it is kept, because {statement} had failed before")]
     Aborted {
         /// The transaction.
         transaction: &'static str,

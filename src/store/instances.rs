@@ -8,6 +8,7 @@ use super::statement::{run, statements};
 use super::{StoreError, Tx};
 use crate::domain::ids::{GenerationId, InstanceId};
 use crate::domain::instance::{InstanceSettings, PbxInstance};
+use crate::domain::name::InstanceName;
 
 macro_rules! select {
     ($($rest:literal),+) => {
@@ -101,8 +102,8 @@ pub async fn find(tx: &mut Tx, id: InstanceId) -> Result<Option<PbxInstance>, St
 }
 
 /// The instance with this name.
-pub async fn find_by_name(tx: &mut Tx, name: &str) -> Result<Option<PbxInstance>, StoreError> {
-    run!(tx, fetch_optional::<Row>(FIND_BY_NAME, name))?
+pub async fn find_by_name(tx: &mut Tx, name: &InstanceName) -> Result<Option<PbxInstance>, StoreError> {
+    run!(tx, fetch_optional::<Row>(FIND_BY_NAME, name.as_str()))?
         .map(Row::parse)
         .transpose()
 }

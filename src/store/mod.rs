@@ -2,7 +2,7 @@
 //!
 //! Every function takes the transaction it works in, so the caller decides what belongs together:
 //!
-//! ```ignore
+//! ```text
 //! let mut tx = store.begin("create_extension").await?;
 //! extensions::insert(&mut tx, &extension, &secrets).await?;
 //! audit::append(&mut tx, &entry).await?;

@@ -49,9 +49,11 @@ macro_rules! statements {
 
 /// Runs one statement: `run!(tx, execute(DELETE, id))` answers how many rows it touched,
 /// `run!(tx, fetch_optional::<Row>(FIND, id))` (or `fetch_one`, `fetch_all`) answers rows.
+/// Leaves the function with an error when an earlier statement of the transaction has failed.
 macro_rules! run {
     ($tx:expr, execute($statement:expr $(, $bind:expr)* $(,)?)) => {{
         let tx: &mut $crate::store::Tx = $tx;
+        tx.check()?;
         let done = match &mut tx.connection {
             $crate::store::tx::Connection::Sqlite(connection) => {
                 let query = sqlx::query::<sqlx::Sqlite>($statement.sql)$(.bind($bind))*;
@@ -68,6 +70,7 @@ macro_rules! run {
     }};
     ($tx:expr, $method:ident::<$row:ty>($statement:expr $(, $bind:expr)* $(,)?)) => {{
         let tx: &mut $crate::store::Tx = $tx;
+        tx.check()?;
         let rows = match &mut tx.connection {
             $crate::store::tx::Connection::Sqlite(connection) => {
                 let query = sqlx::query_as::<sqlx::Sqlite, $row>($statement.sql)$(.bind($bind))*;
@@ -87,6 +90,7 @@ macro_rules! run {
 macro_rules! insert_rows {
     ($tx:expr, $statement:expr, $rows:expr, |$row:pat_param| ($($bind:expr),+ $(,)?)) => {{
         let tx: &mut $crate::store::Tx = $tx;
+        tx.check()?;
         let mut touched = 0;
         for batch in $rows.chunks($crate::store::statement::BATCH) {
             let sql = sqlx::AssertSqlSafe($statement.sql_for(batch.len()));

@@ -48,22 +48,26 @@ impl Tx {
         }
     }
 
-    /// Keeps all that was done.
-    ///
-    /// Refused after a failed statement, however its error was dealt with: PostgreSQL would answer "done" and
-    /// keep nothing, SQLite would keep the rest.
+    /// Keeps all that was done. Refused after a failed statement, however its error was dealt with.
     pub async fn commit(self) -> Result<(), StoreError> {
-        if let Some(statement) = self.failed {
-            return Err(StoreError::Aborted {
-                transaction: self.name,
-                statement,
-            });
-        }
+        self.check()?;
         let done = match self.connection {
             Connection::Sqlite(connection) => connection.commit().await,
             Connection::Postgres(connection) => connection.commit().await,
         };
         done.map_err(|error| self.shared.explain(self.name, "commit", error))
+    }
+
+    /// Refuses to go on after a failed statement: PostgreSQL would answer a commit with "done" and keep nothing,
+    /// SQLite would keep the rest.
+    pub(super) fn check(&self) -> Result<(), StoreError> {
+        match self.failed {
+            Some(statement) => Err(StoreError::Aborted {
+                transaction: self.name,
+                statement,
+            }),
+            None => Ok(()),
+        }
     }
 
     /// Notes that a statement failed and says why.

@@ -113,7 +113,7 @@ impl Server {
             tenants::create(&app, &caller, input).await.unwrap();
         }
         let bootstrap = BootstrapToken::new(&TOKEN.into()).unwrap();
-        let authenticator = Arc::new(Authenticator::new(Some(bootstrap), Arc::new(app.clone())));
+        let authenticator = Arc::new(Authenticator::new(Some(bootstrap), Arc::new(store.clone())));
         let readiness = Arc::new(NoNeeds);
         Self {
             router: router(

@@ -16,8 +16,9 @@ use tower::ServiceExt as _;
 use uuid::Uuid;
 
 use super::routes::{Route, router};
-use crate::auth::authenticator::{Authenticator, Tenants, Unavailable};
+use crate::auth::authenticator::Authenticator;
 use crate::auth::bootstrap::BootstrapToken;
+use crate::auth::tenants::{Tenants, Unavailable};
 use crate::domain::ids::{SystemIds, TenantId};
 use crate::domain::tenant::TenantStatus;
 
