@@ -109,6 +109,18 @@ pub async fn find_by_name(app: &App, caller: &Caller, name: &InstanceName) -> Re
         .ok_or(AppError::NotFound)
 }
 
+/// The number of the generation that was last proven to run; `None` before the first.
+pub async fn live_generation(app: &App, caller: &Caller, id: InstanceId) -> Result<Option<i64>, AppError> {
+    let instance = find(app, caller, id).await?;
+    let Some(live) = instance.live else {
+        return Ok(None);
+    };
+    let mut tx = app.store.read("live_generation").await?;
+    Ok(store::generations::find(&mut tx, id, live)
+        .await?
+        .map(|generation| generation.number))
+}
+
 /// Tests connection, rights and paths of an instance on this host.
 pub async fn test(app: &App, caller: &Caller, id: InstanceId) -> Result<Vec<Check>, AppError> {
     caller.platform(PlatformPermission::InstancesTest)?;

@@ -1,5 +1,5 @@
-//! The use cases, the same for HTTP, dashboard and command line: each authorises its caller, changes in one named
-//! transaction with the audit entry, and nudges the deploys.
+//! The use cases: each authorises its caller, changes in one named transaction with the audit entry, and nudges the
+//! deploys; HTTP, dashboard and command line call the same functions.
 
 mod audit;
 pub mod deployments;

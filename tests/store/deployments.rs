@@ -5,8 +5,10 @@ use serde_json::json;
 use switchyard::domain::change::{Change, ChangeKind, FieldChange};
 use switchyard::domain::deployment::{Deployment, DeploymentStatus, Scope};
 use switchyard::domain::finding::Finding;
+use switchyard::domain::ids::RevisionId;
 use switchyard::domain::page::PageRequest;
 use switchyard::store::{deployments, instances};
+use uuid::Uuid;
 
 use super::bench::Backend::{Postgres, Sqlite};
 use super::bench::{Backend, Bench};
@@ -53,12 +55,19 @@ async fn every_field_comes_back(#[values(Sqlite, Postgres)] backend: Backend) {
             world.instance.id,
             Scope::TenantRollback {
                 tenant_id,
-                generation_id: generation.id,
+                revision_id: some_revision(),
             },
             50,
         )
     };
-    let plain = deployment(world.instance.id, Scope::Tenant { tenant_id }, 51);
+    let plain = deployment(
+        world.instance.id,
+        Scope::Tenant {
+            tenant_id,
+            revision_id: some_revision(),
+        },
+        51,
+    );
     let platform = deployment(world.instance.id, Scope::Platform, 52);
     let mut tx = store.begin("insert").await.unwrap();
     for expected in [&full, &plain, &platform] {
@@ -78,6 +87,7 @@ async fn c02_a_tenant_sees_its_own_deployments_only(#[values(Sqlite, Postgres)] 
     let world = World::store(&store).await;
     let own = Scope::Tenant {
         tenant_id: world.acme.id,
+        revision_id: some_revision(),
     };
     let (old, new) = (
         deployment(world.instance.id, own, 50),
@@ -87,6 +97,7 @@ async fn c02_a_tenant_sees_its_own_deployments_only(#[values(Sqlite, Postgres)] 
         world.instance.id,
         Scope::Tenant {
             tenant_id: world.globex.id,
+            revision_id: some_revision(),
         },
         52,
     );
@@ -147,14 +158,14 @@ async fn the_queue_is_served_oldest_first_and_equal_requests_are_found(
 ) {
     let (_bench, store) = Bench::migrated(backend).await;
     let world = World::store(&store).await;
-    let generation = store_generation(&store, world.instance.id, &[]).await;
     let id = world.instance.id;
     let tenant = Scope::Tenant {
         tenant_id: world.acme.id,
+        revision_id: some_revision(),
     };
     let back = Scope::TenantRollback {
         tenant_id: world.acme.id,
-        generation_id: generation.id,
+        revision_id: some_revision(),
     };
     let rows = [
         deployment(id, tenant, 53),
@@ -165,6 +176,7 @@ async fn the_queue_is_served_oldest_first_and_equal_requests_are_found(
             id,
             Scope::Tenant {
                 tenant_id: world.globex.id,
+                revision_id: some_revision(),
             },
             55,
         ),
@@ -305,4 +317,8 @@ async fn a_status_and_the_end_must_fit(#[values(Sqlite, Postgres)] backend: Back
         let ended = deployments::end(&mut tx, row.id, *status, &[], at(60)).await;
         assert_eq!(ended.is_ok(), status.is_end(), "{status}");
     }
+}
+
+fn some_revision() -> RevisionId {
+    RevisionId::from_uuid(Uuid::from_u128(1))
 }

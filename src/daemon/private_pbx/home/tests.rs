@@ -1,4 +1,4 @@
-//! The home of a private PBX on disk: what is written there, for whom, and what is refused.
+//! What a private PBX's directory lets whom do.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
