@@ -8,8 +8,6 @@ pub mod extension_import;
 pub mod extensions;
 pub mod instances;
 pub mod tenants;
-#[cfg(test)]
-pub mod testing;
 pub mod views;
 
 use std::sync::Arc;
