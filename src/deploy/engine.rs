@@ -50,6 +50,8 @@ pub struct EngineOptions {
     pub state_dir: PathBuf,
     /// Whether a shadow reads first.
     pub shadow: ShadowPolicy,
+    /// How many generations of an instance are kept for going back.
+    pub keep_generations: u32,
     /// How long a PBX that does not answer is asked again after an apply, before that counts as failed.
     pub patience: Duration,
 }

@@ -272,6 +272,7 @@ impl Run<'_> {
         let mut tx = self.record.begin("live").await?;
         instances::set_live(&mut tx, self.instance.id, aim.generation.id).await?;
         served::replace(&mut tx, self.instance.id, &aim.served()).await?;
+        generations::prune(&mut tx, self.instance.id, self.engine.options.keep_generations).await?;
         tx.commit().await?;
         let former = aim.live.as_ref().map_or(0, |live| live.number);
         if let Err(error) = self.driver.keep_only(&[aim.generation.number, former]).await {
