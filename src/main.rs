@@ -1,2 +1,7 @@
-//! Entry.
-fn main() {}
+//! The process's entry.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    switchyard::cli::main()
+}

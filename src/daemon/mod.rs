@@ -1,3 +1,14 @@
 //! The running daemon: the only place that knows all parts and puts them together.
 
+pub mod demo;
+mod deploy_worker;
+mod drivers;
+pub mod key_file;
+pub mod lifecycle;
+pub mod listener;
+pub mod parts;
 pub mod private_pbx;
+pub mod service;
+pub mod settings;
+mod supervisor;
+pub mod tasks;

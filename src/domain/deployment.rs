@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::change::Change;
 use super::finding::Finding;
-use super::ids::{DeploymentId, GenerationId, InstanceId, TenantId};
+use super::ids::{DeploymentId, GenerationId, InstanceId, RevisionId, TenantId};
 use super::parsed::word_enum;
 
 word_enum! {
@@ -104,17 +104,19 @@ pub struct StageRecord {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(tag = "scope", rename_all = "snake_case")]
 pub enum Scope {
-    /// One tenant's entry, to its head.
+    /// One tenant's entry, to the copy of its head that was taken when the request was accepted.
     Tenant {
         /// Whose.
         tenant_id: TenantId,
+        /// That copy.
+        revision_id: RevisionId,
     },
     /// One tenant's entry, back to the revision that an earlier deployment served.
     TenantRollback {
         /// Whose.
         tenant_id: TenantId,
-        /// The generation whose revision comes back.
-        generation_id: GenerationId,
+        /// The revision that comes back.
+        revision_id: RevisionId,
     },
     /// Every tenant, the template set and the instance's settings.
     Platform,
@@ -125,7 +127,7 @@ impl Scope {
     #[must_use]
     pub const fn tenant_id(&self) -> Option<TenantId> {
         match self {
-            Self::Tenant { tenant_id } | Self::TenantRollback { tenant_id, .. } => Some(*tenant_id),
+            Self::Tenant { tenant_id, .. } | Self::TenantRollback { tenant_id, .. } => Some(*tenant_id),
             Self::Platform => None,
         }
     }

@@ -1,6 +1,7 @@
 //! The pure types of the product: each proves its own validity when it is made, none does I/O.
 
 pub mod artifact;
+pub mod audit;
 pub mod caller_id;
 pub mod change;
 pub mod clock;
@@ -9,6 +10,7 @@ pub mod deployment;
 pub mod dial;
 pub mod digest;
 pub mod email;
+pub mod error_chain;
 pub mod extension;
 pub mod extension_input;
 pub mod finding;
@@ -17,10 +19,15 @@ pub mod ids;
 pub mod instance;
 pub mod invalid;
 pub mod name;
+pub mod page;
 pub mod parsed;
+pub mod query;
 pub mod random;
+pub mod reason;
+pub mod request_id;
 pub mod revision;
 pub mod secret;
+pub mod served;
 pub mod sip_domain;
 pub mod tenant;
 pub mod timezone;

@@ -42,7 +42,7 @@ pub struct StagedFile {
 }
 
 /// What staging did to each file.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct Staged {
     /// Digest and size of each file.
     pub files: BTreeMap<ConfFile, (Digest, u64)>,
@@ -87,6 +87,9 @@ pub trait PbxDriver: Send + Sync {
 
     /// Whether the PBX can be reached and would take orders; asked before anything is touched.
     async fn ready(&self) -> Result<(), DriverError>;
+
+    /// Makes a staged generation the live one on disk, without the PBX's knowing: all that can be done where none runs.
+    async fn place(&self, generation: i64) -> Result<(), DriverError>;
 
     /// Makes a staged generation the live one and has the PBX read the given files, each once.
     async fn apply(&self, generation: i64, reload: &[ConfFile]) -> Result<(), DriverError>;

@@ -109,11 +109,15 @@ impl PbxDriver for AsteriskDriver {
         self.session().await?.ask("Ping", &[]).await.map(drop)
     }
 
+    async fn place(&self, generation: i64) -> Result<(), DriverError> {
+        self.on_disk("moving the live link", move |tree| tree.swap(generation))
+            .await
+    }
+
     async fn apply(&self, generation: i64, reload: &[ConfFile]) -> Result<(), DriverError> {
         let session = self.session().await?;
         self.open_window();
-        self.on_disk("moving the live link", move |tree| tree.swap(generation))
-            .await?;
+        self.place(generation).await?;
         for file in reload {
             session
                 .reload(*file)

@@ -220,7 +220,7 @@ mod tests {
         /// What is accepted comes back from the codec as exactly these fields and one message.
         #[test]
         fn an_accepted_action_is_one_block_with_its_fields(
-            headers in prop::collection::vec(("\\PC{1,12}", "(?s).{0,40}"), 0..8)
+            headers in prop::collection::vec(("[A-Za-z:\\r ]{0,8}|\\PC{1,12}", "(?s).{0,40}"), 0..8)
         ) {
             let mut action = Action::ping();
             let mut kept = vec![("Action".to_owned(), "Ping".to_owned()), ("ActionID".to_owned(), "1".to_owned())];

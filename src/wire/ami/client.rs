@@ -7,18 +7,23 @@ use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::{Instant, timeout};
 
 use super::action::Action;
+use super::answer::{Expect, List};
 use super::config::Limits;
 use super::connection::LinkState;
 use super::error::{AnswerError, Error, LinkError, UnknownReason, UnsentReason};
+use super::events::{EventFeed, FeedItem};
 use super::message::Message;
-use super::pending::{Expect, GivenUp, List, Outcome, Outgoing, Pending};
+use super::pending::{GivenUp, Outcome, Outgoing, Pending};
+
+/// The most that `Limits` may ask for where room is set aside.
+const MAX_WAITING: usize = 65_536;
 
 /// What clients and link share.
 #[derive(Debug)]
 pub(super) struct Hub {
     pub pending: Pending,
     pub state: watch::Sender<LinkState>,
-    events: broadcast::Sender<Arc<Message>>,
+    events: broadcast::Sender<FeedItem>,
     list_limit: usize,
 }
 
@@ -26,7 +31,7 @@ impl Hub {
     /// Hands an unsolicited event to whoever listens.
     pub fn publish(&self, event: Message) {
         // No listener is no error.
-        let _ = self.events.send(Arc::new(event));
+        let _ = self.events.send(FeedItem::Event(Arc::new(event)));
     }
 
     pub fn link_up(&self, since: Instant) {
@@ -37,7 +42,9 @@ impl Hub {
     /// Ends what is under way; gives the reason back in the form in which all share it.
     pub fn link_down(&self, reason: LinkError, next_try: Option<Instant>) -> Arc<LinkError> {
         let reason = Arc::new(reason);
-        self.pending.link_down(&reason);
+        if self.pending.link_down(&reason) {
+            let _ = self.events.send(FeedItem::LinkDown);
+        }
         self.state.send_replace(LinkState::Down {
             reason: Arc::clone(&reason),
             next_try,
@@ -58,11 +65,12 @@ pub struct Client {
 impl Client {
     pub(super) fn new(limits: &Limits) -> (Self, mpsc::Receiver<Outgoing>) {
         // A withdrawn request keeps its place in the queue until the writer comes by, hence twice the room.
-        let (queue, outgoing) = mpsc::channel(limits.pending.max(1) * 2);
+        let pending = limits.pending.clamp(1, MAX_WAITING);
+        let (queue, outgoing) = mpsc::channel(pending * 2);
         let hub = Hub {
-            pending: Pending::new(limits.pending),
+            pending: Pending::new(pending),
             state: watch::Sender::new(LinkState::not_tried()),
-            events: broadcast::Sender::new(limits.events.max(1)),
+            events: broadcast::Sender::new(limits.events.clamp(1, MAX_WAITING)),
             list_limit: limits.list,
         };
         (
@@ -120,7 +128,7 @@ impl Client {
         }
     }
 
-    /// The link's state and its changes. Whoever counts on events has missed some whenever this was `Down`.
+    /// The link's state and its changes.
     #[must_use]
     pub fn link(&self) -> watch::Receiver<LinkState> {
         self.hub.state.subscribe()
@@ -172,6 +180,17 @@ impl Client {
         }
     }
 
+    /// Whether Asterisk answers, with whatever.
+    pub(super) async fn is_alive(&self, limit: Duration) -> bool {
+        match self
+            .exchange("Ping", Action::ping(), Expect::LifeSign, limit)
+            .await
+        {
+            Ok(_) | Err(Error::Refused { .. } | Error::Answer { .. }) => true,
+            Err(Error::Unsent { .. } | Error::Unknown { .. }) => false,
+        }
+    }
+
     #[cfg(test)]
     pub(super) fn pending_requests(&self) -> usize {
         self.hub.pending.len()
@@ -216,30 +235,4 @@ fn succeeded(action: &str, response: Message) -> Result<Message, Error> {
         action,
         message: message.trim().chars().take(REFUSAL_CHARS).collect(),
     })
-}
-
-/// Unsolicited events, in order.
-#[derive(Debug)]
-pub struct EventFeed {
-    events: broadcast::Receiver<Arc<Message>>,
-}
-
-/// Why there is no next event.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum FeedError {
-    /// The reader was too slow; the next call goes on after the gap.
-    #[error("{0} events were lost")]
-    Lost(u64),
-    #[error("the link is gone for good")]
-    Closed,
-}
-
-impl EventFeed {
-    /// Waits for the next event. Cancel safe.
-    pub async fn next(&mut self) -> Result<Arc<Message>, FeedError> {
-        self.events.recv().await.map_err(|error| match error {
-            broadcast::error::RecvError::Lagged(lost) => FeedError::Lost(lost),
-            broadcast::error::RecvError::Closed => FeedError::Closed,
-        })
-    }
 }

@@ -112,7 +112,6 @@ impl Decoder for Codec {
         // Empty lines between blocks mean nothing.
         while src.starts_with(LINE_END) {
             src.advance(LINE_END.len());
-            self.scanned = 0;
         }
         let block = self.take_until(src, BLOCK_END, self.max_frame)?;
         Ok(block.map(|block| match Message::parse(&block) {

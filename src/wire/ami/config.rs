@@ -68,6 +68,8 @@ impl EventMask {
         match self {
             Self::Off => "off".to_owned(),
             Self::On => "on".to_owned(),
+            // Asterisk reads an empty list as "all".
+            Self::Classes(classes) if classes.is_empty() => "off".to_owned(),
             Self::Classes(classes) => classes.join(","),
         }
     }
@@ -94,7 +96,7 @@ impl Default for Timing {
     }
 }
 
-/// Bounds on memory.
+/// Bounds on memory. `pending` and `events` are kept within 1..=65,536.
 #[derive(Debug, Clone)]
 pub struct Limits {
     /// Bytes of one message. The output of a command is one message.
@@ -130,6 +132,7 @@ mod tests {
 
     #[test]
     fn event_masks_read_as_asterisk_expects_them() {
+        assert_eq!(EventMask::Classes(Vec::new()).header(), "off");
         assert_eq!(EventMask::Off.header(), "off");
         assert_eq!(
             EventMask::Classes(vec!["call".into(), "system".into()]).header(),

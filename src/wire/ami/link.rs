@@ -1,22 +1,26 @@
 //! One signed-in TCP connection: opened, then driven until it breaks.
 
 use std::io;
+use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{sleep, timeout};
 use tokio_util::codec::FramedRead;
 
 use super::action::Action;
 use super::client::Client;
 use super::codec::{Codec, Frame};
 use super::config::{Config, Endpoint, Login, Timing};
-use super::error::{Error, LinkError};
+use super::error::LinkError;
 use super::message::Message;
 use super::pending::Outgoing;
+
+/// However short `Timing::idle` is set, we do not ping without a pause.
+const MIN_IDLE: Duration = Duration::from_millis(20);
 
 /// A connection on which the login was accepted.
 #[derive(Debug)]
@@ -126,7 +130,8 @@ async fn read(reader: &mut FramedRead<OwnedReadHalf, Codec>, client: &Client, pr
         let message = match next_frame(reader).await {
             Ok(Frame::Message(message)) => message,
             Ok(Frame::Banner(line) | Frame::Malformed(line)) => {
-                tracing::warn!(line, "skipped a block that is no manager message");
+                // Not the line itself: it is the tail of a value, and nobody knows of which.
+                tracing::warn!(length = line.len(), "skipped a block that is no manager message");
                 continue;
             }
             Err(error) => return error,
@@ -164,22 +169,15 @@ async fn write(
 
 /// Ends only when the link gives no sign of life.
 async fn keep_alive(client: &Client, timing: &Timing) -> LinkError {
+    let idle = timing.idle.max(MIN_IDLE);
     loop {
-        let quiet_from = client.hub().pending.last_heard() + timing.idle;
-        if Instant::now() < quiet_from {
-            sleep_until(quiet_from).await;
-            continue;
-        }
-        if !client.hub().pending.may_ping() {
-            sleep(timing.idle / 4).await;
-            continue;
-        }
-        match client.request(Action::ping(), timing.ping).await {
-            // Even a no is a sign of life.
-            Ok(_) | Err(Error::Refused { .. } | Error::Answer { .. }) => {}
-            Err(Error::Unsent { .. } | Error::Unknown { .. }) => {
-                return LinkError::Silent { limit: timing.ping };
-            }
+        let quiet_for = client.hub().pending.last_heard().elapsed();
+        if quiet_for < idle {
+            sleep(idle.saturating_sub(quiet_for)).await;
+        } else if !client.hub().pending.may_ping() {
+            sleep(idle / 4).await;
+        } else if !client.is_alive(timing.ping).await {
+            return LinkError::Silent { limit: timing.ping };
         }
     }
 }

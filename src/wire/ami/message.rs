@@ -139,6 +139,7 @@ mod tests {
     fn a_block_that_starts_without_a_key_is_refused() {
         assert_eq!(Message::parse(b"b").unwrap_err(), "b");
         assert_eq!(Message::parse(b"\xff: b\r\nKey: v").unwrap_err(), "\u{fffd}: b");
+        assert_eq!(Message::parse(b"a\nb: c").unwrap_err(), "a\nb: c");
         assert!(Message::parse(b"").is_err());
     }
 

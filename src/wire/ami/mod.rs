@@ -5,13 +5,20 @@
 //!
 //! Asterisk works through the actions of one connection strictly one after the other: an action behind a reload of
 //! ten seconds is answered after ten seconds. Slow work belongs on a connection of its own.
+//!
+//! A link may come up before Asterisk does. While it boots the manager accepts logins, knows only part of its actions,
+//! and answers as if nothing were configured (a global that extensions.conf sets is empty); for a moment it even
+//! refuses everything and closes. What depends on the configuration is asked after `core waitfullybooted` has
+//! answered, on each new link.
 
 mod action;
+mod answer;
 mod client;
 mod codec;
 mod config;
 mod connection;
 mod error;
+mod events;
 mod link;
 mod message;
 mod pending;
@@ -20,11 +27,12 @@ mod supervisor;
 mod tests;
 
 pub use action::{Action, ActionError};
-pub use client::{Client, EventFeed, FeedError};
+pub use answer::List;
+pub use client::Client;
 pub use codec::{Codec, CodecError, Frame};
 pub use config::{Config, Endpoint, EventMask, Limits, Login, Timing};
 pub use connection::{Connection, LinkState, connect};
 pub use error::{AnswerError, Error, LinkError, UnknownReason, UnsentReason};
+pub use events::{EventFeed, FeedError};
 pub use message::Message;
-pub use pending::List;
 pub use supervisor::{Backoff, Supervisor, supervise};

@@ -1,4 +1,4 @@
-//! Requests that wait for their answer, and how an answer of one or many messages is put together.
+//! Requests that wait for their answer.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,23 +7,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::action::Action;
+use super::answer::{Collector, Expect, List};
 use super::error::{AnswerError, LinkError, UnsentReason};
 use super::message::Message;
-
-/// A response and the events that belong to it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct List {
-    pub response: Message,
-    /// The items, without the closing event.
-    pub events: Vec<Message>,
-}
-
-/// How many messages an answer is made of.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Expect {
-    One,
-    List { limit: usize },
-}
 
 /// An action on its way to the writer.
 #[derive(Debug)]
@@ -69,9 +55,7 @@ struct Table {
 #[derive(Debug)]
 struct Entry {
     sent: bool,
-    expect: Expect,
-    response: Option<Message>,
-    events: Vec<Message>,
+    answer: Collector,
     reply: oneshot::Sender<Outcome>,
 }
 
@@ -107,7 +91,7 @@ impl Pending {
             return Err(UnsentReason::LinkDown(Arc::clone(reason)));
         }
         let busy = UnsentReason::Busy { limit: self.limit };
-        if table.entries.len() >= self.limit {
+        if table.entries.len() >= self.limit && !matches!(expect, Expect::LifeSign) {
             return Err(busy);
         }
         let id = table.next_id;
@@ -118,9 +102,7 @@ impl Pending {
             id,
             Entry {
                 sent: false,
-                expect,
-                response: None,
-                events: Vec::new(),
+                answer: Collector::new(expect),
                 reply,
             },
         );
@@ -158,7 +140,7 @@ impl Pending {
             tracing::debug!(id, ?message, "dropped a late message");
             return;
         };
-        if let Some(answer) = entry.take(message)
+        if let Some(answer) = entry.answer.take(message)
             && let Some(entry) = table.entries.remove(&id)
         {
             // The caller may have gone in this very moment.
@@ -199,10 +181,10 @@ impl Pending {
         table.doubted = None;
     }
 
-    /// Ends all requests, and refuses new ones until the link is up again.
-    pub fn link_down(&self, reason: &Arc<LinkError>) {
+    /// Ends all requests, and refuses new ones until the link is up again. Says whether it was up.
+    pub fn link_down(&self, reason: &Arc<LinkError>) -> bool {
         let mut table = self.lock();
-        table.down = Some(Arc::clone(reason));
+        let was_up = table.down.replace(Arc::clone(reason)).is_none();
         for (_, entry) in table.entries.drain() {
             let reason = Arc::clone(reason);
             let _ = entry.reply.send(Outcome::LinkBroke {
@@ -210,6 +192,7 @@ impl Pending {
                 reason,
             });
         }
+        was_up
     }
 
     #[cfg(test)]
@@ -218,58 +201,79 @@ impl Pending {
     }
 }
 
-impl Entry {
-    /// Adds one message; `Some` once the answer is whole.
-    fn take(&mut self, message: Message) -> Option<Result<List, AnswerError>> {
-        if message.event().is_some() {
-            return self.take_event(message);
-        }
-        match self.expect {
-            Expect::List { .. } if message.is_success() && is_list_mark(&message, "start") => {
-                self.response = Some(message);
-                None
-            }
-            Expect::List { .. } if message.is_success() => {
-                let message = message.get("Message").unwrap_or_default().trim().to_owned();
-                Some(Err(AnswerError::NotAList { message }))
-            }
-            _ => Some(Ok(List {
-                response: message,
-                events: Vec::new(),
-            })),
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A table whose link is up, and room for its actions.
+    fn table(limit: usize) -> (Pending, mpsc::Sender<Outgoing>, mpsc::Receiver<Outgoing>) {
+        let pending = Pending::new(limit);
+        pending.link_up();
+        let (queue, outgoing) = mpsc::channel(limit * 2);
+        (pending, queue, outgoing)
     }
 
-    fn take_event(&mut self, event: Message) -> Option<Result<List, AnswerError>> {
-        // What a single-response action sends besides its response is not waited for.
-        let Expect::List { limit } = self.expect else {
-            return None;
-        };
-        if is_list_mark(&event, "Complete") || event.event().is_some_and(|name| name.ends_with("Complete")) {
-            let got = self.events.len();
-            let said = event.get("ListItems");
-            if said.and_then(|n| n.trim().parse().ok()) != Some(got) {
-                return Some(Err(AnswerError::ItemCount {
-                    said: said.map(str::to_owned),
-                    got,
-                }));
-            }
-            let response = self.response.take()?;
-            return Some(Ok(List {
-                response,
-                events: std::mem::take(&mut self.events),
-            }));
-        }
-        if self.events.len() >= limit {
-            return Some(Err(AnswerError::TooManyItems { limit }));
-        }
-        self.events.push(event);
-        None
+    fn submit(
+        pending: &Pending,
+        queue: &mpsc::Sender<Outgoing>,
+        expect: Expect,
+    ) -> Result<u64, UnsentReason> {
+        pending.submit(queue, Action::ping(), expect).map(|(id, _)| id)
     }
-}
 
-fn is_list_mark(message: &Message, mark: &str) -> bool {
-    message
-        .get("EventList")
-        .is_some_and(|value| value.eq_ignore_ascii_case(mark))
+    #[test]
+    fn a_sign_of_life_finds_room_in_a_full_table() {
+        let (pending, queue, _outgoing) = table(2);
+        for _ in 0..2 {
+            submit(&pending, &queue, Expect::One).unwrap();
+        }
+        assert!(matches!(
+            submit(&pending, &queue, Expect::One),
+            Err(UnsentReason::Busy { limit: 2 })
+        ));
+        assert!(submit(&pending, &queue, Expect::LifeSign).is_ok());
+    }
+
+    #[test]
+    fn a_full_queue_registers_nothing() {
+        let (pending, queue, _outgoing) = table(2);
+        for _ in 0..4 {
+            let id = submit(&pending, &queue, Expect::One).unwrap();
+            assert!(matches!(pending.give_up(id), GivenUp::Unsent));
+        }
+        assert!(matches!(
+            submit(&pending, &queue, Expect::One),
+            Err(UnsentReason::Busy { .. })
+        ));
+        assert_eq!(pending.len(), 0);
+    }
+
+    #[test]
+    fn the_link_is_in_doubt_from_a_given_up_action_until_something_is_heard() {
+        let (pending, queue, _outgoing) = table(9);
+        assert!(pending.may_ping());
+        let [older, given_up, _younger] = [(); 3].map(|()| submit(&pending, &queue, Expect::One).unwrap());
+        assert!(pending.mark_sent(given_up));
+        assert!(matches!(pending.give_up(given_up), GivenUp::Sent));
+        assert!(!pending.may_ping(), "Asterisk may be at work on the older one");
+        assert!(matches!(pending.give_up(older), GivenUp::Unsent));
+        assert!(
+            pending.may_ping(),
+            "the younger one waits behind the one given up"
+        );
+        pending.heard();
+        assert!(
+            !pending.may_ping(),
+            "something was heard, the younger one may be at work"
+        );
+    }
+
+    #[test]
+    fn a_link_goes_down_once_and_refuses_with_the_last_reason() {
+        let (pending, queue, _outgoing) = table(2);
+        assert!(pending.link_down(&Arc::new(LinkError::Closed)));
+        assert!(!pending.link_down(&Arc::new(LinkError::Stopped)));
+        let error = submit(&pending, &queue, Expect::One).unwrap_err();
+        assert!(matches!(error, UnsentReason::LinkDown(reason) if matches!(*reason, LinkError::Stopped)));
+    }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::client::Client;
@@ -11,6 +11,9 @@ use super::config::Config;
 use super::error::LinkError;
 use super::link::Link;
 use super::pending::Outgoing;
+
+/// However short the waits are set, we do not try without a pause.
+const MIN_WAIT: Duration = Duration::from_millis(20);
 
 /// How long to wait between tries.
 #[derive(Debug, Clone)]
@@ -30,14 +33,26 @@ impl Default for Backoff {
 }
 
 impl Backoff {
+    /// The failures in a row, with one more link that had held for `held`.
+    ///
+    /// One that broke soon is a failure like any other, or a server that accepts and drops us would be called again
+    /// and again without a pause.
+    fn count(&self, failures: u32, held: Duration) -> u32 {
+        if held > self.max {
+            1
+        } else {
+            failures.saturating_add(1)
+        }
+    }
+
     /// The wait after `failures` failures in a row. Half of it is left to chance, so that several daemons do not come
     /// back to one Asterisk in step.
     fn wait(&self, failures: u32, chance: u32) -> Duration {
         let doubled = self
             .first
             .saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1)));
-        let half = doubled.min(self.max) / 2;
-        half + half.mul_f64(f64::from(chance) / f64::from(u32::MAX))
+        let half = doubled.min(self.max).max(MIN_WAIT) / 2;
+        half.saturating_add(half.mul_f64(f64::from(chance) / f64::from(u32::MAX)))
     }
 }
 
@@ -75,27 +90,21 @@ impl<C: FnMut() -> u32> Supervisor<C> {
         let mut failures = 0_u32;
         loop {
             let (reason, held) = self.one_link().await;
-            // A link that breaks soon counts as a failed try, or a server that accepts and drops us would be called
-            // again and again without a pause.
-            failures = if held >= self.backoff.max {
-                1
-            } else {
-                failures.saturating_add(1)
-            };
+            failures = self.backoff.count(failures, held);
             // A wrong secret does not get better by haste, and each try is a line in Asterisk's security log.
             let wait = match reason {
-                LinkError::LoginRefused { .. } | LinkError::BadLogin(_) => self.backoff.max,
+                LinkError::LoginRefused { .. } | LinkError::BadLogin(_) => self.backoff.max.max(MIN_WAIT),
                 _ => self.backoff.wait(failures, (self.chance)()),
             };
-            let next_try = Instant::now() + wait;
-            let reason = self.client.hub().link_down(reason, Some(next_try));
+            let next_try = Instant::now().checked_add(wait);
+            let reason = self.client.hub().link_down(reason, next_try);
             if failures == 1 {
                 tracing::warn!(
                     error = &reason as &dyn std::error::Error,
                     "no link to the Asterisk manager"
                 );
             }
-            sleep_until(next_try).await;
+            sleep(wait).await;
         }
     }
 
@@ -106,8 +115,6 @@ impl<C: FnMut() -> u32> Supervisor<C> {
             Err(error) => return (error, Duration::ZERO),
         };
         let since = Instant::now();
-        // What was queued for the former link has been answered for; its actions may hold secrets.
-        while self.queue.try_recv().is_ok() {}
         self.client.hub().link_up(since);
         tracing::info!("linked to the Asterisk manager");
         let reason = link.run(&self.client, &mut self.queue, &self.config.timing).await;
@@ -119,5 +126,41 @@ impl<C: FnMut() -> u32> Supervisor<C> {
 impl<C> Drop for Supervisor<C> {
     fn drop(&mut self) {
         self.client.hub().link_down(LinkError::Stopped, None);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_link_that_held_ends_the_row_of_failures() {
+        let backoff = Backoff::default();
+        assert_eq!(backoff.count(4, Duration::ZERO), 5);
+        assert_eq!(backoff.count(4, backoff.max), 5);
+        assert_eq!(backoff.count(4, backoff.max * 2), 1);
+        assert_eq!(backoff.count(u32::MAX, Duration::ZERO), u32::MAX);
+    }
+
+    #[test]
+    fn waits_double_up_to_the_limit_and_half_is_chance() {
+        let backoff = Backoff {
+            first: Duration::from_millis(250),
+            max: Duration::from_secs(15),
+        };
+        let longest: Vec<u128> = (1..9).map(|n| backoff.wait(n, u32::MAX).as_millis()).collect();
+        assert_eq!(longest, [250, 500, 1000, 2000, 4000, 8000, 15000, 15000]);
+        assert_eq!(backoff.wait(1, 0).as_millis(), 125);
+        assert_eq!(backoff.wait(u32::MAX, 0).as_millis(), 7500);
+        let none = Backoff {
+            first: Duration::ZERO,
+            max: Duration::ZERO,
+        };
+        assert_eq!(none.wait(1, u32::MAX), MIN_WAIT);
+        let endless = Backoff {
+            first: Duration::MAX,
+            max: Duration::MAX,
+        };
+        assert!(endless.wait(9, u32::MAX) > Duration::from_secs(u64::MAX / 2));
     }
 }

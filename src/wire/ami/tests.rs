@@ -1,1 +1,7 @@
-//! x
+//! Clients and links against a scripted manager, and against none.
+
+mod answers;
+mod faults;
+mod keep_alive;
+mod peer;
+mod supervised;

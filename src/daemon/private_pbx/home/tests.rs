@@ -1,3 +1,5 @@
+//! What a private PBX's directory lets whom do.
+
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 

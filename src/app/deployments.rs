@@ -1,0 +1,201 @@
+//! The deploy button: preview, request, wait, look back, roll back, and ask the running PBX again.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+use super::App;
+use super::audit::Changed;
+use super::error::AppError;
+use crate::auth::caller::Caller;
+use crate::auth::permission::{Act, Permission, PlatformPermission};
+use crate::deploy::{Preview, Verification, request};
+use crate::domain::deployment::{Deployment, StageRecord};
+use crate::domain::ids::{DeploymentId, InstanceId, TenantId};
+use crate::domain::page::{Page, PageRequest};
+use crate::store::{self, stages};
+
+/// How often somebody who waits looks.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// What a deploy of the tenant's head would do.
+pub async fn plan(app: &App, caller: &Caller) -> Result<Preview, AppError> {
+    let tenant_id = caller.tenant(Permission::ConfigDeploy, Act::Read)?;
+    let instance_id = instance_of(app, tenant_id).await?;
+    app.engine
+        .preview_tenant(instance_id, tenant_id)
+        .await?
+        .ok_or(AppError::NotFound)
+}
+
+/// What a platform deploy of an instance would do.
+pub async fn plan_instance(app: &App, caller: &Caller, id: InstanceId) -> Result<Preview, AppError> {
+    caller.platform(PlatformPermission::InstancesDeploy)?;
+    app.engine.preview_platform(id).await?.ok_or(AppError::NotFound)
+}
+
+/// Asks for the tenant's head to go live.
+pub async fn deploy(app: &App, caller: &Caller) -> Result<Deployment, AppError> {
+    let tenant_id = caller.tenant(Permission::ConfigDeploy, Act::Change)?;
+    caller.reason_to_change()?;
+    let mut tx = app.store.begin("request_deploy").await?;
+    let actor = caller.identity().actor();
+    let deployment = request::tenant(&mut tx, app.ids.as_ref(), tenant_id, actor, app.now()).await?;
+    app.audit(&mut tx, caller, requested("config.deploy", &deployment))
+        .await?;
+    tx.commit().await?;
+    app.deploys.notify_one();
+    Ok(deployment)
+}
+
+/// Asks for all tenants of an instance, the template set and the settings to go live.
+pub async fn deploy_instance(app: &App, caller: &Caller, id: InstanceId) -> Result<Deployment, AppError> {
+    caller.platform(PlatformPermission::InstancesDeploy)?;
+    let mut tx = app.store.begin("request_platform_deploy").await?;
+    store::instances::find(&mut tx, id)
+        .await?
+        .ok_or(AppError::NotFound)?;
+    let actor = caller.identity().actor();
+    let deployment = request::platform(&mut tx, app.ids.as_ref(), id, actor, app.now()).await?;
+    app.audit(&mut tx, caller, requested("instance.deploy", &deployment))
+        .await?;
+    tx.commit().await?;
+    app.deploys.notify_one();
+    Ok(deployment)
+}
+
+/// Asks for the tenant to go back to what an earlier deployment of it served.
+pub async fn roll_back(app: &App, caller: &Caller, to: DeploymentId) -> Result<Deployment, AppError> {
+    let tenant_id = caller.tenant(Permission::ConfigDeploy, Act::Change)?;
+    caller.reason_to_change()?;
+    let mut tx = app.store.begin("request_rollback").await?;
+    let to = store::deployments::find_of_tenant(&mut tx, tenant_id, to)
+        .await?
+        .ok_or(AppError::NotFound)?;
+    let actor = caller.identity().actor();
+    let deployment = request::tenant_rollback(&mut tx, app.ids.as_ref(), tenant_id, &to, actor, app.now())
+        .await?
+        .ok_or_else(|| {
+            AppError::conflict(
+                "never_live",
+                "that deployment never went live, or is no longer kept; choose another",
+            )
+        })?;
+    app.audit(&mut tx, caller, requested("config.rollback", &deployment))
+        .await?;
+    tx.commit().await?;
+    app.deploys.notify_one();
+    Ok(deployment)
+}
+
+/// A deployment of the tenant with its stages.
+pub async fn find(
+    app: &App,
+    caller: &Caller,
+    id: DeploymentId,
+) -> Result<(Deployment, Vec<StageRecord>), AppError> {
+    let tenant_id = caller.tenant(Permission::ConfigDeploy, Act::Read)?;
+    let mut tx = app.store.read("find_deployment").await?;
+    let deployment = store::deployments::find_of_tenant(&mut tx, tenant_id, id)
+        .await?
+        .ok_or(AppError::NotFound)?;
+    let stages = stages::of_deployment(&mut tx, id).await?;
+    Ok((deployment, stages))
+}
+
+/// The tenant's deployments, newest first.
+pub async fn list(app: &App, caller: &Caller, page: PageRequest) -> Result<Page<Deployment>, AppError> {
+    let tenant_id = caller.tenant(Permission::ConfigDeploy, Act::Read)?;
+    let mut tx = app.store.read("list_deployments").await?;
+    Ok(store::deployments::list_of_tenant(&mut tx, tenant_id, page).await?)
+}
+
+/// A deployment of an instance with its stages.
+pub async fn find_of_instance(
+    app: &App,
+    caller: &Caller,
+    instance_id: InstanceId,
+    id: DeploymentId,
+) -> Result<(Deployment, Vec<StageRecord>), AppError> {
+    caller.platform(PlatformPermission::InstancesDeploy)?;
+    let mut tx = app.store.read("find_deployment").await?;
+    let deployment = store::deployments::find(&mut tx, instance_id, id)
+        .await?
+        .ok_or(AppError::NotFound)?;
+    let stages = stages::of_deployment(&mut tx, id).await?;
+    Ok((deployment, stages))
+}
+
+/// An instance's deployments, newest first.
+pub async fn list_of_instance(
+    app: &App,
+    caller: &Caller,
+    instance_id: InstanceId,
+    page: PageRequest,
+) -> Result<Page<Deployment>, AppError> {
+    caller.platform(PlatformPermission::InstancesDeploy)?;
+    let mut tx = app.store.read("list_deployments").await?;
+    Ok(store::deployments::list_of_instance(&mut tx, instance_id, page).await?)
+}
+
+/// Waits for a deployment to end, at most for `patience`; gives it as it stands then.
+pub async fn wait(
+    app: &App,
+    deployment: &Deployment,
+    patience: Duration,
+) -> Result<(Deployment, Vec<StageRecord>), AppError> {
+    let deadline = Instant::now() + patience;
+    loop {
+        let mut tx = app.store.read("wait_for_deployment").await?;
+        let found = store::deployments::find(&mut tx, deployment.instance_id, deployment.id).await?;
+        let found = found.ok_or(AppError::NotFound)?;
+        if found.status.is_end() || Instant::now() >= deadline {
+            let stages = stages::of_deployment(&mut tx, deployment.id).await?;
+            return Ok((found, stages));
+        }
+        drop(tx);
+        sleep(LOOK).await;
+    }
+}
+
+/// Works an instance's queue off in this process until a deployment has ended, by our hand or by that of the process
+/// that holds the lease.
+pub async fn work_until_ended(app: &App, deployment: &Deployment) -> Result<(), AppError> {
+    loop {
+        app.engine
+            .work_off(deployment.instance_id, &CancellationToken::new())
+            .await?;
+        let (found, _) = wait(app, deployment, LOOK).await?;
+        if found.status.is_end() {
+            return Ok(());
+        }
+    }
+}
+
+/// Asks the running PBX whether it still serves what was deployed of the tenant.
+pub async fn verify(app: &App, caller: &Caller) -> Result<Verification, AppError> {
+    let tenant_id = caller.tenant(Permission::ConfigDeploy, Act::Read)?;
+    let instance_id = instance_of(app, tenant_id).await?;
+    Ok(app.engine.verify_tenant(instance_id, tenant_id).await?)
+}
+
+async fn instance_of(app: &App, tenant_id: TenantId) -> Result<InstanceId, AppError> {
+    let mut tx = app.store.read("find_tenant").await?;
+    let tenant = store::tenants::find(&mut tx, tenant_id)
+        .await?
+        .ok_or(AppError::NotFound)?;
+    Ok(tenant.instance_id)
+}
+
+fn requested(action: &'static str, deployment: &Deployment) -> Changed {
+    Changed {
+        action,
+        resource: "deployment",
+        target: deployment.id.to_string(),
+        tenant_id: deployment.scope.tenant_id(),
+        before: None,
+        after: Some(json!({ "scope": deployment.scope })),
+    }
+}

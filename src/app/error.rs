@@ -1,0 +1,84 @@
+//! Why a use case was not carried out, told apart by what the caller can do about it.
+
+use thiserror::Error;
+
+use crate::auth::denied::Denied;
+use crate::deploy::DeployError;
+use crate::domain::invalid::FieldErrors;
+use crate::domain::random::NoRandomness;
+use crate::store::StoreError;
+
+/// A use case that was not carried out; nothing of it was kept.
+#[derive(Debug, Error)]
+pub enum AppError {
+    /// The caller may not.
+    #[error("refused: {0}")]
+    Denied(Denied),
+    /// There is nothing by that id, or it is another tenant's: the same answer.
+    #[error("there is nothing by that name or id")]
+    NotFound,
+    /// The input is wrong.
+    #[error("{0}")]
+    Invalid(FieldErrors),
+    /// It contradicts what is there.
+    #[error("{message}")]
+    Conflict {
+        /// Stable, for programs.
+        code: &'static str,
+        /// For people.
+        message: String,
+    },
+    /// The database failed.
+    #[error("the database failed")]
+    Store(#[source] StoreError),
+    /// The deploy engine failed.
+    #[error("the deploy engine failed")]
+    Deploy(#[source] DeployError),
+    /// No secret could be made.
+    #[error(transparent)]
+    Random(#[from] NoRandomness),
+}
+
+impl AppError {
+    /// A conflict with a stable code.
+    pub fn conflict(code: &'static str, message: impl Into<String>) -> Self {
+        Self::Conflict {
+            code,
+            message: message.into(),
+        }
+    }
+}
+
+impl From<Denied> for AppError {
+    fn from(denied: Denied) -> Self {
+        Self::Denied(denied)
+    }
+}
+
+impl From<FieldErrors> for AppError {
+    fn from(errors: FieldErrors) -> Self {
+        Self::Invalid(errors)
+    }
+}
+
+impl From<StoreError> for AppError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            // A unique value that is taken: the field is what the person can change.
+            StoreError::Conflict { columns, .. } => {
+                let field = columns.last().map_or("value", String::as_str);
+                Self::conflict("taken", format!("this {field} is taken already; choose another"))
+            }
+            error => Self::Store(error),
+        }
+    }
+}
+
+impl From<DeployError> for AppError {
+    fn from(error: DeployError) -> Self {
+        match error {
+            DeployError::Store(error) => error.into(),
+            error => Self::Deploy(error),
+        }
+    }
+}

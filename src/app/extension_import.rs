@@ -1,0 +1,124 @@
+//! Importing extensions from rows: all or none, with a report row by row, and a dry run first.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::App;
+use super::audit::Changed;
+use super::error::AppError;
+use super::extensions::guard_emergency;
+use crate::auth::caller::Caller;
+use crate::auth::permission::{Act, Permission};
+use crate::domain::extension::Extension;
+use crate::domain::extension_input::{ExtensionInput, ParsedExtension};
+use crate::domain::invalid::FieldErrors;
+use crate::domain::secret::ExtensionSecrets;
+use crate::store;
+
+/// More rows in one import are refused: split the file.
+pub const MOST_ROWS: usize = 10_000;
+
+/// One row: the extension that was read, or what is wrong with it.
+pub type Row = (u64, Result<ExtensionInput, FieldErrors>);
+
+/// What becomes of one row.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct RowReport {
+    /// The line in the file.
+    pub line: u64,
+    /// The number in it, where it could be read.
+    pub number: Option<String>,
+    /// What is wrong; empty for a good row.
+    pub errors: FieldErrors,
+}
+
+/// What becomes of the file.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct ImportReport {
+    /// Whether the extensions were made. Never in a dry run, and never when a row is wrong.
+    pub imported: bool,
+    /// How many rows are good.
+    pub good: usize,
+    /// How many are wrong.
+    pub bad: usize,
+    /// Every row.
+    pub rows: Vec<RowReport>,
+}
+
+/// Makes all the extensions, or none and says which rows are wrong.
+pub async fn import(
+    app: &App,
+    caller: &Caller,
+    rows: Vec<Row>,
+    dry_run: bool,
+) -> Result<ImportReport, AppError> {
+    let tenant = caller.tenant(Permission::ConfigWrite, Act::Change)?;
+    caller.reason_to_change()?;
+    if rows.len() > MOST_ROWS {
+        return Err(FieldErrors::one("rows", format!("must be at most {MOST_ROWS}; split the file")).into());
+    }
+    let mut tx = app.store.begin("import_extensions").await?;
+    let there = store::extensions::all(&mut tx, tenant).await?;
+    let mut taken: BTreeSet<String> = there
+        .into_iter()
+        .map(|extension| extension.number.to_string())
+        .collect();
+    let mut reports = Vec::new();
+    let mut fresh: Vec<(Extension, ExtensionSecrets)> = Vec::new();
+    for (line, row) in rows {
+        let number = row.as_ref().ok().and_then(|input| input.number.clone());
+        let parsed = row
+            .and_then(ExtensionInput::parse)
+            .and_then(|parsed| untaken(parsed, &mut taken));
+        let errors = match parsed {
+            Err(errors) => errors,
+            Ok(parsed) => match guard_emergency(&mut tx, tenant, &parsed).await {
+                Err(AppError::Invalid(errors)) => errors,
+                Err(error) => return Err(error),
+                Ok(()) => {
+                    fresh.push(app.fresh_extension(tenant, parsed)?);
+                    FieldErrors::default()
+                }
+            },
+        };
+        reports.push(RowReport { line, number, errors });
+    }
+    let bad = reports.len() - fresh.len();
+    let imported = bad == 0 && !dry_run && !fresh.is_empty();
+    if imported {
+        let borrowed: Vec<(&Extension, &ExtensionSecrets)> = fresh.iter().map(|(e, s)| (e, s)).collect();
+        store::extensions::insert_many(&mut tx, &borrowed).await?;
+        let numbers: Vec<&str> = fresh
+            .iter()
+            .map(|(extension, _)| extension.number.as_str())
+            .collect();
+        let changed = Changed {
+            action: "extension.import",
+            resource: "tenant",
+            target: tenant.to_string(),
+            tenant_id: Some(tenant),
+            before: None,
+            after: Some(serde_json::json!({ "numbers": numbers })),
+        };
+        app.audit(&mut tx, caller, changed).await?;
+        tx.commit().await?;
+    }
+    Ok(ImportReport {
+        imported,
+        good: fresh.len(),
+        bad,
+        rows: reports,
+    })
+}
+
+fn untaken(parsed: ParsedExtension, taken: &mut BTreeSet<String>) -> Result<ParsedExtension, FieldErrors> {
+    if taken.insert(parsed.number.to_string()) {
+        Ok(parsed)
+    } else {
+        Err(FieldErrors::one(
+            "number",
+            "is taken, by an extension that is there or by an earlier row",
+        ))
+    }
+}

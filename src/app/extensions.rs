@@ -1,0 +1,280 @@
+//! Extensions of a tenant: list, read, create, change, delete, and their secrets.
+
+use serde_json::Value;
+
+use super::App;
+use super::audit::Changed;
+use super::error::AppError;
+use crate::auth::caller::Caller;
+use crate::auth::permission::{Act, Permission};
+use crate::domain::extension::Extension;
+use crate::domain::extension_input::{ExtensionInput, ParsedExtension};
+use crate::domain::ids::{ExtensionId, TenantId};
+use crate::domain::instance::InstanceSettings;
+use crate::domain::invalid::FieldErrors;
+use crate::domain::page::Page;
+use crate::domain::query::ExtensionQuery;
+use crate::domain::secret::{ExtensionSecrets, SipSecret, VoicemailPin};
+use crate::store::{self, Tx, extension_secrets, instances, tenants};
+
+/// One page of the tenant's extensions.
+pub async fn list(app: &App, caller: &Caller, query: &ExtensionQuery) -> Result<Page<Extension>, AppError> {
+    let tenant = caller.tenant(Permission::ConfigRead, Act::Read)?;
+    let mut tx = app.store.read("list_extensions").await?;
+    Ok(store::extensions::list(&mut tx, tenant, query).await?)
+}
+
+/// One extension.
+pub async fn find(app: &App, caller: &Caller, id: ExtensionId) -> Result<Extension, AppError> {
+    let tenant = caller.tenant(Permission::ConfigRead, Act::Read)?;
+    let mut tx = app.store.read("find_extension").await?;
+    store::extensions::find(&mut tx, tenant, id)
+        .await?
+        .ok_or(AppError::NotFound)
+}
+
+/// Makes an extension; gives its secrets, which are shown this once.
+pub async fn create(
+    app: &App,
+    caller: &Caller,
+    input: ExtensionInput,
+) -> Result<(Extension, ExtensionSecrets), AppError> {
+    let tenant = caller.tenant(Permission::ConfigWrite, Act::Change)?;
+    caller.reason_to_change()?;
+    let parsed = input.parse()?;
+    let mut tx = app.store.begin("create_extension").await?;
+    guard_emergency(&mut tx, tenant, &parsed).await?;
+    let (extension, secrets) = app.fresh_extension(tenant, parsed)?;
+    store::extensions::insert(&mut tx, &extension, &secrets).await?;
+    app.audit(
+        &mut tx,
+        caller,
+        changed("extension.create", &extension, None, Some(view(&extension))),
+    )
+    .await?;
+    tx.commit().await?;
+    Ok((extension, secrets))
+}
+
+/// Changes an extension by a JSON merge patch (RFC 7396) of its input form. The number never changes, and the SIP
+/// secret only by [`rotate_secret`].
+pub async fn patch(app: &App, caller: &Caller, id: ExtensionId, patch: Value) -> Result<Extension, AppError> {
+    let tenant = caller.tenant(Permission::ConfigWrite, Act::Change)?;
+    caller.reason_to_change()?;
+    let mut tx = app.store.begin("change_extension").await?;
+    let before = store::extensions::find(&mut tx, tenant, id)
+        .await?
+        .ok_or(AppError::NotFound)?;
+    let mut errors = FieldErrors::default();
+    for (field, reason) in [
+        ("number", "cannot be changed"),
+        ("secret", "is changed by rotate-secret"),
+    ] {
+        if patch
+            .get(field)
+            .is_some_and(|value| before_value(&before, field).as_ref() != Some(value))
+        {
+            errors.add(field, reason);
+        }
+    }
+    errors.check()?;
+    let mut merged = serde_json::to_value(ExtensionInput::from(&before)).unwrap_or_default();
+    merge(&mut merged, patch);
+    let input: ExtensionInput =
+        serde_json::from_value(merged).map_err(|error| FieldErrors::one("body", error.to_string()))?;
+    let parsed = input.parse()?;
+    let now = app.now();
+    store::extensions::update_settings(&mut tx, tenant, id, &parsed.settings, now).await?;
+    if let Some(pin) = &parsed.pin {
+        extension_secrets::set_pin(&mut tx, tenant, id, pin).await?;
+    }
+    let after = Extension {
+        settings: parsed.settings,
+        updated_at: now,
+        ..before.clone()
+    };
+    app.audit(
+        &mut tx,
+        caller,
+        changed(
+            "extension.change",
+            &after,
+            Some(view(&before)),
+            Some(view(&after)),
+        ),
+    )
+    .await?;
+    tx.commit().await?;
+    Ok(after)
+}
+
+/// Deletes an extension. What is live changes with the next deploy.
+pub async fn delete(app: &App, caller: &Caller, id: ExtensionId) -> Result<(), AppError> {
+    let tenant = caller.tenant(Permission::ConfigWrite, Act::Change)?;
+    let mut tx = app.store.begin("delete_extension").await?;
+    let before = store::extensions::find(&mut tx, tenant, id)
+        .await?
+        .ok_or(AppError::NotFound)?;
+    caller.reason_to_change()?;
+    store::extensions::delete(&mut tx, tenant, id).await?;
+    app.audit(
+        &mut tx,
+        caller,
+        changed("extension.delete", &before, Some(view(&before)), None),
+    )
+    .await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Shows an extension's secrets; audited.
+pub async fn reveal_secret(
+    app: &App,
+    caller: &Caller,
+    id: ExtensionId,
+) -> Result<ExtensionSecrets, AppError> {
+    let tenant = caller.tenant(Permission::ConfigWrite, Act::Change)?;
+    let mut tx = app.store.begin("reveal_secret").await?;
+    let extension = store::extensions::find(&mut tx, tenant, id)
+        .await?
+        .ok_or(AppError::NotFound)?;
+    caller.reason_to_change()?;
+    let secrets = extension_secrets::find(&mut tx, tenant, id)
+        .await?
+        .ok_or(AppError::NotFound)?;
+    app.audit(
+        &mut tx,
+        caller,
+        changed("extension.reveal_secret", &extension, None, None),
+    )
+    .await?;
+    tx.commit().await?;
+    Ok(secrets)
+}
+
+/// Gives an extension a new SIP secret; phones need it once it is deployed.
+pub async fn rotate_secret(app: &App, caller: &Caller, id: ExtensionId) -> Result<SipSecret, AppError> {
+    let tenant = caller.tenant(Permission::ConfigWrite, Act::Change)?;
+    let secret = SipSecret::generate(app.random.as_ref())?;
+    let mut tx = app.store.begin("rotate_secret").await?;
+    let extension = store::extensions::find(&mut tx, tenant, id)
+        .await?
+        .ok_or(AppError::NotFound)?;
+    caller.reason_to_change()?;
+    extension_secrets::set_sip(&mut tx, tenant, id, &secret).await?;
+    app.audit(
+        &mut tx,
+        caller,
+        changed("extension.rotate_secret", &extension, None, None),
+    )
+    .await?;
+    tx.commit().await?;
+    Ok(secret)
+}
+
+impl App {
+    /// An extension with an id, times, and secrets where none were given.
+    pub(super) fn fresh_extension(
+        &self,
+        tenant_id: TenantId,
+        parsed: ParsedExtension,
+    ) -> Result<(Extension, ExtensionSecrets), AppError> {
+        let random = self.random.as_ref();
+        let secrets = ExtensionSecrets {
+            sip: parsed.secret.map_or_else(|| SipSecret::generate(random), Ok)?,
+            pin: parsed.pin.map_or_else(|| VoicemailPin::generate(random), Ok)?,
+        };
+        let now = self.now();
+        let extension = Extension {
+            id: ExtensionId::fresh(self.ids.as_ref()),
+            tenant_id,
+            number: parsed.number,
+            settings: parsed.settings,
+            created_at: now,
+            updated_at: now,
+        };
+        Ok((extension, secrets))
+    }
+}
+
+/// The emergency numbers of the tenant's own instance; the type has refused those of everywhere.
+pub(super) async fn guard_emergency(
+    tx: &mut Tx,
+    tenant: TenantId,
+    parsed: &ParsedExtension,
+) -> Result<(), AppError> {
+    let tenant = tenants::find(tx, tenant).await?.ok_or(AppError::NotFound)?;
+    let instance = instances::find(tx, tenant.instance_id)
+        .await?
+        .ok_or(AppError::NotFound)?;
+    let InstanceSettings::Asterisk(settings) = &instance.settings;
+    if settings
+        .all_emergency_numbers()
+        .any(|number| number == parsed.number.as_str())
+    {
+        return Err(FieldErrors::one("number", "must not be an emergency number of the PBX it is on").into());
+    }
+    Ok(())
+}
+
+fn changed(
+    action: &'static str,
+    extension: &Extension,
+    before: Option<Value>,
+    after: Option<Value>,
+) -> Changed {
+    Changed {
+        action,
+        resource: "extension",
+        target: extension.id.to_string(),
+        tenant_id: Some(extension.tenant_id),
+        before,
+        after,
+    }
+}
+
+/// The input form, which leaves secrets out.
+fn view(extension: &Extension) -> Value {
+    serde_json::to_value(ExtensionInput::from(extension)).unwrap_or_default()
+}
+
+fn before_value(extension: &Extension, field: &str) -> Option<Value> {
+    view(extension).get(field).cloned()
+}
+
+/// RFC 7396: objects merge, `null` removes, anything else replaces.
+fn merge(target: &mut Value, patch: Value) {
+    let Value::Object(patch) = patch else {
+        *target = patch;
+        return;
+    };
+    if !target.is_object() {
+        *target = Value::Object(serde_json::Map::new());
+    }
+    let Some(target) = target.as_object_mut() else {
+        return;
+    };
+    for (key, value) in patch {
+        if value.is_null() {
+            target.remove(&key);
+        } else {
+            merge(target.entry(key).or_insert(Value::Null), value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_patch_merges_as_rfc_7396_says() {
+        let mut target = json!({"a": "b", "c": {"d": 1, "e": 2}, "f": [1]});
+        merge(
+            &mut target,
+            json!({"a": null, "c": {"d": 3, "x": {"y": null}}, "f": [2]}),
+        );
+        assert_eq!(target, json!({"c": {"d": 3, "e": 2, "x": {}}, "f": [2]}));
+    }
+}

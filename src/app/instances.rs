@@ -1,0 +1,146 @@
+//! PBX instances: add, list, test.
+
+use secrecy::SecretString;
+use serde_json::json;
+
+use super::App;
+use super::audit::Changed;
+use super::error::AppError;
+use crate::auth::caller::Caller;
+use crate::auth::permission::PlatformPermission;
+use crate::domain::ids::InstanceId;
+use crate::domain::instance::{InstanceSettings, NodeName, PbxInstance};
+use crate::domain::name::InstanceName;
+use crate::driver::Check;
+use crate::store;
+
+/// A new instance.
+pub struct NewInstance {
+    /// Unique.
+    pub name: InstanceName,
+    /// The host that drives it.
+    pub node: NodeName,
+    /// How it is reached.
+    pub settings: InstanceSettings,
+    /// The secret of the manager account.
+    pub ami_secret: SecretString,
+}
+
+/// Adds an instance. Nothing is deployed to it yet.
+pub async fn create(app: &App, caller: &Caller, new: NewInstance) -> Result<PbxInstance, AppError> {
+    caller.platform(PlatformPermission::InstancesWrite)?;
+    let instance = PbxInstance {
+        id: InstanceId::fresh(app.ids.as_ref()),
+        name: new.name,
+        node: new.node,
+        settings: new.settings,
+        settings_revision: 1,
+        live: None,
+        applying: None,
+        created_at: app.now(),
+    };
+    let mut tx = app.store.begin("create_instance").await?;
+    store::instances::insert(&mut tx, &instance, &new.ami_secret).await?;
+    let after = json!({"name": instance.name, "node": instance.node, "settings": instance.settings});
+    app.audit(
+        &mut tx,
+        caller,
+        changed("instance.create", &instance, None, after),
+    )
+    .await?;
+    tx.commit().await?;
+    Ok(instance)
+}
+
+/// Changes how an instance is reached.
+pub async fn change_settings(
+    app: &App,
+    caller: &Caller,
+    id: InstanceId,
+    settings: InstanceSettings,
+    ami_secret: &SecretString,
+) -> Result<PbxInstance, AppError> {
+    caller.platform(PlatformPermission::InstancesWrite)?;
+    let mut tx = app.store.begin("change_instance").await?;
+    let before = store::instances::find(&mut tx, id)
+        .await?
+        .ok_or(AppError::NotFound)?;
+    store::instances::update_settings(&mut tx, id, &settings).await?;
+    store::instances::set_ami_secret(&mut tx, id, ami_secret).await?;
+    let after = store::instances::find(&mut tx, id)
+        .await?
+        .ok_or(AppError::NotFound)?;
+    let values = (
+        json!({"settings": before.settings}),
+        json!({"settings": after.settings}),
+    );
+    app.audit(
+        &mut tx,
+        caller,
+        changed("instance.change", &after, Some(values.0), values.1),
+    )
+    .await?;
+    tx.commit().await?;
+    Ok(after)
+}
+
+/// All instances, by name.
+pub async fn list(app: &App, caller: &Caller) -> Result<Vec<PbxInstance>, AppError> {
+    caller.platform(PlatformPermission::InstancesRead)?;
+    let mut tx = app.store.read("list_instances").await?;
+    Ok(store::instances::list(&mut tx).await?)
+}
+
+/// One instance.
+pub async fn find(app: &App, caller: &Caller, id: InstanceId) -> Result<PbxInstance, AppError> {
+    caller.platform(PlatformPermission::InstancesRead)?;
+    let mut tx = app.store.read("find_instance").await?;
+    store::instances::find(&mut tx, id)
+        .await?
+        .ok_or(AppError::NotFound)
+}
+
+/// One instance by its name, as the command line names them.
+pub async fn find_by_name(app: &App, caller: &Caller, name: &InstanceName) -> Result<PbxInstance, AppError> {
+    caller.platform(PlatformPermission::InstancesRead)?;
+    let mut tx = app.store.read("find_instance").await?;
+    store::instances::find_by_name(&mut tx, name)
+        .await?
+        .ok_or(AppError::NotFound)
+}
+
+/// The number of the generation that was last proven to run; `None` before the first.
+pub async fn live_generation(app: &App, caller: &Caller, id: InstanceId) -> Result<Option<i64>, AppError> {
+    let instance = find(app, caller, id).await?;
+    let Some(live) = instance.live else {
+        return Ok(None);
+    };
+    let mut tx = app.store.read("live_generation").await?;
+    Ok(store::generations::find(&mut tx, id, live)
+        .await?
+        .map(|generation| generation.number))
+}
+
+/// Tests connection, rights and paths of an instance on this host.
+pub async fn test(app: &App, caller: &Caller, id: InstanceId) -> Result<Vec<Check>, AppError> {
+    caller.platform(PlatformPermission::InstancesTest)?;
+    find(app, caller, id).await?;
+    let (_, driver) = app.engine.driver(id).await?;
+    Ok(driver.test().await)
+}
+
+fn changed(
+    action: &'static str,
+    instance: &PbxInstance,
+    before: Option<serde_json::Value>,
+    after: serde_json::Value,
+) -> Changed {
+    Changed {
+        action,
+        resource: "pbx_instance",
+        target: instance.id.to_string(),
+        tenant_id: None,
+        before,
+        after: Some(after),
+    }
+}

@@ -1,0 +1,59 @@
+//! The use cases: each authorises its caller, changes in one named transaction with the audit entry, and nudges the
+//! deploys; HTTP, dashboard and command line call the same functions.
+
+mod audit;
+pub mod deployments;
+pub mod error;
+pub mod extension_import;
+pub mod extensions;
+pub mod instances;
+pub mod tenants;
+pub mod views;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::sync::Notify;
+
+use crate::deploy::Engine;
+use crate::domain::clock::Clock;
+use crate::domain::ids::IdSource;
+use crate::domain::random::Randomness;
+use crate::store::Store;
+
+/// All that the use cases work with.
+#[derive(Clone)]
+pub struct App {
+    store: Store,
+    engine: Arc<Engine>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdSource>,
+    random: Arc<dyn Randomness>,
+    deploys: Arc<Notify>,
+}
+
+impl App {
+    /// `deploys` wakes whoever works the queue off.
+    #[must_use]
+    pub fn new(
+        store: Store,
+        engine: Arc<Engine>,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn IdSource>,
+        random: Arc<dyn Randomness>,
+        deploys: Arc<Notify>,
+    ) -> Self {
+        Self {
+            store,
+            engine,
+            clock,
+            ids,
+            random,
+            deploys,
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}

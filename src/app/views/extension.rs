@@ -1,0 +1,92 @@
+//! An extension as every surface shows it: never with a secret, but where one is shown on purpose.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::domain::caller_id::CallerId;
+use crate::domain::codec::Codecs;
+use crate::domain::extension::{
+    Extension, ExtensionStatus, Forward, MaxContacts, OutboundClass, Recording, RingTime, Transport,
+    Voicemail,
+};
+use crate::domain::ids::ExtensionId;
+use crate::domain::secret::ExtensionSecrets;
+
+/// An extension.
+#[derive(Serialize)]
+pub struct ExtensionView {
+    id: ExtensionId,
+    number: String,
+    name: String,
+    status: ExtensionStatus,
+    caller_id: CallerId,
+    voicemail: Voicemail,
+    forward: Forward,
+    ring_time: RingTime,
+    recording: Recording,
+    max_contacts: MaxContacts,
+    codecs: Codecs,
+    transport: Transport,
+    outbound_class: OutboundClass,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+impl From<Extension> for ExtensionView {
+    fn from(extension: Extension) -> Self {
+        let settings = extension.settings;
+        Self {
+            id: extension.id,
+            number: extension.number.into(),
+            name: settings.name.into(),
+            status: settings.status,
+            caller_id: settings.caller_id,
+            voicemail: settings.voicemail,
+            forward: settings.forward,
+            ring_time: settings.ring_time,
+            recording: settings.recording,
+            max_contacts: settings.max_contacts,
+            codecs: settings.codecs,
+            transport: settings.transport,
+            outbound_class: settings.outbound_class,
+            created_at: extension.created_at,
+            updated_at: extension.updated_at,
+        }
+    }
+}
+
+/// An extension as it is shown once, to whoever made it.
+#[derive(Serialize)]
+pub struct CreatedView {
+    #[serde(flatten)]
+    extension: ExtensionView,
+    #[serde(flatten)]
+    secrets: SecretsView,
+}
+
+impl CreatedView {
+    #[must_use]
+    pub fn new(extension: Extension, secrets: &ExtensionSecrets) -> Self {
+        Self {
+            extension: extension.into(),
+            secrets: SecretsView::new(secrets),
+        }
+    }
+}
+
+/// The secrets of an extension, shown on purpose.
+#[derive(Serialize)]
+pub struct SecretsView {
+    secret: String,
+    voicemail_pin: String,
+}
+
+impl SecretsView {
+    #[must_use]
+    pub fn new(secrets: &ExtensionSecrets) -> Self {
+        Self {
+            secret: secrets.sip.expose().to_owned(),
+            voicemail_pin: secrets.pin.expose().to_owned(),
+        }
+    }
+}

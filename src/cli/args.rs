@@ -1,0 +1,86 @@
+//! The command tree, as clap reads it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Provisions multi-tenant PBXs.
+#[derive(Parser)]
+#[command(name = "switchyard", version, about, propagate_version = true)]
+pub struct Arguments {
+    /// The configuration file [default: /etc/switchyard/switchyard.toml where it exists]
+    #[arg(long, global = true, value_name = "FILE", env = "SWITCHYARD_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Write JSON for programs instead of text for people
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// When to write in colour
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value = "auto")]
+    pub color: Color,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// When to write in colour.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Color {
+    /// On a terminal
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// What to do.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Two tenants on a private Asterisk, deployed for real; nothing to install or edit
+    Demo(DemoArguments),
+    /// The configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// The key that stored secrets are sealed with
+    #[command(subcommand)]
+    Key(KeyCommand),
+}
+
+/// What to do with the configuration.
+#[derive(Subcommand)]
+pub enum ConfigCommand {
+    /// Read it, name every problem with its place, and show what is in effect
+    Check,
+}
+
+/// What to do with keys.
+#[derive(Subcommand)]
+pub enum KeyCommand {
+    /// Write a new key into a new file that only its owner can read
+    Generate {
+        /// The file; one that is there already is left as it is
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+}
+
+/// How to run the demo.
+#[derive(Args)]
+pub struct DemoArguments {
+    /// Where everything of it lies [default: switchyard-demo in the user's state directory]
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// Where the API listens; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    pub listen: SocketAddr,
+    /// The `asterisk` program [default: the one of the PATH; without one, files only]
+    #[arg(long, value_name = "PATH")]
+    pub asterisk: Option<PathBuf>,
+    /// Templates that go before the built-in ones
+    #[arg(long, value_name = "DIR")]
+    pub templates: Option<PathBuf>,
+    /// Deploy, tell how it ended, and end
+    #[arg(long)]
+    pub once: bool,
+}

@@ -1,0 +1,131 @@
+//! The command line: reads arguments, calls what they name, and writes for people or for programs.
+
+mod args;
+mod check_config;
+mod demo;
+pub mod exit;
+mod failure;
+mod generate_key;
+mod output;
+pub mod reference;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anstream::{AutoStream, ColorChoice};
+use clap::Parser as _;
+
+use self::args::{Arguments, Command, ConfigCommand, KeyCommand};
+use self::exit::Exit;
+use self::failure::Failure;
+use self::output::Output;
+use crate::config::{Config, DEFAULT_FILE, Environment, Loaded};
+
+/// Runs the process's command.
+#[must_use]
+pub fn main() -> ExitCode {
+    let console = Console {
+        colour: AutoStream::choice(&io::stdout()) != ColorChoice::Never,
+        error_colour: AutoStream::choice(&io::stderr()) != ColorChoice::Never,
+        out: &mut io::stdout().lock(),
+        err: &mut io::stderr().lock(),
+    };
+    run(std::env::args_os(), &Environment::of_process(), console).into()
+}
+
+/// Where a command writes, and whether there is a terminal that shows colours.
+struct Console<'a> {
+    out: &'a mut dyn Write,
+    err: &'a mut dyn Write,
+    colour: bool,
+    error_colour: bool,
+}
+
+/// What a command may use.
+struct Context<'a> {
+    config: Option<PathBuf>,
+    environment: &'a Environment,
+    output: Output<'a>,
+}
+
+impl Context<'_> {
+    /// The configuration that the arguments and the environment name; warnings go to standard error.
+    fn load(&mut self) -> Result<Loaded, Failure> {
+        let usual = || Path::new(DEFAULT_FILE).exists().then(|| DEFAULT_FILE.into());
+        let file = self.config.clone().or_else(usual);
+        let loaded = Config::load(file.as_deref(), self.environment)?;
+        for warning in &loaded.warnings {
+            self.output.warn(warning)?;
+        }
+        Ok(loaded)
+    }
+}
+
+fn run(
+    arguments: impl IntoIterator<Item = OsString>,
+    environment: &Environment,
+    console: Console<'_>,
+) -> Exit {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => return explain(&error, console),
+    };
+    let colour = |terminal: bool| match arguments.color {
+        args::Color::Auto => terminal,
+        args::Color::Always => true,
+        args::Color::Never => false,
+    };
+    let output = Output {
+        json: arguments.json,
+        colour: colour(console.colour),
+        error_colour: colour(console.error_colour),
+        out: console.out,
+        err: console.err,
+    };
+    let mut context = Context {
+        config: arguments.config,
+        environment,
+        output,
+    };
+    let done = match arguments.command {
+        Command::Demo(demo) => demo::run(&mut context, demo),
+        Command::Config(ConfigCommand::Check) => check_config::run(&mut context),
+        Command::Key(KeyCommand::Generate { out }) => generate_key::run(&mut context, &out),
+    };
+    match done.and_then(|()| Ok(context.output.out.flush()?)) {
+        Ok(()) => Exit::Ok,
+        // Whoever read the output has seen enough of it: `switchyard … | head`.
+        Err(failure) if failure.is_broken_pipe() => Exit::Ok,
+        Err(failure) => {
+            let exit = failure.exit();
+            match context.output.fail(&failure) {
+                Ok(()) => exit,
+                Err(_) => Exit::Failure,
+            }
+        }
+    }
+}
+
+/// Writes what clap has to say: help and version, or what is wrong with the arguments.
+fn explain(error: &clap::Error, console: Console<'_>) -> Exit {
+    let (writer, colour, exit) = if error.use_stderr() {
+        (console.err, console.error_colour, Exit::Usage)
+    } else {
+        (console.out, console.colour, Exit::Ok)
+    };
+    let text = error.render();
+    let written = if colour {
+        write!(writer, "{}", text.ansi())
+    } else {
+        write!(writer, "{text}")
+    };
+    match written {
+        Ok(()) => exit,
+        Err(_) => Exit::Failure,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,182 @@
+//! The table of all configuration keys, from which the reading, the error texts and the reference page are made.
+
+use std::fmt::Write as _;
+
+/// One key of the configuration.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// Section and name: `http.listen`.
+    pub name: &'static str,
+    /// What it says, with unit and range.
+    pub what: &'static str,
+    /// What holds when it is not given.
+    pub default: Default,
+    /// Whether it can be given as a file of its own, and is never shown.
+    pub secret: bool,
+}
+
+/// What holds when a key is not given.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Default {
+    /// This text, read like a given one.
+    Text(&'static str),
+    /// The content of this file, where it exists.
+    File(&'static str),
+    /// Something that these words describe.
+    Words(&'static str),
+}
+
+/// Every key, by name.
+pub const KEYS: &[Key] = &[
+    secret(
+        "database.url",
+        "`sqlite:` with a path, or `postgres://user:password@host/database`; PostgreSQL when there is more than one host",
+        Default::Text("sqlite:/var/lib/switchyard/switchyard.db"),
+    ),
+    plain(
+        "deploy.asterisk",
+        "the Asterisk binary that reads a configuration before it goes live; an absolute path",
+        Default::Words("`asterisk` on the `PATH`"),
+    ),
+    plain(
+        "deploy.keep_generations",
+        "how many generations of each instance are kept for going back, 1 to 1000",
+        Default::Text("10"),
+    ),
+    plain(
+        "deploy.lease_seconds",
+        "how long a deploy's hold on its instance outlives a killed daemon, 5 to 600 seconds",
+        Default::Text("30"),
+    ),
+    plain(
+        "deploy.shadow",
+        "when a second, private Asterisk reads a configuration first: `auto` (where the binary is found), `always` (a deploy without it is rejected) or `never`",
+        Default::Text("auto"),
+    ),
+    secret(
+        "http.bootstrap_token",
+        "a bearer token that opens the platform's API, at least 32 characters",
+        Default::Words("none: nobody can use it"),
+    ),
+    plain(
+        "http.listen",
+        "address and port of the API",
+        Default::Text("127.0.0.1:8420"),
+    ),
+    plain(
+        "log.format",
+        "`text` for people or `json` for programs",
+        Default::Text("text"),
+    ),
+    plain(
+        "log.level",
+        "`off`, `error`, `warn`, `info`, `debug` or `trace`; exceptions behind it, such as `info,sqlx=warn`",
+        Default::Text("info"),
+    ),
+    plain(
+        "node.name",
+        "this host's name on the platform: the instances that name it are driven here",
+        Default::Words("the host's name"),
+    ),
+    secret(
+        "sealing.key",
+        "the key that stored secrets are sealed with, 32 bytes in hex or base64",
+        Default::File("/etc/switchyard/sealing.key"),
+    ),
+    plain(
+        "state.dir",
+        "what the daemon keeps beside the database; an absolute path",
+        Default::Text("/var/lib/switchyard"),
+    ),
+    plain(
+        "templates.dir",
+        "templates in it go before the built-in ones; an absolute path",
+        Default::Words("`/etc/switchyard/templates` where it exists"),
+    ),
+];
+
+/// Where an operator's own templates are looked for when nothing else is said.
+pub(super) const TEMPLATES_DIR: &str = "/etc/switchyard/templates";
+
+const fn plain(name: &'static str, what: &'static str, default: Default) -> Key {
+    Key {
+        name,
+        what,
+        default,
+        secret: false,
+    }
+}
+
+const fn secret(name: &'static str, what: &'static str, default: Default) -> Key {
+    Key {
+        name,
+        what,
+        default,
+        secret: true,
+    }
+}
+
+impl Key {
+    /// The environment variable of the key: `SWITCHYARD_HTTP_LISTEN`.
+    #[must_use]
+    pub fn variable(&self) -> String {
+        format!("SWITCHYARD_{}", self.name.replace('.', "_").to_uppercase())
+    }
+
+    /// The key that names a file with the value, of a secret: `http.bootstrap_token_file`.
+    #[must_use]
+    pub fn file_name(&self) -> Option<String> {
+        self.secret.then(|| format!("{}_file", self.name))
+    }
+
+    /// The environment variable of that key.
+    #[must_use]
+    pub fn file_variable(&self) -> Option<String> {
+        self.secret.then(|| format!("{}_FILE", self.variable()))
+    }
+}
+
+/// The key of that name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.name == name)
+}
+
+/// Every name that may stand in a file, `…_file` included.
+pub(super) fn names() -> impl Iterator<Item = String> {
+    KEYS.iter()
+        .flat_map(|key| [Some(key.name.to_owned()), key.file_name()])
+        .flatten()
+}
+
+/// Every variable that may be set, `…_FILE` included.
+pub(super) fn variables() -> impl Iterator<Item = String> {
+    KEYS.iter()
+        .flat_map(|key| [Some(key.variable()), key.file_variable()])
+        .flatten()
+}
+
+/// The table as it stands in `docs/configuration.md`.
+#[must_use]
+pub fn markdown() -> String {
+    let mut table = String::from("| key | environment | default | what it says |\n|---|---|---|---|\n");
+    for key in KEYS {
+        let default = match key.default {
+            Default::Text(text) => format!("`{text}`"),
+            Default::File(path) => format!("the content of `{path}` where it exists"),
+            Default::Words(words) => words.to_owned(),
+        };
+        let or_file = |name: Option<String>| name.map(|name| format!(" or `{name}`")).unwrap_or_default();
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            table,
+            "| `{}`{} | `{}`{} | {default} | {} |",
+            key.name,
+            or_file(key.file_name()),
+            key.variable(),
+            or_file(key.file_variable()),
+            key.what
+        );
+    }
+    table
+}

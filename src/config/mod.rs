@@ -1,0 +1,181 @@
+//! The daemon's configuration: from one TOML file, the environment and secret files, each key checked where it stands.
+
+mod database_url;
+mod error;
+mod file;
+mod given;
+pub mod keys;
+mod nearest;
+mod parse;
+mod secret_file;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use secrecy::SecretString;
+
+pub use database_url::DatabaseUrl;
+pub use error::{ConfigError, Problem};
+pub use parse::{LogFilter, LogFormat, ShadowMode};
+
+use crate::domain::instance::NodeName;
+
+/// Read when no other file is named, and only where it exists.
+pub const DEFAULT_FILE: &str = "/etc/switchyard/switchyard.toml";
+
+/// Everything that can be configured.
+pub struct Config {
+    /// Where the data is.
+    pub database: Database,
+    /// The key that secrets are sealed with.
+    pub sealing: Sealing,
+    /// This host.
+    pub node: Node,
+    /// The API's listener.
+    pub http: Http,
+    /// The operator's own templates.
+    pub templates: Templates,
+    /// The daemon's own directory.
+    pub state: State,
+    /// How configurations go live.
+    pub deploy: Deploy,
+    /// What is logged.
+    pub log: Log,
+}
+
+/// Section `database`.
+pub struct Database {
+    /// SQLite or PostgreSQL.
+    pub url: DatabaseUrl,
+}
+
+/// Section `sealing`.
+pub struct Sealing {
+    /// 32 bytes in hex or base64; absent until one was made.
+    pub key: Option<SecretString>,
+}
+
+/// Section `node`.
+pub struct Node {
+    /// The instances that name it are driven by this daemon.
+    pub name: NodeName,
+}
+
+/// Section `http`.
+pub struct Http {
+    /// Where the API listens.
+    pub listen: SocketAddr,
+    /// Opens the platform's API until a user can sign in; at least 32 characters.
+    pub bootstrap_token: Option<SecretString>,
+}
+
+/// Section `templates`.
+pub struct Templates {
+    /// Templates in it go before the built-in ones.
+    pub dir: Option<PathBuf>,
+}
+
+/// Section `state`.
+pub struct State {
+    /// What the daemon keeps beside the database.
+    pub dir: PathBuf,
+}
+
+/// Section `deploy`.
+pub struct Deploy {
+    /// When a second Asterisk reads a configuration before it goes live.
+    pub shadow: ShadowMode,
+    /// The binary for that; absent means `asterisk` on the `PATH`.
+    pub asterisk: Option<PathBuf>,
+    /// How long a deploy's hold on an instance outlives its process, in seconds.
+    pub lease_seconds: u32,
+    /// How many generations of an instance are kept for going back.
+    pub keep_generations: u32,
+}
+
+/// Section `log`.
+pub struct Log {
+    /// What is worth a line.
+    pub level: LogFilter,
+    /// How a line is written.
+    pub format: LogFormat,
+}
+
+/// The environment that a configuration is read from; passed in, so that a test owns it.
+#[derive(Clone, Default)]
+pub struct Environment(BTreeMap<String, String>);
+
+impl Environment {
+    /// That of this process.
+    #[must_use]
+    pub fn of_process() -> Self {
+        let text = |word: std::ffi::OsString| word.to_string_lossy().into_owned();
+        std::env::vars_os()
+            .map(|(name, value)| (text(name), text(value)))
+            .collect()
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+}
+
+impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Environment {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(variables: I) -> Self {
+        let owned = |(name, value): (N, V)| (name.into(), value.into());
+        Self(variables.into_iter().map(owned).collect())
+    }
+}
+
+/// A configuration with what is worth knowing about how it was given.
+pub struct Loaded {
+    /// The configuration.
+    pub config: Config,
+    /// Each key with its value, secrets hidden, and where the value stands.
+    pub settings: Vec<Setting>,
+    /// What works but should be mended, such as a secret that everybody can read.
+    pub warnings: Vec<String>,
+}
+
+/// One key as it is in effect.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
+pub struct Setting {
+    /// Such as `http.listen`.
+    pub key: &'static str,
+    /// Its value; of a secret only whether there is one.
+    pub value: String,
+    /// Where the value stands.
+    pub from: String,
+}
+
+impl Config {
+    /// Reads a configuration: the environment goes before credentials of systemd, these before the file.
+    ///
+    /// Every problem of every source is reported at once.
+    pub fn load(file: Option<&Path>, environment: &Environment) -> Result<Loaded, ConfigError> {
+        let mut given = given::Given::default();
+        given.read_environment(environment);
+        given.read_credentials(environment);
+        if let Some(path) = file {
+            given.read_file(path);
+        }
+        given.read_default_secrets();
+        let config = parse::config(&mut given);
+        match (config, given.into_parts()) {
+            (Some(config), (settings, warnings, problems)) if problems.is_empty() => Ok(Loaded {
+                config,
+                settings,
+                warnings,
+            }),
+            (_, (_, _, problems)) => Err(ConfigError::new(problems)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,160 @@
+//! Turns the given texts into the configuration's types.
+
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+
+use secrecy::SecretString;
+
+use super::database_url::DatabaseUrl;
+use super::given::Given;
+use super::{Config, Database, Deploy, Http, Log, Node, Sealing, State, Templates, keys};
+use crate::domain::instance::NodeName;
+use crate::domain::invalid::Invalid;
+use crate::domain::parsed::{parsed_text, word_enum};
+
+word_enum! {
+    /// When a second, private Asterisk reads a configuration before it goes live.
+    ShadowMode {
+        /// Where the binary is found; a deploy without it says so.
+        Auto = "auto",
+        /// Always; a deploy without it is rejected.
+        Always = "always",
+        /// Never.
+        Never = "never",
+    }
+}
+
+word_enum! {
+    /// How a log line is written.
+    LogFormat {
+        /// For people.
+        Text = "text",
+        /// For programs, one object per line.
+        Json = "json",
+    }
+}
+
+parsed_text! {
+    /// A level, and exceptions from it: `info,sqlx=warn`.
+    LogFilter, log_filter
+}
+
+/// The configuration, or nothing when a problem was noted.
+///
+/// Every key is read before the first missing one ends the assembly, so that all problems are noted at once.
+pub fn config(given: &mut Given) -> Option<Config> {
+    let url = given.parsed("database.url", DatabaseUrl::parse);
+    let sealing_key = given.parsed("sealing.key", |text| Ok(SecretString::from(text)));
+    let node = node_name(given);
+    let listen = given.parsed("http.listen", socket_address);
+    let bootstrap_token = given.parsed("http.bootstrap_token", bootstrap_token);
+    let templates_dir = given.parsed("templates.dir", absolute_path);
+    let state_dir = given.parsed("state.dir", absolute_path);
+    let shadow = given.parsed("deploy.shadow", str::parse);
+    let asterisk = given.parsed("deploy.asterisk", absolute_path);
+    let lease_seconds = given.parsed("deploy.lease_seconds", |text| number(text, 5..=600));
+    let keep_generations = given.parsed("deploy.keep_generations", |text| number(text, 1..=1000));
+    let level = given.parsed("log.level", str::parse);
+    let format = given.parsed("log.format", str::parse);
+    let usual_templates = || {
+        Path::new(keys::TEMPLATES_DIR)
+            .is_dir()
+            .then(|| keys::TEMPLATES_DIR.into())
+    };
+    Some(Config {
+        database: Database { url: url? },
+        sealing: Sealing { key: sealing_key },
+        node: Node { name: node? },
+        http: Http {
+            listen: listen?,
+            bootstrap_token,
+        },
+        templates: Templates {
+            dir: templates_dir.or_else(usual_templates),
+        },
+        state: State { dir: state_dir? },
+        deploy: Deploy {
+            shadow: shadow?,
+            asterisk,
+            lease_seconds: lease_seconds?,
+            keep_generations: keep_generations?,
+        },
+        log: Log {
+            level: level?,
+            format: format?,
+        },
+    })
+}
+
+fn node_name(given: &mut Given) -> Option<NodeName> {
+    if let Some(name) = given.parsed("node.name", str::parse) {
+        return Some(name);
+    }
+    let host = rustix::system::uname();
+    let parsed = host.nodename().to_str().ok().map(str::parse::<NodeName>);
+    let Some(Ok(name)) = parsed else {
+        let text = "the host's name cannot be taken for `node.name`; set that key";
+        given.problem("host name", text);
+        return None;
+    };
+    Some(name)
+}
+
+fn socket_address(text: &str) -> Result<SocketAddr, Invalid> {
+    text.parse().map_err(|_| {
+        Invalid::new("must be an IP address with a port, such as `127.0.0.1:8420` or `[::1]:8420`")
+    })
+}
+
+fn bootstrap_token(text: &str) -> Result<SecretString, Invalid> {
+    if text.chars().count() < 32 {
+        return Err(Invalid::new("must have at least 32 characters"));
+    }
+    if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(Invalid::new(
+            "must have visible ASCII characters only, to fit into a header",
+        ));
+    }
+    Ok(text.into())
+}
+
+fn absolute_path(text: &str) -> Result<PathBuf, Invalid> {
+    let path = PathBuf::from(text);
+    if !path.is_absolute() || text.contains('\0') {
+        return Err(Invalid::new("must be an absolute path"));
+    }
+    Ok(path)
+}
+
+fn number(text: &str, range: RangeInclusive<u32>) -> Result<u32, Invalid> {
+    text.parse()
+        .ok()
+        .filter(|number| range.contains(number))
+        .ok_or_else(|| {
+            Invalid::new(format!(
+                "must be a whole number from {} to {}",
+                range.start(),
+                range.end()
+            ))
+        })
+}
+
+/// Checked here, because the filter itself takes any misspelt level for the name of a target.
+fn log_filter(text: &str) -> Result<String, Invalid> {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    let is_target = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ':' | '-');
+    let fits = |part: &str| match part.split_once('=') {
+        Some((target, level)) => {
+            !target.is_empty() && target.chars().all(is_target) && LEVELS.contains(&level)
+        }
+        None => LEVELS.contains(&part),
+    };
+    if text.split(',').all(fits) {
+        Ok(text.to_owned())
+    } else {
+        Err(Invalid::new(
+            "must be `off`, `error`, `warn`, `info`, `debug` or `trace`, with exceptions such as `info,sqlx=warn`",
+        ))
+    }
+}

@@ -1,0 +1,106 @@
+//! The parts of a daemon, made from its configuration and put together.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::sync::Notify;
+
+use super::drivers::Drivers;
+use super::settings::{self, SettingError};
+use crate::app::App;
+use crate::auth::authenticator::Authenticator;
+use crate::config::{Config, ShadowMode};
+use crate::deploy::{Engine, EngineOptions, ShadowPolicy, TemplateSource};
+use crate::domain::clock::SystemClock;
+use crate::domain::ids::SystemIds;
+use crate::domain::instance::NodeName;
+use crate::domain::random::SystemRandom;
+use crate::store::{Store, StoreError};
+
+/// How long a PBX that does not answer after an apply is asked again: a restart of Asterisk takes some seconds.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Why the parts cannot be put together.
+#[derive(Debug, Error)]
+pub enum PartsError {
+    /// A value of the configuration does not suit its part.
+    #[error(transparent)]
+    Setting(#[from] SettingError),
+    /// The database cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What a daemon, or a command beside it, works with.
+pub struct Parts {
+    /// The use cases.
+    pub app: App,
+    /// The database.
+    pub store: Store,
+    /// The deploys.
+    pub engine: Arc<Engine>,
+    /// Wakes whoever works deploys off.
+    pub deploys: Arc<Notify>,
+    /// Finds out who is calling.
+    pub authenticator: Arc<Authenticator>,
+    /// The host that this is.
+    pub node: NodeName,
+}
+
+/// Opens the database and puts the parts together.
+pub async fn assemble(config: &Config) -> Result<Parts, PartsError> {
+    let url = settings::database_url(config)?;
+    let key = settings::sealing_key(config)?;
+    let bootstrap = settings::bootstrap_token(config)?;
+    let store = Store::open(&url, key).await?;
+    let engine = Arc::new(engine(config, store.clone()));
+    let deploys = Arc::new(Notify::new());
+    let app = App::new(
+        store.clone(),
+        Arc::clone(&engine),
+        Arc::new(SystemClock),
+        Arc::new(SystemIds),
+        Arc::new(SystemRandom),
+        Arc::clone(&deploys),
+    );
+    let authenticator = Arc::new(Authenticator::new(bootstrap, Arc::new(store.clone())));
+    Ok(Parts {
+        app,
+        store,
+        engine,
+        deploys,
+        authenticator,
+        node: config.node.name.clone(),
+    })
+}
+
+fn engine(config: &Config, store: Store) -> Engine {
+    let shadow = match config.deploy.shadow {
+        ShadowMode::Auto => ShadowPolicy::Auto,
+        ShadowMode::Always => ShadowPolicy::Always,
+        ShadowMode::Never => ShadowPolicy::Never,
+    };
+    let options = EngineOptions {
+        holder: format!("{}/{}", config.node.name, std::process::id()),
+        lease: Duration::from_secs(config.deploy.lease_seconds.into()),
+        state_dir: config.state.dir.clone(),
+        shadow,
+        patience: PATIENCE,
+    };
+    Engine::new(
+        store,
+        templates(config.templates.dir.clone()),
+        Box::new(Drivers::new(config.deploy.asterisk.clone())),
+        Arc::new(SystemClock),
+        Arc::new(SystemIds),
+        options,
+    )
+}
+
+/// The built-in templates, with the operator's own in front.
+#[must_use]
+pub fn templates(overrides: Option<PathBuf>) -> TemplateSource {
+    TemplateSource::new(overrides)
+}

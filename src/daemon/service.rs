@@ -1,0 +1,116 @@
+//! The service: the API and the deploys of one host, until it is told to stop.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use thiserror::Error;
+
+use super::deploy_worker;
+use super::lifecycle::{Lifecycle, LifecycleError};
+use super::listener::{self, ListenError};
+use super::parts::{self, Parts, PartsError};
+use crate::config::Config;
+use crate::domain::ids::SystemIds;
+use crate::http::health::{Check, Readiness};
+use crate::http::routes::{Shared, router, table};
+use crate::store::Store;
+
+/// Why the service does not start, or ended other than well.
+#[derive(Debug, Error)]
+pub enum ServiceError {
+    /// The parts cannot be put together.
+    #[error(transparent)]
+    Parts(#[from] PartsError),
+    /// The address cannot be listened on.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// Signals cannot be received.
+    #[error("signals cannot be received")]
+    Signals(#[source] io::Error),
+    /// A task is gone, or was cut off.
+    #[error(transparent)]
+    Lifecycle(#[from] LifecycleError),
+}
+
+/// A service that has its address and has not begun to answer.
+pub struct Service {
+    parts: Parts,
+    listener: tokio::net::TcpListener,
+    address: SocketAddr,
+}
+
+impl Service {
+    /// Puts the parts together and takes the address.
+    pub async fn prepare(config: &Config) -> Result<Self, ServiceError> {
+        let parts = parts::assemble(config).await?;
+        let listener = listener::listen(config.http.listen).await?;
+        let address = listener.local_addr().unwrap_or(config.http.listen);
+        Ok(Self {
+            parts,
+            listener,
+            address,
+        })
+    }
+
+    /// The address it answers on; tells the port where any was asked for.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What it is made of.
+    #[must_use]
+    pub fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
+    /// Serves until it is told to stop, or a task is gone.
+    pub async fn run(self) -> Result<(), ServiceError> {
+        let lifecycle = Lifecycle::of_process().map_err(ServiceError::Signals)?;
+        self.run_in(lifecycle).await
+    }
+
+    /// Serves in a life that has begun already.
+    pub async fn run_in(self, lifecycle: Lifecycle) -> Result<(), ServiceError> {
+        let tasks = lifecycle.tasks();
+        let Parts {
+            app,
+            store,
+            engine,
+            deploys,
+            authenticator,
+            node,
+        } = self.parts;
+        let shared = Shared {
+            readiness: Arc::new(Needs { store: store.clone() }),
+            app,
+        };
+        let router = router(table(), shared, &authenticator, Arc::new(SystemIds));
+        tasks.spawn("http", listener::serve(self.listener, router, tasks.soft_stop()));
+        tasks.spawn(
+            "deploys",
+            deploy_worker::run(store, engine, node, deploys, tasks.soft_stop()),
+        );
+        tracing::info!(address = %self.address, "serving");
+        Ok(lifecycle.run().await?)
+    }
+}
+
+/// What the service cannot work without.
+struct Needs {
+    store: Store,
+}
+
+#[async_trait]
+impl Readiness for Needs {
+    async fn checks(&self) -> Vec<Check> {
+        let database =
+            tokio::time::timeout(std::time::Duration::from_secs(2), self.store.read("readiness")).await;
+        vec![Check {
+            name: "database",
+            ok: matches!(database, Ok(Ok(_))),
+        }]
+    }
+}

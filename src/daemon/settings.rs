@@ -1,0 +1,106 @@
+//! What the configuration gives to the daemon's parts, in their own types.
+
+use std::fmt::Display;
+
+use crate::auth::bootstrap::BootstrapToken;
+use crate::config::{Config, LogFormat};
+use crate::crypto::SealingKey;
+use crate::store::DatabaseUrl;
+use crate::telemetry::{self, Format, TelemetryError};
+
+/// A value that its part cannot work with.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("`{key}`: {reason}")]
+pub struct SettingError {
+    /// Which key.
+    pub key: &'static str,
+    /// What it must be; never repeats the value.
+    pub reason: String,
+}
+
+impl SettingError {
+    fn new(key: &'static str, reason: impl Display) -> Self {
+        let reason = reason.to_string();
+        Self { key, reason }
+    }
+}
+
+/// Where the data is.
+pub fn database_url(config: &Config) -> Result<DatabaseUrl, SettingError> {
+    let url = config.database.url.expose().parse();
+    url.map_err(|invalid| SettingError::new("database.url", invalid))
+}
+
+/// What secrets are sealed with; absent where none is configured.
+pub fn sealing_key(config: &Config) -> Result<Option<SealingKey>, SettingError> {
+    let key = config.sealing.key.as_ref().map(SealingKey::parse).transpose();
+    key.map_err(|bad| SettingError::new("sealing.key", bad))
+}
+
+/// What opens the platform while nobody can sign in; absent where none is configured.
+pub fn bootstrap_token(config: &Config) -> Result<Option<BootstrapToken>, SettingError> {
+    let token = config
+        .http
+        .bootstrap_token
+        .as_ref()
+        .map(BootstrapToken::new)
+        .transpose();
+    token.map_err(|invalid| SettingError::new("http.bootstrap_token", invalid))
+}
+
+/// Everything that a part could refuse later, asked now.
+#[must_use]
+pub fn check(config: &Config) -> Vec<SettingError> {
+    [
+        database_url(config).err(),
+        sealing_key(config).err(),
+        bootstrap_token(config).err(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// Starts logging as configured.
+pub fn start_telemetry(config: &Config) -> Result<(), TelemetryError> {
+    let format = match config.log.format {
+        LogFormat::Text => Format::Text,
+        LogFormat::Json => Format::Json,
+    };
+    telemetry::start(config.log.level.as_str(), format)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Environment;
+
+    fn config(variables: &[(&str, &str)]) -> Config {
+        let environment: Environment = variables.iter().copied().collect();
+        Config::load(None, &environment)
+            .unwrap_or_else(|e| panic!("{e}"))
+            .config
+    }
+
+    #[test]
+    fn a_good_configuration_suits_every_part() {
+        let config = config(&[
+            ("SWITCHYARD_SEALING_KEY", &"a".repeat(64)),
+            ("SWITCHYARD_HTTP_BOOTSTRAP_TOKEN", &"b".repeat(32)),
+        ]);
+        assert_eq!(check(&config), []);
+        assert!(sealing_key(&config).is_ok_and(|key| key.is_some()));
+        assert!(bootstrap_token(&config).is_ok_and(|token| token.is_some()));
+    }
+
+    #[test]
+    fn what_a_part_would_refuse_is_named_by_key_and_not_repeated() {
+        let errors = check(&config(&[
+            ("SWITCHYARD_SEALING_KEY", "s3cret"),
+            ("SWITCHYARD_DATABASE_URL", "postgres://ann:s3cret@[/x"),
+        ]));
+        let keys: Vec<_> = errors.iter().map(|error| error.key).collect();
+        assert_eq!(keys, ["database.url", "sealing.key"]);
+        assert!(!format!("{errors:?}").contains("s3cret"));
+    }
+}

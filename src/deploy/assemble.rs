@@ -1,0 +1,58 @@
+//! From an aim to files: the fragments of all tenants in their order, then the common part with the marker.
+
+use std::collections::BTreeMap;
+
+use super::error::DeployError;
+use super::fragments::FragmentCache;
+use super::plan::InstanceState;
+use crate::domain::artifact::ConfFile;
+use crate::driver::{Part, StagedFile};
+use crate::render::asterisk;
+use crate::render::template_set::TemplateSet;
+
+/// What stands at the head of each file, for whoever opens it.
+const HEAD: &str = "; Written by switchyard. Changes made here are lost with the next deploy; make them in the \
+                    dashboard, or in a template.\n\n";
+
+/// The files of a state; only fragments on disk are referred to, none is read.
+pub(super) fn files(
+    cache: &FragmentCache,
+    templates: &TemplateSet,
+    state: &InstanceState,
+    changed: &[ConfFile],
+) -> Result<BTreeMap<ConfFile, StagedFile>, DeployError> {
+    let mut files = BTreeMap::new();
+    for file in ConfFile::ALL.iter().copied() {
+        let mut parts = vec![Part::Bytes(HEAD.into())];
+        for (tenant_id, tenant) in &state.tenants {
+            if let Some(digest) = tenant.fragments.get(&file) {
+                parts.push(cache.part(*tenant_id, file, *digest));
+            }
+        }
+        let marker = state.marker(file).unwrap_or_default();
+        let common = asterisk::instance(templates, file, &marker).map_err(DeployError::Templates)?;
+        parts.push(Part::Bytes(common.into_bytes()));
+        files.insert(
+            file,
+            StagedFile {
+                parts,
+                unchanged: !changed.contains(&file),
+            },
+        );
+    }
+    Ok(files)
+}
+
+/// Generation 0: nothing is served. What a first deploy goes back to.
+pub(super) fn empty() -> BTreeMap<ConfFile, StagedFile> {
+    let file = |file: &ConfFile| {
+        (
+            *file,
+            StagedFile {
+                parts: vec![Part::Bytes(format!("{HEAD}; Nothing is served.\n").into())],
+                unchanged: false,
+            },
+        )
+    };
+    ConfFile::ALL.iter().map(file).collect()
+}

@@ -1,0 +1,260 @@
+//! The engine: takes an instance's queue under a lease that only one process can hold, and works it off.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use tokio_util::sync::CancellationToken;
+
+use super::error::DeployError;
+use super::fragments::FragmentCache;
+use super::record::Record;
+use super::run;
+use super::templates::TemplateSource;
+use crate::domain::clock::Clock;
+use crate::domain::deployment::{Deployment, DeploymentStatus, Scope, StageResult};
+use crate::domain::finding::Finding;
+use crate::domain::ids::{IdSource, InstanceId};
+use crate::domain::instance::PbxInstance;
+use crate::domain::parsed::word_enum;
+use crate::driver::PbxDriver;
+use crate::store::{Store, deployments, instances, leases, stages};
+
+word_enum! {
+    /// Whether a shadow PBX must read a generation before it goes live.
+    ShadowPolicy {
+        /// If there is one; a shadow that did not run is a warning in the record.
+        Auto = "auto",
+        /// Without it nothing goes live.
+        Always = "always",
+        /// Not at all.
+        Never = "never",
+    }
+}
+
+/// Makes the driver of an instance.
+pub trait DriverFactory: Send + Sync {
+    /// `secret`: of the manager account.
+    fn driver(&self, instance: &PbxInstance, secret: SecretString) -> Box<dyn PbxDriver>;
+}
+
+/// How an engine works.
+#[derive(Clone, Debug)]
+pub struct EngineOptions {
+    /// Names this process in the lease, for people.
+    pub holder: String,
+    /// How long the lease outlives the process.
+    pub lease: Duration,
+    /// The daemon's own directory, for fragments.
+    pub state_dir: PathBuf,
+    /// Whether a shadow reads first.
+    pub shadow: ShadowPolicy,
+    /// How long a PBX that does not answer is asked again after an apply, before that counts as failed.
+    pub patience: Duration,
+}
+
+/// Deploys instances.
+pub struct Engine {
+    pub(super) store: Store,
+    pub(super) templates: TemplateSource,
+    pub(super) drivers: Box<dyn DriverFactory>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) ids: Arc<dyn IdSource>,
+    pub(super) options: EngineOptions,
+}
+
+impl Engine {
+    /// An engine over a database.
+    #[must_use]
+    pub fn new(
+        store: Store,
+        templates: TemplateSource,
+        drivers: Box<dyn DriverFactory>,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn IdSource>,
+        options: EngineOptions,
+    ) -> Self {
+        Self {
+            store,
+            templates,
+            drivers,
+            clock,
+            ids,
+            options,
+        }
+    }
+
+    /// The templates that the next platform deploy moves to.
+    #[must_use]
+    pub fn templates(&self) -> &TemplateSource {
+        &self.templates
+    }
+
+    pub(super) fn fragments(&self, instance_id: InstanceId) -> FragmentCache {
+        FragmentCache::new(&self.options.state_dir, instance_id)
+    }
+
+    /// Works off everything that is queued for an instance, and first what a process left that died.
+    ///
+    /// Gives the number of deployments that ended; 0 at once when another process holds the lease.
+    pub async fn work_off(
+        &self,
+        instance_id: InstanceId,
+        stop: &CancellationToken,
+    ) -> Result<usize, DeployError> {
+        let Some(epoch) = self.acquire(instance_id).await? else {
+            return Ok(0);
+        };
+        let worked = tokio::select! {
+            worked = self.work(instance_id, epoch, stop) => worked,
+            lost = self.keep_lease(instance_id, epoch) => Err(lost),
+        };
+        // A lease that is not given back lapses by itself.
+        if let Err(error) = self.release(instance_id, epoch).await {
+            tracing::warn!(%instance_id, error = %error, "the lease was not given back; it lapses by itself");
+        }
+        worked
+    }
+
+    async fn work(
+        &self,
+        instance_id: InstanceId,
+        epoch: i64,
+        stop: &CancellationToken,
+    ) -> Result<usize, DeployError> {
+        let mut ended = self.resume(instance_id, epoch).await?;
+        while !stop.is_cancelled() {
+            let mut tx = self.store.read("next_deployment").await?;
+            let next = deployments::next_queued(&mut tx, instance_id).await?;
+            drop(tx);
+            let Some(deployment) = next else { break };
+            if self.coalesce(&deployment, epoch).await? {
+                ended += 1;
+                continue;
+            }
+            run::run(self, &deployment, epoch).await?;
+            ended += 1;
+        }
+        Ok(ended)
+    }
+
+    /// What a process left that died is done again from the start: every stage may be repeated, and while
+    /// `applying` is set the PBX reads everything anew.
+    async fn resume(&self, instance_id: InstanceId, epoch: i64) -> Result<usize, DeployError> {
+        let mut tx = self.store.read("unfinished_deployments").await?;
+        let unfinished = deployments::unfinished(&mut tx, instance_id).await?;
+        drop(tx);
+        let mut ended = 0;
+        for deployment in unfinished {
+            let record = self.record(&deployment, epoch);
+            let mut tx = record.begin("interrupt_stages").await?;
+            for stage in stages::of_deployment(&mut tx, deployment.id).await? {
+                if stage.ended_at.is_none() {
+                    let detail = "the process ended in this stage; the deploy was done again from the start";
+                    let now = self.clock.now();
+                    stages::end(
+                        &mut tx,
+                        deployment.id,
+                        stage.stage,
+                        StageResult::Interrupted,
+                        detail,
+                        now,
+                    )
+                    .await?;
+                }
+            }
+            tx.commit().await?;
+            run::run(self, &deployment, epoch).await?;
+            ended += 1;
+        }
+        Ok(ended)
+    }
+
+    /// A request is superseded by a later one that asks for the same: a platform deploy covers every earlier platform
+    /// deploy, and the same tenant and revision twice is one deploy. Each keeps its own record.
+    async fn coalesce(&self, deployment: &Deployment, epoch: i64) -> Result<bool, DeployError> {
+        let record = self.record(deployment, epoch);
+        let mut tx = record.begin("coalesce").await?;
+        let equal = deployments::queued_equal(&mut tx, deployment.instance_id, &deployment.scope).await?;
+        let Some(later) = equal.last().filter(|later| later.id != deployment.id) else {
+            return Ok(false);
+        };
+        let what = if deployment.scope == Scope::Platform {
+            "platform deploy"
+        } else {
+            "deploy of the same revision"
+        };
+        let finding = Finding::new(
+            crate::domain::finding::Severity::Info,
+            "superseded",
+            format!("the later {what} {} covers this one", later.id),
+        );
+        let status = DeploymentStatus::Superseded;
+        deployments::end(&mut tx, deployment.id, status, &[finding], self.clock.now()).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    pub(super) fn record(&self, deployment: &Deployment, epoch: i64) -> Record<'_> {
+        Record {
+            engine: self,
+            instance_id: deployment.instance_id,
+            deployment_id: deployment.id,
+            epoch,
+        }
+    }
+
+    /// The driver of an instance, with its secret unsealed.
+    pub async fn driver(
+        &self,
+        instance_id: InstanceId,
+    ) -> Result<(PbxInstance, Box<dyn PbxDriver>), DeployError> {
+        let mut tx = self.store.read("instance").await?;
+        let missing = || DeployError::Missing {
+            what: format!("the instance {instance_id}"),
+        };
+        let instance = instances::find(&mut tx, instance_id).await?.ok_or_else(missing)?;
+        let secret = instances::ami_secret(&mut tx, instance_id)
+            .await?
+            .ok_or_else(missing)?;
+        let driver = self.drivers.driver(&instance, secret);
+        Ok((instance, driver))
+    }
+
+    async fn acquire(&self, instance_id: InstanceId) -> Result<Option<i64>, DeployError> {
+        let mut tx = self.store.begin("acquire_lease").await?;
+        let (holder, ttl) = (&self.options.holder, self.options.lease);
+        let epoch = leases::acquire(&mut tx, instance_id, holder, self.clock.now(), ttl).await?;
+        tx.commit().await?;
+        Ok(epoch)
+    }
+
+    async fn release(&self, instance_id: InstanceId, epoch: i64) -> Result<(), DeployError> {
+        let mut tx = self.store.begin("release_lease").await?;
+        leases::release(&mut tx, instance_id, epoch).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Prolongs the lease for as long as this is polled; ends only when it is lost for sure.
+    async fn keep_lease(&self, instance_id: InstanceId, epoch: i64) -> DeployError {
+        loop {
+            tokio::time::sleep(self.options.lease / 3).await;
+            match self.renew(instance_id, epoch).await {
+                Ok(true) => {}
+                Ok(false) => return DeployError::LeaseLost,
+                Err(error) => {
+                    tracing::warn!(%instance_id, error = %error, "the lease could not be prolonged; trying again");
+                }
+            }
+        }
+    }
+
+    async fn renew(&self, instance_id: InstanceId, epoch: i64) -> Result<bool, DeployError> {
+        let mut tx = self.store.begin("renew_lease").await?;
+        let held = leases::renew(&mut tx, instance_id, epoch, self.clock.now(), self.options.lease).await?;
+        tx.commit().await?;
+        Ok(held)
+    }
+}

@@ -1,0 +1,42 @@
+//! Why the engine itself could not go on; what a deploy found is no error but a record.
+
+use std::io;
+
+use thiserror::Error;
+
+use crate::domain::random::NoRandomness;
+use crate::driver::DriverError;
+use crate::render::RenderError;
+use crate::store::StoreError;
+
+/// A step of the engine that failed.
+#[derive(Debug, Error)]
+pub enum DeployError {
+    /// The database could not be read or written.
+    #[error("the database failed the deploy")]
+    Store(#[from] StoreError),
+    /// The template set cannot be used.
+    #[error("the template set cannot be used")]
+    Templates(#[source] RenderError),
+    /// The PBX could not be driven.
+    #[error("the PBX could not be driven")]
+    Driver(#[from] DriverError),
+    /// The fragment cache could not be used.
+    #[error("the fragments in the state directory cannot be used; check that the daemon may write there")]
+    Fragments(#[source] io::Error),
+    /// A configuration could not be written as JSON.
+    #[error("a configuration could not be digested")]
+    Digest(#[source] serde_json::Error),
+    /// No randomness.
+    #[error(transparent)]
+    Random(#[from] NoRandomness),
+    /// Something that must be in the database is not.
+    #[error("{what} is not in the database")]
+    Missing {
+        /// What was looked for.
+        what: String,
+    },
+    /// Another process took the lease over; it will go on.
+    #[error("another process has taken over this instance")]
+    LeaseLost,
+}

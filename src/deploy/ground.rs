@@ -1,0 +1,114 @@
+//! What a deploy starts from: the live generation, and the templates that the next one is made with.
+
+use std::collections::BTreeMap;
+
+use super::engine::Engine;
+use super::error::DeployError;
+use super::plan::{self, InstanceState, TenantState, TenantVersion};
+use crate::domain::artifact::ConfFile;
+use crate::domain::change::Change;
+use crate::domain::deployment::Scope;
+use crate::domain::digest::Digest;
+use crate::domain::generation::Generation;
+use crate::domain::instance::PbxInstance;
+use crate::domain::served::Served;
+use crate::render::asterisk;
+use crate::render::template_set::TemplateSet;
+use crate::store::{Tx, generations, served};
+
+/// What is live, and the templates that the next generation is made with.
+pub(super) struct Ground {
+    pub live: Option<Generation>,
+    pub before: InstanceState,
+    pub templates: TemplateSet,
+    pub settings_revision: i64,
+}
+
+impl Ground {
+    pub async fn read(
+        engine: &Engine,
+        tx: &mut Tx,
+        instance: &PbxInstance,
+        scope: &Scope,
+    ) -> Result<Self, DeployError> {
+        let live = match instance.live {
+            Some(id) => generations::find(tx, instance.id, id).await?,
+            None => None,
+        };
+        let Some(live) = live else {
+            let templates = engine.templates.current().map_err(DeployError::Templates)?;
+            let settings_revision = instance.settings_revision;
+            return Ok(Self {
+                live: None,
+                before: InstanceState::default(),
+                templates,
+                settings_revision,
+            });
+        };
+        let live_templates = engine.templates.kept(tx, live.template_digest).await?;
+        let served = served::all(tx, instance.id).await?;
+        let before = InstanceState {
+            common: common(&live_templates)?,
+            tenants: served
+                .iter()
+                .map(|(id, served)| (*id, state_of(served)))
+                .collect(),
+        };
+        // Templates and settings move with a platform deploy only, so that nobody's unfinished edit of them goes live
+        // by a tenant's button.
+        let (templates, settings_revision) = match scope {
+            Scope::Platform => (
+                engine.templates.current().map_err(DeployError::Templates)?,
+                instance.settings_revision,
+            ),
+            Scope::Tenant { .. } | Scope::TenantRollback { .. } => (live_templates, live.settings_revision),
+        };
+        Ok(Self {
+            live: Some(live),
+            before,
+            templates,
+            settings_revision,
+        })
+    }
+
+    pub fn templates_moved(&self) -> bool {
+        self.live
+            .as_ref()
+            .is_none_or(|live| live.template_digest != self.templates.digest())
+    }
+
+    pub fn changes(&self) -> Vec<Change> {
+        plan::instance_changes(
+            self.live
+                .as_ref()
+                .map(|live| (live.template_digest, live.settings_revision)),
+            (self.templates.digest(), self.settings_revision),
+        )
+    }
+}
+
+/// The digests of the common parts, which have no marker while one is being made.
+pub(super) fn common(templates: &TemplateSet) -> Result<BTreeMap<ConfFile, Digest>, DeployError> {
+    ConfFile::ALL
+        .iter()
+        .map(|file| {
+            let text = asterisk::instance(templates, *file, "").map_err(DeployError::Templates)?;
+            Ok((*file, Digest::of(text)))
+        })
+        .collect()
+}
+
+fn state_of(served: &Served) -> TenantState {
+    TenantState {
+        version: TenantVersion {
+            revision_id: served.revision_id,
+            secrets_version: served.secrets_version,
+            status: served.status,
+        },
+        fragments: served
+            .fragments
+            .iter()
+            .filter_map(|(name, digest)| name.parse().ok().map(|file| (file, *digest)))
+            .collect(),
+    }
+}

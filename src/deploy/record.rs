@@ -1,0 +1,75 @@
+//! Writing down what a deploy does, stage by stage, each in a transaction that proves that the lease is still held.
+
+use jiff::Timestamp;
+
+use super::engine::Engine;
+use super::error::DeployError;
+use crate::domain::deployment::{DeploymentStatus, Stage, StageResult};
+use crate::domain::finding::Finding;
+use crate::domain::ids::{DeploymentId, InstanceId};
+use crate::store::{Tx, deployments, leases, stages};
+
+/// The pen of one deployment.
+pub(super) struct Record<'a> {
+    pub engine: &'a Engine,
+    pub instance_id: InstanceId,
+    pub deployment_id: DeploymentId,
+    pub epoch: i64,
+}
+
+impl Record<'_> {
+    pub fn now(&self) -> Timestamp {
+        self.engine.clock.now()
+    }
+
+    /// A transaction in which the lease is known to be held.
+    pub async fn begin(&self, name: &'static str) -> Result<Tx, DeployError> {
+        let mut tx = self.engine.store.begin(name).await?;
+        let ttl = self.engine.options.lease;
+        if leases::renew(&mut tx, self.instance_id, self.epoch, self.now(), ttl).await? {
+            Ok(tx)
+        } else {
+            Err(DeployError::LeaseLost)
+        }
+    }
+
+    /// Begins a stage; the deployment's status follows.
+    pub async fn stage(&self, stage: Stage) -> Result<(), DeployError> {
+        let status = match stage {
+            Stage::Planning => DeploymentStatus::Planning,
+            Stage::Validating => DeploymentStatus::Validating,
+            Stage::Applying => DeploymentStatus::Applying,
+            Stage::Verifying | Stage::RollingBack => DeploymentStatus::Verifying,
+        };
+        let mut tx = self.begin("begin_stage").await?;
+        deployments::set_status(&mut tx, self.deployment_id, status).await?;
+        stages::begin(&mut tx, self.deployment_id, stage, self.now()).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Ends a stage.
+    pub async fn stage_end(
+        &self,
+        stage: Stage,
+        result: StageResult,
+        detail: &str,
+    ) -> Result<(), DeployError> {
+        let mut tx = self.begin("end_stage").await?;
+        stages::end(&mut tx, self.deployment_id, stage, result, detail, self.now()).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Ends the deployment.
+    pub async fn end(
+        &self,
+        status: DeploymentStatus,
+        findings: &[Finding],
+    ) -> Result<DeploymentStatus, DeployError> {
+        let mut tx = self.begin("end_deployment").await?;
+        deployments::end(&mut tx, self.deployment_id, status, findings, self.now()).await?;
+        tx.commit().await?;
+        Ok(status)
+    }
+}

@@ -1,0 +1,95 @@
+//! `/api/v1/config`: the deploy button of a tenant.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+
+use crate::app::App;
+use crate::app::deployments;
+use crate::app::views::DeploymentView;
+use crate::auth::caller::Caller;
+use crate::domain::deployment::Deployment;
+use crate::domain::ids::DeploymentId;
+use crate::http::envelope::{list, single};
+use crate::http::id::Id;
+use crate::http::problem::Problem;
+use crate::http::query::Query;
+
+/// A request that waits is answered after this in any case.
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
+
+/// `GET /config/plan`.
+pub async fn plan(State(app): State<App>, caller: Caller) -> Result<impl IntoResponse, Problem> {
+    Ok(single(deployments::plan(&app, &caller).await?))
+}
+
+/// `POST /config/deploy?wait`: 202, or 200 when it was waited for and ended.
+pub async fn deploy(
+    State(app): State<App>,
+    caller: Caller,
+    mut query: Query,
+) -> Result<impl IntoResponse, Problem> {
+    caller.reason_to_change()?;
+    let wait = query.flag("wait");
+    query.finish()?;
+    let deployment = deployments::deploy(&app, &caller).await?;
+    answer(&app, deployment, wait).await
+}
+
+/// `POST /config/deployments/{id}/rollback?wait`.
+pub async fn roll_back(
+    State(app): State<App>,
+    caller: Caller,
+    Id(id): Id<DeploymentId>,
+    mut query: Query,
+) -> Result<Response, Problem> {
+    deployments::find(&app, &caller, id).await?;
+    caller.reason_to_change()?;
+    let wait = query.flag("wait");
+    query.finish()?;
+    let deployment = deployments::roll_back(&app, &caller, id).await?;
+    answer(&app, deployment, wait).await
+}
+
+/// `GET /config/deployments`: one page, newest first.
+pub async fn index(
+    State(app): State<App>,
+    caller: Caller,
+    mut query: Query,
+) -> Result<impl IntoResponse, Problem> {
+    let page = query.page();
+    query.finish()?;
+    let page = deployments::list(&app, &caller, page).await?;
+    Ok(list(
+        page.map(|deployment| DeploymentView::new(deployment, Vec::new())),
+    ))
+}
+
+/// `GET /config/deployments/{id}`.
+pub async fn show(
+    State(app): State<App>,
+    caller: Caller,
+    Id(id): Id<DeploymentId>,
+) -> Result<impl IntoResponse, Problem> {
+    let (deployment, stages) = deployments::find(&app, &caller, id).await?;
+    Ok(single(DeploymentView::new(deployment, stages)))
+}
+
+/// `GET /config/verify`.
+pub async fn verify(State(app): State<App>, caller: Caller) -> Result<impl IntoResponse, Problem> {
+    Ok(single(deployments::verify(&app, &caller).await?))
+}
+
+async fn answer(app: &App, deployment: Deployment, wait: bool) -> Result<Response, Problem> {
+    let patience = if wait { LONGEST_WAIT } else { Duration::ZERO };
+    let (deployment, stages) = deployments::wait(app, &deployment, patience).await?;
+    let ended = wait && deployment.status.is_end();
+    let status = if ended {
+        StatusCode::OK
+    } else {
+        StatusCode::ACCEPTED
+    };
+    Ok((status, single(DeploymentView::new(deployment, stages))).into_response())
+}

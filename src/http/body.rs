@@ -1,0 +1,200 @@
+//! The body of a request, read when the handler asks for it: what the path names is looked for first.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, FromRequest, Request};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode};
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::Value;
+use serde_json::error::Category;
+use tokio::time::timeout;
+
+use super::problem::Problem;
+use crate::auth::caller::Caller;
+use crate::auth::denied::Denied;
+use crate::domain::invalid::FieldErrors;
+
+/// The most bytes of a JSON body: 1 MiB.
+pub const LARGEST: usize = 1024 * 1024;
+
+/// How long a body may take to arrive.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A body that was not read yet.
+pub struct Body {
+    request: Request,
+    reason: Result<(), Denied>,
+}
+
+impl<S: Send + Sync> FromRequest<S> for Body {
+    type Rejection = Infallible;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Infallible> {
+        let caller = request.extensions().get::<Caller>();
+        let reason = caller.map_or(Ok(()), |caller| caller.reason_to_change().map(drop));
+        Ok(Self { request, reason })
+    }
+}
+
+impl Body {
+    /// The object that the body holds.
+    ///
+    /// 400 `reason_required` comes before everything that is wrong with the body; then 415, 413 and 400
+    /// `malformed_json`, and 422 with the field that is unknown, missing or of the wrong type.
+    pub async fn json<T: DeserializeOwned>(self) -> Result<T, Problem> {
+        parse(&self.bytes().await?, b'{', "an object")
+    }
+
+    /// The list that the body holds; otherwise like [`Self::json`].
+    pub async fn json_list<T: DeserializeOwned>(self) -> Result<Vec<T>, Problem> {
+        parse(&self.bytes().await?, b'[', "a list")
+    }
+
+    async fn bytes(self) -> Result<Bytes, Problem> {
+        self.reason?;
+        if !is_json(self.request.headers()) {
+            return Err(Problem::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported_media_type",
+                "send JSON, uncompressed: `Content-Type: application/json`",
+            ));
+        }
+        read(self.request, LARGEST).await
+    }
+}
+
+/// What a JSON value says, or the field that is unknown, missing or of the wrong type.
+pub fn from_value<T: DeserializeOwned>(value: &Value) -> Result<T, FieldErrors> {
+    serde_path_to_error::deserialize(value)
+        .map_err(|error| field_error(&error.path().to_string(), &error.inner().to_string()))
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let media_type = text(CONTENT_TYPE)
+        .and_then(|value| value.split(';').next())
+        .unwrap_or_default();
+    let media_type = media_type.trim().to_ascii_lowercase();
+    let json = media_type == "application/json"
+        || media_type.starts_with("application/") && media_type.ends_with("+json");
+    json && headers
+        .get(CONTENT_ENCODING)
+        .is_none_or(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
+}
+
+async fn read(mut request: Request, largest: usize) -> Result<Bytes, Problem> {
+    let too_large = || {
+        Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "body_too_large",
+            format!("send at most {largest} bytes"),
+        )
+    };
+    let announced = request
+        .headers()
+        .get(CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse().ok());
+    if announced.is_some_and(|length: usize| length > largest) {
+        return Err(too_large());
+    }
+    DefaultBodyLimit::max(largest).apply(&mut request);
+    let bytes = timeout(PATIENCE, Bytes::from_request(request, &()))
+        .await
+        .map_err(|_| {
+            Problem::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "body_timeout",
+                "send the body within 30 seconds",
+            )
+        })?;
+    bytes.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => too_large(),
+        _ => Problem::new(
+            StatusCode::BAD_REQUEST,
+            "body_incomplete",
+            "the body broke off; send it again",
+        ),
+    })
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8], first: u8, kind: &str) -> Result<T, Problem> {
+    // First of all it must be JSON: a wrong field before a syntax error would be reported as the lesser fault.
+    serde_json::from_slice::<IgnoredAny>(bytes).map_err(|error| malformed(&error))?;
+    // A struct would also be read from an array of its fields' values, which nobody means.
+    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&first) {
+        return Err(Problem::invalid(FieldErrors::one(
+            "body",
+            format!("must be {kind}"),
+        )));
+    }
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let path = error.path().to_string();
+        match error.inner().classify() {
+            Category::Data => Problem::invalid(field_error(&path, &error.inner().to_string())),
+            Category::Io | Category::Syntax | Category::Eof => malformed(error.inner()),
+        }
+    })
+}
+
+fn malformed(error: &serde_json::Error) -> Problem {
+    let place = format!("line {}, column {}", error.line(), error.column());
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "malformed_json",
+        format!("the body is no JSON from {place} on"),
+    )
+}
+
+/// Turns serde's words into a field and a reason; the refused value is not repeated.
+fn field_error(path: &str, message: &str) -> FieldErrors {
+    let message = message.rsplit_once(" at line ").map_or(message, |(text, _)| text);
+    let named = message.split('`').nth(1).unwrap_or_default();
+    let inside = |name: &str| match path {
+        "." => name.to_owned(),
+        _ => format!("{path}.{name}"),
+    };
+    let whole = || {
+        if path == "." {
+            "body".to_owned()
+        } else {
+            path.to_owned()
+        }
+    };
+    let expected = message.rsplit_once(", expected ").map(|(_, expected)| expected);
+    let (field, reason) = if message.starts_with("missing field") {
+        (inside(named), "is required".to_owned())
+    } else if message.starts_with("duplicate field") {
+        (inside(named), "is given twice".to_owned())
+    } else if message.starts_with("unknown field") {
+        let known = expected
+            .map(|known| format!("; expected {known}"))
+            .unwrap_or_default();
+        (whole(), format!("is not a known field{known}"))
+    } else if let Some(expected) = expected {
+        (whole(), format!("must be {}", in_words(expected)))
+    } else {
+        (whole(), message.to_owned())
+    };
+    FieldErrors::one(&field, reason)
+}
+
+/// What serde expected, in the words of JSON.
+fn in_words(expected: &str) -> &str {
+    match expected {
+        "a string" | "string" => "a text",
+        "a boolean" => "`true` or `false`",
+        "a sequence" => "a list",
+        "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number",
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number that is not negative",
+        "f32" | "f64" => "a number",
+        _ if expected.starts_with("struct ") => "an object",
+        _ => expected,
+    }
+}
+
+#[cfg(test)]
+mod tests;

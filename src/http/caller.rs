@@ -1,0 +1,21 @@
+//! Hands the caller, whom the guard has admitted, to the handler.
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+
+use super::problem::Problem;
+use crate::auth::caller::Caller;
+
+/// The guard has let a request through without finding out who is calling: the route is public.
+#[derive(Debug, thiserror::Error)]
+#[error("the handler of a public route asks for a caller")]
+struct NoCaller;
+
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let caller = parts.extensions.get::<Self>().cloned();
+        caller.ok_or_else(|| Problem::internal(&NoCaller))
+    }
+}

@@ -1,0 +1,17 @@
+//! The HTTP API: speaks HTTP, proves who is calling, and leaves every decision to the layers below.
+
+pub mod api;
+pub mod body;
+mod caller;
+pub mod envelope;
+mod guard;
+mod headers;
+pub mod health;
+pub mod id;
+pub mod problem;
+pub mod query;
+pub mod routes;
+mod trace;
+
+#[cfg(test)]
+mod tests;

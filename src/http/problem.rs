@@ -1,0 +1,160 @@
+//! Errors as the API answers them: problem+json (RFC 9457) with a stable code.
+
+use std::error::Error;
+
+use axum::Json;
+use axum::http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::auth::authenticator::AuthError;
+use crate::auth::denied::Denied;
+use crate::domain::error_chain::error_chain;
+use crate::domain::invalid::FieldErrors;
+
+/// An error answer.
+///
+/// Its body: `{"title","status","code","detail"}`, `errors{field[]}` where fields are wrong, and members of the code's own.
+#[derive(Debug)]
+pub struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    detail: String,
+    errors: Option<FieldErrors>,
+    members: Map<String, Value>,
+}
+
+#[derive(Serialize)]
+struct Body {
+    title: &'static str,
+    status: u16,
+    code: &'static str,
+    detail: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    errors: Option<FieldErrors>,
+    #[serde(flatten)]
+    members: Map<String, Value>,
+}
+
+impl Problem {
+    /// `detail` says what to do, and never more than the caller may know.
+    #[must_use]
+    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            status,
+            code,
+            detail: detail.into(),
+            errors: None,
+            members: Map::new(),
+        }
+    }
+
+    /// 404, the same whether there is no such thing or it is another tenant's.
+    #[must_use]
+    pub fn not_found() -> Self {
+        Denied::TenantUnknown.into()
+    }
+
+    /// 422 with the reasons per field.
+    #[must_use]
+    pub fn invalid(errors: FieldErrors) -> Self {
+        Self {
+            errors: Some(errors),
+            ..Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "invalid",
+                "correct the fields named in `errors`",
+            )
+        }
+    }
+
+    /// 500; what happened goes to the log only.
+    #[must_use]
+    pub fn internal(error: &(dyn Error + 'static)) -> Self {
+        tracing::error!(error = error_chain(error), "request failed");
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal_error",
+            "this is a fault of the server; its log tells more under the request's id",
+        )
+    }
+
+    /// 503; what happened goes to the log only.
+    #[must_use]
+    pub fn unavailable(error: &(dyn Error + 'static)) -> Self {
+        tracing::error!(error = error_chain(error), "request could not be served");
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "unavailable",
+            "the server cannot do this now; try again later",
+        )
+    }
+
+    /// The same problem with a member of its code's own, such as `references`.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.members.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// The status of the answer.
+    #[must_use]
+    pub const fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        self.code
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = Body {
+            title: self.status.canonical_reason().unwrap_or("Error"),
+            status: self.status.as_u16(),
+            code: self.code,
+            detail: self.detail,
+            errors: self.errors,
+            members: self.members,
+        };
+        let mut response = (self.status, Json(body)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+impl From<FieldErrors> for Problem {
+    fn from(errors: FieldErrors) -> Self {
+        Self::invalid(errors)
+    }
+}
+
+impl From<Denied> for Problem {
+    fn from(denied: Denied) -> Self {
+        let status = match denied {
+            Denied::Credentials => StatusCode::UNAUTHORIZED,
+            Denied::TenantSuspended | Denied::Permission => StatusCode::FORBIDDEN,
+            Denied::TenantUnknown => StatusCode::NOT_FOUND,
+            Denied::TenantRequired | Denied::ReasonRequired => StatusCode::BAD_REQUEST,
+        };
+        Self::new(status, denied.as_str(), denied.advice())
+    }
+}
+
+impl From<AuthError> for Problem {
+    fn from(error: AuthError) -> Self {
+        match error {
+            AuthError::Denied(denied) => denied.into(),
+            AuthError::Unavailable(_) => Self::unavailable(&error),
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! The route table itself: what holds for every route that it has or will have.
+
+use std::collections::BTreeSet;
+
+use crate::auth::permission::Access;
+use crate::http::routes::table;
+
+/// The routes that everybody may ask, whoever they are: a new one belongs here only after thought.
+const PUBLIC: [&str; 2] = ["/healthz", "/readyz"];
+
+#[test]
+fn no_route_is_there_twice_and_the_public_ones_are_known() {
+    let mut seen = BTreeSet::new();
+    let mut public = Vec::new();
+    for route in table() {
+        assert!(
+            seen.insert((route.method().to_string(), route.path())),
+            "{}",
+            route.path()
+        );
+        if route.access() == Access::Public {
+            public.push(route.path());
+        }
+    }
+    assert_eq!(public, PUBLIC);
+}

@@ -1,0 +1,158 @@
+//! Generations of an instance: which revision of each tenant it served.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::row::Origin;
+use super::statement::{insert_rows, run, statements};
+use super::{StoreError, Tx};
+use crate::domain::digest::Digest;
+use crate::domain::generation::Generation;
+use crate::domain::ids::{GenerationId, InstanceId, RevisionId, TenantId};
+use crate::domain::page::{Page, PageRequest};
+
+const TABLE: &str = "generations";
+
+statements! {
+    INSERT = "insert into generations (id, instance_id, number, template_digest, settings_revision, created_at) \
+        values ($1, $2, $3, $4, $5, $6)";
+    INSERT_TENANTS = "insert into generation_tenants (generation_id, tenant_id, revision_id) values {rows}", 3;
+    FIND = "select id, instance_id, number, template_digest, settings_revision, created_at from generations \
+        where instance_id = $1 and id = $2";
+    TENANTS = "select tenant_id, revision_id from generation_tenants where generation_id = $1";
+    LAST_NUMBER = "select coalesce(max(number), 0) from generations where instance_id = $1";
+    COUNT = "select count(*) from generations where instance_id = $1";
+    LIST = "select g.id, g.number, g.template_digest, g.settings_revision, g.created_at, \
+        (select count(*) from generation_tenants t where t.generation_id = g.id) as tenants \
+        from generations g where g.instance_id = $1 order by g.number desc limit $2 offset $3";
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: Uuid,
+    instance_id: Uuid,
+    number: i64,
+    template_digest: String,
+    settings_revision: i64,
+    created_at: i64,
+}
+
+#[derive(sqlx::FromRow)]
+struct SummaryRow {
+    id: Uuid,
+    number: i64,
+    template_digest: String,
+    settings_revision: i64,
+    created_at: i64,
+    tenants: i64,
+}
+
+/// A generation with the number of its tenants instead of their revisions.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct GenerationSummary {
+    /// Its id.
+    pub id: GenerationId,
+    /// Counts from 1 in each instance.
+    pub number: i64,
+    /// The template set that renders it.
+    pub template_digest: Digest,
+    /// The instance's settings it was made with.
+    pub settings_revision: i64,
+    /// How many tenants it serves.
+    pub tenants: i64,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// Adds a generation. Its template set must be kept, its tenants' revisions taken; a number that is used is
+/// a conflict.
+pub async fn insert(tx: &mut Tx, generation: &Generation) -> Result<(), StoreError> {
+    run!(
+        tx,
+        execute(
+            INSERT,
+            generation.id.uuid(),
+            generation.instance_id.uuid(),
+            generation.number,
+            generation.template_digest.to_string(),
+            generation.settings_revision,
+            generation.created_at.as_microsecond(),
+        )
+    )?;
+    let id = generation.id.uuid();
+    let tenants: Vec<(&TenantId, &RevisionId)> = generation.tenants.iter().collect();
+    insert_rows!(tx, INSERT_TENANTS, tenants, |(tenant, revision)| (
+        id,
+        tenant.uuid(),
+        revision.uuid()
+    ))?;
+    Ok(())
+}
+
+/// The instance's generation with this id.
+pub async fn find(
+    tx: &mut Tx,
+    instance: InstanceId,
+    id: GenerationId,
+) -> Result<Option<Generation>, StoreError> {
+    let Some(row) = run!(tx, fetch_optional::<Row>(FIND, instance.uuid(), id.uuid()))? else {
+        return Ok(None);
+    };
+    let tenants: BTreeMap<TenantId, RevisionId> = run!(tx, fetch_all::<(Uuid, Uuid)>(TENANTS, id.uuid()))?
+        .into_iter()
+        .map(|(tenant, revision)| (TenantId::from_uuid(tenant), RevisionId::from_uuid(revision)))
+        .collect();
+    let origin = Origin { table: TABLE, id };
+    Ok(Some(Generation {
+        id: GenerationId::from_uuid(row.id),
+        instance_id: InstanceId::from_uuid(row.instance_id),
+        number: row.number,
+        template_digest: origin.text("template_digest", &row.template_digest)?,
+        settings_revision: row.settings_revision,
+        tenants,
+        created_at: origin.time("created_at", row.created_at)?,
+    }))
+}
+
+/// The number of the instance's next generation. Only the holder of the instance's lease makes one.
+pub async fn next_number(tx: &mut Tx, instance: InstanceId) -> Result<i64, StoreError> {
+    let (last,) = run!(tx, fetch_one::<(i64,)>(LAST_NUMBER, instance.uuid()))?;
+    Ok(last + 1)
+}
+
+/// The instance's generations, newest first.
+pub async fn list(
+    tx: &mut Tx,
+    instance: InstanceId,
+    page: PageRequest,
+) -> Result<Page<GenerationSummary>, StoreError> {
+    let (total,) = run!(tx, fetch_one::<(i64,)>(COUNT, instance.uuid()))?;
+    let rows = run!(
+        tx,
+        fetch_all::<SummaryRow>(LIST, instance.uuid(), page.per_page(), page.offset())
+    )?;
+    let items = rows
+        .into_iter()
+        .map(|row| {
+            let origin = Origin {
+                table: TABLE,
+                id: row.id,
+            };
+            Ok(GenerationSummary {
+                id: GenerationId::from_uuid(row.id),
+                number: row.number,
+                template_digest: origin.text("template_digest", &row.template_digest)?,
+                settings_revision: row.settings_revision,
+                tenants: row.tenants,
+                created_at: origin.time("created_at", row.created_at)?,
+            })
+        })
+        .collect::<Result<_, StoreError>>()?;
+    Ok(Page {
+        items,
+        total,
+        request: page,
+    })
+}

@@ -1,0 +1,104 @@
+//! The store that a service works with: a database of the right schema, and the key of its secrets.
+
+use std::sync::Arc;
+
+use super::database::{Database, POSTGRES_CONNECTIONS, Pools};
+use super::error::StoreError;
+use super::tx::{Connection, Shared, Tx};
+use super::url::DatabaseUrl;
+use crate::crypto::SealingKey;
+
+/// Begins transactions. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    database: Database,
+    shared: Arc<Shared>,
+}
+
+impl Store {
+    /// Connects for service; a schema that is not the program's own is refused with what to do about it.
+    ///
+    /// Without a key everything works that needs no secret.
+    pub async fn open(url: &DatabaseUrl, key: Option<SealingKey>) -> Result<Self, StoreError> {
+        Self::from_database(Database::connect(url).await?, key).await
+    }
+
+    /// The same, of a database that is connected already.
+    pub async fn from_database(database: Database, key: Option<SealingKey>) -> Result<Self, StoreError> {
+        let name = database.url().to_string();
+        database.status().await?.check(&name)?;
+        let unique_indices = database.unique_indices().await?;
+        let shared = Arc::new(Shared {
+            database: name,
+            key,
+            unique_indices,
+        });
+        Ok(Self { database, shared })
+    }
+
+    /// The database itself.
+    #[must_use]
+    pub const fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// Begins a transaction that may write. The name stands in logs and errors.
+    ///
+    /// On SQLite there is one at a time; others wait here.
+    pub async fn begin(&self, name: &'static str) -> Result<Tx, StoreError> {
+        let connection = match &self.database.pools {
+            Pools::Sqlite { writer, .. } => {
+                writer.begin_with("begin immediate").await.map(Connection::Sqlite)
+            }
+            Pools::Postgres(pool) => begin_postgres(pool, "begin").await,
+        };
+        self.transaction(name, connection)
+    }
+
+    /// Begins a transaction that reads one state of the whole database, however long it takes.
+    pub async fn read(&self, name: &'static str) -> Result<Tx, StoreError> {
+        let connection = match &self.database.pools {
+            Pools::Sqlite { reader, .. } => reader.begin_with("begin").await.map(Connection::Sqlite),
+            Pools::Postgres(pool) => {
+                begin_postgres(pool, "begin isolation level repeatable read read only").await
+            }
+        };
+        self.transaction(name, connection)
+    }
+
+    /// Closes all connections.
+    pub async fn close(&self) {
+        self.database.close().await;
+    }
+
+    fn transaction(
+        &self,
+        name: &'static str,
+        connection: sqlx::Result<Connection>,
+    ) -> Result<Tx, StoreError> {
+        match connection {
+            Ok(connection) => Ok(Tx::new(name, connection, Arc::clone(&self.shared))),
+            Err(error) => Err(self.shared.explain(name, "begin", error)),
+        }
+    }
+}
+
+/// Begins on a connection that still lives: after a restart of the server, each idle one has gone.
+async fn begin_postgres(pool: &sqlx::PgPool, statement: &'static str) -> sqlx::Result<Connection> {
+    let mut attempts = 0;
+    loop {
+        match pool.begin_with(statement).await {
+            Err(error) if attempts < POSTGRES_CONNECTIONS && is_gone(&error) => attempts += 1,
+            begun => return begun.map(Connection::Postgres),
+        }
+    }
+}
+
+/// The connection broke, or the server says goodbye on it (SQLSTATE 57P01 to 57P03 and 57P05).
+fn is_gone(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) => true,
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| code.starts_with("57P")),
+        _ => false,
+    }
+}

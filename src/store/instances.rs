@@ -1,0 +1,165 @@
+//! Rows of PBX instances.
+
+use secrecy::{ExposeSecret as _, SecretString};
+use uuid::Uuid;
+
+use super::row::{Origin, RawJson, to_json};
+use super::statement::{run, statements};
+use super::{StoreError, Tx};
+use crate::domain::ids::{GenerationId, InstanceId};
+use crate::domain::instance::{InstanceSettings, PbxInstance};
+use crate::domain::name::InstanceName;
+
+macro_rules! select {
+    ($($rest:literal),+) => {
+        concat!(
+            "select id, name, node, settings, settings_revision, live_generation_id, applying_generation_id, \
+             created_at from instances ",
+            $($rest),+
+        )
+    };
+}
+
+statements! {
+    INSERT = "insert into instances (id, name, node, settings, settings_revision, ami_secret, \
+        live_generation_id, applying_generation_id, created_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    FIND = select!("where id = $1");
+    FIND_BY_NAME = select!("where name = $1");
+    LIST = select!("order by name");
+    AMI_SECRET = "select ami_secret from instances where id = $1";
+    SET_AMI_SECRET = "update instances set ami_secret = $2 where id = $1";
+    UPDATE_SETTINGS = "update instances set settings = $2, settings_revision = settings_revision + 1 \
+        where id = $1 returning settings_revision";
+    SET_APPLYING = "update instances set applying_generation_id = $2 where id = $1";
+    SET_LIVE = "update instances set live_generation_id = $2, applying_generation_id = null where id = $1";
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: Uuid,
+    name: String,
+    node: String,
+    settings: RawJson,
+    settings_revision: i64,
+    live_generation_id: Option<Uuid>,
+    applying_generation_id: Option<Uuid>,
+    created_at: i64,
+}
+
+impl Row {
+    fn parse(self) -> Result<PbxInstance, StoreError> {
+        let origin = Origin {
+            table: "instances",
+            id: self.id,
+        };
+        Ok(PbxInstance {
+            id: InstanceId::from_uuid(self.id),
+            name: origin.text("name", &self.name)?,
+            node: origin.text("node", &self.node)?,
+            settings: origin.json("settings", &self.settings)?,
+            settings_revision: self.settings_revision,
+            live: self.live_generation_id.map(GenerationId::from_uuid),
+            applying: self.applying_generation_id.map(GenerationId::from_uuid),
+            created_at: origin.time("created_at", self.created_at)?,
+        })
+    }
+}
+
+fn ami_secret_place(id: InstanceId) -> String {
+    format!("instances.ami_secret/{id}")
+}
+
+/// Adds an instance with the secret of its manager account. A name that is taken is a conflict.
+pub async fn insert(
+    tx: &mut Tx,
+    instance: &PbxInstance,
+    ami_secret: &SecretString,
+) -> Result<(), StoreError> {
+    let sealed = tx.seal(&ami_secret_place(instance.id), ami_secret.expose_secret())?;
+    run!(
+        tx,
+        execute(
+            INSERT,
+            instance.id.uuid(),
+            instance.name.as_str(),
+            instance.node.as_str(),
+            to_json("settings", &instance.settings)?,
+            instance.settings_revision,
+            sealed,
+            instance.live.map(GenerationId::uuid),
+            instance.applying.map(GenerationId::uuid),
+            instance.created_at.as_microsecond(),
+        )
+    )?;
+    Ok(())
+}
+
+/// The instance with this id.
+pub async fn find(tx: &mut Tx, id: InstanceId) -> Result<Option<PbxInstance>, StoreError> {
+    run!(tx, fetch_optional::<Row>(FIND, id.uuid()))?
+        .map(Row::parse)
+        .transpose()
+}
+
+/// The instance with this name.
+pub async fn find_by_name(tx: &mut Tx, name: &InstanceName) -> Result<Option<PbxInstance>, StoreError> {
+    run!(tx, fetch_optional::<Row>(FIND_BY_NAME, name.as_str()))?
+        .map(Row::parse)
+        .transpose()
+}
+
+/// All instances, by name.
+pub async fn list(tx: &mut Tx) -> Result<Vec<PbxInstance>, StoreError> {
+    run!(tx, fetch_all::<Row>(LIST))?
+        .into_iter()
+        .map(Row::parse)
+        .collect()
+}
+
+/// The secret of the manager account.
+pub async fn ami_secret(tx: &mut Tx, id: InstanceId) -> Result<Option<SecretString>, StoreError> {
+    let sealed = run!(tx, fetch_optional::<(Vec<u8>,)>(AMI_SECRET, id.uuid()))?;
+    sealed
+        .map(|(sealed,)| tx.unseal(&ami_secret_place(id), &sealed))
+        .transpose()
+}
+
+/// Replaces the secret of the manager account; false when there is no such instance.
+pub async fn set_ami_secret(
+    tx: &mut Tx,
+    id: InstanceId,
+    ami_secret: &SecretString,
+) -> Result<bool, StoreError> {
+    let sealed = tx.seal(&ami_secret_place(id), ami_secret.expose_secret())?;
+    Ok(run!(tx, execute(SET_AMI_SECRET, id.uuid(), sealed))? == 1)
+}
+
+/// Replaces the settings; answers their new revision.
+pub async fn update_settings(
+    tx: &mut Tx,
+    id: InstanceId,
+    settings: &InstanceSettings,
+) -> Result<Option<i64>, StoreError> {
+    let settings = to_json("settings", settings)?;
+    let revision = run!(tx, fetch_optional::<(i64,)>(UPDATE_SETTINGS, id.uuid(), settings))?;
+    Ok(revision.map(|(revision,)| revision))
+}
+
+/// Notes which of the instance's generations is being applied, before the first byte moves; or, with `None`,
+/// that none is and the live one is proven still to run. False when there is no such instance.
+pub async fn set_applying(
+    tx: &mut Tx,
+    id: InstanceId,
+    generation: Option<GenerationId>,
+) -> Result<bool, StoreError> {
+    Ok(run!(
+        tx,
+        execute(SET_APPLYING, id.uuid(), generation.map(GenerationId::uuid))
+    )? == 1)
+}
+
+/// Notes which of the instance's generations was proven to run; nothing is being applied any more. False
+/// when there is no such instance.
+pub async fn set_live(tx: &mut Tx, id: InstanceId, generation: GenerationId) -> Result<bool, StoreError> {
+    Ok(run!(tx, execute(SET_LIVE, id.uuid(), generation.uuid()))? == 1)
+}

@@ -1,0 +1,64 @@
+//! Persistence: one module of plain functions per resource, on SQLite or PostgreSQL as the URL says.
+//!
+//! Every function takes the transaction it works in, so the caller decides what belongs together:
+//!
+//! ```text
+//! let mut tx = store.begin("create_extension").await?;
+//! extensions::insert(&mut tx, &extension, &secrets).await?;
+//! audit::append(&mut tx, &entry).await?;
+//! tx.commit().await?;
+//! ```
+//!
+//! What belongs to a tenant is found by that tenant's id and its own: another tenant's row is absent.
+
+mod database;
+mod error;
+mod handle;
+mod row;
+mod schema;
+mod statement;
+mod tx;
+mod url;
+
+pub mod audit;
+pub mod deployments;
+pub mod extension_secrets;
+pub mod extensions;
+pub mod generations;
+pub mod instances;
+pub mod leases;
+pub mod revisions;
+pub mod served;
+pub mod stages;
+pub mod template_sets;
+pub mod tenants;
+
+pub use database::Database;
+pub use error::StoreError;
+pub use handle::Store;
+pub use schema::{SchemaStatus, SchemaVersion};
+pub use statement::Statement;
+pub use tx::Tx;
+pub use url::DatabaseUrl;
+
+/// Every statement of the program, for the proof that the database understands each.
+#[must_use]
+pub fn statements() -> Vec<&'static Statement> {
+    [
+        audit::STATEMENTS,
+        deployments::STATEMENTS,
+        extension_secrets::STATEMENTS,
+        extensions::STATEMENTS,
+        generations::STATEMENTS,
+        instances::STATEMENTS,
+        leases::STATEMENTS,
+        revisions::STATEMENTS,
+        served::STATEMENTS,
+        stages::STATEMENTS,
+        template_sets::STATEMENTS,
+        tenants::STATEMENTS,
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}

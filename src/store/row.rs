@@ -1,0 +1,111 @@
+//! Between rows and domain types: what a column holds is parsed again when it is read.
+
+use std::borrow::Cow;
+use std::fmt::Display;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use serde_json::value::RawValue;
+use sqlx::types::Json;
+
+use super::error::StoreError;
+use crate::domain::invalid::Invalid;
+
+/// A JSON column as it is read: parsed later, when the row's id is at hand for the error.
+pub(super) type RawJson = Json<Box<RawValue>>;
+
+/// The row that columns are read from, for the error that names it.
+pub(super) struct Origin<I> {
+    pub(super) table: &'static str,
+    pub(super) id: I,
+}
+
+impl<I: Display> Origin<I> {
+    /// A text that has a type of its own.
+    pub(super) fn text<T: FromStr<Err = Invalid>>(&self, column: &str, text: &str) -> Result<T, StoreError> {
+        text.parse()
+            .map_err(|invalid: Invalid| self.corrupt(column, invalid))
+    }
+
+    /// A JSON value.
+    pub(super) fn json<T: DeserializeOwned>(&self, column: &str, json: &RawJson) -> Result<T, StoreError> {
+        serde_json::from_str(json.get()).map_err(|error| self.corrupt(column, error))
+    }
+
+    /// A time in microseconds.
+    pub(super) fn time(&self, column: &str, micros: i64) -> Result<Timestamp, StoreError> {
+        Timestamp::from_microsecond(micros).map_err(|error| self.corrupt(column, error))
+    }
+
+    /// What is wrong with a column.
+    pub(super) fn corrupt(&self, column: &str, reason: impl Display) -> StoreError {
+        StoreError::Corrupt {
+            table: self.table,
+            id: self.id.to_string(),
+            what: format!("{column}: {reason}"),
+        }
+    }
+}
+
+/// A free text as both databases can hold it: PostgreSQL refuses NUL.
+pub(super) fn storable(text: &str) -> Cow<'_, str> {
+    if text.contains('\0') {
+        Cow::Owned(text.replace('\0', "\u{FFFD}"))
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+/// A JSON value as both databases can hold it.
+pub(super) fn to_json(what: &'static str, value: &impl Serialize) -> Result<Json<Value>, StoreError> {
+    let mut value = serde_json::to_value(value).map_err(|source| StoreError::Unwritable { what, source })?;
+    make_storable(&mut value);
+    Ok(Json(value))
+}
+
+fn make_storable(value: &mut Value) {
+    match value {
+        Value::String(text) if text.contains('\0') => *text = storable(text).into_owned(),
+        Value::Array(items) => items.iter_mut().for_each(make_storable),
+        Value::Object(fields) => fields.values_mut().for_each(make_storable),
+        _ => {}
+    }
+}
+
+/// The lower-case form that names are searched and sorted by.
+pub(super) fn name_key(name: &str) -> String {
+    name.to_lowercase()
+}
+
+/// The pattern that finds `search` anywhere in a [`name_key`], with the wildcards in it taken literally.
+pub(super) fn search_pattern(search: Option<&str>) -> Option<String> {
+    let search = storable(search?).to_lowercase();
+    let literal = search
+        .replace('\\', "\\\\")
+        .replace('%', "\\%")
+        .replace('_', "\\_");
+    Some(format!("%{literal}%"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wildcards_are_searched_for_themselves() {
+        assert_eq!(
+            search_pattern(Some("50%_\\É")).as_deref(),
+            Some("%50\\%\\_\\\\é%")
+        );
+        assert_eq!(search_pattern(None), None);
+    }
+
+    #[test]
+    fn nul_is_replaced_wherever_it_stands() {
+        let json = to_json("x", &serde_json::json!({"a": ["b\0", {"c": "\0"}]})).unwrap();
+        assert_eq!(json.0, serde_json::json!({"a": ["b\u{FFFD}", {"c": "\u{FFFD}"}]}));
+    }
+}

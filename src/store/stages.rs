@@ -1,0 +1,90 @@
+//! The stages of deployments.
+
+use jiff::Timestamp;
+
+use super::row::{Origin, storable};
+use super::statement::{run, statements};
+use super::{StoreError, Tx};
+use crate::domain::deployment::{Stage, StageRecord, StageResult};
+use crate::domain::ids::DeploymentId;
+
+statements! {
+    BEGIN = "insert into deployment_stages (deployment_id, position, stage, started_at, detail) \
+        select $1, coalesce(max(position), 0) + 1, $2, $3, '' from deployment_stages where deployment_id = $1";
+    END = "update deployment_stages set result = $3, detail = $4, ended_at = $5 \
+        where deployment_id = $1 and stage = $2 and ended_at is null";
+    OF_DEPLOYMENT = "select stage, started_at, ended_at, result, detail from deployment_stages \
+        where deployment_id = $1 order by position";
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    stage: String,
+    started_at: i64,
+    ended_at: Option<i64>,
+    result: Option<String>,
+    detail: String,
+}
+
+/// Begins a stage. It is a conflict while another stage of the deployment runs.
+pub async fn begin(
+    tx: &mut Tx,
+    deployment: DeploymentId,
+    stage: Stage,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    run!(
+        tx,
+        execute(BEGIN, deployment.uuid(), stage.as_str(), now.as_microsecond())
+    )?;
+    Ok(())
+}
+
+/// Ends a stage; false when it does not run.
+pub async fn end(
+    tx: &mut Tx,
+    deployment: DeploymentId,
+    stage: Stage,
+    result: StageResult,
+    detail: &str,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let ended = run!(
+        tx,
+        execute(
+            END,
+            deployment.uuid(),
+            stage.as_str(),
+            result.as_str(),
+            storable(detail),
+            now.as_microsecond(),
+        )
+    )?;
+    Ok(ended == 1)
+}
+
+/// The stages of a deployment, in the order in which they began.
+pub async fn of_deployment(tx: &mut Tx, deployment: DeploymentId) -> Result<Vec<StageRecord>, StoreError> {
+    let origin = Origin {
+        table: "deployment_stages",
+        id: deployment,
+    };
+    let parse = |row: Row| {
+        let ended_at = row
+            .ended_at
+            .map(|micros| origin.time("ended_at", micros))
+            .transpose()?;
+        let result = row.result.map(|word| origin.text("result", &word)).transpose()?;
+        Ok(StageRecord {
+            stage: origin.text("stage", &row.stage)?,
+            started_at: origin.time("started_at", row.started_at)?,
+            ended_at,
+            result,
+            detail: row.detail,
+        })
+    };
+    run!(tx, fetch_all::<Row>(OF_DEPLOYMENT, deployment.uuid()))?
+        .into_iter()
+        .map(parse)
+        .collect()
+}

@@ -1,0 +1,191 @@
+//! A named transaction on either database.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use secrecy::SecretString;
+use sqlx::error::{DatabaseError, ErrorKind};
+use sqlx::{Postgres, Sqlite, Transaction};
+
+use super::error::StoreError;
+use super::statement::Statement;
+use crate::crypto::SealingKey;
+
+/// What all transactions of a store share.
+pub(super) struct Shared {
+    /// The database, without password.
+    pub(super) database: String,
+    pub(super) key: Option<SealingKey>,
+    /// The table and columns of each unique index of PostgreSQL, which names only the index when it refuses.
+    pub(super) unique_indices: HashMap<String, (String, Vec<String>)>,
+}
+
+pub(super) enum Connection {
+    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
+}
+
+/// A transaction. Dropped without [`Tx::commit`], it leaves nothing behind.
+pub struct Tx {
+    name: &'static str,
+    pub(super) connection: Connection,
+    pub(super) span: tracing::Span,
+    shared: Arc<Shared>,
+    /// The first statement that failed.
+    failed: Option<&'static str>,
+}
+
+impl Tx {
+    pub(super) fn new(name: &'static str, connection: Connection, shared: Arc<Shared>) -> Self {
+        let span = tracing::debug_span!("transaction", name);
+        Self {
+            name,
+            connection,
+            span,
+            shared,
+            failed: None,
+        }
+    }
+
+    /// Keeps all that was done. Refused after a failed statement, however its error was dealt with.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        self.check()?;
+        let done = match self.connection {
+            Connection::Sqlite(connection) => connection.commit().await,
+            Connection::Postgres(connection) => connection.commit().await,
+        };
+        done.map_err(|error| self.shared.explain(self.name, "commit", error))
+    }
+
+    /// Refuses to go on after a failed statement: PostgreSQL would answer a commit with "done" and keep nothing,
+    /// SQLite would keep the rest.
+    pub(super) fn check(&self) -> Result<(), StoreError> {
+        match self.failed {
+            Some(statement) => Err(StoreError::Aborted {
+                transaction: self.name,
+                statement,
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// Notes that a statement failed and says why.
+    pub(super) fn failed(&mut self, statement: &Statement, error: sqlx::Error) -> StoreError {
+        self.failed.get_or_insert(statement.name);
+        self.shared.explain(self.name, statement.name, error)
+    }
+
+    /// Seals a secret for its place: table, column and ids.
+    pub(super) fn seal(&self, place: &str, secret: &str) -> Result<Vec<u8>, StoreError> {
+        let key = self.shared.key.as_ref().ok_or(StoreError::NoSealingKey)?;
+        key.seal(place, secret).map_err(StoreError::Sealing)
+    }
+
+    /// Opens what was sealed for the same place.
+    pub(super) fn unseal(&self, place: &str, sealed: &[u8]) -> Result<SecretString, StoreError> {
+        let key = self.shared.key.as_ref().ok_or(StoreError::NoSealingKey)?;
+        key.open(place, sealed).map_err(|source| StoreError::Unsealable {
+            place: place.to_owned(),
+            source,
+        })
+    }
+}
+
+impl Shared {
+    /// What a failed statement means for the caller.
+    pub(super) fn explain(
+        &self,
+        transaction: &'static str,
+        statement: &'static str,
+        error: sqlx::Error,
+    ) -> StoreError {
+        match &error {
+            sqlx::Error::Database(refusal) => match refusal.kind() {
+                ErrorKind::UniqueViolation => self.conflict(&**refusal),
+                ErrorKind::ForeignKeyViolation => StoreError::Reference { statement },
+                _ if is_busy(refusal.code()) => StoreError::Busy {
+                    transaction,
+                    source: error,
+                },
+                _ if is_unavailable(refusal.code()) => self.unavailable(transaction, error),
+                _ => StoreError::Refused {
+                    transaction,
+                    statement,
+                    source: error,
+                },
+            },
+            sqlx::Error::ColumnDecode { index, source } => StoreError::Corrupt {
+                table: statement,
+                id: "(unknown)".to_owned(),
+                what: format!("{index}: {source}"),
+            },
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed => self.unavailable(transaction, error),
+            _ => StoreError::Refused {
+                transaction,
+                statement,
+                source: error,
+            },
+        }
+    }
+
+    fn unavailable(&self, step: &'static str, source: sqlx::Error) -> StoreError {
+        StoreError::Unavailable {
+            step,
+            database: self.database.clone(),
+            source,
+        }
+    }
+
+    fn conflict(&self, refusal: &dyn DatabaseError) -> StoreError {
+        let (table, columns) = match refusal.constraint() {
+            Some(index) => self.unique_indices.get(index).cloned().unwrap_or_default(),
+            None => sqlite_columns(refusal.message()),
+        };
+        StoreError::Conflict { table, columns }
+    }
+}
+
+/// Reads `UNIQUE constraint failed: extensions.tenant_id, extensions.number`.
+fn sqlite_columns(message: &str) -> (String, Vec<String>) {
+    let list = message.split_once(": ").map_or("", |(_, list)| list);
+    let mut table = String::new();
+    let mut columns = Vec::new();
+    for (named, column) in list.split(", ").filter_map(|pair| pair.split_once('.')) {
+        named.clone_into(&mut table);
+        columns.push(column.to_owned());
+    }
+    (table, columns)
+}
+
+/// SQLite: BUSY and its extended codes. PostgreSQL: serialization failure, deadlock, lock not available.
+fn is_busy(code: Option<Cow<'_, str>>) -> bool {
+    code.is_some_and(|code| {
+        matches!(
+            code.as_ref(),
+            "5" | "261" | "517" | "773" | "40001" | "40P01" | "55P03"
+        )
+    })
+}
+
+/// PostgreSQL: the server shuts down or starts up, ended the connection, or has no more of them.
+fn is_unavailable(code: Option<Cow<'_, str>>) -> bool {
+    code.is_some_and(|code| code.starts_with("57P") || code.starts_with("08") || code == "53300")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_columns_of_a_conflict_are_read() {
+        let (table, columns) =
+            sqlite_columns("UNIQUE constraint failed: extensions.tenant_id, extensions.number");
+        assert_eq!(table, "extensions");
+        assert_eq!(columns, ["tenant_id", "number"]);
+    }
+}

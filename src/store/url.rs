@@ -1,0 +1,107 @@
+//! The database's URL, which chooses between SQLite and PostgreSQL.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use sqlx::postgres::PgConnectOptions;
+
+use crate::domain::invalid::Invalid;
+
+/// `sqlite:PATH` or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`. Shown without the password.
+#[derive(Clone)]
+pub struct DatabaseUrl(pub(super) Place);
+
+#[derive(Clone)]
+pub(super) enum Place {
+    Sqlite(PathBuf),
+    Postgres(Box<PgConnectOptions>),
+}
+
+impl DatabaseUrl {
+    /// A database in a file.
+    pub fn sqlite(path: impl Into<PathBuf>) -> Self {
+        Self(Place::Sqlite(path.into()))
+    }
+}
+
+impl FromStr for DatabaseUrl {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            // The parser's own error may repeat the password.
+            let options = text.parse().map_err(|_| {
+                Invalid::new(
+                    "must be `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, special characters as %XX",
+                )
+            })?;
+            return Ok(Self(Place::Postgres(Box::new(options))));
+        }
+        let path = text
+            .strip_prefix("sqlite://")
+            .or_else(|| text.strip_prefix("sqlite:"));
+        match path {
+            // Each connection would have a memory of its own.
+            Some(":memory:" | "") => Err(Invalid::new("must name a file")),
+            Some(path) if path.contains('?') => Err(Invalid::new("must be `sqlite:PATH` without options")),
+            Some(path) => Ok(Self::sqlite(path)),
+            None => Err(Invalid::new("must begin with `sqlite:` or `postgres://`")),
+        }
+    }
+}
+
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Place::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            Place::Postgres(options) => {
+                write!(f, "postgres://{}:{}", options.get_host(), options.get_port())?;
+                write!(f, "/{}", options.get_database().unwrap_or(options.get_username()))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("sqlite:/var/lib/x.db", "sqlite:/var/lib/x.db")]
+    #[case("sqlite:///var/lib/x.db", "sqlite:/var/lib/x.db")]
+    #[case("sqlite:x.db", "sqlite:x.db")]
+    #[case(
+        "postgres://ann:hunter2@db.example:5433/pbx",
+        "postgres://db.example:5433/pbx"
+    )]
+    #[case(
+        "postgresql://ann:hunter2@db.example:5433/pbx",
+        "postgres://db.example:5433/pbx"
+    )]
+    fn a_url_is_shown_without_its_password(#[case] text: &str, #[case] shown: &str) {
+        let url: DatabaseUrl = text.parse().unwrap();
+        assert_eq!(format!("{url} {url:?}"), format!("{shown} {shown}"));
+    }
+
+    #[rstest]
+    #[case("")]
+    #[case("x.db")]
+    #[case("mysql://localhost/x")]
+    #[case("sqlite:")]
+    #[case("sqlite::memory:")]
+    #[case("sqlite://:memory:")]
+    #[case("sqlite:x.db?mode=ro")]
+    #[case("postgres://ann:hunter2@[/pbx")]
+    fn anything_else_is_refused_without_repeating_it(#[case] text: &str) {
+        let error = text.parse::<DatabaseUrl>().unwrap_err();
+        assert!(!error.reason().contains("hunter2"));
+    }
+}

@@ -1,0 +1,198 @@
+//! Links that are opened again.
+
+use std::time::Duration;
+
+use super::peer::{LONG, SHORT, Stage, config, eventually};
+use crate::wire::ami::{
+    Action, Backoff, Client, Error, FeedError, LinkError, LinkState, UnsentReason, supervise,
+};
+
+const QUICK: Backoff = Backoff {
+    first: Duration::from_millis(20),
+    max: Duration::from_millis(80),
+};
+
+impl Stage {
+    fn supervised(&mut self, backoff: Backoff) -> Client {
+        let (client, supervisor) = supervise(self.config.clone(), backoff, || u32::MAX);
+        let stop = self.stop.clone();
+        self.tasks.spawn(async move {
+            supervisor.run(stop).await;
+            Ok(())
+        });
+        client
+    }
+}
+
+async fn connected(client: &Client) {
+    let mut link = client.link();
+    let up = link.wait_for(LinkState::is_connected);
+    tokio::time::timeout(LONG, up).await.expect("a link").unwrap();
+}
+
+#[tokio::test]
+async fn a_broken_link_is_opened_again_and_the_same_client_goes_on() {
+    let mut stage = Stage::new(|number, mut peer| async move {
+        peer.accept().await;
+        peer.send(format!("Event: Newchannel\r\nNumber: {number}\r\n\r\n"))
+            .await;
+        let asked = peer.asked().await.unwrap();
+        let body = format!("Value: {number}\r\n");
+        peer.respond(&asked, "Success", &body).await;
+    })
+    .await;
+    let client = stage.supervised(QUICK);
+    let mut states = client.link();
+    let mut feed = client.events();
+    for number in 0..4 {
+        connected(&client).await;
+        let answer = client.request(Action::ping(), LONG).await.unwrap();
+        assert_eq!(answer.get("Value"), Some(number.to_string().as_str()));
+        let down = states.wait_for(|s| {
+            matches!(
+                s,
+                LinkState::Down {
+                    next_try: Some(_),
+                    ..
+                }
+            )
+        });
+        tokio::time::timeout(LONG, down).await.unwrap().unwrap();
+        // The feed goes on too, and names each gap.
+        assert_eq!(
+            feed.next().await.unwrap().get("Number"),
+            Some(number.to_string().as_str())
+        );
+        assert_eq!(feed.next().await, Err(FeedError::LinkDown));
+    }
+}
+
+#[tokio::test]
+async fn while_there_is_no_link_requests_are_unsent_at_once() {
+    let mut stage = Stage::new(|_, _| async {}).await;
+    let port = tokio::net::TcpListener::bind(("127.0.0.1", 0))
+        .await
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    stage.config = config(port);
+    let client = stage.supervised(Backoff {
+        first: LONG,
+        max: LONG,
+    });
+    let error = client.request(Action::ping(), LONG).await.unwrap_err();
+    assert!(
+        matches!(
+            error,
+            Error::Unsent {
+                reason: UnsentReason::LinkDown(_),
+                ..
+            }
+        ),
+        "{error:?}"
+    );
+    eventually("the state names the reason", || {
+        matches!(&*client.link().borrow(), LinkState::Down { reason, next_try: Some(_) }
+            if matches!(**reason, LinkError::Connect { .. }))
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_refused_login_waits_the_longest() {
+    let mut stage = Stage::new(|_, mut peer| async move {
+        peer.greet().await;
+        let login = peer.asked().await.unwrap();
+        peer.respond(&login, "Error", "Message: Authentication failed\r\n")
+            .await;
+    })
+    .await;
+    let client = stage.supervised(Backoff {
+        first: Duration::from_millis(1),
+        max: LONG,
+    });
+    let mut link = client.link();
+    let refused = link.wait_for(|s| {
+        matches!(
+            s,
+            LinkState::Down {
+                next_try: Some(_),
+                ..
+            }
+        )
+    });
+    let last = tokio::time::timeout(LONG, refused)
+        .await
+        .unwrap()
+        .unwrap()
+        .clone();
+    let LinkState::Down {
+        reason,
+        next_try: Some(next),
+    } = last
+    else {
+        panic!("{last:?}")
+    };
+    assert!(matches!(*reason, LinkError::LoginRefused { .. }), "{reason:?}");
+    assert!(next > tokio::time::Instant::now() + LONG / 2);
+}
+
+#[tokio::test]
+async fn a_stop_ends_it_in_the_middle_of_a_wait() {
+    let mut stage = Stage::new(|_, _| async {}).await;
+    let (client, supervisor) = supervise(
+        stage.config.clone(),
+        Backoff {
+            first: LONG,
+            max: LONG,
+        },
+        || 0,
+    );
+    let stop = stage.stop.clone();
+    stage.tasks.spawn(async move {
+        tokio::time::sleep(SHORT).await;
+        stop.cancel();
+        Ok(())
+    });
+    tokio::time::timeout(LONG / 2, supervisor.run(stage.stop.clone()))
+        .await
+        .expect("it ends");
+    let last = client.link().borrow().clone();
+    let LinkState::Down {
+        reason,
+        next_try: None,
+    } = last
+    else {
+        panic!("{last:?}")
+    };
+    assert!(matches!(*reason, LinkError::Stopped));
+}
+
+#[tokio::test]
+async fn a_server_that_drops_us_at_once_is_called_ever_more_rarely() {
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let mut stage = Stage::new(move |_, mut peer| {
+        let tell = tell.clone();
+        async move {
+            peer.accept().await;
+            tell.send(tokio::time::Instant::now()).unwrap();
+        }
+    })
+    .await;
+    let backoff = Backoff {
+        first: Duration::from_millis(20),
+        max: Duration::from_secs(10),
+    };
+    let _client = stage.supervised(backoff);
+    let mut last = told.recv().await.unwrap();
+    for wait in [20, 40, 80, 160] {
+        let now = told.recv().await.unwrap();
+        assert!(
+            now - last >= Duration::from_millis(wait),
+            "{:?} is too soon, {wait} ms were due",
+            now - last
+        );
+        last = now;
+    }
+}

@@ -1,0 +1,4 @@
+//! Who may do what, on a real database.
+
+#[cfg(test)]
+mod tenants;

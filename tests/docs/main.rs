@@ -1,0 +1,4 @@
+//! The docs say what the program does.
+
+#[cfg(test)]
+mod tables;

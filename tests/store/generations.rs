@@ -1,0 +1,278 @@
+//! Generations, the template sets they are rendered with, and what is served.
+
+use std::collections::BTreeMap;
+
+use rstest::rstest;
+use switchyard::domain::digest::Digest;
+use switchyard::domain::generation::Generation;
+use switchyard::domain::ids::{GenerationId, SystemIds};
+use switchyard::domain::page::PageRequest;
+use switchyard::domain::served::Served;
+use switchyard::domain::tenant::TenantStatus;
+use switchyard::store::{StoreError, generations, instances, served, template_sets};
+
+use super::bench::Backend::{Postgres, Sqlite};
+use super::bench::{Backend, Bench};
+use super::samples::{
+    World, ami_secret, at, instance, store_extension, store_generation, store_revision, templates,
+};
+
+#[rstest]
+#[tokio::test]
+async fn a_template_set_comes_back_byte_for_byte(#[values(Sqlite, Postgres)] backend: Backend) {
+    let (_bench, store) = Bench::migrated(backend).await;
+    let (digest, files) = templates();
+    let mut tx = store.begin("keep").await.unwrap();
+    template_sets::keep(&mut tx, digest, &files, at(1)).await.unwrap();
+    template_sets::keep(&mut tx, digest, &files, at(2)).await.unwrap();
+    let empty = Digest::of("empty");
+    template_sets::keep(&mut tx, empty, &BTreeMap::new(), at(3))
+        .await
+        .unwrap();
+    assert_eq!(template_sets::find(&mut tx, digest).await.unwrap(), Some(files));
+    assert_eq!(
+        template_sets::find(&mut tx, empty).await.unwrap(),
+        Some(BTreeMap::new())
+    );
+    assert_eq!(
+        template_sets::find(&mut tx, Digest::of("absent")).await.unwrap(),
+        None
+    );
+    tx.commit().await.unwrap();
+}
+
+#[rstest]
+#[tokio::test]
+async fn every_field_comes_back(#[values(Sqlite, Postgres)] backend: Backend) {
+    let (_bench, store) = Bench::migrated(backend).await;
+    let world = World::store(&store).await;
+    let acme = store_revision(&store, world.acme.id).await;
+    let globex = store_revision(&store, world.globex.id).await;
+    let first = store_generation(&store, world.instance.id, &[&acme]).await;
+    let second = store_generation(&store, world.instance.id, &[&acme, &globex]).await;
+    let other = instance("other");
+
+    let mut tx = store.begin("find").await.unwrap();
+    assert_eq!((first.number, second.number), (1, 2));
+    assert_eq!(
+        generations::next_number(&mut tx, world.instance.id)
+            .await
+            .unwrap(),
+        3
+    );
+    assert_eq!(
+        generations::find(&mut tx, world.instance.id, first.id)
+            .await
+            .unwrap()
+            .as_ref(),
+        Some(&first)
+    );
+    assert_eq!(
+        generations::find(&mut tx, world.instance.id, second.id)
+            .await
+            .unwrap()
+            .as_ref(),
+        Some(&second)
+    );
+
+    instances::insert(&mut tx, &other, &ami_secret()).await.unwrap();
+    assert_eq!(
+        generations::find(&mut tx, other.id, first.id).await.unwrap(),
+        None
+    );
+    assert_eq!(generations::next_number(&mut tx, other.id).await.unwrap(), 1);
+    assert_eq!(
+        generations::list(&mut tx, other.id, PageRequest::default())
+            .await
+            .unwrap()
+            .total,
+        0
+    );
+
+    let page = generations::list(&mut tx, world.instance.id, PageRequest::default())
+        .await
+        .unwrap();
+    let listed: Vec<_> = page.items.iter().map(|g| (g.id, g.number, g.tenants)).collect();
+    assert_eq!(listed, [(second.id, 2, 2), (first.id, 1, 1)]);
+    let newest = &page.items[0];
+    assert_eq!(
+        (
+            newest.template_digest,
+            newest.settings_revision,
+            newest.created_at
+        ),
+        (
+            second.template_digest,
+            second.settings_revision,
+            second.created_at
+        )
+    );
+    tx.commit().await.unwrap();
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_number_that_is_used_is_a_conflict(#[values(Sqlite, Postgres)] backend: Backend) {
+    let (_bench, store) = Bench::migrated(backend).await;
+    let world = World::store(&store).await;
+    let first = store_generation(&store, world.instance.id, &[]).await;
+    let again = Generation {
+        id: GenerationId::fresh(&SystemIds),
+        ..first
+    };
+    let mut tx = store.begin("insert").await.unwrap();
+    let error = generations::insert(&mut tx, &again).await.unwrap_err();
+    assert!(error.is_conflict_on("generations", "number"), "{error:?}");
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_generation_serves_no_tenant_with_anothers_revision(#[values(Sqlite, Postgres)] backend: Backend) {
+    let (_bench, store) = Bench::migrated(backend).await;
+    let world = World::store(&store).await;
+    let acme = store_revision(&store, world.acme.id).await;
+    let mut crossed = store_generation(&store, world.instance.id, &[]).await;
+    crossed.id = GenerationId::fresh(&SystemIds);
+    crossed.number = 2;
+    crossed.tenants = BTreeMap::from([(world.globex.id, acme.id)]);
+    let mut tx = store.begin("insert").await.unwrap();
+    let error = generations::insert(&mut tx, &crossed).await.unwrap_err();
+    assert!(matches!(error, StoreError::Reference { .. }), "{error:?}");
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_is_served_is_replaced_as_a_whole(#[values(Sqlite, Postgres)] backend: Backend) {
+    let (_bench, store) = Bench::migrated(backend).await;
+    let world = World::store(&store).await;
+    store_extension(&store, world.acme.id, "1001", "Ann").await;
+    let acme = store_revision(&store, world.acme.id).await;
+    let globex = store_revision(&store, world.globex.id).await;
+    let row = |revision_id, status, text: &str| Served {
+        revision_id,
+        secrets_version: 7,
+        status,
+        fragments: BTreeMap::from([
+            ("pjsip".into(), Digest::of(text)),
+            ("voicemail".into(), Digest::of("v")),
+        ]),
+    };
+    let id = world.instance.id;
+    let both = BTreeMap::from([
+        (world.acme.id, row(acme.id, TenantStatus::Active, "a")),
+        (world.globex.id, row(globex.id, TenantStatus::Suspended, "g")),
+    ]);
+    let one = BTreeMap::from([(world.acme.id, row(acme.id, TenantStatus::Active, "changed"))]);
+    for wanted in [&both, &both, &one, &BTreeMap::new(), &both] {
+        let mut tx = store.begin("replace").await.unwrap();
+        served::replace(&mut tx, id, wanted).await.unwrap();
+        assert_eq!(served::all(&mut tx, id).await.unwrap(), *wanted);
+        tx.commit().await.unwrap();
+    }
+    let mut tx = store.begin("other").await.unwrap();
+    let other = instance("other");
+    instances::insert(&mut tx, &other, &ami_secret()).await.unwrap();
+    assert_eq!(served::all(&mut tx, other.id).await.unwrap(), BTreeMap::new());
+    tx.commit().await.unwrap();
+}
+
+#[rstest]
+#[tokio::test]
+async fn only_rows_that_differ_are_written(#[values(Sqlite, Postgres)] backend: Backend) {
+    let (bench, store) = Bench::migrated(backend).await;
+    let world = World::store(&store).await;
+    let (acme, globex) = (
+        store_revision(&store, world.acme.id).await,
+        store_revision(&store, world.globex.id).await,
+    );
+    let row = |revision_id, secrets_version| Served {
+        revision_id,
+        secrets_version,
+        status: TenantStatus::Active,
+        fragments: BTreeMap::new(),
+    };
+    let mut wanted = BTreeMap::from([
+        (world.acme.id, row(acme.id, 1)),
+        (world.globex.id, row(globex.id, 1)),
+    ]);
+    let mut tx = store.begin("first").await.unwrap();
+    served::replace(&mut tx, world.instance.id, &wanted)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    // A trigger that refuses any write to Globex' row.
+    bench.sql(match backend {
+        Sqlite => "create trigger guard before update on served when new.revision_id = (select r.revision_id from served r join tenants t on t.id = r.tenant_id where t.domain = 'globex.example.com') begin select raise(abort, 'written'); end",
+        Postgres => "create function guard() returns trigger language plpgsql as $$ begin \
+            if exists (select 1 from tenants t where t.id = new.tenant_id and t.domain = 'globex.example.com') \
+            then raise exception 'written'; end if; return new; end $$; \
+            create trigger guard before update on served for each row execute function guard()",
+    }).await;
+    wanted.insert(world.acme.id, row(acme.id, 2));
+    let mut tx = store.begin("second").await.unwrap();
+    served::replace(&mut tx, world.instance.id, &wanted)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    wanted.insert(world.globex.id, row(globex.id, 2));
+    let mut tx = store.begin("third").await.unwrap();
+    assert!(
+        served::replace(&mut tx, world.instance.id, &wanted)
+            .await
+            .is_err()
+    );
+}
+
+#[rstest]
+#[tokio::test]
+async fn o34_a_tenant_that_is_served_cannot_be_deleted_and_one_that_is_not_leaves_nothing(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let (bench, store) = Bench::migrated(backend).await;
+    let world = World::store(&store).await;
+    store_extension(&store, world.acme.id, "1001", "Ann").await;
+    let acme = store_revision(&store, world.acme.id).await;
+    store_generation(&store, world.instance.id, &[&acme]).await;
+    let row = Served {
+        revision_id: acme.id,
+        secrets_version: 1,
+        status: TenantStatus::Active,
+        fragments: BTreeMap::new(),
+    };
+    let mut tx = store.begin("serve").await.unwrap();
+    served::replace(
+        &mut tx,
+        world.instance.id,
+        &BTreeMap::from([(world.acme.id, row)]),
+    )
+    .await
+    .unwrap();
+    tx.commit().await.unwrap();
+    assert!(
+        bench
+            .try_sql("delete from tenants where domain = 'acme.example.com'")
+            .await
+            .is_err()
+    );
+
+    let mut tx = store.begin("serve_nothing").await.unwrap();
+    served::replace(&mut tx, world.instance.id, &BTreeMap::new())
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    bench
+        .sql("delete from tenants where domain = 'acme.example.com'")
+        .await;
+    for table in [
+        "extensions",
+        "extension_secrets",
+        "revisions",
+        "generation_tenants",
+        "served",
+    ] {
+        let left = bench
+            .ask(format!("select cast(count(*) as text) from {table}"))
+            .await;
+        assert_eq!(left, ["0"], "{table}");
+    }
+}
