@@ -3,7 +3,11 @@
 #[cfg(test)]
 mod broken;
 #[cfg(test)]
+mod files;
+#[cfg(test)]
 mod live;
+#[cfg(test)]
+mod names;
 #[cfg(test)]
 mod private_pbx;
 #[cfg(test)]
