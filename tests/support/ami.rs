@@ -28,7 +28,13 @@ impl Ami {
     /// Signs in with the account for looking from outside.
     pub fn outside(pbx: &PrivatePbx) -> Self {
         let account = pbx.outside();
-        let stream = TcpStream::connect(("127.0.0.1", pbx.settings().ami_port)).unwrap();
+        let secret = account.secret.expose_secret();
+        Self::sign_in(pbx.settings().ami_port, &account.username, secret)
+    }
+
+    /// Signs in with any account.
+    pub fn sign_in(port: u16, username: &str, secret: &str) -> Self {
+        let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
         let mut ami = Self {
             stream: BufReader::new(stream),
@@ -37,11 +43,7 @@ impl Ami {
         assert!(banner.starts_with("Asterisk Call Manager/"), "{banner}");
         let login = ami.ask(
             "Login",
-            &[
-                ("Username", &account.username),
-                ("Secret", account.secret.expose_secret()),
-                ("Events", "off"),
-            ],
+            &[("Username", username), ("Secret", secret), ("Events", "off")],
         );
         assert_eq!(field(&login, "Response"), Some("Success"), "{login:?}");
         ami
@@ -55,6 +57,19 @@ impl Ami {
             if field(&message, "Response").is_some() {
                 return message;
             }
+        }
+    }
+
+    /// One action, with the events that came before its answer.
+    pub fn events_until(&mut self, action: &str) -> Vec<Fields> {
+        self.send(action, &[]);
+        let mut events = Vec::new();
+        loop {
+            let message = self.message();
+            if field(&message, "Response").is_some() {
+                return events;
+            }
+            events.push(message);
         }
     }
 
