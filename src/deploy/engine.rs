@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
+use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::error::DeployError;
@@ -14,12 +15,13 @@ use super::run;
 use super::templates::TemplateSource;
 use crate::domain::clock::Clock;
 use crate::domain::deployment::{Deployment, DeploymentStatus, Scope, StageResult};
+use crate::domain::error_chain::error_chain;
 use crate::domain::finding::Finding;
 use crate::domain::ids::{IdSource, InstanceId};
 use crate::domain::instance::PbxInstance;
 use crate::domain::parsed::word_enum;
 use crate::driver::PbxDriver;
-use crate::store::{Store, deployments, instances, leases, stages};
+use crate::store::{Store, deployments, instances, leases};
 
 word_enum! {
     /// Whether a shadow PBX must read a generation before it goes live.
@@ -147,24 +149,9 @@ impl Engine {
         drop(tx);
         let mut ended = 0;
         for deployment in unfinished {
+            let detail = "the process ended in this stage; the deploy was done again from the start";
             let record = self.record(&deployment, epoch);
-            let mut tx = record.begin("interrupt_stages").await?;
-            for stage in stages::of_deployment(&mut tx, deployment.id).await? {
-                if stage.ended_at.is_none() {
-                    let detail = "the process ended in this stage; the deploy was done again from the start";
-                    let now = self.clock.now();
-                    stages::end(
-                        &mut tx,
-                        deployment.id,
-                        stage.stage,
-                        StageResult::Interrupted,
-                        detail,
-                        now,
-                    )
-                    .await?;
-                }
-            }
-            tx.commit().await?;
+            record.end_open_stages(StageResult::Interrupted, detail).await?;
             run::run(self, &deployment, epoch).await?;
             ended += 1;
         }
@@ -237,15 +224,19 @@ impl Engine {
         Ok(())
     }
 
-    /// Prolongs the lease for as long as this is polled; ends only when it is lost for sure.
+    /// Prolongs the lease for as long as this is polled; ends when it is lost, and also when it may have lapsed because
+    /// the database could not be asked: then another process may be driving the PBX already.
     async fn keep_lease(&self, instance_id: InstanceId, epoch: i64) -> DeployError {
+        let mut renewed = Instant::now();
         loop {
-            tokio::time::sleep(self.options.lease / 3).await;
-            match self.renew(instance_id, epoch).await {
-                Ok(true) => {}
-                Ok(false) => return DeployError::LeaseLost,
-                Err(error) => {
-                    tracing::warn!(%instance_id, error = %error, "the lease could not be prolonged; trying again");
+            sleep(self.options.lease / 3).await;
+            let asked = Instant::now();
+            match timeout_at(renewed + self.options.lease, self.renew(instance_id, epoch)).await {
+                Ok(Ok(true)) => renewed = asked,
+                Ok(Ok(false)) | Err(_) => return DeployError::LeaseLost,
+                Ok(Err(error)) => {
+                    let error = error_chain(&error);
+                    tracing::warn!(%instance_id, error, "the lease could not be prolonged; trying again");
                 }
             }
         }

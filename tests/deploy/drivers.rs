@@ -109,6 +109,10 @@ impl PbxDriver for Witnessed {
         self.hear(Order::Stage, self.real.stage(generation, files)).await
     }
 
+    async fn drifted(&self, files: BTreeMap<ConfFile, StagedFile>) -> Result<Vec<ConfFile>, DriverError> {
+        self.real.drifted(files).await
+    }
+
     async fn rehearse(&self, generation: i64) -> Result<Rehearsal, DriverError> {
         self.hear(Order::Rehearse, self.real.rehearse(generation)).await
     }

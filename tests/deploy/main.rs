@@ -1,7 +1,19 @@
 //! The deploy engine through the use cases, on both databases, with a real Asterisk.
 
 #[cfg(test)]
+mod altered;
+#[cfg(test)]
+mod broken;
+#[cfg(test)]
+mod buttons;
+#[cfg(test)]
+mod damage;
+#[cfg(test)]
+mod down;
+#[cfg(test)]
 mod drivers;
+#[cfg(test)]
+mod rollback;
 #[cfg(test)]
 mod served;
 #[cfg(test)]
@@ -9,5 +21,7 @@ mod smallest;
 #[cfg(test)]
 #[path = "../support/mod.rs"]
 mod support;
+#[cfg(test)]
+mod validation;
 #[cfg(test)]
 mod world;

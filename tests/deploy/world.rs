@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use switchyard::app::{App, deployments, extensions, instances, tenants};
 use switchyard::auth::caller::{Caller, Identity, Origin, Place};
-use switchyard::deploy::{DriverFactory, Engine, EngineOptions, ShadowPolicy, TemplateSource};
+use switchyard::deploy::{Engine, EngineOptions, ShadowPolicy, TemplateSource};
 use switchyard::domain::artifact::ConfFile;
 use switchyard::domain::clock::SystemClock;
 use switchyard::domain::deployment::{Deployment, DeploymentStatus, Stage, StageRecord, StageResult};
@@ -62,17 +62,18 @@ pub struct World {
     pub store: Store,
     pub instance_id: InstanceId,
     pub database: Bench,
-    pub pbx: Pbx,
+    pub pbx: Arc<Pbx>,
 }
 
 impl World {
     /// An instance without tenants; no shadow reads, so that a deploy is fast.
     pub async fn new(backend: Backend) -> Self {
-        let pbx = Pbx::start().await;
+        let pbx = Arc::new(Pbx::start().await);
         let (database, store) = Bench::migrated(backend).await;
         std::fs::create_dir_all(pbx.directory.path().join("templates/asterisk")).unwrap();
         let drivers = Drivers::plain(&pbx);
-        let engine = engine(&pbx, &store, ShadowPolicy::Never, Box::new(drivers));
+        let options = options(&pbx, ShadowPolicy::Never);
+        let engine = engine(&pbx, &store, options, drivers);
         let app = app(&store, &engine);
         let new = instances::NewInstance {
             name: "main".parse().unwrap(),
@@ -93,7 +94,18 @@ impl World {
 
     /// Another process's use cases over the same database and PBX.
     pub fn with(&self, shadow: ShadowPolicy, drivers: Drivers) -> (App, Arc<Engine>) {
-        let engine = engine(&self.pbx, &self.store, shadow, Box::new(drivers));
+        self.with_options(options(&self.pbx, shadow), drivers)
+    }
+
+    /// The same, giving up at once on a PBX that does not answer.
+    pub fn impatient(&self, drivers: Drivers) -> (App, Arc<Engine>) {
+        let patience = Duration::from_millis(500);
+        let options = EngineOptions { patience, ..options(&self.pbx, ShadowPolicy::Never) };
+        self.with_options(options, drivers)
+    }
+
+    fn with_options(&self, options: EngineOptions, drivers: Drivers) -> (App, Arc<Engine>) {
+        let engine = engine(&self.pbx, &self.store, options, drivers);
         (app(&self.store, &engine), engine)
     }
 
@@ -315,7 +327,7 @@ fn state_dir(pbx: &Pbx) -> PathBuf {
     pbx.directory.path().join("state")
 }
 
-pub fn options(pbx: &Pbx, shadow: ShadowPolicy) -> EngineOptions {
+fn options(pbx: &Pbx, shadow: ShadowPolicy) -> EngineOptions {
     EngineOptions {
         holder: "test".to_owned(),
         lease: Duration::from_secs(30),
@@ -325,15 +337,14 @@ pub fn options(pbx: &Pbx, shadow: ShadowPolicy) -> EngineOptions {
     }
 }
 
-fn engine(pbx: &Pbx, store: &Store, shadow: ShadowPolicy, drivers: Box<dyn DriverFactory>) -> Arc<Engine> {
-    let templates = TemplateSource::new(Some(pbx.directory.path().join("templates")));
+fn engine(pbx: &Pbx, store: &Store, options: EngineOptions, drivers: Drivers) -> Arc<Engine> {
     Arc::new(Engine::new(
         store.clone(),
-        templates,
-        drivers,
+        TemplateSource::new(Some(pbx.directory.path().join("templates"))),
+        Box::new(drivers),
         Arc::new(SystemClock),
         Arc::new(SystemIds),
-        options(pbx, shadow),
+        options,
     ))
 }
 
