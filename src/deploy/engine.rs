@@ -108,9 +108,11 @@ impl Engine {
         let Some(epoch) = self.acquire(instance_id).await? else {
             return Ok(0);
         };
+        // The lease first: a process that was stopped for a while must find out before it gives another order.
         let worked = tokio::select! {
-            worked = self.work(instance_id, epoch, stop) => worked,
+            biased;
             lost = self.keep_lease(instance_id, epoch) => Err(lost),
+            worked = self.work(instance_id, epoch, stop) => worked,
         };
         // A lease that is not given back lapses by itself.
         if let Err(error) = self.release(instance_id, epoch).await {

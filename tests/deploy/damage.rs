@@ -38,7 +38,11 @@ async fn a10_a_hand_edited_file_is_noticed_and_overwritten(
     let text = |world: &World, file| world.files().remove(&file).unwrap().2;
     let whole = text(&world, Pjsip);
 
-    std::fs::write(world.live_file(Pjsip), whole.replace("[1001@globex.example.com]", "[9@globex.example.com]")).unwrap();
+    std::fs::write(
+        world.live_file(Pjsip),
+        whole.replace("[1001@globex.example.com]", "[9@globex.example.com]"),
+    )
+    .unwrap();
     world.pbx.ami().ask("Reload", &[("Module", Pjsip.module())]);
     assert!(endpoints(&world).contains("9@globex.example.com"));
     assert!(!world.is_verified(&globex).await);
@@ -47,7 +51,12 @@ async fn a10_a_hand_edited_file_is_noticed_and_overwritten(
     }
     let (reloaded, ended) = reloads(&world, world.deploy(&acme)).await;
     let ended = ended.expect(Live);
-    let drift: Vec<_> = ended.deployment.findings.iter().filter(|f| f.code == "drift").collect();
+    let drift: Vec<_> = ended
+        .deployment
+        .findings
+        .iter()
+        .filter(|f| f.code == "drift")
+        .collect();
     assert_eq!(drift.len(), 1, "{ended:#?}");
     assert_eq!(drift[0].object.as_deref(), Some("pjsip.conf"));
     assert_eq!(reloaded.contains(Pjsip.module()), true);
@@ -94,7 +103,9 @@ async fn a10_a_lost_or_damaged_fragment_is_rendered_again(#[case] backend: Backe
         for fragment in fragments(&world.state_dir()) {
             std::fs::write(fragment, damage).unwrap();
         }
-        world.patch(&acme, &ann, json!({"name": format!("After {}", damage.len())})).await;
+        world
+            .patch(&acme, &ann, json!({"name": format!("After {}", damage.len())}))
+            .await;
         world.deploy(&acme).await.expect(Live);
         assert!(world.registers(&acme, &ann) && world.registers(&globex, &gina));
         assert!(world.is_verified(&acme).await && world.is_verified(&globex).await);
@@ -115,7 +126,10 @@ async fn a10_a_state_directory_that_cannot_be_used_is_named(#[case] backend: Bac
     world.patch(&acme, &ann, json!({"name": "Ann"})).await;
     let ended = world.deploy(&acme).await.expect(Failed);
     let message = &ended.deployment.findings[0].message;
-    assert!(message.contains("state directory") && message.contains("Nothing was touched"), "{message}");
+    assert!(
+        message.contains("state directory") && message.contains("Nothing was touched"),
+        "{message}"
+    );
     assert_eq!((world.standing(), world.live().await), (live, live));
     std::fs::remove_file(world.state_dir()).unwrap();
     world.deploy(&acme).await.expect(Live);

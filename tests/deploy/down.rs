@@ -2,8 +2,8 @@
 
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -28,8 +28,14 @@ impl Restarted {
     fn start(pbx: &Pbx) -> Self {
         let program = pbx.private.program();
         let mut command = Command::new(program.path());
-        command.arg("-f").arg("-C").arg(pbx.home().join("etc/asterisk.conf"));
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+            .arg("-f")
+            .arg("-C")
+            .arg(pbx.home().join("etc/asterisk.conf"));
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         if let Some(user) = program.run_as() {
             command.uid(user.uid).gid(user.gid);
         }
@@ -67,7 +73,10 @@ async fn a10_a_pbx_that_is_down_is_told_before_anything_is_touched(#[case] backe
     world.patch(&acme, &ann, json!({"name": "Ann"})).await;
     let later = world.deploy(&acme).await.expect(Failed);
     assert!(later.codes().contains(&"pbx_not_ready"), "{later:#?}");
-    assert_eq!((world.files(), world.live().await), (before, live.deployment.generation));
+    assert_eq!(
+        (world.files(), world.live().await),
+        (before, live.deployment.generation)
+    );
 
     // What does nothing needs no PBX.
     world.patch(&acme, &ann, json!({"name": "acme"})).await;
@@ -76,7 +85,9 @@ async fn a10_a_pbx_that_is_down_is_told_before_anything_is_touched(#[case] backe
 
 async fn until_up(world: &World) {
     for _ in 0..300 {
-        let checks = instances::test(&world.app, &operator(), world.instance_id).await.unwrap();
+        let checks = instances::test(&world.app, &operator(), world.instance_id)
+            .await
+            .unwrap();
         if checks.iter().all(|check| check.ok) {
             return;
         }
@@ -92,12 +103,13 @@ struct Killer {
     down: Duration,
     pbx: Arc<Pbx>,
     restarted: Arc<Mutex<Option<Restarted>>>,
+    has_killed: AtomicBool,
 }
 
 #[async_trait]
 impl Witness for Killer {
     async fn at(&self, order: Order, moment: Moment) {
-        if (order, moment) != self.at || self.restarted.lock().unwrap().is_some() {
+        if (order, moment) != self.at || self.has_killed.swap(true, Ordering::SeqCst) {
             return;
         }
         tokio::time::sleep(self.delay).await;
@@ -132,6 +144,7 @@ async fn a10_a_pbx_that_dies_in_the_middle_is_told_the_truth_about(
         down: Duration::from_millis(500),
         pbx: Arc::clone(&world.pbx),
         restarted: Arc::clone(&restarted),
+        has_killed: AtomicBool::new(false),
     };
     let (app, _) = world.with(Never, Drivers::witnessed(&world.pbx, Arc::new(killer)));
     world.patch(&acme, &ann, json!({"name": "Ann"})).await;
@@ -177,6 +190,7 @@ async fn a10_a_pbx_that_stays_down_finds_the_former_files_when_it_starts(#[case]
         down: Duration::from_secs(3600),
         pbx: Arc::clone(&world.pbx),
         restarted: Arc::default(),
+        has_killed: AtomicBool::new(false),
     };
     let (app, _) = world.impatient(Drivers::witnessed(&world.pbx, Arc::new(killer)));
     world.patch(&acme, &ann, json!({"name": "Ann"})).await;
@@ -205,9 +219,17 @@ async fn a10_a_wrong_manager_secret_is_named(#[case] backend: Backend) {
         .await
         .unwrap();
     let ended = world.deploy_platform().await.expect(Failed);
-    let finding = ended.deployment.findings.iter().find(|f| f.code == "pbx_not_ready").unwrap();
+    let finding = ended
+        .deployment
+        .findings
+        .iter()
+        .find(|f| f.code == "pbx_not_ready")
+        .unwrap();
     let message = finding.message.to_lowercase();
-    assert!(message.contains("secret") || message.contains("authentication"), "{message}");
+    assert!(
+        message.contains("secret") || message.contains("authentication"),
+        "{message}"
+    );
     assert!(!message.contains("not-the-secret"), "{message}");
     assert_eq!((world.standing(), world.live().await), (None, None));
     world.change_settings(|_| {}).await;
@@ -225,7 +247,11 @@ async fn a10_a_shadow_that_must_run_and_cannot_stops_the_deploy(#[case] backend:
     let (must, _) = world.with(Always, Drivers::without_a_shadow());
     let ended = world.deploy_platform_with(&must).await.expect(Rejected);
     let shadow = |ended: &super::world::Ended| {
-        let found = ended.deployment.findings.iter().find(|f| f.code == "shadow_did_not_run");
+        let found = ended
+            .deployment
+            .findings
+            .iter()
+            .find(|f| f.code == "shadow_did_not_run");
         found.map(|finding| (finding.is_error(), finding.message.clone()))
     };
     assert!(shadow(&ended).unwrap().0, "{ended:#?}");
@@ -241,9 +267,15 @@ async fn a10_a_shadow_that_must_run_and_cannot_stops_the_deploy(#[case] backend:
     // With one, both policies have it read, and say that it did.
     for policy in [Auto, Always] {
         world.override_template("asterisk/pjsip.conf", |text| format!("{text}\n; {policy:?}\n"));
-        let ended = world.deploy_platform_with(&world.shadowed(policy)).await.expect(Live);
+        let ended = world
+            .deploy_platform_with(&world.shadowed(policy))
+            .await
+            .expect(Live);
         assert_eq!(shadow(&ended), None);
-        assert!(ended.stages[1].detail.contains("read the generation"), "{ended:#?}");
+        assert!(
+            ended.stages[1].detail.contains("read the generation"),
+            "{ended:#?}"
+        );
     }
     assert!(world.is_verified(&acme).await);
 }

@@ -9,9 +9,13 @@ mod buttons;
 #[cfg(test)]
 mod damage;
 #[cfg(test)]
+mod death;
+#[cfg(test)]
 mod down;
 #[cfg(test)]
 mod drivers;
+#[cfg(test)]
+mod queue;
 #[cfg(test)]
 mod rollback;
 #[cfg(test)]

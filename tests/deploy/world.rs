@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use switchyard::app::{App, deployments, extensions, instances, tenants};
 use switchyard::auth::caller::{Caller, Identity, Origin, Place};
 use switchyard::deploy::{Engine, EngineOptions, ShadowPolicy, TemplateSource};
 use switchyard::domain::artifact::ConfFile;
-use switchyard::domain::clock::SystemClock;
+use switchyard::domain::clock::{Clock, SystemClock};
 use switchyard::domain::deployment::{Deployment, DeploymentStatus, Stage, StageRecord, StageResult};
 use switchyard::domain::extension::Extension;
 use switchyard::domain::ids::{InstanceId, SystemIds, TenantId};
@@ -26,7 +27,7 @@ use switchyard::store::Store;
 use tokio::sync::Notify;
 
 use super::drivers::Drivers;
-use super::support::database::{Backend, Bench};
+use super::support::database::{Backend, Bench, key};
 use super::support::pbx::Pbx;
 use super::support::phone;
 
@@ -100,7 +101,10 @@ impl World {
     /// The same, giving up at once on a PBX that does not answer.
     pub fn impatient(&self, drivers: Drivers) -> (App, Arc<Engine>) {
         let patience = Duration::from_millis(500);
-        let options = EngineOptions { patience, ..options(&self.pbx, ShadowPolicy::Never) };
+        let options = EngineOptions {
+            patience,
+            ..options(&self.pbx, ShadowPolicy::Never)
+        };
         self.with_options(options, drivers)
     }
 
@@ -112,6 +116,23 @@ impl World {
     /// The use cases with another rule for the shadow.
     pub fn shadowed(&self, shadow: ShadowPolicy) -> App {
         self.with(shadow, Drivers::plain(&self.pbx)).0
+    }
+
+    /// Another process with its own connections and its own clock; what it calls itself does not matter.
+    pub async fn another_process(&self, drivers: Drivers, lease: Duration, clock: &Shifted) -> Arc<Engine> {
+        let store = self.database.another_store(Some(key('a'))).await;
+        let options = EngineOptions {
+            lease,
+            ..options(&self.pbx, ShadowPolicy::Never)
+        };
+        Arc::new(Engine::new(
+            store,
+            TemplateSource::new(Some(self.pbx.directory.path().join("templates"))),
+            Box::new(drivers),
+            Arc::new(clock.clone()),
+            Arc::new(SystemIds),
+            options,
+        ))
     }
 
     pub async fn tenant(&self, word: &str) -> TestTenant {
@@ -318,9 +339,21 @@ pub fn with_mailbox(number: &str, name: &str) -> Value {
     serde_json::json!({"number": number, "name": name, "voicemail": {"enabled": true, "pin": "246813"}})
 }
 
-pub fn now() -> Timestamp {
-    use switchyard::domain::clock::Clock as _;
-    SystemClock.now()
+/// The system's clock, which a test may put forward.
+#[derive(Clone, Default)]
+pub struct Shifted(Arc<AtomicI64>);
+
+impl Shifted {
+    pub fn forward(&self, by: Duration) {
+        self.0
+            .fetch_add(i64::try_from(by.as_secs()).unwrap(), Ordering::SeqCst);
+    }
+}
+
+impl Clock for Shifted {
+    fn now(&self) -> Timestamp {
+        SystemClock.now() + SignedDuration::from_secs(self.0.load(Ordering::SeqCst))
+    }
 }
 
 fn state_dir(pbx: &Pbx) -> PathBuf {
