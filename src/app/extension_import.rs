@@ -62,10 +62,11 @@ pub async fn import(
 ) -> Result<ImportReport, AppError> {
     let tenant = caller.tenant(Permission::ConfigWrite, Act::Change)?;
     caller.reason_to_change()?;
-    if rows.len() > MOST_ROWS {
-        return Err(FieldErrors::one("rows", format!("must be at most {MOST_ROWS}; split the file")).into());
+    if !(1..=MOST_ROWS).contains(&rows.len()) {
+        let reason = format!("must be 1 to {MOST_ROWS}; split the file where there are more");
+        return Err(FieldErrors::one("rows", reason).into());
     }
-    let mut tx = app.store.begin("import_extensions").await?;
+    let mut tx = app.begin_in(tenant, "import_extensions").await?;
     let emergency = emergency_numbers(&mut tx, tenant).await?;
     let there = store::extensions::all(&mut tx, tenant).await?;
     let mut taken: BTreeSet<String> = there
@@ -89,7 +90,7 @@ pub async fn import(
         reports.push(RowReport { line, number, errors });
     }
     let bad = reports.len() - fresh.len();
-    let imported = bad == 0 && !dry_run && !fresh.is_empty();
+    let imported = bad == 0 && !dry_run;
     if imported {
         let borrowed: Vec<(&Extension, &ExtensionSecrets)> = fresh.iter().map(|(e, s)| (e, s)).collect();
         store::extensions::insert_many(&mut tx, &borrowed).await?;

@@ -43,7 +43,7 @@ pub async fn create(
     let tenant = caller.tenant(Permission::ConfigWrite, Act::Change)?;
     caller.reason_to_change()?;
     let parsed = input.parse()?;
-    let mut tx = app.store.begin("create_extension").await?;
+    let mut tx = app.begin_in(tenant, "create_extension").await?;
     emergency_numbers(&mut tx, tenant).await?.refuse(&parsed.number)?;
     let (extension, secrets) = app.fresh_extension(tenant, parsed)?;
     store::extensions::insert(&mut tx, &extension, &secrets).await?;
@@ -62,7 +62,7 @@ pub async fn create(
 /// The number never changes, the SIP secret only by [`rotate_secret`], and the PIN can be replaced, not removed.
 pub async fn patch(app: &App, caller: &Caller, id: ExtensionId, patch: Value) -> Result<Extension, AppError> {
     let tenant = caller.tenant(Permission::ConfigWrite, Act::Change)?;
-    let mut tx = app.store.begin("change_extension").await?;
+    let mut tx = app.begin_in(tenant, "change_extension").await?;
     let before = store::extensions::find(&mut tx, tenant, id)
         .await?
         .ok_or(AppError::NotFound)?;
@@ -100,7 +100,10 @@ pub async fn patch(app: &App, caller: &Caller, id: ExtensionId, patch: Value) ->
 
 fn refuse_fixed(there: &Value, patch: &Value) -> Result<(), FieldErrors> {
     let mut errors = FieldErrors::default();
-    if patch.get("number").is_some_and(|number| there.get("number") != Some(number)) {
+    if patch
+        .get("number")
+        .is_some_and(|number| there.get("number") != Some(number))
+    {
         errors.add("number", "cannot be changed");
     }
     if patch.get("secret").is_some() {
@@ -115,7 +118,7 @@ fn refuse_fixed(there: &Value, patch: &Value) -> Result<(), FieldErrors> {
 /// Deletes an extension. What is live changes with the next deploy.
 pub async fn delete(app: &App, caller: &Caller, id: ExtensionId) -> Result<(), AppError> {
     let tenant = caller.tenant(Permission::ConfigWrite, Act::Change)?;
-    let mut tx = app.store.begin("delete_extension").await?;
+    let mut tx = app.begin_in(tenant, "delete_extension").await?;
     let before = store::extensions::find(&mut tx, tenant, id)
         .await?
         .ok_or(AppError::NotFound)?;
@@ -138,7 +141,7 @@ pub async fn reveal_secret(
     id: ExtensionId,
 ) -> Result<ExtensionSecrets, AppError> {
     let tenant = caller.tenant(Permission::ConfigWrite, Act::Change)?;
-    let mut tx = app.store.begin("reveal_secret").await?;
+    let mut tx = app.begin_in(tenant, "reveal_secret").await?;
     let extension = store::extensions::find(&mut tx, tenant, id)
         .await?
         .ok_or(AppError::NotFound)?;
@@ -160,7 +163,7 @@ pub async fn reveal_secret(
 pub async fn rotate_secret(app: &App, caller: &Caller, id: ExtensionId) -> Result<SipSecret, AppError> {
     let tenant = caller.tenant(Permission::ConfigWrite, Act::Change)?;
     let secret = SipSecret::generate(app.random.as_ref())?;
-    let mut tx = app.store.begin("rotate_secret").await?;
+    let mut tx = app.begin_in(tenant, "rotate_secret").await?;
     let extension = store::extensions::find(&mut tx, tenant, id)
         .await?
         .ok_or(AppError::NotFound)?;
@@ -207,7 +210,11 @@ pub(super) struct EmergencyNumbers(AsteriskSettings);
 impl EmergencyNumbers {
     /// Refuses to give an extension such a number.
     pub(super) fn refuse(&self, number: &ExtensionNumber) -> Result<(), FieldErrors> {
-        if self.0.all_emergency_numbers().any(|emergency| emergency == number.as_str()) {
+        if self
+            .0
+            .all_emergency_numbers()
+            .any(|emergency| emergency == number.as_str())
+        {
             let reason = "must not be an emergency number of the PBX it is on";
             return Err(FieldErrors::one("number", reason));
         }

@@ -1,62 +1,26 @@
-//! A database of its own for each test, gone when the test ends.
+//! An empty database for each test, on either server, and ways to look into it from outside.
 
 use std::path::PathBuf;
 
 use secrecy::SecretString;
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 use switchyard::crypto::SealingKey;
-use switchyard::domain::ids::{IdSource as _, SystemIds};
 use switchyard::store::{Database, DatabaseUrl, Store};
-use tempfile::TempDir;
 
-/// The variable that names a PostgreSQL server: a superuser's URL of its maintenance database.
-const POSTGRES: &str = "SWITCHYARD_TEST_POSTGRES_URL";
-
-/// Which database.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Backend {
-    Sqlite,
-    Postgres,
-}
+pub use crate::database::Backend;
+use crate::database::TestDatabase;
 
 /// An empty database.
 pub struct Bench {
-    pub backend: Backend,
     pub url: DatabaseUrl,
-    /// For looking at the rows from outside.
-    text: String,
-    /// The folder of a SQLite file.
-    folder: TempDir,
-    /// The PostgreSQL database to drop, with the URL of its server.
-    made: Option<(String, String)>,
+    database: TestDatabase,
 }
 
 impl Bench {
     /// A database without any table.
     pub async fn empty(backend: Backend) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let (text, made) = match backend {
-            Backend::Sqlite => (
-                format!("sqlite:{}", folder.path().join("test.db").display()),
-                None,
-            ),
-            Backend::Postgres => {
-                let server = std::env::var(POSTGRES).unwrap_or_else(|_| {
-                    panic!("{POSTGRES} names no PostgreSQL server; run `./scripts/test`, which starts one")
-                });
-                let name = format!("switchyard_test_{}", SystemIds.next().simple());
-                on_server(&server, format!("create database {name}")).await;
-                let (authority, _) = server.rsplit_once('/').unwrap();
-                (format!("{authority}/{name}"), Some((server, name)))
-            }
-        };
-        Self {
-            backend,
-            url: text.parse().unwrap(),
-            text,
-            folder,
-            made,
-        }
+        let database = TestDatabase::create(backend).await;
+        let url = database.url.parse().unwrap();
+        Self { url, database }
     }
 
     /// A database of the current schema, and a store with a key.
@@ -75,60 +39,22 @@ impl Bench {
 
     /// The SQLite file.
     pub fn file(&self) -> PathBuf {
-        self.folder.path().join("test.db")
+        self.database.folder.path().join("test.db")
     }
 
     /// Runs SQL behind the store's back.
     pub async fn sql(&self, sql: &'static str) {
-        self.try_sql(sql).await.unwrap();
+        self.database.run(sql).await;
     }
 
     /// The same, where a refusal is expected.
     pub async fn try_sql(&self, sql: &'static str) -> sqlx::Result<()> {
-        match self.backend {
-            Backend::Sqlite => {
-                let mut connection = sqlx::SqliteConnection::connect(&self.text).await?;
-                sqlx::raw_sql(sql).execute(&mut connection).await?;
-                connection.close().await
-            }
-            Backend::Postgres => {
-                let mut connection = sqlx::PgConnection::connect(&self.text).await?;
-                sqlx::raw_sql(sql).execute(&mut connection).await?;
-                connection.close().await
-            }
-        }
+        self.database.try_run(sql).await
     }
 
     /// Asks something behind the store's back; each row is one text.
     pub async fn ask(&self, sql: String) -> Vec<String> {
-        let sql = AssertSqlSafe(sql);
-        match self.backend {
-            Backend::Sqlite => {
-                let mut connection = sqlx::SqliteConnection::connect(&self.text).await.unwrap();
-                sqlx::query_scalar(sql).fetch_all(&mut connection).await.unwrap()
-            }
-            Backend::Postgres => {
-                let mut connection = sqlx::PgConnection::connect(&self.text).await.unwrap();
-                sqlx::query_scalar(sql).fetch_all(&mut connection).await.unwrap()
-            }
-        }
-    }
-}
-
-impl Drop for Bench {
-    fn drop(&mut self) {
-        let Some((server, name)) = self.made.take() else {
-            return;
-        };
-        // A runtime of its own, since the test's is in the middle of this drop.
-        let dropping = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap();
-            runtime.block_on(on_server(&server, format!("drop database {name} with (force)")));
-        });
-        dropping.join().unwrap();
+        self.database.ask(sql).await
     }
 }
 
@@ -136,10 +62,4 @@ impl Drop for Bench {
 pub fn key(digit: char) -> SealingKey {
     let text: SecretString = digit.to_string().repeat(64).into();
     SealingKey::parse(&text).ok().unwrap()
-}
-
-async fn on_server(url: &str, sql: String) {
-    let mut connection = sqlx::PgConnection::connect(url).await.unwrap();
-    connection.execute(AssertSqlSafe(sql)).await.unwrap();
-    connection.close().await.unwrap();
 }

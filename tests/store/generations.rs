@@ -294,8 +294,15 @@ async fn the_newest_generations_stay_and_the_live_one_whatever_its_age(
     }
     let mut tx = store.begin("prune").await.unwrap();
     assert_eq!(generations::prune(&mut tx, id, 2).await.unwrap(), 2);
-    let kept = generations::list(&mut tx, id, PageRequest::default()).await.unwrap();
+    let kept = generations::list(&mut tx, id, PageRequest::default())
+        .await
+        .unwrap();
     let numbers: Vec<i64> = kept.items.iter().map(|generation| generation.number).collect();
     assert_eq!(numbers, [live.number + 4, live.number + 3, live.number]);
-    assert_eq!(generations::prune(&mut tx, instance("elsewhere").id, 1).await.unwrap(), 0);
+    assert_eq!(
+        generations::prune(&mut tx, instance("elsewhere").id, 1)
+            .await
+            .unwrap(),
+        0
+    );
 }

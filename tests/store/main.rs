@@ -4,6 +4,8 @@
 
 mod audit;
 mod bench;
+#[path = "../support/database.rs"]
+mod database;
 mod deployments;
 mod extension_lists;
 mod extensions;
