@@ -93,7 +93,7 @@ impl<'a> Ask<'a> {
             .client
             .request(self.method.clone(), url)
             .headers(self.headers)
-            .timeout(Duration::from_secs(60));
+            .timeout(Duration::from_mins(1));
         if let Some(body) = self.body {
             request = request.body(body);
         }

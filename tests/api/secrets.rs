@@ -2,6 +2,7 @@
 //!
 //! That no other answer shows one is checked by the client, for each request of each test.
 
+use std::fmt::Write as _;
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
@@ -137,7 +138,7 @@ async fn no_log_and_no_table_in_clear_holds_a_secret_however_much_is_logged() {
                 .iter()
                 .chain(&["9081726354".to_owned(), "5544332211".to_owned()])
             {
-                let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+                let hex = hex(secret);
                 assert!(!rows.contains(secret), "{table} holds a secret");
                 assert!(
                     !rows.to_lowercase().contains(&hex),
@@ -169,6 +170,13 @@ async fn no_log_and_no_table_in_clear_holds_a_secret_however_much_is_logged() {
             assert!(!line.contains(secret), "the log holds a secret: {line}");
         }
     }
+}
+
+fn hex(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut hex, byte| {
+        write!(hex, "{byte:02x}").unwrap();
+        hex
+    })
 }
 
 /// Every row as text, with bytes in hex.

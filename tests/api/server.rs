@@ -13,10 +13,12 @@ use switchyard::config::{Config, Environment};
 use switchyard::crypto::SealingKey;
 use switchyard::daemon::lifecycle::Lifecycle;
 use switchyard::daemon::service::Service;
+use switchyard::domain::clock::{Clock as _, SystemClock};
 use switchyard::domain::ids::TenantId;
 use switchyard::domain::instance::{AsteriskSettings, InstanceSettings};
 use switchyard::domain::tenant::TenantStatus;
 use switchyard::store::{Database, Store};
+use tokio::task::JoinSet;
 
 use super::client::Ask;
 use super::database::{Backend, TestDatabase};
@@ -26,7 +28,7 @@ pub const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 pub const OWN_EMERGENCY: &str = "115";
 const NODE: &str = "node1";
 
-/// A service, stopped with the test's runtime.
+/// A service, gone with the value.
 pub struct Server {
     pub acme: String,
     pub globex: String,
@@ -36,6 +38,7 @@ pub struct Server {
     /// Secrets that were shown once, and must be seen nowhere else.
     pub(super) shown: Mutex<Vec<String>>,
     store: Store,
+    _running: JoinSet<()>,
 }
 
 impl Server {
@@ -52,7 +55,8 @@ impl Server {
         let globex = tenant(&app, &operator, "Globex").await;
         let address = service.address();
         let lifecycle = Lifecycle::of_process().unwrap();
-        tokio::spawn(async move { service.run_in(lifecycle).await.unwrap() });
+        let mut running = JoinSet::new();
+        running.spawn(async move { service.run_in(lifecycle).await.unwrap() });
         Self {
             acme,
             globex,
@@ -61,6 +65,7 @@ impl Server {
             client: reqwest::Client::new(),
             shown: Mutex::default(),
             store,
+            _running: running,
         }
     }
 
@@ -114,7 +119,7 @@ impl Server {
     pub async fn suspend(&self, tenant: &str) {
         let id: TenantId = tenant.parse().unwrap();
         let mut tx = self.store.begin("suspend").await.unwrap();
-        let now = jiff::Timestamp::now();
+        let now = SystemClock.now();
         switchyard::store::tenants::set_status(&mut tx, id, TenantStatus::Suspended, now)
             .await
             .unwrap();
