@@ -114,7 +114,7 @@ impl Engine {
         let worked = tokio::select! {
             biased;
             lost = self.keep_lease(instance_id, epoch) => Err(lost),
-            worked = self.work(instance_id, epoch, stop) => worked,
+            worked = Box::pin(self.work(instance_id, epoch, stop)) => worked,
         };
         // A lease that is not given back lapses by itself.
         if let Err(error) = self.release(instance_id, epoch).await {
@@ -165,7 +165,7 @@ impl Engine {
     /// Runs a deployment. What will not go away by itself ends it as failed: it must not be tried for ever, and must not
     /// keep others waiting.
     async fn bring_to_end(&self, deployment: &Deployment, epoch: i64) -> Result<(), DeployError> {
-        let error = match Box::pin(run::run(self, deployment, epoch)).await {
+        let error = match run::run(self, deployment, epoch).await {
             Ok(_) => return Ok(()),
             Err(error) if error.may_pass() => return Err(error),
             Err(error) => error,
