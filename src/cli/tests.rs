@@ -20,6 +20,7 @@ fn shell(arguments: &[&str], variables: &[(&str, &str)]) -> Ended {
         err: &mut err,
         colour: false,
         error_colour: false,
+        progress: false,
     };
     let arguments = ["switchyard"].iter().chain(arguments).map(OsString::from);
     let exit = run(arguments, &variables.iter().copied().collect(), console);
@@ -184,6 +185,7 @@ fn a_reader_that_has_gone_is_no_failure_but_a_full_disk_is() {
                 err: &mut err,
                 colour: false,
                 error_colour: false,
+                progress: false,
             };
             let arguments = ["switchyard", "config", "check"]
                 .iter()
@@ -207,9 +209,12 @@ fn every_way_to_end_has_a_code_of_its_own() {
         Exit::DeployRolledBack,
         Exit::DeployFailed,
         Exit::Unreachable,
+        Exit::DeployPartial,
+        Exit::DeploySuperseded,
+        Exit::DeployPending,
     ]
     .map(Exit::code);
-    assert_eq!(codes, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    assert_eq!(codes, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The running daemon: the only place that knows all parts and puts them together.
 
+pub mod database;
 mod deploy_worker;
 mod drivers;
 pub mod key_file;
@@ -11,3 +12,4 @@ pub mod service;
 pub mod settings;
 mod supervisor;
 pub mod tasks;
+pub mod templates;
