@@ -6,7 +6,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::App;
-use super::deployments::{LOOK, wait, work_off};
+use super::deployments::{LOOK, wait};
 use super::error::AppError;
 use crate::deploy::DeployError;
 use crate::domain::deployment::{Deployment, StageRecord};
@@ -29,9 +29,10 @@ pub async fn carry_out(
     let stop = CancellationToken::new();
     let work = async {
         while drive && !stop.is_cancelled() {
-            match work_off(app, deployment.instance_id, &stop).await {
-                Ok(_) | Err(AppError::Deploy(DeployError::LeaseLost)) => {}
-                Err(error) => return Err(error),
+            match app.engine.work_off(deployment.instance_id, &stop).await {
+                // Whoever took the lease over goes on with it.
+                Ok(_) | Err(DeployError::LeaseLost) => {}
+                Err(error) => return Err(AppError::from(error)),
             }
             tokio::select! {
                 () = stop.cancelled() => {}

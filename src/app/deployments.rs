@@ -175,9 +175,18 @@ pub async fn wait(
     }
 }
 
-/// Works an instance's queue off in this process, as far as no other holds its lease.
-pub async fn work_off(app: &App, id: InstanceId, stop: &CancellationToken) -> Result<usize, AppError> {
-    Ok(app.engine.work_off(id, stop).await?)
+/// Works an instance's queue off in this process until a deployment has ended, by our hand or by that of the process
+/// that holds the lease.
+pub async fn work_until_ended(app: &App, deployment: &Deployment) -> Result<(), AppError> {
+    loop {
+        app.engine
+            .work_off(deployment.instance_id, &CancellationToken::new())
+            .await?;
+        let (found, _) = wait(app, deployment, LOOK).await?;
+        if found.status.is_end() {
+            return Ok(());
+        }
+    }
 }
 
 /// Asks the running PBX whether it still serves what was deployed of the tenant.

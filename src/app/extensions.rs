@@ -111,11 +111,11 @@ pub async fn patch(app: &App, caller: &Caller, id: ExtensionId, patch: Value) ->
 /// Deletes an extension. What is live changes with the next deploy.
 pub async fn delete(app: &App, caller: &Caller, id: ExtensionId) -> Result<(), AppError> {
     let tenant = caller.tenant(Permission::ConfigWrite, Act::Change)?;
-    caller.reason_to_change()?;
     let mut tx = app.store.begin("delete_extension").await?;
     let before = store::extensions::find(&mut tx, tenant, id)
         .await?
         .ok_or(AppError::NotFound)?;
+    caller.reason_to_change()?;
     store::extensions::delete(&mut tx, tenant, id).await?;
     app.audit(
         &mut tx,
@@ -134,11 +134,11 @@ pub async fn reveal_secret(
     id: ExtensionId,
 ) -> Result<ExtensionSecrets, AppError> {
     let tenant = caller.tenant(Permission::ConfigWrite, Act::Change)?;
-    caller.reason_to_change()?;
     let mut tx = app.store.begin("reveal_secret").await?;
     let extension = store::extensions::find(&mut tx, tenant, id)
         .await?
         .ok_or(AppError::NotFound)?;
+    caller.reason_to_change()?;
     let secrets = extension_secrets::find(&mut tx, tenant, id)
         .await?
         .ok_or(AppError::NotFound)?;
@@ -155,12 +155,12 @@ pub async fn reveal_secret(
 /// Gives an extension a new SIP secret; phones need it once it is deployed.
 pub async fn rotate_secret(app: &App, caller: &Caller, id: ExtensionId) -> Result<SipSecret, AppError> {
     let tenant = caller.tenant(Permission::ConfigWrite, Act::Change)?;
-    caller.reason_to_change()?;
     let secret = SipSecret::generate(app.random.as_ref())?;
     let mut tx = app.store.begin("rotate_secret").await?;
     let extension = store::extensions::find(&mut tx, tenant, id)
         .await?
         .ok_or(AppError::NotFound)?;
+    caller.reason_to_change()?;
     extension_secrets::set_sip(&mut tx, tenant, id, &secret).await?;
     app.audit(
         &mut tx,

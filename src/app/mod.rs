@@ -11,8 +11,6 @@ pub mod extensions;
 pub mod instances;
 pub mod operator;
 pub mod tenants;
-#[cfg(test)]
-pub mod testing;
 pub mod views;
 
 use std::sync::Arc;

@@ -1,8 +1,9 @@
 //! The command tree, as clap reads it.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::database::DbCommand;
 use super::deploy::DeployCommand;
@@ -46,6 +47,8 @@ pub enum Command {
     /// Answer the API and work deploys off, until told to stop
     #[command(after_help = "Example:\n  switchyard serve --config /etc/switchyard/switchyard.toml")]
     Serve,
+    /// Two tenants on a private Asterisk, deployed for real; nothing to install or edit
+    Demo(DemoArguments),
     /// The configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -90,4 +93,24 @@ pub enum KeyCommand {
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
+}
+
+/// How to run the demo.
+#[derive(Args)]
+pub struct DemoArguments {
+    /// Where everything of it lies [default: switchyard-demo in the user's state directory]
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// Where the API listens; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    pub listen: SocketAddr,
+    /// The `asterisk` program [default: the one of the PATH; without one, files only]
+    #[arg(long, value_name = "PATH")]
+    pub asterisk: Option<PathBuf>,
+    /// Templates that go before the built-in ones
+    #[arg(long, value_name = "DIR")]
+    pub templates: Option<PathBuf>,
+    /// Deploy, tell how it ended, and end
+    #[arg(long)]
+    pub once: bool,
 }

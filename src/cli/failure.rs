@@ -7,6 +7,7 @@ use crate::app::error::AppError;
 use crate::app::extension_csv::CsvError;
 use crate::config::ConfigError;
 use crate::config::secret_file::SecretFileError;
+use crate::daemon::demo::DemoError;
 use crate::daemon::key_file::KeyFileError;
 use crate::daemon::parts::PartsError;
 use crate::daemon::service::ServiceError;
@@ -73,8 +74,14 @@ pub enum Failure {
     /// No key was made.
     #[error(transparent)]
     KeyFile(#[from] KeyFileError),
-    /// The system gives no threads.
-    #[error("the runtime cannot be started")]
+    /// There is no demo.
+    #[error(transparent)]
+    Demo(#[from] DemoError),
+    /// The deploy did not go live; what was written before says why.
+    #[error("{0}")]
+    Deploy(String, Exit),
+    /// The runtime could not be started.
+    #[error("the runtime could not be started")]
     Runtime(#[source] io::Error),
     /// The output could not be written.
     #[error("the output cannot be written")]
@@ -104,7 +111,7 @@ impl Failure {
     }
 
     /// What the process ends with.
-    pub const fn exit(&self) -> Exit {
+    pub fn exit(&self) -> Exit {
         match self {
             Self::Config(_)
             | Self::Settings(_)
@@ -115,16 +122,18 @@ impl Failure {
             | Self::Templates(_)
             | Self::Parts(PartsError::Setting(_))
             | Self::Service(ServiceError::Parts(PartsError::Setting(_)))
-            | Self::App(AppError::Invalid(_)) => Exit::InvalidInput,
+            | Self::App(AppError::Invalid(_))
+            | Self::Demo(DemoError::Invalid(_) | DemoError::Config(_)) => Exit::InvalidInput,
             Self::Absent(_) | Self::App(AppError::NotFound) => Exit::NotFound,
             Self::KeyFile(KeyFileError::Exists(_)) | Self::App(AppError::Conflict { .. }) => Exit::Conflict,
             Self::App(error) if error.is_unreachable() => Exit::Unreachable,
-            Self::Ended { exit, .. } => *exit,
+            Self::Ended { exit, .. } | Self::Deploy(_, exit) => *exit,
             Self::KeyFile(_)
             | Self::Parts(_)
             | Self::Service(_)
             | Self::App(_)
             | Self::Runtime(_)
+            | Self::Demo(_)
             | Self::Output(_)
             | Self::Json(_) => Exit::Failure,
         }

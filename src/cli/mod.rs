@@ -3,6 +3,7 @@
 mod args;
 mod check_config;
 mod database;
+mod demo;
 mod deploy;
 pub mod exit;
 mod extension;
@@ -112,6 +113,7 @@ fn run(
     };
     let done = match arguments.command {
         Command::Serve => serve::run(&context),
+        Command::Demo(demo) => demo::run(&mut context, demo),
         Command::Config(ConfigCommand::Check) => check_config::run(&mut context),
         Command::Key(KeyCommand::Generate { out }) => generate_key::run(&mut context, &out),
         Command::Db(command) => database::run(&mut context, &command),

@@ -1,6 +1,7 @@
 //! The running daemon: the only place that knows all parts and puts them together.
 
 pub mod database;
+pub mod demo;
 mod deploy_worker;
 mod drivers;
 pub mod key_file;

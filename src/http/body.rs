@@ -8,6 +8,7 @@ use axum::extract::{DefaultBodyLimit, FromRequest, Request};
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::Value;
 use serde_json::error::Category;
 use tokio::time::timeout;
 
@@ -44,6 +45,15 @@ impl Body {
     /// 400 `reason_required` comes before everything that is wrong with the body; then 415, 413 and 400
     /// `malformed_json`, and 422 with the field that is unknown, missing or of the wrong type.
     pub async fn json<T: DeserializeOwned>(self) -> Result<T, Problem> {
+        parse(&self.bytes().await?, b'{', "an object")
+    }
+
+    /// The list that the body holds; otherwise like [`Self::json`].
+    pub async fn json_list<T: DeserializeOwned>(self) -> Result<Vec<T>, Problem> {
+        parse(&self.bytes().await?, b'[', "a list")
+    }
+
+    async fn bytes(self) -> Result<Bytes, Problem> {
         self.reason?;
         if !is_json(self.request.headers()) {
             return Err(Problem::new(
@@ -52,8 +62,14 @@ impl Body {
                 "send JSON, uncompressed: `Content-Type: application/json`",
             ));
         }
-        parse(&read(self.request, LARGEST).await?)
+        read(self.request, LARGEST).await
     }
+}
+
+/// What a JSON value says, or the field that is unknown, missing or of the wrong type.
+pub fn from_value<T: DeserializeOwned>(value: &Value) -> Result<T, FieldErrors> {
+    serde_path_to_error::deserialize(value)
+        .map_err(|error| field_error(&error.path().to_string(), &error.inner().to_string()))
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -104,12 +120,15 @@ async fn read(mut request: Request, largest: usize) -> Result<Bytes, Problem> {
     })
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+fn parse<T: DeserializeOwned>(bytes: &[u8], first: u8, kind: &str) -> Result<T, Problem> {
     // First of all it must be JSON: a wrong field before a syntax error would be reported as the lesser fault.
     serde_json::from_slice::<IgnoredAny>(bytes).map_err(|error| malformed(&error))?;
     // A struct would also be read from an array of its fields' values, which nobody means.
-    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
-        return Err(Problem::invalid(FieldErrors::one("body", "must be an object")));
+    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&first) {
+        return Err(Problem::invalid(FieldErrors::one(
+            "body",
+            format!("must be {kind}"),
+        )));
     }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {

@@ -1,9 +1,19 @@
 //! The driver and the private PBX against a real Asterisk.
 
 #[cfg(test)]
+mod broken;
+#[cfg(test)]
+mod files;
+#[cfg(test)]
 mod live;
+#[cfg(test)]
+mod names;
 #[cfg(test)]
 mod private_pbx;
 #[cfg(test)]
+mod shadow;
+#[cfg(test)]
 #[path = "../support/mod.rs"]
 mod support;
+#[cfg(test)]
+mod verify;

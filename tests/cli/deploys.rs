@@ -115,7 +115,10 @@ fn a_template_that_does_not_render_rejects_the_deploy() {
     );
     let ended = host.run(&["deploy", "apply", "--instance", "pbx1"]);
     assert_eq!(ended.code, 6, "{ended:?}");
-    assert!(ended.out.contains("error render_failed tenant acme.example.com"), "{ended:?}");
+    assert!(
+        ended.out.contains("error render_failed tenant acme.example.com"),
+        "{ended:?}"
+    );
     assert!(
         ended
             .err

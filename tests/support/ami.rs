@@ -27,6 +27,15 @@ pub struct Ami {
 impl Ami {
     /// Signs in with the account for looking from outside.
     pub fn outside(pbx: &PrivatePbx) -> Self {
+        Self::sign_in(pbx, "off")
+    }
+
+    /// The same, and hears what happens from now on.
+    pub fn listening(pbx: &PrivatePbx) -> Self {
+        Self::sign_in(pbx, "on")
+    }
+
+    fn sign_in(pbx: &PrivatePbx, events: &str) -> Self {
         let account = pbx.outside();
         let stream = TcpStream::connect(("127.0.0.1", pbx.settings().ami_port)).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
@@ -40,7 +49,7 @@ impl Ami {
             &[
                 ("Username", &account.username),
                 ("Secret", account.secret.expose_secret()),
-                ("Events", "off"),
+                ("Events", events),
             ],
         );
         assert_eq!(field(&login, "Response"), Some("Success"), "{login:?}");
@@ -82,6 +91,19 @@ impl Ami {
             .filter(|(key, _)| key == "Output")
             .map(|(_, value)| value)
             .collect()
+    }
+
+    /// Waits for an event of a kind; gives all that were heard up to it.
+    pub fn heard_until(&mut self, mut is_last: impl FnMut(&Fields) -> bool) -> Vec<Fields> {
+        let mut heard = Vec::new();
+        loop {
+            let message = self.message();
+            let last = is_last(&message);
+            heard.push(message);
+            if last {
+                return heard;
+            }
+        }
     }
 
     fn send(&mut self, action: &str, headers: &[(&str, &str)]) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use switchyard::domain::artifact::ConfFile;
 use switchyard::domain::finding::Finding;
-use switchyard::driver::asterisk::{AsteriskDriver, Program, Shadow};
+use switchyard::driver::asterisk::{AsteriskDriver, Shadow};
 use switchyard::driver::{Expected, Part, PbxDriver, Rehearsal, Staged, StagedFile};
 
 use super::pbx::Pbx;

@@ -1,5 +1,6 @@
 //! Asterisk: three files behind one link, the manager interface to reload and to ask, a shadow to rehearse with.
 
+mod complaints;
 mod files;
 mod log;
 mod program;
@@ -131,28 +132,37 @@ impl PbxDriver for AsteriskDriver {
     }
 
     async fn log_since_apply(&self) -> Vec<Finding> {
-        // What a reload complained about is in the file before the reload is answered (measured).
+        let unread = |detail: &str| {
+            let message = format!(
+                "Asterisk's log was not read: {detail}; its complaints may be missing in this record"
+            );
+            vec![Finding::warning("log_unread", message)]
+        };
+        let Some(path) = &self.settings.log_file else {
+            return unread("the instance's settings name no log_file");
+        };
         let window = self
             .window
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
             .clone();
-        let unread = |detail: &str| {
-            let message =
-                format!("Asterisk's log was not read: {detail}; its complaints are not in this record");
-            vec![Finding::warning("log_unread", message)]
+        let Some(window) = window else {
+            return unread(&format!("{path} could not be opened"));
         };
-        match (&self.settings.log_file, window.map(|window| window.lines())) {
-            (None, _) => unread("the instance's settings name no log_file"),
-            (Some(path), None) => unread(&format!("{path} could not be opened")),
-            (Some(path), Some(Err(error))) => unread(&format!("{path}: {error}")),
-            (Some(_), Some(Ok(lines))) => log::findings(
-                lines,
-                "asterisk_complained",
-                "Asterisk complained during the reload",
-                Severity::Warning,
-            ),
+        let (lines, whole) = match self.session().await {
+            Ok(session) => complaints::read(&session, &window).await,
+            Err(error) => (Vec::new(), Err(error.full())),
+        };
+        let mut findings = log::findings(
+            lines,
+            "asterisk_complained",
+            "Asterisk complained during the reload",
+            Severity::Warning,
+        );
+        if let Err(detail) = whole {
+            findings.extend(unread(&format!("{path}: {detail}")));
         }
+        findings
     }
 
     async fn standing(&self) -> Result<Option<i64>, DriverError> {

@@ -4,12 +4,18 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::artifact::ConfFile;
 use crate::domain::instance::AsteriskSettings;
 use crate::driver::DriverError;
-use crate::wire::ami::{self, Action, Client, Config, List, Message};
+use crate::wire::ami::{self, Action, Client, Config, EventMask, FeedError, List, Message};
+
+type Source = Box<dyn std::error::Error + Send + Sync>;
+
+const NOT_BOOTED: &str =
+    "Asterisk did not say that it has started; give the account `read = system` in manager.conf";
 
 /// A question is answered in milliseconds; a reload of a large file takes many seconds (telephony facts: 18 s).
 const ANSWER: Duration = Duration::from_secs(30);
@@ -24,32 +30,44 @@ pub struct Session {
 }
 
 impl Session {
-    /// Connects and signs in.
+    /// Connects, signs in, and waits until Asterisk has started.
+    ///
+    /// While it starts it accepts logins, but answers questions with "unknown command" or an empty value (measured):
+    /// nothing it says before its `FullyBooted` may be believed. It sends that to each new session too.
     pub async fn open(settings: &AsteriskSettings, secret: &SecretString) -> Result<Self, DriverError> {
-        let config = Config::new(
+        let unreachable = |source: Source| DriverError::Unreachable {
+            what: "the manager interface".to_owned(),
+            source,
+        };
+        let mut config = Config::new(
             settings.ami_host.as_str(),
             settings.ami_port,
             settings.ami_username.as_str(),
             secret.clone(),
         );
-        let (client, connection) =
-            ami::connect(&config)
-                .await
-                .map_err(|source| DriverError::Unreachable {
-                    what: "the manager interface".to_owned(),
-                    source: source.into(),
-                })?;
+        config.events = EventMask::Classes(vec!["system".to_owned()]);
+        let (client, connection) = ami::connect(&config)
+            .await
+            .map_err(|error| unreachable(error.into()))?;
+        let mut events = client.events();
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
             // How the link ended reaches every request that was under way.
             let _ = connection.run(CancellationToken::new()).await;
         });
-        // While Asterisk starts it accepts logins, but answers questions with "unknown command" or an empty value
-        // (measured): nothing it says before the end of its start may be believed.
-        client
-            .command("core waitfullybooted", BOOT)
-            .await
-            .map_err(|error| told("the end of its start", error))?;
+        let booted = async {
+            loop {
+                match events.next().await {
+                    Ok(event) if event.event() == Some("FullyBooted") => return Ok(()),
+                    Ok(_) | Err(FeedError::Lost(_)) => {}
+                    Err(error) => return Err(unreachable(error.into())),
+                }
+            }
+        };
+        match timeout(BOOT, booted).await {
+            Ok(booted) => booted?,
+            Err(_) => return Err(unreachable(NOT_BOOTED.into())),
+        }
         Ok(Self {
             client,
             _connection: tasks,

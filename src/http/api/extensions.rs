@@ -14,7 +14,7 @@ use crate::domain::extension_input::ExtensionInput;
 use crate::domain::ids::ExtensionId;
 use crate::domain::invalid::FieldErrors;
 use crate::domain::query::ExtensionQuery;
-use crate::http::body::Body;
+use crate::http::body::{Body, from_value};
 use crate::http::envelope::{list, single};
 use crate::http::id::Id;
 use crate::http::problem::Problem;
@@ -75,8 +75,7 @@ pub async fn change(
     caller.reason_to_change()?;
     let patch: Value = body.json().await?;
     // Wrong types and unknown fields are named by the reader, before anything is merged.
-    let fields: ExtensionInput = serde_path_to_error::deserialize(without_nulls(&patch))
-        .map_err(|error| FieldErrors::one(&error.path().to_string(), error.inner().to_string()))?;
+    let fields: ExtensionInput = from_value(&without_nulls(&patch))?;
     drop(fields);
     let extension = extensions::patch(&app, &caller, id, patch).await?;
     Ok(single(ExtensionView::from(extension)))
@@ -120,10 +119,10 @@ pub async fn import(
     body: Body,
 ) -> Result<impl IntoResponse, Problem> {
     caller.reason_to_change()?;
-    let rows: Vec<Value> = body.json().await?;
+    let rows: Vec<Value> = body.json_list().await?;
     let dry_run = query.flag("dry_run");
     query.finish()?;
-    let rows: Vec<Row> = (1..).zip(rows.into_iter().map(read_row)).collect();
+    let rows: Vec<Row> = (1..).zip(rows.iter().map(from_value)).collect();
     let report = extension_import::import(&app, &caller, rows, dry_run).await?;
     let status = if report.imported {
         StatusCode::CREATED
@@ -131,11 +130,6 @@ pub async fn import(
         StatusCode::OK
     };
     Ok((status, single(report)))
-}
-
-fn read_row(row: Value) -> Result<ExtensionInput, FieldErrors> {
-    serde_path_to_error::deserialize(row)
-        .map_err(|error| FieldErrors::one(&error.path().to_string(), error.inner().to_string()))
 }
 
 /// A repeated answer would have to hold the secret that is shown once.

@@ -21,6 +21,9 @@ use crate::driver::Rehearsal;
 const LONGEST: Duration = Duration::from_secs(90);
 /// A module that does not exist: the complaint about it is the last line, and all before it has been written.
 const SENTINEL: &str = "switchyard-end-of-reading";
+/// How long the log is looked into for it, and how often.
+const LOOK: Duration = Duration::from_millis(5);
+const LOOKS: usize = 100;
 
 /// Rehearses generations with a program of its own.
 #[derive(Clone, Debug)]
@@ -122,15 +125,21 @@ impl Process {
     async fn read_all(&mut self) -> Result<Vec<log::LogLine>, ShadowError> {
         self.console("core waitfullybooted").await?;
         let window = LogWindow::from_start(&self.home().join("log/findings"));
-        self.console(&format!("module load {SENTINEL}.so")).await?;
         loop {
-            let mut lines = window.lines().map_err(ShadowError::Prepare)?;
-            if let Some(end) = lines.iter().position(|line| line.message.contains(SENTINEL)) {
-                lines.truncate(end);
-                return Ok(lines);
+            // Again and again, since a logger with too much to do drops lines.
+            self.console(&format!("module load {SENTINEL}.so")).await?;
+            for _ in 0..LOOKS {
+                let mut lines = window.lines().map_err(ShadowError::Prepare)?;
+                if let Some(end) = lines.iter().position(|line| line.message.contains(SENTINEL)) {
+                    lines.truncate(end);
+                    return Ok(lines);
+                }
+                if window.overflows().map_err(ShadowError::Prepare)? {
+                    return Ok(lines);
+                }
+                self.check_alive()?;
+                tokio::time::sleep(LOOK).await;
             }
-            self.check_alive()?;
-            tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
 }

@@ -11,8 +11,9 @@ use crate::domain::secret::Ha1;
 use crate::driver::{AbsentExtension, DriverError, PresentTenant};
 use crate::wire::ami::Message;
 
-/// `PJSIPShowEndpoint` cuts a caller id here, counted in escaped bytes (measured).
-const SHOWN_CALLER_NAME: usize = 79;
+/// `PJSIPShowEndpoint` shows a caller id in as many bytes as name and number have unescaped, and these for blank,
+/// quotes and brackets: each quote or backslash in the name beyond five costs a byte at the end (measured).
+const CALLER_ID_FRAME: usize = 10;
 
 pub async fn present(
     session: &Session,
@@ -117,10 +118,17 @@ fn expected_endpoint(tenant: &PresentTenant, extension: &ExtensionConfig) -> Vec
         Transport::Tls => ("no", "sdes"),
         Transport::Websocket => ("yes", "dtls"),
     };
-    let mut expected = vec![
+    let set_var = if extension.records_outbound() {
+        "SWITCHYARD_RECORD_CALLER=1"
+    } else {
+        ""
+    };
+    vec![
         ("Context", domain.clone()),
         ("Auth", address.clone()),
         ("Aors", address.clone()),
+        ("FromDomain", domain.clone()),
+        ("IdentifyBy", "username".to_owned()),
         ("Accountcode", domain.clone()),
         ("NamedCallGroup", domain.clone()),
         ("NamedPickupGroup", domain),
@@ -135,24 +143,30 @@ fn expected_endpoint(tenant: &PresentTenant, extension: &ExtensionConfig) -> Vec
         ("Allow", format!("({})", codecs.join("|"))),
         ("Webrtc", webrtc.to_owned()),
         ("MediaEncryption", encryption.to_owned()),
-    ];
-    if let Some(caller_id) = shown_caller_id(extension) {
-        expected.push(("Callerid", caller_id));
-    }
-    expected
+        ("SetVar", set_var.to_owned()),
+        (
+            "Callerid",
+            shown_caller_id(extension.caller_name(), extension.caller_number()),
+        ),
+    ]
 }
 
-/// As Asterisk writes it out: quotes and backslashes of the name escaped. A name that it would cut is not claimed
-/// as proven.
-fn shown_caller_id(extension: &ExtensionConfig) -> Option<String> {
-    let mut name = String::new();
-    for c in extension.caller_name().chars() {
+/// As Asterisk writes it out: quotes and backslashes of the name escaped, and cut where it has no room for them.
+fn shown_caller_id(name: &str, number: &str) -> String {
+    let mut shown = String::from('"');
+    for c in name.chars() {
         if matches!(c, '\\' | '"') {
-            name.push('\\');
+            shown.push('\\');
         }
-        name.push(c);
+        shown.push(c);
     }
-    (name.len() <= SHOWN_CALLER_NAME).then(|| format!("\"{name}\" <{}>", extension.caller_number()))
+    for part in ["\" <", number, ">"] {
+        shown.push_str(part);
+    }
+    let room = name.len() + number.len() + CALLER_ID_FRAME;
+    let bytes = shown.as_bytes();
+    // The cut may go through a character, here as there.
+    String::from_utf8_lossy(bytes.get(..room).unwrap_or(bytes)).into_owned()
 }
 
 fn expected_auth(tenant: &PresentTenant, extension: &ExtensionConfig) -> Vec<(&'static str, String)> {
@@ -168,4 +182,20 @@ fn expected_aor(tenant: &PresentTenant, extension: &ExtensionConfig) -> Vec<(&'s
         ("ObjectName", extension.address(&tenant.domain)),
         ("MaxContacts", extension.settings.max_contacts.get().to_string()),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    /// As an Asterisk 22.10.1 showed them.
+    #[rstest]
+    #[case::plain("Ann", "1001", r#""Ann" <1001>"#)]
+    #[case::escaped(r#"A "B" \"#, "1001", r#""A \"B\" \\" <1001>"#)]
+    #[case::five_escapes_fit(r#"""""""#, "2005", r#""\"\"\"\"\"" <2005>"#)]
+    #[case::the_sixth_does_not(r#""""""""#, "2006", r#""\"\"\"\"\"\"" <2006"#)]
+    fn a_caller_id_is_expected_as_it_is_shown(#[case] name: &str, #[case] number: &str, #[case] shown: &str) {
+        assert_eq!(shown_caller_id(name, number), shown);
+    }
 }

@@ -1,0 +1,168 @@
+//! `switchyard demo`: starts the demo, says what can be tried with it, and serves until it is stopped.
+
+use std::io;
+use std::path::PathBuf;
+
+use secrecy::ExposeSecret as _;
+use serde_json::json;
+
+use super::args::DemoArguments;
+use super::exit::Exit;
+use super::output::Text;
+use super::{Context, Failure};
+use crate::daemon::demo::{Demo, DemoOptions, Outcome};
+use crate::domain::deployment::{Deployment, DeploymentStatus};
+use crate::domain::finding::Finding;
+
+pub fn run(context: &mut Context<'_>, arguments: DemoArguments) -> Result<(), Failure> {
+    let options = DemoOptions {
+        directory: arguments.dir.unwrap_or_else(usual_directory),
+        listen: arguments.listen,
+        asterisk: arguments.asterisk,
+        templates: arguments.templates,
+    };
+    let runtime = tokio::runtime::Runtime::new().map_err(Failure::Runtime)?;
+    runtime.block_on(async {
+        let demo = Demo::start(&options).await?;
+        let failure = failure(&demo.outcome);
+        let told = tell(context, &demo);
+        if arguments.once {
+            demo.stop().await;
+            // How the deploy ended matters more than whether anybody read it.
+            return failure.map_or(told, Err);
+        }
+        told?;
+        if let Some(failure) = failure {
+            context.output.warn(&failure.message())?;
+        }
+        context.output.out.flush()?;
+        demo.run().await?;
+        Ok(())
+    })
+}
+
+/// Root's home is closed to the user that the private Asterisk runs as, so root's demo lies elsewhere.
+fn usual_directory() -> PathBuf {
+    if rustix::process::geteuid().is_root() {
+        return PathBuf::from("/var/lib/switchyard-demo");
+    }
+    let variable = |name: &str| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    let state = variable("XDG_STATE_HOME").or_else(|| variable("HOME").map(|home| home.join(".local/state")));
+    state.unwrap_or_else(std::env::temp_dir).join("switchyard-demo")
+}
+
+fn failure(outcome: &Outcome) -> Option<Failure> {
+    match outcome {
+        Outcome::Deployed(deployment, _) => {
+            let exit = match deployment.status {
+                DeploymentStatus::Live | DeploymentStatus::Unchanged => return None,
+                DeploymentStatus::RolledBack => Exit::DeployRolledBack,
+                DeploymentStatus::Rejected | DeploymentStatus::Partial => Exit::DeployRejected,
+                _ => Exit::DeployFailed,
+            };
+            let message = format!(
+                "the deploy ended {}; what was live before still is",
+                deployment.status
+            );
+            Some(Failure::Deploy(message, exit))
+        }
+        Outcome::FilesOnly { .. } => None,
+        Outcome::NotWritten { reason } => Some(Failure::Deploy(reason.clone(), Exit::DeployRejected)),
+    }
+}
+
+fn tell(context: &mut Context<'_>, demo: &Demo) -> Result<(), Failure> {
+    let (status, findings) = match &demo.outcome {
+        Outcome::Deployed(deployment, _) => (deployment.status.as_str(), &deployment.findings),
+        Outcome::FilesOnly { findings, .. } => ("files_only", findings),
+        Outcome::NotWritten { .. } => ("not_written", &Vec::new()),
+    };
+    let value = json!({"ready": true, "status": status, "api": demo.api, "record": demo.record, "findings": findings});
+    context.output.result(&value, |text| people(text, demo))
+}
+
+fn people(text: &mut Text<'_>, demo: &Demo) -> io::Result<()> {
+    match &demo.outcome {
+        Outcome::Deployed(deployment, stages) => {
+            for stage in stages {
+                let result = stage.result.map_or("…", |result| result.as_str());
+                text.line(&format!(
+                    "  {:<13} {result:<11} {}",
+                    stage.stage.as_str(),
+                    stage.detail
+                ))?;
+            }
+            findings(text, &deployment.findings)?;
+            text.line(&ended(deployment))?;
+        }
+        Outcome::FilesOnly {
+            generation,
+            findings: found,
+        } => {
+            findings(text, found)?;
+            text.line(&format!(
+                "Generation {generation} is written whole. No Asterisk runs, so nobody has read it."
+            ))?;
+            text.line("To see it live: `scripts/get-asterisk DIR`, then `switchyard demo --asterisk DIR/bin/asterisk`.")?;
+        }
+        Outcome::NotWritten { reason } => text.line(&format!("Nothing was written: {reason}"))?,
+    }
+    text.line("")?;
+    if let Some(sip) = demo.sip {
+        text.line(&format!("Sign a softphone in at {sip} (UDP or TCP):"))?;
+        for tenant in &demo.tenants {
+            for extension in &tenant.extensions {
+                text.line(&format!(
+                    "  {:<10} user {}  domain {:<20}  password {}",
+                    tenant.name,
+                    extension.number,
+                    tenant.domain.as_str(),
+                    extension.secret.expose_secret()
+                ))?;
+            }
+        }
+        text.line("Call the other extension of the tenant, *43 for an echo, *97 for your own voicemail.")?;
+    }
+    text.line(&format!("API     {}", demo.api))?;
+    text.line(&format!(
+        "Record  {} (addresses and secrets for programs)",
+        demo.record.display()
+    ))?;
+    text.line(&format!(
+        "Manage  switchyard --config {}/switchyard.toml …",
+        demo.directory.display()
+    ))?;
+    text.line("ready")
+}
+
+fn ended(deployment: &Deployment) -> String {
+    match (deployment.status, deployment.generation) {
+        (DeploymentStatus::Live, Some(generation)) => {
+            format!("Generation {generation} is live: the running Asterisk was asked and serves it.")
+        }
+        (DeploymentStatus::Unchanged, _) => "Nothing differs from what is live.".to_owned(),
+        (status, _) => format!("The deploy ended {status}."),
+    }
+}
+
+fn findings(text: &mut Text<'_>, findings: &[Finding]) -> io::Result<()> {
+    for finding in findings {
+        let object = finding
+            .object
+            .as_ref()
+            .map(|object| format!(" ({object})"))
+            .unwrap_or_default();
+        text.line(&format!(
+            "  {} {}{object}: {}",
+            finding.severity, finding.code, finding.message
+        ))?;
+        if let Some(quote) = &finding.quote {
+            text.line(&format!("      Asterisk: {quote}"))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,181 @@
+//! The demo's directory: configuration, key, token, database, the private PBX, and the record of it all.
+
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::record::Record;
+use super::{DemoError, DemoOptions};
+use crate::config::{Config, Environment};
+use crate::daemon::private_pbx::PrivatePbx;
+use crate::daemon::{key_file, settings};
+use crate::domain::instance::{AbsolutePath, AsteriskSettings, InstanceSettings};
+use crate::domain::invalid::Invalid;
+use crate::domain::random::{self, SystemRandom};
+use crate::store::Database;
+
+const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
+/// The directory of a demo.
+pub(super) struct Ground {
+    directory: PathBuf,
+}
+
+impl Ground {
+    /// Makes it, or takes it over as an earlier demo left it.
+    pub fn prepare(options: &DemoOptions) -> Result<Self, DemoError> {
+        let directory =
+            std::path::absolute(&options.directory).map_err(|source| file(&options.directory, source))?;
+        // The private PBX, which never runs as root, must get through to its own directory below.
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o711)
+            .create(&directory)
+            .map_err(|source| file(&directory, source))?;
+        let ground = Self { directory };
+        if !ground.key().exists() {
+            key_file::create(&ground.key())?;
+        }
+        if !ground.token_file().exists() {
+            let token = random::text(&SystemRandom, LETTERS, 40)?;
+            write_private(&ground.token_file(), token.as_bytes())?;
+        }
+        let state = ground.directory.join("state");
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&state)
+            .map_err(|source| file(&state, source))?;
+        Ok(ground)
+    }
+
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    pub fn record(&self) -> PathBuf {
+        self.directory.join("demo.json")
+    }
+
+    pub fn pbx_directory(&self) -> PathBuf {
+        self.directory.join("pbx")
+    }
+
+    /// What the driver fills; the private PBX includes it.
+    pub fn config_dir(&self) -> Result<AbsolutePath, Invalid> {
+        self.pbx_directory().join("config").display().to_string().parse()
+    }
+
+    pub fn token(&self) -> Result<SecretString, DemoError> {
+        let path = self.token_file();
+        let text = fs::read_to_string(&path).map_err(|source| file(&path, source))?;
+        Ok(text.trim().into())
+    }
+
+    /// A configuration file like any other: `switchyard --config DIR/switchyard.toml …` works on the demo.
+    pub fn config(&self, options: &DemoOptions, pbx: Option<&PrivatePbx>) -> Result<Config, DemoError> {
+        let path = |path: &Path| toml::Value::String(path.display().to_string());
+        let text = |text: &str| toml::Value::String(text.to_owned());
+        let mut deploy = toml::Table::from_iter([("shadow".to_owned(), text("auto"))]);
+        if let Some(pbx) = pbx {
+            deploy.insert("asterisk".to_owned(), path(pbx.program().path()));
+        }
+        let mut sections = toml::Table::new();
+        let mut section =
+            |name: &str, keys: toml::Table| sections.insert(name.to_owned(), toml::Value::Table(keys));
+        let one = |key: &str, value: toml::Value| toml::Table::from_iter([(key.to_owned(), value)]);
+        let database = format!("sqlite:{}", self.directory.join("switchyard.db").display());
+        section("database", one("url", text(&database)));
+        section("sealing", one("key_file", path(&self.key())));
+        section("node", one("name", text("demo")));
+        let mut http = one("listen", text(&options.listen.to_string()));
+        http.insert("bootstrap_token_file".to_owned(), path(&self.token_file()));
+        section("http", http);
+        if let Some(templates) = &options.templates {
+            let templates = std::path::absolute(templates).map_err(|source| file(templates, source))?;
+            section("templates", one("dir", path(&templates)));
+        }
+        section("state", one("dir", path(&self.directory.join("state"))));
+        section("deploy", deploy);
+        let written = self.directory.join("switchyard.toml");
+        write_private(&written, sections.to_string().as_bytes())?;
+        Ok(Config::load(Some(&written), &Environment::default())?.config)
+    }
+
+    /// Makes the database, or brings it up to date.
+    pub async fn migrate(&self, config: &Config) -> Result<(), DemoError> {
+        let url = settings::database_url(config).map_err(|error| Invalid::new(error.to_string()))?;
+        let database = Database::create(&url).await?;
+        database.migrate().await?;
+        database.close().await;
+        Ok(())
+    }
+
+    /// How the demo's instance is reached. Without an Asterisk at a port where none can be.
+    pub fn instance(&self, pbx: Option<&PrivatePbx>) -> Result<(InstanceSettings, SecretString), DemoError> {
+        if let Some(pbx) = pbx {
+            return Ok((
+                InstanceSettings::Asterisk(pbx.settings().clone()),
+                pbx.secret().clone(),
+            ));
+        }
+        let config_dir = self.config_dir()?;
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o750)
+            .create(config_dir.as_path())
+            .map_err(|source| file(config_dir.as_path(), source))?;
+        let settings = AsteriskSettings {
+            ami_host: "127.0.0.1".parse()?,
+            ami_port: 0,
+            ami_username: "switchyard".parse()?,
+            config_dir,
+            log_file: None,
+            emergency_numbers: Vec::new(),
+        };
+        Ok((InstanceSettings::Asterisk(settings), SecretString::default()))
+    }
+
+    /// Writes what programs read; before anything is called ready.
+    pub fn write_record(&self, record: &Record) -> Result<(), DemoError> {
+        let text = record
+            .text()
+            .map_err(|source| file(&self.record(), source.into()))?;
+        write_private(&self.record(), text.expose_secret().as_bytes())
+    }
+
+    fn key(&self) -> PathBuf {
+        self.directory.join("sealing.key")
+    }
+
+    fn token_file(&self) -> PathBuf {
+        self.directory.join("bootstrap.token")
+    }
+}
+
+/// Whole or not at all, for its owner alone.
+fn write_private(path: &Path, bytes: &[u8]) -> Result<(), DemoError> {
+    let write = || -> io::Result<()> {
+        let making = path.with_extension("new");
+        let mut out = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&making)?;
+        out.set_permissions(fs::Permissions::from_mode(0o600))?;
+        out.write_all(bytes)?;
+        fs::rename(making, path)
+    };
+    write().map_err(|source| file(path, source))
+}
+
+fn file(path: &Path, source: io::Error) -> DemoError {
+    DemoError::File {
+        path: path.to_owned(),
+        source,
+    }
+}
