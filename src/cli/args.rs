@@ -48,6 +48,7 @@ pub enum Command {
     #[command(after_help = "Example:\n  switchyard serve --config /etc/switchyard/switchyard.toml")]
     Serve,
     /// Two tenants on a private Asterisk, deployed for real; nothing to install or edit
+    #[command(after_help = "Example:\n  switchyard demo --listen 127.0.0.1:8420")]
     Demo(DemoArguments),
     /// The configuration
     #[command(subcommand)]

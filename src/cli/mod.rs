@@ -149,11 +149,9 @@ fn explain(error: &clap::Error, in_json: bool, console: Console<'_>) -> Exit {
     };
     let text = error.render();
     let written = if in_json && exit != Exit::Ok {
-        writeln!(
-            writer,
-            "{}",
-            output::error(exit, text.to_string().trim_end(), &[])
-        )
+        let text = text.to_string();
+        let message = text.trim_end().trim_start_matches("error: ");
+        writeln!(writer, "{}", output::error(exit, message, &[]))
     } else if colour {
         write!(writer, "{}", text.ansi())
     } else {

@@ -1,5 +1,7 @@
 //! Commands as a shell would call them: what they write, where, and how they end.
 
+mod examples;
+
 use std::fs;
 
 use serde_json::Value;
@@ -220,4 +222,28 @@ fn every_way_to_end_has_a_code_of_its_own() {
 #[test]
 fn the_command_tree_is_consistent() {
     <Arguments as clap::CommandFactory>::command().debug_assert();
+}
+
+#[test]
+fn a_wrong_value_is_invalid_input_and_names_its_argument() {
+    let ended = shell(&["deploy", "plan", "--tenant", "x"], &[]);
+    assert_eq!((ended.exit, ended.out.as_str()), (Exit::InvalidInput, ""));
+    assert!(ended.err.contains("--tenant"), "{}", ended.err);
+}
+
+#[test]
+fn wrong_arguments_are_json_for_programs() {
+    for (arguments, exit) in [
+        (&["--json", "nonsense"][..], 2),
+        (&["deploy", "plan", "--tenant", "x", "--json"], 4),
+    ] {
+        let ended = shell(arguments, &[]);
+        let value: Value = serde_json::from_str(&ended.err).unwrap();
+        assert_eq!(value["error"]["exit"], exit);
+        let message = value["error"]["message"].as_str().unwrap();
+        assert!(
+            !message.starts_with("error:") && !message.contains('\u{1b}'),
+            "{message}"
+        );
+    }
 }
