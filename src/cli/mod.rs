@@ -41,7 +41,7 @@ pub fn main() -> ExitCode {
         colour: AutoStream::choice(&io::stdout()) != ColorChoice::Never,
         error_colour: AutoStream::choice(&io::stderr()) != ColorChoice::Never,
         progress: io::stderr().is_terminal(),
-        // Not locked: the daemon's threads log to standard error.
+        // Not locked: a task that logs would wait for the end of the command.
         out: &mut io::stdout(),
         err: &mut io::stderr(),
     };
