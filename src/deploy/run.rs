@@ -216,7 +216,11 @@ impl Run<'_> {
             return refused(StageResult::Refused, DeploymentStatus::Rejected, detail).await;
         }
         if let Err(error) = self.driver.ready().await {
-            findings.push(untouched("pbx_not_ready", &error));
+            let code = match error {
+                DriverError::Unreachable { .. } => "pbx_unreachable",
+                _ => "pbx_not_ready",
+            };
+            findings.push(untouched(code, &error));
             return refused(StageResult::Failed, DeploymentStatus::Failed, error.full()).await;
         }
         self.record
