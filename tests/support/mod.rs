@@ -2,6 +2,8 @@
 
 pub mod ami;
 pub mod bench;
+pub mod media;
 pub mod pbx;
+pub mod sipp;
 pub mod tenants;
 pub mod wait;
