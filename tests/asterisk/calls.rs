@@ -1,120 +1,19 @@
 //! Calls over real SIP: who may sign in, whom a number reaches, and what happens when nobody answers.
 
-use std::fs::OpenOptions;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::support::bench::Bench;
+use super::office::{ACME, GLOBEX, Office, plain};
 use super::support::media::Media;
-use super::support::sipp::{Account, SipMessage, Sipp};
+use super::support::sipp::Account;
 use super::support::tenants::{PIN, TestTenant};
-use super::support::wait::{came, until};
-
-const ACME: &str = "acme.example.com";
-const GLOBEX: &str = "globex.example.com";
-
-/// A running PBX with tenants, and phones for them.
-struct Office {
-    bench: Bench,
-    prompts: PathBuf,
-}
-
-impl Office {
-    async fn open(tenants: &[TestTenant]) -> Self {
-        let mut bench = Bench::start().await;
-        bench.serve(tenants).await;
-        // Asterisk tells which prompts it plays.
-        let home = bench.pbx.home();
-        let mut logger = OpenOptions::new()
-            .append(true)
-            .open(home.join("etc/logger.conf"))
-            .unwrap();
-        logger.write_all(b"prompts => verbose(5)\n").unwrap();
-        bench.pbx.ami().console("logger reload");
-        let prompts = home.join("log/prompts");
-        Self { bench, prompts }
-    }
-
-    fn run(&self, scenario: &str, account: &Account, keys: &[(&str, &str)]) -> Sipp {
-        let pbx = &self.bench.pbx;
-        Sipp::start(scenario, pbx.private.sip(), account, keys, pbx.directory.path())
-    }
-
-    /// Signs an account in as an address; the scenario, at its end, and whether it was let in.
-    async fn register(&self, account: &Account, address: &str) -> (Sipp, bool) {
-        let mut register = self.run("register", account, &[("as", address)]);
-        let let_in = register.ended().await;
-        (register, let_in)
-    }
-
-    /// A phone that is signed in and does what the scenario says.
-    async fn phone(&self, scenario: &str, number: &str, domain: &str) -> Sipp {
-        // Its sound goes nowhere.
-        self.phone_with(scenario, number, domain, "9").await
-    }
-
-    async fn phone_with(&self, scenario: &str, number: &str, domain: &str, media: &str) -> Sipp {
-        let account = Account::new(number, domain);
-        let (register, let_in) = self.register(&account, &account.address()).await;
-        assert!(let_in, "{:#?}", register.heard());
-        let phone = self.run(scenario, &account, &[("media", media)]);
-        // Asterisk rings only phones that it knows to be there.
-        let address = account.address();
-        until(&format!("{address} is reachable"), || {
-            let contacts = self.bench.pbx.ami().console(&format!("pjsip show aor {address}"));
-            contacts
-                .iter()
-                .any(|line| line.contains("Contact:") && line.contains(" Avail "))
-        })
-        .await;
-        phone
-    }
-
-    /// An account calls a number of its own domain.
-    fn call(&self, account: &Account, number: &str, media: &str) -> Sipp {
-        let target = format!("{number}@{}", account.domain);
-        self.run("call", account, &[("target", &target), ("media", media)])
-    }
-
-    async fn hang_up_all(&self) {
-        self.bench
-            .pbx
-            .ami()
-            .ask("Hangup", &[("Channel", "/^PJSIP.*/"), ("Cause", "16")]);
-    }
-
-    /// Waits until a prompt was played.
-    async fn prompt(&self, name: &str) {
-        self.prompt_again(name, 1).await;
-    }
-
-    /// Waits until a prompt was played so many times.
-    async fn prompt_again(&self, name: &str, times: usize) {
-        let line = format!("Playing '{name}.");
-        let came = came(|| self.played().matches(&line).count() >= times).await;
-        assert!(came, "the prompt {name} is not played: {}", self.played());
-    }
-
-    /// What Asterisk did in all calls.
-    fn played(&self) -> String {
-        std::fs::read_to_string(&self.prompts).unwrap_or_default()
-    }
-}
-
-fn tenant(domain: &str, extensions: &[Value]) -> TestTenant {
-    TestTenant::new(domain, extensions)
-}
-
-fn plain(number: &str, name: &str) -> Value {
-    json!({"number": number, "name": name})
-}
+use super::support::wait::until;
 
 async fn two_tenants() -> Office {
     Office::open(&[
-        tenant(ACME, &[plain("1001", "Ann"), plain("1002", "Bob")]),
-        tenant(
+        TestTenant::new(ACME, &[plain("1001", "Ann"), plain("1002", "Bob")]),
+        TestTenant::new(
             GLOBEX,
             &[plain("1001", "Gina"), plain("1002", "Hugo"), plain("1003", "Ida")],
         ),
@@ -135,7 +34,7 @@ async fn phones_of_two_tenants_with_the_same_numbers_call_inside_their_tenant() 
             .count();
         let mut call = office.call(&Account::new("1001", domain), "1002", "9");
         call.status(200).await;
-        office.hang_up_all().await;
+        office.hang_up_all();
         assert!(call.ended().await, "{:#?}", call.heard());
         let invite = rung.request("INVITE").unwrap();
         let from = invite.header("From").unwrap();
@@ -197,7 +96,7 @@ async fn no_call_leaves_its_tenant() {
         &[("target", "1002@globex.example.com"), ("media", "9")],
     );
     call.status(200).await;
-    office.hang_up_all().await;
+    office.hang_up_all();
     call.ended().await;
     assert!(bob.request("INVITE").is_some());
 
@@ -216,14 +115,14 @@ async fn no_call_leaves_its_tenant() {
 #[tokio::test]
 async fn an_unanswered_call_leaves_a_message_in_the_mailbox() {
     let office = Office::open(&[
-        tenant(
+        TestTenant::new(
             ACME,
             &[
                 plain("1001", "Ann"),
                 json!({"number": "1002", "name": "Bob", "ring_time": 5, "voicemail": {"enabled": true}}),
             ],
         ),
-        tenant(
+        TestTenant::new(
             GLOBEX,
             &[json!({"number": "1002", "name": "Hugo", "voicemail": {"enabled": true}})],
         ),
@@ -240,7 +139,7 @@ async fn an_unanswered_call_leaves_a_message_in_the_mailbox() {
     media.press("#");
     office.prompt("beep").await;
     tokio::time::sleep(std::time::Duration::from_secs(4)).await;
-    office.hang_up_all().await;
+    office.hang_up_all();
     assert!(call.ended().await, "{:#?}", call.heard());
     let messages = |domain: &str| {
         office
@@ -274,7 +173,7 @@ async fn an_unanswered_call_leaves_a_message_in_the_mailbox() {
     assert!(!office.played().contains("vm-youhave"));
     media.press(&format!("{PIN}#"));
     office.prompt("vm-youhave").await;
-    office.hang_up_all().await;
+    office.hang_up_all();
     assert!(call.ended().await, "{:#?}", call.heard());
 }
 
@@ -293,7 +192,7 @@ async fn star_43_is_an_echo() {
     until("the prompt is heard", || media.heard() > 20).await;
     assert!(!media.hears_the_voice());
     until("the caller hears himself", || media.hears_the_voice()).await;
-    office.hang_up_all().await;
+    office.hang_up_all();
     assert!(call.ended().await, "{:#?}", call.heard());
 }
 
@@ -333,7 +232,7 @@ async fn nobody_is_there_and_a_busy_phone_are_told_apart() {
 
 #[tokio::test]
 async fn a_recorded_call_is_heard_by_both_and_kept() {
-    let office = Office::open(&[tenant(
+    let office = Office::open(&[TestTenant::new(
         ACME,
         &[
             plain("1001", "Ann"),
@@ -350,7 +249,7 @@ async fn a_recorded_call_is_heard_by_both_and_kept() {
     until("Bob hears Ann", || bobs.hears_the_voice()).await;
     until("Ann hears Bob", || anns.hears_the_voice()).await;
     tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-    office.hang_up_all().await;
+    office.hang_up_all();
     assert!(call.ended().await, "{:#?}", call.heard());
     let directory = office
         .bench
@@ -394,13 +293,13 @@ async fn a_callers_name_arrives_on_the_other_phone_as_it_was_written() {
     for (index, name) in names.iter().enumerate() {
         extensions.push(plain(&(2000 + index).to_string(), name));
     }
-    let office = Office::open(&[tenant(ACME, &extensions)]).await;
+    let office = Office::open(&[TestTenant::new(ACME, &extensions)]).await;
     let bob = office.phone("answer", "1001", ACME).await;
     for (index, name) in names.iter().enumerate() {
         let number = (2000 + index).to_string();
         let mut call = office.call(&Account::new(&number, ACME), "1001", "9");
         call.status(200).await;
-        office.hang_up_all().await;
+        office.hang_up_all();
         assert!(call.ended().await, "{:#?}", call.heard());
         let heard = bob.heard();
         let invite = heard.iter().rfind(|message| message.is("INVITE")).unwrap();
@@ -408,71 +307,4 @@ async fn a_callers_name_arrives_on_the_other_phone_as_it_was_written() {
         assert_eq!(unquoted(from), *name, "{from}");
         assert!(from.contains(&format!("\" <sip:{number}@{ACME}>")), "{from}");
     }
-}
-
-/// Everything goes to 1002 sooner or later.
-async fn forwarding(extension: Value, scenario: Option<&str>) -> SipMessage {
-    let number = extension["number"].as_str().unwrap().to_owned();
-    let office = Office::open(&[
-        tenant(ACME, &[plain("1001", "Ann"), plain("1002", "Bob"), extension]),
-        tenant(GLOBEX, &[plain("1002", "Hugo")]),
-    ])
-    .await;
-    let hugo = office.phone("answer", "1002", GLOBEX).await;
-    let bob = office.phone("answer", "1002", ACME).await;
-    let first = match scenario {
-        Some(scenario) => Some(office.phone(scenario, &number, ACME).await),
-        None => None,
-    };
-    let mut call = office.call(&Account::new("1001", ACME), &number, "9");
-    call.status(200).await;
-    office.hang_up_all().await;
-    assert!(call.ended().await, "{:#?}", call.heard());
-    assert!(hugo.request("INVITE").is_none());
-    if let Some(first) = first {
-        let rung = first.request("INVITE").is_some();
-        assert_eq!(rung, scenario != Some("answer"), "{number} was rung");
-    }
-    bob.request("INVITE").unwrap()
-}
-
-#[tokio::test]
-async fn forward_always_rings_the_other_phone_only() {
-    let extension = json!({"number": "1003", "name": "Cleo", "forward": {"always": "1002"}});
-    let invite = forwarding(extension, Some("answer")).await;
-    let diversion = invite.header("Diversion").unwrap();
-    assert!(
-        diversion.contains("sip:1003@") && diversion.contains("reason=unconditional"),
-        "{diversion}"
-    );
-}
-
-#[tokio::test]
-async fn forward_when_busy() {
-    let extension = json!({"number": "1003", "name": "Cleo", "forward": {"busy": "1002"}});
-    let invite = forwarding(extension, Some("busy")).await;
-    let diversion = invite.header("Diversion").unwrap();
-    assert!(
-        diversion.contains("sip:1003@") && diversion.contains("reason=user-busy"),
-        "{diversion}"
-    );
-}
-
-#[tokio::test]
-async fn forward_when_nobody_answers() {
-    let extension =
-        json!({"number": "1003", "name": "Cleo", "ring_time": 5, "forward": {"no_answer": "1002"}});
-    let invite = forwarding(extension, Some("silent")).await;
-    let diversion = invite.header("Diversion").unwrap();
-    assert!(
-        diversion.contains("sip:1003@") && diversion.contains("reason=no-answer"),
-        "{diversion}"
-    );
-}
-
-#[tokio::test]
-async fn forward_when_no_phone_is_signed_in() {
-    let extension = json!({"number": "1003", "name": "Cleo", "forward": {"no_answer": "1002"}});
-    let invite = forwarding(extension, None).await;
-    assert!(invite.header("Diversion").unwrap().contains("sip:1003@"));
 }

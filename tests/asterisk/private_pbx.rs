@@ -53,7 +53,7 @@ async fn it_has_nothing_to_complain_about() {
 }
 
 #[tokio::test]
-async fn it_listens_on_loopback_only() {
+async fn sip_is_open_on_loopback_only() {
     let pbx = Pbx::start().await;
     let transports = pbx.ami().console("pjsip show transports").join("\n");
     let sip = pbx.private.sip();

@@ -150,9 +150,9 @@ fn key_press(key: u8, began: u32) -> VecDeque<Vec<u8>> {
     (1..=10_u16)
         .map(|step| {
             // The end is told three times, with the same duration.
-            let end = if step > 7 { 0x80 } else { 0 };
+            let end_and_volume = if step > 7 { 0x8a } else { 0x0a };
             let duration = step.min(8) * 160;
-            let mut payload = vec![key, end | 10];
+            let mut payload = vec![key, end_and_volume];
             payload.extend(duration.to_be_bytes());
             payload.extend(began.to_be_bytes());
             payload
