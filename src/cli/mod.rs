@@ -29,8 +29,9 @@ pub fn main() -> ExitCode {
     let console = Console {
         colour: AutoStream::choice(&io::stdout()) != ColorChoice::Never,
         error_colour: AutoStream::choice(&io::stderr()) != ColorChoice::Never,
-        out: &mut io::stdout().lock(),
-        err: &mut io::stderr().lock(),
+        // Not locked: a task that logs would wait for the end of the command.
+        out: &mut io::stdout(),
+        err: &mut io::stderr(),
     };
     run(std::env::args_os(), &Environment::of_process(), console).into()
 }

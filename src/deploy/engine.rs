@@ -14,6 +14,7 @@ use super::run;
 use super::templates::TemplateSource;
 use crate::domain::clock::Clock;
 use crate::domain::deployment::{Deployment, DeploymentStatus, Scope, StageResult};
+use crate::domain::error_chain::error_chain;
 use crate::domain::finding::Finding;
 use crate::domain::ids::{IdSource, InstanceId};
 use crate::domain::instance::PbxInstance;
@@ -50,6 +51,8 @@ pub struct EngineOptions {
     pub state_dir: PathBuf,
     /// Whether a shadow reads first.
     pub shadow: ShadowPolicy,
+    /// How many generations of an instance are kept for going back.
+    pub keep_generations: u32,
     /// How long a PBX that does not answer is asked again after an apply, before that counts as failed.
     pub patience: Duration,
 }
@@ -133,7 +136,7 @@ impl Engine {
                 ended += 1;
                 continue;
             }
-            run::run(self, &deployment, epoch).await?;
+            self.bring_to_end(&deployment, epoch).await?;
             ended += 1;
         }
         Ok(ended)
@@ -165,10 +168,56 @@ impl Engine {
                 }
             }
             tx.commit().await?;
-            run::run(self, &deployment, epoch).await?;
+            self.bring_to_end(&deployment, epoch).await?;
             ended += 1;
         }
         Ok(ended)
+    }
+
+    /// Runs a deployment. What will not go away by itself ends it as failed: it must not be tried for ever, and must not
+    /// keep others waiting.
+    async fn bring_to_end(&self, deployment: &Deployment, epoch: i64) -> Result<(), DeployError> {
+        let error = match Box::pin(run::run(self, deployment, epoch)).await {
+            Ok(_) => return Ok(()),
+            Err(error) if error.may_pass() => return Err(error),
+            Err(error) => error,
+        };
+        tracing::error!(deployment = %deployment.id, error = error_chain(&error), "a deployment failed");
+        let record = self.record(deployment, epoch);
+        let mut tx = record.begin("fail_deployment").await?;
+        for stage in stages::of_deployment(&mut tx, deployment.id).await? {
+            if stage.ended_at.is_none() {
+                let (result, detail) = (StageResult::Failed, error_chain(&error));
+                stages::end(
+                    &mut tx,
+                    deployment.id,
+                    stage.stage,
+                    result,
+                    &detail,
+                    self.clock.now(),
+                )
+                .await?;
+            }
+        }
+        let touched = instances::find(&mut tx, deployment.instance_id)
+            .await?
+            .is_some_and(|instance| instance.applying.is_some());
+        let known = if touched {
+            "It is not known what the PBX serves now; the next deploy has it read everything"
+        } else {
+            "Nothing was touched; what was live is live"
+        };
+        let finding = Finding::error("engine_failed", format!("{}. {known}", error_chain(&error)));
+        deployments::end(
+            &mut tx,
+            deployment.id,
+            DeploymentStatus::Failed,
+            &[finding],
+            self.clock.now(),
+        )
+        .await?;
+        tx.commit().await?;
+        Ok(())
     }
 
     /// A request is superseded by a later one that asks for the same: a platform deploy covers every earlier platform

@@ -4,6 +4,7 @@ use super::aim::{self, Aim};
 use super::assemble;
 use super::engine::{Engine, ShadowPolicy};
 use super::error::DeployError;
+use super::preview::templates_unusable;
 use super::proof::Proof;
 use super::record::Record;
 use crate::domain::artifact::ConfFile;
@@ -76,8 +77,7 @@ impl Run<'_> {
             Ok(aim) => aim,
             Err(DeployError::Templates(error)) => {
                 drop(tx);
-                let message = format!("{error}; correct the template and deploy again. Nothing was touched");
-                findings.push(Finding::error("templates_unusable", message));
+                findings.push(templates_unusable(&error));
                 return refused("the template set cannot be used".to_owned()).await;
             }
             Err(error) => return Err(error),
@@ -272,6 +272,7 @@ impl Run<'_> {
         let mut tx = self.record.begin("live").await?;
         instances::set_live(&mut tx, self.instance.id, aim.generation.id).await?;
         served::replace(&mut tx, self.instance.id, &aim.served()).await?;
+        generations::prune(&mut tx, self.instance.id, self.engine.options.keep_generations).await?;
         tx.commit().await?;
         let former = aim.live.as_ref().map_or(0, |live| live.number);
         if let Err(error) = self.driver.keep_only(&[aim.generation.number, former]).await {

@@ -91,6 +91,7 @@ impl Server {
                 lease: Duration::from_secs(30),
                 state_dir: directory.path().to_owned(),
                 shadow: ShadowPolicy::Never,
+                keep_generations: 10,
                 patience: Duration::ZERO,
             },
         );
