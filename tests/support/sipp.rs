@@ -126,7 +126,7 @@ impl Sipp {
         }
         if matches!(scenario, "register" | "call") {
             // These begin by themselves, and are at their end after one round.
-            command.args(["-m", "1"]);
+            command.args(["-m", "1", "-timeout", "60s", "-timeout_error"]);
         }
         Self {
             child: command.spawn().unwrap(),
@@ -188,6 +188,11 @@ impl Sipp {
     pub async fn status(&self, status: u16) {
         let came = came(|| self.statuses().contains(&status)).await;
         assert!(came, "{status} did not come: {:#?}", self.heard());
+    }
+
+    /// Waits for the end of a scenario that ends by itself, blocking; whether it came to its last line.
+    pub fn wait(&mut self) -> bool {
+        self.child.wait().unwrap().success()
     }
 
     /// Waits for the end of the scenario; whether it came to its last line.
