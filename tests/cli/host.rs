@@ -47,8 +47,7 @@ impl Host {
     /// With an instance `pbx1` that nothing answers for, and one tenant on it.
     pub fn with_tenant() -> Self {
         let host = Self::ready();
-        host.add_instance("pbx1");
-        host.ok(&["tenant", "add", "--name", "Acme Inc.", "--domain", ACME]);
+        host.add_tenant();
         host
     }
 
@@ -76,6 +75,12 @@ impl Host {
         self.ok(&["key", "generate", "--out", &key]);
         self.set("SWITCHYARD_SEALING_KEY_FILE", &key);
         self
+    }
+
+    /// Adds an instance `pbx1` that nothing answers for, and a tenant on it.
+    pub fn add_tenant(&self) {
+        self.add_instance("pbx1");
+        self.ok(&["tenant", "add", "--name", "Acme Inc.", "--domain", ACME]);
     }
 
     /// Adds an instance whose manager port nobody listens on.

@@ -45,10 +45,16 @@ async fn on_server(url: &str, sql: String) {
     connection.close().await.unwrap();
 }
 
-fn block_on(work: impl Future<Output = ()>) {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap()
-        .block_on(work);
+/// On a thread of its own, since a test may be in the middle of an asynchronous one.
+fn block_on(work: impl Future<Output = ()> + Send) {
+    std::thread::scope(|scope| {
+        let done = scope.spawn(|| {
+            tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap()
+                .block_on(work);
+        });
+        done.join().unwrap();
+    });
 }

@@ -5,6 +5,7 @@ use std::process::{Child, ChildStderr, Stdio};
 use std::time::{Duration, Instant};
 
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
+use rstest::rstest;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
@@ -81,9 +82,12 @@ async fn status(request: RequestBuilder) -> StatusCode {
     request.send().await.unwrap().status()
 }
 
+#[rstest]
+#[case::sqlite(Host::ready())]
+#[case::postgres(Host::on_postgres())]
 #[tokio::test]
-async fn it_serves_until_sigterm_and_ends_well() {
-    let mut host = Host::with_tenant();
+async fn it_serves_until_sigterm_and_ends_well(#[case] mut host: Host) {
+    host.add_tenant();
     let token = host.file("token", TOKEN);
     host.set("SWITCHYARD_HTTP_BOOTSTRAP_TOKEN_FILE", &token);
     let tenant = host.json(&["tenant", "show", ACME])["id"]
