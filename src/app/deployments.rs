@@ -69,11 +69,11 @@ pub async fn deploy_instance(app: &App, caller: &Caller, id: InstanceId) -> Resu
 /// Asks for the tenant to go back to what an earlier deployment of it served.
 pub async fn roll_back(app: &App, caller: &Caller, to: DeploymentId) -> Result<Deployment, AppError> {
     let tenant_id = caller.tenant(Permission::ConfigDeploy, Act::Change)?;
-    caller.reason_to_change()?;
     let mut tx = app.store.begin("request_rollback").await?;
     let to = store::deployments::find_of_tenant(&mut tx, tenant_id, to)
         .await?
         .ok_or(AppError::NotFound)?;
+    caller.reason_to_change()?;
     let actor = caller.identity().actor();
     let deployment = request::tenant_rollback(&mut tx, app.ids.as_ref(), tenant_id, &to, actor, app.now())
         .await?

@@ -29,6 +29,12 @@ pub enum AppError {
         /// For people.
         message: String,
     },
+    /// A value that must be unique is taken.
+    #[error("this {field} is taken already; choose another")]
+    Taken {
+        /// The field that the caller can change.
+        field: String,
+    },
     /// The database failed.
     #[error("the database failed")]
     Store(#[source] StoreError),
@@ -74,11 +80,10 @@ impl From<FieldErrors> for AppError {
 impl From<StoreError> for AppError {
     fn from(error: StoreError) -> Self {
         match error {
-            // A unique value that is taken: the field is what the person can change.
-            StoreError::Conflict { columns, .. } => {
-                let field = columns.last().map_or("value", String::as_str);
-                Self::conflict("taken", format!("this {field} is taken already; choose another"))
-            }
+            // Of columns that are unique together, those in front say whose it is.
+            StoreError::Conflict { columns, .. } => Self::Taken {
+                field: columns.into_iter().last().unwrap_or_else(|| "value".to_owned()),
+            },
             error => Self::Store(error),
         }
     }

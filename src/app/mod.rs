@@ -18,11 +18,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
+use self::error::AppError;
 use crate::deploy::Engine;
 use crate::domain::clock::Clock;
-use crate::domain::ids::IdSource;
+use crate::domain::ids::{IdSource, TenantId};
 use crate::domain::random::Randomness;
-use crate::store::Store;
+use crate::store::{self, Store, Tx};
 
 /// All that the use cases work with.
 #[derive(Clone)]
@@ -58,5 +59,15 @@ impl App {
 
     fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Begins a change inside of a tenant, after every other one there: what it reads stays so until it has written.
+    async fn begin_in(&self, tenant: TenantId, name: &'static str) -> Result<Tx, AppError> {
+        let mut tx = self.store.begin(name).await?;
+        if store::tenants::lock(&mut tx, tenant).await? {
+            Ok(tx)
+        } else {
+            Err(AppError::NotFound)
+        }
     }
 }

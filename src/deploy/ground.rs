@@ -33,11 +33,7 @@ impl Ground {
         instance: &PbxInstance,
         moves_templates: bool,
     ) -> Result<Self, DeployError> {
-        let live = match instance.live {
-            Some(id) => generations::find(tx, instance.id, id).await?,
-            None => None,
-        };
-        let Some(live) = live else {
+        let Some((live, before)) = Self::live(engine, tx, instance).await? else {
             let templates = engine.templates.current().map_err(DeployError::Templates)?;
             let settings_revision = instance.settings_revision;
             return Ok(Self {
@@ -48,14 +44,6 @@ impl Ground {
             });
         };
         let live_templates = engine.templates.kept(tx, live.template_digest).await?;
-        let served = served::all(tx, instance.id).await?;
-        let before = InstanceState {
-            common: common(&live_templates)?,
-            tenants: served
-                .iter()
-                .map(|(id, served)| (*id, state_of(served)))
-                .collect(),
-        };
         let (templates, settings_revision) = if moves_templates {
             let current = engine.templates.current().map_err(DeployError::Templates)?;
             (current, instance.settings_revision)
@@ -70,10 +58,37 @@ impl Ground {
         })
     }
 
+    /// The generation that was last proven live, and what it serves; `None` before the first.
+    pub async fn live(
+        engine: &Engine,
+        tx: &mut Tx,
+        instance: &PbxInstance,
+    ) -> Result<Option<(Generation, InstanceState)>, DeployError> {
+        let live = match instance.live {
+            Some(id) => generations::find(tx, instance.id, id).await?,
+            None => None,
+        };
+        let Some(live) = live else { return Ok(None) };
+        let templates = engine.templates.kept(tx, live.template_digest).await?;
+        let served = served::all(tx, instance.id).await?;
+        let tenants = served
+            .iter()
+            .map(|(id, served)| (*id, state_of(served)))
+            .collect();
+        let common = common(&templates)?;
+        Ok(Some((live, InstanceState { common, tenants })))
+    }
+
     pub fn templates_moved(&self) -> bool {
         self.live
             .as_ref()
             .is_none_or(|live| live.template_digest != self.templates.digest())
+    }
+
+    pub fn settings_moved(&self) -> bool {
+        self.live
+            .as_ref()
+            .is_none_or(|live| live.settings_revision != self.settings_revision)
     }
 
     pub fn changes(&self) -> Vec<Change> {

@@ -53,6 +53,14 @@ impl Body {
         parse(&self.bytes().await?, b'[', "a list")
     }
 
+    /// A JSON merge patch (RFC 7396) of a `T`, all of whose fields are optional: a field may be `null`, and is otherwise
+    /// held to the type it has there.
+    pub async fn merge_patch<T: DeserializeOwned>(self) -> Result<Value, Problem> {
+        let bytes = self.bytes().await?;
+        parse::<T>(&bytes, b'{', "an object").map(drop)?;
+        parse(&bytes, b'{', "an object")
+    }
+
     async fn bytes(self) -> Result<Bytes, Problem> {
         self.reason?;
         if !is_json(self.request.headers()) {
@@ -66,8 +74,11 @@ impl Body {
     }
 }
 
-/// What a JSON value says, or the field that is unknown, missing or of the wrong type.
+/// What a JSON object says, or the field that is unknown, missing or of the wrong type.
 pub fn from_value<T: DeserializeOwned>(value: &Value) -> Result<T, FieldErrors> {
+    if !value.is_object() {
+        return Err(FieldErrors::one("body", "must be an object"));
+    }
     serde_path_to_error::deserialize(value)
         .map_err(|error| field_error(&error.path().to_string(), &error.inner().to_string()))
 }

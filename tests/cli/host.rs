@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::postgres::Postgres;
+use super::support::database::{Backend, Bench};
 
 /// The SIP domain of the tenant that [`Host::with_tenant`] makes.
 pub const ACME: &str = "acme.example.com";
@@ -17,7 +17,7 @@ pub struct Host {
     directory: TempDir,
     variables: Vec<(String, String)>,
     // Dropped with the host.
-    _postgres: Option<Postgres>,
+    _postgres: Option<Bench>,
 }
 
 /// How a command ended.
@@ -41,7 +41,7 @@ impl Host {
 
     /// The same on PostgreSQL.
     pub fn on_postgres() -> Self {
-        Self::on(Some(Postgres::create())).prepared()
+        Self::on(Some(postgres())).prepared()
     }
 
     /// With an instance `pbx1` that nothing answers for, and one tenant on it.
@@ -51,11 +51,11 @@ impl Host {
         host
     }
 
-    fn on(postgres: Option<Postgres>) -> Self {
+    fn on(postgres: Option<Bench>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("switchyard.db");
         let database = match &postgres {
-            Some(postgres) => postgres.url().to_owned(),
+            Some(postgres) => postgres.text.clone(),
             None => format!("sqlite:{}", file.display()),
         };
         let mut host = Self {
@@ -172,6 +172,18 @@ impl Host {
         );
         ended.err
     }
+}
+
+/// An empty database; made on a thread of its own, since a test may be in the middle of an asynchronous one.
+fn postgres() -> Bench {
+    let made = std::thread::spawn(|| {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+            .block_on(Bench::empty(Backend::Postgres))
+    });
+    made.join().unwrap()
 }
 
 impl From<Output> for Ended {

@@ -3,7 +3,6 @@
 #![cfg(test)]
 
 mod audit;
-mod bench;
 mod deployments;
 mod extension_lists;
 mod extensions;
@@ -15,5 +14,9 @@ mod samples;
 mod schema;
 mod sealing;
 mod stages;
+#[path = "../support/mod.rs"]
+mod support;
 mod tenants;
 mod transactions;
+
+use support::database as bench;
