@@ -110,6 +110,15 @@ impl Failure {
         Self::Ended { exit, message }
     }
 
+    /// How a command ends that wrote a result, and was not asked for that one: that matters more than whether anybody
+    /// read it.
+    pub fn verdict(told: Result<(), Self>, exit: Exit, message: impl Into<String>) -> Result<(), Self> {
+        match exit {
+            Exit::Ok => told,
+            exit => Err(Self::ended(exit, message)),
+        }
+    }
+
     /// What the process ends with.
     pub fn exit(&self) -> Exit {
         match self {

@@ -87,8 +87,7 @@ fn a_postgresql_that_is_away_is_named_without_its_password() {
 #[case::sqlite(Host::ready())]
 #[case::postgres(Host::on_postgres())]
 fn the_way_to_a_first_plan(#[case] host: Host) {
-    host.add_instance("pbx1");
-    host.ok(&["tenant", "add", "--name", "Acme Inc.", "--domain", ACME]);
+    host.add_tenant();
     host.ok(&[
         "extension",
         "add",

@@ -1,8 +1,10 @@
 //! Deploys as they are asked for, shown and kept, where no PBX answers.
 
+use std::process::Stdio;
+
 use serde_json::{Value, json};
 
-use super::host::{ACME, Host};
+use super::host::{ACME, Ended, Host};
 
 fn with_extension() -> Host {
     let host = Host::with_tenant();
@@ -143,4 +145,17 @@ fn a_deployment_that_is_not_there_is_answered_with_the_command_that_lists_them()
     let host = Host::ready();
     let said = host.refused(3, &["deploy", "show", "01930000-0000-7000-8000-000000000001"]);
     assert!(said.contains("`switchyard deploy history`"), "{said}");
+}
+
+#[test]
+fn a_reader_that_has_gone_does_not_make_a_failed_deploy_good() {
+    let host = with_extension();
+    let mut command = host.command(&["deploy", "apply", "--tenant", ACME]);
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    assert_eq!(Ended::from(child.wait_with_output().unwrap()).code, 9);
 }

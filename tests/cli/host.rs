@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::postgres::Postgres;
+use super::support::database::{Backend, Bench};
 
 /// The SIP domain of the tenant that [`Host::with_tenant`] makes.
 pub const ACME: &str = "acme.example.com";
@@ -17,7 +17,7 @@ pub struct Host {
     directory: TempDir,
     variables: Vec<(String, String)>,
     // Dropped with the host.
-    _postgres: Option<Postgres>,
+    _postgres: Option<Bench>,
 }
 
 /// How a command ended.
@@ -41,22 +41,21 @@ impl Host {
 
     /// The same on PostgreSQL.
     pub fn on_postgres() -> Self {
-        Self::on(Some(Postgres::create())).prepared()
+        Self::on(Some(postgres())).prepared()
     }
 
     /// With an instance `pbx1` that nothing answers for, and one tenant on it.
     pub fn with_tenant() -> Self {
         let host = Self::ready();
-        host.add_instance("pbx1");
-        host.ok(&["tenant", "add", "--name", "Acme Inc.", "--domain", ACME]);
+        host.add_tenant();
         host
     }
 
-    fn on(postgres: Option<Postgres>) -> Self {
+    fn on(postgres: Option<Bench>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("switchyard.db");
         let database = match &postgres {
-            Some(postgres) => postgres.url().to_owned(),
+            Some(postgres) => postgres.text.clone(),
             None => format!("sqlite:{}", file.display()),
         };
         let mut host = Self {
@@ -76,6 +75,12 @@ impl Host {
         self.ok(&["key", "generate", "--out", &key]);
         self.set("SWITCHYARD_SEALING_KEY_FILE", &key);
         self
+    }
+
+    /// Adds an instance `pbx1` that nothing answers for, and a tenant on it.
+    pub fn add_tenant(&self) {
+        self.add_instance("pbx1");
+        self.ok(&["tenant", "add", "--name", "Acme Inc.", "--domain", ACME]);
     }
 
     /// Adds an instance whose manager port nobody listens on.
@@ -167,6 +172,18 @@ impl Host {
         );
         ended.err
     }
+}
+
+/// An empty database; made on a thread of its own, since a test may be in the middle of an asynchronous one.
+fn postgres() -> Bench {
+    let made = std::thread::spawn(|| {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+            .block_on(Bench::empty(Backend::Postgres))
+    });
+    made.join().unwrap()
 }
 
 impl From<Output> for Ended {

@@ -165,3 +165,23 @@ fn a_name_that_is_not_there_is_answered_with_those_that_are() {
             .contains("pbx1, pbx2")
     );
 }
+
+#[test]
+fn a_directory_that_is_not_there_is_found_by_test_and_deploy() {
+    let host = Host::ready();
+    host.add_instance("pbx1");
+    let directory = host.path("config");
+    std::fs::remove_dir(&directory).unwrap();
+    let tested = host.run(&["instance", "test", "pbx1"]);
+    let line = format!("failed  config_dir: writing into {}", directory.display());
+    assert!(
+        tested.out.contains(&line) && tested.out.contains("make the directory"),
+        "{tested:?}"
+    );
+    let deployed = host.run(&["deploy", "apply", "--instance", "pbx1"]);
+    assert_eq!(deployed.code, 8, "{deployed:?}");
+    assert!(
+        deployed.out.contains(&directory.display().to_string()),
+        "{deployed:?}"
+    );
+}

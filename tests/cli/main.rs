@@ -10,8 +10,8 @@ mod extensions;
 mod host;
 mod import;
 mod instances;
-mod postgres;
 mod serve;
+#[path = "../support/mod.rs"]
 mod support;
 mod templates;
 mod tenants;

@@ -5,6 +5,7 @@ use std::process::{Child, ChildStderr, Stdio};
 use std::time::{Duration, Instant};
 
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
+use rstest::rstest;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
@@ -27,24 +28,24 @@ impl Daemon {
         host.set("SWITCHYARD_HTTP_LISTEN", "127.0.0.1:0");
         host.set("SWITCHYARD_LOG_FORMAT", "json");
         let mut process = host.command(&["serve"]).stderr(Stdio::piped()).spawn().unwrap();
-        let mut log = BufReader::new(process.stderr.take().unwrap());
-        let mut logged = Vec::new();
-        loop {
+        let log = BufReader::new(process.stderr.take().unwrap());
+        let mut daemon = Self {
+            process,
+            log,
+            logged: Vec::new(),
+            address: String::new(),
+        };
+        while daemon.address.is_empty() {
             let mut line = String::new();
-            log.read_line(&mut line).unwrap();
-            assert!(!line.is_empty(), "it ended: {:?}, {logged:?}", process.wait());
+            daemon.log.read_line(&mut line).unwrap();
+            assert!(!line.is_empty(), "it ended: {:?}", daemon.logged);
             let event: Value = serde_json::from_str(&line).unwrap();
-            logged.push(event.clone());
             if event["message"] == "serving" {
-                let address = event["address"].as_str().unwrap().to_owned();
-                return Self {
-                    process,
-                    log,
-                    logged,
-                    address,
-                };
+                event["address"].as_str().unwrap().clone_into(&mut daemon.address);
             }
+            daemon.logged.push(event);
         }
+        daemon
     }
 
     /// Asks it to end, and gives its exit code.
@@ -81,9 +82,12 @@ async fn status(request: RequestBuilder) -> StatusCode {
     request.send().await.unwrap().status()
 }
 
+#[rstest]
+#[case::sqlite(Host::ready())]
+#[case::postgres(Host::on_postgres())]
 #[tokio::test]
-async fn it_serves_until_sigterm_and_ends_well() {
-    let mut host = Host::with_tenant();
+async fn it_serves_until_sigterm_and_ends_well(#[case] mut host: Host) {
+    host.add_tenant();
     let token = host.file("token", TOKEN);
     host.set("SWITCHYARD_HTTP_BOOTSTRAP_TOKEN_FILE", &token);
     let tenant = host.json(&["tenant", "show", ACME])["id"]

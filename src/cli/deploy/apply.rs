@@ -55,25 +55,23 @@ pub fn run(context: &mut Context<'_>, apply: Apply) -> Result<(), Failure> {
         let mut stages = Stages::new(&mut context.output);
         let look = |deployment: &Deployment, records: &[StageRecord]| stages.look(deployment, records);
         let ended = Box::pin(carry_out(&parts.app, &deployment, here, patience, look)).await;
-        stages.finish()?;
+        let told = stages.finish();
         let (deployment, records) = ended?;
         let (exit, outcome) = outcome(&deployment);
         let domains = text::domains(parts, &[], &deployment.findings).await?;
         let findings = deployment.findings.clone();
         let id = deployment.id;
-        context
-            .output
-            .result(&DeploymentView::new(deployment, records), |out| {
+        let view = DeploymentView::new(deployment, records);
+        let told = told.map_err(Failure::from).and_then(|()| {
+            context.output.result(&view, |out| {
                 text::findings(out, &findings, &domains)?;
                 if exit == Exit::Ok {
                     out.line(&outcome)?;
                 }
                 out.line(&format!("`switchyard deploy show {id}` shows it again"))
-            })?;
-        if exit == Exit::Ok {
-            return Ok(());
-        }
-        Err(Failure::ended(exit, outcome))
+            })
+        });
+        Failure::verdict(told, exit, outcome)
     })
 }
 

@@ -57,25 +57,25 @@ pub fn run(context: &mut Context<'_>, wanted: &Import) -> Result<(), Failure> {
         let report = import(&parts.app, &caller, rows, wanted.dry_run).await;
         bar.finish_and_clear();
         let report = report?;
-        context.output.result(&report, |text| {
+        let told = context.output.result(&report, |text| {
             let rows: Vec<[String; 3]> = report.rows.iter().map(|row| cells(row, &report)).collect();
             text.table(["LINE", "NUMBER", "RESULT"], &rows)?;
             if report.bad == 0 {
                 text.line(&summary(&report, wanted.dry_run))?;
             }
             Ok(())
-        })?;
-        if report.bad == 0 {
-            return Ok(());
-        }
-        Err(Failure::ended(
-            Exit::InvalidInput,
-            format!(
-                "{} of {} rows are wrong; nothing was imported",
-                report.bad,
-                report.rows.len()
-            ),
-        ))
+        });
+        let exit = if report.bad == 0 {
+            Exit::Ok
+        } else {
+            Exit::InvalidInput
+        };
+        let verdict = format!(
+            "{} of {} rows are wrong; nothing was imported",
+            report.bad,
+            report.rows.len()
+        );
+        Failure::verdict(told, exit, verdict)
     })
 }
 

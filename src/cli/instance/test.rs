@@ -25,7 +25,7 @@ pub fn run(context: &mut Context<'_>, name: &InstanceName) -> Result<(), Failure
         let failed = checks.iter().filter(|check| !check.ok).count();
         let reached = checks.iter().all(|check| check.ok || check.name != CONNECTION);
         let value = json!({"instance": name, "ok": failed == 0, "checks": checks});
-        context.output.result(&value, |text| {
+        let told = context.output.result(&value, |text| {
             for check in &checks {
                 let (word, style) = if check.ok { ("ok", ADDED) } else { ("failed", REMOVED) };
                 text.styled(&format!("{word:6}  {}: {}", check.name, check.detail), style)?;
@@ -34,14 +34,12 @@ pub fn run(context: &mut Context<'_>, name: &InstanceName) -> Result<(), Failure
                 }
             }
             Ok(())
-        })?;
-        match (reached, failed) {
-            (_, 0) => Ok(()),
-            (false, _) => Err(Failure::ended(Exit::Unreachable, format!("{name} was not reached"))),
-            (true, _) => {
-                let message = format!("{failed} of {} checks failed", checks.len());
-                Err(Failure::ended(Exit::Failure, message))
-            }
-        }
+        });
+        let (exit, verdict) = match (failed, reached) {
+            (0, _) => (Exit::Ok, String::new()),
+            (_, false) => (Exit::Unreachable, format!("{name} was not reached")),
+            (_, true) => (Exit::Failure, format!("{failed} of {} checks failed", checks.len())),
+        };
+        Failure::verdict(told, exit, verdict)
     })
 }
