@@ -18,7 +18,7 @@ use crate::domain::page::{Page, PageRequest};
 use crate::store::{self, stages};
 
 /// How often somebody who waits looks.
-const LOOK: Duration = Duration::from_millis(50);
+pub(super) const LOOK: Duration = Duration::from_millis(50);
 
 /// What a deploy of the tenant's head would do.
 pub async fn plan(app: &App, caller: &Caller) -> Result<Preview, AppError> {
@@ -122,6 +122,21 @@ pub async fn find_of_instance(
     caller.platform(PlatformPermission::InstancesDeploy)?;
     let mut tx = app.store.read("find_deployment").await?;
     let deployment = store::deployments::find(&mut tx, instance_id, id)
+        .await?
+        .ok_or(AppError::NotFound)?;
+    let stages = stages::of_deployment(&mut tx, id).await?;
+    Ok((deployment, stages))
+}
+
+/// A deployment of any instance with its stages.
+pub async fn find_anywhere(
+    app: &App,
+    caller: &Caller,
+    id: DeploymentId,
+) -> Result<(Deployment, Vec<StageRecord>), AppError> {
+    caller.platform(PlatformPermission::InstancesDeploy)?;
+    let mut tx = app.store.read("find_deployment").await?;
+    let deployment = store::deployments::find_anywhere(&mut tx, id)
         .await?
         .ok_or(AppError::NotFound)?;
     let stages = stages::of_deployment(&mut tx, id).await?;

@@ -6,6 +6,7 @@ use crate::auth::denied::Denied;
 use crate::deploy::DeployError;
 use crate::domain::invalid::FieldErrors;
 use crate::domain::random::NoRandomness;
+use crate::driver::DriverError;
 use crate::store::StoreError;
 
 /// A use case that was not carried out; nothing of it was kept.
@@ -52,6 +53,15 @@ impl AppError {
             code,
             message: message.into(),
         }
+    }
+
+    /// Whether a PBX was not reached.
+    #[must_use]
+    pub const fn is_unreachable(&self) -> bool {
+        matches!(
+            self,
+            Self::Deploy(DeployError::Driver(DriverError::Unreachable { .. }))
+        )
     }
 }
 

@@ -54,12 +54,15 @@ pub struct ImportReport {
 }
 
 /// Makes all the extensions, or none and says which rows are wrong.
+///
+/// Rows are taken one by one as they are looked at, so that an iterator can tell how far the import is.
 pub async fn import(
     app: &App,
     caller: &Caller,
-    rows: Vec<Row>,
+    rows: impl IntoIterator<Item = Row, IntoIter: ExactSizeIterator>,
     dry_run: bool,
 ) -> Result<ImportReport, AppError> {
+    let rows = rows.into_iter();
     let tenant = caller.tenant(Permission::ConfigWrite, Act::Change)?;
     caller.reason_to_change()?;
     if !(1..=MOST_ROWS).contains(&rows.len()) {

@@ -2,11 +2,14 @@
 //! deploys; HTTP, dashboard and command line call the same functions.
 
 mod audit;
+pub mod carry_out;
 pub mod deployments;
 pub mod error;
+pub mod extension_csv;
 pub mod extension_import;
 pub mod extensions;
 pub mod instances;
+pub mod operator;
 pub mod tenants;
 pub mod views;
 

@@ -9,6 +9,7 @@ use super::error::DeployError;
 use super::ground::Ground;
 use super::moves::Moves;
 use super::plan::{self, InstanceState, TenantState};
+use super::proof::Back;
 use crate::domain::artifact::ConfFile;
 use crate::domain::change::Change;
 use crate::domain::deployment::Scope;
@@ -56,11 +57,26 @@ impl Aim {
 
     /// Whether nothing may be applied: what was asked for does not validate, and nothing else would move.
     pub fn is_rejected(&self, scope: &Scope) -> bool {
-        let asked_for = match scope.tenant_id() {
-            Some(tenant) => self.left_out.contains(&tenant),
-            None => !self.left_out.is_empty() && self.left_out.len() == self.after.tenants.len().max(1),
+        let asked_for = if let Some(tenant) = scope.tenant_id() {
+            self.left_out.contains(&tenant)
+        } else {
+            let mut concerned = self.before.tenants.keys().chain(self.after.tenants.keys());
+            !self.left_out.is_empty() && concerned.all(|tenant| self.left_out.contains(tenant))
         };
         self.unusable || asked_for
+    }
+
+    /// The number of the generation that is live; 0 before the first.
+    pub fn former(&self) -> i64 {
+        self.live.as_ref().map_or(0, |live| live.number)
+    }
+
+    /// Where a roll back of this leads.
+    pub fn back(&self) -> Back<'_> {
+        Back {
+            number: self.former(),
+            expected: &self.expected_back,
+        }
     }
 
     /// What is served once this is live, as it is recorded.
@@ -91,7 +107,7 @@ pub(super) async fn aim(
     scope: &Scope,
     now: Timestamp,
 ) -> Result<Aim, DeployError> {
-    let ground = Ground::read(engine, tx, instance, scope).await?;
+    let ground = Ground::read(engine, tx, instance, *scope == Scope::Platform).await?;
     let mut moves = Moves::new(engine, tx, instance, &ground).await?;
     match scope {
         Scope::Tenant {

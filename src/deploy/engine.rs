@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
+use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::error::DeployError;
@@ -14,12 +15,13 @@ use super::run;
 use super::templates::TemplateSource;
 use crate::domain::clock::Clock;
 use crate::domain::deployment::{Deployment, DeploymentStatus, Scope, StageResult};
+use crate::domain::error_chain::error_chain;
 use crate::domain::finding::Finding;
 use crate::domain::ids::{IdSource, InstanceId};
 use crate::domain::instance::PbxInstance;
 use crate::domain::parsed::word_enum;
 use crate::driver::PbxDriver;
-use crate::store::{Store, deployments, instances, leases, stages};
+use crate::store::{Store, deployments, instances, leases};
 
 word_enum! {
     /// Whether a shadow PBX must read a generation before it goes live.
@@ -108,9 +110,11 @@ impl Engine {
         let Some(epoch) = self.acquire(instance_id).await? else {
             return Ok(0);
         };
+        // The lease first: a process that was stopped for a while must find out before it gives another order.
         let worked = tokio::select! {
-            worked = self.work(instance_id, epoch, stop) => worked,
+            biased;
             lost = self.keep_lease(instance_id, epoch) => Err(lost),
+            worked = Box::pin(self.work(instance_id, epoch, stop)) => worked,
         };
         // A lease that is not given back lapses by itself.
         if let Err(error) = self.release(instance_id, epoch).await {
@@ -135,7 +139,7 @@ impl Engine {
                 ended += 1;
                 continue;
             }
-            run::run(self, &deployment, epoch).await?;
+            self.bring_to_end(&deployment, epoch).await?;
             ended += 1;
         }
         Ok(ended)
@@ -149,28 +153,48 @@ impl Engine {
         drop(tx);
         let mut ended = 0;
         for deployment in unfinished {
+            let detail = "the process ended in this stage; the deploy was done again from the start";
             let record = self.record(&deployment, epoch);
-            let mut tx = record.begin("interrupt_stages").await?;
-            for stage in stages::of_deployment(&mut tx, deployment.id).await? {
-                if stage.ended_at.is_none() {
-                    let detail = "the process ended in this stage; the deploy was done again from the start";
-                    let now = self.clock.now();
-                    stages::end(
-                        &mut tx,
-                        deployment.id,
-                        stage.stage,
-                        StageResult::Interrupted,
-                        detail,
-                        now,
-                    )
-                    .await?;
-                }
-            }
-            tx.commit().await?;
-            run::run(self, &deployment, epoch).await?;
+            record.end_open_stages(StageResult::Interrupted, detail).await?;
+            self.bring_to_end(&deployment, epoch).await?;
             ended += 1;
         }
         Ok(ended)
+    }
+
+    /// Runs a deployment. What will not go away by itself ends it as failed: it must not be tried for ever, and must not
+    /// keep others waiting.
+    async fn bring_to_end(&self, deployment: &Deployment, epoch: i64) -> Result<(), DeployError> {
+        let error = match run::run(self, deployment, epoch).await {
+            Ok(_) => return Ok(()),
+            Err(error) if error.may_pass() => return Err(error),
+            Err(error) => error,
+        };
+        tracing::error!(deployment = %deployment.id, error = error_chain(&error), "a deployment failed");
+        let record = self.record(deployment, epoch);
+        record
+            .end_open_stages(StageResult::Failed, &error_chain(&error))
+            .await?;
+        let mut tx = record.begin("fail_deployment").await?;
+        let touched = instances::find(&mut tx, deployment.instance_id)
+            .await?
+            .is_some_and(|instance| instance.applying.is_some());
+        let known = if touched {
+            "It is not known what the PBX serves now; the next deploy has it read everything"
+        } else {
+            "Nothing was touched; what was live is live"
+        };
+        let finding = Finding::error("engine_failed", format!("{}. {known}", error_chain(&error)));
+        deployments::end(
+            &mut tx,
+            deployment.id,
+            DeploymentStatus::Failed,
+            &[finding],
+            self.clock.now(),
+        )
+        .await?;
+        tx.commit().await?;
+        Ok(())
     }
 
     /// A request is superseded by a later one that asks for the same: a platform deploy covers every earlier platform
@@ -239,15 +263,19 @@ impl Engine {
         Ok(())
     }
 
-    /// Prolongs the lease for as long as this is polled; ends only when it is lost for sure.
+    /// Prolongs the lease for as long as this is polled; ends when it is lost, and also when it may have lapsed because
+    /// the database could not be asked: then another process may be driving the PBX already.
     async fn keep_lease(&self, instance_id: InstanceId, epoch: i64) -> DeployError {
+        let mut renewed = Instant::now();
         loop {
-            tokio::time::sleep(self.options.lease / 3).await;
-            match self.renew(instance_id, epoch).await {
-                Ok(true) => {}
-                Ok(false) => return DeployError::LeaseLost,
-                Err(error) => {
-                    tracing::warn!(%instance_id, error = %error, "the lease could not be prolonged; trying again");
+            sleep(self.options.lease / 3).await;
+            let asked = Instant::now();
+            match timeout_at(renewed + self.options.lease, self.renew(instance_id, epoch)).await {
+                Ok(Ok(true)) => renewed = asked,
+                Ok(Ok(false)) | Err(_) => return DeployError::LeaseLost,
+                Ok(Err(error)) => {
+                    let error = error_chain(&error);
+                    tracing::warn!(%instance_id, error, "the lease could not be prolonged; trying again");
                 }
             }
         }

@@ -1,10 +1,12 @@
 //! Rendered fragments on disk, named by their digest: an unchanged tenant is never rendered again.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
 
 use crate::domain::artifact::ConfFile;
 use crate::domain::digest::Digest;
@@ -41,20 +43,20 @@ impl FragmentCache {
         for (file, text) in fragments {
             let digest = Digest::of(text);
             let path = self.path(tenant_id, *file, digest);
-            if fs::metadata(&path).is_err() {
-                write(&path, text.as_bytes())?;
+            if !is_whole(&path, digest) {
+                write(&directory, &path, text.as_bytes())?;
             }
             digests.insert(*file, digest);
         }
         Ok(digests)
     }
 
-    /// Whether every one of these fragments is there. Whether it is whole shows when it is read.
+    /// Whether every one of these fragments is there, with the bytes that were put.
     #[must_use]
-    pub fn has(&self, tenant_id: TenantId, digests: &BTreeMap<ConfFile, Digest>) -> bool {
+    pub fn has_whole(&self, tenant_id: TenantId, digests: &BTreeMap<ConfFile, Digest>) -> bool {
         digests
             .iter()
-            .all(|(file, digest)| fs::metadata(self.path(tenant_id, *file, *digest)).is_ok())
+            .all(|(file, digest)| is_whole(&self.path(tenant_id, *file, *digest), *digest))
     }
 
     /// A fragment as a part of a file.
@@ -101,16 +103,16 @@ impl FragmentCache {
 }
 
 /// Whole or not at all: a daemon that is killed here leaves no half fragment under a good name.
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let making = path.with_extension("new");
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&making)?;
-    file.write_all(bytes)?;
-    fs::rename(making, path)
+/// A preview and a deploy may write the same fragment at the same time, so each has a file of its own until then.
+fn write(directory: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut making = NamedTempFile::new_in(directory)?;
+    making.write_all(bytes)?;
+    making.persist(path).map(drop).map_err(|refused| refused.error)
+}
+
+/// Whether a fragment is there with these bytes: after a crash of the host it may be empty.
+fn is_whole(path: &Path, digest: Digest) -> bool {
+    fs::read(path).is_ok_and(|bytes| Digest::of(bytes) == digest)
 }
 
 fn entries(directory: &Path) -> io::Result<Vec<PathBuf>> {
@@ -139,9 +141,20 @@ mod tests {
         let digests = cache
             .put(TENANT, &Fragments::from([(ConfFile::Pjsip, "text".to_owned())]))
             .unwrap();
-        assert!(cache.has(TENANT, &digests));
+        assert!(cache.has_whole(TENANT, &digests));
         fs::remove_file(cache.path(TENANT, ConfFile::Pjsip, digests[&ConfFile::Pjsip])).unwrap();
-        assert!(!cache.has(TENANT, &digests));
+        assert!(!cache.has_whole(TENANT, &digests));
+    }
+
+    #[test]
+    fn a_damaged_fragment_is_none_and_is_written_again() {
+        let (_directory, cache) = cache();
+        let fragments = Fragments::from([(ConfFile::Pjsip, "text".to_owned())]);
+        let digests = cache.put(TENANT, &fragments).unwrap();
+        fs::write(cache.path(TENANT, ConfFile::Pjsip, digests[&ConfFile::Pjsip]), "").unwrap();
+        assert!(!cache.has_whole(TENANT, &digests));
+        cache.put(TENANT, &fragments).unwrap();
+        assert!(cache.has_whole(TENANT, &digests));
     }
 
     #[test]
@@ -155,7 +168,7 @@ mod tests {
             .unwrap();
         let keep = BTreeMap::from([(TENANT, new.clone().into_iter().collect())]);
         cache.keep_only(&keep).unwrap();
-        assert!(cache.has(TENANT, &new) && !cache.has(TENANT, &old));
+        assert!(cache.has_whole(TENANT, &new) && !cache.has_whole(TENANT, &old));
         cache.keep_only(&BTreeMap::new()).unwrap();
         assert!(!cache.root.join(TENANT.to_string()).exists());
     }

@@ -7,7 +7,6 @@ use super::error::DeployError;
 use super::plan::{self, InstanceState, TenantState, TenantVersion};
 use crate::domain::artifact::ConfFile;
 use crate::domain::change::Change;
-use crate::domain::deployment::Scope;
 use crate::domain::digest::Digest;
 use crate::domain::generation::Generation;
 use crate::domain::instance::PbxInstance;
@@ -25,17 +24,16 @@ pub(super) struct Ground {
 }
 
 impl Ground {
+    /// `moves_templates`: whether the next generation is made with the template set and the settings as they stand now.
+    /// They move with a platform deploy only, and with an instance's first, so that nobody's unfinished edit of them
+    /// goes live by a tenant's button.
     pub async fn read(
         engine: &Engine,
         tx: &mut Tx,
         instance: &PbxInstance,
-        scope: &Scope,
+        moves_templates: bool,
     ) -> Result<Self, DeployError> {
-        let live = match instance.live {
-            Some(id) => generations::find(tx, instance.id, id).await?,
-            None => None,
-        };
-        let Some(live) = live else {
+        let Some((live, before)) = Self::live(engine, tx, instance).await? else {
             let templates = engine.templates.current().map_err(DeployError::Templates)?;
             let settings_revision = instance.settings_revision;
             return Ok(Self {
@@ -46,22 +44,11 @@ impl Ground {
             });
         };
         let live_templates = engine.templates.kept(tx, live.template_digest).await?;
-        let served = served::all(tx, instance.id).await?;
-        let before = InstanceState {
-            common: common(&live_templates)?,
-            tenants: served
-                .iter()
-                .map(|(id, served)| (*id, state_of(served)))
-                .collect(),
-        };
-        // Templates and settings move with a platform deploy only, so that nobody's unfinished edit of them goes live
-        // by a tenant's button.
-        let (templates, settings_revision) = match scope {
-            Scope::Platform => (
-                engine.templates.current().map_err(DeployError::Templates)?,
-                instance.settings_revision,
-            ),
-            Scope::Tenant { .. } | Scope::TenantRollback { .. } => (live_templates, live.settings_revision),
+        let (templates, settings_revision) = if moves_templates {
+            let current = engine.templates.current().map_err(DeployError::Templates)?;
+            (current, instance.settings_revision)
+        } else {
+            (live_templates, live.settings_revision)
         };
         Ok(Self {
             live: Some(live),
@@ -71,10 +58,37 @@ impl Ground {
         })
     }
 
+    /// The generation that was last proven live, and what it serves; `None` before the first.
+    pub async fn live(
+        engine: &Engine,
+        tx: &mut Tx,
+        instance: &PbxInstance,
+    ) -> Result<Option<(Generation, InstanceState)>, DeployError> {
+        let live = match instance.live {
+            Some(id) => generations::find(tx, instance.id, id).await?,
+            None => None,
+        };
+        let Some(live) = live else { return Ok(None) };
+        let templates = engine.templates.kept(tx, live.template_digest).await?;
+        let served = served::all(tx, instance.id).await?;
+        let tenants = served
+            .iter()
+            .map(|(id, served)| (*id, state_of(served)))
+            .collect();
+        let common = common(&templates)?;
+        Ok(Some((live, InstanceState { common, tenants })))
+    }
+
     pub fn templates_moved(&self) -> bool {
         self.live
             .as_ref()
             .is_none_or(|live| live.template_digest != self.templates.digest())
+    }
+
+    pub fn settings_moved(&self) -> bool {
+        self.live
+            .as_ref()
+            .is_none_or(|live| live.settings_revision != self.settings_revision)
     }
 
     pub fn changes(&self) -> Vec<Change> {

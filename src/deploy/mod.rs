@@ -1,6 +1,7 @@
 //! The deploy engine: from what the database holds to what the running PBX is proven to serve, or back.
 
 mod aim;
+mod apply;
 mod assemble;
 mod engine;
 mod error;

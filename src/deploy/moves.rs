@@ -131,7 +131,9 @@ impl<'a> Moves<'a> {
         revision_id: RevisionId,
     ) -> Result<(), DeployError> {
         let live = self.ground.before.tenants.get(&tenant_id);
+        // New settings may forbid what the old ones allowed, such as the number of an extension.
         if !self.ground.templates_moved()
+            && !self.ground.settings_moved()
             && live.is_some_and(|live| live.version == self.version(tenant_id, revision_id))
         {
             return Ok(());
@@ -198,14 +200,14 @@ impl<'a> Moves<'a> {
         Ok(())
     }
 
-    /// Renders again what the cache has lost. Secrets are always the current ones, so a tenant whose secrets changed
+    /// Renders again what the cache has lost, or what was damaged in it. Secrets are always the current ones, so a tenant whose secrets changed
     /// since it was deployed moves to them here.
     pub async fn mend_cache(&mut self) -> Result<(), DeployError> {
         let lost: Vec<(TenantId, TenantVersion)> = self
             .after
             .tenants
             .iter()
-            .filter(|(id, state)| !self.cache.has(**id, &state.fragments))
+            .filter(|(id, state)| !self.cache.has_whole(**id, &state.fragments))
             .map(|(id, state)| (*id, state.version))
             .collect();
         for (tenant_id, version) in lost {

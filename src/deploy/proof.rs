@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::aim::Aim;
 use super::error::DeployError;
+use super::ground::Ground;
+use super::plan::InstanceState;
 use super::run::Run;
 use crate::domain::artifact::ConfFile;
 use crate::domain::deployment::{DeploymentStatus, Stage, StageResult};
 use crate::domain::finding::Finding;
 use crate::driver::{DriverError, Expected};
-use crate::store::instances;
+use crate::store::{generations, instances};
 
 /// Between two questions to a PBX that does not answer.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -21,6 +22,14 @@ pub(super) enum Proof {
     Seen,
     Differs(Vec<Finding>),
     Unknown(String),
+}
+
+/// Where a roll back leads.
+pub(super) struct Back<'a> {
+    /// The former generation's number; 0 where nothing was served.
+    pub number: i64,
+    /// What must be seen then.
+    pub expected: &'a Expected,
 }
 
 impl Run<'_> {
@@ -37,26 +46,20 @@ impl Run<'_> {
         }
     }
 
-    /// Puts the former generation back and proves it.
+    /// Puts the former generation back and proves it. `tried`: the number of the one that could not be proven.
     pub(super) async fn roll_back(
         &self,
-        aim: &Aim,
+        back: &Back<'_>,
+        tried: i64,
         findings: &mut Vec<Finding>,
     ) -> Result<DeploymentStatus, DeployError> {
         self.record.stage(Stage::RollingBack).await?;
-        let former = aim.live.as_ref().map_or(0, |live| live.number);
-        let deadline = Instant::now() + self.engine.options.patience;
-        let applied = loop {
-            match self.driver.apply(former, ConfFile::ALL).await {
-                Err(DriverError::Unreachable { .. }) if Instant::now() < deadline => sleep(PAUSE).await,
-                applied => break applied,
-            }
-        };
-        let proof = self.prove(&aim.expected_back).await;
-        let what = if former == 0 {
+        let applied = self.apply_back(back.number).await;
+        let proof = self.prove(back.expected).await;
+        let what = if back.number == 0 {
             "nothing is served, as before".to_owned()
         } else {
-            format!("generation {former}")
+            format!("generation {}", back.number)
         };
         if let Proof::Seen = proof {
             let mut tx = self.record.begin("rolled_back").await?;
@@ -81,15 +84,47 @@ impl Run<'_> {
         findings.push(Finding::error(
             "state_unknown",
             format!(
-                "It is not known what the PBX serves now: neither generation {} nor {what} could be proven ({why}). See \
-                 that Asterisk runs and answers its manager interface, then deploy again: the next deploy has it read \
-                 every file anew",
-                aim.generation.number
+                "It is not known what the PBX serves now: neither generation {tried} nor {what} could be proven ({why}). \
+                 See that Asterisk runs and answers its manager interface, then deploy again: the next deploy has it read \
+                 every file anew"
             ),
         ));
         self.record
             .stage_end(Stage::RollingBack, StageResult::Failed, &why)
             .await?;
         Ok(DeploymentStatus::Failed)
+    }
+
+    /// The files first: a PBX that is not running now reads them when it starts.
+    async fn apply_back(&self, number: i64) -> Result<(), DriverError> {
+        self.driver.place(number).await?;
+        let deadline = Instant::now() + self.engine.options.patience;
+        loop {
+            match self.driver.apply(number, ConfFile::ALL).await {
+                Err(DriverError::Unreachable { .. }) if Instant::now() < deadline => sleep(PAUSE).await,
+                applied => return applied,
+            }
+        }
+    }
+
+    /// Undoes what a process left half done that died, where the deploy cannot be finished any more.
+    pub(super) async fn undo(&self, findings: &mut Vec<Finding>) -> Result<DeploymentStatus, DeployError> {
+        let mut tx = self.record.begin("undo").await?;
+        let tried = generations::next_number(&mut tx, self.instance.id).await? - 1;
+        let live = Ground::live(self.engine, &mut tx, &self.instance).await?;
+        drop(tx);
+        let markers = match &live {
+            Some((_, state)) => state.markers(),
+            None => InstanceState::default().markers(),
+        };
+        let expected = Expected {
+            markers,
+            ..Expected::default()
+        };
+        let back = Back {
+            number: live.map_or(0, |(generation, _)| generation.number),
+            expected: &expected,
+        };
+        self.roll_back(&back, tried, findings).await
     }
 }

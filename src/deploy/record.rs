@@ -61,6 +61,19 @@ impl Record<'_> {
         Ok(())
     }
 
+    /// Ends whatever stage still runs.
+    pub async fn end_open_stages(&self, result: StageResult, detail: &str) -> Result<(), DeployError> {
+        let mut tx = self.begin("end_open_stages").await?;
+        for stage in stages::of_deployment(&mut tx, self.deployment_id).await? {
+            if stage.ended_at.is_none() {
+                let now = self.now();
+                stages::end(&mut tx, self.deployment_id, stage.stage, result, detail, now).await?;
+            }
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
     /// Ends the deployment.
     pub async fn end(
         &self,

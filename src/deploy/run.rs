@@ -4,14 +4,15 @@ use super::aim::{self, Aim};
 use super::assemble;
 use super::engine::{Engine, ShadowPolicy};
 use super::error::DeployError;
-use super::proof::Proof;
+use super::preview::templates_unusable;
 use super::record::Record;
 use crate::domain::artifact::ConfFile;
 use crate::domain::deployment::{Deployment, DeploymentStatus, Stage, StageResult};
+use crate::domain::error_chain::error_chain;
 use crate::domain::finding::{Finding, Severity};
 use crate::domain::instance::PbxInstance;
-use crate::driver::{DriverError, Expected, PbxDriver};
-use crate::store::{deployments, generations, instances, served};
+use crate::driver::{DriverError, PbxDriver};
+use crate::store::{deployments, generations, served};
 
 /// Findings beyond this are counted, not listed.
 const MOST_FINDINGS: usize = 200;
@@ -30,7 +31,12 @@ pub(super) async fn run(
         driver,
         record: engine.record(deployment, epoch),
     };
-    run.to_the_end().await
+    match run.to_the_end().await {
+        // Whoever takes the lease next does it again.
+        Err(error @ (DeployError::Store(_) | DeployError::LeaseLost)) => Err(error),
+        Err(error) => run.give_up(&error).await,
+        ended => ended,
+    }
 }
 
 /// One deployment on its way.
@@ -51,15 +57,55 @@ enum Step<T> {
 impl Run<'_> {
     async fn to_the_end(&self) -> Result<DeploymentStatus, DeployError> {
         let mut findings = Vec::new();
-        let mut aim = match self.plan(&mut findings).await? {
-            Step::Go(aim) => aim,
-            Step::End(status) => return self.end(status, findings).await,
+        let status = match self.prepare(&mut findings).await? {
+            Step::Go(aim) => {
+                let status = self.apply_and_prove(&aim, &mut findings).await?;
+                if status == DeploymentStatus::RolledBack {
+                    self.keep_only(&[aim.former()]).await;
+                }
+                status
+            }
+            // Nothing was touched this time, but by the process that died.
+            Step::End(_) if self.was_cut_off() => self.undo(&mut findings).await?,
+            Step::End(status) => status,
         };
-        if let Step::End(status) = self.validate(&mut aim, &mut findings).await? {
+        self.end(status, findings).await
+    }
+
+    /// All that comes before anything live is touched.
+    async fn prepare(&self, findings: &mut Vec<Finding>) -> Result<Step<Aim>, DeployError> {
+        let mut aim = match self.plan(findings).await? {
+            Step::Go(aim) => aim,
+            end @ Step::End(_) => return Ok(end),
+        };
+        Ok(match self.validate(&mut aim, findings).await? {
+            Step::Go(()) => Step::Go(aim),
+            Step::End(status) => {
+                self.keep_only(&[aim.former()]).await;
+                Step::End(status)
+            }
+        })
+    }
+
+    /// Whether this deploy was begun by a process that died, and may have been half applied.
+    fn was_cut_off(&self) -> bool {
+        self.deployment.status != DeploymentStatus::Queued && self.instance.applying.is_some()
+    }
+
+    /// Ends a deploy that no repetition would bring further, so that it is not in the way of those behind it.
+    async fn give_up(&self, error: &DeployError) -> Result<DeploymentStatus, DeployError> {
+        let why = error_chain(error);
+        tracing::error!(deployment = %self.deployment.id, error = why, "a deploy was given up");
+        self.record.end_open_stages(StageResult::Failed, &why).await?;
+        let mut findings = Vec::new();
+        if self.was_cut_off() {
+            findings.push(Finding::error("engine_failed", why));
+            let status = self.undo(&mut findings).await?;
             return self.end(status, findings).await;
         }
-        let status = self.apply_and_prove(&aim, &mut findings).await?;
-        self.end(status, findings).await
+        let message = format!("{why}. Nothing was touched; what was live is live");
+        findings.push(Finding::error("engine_failed", message));
+        self.end(DeploymentStatus::Failed, findings).await
     }
 
     async fn plan(&self, findings: &mut Vec<Finding>) -> Result<Step<Aim>, DeployError> {
@@ -76,8 +122,7 @@ impl Run<'_> {
             Ok(aim) => aim,
             Err(DeployError::Templates(error)) => {
                 drop(tx);
-                let message = format!("{error}; correct the template and deploy again. Nothing was touched");
-                findings.push(Finding::error("templates_unusable", message));
+                findings.push(templates_unusable(&error));
                 return refused("the template set cannot be used".to_owned()).await;
             }
             Err(error) => return Err(error),
@@ -92,6 +137,13 @@ impl Run<'_> {
             aim.reload = ConfFile::ALL.to_vec();
         }
         if aim.is_unchanged() {
+            self.find_drift(&mut aim, findings).await?;
+        }
+        if aim.is_unchanged() {
+            // A new secret of what is not served changes no file.
+            if aim.before.tenants != aim.after.tenants {
+                served::replace(&mut tx, self.instance.id, &aim.served()).await?;
+            }
             tx.commit().await?;
             let detail = "nothing differs from what is live; nothing was written or reloaded";
             self.record
@@ -120,8 +172,17 @@ impl Run<'_> {
         Ok(Step::Go(aim))
     }
 
+    /// Where nothing else is to be done: whether the live files still have the bytes that were written.
+    async fn find_drift(&self, aim: &mut Aim, findings: &mut Vec<Finding>) -> Result<(), DeployError> {
+        let cache = self.engine.fragments(self.instance.id);
+        let files = assemble::files(&cache, &aim.templates, &aim.after, &[])?;
+        aim.reload = self.driver.drifted(files).await?;
+        findings.extend(aim.reload.iter().copied().map(drift));
+        Ok(())
+    }
+
     /// Whether the files of the live generation are the ones behind the link.
-    async fn stands(&self, aim: &Aim) -> bool {
+    pub(super) async fn stands(&self, aim: &Aim) -> bool {
         let live = aim.live.as_ref().map(|live| live.number);
         match self.driver.standing().await {
             Ok(standing) => standing == live || (live.is_none() && standing == Some(0)),
@@ -145,9 +206,7 @@ impl Run<'_> {
             Err(error) => return Err(error),
         };
         for file in staged.drifted {
-            let message =
-                format!("{file} was edited in place since the last deploy; this deploy overwrites it");
-            findings.push(Finding::warning("drift", message).about(file.as_str()));
+            findings.push(drift(file));
             if !aim.reload.contains(&file) {
                 aim.reload.push(file);
             }
@@ -157,7 +216,11 @@ impl Run<'_> {
             return refused(StageResult::Refused, DeploymentStatus::Rejected, detail).await;
         }
         if let Err(error) = self.driver.ready().await {
-            findings.push(untouched("pbx_not_ready", &error));
+            let code = match error {
+                DriverError::Unreachable { .. } => "pbx_unreachable",
+                _ => "pbx_not_ready",
+            };
+            findings.push(untouched(code, &error));
             return refused(StageResult::Failed, DeploymentStatus::Failed, error.full()).await;
         }
         self.record
@@ -209,92 +272,6 @@ impl Run<'_> {
         }
     }
 
-    async fn apply_and_prove(
-        &self,
-        aim: &Aim,
-        findings: &mut Vec<Finding>,
-    ) -> Result<DeploymentStatus, DeployError> {
-        self.record.stage(Stage::Applying).await?;
-        let mut tx = self.record.begin("apply").await?;
-        instances::set_applying(&mut tx, self.instance.id, Some(aim.generation.id)).await?;
-        tx.commit().await?;
-        let applied = self.driver.apply(aim.generation.number, &aim.reload).await;
-        let (result, detail) = match &applied {
-            Ok(()) => (
-                StageResult::Ok,
-                format!("swapped; reloaded: {}", names(&aim.reload)),
-            ),
-            Err(error) => (StageResult::Failed, error.full()),
-        };
-        self.record.stage_end(Stage::Applying, result, &detail).await?;
-
-        self.record.stage(Stage::Verifying).await?;
-        let proof = self.prove(&aim.expected).await;
-        findings.extend(self.driver.log_since_apply().await);
-        match proof {
-            Proof::Seen => {
-                let detail = format!(
-                    "the running PBX serves generation {}: {}",
-                    aim.generation.number,
-                    seen(&aim.expected)
-                );
-                self.record
-                    .stage_end(Stage::Verifying, StageResult::Ok, &detail)
-                    .await?;
-                self.live(aim).await
-            }
-            Proof::Differs(differences) => {
-                let detail = format!(
-                    "{} differences between what runs and what should",
-                    differences.len()
-                );
-                findings.extend(differences);
-                self.record
-                    .stage_end(Stage::Verifying, StageResult::Refused, &detail)
-                    .await?;
-                self.roll_back(aim, findings).await
-            }
-            Proof::Unknown(error) => {
-                findings.push(Finding::error(
-                    "not_proven",
-                    format!("the PBX did not answer: {error}"),
-                ));
-                self.record
-                    .stage_end(Stage::Verifying, StageResult::Failed, &error)
-                    .await?;
-                self.roll_back(aim, findings).await
-            }
-        }
-    }
-
-    /// Records that the generation is live, and removes what nobody needs any more.
-    async fn live(&self, aim: &Aim) -> Result<DeploymentStatus, DeployError> {
-        let mut tx = self.record.begin("live").await?;
-        instances::set_live(&mut tx, self.instance.id, aim.generation.id).await?;
-        served::replace(&mut tx, self.instance.id, &aim.served()).await?;
-        generations::prune(&mut tx, self.instance.id, self.engine.options.keep_generations).await?;
-        tx.commit().await?;
-        let former = aim.live.as_ref().map_or(0, |live| live.number);
-        if let Err(error) = self.driver.keep_only(&[aim.generation.number, former]).await {
-            tracing::warn!(error = %error.full(), "old generations were not removed");
-        }
-        let cache = self.engine.fragments(self.instance.id);
-        let mut used = std::collections::BTreeMap::<_, std::collections::BTreeSet<_>>::new();
-        for (tenant_id, state) in aim.before.tenants.iter().chain(&aim.after.tenants) {
-            used.entry(*tenant_id)
-                .or_default()
-                .extend(state.fragments.iter().map(|(file, digest)| (*file, *digest)));
-        }
-        if let Err(error) = cache.keep_only(&used) {
-            tracing::warn!(%error, "old fragments were not removed");
-        }
-        Ok(if aim.left_out.is_empty() {
-            DeploymentStatus::Live
-        } else {
-            DeploymentStatus::Partial
-        })
-    }
-
     async fn end(
         &self,
         status: DeploymentStatus,
@@ -312,29 +289,21 @@ impl Run<'_> {
     }
 }
 
-fn untouched(code: &str, error: &DriverError) -> Finding {
+fn drift(file: ConfFile) -> Finding {
+    let message = format!("{file} was edited in place since the last deploy; this deploy overwrites it");
+    Finding::warning("drift", message).about(file.as_str())
+}
+
+pub(super) fn untouched(code: &str, error: &DriverError) -> Finding {
     let message = format!("{}. Nothing was touched; what was live is live", error.full());
     Finding::error(code, message)
 }
 
-fn names(files: &[ConfFile]) -> String {
+pub(super) fn names(files: &[ConfFile]) -> String {
     let names: Vec<&str> = files.iter().map(|file| file.as_str()).collect();
     if names.is_empty() {
         "none".to_owned()
     } else {
         names.join(", ")
     }
-}
-
-fn seen(expected: &Expected) -> String {
-    let present: usize = expected
-        .present
-        .iter()
-        .map(|tenant| tenant.extensions.len())
-        .sum();
-    format!(
-        "{} markers, {present} extensions as they should be, {} gone",
-        expected.markers.values().flatten().count(),
-        expected.absent.len()
-    )
 }

@@ -82,6 +82,9 @@ pub trait PbxDriver: Send + Sync {
         files: BTreeMap<ConfFile, StagedFile>,
     ) -> Result<Staged, DriverError>;
 
+    /// The live files that do not have these bytes; nothing is written.
+    async fn drifted(&self, files: BTreeMap<ConfFile, StagedFile>) -> Result<Vec<ConfFile>, DriverError>;
+
     /// Lets a private PBX of the same kind read a staged generation.
     async fn rehearse(&self, generation: i64) -> Result<Rehearsal, DriverError>;
 
@@ -97,7 +100,8 @@ pub trait PbxDriver: Send + Sync {
     /// Asks the running PBX for what it should serve. Empty: all of it was seen.
     async fn verify(&self, expected: &Expected) -> Result<Vec<Finding>, DriverError>;
 
-    /// The warnings and errors that the PBX logged since the last `apply` began.
+    /// The warnings and errors that the PBX logged since the last `apply` began. An error is about our own files: what
+    /// was applied was not taken whole, whatever the PBX shows.
     async fn log_since_apply(&self) -> Vec<Finding>;
 
     /// The generation behind the live link; `None` before the first.

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use switchyard::domain::clock::{Clock as _, SystemClock};
 
 use super::client::Ask;
-use super::database::Backend::{self, Postgres, Sqlite};
 use super::server::Server;
+use super::support::database::Backend::{self, Postgres, Sqlite};
 
 #[rstest]
 #[tokio::test]

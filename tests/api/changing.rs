@@ -3,8 +3,8 @@
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use super::database::Backend::{self, Postgres, Sqlite};
 use super::server::Server;
+use super::support::database::Backend::{self, Postgres, Sqlite};
 
 /// An extension with something in every field; gives its path.
 async fn full(server: &Server) -> String {

@@ -3,8 +3,8 @@
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use super::database::Backend::{self, Postgres, Sqlite};
 use super::server::{OWN_EMERGENCY, Server};
+use super::support::database::Backend::{self, Postgres, Sqlite};
 
 fn everything() -> Value {
     json!({

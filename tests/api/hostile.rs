@@ -3,8 +3,8 @@
 use rstest::rstest;
 use serde_json::json;
 
-use super::database::Backend::{self, Postgres, Sqlite};
 use super::server::Server;
+use super::support::database::Backend::{self, Postgres, Sqlite};
 
 const TAKEN: [&str; 20] = [
     "Zoë \"The Doc\" O'Hara",

@@ -4,8 +4,8 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::client::Answer;
-use super::database::Backend::{self, Postgres, Sqlite};
 use super::server::{OWN_EMERGENCY, Server};
+use super::support::database::Backend::{self, Postgres, Sqlite};
 
 async fn import(server: &Server, query: &str, rows: &Value) -> Answer {
     server

@@ -8,8 +8,8 @@ use switchyard::domain::ids::{SystemIds, TenantId};
 use switchyard::http::routes::table;
 
 use super::client::{Answer, Ask};
-use super::database::Backend::{self, Postgres, Sqlite};
 use super::server::Server;
+use super::support::database::Backend::{self, Postgres, Sqlite};
 
 /// Everything of an answer but what differs by design.
 fn visible(answer: &Answer) -> (u16, String, Vec<(String, String)>) {

@@ -4,8 +4,8 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::client::Answer;
-use super::database::Backend::{self, Postgres, Sqlite};
 use super::server::Server;
+use super::support::database::Backend::{self, Postgres, Sqlite};
 
 fn numbers(answer: &Answer) -> Vec<&str> {
     let data = answer.data(200).as_array().unwrap();

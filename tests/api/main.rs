@@ -6,8 +6,6 @@ mod audit;
 mod changing;
 mod client;
 mod creating;
-#[path = "../support/database.rs"]
-mod database;
 mod deploys;
 mod hostile;
 mod importing;
@@ -19,3 +17,5 @@ mod parallel;
 mod random;
 mod secrets;
 mod server;
+#[path = "../support/mod.rs"]
+mod support;

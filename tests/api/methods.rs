@@ -4,8 +4,8 @@ use reqwest::Method;
 use rstest::rstest;
 use serde_json::json;
 
-use super::database::Backend::Sqlite;
 use super::server::Server;
+use super::support::database::Backend::Sqlite;
 
 #[tokio::test]
 async fn head_answers_like_get_without_the_body() {

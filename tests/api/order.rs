@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use switchyard::domain::ids::{SystemIds, TenantId};
 
 use super::client::Ask;
-use super::database::Backend::{self, Postgres, Sqlite};
 use super::server::Server;
+use super::support::database::Backend::{self, Postgres, Sqlite};
 
 /// The changes that a path names something for, with a body where they take one.
 const CHANGES: [(Method, &str); 5] = [

@@ -5,8 +5,8 @@ use reqwest::Method;
 use rstest::rstest;
 use serde_json::json;
 
-use super::database::Backend::{self, Postgres, Sqlite};
 use super::server::Server;
+use super::support::database::Backend::{self, Postgres, Sqlite};
 
 const MANY: usize = 40;
 

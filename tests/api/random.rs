@@ -11,8 +11,8 @@ use rstest::rstest;
 use serde_json::{Map, Value, json};
 use switchyard::http::routes::table;
 
-use super::database::Backend::{self, Postgres, Sqlite};
 use super::server::Server;
+use super::support::database::Backend::{self, Postgres, Sqlite};
 
 /// With each database.
 const REQUESTS: usize = 1_000;

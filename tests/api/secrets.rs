@@ -11,8 +11,8 @@ use rstest::rstest;
 use serde_json::json;
 use tracing_subscriber::EnvFilter;
 
-use super::database::Backend::{self, Postgres, Sqlite};
 use super::server::{Server, TOKEN};
+use super::support::database::Backend::{self, Postgres, Sqlite};
 
 #[rstest]
 #[tokio::test]

@@ -21,7 +21,7 @@ use switchyard::store::{Database, Store};
 use tokio::task::JoinSet;
 
 use super::client::Ask;
-use super::database::{Backend, TestDatabase};
+use super::support::database::{Backend, Bench};
 
 pub const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 /// An emergency number of the instance's own.
@@ -32,7 +32,7 @@ const NODE: &str = "node1";
 pub struct Server {
     pub acme: String,
     pub globex: String,
-    pub database: TestDatabase,
+    pub database: Bench,
     pub(super) address: SocketAddr,
     pub(super) client: reqwest::Client,
     /// Secrets that were shown once, and must be seen nowhere else.
@@ -43,8 +43,8 @@ pub struct Server {
 
 impl Server {
     pub async fn start(backend: Backend) -> Self {
-        let database = TestDatabase::create(backend).await;
-        let made = Database::create(&database.url.parse().unwrap()).await.unwrap();
+        let database = Bench::empty(backend).await;
+        let made = Database::create(&database.url).await.unwrap();
         made.migrate().await.unwrap();
         let service = Service::prepare(&config(&database)).await.unwrap();
         let (app, store) = (service.parts().app.clone(), service.parts().store.clone());
@@ -133,11 +133,11 @@ impl Server {
     }
 }
 
-fn config(database: &TestDatabase) -> Config {
+fn config(database: &Bench) -> Config {
     let key = SealingKey::generate().unwrap();
     let state = database.folder.path().join("state");
     let variables = [
-        ("SWITCHYARD_DATABASE_URL", database.url.as_str()),
+        ("SWITCHYARD_DATABASE_URL", database.text.as_str()),
         ("SWITCHYARD_DEPLOY_SHADOW", "never"),
         ("SWITCHYARD_HTTP_BOOTSTRAP_TOKEN", TOKEN),
         ("SWITCHYARD_HTTP_LISTEN", "127.0.0.1:0"),
@@ -153,7 +153,7 @@ fn config(database: &TestDatabase) -> Config {
     loaded.config
 }
 
-fn instance(database: &TestDatabase) -> NewInstance {
+fn instance(database: &Bench) -> NewInstance {
     let config_dir = database.folder.path().join("asterisk");
     std::fs::create_dir(&config_dir).unwrap();
     NewInstance {

@@ -3,9 +3,6 @@
 #![cfg(test)]
 
 mod audit;
-mod bench;
-#[path = "../support/database.rs"]
-mod database;
 mod deployments;
 mod extension_lists;
 mod extensions;
@@ -17,5 +14,9 @@ mod samples;
 mod schema;
 mod sealing;
 mod stages;
+#[path = "../support/mod.rs"]
+mod support;
 mod tenants;
 mod transactions;
+
+use support::database as bench;

@@ -27,8 +27,27 @@ pub struct Ami {
 impl Ami {
     /// Signs in with the account for looking from outside.
     pub fn outside(pbx: &PrivatePbx) -> Self {
+        Self::with_outside_account(pbx, "off")
+    }
+
+    /// The same, and hears what happens from now on.
+    pub fn listening(pbx: &PrivatePbx) -> Self {
+        Self::with_outside_account(pbx, "on")
+    }
+
+    fn with_outside_account(pbx: &PrivatePbx, events: &str) -> Self {
         let account = pbx.outside();
-        let stream = TcpStream::connect(("127.0.0.1", pbx.settings().ami_port)).unwrap();
+        let secret = account.secret.expose_secret();
+        Self::session(pbx.settings().ami_port, &account.username, secret, events)
+    }
+
+    /// Signs in with any account.
+    pub fn sign_in(port: u16, username: &str, secret: &str) -> Self {
+        Self::session(port, username, secret, "off")
+    }
+
+    fn session(port: u16, username: &str, secret: &str, events: &str) -> Self {
+        let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
         let mut ami = Self {
             stream: BufReader::new(stream),
@@ -37,11 +56,7 @@ impl Ami {
         assert!(banner.starts_with("Asterisk Call Manager/"), "{banner}");
         let login = ami.ask(
             "Login",
-            &[
-                ("Username", &account.username),
-                ("Secret", account.secret.expose_secret()),
-                ("Events", "off"),
-            ],
+            &[("Username", username), ("Secret", secret), ("Events", events)],
         );
         assert_eq!(field(&login, "Response"), Some("Success"), "{login:?}");
         ami
@@ -55,6 +70,19 @@ impl Ami {
             if field(&message, "Response").is_some() {
                 return message;
             }
+        }
+    }
+
+    /// One action, with the events that came before its answer.
+    pub fn events_until(&mut self, action: &str) -> Vec<Fields> {
+        self.send(action, &[]);
+        let mut events = Vec::new();
+        loop {
+            let message = self.message();
+            if field(&message, "Response").is_some() {
+                return events;
+            }
+            events.push(message);
         }
     }
 
@@ -82,6 +110,19 @@ impl Ami {
             .filter(|(key, _)| key == "Output")
             .map(|(_, value)| value)
             .collect()
+    }
+
+    /// Waits for an event of a kind; gives all that were heard up to it.
+    pub fn heard_until(&mut self, mut is_last: impl FnMut(&Fields) -> bool) -> Vec<Fields> {
+        let mut heard = Vec::new();
+        loop {
+            let message = self.message();
+            let last = is_last(&message);
+            heard.push(message);
+            if last {
+                return heard;
+            }
+        }
     }
 
     fn send(&mut self, action: &str, headers: &[(&str, &str)]) {

@@ -1,7 +1,12 @@
-//! An empty database for a test: a file of SQLite, or one of the PostgreSQL server that the run was given.
+//! A database of its own for each test, gone when the test ends.
 
+use std::path::PathBuf;
+
+use secrecy::SecretString;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
+use switchyard::crypto::SealingKey;
 use switchyard::domain::ids::{IdSource as _, SystemIds};
+use switchyard::store::{Database, DatabaseUrl, Store};
 use tempfile::TempDir;
 
 /// The variable that names a PostgreSQL server: a superuser's URL of its maintenance database.
@@ -14,21 +19,23 @@ pub enum Backend {
     Postgres,
 }
 
-/// A database without any table, gone with the value.
-pub struct TestDatabase {
+/// An empty database.
+pub struct Bench {
     pub backend: Backend,
-    /// As the configuration names it.
-    pub url: String,
-    /// The folder of a SQLite file.
+    pub url: DatabaseUrl,
+    /// The same as it is written, with its password.
+    pub text: String,
+    /// For a SQLite file, and for whatever else the test keeps.
     pub folder: TempDir,
     /// The PostgreSQL database to drop, with the URL of its server.
     made: Option<(String, String)>,
 }
 
-impl TestDatabase {
-    pub async fn create(backend: Backend) -> Self {
+impl Bench {
+    /// A database without any table.
+    pub async fn empty(backend: Backend) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let (url, made) = match backend {
+        let (text, made) = match backend {
             Backend::Sqlite => (
                 format!("sqlite:{}", folder.path().join("test.db").display()),
                 None,
@@ -45,27 +52,47 @@ impl TestDatabase {
         };
         Self {
             backend,
-            url,
+            url: text.parse().unwrap(),
+            text,
             folder,
             made,
         }
     }
 
+    /// A database of the current schema, and a store with a key.
+    pub async fn migrated(backend: Backend) -> (Self, Store) {
+        let bench = Self::empty(backend).await;
+        let database = Database::create(&bench.url).await.unwrap();
+        database.migrate().await.unwrap();
+        let store = Store::from_database(database, Some(key('a'))).await.unwrap();
+        (bench, store)
+    }
+
+    /// Another store on the same database, as another process would open it.
+    pub async fn another_store(&self, key: Option<SealingKey>) -> Store {
+        Store::open(&self.url, key).await.unwrap()
+    }
+
+    /// The SQLite file.
+    pub fn file(&self) -> PathBuf {
+        self.folder.path().join("test.db")
+    }
+
     /// Runs SQL behind the store's back.
-    pub async fn run(&self, sql: &'static str) {
-        self.try_run(sql).await.unwrap();
+    pub async fn sql(&self, sql: &'static str) {
+        self.try_sql(sql).await.unwrap();
     }
 
     /// The same, where a refusal is expected.
-    pub async fn try_run(&self, sql: &'static str) -> sqlx::Result<()> {
+    pub async fn try_sql(&self, sql: &'static str) -> sqlx::Result<()> {
         match self.backend {
             Backend::Sqlite => {
-                let mut connection = sqlx::SqliteConnection::connect(&self.url).await?;
+                let mut connection = sqlx::SqliteConnection::connect(&self.text).await?;
                 sqlx::raw_sql(sql).execute(&mut connection).await?;
                 connection.close().await
             }
             Backend::Postgres => {
-                let mut connection = sqlx::PgConnection::connect(&self.url).await?;
+                let mut connection = sqlx::PgConnection::connect(&self.text).await?;
                 sqlx::raw_sql(sql).execute(&mut connection).await?;
                 connection.close().await
             }
@@ -77,18 +104,18 @@ impl TestDatabase {
         let sql = AssertSqlSafe(sql);
         match self.backend {
             Backend::Sqlite => {
-                let mut connection = sqlx::SqliteConnection::connect(&self.url).await.unwrap();
+                let mut connection = sqlx::SqliteConnection::connect(&self.text).await.unwrap();
                 sqlx::query_scalar(sql).fetch_all(&mut connection).await.unwrap()
             }
             Backend::Postgres => {
-                let mut connection = sqlx::PgConnection::connect(&self.url).await.unwrap();
+                let mut connection = sqlx::PgConnection::connect(&self.text).await.unwrap();
                 sqlx::query_scalar(sql).fetch_all(&mut connection).await.unwrap()
             }
         }
     }
 }
 
-impl Drop for TestDatabase {
+impl Drop for Bench {
     fn drop(&mut self) {
         let Some((server, name)) = self.made.take() else {
             return;
@@ -103,6 +130,12 @@ impl Drop for TestDatabase {
         });
         dropping.join().unwrap();
     }
+}
+
+/// A key of 64 times the same digit.
+pub fn key(digit: char) -> SealingKey {
+    let text: SecretString = digit.to_string().repeat(64).into();
+    SealingKey::parse(&text).ok().unwrap()
 }
 
 async fn on_server(url: &str, sql: String) {

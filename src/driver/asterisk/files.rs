@@ -71,6 +71,23 @@ impl FileTree {
         Ok(staged)
     }
 
+    /// The live files that do not have these bytes.
+    pub fn drifted(&self, files: &BTreeMap<ConfFile, StagedFile>) -> io::Result<Vec<ConfFile>> {
+        let mut drifted = Vec::new();
+        for (file, staged) in files {
+            let wanted = stream(&staged.parts, io::sink())?;
+            if digest(&self.root.join("live").join(file.as_str()))? != Some(wanted.0) {
+                drifted.push(*file);
+            }
+        }
+        Ok(drifted)
+    }
+
+    /// Whether a line of Asterisk's log is about a file of ours.
+    pub fn is_named_in(&self, line: &str) -> bool {
+        line.contains(&format!("{}/", self.root.display()))
+    }
+
     /// Makes a staged generation the live one: one rename, whole before and after.
     pub fn swap(&self, number: i64) -> io::Result<()> {
         let target = PathBuf::from("generations").join(number.to_string());

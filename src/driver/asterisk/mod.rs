@@ -90,6 +90,11 @@ impl PbxDriver for AsteriskDriver {
         .await
     }
 
+    async fn drifted(&self, files: BTreeMap<ConfFile, StagedFile>) -> Result<Vec<ConfFile>, DriverError> {
+        self.on_disk("comparing the live files", move |tree| tree.drifted(&files))
+            .await
+    }
+
     async fn rehearse(&self, generation: i64) -> Result<Rehearsal, DriverError> {
         let what = "the rehearsal on a shadow Asterisk";
         let Some(shadow) = &self.shadow else {
@@ -153,12 +158,16 @@ impl PbxDriver for AsteriskDriver {
             Ok(session) => complaints::read(&session, &window).await,
             Err(error) => (Vec::new(), Err(error.full())),
         };
-        let mut findings = log::findings(
-            lines,
-            "asterisk_complained",
-            "Asterisk complained during the reload",
-            Severity::Warning,
-        );
+        let (ours, others) = lines
+            .into_iter()
+            .partition(|line| self.files.is_named_in(&line.message));
+        let code = "asterisk_complained";
+        // Asterisk may keep an object as it was because of an error in our file. It then shows all that it should, until
+        // it is started again and leaves the object out.
+        let message = "Asterisk does not take what stands in this file";
+        let mut findings = log::findings(ours, code, message, Severity::Error);
+        let message = "Asterisk complained during the reload";
+        findings.extend(log::findings(others, code, message, Severity::Warning));
         if let Err(detail) = whole {
             findings.extend(unread(&format!("{path}: {detail}")));
         }

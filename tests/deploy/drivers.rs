@@ -1,0 +1,151 @@
+//! The real driver, with what a test does in the middle of an order, and a record of who drives when.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use secrecy::SecretString;
+use switchyard::deploy::DriverFactory;
+use switchyard::domain::artifact::ConfFile;
+use switchyard::domain::finding::Finding;
+use switchyard::domain::instance::{InstanceSettings, PbxInstance};
+use switchyard::driver::asterisk::{AsteriskDriver, Program, Shadow};
+use switchyard::driver::{Check, DriverError, Expected, PbxDriver, Rehearsal, Staged, StagedFile};
+
+use super::support::pbx::Pbx;
+
+/// The orders of one deploy, as a test hears of them.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Order {
+    Stage,
+    Rehearse,
+    Ready,
+    Apply,
+    Verify,
+    Log,
+    KeepOnly,
+}
+
+/// Before or after.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Moment {
+    Before,
+    /// At the same time.
+    During,
+    After,
+}
+
+/// What a test does at a moment of an order. It may wait for ever, as a process does that was killed.
+#[async_trait]
+pub trait Witness: Send + Sync {
+    async fn at(&self, order: Order, moment: Moment);
+}
+
+/// Makes real drivers.
+pub struct Drivers {
+    shadow: Option<Program>,
+    witness: Option<Arc<dyn Witness>>,
+}
+
+impl Drivers {
+    pub fn plain(pbx: &Pbx) -> Self {
+        Self {
+            shadow: Some(pbx.private.program().clone()),
+            witness: None,
+        }
+    }
+
+    pub fn without_a_shadow() -> Self {
+        Self {
+            shadow: None,
+            witness: None,
+        }
+    }
+
+    pub fn witnessed(pbx: &Pbx, witness: Arc<dyn Witness>) -> Self {
+        Self {
+            witness: Some(witness),
+            ..Self::plain(pbx)
+        }
+    }
+}
+
+impl DriverFactory for Drivers {
+    fn driver(&self, instance: &PbxInstance, secret: SecretString) -> Box<dyn PbxDriver> {
+        let InstanceSettings::Asterisk(settings) = &instance.settings;
+        let shadow = self.shadow.clone().map(Shadow::new);
+        let real = AsteriskDriver::new(settings.clone(), secret, shadow);
+        match &self.witness {
+            None => Box::new(real),
+            Some(witness) => Box::new(Witnessed {
+                real,
+                witness: Arc::clone(witness),
+            }),
+        }
+    }
+}
+
+struct Witnessed {
+    real: AsteriskDriver,
+    witness: Arc<dyn Witness>,
+}
+
+impl Witnessed {
+    async fn hear<T>(&self, order: Order, work: impl Future<Output = T>) -> T {
+        self.witness.at(order, Moment::Before).await;
+        let (done, ()) = tokio::join!(work, self.witness.at(order, Moment::During));
+        self.witness.at(order, Moment::After).await;
+        done
+    }
+}
+
+#[async_trait]
+impl PbxDriver for Witnessed {
+    async fn stage(
+        &self,
+        generation: i64,
+        files: BTreeMap<ConfFile, StagedFile>,
+    ) -> Result<Staged, DriverError> {
+        self.hear(Order::Stage, self.real.stage(generation, files)).await
+    }
+
+    async fn drifted(&self, files: BTreeMap<ConfFile, StagedFile>) -> Result<Vec<ConfFile>, DriverError> {
+        self.real.drifted(files).await
+    }
+
+    async fn rehearse(&self, generation: i64) -> Result<Rehearsal, DriverError> {
+        self.hear(Order::Rehearse, self.real.rehearse(generation)).await
+    }
+
+    async fn ready(&self) -> Result<(), DriverError> {
+        self.hear(Order::Ready, self.real.ready()).await
+    }
+
+    async fn place(&self, generation: i64) -> Result<(), DriverError> {
+        self.real.place(generation).await
+    }
+
+    async fn apply(&self, generation: i64, reload: &[ConfFile]) -> Result<(), DriverError> {
+        self.hear(Order::Apply, self.real.apply(generation, reload)).await
+    }
+
+    async fn verify(&self, expected: &Expected) -> Result<Vec<Finding>, DriverError> {
+        self.hear(Order::Verify, self.real.verify(expected)).await
+    }
+
+    async fn log_since_apply(&self) -> Vec<Finding> {
+        self.hear(Order::Log, self.real.log_since_apply()).await
+    }
+
+    async fn standing(&self) -> Result<Option<i64>, DriverError> {
+        self.real.standing().await
+    }
+
+    async fn keep_only(&self, generations: &[i64]) -> Result<(), DriverError> {
+        self.hear(Order::KeepOnly, self.real.keep_only(generations)).await
+    }
+
+    async fn test(&self) -> Vec<Check> {
+        self.real.test().await
+    }
+}

@@ -1,0 +1,31 @@
+//! The deploy engine through the use cases, on both databases, with a real Asterisk.
+
+#[cfg(test)]
+mod altered;
+#[cfg(test)]
+mod broken;
+#[cfg(test)]
+mod buttons;
+#[cfg(test)]
+mod damage;
+#[cfg(test)]
+mod death;
+#[cfg(test)]
+mod down;
+#[cfg(test)]
+mod drivers;
+#[cfg(test)]
+mod queue;
+#[cfg(test)]
+mod rollback;
+#[cfg(test)]
+mod served;
+#[cfg(test)]
+mod smallest;
+#[cfg(test)]
+#[path = "../support/mod.rs"]
+mod support;
+#[cfg(test)]
+mod validation;
+#[cfg(test)]
+mod world;
