@@ -72,7 +72,11 @@ fn report(times: &mut [Duration], rendered: &[Fragments]) -> Outcome<()> {
     let middle = times.get(times.len() / 2).copied().unwrap_or_default();
     let bytes: usize = rendered.iter().flat_map(BTreeMap::values).map(String::len).sum();
     let mut out = stdout().lock();
-    writeln!(out, "switchyard: {} endpoints, {bytes} bytes", TENANTS * EXTENSIONS)?;
+    writeln!(
+        out,
+        "switchyard: {} endpoints, {bytes} bytes",
+        TENANTS * EXTENSIONS
+    )?;
     writeln!(out, "switchyard: rounds {times:.3?}")?;
     writeln!(out, "switchyard: seconds {:.4}", middle.as_secs_f64())?;
     Ok(())
