@@ -91,7 +91,9 @@ pub fn read(file: impl Read) -> Result<Vec<Row>, CsvError> {
             return Err(CsvError::TooLong);
         }
         let line = record.position().map_or(0, csv::Position::line);
-        rows.push((line, row(&columns, &record)));
+        let input = row(&columns, &record);
+        let number = input.as_ref().ok().and_then(|input| input.number.clone());
+        rows.push(Row { line, number, input });
     }
     Ok(rows)
 }

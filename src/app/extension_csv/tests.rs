@@ -7,12 +7,14 @@ use super::*;
 
 fn good(text: &str) -> Vec<(u64, ExtensionInput)> {
     let rows = read(text.as_bytes()).unwrap();
-    rows.into_iter().map(|(line, row)| (line, row.unwrap())).collect()
+    rows.into_iter()
+        .map(|row| (row.line, row.input.unwrap()))
+        .collect()
 }
 
 fn bad(text: &str) -> Vec<(u64, String)> {
     let rows = read(text.as_bytes()).unwrap();
-    let errors = |(line, row): Row| row.err().map(|errors| (line, errors.to_string()));
+    let errors = |row: Row| row.input.err().map(|errors| (row.line, errors.to_string()));
     rows.into_iter().filter_map(errors).collect()
 }
 
@@ -87,7 +89,7 @@ fn a_line_break_in_a_cell_does_not_shift_the_lines() {
 #[test]
 fn another_encoding_is_a_mistake_of_its_cell() {
     let rows = read(&b"number,name\n1001,Zo\xeb\n"[..]).unwrap();
-    let errors = rows.into_iter().next().unwrap().1.err().unwrap();
+    let errors = rows.into_iter().next().unwrap().input.err().unwrap();
     assert_eq!(errors.to_string(), "name must be UTF-8; save the file as that");
 }
 

@@ -130,7 +130,7 @@ pub async fn import(
     let rows: Vec<Value> = body.json_list().await?;
     let dry_run = query.flag("dry_run");
     query.finish()?;
-    let rows = (1..).zip(&rows).map(|(line, row)| read_row(line, row)).collect();
+    let rows: Vec<Row> = (1..).zip(&rows).map(|(line, row)| read_row(line, row)).collect();
     let report = extension_import::import(&app, &caller, rows, dry_run).await?;
     match (dry_run, report.bad) {
         (true, _) => Ok(single(report).into_response()),
