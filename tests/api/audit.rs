@@ -139,7 +139,7 @@ async fn o61_without_its_entry_a_change_is_not_made(#[values(Sqlite, Postgres)] 
     let before = server.get("/extensions").send().await.text;
     server
         .database
-        .run("alter table audit_entries rename to audit_entries_away")
+        .sql("alter table audit_entries rename to audit_entries_away")
         .await;
     let changes = [
         server.post("/extensions", &json!({"number": "1002", "name": "Bob"})),
@@ -155,7 +155,7 @@ async fn o61_without_its_entry_a_change_is_not_made(#[values(Sqlite, Postgres)] 
     }
     server
         .database
-        .run("alter table audit_entries_away rename to audit_entries")
+        .sql("alter table audit_entries_away rename to audit_entries")
         .await;
     assert_eq!(server.get("/extensions").send().await.text, before);
     assert_eq!(
