@@ -134,7 +134,8 @@ impl Failure {
             | Self::App(AppError::Invalid(_))
             | Self::Demo(DemoError::Invalid(_) | DemoError::Config(_)) => Exit::InvalidInput,
             Self::Absent(_) | Self::App(AppError::NotFound) => Exit::NotFound,
-            Self::KeyFile(KeyFileError::Exists(_)) | Self::App(AppError::Conflict { .. }) => Exit::Conflict,
+            Self::KeyFile(KeyFileError::Exists(_))
+            | Self::App(AppError::Conflict { .. } | AppError::Taken { .. }) => Exit::Conflict,
             Self::App(error) if error.is_unreachable() => Exit::Unreachable,
             Self::Ended { exit, .. } | Self::Deploy(_, exit) => *exit,
             Self::KeyFile(_)

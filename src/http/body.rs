@@ -61,6 +61,18 @@ impl Body {
         parse(&bytes, b'{', "an object")
     }
 
+    /// Whether it says that it is a table of comma-separated values.
+    #[must_use]
+    pub fn is_csv(&self) -> bool {
+        media_type(self.request.headers()) == "text/csv" && is_unencoded(self.request.headers())
+    }
+
+    /// The bytes of such a table; what is wrong with the request comes in the same order as for [`Self::json`].
+    pub async fn csv(self) -> Result<Bytes, Problem> {
+        self.reason?;
+        read(self.request, LARGEST).await
+    }
+
     async fn bytes(self) -> Result<Bytes, Problem> {
         self.reason?;
         if !is_json(self.request.headers()) {
@@ -84,14 +96,23 @@ pub fn from_value<T: DeserializeOwned>(value: &Value) -> Result<T, FieldErrors> 
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    let media_type = text(CONTENT_TYPE)
-        .and_then(|value| value.split(';').next())
-        .unwrap_or_default();
-    let media_type = media_type.trim().to_ascii_lowercase();
+    let media_type = media_type(headers);
     let json = media_type == "application/json"
         || media_type.starts_with("application/") && media_type.ends_with("+json");
-    json && headers
+    json && is_unencoded(headers)
+}
+
+/// In lower case, without parameters; empty when there is none.
+fn media_type(headers: &HeaderMap) -> String {
+    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let media_type = value
+        .and_then(|value| value.split(';').next())
+        .unwrap_or_default();
+    media_type.trim().to_ascii_lowercase()
+}
+
+fn is_unencoded(headers: &HeaderMap) -> bool {
+    headers
         .get(CONTENT_ENCODING)
         .is_none_or(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
 }

@@ -202,6 +202,9 @@ async fn a_route_that_shows_a_secret_once_honours_no_idempotency_key() {
     let asked = server.post("/extensions", &body).with("idempotency-key", "a");
     assert_eq!(asked.send().await.fields(), ["Idempotency-Key"]);
     assert_eq!(server.get("/extensions").send().await.body["meta"]["total"], 0);
+    let path = format!("/extensions/{}/rotate-secret", server.extension("1001").await);
+    let asked = server.post(&path, &json!({})).with("idempotency-key", "a");
+    assert_eq!(asked.send().await.fields(), ["Idempotency-Key"]);
 }
 
 #[tokio::test]

@@ -151,3 +151,57 @@ async fn what_is_no_list_of_rows_is_refused() {
     assert_eq!(import(&server, "", &json!([])).await.fields(), ["rows"]);
     assert_eq!(total(&server).await, 0);
 }
+
+#[rstest]
+#[tokio::test]
+async fn a_table_is_imported_like_a_list(#[values(Sqlite, Postgres)] backend: Backend) {
+    let server = Server::start(backend).await;
+    let table = async |query: &str, text: &[u8]| {
+        let ask = server.post(&format!("/extensions/import{query}"), &json!({}));
+        ask.with("content-type", "text/csv; charset=utf-8")
+            .bytes(text)
+            .send()
+            .await
+    };
+    let wrong = b"number,name,voicemail.enabled\r\n1001,Ann,true\r\n112,Help,false\r\n\"1002\",\"a,b\",\r\n";
+    let dry = table("?dry_run", wrong).await;
+    let rows = dry.data(200)["rows"].as_array().unwrap();
+    let lines: Vec<_> = rows
+        .iter()
+        .map(|row| (row["line"].as_u64().unwrap(), &row["errors"]))
+        .collect();
+    assert_eq!((lines[0].0, lines[1].0, lines[2].0), (2, 3, 4));
+    assert!(
+        lines[1].1["number"].is_array() && lines[2].1["name"].is_array(),
+        "{}",
+        dry.text
+    );
+    assert_eq!(table("", wrong).await.fields(), ["row 3: number", "row 4: name"]);
+    assert_eq!(total(&server).await, 0);
+
+    let good = b"\xef\xbb\xbfnumber,name,voicemail.enabled\n1001,Ann,true\n1002,Bob,\n";
+    assert_eq!(table("", good).await.data(201)["good"], 2);
+    let list = server.get("/extensions").send().await;
+    assert_eq!(list.data(200)[0]["voicemail"]["enabled"], true);
+
+    for text in [
+        &b""[..],
+        b"number\n1003\n",
+        b"number,name,colour\n1003,Ann,red\n",
+        b"\xff\xfe\0",
+    ] {
+        assert_eq!(table("", text).await.fields(), ["body"], "{text:?}");
+    }
+    let unreasoned = server
+        .post("/extensions/import", &json!({}))
+        .with("content-type", "text/csv");
+    assert_eq!(
+        unreasoned.without("x-reason").send().await.code(),
+        (400, "reason_required")
+    );
+    assert_eq!(
+        table("", &vec![b'x'; 1024 * 1024 + 1]).await.code(),
+        (413, "body_too_large")
+    );
+    assert_eq!(total(&server).await, 2);
+}

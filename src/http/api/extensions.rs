@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::app::extension_import::{self, ImportReport, Row};
-use crate::app::extensions;
 use crate::app::views::{CreatedView, ExtensionView, SecretsView};
+use crate::app::{extension_csv, extensions};
 use crate::auth::caller::Caller;
+use crate::domain::error_chain::error_chain;
 use crate::domain::extension_input::ExtensionInput;
 use crate::domain::ids::ExtensionId;
 use crate::domain::invalid::FieldErrors;
@@ -112,13 +113,16 @@ pub async fn rotate_secret(
     caller: Caller,
     Id(id): Id<ExtensionId>,
     query: Query,
+    headers: HeaderMap,
 ) -> Result<impl IntoResponse, Problem> {
     may_change(&app, &caller, id, query).await?;
+    refuse_idempotency(&headers)?;
     let secret = extensions::rotate_secret(&app, &caller, id).await?;
     Ok(single(json!({ "secret": secret.expose() })))
 }
 
-/// `POST /extensions/import?dry_run`: `[{…}, …]`, each an extension as `POST /extensions` takes it.
+/// `POST /extensions/import?dry_run`: `[{…}, …]`, each an extension as `POST /extensions` takes it, or the same as
+/// `text/csv`.
 ///
 /// 201 once they are made, 200 for a dry run, and 422 with the same report when rows are wrong and none was made.
 pub async fn import(
@@ -127,16 +131,25 @@ pub async fn import(
     mut query: Query,
     body: Body,
 ) -> Result<Response, Problem> {
-    let rows: Vec<Value> = body.json_list().await?;
+    let rows = read_rows(body).await?;
     let dry_run = query.flag("dry_run");
     query.finish()?;
-    let rows: Vec<Row> = (1..).zip(&rows).map(|(line, row)| read_row(line, row)).collect();
     let report = extension_import::import(&app, &caller, rows, dry_run).await?;
     match (dry_run, report.bad) {
         (true, _) => Ok(single(report).into_response()),
         (false, 0) => Ok((StatusCode::CREATED, single(report)).into_response()),
         (false, _) => Err(wrong_rows(&report)),
     }
+}
+
+async fn read_rows(body: Body) -> Result<Vec<Row>, Problem> {
+    if body.is_csv() {
+        let table = body.csv().await?;
+        let rows = extension_csv::read(table.as_ref());
+        return Ok(rows.map_err(|error| FieldErrors::one("body", error_chain(&error)))?);
+    }
+    let rows: Vec<Value> = body.json_list().await?;
+    Ok((1..).zip(&rows).map(|(line, row)| read_row(line, row)).collect())
 }
 
 fn read_row(line: u64, row: &Value) -> Row {
