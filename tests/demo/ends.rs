@@ -126,9 +126,9 @@ fn a10_a_directory_serves_one_demo_at_a_time() {
     let mut first: Running = place.ready();
     let before = place.record();
     let demo = place.demo().display().to_string();
-    refused(place.command(), &[&demo, "in use"]);
+    refused(place.command(), &[&demo, "already", "another directory"]);
     // A demo without Asterisk would change the same database and files.
-    refused(place.bare_command(), &[&demo, "in use"]);
+    refused(place.bare_command(), &[&demo, "already", "another directory"]);
     assert_eq!(place.record(), before, "the running one's record is untouched");
     assert!(super::support::phone::registers(
         super::run::sip(&before),

@@ -57,20 +57,25 @@ impl Place {
 
     /// The demo in this place, with an Asterisk.
     pub fn command(&self) -> Command {
-        let mut command = self.bare_command();
+        let mut command = self.any_command();
         command.arg("--asterisk").arg(program());
         command
     }
 
     /// The demo in this place, on a host without Asterisk.
     pub fn bare_command(&self) -> Command {
+        let mut command = self.any_command();
+        command.env("PATH", self.path("empty"));
+        command
+    }
+
+    fn any_command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_switchyard"));
         command
             .arg("demo")
             .arg("--dir")
             .arg(self.demo())
             .env("TMPDIR", self.path("tmp"))
-            .env("PATH", self.path("empty"))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
@@ -170,7 +175,8 @@ impl Running {
                 }
                 Err(error) => {
                     let _ = self.child.kill();
-                    panic!("it was never ready ({error}): {:?} {}", self.said, self.errors());
+                    let errors = self.errors();
+                    panic!("it was never ready ({error}): {:?} {errors}", self.said);
                 }
             }
         }
