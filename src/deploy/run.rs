@@ -30,10 +30,11 @@ pub(super) async fn run(
         driver,
         record: engine.record(deployment, epoch),
     };
-    match run.to_the_end().await {
+    // On the heap: it is a large future in the middle of many others.
+    match Box::pin(run.to_the_end()).await {
         // Whoever takes the lease next does it again.
         Err(error @ (DeployError::Store(_) | DeployError::LeaseLost)) => Err(error),
-        Err(error) => run.give_up(&error).await,
+        Err(error) => Box::pin(run.give_up(&error)).await,
         ended => ended,
     }
 }

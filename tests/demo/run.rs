@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use super::support::pbx::{open_directory, program, runs};
 
 /// Far longer than anything takes.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 
 /// Where demos lie, one after the other.
 pub struct Place {
@@ -157,10 +157,6 @@ impl Running {
             lines,
             said: Vec::new(),
         }
-    }
-
-    pub fn pid(&self) -> u32 {
-        self.child.id()
     }
 
     pub fn until_ready(&mut self) {

@@ -21,7 +21,7 @@ use super::served::caller_id;
 use super::support::database::Backend::{self, Postgres, Sqlite};
 use super::world::{Phone, Shifted, TestTenant, World, operator, record};
 
-const LEASE: Duration = Duration::from_secs(60);
+const LEASE: Duration = Duration::from_mins(1);
 
 /// A world whose processes die.
 struct Mortal {
