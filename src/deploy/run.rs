@@ -12,7 +12,7 @@ use crate::domain::error_chain::error_chain;
 use crate::domain::finding::{Finding, Severity};
 use crate::domain::instance::PbxInstance;
 use crate::driver::{DriverError, PbxDriver};
-use crate::store::{deployments, generations, served};
+use crate::store::{Tx, deployments, generations, served};
 
 /// Findings beyond this are counted, not listed.
 const MOST_FINDINGS: usize = 200;
@@ -31,10 +31,11 @@ pub(super) async fn run(
         driver,
         record: engine.record(deployment, epoch),
     };
-    match run.to_the_end().await {
+    // On the heap: it is a large future in the middle of many others.
+    match Box::pin(run.to_the_end()).await {
         // Whoever takes the lease next does it again.
         Err(error @ (DeployError::Store(_) | DeployError::LeaseLost)) => Err(error),
-        Err(error) => run.give_up(&error).await,
+        Err(error) => Box::pin(run.give_up(&error)).await,
         ended => ended,
     }
 }
@@ -57,19 +58,23 @@ enum Step<T> {
 impl Run<'_> {
     async fn to_the_end(&self) -> Result<DeploymentStatus, DeployError> {
         let mut findings = Vec::new();
-        let status = match self.prepare(&mut findings).await? {
-            Step::Go(aim) => {
-                let status = self.apply_and_prove(&aim, &mut findings).await?;
-                if status == DeploymentStatus::RolledBack {
-                    self.keep_only(&[aim.former()]).await;
-                }
-                status
-            }
-            // Nothing was touched this time, but by the process that died.
-            Step::End(_) if self.was_cut_off() => self.undo(&mut findings).await?,
-            Step::End(status) => status,
-        };
-        self.end(status, findings).await
+        match self.prepare(&mut findings).await? {
+            Step::Go(aim) => self.apply_and_prove(&aim, findings).await,
+            Step::End(status) => self.end_untouched(status, findings).await,
+        }
+    }
+
+    /// Ends a deploy that touched nothing that is live, unless a process that died did so before.
+    async fn end_untouched(
+        &self,
+        status: DeploymentStatus,
+        findings: Vec<Finding>,
+    ) -> Result<DeploymentStatus, DeployError> {
+        if self.deployment.status != DeploymentStatus::Queued && self.instance.applying.is_some() {
+            return self.undo(findings).await;
+        }
+        let tx = self.record.begin("end_deployment").await?;
+        self.end_in(tx, None, status, findings).await
     }
 
     /// All that comes before anything live is touched.
@@ -87,25 +92,14 @@ impl Run<'_> {
         })
     }
 
-    /// Whether this deploy was begun by a process that died, and may have been half applied.
-    fn was_cut_off(&self) -> bool {
-        self.deployment.status != DeploymentStatus::Queued && self.instance.applying.is_some()
-    }
-
     /// Ends a deploy that no repetition would bring further, so that it is not in the way of those behind it.
     async fn give_up(&self, error: &DeployError) -> Result<DeploymentStatus, DeployError> {
         let why = error_chain(error);
         tracing::error!(deployment = %self.deployment.id, error = why, "a deploy was given up");
         self.record.end_open_stages(StageResult::Failed, &why).await?;
-        let mut findings = Vec::new();
-        if self.was_cut_off() {
-            findings.push(Finding::error("engine_failed", why));
-            let status = self.undo(&mut findings).await?;
-            return self.end(status, findings).await;
-        }
-        let message = format!("{why}. Nothing was touched; what was live is live");
-        findings.push(Finding::error("engine_failed", message));
-        self.end(DeploymentStatus::Failed, findings).await
+        let message = format!("{why}. Nothing was touched before that");
+        let findings = vec![Finding::error("engine_failed", message)];
+        self.end_untouched(DeploymentStatus::Failed, findings).await
     }
 
     async fn plan(&self, findings: &mut Vec<Finding>) -> Result<Step<Aim>, DeployError> {
@@ -272,8 +266,12 @@ impl Run<'_> {
         }
     }
 
-    async fn end(
+    /// Ends the deploy, and its last stage, in the transaction that says what is live: a process that dies leaves
+    /// either both or none.
+    pub(super) async fn end_in(
         &self,
+        tx: Tx,
+        last: Option<(Stage, StageResult, &str)>,
         status: DeploymentStatus,
         mut findings: Vec<Finding>,
     ) -> Result<DeploymentStatus, DeployError> {
@@ -285,7 +283,7 @@ impl Run<'_> {
                 format!("{more} more findings are not listed"),
             ));
         }
-        self.record.end(status, &findings).await
+        self.record.end(tx, last, status, &findings).await
     }
 }
 
