@@ -2,6 +2,7 @@
 
 use super::aim::{self, Aim};
 use super::assemble;
+use super::discretion;
 use super::engine::{Engine, ShadowPolicy};
 use super::error::DeployError;
 use super::preview::templates_unusable;
@@ -12,7 +13,7 @@ use crate::domain::error_chain::error_chain;
 use crate::domain::finding::{Finding, Severity};
 use crate::domain::instance::PbxInstance;
 use crate::driver::{DriverError, PbxDriver};
-use crate::store::{Tx, deployments, generations, served};
+use crate::store::{Tx, deployments, generations, served, tenants};
 
 /// Findings beyond this are counted, not listed.
 const MOST_FINDINGS: usize = 200;
@@ -139,11 +140,21 @@ impl Run<'_> {
                 served::replace(&mut tx, self.instance.id, &aim.served()).await?;
             }
             tx.commit().await?;
-            let detail = "nothing differs from what is live; nothing was written or reloaded";
+            let (status, detail) = if aim.left_out.is_empty() {
+                (
+                    DeploymentStatus::Unchanged,
+                    "nothing differs from what is live; nothing was written or reloaded",
+                )
+            } else {
+                (
+                    DeploymentStatus::Partial,
+                    "what was not left out is live already; nothing was written or reloaded",
+                )
+            };
             self.record
                 .stage_end(Stage::Planning, StageResult::Ok, detail)
                 .await?;
-            return Ok(Step::End(DeploymentStatus::Unchanged));
+            return Ok(Step::End(status));
         }
         aim.generation.number = generations::next_number(&mut tx, self.instance.id).await?;
         generations::insert(&mut tx, &aim.generation).await?;
@@ -270,11 +281,12 @@ impl Run<'_> {
     /// either both or none.
     pub(super) async fn end_in(
         &self,
-        tx: Tx,
+        mut tx: Tx,
         last: Option<(Stage, StageResult, &str)>,
         status: DeploymentStatus,
-        mut findings: Vec<Finding>,
+        findings: Vec<Finding>,
     ) -> Result<DeploymentStatus, DeployError> {
+        let mut findings = self.discreet(&mut tx, findings).await?;
         if findings.len() > MOST_FINDINGS {
             let more = findings.len() - MOST_FINDINGS;
             findings.truncate(MOST_FINDINGS);
@@ -284,6 +296,20 @@ impl Run<'_> {
             ));
         }
         self.record.end(tx, last, status, &findings).await
+    }
+
+    /// The findings as whoever reads the record may see them.
+    async fn discreet(&self, tx: &mut Tx, findings: Vec<Finding>) -> Result<Vec<Finding>, DeployError> {
+        let Some(own) = self.deployment.scope.tenant_id() else {
+            return Ok(findings);
+        };
+        let domains = tenants::domains_of_instance(tx, self.instance.id).await?;
+        let others = domains
+            .into_iter()
+            .filter(|(id, _)| *id != own)
+            .map(|(_, domain)| domain.to_string())
+            .collect();
+        Ok(discretion::for_tenant(own, &others, findings))
     }
 }
 
