@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
+use super::support::ami::field;
 use super::support::bench::Bench;
 use super::support::sipp::{Account, Sipp};
 use super::support::tenants::TestTenant;
@@ -55,17 +56,24 @@ impl Office {
     }
 
     pub async fn phone_with(&self, scenario: &str, number: &str, domain: &str, media: &str) -> Sipp {
-        let account = Account::new(number, domain);
-        let (register, let_in) = self.register(&account, &account.address()).await;
-        assert!(let_in, "{:#?}", register.heard());
-        let phone = self.run(scenario, &account, &[("media", media)]);
-        // Asterisk rings only phones that it knows to be there.
+        self.sign_in(scenario, &Account::new(number, domain), &[("media", media)])
+            .await
+    }
+
+    /// An account's phone, signed in, which does what the scenario says.
+    pub async fn sign_in(&self, scenario: &str, account: &Account, keys: &[(&str, &str)]) -> Sipp {
         let address = account.address();
-        until(&format!("{address} is reachable"), || {
-            let contacts = self.bench.pbx.ami().console(&format!("pjsip show aor {address}"));
-            contacts
-                .iter()
-                .any(|line| line.contains("Contact:") && line.contains(" Avail "))
+        let (register, let_in) = self.register(account, &address).await;
+        assert!(let_in, "{:#?}", register.heard());
+        let phone = self.run(scenario, account, keys);
+        // Asterisk rings only phones that it knows to be there.
+        let port = format!(":{}", account.port);
+        until(&format!("{address}{port} is reachable"), || {
+            let contacts = self.bench.pbx.ami().list("PJSIPShowContacts", &[]);
+            contacts.iter().any(|contact| {
+                field(contact, "Uri").is_some_and(|uri| uri.contains(&port))
+                    && field(contact, "Status") == Some("Reachable")
+            })
         })
         .await;
         phone

@@ -29,17 +29,28 @@ pub struct Account {
     pub secret: String,
     /// The phone's own port.
     pub port: u16,
+    /// The whole value of the Contact header with which it signs in.
+    pub contact: String,
 }
 
 impl Account {
     pub fn new(number: &str, domain: &str) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let port = socket.local_addr().unwrap().port();
         Self {
             number: number.to_owned(),
             domain: domain.to_owned(),
             secret: super::tenants::secret(number, domain),
-            port: socket.local_addr().unwrap().port(),
+            port,
+            contact: format!("<sip:{number}@127.0.0.1:{port}>"),
         }
+    }
+
+    /// One that signs in with another Contact header, in which `PORT` stands for the phone's own port.
+    pub fn with_contact(number: &str, domain: &str, contact: &str) -> Self {
+        let mut account = Self::new(number, domain);
+        account.contact = contact.replace("PORT", &account.port.to_string());
+        account
     }
 
     pub fn address(&self) -> String {
@@ -111,6 +122,9 @@ impl Sipp {
                 "-key",
                 "domain",
                 &account.domain,
+                "-key",
+                "contact",
+                &account.contact,
             ])
             .args([
                 "-trace_msg".as_ref(),
@@ -124,7 +138,7 @@ impl Sipp {
         for (key, value) in keys {
             command.args(["-key", key, value]);
         }
-        if matches!(scenario, "register" | "call") {
+        if matches!(scenario, "register" | "call" | "message") {
             // These begin by themselves, and are at their end after one round.
             command.args(["-m", "1", "-timeout", "60s", "-timeout_error"]);
         }
