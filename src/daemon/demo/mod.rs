@@ -132,6 +132,8 @@ pub struct Demo {
     pub record: PathBuf,
     pbx: Option<PrivatePbx>,
     service: Service,
+    /// From here on a signal is an orderly end, also before the first request.
+    lifecycle: Lifecycle,
 }
 
 impl Demo {
@@ -160,6 +162,7 @@ impl Demo {
             record: ground.record(),
             pbx,
             service,
+            lifecycle: Lifecycle::of_process().map_err(ServiceError::Signals)?,
         };
         demo.write_record(&ground, instance_id).await?;
         Ok(demo)
@@ -167,8 +170,7 @@ impl Demo {
 
     /// Serves until it is told to stop. The private Asterisk ends with it.
     pub async fn run(self) -> Result<(), DemoError> {
-        let lifecycle = Lifecycle::of_process().map_err(ServiceError::Signals)?;
-        let tasks = lifecycle.tasks();
+        let tasks = self.lifecycle.tasks();
         if let Some(mut pbx) = self.pbx {
             let stop = tasks.soft_stop();
             tasks.spawn("pbx", async move {
@@ -181,7 +183,7 @@ impl Demo {
                 }
             });
         }
-        self.service.run_in(lifecycle).await?;
+        self.service.run_in(self.lifecycle).await?;
         Ok(())
     }
 
