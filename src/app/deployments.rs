@@ -18,7 +18,7 @@ use crate::domain::page::{Page, PageRequest};
 use crate::store::{self, stages};
 
 /// How often somebody who waits looks.
-const LOOK: Duration = Duration::from_millis(50);
+pub(super) const LOOK: Duration = Duration::from_millis(50);
 
 /// What a deploy of the tenant's head would do.
 pub async fn plan(app: &App, caller: &Caller) -> Result<Preview, AppError> {
@@ -69,11 +69,11 @@ pub async fn deploy_instance(app: &App, caller: &Caller, id: InstanceId) -> Resu
 /// Asks for the tenant to go back to what an earlier deployment of it served.
 pub async fn roll_back(app: &App, caller: &Caller, to: DeploymentId) -> Result<Deployment, AppError> {
     let tenant_id = caller.tenant(Permission::ConfigDeploy, Act::Change)?;
-    caller.reason_to_change()?;
     let mut tx = app.store.begin("request_rollback").await?;
     let to = store::deployments::find_of_tenant(&mut tx, tenant_id, to)
         .await?
         .ok_or(AppError::NotFound)?;
+    caller.reason_to_change()?;
     let actor = caller.identity().actor();
     let deployment = request::tenant_rollback(&mut tx, app.ids.as_ref(), tenant_id, &to, actor, app.now())
         .await?
@@ -122,6 +122,21 @@ pub async fn find_of_instance(
     caller.platform(PlatformPermission::InstancesDeploy)?;
     let mut tx = app.store.read("find_deployment").await?;
     let deployment = store::deployments::find(&mut tx, instance_id, id)
+        .await?
+        .ok_or(AppError::NotFound)?;
+    let stages = stages::of_deployment(&mut tx, id).await?;
+    Ok((deployment, stages))
+}
+
+/// A deployment of any instance with its stages.
+pub async fn find_anywhere(
+    app: &App,
+    caller: &Caller,
+    id: DeploymentId,
+) -> Result<(Deployment, Vec<StageRecord>), AppError> {
+    caller.platform(PlatformPermission::InstancesDeploy)?;
+    let mut tx = app.store.read("find_deployment").await?;
+    let deployment = store::deployments::find_anywhere(&mut tx, id)
         .await?
         .ok_or(AppError::NotFound)?;
     let stages = stages::of_deployment(&mut tx, id).await?;

@@ -6,6 +6,7 @@ use crate::auth::denied::Denied;
 use crate::deploy::DeployError;
 use crate::domain::invalid::FieldErrors;
 use crate::domain::random::NoRandomness;
+use crate::driver::DriverError;
 use crate::store::StoreError;
 
 /// A use case that was not carried out; nothing of it was kept.
@@ -28,6 +29,12 @@ pub enum AppError {
         /// For people.
         message: String,
     },
+    /// A value that must be unique is taken.
+    #[error("this {field} is taken already; choose another")]
+    Taken {
+        /// The field that the caller can change.
+        field: String,
+    },
     /// The database failed.
     #[error("the database failed")]
     Store(#[source] StoreError),
@@ -47,6 +54,15 @@ impl AppError {
             message: message.into(),
         }
     }
+
+    /// Whether a PBX was not reached.
+    #[must_use]
+    pub const fn is_unreachable(&self) -> bool {
+        matches!(
+            self,
+            Self::Deploy(DeployError::Driver(DriverError::Unreachable { .. }))
+        )
+    }
 }
 
 impl From<Denied> for AppError {
@@ -64,11 +80,10 @@ impl From<FieldErrors> for AppError {
 impl From<StoreError> for AppError {
     fn from(error: StoreError) -> Self {
         match error {
-            // A unique value that is taken: the field is what the person can change.
-            StoreError::Conflict { columns, .. } => {
-                let field = columns.last().map_or("value", String::as_str);
-                Self::conflict("taken", format!("this {field} is taken already; choose another"))
-            }
+            // Of columns that are unique together, those in front say whose it is.
+            StoreError::Conflict { columns, .. } => Self::Taken {
+                field: columns.into_iter().last().unwrap_or_else(|| "value".to_owned()),
+            },
             error => Self::Store(error),
         }
     }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::App;
 use super::audit::Changed;
 use super::error::AppError;
-use super::extensions::guard_emergency;
+use super::extensions::emergency_numbers;
 use crate::auth::caller::Caller;
 use crate::auth::permission::{Act, Permission};
 use crate::domain::extension::Extension;
@@ -19,15 +19,22 @@ use crate::store;
 /// More rows in one import are refused: split the file.
 pub const MOST_ROWS: usize = 10_000;
 
-/// One row: the extension that was read, or what is wrong with it.
-pub type Row = (u64, Result<ExtensionInput, FieldErrors>);
+/// One row as it was read.
+pub struct Row {
+    /// The line in the file, or the place in the list, from 1 on.
+    pub line: u64,
+    /// The number in it, where it could be read: so that a person finds the row again.
+    pub number: Option<String>,
+    /// The extension, or what is wrong with it.
+    pub input: Result<ExtensionInput, FieldErrors>,
+}
 
 /// What becomes of one row.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct RowReport {
-    /// The line in the file.
+    /// As in [`Row`].
     pub line: u64,
-    /// The number in it, where it could be read.
+    /// As in [`Row`].
     pub number: Option<String>,
     /// What is wrong; empty for a good row.
     pub errors: FieldErrors,
@@ -47,18 +54,23 @@ pub struct ImportReport {
 }
 
 /// Makes all the extensions, or none and says which rows are wrong.
+///
+/// Rows are taken one by one as they are looked at, so that an iterator can tell how far the import is.
 pub async fn import(
     app: &App,
     caller: &Caller,
-    rows: Vec<Row>,
+    rows: impl IntoIterator<Item = Row, IntoIter: ExactSizeIterator>,
     dry_run: bool,
 ) -> Result<ImportReport, AppError> {
+    let rows = rows.into_iter();
     let tenant = caller.tenant(Permission::ConfigWrite, Act::Change)?;
     caller.reason_to_change()?;
-    if rows.len() > MOST_ROWS {
-        return Err(FieldErrors::one("rows", format!("must be at most {MOST_ROWS}; split the file")).into());
+    if !(1..=MOST_ROWS).contains(&rows.len()) {
+        let reason = format!("must be 1 to {MOST_ROWS}; split the file where there are more");
+        return Err(FieldErrors::one("rows", reason).into());
     }
-    let mut tx = app.store.begin("import_extensions").await?;
+    let mut tx = app.begin_in(tenant, "import_extensions").await?;
+    let emergency = emergency_numbers(&mut tx, tenant).await?;
     let there = store::extensions::all(&mut tx, tenant).await?;
     let mut taken: BTreeSet<String> = there
         .into_iter()
@@ -66,26 +78,22 @@ pub async fn import(
         .collect();
     let mut reports = Vec::new();
     let mut fresh: Vec<(Extension, ExtensionSecrets)> = Vec::new();
-    for (line, row) in rows {
-        let number = row.as_ref().ok().and_then(|input| input.number.clone());
-        let parsed = row
+    for Row { line, number, input } in rows {
+        let parsed = input
             .and_then(ExtensionInput::parse)
+            .and_then(|parsed| emergency.refuse(&parsed.number).map(|()| parsed))
             .and_then(|parsed| untaken(parsed, &mut taken));
         let errors = match parsed {
             Err(errors) => errors,
-            Ok(parsed) => match guard_emergency(&mut tx, tenant, &parsed).await {
-                Err(AppError::Invalid(errors)) => errors,
-                Err(error) => return Err(error),
-                Ok(()) => {
-                    fresh.push(app.fresh_extension(tenant, parsed)?);
-                    FieldErrors::default()
-                }
-            },
+            Ok(parsed) => {
+                fresh.push(app.fresh_extension(tenant, parsed)?);
+                FieldErrors::default()
+            }
         };
         reports.push(RowReport { line, number, errors });
     }
     let bad = reports.len() - fresh.len();
-    let imported = bad == 0 && !dry_run && !fresh.is_empty();
+    let imported = bad == 0 && !dry_run;
     if imported {
         let borrowed: Vec<(&Extension, &ExtensionSecrets)> = fresh.iter().map(|(e, s)| (e, s)).collect();
         store::extensions::insert_many(&mut tx, &borrowed).await?;

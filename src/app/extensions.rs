@@ -1,16 +1,17 @@
 //! Extensions of a tenant: list, read, create, change, delete, and their secrets.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::App;
 use super::audit::Changed;
 use super::error::AppError;
 use crate::auth::caller::Caller;
 use crate::auth::permission::{Act, Permission};
+use crate::domain::dial::ExtensionNumber;
 use crate::domain::extension::Extension;
 use crate::domain::extension_input::{ExtensionInput, ParsedExtension};
 use crate::domain::ids::{ExtensionId, TenantId};
-use crate::domain::instance::InstanceSettings;
+use crate::domain::instance::{AsteriskSettings, InstanceSettings};
 use crate::domain::invalid::FieldErrors;
 use crate::domain::page::Page;
 use crate::domain::query::ExtensionQuery;
@@ -42,8 +43,8 @@ pub async fn create(
     let tenant = caller.tenant(Permission::ConfigWrite, Act::Change)?;
     caller.reason_to_change()?;
     let parsed = input.parse()?;
-    let mut tx = app.store.begin("create_extension").await?;
-    guard_emergency(&mut tx, tenant, &parsed).await?;
+    let mut tx = app.begin_in(tenant, "create_extension").await?;
+    emergency_numbers(&mut tx, tenant).await?.refuse(&parsed.number)?;
     let (extension, secrets) = app.fresh_extension(tenant, parsed)?;
     store::extensions::insert(&mut tx, &extension, &secrets).await?;
     app.audit(
@@ -56,66 +57,72 @@ pub async fn create(
     Ok((extension, secrets))
 }
 
-/// Changes an extension by a JSON merge patch (RFC 7396) of its input form. The number never changes, and the SIP
-/// secret only by [`rotate_secret`].
+/// Changes an extension by a JSON merge patch (RFC 7396) of its input form; one that changes nothing leaves no trace.
+///
+/// The number never changes, the SIP secret only by [`rotate_secret`], and the PIN can be replaced, not removed.
 pub async fn patch(app: &App, caller: &Caller, id: ExtensionId, patch: Value) -> Result<Extension, AppError> {
     let tenant = caller.tenant(Permission::ConfigWrite, Act::Change)?;
-    caller.reason_to_change()?;
-    let mut tx = app.store.begin("change_extension").await?;
+    let mut tx = app.begin_in(tenant, "change_extension").await?;
     let before = store::extensions::find(&mut tx, tenant, id)
         .await?
         .ok_or(AppError::NotFound)?;
-    let mut errors = FieldErrors::default();
-    for (field, reason) in [
-        ("number", "cannot be changed"),
-        ("secret", "is changed by rotate-secret"),
-    ] {
-        if patch
-            .get(field)
-            .is_some_and(|value| before_value(&before, field).as_ref() != Some(value))
-        {
-            errors.add(field, reason);
-        }
-    }
-    errors.check()?;
-    let mut merged = serde_json::to_value(ExtensionInput::from(&before)).unwrap_or_default();
+    caller.reason_to_change()?;
+    let mut merged = view(&before);
+    refuse_fixed(&merged, &patch)?;
     merge(&mut merged, patch);
     let input: ExtensionInput =
         serde_json::from_value(merged).map_err(|error| FieldErrors::one("body", error.to_string()))?;
     let parsed = input.parse()?;
+    if parsed.settings == before.settings && parsed.pin.is_none() {
+        return Ok(before);
+    }
     let now = app.now();
     store::extensions::update_settings(&mut tx, tenant, id, &parsed.settings, now).await?;
-    if let Some(pin) = &parsed.pin {
-        extension_secrets::set_pin(&mut tx, tenant, id, pin).await?;
-    }
     let after = Extension {
         settings: parsed.settings,
         updated_at: now,
         ..before.clone()
     };
+    let mut shown = view(&after);
+    if let Some(pin) = &parsed.pin {
+        extension_secrets::set_pin(&mut tx, tenant, id, pin).await?;
+        merge(&mut shown, json!({"voicemail": {"pin": "changed; not shown"}}));
+    }
     app.audit(
         &mut tx,
         caller,
-        changed(
-            "extension.change",
-            &after,
-            Some(view(&before)),
-            Some(view(&after)),
-        ),
+        changed("extension.change", &after, Some(view(&before)), Some(shown)),
     )
     .await?;
     tx.commit().await?;
     Ok(after)
 }
 
+fn refuse_fixed(there: &Value, patch: &Value) -> Result<(), FieldErrors> {
+    let mut errors = FieldErrors::default();
+    if patch
+        .get("number")
+        .is_some_and(|number| there.get("number") != Some(number))
+    {
+        errors.add("number", "cannot be changed");
+    }
+    if patch.get("secret").is_some() {
+        errors.add("secret", "is changed by rotate-secret");
+    }
+    if patch.pointer("/voicemail/pin").is_some_and(Value::is_null) {
+        errors.add("voicemail.pin", "cannot be removed; give another");
+    }
+    errors.check()
+}
+
 /// Deletes an extension. What is live changes with the next deploy.
 pub async fn delete(app: &App, caller: &Caller, id: ExtensionId) -> Result<(), AppError> {
     let tenant = caller.tenant(Permission::ConfigWrite, Act::Change)?;
-    caller.reason_to_change()?;
-    let mut tx = app.store.begin("delete_extension").await?;
+    let mut tx = app.begin_in(tenant, "delete_extension").await?;
     let before = store::extensions::find(&mut tx, tenant, id)
         .await?
         .ok_or(AppError::NotFound)?;
+    caller.reason_to_change()?;
     store::extensions::delete(&mut tx, tenant, id).await?;
     app.audit(
         &mut tx,
@@ -134,11 +141,11 @@ pub async fn reveal_secret(
     id: ExtensionId,
 ) -> Result<ExtensionSecrets, AppError> {
     let tenant = caller.tenant(Permission::ConfigWrite, Act::Change)?;
-    caller.reason_to_change()?;
-    let mut tx = app.store.begin("reveal_secret").await?;
+    let mut tx = app.begin_in(tenant, "reveal_secret").await?;
     let extension = store::extensions::find(&mut tx, tenant, id)
         .await?
         .ok_or(AppError::NotFound)?;
+    caller.reason_to_change()?;
     let secrets = extension_secrets::find(&mut tx, tenant, id)
         .await?
         .ok_or(AppError::NotFound)?;
@@ -155,12 +162,12 @@ pub async fn reveal_secret(
 /// Gives an extension a new SIP secret; phones need it once it is deployed.
 pub async fn rotate_secret(app: &App, caller: &Caller, id: ExtensionId) -> Result<SipSecret, AppError> {
     let tenant = caller.tenant(Permission::ConfigWrite, Act::Change)?;
-    caller.reason_to_change()?;
     let secret = SipSecret::generate(app.random.as_ref())?;
-    let mut tx = app.store.begin("rotate_secret").await?;
+    let mut tx = app.begin_in(tenant, "rotate_secret").await?;
     let extension = store::extensions::find(&mut tx, tenant, id)
         .await?
         .ok_or(AppError::NotFound)?;
+    caller.reason_to_change()?;
     extension_secrets::set_sip(&mut tx, tenant, id, &secret).await?;
     app.audit(
         &mut tx,
@@ -197,24 +204,31 @@ impl App {
     }
 }
 
-/// The emergency numbers of the tenant's own instance; the type has refused those of everywhere.
-pub(super) async fn guard_emergency(
-    tx: &mut Tx,
-    tenant: TenantId,
-    parsed: &ParsedExtension,
-) -> Result<(), AppError> {
+/// The emergency numbers of the PBX that a tenant is on; the number's type has refused those of everywhere.
+pub(super) struct EmergencyNumbers(AsteriskSettings);
+
+impl EmergencyNumbers {
+    /// Refuses to give an extension such a number.
+    pub(super) fn refuse(&self, number: &ExtensionNumber) -> Result<(), FieldErrors> {
+        if self
+            .0
+            .all_emergency_numbers()
+            .any(|emergency| emergency == number.as_str())
+        {
+            let reason = "must not be an emergency number of the PBX it is on";
+            return Err(FieldErrors::one("number", reason));
+        }
+        Ok(())
+    }
+}
+
+pub(super) async fn emergency_numbers(tx: &mut Tx, tenant: TenantId) -> Result<EmergencyNumbers, AppError> {
     let tenant = tenants::find(tx, tenant).await?.ok_or(AppError::NotFound)?;
     let instance = instances::find(tx, tenant.instance_id)
         .await?
         .ok_or(AppError::NotFound)?;
-    let InstanceSettings::Asterisk(settings) = &instance.settings;
-    if settings
-        .all_emergency_numbers()
-        .any(|number| number == parsed.number.as_str())
-    {
-        return Err(FieldErrors::one("number", "must not be an emergency number of the PBX it is on").into());
-    }
-    Ok(())
+    let InstanceSettings::Asterisk(settings) = instance.settings;
+    Ok(EmergencyNumbers(settings))
 }
 
 fn changed(
@@ -236,10 +250,6 @@ fn changed(
 /// The input form, which leaves secrets out.
 fn view(extension: &Extension) -> Value {
     serde_json::to_value(ExtensionInput::from(extension)).unwrap_or_default()
-}
-
-fn before_value(extension: &Extension, field: &str) -> Option<Value> {
-    view(extension).get(field).cloned()
 }
 
 /// RFC 7396: objects merge, `null` removes, anything else replaces.
@@ -266,7 +276,6 @@ fn merge(target: &mut Value, patch: Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn a_patch_merges_as_rfc_7396_says() {

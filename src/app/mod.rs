@@ -2,14 +2,15 @@
 //! deploys; HTTP, dashboard and command line call the same functions.
 
 mod audit;
+pub mod carry_out;
 pub mod deployments;
 pub mod error;
+pub mod extension_csv;
 pub mod extension_import;
 pub mod extensions;
 pub mod instances;
+pub mod operator;
 pub mod tenants;
-#[cfg(test)]
-pub mod testing;
 pub mod views;
 
 use std::sync::Arc;
@@ -17,11 +18,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
+use self::error::AppError;
 use crate::deploy::Engine;
 use crate::domain::clock::Clock;
-use crate::domain::ids::IdSource;
+use crate::domain::ids::{IdSource, TenantId};
 use crate::domain::random::Randomness;
-use crate::store::Store;
+use crate::store::{self, Store, Tx};
 
 /// All that the use cases work with.
 #[derive(Clone)]
@@ -57,5 +59,15 @@ impl App {
 
     fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Begins a change inside of a tenant, after every other one there: what it reads stays so until it has written.
+    async fn begin_in(&self, tenant: TenantId, name: &'static str) -> Result<Tx, AppError> {
+        let mut tx = self.store.begin(name).await?;
+        if store::tenants::lock(&mut tx, tenant).await? {
+            Ok(tx)
+        } else {
+            Err(AppError::NotFound)
+        }
     }
 }

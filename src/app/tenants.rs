@@ -60,7 +60,11 @@ pub async fn create(app: &App, caller: &Caller, input: TenantInput) -> Result<Te
         (None, _) => None,
     };
     let Some(instance) = instance else {
-        let reason = "must name an instance; it may be absent only while exactly one exists";
+        let reason = if all.is_empty() {
+            "must name an instance, and there is none yet; add one first"
+        } else {
+            "must name an instance; it may be absent only while exactly one exists"
+        };
         return Err(FieldErrors::one("pbx_instance_id", reason).into());
     };
     let now = app.now();

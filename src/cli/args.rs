@@ -5,6 +5,13 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::database::DbCommand;
+use super::deploy::DeployCommand;
+use super::extension::ExtensionCommand;
+use super::instance::InstanceCommand;
+use super::templates::TemplatesCommand;
+use super::tenant::TenantCommand;
+
 /// Provisions multi-tenant PBXs.
 #[derive(Parser)]
 #[command(name = "switchyard", version, about, propagate_version = true)]
@@ -37,7 +44,11 @@ pub enum Color {
 /// What to do.
 #[derive(Subcommand)]
 pub enum Command {
+    /// Answer the API and work deploys off, until told to stop
+    #[command(after_help = "Example:\n  switchyard serve --config /etc/switchyard/switchyard.toml")]
+    Serve,
     /// Two tenants on a private Asterisk, deployed for real; nothing to install or edit
+    #[command(after_help = "Example:\n  switchyard demo --listen 127.0.0.1:8420")]
     Demo(DemoArguments),
     /// The configuration
     #[command(subcommand)]
@@ -45,12 +56,31 @@ pub enum Command {
     /// The key that stored secrets are sealed with
     #[command(subcommand)]
     Key(KeyCommand),
+    /// The database
+    #[command(subcommand)]
+    Db(DbCommand),
+    /// PBX instances, which tenants are assigned to
+    #[command(subcommand)]
+    Instance(InstanceCommand),
+    /// Tenants
+    #[command(subcommand)]
+    Tenant(TenantCommand),
+    /// Extensions of a tenant
+    #[command(subcommand)]
+    Extension(ExtensionCommand),
+    /// From the database to the running PBX
+    #[command(subcommand)]
+    Deploy(DeployCommand),
+    /// The templates of the PBX's files
+    #[command(subcommand)]
+    Templates(TemplatesCommand),
 }
 
 /// What to do with the configuration.
 #[derive(Subcommand)]
 pub enum ConfigCommand {
     /// Read it, name every problem with its place, and show what is in effect
+    #[command(after_help = "Example:\n  switchyard config check")]
     Check,
 }
 
@@ -58,6 +88,7 @@ pub enum ConfigCommand {
 #[derive(Subcommand)]
 pub enum KeyCommand {
     /// Write a new key into a new file that only its owner can read
+    #[command(after_help = "Example:\n  switchyard key generate --out /etc/switchyard/sealing.key")]
     Generate {
         /// The file; one that is there already is left as it is
         #[arg(long, value_name = "FILE")]

@@ -24,12 +24,14 @@ pub fn run(context: &mut Context<'_>, arguments: DemoArguments) -> Result<(), Fa
     let runtime = tokio::runtime::Runtime::new().map_err(Failure::Runtime)?;
     runtime.block_on(async {
         let demo = Demo::start(&options).await?;
-        tell(context, &demo)?;
         let failure = failure(&demo.outcome);
+        let told = tell(context, &demo);
         if arguments.once {
             demo.stop().await;
-            return failure.map_or(Ok(()), Err);
+            // How the deploy ended matters more than whether anybody read it.
+            return failure.map_or(told, Err);
         }
+        told?;
         if let Some(failure) = failure {
             context.output.warn(&failure.message())?;
         }

@@ -26,10 +26,16 @@ pub enum Exit {
     DeployFailed,
     /// The PBX does not answer.
     Unreachable,
+    /// Proven to run, less the tenants that the findings name.
+    DeployPartial,
+    /// A newer request took the deploy's place.
+    DeploySuperseded,
+    /// The deploy had not ended when patience had.
+    DeployPending,
 }
 
 /// Code, name for programs, and meaning of each.
-const TABLE: [(Exit, u8, &str, &str); 10] = [
+const TABLE: [(Exit, u8, &str, &str); 13] = [
     (Exit::Ok, 0, "ok", "done as asked"),
     (
         Exit::Failure,
@@ -64,7 +70,30 @@ const TABLE: [(Exit, u8, &str, &str); 10] = [
         "deploy_failed",
         "the deploy was neither proven nor proven back; its findings say what to do",
     ),
-    (Exit::Unreachable, 9, "unreachable", "the PBX does not answer"),
+    (
+        Exit::Unreachable,
+        9,
+        "unreachable",
+        "the PBX does not answer, or does not let us in; a deploy touched nothing",
+    ),
+    (
+        Exit::DeployPartial,
+        10,
+        "deploy_partial",
+        "the deploy is proven to run, less the tenants that its findings name",
+    ),
+    (
+        Exit::DeploySuperseded,
+        11,
+        "deploy_superseded",
+        "a newer request took the deploy's place; its finding names that one",
+    ),
+    (
+        Exit::DeployPending,
+        12,
+        "deploy_pending",
+        "the deploy had not ended in the given time, and goes on without this command",
+    ),
 ];
 
 impl Exit {

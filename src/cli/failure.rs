@@ -3,11 +3,18 @@
 use std::io;
 
 use super::exit::Exit;
+use crate::app::error::AppError;
+use crate::app::extension_csv::CsvError;
 use crate::config::ConfigError;
+use crate::config::secret_file::SecretFileError;
 use crate::daemon::demo::DemoError;
 use crate::daemon::key_file::KeyFileError;
+use crate::daemon::parts::PartsError;
+use crate::daemon::service::ServiceError;
 use crate::daemon::settings::SettingError;
+use crate::daemon::templates::TemplatesError;
 use crate::domain::error_chain::error_chain;
+use crate::domain::invalid::FieldErrors;
 
 /// Anything that ends a command early.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +25,52 @@ pub enum Failure {
     /// A part of the daemon cannot use its settings.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Settings(Vec<SettingError>),
+    /// The parts cannot be put together.
+    #[error(transparent)]
+    Parts(#[from] PartsError),
+    /// The daemon does not start, or ended other than well.
+    #[error(transparent)]
+    Service(#[from] ServiceError),
+    /// The use case was not carried out.
+    #[error(transparent)]
+    App(AppError),
+    /// Arguments are wrong, each with why.
+    #[error("{}", .0.iter().map(|(argument, reason)| format!("{argument} {reason}")).collect::<Vec<_>>().join("\n"))]
+    Input(Vec<(String, String)>),
+    /// What was named is not there.
+    #[error("{0}")]
+    Absent(String),
+    /// A file with a secret gives none.
+    #[error("the file `{path}` with the secret {reason}")]
+    SecretFile {
+        /// The file.
+        path: String,
+        /// Why not.
+        reason: SecretFileError,
+    },
+    /// A file cannot be opened.
+    #[error("{path} cannot be opened")]
+    Open {
+        /// The file.
+        path: String,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// A file of extensions cannot be read.
+    #[error(transparent)]
+    Csv(#[from] CsvError),
+    /// A template cannot be used.
+    #[error(transparent)]
+    Templates(#[from] TemplatesError),
+    /// The result was written, and is not what was asked for.
+    #[error("{message}")]
+    Ended {
+        /// How it is told.
+        exit: Exit,
+        /// What it is.
+        message: String,
+    },
     /// No key was made.
     #[error(transparent)]
     KeyFile(#[from] KeyFileError),
@@ -39,23 +92,74 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// Field errors as errors of the arguments that the fields came from.
+    pub fn input(errors: &FieldErrors) -> Self {
+        let reasons = |(field, reasons): (&str, &[String])| {
+            let argument = argument_of(field);
+            reasons
+                .iter()
+                .map(move |reason| (argument.clone(), reason.clone()))
+                .collect::<Vec<_>>()
+        };
+        Self::Input(errors.iter().flat_map(reasons).collect())
+    }
+
+    /// A result that was written, and is not what was asked for.
+    pub fn ended(exit: Exit, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self::Ended { exit, message }
+    }
+
+    /// How a command ends that wrote a result, and was not asked for that one: that matters more than whether anybody
+    /// read it.
+    pub fn verdict(told: Result<(), Self>, exit: Exit, message: impl Into<String>) -> Result<(), Self> {
+        match exit {
+            Exit::Ok => told,
+            exit => Err(Self::ended(exit, message)),
+        }
+    }
+
     /// What the process ends with.
     pub fn exit(&self) -> Exit {
         match self {
             Self::Config(_)
             | Self::Settings(_)
+            | Self::Input(_)
+            | Self::SecretFile { .. }
+            | Self::Open { .. }
+            | Self::Csv(_)
+            | Self::Templates(_)
+            | Self::Parts(PartsError::Setting(_))
+            | Self::Service(ServiceError::Parts(PartsError::Setting(_)))
+            | Self::App(AppError::Invalid(_))
             | Self::Demo(DemoError::Invalid(_) | DemoError::Config(_)) => Exit::InvalidInput,
-            Self::KeyFile(KeyFileError::Exists(_)) => Exit::Conflict,
-            Self::Deploy(_, exit) => *exit,
-            Self::Demo(_) | Self::KeyFile(_) | Self::Runtime(_) | Self::Output(_) | Self::Json(_) => {
-                Exit::Failure
-            }
+            Self::Absent(_) | Self::App(AppError::NotFound) => Exit::NotFound,
+            Self::KeyFile(KeyFileError::Exists(_))
+            | Self::App(AppError::Conflict { .. } | AppError::Taken { .. }) => Exit::Conflict,
+            Self::App(error) if error.is_unreachable() => Exit::Unreachable,
+            Self::Ended { exit, .. } | Self::Deploy(_, exit) => *exit,
+            Self::KeyFile(_)
+            | Self::Parts(_)
+            | Self::Service(_)
+            | Self::App(_)
+            | Self::Runtime(_)
+            | Self::Demo(_)
+            | Self::Output(_)
+            | Self::Json(_) => Exit::Failure,
         }
     }
 
     /// With every cause.
     pub fn message(&self) -> String {
         error_chain(self)
+    }
+
+    /// Which arguments are wrong, each with why.
+    pub fn wrong_arguments(&self) -> &[(String, String)] {
+        match self {
+            Self::Input(arguments) => arguments,
+            _ => &[],
+        }
     }
 
     /// Whether nobody reads the output any more.
@@ -65,5 +169,26 @@ impl Failure {
             Self::Json(error) => error.io_error_kind() == Some(io::ErrorKind::BrokenPipe),
             _ => false,
         }
+    }
+}
+
+impl From<AppError> for Failure {
+    fn from(error: AppError) -> Self {
+        match error {
+            AppError::Invalid(errors) => Self::input(&errors),
+            // The command line may do everything, so what refuses it is a state.
+            AppError::Denied(denied) => Self::ended(Exit::Conflict, denied.advice()),
+            error => Self::App(error),
+        }
+    }
+}
+
+/// The argument that a field's value came from.
+pub fn argument_of(field: &str) -> String {
+    match field {
+        "codecs" => "--codec".to_owned(),
+        "pbx_instance_id" => "--instance".to_owned(),
+        "voicemail.enabled" => "--voicemail".to_owned(),
+        field => format!("--{}", field.replace(['.', '_'], "-")),
     }
 }

@@ -2,25 +2,36 @@
 
 mod args;
 mod check_config;
+mod database;
 mod demo;
+mod deploy;
 pub mod exit;
+mod extension;
 mod failure;
 mod generate_key;
+mod instance;
+mod lookup;
 mod output;
+mod paging;
 pub mod reference;
+mod serve;
+mod session;
+mod templates;
+mod tenant;
 
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anstream::{AutoStream, ColorChoice};
 use clap::Parser as _;
+use clap::error::ErrorKind;
 
 use self::args::{Arguments, Command, ConfigCommand, KeyCommand};
 use self::exit::Exit;
 use self::failure::Failure;
-use self::output::Output;
+use self::output::{Form, Output};
 use crate::config::{Config, DEFAULT_FILE, Environment, Loaded};
 
 /// Runs the process's command.
@@ -29,8 +40,10 @@ pub fn main() -> ExitCode {
     let console = Console {
         colour: AutoStream::choice(&io::stdout()) != ColorChoice::Never,
         error_colour: AutoStream::choice(&io::stderr()) != ColorChoice::Never,
-        out: &mut io::stdout().lock(),
-        err: &mut io::stderr().lock(),
+        progress: io::stderr().is_terminal(),
+        // Not locked: a task that logs would wait for the end of the command.
+        out: &mut io::stdout(),
+        err: &mut io::stderr(),
     };
     run(std::env::args_os(), &Environment::of_process(), console).into()
 }
@@ -41,6 +54,8 @@ struct Console<'a> {
     err: &'a mut dyn Write,
     colour: bool,
     error_colour: bool,
+    /// Whether standard error may be drawn on while a command works.
+    progress: bool,
 }
 
 /// What a command may use.
@@ -53,13 +68,18 @@ struct Context<'a> {
 impl Context<'_> {
     /// The configuration that the arguments and the environment name; warnings go to standard error.
     fn load(&mut self) -> Result<Loaded, Failure> {
-        let usual = || Path::new(DEFAULT_FILE).exists().then(|| DEFAULT_FILE.into());
-        let file = self.config.clone().or_else(usual);
-        let loaded = Config::load(file.as_deref(), self.environment)?;
+        let loaded = self.read()?;
         for warning in &loaded.warnings {
             self.output.warn(warning)?;
         }
         Ok(loaded)
+    }
+
+    /// The same, with the warnings left to the caller.
+    fn read(&self) -> Result<Loaded, Failure> {
+        let usual = || Path::new(DEFAULT_FILE).exists().then(|| DEFAULT_FILE.into());
+        let file = self.config.clone().or_else(usual);
+        Ok(Config::load(file.as_deref(), self.environment)?)
     }
 }
 
@@ -68,9 +88,10 @@ fn run(
     environment: &Environment,
     console: Console<'_>,
 ) -> Exit {
-    let arguments = match Arguments::try_parse_from(arguments) {
+    let words: Vec<OsString> = arguments.into_iter().collect();
+    let arguments = match Arguments::try_parse_from(&words) {
         Ok(arguments) => arguments,
-        Err(error) => return explain(&error, console),
+        Err(error) => return explain(&error, words.iter().any(|word| word == "--json"), console),
     };
     let colour = |terminal: bool| match arguments.color {
         args::Color::Auto => terminal,
@@ -78,9 +99,10 @@ fn run(
         args::Color::Never => false,
     };
     let output = Output {
-        json: arguments.json,
+        form: if arguments.json { Form::Json } else { Form::Text },
         colour: colour(console.colour),
         error_colour: colour(console.error_colour),
+        progress: console.progress && !arguments.json,
         out: console.out,
         err: console.err,
     };
@@ -90,9 +112,16 @@ fn run(
         output,
     };
     let done = match arguments.command {
+        Command::Serve => serve::run(&context),
         Command::Demo(demo) => demo::run(&mut context, demo),
         Command::Config(ConfigCommand::Check) => check_config::run(&mut context),
         Command::Key(KeyCommand::Generate { out }) => generate_key::run(&mut context, &out),
+        Command::Db(command) => database::run(&mut context, &command),
+        Command::Instance(command) => instance::run(&mut context, command),
+        Command::Tenant(command) => tenant::run(&mut context, command),
+        Command::Extension(command) => extension::run(&mut context, command),
+        Command::Deploy(command) => deploy::run(&mut context, command),
+        Command::Templates(command) => templates::run(&mut context, &command),
     };
     match done.and_then(|()| Ok(context.output.out.flush()?)) {
         Ok(()) => Exit::Ok,
@@ -109,14 +138,21 @@ fn run(
 }
 
 /// Writes what clap has to say: help and version, or what is wrong with the arguments.
-fn explain(error: &clap::Error, console: Console<'_>) -> Exit {
-    let (writer, colour, exit) = if error.use_stderr() {
-        (console.err, console.error_colour, Exit::Usage)
-    } else {
-        (console.out, console.colour, Exit::Ok)
+fn explain(error: &clap::Error, in_json: bool, console: Console<'_>) -> Exit {
+    let (writer, colour, exit) = match error.kind() {
+        _ if !error.use_stderr() => (console.out, console.colour, Exit::Ok),
+        // The argument is known, its value is wrong.
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
+            (console.err, console.error_colour, Exit::InvalidInput)
+        }
+        _ => (console.err, console.error_colour, Exit::Usage),
     };
     let text = error.render();
-    let written = if colour {
+    let written = if in_json && exit != Exit::Ok {
+        let text = text.to_string();
+        let message = text.trim_end().trim_start_matches("error: ");
+        writeln!(writer, "{}", output::error(exit, message, &[]))
+    } else if colour {
         write!(writer, "{}", text.ansi())
     } else {
         write!(writer, "{text}")

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use clap::{Arg, Command, CommandFactory as _};
+use clap::{Arg, ArgAction, Command, CommandFactory as _};
 
 use super::args::Arguments;
 
@@ -31,8 +31,13 @@ fn rows(command: &Command, table: &mut String) {
             !argument.is_global_set() && !matches!(argument.get_id().as_str(), "help" | "version")
         };
         for argument in command.get_arguments().filter(is_own) {
+            // Clap shows a positional argument that need not be given, and one that can be given often, by itself.
+            let optional = !argument.is_required_set() && !argument.is_positional();
+            let often = matches!(argument.get_action(), ArgAction::Append);
+            let (open, close) = if optional { ("[", "]") } else { ("", "") };
+            let more = if often { "…" } else { "" };
             // Writing to a String cannot fail.
-            let _ = write!(line, " {argument}");
+            let _ = write!(line, " {open}{argument}{close}{more}");
         }
         let _ = writeln!(table, "| `{line}` | {about} |");
     }

@@ -1,5 +1,7 @@
 //! Commands as a shell would call them: what they write, where, and how they end.
 
+mod examples;
+
 use std::fs;
 
 use serde_json::Value;
@@ -20,6 +22,7 @@ fn shell(arguments: &[&str], variables: &[(&str, &str)]) -> Ended {
         err: &mut err,
         colour: false,
         error_colour: false,
+        progress: false,
     };
     let arguments = ["switchyard"].iter().chain(arguments).map(OsString::from);
     let exit = run(arguments, &variables.iter().copied().collect(), console);
@@ -184,6 +187,7 @@ fn a_reader_that_has_gone_is_no_failure_but_a_full_disk_is() {
                 err: &mut err,
                 colour: false,
                 error_colour: false,
+                progress: false,
             };
             let arguments = ["switchyard", "config", "check"]
                 .iter()
@@ -207,12 +211,39 @@ fn every_way_to_end_has_a_code_of_its_own() {
         Exit::DeployRolledBack,
         Exit::DeployFailed,
         Exit::Unreachable,
+        Exit::DeployPartial,
+        Exit::DeploySuperseded,
+        Exit::DeployPending,
     ]
     .map(Exit::code);
-    assert_eq!(codes, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    assert_eq!(codes, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
 }
 
 #[test]
 fn the_command_tree_is_consistent() {
     <Arguments as clap::CommandFactory>::command().debug_assert();
+}
+
+#[test]
+fn a_wrong_value_is_invalid_input_and_names_its_argument() {
+    let ended = shell(&["deploy", "plan", "--tenant", "x"], &[]);
+    assert_eq!((ended.exit, ended.out.as_str()), (Exit::InvalidInput, ""));
+    assert!(ended.err.contains("--tenant"), "{}", ended.err);
+}
+
+#[test]
+fn wrong_arguments_are_json_for_programs() {
+    for (arguments, exit) in [
+        (&["--json", "nonsense"][..], 2),
+        (&["deploy", "plan", "--tenant", "x", "--json"], 4),
+    ] {
+        let ended = shell(arguments, &[]);
+        let value: Value = serde_json::from_str(&ended.err).unwrap();
+        assert_eq!(value["error"]["exit"], exit);
+        let message = value["error"]["message"].as_str().unwrap();
+        assert!(
+            !message.starts_with("error:") && !message.contains('\u{1b}'),
+            "{message}"
+        );
+    }
 }

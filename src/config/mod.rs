@@ -7,7 +7,7 @@ mod given;
 pub mod keys;
 mod nearest;
 mod parse;
-mod secret_file;
+pub mod secret_file;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -116,7 +116,9 @@ impl Environment {
             .collect()
     }
 
-    fn get(&self, name: &str) -> Option<&str> {
+    /// The value of a variable.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
 

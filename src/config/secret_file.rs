@@ -47,6 +47,7 @@ pub fn read(path: &Path) -> Result<(SecretString, bool), SecretFileError> {
 }
 
 /// Whether the users of other groups may read a file.
+#[must_use]
 pub fn is_public(metadata: &fs::Metadata) -> bool {
     metadata.permissions().mode() & 0o004 != 0
 }

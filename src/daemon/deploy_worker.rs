@@ -1,23 +1,25 @@
 //! The reconciler of deploys: takes no input, works off what is queued for this host's instances, on a nudge and
 //! periodically.
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::deploy::{DeployError, Engine};
 use crate::domain::error_chain::error_chain;
+use crate::domain::ids::InstanceId;
 use crate::domain::instance::NodeName;
 use crate::store::{Store, StoreError, instances};
 
 /// Requests of other processes come without a nudge.
 const PERIOD: Duration = Duration::from_secs(2);
 
-/// Works until the soft stop; a deploy under way is finished first.
+/// Works until the soft stop; a deploy under way is finished first. Instances do not wait for each other.
 pub async fn run(
     store: Store,
     engine: Arc<Engine>,
@@ -25,36 +27,54 @@ pub async fn run(
     nudge: Arc<Notify>,
     stop: CancellationToken,
 ) -> Result<(), Infallible> {
+    let mut busy = BTreeSet::new();
+    let mut working = FuturesUnordered::new();
     while !stop.is_cancelled() {
+        // A nudge for an instance that is just ending its work would be lost.
+        let mut missed = false;
         match own_instances(&store, &node).await {
             Ok(ids) => {
-                let work = ids.into_iter().map(|id| {
-                    let (engine, stop) = (&engine, &stop);
-                    async move {
-                        match engine.work_off(id, stop).await {
-                            Ok(_) => {}
-                            Err(DeployError::LeaseLost) => tracing::warn!(instance = %id, "another process took over"),
-                            Err(error) => tracing::error!(instance = %id, error = error_chain(&error), "deploys stand still"),
-                        }
+                for id in ids {
+                    if busy.insert(id) {
+                        working.push(work_off(&engine, id, &stop));
+                    } else {
+                        missed = true;
                     }
-                });
-                join_all(work).await;
+                }
             }
             Err(error) => tracing::error!(error = error_chain(&error), "the instances could not be read"),
         }
-        tokio::select! {
-            () = stop.cancelled() => {}
-            () = nudge.notified() => {}
-            () = tokio::time::sleep(PERIOD) => {}
+        // An instance that is done is looked at again by the next nudge or after the period.
+        let pause = tokio::time::sleep(PERIOD);
+        tokio::pin!(pause);
+        loop {
+            tokio::select! {
+                Some(done) = working.next() => {
+                    busy.remove(&done);
+                    if missed {
+                        break;
+                    }
+                }
+                () = stop.cancelled() => break,
+                () = nudge.notified() => break,
+                () = &mut pause => break,
+            }
         }
     }
+    while working.next().await.is_some() {}
     Ok(())
 }
 
-async fn own_instances(
-    store: &Store,
-    node: &NodeName,
-) -> Result<Vec<crate::domain::ids::InstanceId>, StoreError> {
+async fn work_off(engine: &Engine, id: InstanceId, stop: &CancellationToken) -> InstanceId {
+    match engine.work_off(id, stop).await {
+        Ok(_) => {}
+        Err(DeployError::LeaseLost) => tracing::warn!(instance = %id, "another process took over"),
+        Err(error) => tracing::error!(instance = %id, error = error_chain(&error), "deploys stand still"),
+    }
+    id
+}
+
+async fn own_instances(store: &Store, node: &NodeName) -> Result<Vec<InstanceId>, StoreError> {
     let mut tx = store.read("own_instances").await?;
     let all = instances::list(&mut tx).await?;
     Ok(all

@@ -1,5 +1,6 @@
 //! The running daemon: the only place that knows all parts and puts them together.
 
+pub mod database;
 pub mod demo;
 mod deploy_worker;
 mod drivers;
@@ -12,3 +13,4 @@ pub mod service;
 pub mod settings;
 mod supervisor;
 pub mod tasks;
+pub mod templates;

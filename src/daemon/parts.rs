@@ -87,6 +87,7 @@ fn engine(config: &Config, store: Store) -> Engine {
         lease: Duration::from_secs(config.deploy.lease_seconds.into()),
         state_dir: config.state.dir.clone(),
         shadow,
+        keep_generations: config.deploy.keep_generations,
         patience: PATIENCE,
     };
     Engine::new(

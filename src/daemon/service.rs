@@ -11,15 +11,20 @@ use super::deploy_worker;
 use super::lifecycle::{Lifecycle, LifecycleError};
 use super::listener::{self, ListenError};
 use super::parts::{self, Parts, PartsError};
+use super::settings;
 use crate::config::Config;
 use crate::domain::ids::SystemIds;
 use crate::http::health::{Check, Readiness};
 use crate::http::routes::{Shared, router, table};
 use crate::store::Store;
+use crate::telemetry::TelemetryError;
 
 /// Why the service does not start, or ended other than well.
 #[derive(Debug, Error)]
 pub enum ServiceError {
+    /// Nothing can be logged.
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
     /// The parts cannot be put together.
     #[error(transparent)]
     Parts(#[from] PartsError),
@@ -42,8 +47,20 @@ pub struct Service {
 }
 
 impl Service {
+    /// Starts logging; `warnings` are what the configuration was read with.
+    pub fn start_logging(config: &Config, warnings: &[String]) -> Result<(), ServiceError> {
+        settings::start_telemetry(config)?;
+        for warning in warnings {
+            tracing::warn!("{warning}");
+        }
+        Ok(())
+    }
+
     /// Puts the parts together and takes the address.
     pub async fn prepare(config: &Config) -> Result<Self, ServiceError> {
+        for lacking in settings::lacking(config) {
+            tracing::warn!("{lacking}");
+        }
         let parts = parts::assemble(config).await?;
         let listener = listener::listen(config.http.listen).await?;
         let address = listener.local_addr().unwrap_or(config.http.listen);

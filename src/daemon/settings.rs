@@ -61,6 +61,20 @@ pub fn check(config: &Config) -> Vec<SettingError> {
     .collect()
 }
 
+/// What works without, but not well: each with what to do.
+#[must_use]
+pub fn lacking(config: &Config) -> Vec<&'static str> {
+    let key = config.sealing.key.is_none().then_some(
+        "no `sealing.key` is configured: whatever needs a secret fails; make one with `switchyard key generate \
+         --out /etc/switchyard/sealing.key`",
+    );
+    let token = config.http.bootstrap_token.is_none().then_some(
+        "no `http.bootstrap_token` is configured: nobody can use the API; name a file with at least 32 random \
+         characters as `http.bootstrap_token_file`",
+    );
+    key.into_iter().chain(token).collect()
+}
+
 /// Starts logging as configured.
 pub fn start_telemetry(config: &Config) -> Result<(), TelemetryError> {
     let format = match config.log.format {
@@ -91,6 +105,18 @@ mod tests {
         assert_eq!(check(&config), []);
         assert!(sealing_key(&config).is_ok_and(|key| key.is_some()));
         assert!(bootstrap_token(&config).is_ok_and(|token| token.is_some()));
+    }
+
+    #[test]
+    fn what_is_lacking_is_said_with_what_to_do() {
+        let bare = lacking(&config(&[]));
+        assert_eq!(bare.len(), 2);
+        assert!(bare[0].contains("switchyard key generate") && bare[1].contains("bootstrap_token_file"));
+        let full = config(&[
+            ("SWITCHYARD_SEALING_KEY", &"a".repeat(64)),
+            ("SWITCHYARD_HTTP_BOOTSTRAP_TOKEN", &"b".repeat(32)),
+        ]);
+        assert!(lacking(&full).is_empty());
     }
 
     #[test]

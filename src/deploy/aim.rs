@@ -107,7 +107,7 @@ pub(super) async fn aim(
     scope: &Scope,
     now: Timestamp,
 ) -> Result<Aim, DeployError> {
-    let ground = Ground::read(engine, tx, instance, scope).await?;
+    let ground = Ground::read(engine, tx, instance, *scope == Scope::Platform).await?;
     let mut moves = Moves::new(engine, tx, instance, &ground).await?;
     match scope {
         Scope::Tenant {

@@ -9,7 +9,7 @@ use super::run::{Run, names, untouched};
 use crate::domain::deployment::{DeploymentStatus, Stage, StageResult};
 use crate::domain::finding::Finding;
 use crate::driver::{DriverError, Expected};
-use crate::store::{instances, served};
+use crate::store::{generations, instances, served};
 
 impl Run<'_> {
     pub(super) async fn apply_and_prove(
@@ -82,6 +82,7 @@ impl Run<'_> {
         let mut tx = self.record.begin("live").await?;
         instances::set_live(&mut tx, self.instance.id, aim.generation.id).await?;
         served::replace(&mut tx, self.instance.id, &aim.served()).await?;
+        generations::prune(&mut tx, self.instance.id, self.engine.options.keep_generations).await?;
         let last = (Stage::Verifying, StageResult::Ok, detail.as_str());
         let status = self.end_in(tx, Some(last), status, findings).await?;
 

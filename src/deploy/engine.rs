@@ -52,6 +52,8 @@ pub struct EngineOptions {
     pub state_dir: PathBuf,
     /// Whether a shadow reads first.
     pub shadow: ShadowPolicy,
+    /// How many generations of an instance are kept for going back.
+    pub keep_generations: u32,
     /// How long a PBX that does not answer is asked again after an apply, before that counts as failed.
     pub patience: Duration,
 }
@@ -112,7 +114,7 @@ impl Engine {
         let worked = tokio::select! {
             biased;
             lost = self.keep_lease(instance_id, epoch) => Err(lost),
-            worked = self.work(instance_id, epoch, stop) => worked,
+            worked = Box::pin(self.work(instance_id, epoch, stop)) => worked,
         };
         // A lease that is not given back lapses by itself.
         if let Err(error) = self.release(instance_id, epoch).await {
@@ -137,7 +139,7 @@ impl Engine {
                 ended += 1;
                 continue;
             }
-            run::run(self, &deployment, epoch).await?;
+            self.bring_to_end(&deployment, epoch).await?;
             ended += 1;
         }
         Ok(ended)
@@ -154,10 +156,45 @@ impl Engine {
             let detail = "the process ended in this stage; the deploy was done again from the start";
             let record = self.record(&deployment, epoch);
             record.end_open_stages(StageResult::Interrupted, detail).await?;
-            run::run(self, &deployment, epoch).await?;
+            self.bring_to_end(&deployment, epoch).await?;
             ended += 1;
         }
         Ok(ended)
+    }
+
+    /// Runs a deployment. What will not go away by itself ends it as failed: it must not be tried for ever, and must not
+    /// keep others waiting.
+    async fn bring_to_end(&self, deployment: &Deployment, epoch: i64) -> Result<(), DeployError> {
+        let error = match run::run(self, deployment, epoch).await {
+            Ok(_) => return Ok(()),
+            Err(error) if error.may_pass() => return Err(error),
+            Err(error) => error,
+        };
+        tracing::error!(deployment = %deployment.id, error = error_chain(&error), "a deployment failed");
+        let record = self.record(deployment, epoch);
+        record
+            .end_open_stages(StageResult::Failed, &error_chain(&error))
+            .await?;
+        let mut tx = record.begin("fail_deployment").await?;
+        let touched = instances::find(&mut tx, deployment.instance_id)
+            .await?
+            .is_some_and(|instance| instance.applying.is_some());
+        let known = if touched {
+            "It is not known what the PBX serves now; the next deploy has it read everything"
+        } else {
+            "Nothing was touched; what was live is live"
+        };
+        let finding = Finding::error("engine_failed", format!("{}. {known}", error_chain(&error)));
+        deployments::end(
+            &mut tx,
+            deployment.id,
+            DeploymentStatus::Failed,
+            &[finding],
+            self.clock.now(),
+        )
+        .await?;
+        tx.commit().await?;
+        Ok(())
     }
 
     /// A request is superseded by a later one that asks for the same: a platform deploy covers every earlier platform

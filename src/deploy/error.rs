@@ -40,3 +40,15 @@ pub enum DeployError {
     #[error("another process has taken over this instance")]
     LeaseLost,
 }
+
+impl DeployError {
+    /// Whether the same may succeed later without anybody's doing: a database that is down or busy, a lease that
+    /// another process holds.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        matches!(
+            self,
+            Self::LeaseLost | Self::Store(StoreError::Unavailable { .. } | StoreError::Busy { .. })
+        )
+    }
+}

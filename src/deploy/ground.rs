@@ -7,7 +7,6 @@ use super::error::DeployError;
 use super::plan::{self, InstanceState, TenantState, TenantVersion};
 use crate::domain::artifact::ConfFile;
 use crate::domain::change::Change;
-use crate::domain::deployment::Scope;
 use crate::domain::digest::Digest;
 use crate::domain::generation::Generation;
 use crate::domain::instance::PbxInstance;
@@ -25,11 +24,14 @@ pub(super) struct Ground {
 }
 
 impl Ground {
+    /// `moves_templates`: whether the next generation is made with the template set and the settings as they stand now.
+    /// They move with a platform deploy only, and with an instance's first, so that nobody's unfinished edit of them
+    /// goes live by a tenant's button.
     pub async fn read(
         engine: &Engine,
         tx: &mut Tx,
         instance: &PbxInstance,
-        scope: &Scope,
+        moves_templates: bool,
     ) -> Result<Self, DeployError> {
         let Some((live, before)) = Self::live(engine, tx, instance).await? else {
             let templates = engine.templates.current().map_err(DeployError::Templates)?;
@@ -42,14 +44,11 @@ impl Ground {
             });
         };
         let live_templates = engine.templates.kept(tx, live.template_digest).await?;
-        // Templates and settings move with a platform deploy only, so that nobody's unfinished edit of them goes live
-        // by a tenant's button.
-        let (templates, settings_revision) = match scope {
-            Scope::Platform => (
-                engine.templates.current().map_err(DeployError::Templates)?,
-                instance.settings_revision,
-            ),
-            Scope::Tenant { .. } | Scope::TenantRollback { .. } => (live_templates, live.settings_revision),
+        let (templates, settings_revision) = if moves_templates {
+            let current = engine.templates.current().map_err(DeployError::Templates)?;
+            (current, instance.settings_revision)
+        } else {
+            (live_templates, live.settings_revision)
         };
         Ok(Self {
             live: Some(live),

@@ -12,6 +12,7 @@ use crate::domain::change::Change;
 use crate::domain::deployment::Scope;
 use crate::domain::finding::Finding;
 use crate::domain::ids::{InstanceId, RevisionId, TenantId};
+use crate::render::RenderError;
 use crate::render::asterisk::{self, Secrets};
 use crate::render::template_set::TemplateSet;
 use crate::store::{Tx, instances, revisions};
@@ -45,6 +46,26 @@ pub struct Preview {
     pub reload: Vec<&'static str>,
     /// Line by line.
     pub files: Vec<FileDiff>,
+}
+
+impl Preview {
+    /// A deploy would be rejected before it knows what changes.
+    fn unusable(error: &RenderError) -> Self {
+        Self {
+            live_generation: None,
+            unchanged: false,
+            changes: Vec::new(),
+            findings: vec![templates_unusable(error)],
+            reload: Vec::new(),
+            files: Vec::new(),
+        }
+    }
+}
+
+/// What a deploy says of a template set that cannot be used.
+pub(super) fn templates_unusable(error: &RenderError) -> Finding {
+    let message = format!("{error}; correct the template and deploy again. Nothing was touched");
+    Finding::error("templates_unusable", message)
 }
 
 /// What to preview.
@@ -90,7 +111,10 @@ impl Engine {
                 }
             }
         };
-        let aim = aim::aim(self, &mut tx, &instance, &scope, now).await?;
+        let aim = match aim::aim(self, &mut tx, &instance, &scope, now).await {
+            Err(DeployError::Templates(error)) => return Ok(Some(Preview::unusable(&error))),
+            aim => aim?,
+        };
         let files = self.diffs(&mut tx, &aim).await?;
         Ok(Some(Preview {
             live_generation: aim.live.as_ref().map(|live| live.number),

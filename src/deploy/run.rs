@@ -5,6 +5,7 @@ use super::assemble;
 use super::discretion;
 use super::engine::{Engine, ShadowPolicy};
 use super::error::DeployError;
+use super::preview::templates_unusable;
 use super::record::Record;
 use crate::domain::artifact::ConfFile;
 use crate::domain::deployment::{Deployment, DeploymentStatus, Stage, StageResult};
@@ -116,8 +117,7 @@ impl Run<'_> {
             Ok(aim) => aim,
             Err(DeployError::Templates(error)) => {
                 drop(tx);
-                let message = format!("{error}; correct the template and deploy again. Nothing was touched");
-                findings.push(Finding::error("templates_unusable", message));
+                findings.push(templates_unusable(&error));
                 return refused("the template set cannot be used".to_owned()).await;
             }
             Err(error) => return Err(error),
@@ -221,7 +221,11 @@ impl Run<'_> {
             return refused(StageResult::Refused, DeploymentStatus::Rejected, detail).await;
         }
         if let Err(error) = self.driver.ready().await {
-            findings.push(untouched("pbx_not_ready", &error));
+            let code = match error {
+                DriverError::Unreachable { .. } => "pbx_unreachable",
+                _ => "pbx_not_ready",
+            };
+            findings.push(untouched(code, &error));
             return refused(StageResult::Failed, DeploymentStatus::Failed, error.full()).await;
         }
         self.record

@@ -10,6 +10,7 @@ use super::codec::{Codec, Codecs};
 use super::dial::ExtensionNumber;
 use super::extension::{Extension, ExtensionSettings, Forward, MaxContacts, RingTime, Voicemail};
 use super::invalid::{FieldErrors, Invalid};
+use super::json_object;
 use super::secret::{SipSecret, VoicemailPin};
 
 /// An extension as it is written in a request or a row of CSV; what is absent takes its default.
@@ -26,10 +27,13 @@ pub struct ExtensionInput {
     #[serde(skip_serializing)]
     pub secret: Option<SecretString>,
     /// Shown instead of name and number.
+    #[serde(deserialize_with = "json_object::optional")]
     pub caller_id: Option<CallerIdInput>,
     /// The mailbox.
+    #[serde(deserialize_with = "json_object::optional")]
     pub voicemail: Option<VoicemailInput>,
     /// Where calls go otherwise.
+    #[serde(deserialize_with = "json_object::optional")]
     pub forward: Option<ForwardInput>,
     /// Seconds.
     pub ring_time: Option<i64>,

@@ -18,6 +18,7 @@ pub mod generation;
 pub mod ids;
 pub mod instance;
 pub mod invalid;
+mod json_object;
 pub mod name;
 pub mod page;
 pub mod parsed;

@@ -8,6 +8,7 @@ use axum::extract::{DefaultBodyLimit, FromRequest, Request};
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::Value;
 use serde_json::error::Category;
 use tokio::time::timeout;
 
@@ -44,6 +45,35 @@ impl Body {
     /// 400 `reason_required` comes before everything that is wrong with the body; then 415, 413 and 400
     /// `malformed_json`, and 422 with the field that is unknown, missing or of the wrong type.
     pub async fn json<T: DeserializeOwned>(self) -> Result<T, Problem> {
+        parse(&self.bytes().await?, b'{', "an object")
+    }
+
+    /// The list that the body holds; otherwise like [`Self::json`].
+    pub async fn json_list<T: DeserializeOwned>(self) -> Result<Vec<T>, Problem> {
+        parse(&self.bytes().await?, b'[', "a list")
+    }
+
+    /// A JSON merge patch (RFC 7396) of a `T`, all of whose fields are optional: a field may be `null`, and is otherwise
+    /// held to the type it has there.
+    pub async fn merge_patch<T: DeserializeOwned>(self) -> Result<Value, Problem> {
+        let bytes = self.bytes().await?;
+        parse::<T>(&bytes, b'{', "an object").map(drop)?;
+        parse(&bytes, b'{', "an object")
+    }
+
+    /// Whether it says that it is a table of comma-separated values.
+    #[must_use]
+    pub fn is_csv(&self) -> bool {
+        media_type(self.request.headers()) == "text/csv" && is_unencoded(self.request.headers())
+    }
+
+    /// The bytes of such a table; what is wrong with the request comes in the same order as for [`Self::json`].
+    pub async fn csv(self) -> Result<Bytes, Problem> {
+        self.reason?;
+        read(self.request, LARGEST).await
+    }
+
+    async fn bytes(self) -> Result<Bytes, Problem> {
         self.reason?;
         if !is_json(self.request.headers()) {
             return Err(Problem::new(
@@ -52,19 +82,37 @@ impl Body {
                 "send JSON, uncompressed: `Content-Type: application/json`",
             ));
         }
-        parse(&read(self.request, LARGEST).await?)
+        read(self.request, LARGEST).await
     }
 }
 
+/// What a JSON object says, or the field that is unknown, missing or of the wrong type.
+pub fn from_value<T: DeserializeOwned>(value: &Value) -> Result<T, FieldErrors> {
+    if !value.is_object() {
+        return Err(FieldErrors::one("body", "must be an object"));
+    }
+    serde_path_to_error::deserialize(value)
+        .map_err(|error| field_error(&error.path().to_string(), &error.inner().to_string()))
+}
+
 fn is_json(headers: &HeaderMap) -> bool {
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    let media_type = text(CONTENT_TYPE)
-        .and_then(|value| value.split(';').next())
-        .unwrap_or_default();
-    let media_type = media_type.trim().to_ascii_lowercase();
+    let media_type = media_type(headers);
     let json = media_type == "application/json"
         || media_type.starts_with("application/") && media_type.ends_with("+json");
-    json && headers
+    json && is_unencoded(headers)
+}
+
+/// In lower case, without parameters; empty when there is none.
+fn media_type(headers: &HeaderMap) -> String {
+    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let media_type = value
+        .and_then(|value| value.split(';').next())
+        .unwrap_or_default();
+    media_type.trim().to_ascii_lowercase()
+}
+
+fn is_unencoded(headers: &HeaderMap) -> bool {
+    headers
         .get(CONTENT_ENCODING)
         .is_none_or(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
@@ -104,12 +152,15 @@ async fn read(mut request: Request, largest: usize) -> Result<Bytes, Problem> {
     })
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+fn parse<T: DeserializeOwned>(bytes: &[u8], first: u8, kind: &str) -> Result<T, Problem> {
     // First of all it must be JSON: a wrong field before a syntax error would be reported as the lesser fault.
     serde_json::from_slice::<IgnoredAny>(bytes).map_err(|error| malformed(&error))?;
     // A struct would also be read from an array of its fields' values, which nobody means.
-    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
-        return Err(Problem::invalid(FieldErrors::one("body", "must be an object")));
+    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&first) {
+        return Err(Problem::invalid(FieldErrors::one(
+            "body",
+            format!("must be {kind}"),
+        )));
     }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {

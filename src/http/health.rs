@@ -1,5 +1,7 @@
 //! `/healthz` says that the process answers, `/readyz` whether it can do its work.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use axum::Json;
 use axum::extract::State;
@@ -7,7 +9,6 @@ use axum::http::StatusCode;
 use serde::Serialize;
 
 use super::envelope::{Single, single};
-use super::routes::Shared;
 
 /// One thing that the daemon needs for its work.
 #[derive(Serialize, Debug)]
@@ -44,8 +45,8 @@ pub async fn live() -> Json<Single<Health>> {
 }
 
 /// 200 when every need is met, otherwise 503.
-pub async fn ready(State(shared): State<Shared>) -> (StatusCode, Json<Single<Ready>>) {
-    let checks = shared.readiness.checks().await;
+pub async fn ready(State(readiness): State<Arc<dyn Readiness>>) -> (StatusCode, Json<Single<Ready>>) {
+    let checks = readiness.checks().await;
     let ready = checks.iter().all(|check| check.ok);
     let status = if ready {
         StatusCode::OK

@@ -70,6 +70,19 @@ impl Problem {
         }
     }
 
+    /// 409 for values that are good, but taken.
+    #[must_use]
+    pub fn conflicting(errors: FieldErrors) -> Self {
+        Self {
+            errors: Some(errors),
+            ..Self::new(
+                StatusCode::CONFLICT,
+                "taken",
+                "choose other values for the fields named in `errors`",
+            )
+        }
+    }
+
     /// 500; what happened goes to the log only.
     #[must_use]
     pub fn internal(error: &(dyn Error + 'static)) -> Self {

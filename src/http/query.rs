@@ -29,11 +29,16 @@ impl Query {
         self.errors.take(name, text.parse())
     }
 
-    /// A text that need not be there: 1 to 200 characters.
+    /// A text that need not be there: 1 to 200 characters, none of them a control character, which no text that is
+    /// stored holds and PostgreSQL partly refuses.
     pub fn text(&mut self, name: &str) -> Option<String> {
         let text = self.given.remove(name)?;
         if !(1..=LONGEST_TEXT).contains(&text.chars().count()) {
             self.errors.add(name, "must have 1 to 200 characters");
+            return None;
+        }
+        if text.chars().any(char::is_control) {
+            self.errors.add(name, "must not contain control characters");
             return None;
         }
         Some(text)

@@ -34,6 +34,12 @@ impl FromRef<Shared> for App {
     }
 }
 
+impl FromRef<Shared> for Arc<dyn Readiness> {
+    fn from_ref(shared: &Shared) -> Self {
+        Arc::clone(&shared.readiness)
+    }
+}
+
 /// Every route of the API.
 #[must_use]
 pub fn table() -> Vec<Route<Shared>> {

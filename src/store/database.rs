@@ -111,7 +111,10 @@ impl Database {
             // It takes a lock of the whole database first.
             Pools::Postgres(pool) => migrator.run(pool).await,
         }
-        .map_err(StoreError::Migration)?;
+        .map_err(|source| StoreError::Migration {
+            database: self.url.to_string(),
+            source,
+        })?;
         Ok(before.pending)
     }
 
@@ -204,6 +207,7 @@ impl Database {
                 }
             }
             _ => StoreError::Refused {
+                database: self.url.to_string(),
                 transaction: "schema",
                 statement,
                 source,

@@ -28,6 +28,7 @@ statements! {
         requested_by, generation_id, generation_number, changes, findings, created_at, ended_at) \
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
     FIND = select!("where instance_id = $1 and id = $2");
+    FIND_ANYWHERE = select!("where id = $1");
     FIND_OF_TENANT = select!("where tenant_id = $1 and id = $2");
     COUNT_OF_TENANT = "select count(*) from deployments where tenant_id = $1";
     LIST_OF_TENANT = select!("where tenant_id = $1 order by created_at desc, id desc limit $2 offset $3");
@@ -162,6 +163,13 @@ pub async fn find(
     id: DeploymentId,
 ) -> Result<Option<Deployment>, StoreError> {
     run!(tx, fetch_optional::<Row>(FIND, instance.uuid(), id.uuid()))?
+        .map(Row::parse)
+        .transpose()
+}
+
+/// The deployment with this id, for the platform's operator: whichever instance and tenant it is of.
+pub async fn find_anywhere(tx: &mut Tx, id: DeploymentId) -> Result<Option<Deployment>, StoreError> {
+    run!(tx, fetch_optional::<Row>(FIND_ANYWHERE, id.uuid()))?
         .map(Row::parse)
         .transpose()
 }

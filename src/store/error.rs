@@ -9,7 +9,7 @@ use crate::crypto::{OpenError, SealError};
 pub enum StoreError {
     /// No connection: the server is down, the file is missing, all connections are busy for too long.
     #[error(
-        "{step}: the database {database} cannot be used; check `database.url`, and that it is there and may be opened"
+        "{step}: the database {database} cannot be used; check `database.url`, and that it is there (`switchyard db migrate` makes a SQLite file) and may be opened"
     )]
     Unavailable {
         /// What was to be done: the transaction's name, or `open`.
@@ -106,8 +106,14 @@ pub enum StoreError {
         name: String,
     },
     /// A migration failed; it left nothing behind.
-    #[error("the database could not be migrated")]
-    Migration(#[source] MigrateError),
+    #[error("the database {database} could not be migrated")]
+    Migration {
+        /// The database, without password.
+        database: String,
+        /// Why.
+        #[source]
+        source: MigrateError,
+    },
     /// A statement or commit after another statement had failed: nothing of the transaction is kept.
     #[error("{transaction}: nothing of it is kept, because {statement} had failed before")]
     Aborted {
@@ -117,8 +123,10 @@ pub enum StoreError {
         statement: &'static str,
     },
     /// Anything else that the database refused.
-    #[error("{transaction}: the database refused {statement}")]
+    #[error("{transaction}: the database {database} refused {statement}")]
     Refused {
+        /// The database, without password.
+        database: String,
         /// The transaction.
         transaction: &'static str,
         /// The statement, or `commit`.

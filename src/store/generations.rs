@@ -23,6 +23,10 @@ statements! {
         where instance_id = $1 and id = $2";
     TENANTS = "select tenant_id, revision_id from generation_tenants where generation_id = $1";
     LAST_NUMBER = "select coalesce(max(number), 0) from generations where instance_id = $1";
+    PRUNE = "delete from generations where instance_id = $1 \
+        and number <= (select max(number) from generations where instance_id = $1) - $2 \
+        and not exists (select 1 from instances i where i.id = $1 \
+            and (i.live_generation_id = generations.id or i.applying_generation_id = generations.id))";
     COUNT = "select count(*) from generations where instance_id = $1";
     LIST = "select g.id, g.number, g.template_digest, g.settings_revision, g.created_at, \
         (select count(*) from generation_tenants t where t.generation_id = g.id) as tenants \
@@ -120,6 +124,12 @@ pub async fn find(
 pub async fn next_number(tx: &mut Tx, instance: InstanceId) -> Result<i64, StoreError> {
     let (last,) = run!(tx, fetch_one::<(i64,)>(LAST_NUMBER, instance.uuid()))?;
     Ok(last + 1)
+}
+
+/// Forgets all but the newest `keep` generations, and never the one that is live or being applied. Answers how many
+/// went.
+pub async fn prune(tx: &mut Tx, instance: InstanceId, keep: u32) -> Result<u64, StoreError> {
+    run!(tx, execute(PRUNE, instance.uuid(), i64::from(keep)))
 }
 
 /// The instance's generations, newest first.

@@ -110,6 +110,7 @@ impl Shared {
                 },
                 _ if is_unavailable(refusal.code()) => self.unavailable(transaction, error),
                 _ => StoreError::Refused {
+                    database: self.database.clone(),
                     transaction,
                     statement,
                     source: error,
@@ -126,6 +127,7 @@ impl Shared {
             | sqlx::Error::PoolClosed
             | sqlx::Error::WorkerCrashed => self.unavailable(transaction, error),
             _ => StoreError::Refused {
+                database: self.database.clone(),
                 transaction,
                 statement,
                 source: error,

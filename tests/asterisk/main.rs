@@ -3,7 +3,17 @@
 #[cfg(test)]
 mod broken;
 #[cfg(test)]
+mod calls;
+#[cfg(test)]
+mod files;
+#[cfg(test)]
+mod forwards;
+#[cfg(test)]
 mod live;
+#[cfg(test)]
+mod names;
+#[cfg(test)]
+mod office;
 #[cfg(test)]
 mod private_pbx;
 #[cfg(test)]

@@ -27,8 +27,15 @@ fn globex() -> TestTenant {
     TestTenant::new("globex.example.com", &[json!({"number": "1001", "name": "Gina"})])
 }
 
+/// How the second extension's endpoint begins.
+const BOB: &str = "[1002@acme.example.com]\ntype=endpoint\n";
+
 /// Puts altered text live and verifies what the unaltered one promises.
 async fn after(file: ConfFile, alter: impl FnOnce(&str) -> String) -> Vec<Finding> {
+    served(file, alter).await.1
+}
+
+async fn served(file: ConfFile, alter: impl FnOnce(&str) -> String) -> (Bench, Vec<Finding>) {
     let mut bench = Bench::start().await;
     let (mut texts, expected) = generation(&[acme(), globex()]);
     let text = texts.get_mut(&file).unwrap();
@@ -36,7 +43,8 @@ async fn after(file: ConfFile, alter: impl FnOnce(&str) -> String) -> Vec<Findin
     assert_ne!(*text, altered, "nothing was altered");
     *text = altered;
     bench.live(&texts).await;
-    bench.verify(&expected).await
+    let findings = bench.verify(&expected).await;
+    (bench, findings)
 }
 
 /// The text without the paragraph that begins with `from`.
@@ -130,6 +138,52 @@ async fn an_altered_mailbox_is_found(
 ) {
     let findings = after(Voicemail, |text| text.replacen(from, to, 1)).await;
     assert_one(&findings, code, "mailbox 1001", says);
+}
+
+/// Neither a shadow nor the log of a reload has a word for these (measured).
+#[rstest]
+#[case::unknown_type(Pjsip, BOB, "[1002@acme.example.com]\ntype=endpiont\n", "endpoint_missing")]
+#[case::no_type(Pjsip, BOB, "[1002@acme.example.com]\n", "endpoint_missing")]
+#[case::another_name(Pjsip, BOB, "[1003@acme.example.com]\ntype=endpoint\n", "endpoint_missing")]
+#[case::no_such_aor(Pjsip, "aors=1002@acme.example.com", "aors=nowhere", "endpoint_altered")]
+#[case::no_such_auth(Pjsip, "auth=1002@acme.example.com", "auth=nowhere", "endpoint_altered")]
+#[case::no_auth(Pjsip, "auth=1002@acme.example.com\n", "", "endpoint_altered")]
+#[case::no_such_context(
+    Pjsip,
+    "context=acme.example.com\nauth=1002",
+    "context=nowhere\nauth=1002",
+    "endpoint_altered"
+)]
+#[case::unbalanced_quote(Pjsip, "callerid=\"Bob\"", "callerid=\"Bob", "endpoint_altered")]
+#[case::no_first_priority(Extensions, "exten => 1002,1,", "exten => 1002,2,", "dialplan_missing")]
+#[case::no_application(
+    Extensions,
+    "exten => 1002,1,Gosub(",
+    "exten => 1002,1\n;",
+    "dialplan_missing"
+)]
+#[tokio::test]
+async fn what_asterisk_keeps_quiet_about_is_found(
+    #[case] file: ConfFile,
+    #[case] from: &str,
+    #[case] to: &str,
+    #[case] code: &str,
+) {
+    let (bench, findings) = served(file, |text| text.replacen(from, to, 1)).await;
+    assert_one(&findings, code, "extension 1002", "1002");
+    assert_eq!(bench.driver.log_since_apply().await, []);
+}
+
+/// An empty file takes everything away without a word.
+#[rstest]
+#[case(Pjsip, &["marker_missing", "endpoint_missing", "endpoint_missing", "endpoint_missing"])]
+#[case(Extensions, &["marker_missing", "context_missing", "context_missing"])]
+#[case(Voicemail, &["marker_missing", "mailbox_missing"])]
+#[tokio::test]
+async fn an_empty_file_is_found(#[case] file: ConfFile, #[case] expected: &[&str]) {
+    let (bench, findings) = served(file, |_| String::new()).await;
+    assert_eq!(codes(&findings), expected, "{findings:?}");
+    assert_eq!(bench.driver.log_since_apply().await, []);
 }
 
 #[tokio::test]

@@ -368,6 +368,7 @@ fn options(pbx: &Pbx, shadow: ShadowPolicy) -> EngineOptions {
         lease: Duration::from_secs(30),
         state_dir: state_dir(pbx),
         shadow,
+        keep_generations: 10,
         patience: Duration::from_secs(20),
     }
 }

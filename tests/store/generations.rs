@@ -276,3 +276,33 @@ async fn o34_a_tenant_that_is_served_cannot_be_deleted_and_one_that_is_not_leave
         assert_eq!(left, ["0"], "{table}");
     }
 }
+
+#[rstest]
+#[tokio::test]
+async fn the_newest_generations_stay_and_the_live_one_whatever_its_age(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let (_bench, store) = Bench::migrated(backend).await;
+    let world = World::store(&store).await;
+    let id = world.instance.id;
+    let live = store_generation(&store, id, &[]).await;
+    let mut tx = store.begin("set_live").await.unwrap();
+    instances::set_live(&mut tx, id, live.id).await.unwrap();
+    tx.commit().await.unwrap();
+    for _ in 0..4 {
+        store_generation(&store, id, &[]).await;
+    }
+    let mut tx = store.begin("prune").await.unwrap();
+    assert_eq!(generations::prune(&mut tx, id, 2).await.unwrap(), 2);
+    let kept = generations::list(&mut tx, id, PageRequest::default())
+        .await
+        .unwrap();
+    let numbers: Vec<i64> = kept.items.iter().map(|generation| generation.number).collect();
+    assert_eq!(numbers, [live.number + 4, live.number + 3, live.number]);
+    assert_eq!(
+        generations::prune(&mut tx, instance("elsewhere").id, 1)
+            .await
+            .unwrap(),
+        0
+    );
+}

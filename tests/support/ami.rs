@@ -27,13 +27,26 @@ pub struct Ami {
 impl Ami {
     /// Signs in with the account for looking from outside.
     pub fn outside(pbx: &PrivatePbx) -> Self {
+        Self::with_outside_account(pbx, "off")
+    }
+
+    /// The same, and hears what happens from now on.
+    pub fn listening(pbx: &PrivatePbx) -> Self {
+        Self::with_outside_account(pbx, "on")
+    }
+
+    fn with_outside_account(pbx: &PrivatePbx, events: &str) -> Self {
         let account = pbx.outside();
         let secret = account.secret.expose_secret();
-        Self::sign_in(pbx.settings().ami_port, &account.username, secret)
+        Self::session(pbx.settings().ami_port, &account.username, secret, events)
     }
 
     /// Signs in with any account.
     pub fn sign_in(port: u16, username: &str, secret: &str) -> Self {
+        Self::session(port, username, secret, "off")
+    }
+
+    fn session(port: u16, username: &str, secret: &str, events: &str) -> Self {
         let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
         let mut ami = Self {
@@ -43,7 +56,7 @@ impl Ami {
         assert!(banner.starts_with("Asterisk Call Manager/"), "{banner}");
         let login = ami.ask(
             "Login",
-            &[("Username", username), ("Secret", secret), ("Events", "off")],
+            &[("Username", username), ("Secret", secret), ("Events", events)],
         );
         assert_eq!(field(&login, "Response"), Some("Success"), "{login:?}");
         ami
@@ -97,6 +110,19 @@ impl Ami {
             .filter(|(key, _)| key == "Output")
             .map(|(_, value)| value)
             .collect()
+    }
+
+    /// Waits for an event of a kind; gives all that were heard up to it.
+    pub fn heard_until(&mut self, mut is_last: impl FnMut(&Fields) -> bool) -> Vec<Fields> {
+        let mut heard = Vec::new();
+        loop {
+            let message = self.message();
+            let last = is_last(&message);
+            heard.push(message);
+            if last {
+                return heard;
+            }
+        }
     }
 
     fn send(&mut self, action: &str, headers: &[(&str, &str)]) {

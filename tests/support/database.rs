@@ -23,10 +23,10 @@ pub enum Backend {
 pub struct Bench {
     pub backend: Backend,
     pub url: DatabaseUrl,
-    /// For looking at the rows from outside.
-    text: String,
-    /// The folder of a SQLite file.
-    folder: TempDir,
+    /// The same as it is written, with its password.
+    pub text: String,
+    /// For a SQLite file, and for whatever else the test keeps.
+    pub folder: TempDir,
     /// The PostgreSQL database to drop, with the URL of its server.
     made: Option<(String, String)>,
 }

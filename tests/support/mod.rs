@@ -5,7 +5,9 @@
 pub mod ami;
 pub mod bench;
 pub mod database;
+pub mod media;
 pub mod pbx;
 pub mod phone;
+pub mod sipp;
 pub mod tenants;
 pub mod wait;

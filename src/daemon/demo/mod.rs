@@ -16,6 +16,7 @@ use super::key_file::KeyFileError;
 use super::lifecycle::Lifecycle;
 use super::private_pbx::{self, PrivatePbx, StartError};
 use super::service::{Service, ServiceError};
+use super::settings;
 use crate::app::error::AppError;
 use crate::app::{deployments, instances};
 use crate::auth::caller::{Caller, Identity, Origin, Place};
@@ -139,6 +140,8 @@ impl Demo {
         let ground = Ground::prepare(options)?;
         let pbx = start_pbx(options, &ground).await?;
         let config = ground.config(options, pbx.as_ref())?;
+        // A program that has the demo as a part may log already, in its own way.
+        let _ = settings::start_telemetry(&config);
         ground.migrate(&config).await?;
         let service = Service::prepare(&config).await?;
         let caller = operator();

@@ -1,4 +1,4 @@
-//! `demo.json`: what programs need to try the demo. It holds secrets, so it is written for its owner alone.
+//! `demo.json`, which holds all that programs need to try the demo, secrets too, and is for its owner alone.
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};

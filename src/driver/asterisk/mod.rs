@@ -84,10 +84,9 @@ impl PbxDriver for AsteriskDriver {
         generation: i64,
         files: BTreeMap<ConfFile, StagedFile>,
     ) -> Result<Staged, DriverError> {
-        self.on_disk("writing the generation", move |tree| {
-            tree.stage(generation, files)
-        })
-        .await
+        let what = format!("writing a generation into {}", self.settings.config_dir);
+        self.on_disk(&what, move |tree| tree.stage(generation, files))
+            .await
     }
 
     async fn drifted(&self, files: BTreeMap<ConfFile, StagedFile>) -> Result<Vec<ConfFile>, DriverError> {
@@ -216,12 +215,20 @@ impl PbxDriver for AsteriskDriver {
                 ));
             }
         }
-        let standing = self.standing().await;
+        let directory = self.settings.config_dir.clone();
+        let what = format!("writing into {directory}");
+        let standing = self
+            .on_disk(&what, move |tree| {
+                tempfile::tempfile_in(directory.as_path())?;
+                tree.standing()
+            })
+            .await;
         let detail = standing.as_ref().map(|generation| match generation {
             Some(number) => format!("generation {number} stands in {}", self.settings.config_dir),
             None => format!("{} holds no generation yet", self.settings.config_dir),
         });
-        checks.push(check("config_dir", detail, "let the daemon's user write there"));
+        let mend = "make the directory, and let the daemon's user write there";
+        checks.push(check("config_dir", detail, mend));
         checks
     }
 }

@@ -113,6 +113,8 @@ impl Program {
     /// The program at `path`. A daemon that runs as root names another user to run it as.
     #[must_use]
     pub fn new(path: PathBuf, run_as: Option<RunAs>) -> Self {
+        // It is started in other directories than ours.
+        let path = std::path::absolute(&path).unwrap_or(path);
         Self { path, run_as }
     }
 
@@ -122,7 +124,7 @@ impl Program {
         std::env::split_paths(&directories)
             .map(|directory| directory.join("asterisk"))
             .find(|path| path.is_file())
-            .map(|path| Self { path, run_as })
+            .map(|path| Self::new(path, run_as))
             .ok_or_else(|| ProgramError::NotFound {
                 program: "`asterisk` on the PATH".to_owned(),
             })
@@ -227,6 +229,15 @@ mod tests {
             Some(directory.path())
         );
         assert_eq!(RunAs::NOBODY.kept_from(Path::new("/")), None);
+    }
+
+    #[test]
+    fn a_relative_path_is_taken_from_here() {
+        let program = Program::new("bin/asterisk".into(), None);
+        assert_eq!(
+            program.path(),
+            std::env::current_dir().unwrap().join("bin/asterisk")
+        );
     }
 
     #[tokio::test]

@@ -21,7 +21,12 @@ use crate::http::query::Query;
 const LONGEST_WAIT: Duration = Duration::from_mins(1);
 
 /// `GET /config/plan`.
-pub async fn plan(State(app): State<App>, caller: Caller) -> Result<impl IntoResponse, Problem> {
+pub async fn plan(
+    State(app): State<App>,
+    caller: Caller,
+    query: Query,
+) -> Result<impl IntoResponse, Problem> {
+    query.finish()?;
     Ok(single(deployments::plan(&app, &caller).await?))
 }
 
@@ -72,13 +77,20 @@ pub async fn show(
     State(app): State<App>,
     caller: Caller,
     Id(id): Id<DeploymentId>,
+    query: Query,
 ) -> Result<impl IntoResponse, Problem> {
     let (deployment, stages) = deployments::find(&app, &caller, id).await?;
+    query.finish()?;
     Ok(single(DeploymentView::new(deployment, stages)))
 }
 
 /// `GET /config/verify`.
-pub async fn verify(State(app): State<App>, caller: Caller) -> Result<impl IntoResponse, Problem> {
+pub async fn verify(
+    State(app): State<App>,
+    caller: Caller,
+    query: Query,
+) -> Result<impl IntoResponse, Problem> {
+    query.finish()?;
     Ok(single(deployments::verify(&app, &caller).await?))
 }
 

@@ -2,19 +2,20 @@
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use crate::app::App;
-use crate::app::extension_import::{self, Row};
-use crate::app::extensions;
+use crate::app::extension_import::{self, ImportReport, Row};
 use crate::app::views::{CreatedView, ExtensionView, SecretsView};
+use crate::app::{extension_csv, extensions};
 use crate::auth::caller::Caller;
+use crate::domain::error_chain::error_chain;
 use crate::domain::extension_input::ExtensionInput;
 use crate::domain::ids::ExtensionId;
 use crate::domain::invalid::FieldErrors;
 use crate::domain::query::ExtensionQuery;
-use crate::http::body::Body;
+use crate::http::body::{Body, from_value};
 use crate::http::envelope::{list, single};
 use crate::http::id::Id;
 use crate::http::problem::Problem;
@@ -45,8 +46,10 @@ pub async fn show(
     State(app): State<App>,
     caller: Caller,
     Id(id): Id<ExtensionId>,
+    query: Query,
 ) -> Result<impl IntoResponse, Problem> {
     let extension = extensions::find(&app, &caller, id).await?;
+    query.finish()?;
     Ok(single(ExtensionView::from(extension)))
 }
 
@@ -54,11 +57,12 @@ pub async fn show(
 pub async fn create(
     State(app): State<App>,
     caller: Caller,
+    query: Query,
     headers: HeaderMap,
     body: Body,
 ) -> Result<impl IntoResponse, Problem> {
-    caller.reason_to_change()?;
     let input: ExtensionInput = body.json().await?;
+    query.finish()?;
     refuse_idempotency(&headers)?;
     let (extension, secrets) = extensions::create(&app, &caller, input).await?;
     Ok((StatusCode::CREATED, single(CreatedView::new(extension, &secrets))))
@@ -69,15 +73,12 @@ pub async fn change(
     State(app): State<App>,
     caller: Caller,
     Id(id): Id<ExtensionId>,
+    query: Query,
     body: Body,
 ) -> Result<impl IntoResponse, Problem> {
     extensions::find(&app, &caller, id).await?;
-    caller.reason_to_change()?;
-    let patch: Value = body.json().await?;
-    // Wrong types and unknown fields are named by the reader, before anything is merged.
-    let fields: ExtensionInput = serde_path_to_error::deserialize(without_nulls(&patch))
-        .map_err(|error| FieldErrors::one(&error.path().to_string(), error.inner().to_string()))?;
-    drop(fields);
+    let patch = body.merge_patch::<ExtensionInput>().await?;
+    query.finish()?;
     let extension = extensions::patch(&app, &caller, id, patch).await?;
     Ok(single(ExtensionView::from(extension)))
 }
@@ -87,7 +88,9 @@ pub async fn delete(
     State(app): State<App>,
     caller: Caller,
     Id(id): Id<ExtensionId>,
+    query: Query,
 ) -> Result<impl IntoResponse, Problem> {
+    may_change(&app, &caller, id, query).await?;
     extensions::delete(&app, &caller, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -97,7 +100,9 @@ pub async fn reveal_secret(
     State(app): State<App>,
     caller: Caller,
     Id(id): Id<ExtensionId>,
+    query: Query,
 ) -> Result<impl IntoResponse, Problem> {
+    may_change(&app, &caller, id, query).await?;
     let secrets = extensions::reveal_secret(&app, &caller, id).await?;
     Ok(single(SecretsView::new(&secrets)))
 }
@@ -107,35 +112,71 @@ pub async fn rotate_secret(
     State(app): State<App>,
     caller: Caller,
     Id(id): Id<ExtensionId>,
+    query: Query,
+    headers: HeaderMap,
 ) -> Result<impl IntoResponse, Problem> {
+    may_change(&app, &caller, id, query).await?;
+    refuse_idempotency(&headers)?;
     let secret = extensions::rotate_secret(&app, &caller, id).await?;
     Ok(single(json!({ "secret": secret.expose() })))
 }
 
-/// `POST /extensions/import?dry_run`: `[{…}, …]`, each an extension as `POST /extensions` takes it.
+/// `POST /extensions/import?dry_run`: `[{…}, …]`, each an extension as `POST /extensions` takes it, or the same as
+/// `text/csv`.
+///
+/// 201 once they are made, 200 for a dry run, and 422 with the same report when rows are wrong and none was made.
 pub async fn import(
     State(app): State<App>,
     caller: Caller,
     mut query: Query,
     body: Body,
-) -> Result<impl IntoResponse, Problem> {
-    caller.reason_to_change()?;
-    let rows: Vec<Value> = body.json().await?;
+) -> Result<Response, Problem> {
+    let rows = read_rows(body).await?;
     let dry_run = query.flag("dry_run");
     query.finish()?;
-    let rows: Vec<Row> = (1..).zip(rows.into_iter().map(read_row)).collect();
     let report = extension_import::import(&app, &caller, rows, dry_run).await?;
-    let status = if report.imported {
-        StatusCode::CREATED
-    } else {
-        StatusCode::OK
-    };
-    Ok((status, single(report)))
+    match (dry_run, report.bad) {
+        (true, _) => Ok(single(report).into_response()),
+        (false, 0) => Ok((StatusCode::CREATED, single(report)).into_response()),
+        (false, _) => Err(wrong_rows(&report)),
+    }
 }
 
-fn read_row(row: Value) -> Result<ExtensionInput, FieldErrors> {
-    serde_path_to_error::deserialize(row)
-        .map_err(|error| FieldErrors::one(&error.path().to_string(), error.inner().to_string()))
+async fn read_rows(body: Body) -> Result<Vec<Row>, Problem> {
+    if body.is_csv() {
+        let table = body.csv().await?;
+        let rows = extension_csv::read(table.as_ref());
+        return Ok(rows.map_err(|error| FieldErrors::one("body", error_chain(&error)))?);
+    }
+    let rows: Vec<Value> = body.json_list().await?;
+    Ok((1..).zip(&rows).map(|(line, row)| read_row(line, row)).collect())
+}
+
+fn read_row(line: u64, row: &Value) -> Row {
+    Row {
+        line,
+        number: row.get("number").and_then(Value::as_str).map(str::to_owned),
+        input: from_value(row),
+    }
+}
+
+fn wrong_rows(report: &ImportReport) -> Problem {
+    let mut errors = FieldErrors::default();
+    for row in &report.rows {
+        for (field, reasons) in row.errors.iter() {
+            for reason in reasons {
+                errors.add(&format!("row {}: {field}", row.line), reason.as_str());
+            }
+        }
+    }
+    Problem::invalid(errors).with("report", json!(report))
+}
+
+/// Looks in the order of every route at what may be wrong with a change that has no body: id, reason, parameters.
+async fn may_change(app: &App, caller: &Caller, id: ExtensionId, query: Query) -> Result<(), Problem> {
+    extensions::find(app, caller, id).await?;
+    caller.reason_to_change()?;
+    query.finish()
 }
 
 /// A repeated answer would have to hold the secret that is shown once.
@@ -146,18 +187,4 @@ fn refuse_idempotency(headers: &HeaderMap) -> Result<(), Problem> {
         return Err(Problem::invalid(FieldErrors::one("Idempotency-Key", reason)));
     }
     Ok(())
-}
-
-/// A `null` in a patch removes a field; it has no type to check.
-fn without_nulls(value: &Value) -> Value {
-    match value {
-        Value::Object(map) => {
-            let kept = map.iter().filter(|(_, value)| !value.is_null());
-            Value::Object(
-                kept.map(|(key, value)| (key.clone(), without_nulls(value)))
-                    .collect(),
-            )
-        }
-        other => other.clone(),
-    }
 }

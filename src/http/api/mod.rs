@@ -5,6 +5,7 @@ pub mod extensions;
 
 use super::problem::Problem;
 use crate::app::error::AppError;
+use crate::domain::invalid::FieldErrors;
 use axum::http::StatusCode;
 
 impl From<AppError> for Problem {
@@ -14,6 +15,9 @@ impl From<AppError> for Problem {
             AppError::NotFound => Self::not_found(),
             AppError::Invalid(errors) => errors.into(),
             AppError::Conflict { code, message } => Self::new(StatusCode::CONFLICT, code, message),
+            AppError::Taken { ref field } => {
+                Self::conflicting(FieldErrors::one(field, "is taken already; choose another"))
+            }
             AppError::Store(_) => Self::unavailable(&error),
             AppError::Deploy(_) | AppError::Random(_) => Self::internal(&error),
         }

@@ -3,7 +3,7 @@
 use super::*;
 use rstest::rstest;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 #[derive(Deserialize, Debug)]
 #[serde(deny_unknown_fields)]
@@ -21,6 +21,10 @@ struct Thing {
 #[expect(dead_code, reason = "only the reading of it is looked at")]
 struct Forward {
     busy: Option<String>,
+}
+
+fn thing(body: &[u8]) -> Result<Thing, Problem> {
+    parse(body, b'{', "an object")
 }
 
 async fn answer(problem: Problem) -> (u16, Value) {
@@ -78,7 +82,7 @@ async fn answer(problem: Problem) -> (u16, Value) {
 #[case("null", "body", "must be an object")]
 #[tokio::test]
 async fn a_wrong_field_is_named(#[case] body: &str, #[case] field: &str, #[case] reason: &str) {
-    let (status, answer) = answer(parse::<Thing>(body.as_bytes()).unwrap_err()).await;
+    let (status, answer) = answer(thing(body.as_bytes()).unwrap_err()).await;
     assert_eq!(status, 422);
     assert_eq!(answer["errors"], json!({field: [reason]}));
     assert!(!answer.to_string().contains("s3cret"));
@@ -95,7 +99,7 @@ async fn a_wrong_field_is_named(#[case] body: &str, #[case] field: &str, #[case]
 #[case(&format!("{{\"name\":{}", "[".repeat(1000)))]
 #[tokio::test]
 async fn what_is_no_json_is_malformed(#[case] body: &str) {
-    let (status, answer) = answer(parse::<Thing>(body.as_bytes()).unwrap_err()).await;
+    let (status, answer) = answer(thing(body.as_bytes()).unwrap_err()).await;
     assert_eq!(
         (status, &answer["code"]),
         (400, &json!("malformed_json")),
@@ -105,7 +109,7 @@ async fn what_is_no_json_is_malformed(#[case] body: &str) {
 
 #[test]
 fn text_that_is_no_utf8_is_malformed() {
-    let problem = parse::<Thing>(b"{\"name\":\"\xff\"}").unwrap_err();
+    let problem = thing(b"{\"name\":\"\xff\"}").unwrap_err();
     assert_eq!(problem.code(), "malformed_json");
 }
 
@@ -127,4 +131,29 @@ fn only_json_is_read(#[case] media_type: Option<&str>, #[case] encoding: Option<
         headers.insert(CONTENT_ENCODING, value.parse().unwrap());
     }
     assert_eq!(is_json(&headers), good);
+}
+
+#[tokio::test]
+async fn a_list_is_no_object_and_an_object_no_list() {
+    let numbers: Vec<u8> = parse(b" [1,2]", b'[', "a list").unwrap();
+    assert_eq!(numbers, [1, 2]);
+    let (_, refused) = answer(parse::<Vec<u8>>(b"{}", b'[', "a list").unwrap_err()).await;
+    assert_eq!(refused["errors"], json!({"body": ["must be a list"]}));
+    let (_, refused) = answer(parse::<Vec<u8>>(b"[1,\"x\"]", b'[', "a list").unwrap_err()).await;
+    assert_eq!(
+        refused["errors"],
+        json!({"[1]": ["must be a whole number that is not negative"]})
+    );
+}
+
+#[test]
+fn a_value_is_read_like_a_body() {
+    let errors = from_value::<Thing>(&json!({"name": "x", "colour": "s3cret"}))
+        .unwrap_err()
+        .to_string();
+    assert!(errors.starts_with("colour is not a known field"), "{errors}");
+    let errors = from_value::<Thing>(&json!({"name": "x", "active": "s3cret"}))
+        .unwrap_err()
+        .to_string();
+    assert_eq!(errors, "active must be `true` or `false`");
 }

@@ -2,27 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use axum::http::Request;
-
-use super::*;
 use crate::auth::permission::Access;
-use crate::http::health::{Check, Readiness};
-use crate::http::routes::{Shared, table};
-
-struct Nothing;
-
-#[async_trait]
-impl Readiness for Nothing {
-    async fn checks(&self) -> Vec<Check> {
-        Vec::new()
-    }
-}
-
-async fn shared() -> (tempfile::TempDir, Shared) {
-    let (directory, app) = crate::app::testing::app().await;
-    let readiness = Arc::new(Nothing);
-    (directory, Shared { readiness, app })
-}
+use crate::http::routes::table;
 
 /// The routes that everybody may ask, whoever they are: a new one belongs here only after thought.
 const PUBLIC: [&str; 2] = ["/healthz", "/readyz"];
@@ -42,20 +23,4 @@ fn no_route_is_there_twice_and_the_public_ones_are_known() {
         }
     }
     assert_eq!(public, PUBLIC);
-}
-
-#[tokio::test]
-async fn o02_no_route_but_the_public_ones_answers_a_stranger() {
-    let (_directory, shared) = shared().await;
-    let router = serve(table(), shared);
-    for route in table() {
-        let path = route.path().replace("{id}", &ACTIVE.to_string());
-        let answer = ask(&router, Request::builder().method(route.method()).uri(path), "").await;
-        match route.access() {
-            Access::Public => assert_ne!(answer.status, 401, "{}", route.path()),
-            Access::Tenant(_) | Access::Platform(_) => {
-                assert_eq!(answer.problem(), (401, "credentials_invalid"), "{}", route.path());
-            }
-        }
-    }
 }

@@ -1,0 +1,65 @@
+//! `switchyard instance`: the PBXs that tenants are assigned to.
+
+mod add;
+mod test;
+
+use clap::Subcommand;
+use serde_json::json;
+
+use super::{Context, Failure};
+use crate::app::views::InstanceView;
+use crate::app::{instances, operator};
+use crate::domain::instance::{InstanceSettings, PbxInstance};
+use crate::domain::name::InstanceName;
+
+/// What to do with PBX instances.
+#[derive(Subcommand)]
+pub enum InstanceCommand {
+    /// Add an Asterisk; nothing is deployed to it yet
+    #[command(after_help = add::EXAMPLE)]
+    Add(Box<add::Add>),
+    /// List them by name
+    #[command(after_help = "Example:\n  switchyard instance list")]
+    List,
+    /// Test connection, rights and paths of one that this host drives
+    #[command(after_help = "Example:\n  switchyard instance test pbx1")]
+    Test {
+        /// Its name
+        name: InstanceName,
+    },
+}
+
+pub fn run(context: &mut Context<'_>, command: InstanceCommand) -> Result<(), Failure> {
+    match command {
+        InstanceCommand::Add(add) => add::run(context, *add),
+        InstanceCommand::List => list(context),
+        InstanceCommand::Test { name } => test::run(context, &name),
+    }
+}
+
+fn list(context: &mut Context<'_>) -> Result<(), Failure> {
+    context.with_parts(async |context, parts| {
+        let all = instances::list(&parts.app, &operator::platform(None)).await?;
+        let rows: Vec<[String; 5]> = all.iter().map(row).collect();
+        let views: Vec<InstanceView> = all.into_iter().map(InstanceView::from).collect();
+        context.output.result(&json!({ "data": views }), |text| {
+            text.table(["NAME", "NODE", "MANAGER", "DIRECTORY", "STATE"], &rows)
+        })
+    })
+}
+
+fn row(instance: &PbxInstance) -> [String; 5] {
+    let InstanceSettings::Asterisk(settings) = &instance.settings;
+    let state = match (instance.live, instance.applying) {
+        (_, Some(_)) => "not proven",
+        (Some(_), None) => "live",
+        (None, None) => "never deployed",
+    };
+    [
+        instance.name.to_string(),
+        instance.node.to_string(),
+        format!("{}:{}", settings.ami_host, settings.ami_port),
+        settings.config_dir.to_string(),
+        state.to_owned(),
+    ]
+}

@@ -1,0 +1,45 @@
+//! `switchyard instance test`.
+
+use serde_json::json;
+
+use crate::app::{instances, operator};
+use crate::cli::exit::Exit;
+use crate::cli::output::{ADDED, REMOVED};
+use crate::cli::{Context, Failure, lookup};
+use crate::domain::name::InstanceName;
+
+/// The check without which the others cannot be made.
+const CONNECTION: &str = "ami";
+
+pub fn run(context: &mut Context<'_>, name: &InstanceName) -> Result<(), Failure> {
+    context.with_parts(async |context, parts| {
+        let instance = lookup::instance(parts, name).await?;
+        if instance.node != parts.node {
+            let message = format!(
+                "{name} is driven on the host {}, and its files and its manager interface are tested from there",
+                instance.node
+            );
+            return Err(Failure::ended(Exit::Conflict, message));
+        }
+        let checks = instances::test(&parts.app, &operator::platform(None), instance.id).await?;
+        let failed = checks.iter().filter(|check| !check.ok).count();
+        let reached = checks.iter().all(|check| check.ok || check.name != CONNECTION);
+        let value = json!({"instance": name, "ok": failed == 0, "checks": checks});
+        let told = context.output.result(&value, |text| {
+            for check in &checks {
+                let (word, style) = if check.ok { ("ok", ADDED) } else { ("failed", REMOVED) };
+                text.styled(&format!("{word:6}  {}: {}", check.name, check.detail), style)?;
+                if let Some(mend) = &check.mend {
+                    text.line(&format!("        {mend}"))?;
+                }
+            }
+            Ok(())
+        });
+        let (exit, verdict) = match (failed, reached) {
+            (0, _) => (Exit::Ok, String::new()),
+            (_, false) => (Exit::Unreachable, format!("{name} was not reached")),
+            (_, true) => (Exit::Failure, format!("{failed} of {} checks failed", checks.len())),
+        };
+        Failure::verdict(told, exit, verdict)
+    })
+}

@@ -1,0 +1,40 @@
+//! Finds what arguments name; what is not there is said with where to look.
+
+use super::Failure;
+use crate::app::error::AppError;
+use crate::app::{instances, operator, tenants};
+use crate::daemon::parts::Parts;
+use crate::domain::instance::PbxInstance;
+use crate::domain::name::InstanceName;
+use crate::domain::sip_domain::SipDomain;
+use crate::domain::tenant::Tenant;
+
+/// The tenant of that domain.
+pub async fn tenant(parts: &Parts, domain: &SipDomain) -> Result<Tenant, Failure> {
+    match tenants::find_by_domain(&parts.app, &operator::platform(None), domain).await {
+        Err(AppError::NotFound) => Err(Failure::Absent(format!(
+            "there is no tenant {domain}; `switchyard tenant list` shows those there are"
+        ))),
+        found => Ok(found?),
+    }
+}
+
+/// The instance of that name.
+pub async fn instance(parts: &Parts, name: &InstanceName) -> Result<PbxInstance, Failure> {
+    let caller = operator::platform(None);
+    match instances::find_by_name(&parts.app, &caller, name).await {
+        Err(AppError::NotFound) => {
+            let all = instances::list(&parts.app, &caller).await?;
+            let names: Vec<&str> = all.iter().map(|instance| instance.name.as_str()).collect();
+            let there = if names.is_empty() {
+                "there is none yet; `switchyard instance add` adds one".to_owned()
+            } else {
+                format!("there are: {}", names.join(", "))
+            };
+            Err(Failure::Absent(format!(
+                "there is no PBX instance {name}; {there}"
+            )))
+        }
+        found => Ok(found?),
+    }
+}

@@ -1,0 +1,78 @@
+//! The template set that the next deploy would use, checked as a whole before any deploy.
+
+use std::path::Path;
+
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::render::RenderError;
+use crate::render::asterisk;
+use crate::render::template_set::TemplateSet;
+
+/// A template that cannot be used.
+#[derive(Debug, Error)]
+#[error(transparent)]
+pub struct TemplatesError(#[from] RenderError);
+
+/// A template set that renders.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Checked {
+    /// Every template, by name.
+    pub templates: Vec<Template>,
+    /// With how many sample tenants each was rendered.
+    pub samples: usize,
+    /// Tells the set from others.
+    pub digest: String,
+}
+
+/// One template.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Template {
+    /// Such as `asterisk/pjsip.conf`.
+    pub name: String,
+    /// Whether it is the operator's own.
+    pub own: bool,
+}
+
+/// Renders every template with every sample, those of `overrides` in front of the built-in ones.
+pub fn check(overrides: Option<&Path>) -> Result<Checked, TemplatesError> {
+    let built_in = TemplateSet::built_in()?;
+    let set = match overrides {
+        Some(directory) => TemplateSet::with_overrides(directory)?,
+        None => built_in.clone(),
+    };
+    asterisk::check(&set)?;
+    let template = |(name, text): (&String, &String)| Template {
+        name: name.clone(),
+        own: built_in.files().get(name) != Some(text),
+    };
+    Ok(Checked {
+        templates: set.files().iter().map(template).collect(),
+        samples: asterisk::samples().len(),
+        digest: set.digest().short(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_own_template_is_told_from_a_built_in_one() {
+        assert!(
+            check(None)
+                .unwrap()
+                .templates
+                .iter()
+                .all(|template| !template.own)
+        );
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("asterisk/voicemail.conf");
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(&file, "; nothing\n").unwrap();
+        let checked = check(Some(directory.path())).unwrap();
+        let own: Vec<_> = checked.templates.iter().filter(|template| template.own).collect();
+        assert_eq!(own.len(), 1);
+        assert_eq!(own[0].name, "asterisk/voicemail.conf");
+    }
+}

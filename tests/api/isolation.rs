@@ -1,0 +1,120 @@
+//! C02: an id of another tenant gets the very answer, byte for byte, that an id gets that does not exist.
+
+use reqwest::Method;
+use rstest::rstest;
+use serde_json::json;
+use switchyard::auth::permission::Access;
+use switchyard::domain::ids::{SystemIds, TenantId};
+use switchyard::http::routes::table;
+
+use super::client::{Answer, Ask};
+use super::server::Server;
+use super::support::database::Backend::{self, Postgres, Sqlite};
+
+/// Everything of an answer but what differs by design.
+fn visible(answer: &Answer) -> (u16, String, Vec<(String, String)>) {
+    let mut headers: Vec<_> = answer
+        .headers
+        .iter()
+        .filter(|(name, _)| !["x-request-id", "date"].contains(&name.as_str()))
+        .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
+        .collect();
+    headers.sort();
+    (answer.status, answer.text.clone(), headers)
+}
+
+#[rstest]
+#[tokio::test]
+async fn c02_another_tenants_id_is_no_id(#[values(Sqlite, Postgres)] backend: Backend) {
+    let server = Server::start(backend).await;
+    server.extension("1001").await;
+    let extension = server.extension_in(&server.globex, "1001").await;
+    let deployment = server.deployment_in(&server.globex).await;
+    let mut tried = 0;
+    for route in table().into_iter().filter(|route| route.path().contains("{id}")) {
+        assert!(
+            matches!(route.access(), Access::Tenant(_)),
+            "a new kind of route: {}",
+            route.path()
+        );
+        let path = route.path().strip_prefix("/api/v1").unwrap();
+        for body in [None, Some(json!({"name": "Eve"})), Some(json!({"number": 1}))] {
+            let ask = |id: &str| -> Ask<'_> {
+                let ask = server.ask(route.method().clone(), &path.replace("{id}", id));
+                match &body {
+                    Some(body) => ask.json(body),
+                    None => ask,
+                }
+            };
+            let absent = ask(&TenantId::fresh(&SystemIds).to_string()).send().await;
+            assert_eq!(absent.code(), (404, "not_found"));
+            for id in [
+                &extension,
+                &deployment,
+                &extension.to_uppercase(),
+                "x",
+                "%00",
+                "%FF",
+                "..%2F",
+                "1001",
+            ] {
+                let other = ask(id).send().await;
+                assert_eq!(
+                    visible(&other),
+                    visible(&absent),
+                    "{} {path} {id}",
+                    route.method()
+                );
+                let other = ask(id).without("x-reason").send().await;
+                assert_eq!(
+                    visible(&other),
+                    visible(&absent),
+                    "{} {path} {id}",
+                    route.method()
+                );
+                tried += 1;
+            }
+        }
+    }
+    assert!(tried >= 100, "{tried}");
+    // And the other tenant has noticed nothing.
+    let theirs = server
+        .get(&format!("/extensions/{extension}"))
+        .in_tenant(&server.globex);
+    assert_eq!(theirs.send().await.data(200)["name"], "Phone 1001");
+    let actions = server.audit_actions().await;
+    assert_eq!(actions, ["extension.create", "extension.create", "config.deploy"]);
+}
+
+#[rstest]
+#[tokio::test]
+async fn c06_lists_show_nothing_of_another_tenant(#[values(Sqlite, Postgres)] backend: Backend) {
+    let server = Server::start(backend).await;
+    server.extension_in(&server.globex, "2001").await;
+    server.deployment_in(&server.globex).await;
+    for path in ["/extensions", "/extensions?search=2001", "/config/deployments"] {
+        let list = server.get(path).send().await;
+        assert_eq!(list.data(200), &json!([]), "{path}");
+        assert_eq!(list.body["meta"]["total"], 0, "{path}");
+    }
+    for path in ["/config/plan", "/config/verify"] {
+        let answer = server.get(path).send().await;
+        assert!(
+            !answer.text.contains("2001") && !answer.text.contains("globex"),
+            "{}",
+            answer.text
+        );
+    }
+}
+
+#[tokio::test]
+async fn c02_a_tenant_that_is_named_twice_is_not_entered() {
+    let server = Server::start(Sqlite).await;
+    let both = format!("{}, {}", server.acme, server.globex);
+    let answer = server
+        .ask(Method::GET, "/extensions")
+        .in_tenant(&both)
+        .send()
+        .await;
+    assert_eq!(answer.code(), (404, "not_found"));
+}

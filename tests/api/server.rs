@@ -1,0 +1,186 @@
+//! The service with two tenants on a PBX that does not answer.
+
+use std::net::SocketAddr;
+use std::sync::{Mutex, PoisonError};
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use switchyard::app::instances::NewInstance;
+use switchyard::app::tenants::TenantInput;
+use switchyard::app::{App, instances, tenants};
+use switchyard::auth::caller::{Caller, Identity, Origin, Place};
+use switchyard::config::{Config, Environment};
+use switchyard::crypto::SealingKey;
+use switchyard::daemon::lifecycle::Lifecycle;
+use switchyard::daemon::service::Service;
+use switchyard::domain::clock::{Clock as _, SystemClock};
+use switchyard::domain::ids::TenantId;
+use switchyard::domain::instance::{AsteriskSettings, InstanceSettings};
+use switchyard::domain::tenant::TenantStatus;
+use switchyard::store::{Database, Store};
+use tokio::task::JoinSet;
+
+use super::client::Ask;
+use super::support::database::{Backend, Bench};
+
+pub const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+/// An emergency number of the instance's own.
+pub const OWN_EMERGENCY: &str = "115";
+const NODE: &str = "node1";
+
+/// A service, gone with the value.
+pub struct Server {
+    pub acme: String,
+    pub globex: String,
+    pub database: Bench,
+    pub(super) address: SocketAddr,
+    pub(super) client: reqwest::Client,
+    /// Secrets that were shown once, and must be seen nowhere else.
+    pub(super) shown: Mutex<Vec<String>>,
+    store: Store,
+    _running: JoinSet<()>,
+}
+
+impl Server {
+    pub async fn start(backend: Backend) -> Self {
+        let database = Bench::empty(backend).await;
+        let made = Database::create(&database.url).await.unwrap();
+        made.migrate().await.unwrap();
+        let service = Service::prepare(&config(&database)).await.unwrap();
+        let (app, store) = (service.parts().app.clone(), service.parts().store.clone());
+        let operator = Caller::new(Identity::SystemCli, Place::Platform, None, Origin::default());
+        let instance = instance(&database);
+        instances::create(&app, &operator, instance).await.unwrap();
+        let acme = tenant(&app, &operator, "Acme").await;
+        let globex = tenant(&app, &operator, "Globex").await;
+        let address = service.address();
+        let lifecycle = Lifecycle::of_process().unwrap();
+        let mut running = JoinSet::new();
+        running.spawn(async move { service.run_in(lifecycle).await.unwrap() });
+        Self {
+            acme,
+            globex,
+            database,
+            address,
+            client: reqwest::Client::new(),
+            shown: Mutex::default(),
+            store,
+            _running: running,
+        }
+    }
+
+    /// A request with all that it needs, in the tenant Acme.
+    pub fn ask(&self, method: Method, path: &str) -> Ask<'_> {
+        Ask::new(self, method, path)
+            .with("authorization", &format!("Bearer {TOKEN}"))
+            .with("x-operate-as-tenant", &self.acme)
+            .with("x-reason", "asked by phone")
+    }
+
+    pub fn get(&self, path: &str) -> Ask<'_> {
+        self.ask(Method::GET, path)
+    }
+
+    pub fn post(&self, path: &str, body: &Value) -> Ask<'_> {
+        self.ask(Method::POST, path).json(body)
+    }
+
+    pub fn patch(&self, path: &str, body: &Value) -> Ask<'_> {
+        self.ask(Method::PATCH, path).json(body)
+    }
+
+    pub fn delete(&self, path: &str) -> Ask<'_> {
+        self.ask(Method::DELETE, path)
+    }
+
+    /// Makes an extension in Acme; gives its id.
+    pub async fn extension(&self, number: &str) -> String {
+        self.extension_in(&self.acme, number).await
+    }
+
+    pub async fn extension_in(&self, tenant: &str, number: &str) -> String {
+        let body = json!({"number": number, "name": format!("Phone {number}")});
+        let made = self.post("/extensions", &body).in_tenant(tenant).send().await;
+        made.data(201)["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Asks for a deploy in a tenant; gives its id.
+    pub async fn deployment_in(&self, tenant: &str) -> String {
+        let asked = self.ask(Method::POST, "/config/deploy").in_tenant(tenant);
+        asked.send().await.data(202)["id"].as_str().unwrap().to_owned()
+    }
+
+    /// What the audit log holds of the API's changes, oldest first.
+    pub async fn audit_actions(&self) -> Vec<String> {
+        let sql = "select action from audit_entries where actor = 'bootstrap' order by at, id";
+        self.database.ask(sql.to_owned()).await
+    }
+
+    pub async fn suspend(&self, tenant: &str) {
+        let id: TenantId = tenant.parse().unwrap();
+        let mut tx = self.store.begin("suspend").await.unwrap();
+        let now = SystemClock.now();
+        switchyard::store::tenants::set_status(&mut tx, id, TenantStatus::Suspended, now)
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    /// Nothing else may show this from now on.
+    pub(super) fn remember(&self, secret: &str) {
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        shown.push(secret.to_owned());
+    }
+}
+
+fn config(database: &Bench) -> Config {
+    let key = SealingKey::generate().unwrap();
+    let state = database.folder.path().join("state");
+    let variables = [
+        ("SWITCHYARD_DATABASE_URL", database.text.as_str()),
+        ("SWITCHYARD_DEPLOY_SHADOW", "never"),
+        ("SWITCHYARD_HTTP_BOOTSTRAP_TOKEN", TOKEN),
+        ("SWITCHYARD_HTTP_LISTEN", "127.0.0.1:0"),
+        ("SWITCHYARD_NODE_NAME", NODE),
+        (
+            "SWITCHYARD_SEALING_KEY",
+            secrecy::ExposeSecret::expose_secret(&key),
+        ),
+        ("SWITCHYARD_STATE_DIR", state.to_str().unwrap()),
+    ];
+    let environment: Environment = variables.into_iter().collect();
+    let loaded = Config::load(None, &environment).unwrap_or_else(|error| panic!("{error}"));
+    loaded.config
+}
+
+fn instance(database: &Bench) -> NewInstance {
+    let config_dir = database.folder.path().join("asterisk");
+    std::fs::create_dir(&config_dir).unwrap();
+    NewInstance {
+        name: "pbx1".parse().unwrap(),
+        node: NODE.parse().unwrap(),
+        settings: InstanceSettings::Asterisk(AsteriskSettings {
+            ami_host: "127.0.0.1".parse().unwrap(),
+            // Nothing listens there.
+            ami_port: 1,
+            ami_username: "switchyard".parse().unwrap(),
+            config_dir: config_dir.to_str().unwrap().parse().unwrap(),
+            log_file: None,
+            emergency_numbers: vec![OWN_EMERGENCY.parse().unwrap()],
+        }),
+        ami_secret: "ami-secret".into(),
+    }
+}
+
+async fn tenant(app: &App, operator: &Caller, name: &str) -> String {
+    let input = TenantInput {
+        name: Some(name.to_owned()),
+        domain: Some(format!("{}.example.com", name.to_lowercase())),
+        ..TenantInput::default()
+    };
+    tenants::create(app, operator, input)
+        .await
+        .unwrap()
+        .id
+        .to_string()
+}

@@ -1,0 +1,17 @@
+//! The built program as an operator calls it, on real databases and a real Asterisk.
+
+#![cfg(test)]
+
+mod asterisk;
+mod database;
+mod deploys;
+mod errors;
+mod extensions;
+mod host;
+mod import;
+mod instances;
+mod serve;
+#[path = "../support/mod.rs"]
+mod support;
+mod templates;
+mod tenants;

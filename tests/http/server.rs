@@ -1,0 +1,234 @@
+//! The API's service with two tenants on a fresh SQLite, asked without a socket.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use axum::Router;
+use axum::body::Body;
+use axum::http::request::Builder;
+use axum::http::{Method, Request};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use switchyard::app::instances::NewInstance;
+use switchyard::app::tenants::TenantInput;
+use switchyard::app::{App, instances, tenants};
+use switchyard::auth::authenticator::Authenticator;
+use switchyard::auth::bootstrap::BootstrapToken;
+use switchyard::auth::caller::{Caller, Identity, Origin, Place};
+use switchyard::crypto::SealingKey;
+use switchyard::deploy::{DriverFactory, Engine, EngineOptions, ShadowPolicy, TemplateSource};
+use switchyard::domain::clock::SystemClock;
+use switchyard::domain::ids::SystemIds;
+use switchyard::domain::instance::{AsteriskSettings, InstanceSettings, PbxInstance};
+use switchyard::domain::random::SystemRandom;
+use switchyard::driver::PbxDriver;
+use switchyard::driver::asterisk::AsteriskDriver;
+use switchyard::http::health::{Check, Readiness};
+use switchyard::http::routes::{Shared, router, table};
+use switchyard::store::{Database, DatabaseUrl, Store};
+use tempfile::TempDir;
+use tokio::sync::Notify;
+use tower::ServiceExt as _;
+
+const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+
+/// A tenant with one extension and one deployment.
+pub struct TestTenant {
+    pub id: String,
+    pub extension: String,
+    pub deployment: String,
+}
+
+pub struct Server {
+    router: Router,
+    pub store: Store,
+    _directory: TempDir,
+}
+
+/// An answer, read whole.
+#[derive(PartialEq, Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub body: Value,
+}
+
+impl Answer {
+    pub fn code(&self) -> (u16, &str) {
+        (self.status, self.body["code"].as_str().unwrap_or_default())
+    }
+}
+
+/// Who asks.
+#[derive(Clone, Copy)]
+pub enum As<'a> {
+    Nobody,
+    /// One of the operator's people, in no tenant.
+    Operator,
+    /// The same in a tenant, with a reason.
+    Inside(&'a str),
+    /// Without one.
+    InsideWithoutReason(&'a str),
+}
+
+impl Server {
+    pub async fn start() -> Self {
+        let directory = TempDir::new().unwrap();
+        let database = Database::create(&DatabaseUrl::sqlite(directory.path().join("x.db")))
+            .await
+            .unwrap();
+        database.migrate().await.unwrap();
+        let key = SealingKey::parse(&SealingKey::generate().unwrap()).unwrap();
+        let store = Store::from_database(database, Some(key)).await.unwrap();
+        let engine = Engine::new(
+            store.clone(),
+            TemplateSource::new(None),
+            Box::new(Asterisk),
+            Arc::new(SystemClock),
+            Arc::new(SystemIds),
+            EngineOptions {
+                holder: "test".to_owned(),
+                lease: Duration::from_secs(30),
+                state_dir: directory.path().to_owned(),
+                shadow: ShadowPolicy::Never,
+                keep_generations: 10,
+                patience: Duration::ZERO,
+            },
+        );
+        let app = App::new(
+            store.clone(),
+            Arc::new(engine),
+            Arc::new(SystemClock),
+            Arc::new(SystemIds),
+            Arc::new(SystemRandom),
+            Arc::new(Notify::new()),
+        );
+        let caller = Caller::new(Identity::SystemCli, Place::Platform, None, Origin::default());
+        instances::create(&app, &caller, instance()).await.unwrap();
+        for name in ["acme", "beta"] {
+            let input = TenantInput {
+                name: Some(name.to_owned()),
+                domain: Some(format!("{name}.example.com")),
+                ..TenantInput::default()
+            };
+            tenants::create(&app, &caller, input).await.unwrap();
+        }
+        let bootstrap = BootstrapToken::new(&TOKEN.into()).unwrap();
+        let authenticator = Arc::new(Authenticator::new(Some(bootstrap), Arc::new(store.clone())));
+        let readiness = Arc::new(NoNeeds);
+        Self {
+            router: router(
+                table(),
+                Shared { readiness, app },
+                &authenticator,
+                Arc::new(SystemIds),
+            ),
+            store,
+            _directory: directory,
+        }
+    }
+
+    /// Gives a tenant an extension and a deployment, through the API.
+    pub async fn fill(&self, domain: &str) -> TestTenant {
+        let mut tx = self.store.read("find_tenant").await.unwrap();
+        let found = switchyard::store::tenants::find_by_domain(&mut tx, &domain.parse().unwrap()).await;
+        drop(tx);
+        let id = found.unwrap().unwrap().id.to_string();
+        let extension = json!({"number": "1001", "name": "Ann"});
+        let extension = self
+            .ask(
+                As::Inside(&id),
+                &Method::POST,
+                "/api/v1/extensions",
+                Some(extension),
+            )
+            .await;
+        let deployment = self
+            .ask(As::Inside(&id), &Method::POST, "/api/v1/config/deploy", None)
+            .await;
+        assert_eq!(
+            (extension.status, deployment.status),
+            (201, 202),
+            "{extension:?} {deployment:?}"
+        );
+        let text = |answer: &Answer| answer.body["data"]["id"].as_str().unwrap().to_owned();
+        TestTenant {
+            extension: text(&extension),
+            deployment: text(&deployment),
+            id,
+        }
+    }
+
+    pub async fn ask(&self, who: As<'_>, method: &Method, path: &str, body: Option<Value>) -> Answer {
+        let mut request = signed(who, Request::builder().method(method).uri(path));
+        if body.is_some() {
+            request = request.header("content-type", "application/json");
+        }
+        let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
+        let response = self
+            .router
+            .clone()
+            .oneshot(request.body(body).unwrap())
+            .await
+            .unwrap();
+        let status = response.status().as_u16();
+        let bytes = axum::body::to_bytes(response.into_body(), 1024 * 1024)
+            .await
+            .unwrap();
+        Answer {
+            status,
+            body: serde_json::from_slice(&bytes).unwrap_or_default(),
+        }
+    }
+}
+
+fn signed(who: As<'_>, request: Builder) -> Builder {
+    let tenant = match who {
+        As::Nobody => return request,
+        As::Operator => None,
+        As::Inside(id) | As::InsideWithoutReason(id) => Some(id),
+    };
+    let mut request = request.header("authorization", format!("Bearer {TOKEN}"));
+    if let Some(id) = tenant {
+        request = request.header("x-operate-as-tenant", id);
+    }
+    if matches!(who, As::Inside(_)) {
+        request = request.header("x-reason", "test");
+    }
+    request
+}
+
+fn instance() -> NewInstance {
+    NewInstance {
+        name: "pbx1".parse().unwrap(),
+        node: "node1".parse().unwrap(),
+        settings: InstanceSettings::Asterisk(AsteriskSettings {
+            ami_host: "127.0.0.1".parse().unwrap(),
+            // Nothing listens there: the PBX does not answer.
+            ami_port: 1,
+            ami_username: "switchyard".parse().unwrap(),
+            config_dir: "/nonexistent/switchyard".parse().unwrap(),
+            log_file: None,
+            emergency_numbers: vec![],
+        }),
+        ami_secret: "secret".into(),
+    }
+}
+
+struct Asterisk;
+
+impl DriverFactory for Asterisk {
+    fn driver(&self, instance: &PbxInstance, secret: SecretString) -> Box<dyn PbxDriver> {
+        let InstanceSettings::Asterisk(settings) = &instance.settings;
+        Box::new(AsteriskDriver::new(settings.clone(), secret, None))
+    }
+}
+
+struct NoNeeds;
+
+#[async_trait]
+impl Readiness for NoNeeds {
+    async fn checks(&self) -> Vec<Check> {
+        Vec::new()
+    }
+}
