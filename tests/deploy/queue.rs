@@ -168,16 +168,10 @@ async fn a10_two_processes_never_drive_one_instance_together(#[case] backend: Ba
                     let _ = tokio::time::timeout(Duration::from_millis(60), stop.cancelled()).await;
                     stop.cancel();
                 };
-<<<<<<< HEAD
                 let (done, ()) = tokio::join!(work, stopping);
                 all.fetch_add(done, Ordering::SeqCst);
                 ended += done;
                 tokio::time::sleep(Duration::from_millis(if done > 0 { 150 } else { 5 })).await;
-=======
-                ended += tokio::join!(work, stopping).0.unwrap();
-                // Whoever has just given the lease back would be the first to ask for it again.
-                tokio::time::sleep(Duration::from_millis(40)).await;
->>>>>>> main
             }
             ended
         });
