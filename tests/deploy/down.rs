@@ -62,7 +62,7 @@ async fn a10_a_pbx_that_is_down_is_told_before_anything_is_touched(#[case] backe
     // On a first deploy and on a later one.
     let first = world.deploy_platform().await.expect(Failed);
     assert_eq!((world.standing(), world.live().await), (None, None));
-    assert!(first.codes().contains(&"pbx_not_ready"), "{first:#?}");
+    assert!(first.codes().contains(&"pbx_unreachable"), "{first:#?}");
     assert_eq!(first.stages.last().unwrap().stage, Validating);
 
     let _again = Restarted::start(&world.pbx);
@@ -72,7 +72,7 @@ async fn a10_a_pbx_that_is_down_is_told_before_anything_is_touched(#[case] backe
     let before = world.files();
     world.patch(&acme, &ann, json!({"name": "Ann"})).await;
     let later = world.deploy(&acme).await.expect(Failed);
-    assert!(later.codes().contains(&"pbx_not_ready"), "{later:#?}");
+    assert!(later.codes().contains(&"pbx_unreachable"), "{later:#?}");
     assert_eq!(
         (world.files(), world.live().await),
         (before, live.deployment.generation)
@@ -223,7 +223,7 @@ async fn a10_a_wrong_manager_secret_is_named(#[case] backend: Backend) {
         .deployment
         .findings
         .iter()
-        .find(|f| f.code == "pbx_not_ready")
+        .find(|f| f.code == "pbx_unreachable")
         .unwrap();
     let message = finding.message.to_lowercase();
     assert!(
