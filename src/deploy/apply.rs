@@ -1,5 +1,7 @@
 //! Making a generation live: swap, reload, have the running PBX prove it, and clean up or roll back.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::aim::Aim;
 use super::error::DeployError;
 use super::proof::Proof;
@@ -13,7 +15,7 @@ impl Run<'_> {
     pub(super) async fn apply_and_prove(
         &self,
         aim: &Aim,
-        findings: &mut Vec<Finding>,
+        mut findings: Vec<Finding>,
     ) -> Result<DeploymentStatus, DeployError> {
         self.record.stage(Stage::Applying).await?;
         let mut tx = self.record.begin("apply").await?;
@@ -34,9 +36,8 @@ impl Run<'_> {
         {
             let mut tx = self.record.begin("not_applied").await?;
             instances::set_applying(&mut tx, self.instance.id, None).await?;
-            tx.commit().await?;
             findings.push(untouched("not_applied", error));
-            return Ok(DeploymentStatus::Failed);
+            return self.end_in(tx, None, DeploymentStatus::Failed, findings).await;
         }
 
         self.record.stage(Stage::Verifying).await?;
@@ -44,74 +45,58 @@ impl Run<'_> {
         let complaints = self.driver.log_since_apply().await;
         let refused = complaints.iter().filter(|finding| finding.is_error()).count();
         findings.extend(complaints);
-        match proof {
-            Proof::Seen if refused > 0 => {
-                let detail = format!(
-                    "the running PBX shows all that it should, but took {refused} things in our files with an error"
-                );
-                self.record
-                    .stage_end(Stage::Verifying, StageResult::Refused, &detail)
-                    .await?;
-                self.roll_back(&aim.back(), aim.generation.number, findings).await
-            }
-            Proof::Seen => {
-                let detail = format!(
-                    "the running PBX serves generation {}: {}",
-                    aim.generation.number,
-                    seen(&aim.expected)
-                );
-                self.record
-                    .stage_end(Stage::Verifying, StageResult::Ok, &detail)
-                    .await?;
-                self.live(aim).await
-            }
+        let (result, detail) = match proof {
+            Proof::Seen if refused == 0 => return self.live(aim, findings).await,
+            Proof::Seen => (
+                StageResult::Refused,
+                format!("the running PBX shows all that it should, but found {refused} errors in our files"),
+            ),
             Proof::Differs(differences) => {
-                let detail = format!(
-                    "{} differences between what runs and what should",
-                    differences.len()
-                );
+                let count = differences.len();
                 findings.extend(differences);
-                self.record
-                    .stage_end(Stage::Verifying, StageResult::Refused, &detail)
-                    .await?;
-                self.roll_back(&aim.back(), aim.generation.number, findings).await
+                let detail = format!("{count} differences between what runs and what should");
+                (StageResult::Refused, detail)
             }
             Proof::Unknown(error) => {
-                findings.push(Finding::error(
-                    "not_proven",
-                    format!("the PBX did not answer: {error}"),
-                ));
-                self.record
-                    .stage_end(Stage::Verifying, StageResult::Failed, &error)
-                    .await?;
-                self.roll_back(&aim.back(), aim.generation.number, findings).await
+                let message = format!("the PBX did not answer: {error}");
+                findings.push(Finding::error("not_proven", message));
+                (StageResult::Failed, error)
             }
-        }
+        };
+        self.record.stage_end(Stage::Verifying, result, &detail).await?;
+        self.roll_back(&aim.back(), aim.generation.number, findings).await
     }
 
     /// Records that the generation is live, and removes what nobody needs any more.
-    async fn live(&self, aim: &Aim) -> Result<DeploymentStatus, DeployError> {
+    async fn live(&self, aim: &Aim, findings: Vec<Finding>) -> Result<DeploymentStatus, DeployError> {
+        let detail = format!(
+            "the running PBX serves generation {}: {}",
+            aim.generation.number,
+            seen(&aim.expected)
+        );
+        let status = if aim.left_out.is_empty() {
+            DeploymentStatus::Live
+        } else {
+            DeploymentStatus::Partial
+        };
         let mut tx = self.record.begin("live").await?;
         instances::set_live(&mut tx, self.instance.id, aim.generation.id).await?;
         served::replace(&mut tx, self.instance.id, &aim.served()).await?;
         generations::prune(&mut tx, self.instance.id, self.engine.options.keep_generations).await?;
-        tx.commit().await?;
+        let last = (Stage::Verifying, StageResult::Ok, detail.as_str());
+        let status = self.end_in(tx, Some(last), status, findings).await?;
+
         self.keep_only(&[aim.generation.number, aim.former()]).await;
-        let cache = self.engine.fragments(self.instance.id);
-        let mut used = std::collections::BTreeMap::<_, std::collections::BTreeSet<_>>::new();
+        let mut used = BTreeMap::<_, BTreeSet<_>>::new();
         for (tenant_id, state) in aim.before.tenants.iter().chain(&aim.after.tenants) {
             used.entry(*tenant_id)
                 .or_default()
                 .extend(state.fragments.iter().map(|(file, digest)| (*file, *digest)));
         }
-        if let Err(error) = cache.keep_only(&used) {
+        if let Err(error) = self.engine.fragments(self.instance.id).keep_only(&used) {
             tracing::warn!(%error, "old fragments were not removed");
         }
-        Ok(if aim.left_out.is_empty() {
-            DeploymentStatus::Live
-        } else {
-            DeploymentStatus::Partial
-        })
+        Ok(status)
     }
 
     /// Removes staged generations other than these; the one behind the live link stays in any case.

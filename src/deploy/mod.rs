@@ -3,6 +3,7 @@
 mod aim;
 mod apply;
 mod assemble;
+mod discretion;
 mod engine;
 mod error;
 mod expectation;

@@ -51,7 +51,7 @@ impl Run<'_> {
         &self,
         back: &Back<'_>,
         tried: i64,
-        findings: &mut Vec<Finding>,
+        mut findings: Vec<Finding>,
     ) -> Result<DeploymentStatus, DeployError> {
         self.record.stage(Stage::RollingBack).await?;
         let applied = self.apply_back(back.number).await;
@@ -64,12 +64,13 @@ impl Run<'_> {
         if let Proof::Seen = proof {
             let mut tx = self.record.begin("rolled_back").await?;
             instances::set_applying(&mut tx, self.instance.id, None).await?;
-            tx.commit().await?;
             let detail = format!("the running PBX is proven to be back: {what}");
-            self.record
-                .stage_end(Stage::RollingBack, StageResult::Ok, &detail)
+            let last = (Stage::RollingBack, StageResult::Ok, detail.as_str());
+            let status = self
+                .end_in(tx, Some(last), DeploymentStatus::RolledBack, findings)
                 .await?;
-            return Ok(DeploymentStatus::RolledBack);
+            self.keep_only(&[back.number]).await;
+            return Ok(status);
         }
         let why = match (applied, proof) {
             (Err(error), _) => error.full(),
@@ -89,10 +90,10 @@ impl Run<'_> {
                  every file anew"
             ),
         ));
-        self.record
-            .stage_end(Stage::RollingBack, StageResult::Failed, &why)
-            .await?;
-        Ok(DeploymentStatus::Failed)
+        let tx = self.record.begin("state_unknown").await?;
+        let last = (Stage::RollingBack, StageResult::Failed, why.as_str());
+        self.end_in(tx, Some(last), DeploymentStatus::Failed, findings)
+            .await
     }
 
     /// The files first: a PBX that is not running now reads them when it starts.
@@ -108,7 +109,7 @@ impl Run<'_> {
     }
 
     /// Undoes what a process left half done that died, where the deploy cannot be finished any more.
-    pub(super) async fn undo(&self, findings: &mut Vec<Finding>) -> Result<DeploymentStatus, DeployError> {
+    pub(super) async fn undo(&self, findings: Vec<Finding>) -> Result<DeploymentStatus, DeployError> {
         let mut tx = self.record.begin("undo").await?;
         let tried = generations::next_number(&mut tx, self.instance.id).await? - 1;
         let live = Ground::live(self.engine, &mut tx, &self.instance).await?;

@@ -74,13 +74,17 @@ impl Record<'_> {
         Ok(())
     }
 
-    /// Ends the deployment.
+    /// Ends the deployment, and its last stage where that still runs, in a transaction of [`Self::begin`].
     pub async fn end(
         &self,
+        mut tx: Tx,
+        last: Option<(Stage, StageResult, &str)>,
         status: DeploymentStatus,
         findings: &[Finding],
     ) -> Result<DeploymentStatus, DeployError> {
-        let mut tx = self.begin("end_deployment").await?;
+        if let Some((stage, result, detail)) = last {
+            stages::end(&mut tx, self.deployment_id, stage, result, detail, self.now()).await?;
+        }
         deployments::end(&mut tx, self.deployment_id, status, findings, self.now()).await?;
         tx.commit().await?;
         Ok(status)

@@ -2,6 +2,7 @@
 
 use super::aim::{self, Aim};
 use super::assemble;
+use super::discretion;
 use super::engine::{Engine, ShadowPolicy};
 use super::error::DeployError;
 use super::preview::templates_unusable;
@@ -12,7 +13,7 @@ use crate::domain::error_chain::error_chain;
 use crate::domain::finding::{Finding, Severity};
 use crate::domain::instance::PbxInstance;
 use crate::driver::{DriverError, PbxDriver};
-use crate::store::{deployments, generations, served};
+use crate::store::{Tx, deployments, generations, served, tenants};
 
 /// Findings beyond this are counted, not listed.
 const MOST_FINDINGS: usize = 200;
@@ -31,10 +32,11 @@ pub(super) async fn run(
         driver,
         record: engine.record(deployment, epoch),
     };
-    match run.to_the_end().await {
+    // On the heap: it is a large future in the middle of many others.
+    match Box::pin(run.to_the_end()).await {
         // Whoever takes the lease next does it again.
         Err(error @ (DeployError::Store(_) | DeployError::LeaseLost)) => Err(error),
-        Err(error) => run.give_up(&error).await,
+        Err(error) => Box::pin(run.give_up(&error)).await,
         ended => ended,
     }
 }
@@ -57,19 +59,23 @@ enum Step<T> {
 impl Run<'_> {
     async fn to_the_end(&self) -> Result<DeploymentStatus, DeployError> {
         let mut findings = Vec::new();
-        let status = match self.prepare(&mut findings).await? {
-            Step::Go(aim) => {
-                let status = self.apply_and_prove(&aim, &mut findings).await?;
-                if status == DeploymentStatus::RolledBack {
-                    self.keep_only(&[aim.former()]).await;
-                }
-                status
-            }
-            // Nothing was touched this time, but by the process that died.
-            Step::End(_) if self.was_cut_off() => self.undo(&mut findings).await?,
-            Step::End(status) => status,
-        };
-        self.end(status, findings).await
+        match self.prepare(&mut findings).await? {
+            Step::Go(aim) => self.apply_and_prove(&aim, findings).await,
+            Step::End(status) => self.end_untouched(status, findings).await,
+        }
+    }
+
+    /// Ends a deploy that touched nothing that is live, unless a process that died did so before.
+    async fn end_untouched(
+        &self,
+        status: DeploymentStatus,
+        findings: Vec<Finding>,
+    ) -> Result<DeploymentStatus, DeployError> {
+        if self.deployment.status != DeploymentStatus::Queued && self.instance.applying.is_some() {
+            return self.undo(findings).await;
+        }
+        let tx = self.record.begin("end_deployment").await?;
+        self.end_in(tx, None, status, findings).await
     }
 
     /// All that comes before anything live is touched.
@@ -87,25 +93,14 @@ impl Run<'_> {
         })
     }
 
-    /// Whether this deploy was begun by a process that died, and may have been half applied.
-    fn was_cut_off(&self) -> bool {
-        self.deployment.status != DeploymentStatus::Queued && self.instance.applying.is_some()
-    }
-
     /// Ends a deploy that no repetition would bring further, so that it is not in the way of those behind it.
     async fn give_up(&self, error: &DeployError) -> Result<DeploymentStatus, DeployError> {
         let why = error_chain(error);
         tracing::error!(deployment = %self.deployment.id, error = why, "a deploy was given up");
         self.record.end_open_stages(StageResult::Failed, &why).await?;
-        let mut findings = Vec::new();
-        if self.was_cut_off() {
-            findings.push(Finding::error("engine_failed", why));
-            let status = self.undo(&mut findings).await?;
-            return self.end(status, findings).await;
-        }
-        let message = format!("{why}. Nothing was touched; what was live is live");
-        findings.push(Finding::error("engine_failed", message));
-        self.end(DeploymentStatus::Failed, findings).await
+        let message = format!("{why}. Nothing was touched before that");
+        let findings = vec![Finding::error("engine_failed", message)];
+        self.end_untouched(DeploymentStatus::Failed, findings).await
     }
 
     async fn plan(&self, findings: &mut Vec<Finding>) -> Result<Step<Aim>, DeployError> {
@@ -145,11 +140,21 @@ impl Run<'_> {
                 served::replace(&mut tx, self.instance.id, &aim.served()).await?;
             }
             tx.commit().await?;
-            let detail = "nothing differs from what is live; nothing was written or reloaded";
+            let (status, detail) = if aim.left_out.is_empty() {
+                (
+                    DeploymentStatus::Unchanged,
+                    "nothing differs from what is live; nothing was written or reloaded",
+                )
+            } else {
+                (
+                    DeploymentStatus::Partial,
+                    "what was not left out is live already; nothing was written or reloaded",
+                )
+            };
             self.record
                 .stage_end(Stage::Planning, StageResult::Ok, detail)
                 .await?;
-            return Ok(Step::End(DeploymentStatus::Unchanged));
+            return Ok(Step::End(status));
         }
         aim.generation.number = generations::next_number(&mut tx, self.instance.id).await?;
         generations::insert(&mut tx, &aim.generation).await?;
@@ -272,11 +277,16 @@ impl Run<'_> {
         }
     }
 
-    async fn end(
+    /// Ends the deploy, and its last stage, in the transaction that says what is live: a process that dies leaves
+    /// either both or none.
+    pub(super) async fn end_in(
         &self,
+        mut tx: Tx,
+        last: Option<(Stage, StageResult, &str)>,
         status: DeploymentStatus,
-        mut findings: Vec<Finding>,
+        findings: Vec<Finding>,
     ) -> Result<DeploymentStatus, DeployError> {
+        let mut findings = self.discreet(&mut tx, findings).await?;
         if findings.len() > MOST_FINDINGS {
             let more = findings.len() - MOST_FINDINGS;
             findings.truncate(MOST_FINDINGS);
@@ -285,7 +295,21 @@ impl Run<'_> {
                 format!("{more} more findings are not listed"),
             ));
         }
-        self.record.end(status, &findings).await
+        self.record.end(tx, last, status, &findings).await
+    }
+
+    /// The findings as whoever reads the record may see them.
+    async fn discreet(&self, tx: &mut Tx, findings: Vec<Finding>) -> Result<Vec<Finding>, DeployError> {
+        let Some(own) = self.deployment.scope.tenant_id() else {
+            return Ok(findings);
+        };
+        let domains = tenants::domains_of_instance(tx, self.instance.id).await?;
+        let others = domains
+            .into_iter()
+            .filter(|(id, _)| *id != own)
+            .map(|(_, domain)| domain.to_string())
+            .collect();
+        Ok(discretion::for_tenant(own, &others, findings))
     }
 }
 

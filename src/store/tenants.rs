@@ -50,6 +50,7 @@ statements! {
     BY_CREATED_AT = page_by!("created_at, id");
     BY_CREATED_AT_DOWN = page_by!("created_at desc, id desc");
     STATES_OF_INSTANCE = "select id, status, secrets_version from tenants where instance_id = $1 order by id";
+    DOMAINS_OF_INSTANCE = "select id, domain from tenants where instance_id = $1";
     SET_STATUS = "update tenants set status = $2, updated_at = $3, secrets_version = secrets_version + 1 \
         where id = $1";
     BUMP_SECRETS_VERSION = "update tenants set secrets_version = secrets_version + 1 \
@@ -186,6 +187,20 @@ pub async fn states_of_instance(tx: &mut Tx, id: InstanceId) -> Result<Vec<Tenan
                 status,
                 secrets_version,
             })
+        })
+        .collect()
+}
+
+/// The domains of the tenants that are assigned to an instance.
+pub async fn domains_of_instance(
+    tx: &mut Tx,
+    id: InstanceId,
+) -> Result<Vec<(TenantId, SipDomain)>, StoreError> {
+    let rows = run!(tx, fetch_all::<(Uuid, String)>(DOMAINS_OF_INSTANCE, id.uuid()))?;
+    rows.into_iter()
+        .map(|(id, domain)| {
+            let domain = Origin { table: "tenants", id }.text("domain", &domain)?;
+            Ok((TenantId::from_uuid(id), domain))
         })
         .collect()
 }

@@ -20,7 +20,7 @@ struct Broken {
     template: &'static str,
     /// The first occurrence of this is replaced.
     whole: &'static str,
-    broken: &'static str,
+    instead: &'static str,
     /// What Asterisk says to it; what a shadow says where that is not the same.
     says: &'static str,
     shadow_code: &'static str,
@@ -29,35 +29,35 @@ struct Broken {
 const UNKNOWN_OPTION: Broken = Broken {
     template: "asterisk/pjsip.conf",
     whole: "direct_media=no",
-    broken: "direct_media=no\nfrobnicate=yes",
+    instead: "direct_media=no\nfrobnicate=yes",
     says: "frobnicate",
     shadow_code: "shadow_complained",
 };
 const DUPLICATE_OBJECT: Broken = Broken {
     template: "asterisk/pjsip.conf",
     whole: "qualify_frequency=60",
-    broken: "qualify_frequency=60\n\n[{{ extension.number }}@{{ tenant.domain }}]\ntype=aor\n",
+    instead: "qualify_frequency=60\n\n[{{ extension.number }}@{{ tenant.domain }}]\ntype=aor\n",
     says: "duplicate object",
     shadow_code: "shadow_complained",
 };
 const UNCLOSED_SECTION: Broken = Broken {
     template: "asterisk/pjsip.conf",
     whole: "type=auth",
-    broken: "type=auth\n[unclosed",
+    instead: "type=auth\n[unclosed",
     says: "no closing ']'",
     shadow_code: "shadow_complained",
 };
 const BAD_DIALPLAN_LINE: Broken = Broken {
     template: "asterisk/extensions.conf",
     whole: "exten => {{ extension.number }},1,Gosub",
-    broken: "exten => {{ extension.number }},abc,Gosub",
+    instead: "exten => {{ extension.number }},abc,Gosub",
     says: "Invalid priority/label 'abc'",
     shadow_code: "shadow_complained",
 };
 const BAD_TRANSPORT: Broken = Broken {
     template: "asterisk/pjsip-instance.conf",
     whole: "[switchyard-marker]",
-    broken: "[smuggled]\ntype=transport\nprotocol=udp\nbind=300.1.2.3:99999\n\n[switchyard-marker]",
+    instead: "[smuggled]\ntype=transport\nprotocol=udp\nbind=300.1.2.3:99999\n\n[switchyard-marker]",
     says: "Error parsing bind=300.1.2.3:99999",
     shadow_code: "transport_in_template",
 };
@@ -66,7 +66,7 @@ impl Broken {
     fn break_it(&self, world: &World) {
         world.override_template(self.template, |text| {
             assert!(text.contains(self.whole), "{}", self.whole);
-            text.replacen(self.whole, self.broken, 1)
+            text.replacen(self.whole, self.instead, 1)
         });
     }
 }

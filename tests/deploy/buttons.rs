@@ -148,6 +148,44 @@ async fn a10_a_request_takes_its_revision_when_it_is_accepted(#[case] backend: B
     assert_is_named(&world, &acme, "Asked for").await;
 }
 
+/// What Asterisk says about another tenant is not in a tenant's record.
+#[rstest]
+#[case(Sqlite)]
+#[case(Postgres)]
+#[tokio::test]
+async fn c02_a_tenants_record_names_no_other_tenant(#[case] backend: Backend) {
+    let world = World::new(backend).await;
+    let [(acme, ann), _] = world.acme_and_globex().await;
+    world.deploy_platform().await.expect(Live);
+    // The operator's own file, which Asterisk complains about in every reload.
+    let own = world.pbx.home().join("etc/pjsip.conf");
+    let text = std::fs::read_to_string(&own).unwrap();
+    std::fs::write(
+        &own,
+        format!("{text}\n[9@globex.example.com]\ntype=endpoint\nfrobnicate=yes\n"),
+    )
+    .unwrap();
+
+    world.patch(&acme, &ann, json!({"name": "Ann"})).await;
+    let ended = world.deploy(&acme).await.expect(Live);
+    assert!(ended.codes().contains(&"asterisk_complained"), "{ended:#?}");
+    let record = format!("{ended:?}");
+    assert!(
+        !record.contains("globex") && record.contains("another part of the PBX"),
+        "{record}"
+    );
+
+    // The operator sees all of it.
+    world.override_template("asterisk/pjsip.conf", |text| format!("{text}\n; another\n"));
+    assert!(
+        world
+            .deploy_platform()
+            .await
+            .expect(Live)
+            .quotes("9@globex.example.com")
+    );
+}
+
 async fn assert_is_named(world: &World, tenant: &TestTenant, expected: &str) {
     assert_eq!(name(world, ACME), format!("\"{expected}\" <1001>"));
     assert!(world.is_verified(tenant).await);

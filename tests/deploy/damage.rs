@@ -59,7 +59,7 @@ async fn a10_a_hand_edited_file_is_noticed_and_overwritten(
         .collect();
     assert_eq!(drift.len(), 1, "{ended:#?}");
     assert_eq!(drift[0].object.as_deref(), Some("pjsip.conf"));
-    assert_eq!(reloaded.contains(Pjsip.module()), true);
+    assert!(reloaded.contains(Pjsip.module()));
     assert_eq!(reloaded.contains(Extensions.module()), other_changes);
     assert_eq!(text(&world, Pjsip), whole);
     assert!(!endpoints(&world).contains("9@globex.example.com"));

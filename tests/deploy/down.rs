@@ -115,8 +115,8 @@ impl Witness for Killer {
         tokio::time::sleep(self.delay).await;
         kill(pid(&self.pbx.home()));
         let (pbx, restarted, down) = (Arc::clone(&self.pbx), Arc::clone(&self.restarted), self.down);
-        tokio::spawn(async move {
-            tokio::time::sleep(down).await;
+        std::thread::spawn(move || {
+            std::thread::sleep(down);
             *restarted.lock().unwrap() = Some(Restarted::start(&pbx));
         });
     }
@@ -187,7 +187,7 @@ async fn a10_a_pbx_that_stays_down_finds_the_former_files_when_it_starts(#[case]
     let killer = Killer {
         at: (Order::Apply, Moment::After),
         delay: Duration::ZERO,
-        down: Duration::from_secs(3600),
+        down: Duration::from_hours(1),
         pbx: Arc::clone(&world.pbx),
         restarted: Arc::default(),
         has_killed: AtomicBool::new(false),

@@ -19,6 +19,8 @@ mod queue;
 #[cfg(test)]
 mod rollback;
 #[cfg(test)]
+mod secrets;
+#[cfg(test)]
 mod served;
 #[cfg(test)]
 mod smallest;

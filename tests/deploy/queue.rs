@@ -13,6 +13,7 @@ use switchyard::domain::deployment::DeploymentStatus::{Live, Superseded};
 use switchyard::domain::deployment::{Deployment, DeploymentStatus};
 use switchyard::domain::page::PageRequest;
 use tokio::sync::Notify;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::drivers::{Drivers, Moment, Order, Witness};
@@ -46,12 +47,8 @@ async fn a10_equal_requests_are_one_deploy_with_a_record_each(#[case] backend: B
     let others = world.request(&globex).await;
     world.patch(&acme, &ann, json!({"name": "Anna"})).await;
     let newer = world.request(&acme).await;
-    let work = async {
-        world
-            .engine
-            .work_off(world.instance_id, &CancellationToken::new())
-            .await
-    };
+    let stop = CancellationToken::new();
+    let work = Box::pin(world.engine.work_off(world.instance_id, &stop));
     let (reloaded, ended) = reloads(&world, work).await;
     assert_eq!(ended.unwrap(), 7);
     assert_eq!(reloaded.len(), 2);
@@ -151,30 +148,26 @@ async fn a10_two_processes_never_drive_one_instance_together(#[case] backend: Ba
         requests.push(world.request(&globex).await);
     }
     let instance_id = world.instance_id;
-    let workers: Vec<_> = engines
-        .into_iter()
-        .map(|engine| {
-            tokio::spawn(async move {
-                let mut ended = 0;
-                for _ in 0..300 {
-                    // One deploy at a time, so that the lease changes hands.
-                    let stop = CancellationToken::new();
-                    let stopping = stop.clone();
-                    tokio::spawn(async move {
-                        tokio::time::sleep(Duration::from_millis(60)).await;
-                        stopping.cancel();
-                    });
-                    ended += engine.work_off(instance_id, &stop).await.unwrap();
-                    tokio::time::sleep(Duration::from_millis(20)).await;
-                }
-                ended
-            })
-        })
-        .collect();
-    let mut shares = Vec::new();
-    for worker in workers {
-        shares.push(worker.await.unwrap());
+    let mut workers = JoinSet::new();
+    for engine in engines {
+        workers.spawn(async move {
+            let mut ended = 0;
+            for _ in 0..200 {
+                // For a short while at a time, so that the lease changes hands.
+                let stop = CancellationToken::new();
+                let work = Box::pin(engine.work_off(instance_id, &stop));
+                let stopping = async {
+                    tokio::time::sleep(Duration::from_millis(60)).await;
+                    stop.cancel();
+                };
+                ended += tokio::join!(work, stopping).0.unwrap();
+                // Whoever has just given the lease back would be the first to ask for it again.
+                tokio::time::sleep(Duration::from_millis(40)).await;
+            }
+            ended
+        });
     }
+    let shares = workers.join_all().await;
     assert_eq!(shares.iter().sum::<usize>(), requests.len(), "{shares:?}");
     assert!(
         statuses(&world, &requests)
@@ -183,10 +176,10 @@ async fn a10_two_processes_never_drive_one_instance_together(#[case] backend: Ba
             .all(|status| *status == Live)
     );
 
-    let heard = ear.heard.lock().unwrap();
+    let heard = ear.heard.lock().unwrap().clone();
     let mut open: BTreeMap<usize, Order> = BTreeMap::new();
     let mut drivers = Vec::new();
-    for (engine, order, moment) in heard.iter() {
+    for (engine, order, moment) in &heard {
         // From the first file to the last question nobody else gives an order.
         assert!(
             open.keys().all(|other| other == engine),

@@ -76,6 +76,9 @@ async fn a10_a_tenant_that_does_not_validate_is_left_out_alone(#[case] backend: 
         "\"acme\" <1001>"
     );
     assert!(world.is_verified(&acme).await && world.is_verified(&globex).await);
+    // Again: nothing is left to do, and still not all is live.
+    let again = world.deploy_platform().await.expect(Partial);
+    assert_eq!((again.deployment.generation, again.stages.len()), (None, 1));
     assert!(
         platform
             .deployment

@@ -317,7 +317,9 @@ impl Ended {
 
 /// Works a request off and reads its record.
 pub async fn ended(app: &App, deployment: &Deployment) -> Ended {
-    deployments::work_until_ended(app, deployment).await.unwrap();
+    Box::pin(deployments::work_until_ended(app, deployment))
+        .await
+        .unwrap();
     record(app, deployment).await
 }
 

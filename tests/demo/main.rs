@@ -1,0 +1,11 @@
+//! The demo as people and programs meet it: the built binary, a real Asterisk, real SIP.
+
+#[cfg(test)]
+mod ends;
+#[cfg(test)]
+mod ready;
+#[cfg(test)]
+mod run;
+#[cfg(test)]
+#[path = "../support/mod.rs"]
+mod support;
