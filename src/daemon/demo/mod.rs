@@ -124,6 +124,8 @@ pub struct Demo {
     pub tenants: Vec<DemoTenant>,
     /// Where phones sign in, while an Asterisk runs.
     pub sip: Option<SocketAddr>,
+    /// Whether that Asterisk serves a generation: this one, or after a refused deploy the former.
+    pub live: bool,
     /// Where the API answers.
     pub api: String,
     /// Where everything of it lies.
@@ -157,6 +159,7 @@ impl Demo {
             outcome,
             tenants,
             sip: pbx.as_ref().map(PrivatePbx::sip),
+            live: false,
             api,
             directory: ground.directory().to_owned(),
             record: ground.record(),
@@ -206,6 +209,7 @@ impl Demo {
                 (instances::live_generation(app, &caller, instance_id).await?, live)
             }
         };
+        self.live = live;
         let pbx = Pbx::new(
             instance_id,
             self.pbx.as_ref(),
