@@ -25,7 +25,7 @@ pub fn run(context: &mut Context<'_>, arguments: DemoArguments) -> Result<(), Fa
     runtime.block_on(async {
         let demo = Demo::start(&options).await?;
         let failure = failure(&demo.outcome);
-        let told = tell(context, &demo);
+        let told = tell(context, &demo, arguments.once);
         if arguments.once {
             demo.stop().await;
             // How the deploy ended matters more than whether anybody read it.
@@ -64,10 +64,7 @@ fn failure(outcome: &Outcome) -> Option<Failure> {
                 DeploymentStatus::Rejected | DeploymentStatus::Partial => Exit::DeployRejected,
                 _ => Exit::DeployFailed,
             };
-            let message = format!(
-                "the deploy ended {}; what was live before still is",
-                deployment.status
-            );
+            let message = format!("the deploy ended {}; nothing of it is live", deployment.status);
             Some(Failure::Deploy(message, exit))
         }
         Outcome::FilesOnly { .. } => None,
@@ -75,17 +72,17 @@ fn failure(outcome: &Outcome) -> Option<Failure> {
     }
 }
 
-fn tell(context: &mut Context<'_>, demo: &Demo) -> Result<(), Failure> {
+fn tell(context: &mut Context<'_>, demo: &Demo, once: bool) -> Result<(), Failure> {
     let (status, findings) = match &demo.outcome {
         Outcome::Deployed(deployment, _) => (deployment.status.as_str(), &deployment.findings),
         Outcome::FilesOnly { findings, .. } => ("files_only", findings),
         Outcome::NotWritten { .. } => ("not_written", &Vec::new()),
     };
     let value = json!({"ready": true, "status": status, "api": demo.api, "record": demo.record, "findings": findings});
-    context.output.result(&value, |text| people(text, demo))
+    context.output.result(&value, |text| people(text, demo, once))
 }
 
-fn people(text: &mut Text<'_>, demo: &Demo) -> io::Result<()> {
+fn people(text: &mut Text<'_>, demo: &Demo, once: bool) -> io::Result<()> {
     match &demo.outcome {
         Outcome::Deployed(deployment, stages) => {
             for stage in stages {
@@ -112,7 +109,11 @@ fn people(text: &mut Text<'_>, demo: &Demo) -> io::Result<()> {
         Outcome::NotWritten { reason } => text.line(&format!("Nothing was written: {reason}"))?,
     }
     text.line("")?;
-    if let Some(sip) = demo.sip {
+    if once {
+        // Nothing is left to sign in to, or to ask.
+        return Ok(());
+    }
+    if let Some(sip) = demo.sip.filter(|_| demo.live) {
         text.line(&format!("Sign a softphone in at {sip} (UDP or TCP):"))?;
         for tenant in &demo.tenants {
             for extension in &tenant.extensions {

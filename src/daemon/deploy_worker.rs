@@ -6,8 +6,8 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::Notify;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::deploy::{DeployError, Engine};
@@ -19,7 +19,10 @@ use crate::store::{Store, StoreError, instances};
 /// Requests of other processes come without a nudge.
 const PERIOD: Duration = Duration::from_secs(2);
 
-/// Works until the soft stop; a deploy under way is finished first. Instances do not wait for each other.
+/// Works until the soft stop; a deploy under way is finished first.
+///
+/// Each instance has a task of its own: one that waits for the database must not keep another, which holds a connection,
+/// from going on.
 pub async fn run(
     store: Store,
     engine: Arc<Engine>,
@@ -28,7 +31,7 @@ pub async fn run(
     stop: CancellationToken,
 ) -> Result<(), Infallible> {
     let mut busy = BTreeSet::new();
-    let mut working = FuturesUnordered::new();
+    let mut working = JoinSet::new();
     while !stop.is_cancelled() {
         // A nudge for an instance that is just ending its work would be lost.
         let mut missed = false;
@@ -36,7 +39,7 @@ pub async fn run(
             Ok(ids) => {
                 for id in ids {
                     if busy.insert(id) {
-                        working.push(work_off(&engine, id, &stop));
+                        working.spawn(work_off(Arc::clone(&engine), id, stop.clone()));
                     } else {
                         missed = true;
                     }
@@ -49,8 +52,14 @@ pub async fn run(
         tokio::pin!(pause);
         loop {
             tokio::select! {
-                Some(done) = working.next() => {
-                    busy.remove(&done);
+                Some(done) = working.join_next() => {
+                    match done {
+                        Ok(id) => {
+                            busy.remove(&id);
+                        }
+                        // Its instance stays in `busy`: what panicked once would panic again.
+                        Err(error) => tracing::error!(%error, "the deploys of an instance ended early"),
+                    }
                     if missed {
                         break;
                     }
@@ -61,12 +70,12 @@ pub async fn run(
             }
         }
     }
-    while working.next().await.is_some() {}
+    while working.join_next().await.is_some() {}
     Ok(())
 }
 
-async fn work_off(engine: &Engine, id: InstanceId, stop: &CancellationToken) -> InstanceId {
-    match engine.work_off(id, stop).await {
+async fn work_off(engine: Arc<Engine>, id: InstanceId, stop: CancellationToken) -> InstanceId {
+    match engine.work_off(id, &stop).await {
         Ok(_) => {}
         Err(DeployError::LeaseLost) => tracing::warn!(instance = %id, "another process took over"),
         Err(error) => tracing::error!(instance = %id, error = error_chain(&error), "deploys stand still"),

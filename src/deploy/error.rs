@@ -46,9 +46,10 @@ impl DeployError {
     /// another process holds.
     #[must_use]
     pub fn may_pass(&self) -> bool {
-        matches!(
-            self,
-            Self::LeaseLost | Self::Store(StoreError::Unavailable { .. } | StoreError::Busy { .. })
-        )
+        match self {
+            Self::LeaseLost => true,
+            Self::Store(error) => error.may_pass(),
+            _ => false,
+        }
     }
 }

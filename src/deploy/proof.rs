@@ -57,11 +57,13 @@ impl Run<'_> {
         let applied = self.apply_back(back.number).await;
         let proof = self.prove(back.expected).await;
         let what = if back.number == 0 {
-            "nothing is served, as before".to_owned()
+            "the empty state before it".to_owned()
         } else {
             format!("generation {}", back.number)
         };
-        if let Proof::Seen = proof {
+        // What runs and what stands on disk for the next start must both be the former.
+        let stands = matches!(self.driver.standing().await, Ok(standing) if standing == Some(back.number));
+        if let (Proof::Seen, true) = (&proof, stands) {
             let mut tx = self.record.begin("rolled_back").await?;
             instances::set_applying(&mut tx, self.instance.id, None).await?;
             let detail = format!("the running PBX is proven to be back: {what}");
@@ -80,7 +82,7 @@ impl Run<'_> {
                 findings.extend(differences);
                 why
             }
-            (Ok(()), Proof::Seen) => String::new(),
+            (Ok(()), Proof::Seen) => "the files were not put back".to_owned(),
         };
         findings.push(Finding::error(
             "state_unknown",

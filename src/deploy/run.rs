@@ -236,15 +236,9 @@ impl Run<'_> {
 
     async fn stage(&self, aim: &Aim) -> Result<crate::driver::Staged, DeployError> {
         let cache = self.engine.fragments(self.instance.id);
-        if aim.live.is_none() {
-            self.driver
-                .stage(0, assemble::empty())
-                .await
-                .or_else(|error| match error {
-                    // A first deploy that is tried again finds it standing already.
-                    DriverError::NotApplied { .. } => Ok(crate::driver::Staged::default()),
-                    error => Err(error),
-                })?;
+        // What a first deploy goes back to. One that is tried again finds it standing already.
+        if aim.live.is_none() && self.driver.standing().await? != Some(0) {
+            self.driver.stage(0, assemble::empty()).await?;
         }
         let files = assemble::files(&cache, &aim.templates, &aim.after, &aim.reload)?;
         Ok(self.driver.stage(aim.generation.number, files).await?)

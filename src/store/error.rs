@@ -138,6 +138,12 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether the same may succeed later without anybody's doing.
+    #[must_use]
+    pub const fn may_pass(&self) -> bool {
+        matches!(self, Self::Unavailable { .. } | Self::Busy { .. })
+    }
+
     /// Whether a value of this column is there already.
     #[must_use]
     pub fn is_conflict_on(&self, in_table: &str, column: &str) -> bool {

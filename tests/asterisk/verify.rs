@@ -150,8 +150,8 @@ async fn an_altered_mailbox_is_found(
 #[case::no_auth(Pjsip, "auth=1002@acme.example.com\n", "", "endpoint_altered")]
 #[case::no_such_context(
     Pjsip,
-    "context=acme.example.com\nauth=1002",
-    "context=nowhere\nauth=1002",
+    "context=acme.example.com\nmessage_context=switchyard-messages\nauth=1002",
+    "context=nowhere\nmessage_context=switchyard-messages\nauth=1002",
     "endpoint_altered"
 )]
 #[case::unbalanced_quote(Pjsip, "callerid=\"Bob\"", "callerid=\"Bob", "endpoint_altered")]

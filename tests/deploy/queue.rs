@@ -1,8 +1,9 @@
 //! Requests queue, equal ones become one, and only the holder of the lease drives.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use rstest::rstest;
@@ -148,21 +149,29 @@ async fn a10_two_processes_never_drive_one_instance_together(#[case] backend: Ba
         requests.push(world.request(&globex).await);
     }
     let instance_id = world.instance_id;
+    let (all, count) = (Arc::new(AtomicUsize::new(0)), requests.len());
     let mut workers = JoinSet::new();
     for engine in engines {
+        let all = Arc::clone(&all);
         workers.spawn(async move {
             let mut ended = 0;
-            for _ in 0..200 {
-                // For a short while at a time, so that the lease changes hands.
+            let deadline = Instant::now() + Duration::from_secs(40);
+            while all.load(Ordering::SeqCst) < count && Instant::now() < deadline {
+                // A little at a time, and then it is somebody else's turn.
                 let stop = CancellationToken::new();
-                let work = Box::pin(engine.work_off(instance_id, &stop));
+                let work = async {
+                    let done = Box::pin(engine.work_off(instance_id, &stop)).await.unwrap();
+                    stop.cancel();
+                    done
+                };
                 let stopping = async {
-                    tokio::time::sleep(Duration::from_millis(60)).await;
+                    let _ = tokio::time::timeout(Duration::from_millis(60), stop.cancelled()).await;
                     stop.cancel();
                 };
-                ended += tokio::join!(work, stopping).0.unwrap();
-                // Whoever has just given the lease back would be the first to ask for it again.
-                tokio::time::sleep(Duration::from_millis(40)).await;
+                let (done, ()) = tokio::join!(work, stopping);
+                all.fetch_add(done, Ordering::SeqCst);
+                ended += done;
+                tokio::time::sleep(Duration::from_millis(if done > 0 { 150 } else { 5 })).await;
             }
             ended
         });

@@ -1,11 +1,12 @@
 //! The demo's directory: configuration, key, token, database, the private PBX, and the record of it all.
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret, SecretString};
+use tempfile::NamedTempFile;
 
 use super::record::Record;
 use super::{DemoError, DemoOptions};
@@ -36,6 +37,13 @@ impl Ground {
             .create(&directory)
             .map_err(|source| file(&directory, source))?;
         let ground = Self { directory };
+        // What an earlier demo left names ports that are no longer ours.
+        match fs::remove_file(ground.record()) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                return Err(file(&ground.record(), source));
+            }
+            _ => {}
+        }
         if !ground.key().exists() {
             key_file::create(&ground.key())?;
         }
@@ -159,16 +167,11 @@ impl Ground {
 /// Whole or not at all, for its owner alone.
 fn write_private(path: &Path, bytes: &[u8]) -> Result<(), DemoError> {
     let write = || -> io::Result<()> {
-        let making = path.with_extension("new");
-        let mut out = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&making)?;
-        out.set_permissions(fs::Permissions::from_mode(0o600))?;
-        out.write_all(bytes)?;
-        fs::rename(making, path)
+        // A fresh file under a name that nobody can foresee: whoever owns the directory cannot lead it elsewhere.
+        let mut making = NamedTempFile::new_in(path.parent().unwrap_or(Path::new(".")))?;
+        making.write_all(bytes)?;
+        making.persist(path)?;
+        Ok(())
     };
     write().map_err(|source| file(path, source))
 }

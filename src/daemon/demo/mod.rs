@@ -124,6 +124,8 @@ pub struct Demo {
     pub tenants: Vec<DemoTenant>,
     /// Where phones sign in, while an Asterisk runs.
     pub sip: Option<SocketAddr>,
+    /// Whether that Asterisk serves a generation: this one, or after a refused deploy the former.
+    pub live: bool,
     /// Where the API answers.
     pub api: String,
     /// Where everything of it lies.
@@ -132,6 +134,8 @@ pub struct Demo {
     pub record: PathBuf,
     pbx: Option<PrivatePbx>,
     service: Service,
+    /// From here on a signal is an orderly end, also before the first request.
+    lifecycle: Lifecycle,
 }
 
 impl Demo {
@@ -155,11 +159,13 @@ impl Demo {
             outcome,
             tenants,
             sip: pbx.as_ref().map(PrivatePbx::sip),
+            live: false,
             api,
             directory: ground.directory().to_owned(),
             record: ground.record(),
             pbx,
             service,
+            lifecycle: Lifecycle::of_process().map_err(ServiceError::Signals)?,
         };
         demo.write_record(&ground, instance_id).await?;
         Ok(demo)
@@ -167,8 +173,7 @@ impl Demo {
 
     /// Serves until it is told to stop. The private Asterisk ends with it.
     pub async fn run(self) -> Result<(), DemoError> {
-        let lifecycle = Lifecycle::of_process().map_err(ServiceError::Signals)?;
-        let tasks = lifecycle.tasks();
+        let tasks = self.lifecycle.tasks();
         if let Some(mut pbx) = self.pbx {
             let stop = tasks.soft_stop();
             tasks.spawn("pbx", async move {
@@ -181,7 +186,7 @@ impl Demo {
                 }
             });
         }
-        self.service.run_in(lifecycle).await?;
+        self.service.run_in(self.lifecycle).await?;
         Ok(())
     }
 
@@ -204,6 +209,7 @@ impl Demo {
                 (instances::live_generation(app, &caller, instance_id).await?, live)
             }
         };
+        self.live = live;
         let pbx = Pbx::new(
             instance_id,
             self.pbx.as_ref(),

@@ -204,7 +204,11 @@ fn make_directories(directory: &Path, run_as: Option<RunAs>) -> Result<(), Start
 /// Keeps a second start out while the first one runs: it would change the configuration under its feet.
 fn lock(directory: &Path) -> Result<File, StartError> {
     let path = directory.join("etc/lock");
-    let file = File::create(&path).map_err(|error| StartError::write(&path, error))?;
+    // Opened, never emptied, and never through a link: the directory may belong to somebody else than us.
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = rustix::fs::open(&path, flags, Mode::RUSR | Mode::WUSR)
+        .map(File::from)
+        .map_err(|error| StartError::write(&path, error.into()))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(StartError::InUse {

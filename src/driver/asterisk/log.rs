@@ -128,7 +128,26 @@ fn without_secrets(message: &str) -> String {
     } else {
         hide(message, "begins with: ", "")
     }
-    .unwrap_or_else(|| message.to_owned())
+    .unwrap_or_else(|| without_digests(message))
+}
+
+/// A template can put a digest anywhere; none of 32 hex digits or more is ever quoted.
+pub(super) fn without_digests(text: &str) -> String {
+    const SHORTEST: usize = 32;
+    let mut shown = String::with_capacity(text.len());
+    let mut run = String::new();
+    for c in text.chars().chain(['\0']) {
+        if c.is_ascii_hexdigit() {
+            run.push(c);
+            continue;
+        }
+        shown.push_str(if run.len() < SHORTEST { &run } else { "(hidden)" });
+        run.clear();
+        if c != '\0' {
+            shown.push(c);
+        }
+    }
+    shown
 }
 
 /// The complaints about configuration, each once, as findings of one severity.
@@ -211,6 +230,17 @@ mod tests {
         assert!(
             !quote.contains("abc") && quote.contains("(hidden)") && quote.contains("12"),
             "{quote}"
+        );
+    }
+
+    #[test]
+    fn a_digest_is_never_quoted_wherever_it_stands() {
+        let line =
+            "[d] ERROR[1] config_options.c: Unknown type '4fa7e43894af5217b1aac329f3f53c0f' at line 12";
+        let quote = LogLine::parse(line).unwrap().quote();
+        assert_eq!(
+            quote,
+            "ERROR config_options.c: Unknown type '(hidden)' at line 12"
         );
     }
 

@@ -18,8 +18,8 @@ impl From<AppError> for Problem {
             AppError::Taken { ref field } => {
                 Self::conflicting(FieldErrors::one(field, "is taken already; choose another"))
             }
-            AppError::Store(_) => Self::unavailable(&error),
-            AppError::Deploy(_) | AppError::Random(_) => Self::internal(&error),
+            AppError::Store(ref source) if source.may_pass() => Self::unavailable(&error),
+            AppError::Store(_) | AppError::Deploy(_) | AppError::Random(_) => Self::internal(&error),
         }
     }
 }

@@ -125,6 +125,7 @@ fn expected_endpoint(tenant: &PresentTenant, extension: &ExtensionConfig) -> Vec
     };
     vec![
         ("Context", domain.clone()),
+        ("MessageContext", "switchyard-messages".to_owned()),
         ("Auth", address.clone()),
         ("Aors", address.clone()),
         ("FromDomain", domain.clone()),

@@ -6,6 +6,7 @@ mod mailbox;
 
 use std::collections::BTreeMap;
 
+use super::log::without_digests;
 use super::session::Session;
 use crate::domain::artifact::ConfFile;
 use crate::domain::finding::Finding;
@@ -92,7 +93,10 @@ fn differences(shown: &BTreeMap<String, String>, expected: &[(&'static str, Stri
 fn described(differences: &[Difference]) -> String {
     let parts: Vec<String> = differences
         .iter()
-        .map(|d| format!("{} is \"{}\" instead of \"{}\"", d.field, d.found, d.expected))
+        .map(|d| {
+            let found = without_digests(&d.found);
+            format!("{} is \"{found}\" instead of \"{}\"", d.field, d.expected)
+        })
         .collect();
     parts.join("; ")
 }
