@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::office::{ACME, GLOBEX, Office, plain};
 use super::support::ami::{Ami, field};
-use super::support::sipp::{Account, Sipp};
+use super::support::sipp::{Account, SipMessage, Sipp};
 use super::support::tenants::TestTenant;
 use super::support::wait::until;
 
@@ -92,6 +92,19 @@ async fn a_contact_that_names_options_of_dial_rings_its_own_phone_only() {
     contact_reaches_nobody_else("<sip:a,60,m(x)@127.0.0.1:PORT>").await;
 }
 
+#[tokio::test]
+async fn a_contact_whose_parameter_names_a_number_rings_its_own_phone_only() {
+    contact_reaches_nobody_else("<sip:x@127.0.0.1:PORT;p=1&Local/100/n&y>").await;
+}
+
+#[tokio::test]
+async fn a_contact_that_pretends_to_be_two_rings_its_own_phone_only() {
+    contact_reaches_nobody_else(
+        r#"<sip:x@127.0.0.1:PORT;p="&PJSIP/1001@acme.example.com/sip:x@127.0.0.1:5099">"#,
+    )
+    .await;
+}
+
 async fn redirection_reaches_nobody_else(moved: &str) {
     let ann = Account::new("1001", ACME);
     bob_calls_ann_and_nobody_else_is_reached(&ann, "moved", &[("moved", moved)]).await;
@@ -120,8 +133,8 @@ async fn a_text_message_rings_nobody() {
     assert_eq!(rings(&ann), 1);
 }
 
-/// Two phones of one extension: both ring, and the one that answers has the call.
-async fn both_ring(rings_only: &str, answers: &str) {
+/// Two phones of one extension: both ring, and the one that answers has the call; how that one was asked.
+async fn both_ring(rings_only: &str, answers: &str) -> SipMessage {
     let office = Office::open(&[TestTenant::new(
         ACME,
         &[
@@ -144,6 +157,7 @@ async fn both_ring(rings_only: &str, answers: &str) {
     assert!(call.ended().await, "{:#?}", call.heard());
     assert_eq!((rings(&first), rings(&second)), (1, 1));
     assert!(second.request("ACK").is_some() && second.request("BYE").is_some());
+    second.request("INVITE").unwrap()
 }
 
 #[tokio::test]
@@ -162,4 +176,13 @@ async fn phones_behind_nat_and_with_parameters_and_names_both_ring() {
         "<sip:1001-0x55d0c8@[fd00::23]:5062;transport=UDP;rinstance=4fe0a1c2b3d4e5f6>;q=0.8",
     )
     .await;
+}
+
+#[tokio::test]
+async fn a_phone_with_an_ampersand_in_its_contact_rings_beside_another_and_finds_it_unchanged() {
+    let parameters = "pn-provider=apns;pn-param=T.example.app.remote&voip;pn-prid=aa:remote&bb:voip";
+    let contact = format!("<sip:1001@127.0.0.1:PORT;{parameters}>");
+    let invite = both_ring("<sip:1001@127.0.0.1:PORT>", &contact).await;
+    let request = invite.text.lines().next().unwrap();
+    assert!(request.contains(parameters), "{request}");
 }
