@@ -40,10 +40,11 @@ pub async fn create(app: &App, caller: &Caller, new: NewInstance) -> Result<PbxI
         created_at: app.now(),
     };
     let mut tx = app.store.begin("create_instance").await?;
+    store::instances::insert(&mut tx, &instance, &new.ami_secret).await?;
     let InstanceSettings::Asterisk(settings) = &instance.settings;
     for other in store::instances::list(&mut tx).await? {
         let InstanceSettings::Asterisk(taken) = &other.settings;
-        if other.node == instance.node && taken.config_dir == settings.config_dir {
+        if other.id != instance.id && other.node == instance.node && taken.config_dir == settings.config_dir {
             let message = format!(
                 "the instance {} has {} on this host; each would remove what the other serves",
                 other.name, taken.config_dir
@@ -51,7 +52,6 @@ pub async fn create(app: &App, caller: &Caller, new: NewInstance) -> Result<PbxI
             return Err(AppError::conflict("config_dir_taken", message));
         }
     }
-    store::instances::insert(&mut tx, &instance, &new.ami_secret).await?;
     let after = json!({"name": instance.name, "node": instance.node, "settings": instance.settings});
     app.audit(
         &mut tx,

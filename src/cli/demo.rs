@@ -110,8 +110,8 @@ fn people(text: &mut Text<'_>, demo: &Demo, once: bool) -> io::Result<()> {
     }
     text.line("")?;
     if once {
-        // Nothing is left to sign in to, or to ask.
-        return Ok(());
+        // Nothing stays that could be signed in to, or asked; the record is written all the same.
+        return text.line("ready");
     }
     if let Some(sip) = demo.sip.filter(|_| demo.live) {
         text.line(&format!("Sign a softphone in at {sip} (UDP or TCP):"))?;

@@ -57,9 +57,11 @@ impl Aim {
 
     /// Whether nothing may be applied: what was asked for does not validate, and nothing else would move.
     pub fn is_rejected(&self, scope: &Scope) -> bool {
-        let asked_for = match scope.tenant_id() {
-            Some(tenant) => self.left_out.contains(&tenant),
-            None => !self.left_out.is_empty() && (self.is_unchanged() || self.after.tenants.is_empty()),
+        let asked_for = if let Some(tenant) = scope.tenant_id() {
+            self.left_out.contains(&tenant)
+        } else {
+            let mut concerned = self.before.tenants.keys().chain(self.after.tenants.keys());
+            !self.left_out.is_empty() && concerned.all(|tenant| self.left_out.contains(tenant))
         };
         self.unusable || asked_for
     }

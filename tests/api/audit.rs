@@ -151,7 +151,7 @@ async fn o61_without_its_entry_a_change_is_not_made(#[values(Sqlite, Postgres)] 
         server.ask(Method::POST, "/config/deploy"),
     ];
     for ask in changes {
-        assert_eq!(ask.send_to_broken().await.code(), (503, "unavailable"));
+        assert_eq!(ask.send_to_broken().await.code(), (500, "internal_error"));
     }
     server
         .database

@@ -85,7 +85,7 @@ impl Host {
 
     /// Adds an instance whose manager port nobody listens on.
     pub fn add_instance(&self, name: &str) {
-        let directory = self.path("config");
+        let directory = self.path(&format!("config-{name}"));
         fs::create_dir_all(&directory).unwrap();
         let secret = self.file("ami-secret", "hunter2hunter2\n");
         self.ok(&[

@@ -170,7 +170,7 @@ fn a_name_that_is_not_there_is_answered_with_those_that_are() {
 fn a_directory_that_is_not_there_is_found_by_test_and_deploy() {
     let host = Host::ready();
     host.add_instance("pbx1");
-    let directory = host.path("config");
+    let directory = host.path("config-pbx1");
     std::fs::remove_dir(&directory).unwrap();
     let tested = host.run(&["instance", "test", "pbx1"]);
     let line = format!("failed  config_dir: writing into {}", directory.display());

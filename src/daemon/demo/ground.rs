@@ -37,13 +37,6 @@ impl Ground {
             .create(&directory)
             .map_err(|source| file(&directory, source))?;
         let ground = Self { directory };
-        // What an earlier demo left names ports that are no longer ours.
-        match fs::remove_file(ground.record()) {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                return Err(file(&ground.record(), source));
-            }
-            _ => {}
-        }
         if !ground.key().exists() {
             key_file::create(&ground.key())?;
         }
@@ -145,6 +138,15 @@ impl Ground {
             emergency_numbers: Vec::new(),
         };
         Ok((InstanceSettings::Asterisk(settings), SecretString::default()))
+    }
+
+    /// Removes what an earlier demo wrote, which names ports that are no longer ours. To be called once the directory is
+    /// known to be ours: a demo that runs here needs it.
+    pub fn remove_record(&self) -> Result<(), DemoError> {
+        match fs::remove_file(self.record()) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(file(&self.record(), source)),
+            _ => Ok(()),
+        }
     }
 
     /// Writes what programs read; before anything is called ready.

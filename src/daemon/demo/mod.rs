@@ -143,6 +143,7 @@ impl Demo {
     pub async fn start(options: &DemoOptions) -> Result<Self, DemoError> {
         let ground = Ground::prepare(options)?;
         let pbx = start_pbx(options, &ground).await?;
+        ground.remove_record()?;
         let config = ground.config(options, pbx.as_ref())?;
         // A program that has the demo as a part may log already, in its own way.
         let _ = settings::start_telemetry(&config);
