@@ -219,8 +219,12 @@ async fn nothing_that_is_sent_is_the_servers_fault(#[values(Sqlite, Postgres)] b
             }
         }
     }
-    // Neither all good nor all refused at the door.
-    for status in [200, 201, 204, 400, 404, 405, 422] {
-        assert!(seen.contains_key(&status), "no {status}: {seen:?}");
+    // Neither all good nor all refused at the door. A number that is drawn may be taken: then its creation got as far as
+    // the database too.
+    for reached in [&[200][..], &[201, 409], &[204], &[400], &[404], &[405], &[422]] {
+        assert!(
+            reached.iter().any(|status| seen.contains_key(status)),
+            "none of {reached:?}: {seen:?}"
+        );
     }
 }
