@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
-
 use super::engine::Engine;
 use super::error::DeployError;
+use super::expectation::expect_tenant;
 use super::ground::Ground;
-use super::moves::Moves;
+use super::moves::{Moves, Purpose};
 use super::plan::{self, InstanceState, TenantState};
 use super::proof::Back;
+use super::subject::Which;
 use crate::domain::artifact::ConfFile;
 use crate::domain::change::Change;
 use crate::domain::deployment::Scope;
@@ -20,7 +20,7 @@ use crate::domain::instance::PbxInstance;
 use crate::domain::served::Served;
 use crate::driver::Expected;
 use crate::render::template_set::TemplateSet;
-use crate::store::{Tx, template_sets};
+use crate::store::{Tx, generations, template_sets};
 
 /// What a deploy aims at.
 pub(super) struct Aim {
@@ -28,6 +28,8 @@ pub(super) struct Aim {
     pub generation: Generation,
     /// The generation that was last proven live.
     pub live: Option<Generation>,
+    /// What it was made with.
+    pub live_templates: Option<TemplateSet>,
     pub templates: TemplateSet,
     pub before: InstanceState,
     pub after: InstanceState,
@@ -75,8 +77,34 @@ impl Aim {
     pub fn back(&self) -> Back<'_> {
         Back {
             number: self.former(),
+            served: self
+                .live_templates
+                .as_ref()
+                .map(|made_with| (made_with, &self.before)),
             expected: &self.expected_back,
         }
+    }
+
+    /// Asks for every object: where somebody edited a live file, its marker may have been right all the time.
+    pub async fn expect_everything(&mut self, engine: &Engine) -> Result<(), DeployError> {
+        self.expected.present.clear();
+        for (tenant_id, state) in &self.after.tenants {
+            let revision = Which::Revision(state.version.revision_id);
+            let subject = engine.subject(*tenant_id, revision).await?;
+            let secrets = (subject.version == state.version).then_some(&subject.secrets);
+            let config = Some(&subject.config);
+            expect_tenant(&mut self.expected, *tenant_id, None, config, true, secrets);
+        }
+        Ok(())
+    }
+
+    /// Keeps the generation and the templates that it was made with, and gives it its number.
+    pub async fn keep(&mut self, tx: &mut Tx) -> Result<(), DeployError> {
+        let (digest, now) = (self.templates.digest(), self.generation.created_at);
+        template_sets::keep(tx, digest, self.templates.files(), now).await?;
+        self.generation.number = generations::next_number(tx, self.generation.instance_id).await?;
+        generations::insert(tx, &self.generation).await?;
+        Ok(())
     }
 
     /// What is served once this is live, as it is recorded.
@@ -99,30 +127,50 @@ impl Aim {
     }
 }
 
-/// Works an aim out. Reads and takes revisions in `tx`; writes nothing but fragments elsewhere.
+/// What is asked to move.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Target {
+    /// One tenant.
+    Tenant(TenantId, Which),
+    /// Every tenant to its head, the template set and the instance's settings.
+    Platform,
+}
+
+impl From<&Scope> for Target {
+    fn from(scope: &Scope) -> Self {
+        match scope {
+            Scope::Tenant {
+                tenant_id,
+                revision_id,
+            }
+            | Scope::TenantRollback {
+                tenant_id,
+                revision_id,
+            } => Self::Tenant(*tenant_id, Which::Revision(*revision_id)),
+            Scope::Platform => Self::Platform,
+        }
+    }
+}
+
+/// Works an aim out. No transaction is open while something is rendered: the database is everybody's.
 pub(super) async fn aim(
     engine: &Engine,
-    tx: &mut Tx,
+    purpose: Purpose<'_>,
     instance: &PbxInstance,
-    scope: &Scope,
-    now: Timestamp,
+    target: Target,
 ) -> Result<Aim, DeployError> {
-    let ground = Ground::read(engine, tx, instance, *scope == Scope::Platform).await?;
-    let mut moves = Moves::new(engine, tx, instance, &ground).await?;
-    match scope {
-        Scope::Tenant {
-            tenant_id,
-            revision_id,
-        }
-        | Scope::TenantRollback {
-            tenant_id,
-            revision_id,
-        } => {
-            moves.move_tenant(*tenant_id, *revision_id).await?;
-        }
-        Scope::Platform => moves.move_all(engine, now).await?,
+    let moves_templates = matches!(target, Target::Platform);
+    let mut tx = engine.store.read("deploy_ground").await?;
+    let ground = Ground::read(engine, &mut tx, instance, moves_templates).await?;
+    drop(tx);
+    let mut moves = Moves::new(engine, purpose, instance, &ground)?;
+    match target {
+        Target::Tenant(tenant_id, which) => moves.move_tenant(tenant_id, which).await?,
+        Target::Platform => moves.move_all().await?,
     }
-    moves.mend_cache().await?;
+    if let Purpose::Deploy(_) = purpose {
+        moves.mend_cache().await?;
+    }
     let Moves {
         after,
         changes,
@@ -131,13 +179,12 @@ pub(super) async fn aim(
         unusable,
         mut expected,
         expected_back,
-        tx,
         ..
     } = moves;
-    template_sets::keep(tx, ground.templates.digest(), ground.templates.files(), now).await?;
     expected.markers = after.markers();
     let Ground {
         live,
+        live_templates,
         before,
         templates,
         settings_revision,
@@ -153,12 +200,13 @@ pub(super) async fn aim(
             .iter()
             .map(|(id, state)| (*id, state.version.revision_id))
             .collect(),
-        created_at: now,
+        created_at: engine.clock.now(),
     };
     let reload = plan::changed_files(&before, &after);
     Ok(Aim {
         generation,
         live,
+        live_templates,
         templates,
         before,
         after,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::aim::Aim;
 use super::error::DeployError;
 use super::proof::Proof;
-use super::run::{Run, names, untouched};
+use super::run::{Run, names};
 use crate::domain::deployment::{DeploymentStatus, Stage, StageResult};
 use crate::domain::finding::Finding;
 use crate::driver::{DriverError, Expected};
@@ -36,12 +36,12 @@ impl Run<'_> {
         {
             let mut tx = self.record.begin("not_applied").await?;
             instances::set_applying(&mut tx, self.instance.id, None).await?;
-            findings.push(untouched("not_applied", error));
+            findings.push(self.untouched("not_applied", &error.full()));
             return self.end_in(tx, None, DeploymentStatus::Failed, findings).await;
         }
 
         self.record.stage(Stage::Verifying).await?;
-        let proof = self.prove(&aim.expected).await;
+        let proof = self.prove(aim.generation.number, &aim.expected).await;
         let complaints = self.driver.log_since_apply().await;
         let refused = complaints.iter().filter(|finding| finding.is_error()).count();
         findings.extend(complaints);

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
-use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::error::DeployError;
 use super::fragments::FragmentCache;
+use super::lease::Lease;
 use super::record::Record;
 use super::run;
 use super::templates::TemplateSource;
@@ -21,7 +21,7 @@ use crate::domain::ids::{IdSource, InstanceId};
 use crate::domain::instance::PbxInstance;
 use crate::domain::parsed::word_enum;
 use crate::driver::PbxDriver;
-use crate::store::{Store, deployments, instances, leases};
+use crate::store::{Store, deployments, instances};
 
 word_enum! {
     /// Whether a shadow PBX must read a generation before it goes live.
@@ -107,39 +107,36 @@ impl Engine {
         instance_id: InstanceId,
         stop: &CancellationToken,
     ) -> Result<usize, DeployError> {
-        let Some(epoch) = self.acquire(instance_id).await? else {
+        let Some(lease) = Lease::take(self, instance_id).await? else {
             return Ok(0);
         };
         // The lease first: a process that was stopped for a while must find out before it gives another order.
         let worked = tokio::select! {
             biased;
-            lost = self.keep_lease(instance_id, epoch) => Err(lost),
-            worked = Box::pin(self.work(instance_id, epoch, stop)) => worked,
+            lost = lease.keep() => Err(lost),
+            worked = Box::pin(self.work(instance_id, &lease, stop)) => worked,
         };
-        // A lease that is not given back lapses by itself.
-        if let Err(error) = self.release(instance_id, epoch).await {
-            tracing::warn!(%instance_id, error = %error, "the lease was not given back; it lapses by itself");
-        }
+        lease.give_back().await;
         worked
     }
 
     async fn work(
         &self,
         instance_id: InstanceId,
-        epoch: i64,
+        lease: &Lease<'_>,
         stop: &CancellationToken,
     ) -> Result<usize, DeployError> {
-        let mut ended = self.resume(instance_id, epoch).await?;
+        let mut ended = self.resume(instance_id, lease).await?;
         while !stop.is_cancelled() {
             let mut tx = self.store.read("next_deployment").await?;
             let next = deployments::next_queued(&mut tx, instance_id).await?;
             drop(tx);
             let Some(deployment) = next else { break };
-            if self.coalesce(&deployment, epoch).await? {
+            if self.coalesce(&deployment, lease).await? {
                 ended += 1;
                 continue;
             }
-            self.bring_to_end(&deployment, epoch).await?;
+            self.bring_to_end(&deployment, lease, 0).await?;
             ended += 1;
         }
         Ok(ended)
@@ -147,16 +144,17 @@ impl Engine {
 
     /// What a process left that died is done again from the start: every stage may be repeated, and while
     /// `applying` is set the PBX reads everything anew.
-    async fn resume(&self, instance_id: InstanceId, epoch: i64) -> Result<usize, DeployError> {
+    async fn resume(&self, instance_id: InstanceId, lease: &Lease<'_>) -> Result<usize, DeployError> {
         let mut tx = self.store.read("unfinished_deployments").await?;
         let unfinished = deployments::unfinished(&mut tx, instance_id).await?;
         drop(tx);
         let mut ended = 0;
         for deployment in unfinished {
-            let detail = "the process ended in this stage; the deploy was done again from the start";
-            let record = self.record(&deployment, epoch);
+            let detail = "the process ended in this stage, or lost its lease; the deploy was done again from the start";
+            let record = self.record(&deployment, lease);
             record.end_open_stages(StageResult::Interrupted, detail).await?;
-            self.bring_to_end(&deployment, epoch).await?;
+            let interruptions = record.interruptions().await?;
+            self.bring_to_end(&deployment, lease, interruptions).await?;
             ended += 1;
         }
         Ok(ended)
@@ -164,14 +162,19 @@ impl Engine {
 
     /// Runs a deployment. What will not go away by itself ends it as failed: it must not be tried for ever, and must not
     /// keep others waiting.
-    async fn bring_to_end(&self, deployment: &Deployment, epoch: i64) -> Result<(), DeployError> {
-        let error = match run::run(self, deployment, epoch).await {
+    async fn bring_to_end(
+        &self,
+        deployment: &Deployment,
+        lease: &Lease<'_>,
+        interruptions: usize,
+    ) -> Result<(), DeployError> {
+        let error = match run::run(self, deployment, lease, interruptions).await {
             Ok(_) => return Ok(()),
             Err(error) if error.may_pass() => return Err(error),
             Err(error) => error,
         };
         tracing::error!(deployment = %deployment.id, error = error_chain(&error), "a deployment failed");
-        let record = self.record(deployment, epoch);
+        let record = self.record(deployment, lease);
         record
             .end_open_stages(StageResult::Failed, &error_chain(&error))
             .await?;
@@ -199,8 +202,8 @@ impl Engine {
 
     /// A request is superseded by a later one that asks for the same: a platform deploy covers every earlier platform
     /// deploy, and the same tenant and revision twice is one deploy. Each keeps its own record.
-    async fn coalesce(&self, deployment: &Deployment, epoch: i64) -> Result<bool, DeployError> {
-        let record = self.record(deployment, epoch);
+    async fn coalesce(&self, deployment: &Deployment, lease: &Lease<'_>) -> Result<bool, DeployError> {
+        let record = self.record(deployment, lease);
         let mut tx = record.begin("coalesce").await?;
         let equal = deployments::queued_equal(&mut tx, deployment.instance_id, &deployment.scope).await?;
         let Some(later) = equal.last().filter(|later| later.id != deployment.id) else {
@@ -222,12 +225,11 @@ impl Engine {
         Ok(true)
     }
 
-    pub(super) fn record(&self, deployment: &Deployment, epoch: i64) -> Record<'_> {
+    pub(super) fn record<'a>(&'a self, deployment: &Deployment, lease: &'a Lease<'a>) -> Record<'a> {
         Record {
             engine: self,
-            instance_id: deployment.instance_id,
+            lease,
             deployment_id: deployment.id,
-            epoch,
         }
     }
 
@@ -246,45 +248,5 @@ impl Engine {
             .ok_or_else(missing)?;
         let driver = self.drivers.driver(&instance, secret);
         Ok((instance, driver))
-    }
-
-    async fn acquire(&self, instance_id: InstanceId) -> Result<Option<i64>, DeployError> {
-        let mut tx = self.store.begin("acquire_lease").await?;
-        let (holder, ttl) = (&self.options.holder, self.options.lease);
-        let epoch = leases::acquire(&mut tx, instance_id, holder, self.clock.now(), ttl).await?;
-        tx.commit().await?;
-        Ok(epoch)
-    }
-
-    async fn release(&self, instance_id: InstanceId, epoch: i64) -> Result<(), DeployError> {
-        let mut tx = self.store.begin("release_lease").await?;
-        leases::release(&mut tx, instance_id, epoch).await?;
-        tx.commit().await?;
-        Ok(())
-    }
-
-    /// Prolongs the lease for as long as this is polled; ends when it is lost, and also when it may have lapsed because
-    /// the database could not be asked: then another process may be driving the PBX already.
-    async fn keep_lease(&self, instance_id: InstanceId, epoch: i64) -> DeployError {
-        let mut renewed = Instant::now();
-        loop {
-            sleep(self.options.lease / 3).await;
-            let asked = Instant::now();
-            match timeout_at(renewed + self.options.lease, self.renew(instance_id, epoch)).await {
-                Ok(Ok(true)) => renewed = asked,
-                Ok(Ok(false)) | Err(_) => return DeployError::LeaseLost,
-                Ok(Err(error)) => {
-                    let error = error_chain(&error);
-                    tracing::warn!(%instance_id, error, "the lease could not be prolonged; trying again");
-                }
-            }
-        }
-    }
-
-    async fn renew(&self, instance_id: InstanceId, epoch: i64) -> Result<bool, DeployError> {
-        let mut tx = self.store.begin("renew_lease").await?;
-        let held = leases::renew(&mut tx, instance_id, epoch, self.clock.now(), self.options.lease).await?;
-        tx.commit().await?;
-        Ok(held)
     }
 }

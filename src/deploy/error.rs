@@ -3,6 +3,7 @@
 use std::io;
 
 use thiserror::Error;
+use tokio::task::JoinError;
 
 use crate::domain::random::NoRandomness;
 use crate::driver::DriverError;
@@ -30,6 +31,9 @@ pub enum DeployError {
     /// No randomness.
     #[error(transparent)]
     Random(#[from] NoRandomness),
+    /// A step that runs beside the others panicked.
+    #[error("a step of the deploy broke off")]
+    BrokeOff(#[from] JoinError),
     /// Something that must be in the database is not.
     #[error("{what} is not in the database")]
     Missing {

@@ -1,13 +1,13 @@
 //! Writing a generation where no PBX runs: whole, but proven by nobody, so nothing is recorded as live.
 
-use super::aim;
+use super::aim::{self, Target};
 use super::assemble;
 use super::engine::Engine;
 use super::error::DeployError;
-use crate::domain::deployment::Scope;
+use super::lease::Lease;
+use super::moves::Purpose;
 use crate::domain::finding::Finding;
 use crate::domain::ids::InstanceId;
-use crate::store::generations;
 
 /// What was written.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -23,16 +23,19 @@ impl Engine {
     /// it is not known what a PBX serves: the first real deploy has it read everything.
     pub async fn write_files(&self, instance_id: InstanceId) -> Result<Written, DeployError> {
         let (instance, driver) = self.driver(instance_id).await?;
-        let mut tx = self.store.begin("write_files").await?;
-        let mut aim = aim::aim(self, &mut tx, &instance, &Scope::Platform, self.clock.now()).await?;
-        aim.generation.number = generations::next_number(&mut tx, instance_id).await?;
-        generations::insert(&mut tx, &aim.generation).await?;
+        let lease = Lease::take(self, instance_id)
+            .await?
+            .ok_or(DeployError::LeaseLost)?;
+        let mut aim = aim::aim(self, Purpose::Deploy(&lease), &instance, Target::Platform).await?;
+        let mut tx = lease.begin("write_files").await?;
+        aim.keep(&mut tx).await?;
         tx.commit().await?;
         let cache = self.fragments(instance_id);
         let files = assemble::files(&cache, &aim.templates, &aim.after, &aim.reload)?;
         driver.stage(aim.generation.number, files).await?;
         driver.place(aim.generation.number).await?;
         driver.keep_only(&[aim.generation.number]).await?;
+        lease.give_back().await;
         Ok(Written {
             generation: aim.generation.number,
             findings: aim.findings,

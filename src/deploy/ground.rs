@@ -18,6 +18,8 @@ use crate::store::{Tx, generations, served};
 /// What is live, and the templates that the next generation is made with.
 pub(super) struct Ground {
     pub live: Option<Generation>,
+    /// What it was made with.
+    pub live_templates: Option<TemplateSet>,
     pub before: InstanceState,
     pub templates: TemplateSet,
     pub settings_revision: i64,
@@ -33,37 +35,38 @@ impl Ground {
         instance: &PbxInstance,
         moves_templates: bool,
     ) -> Result<Self, DeployError> {
-        let Some((live, before)) = Self::live(engine, tx, instance).await? else {
+        let Some((live, before, live_templates)) = Self::live(engine, tx, instance).await? else {
             let templates = engine.templates.current().map_err(DeployError::Templates)?;
             let settings_revision = instance.settings_revision;
             return Ok(Self {
                 live: None,
+                live_templates: None,
                 before: InstanceState::default(),
                 templates,
                 settings_revision,
             });
         };
-        let live_templates = engine.templates.kept(tx, live.template_digest).await?;
         let (templates, settings_revision) = if moves_templates {
             let current = engine.templates.current().map_err(DeployError::Templates)?;
             (current, instance.settings_revision)
         } else {
-            (live_templates, live.settings_revision)
+            (live_templates.clone(), live.settings_revision)
         };
         Ok(Self {
             live: Some(live),
+            live_templates: Some(live_templates),
             before,
             templates,
             settings_revision,
         })
     }
 
-    /// The generation that was last proven live, and what it serves; `None` before the first.
+    /// The generation that was last proven live, what it serves and what it was made with; `None` before the first.
     pub async fn live(
         engine: &Engine,
         tx: &mut Tx,
         instance: &PbxInstance,
-    ) -> Result<Option<(Generation, InstanceState)>, DeployError> {
+    ) -> Result<Option<(Generation, InstanceState, TemplateSet)>, DeployError> {
         let live = match instance.live {
             Some(id) => generations::find(tx, instance.id, id).await?,
             None => None,
@@ -76,7 +79,7 @@ impl Ground {
             .map(|(id, served)| (*id, state_of(served)))
             .collect();
         let common = common(&templates)?;
-        Ok(Some((live, InstanceState { common, tenants })))
+        Ok(Some((live, InstanceState { common, tenants }, templates)))
     }
 
     pub fn templates_moved(&self) -> bool {

@@ -2,42 +2,48 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use tokio::task::spawn_blocking;
 
 use super::engine::Engine;
 use super::error::DeployError;
 use super::expectation::expect_tenant;
 use super::fragments::FragmentCache;
 use super::ground::{self, Ground};
-use super::plan::{self, InstanceState, TenantState, TenantVersion};
+use super::lease::Lease;
+use super::plan::{self, InstanceState, TenantState};
+use super::subject::{Subject, Which};
 use super::validate;
 use crate::domain::change::Change;
+use crate::domain::digest::Digest;
 use crate::domain::finding::Finding;
-use crate::domain::ids::{ExtensionId, RevisionId, TenantId};
+use crate::domain::ids::{RevisionId, TenantId};
 use crate::domain::instance::PbxInstance;
 use crate::domain::revision::TenantConfig;
-use crate::domain::secret::ExtensionSecrets;
 use crate::driver::Expected;
 use crate::render::RenderError;
 use crate::render::asterisk::{self, Secrets};
-use crate::store::{Tx, extension_secrets, revisions, tenants};
+use crate::store::{revisions, tenants};
 
-/// What one tenant goes to, rendered.
-struct Rendered {
-    state: TenantState,
-    config: TenantConfig,
-    secrets: BTreeMap<ExtensionId, ExtensionSecrets>,
+/// Heads that are taken in one transaction: few enough that nobody waits long, enough that the disk is seldom waited for.
+const TAKEN_AT_ONCE: usize = 64;
+
+/// Whether what is worked out is to be deployed, or only looked at.
+#[derive(Clone, Copy)]
+pub(super) enum Purpose<'a> {
+    /// Revisions are taken and fragments kept, by whoever holds the lease.
+    Deploy(&'a Lease<'a>),
+    /// Nothing is written anywhere.
+    Look,
 }
 
 /// The moves of one deploy, and what comes of them.
 pub(super) struct Moves<'a> {
-    pub tx: &'a mut Tx,
+    engine: &'a Engine,
+    purpose: Purpose<'a>,
     instance: &'a PbxInstance,
     ground: &'a Ground,
     cache: FragmentCache,
     pub after: InstanceState,
-    /// Secrets' version and status of each tenant of the instance.
-    versions: BTreeMap<TenantId, tenants::TenantState>,
     pub changes: Vec<Change>,
     pub findings: Vec<Finding>,
     pub left_out: BTreeSet<TenantId>,
@@ -48,14 +54,15 @@ pub(super) struct Moves<'a> {
 
 impl<'a> Moves<'a> {
     /// No tenant has moved yet.
-    pub async fn new(
-        engine: &Engine,
-        tx: &'a mut Tx,
+    pub fn new(
+        engine: &'a Engine,
+        purpose: Purpose<'a>,
         instance: &'a PbxInstance,
         ground: &'a Ground,
     ) -> Result<Self, DeployError> {
-        let states = tenants::states_of_instance(tx, instance.id).await?;
         Ok(Self {
+            engine,
+            purpose,
             instance,
             ground,
             cache: engine.fragments(instance.id),
@@ -63,7 +70,6 @@ impl<'a> Moves<'a> {
                 common: ground::common(&ground.templates)?,
                 tenants: ground.before.tenants.clone(),
             },
-            versions: states.into_iter().map(|state| (state.id, state)).collect(),
             changes: ground.changes(),
             findings: Vec::new(),
             left_out: BTreeSet::new(),
@@ -73,210 +79,219 @@ impl<'a> Moves<'a> {
                 markers: ground.before.markers(),
                 ..Expected::default()
             },
-            tx,
         })
     }
 
     /// Every tenant of the instance goes to its head; one that is no longer here goes.
-    pub async fn move_all(&mut self, engine: &Engine, now: Timestamp) -> Result<(), DeployError> {
-        let gone: Vec<TenantId> = self
-            .ground
-            .before
-            .tenants
-            .keys()
-            .filter(|id| !self.versions.contains_key(id))
-            .copied()
-            .collect();
-        for tenant_id in gone {
+    pub async fn move_all(&mut self) -> Result<(), DeployError> {
+        let heads = self.heads().await?;
+        let gone: Vec<TenantId> = self.ground.before.tenants.keys().copied().collect();
+        for tenant_id in gone.into_iter().filter(|id| !heads.contains_key(id)) {
             self.remove_tenant(tenant_id).await?;
         }
-        let here: Vec<TenantId> = self.versions.keys().copied().collect();
-        for tenant_id in here {
-            let Some(head) = revisions::head(self.tx, tenant_id).await? else {
-                continue;
-            };
-            let fresh = RevisionId::fresh(engine.ids.as_ref());
-            let revision = revisions::take(self.tx, tenant_id, &head, fresh, now).await?;
-            self.move_tenant(tenant_id, revision.id).await?;
+        for (tenant_id, state) in heads {
+            if !self.is_live(&state) {
+                let which = state.head_revision.map_or(Which::Head, Which::Revision);
+                self.move_tenant(tenant_id, which).await?;
+            }
         }
         Ok(())
+    }
+
+    /// The tenants of the instance. For a deploy, each with the revision that its head equals.
+    async fn heads(&self) -> Result<BTreeMap<TenantId, tenants::TenantState>, DeployError> {
+        let mut tx = self.engine.store.read("heads").await?;
+        let states = tenants::states_of_instance(&mut tx, self.instance.id).await?;
+        drop(tx);
+        let mut heads: BTreeMap<_, _> = states.into_iter().map(|state| (state.id, state)).collect();
+        let Purpose::Deploy(lease) = self.purpose else {
+            return Ok(heads);
+        };
+        let edited: Vec<TenantId> = heads
+            .values()
+            .filter(|state| state.head_revision.is_none())
+            .map(|state| state.id)
+            .collect();
+        for some in edited.chunks(TAKEN_AT_ONCE) {
+            let mut tx = lease.begin("take_heads").await?;
+            for id in some {
+                let fresh = RevisionId::fresh(self.engine.ids.as_ref());
+                let now = self.engine.clock.now();
+                match revisions::take_head(&mut tx, *id, fresh, now).await? {
+                    Some(taken) => {
+                        heads
+                            .entry(*id)
+                            .and_modify(|state| state.head_revision = Some(taken));
+                    }
+                    None => drop(heads.remove(id)),
+                }
+            }
+            tx.commit().await?;
+        }
+        Ok(heads)
+    }
+
+    /// Whether a tenant's head, secrets and status are served already, and need not be looked at again.
+    fn is_live(&self, state: &tenants::TenantState) -> bool {
+        let live = self.ground.before.tenants.get(&state.id);
+        !self.all_move()
+            && live.is_some_and(|live| {
+                state.head_revision == Some(live.version.revision_id)
+                    && state.secrets_version == live.version.secrets_version
+                    && state.status == live.version.status
+            })
+    }
+
+    /// New settings may forbid what the old ones allowed, such as the number of an extension.
+    fn all_move(&self) -> bool {
+        self.ground.templates_moved() || self.ground.settings_moved()
     }
 
     async fn remove_tenant(&mut self, tenant_id: TenantId) -> Result<(), DeployError> {
         let Some(state) = self.after.tenants.remove(&tenant_id) else {
             return Ok(());
         };
-        let config = self.config(tenant_id, state.version.revision_id).await?;
+        let config = self.engine.config(tenant_id, state.version.revision_id).await?;
         self.changes.extend(plan::tenant_changes(
             tenant_id,
             Some((&config, state.version)),
             None,
         ));
-        expect_tenant(&mut self.expected, tenant_id, Some(&config), None, true, None);
-        expect_tenant(
-            &mut self.expected_back,
-            tenant_id,
-            None,
-            Some(&config),
-            true,
-            None,
-        );
+        let config = Some(&config);
+        expect_tenant(&mut self.expected, tenant_id, config, None, true, None);
+        expect_tenant(&mut self.expected_back, tenant_id, None, config, true, None);
         Ok(())
     }
 
     /// Moves one tenant to a revision, or leaves it out with findings.
-    pub async fn move_tenant(
-        &mut self,
-        tenant_id: TenantId,
-        revision_id: RevisionId,
-    ) -> Result<(), DeployError> {
+    pub async fn move_tenant(&mut self, tenant_id: TenantId, which: Which) -> Result<(), DeployError> {
+        let wanted = self.engine.subject(tenant_id, which).await?;
         let live = self.ground.before.tenants.get(&tenant_id);
-        // New settings may forbid what the old ones allowed, such as the number of an extension.
-        if !self.ground.templates_moved()
-            && !self.ground.settings_moved()
-            && live.is_some_and(|live| live.version == self.version(tenant_id, revision_id))
-        {
+        if !self.all_move() && live.is_some_and(|live| live.version == wanted.version) {
             return Ok(());
         }
         let live = live.map(|live| live.version);
         let before = match live {
-            Some(version) => Some(self.config(tenant_id, version.revision_id).await?),
+            Some(version) => Some(self.engine.config(tenant_id, version.revision_id).await?),
             None => None,
         };
-        let wanted = self.config(tenant_id, revision_id).await?;
-        let findings = validate::tenant(tenant_id, &wanted, &self.instance.settings);
+        let findings = validate::tenant(tenant_id, &wanted.config, &self.instance.settings);
         let refused = findings.iter().any(Finding::is_error);
         self.findings.extend(findings);
-        let rendered = if refused {
+        let mut moved = if refused {
             None
         } else {
-            self.render(tenant_id, revision_id, wanted).await?
+            self.render(tenant_id, wanted).await?
         };
-        let rendered = match (rendered, live, &before) {
-            (Some(rendered), _, _) => rendered,
-            (None, Some(live), Some(before)) => {
-                // It stays at its live revision, which the new templates must be able to render too.
-                self.left_out.insert(tenant_id);
-                let Some(rendered) = self.render(tenant_id, live.revision_id, before.clone()).await? else {
-                    self.unusable = true;
-                    return Ok(());
-                };
-                rendered
-            }
-            (None, _, _) => {
-                self.left_out.insert(tenant_id);
-                return Ok(());
-            }
+        if moved.is_none() {
+            self.left_out.insert(tenant_id);
+            let Some(live) = live else { return Ok(()) };
+            // It stays at its live revision, which the new templates must be able to render too.
+            let stays = Which::Revision(live.revision_id);
+            let stays = self.engine.subject(tenant_id, stays).await?;
+            moved = self.render(tenant_id, stays).await?;
+        }
+        let Some((subject, fragments)) = moved else {
+            self.unusable = true;
+            return Ok(());
         };
-        let version = rendered.state.version;
+        let version = subject.version;
         let all = self.ground.templates_moved()
             || live.is_none_or(|live| {
                 live.secrets_version != version.secrets_version || live.status != version.status
             });
-        let was = before.as_ref().zip(live);
         self.changes.extend(plan::tenant_changes(
             tenant_id,
-            was,
-            Some((&rendered.config, version)),
+            before.as_ref().zip(live),
+            Some((&subject.config, version)),
         ));
-        let after = Some(&rendered.config);
-        expect_tenant(
-            &mut self.expected,
-            tenant_id,
-            before.as_ref(),
-            after,
-            all,
-            Some(&rendered.secrets),
-        );
-        expect_tenant(
-            &mut self.expected_back,
-            tenant_id,
-            after,
-            before.as_ref(),
-            all,
-            None,
-        );
-        self.after.tenants.insert(tenant_id, rendered.state);
+        self.expect(tenant_id, before.as_ref(), &subject, all);
+        self.after
+            .tenants
+            .insert(tenant_id, TenantState { version, fragments });
         Ok(())
     }
 
-    /// Renders again what the cache has lost, or what was damaged in it. Secrets are always the current ones, so a tenant whose secrets changed
-    /// since it was deployed moves to them here.
+    fn expect(&mut self, tenant_id: TenantId, before: Option<&TenantConfig>, subject: &Subject, all: bool) {
+        let (after, secrets) = (Some(&subject.config), Some(&subject.secrets));
+        expect_tenant(&mut self.expected, tenant_id, before, after, all, secrets);
+        expect_tenant(&mut self.expected_back, tenant_id, after, before, all, None);
+    }
+
+    /// Renders again what the cache has lost, or what was damaged in it. Secrets are always the current ones, so a tenant
+    /// whose secrets changed since it was deployed moves to them here; all of it is proven like any other move.
     pub async fn mend_cache(&mut self) -> Result<(), DeployError> {
-        let lost: Vec<(TenantId, TenantVersion)> = self
+        let cache = self.cache.clone();
+        let needed: Vec<(TenantId, BTreeMap<_, _>)> = self
             .after
             .tenants
             .iter()
-            .filter(|(id, state)| !self.cache.has_whole(**id, &state.fragments))
-            .map(|(id, state)| (*id, state.version))
+            .map(|(id, state)| (*id, state.fragments.clone()))
             .collect();
-        for (tenant_id, version) in lost {
-            let config = self.config(tenant_id, version.revision_id).await?;
-            match self.render(tenant_id, version.revision_id, config).await? {
-                Some(rendered) => {
-                    self.after.tenants.insert(tenant_id, rendered.state);
-                }
-                None => self.unusable = true,
-            }
+        // A look at every byte that will be read.
+        let lost = spawn_blocking(move || {
+            needed
+                .into_iter()
+                .filter(|(id, fragments)| !cache.has_whole(*id, fragments))
+                .map(|(id, _)| id)
+                .collect::<Vec<_>>()
+        })
+        .await?;
+        for tenant_id in lost {
+            let Some(version) = self.after.tenants.get(&tenant_id).map(|state| state.version) else {
+                continue;
+            };
+            let subject = Which::Revision(version.revision_id);
+            let subject = self.engine.subject(tenant_id, subject).await?;
+            let Some((subject, fragments)) = self.render(tenant_id, subject).await? else {
+                self.unusable = true;
+                continue;
+            };
+            tracing::info!(%tenant_id, "fragments that were lost were rendered again");
+            let before = subject.config.clone();
+            self.expect(tenant_id, Some(&before), &subject, subject.version != version);
+            let version = subject.version;
+            let state = TenantState { version, fragments };
+            self.after.tenants.insert(tenant_id, state);
         }
         Ok(())
     }
 
-    /// Renders a tenant and keeps the fragments; `None`, with a finding, where a template does not take it.
-    async fn render(
-        &mut self,
-        tenant_id: TenantId,
-        revision_id: RevisionId,
-        config: TenantConfig,
-    ) -> Result<Option<Rendered>, DeployError> {
-        let secrets = extension_secrets::of_tenant(self.tx, tenant_id).await?;
-        let fragments = match asterisk::tenant(&self.ground.templates, &config, Secrets::Real(&secrets)) {
-            Ok(fragments) => fragments,
-            Err(error) => {
-                self.findings.push(render_finding(tenant_id, &config, &error));
-                return Ok(None);
+    /// Renders a tenant, and keeps the fragments for a deploy; `None`, with a finding, where a template does not take it.
+    async fn render(&mut self, tenant_id: TenantId, subject: Subject) -> Result<Option<Moved>, DeployError> {
+        let keep_in = match self.purpose {
+            Purpose::Deploy(_) => Some(self.cache.clone()),
+            Purpose::Look => None,
+        };
+        let templates = self.ground.templates.clone();
+        // Of a large tenant it takes long enough to keep the lease from being prolonged.
+        let rendered = spawn_blocking(move || {
+            let secrets = Secrets::Real(&subject.secrets);
+            let fragments = match asterisk::tenant(&templates, &subject.config, secrets) {
+                Ok(fragments) => fragments,
+                Err(error) => return Ok(Err(render_finding(tenant_id, &subject.config, &error))),
+            };
+            let digests = match keep_in {
+                Some(cache) => cache.put(tenant_id, &fragments)?,
+                None => fragments
+                    .iter()
+                    .map(|(file, text)| (*file, Digest::of(text)))
+                    .collect(),
+            };
+            Ok(Ok((subject, digests)))
+        });
+        match rendered.await?.map_err(DeployError::Fragments)? {
+            Ok(moved) => Ok(Some(moved)),
+            Err(finding) => {
+                self.findings.push(finding);
+                Ok(None)
             }
-        };
-        let digests = self
-            .cache
-            .put(tenant_id, &fragments)
-            .map_err(DeployError::Fragments)?;
-        let state = TenantState {
-            version: self.version(tenant_id, revision_id),
-            fragments: digests,
-        };
-        Ok(Some(Rendered {
-            state,
-            config,
-            secrets,
-        }))
-    }
-
-    async fn config(&mut self, tenant_id: TenantId, id: RevisionId) -> Result<TenantConfig, DeployError> {
-        revisions::find(self.tx, tenant_id, id)
-            .await?
-            .map(|revision| revision.config)
-            .ok_or_else(|| DeployError::Missing {
-                what: format!("the revision {id} of tenant {tenant_id}"),
-            })
-    }
-
-    /// Secrets and status are always the current ones.
-    fn version(&self, tenant_id: TenantId, revision_id: RevisionId) -> TenantVersion {
-        match self.versions.get(&tenant_id) {
-            Some(state) => TenantVersion {
-                revision_id,
-                secrets_version: state.secrets_version,
-                status: state.status,
-            },
-            None => TenantVersion {
-                revision_id,
-                secrets_version: 0,
-                status: crate::domain::tenant::TenantStatus::Active,
-            },
         }
     }
 }
+
+/// A tenant, and the digests of what it was rendered to.
+type Moved = (Subject, BTreeMap<crate::domain::artifact::ConfFile, Digest>);
 
 fn render_finding(tenant_id: TenantId, config: &TenantConfig, error: &RenderError) -> Finding {
     Finding::error("render_failed", error.to_string())

@@ -4,18 +4,20 @@ use std::collections::BTreeMap;
 
 use similar::TextDiff;
 
-use super::aim::{self, Aim};
+use super::aim::{self, Aim, Target};
 use super::engine::Engine;
 use super::error::DeployError;
+use super::moves::Purpose;
+use super::subject::Which;
 use crate::domain::artifact::ConfFile;
 use crate::domain::change::Change;
-use crate::domain::deployment::Scope;
 use crate::domain::finding::Finding;
-use crate::domain::ids::{InstanceId, RevisionId, TenantId};
+use crate::domain::ids::{InstanceId, TenantId};
+use crate::domain::revision::TenantConfig;
 use crate::render::RenderError;
 use crate::render::asterisk::{self, Secrets};
 use crate::render::template_set::TemplateSet;
-use crate::store::{Tx, instances, revisions};
+use crate::store::{instances, tenants};
 
 /// Beyond this a diff is cut: nobody reads more, and a first deploy of a large box has no end.
 const LONGEST_DIFF: usize = 200_000;
@@ -90,32 +92,23 @@ impl Engine {
         self.preview(instance_id, Look::Platform).await
     }
 
-    /// Works the aim out as a deploy would, in a transaction that is dropped: nothing is kept.
+    /// Works the aim out as a deploy would, and keeps nothing of it.
     async fn preview(&self, instance_id: InstanceId, look: Look) -> Result<Option<Preview>, DeployError> {
-        let mut tx = self.store.begin("preview").await?;
-        let now = self.clock.now();
+        let mut tx = self.store.read("preview").await?;
         let Some(instance) = instances::find(&mut tx, instance_id).await? else {
             return Ok(None);
         };
-        let scope = match look {
-            Look::Platform => Scope::Platform,
-            Look::Tenant(tenant_id) => {
-                let Some(head) = revisions::head(&mut tx, tenant_id).await? else {
-                    return Ok(None);
-                };
-                let fresh = RevisionId::fresh(self.ids.as_ref());
-                let revision = revisions::take(&mut tx, tenant_id, &head, fresh, now).await?;
-                Scope::Tenant {
-                    tenant_id,
-                    revision_id: revision.id,
-                }
-            }
+        let target = match look {
+            Look::Platform => Target::Platform,
+            Look::Tenant(id) if tenants::state_of(&mut tx, id).await?.is_none() => return Ok(None),
+            Look::Tenant(id) => Target::Tenant(id, Which::Head),
         };
-        let aim = match aim::aim(self, &mut tx, &instance, &scope, now).await {
+        drop(tx);
+        let aim = match aim::aim(self, Purpose::Look, &instance, target).await {
             Err(DeployError::Templates(error)) => return Ok(Some(Preview::unusable(&error))),
             aim => aim?,
         };
-        let files = self.diffs(&mut tx, &aim).await?;
+        let files = self.diffs(&aim).await?;
         Ok(Some(Preview {
             live_generation: aim.live.as_ref().map(|live| live.number),
             unchanged: aim.is_unchanged(),
@@ -126,24 +119,27 @@ impl Engine {
         }))
     }
 
-    async fn diffs(&self, tx: &mut Tx, aim: &Aim) -> Result<Vec<FileDiff>, DeployError> {
-        let old_templates = match &aim.live {
-            Some(live) => Some(self.templates.kept(tx, live.template_digest).await?),
-            None => None,
-        };
+    async fn diffs(&self, aim: &Aim) -> Result<Vec<FileDiff>, DeployError> {
         let mut diffs: BTreeMap<ConfFile, FileDiff> = BTreeMap::new();
         for tenant_id in super::plan::moved_tenants(&aim.before, &aim.after) {
-            let revision = |state: &super::plan::InstanceState| {
-                state
-                    .tenants
-                    .get(&tenant_id)
-                    .map(|tenant| tenant.version.revision_id)
+            let before = aim.before.tenants.get(&tenant_id).map(|tenant| tenant.version);
+            let after = aim.after.tenants.get(&tenant_id).map(|tenant| tenant.version);
+            let stays = before.map(|before| before.revision_id);
+            let old = match (&aim.live_templates, stays) {
+                (Some(templates), Some(id)) => masked(templates, &self.config(tenant_id, id).await?)?,
+                _ => asterisk::Fragments::new(),
             };
-            let old = match &old_templates {
-                Some(templates) => masked(tx, templates, tenant_id, revision(&aim.before)).await?,
+            let new = match after {
+                Some(after) if Some(after.revision_id) == stays => {
+                    masked(&aim.templates, &self.config(tenant_id, after.revision_id).await?)?
+                }
+                // What is looked at goes to its head, which may not have been taken as a revision.
+                Some(_) => masked(
+                    &aim.templates,
+                    &self.subject(tenant_id, Which::Head).await?.config,
+                )?,
                 None => asterisk::Fragments::new(),
             };
-            let new = masked(tx, &aim.templates, tenant_id, revision(&aim.after)).await?;
             for file in ConfFile::ALL {
                 let text = |fragments: &asterisk::Fragments| fragments.get(file).cloned().unwrap_or_default();
                 let entry = diffs.entry(*file).or_insert_with(|| FileDiff {
@@ -164,19 +160,8 @@ impl Engine {
     }
 }
 
-async fn masked(
-    tx: &mut Tx,
-    templates: &TemplateSet,
-    tenant_id: TenantId,
-    revision: Option<RevisionId>,
-) -> Result<asterisk::Fragments, DeployError> {
-    let Some(id) = revision else {
-        return Ok(asterisk::Fragments::new());
-    };
-    let Some(revision) = revisions::find(tx, tenant_id, id).await? else {
-        return Ok(asterisk::Fragments::new());
-    };
-    asterisk::tenant(templates, &revision.config, Secrets::Masked).map_err(DeployError::Templates)
+fn masked(templates: &TemplateSet, config: &TenantConfig) -> Result<asterisk::Fragments, DeployError> {
+    asterisk::tenant(templates, config, Secrets::Masked).map_err(DeployError::Templates)
 }
 
 fn unified(old: &str, new: &str, file: ConfFile) -> String {

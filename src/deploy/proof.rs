@@ -1,17 +1,24 @@
 //! Proof by the running PBX, and the way back where there is none.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
+use super::assemble;
 use super::error::DeployError;
+use super::expectation::expect_tenant;
 use super::ground::Ground;
 use super::plan::InstanceState;
 use super::run::Run;
 use crate::domain::artifact::ConfFile;
 use crate::domain::deployment::{DeploymentStatus, Stage, StageResult};
+use crate::domain::error_chain::error_chain;
 use crate::domain::finding::Finding;
+use crate::domain::generation::Generation;
+use crate::domain::ids::{RevisionId, TenantId};
 use crate::driver::{DriverError, Expected};
+use crate::render::template_set::TemplateSet;
 use crate::store::{generations, instances};
 
 /// Between two questions to a PBX that does not answer.
@@ -28,21 +35,35 @@ pub(super) enum Proof {
 pub(super) struct Back<'a> {
     /// The former generation's number; 0 where nothing was served.
     pub number: i64,
+    /// What it was made with, and what of; `None` where nothing was served.
+    pub served: Option<(&'a TemplateSet, &'a InstanceState)>,
     /// What must be seen then.
     pub expected: &'a Expected,
 }
 
 impl Run<'_> {
     /// Asks until the PBX answers or patience ends. A PBX that answers is believed at once.
-    pub(super) async fn prove(&self, expected: &Expected) -> Proof {
+    pub(super) async fn prove(&self, number: i64, expected: &Expected) -> Proof {
         let deadline = Instant::now() + self.engine.options.patience;
         loop {
             match self.driver.verify(expected).await {
-                Ok(differences) if differences.is_empty() => return Proof::Seen,
+                Ok(differences) if differences.is_empty() => return self.proof_on_disk(number).await,
                 Ok(differences) => return Proof::Differs(differences),
                 Err(error) if Instant::now() >= deadline => return Proof::Unknown(error.full()),
                 Err(_) => sleep(PAUSE).await,
             }
+        }
+    }
+
+    /// What runs must also be what the PBX reads when it starts the next time.
+    async fn proof_on_disk(&self, number: i64) -> Proof {
+        match self.driver.standing().await {
+            Ok(standing) if standing == Some(number) => Proof::Seen,
+            Ok(_) => Proof::Differs(vec![Finding::error(
+                "not_in_place",
+                "what runs is as it should be, but the live link leads to other files, which the PBX would read at its next start",
+            )]),
+            Err(error) => Proof::Unknown(error.full()),
         }
     }
 
@@ -54,16 +75,24 @@ impl Run<'_> {
         mut findings: Vec<Finding>,
     ) -> Result<DeploymentStatus, DeployError> {
         self.record.stage(Stage::RollingBack).await?;
+        if let Err(error) = self.stage_back(back).await {
+            let message = format!(
+                "the former generation could not be written anew and is put back as it lies there: {}",
+                error_chain(&error)
+            );
+            findings.push(Finding::warning("former_not_renewed", message));
+        }
         let applied = self.apply_back(back.number).await;
-        let proof = self.prove(back.expected).await;
+        let proof = self.prove(back.number, back.expected).await;
+        let complaints = self.driver.log_since_apply().await;
+        let refused = complaints.iter().filter(|finding| finding.is_error()).count();
         let what = if back.number == 0 {
             "the empty state before it".to_owned()
         } else {
             format!("generation {}", back.number)
         };
-        // What runs and what stands on disk for the next start must both be the former.
-        let stands = matches!(self.driver.standing().await, Ok(standing) if standing == Some(back.number));
-        if let (Proof::Seen, true) = (&proof, stands) {
+        findings.extend(complaints);
+        if let (Proof::Seen, 0) = (&proof, refused) {
             let mut tx = self.record.begin("rolled_back").await?;
             instances::set_applying(&mut tx, self.instance.id, None).await?;
             let detail = format!("the running PBX is proven to be back: {what}");
@@ -82,7 +111,7 @@ impl Run<'_> {
                 findings.extend(differences);
                 why
             }
-            (Ok(()), Proof::Seen) => "the files were not put back".to_owned(),
+            (Ok(()), Proof::Seen) => format!("it found {refused} errors in our files"),
         };
         findings.push(Finding::error(
             "state_unknown",
@@ -96,6 +125,23 @@ impl Run<'_> {
         let last = (Stage::RollingBack, StageResult::Failed, why.as_str());
         self.end_in(tx, Some(last), DeploymentStatus::Failed, findings)
             .await
+    }
+
+    /// Writes the former generation once more: its directory may have been removed since, and a file that it shares with
+    /// the live one was damaged along with that.
+    async fn stage_back(&self, back: &Back<'_>) -> Result<(), DeployError> {
+        if self.driver.standing().await? == Some(back.number) {
+            return Ok(());
+        }
+        let files = match back.served {
+            Some((templates, state)) => {
+                let cache = self.engine.fragments(self.instance.id);
+                assemble::files(&cache, templates, state, ConfFile::ALL)?
+            }
+            None => assemble::empty(),
+        };
+        self.driver.stage(back.number, files).await?;
+        Ok(())
     }
 
     /// The files first: a PBX that is not running now reads them when it starts.
@@ -112,22 +158,59 @@ impl Run<'_> {
 
     /// Undoes what a process left half done that died, where the deploy cannot be finished any more.
     pub(super) async fn undo(&self, findings: Vec<Finding>) -> Result<DeploymentStatus, DeployError> {
-        let mut tx = self.record.begin("undo").await?;
-        let tried = generations::next_number(&mut tx, self.instance.id).await? - 1;
+        let mut tx = self.engine.store.read("undo").await?;
+        let tried = match self.instance.applying {
+            Some(id) => generations::find(&mut tx, self.instance.id, id).await?,
+            None => None,
+        };
         let live = Ground::live(self.engine, &mut tx, &self.instance).await?;
         drop(tx);
-        let markers = match &live {
-            Some((_, state)) => state.markers(),
-            None => InstanceState::default().markers(),
-        };
-        let expected = Expected {
-            markers,
-            ..Expected::default()
-        };
+        let expected = self.expected_after_undo(tried.as_ref(), live.as_ref()).await?;
         let back = Back {
-            number: live.map_or(0, |(generation, _)| generation.number),
+            number: live.as_ref().map_or(0, |(generation, ..)| generation.number),
+            served: live.as_ref().map(|(_, state, made_with)| (made_with, state)),
             expected: &expected,
         };
+        let tried = tried.map_or(0, |generation| generation.number);
         self.roll_back(&back, tried, findings).await
+    }
+
+    /// Every object of the tenants that the attempt may have changed, as the former generation has them.
+    async fn expected_after_undo(
+        &self,
+        tried: Option<&Generation>,
+        live: Option<&(Generation, InstanceState, TemplateSet)>,
+    ) -> Result<Expected, DeployError> {
+        let mut expected = Expected {
+            markers: match live {
+                Some((_, state, _)) => state.markers(),
+                None => InstanceState::default().markers(),
+            },
+            ..Expected::default()
+        };
+        let nothing = BTreeMap::new();
+        let same_templates =
+            tried.map(|tried| tried.template_digest) == live.map(|(former, ..)| former.template_digest);
+        let tried = tried.map_or(&nothing, |generation| &generation.tenants);
+        let former = live.map_or(&nothing, |(generation, ..)| &generation.tenants);
+        let mut all: BTreeSet<&TenantId> = tried.keys().chain(former.keys()).collect();
+        all.retain(|id| !same_templates || tried.get(id) != former.get(id));
+        for tenant_id in all {
+            let config = async |revision: Option<&RevisionId>| match revision {
+                Some(id) => self.engine.config(*tenant_id, *id).await.map(Some),
+                None => Ok(None),
+            };
+            let attempt = config(tried.get(tenant_id)).await?;
+            let back = config(former.get(tenant_id)).await?;
+            expect_tenant(
+                &mut expected,
+                *tenant_id,
+                attempt.as_ref(),
+                back.as_ref(),
+                true,
+                None,
+            );
+        }
+        Ok(expected)
     }
 }

@@ -4,17 +4,17 @@ use jiff::Timestamp;
 
 use super::engine::Engine;
 use super::error::DeployError;
-use crate::domain::deployment::{DeploymentStatus, Stage, StageResult};
+use super::lease::Lease;
+use crate::domain::deployment::{DeploymentStatus, Stage, StageRecord, StageResult};
 use crate::domain::finding::Finding;
-use crate::domain::ids::{DeploymentId, InstanceId};
-use crate::store::{Tx, deployments, leases, stages};
+use crate::domain::ids::DeploymentId;
+use crate::store::{Tx, deployments, stages};
 
 /// The pen of one deployment.
 pub(super) struct Record<'a> {
     pub engine: &'a Engine,
-    pub instance_id: InstanceId,
+    pub lease: &'a Lease<'a>,
     pub deployment_id: DeploymentId,
-    pub epoch: i64,
 }
 
 impl Record<'_> {
@@ -24,13 +24,7 @@ impl Record<'_> {
 
     /// A transaction in which the lease is known to be held.
     pub async fn begin(&self, name: &'static str) -> Result<Tx, DeployError> {
-        let mut tx = self.engine.store.begin(name).await?;
-        let ttl = self.engine.options.lease;
-        if leases::renew(&mut tx, self.instance_id, self.epoch, self.now(), ttl).await? {
-            Ok(tx)
-        } else {
-            Err(DeployError::LeaseLost)
-        }
+        self.lease.begin(name).await
     }
 
     /// Begins a stage; the deployment's status follows.
@@ -72,6 +66,14 @@ impl Record<'_> {
         }
         tx.commit().await?;
         Ok(())
+    }
+
+    /// How many stages were cut off.
+    pub async fn interruptions(&self) -> Result<usize, DeployError> {
+        let mut tx = self.engine.store.read("interruptions").await?;
+        let stages = stages::of_deployment(&mut tx, self.deployment_id).await?;
+        let cut = |stage: &&StageRecord| stage.result == Some(StageResult::Interrupted);
+        Ok(stages.iter().filter(cut).count())
     }
 
     /// Ends the deployment, and its last stage where that still runs, in a transaction of [`Self::begin`].

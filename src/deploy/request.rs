@@ -18,13 +18,12 @@ pub async fn tenant(
     let tenant = tenants::find(tx, tenant_id)
         .await?
         .ok_or_else(|| missing("the tenant"))?;
-    let head = revisions::head(tx, tenant_id)
+    let revision_id = revisions::take_head(tx, tenant_id, RevisionId::fresh(ids), now)
         .await?
         .ok_or_else(|| missing("the tenant"))?;
-    let revision = revisions::take(tx, tenant_id, &head, RevisionId::fresh(ids), now).await?;
     let scope = Scope::Tenant {
         tenant_id,
-        revision_id: revision.id,
+        revision_id,
     };
     queue(tx, ids, tenant.instance_id, scope, requested_by, now).await
 }

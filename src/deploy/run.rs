@@ -5,6 +5,8 @@ use super::assemble;
 use super::discretion;
 use super::engine::{Engine, ShadowPolicy};
 use super::error::DeployError;
+use super::lease::Lease;
+use super::moves::Purpose;
 use super::preview::templates_unusable;
 use super::record::Record;
 use crate::domain::artifact::ConfFile;
@@ -13,16 +15,20 @@ use crate::domain::error_chain::error_chain;
 use crate::domain::finding::{Finding, Severity};
 use crate::domain::instance::PbxInstance;
 use crate::driver::{DriverError, PbxDriver};
-use crate::store::{Tx, deployments, generations, served, tenants};
+use crate::store::{Tx, deployments, served, tenants};
+
+/// Cut off more often than this, a deploy is not tried again: it may be what ends the process.
+const MOST_INTERRUPTIONS: usize = 10;
 
 /// Findings beyond this are counted, not listed.
 const MOST_FINDINGS: usize = 200;
 
-/// Brings one deployment to its end state.
+/// Brings one deployment to its end state. `interruptions`: how many of its stages were cut off.
 pub(super) async fn run(
     engine: &Engine,
     deployment: &Deployment,
-    epoch: i64,
+    lease: &Lease<'_>,
+    interruptions: usize,
 ) -> Result<DeploymentStatus, DeployError> {
     let (instance, driver) = engine.driver(deployment.instance_id).await?;
     let run = Run {
@@ -30,8 +36,12 @@ pub(super) async fn run(
         deployment,
         instance,
         driver,
-        record: engine.record(deployment, epoch),
+        record: engine.record(deployment, lease),
+        lease,
     };
+    if interruptions > MOST_INTERRUPTIONS {
+        return Box::pin(run.end_interrupted(interruptions)).await;
+    }
     // On the heap: it is a large future in the middle of many others.
     match Box::pin(run.to_the_end()).await {
         // Whoever takes the lease next does it again.
@@ -48,6 +58,7 @@ pub(super) struct Run<'a> {
     pub(super) instance: PbxInstance,
     pub(super) driver: Box<dyn PbxDriver>,
     pub(super) record: Record<'a>,
+    lease: &'a Lease<'a>,
 }
 
 /// Whether the next stage may begin.
@@ -63,6 +74,16 @@ impl Run<'_> {
             Step::Go(aim) => self.apply_and_prove(&aim, findings).await,
             Step::End(status) => self.end_untouched(status, findings).await,
         }
+    }
+
+    /// An error before anything was touched, with what is known of the PBX then.
+    pub(super) fn untouched(&self, code: &str, why: &str) -> Finding {
+        let known = if self.instance.applying.is_some() {
+            "This deploy touched nothing, but since an earlier one it is not known what the PBX serves; deploy again once this is mended"
+        } else {
+            "Nothing was touched; what was live is live"
+        };
+        Finding::error(code, format!("{why}. {known}"))
     }
 
     /// Ends a deploy that touched nothing that is live, unless a process that died did so before.
@@ -93,13 +114,22 @@ impl Run<'_> {
         })
     }
 
+    /// Ends a deploy that was cut off again and again, so that it does not end every process that takes it up.
+    async fn end_interrupted(&self, times: usize) -> Result<DeploymentStatus, DeployError> {
+        let message = format!(
+            "this deploy was cut off {times} times and is not tried again; see in the log of the daemon why it ended or lost its lease, \
+             then deploy again"
+        );
+        let findings = vec![Finding::error("interrupted_too_often", message)];
+        self.end_untouched(DeploymentStatus::Failed, findings).await
+    }
+
     /// Ends a deploy that no repetition would bring further, so that it is not in the way of those behind it.
     async fn give_up(&self, error: &DeployError) -> Result<DeploymentStatus, DeployError> {
         let why = error_chain(error);
         tracing::error!(deployment = %self.deployment.id, error = why, "a deploy was given up");
         self.record.end_open_stages(StageResult::Failed, &why).await?;
-        let message = format!("{why}. Nothing was touched before that");
-        let findings = vec![Finding::error("engine_failed", message)];
+        let findings = vec![self.untouched("engine_failed", &why)];
         self.end_untouched(DeploymentStatus::Failed, findings).await
     }
 
@@ -111,12 +141,11 @@ impl Run<'_> {
                 .await?;
             Ok(Step::End(DeploymentStatus::Rejected))
         };
-        let mut tx = self.record.begin("plan").await?;
         let scope = &self.deployment.scope;
-        let mut aim = match aim::aim(self.engine, &mut tx, &self.instance, scope, self.record.now()).await {
+        let purpose = Purpose::Deploy(self.lease);
+        let mut aim = match aim::aim(self.engine, purpose, &self.instance, scope.into()).await {
             Ok(aim) => aim,
             Err(DeployError::Templates(error)) => {
-                drop(tx);
                 findings.push(templates_unusable(&error));
                 return refused("the template set cannot be used".to_owned()).await;
             }
@@ -124,7 +153,6 @@ impl Run<'_> {
         };
         findings.append(&mut aim.findings);
         if aim.is_rejected(scope) {
-            tx.commit().await?;
             return refused("what was asked for does not validate; nothing was touched".to_owned()).await;
         }
         let dirty = self.instance.applying.is_some() || !self.stands(&aim).await;
@@ -137,9 +165,10 @@ impl Run<'_> {
         if aim.is_unchanged() {
             // A new secret of what is not served changes no file.
             if aim.before.tenants != aim.after.tenants {
+                let mut tx = self.record.begin("serve_the_same").await?;
                 served::replace(&mut tx, self.instance.id, &aim.served()).await?;
+                tx.commit().await?;
             }
-            tx.commit().await?;
             let (status, detail) = if aim.left_out.is_empty() {
                 (
                     DeploymentStatus::Unchanged,
@@ -156,8 +185,8 @@ impl Run<'_> {
                 .await?;
             return Ok(Step::End(status));
         }
-        aim.generation.number = generations::next_number(&mut tx, self.instance.id).await?;
-        generations::insert(&mut tx, &aim.generation).await?;
+        let mut tx = self.record.begin("plan").await?;
+        aim.keep(&mut tx).await?;
         deployments::set_plan(&mut tx, self.deployment.id, Some(&aim.generation), &aim.changes).await?;
         tx.commit().await?;
         let detail = format!(
@@ -205,11 +234,14 @@ impl Run<'_> {
         let staged = match self.stage(aim).await {
             Ok(staged) => staged,
             Err(DeployError::Driver(error)) => {
-                findings.push(untouched("stage_failed", &error));
+                findings.push(self.untouched("stage_failed", &error.full()));
                 return refused(StageResult::Failed, DeploymentStatus::Failed, error.full()).await;
             }
             Err(error) => return Err(error),
         };
+        if !staged.drifted.is_empty() {
+            aim.expect_everything(self.engine).await?;
+        }
         for file in staged.drifted {
             findings.push(drift(file));
             if !aim.reload.contains(&file) {
@@ -225,7 +257,7 @@ impl Run<'_> {
                 DriverError::Unreachable { .. } => "pbx_unreachable",
                 _ => "pbx_not_ready",
             };
-            findings.push(untouched(code, &error));
+            findings.push(self.untouched(code, &error.full()));
             return refused(StageResult::Failed, DeploymentStatus::Failed, error.full()).await;
         }
         self.record
@@ -310,11 +342,6 @@ impl Run<'_> {
 fn drift(file: ConfFile) -> Finding {
     let message = format!("{file} was edited in place since the last deploy; this deploy overwrites it");
     Finding::warning("drift", message).about(file.as_str())
-}
-
-pub(super) fn untouched(code: &str, error: &DriverError) -> Finding {
-    let message = format!("{}. Nothing was touched; what was live is live", error.full());
-    Finding::error(code, message)
 }
 
 pub(super) fn names(files: &[ConfFile]) -> String {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use rust_embed::RustEmbed;
 use serde::Serialize;
@@ -20,11 +21,13 @@ struct BuiltIn;
 const LONGEST: u64 = 1024 * 1024;
 
 /// A set of templates that parsed and may be used.
+///
+/// Cheap to clone.
 #[derive(Clone)]
 pub struct TemplateSet {
-    files: BTreeMap<String, String>,
+    files: Arc<BTreeMap<String, String>>,
     digest: Digest,
-    tera: Tera,
+    tera: Arc<Tera>,
 }
 
 impl TemplateSet {
@@ -66,7 +69,11 @@ impl TemplateSet {
             .iter()
             .flat_map(|(name, text)| [name.as_bytes(), text.as_bytes()]);
         let digest = Digest::of_parts(parts);
-        Ok(Self { files, digest, tera })
+        Ok(Self {
+            files: Arc::new(files),
+            digest,
+            tera: Arc::new(tera),
+        })
     }
 
     /// Names and texts.

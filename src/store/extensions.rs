@@ -1,12 +1,14 @@
 //! Rows of extensions, one tenant's at a time.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::extension_secrets;
 use super::row::{Origin, RawJson, name_key, search_pattern, to_json};
 use super::statement::{insert_rows, run, statements};
 use super::{Statement, StoreError, Tx};
+use super::{extension_secrets, tenants};
 use crate::domain::dial::ExtensionNumber;
 use crate::domain::extension::{Extension, ExtensionSettings, ExtensionStatus};
 use crate::domain::ids::{ExtensionId, TenantId};
@@ -114,7 +116,12 @@ pub async fn insert_many(
         extension.created_at.as_microsecond(),
         extension.updated_at.as_microsecond(),
     ))?;
-    extension_secrets::insert_many(tx, extensions).await
+    extension_secrets::insert_many(tx, extensions).await?;
+    let tenants: BTreeSet<TenantId> = extensions.iter().map(|(one, _)| one.tenant_id).collect();
+    for tenant in tenants {
+        tenants::forget_head_revision(tx, tenant).await?;
+    }
+    Ok(())
 }
 
 /// The tenant's extension with this id.
@@ -207,10 +214,13 @@ pub async fn update_settings(
             now.as_microsecond(),
         )
     )?;
+    tenants::forget_head_revision(tx, tenant).await?;
     Ok(updated == 1)
 }
 
 /// Deletes the extension; its secrets stay for a rollback. False when the tenant has no such extension.
 pub async fn delete(tx: &mut Tx, tenant: TenantId, id: ExtensionId) -> Result<bool, StoreError> {
-    Ok(run!(tx, execute(DELETE, tenant.uuid(), id.uuid()))? == 1)
+    let deleted = run!(tx, execute(DELETE, tenant.uuid(), id.uuid()))?;
+    tenants::forget_head_revision(tx, tenant).await?;
+    Ok(deleted == 1)
 }

@@ -89,6 +89,30 @@ pub async fn head(tx: &mut Tx, tenant: TenantId) -> Result<Option<TenantConfig>,
     }))
 }
 
+/// The revision that the head equals: the one that was taken since the last edit, or one that is taken now, with the id
+/// `fresh` if no other holds the same. None when there is no such tenant.
+pub async fn take_head(
+    tx: &mut Tx,
+    tenant: TenantId,
+    fresh: RevisionId,
+    now: Timestamp,
+) -> Result<Option<RevisionId>, StoreError> {
+    // Nobody may edit it between the reading and the note of what was read.
+    tenants::lock(tx, tenant).await?;
+    let Some(state) = tenants::state_of(tx, tenant).await? else {
+        return Ok(None);
+    };
+    if let Some(known) = state.head_revision {
+        return Ok(Some(known));
+    }
+    let Some(config) = head(tx, tenant).await? else {
+        return Ok(None);
+    };
+    let revision = take(tx, tenant, &config, fresh, now).await?;
+    tenants::set_head_revision(tx, tenant, revision.id).await?;
+    Ok(Some(revision.id))
+}
+
 /// Keeps a copy of a configuration: the revision that holds an equal one, or a new one with the id `fresh`.
 pub async fn take(
     tx: &mut Tx,
@@ -133,7 +157,8 @@ pub async fn take(
     Ok(revision)
 }
 
-async fn find_by_digest(
+/// The tenant's revision whose configuration has this digest.
+pub async fn find_by_digest(
     tx: &mut Tx,
     tenant: TenantId,
     digest: Digest,

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::row::{Origin, name_key, search_pattern};
 use super::statement::{run, statements};
 use super::{Statement, StoreError, Tx};
-use crate::domain::ids::{InstanceId, TenantId};
+use crate::domain::ids::{InstanceId, RevisionId, TenantId};
 use crate::domain::page::Page;
 use crate::domain::query::{TenantQuery, TenantSort};
 use crate::domain::sip_domain::SipDomain;
@@ -49,12 +49,16 @@ statements! {
     BY_STATUS_DOWN = page_by!("status desc, id desc");
     BY_CREATED_AT = page_by!("created_at, id");
     BY_CREATED_AT_DOWN = page_by!("created_at desc, id desc");
-    STATES_OF_INSTANCE = "select id, status, secrets_version from tenants where instance_id = $1 order by id";
+    STATES_OF_INSTANCE = "select id, status, secrets_version, head_revision_id from tenants \
+        where instance_id = $1 order by id";
+    STATE = "select id, status, secrets_version, head_revision_id from tenants where id = $1";
     DOMAINS_OF_INSTANCE = "select id, domain from tenants where instance_id = $1";
     SET_STATUS = "update tenants set status = $2, updated_at = $3, secrets_version = secrets_version + 1 \
         where id = $1";
     BUMP_SECRETS_VERSION = "update tenants set secrets_version = secrets_version + 1 \
         where id = $1 returning secrets_version";
+    SET_HEAD_REVISION = "update tenants set head_revision_id = $2 where id = $1";
+    FORGET_HEAD_REVISION = "update tenants set head_revision_id = null where id = $1";
     LOCK = "update tenants set updated_at = updated_at where id = $1";
 }
 
@@ -100,6 +104,19 @@ pub struct TenantState {
     pub status: TenantStatus,
     /// Counts the changes of secrets and status.
     pub secrets_version: i64,
+    /// The revision that its head equals; none where it was edited since one was taken.
+    pub head_revision: Option<RevisionId>,
+}
+
+type StateRow = (Uuid, String, i64, Option<Uuid>);
+
+fn state((id, status, secrets_version, head_revision): StateRow) -> Result<TenantState, StoreError> {
+    Ok(TenantState {
+        id: TenantId::from_uuid(id),
+        status: Origin { table: "tenants", id }.text("status", &status)?,
+        secrets_version,
+        head_revision: head_revision.map(RevisionId::from_uuid),
+    })
 }
 
 /// Adds a tenant. A domain that is taken is a conflict, an absent instance a bad reference.
@@ -175,20 +192,33 @@ const fn page_statement(sort: TenantSort, descending: bool) -> Statement {
 
 /// The tenants that are assigned to an instance, by id.
 pub async fn states_of_instance(tx: &mut Tx, id: InstanceId) -> Result<Vec<TenantState>, StoreError> {
-    let rows = run!(
-        tx,
-        fetch_all::<(Uuid, String, i64)>(STATES_OF_INSTANCE, id.uuid())
-    )?;
-    rows.into_iter()
-        .map(|(id, status, secrets_version)| {
-            let status = Origin { table: "tenants", id }.text("status", &status)?;
-            Ok(TenantState {
-                id: TenantId::from_uuid(id),
-                status,
-                secrets_version,
-            })
-        })
+    run!(tx, fetch_all::<StateRow>(STATES_OF_INSTANCE, id.uuid()))?
+        .into_iter()
+        .map(state)
         .collect()
+}
+
+/// Status, secrets' version and head revision of one tenant.
+pub async fn state_of(tx: &mut Tx, id: TenantId) -> Result<Option<TenantState>, StoreError> {
+    run!(tx, fetch_optional::<StateRow>(STATE, id.uuid()))?
+        .map(state)
+        .transpose()
+}
+
+/// Notes the revision that the head equals.
+pub(super) async fn set_head_revision(
+    tx: &mut Tx,
+    id: TenantId,
+    revision: RevisionId,
+) -> Result<(), StoreError> {
+    run!(tx, execute(SET_HEAD_REVISION, id.uuid(), revision.uuid()))?;
+    Ok(())
+}
+
+/// To be called with every change of what a revision would hold.
+pub(super) async fn forget_head_revision(tx: &mut Tx, id: TenantId) -> Result<(), StoreError> {
+    run!(tx, execute(FORGET_HEAD_REVISION, id.uuid()))?;
+    Ok(())
 }
 
 /// The domains of the tenants that are assigned to an instance.

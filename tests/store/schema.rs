@@ -40,7 +40,7 @@ async fn an_unmigrated_database_is_refused_for_service(#[values(Sqlite, Postgres
     assert!(error.to_string().contains("switchyard db migrate"), "{error}");
 
     let status = database.status().await.unwrap();
-    assert_eq!((status.applied.len(), status.pending.len()), (0, 5));
+    assert_eq!((status.applied.len(), status.pending.len()), (0, 6));
     assert_eq!(database.migrate().await.unwrap(), status.pending);
     let migrated = database.status().await.unwrap();
     assert_eq!((migrated.applied, migrated.pending), (status.pending, vec![]));

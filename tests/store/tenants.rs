@@ -255,6 +255,7 @@ async fn a_change_of_secrets_or_status_counts(#[values(Sqlite, Postgres)] backen
         id,
         status,
         secrets_version,
+        head_revision: None,
     };
     assert_eq!(
         tenants::states_of_instance(&mut tx, world.instance.id)

@@ -1,0 +1,81 @@
+//! The lease of an instance: only the process that holds it deploys there, and what it writes proves that it did.
+
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::engine::Engine;
+use super::error::DeployError;
+use crate::domain::error_chain::error_chain;
+use crate::domain::ids::InstanceId;
+use crate::store::{Tx, leases};
+
+/// A lease that this process took.
+#[derive(Clone, Copy)]
+pub(super) struct Lease<'a> {
+    engine: &'a Engine,
+    instance_id: InstanceId,
+    epoch: i64,
+}
+
+impl<'a> Lease<'a> {
+    /// Takes it; `None` while another process holds it.
+    pub async fn take(engine: &'a Engine, instance_id: InstanceId) -> Result<Option<Self>, DeployError> {
+        let mut tx = engine.store.begin("acquire_lease").await?;
+        let (holder, ttl) = (&engine.options.holder, engine.options.lease);
+        let epoch = leases::acquire(&mut tx, instance_id, holder, engine.clock.now(), ttl).await?;
+        tx.commit().await?;
+        Ok(epoch.map(|epoch| Self {
+            engine,
+            instance_id,
+            epoch,
+        }))
+    }
+
+    /// A transaction in which it is known to be held.
+    pub async fn begin(&self, name: &'static str) -> Result<Tx, DeployError> {
+        let mut tx = self.engine.store.begin(name).await?;
+        let (now, ttl) = (self.engine.clock.now(), self.engine.options.lease);
+        if leases::renew(&mut tx, self.instance_id, self.epoch, now, ttl).await? {
+            Ok(tx)
+        } else {
+            Err(DeployError::LeaseLost)
+        }
+    }
+
+    /// Prolongs it for as long as this is polled; ends when it is lost, and also when it may have lapsed because the
+    /// database could not be asked: then another process may be driving the PBX already.
+    pub async fn keep(&self) -> DeployError {
+        let ttl = self.engine.options.lease;
+        let mut renewed = Instant::now();
+        loop {
+            sleep(ttl / 3).await;
+            let asked = Instant::now();
+            match timeout_at(renewed + ttl, self.renew()).await {
+                Ok(Ok(())) => renewed = asked,
+                Ok(Err(DeployError::LeaseLost)) | Err(_) => return DeployError::LeaseLost,
+                Ok(Err(error)) => {
+                    let (instance_id, error) = (self.instance_id, error_chain(&error));
+                    tracing::warn!(%instance_id, error, "the lease could not be prolonged; trying again");
+                }
+            }
+        }
+    }
+
+    async fn renew(&self) -> Result<(), DeployError> {
+        Ok(self.begin("renew_lease").await?.commit().await?)
+    }
+
+    /// Gives it back. One that is not given back lapses by itself.
+    pub async fn give_back(self) {
+        if let Err(error) = self.release().await {
+            let (instance_id, error) = (self.instance_id, error_chain(&error));
+            tracing::warn!(%instance_id, error, "the lease was not given back; it lapses by itself");
+        }
+    }
+
+    async fn release(&self) -> Result<(), DeployError> {
+        let mut tx = self.engine.store.begin("release_lease").await?;
+        leases::release(&mut tx, self.instance_id, self.epoch).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}
