@@ -197,6 +197,16 @@ async fn a10_a_pbx_that_stays_down_finds_the_former_files_when_it_starts(#[case]
     let ended = world.deploy_with(&app, &acme).await.expect(Failed);
     assert!(ended.codes().contains(&"state_unknown"), "{ended:#?}");
     assert_eq!((world.standing(), world.live().await), (first, first));
+    let still = world.deploy(&acme).await.expect(Failed);
+    let told = &still
+        .deployment
+        .findings
+        .iter()
+        .find(|f| f.is_error())
+        .unwrap()
+        .message;
+    assert!(told.contains("it is not known what the PBX serves"), "{told}");
+    assert!(!told.contains("what was live is live"), "{told}");
 
     let _again = Restarted::start(&world.pbx);
     until_up(&world).await;

@@ -15,6 +15,8 @@ mod down;
 #[cfg(test)]
 mod drivers;
 #[cfg(test)]
+mod planning;
+#[cfg(test)]
 mod queue;
 #[cfg(test)]
 mod rollback;
@@ -29,5 +31,7 @@ mod smallest;
 mod support;
 #[cfg(test)]
 mod validation;
+#[cfg(test)]
+mod way_back;
 #[cfg(test)]
 mod world;

@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use rstest::rstest;
 use switchyard::domain::ids::{RevisionId, SystemIds, TenantId};
 use switchyard::domain::page::PageRequest;
-use switchyard::store::{StoreError, extensions, revisions};
+use switchyard::store::{Store, StoreError, extensions, revisions, tenants};
 
 use super::bench::Backend::{Postgres, Sqlite};
 use super::bench::{Backend, Bench, key};
@@ -189,4 +189,89 @@ async fn an_absent_tenant_is_a_bad_reference(#[values(Sqlite, Postgres)] backend
         .await
         .unwrap_err();
     assert!(matches!(error, StoreError::Reference { .. }), "{error:?}");
+}
+
+async fn head_revision(store: &Store, tenant: TenantId) -> Option<RevisionId> {
+    let mut tx = store.read("state").await.unwrap();
+    let state = tenants::state_of(&mut tx, tenant).await.unwrap();
+    state.unwrap().head_revision
+}
+
+async fn take_head(store: &Store, tenant: TenantId) -> RevisionId {
+    let mut tx = store.begin("take_head").await.unwrap();
+    let fresh = RevisionId::fresh(&SystemIds);
+    let taken = revisions::take_head(&mut tx, tenant, fresh, at(30))
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    taken.unwrap()
+}
+
+/// What it forgets is what a deploy would not see.
+#[rstest]
+#[tokio::test]
+async fn a42_the_revision_of_the_head_is_known_until_any_edit(#[values(Sqlite, Postgres)] backend: Backend) {
+    let (_bench, store) = Bench::migrated(backend).await;
+    let world = World::store(&store).await;
+    let acme = world.acme.id;
+    assert_eq!(head_revision(&store, acme).await, None);
+    let mut known = vec![take_head(&store, acme).await];
+    assert_eq!(head_revision(&store, acme).await, known.last().copied());
+    assert_eq!(take_head(&store, acme).await, known[0]);
+
+    let ann = store_extension(&store, acme, "1001", "Ann").await;
+    assert_eq!(head_revision(&store, acme).await, None, "after an insert");
+    known.push(take_head(&store, acme).await);
+    store_extension(&store, world.globex.id, "1001", "Elsewhere").await;
+    assert_eq!(
+        head_revision(&store, acme).await,
+        known.last().copied(),
+        "another tenant's edit is no edit of this one"
+    );
+
+    let mut settings = ann.settings.clone();
+    settings.name = "Zoë".parse().unwrap();
+    let mut tx = store.begin("edit").await.unwrap();
+    extensions::update_settings(&mut tx, acme, ann.id, &settings, at(20))
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(head_revision(&store, acme).await, None, "after a change");
+    known.push(take_head(&store, acme).await);
+
+    let mut tx = store.begin("delete").await.unwrap();
+    extensions::delete(&mut tx, acme, ann.id).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(head_revision(&store, acme).await, None, "after a deletion");
+    assert_eq!(
+        take_head(&store, acme).await,
+        known[0],
+        "an equal head gives the same revision"
+    );
+    known.dedup();
+    assert_eq!(known.len(), 3);
+}
+
+/// Each of them either is in the revision, or is pending: none is lost between two.
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn a42_an_edit_beside_the_taking_of_the_head_is_never_forgotten(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let (bench, store) = Bench::migrated(backend).await;
+    let world = World::store(&store).await;
+    let (acme, other) = (world.acme.id, bench.another_store(Some(key('a'))).await);
+    for number in 1001..1031 {
+        let number = number.to_string();
+        let (taken, edited) = tokio::join!(
+            take_head(&store, acme),
+            store_extension(&other, acme, &number, "Ann")
+        );
+        let mut tx = store.read("taken").await.unwrap();
+        let held = revisions::find(&mut tx, acme, taken).await.unwrap().unwrap();
+        let holds = held.config.extensions.iter().any(|one| one.id == edited.id);
+        drop(tx);
+        let known = head_revision(&store, acme).await;
+        assert_eq!(known, holds.then_some(taken), "{number}");
+    }
 }
