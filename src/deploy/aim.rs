@@ -4,21 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::engine::Engine;
 use super::error::DeployError;
-use super::expectation::expect_tenant;
+use super::expectation::{Expectation, TenantExpectation};
 use super::ground::Ground;
 use super::moves::{Moves, Purpose};
 use super::plan::{self, InstanceState, TenantState};
 use super::proof::Back;
 use super::subject::Which;
 use crate::domain::artifact::ConfFile;
-use crate::domain::change::Change;
+use crate::domain::change::ChangeList;
 use crate::domain::deployment::Scope;
-use crate::domain::finding::Finding;
+use crate::domain::finding::{Finding, Severity};
 use crate::domain::generation::Generation;
 use crate::domain::ids::{GenerationId, TenantId};
 use crate::domain::instance::PbxInstance;
 use crate::domain::served::Served;
-use crate::driver::Expected;
 use crate::render::template_set::TemplateSet;
 use crate::store::{Tx, generations, template_sets};
 
@@ -35,16 +34,16 @@ pub(super) struct Aim {
     pub after: InstanceState,
     /// The files that the PBX has to read again.
     pub reload: Vec<ConfFile>,
-    pub changes: Vec<Change>,
+    pub changes: ChangeList,
     pub findings: Vec<Finding>,
     /// Tenants that stay at their live revision, because theirs does not validate.
     pub left_out: BTreeSet<TenantId>,
     /// The new templates do not even render what is live.
     unusable: bool,
     /// What must be seen when it is live.
-    pub expected: Expected,
+    pub expected: Expectation,
     /// What must be seen when it was rolled back.
-    pub expected_back: Expected,
+    pub expected_back: Expectation,
 }
 
 impl Aim {
@@ -86,16 +85,20 @@ impl Aim {
     }
 
     /// Asks for every object: where somebody edited a live file, its marker may have been right all the time.
-    pub async fn expect_everything(&mut self, engine: &Engine) -> Result<(), DeployError> {
-        self.expected.present.clear();
+    pub fn expect_everything(&mut self) {
         for (tenant_id, state) in &self.after.tenants {
-            let revision = Which::Revision(state.version.revision_id);
-            let subject = engine.subject(*tenant_id, revision).await?;
-            let secrets = (subject.version == state.version).then_some(&subject.secrets);
-            let config = Some(&subject.config);
-            expect_tenant(&mut self.expected, *tenant_id, None, config, true, secrets);
+            let everything = TenantExpectation {
+                before: self
+                    .before
+                    .tenants
+                    .get(tenant_id)
+                    .map(|live| live.version.revision_id),
+                after: Some(state.version),
+                all: true,
+                secrets: true,
+            };
+            self.expected.tenants.insert(*tenant_id, everything);
         }
-        Ok(())
     }
 
     /// Keeps the generation and the templates that it was made with, and gives it its number.
@@ -174,7 +177,7 @@ pub(super) async fn aim(
     let Moves {
         after,
         changes,
-        findings,
+        mut findings,
         left_out,
         unusable,
         mut expected,
@@ -182,6 +185,10 @@ pub(super) async fn aim(
         ..
     } = moves;
     expected.markers = after.markers();
+    if changes.unlisted > 0 {
+        let message = format!("{} more changes are not listed", changes.unlisted);
+        findings.push(Finding::new(Severity::Info, "more_changes", message));
+    }
     let Ground {
         live,
         live_templates,

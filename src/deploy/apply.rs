@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::aim::Aim;
 use super::error::DeployError;
+use super::inquiry::Seen;
 use super::proof::Proof;
 use super::run::{Run, names};
 use crate::domain::deployment::{DeploymentStatus, Stage, StageResult};
 use crate::domain::finding::Finding;
-use crate::driver::{DriverError, Expected};
+use crate::driver::DriverError;
 use crate::store::{generations, instances, served};
 
 impl Run<'_> {
@@ -41,13 +42,13 @@ impl Run<'_> {
         }
 
         self.record.stage(Stage::Verifying).await?;
-        let proof = self.prove(aim.generation.number, &aim.expected).await;
+        let proof = self.prove(aim.generation.number, &aim.expected).await?;
         let complaints = self.driver.log_since_apply().await;
         let refused = complaints.iter().filter(|finding| finding.is_error()).count();
         findings.extend(complaints);
         let (result, detail) = match proof {
-            Proof::Seen if refused == 0 => return self.live(aim, findings).await,
-            Proof::Seen => (
+            Proof::Seen(seen) if refused == 0 => return self.live(aim, seen, findings).await,
+            Proof::Seen(_) => (
                 StageResult::Refused,
                 format!("the running PBX shows all that it should, but found {refused} errors in our files"),
             ),
@@ -68,11 +69,15 @@ impl Run<'_> {
     }
 
     /// Records that the generation is live, and removes what nobody needs any more.
-    async fn live(&self, aim: &Aim, findings: Vec<Finding>) -> Result<DeploymentStatus, DeployError> {
+    async fn live(
+        &self,
+        aim: &Aim,
+        seen: Seen,
+        findings: Vec<Finding>,
+    ) -> Result<DeploymentStatus, DeployError> {
         let detail = format!(
-            "the running PBX serves generation {}: {}",
-            aim.generation.number,
-            seen(&aim.expected)
+            "the running PBX serves generation {}: {} markers, {} extensions as they should be, {} gone",
+            aim.generation.number, seen.markers, seen.present, seen.absent
         );
         let status = if aim.left_out.is_empty() {
             DeploymentStatus::Live
@@ -105,17 +110,4 @@ impl Run<'_> {
             tracing::warn!(error = %error.full(), "old generations were not removed");
         }
     }
-}
-
-fn seen(expected: &Expected) -> String {
-    let present: usize = expected
-        .present
-        .iter()
-        .map(|tenant| tenant.extensions.len())
-        .sum();
-    format!(
-        "{} markers, {present} extensions as they should be, {} gone",
-        expected.markers.values().flatten().count(),
-        expected.absent.len()
-    )
 }

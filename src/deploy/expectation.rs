@@ -2,10 +2,92 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::ids::{ExtensionId, TenantId};
+use super::engine::Engine;
+use super::error::DeployError;
+use super::plan::{InstanceState, TenantVersion};
+use super::subject::Which;
+use crate::domain::artifact::ConfFile;
+use crate::domain::ids::{ExtensionId, RevisionId, TenantId};
 use crate::domain::revision::{ExtensionConfig, TenantConfig};
 use crate::domain::secret::ExtensionSecrets;
 use crate::driver::{AbsentExtension, Expected, PresentTenant};
+
+/// What must be seen. Only what moved is noted: configurations and secrets are read when the PBX is asked, tenant by
+/// tenant, so that a large box is never in memory as a whole.
+#[derive(Clone, Default, Debug)]
+pub(super) struct Expectation {
+    /// The marker of each file; `None`: no marker may be there.
+    pub markers: BTreeMap<ConfFile, Option<String>>,
+    /// The tenants whose objects are asked for.
+    pub tenants: BTreeMap<TenantId, TenantExpectation>,
+}
+
+/// What must be seen of one tenant.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TenantExpectation {
+    /// What the PBX served before.
+    pub before: Option<RevisionId>,
+    /// What it must serve now.
+    pub after: Option<TenantVersion>,
+    /// Whether every object is asked for, or only those that differ.
+    pub all: bool,
+    /// Whether the digests that phones sign in with are those of the current secrets.
+    pub secrets: bool,
+}
+
+impl Expectation {
+    /// The markers of a state, and no object yet.
+    pub fn markers_of(state: &InstanceState) -> Self {
+        Self {
+            markers: state.markers(),
+            tenants: BTreeMap::new(),
+        }
+    }
+}
+
+impl TenantExpectation {
+    /// Reads what it stands for.
+    pub async fn read(self, engine: &Engine, tenant_id: TenantId) -> Result<Expected, DeployError> {
+        let before = match self.before {
+            Some(id) => Some(engine.config(tenant_id, id).await?),
+            None => None,
+        };
+        let mut expected = Expected::default();
+        match self.after {
+            Some(version) if self.secrets => {
+                let revision = Which::Revision(version.revision_id);
+                let subject = engine.subject(tenant_id, revision).await?;
+                // Newer secrets are a pending change.
+                let same = subject.version.secrets_version == version.secrets_version;
+                let secrets = same.then_some(&subject.secrets);
+                let after = Some(&subject.config);
+                expect_tenant(
+                    &mut expected,
+                    tenant_id,
+                    before.as_ref(),
+                    after,
+                    self.all,
+                    secrets,
+                );
+            }
+            after => {
+                let after = match after {
+                    Some(version) => Some(engine.config(tenant_id, version.revision_id).await?),
+                    None => None,
+                };
+                expect_tenant(
+                    &mut expected,
+                    tenant_id,
+                    before.as_ref(),
+                    after.as_ref(),
+                    self.all,
+                    None,
+                );
+            }
+        }
+        Ok(expected)
+    }
+}
 
 /// Adds what must be seen of one tenant when `after` has taken the place of `before`.
 ///

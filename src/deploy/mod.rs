@@ -10,6 +10,7 @@ mod expectation;
 mod files_only;
 mod fragments;
 mod ground;
+mod inquiry;
 mod lease;
 mod moves;
 mod plan;

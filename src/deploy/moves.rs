@@ -6,20 +6,19 @@ use tokio::task::spawn_blocking;
 
 use super::engine::Engine;
 use super::error::DeployError;
-use super::expectation::expect_tenant;
+use super::expectation::{Expectation, TenantExpectation};
 use super::fragments::FragmentCache;
 use super::ground::{self, Ground};
 use super::lease::Lease;
-use super::plan::{self, InstanceState, TenantState};
+use super::plan::{self, InstanceState, TenantState, TenantVersion};
 use super::subject::{Subject, Which};
 use super::validate;
-use crate::domain::change::Change;
+use crate::domain::change::ChangeList;
 use crate::domain::digest::Digest;
 use crate::domain::finding::Finding;
 use crate::domain::ids::{RevisionId, TenantId};
 use crate::domain::instance::PbxInstance;
 use crate::domain::revision::TenantConfig;
-use crate::driver::Expected;
 use crate::render::RenderError;
 use crate::render::asterisk::{self, Secrets};
 use crate::store::{revisions, tenants};
@@ -44,12 +43,12 @@ pub(super) struct Moves<'a> {
     ground: &'a Ground,
     cache: FragmentCache,
     pub after: InstanceState,
-    pub changes: Vec<Change>,
+    pub changes: ChangeList,
     pub findings: Vec<Finding>,
     pub left_out: BTreeSet<TenantId>,
     pub unusable: bool,
-    pub expected: Expected,
-    pub expected_back: Expected,
+    pub expected: Expectation,
+    pub expected_back: Expectation,
 }
 
 impl<'a> Moves<'a> {
@@ -60,6 +59,8 @@ impl<'a> Moves<'a> {
         instance: &'a PbxInstance,
         ground: &'a Ground,
     ) -> Result<Self, DeployError> {
+        let mut changes = ChangeList::default();
+        changes.extend(ground.changes());
         Ok(Self {
             engine,
             purpose,
@@ -70,15 +71,12 @@ impl<'a> Moves<'a> {
                 common: ground::common(&ground.templates)?,
                 tenants: ground.before.tenants.clone(),
             },
-            changes: ground.changes(),
+            changes,
             findings: Vec::new(),
             left_out: BTreeSet::new(),
             unusable: false,
-            expected: Expected::default(),
-            expected_back: Expected {
-                markers: ground.before.markers(),
-                ..Expected::default()
-            },
+            expected: Expectation::default(),
+            expected_back: Expectation::markers_of(&ground.before),
         })
     }
 
@@ -157,9 +155,7 @@ impl<'a> Moves<'a> {
             Some((&config, state.version)),
             None,
         ));
-        let config = Some(&config);
-        expect_tenant(&mut self.expected, tenant_id, config, None, true, None);
-        expect_tenant(&mut self.expected_back, tenant_id, None, config, true, None);
+        self.expect(tenant_id, Some(state.version), None, true);
         Ok(())
     }
 
@@ -205,17 +201,37 @@ impl<'a> Moves<'a> {
             before.as_ref().zip(live),
             Some((&subject.config, version)),
         ));
-        self.expect(tenant_id, before.as_ref(), &subject, all);
+        self.expect(tenant_id, live, Some(version), all);
         self.after
             .tenants
             .insert(tenant_id, TenantState { version, fragments });
         Ok(())
     }
 
-    fn expect(&mut self, tenant_id: TenantId, before: Option<&TenantConfig>, subject: &Subject, all: bool) {
-        let (after, secrets) = (Some(&subject.config), Some(&subject.secrets));
-        expect_tenant(&mut self.expected, tenant_id, before, after, all, secrets);
-        expect_tenant(&mut self.expected_back, tenant_id, after, before, all, None);
+    /// One that stays what it is may still be written anew.
+    fn expect(
+        &mut self,
+        tenant_id: TenantId,
+        before: Option<TenantVersion>,
+        after: Option<TenantVersion>,
+        all: bool,
+    ) {
+        let revision = |version: Option<TenantVersion>| version.map(|version| version.revision_id);
+        let there = TenantExpectation {
+            before: revision(before),
+            after,
+            all,
+            secrets: true,
+        };
+        // Secrets that were served before may be known no more.
+        let back = TenantExpectation {
+            before: revision(after),
+            after: before,
+            all,
+            secrets: false,
+        };
+        self.expected.tenants.insert(tenant_id, there);
+        self.expected_back.tenants.insert(tenant_id, back);
     }
 
     /// Renders again what the cache has lost, or what was damaged in it. Secrets are always the current ones, so a tenant
@@ -248,8 +264,11 @@ impl<'a> Moves<'a> {
                 continue;
             };
             tracing::info!(%tenant_id, "fragments that were lost were rendered again");
-            let before = subject.config.clone();
-            self.expect(tenant_id, Some(&before), &subject, subject.version != version);
+            let before = self.ground.before.tenants.get(&tenant_id);
+            let before = before.map(|live| live.version);
+            if before != Some(subject.version) {
+                self.expect(tenant_id, before, Some(subject.version), true);
+            }
             let version = subject.version;
             let state = TenantState { version, fragments };
             self.after.tenants.insert(tenant_id, state);

@@ -113,7 +113,7 @@ impl Engine {
             live_generation: aim.live.as_ref().map(|live| live.number),
             unchanged: aim.is_unchanged(),
             reload: aim.reload.iter().map(|file| file.module()).collect(),
-            changes: aim.changes,
+            changes: aim.changes.listed,
             findings: aim.findings,
             files,
         }))

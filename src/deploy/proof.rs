@@ -1,14 +1,15 @@
 //! Proof by the running PBX, and the way back where there is none.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
 use super::assemble;
 use super::error::DeployError;
-use super::expectation::expect_tenant;
+use super::expectation::{Expectation, TenantExpectation};
 use super::ground::Ground;
+use super::inquiry::{self, Seen};
 use super::plan::InstanceState;
 use super::run::Run;
 use crate::domain::artifact::ConfFile;
@@ -16,8 +17,8 @@ use crate::domain::deployment::{DeploymentStatus, Stage, StageResult};
 use crate::domain::error_chain::error_chain;
 use crate::domain::finding::Finding;
 use crate::domain::generation::Generation;
-use crate::domain::ids::{RevisionId, TenantId};
-use crate::driver::{DriverError, Expected};
+use crate::domain::ids::TenantId;
+use crate::driver::DriverError;
 use crate::render::template_set::TemplateSet;
 use crate::store::{generations, instances};
 
@@ -26,7 +27,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 
 /// What the running PBX said to what it should serve.
 pub(super) enum Proof {
-    Seen,
+    Seen(Seen),
     Differs(Vec<Finding>),
     Unknown(String),
 }
@@ -38,27 +39,32 @@ pub(super) struct Back<'a> {
     /// What it was made with, and what of; `None` where nothing was served.
     pub served: Option<(&'a TemplateSet, &'a InstanceState)>,
     /// What must be seen then.
-    pub expected: &'a Expected,
+    pub expected: &'a Expectation,
 }
 
 impl Run<'_> {
     /// Asks until the PBX answers or patience ends. A PBX that answers is believed at once.
-    pub(super) async fn prove(&self, number: i64, expected: &Expected) -> Proof {
+    pub(super) async fn prove(&self, number: i64, expected: &Expectation) -> Result<Proof, DeployError> {
         let deadline = Instant::now() + self.engine.options.patience;
         loop {
-            match self.driver.verify(expected).await {
-                Ok(differences) if differences.is_empty() => return self.proof_on_disk(number).await,
-                Ok(differences) => return Proof::Differs(differences),
-                Err(error) if Instant::now() >= deadline => return Proof::Unknown(error.full()),
-                Err(_) => sleep(PAUSE).await,
+            match inquiry::ask(self.engine, self.driver.as_ref(), expected).await {
+                Ok(answer) if answer.differences.is_empty() => {
+                    return Ok(self.proof_on_disk(number, answer.seen).await);
+                }
+                Ok(answer) => return Ok(Proof::Differs(answer.differences)),
+                Err(DeployError::Driver(error)) if Instant::now() >= deadline => {
+                    return Ok(Proof::Unknown(error.full()));
+                }
+                Err(DeployError::Driver(_)) => sleep(PAUSE).await,
+                Err(error) => return Err(error),
             }
         }
     }
 
     /// What runs must also be what the PBX reads when it starts the next time.
-    async fn proof_on_disk(&self, number: i64) -> Proof {
+    async fn proof_on_disk(&self, number: i64, seen: Seen) -> Proof {
         match self.driver.standing().await {
-            Ok(standing) if standing == Some(number) => Proof::Seen,
+            Ok(standing) if standing == Some(number) => Proof::Seen(seen),
             Ok(_) => Proof::Differs(vec![Finding::error(
                 "not_in_place",
                 "what runs is as it should be, but the live link leads to other files, which the PBX would read at its next start",
@@ -83,7 +89,7 @@ impl Run<'_> {
             findings.push(Finding::warning("former_not_renewed", message));
         }
         let applied = self.apply_back(back.number).await;
-        let proof = self.prove(back.number, back.expected).await;
+        let proof = self.prove(back.number, back.expected).await?;
         let complaints = self.driver.log_since_apply().await;
         let refused = complaints.iter().filter(|finding| finding.is_error()).count();
         let what = if back.number == 0 {
@@ -92,7 +98,7 @@ impl Run<'_> {
             format!("generation {}", back.number)
         };
         findings.extend(complaints);
-        if let (Proof::Seen, 0) = (&proof, refused) {
+        if let (Proof::Seen(_), 0) = (&proof, refused) {
             let mut tx = self.record.begin("rolled_back").await?;
             instances::set_applying(&mut tx, self.instance.id, None).await?;
             let detail = format!("the running PBX is proven to be back: {what}");
@@ -111,7 +117,7 @@ impl Run<'_> {
                 findings.extend(differences);
                 why
             }
-            (Ok(()), Proof::Seen) => format!("it found {refused} errors in our files"),
+            (Ok(()), Proof::Seen(_)) => format!("it found {refused} errors in our files"),
         };
         findings.push(Finding::error(
             "state_unknown",
@@ -165,7 +171,7 @@ impl Run<'_> {
         };
         let live = Ground::live(self.engine, &mut tx, &self.instance).await?;
         drop(tx);
-        let expected = self.expected_after_undo(tried.as_ref(), live.as_ref()).await?;
+        let expected = expected_after_undo(tried.as_ref(), live.as_ref());
         let back = Back {
             number: live.as_ref().map_or(0, |(generation, ..)| generation.number),
             served: live.as_ref().map(|(_, state, made_with)| (made_with, state)),
@@ -174,43 +180,33 @@ impl Run<'_> {
         let tried = tried.map_or(0, |generation| generation.number);
         self.roll_back(&back, tried, findings).await
     }
+}
 
-    /// Every object of the tenants that the attempt may have changed, as the former generation has them.
-    async fn expected_after_undo(
-        &self,
-        tried: Option<&Generation>,
-        live: Option<&(Generation, InstanceState, TemplateSet)>,
-    ) -> Result<Expected, DeployError> {
-        let mut expected = Expected {
-            markers: match live {
-                Some((_, state, _)) => state.markers(),
-                None => InstanceState::default().markers(),
-            },
-            ..Expected::default()
-        };
-        let nothing = BTreeMap::new();
-        let same_templates =
-            tried.map(|tried| tried.template_digest) == live.map(|(former, ..)| former.template_digest);
-        let tried = tried.map_or(&nothing, |generation| &generation.tenants);
-        let former = live.map_or(&nothing, |(generation, ..)| &generation.tenants);
-        let mut all: BTreeSet<&TenantId> = tried.keys().chain(former.keys()).collect();
-        all.retain(|id| !same_templates || tried.get(id) != former.get(id));
-        for tenant_id in all {
-            let config = async |revision: Option<&RevisionId>| match revision {
-                Some(id) => self.engine.config(*tenant_id, *id).await.map(Some),
-                None => Ok(None),
+/// Every object of the tenants that the attempt may have changed, as the former generation has them.
+fn expected_after_undo(
+    tried: Option<&Generation>,
+    live: Option<&(Generation, InstanceState, TemplateSet)>,
+) -> Expectation {
+    let nothing = InstanceState::default();
+    let former = live.map_or(&nothing, |(_, state, _)| state);
+    let mut expected = Expectation::markers_of(former);
+    let same_templates =
+        tried.map(|tried| tried.template_digest) == live.map(|(generation, ..)| generation.template_digest);
+    let attempt = |id: &TenantId| tried.and_then(|tried| tried.tenants.get(id).copied());
+    let attempted = tried.into_iter().flat_map(|tried| tried.tenants.keys());
+    let all: BTreeSet<&TenantId> = attempted.chain(former.tenants.keys()).collect();
+    for tenant_id in all {
+        let before = attempt(tenant_id);
+        let after = former.tenants.get(tenant_id).map(|state| state.version);
+        if !same_templates || before != after.map(|version| version.revision_id) {
+            let tenant = TenantExpectation {
+                before,
+                after,
+                all: true,
+                secrets: false,
             };
-            let attempt = config(tried.get(tenant_id)).await?;
-            let back = config(former.get(tenant_id)).await?;
-            expect_tenant(
-                &mut expected,
-                *tenant_id,
-                attempt.as_ref(),
-                back.as_ref(),
-                true,
-                None,
-            );
+            expected.tenants.insert(*tenant_id, tenant);
         }
-        Ok(expected)
     }
+    expected
 }

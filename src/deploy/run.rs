@@ -187,12 +187,18 @@ impl Run<'_> {
         }
         let mut tx = self.record.begin("plan").await?;
         aim.keep(&mut tx).await?;
-        deployments::set_plan(&mut tx, self.deployment.id, Some(&aim.generation), &aim.changes).await?;
+        deployments::set_plan(
+            &mut tx,
+            self.deployment.id,
+            Some(&aim.generation),
+            &aim.changes.listed,
+        )
+        .await?;
         tx.commit().await?;
         let detail = format!(
             "generation {}: {} changes, files that differ: {}{}",
             aim.generation.number,
-            aim.changes.len(),
+            aim.changes.total(),
             names(&aim.reload),
             if dirty {
                 " (all, since it is not known what the PBX has read last)"
@@ -211,6 +217,9 @@ impl Run<'_> {
         let cache = self.engine.fragments(self.instance.id);
         let files = assemble::files(&cache, &aim.templates, &aim.after, &[])?;
         aim.reload = self.driver.drifted(files).await?;
+        if !aim.reload.is_empty() {
+            aim.expect_everything();
+        }
         findings.extend(aim.reload.iter().copied().map(drift));
         Ok(())
     }
@@ -240,7 +249,7 @@ impl Run<'_> {
             Err(error) => return Err(error),
         };
         if !staged.drifted.is_empty() {
-            aim.expect_everything(self.engine).await?;
+            aim.expect_everything();
         }
         for file in staged.drifted {
             findings.push(drift(file));

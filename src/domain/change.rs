@@ -53,6 +53,38 @@ impl Change {
     }
 }
 
+/// Changes beyond these are counted, not listed: nobody reads more, and a first deploy of a large box has no end.
+const MOST_LISTED: usize = 1_000;
+
+/// The changes of one deploy.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct ChangeList {
+    /// The first ones.
+    pub listed: Vec<Change>,
+    /// How many more there are.
+    pub unlisted: usize,
+}
+
+impl ChangeList {
+    /// How many there are.
+    #[must_use]
+    pub const fn total(&self) -> usize {
+        self.listed.len() + self.unlisted
+    }
+}
+
+impl Extend<Change> for ChangeList {
+    fn extend<T: IntoIterator<Item = Change>>(&mut self, changes: T) {
+        for change in changes {
+            if self.listed.len() < MOST_LISTED {
+                self.listed.push(change);
+            } else {
+                self.unlisted += 1;
+            }
+        }
+    }
+}
+
 /// What happens when `after` takes the place of `before`; in the order tenant, then extensions by number.
 #[must_use]
 pub fn between(

@@ -31,6 +31,11 @@ impl FileTree {
         self.root.join("generations").join(number.to_string())
     }
 
+    /// Where the PBX reads a file.
+    pub fn live(&self, file: ConfFile) -> PathBuf {
+        self.root.join("live").join(file.as_str())
+    }
+
     /// Writes a generation whole and synced; the live one is not touched. A leftover of the same number, from a
     /// deploy that was cut off, is replaced.
     pub fn stage(&self, number: i64, files: BTreeMap<ConfFile, StagedFile>) -> io::Result<Staged> {
@@ -51,7 +56,7 @@ impl FileTree {
         };
         for (file, StagedFile { parts, unchanged }) in files {
             let path = making.join(file.as_str());
-            let live = self.root.join("live").join(file.as_str());
+            let live = self.live(file);
             let wanted = stream(&parts, io::sink())?;
             if digest(&live)? == Some(wanted.0) {
                 // The link's target, not the link: `live` moves, the file stays.
@@ -76,7 +81,7 @@ impl FileTree {
         let mut drifted = Vec::new();
         for (file, staged) in files {
             let wanted = stream(&staged.parts, io::sink())?;
-            if digest(&self.root.join("live").join(file.as_str()))? != Some(wanted.0) {
+            if digest(&self.live(*file))? != Some(wanted.0) {
                 drifted.push(*file);
             }
         }

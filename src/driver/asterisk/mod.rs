@@ -123,8 +123,10 @@ impl PbxDriver for AsteriskDriver {
         self.open_window();
         self.place(generation).await?;
         for file in reload {
+            let live = self.files.live(*file);
+            let size = std::fs::metadata(live).map_or(0, |metadata| metadata.len());
             session
-                .reload(*file)
+                .reload(*file, size)
                 .await
                 .map_err(|source| DriverError::unknown(format!("the reload of {}", file.module()), source))?;
         }
