@@ -95,11 +95,11 @@ impl Run<'_> {
 
     /// Ends a deploy that no repetition would bring further, so that it is not in the way of those behind it.
     async fn give_up(&self, error: &DeployError) -> Result<DeploymentStatus, DeployError> {
-        let why = error_chain(error);
-        tracing::error!(deployment = %self.deployment.id, error = why, "a deploy was given up");
+        tracing::error!(deployment = %self.deployment.id, error = error_chain(error), "a deploy was given up");
+        let (code, why) = error.told();
         self.record.end_open_stages(StageResult::Failed, &why).await?;
         let message = format!("{why}. Nothing was touched before that");
-        let findings = vec![Finding::error("engine_failed", message)];
+        let findings = vec![Finding::error(code, message)];
         self.end_untouched(DeploymentStatus::Failed, findings).await
     }
 
