@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::deploy_worker;
 use super::lifecycle::{Lifecycle, LifecycleError};
-use super::listener::{self, ListenError};
+use super::listener::{self, Limits, ListenError};
 use super::parts::{self, Parts, PartsError};
 use super::settings;
 use crate::config::Config;
@@ -111,7 +111,7 @@ impl Service {
         let router = router(table(), shared, &authenticator, Arc::new(SystemIds));
         tasks.spawn(
             "http",
-            listener::serve(self.listener, router, tasks.soft_stop()),
+            listener::serve(self.listener, router, Limits::default(), tasks.soft_stop()),
         );
         tasks.spawn(
             "deploys",
