@@ -34,6 +34,11 @@ impl Streams {
         Self { stop, open }
     }
 
+    /// Ends when whoever waits should not wait any longer.
+    pub fn stopped(&self) -> WaitForCancellationFuture<'_> {
+        self.stop.cancelled()
+    }
+
     /// A place for one more; none when the tenant has taken all that it may.
     #[must_use]
     pub fn enter(&self, tenant: TenantId) -> Option<Place> {

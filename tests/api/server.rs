@@ -135,13 +135,19 @@ impl Server {
 
     /// Keeps the service from working deploys off: another process seems to do that.
     pub async fn hold_deploys(&self) {
-        let mut tx = self.store.begin("hold").await.unwrap();
-        let now = SystemClock.now();
-        for instance in switchyard::store::instances::list(&mut tx).await.unwrap() {
-            let lease = leases::acquire(&mut tx, instance.id, "test", now, Duration::from_hours(1));
-            assert!(lease.await.unwrap().is_some(), "the service holds the lease");
+        // The service itself looks through its queue for a moment, at its start and now and then.
+        for _ in 0..200 {
+            let mut tx = self.store.begin("hold").await.unwrap();
+            let now = SystemClock.now();
+            let all = switchyard::store::instances::list(&mut tx).await.unwrap();
+            let lease = leases::acquire(&mut tx, all[0].id, "test", now, Duration::from_hours(1));
+            if lease.await.unwrap().is_some() {
+                return tx.commit().await.unwrap();
+            }
+            drop(tx);
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        tx.commit().await.unwrap();
+        panic!("the service holds the lease");
     }
 
     /// Nothing else may show this from now on.

@@ -133,7 +133,6 @@ async fn of_many_who_saw_the_same_version_one_changes_it(#[values(Sqlite, Postgr
     let gone = done[0].status == 204;
     for refused in answers.iter().filter(|answer| answer.status >= 300) {
         let expected = if gone {
-            // Whoever looked before it was gone and came after hears the one, whoever came later the same.
             (404, "not_found")
         } else {
             (412, "precondition_failed")

@@ -8,6 +8,7 @@ use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use rstest::rstest;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 use super::host::{ACME, Host};
 
@@ -83,7 +84,7 @@ impl Drop for Daemon {
 #[case::sqlite(Host::ready())]
 #[case::postgres(Host::on_postgres())]
 #[tokio::test]
-async fn open_streams_do_not_hold_up_the_stop(#[case] mut host: Host) {
+async fn neither_open_streams_nor_whoever_waits_hold_up_the_stop(#[case] mut host: Host) {
     host.add_tenant();
     let token = host.file("token", TOKEN);
     host.set("SWITCHYARD_HTTP_BOOTSTRAP_TOKEN_FILE", &token);
@@ -113,12 +114,18 @@ async fn open_streams_do_not_hold_up_the_stop(#[case] mut host: Host) {
         assert!(first.starts_with(b"id: queued-"), "{first:?}");
         streams.push(stream);
     }
+    let mut waiting = JoinSet::new();
+    waiting.spawn(ask(Method::POST, "deploy?wait").send());
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(waiting.try_join_next().is_none(), "it did not wait");
     let began = Instant::now();
     assert_eq!(daemon.stop(), Some(0));
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     for mut stream in streams {
         assert_eq!(stream.chunk().await.unwrap(), None, "it is ended, not cut off");
     }
+    let waited = waiting.join_next().await.unwrap().unwrap().unwrap();
+    assert_eq!(waited.status(), 202);
 }
 
 async fn status(request: RequestBuilder) -> StatusCode {

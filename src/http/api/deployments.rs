@@ -19,6 +19,7 @@ use crate::http::id::Id;
 use crate::http::idempotency::{Key, Repeatable, replayed};
 use crate::http::problem::Problem;
 use crate::http::query::Query;
+use crate::http::streams::Streams;
 
 /// A request that waits is answered after this in any case.
 const LONGEST_WAIT: Duration = Duration::from_mins(1);
@@ -36,6 +37,7 @@ pub async fn plan(
 /// `POST /config/deploy?wait`: 202, or 200 when it was waited for and ended. With an `Idempotency-Key` it is asked for once.
 pub async fn deploy(
     State(app): State<App>,
+    State(streams): State<Streams>,
     caller: Caller,
     mut query: Query,
     repeatable: Repeatable,
@@ -48,12 +50,13 @@ pub async fn deploy(
     query.finish()?;
     let once = key.map(Key::without_body);
     let done = deployments::deploy(&app, &caller, once.as_ref()).await?;
-    answer(&app, done, wait).await
+    answer(&app, &streams, done, wait).await
 }
 
 /// `POST /config/deployments/{id}/rollback?wait`.
 pub async fn roll_back(
     State(app): State<App>,
+    State(streams): State<Streams>,
     caller: Caller,
     Id(id): Id<DeploymentId>,
     mut query: Query,
@@ -68,7 +71,7 @@ pub async fn roll_back(
     query.finish()?;
     let once = key.map(Key::without_body);
     let done = deployments::roll_back(&app, &caller, id, once.as_ref()).await?;
-    answer(&app, done, wait).await
+    answer(&app, &streams, done, wait).await
 }
 
 /// `GET /config/deployments`: one page, newest first.
@@ -107,11 +110,20 @@ pub async fn verify(
     Ok(single(deployments::verify(&app, &caller).await?))
 }
 
-async fn answer(app: &App, done: Done<Deployment>, wait: bool) -> Result<Response, Problem> {
+async fn answer(
+    app: &App,
+    streams: &Streams,
+    done: Done<Deployment>,
+    wait: bool,
+) -> Result<Response, Problem> {
     let replayed = replayed(&done);
     let deployment = done.into_inner();
     let patience = if wait { LONGEST_WAIT } else { Duration::ZERO };
-    let (deployment, stages) = deployments::wait(app, &deployment, patience).await?;
+    let (deployment, stages) = tokio::select! {
+        // Whoever works on it may be another process: the server's stop does not wait for that.
+        () = streams.stopped() => deployments::wait(app, &deployment, Duration::ZERO).await?,
+        waited = deployments::wait(app, &deployment, patience) => waited?,
+    };
     let ended = wait && deployment.status.is_end();
     let status = if ended {
         StatusCode::OK
