@@ -49,11 +49,14 @@ impl DeployError {
         match self {
             Self::Store(StoreError::NoSealingKey) => (
                 "sealing_key_missing",
-                "a secret is needed and the server has no sealing key; its operator names one as `sealing.key_file`".to_owned(),
+                "a secret is needed and the server has no sealing key; its operator names one as `sealing.key_file`"
+                    .to_owned(),
             ),
             Self::Store(error) if error.is_wrong_key() => (
                 "sealing_key_wrong",
-                "the secrets were sealed with another key than the server's `sealing.key`; its operator configures the one that this database was set up with".to_owned(),
+                "the secrets were sealed with another key than the server's `sealing.key`; its operator configures the \
+                 one that this database was set up with"
+                    .to_owned(),
             ),
             Self::Store(StoreError::Unsealable { .. }) => (
                 "engine_failed",

@@ -141,9 +141,21 @@ async fn what_was_seen_is_not_told_again(#[values(Sqlite, Postgres)] backend: Ba
     assert_eq!(nothing.status, 204);
 }
 
+/// The deployment stays, so that it is the caller's standing alone that ends the stream.
 #[rstest]
+#[case(
+    Sqlite,
+    "pragma foreign_keys = off; delete from tenants where domain = 'acme.example.com'"
+)]
+#[case(
+    Postgres,
+    "set session_replication_role = replica; delete from tenants where domain = 'acme.example.com'"
+)]
 #[tokio::test]
-async fn a_tenant_that_is_gone_ends_its_streams(#[values(Sqlite, Postgres)] backend: Backend) {
+async fn a_caller_who_would_be_refused_hears_nothing_more(
+    #[case] backend: Backend,
+    #[case] gone: &'static str,
+) {
     let server = Server::start(backend).await;
     server.hold_deploys().await;
     let id = server.deployment_in(&server.acme).await;
@@ -158,11 +170,13 @@ async fn a_tenant_that_is_gone_ends_its_streams(#[values(Sqlite, Postgres)] back
     )
     .await;
     stream.next().await.unwrap();
-    server
-        .database
-        .sql("delete from tenants where domain = 'acme.example.com'")
-        .await;
+    server.database.sql(gone).await;
     assert_eq!(stream.next().await, None);
+    let left = server
+        .database
+        .ask("select status from deployments".to_owned())
+        .await;
+    assert_eq!(left, ["planning"]);
 }
 
 #[tokio::test]
