@@ -136,7 +136,9 @@ pub async fn make(directory: &Path, count: usize) -> Outcome<()> {
         let tenant = tenants::create(&app, &platform(), input).await?;
         let rows = (0..EXTENSIONS).map(row).collect::<Outcome<Vec<_>>>()?;
         let caller = operator::in_tenant(&tenant, None);
-        let report = extension_import::import(&app, &caller, rows, false).await?;
+        let report = extension_import::import(&app, &caller, rows, false, None)
+            .await?
+            .into_inner();
         if !report.imported {
             return Err(format!("not imported: {report:?}").into());
         }

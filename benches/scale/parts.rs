@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use switchyard::app::precondition::IfMatch;
 use switchyard::app::{deployments, extensions, instances, operator};
 use switchyard::daemon::private_pbx::{Options, PrivatePbx};
 use switchyard::domain::instance::InstanceSettings;
@@ -79,7 +80,7 @@ pub async fn plan(directory: &Path) -> Outcome<()> {
         )?;
         let page = extensions::list(&app, &caller, &ExtensionQuery::default()).await?;
         let one = page.items.first().ok_or("the tenant has no extension")?.id;
-        extensions::patch(&app, &caller, one, json!({"ring_time": 31})).await?;
+        extensions::patch(&app, &caller, one, json!({"ring_time": 31}), &IfMatch::Any).await?;
     }
     Ok(())
 }

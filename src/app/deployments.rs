@@ -9,13 +9,14 @@ use tokio_util::sync::CancellationToken;
 use super::App;
 use super::audit::Changed;
 use super::error::AppError;
+use super::idempotency::{Done, Once};
 use crate::auth::caller::Caller;
 use crate::auth::permission::{Act, Permission, PlatformPermission};
 use crate::deploy::{Preview, Verification, request};
 use crate::domain::deployment::{Deployment, StageRecord};
 use crate::domain::ids::{DeploymentId, InstanceId, TenantId};
 use crate::domain::page::{Page, PageRequest};
-use crate::store::{self, stages};
+use crate::store::{self, Tx, stages};
 
 /// How often somebody who waits looks.
 pub(super) const LOOK: Duration = Duration::from_millis(50);
@@ -37,17 +38,22 @@ pub async fn plan_instance(app: &App, caller: &Caller, id: InstanceId) -> Result
 }
 
 /// Asks for the tenant's head to go live.
-pub async fn deploy(app: &App, caller: &Caller) -> Result<Deployment, AppError> {
+pub async fn deploy(app: &App, caller: &Caller, once: Option<&Once>) -> Result<Done<Deployment>, AppError> {
     let tenant_id = caller.tenant(Permission::ConfigDeploy, Act::Change)?;
     caller.reason_to_change()?;
-    let mut tx = app.store.begin("request_deploy").await?;
+    let mut tx = app.begin_in(tenant_id, "request_deploy").await?;
+    if let Some(before) = requested_before(app, &mut tx, tenant_id, caller, once).await? {
+        return Ok(Done::Before(before));
+    }
     let actor = caller.identity().actor();
     let deployment = request::tenant(&mut tx, app.ids.as_ref(), tenant_id, actor, app.now()).await?;
     app.audit(&mut tx, caller, requested("config.deploy", &deployment))
         .await?;
+    app.keep_answer(&mut tx, tenant_id, caller, once, deployment.id)
+        .await?;
     tx.commit().await?;
     app.deploys.notify_one();
-    Ok(deployment)
+    Ok(Done::Now(deployment))
 }
 
 /// Asks for all tenants of an instance, the template set and the settings to go live.
@@ -67,13 +73,21 @@ pub async fn deploy_instance(app: &App, caller: &Caller, id: InstanceId) -> Resu
 }
 
 /// Asks for the tenant to go back to what an earlier deployment of it served.
-pub async fn roll_back(app: &App, caller: &Caller, to: DeploymentId) -> Result<Deployment, AppError> {
+pub async fn roll_back(
+    app: &App,
+    caller: &Caller,
+    to: DeploymentId,
+    once: Option<&Once>,
+) -> Result<Done<Deployment>, AppError> {
     let tenant_id = caller.tenant(Permission::ConfigDeploy, Act::Change)?;
-    let mut tx = app.store.begin("request_rollback").await?;
+    let mut tx = app.begin_in(tenant_id, "request_rollback").await?;
     let to = store::deployments::find_of_tenant(&mut tx, tenant_id, to)
         .await?
         .ok_or(AppError::NotFound)?;
     caller.reason_to_change()?;
+    if let Some(before) = requested_before(app, &mut tx, tenant_id, caller, once).await? {
+        return Ok(Done::Before(before));
+    }
     let actor = caller.identity().actor();
     let deployment = request::tenant_rollback(&mut tx, app.ids.as_ref(), tenant_id, &to, actor, app.now())
         .await?
@@ -85,9 +99,11 @@ pub async fn roll_back(app: &App, caller: &Caller, to: DeploymentId) -> Result<D
         })?;
     app.audit(&mut tx, caller, requested("config.rollback", &deployment))
         .await?;
+    app.keep_answer(&mut tx, tenant_id, caller, once, deployment.id)
+        .await?;
     tx.commit().await?;
     app.deploys.notify_one();
-    Ok(deployment)
+    Ok(Done::Now(deployment))
 }
 
 /// A deployment of the tenant with its stages.
@@ -194,6 +210,21 @@ pub async fn verify(app: &App, caller: &Caller) -> Result<Verification, AppError
     let tenant_id = caller.tenant(Permission::ConfigDeploy, Act::Read)?;
     let instance_id = instance_of(app, tenant_id).await?;
     Ok(app.engine.verify_tenant(instance_id, tenant_id).await?)
+}
+
+/// The deployment that an equal request asked for before, as it stands now.
+async fn requested_before(
+    app: &App,
+    tx: &mut Tx,
+    tenant_id: TenantId,
+    caller: &Caller,
+    once: Option<&Once>,
+) -> Result<Option<Deployment>, AppError> {
+    let Some(id) = app.answered_before(tx, tenant_id, caller, once).await? else {
+        return Ok(None);
+    };
+    let found = store::deployments::find_of_tenant(tx, tenant_id, id).await?;
+    found.map(Some).ok_or(AppError::NotFound)
 }
 
 async fn instance_of(app: &App, tenant_id: TenantId) -> Result<InstanceId, AppError> {

@@ -35,6 +35,18 @@ pub enum AppError {
         /// The field that the caller can change.
         field: String,
     },
+    /// It was changed by somebody else in the meantime.
+    #[error("it has changed in the meantime; read it again")]
+    PreconditionFailed,
+    /// The key came with another request before.
+    #[error("this idempotency key was used for another request; choose another")]
+    IdempotencyKeyReused,
+    /// A secret is needed, and there is no key to seal or open it with.
+    #[error(transparent)]
+    SealingKeyMissing(StoreError),
+    /// The database holds secrets that the key does not open.
+    #[error("`sealing.key` is not the key that this database's secrets were sealed with; configure that one")]
+    SealingKeyWrong(#[source] StoreError),
     /// The database failed.
     #[error("the database failed")]
     Store(#[source] StoreError),
@@ -84,6 +96,8 @@ impl From<StoreError> for AppError {
             StoreError::Conflict { columns, .. } => Self::Taken {
                 field: columns.into_iter().last().unwrap_or_else(|| "value".to_owned()),
             },
+            StoreError::NoSealingKey => Self::SealingKeyMissing(error),
+            error if error.is_wrong_key() => Self::SealingKeyWrong(error),
             error => Self::Store(error),
         }
     }

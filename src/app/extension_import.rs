@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::App;
 use super::audit::Changed;
 use super::error::AppError;
 use super::extensions::emergency_numbers;
+use super::idempotency::{Done, Once};
 use crate::auth::caller::Caller;
 use crate::auth::permission::{Act, Permission};
 use crate::domain::extension::Extension;
@@ -30,7 +31,7 @@ pub struct Row {
 }
 
 /// What becomes of one row.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct RowReport {
     /// As in [`Row`].
     pub line: u64,
@@ -40,8 +41,8 @@ pub struct RowReport {
     pub errors: FieldErrors,
 }
 
-/// What becomes of the file.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+/// What becomes of the file. It holds no secret of any row.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct ImportReport {
     /// Whether the extensions were made. Never in a dry run, and never when a row is wrong.
     pub imported: bool,
@@ -61,7 +62,8 @@ pub async fn import(
     caller: &Caller,
     rows: impl IntoIterator<Item = Row, IntoIter: ExactSizeIterator>,
     dry_run: bool,
-) -> Result<ImportReport, AppError> {
+    once: Option<&Once>,
+) -> Result<Done<ImportReport>, AppError> {
     let rows = rows.into_iter();
     let tenant = caller.tenant(Permission::ConfigWrite, Act::Change)?;
     caller.reason_to_change()?;
@@ -70,6 +72,9 @@ pub async fn import(
         return Err(FieldErrors::one("rows", reason).into());
     }
     let mut tx = app.begin_in(tenant, "import_extensions").await?;
+    if let Some(before) = app.answered_before(&mut tx, tenant, caller, once).await? {
+        return Ok(Done::Before(before));
+    }
     let emergency = emergency_numbers(&mut tx, tenant).await?;
     let there = store::extensions::all(&mut tx, tenant).await?;
     let mut taken: BTreeSet<String> = there
@@ -93,8 +98,13 @@ pub async fn import(
         reports.push(RowReport { line, number, errors });
     }
     let bad = reports.len() - fresh.len();
-    let imported = bad == 0 && !dry_run;
-    if imported {
+    let report = ImportReport {
+        imported: bad == 0 && !dry_run,
+        good: fresh.len(),
+        bad,
+        rows: reports,
+    };
+    if report.imported {
         let borrowed: Vec<(&Extension, &ExtensionSecrets)> = fresh.iter().map(|(e, s)| (e, s)).collect();
         store::extensions::insert_many(&mut tx, &borrowed).await?;
         let numbers: Vec<&str> = fresh
@@ -110,14 +120,10 @@ pub async fn import(
             after: Some(serde_json::json!({ "numbers": numbers })),
         };
         app.audit(&mut tx, caller, changed).await?;
+        app.keep_answer(&mut tx, tenant, caller, once, &report).await?;
         tx.commit().await?;
     }
-    Ok(ImportReport {
-        imported,
-        good: fresh.len(),
-        bad,
-        rows: reports,
-    })
+    Ok(Done::Now(report))
 }
 
 fn untaken(parsed: ParsedExtension, taken: &mut BTreeSet<String>) -> Result<ParsedExtension, FieldErrors> {

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::App;
 use super::audit::Changed;
 use super::error::AppError;
+use super::precondition::IfMatch;
 use crate::auth::caller::Caller;
 use crate::auth::permission::{Act, Permission};
 use crate::domain::dial::ExtensionNumber;
@@ -60,7 +61,13 @@ pub async fn create(
 /// Changes an extension by a JSON merge patch (RFC 7396) of its input form; one that changes nothing leaves no trace.
 ///
 /// The number never changes, the SIP secret only by [`rotate_secret`], and the PIN can be replaced, not removed.
-pub async fn patch(app: &App, caller: &Caller, id: ExtensionId, patch: Value) -> Result<Extension, AppError> {
+pub async fn patch(
+    app: &App,
+    caller: &Caller,
+    id: ExtensionId,
+    patch: Value,
+    if_match: &IfMatch,
+) -> Result<Extension, AppError> {
     let tenant = caller.tenant(Permission::ConfigWrite, Act::Change)?;
     let mut tx = app.begin_in(tenant, "change_extension").await?;
     let before = store::extensions::find(&mut tx, tenant, id)
@@ -73,6 +80,7 @@ pub async fn patch(app: &App, caller: &Caller, id: ExtensionId, patch: Value) ->
     let input: ExtensionInput =
         serde_json::from_value(merged).map_err(|error| FieldErrors::one("body", error.to_string()))?;
     let parsed = input.parse()?;
+    if_match.check(&before)?;
     if parsed.settings == before.settings && parsed.pin.is_none() {
         return Ok(before);
     }
@@ -80,6 +88,7 @@ pub async fn patch(app: &App, caller: &Caller, id: ExtensionId, patch: Value) ->
     store::extensions::update_settings(&mut tx, tenant, id, &parsed.settings, now).await?;
     let after = Extension {
         settings: parsed.settings,
+        version: before.version + 1,
         updated_at: now,
         ..before.clone()
     };
@@ -116,13 +125,14 @@ fn refuse_fixed(there: &Value, patch: &Value) -> Result<(), FieldErrors> {
 }
 
 /// Deletes an extension. What is live changes with the next deploy.
-pub async fn delete(app: &App, caller: &Caller, id: ExtensionId) -> Result<(), AppError> {
+pub async fn delete(app: &App, caller: &Caller, id: ExtensionId, if_match: &IfMatch) -> Result<(), AppError> {
     let tenant = caller.tenant(Permission::ConfigWrite, Act::Change)?;
     let mut tx = app.begin_in(tenant, "delete_extension").await?;
     let before = store::extensions::find(&mut tx, tenant, id)
         .await?
         .ok_or(AppError::NotFound)?;
     caller.reason_to_change()?;
+    if_match.check(&before)?;
     store::extensions::delete(&mut tx, tenant, id).await?;
     app.audit(
         &mut tx,
@@ -197,6 +207,7 @@ impl App {
             tenant_id,
             number: parsed.number,
             settings: parsed.settings,
+            version: 1,
             created_at: now,
             updated_at: now,
         };

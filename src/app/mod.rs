@@ -3,13 +3,16 @@
 
 mod audit;
 pub mod carry_out;
+pub mod deployment_events;
 pub mod deployments;
 pub mod error;
 pub mod extension_csv;
 pub mod extension_import;
 pub mod extensions;
+pub mod idempotency;
 pub mod instances;
 pub mod operator;
+pub mod precondition;
 pub mod tenants;
 pub mod views;
 

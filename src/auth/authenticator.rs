@@ -12,7 +12,7 @@ use crate::domain::ids::TenantId;
 use crate::domain::reason::Reason;
 
 /// What a request presents.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Credentials {
     /// The bearer token.
     pub bearer: Option<SecretString>,

@@ -1,11 +1,25 @@
 //! The TCP listener of the API.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
+use std::time::Duration;
 
-use axum::Router;
-use tokio::net::TcpListener;
+use axum::extract::ConnectInfo;
+use axum::{Extension, Router};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
+
+use crate::domain::error_chain::error_chain;
+
+/// How long nothing is accepted after that has failed.
+const AGAIN: Duration = Duration::from_millis(500);
 
 /// The address cannot be listened on.
 #[derive(Debug, thiserror::Error)]
@@ -25,19 +39,101 @@ pub async fn listen(address: SocketAddr) -> Result<TcpListener, ListenError> {
         .map_err(|source| ListenError { address, source })
 }
 
+/// What clients may take of the server's time and files.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// How long the headers of a request may take to arrive, and a connection may be idle before them. Less than the soft
+    /// stop waits, so that nobody who trickles keeps the daemon from ending well.
+    pub headers: Duration,
+    /// How many connections are open at a time; others wait until one ends. Below the 1,024 files that a process may
+    /// usually open.
+    pub connections: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            headers: Duration::from_secs(15),
+            connections: 512,
+        }
+    }
+}
+
 /// Answers requests until the soft stop, and then the ones that are under way.
-pub async fn serve(listener: TcpListener, router: Router, soft_stop: CancellationToken) -> io::Result<()> {
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service)
-        .with_graceful_shutdown(soft_stop.cancelled_owned())
-        .await
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    limits: Limits,
+    soft_stop: CancellationToken,
+) -> Result<(), Infallible> {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            biased;
+            () = soft_stop.cancelled() => break,
+            Some(ended) = connections.join_next() => log_panic(ended),
+            accepted = listener.accept(), if connections.len() < limits.connections => match accepted {
+                Ok((stream, peer)) => {
+                    let talk = converse(stream, peer, router.clone(), limits.headers, soft_stop.clone());
+                    connections.spawn(talk);
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    // Where files have run out, the next attempt would fail as well.
+                    sleep(AGAIN).await;
+                }
+            }
+        }
+    }
+    drop(listener);
+    while let Some(ended) = connections.join_next().await {
+        log_panic(ended);
+    }
+    Ok(())
+}
+
+/// Serves one connection to its end.
+async fn converse(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    headers: Duration,
+    soft_stop: CancellationToken,
+) {
+    // Answers are written whole, and events should not wait for more.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "a connection gathers what it sends");
+    }
+    let service = TowerToHyperService::new(router.layer(Extension(ConnectInfo(peer))));
+    let mut connection = pin!(
+        http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(headers)
+            .serve_connection(TokioIo::new(stream), service)
+    );
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = soft_stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(error = error_chain(&error), "a connection ended early");
+    }
+}
+
+fn log_panic(ended: Result<(), JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(%error, "a connection was dropped");
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use axum::routing::get;
-    use std::time::Duration;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::time::timeout;
 
     #[tokio::test]
@@ -48,15 +144,89 @@ mod tests {
         let stopping = stop.clone();
         let slow = get(move || async move {
             stopping.cancel();
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            sleep(Duration::from_millis(100)).await;
             "done"
         });
-        let served = serve(listener, Router::new().route("/", slow), stop);
+        let served = serve(listener, Router::new().route("/", slow), Limits::default(), stop);
         let asked = async { reqwest::get(url).await.unwrap().text().await.unwrap() };
         let both = timeout(Duration::from_secs(20), async { tokio::join!(served, asked) });
         let (served, answer) = both.await.unwrap();
         served.unwrap();
         assert_eq!(answer, "done");
+    }
+
+    /// A server with short limits that says "hello".
+    async fn short(connections: usize) -> (SocketAddr, CancellationToken, JoinSet<()>) {
+        let listener = listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let limits = Limits {
+            headers: Duration::from_millis(300),
+            connections,
+        };
+        let router = Router::new().route("/", get(async || "hello"));
+        let (stop, mut serving) = (CancellationToken::new(), JoinSet::new());
+        let served = serve(listener, router, limits, stop.clone());
+        serving.spawn(async move { served.await.unwrap() });
+        (address, stop, serving)
+    }
+
+    /// Sends a header that never ends, a byte at a time; gives how long that was listened to.
+    async fn trickle(address: SocketAddr) -> Duration {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let began = std::time::Instant::now();
+        stream.write_all(b"GET / HTTP/1.1\r\nx: ").await.unwrap();
+        loop {
+            tokio::select! {
+                read = stream.read_u8() => {
+                    read.expect_err("nothing was asked, and it answers");
+                    return began.elapsed();
+                }
+                () = sleep(Duration::from_millis(20)) => {
+                    // What is sent after the end is refused at some time.
+                    let _ = stream.write_all(b"x").await;
+                }
+            }
+        }
+    }
+
+    async fn hello(address: SocketAddr) -> String {
+        let answer = reqwest::get(format!("http://{address}/")).await.unwrap();
+        answer.text().await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn whoever_trickles_headers_is_cut_off() {
+        let (address, _stop, _serving) = short(10).await;
+        let listened = timeout(Duration::from_secs(20), trickle(address)).await.unwrap();
+        assert!(listened >= Duration::from_millis(250), "{listened:?}");
+        assert_eq!(hello(address).await, "hello");
+    }
+
+    #[tokio::test]
+    async fn whoever_trickles_keeps_others_waiting_for_no_longer_than_that() {
+        let (address, _stop, _serving) = short(4).await;
+        let mut slow = JoinSet::new();
+        for _ in 0..4 {
+            slow.spawn(trickle(address));
+        }
+        sleep(Duration::from_millis(100)).await;
+        let answered = timeout(Duration::from_secs(20), hello(address)).await;
+        assert_eq!(answered.unwrap(), "hello");
+        // All places were taken until then.
+        assert!(slow.try_join_next().is_some());
+    }
+
+    #[tokio::test]
+    async fn nobody_who_says_nothing_holds_up_the_stop() {
+        let (address, stop, mut serving) = short(10).await;
+        let idle = TcpStream::connect(address).await.unwrap();
+        let mut slow = JoinSet::new();
+        slow.spawn(trickle(address));
+        assert_eq!(hello(address).await, "hello");
+        stop.cancel();
+        let ended = timeout(Duration::from_secs(20), serving.join_next()).await;
+        ended.unwrap().unwrap().unwrap();
+        drop(idle);
     }
 
     #[tokio::test]

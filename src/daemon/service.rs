@@ -3,20 +3,23 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use thiserror::Error;
+use tokio::time::timeout;
 
 use super::deploy_worker;
 use super::lifecycle::{Lifecycle, LifecycleError};
-use super::listener::{self, ListenError};
+use super::listener::{self, Limits, ListenError};
 use super::parts::{self, Parts, PartsError};
 use super::settings;
 use crate::config::Config;
 use crate::domain::ids::SystemIds;
 use crate::http::health::{Check, Readiness};
 use crate::http::routes::{Shared, router, table};
-use crate::store::Store;
+use crate::http::streams::Streams;
+use crate::store::{Store, StoreError, instances};
 use crate::telemetry::TelemetryError;
 
 /// Why the service does not start, or ended other than well.
@@ -103,9 +106,13 @@ impl Service {
         let shared = Shared {
             readiness: Arc::new(Needs { store: store.clone() }),
             app,
+            streams: Streams::new(tasks.soft_stop()),
         };
         let router = router(table(), shared, &authenticator, Arc::new(SystemIds));
-        tasks.spawn("http", listener::serve(self.listener, router, tasks.soft_stop()));
+        tasks.spawn(
+            "http",
+            listener::serve(self.listener, router, Limits::default(), tasks.soft_stop()),
+        );
         tasks.spawn(
             "deploys",
             deploy_worker::run(store, engine, node, deploys, tasks.soft_stop()),
@@ -115,6 +122,9 @@ impl Service {
     }
 }
 
+/// How long `/readyz` waits for the database.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// What the service cannot work without.
 struct Needs {
     store: Store,
@@ -123,11 +133,20 @@ struct Needs {
 #[async_trait]
 impl Readiness for Needs {
     async fn checks(&self) -> Vec<Check> {
-        let database =
-            tokio::time::timeout(std::time::Duration::from_secs(2), self.store.read("readiness")).await;
-        vec![Check {
-            name: "database",
-            ok: matches!(database, Ok(Ok(_))),
-        }]
+        let looked = timeout(PATIENCE, async {
+            let mut tx = self.store.read("readiness").await?;
+            Ok::<_, StoreError>(instances::check_sealing_key(&mut tx).await)
+        });
+        let looked = looked.await;
+        vec![
+            Check {
+                name: "database",
+                ok: matches!(looked, Ok(Ok(_))),
+            },
+            Check {
+                name: "sealing_key",
+                ok: matches!(looked, Ok(Ok(Ok(())))),
+            },
+        ]
     }
 }

@@ -175,9 +175,8 @@ impl Engine {
         };
         tracing::error!(deployment = %deployment.id, error = error_chain(&error), "a deployment failed");
         let record = self.record(deployment, lease);
-        record
-            .end_open_stages(StageResult::Failed, &error_chain(&error))
-            .await?;
+        let (code, told) = error.told();
+        record.end_open_stages(StageResult::Failed, &told).await?;
         let mut tx = record.begin("fail_deployment").await?;
         let touched = instances::find(&mut tx, deployment.instance_id)
             .await?
@@ -187,7 +186,7 @@ impl Engine {
         } else {
             "Nothing was touched; what was live is live"
         };
-        let finding = Finding::error("engine_failed", format!("{}. {known}", error_chain(&error)));
+        let finding = Finding::error(code, format!("{told}. {known}"));
         deployments::end(
             &mut tx,
             deployment.id,

@@ -5,6 +5,7 @@ use std::io;
 use thiserror::Error;
 use tokio::task::JoinError;
 
+use crate::domain::error_chain::error_chain;
 use crate::domain::random::NoRandomness;
 use crate::driver::DriverError;
 use crate::render::RenderError;
@@ -46,6 +47,29 @@ pub enum DeployError {
 }
 
 impl DeployError {
+    /// Its code, and what a record may say of it: a tenant reads that, so a secret that does not open is not named.
+    #[must_use]
+    pub fn told(&self) -> (&'static str, String) {
+        match self {
+            Self::Store(StoreError::NoSealingKey) => (
+                "sealing_key_missing",
+                "a secret is needed and the server has no sealing key; its operator names one as `sealing.key_file`"
+                    .to_owned(),
+            ),
+            Self::Store(error) if error.is_wrong_key() => (
+                "sealing_key_wrong",
+                "the secrets were sealed with another key than the server's `sealing.key`; its operator configures the \
+                 one that this database was set up with"
+                    .to_owned(),
+            ),
+            Self::Store(StoreError::Unsealable { .. }) => (
+                "engine_failed",
+                "a secret cannot be opened; the daemon's log names it".to_owned(),
+            ),
+            error => ("engine_failed", error_chain(error)),
+        }
+    }
+
     /// Whether the same may succeed later without anybody's doing: a database that is down or busy, a lease that
     /// another process holds.
     #[must_use]

@@ -126,10 +126,10 @@ impl Run<'_> {
 
     /// Ends a deploy that no repetition would bring further, so that it is not in the way of those behind it.
     async fn give_up(&self, error: &DeployError) -> Result<DeploymentStatus, DeployError> {
-        let why = error_chain(error);
-        tracing::error!(deployment = %self.deployment.id, error = why, "a deploy was given up");
+        tracing::error!(deployment = %self.deployment.id, error = error_chain(error), "a deploy was given up");
+        let (code, why) = error.told();
         self.record.end_open_stages(StageResult::Failed, &why).await?;
-        let findings = vec![self.untouched("engine_failed", &why)];
+        let findings = vec![self.untouched(code, &why)];
         self.end_untouched(DeploymentStatus::Failed, findings).await
     }
 

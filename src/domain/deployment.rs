@@ -1,5 +1,7 @@
 //! Deployments: one record for each press of the deploy button.
 
+use std::fmt;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -98,6 +100,23 @@ pub struct StageRecord {
     pub result: Option<StageResult>,
     /// What was done, for people: files written, modules reloaded, objects asked for.
     pub detail: String,
+}
+
+/// How far a deployment is: no two moments of it between which its status or stages changed have the same.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Progress {
+    /// Where it stands.
+    pub status: DeploymentStatus,
+    /// How many stages have begun.
+    pub begun: i64,
+    /// How many of them have ended.
+    pub ended: i64,
+}
+
+impl fmt::Display for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}-{}", self.status.as_str(), self.begun, self.ended)
+    }
 }
 
 /// What a deployment is to move.

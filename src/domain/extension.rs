@@ -215,6 +215,8 @@ pub struct Extension {
     pub number: ExtensionNumber,
     /// Everything else.
     pub settings: ExtensionSettings,
+    /// Counts its changes, from 1 on.
+    pub version: i64,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it was last changed.

@@ -288,6 +288,7 @@ mod tests {
             tenant_id: crate::domain::ids::TenantId::from_uuid(uuid::Uuid::nil()),
             number: parsed.number.clone(),
             settings: parsed.settings.clone(),
+            version: 1,
             created_at: jiff::Timestamp::UNIX_EPOCH,
             updated_at: jiff::Timestamp::UNIX_EPOCH,
         };

@@ -15,6 +15,7 @@ pub mod extension;
 pub mod extension_input;
 pub mod finding;
 pub mod generation;
+pub mod idempotency_key;
 pub mod ids;
 pub mod instance;
 pub mod invalid;

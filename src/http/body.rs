@@ -7,6 +7,7 @@ use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, FromRequest, Request};
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
+use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 use serde_json::error::Category;
@@ -48,9 +49,14 @@ impl Body {
         parse(&self.bytes().await?, b'{', "an object")
     }
 
-    /// The list that the body holds; otherwise like [`Self::json`].
-    pub async fn json_list<T: DeserializeOwned>(self) -> Result<Vec<T>, Problem> {
-        parse(&self.bytes().await?, b'[', "a list")
+    /// Nothing, or an object without a field; for the routes that take no body.
+    pub async fn none(self) -> Result<(), Problem> {
+        self.reason?;
+        let bytes = read(self.request, LARGEST).await?;
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        parse::<Nothing>(&bytes, b'{', "empty: this route takes no body").map(drop)
     }
 
     /// A JSON merge patch (RFC 7396) of a `T`, all of whose fields are optional: a field may be `null`, and is otherwise
@@ -73,7 +79,8 @@ impl Body {
         read(self.request, LARGEST).await
     }
 
-    async fn bytes(self) -> Result<Bytes, Problem> {
+    /// The bytes of what says that it is JSON, for [`json_list`].
+    pub async fn bytes(self) -> Result<Bytes, Problem> {
         self.reason?;
         if !is_json(self.request.headers()) {
             return Err(Problem::new(
@@ -84,6 +91,16 @@ impl Body {
         }
         read(self.request, LARGEST).await
     }
+}
+
+/// What a route reads that takes no body.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+/// The list that a body holds; wrong in the same ways as for [`Body::json`].
+pub fn json_list<T: DeserializeOwned>(bytes: &[u8]) -> Result<Vec<T>, Problem> {
+    parse(bytes, b'[', "a list")
 }
 
 /// What a JSON object says, or the field that is unknown, missing or of the wrong type.

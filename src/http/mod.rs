@@ -8,9 +8,13 @@ mod guard;
 mod headers;
 pub mod health;
 pub mod id;
+mod idempotency;
+mod if_match;
 pub mod problem;
 pub mod query;
 pub mod routes;
+mod standing;
+pub mod streams;
 mod trace;
 
 #[cfg(test)]

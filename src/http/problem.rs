@@ -105,6 +105,14 @@ impl Problem {
         )
     }
 
+    /// The same problem, said more exactly.
+    #[must_use]
+    pub fn about(mut self, code: &'static str, detail: impl Into<String>) -> Self {
+        self.code = code;
+        self.detail = detail.into();
+        self
+    }
+
     /// The same problem with a member of its code's own, such as `references`.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {

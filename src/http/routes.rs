@@ -9,10 +9,11 @@ use axum::http::{Method, StatusCode};
 use axum::middleware::{from_fn_with_state, map_response};
 use axum::routing::{MethodFilter, MethodRouter, on};
 
-use super::api::{deployments, extensions};
+use super::api::{deployment_events, deployments, extensions};
 use super::guard::{self, Guard};
 use super::health::{self, Readiness};
 use super::problem::Problem;
+use super::streams::Streams;
 use super::{headers, trace};
 use crate::app::App;
 use crate::auth::authenticator::Authenticator;
@@ -26,11 +27,19 @@ pub struct Shared {
     pub readiness: Arc<dyn Readiness>,
     /// The use cases.
     pub app: App,
+    /// The answers that go on for long.
+    pub streams: Streams,
 }
 
 impl FromRef<Shared> for App {
     fn from_ref(shared: &Shared) -> Self {
         shared.app.clone()
+    }
+}
+
+impl FromRef<Shared> for Streams {
+    fn from_ref(shared: &Shared) -> Self {
+        shared.streams.clone()
     }
 }
 
@@ -79,6 +88,11 @@ pub fn table() -> Vec<Route<Shared>> {
             "/api/v1/config/deployments/{id}",
             Tenant(ConfigDeploy),
             deployments::show,
+        ),
+        Route::get(
+            "/api/v1/config/deployments/{id}/events",
+            Tenant(ConfigDeploy),
+            deployment_events::follow,
         ),
         Route::post(
             "/api/v1/config/deployments/{id}/rollback",

@@ -144,6 +144,18 @@ impl StoreError {
         matches!(self, Self::Unavailable { .. } | Self::Busy { .. })
     }
 
+    /// Whether a secret was sealed with another key than the one that is configured.
+    #[must_use]
+    pub const fn is_wrong_key(&self) -> bool {
+        matches!(
+            self,
+            Self::Unsealable {
+                source: OpenError::WrongKey { .. },
+                ..
+            }
+        )
+    }
+
     /// Whether a value of this column is there already.
     #[must_use]
     pub fn is_conflict_on(&self, in_table: &str, column: &str) -> bool {

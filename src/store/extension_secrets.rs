@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::row::Origin;
 use super::statement::{insert_rows, run, statements};
-use super::{StoreError, Tx, tenants};
+use super::{StoreError, Tx, instances, tenants};
 use crate::domain::extension::Extension;
 use crate::domain::ids::{ExtensionId, TenantId};
 use crate::domain::invalid::Invalid;
@@ -59,11 +59,13 @@ fn open<T>(
     parse(clear).map_err(|invalid| Origin { table: TABLE, id }.corrupt(column, invalid))
 }
 
-/// Adds the secrets of new extensions.
+/// Adds the secrets of new extensions. Refused with another key than the one that the rest is sealed with: no one key
+/// would open all of them.
 pub(super) async fn insert_many(
     tx: &mut Tx,
     extensions: &[(&Extension, &ExtensionSecrets)],
 ) -> Result<(), StoreError> {
+    instances::check_sealing_key(tx).await?;
     let mut rows = Vec::with_capacity(extensions.len());
     for (Extension { tenant_id, id, .. }, secrets) in extensions {
         let sip = tx.seal(&place("sip", *tenant_id, *id), secrets.sip.expose())?;
@@ -103,6 +105,7 @@ pub async fn set_sip(
     id: ExtensionId,
     secret: &SipSecret,
 ) -> Result<bool, StoreError> {
+    instances::check_sealing_key(tx).await?;
     let sealed = tx.seal(&place("sip", tenant, id), secret.expose())?;
     let done = run!(tx, execute(SET_SIP, tenant.uuid(), id.uuid(), sealed))?;
     count_change(tx, tenant, done).await
@@ -115,6 +118,7 @@ pub async fn set_pin(
     id: ExtensionId,
     pin: &VoicemailPin,
 ) -> Result<bool, StoreError> {
+    instances::check_sealing_key(tx).await?;
     let sealed = tx.seal(&place("pin", tenant, id), pin.expose())?;
     let done = run!(tx, execute(SET_PIN, tenant.uuid(), id.uuid(), sealed))?;
     count_change(tx, tenant, done).await

@@ -19,7 +19,7 @@ use crate::domain::secret::ExtensionSecrets;
 macro_rules! select {
     ($($rest:expr),+) => {
         concat!(
-            "select id, tenant_id, number, settings, created_at, updated_at from extensions \
+            "select id, tenant_id, number, settings, version, created_at, updated_at from extensions \
              where tenant_id = $1 ",
             $($rest),+
         )
@@ -40,8 +40,8 @@ macro_rules! page_by {
 }
 
 statements! {
-    INSERT = "insert into extensions (id, tenant_id, number, name_key, status, settings, created_at, updated_at) \
-        values {rows}", 8;
+    INSERT = "insert into extensions (id, tenant_id, number, name_key, status, settings, version, \
+        created_at, updated_at) values {rows}", 9;
     FIND = select!("and id = $2");
     FIND_BY_NUMBER = select!("and number = $2");
     ALL = select!("order by number");
@@ -56,8 +56,8 @@ statements! {
     BY_CREATED_AT_DOWN = page_by!("created_at desc, id desc");
     BY_UPDATED_AT = page_by!("updated_at, id");
     BY_UPDATED_AT_DOWN = page_by!("updated_at desc, id desc");
-    UPDATE_SETTINGS = "update extensions set name_key = $3, status = $4, settings = $5, updated_at = $6 \
-        where tenant_id = $1 and id = $2";
+    UPDATE_SETTINGS = "update extensions set name_key = $3, status = $4, settings = $5, \
+        version = version + 1, updated_at = $6 where tenant_id = $1 and id = $2";
     DELETE = "delete from extensions where tenant_id = $1 and id = $2";
 }
 
@@ -67,6 +67,7 @@ struct Row {
     tenant_id: Uuid,
     number: String,
     settings: RawJson,
+    version: i64,
     created_at: i64,
     updated_at: i64,
 }
@@ -82,6 +83,7 @@ impl Row {
             tenant_id: TenantId::from_uuid(self.tenant_id),
             number: origin.text("number", &self.number)?,
             settings: origin.json("settings", &self.settings)?,
+            version: self.version,
             created_at: origin.time("created_at", self.created_at)?,
             updated_at: origin.time("updated_at", self.updated_at)?,
         })
@@ -113,6 +115,7 @@ pub async fn insert_many(
         name_key(extension.settings.name.as_str()),
         extension.settings.status.as_str(),
         settings,
+        extension.version,
         extension.created_at.as_microsecond(),
         extension.updated_at.as_microsecond(),
     ))?;
@@ -194,7 +197,7 @@ pub async fn all(tx: &mut Tx, tenant: TenantId) -> Result<Vec<Extension>, StoreE
         .collect()
 }
 
-/// Replaces the settings; false when the tenant has no such extension.
+/// Replaces the settings and counts the change; false when the tenant has no such extension.
 pub async fn update_settings(
     tx: &mut Tx,
     tenant: TenantId,

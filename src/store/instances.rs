@@ -27,6 +27,7 @@ statements! {
     FIND_BY_NAME = select!("where name = $1");
     LIST = select!("order by name");
     AMI_SECRET = "select ami_secret from instances where id = $1";
+    NEWEST_AMI_SECRET = "select id, ami_secret from instances order by created_at desc, id limit 1";
     SET_AMI_SECRET = "update instances set ami_secret = $2 where id = $1";
     UPDATE_SETTINGS = "update instances set settings = $2, settings_revision = settings_revision + 1 \
         where id = $1 returning settings_revision";
@@ -122,6 +123,18 @@ pub async fn ami_secret(tx: &mut Tx, id: InstanceId) -> Result<Option<SecretStri
     sealed
         .map(|(sealed,)| tx.unseal(&ami_secret_place(id), &sealed))
         .transpose()
+}
+
+/// Opens one of the secrets that were sealed, if there is one: fails without a key, and with another one.
+///
+/// An instance is there before any other secret can be. Where a key was lost, an instance whose secret is given anew
+/// makes the next key the right one.
+pub async fn check_sealing_key(tx: &mut Tx) -> Result<(), StoreError> {
+    tx.check_sealing_key()?;
+    if let Some((id, sealed)) = run!(tx, fetch_optional::<(Uuid, Vec<u8>)>(NEWEST_AMI_SECRET))? {
+        tx.unseal(&ami_secret_place(InstanceId::from_uuid(id)), &sealed)?;
+    }
+    Ok(())
 }
 
 /// Replaces the secret of the manager account; false when there is no such instance.

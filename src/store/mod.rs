@@ -25,6 +25,7 @@ pub mod deployments;
 pub mod extension_secrets;
 pub mod extensions;
 pub mod generations;
+pub mod idempotency_keys;
 pub mod instances;
 pub mod leases;
 pub mod revisions;
@@ -50,6 +51,7 @@ pub fn statements() -> Vec<&'static Statement> {
         extension_secrets::STATEMENTS,
         extensions::STATEMENTS,
         generations::STATEMENTS,
+        idempotency_keys::STATEMENTS,
         instances::STATEMENTS,
         leases::STATEMENTS,
         revisions::STATEMENTS,

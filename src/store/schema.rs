@@ -33,6 +33,7 @@ steps! {
     3 "0003_revisions_and_generations",
     4 "0004_deployments",
     5 "0005_audit",
+    6 "0006_versions_and_repeated_requests",
     7 "0007_head_revisions",
 }
 

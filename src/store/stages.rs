@@ -5,14 +5,17 @@ use jiff::Timestamp;
 use super::row::{Origin, storable};
 use super::statement::{run, statements};
 use super::{StoreError, Tx};
-use crate::domain::deployment::{Stage, StageRecord, StageResult};
-use crate::domain::ids::DeploymentId;
+use crate::domain::deployment::{Progress, Stage, StageRecord, StageResult};
+use crate::domain::ids::{DeploymentId, TenantId};
 
 statements! {
     BEGIN = "insert into deployment_stages (deployment_id, position, stage, started_at, detail) \
         select $1, coalesce(max(position), 0) + 1, $2, $3, '' from deployment_stages where deployment_id = $1";
     END = "update deployment_stages set result = $3, detail = $4, ended_at = $5 \
         where deployment_id = $1 and stage = $2 and ended_at is null";
+    PROGRESS_OF_TENANT = "select d.status, count(s.position), count(s.ended_at) from deployments d \
+        left join deployment_stages s on s.deployment_id = d.id \
+        where d.tenant_id = $1 and d.id = $2 group by d.id, d.status";
     OF_DEPLOYMENT = "select stage, started_at, ended_at, result, detail from deployment_stages \
         where deployment_id = $1 order by position";
 }
@@ -61,6 +64,30 @@ pub async fn end(
         )
     )?;
     Ok(ended == 1)
+}
+
+/// How far the tenant's own deployment with this id is.
+pub async fn progress_of_tenant(
+    tx: &mut Tx,
+    tenant: TenantId,
+    id: DeploymentId,
+) -> Result<Option<Progress>, StoreError> {
+    let row = run!(
+        tx,
+        fetch_optional::<(String, i64, i64)>(PROGRESS_OF_TENANT, tenant.uuid(), id.uuid())
+    )?;
+    let origin = Origin {
+        table: "deployments",
+        id,
+    };
+    row.map(|(status, begun, ended)| {
+        Ok(Progress {
+            status: origin.text("status", &status)?,
+            begun,
+            ended,
+        })
+    })
+    .transpose()
 }
 
 /// The stages of a deployment, in the order in which they began.

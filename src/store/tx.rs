@@ -76,16 +76,26 @@ impl Tx {
         self.shared.explain(self.name, statement.name, error)
     }
 
+    /// Whether there is a key at all.
+    pub(super) fn check_sealing_key(&self) -> Result<(), StoreError> {
+        self.sealing_key().map(drop)
+    }
+
+    fn sealing_key(&self) -> Result<&SealingKey, StoreError> {
+        self.shared.key.as_ref().ok_or(StoreError::NoSealingKey)
+    }
+
     /// Seals a secret for its place: table, column and ids.
     pub(super) fn seal(&self, place: &str, secret: &str) -> Result<Vec<u8>, StoreError> {
-        let key = self.shared.key.as_ref().ok_or(StoreError::NoSealingKey)?;
-        key.seal(place, secret).map_err(StoreError::Sealing)
+        self.sealing_key()?
+            .seal(place, secret)
+            .map_err(StoreError::Sealing)
     }
 
     /// Opens what was sealed for the same place.
     pub(super) fn unseal(&self, place: &str, sealed: &[u8]) -> Result<SecretString, StoreError> {
-        let key = self.shared.key.as_ref().ok_or(StoreError::NoSealingKey)?;
-        key.open(place, sealed).map_err(|source| StoreError::Unsealable {
+        let opened = self.sealing_key()?.open(place, sealed);
+        opened.map_err(|source| StoreError::Unsealable {
             place: place.to_owned(),
             source,
         })

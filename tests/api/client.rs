@@ -3,8 +3,8 @@
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use reqwest::Method;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Method, RequestBuilder, Response};
 use serde_json::Value;
 
 use super::server::Server;
@@ -85,19 +85,28 @@ impl<'a> Ask<'a> {
         answer
     }
 
-    /// The same, where the test has broken something that the server needs.
-    pub async fn send_to_broken(self) -> Answer {
+    /// Sends it and gives the answer unread.
+    pub async fn open(self) -> Response {
+        self.prepared().send().await.unwrap()
+    }
+
+    fn prepared(&self) -> RequestBuilder {
         let url = format!("http://{}{}", self.server.address, self.path);
-        let mut request = self
+        let request = self
             .server
             .client
             .request(self.method.clone(), url)
-            .headers(self.headers)
+            .headers(self.headers.clone())
             .timeout(Duration::from_mins(1));
-        if let Some(body) = self.body {
-            request = request.body(body);
+        match &self.body {
+            Some(body) => request.body(body.clone()),
+            None => request,
         }
-        let response = request.send().await.unwrap();
+    }
+
+    /// The same, where the test has broken something that the server needs.
+    pub async fn send_to_broken(self) -> Answer {
+        let response = self.prepared().send().await.unwrap();
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await.unwrap();
         let answer = Answer {
@@ -153,7 +162,13 @@ impl Answer {
         if method == Method::HEAD || self.status == 204 {
             assert_eq!(self.text, "", "{what}");
         } else if self.status < 400 {
-            assert_eq!(self.header("content-type"), "application/json", "{what}");
+            let events = what.contains("/events");
+            let expected = if events {
+                "text/event-stream"
+            } else {
+                "application/json"
+            };
+            assert_eq!(self.header("content-type"), expected, "{what}");
         } else {
             assert_eq!(self.header("content-type"), "application/problem+json", "{what}");
             assert_eq!(self.body["status"], self.status, "{what}");

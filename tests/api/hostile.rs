@@ -1,5 +1,6 @@
 //! Hostile values: refused with the field's name, or taken and read back exactly, also in the plan that is rendered.
 
+use reqwest::Method;
 use rstest::rstest;
 use serde_json::json;
 
@@ -194,4 +195,36 @@ async fn bytes_that_are_no_text_are_refused_wherever_they_stand() {
             answer.text
         );
     }
+}
+
+/// What stands in the headers that a change may have: read as it is, refused, or without a meaning.
+#[rstest]
+#[tokio::test]
+async fn a_header_is_no_way_in(#[values(Sqlite, Postgres)] backend: Backend) {
+    let server = Server::start(backend).await;
+    let path = format!("/extensions/{}", server.extension("1001").await);
+    let deployment = server.deployment_in(&server.acme).await;
+    let values: [&[u8]; 8] = [
+        b"' or 1=1 --",
+        b"\"' or 1=1 --\"",
+        b"\"1\" or \"1\"=\"1\"",
+        b"\"\xff\"",
+        b"\xf0\x9f\x92\xa9",
+        b"%00",
+        b"../../etc/passwd",
+        b"${SHELL}",
+    ];
+    let long = b"x".repeat(8_000);
+    for value in values.into_iter().chain([long.as_slice()]) {
+        let patch = server.patch(&path, &json!({"name": "Eve"}));
+        let patch = patch.with_bytes("if-match", value).send().await;
+        assert!([400, 412].contains(&patch.status), "{patch:?}");
+        let key = server.ask(Method::POST, "/config/deploy");
+        let key = key.with_bytes("idempotency-key", value).send().await;
+        assert!([202, 400].contains(&key.status), "{key:?}");
+        let events = server.get(&format!("/config/deployments/{deployment}/events"));
+        let events = events.with_bytes("last-event-id", value).send().await;
+        assert_eq!(events.status, 200, "{events:?}");
+    }
+    assert_eq!(server.get(&path).send().await.data(200)["name"], "Phone 1001");
 }

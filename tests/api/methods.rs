@@ -2,7 +2,6 @@
 
 use reqwest::Method;
 use rstest::rstest;
-use serde_json::json;
 
 use super::server::Server;
 use super::support::database::Backend::Sqlite;
@@ -70,20 +69,72 @@ async fn a_path_that_is_not_there_is_not_found(#[case] path: &str) {
     assert_eq!(answer.code(), (404, "not_found"));
 }
 
+/// The changes that take no body.
+fn without_body(extension: &str, deployment: &str) -> [(Method, String); 5] {
+    [
+        (Method::POST, format!("/extensions/{extension}/reveal-secret")),
+        (Method::POST, format!("/extensions/{extension}/rotate-secret")),
+        (Method::POST, "/config/deploy".to_owned()),
+        (Method::POST, format!("/config/deployments/{deployment}/rollback")),
+        (Method::DELETE, format!("/extensions/{extension}")),
+    ]
+}
+
 #[tokio::test]
-async fn a_body_where_none_belongs_is_not_read() {
+async fn a_body_where_none_belongs_is_refused_and_nothing_is_done() {
     let server = Server::start(Sqlite).await;
-    let id = server.extension("1001").await;
-    server
-        .get("/extensions")
-        .json(&json!({"x": 1}))
-        .send()
-        .await
-        .data(200);
-    let deleted = server
-        .delete(&format!("/extensions/{id}"))
-        .bytes("{")
-        .send()
-        .await;
-    assert_eq!(deleted.status, 204);
+    let (id, deployment) = (
+        server.extension("1001").await,
+        server.deployment_in(&server.acme).await,
+    );
+    let before = server.audit_actions().await;
+    for (method, path) in without_body(&id, &deployment) {
+        let with = async |body: &str| server.ask(method.clone(), &path).bytes(body).send().await;
+        let refused = with(r#"{"wait":true}"#).await;
+        assert_eq!(refused.fields(), ["wait"], "{path}");
+        for wrong in ["[]", "null", "1", "\"x\""] {
+            assert_eq!(with(wrong).await.fields(), ["body"], "{path} {wrong}");
+        }
+        for wrong in ["{", "wait=true", " "] {
+            assert_eq!(
+                with(wrong).await.code(),
+                (400, "malformed_json"),
+                "{path} {wrong}"
+            );
+        }
+        let large = "x".repeat(1024 * 1024 + 1);
+        assert_eq!(with(&large).await.code(), (413, "body_too_large"), "{path}");
+        // The body is looked at before the parameters.
+        let both = server.ask(method.clone(), &format!("{path}?x")).bytes("{");
+        assert_eq!(both.send().await.code(), (400, "malformed_json"), "{path}");
+    }
+    assert_eq!(server.audit_actions().await, before);
+}
+
+#[tokio::test]
+async fn no_body_and_an_object_without_fields_are_alike() {
+    let server = Server::start(Sqlite).await;
+    for body in [None, Some(""), Some("{}"), Some(" { } ")] {
+        let id = server.extension("1001").await;
+        let deployment = server.deployment_in(&server.acme).await;
+        for (method, path) in without_body(&id, &deployment) {
+            let ask = server.ask(method, &path);
+            let answer = match body {
+                Some(body) => ask.bytes(body).send().await,
+                None => ask.send().await,
+            };
+            let expected = if path.ends_with("/rollback") { 409 } else { 299 };
+            assert!(answer.status <= expected, "{path} {body:?}: {answer:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_body_of_what_is_only_read_is_not_looked_at() {
+    let server = Server::start(Sqlite).await;
+    server.extension("1001").await;
+    for body in ["{", r#"{"x":1}"#] {
+        let list = server.get("/extensions").bytes(body).send().await;
+        assert_eq!(list.data(200)[0]["number"], "1001");
+    }
 }

@@ -103,6 +103,16 @@ async fn what_is_not_there_comes_before_what_is_wrong(#[values(Sqlite, Postgres)
             &format!("/config/deployments/{}/rollback?wait=x", absent()),
         ),
         server.get(&format!("/config/deployments/{}?x", absent())),
+        server.get(&format!("/config/deployments/{}/events?x", absent())),
+        server.patch(&path, &json!({})).with("if-match", "x"),
+        server.delete(&path).with("if-match", "\"1\"").bytes("{"),
+        server
+            .ask(
+                Method::POST,
+                &format!("/config/deployments/{}/rollback", absent()),
+            )
+            .with("idempotency-key", "a b")
+            .bytes("{"),
     ];
     for ask in wrong {
         assert_eq!(ask.send().await.code(), (404, "not_found"));
@@ -116,6 +126,9 @@ async fn what_is_not_there_comes_before_what_is_wrong(#[values(Sqlite, Postgres)
                 .without("x-reason"),
             server.post("/extensions", &json!({})).bytes("{"),
             server.ask(Method::POST, "/config/deploy?wait=x"),
+            server
+                .ask(Method::POST, "/config/deploy")
+                .with("idempotency-key", "a b"),
         ];
         for ask in wrong {
             assert_eq!(
@@ -159,6 +172,7 @@ async fn a_missing_tenant_or_reason_comes_before_the_body(#[values(Sqlite, Postg
             let ask = server
                 .ask(method.clone(), &format!("{path}?colour=red"))
                 .bytes("{");
+            let ask = ask.with("idempotency-key", "a b").with("if-match", "x");
             let ask = match reason {
                 Some(text) => ask.with("x-reason", text),
                 None => ask.without("x-reason"),

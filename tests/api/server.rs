@@ -2,8 +2,10 @@
 
 use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use reqwest::Method;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use switchyard::app::instances::NewInstance;
 use switchyard::app::tenants::TenantInput;
@@ -17,7 +19,7 @@ use switchyard::domain::clock::{Clock as _, SystemClock};
 use switchyard::domain::ids::TenantId;
 use switchyard::domain::instance::{AsteriskSettings, InstanceSettings};
 use switchyard::domain::tenant::TenantStatus;
-use switchyard::store::{Database, Store};
+use switchyard::store::{Database, Store, leases};
 use tokio::task::JoinSet;
 
 use super::client::Ask;
@@ -37,8 +39,8 @@ pub struct Server {
     pub(super) client: reqwest::Client,
     /// Secrets that were shown once, and must be seen nowhere else.
     pub(super) shown: Mutex<Vec<String>>,
-    store: Store,
-    _running: JoinSet<()>,
+    pub(super) store: Store,
+    running: JoinSet<()>,
 }
 
 impl Server {
@@ -46,17 +48,15 @@ impl Server {
         let database = Bench::empty(backend).await;
         let made = Database::create(&database.url).await.unwrap();
         made.migrate().await.unwrap();
-        let service = Service::prepare(&config(&database)).await.unwrap();
+        let key = SealingKey::generate().unwrap();
+        let service = Service::prepare(&config(&database, Some(&key))).await.unwrap();
         let (app, store) = (service.parts().app.clone(), service.parts().store.clone());
         let operator = Caller::new(Identity::SystemCli, Place::Platform, None, Origin::default());
         let instance = instance(&database);
         instances::create(&app, &operator, instance).await.unwrap();
         let acme = tenant(&app, &operator, "Acme").await;
         let globex = tenant(&app, &operator, "Globex").await;
-        let address = service.address();
-        let lifecycle = Lifecycle::of_process().unwrap();
-        let mut running = JoinSet::new();
-        running.spawn(async move { service.run_in(lifecycle).await.unwrap() });
+        let (address, running) = run(service);
         Self {
             acme,
             globex,
@@ -65,8 +65,15 @@ impl Server {
             client: reqwest::Client::new(),
             shown: Mutex::default(),
             store,
-            _running: running,
+            running,
         }
+    }
+
+    /// Ends the service, and starts one with another key on the same database.
+    pub async fn restart(&mut self, key: Option<&SecretString>) {
+        self.running.shutdown().await;
+        let service = Service::prepare(&config(&self.database, key)).await.unwrap();
+        (self.address, self.running) = run(service);
     }
 
     /// A request with all that it needs, in the tenant Acme.
@@ -126,6 +133,23 @@ impl Server {
         tx.commit().await.unwrap();
     }
 
+    /// Keeps the service from working deploys off: another process seems to do that.
+    pub async fn hold_deploys(&self) {
+        // The service itself looks through its queue for a moment, at its start and now and then.
+        for _ in 0..200 {
+            let mut tx = self.store.begin("hold").await.unwrap();
+            let now = SystemClock.now();
+            let all = switchyard::store::instances::list(&mut tx).await.unwrap();
+            let lease = leases::acquire(&mut tx, all[0].id, "test", now, Duration::from_hours(1));
+            if lease.await.unwrap().is_some() {
+                return tx.commit().await.unwrap();
+            }
+            drop(tx);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("the service holds the lease");
+    }
+
     /// Nothing else may show this from now on.
     pub(super) fn remember(&self, secret: &str) {
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
@@ -133,21 +157,25 @@ impl Server {
     }
 }
 
-fn config(database: &Bench) -> Config {
-    let key = SealingKey::generate().unwrap();
+fn run(service: Service) -> (SocketAddr, JoinSet<()>) {
+    let address = service.address();
+    let lifecycle = Lifecycle::of_process().unwrap();
+    let mut running = JoinSet::new();
+    running.spawn(async move { service.run_in(lifecycle).await.unwrap() });
+    (address, running)
+}
+
+fn config(database: &Bench, key: Option<&SecretString>) -> Config {
     let state = database.folder.path().join("state");
-    let variables = [
+    let mut variables = vec![
         ("SWITCHYARD_DATABASE_URL", database.text.as_str()),
         ("SWITCHYARD_DEPLOY_SHADOW", "never"),
         ("SWITCHYARD_HTTP_BOOTSTRAP_TOKEN", TOKEN),
         ("SWITCHYARD_HTTP_LISTEN", "127.0.0.1:0"),
         ("SWITCHYARD_NODE_NAME", NODE),
-        (
-            "SWITCHYARD_SEALING_KEY",
-            secrecy::ExposeSecret::expose_secret(&key),
-        ),
         ("SWITCHYARD_STATE_DIR", state.to_str().unwrap()),
     ];
+    variables.extend(key.map(|key| ("SWITCHYARD_SEALING_KEY", key.expose_secret())));
     let environment: Environment = variables.into_iter().collect();
     let loaded = Config::load(None, &environment).unwrap_or_else(|error| panic!("{error}"));
     loaded.config

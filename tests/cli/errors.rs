@@ -73,4 +73,26 @@ fn a_sealing_key_that_is_another_one_is_said() {
     host.set("SWITCHYARD_SEALING_KEY_FILE", &other);
     let said = host.refused(1, &["deploy", "plan", "--tenant", ACME]);
     assert!(said.contains("cannot be opened"), "{said}");
+    assert!(said.contains("`sealing.key` is not the key that"), "{said}");
+    assert!(!said.contains("the database failed"), "{said}");
+
+    host.unset("SWITCHYARD_SEALING_KEY_FILE");
+    for needs in [
+        &["deploy", "plan", "--tenant", ACME][..],
+        &[
+            "extension",
+            "add",
+            "--tenant",
+            ACME,
+            "--number",
+            "1002",
+            "--name",
+            "Bob",
+        ],
+    ] {
+        let said = host.refused(1, needs);
+        assert!(said.contains("no sealing key is configured"), "{said}");
+        assert!(said.contains("`sealing.key_file`"), "{said}");
+        assert!(!said.contains("the database failed"), "{said}");
+    }
 }

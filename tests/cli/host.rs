@@ -110,6 +110,11 @@ impl Host {
         self.variables.push((name.to_owned(), value.to_owned()));
     }
 
+    /// Takes an environment variable away.
+    pub fn unset(&mut self, name: &str) {
+        self.variables.retain(|(other, _)| other != name);
+    }
+
     /// A path in the host's directory.
     pub fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)

@@ -8,6 +8,7 @@ use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use rstest::rstest;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 use super::host::{ACME, Host};
 
@@ -76,6 +77,55 @@ impl Drop for Daemon {
         let _ = self.process.wait();
         let _ = std::io::copy(&mut self.log, &mut std::io::sink());
     }
+}
+
+/// A deploy that nobody works off is followed: the stream goes on until the daemon ends it.
+#[rstest]
+#[case::sqlite(Host::ready())]
+#[case::postgres(Host::on_postgres())]
+#[tokio::test]
+async fn neither_open_streams_nor_whoever_waits_hold_up_the_stop(#[case] mut host: Host) {
+    host.add_tenant();
+    let token = host.file("token", TOKEN);
+    host.set("SWITCHYARD_HTTP_BOOTSTRAP_TOKEN_FILE", &token);
+    let tenant = host.json(&["tenant", "show", ACME])["id"].clone();
+    // The instance is another node's.
+    host.set("SWITCHYARD_NODE_NAME", "elsewhere");
+    let daemon = Daemon::start(&mut host);
+    let ask = |method, path: &str| {
+        daemon
+            .request(method, &format!("/api/v1/config/{path}"))
+            .bearer_auth(TOKEN)
+            .header("X-Operate-As-Tenant", tenant.as_str().unwrap())
+            .header("X-Reason", "first deploy")
+    };
+    let asked: Value = ask(Method::POST, "deploy")
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    let events = format!("deployments/{}/events", asked["data"]["id"].as_str().unwrap());
+    let mut streams = Vec::new();
+    for _ in 0..3 {
+        let mut stream = ask(Method::GET, &events).send().await.unwrap();
+        let first = stream.chunk().await.unwrap().unwrap();
+        assert!(first.starts_with(b"id: queued-"), "{first:?}");
+        streams.push(stream);
+    }
+    let mut waiting = JoinSet::new();
+    waiting.spawn(ask(Method::POST, "deploy?wait").send());
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(waiting.try_join_next().is_none(), "it did not wait");
+    let began = Instant::now();
+    assert_eq!(daemon.stop(), Some(0));
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    for mut stream in streams {
+        assert_eq!(stream.chunk().await.unwrap(), None, "it is ended, not cut off");
+    }
+    let waited = waiting.join_next().await.unwrap().unwrap().unwrap();
+    assert_eq!(waited.status(), 202);
 }
 
 async fn status(request: RequestBuilder) -> StatusCode {

@@ -3,6 +3,7 @@
 use rstest::rstest;
 use serde_json::json;
 use switchyard::app::error::AppError;
+use switchyard::app::precondition::IfMatch;
 use switchyard::app::{deployments, extensions};
 use switchyard::domain::deployment::DeploymentStatus::{Live, Rejected, Unchanged};
 
@@ -11,14 +12,15 @@ use super::support::database::Backend::{self, Postgres, Sqlite};
 use super::world::{Ended, TestTenant, World, ended, with_mailbox};
 
 async fn roll_back(world: &World, tenant: &TestTenant, to: &Ended) -> Ended {
-    let request = deployments::roll_back(&world.app, &tenant.caller, to.deployment.id)
+    let request = deployments::roll_back(&world.app, &tenant.caller, to.deployment.id, None)
         .await
-        .unwrap();
+        .unwrap()
+        .into_inner();
     ended(&world.app, &request).await
 }
 
 async fn refused(world: &World, tenant: &TestTenant, to: &Ended) -> AppError {
-    deployments::roll_back(&world.app, &tenant.caller, to.deployment.id)
+    deployments::roll_back(&world.app, &tenant.caller, to.deployment.id, None)
         .await
         .unwrap_err()
 }
@@ -36,7 +38,7 @@ async fn a42_a_rollback_brings_the_revision_back_with_todays_secrets(#[case] bac
 
     // Since then: a name, a deleted extension, a rotated secret, and another tenant's change.
     world.patch(&acme, &ann, json!({"name": "Later"})).await;
-    extensions::delete(&world.app, &acme.caller, bob.extension.id)
+    extensions::delete(&world.app, &acme.caller, bob.extension.id, &IfMatch::Any)
         .await
         .unwrap();
     let rotated = extensions::rotate_secret(&world.app, &acme.caller, ann.extension.id)

@@ -172,9 +172,10 @@ async fn a10_no_secret_is_in_a_record_a_preview_or_a_log(#[case] backend: Backen
     secrets.push("7531086429".to_owned());
     preview().await;
     world.deploy(&acme).await.expect(Live);
-    let request = deployments::roll_back(&world.app, &acme.caller, first.deployment.id)
+    let request = deployments::roll_back(&world.app, &acme.caller, first.deployment.id, None)
         .await
-        .unwrap();
+        .unwrap()
+        .into_inner();
     ended(&world.app, &request).await;
 
     let settings = InstanceSettings::Asterisk(world.pbx.private.settings().clone());
@@ -225,13 +226,14 @@ async fn o61_each_request_to_deploy_writes_one_audit_entry(#[case] backend: Back
         .patch(&acme, &ann, json!({"forward": {"always": "1001"}}))
         .await;
     let rejected = world.deploy(&acme).await.expect(Rejected);
-    let request = deployments::roll_back(&world.app, &acme.caller, first.deployment.id)
+    let request = deployments::roll_back(&world.app, &acme.caller, first.deployment.id, None)
         .await
-        .unwrap();
+        .unwrap()
+        .into_inner();
     ended(&world.app, &request).await;
     // What is refused, looked at or only worked off leaves none.
     assert!(
-        deployments::roll_back(&world.app, &acme.caller, rejected.deployment.id)
+        deployments::roll_back(&world.app, &acme.caller, rejected.deployment.id, None)
             .await
             .is_err()
     );

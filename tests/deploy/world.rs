@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
+use switchyard::app::precondition::IfMatch;
 use switchyard::app::{App, deployments, extensions, instances, tenants};
 use switchyard::auth::caller::{Caller, Identity, Origin, Place};
 use switchyard::deploy::{Engine, EngineOptions, ShadowPolicy, TemplateSource};
@@ -173,13 +174,15 @@ impl World {
     }
 
     pub async fn patch(&self, tenant: &TestTenant, phone: &Phone, patch: Value) {
-        extensions::patch(&self.app, &tenant.caller, phone.extension.id, patch)
+        let id = phone.extension.id;
+        extensions::patch(&self.app, &tenant.caller, id, patch, &IfMatch::Any)
             .await
             .unwrap();
     }
 
     pub async fn request(&self, tenant: &TestTenant) -> Deployment {
-        deployments::deploy(&self.app, &tenant.caller).await.unwrap()
+        let done = deployments::deploy(&self.app, &tenant.caller, None).await;
+        done.unwrap().into_inner()
     }
 
     pub async fn deploy(&self, tenant: &TestTenant) -> Ended {
@@ -187,8 +190,8 @@ impl World {
     }
 
     pub async fn deploy_with(&self, app: &App, tenant: &TestTenant) -> Ended {
-        let deployment = deployments::deploy(app, &tenant.caller).await.unwrap();
-        ended(app, &deployment).await
+        let done = deployments::deploy(app, &tenant.caller, None).await;
+        ended(app, &done.unwrap().into_inner()).await
     }
 
     pub async fn deploy_platform(&self) -> Ended {

@@ -26,9 +26,11 @@ use switchyard::driver::PbxDriver;
 use switchyard::driver::asterisk::AsteriskDriver;
 use switchyard::http::health::{Check, Readiness};
 use switchyard::http::routes::{Shared, router, table};
+use switchyard::http::streams::Streams;
 use switchyard::store::{Database, DatabaseUrl, Store};
 use tempfile::TempDir;
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
@@ -119,7 +121,11 @@ impl Server {
         Self {
             router: router(
                 table(),
-                Shared { readiness, app },
+                Shared {
+                    readiness,
+                    app,
+                    streams: stopped(),
+                },
                 &authenticator,
                 Arc::new(SystemIds),
             ),
@@ -222,6 +228,13 @@ impl DriverFactory for Asterisk {
         let InstanceSettings::Asterisk(settings) = &instance.settings;
         Box::new(AsteriskDriver::new(settings.clone(), secret, None))
     }
+}
+
+/// Streams that end with their first event, since nobody works the deploys off.
+fn stopped() -> Streams {
+    let stop = CancellationToken::new();
+    stop.cancel();
+    Streams::new(stop)
 }
 
 struct NoNeeds;

@@ -7,6 +7,7 @@ mod deployments;
 mod extension_lists;
 mod extensions;
 mod generations;
+mod idempotency_keys;
 mod instances;
 mod leases;
 mod revisions;

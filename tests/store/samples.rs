@@ -65,6 +65,7 @@ pub fn extension(tenant: TenantId, number: &str, name: &str) -> Extension {
         tenant_id: tenant,
         number: number.parse().unwrap(),
         settings: ExtensionSettings::named(name.parse().unwrap()),
+        version: 1,
         created_at: at(4),
         updated_at: at(5),
     }

@@ -1,8 +1,8 @@
 //! The stages of deployments.
 
 use rstest::rstest;
-use switchyard::domain::deployment::{Scope, Stage, StageRecord, StageResult};
-use switchyard::domain::ids::{DeploymentId, SystemIds};
+use switchyard::domain::deployment::{DeploymentStatus, Scope, Stage, StageRecord, StageResult};
+use switchyard::domain::ids::{DeploymentId, RevisionId, SystemIds};
 use switchyard::store::{StoreError, deployments, stages};
 
 use super::bench::Backend::{Postgres, Sqlite};
@@ -105,4 +105,57 @@ async fn each_stage_and_result_comes_back(#[values(Sqlite, Postgres)] backend: B
     let absent = DeploymentId::fresh(&SystemIds);
     assert_eq!(stages::of_deployment(&mut tx, absent).await.unwrap(), []);
     tx.commit().await.unwrap();
+}
+
+#[rstest]
+#[tokio::test]
+async fn c02_progress_is_told_of_the_tenants_own_deployment(#[values(Sqlite, Postgres)] backend: Backend) {
+    let (_bench, store) = Bench::migrated(backend).await;
+    let world = World::store(&store).await;
+    let scope = Scope::Tenant {
+        tenant_id: world.acme.id,
+        revision_id: RevisionId::fresh(&SystemIds),
+    };
+    let row = deployment(world.instance.id, scope, 50);
+    let platform = deployment(world.instance.id, Scope::Platform, 51);
+    let (acme, globex, id) = (world.acme.id, world.globex.id, row.id);
+    let mut tx = store.begin("stages").await.unwrap();
+    deployments::insert(&mut tx, &row).await.unwrap();
+    deployments::insert(&mut tx, &platform).await.unwrap();
+    for (tenant, id) in [
+        (globex, id),
+        (acme, platform.id),
+        (acme, DeploymentId::fresh(&SystemIds)),
+    ] {
+        assert_eq!(
+            stages::progress_of_tenant(&mut tx, tenant, id).await.unwrap(),
+            None
+        );
+    }
+    let mut seen = Vec::new();
+    let status = |number: usize| [row.status, DeploymentStatus::Planning][number.min(1)];
+    for number in 0..4 {
+        let progress = stages::progress_of_tenant(&mut tx, acme, id)
+            .await
+            .unwrap()
+            .unwrap();
+        let (begun, ended) = [(0, 0), (0, 0), (1, 0), (1, 1)][number];
+        assert_eq!((progress.begun, progress.ended), (begun, ended));
+        assert_eq!(progress.status, status(number));
+        seen.push(progress.to_string());
+        match number {
+            0 => assert!(
+                deployments::set_status(&mut tx, id, status(1)).await.unwrap(),
+                "it has not ended"
+            ),
+            1 => stages::begin(&mut tx, id, Stage::Planning, at(1)).await.unwrap(),
+            _ => drop(
+                stages::end(&mut tx, id, Stage::Planning, StageResult::Ok, "", at(2))
+                    .await
+                    .unwrap(),
+            ),
+        }
+    }
+    seen.dedup();
+    assert_eq!(seen.len(), 4, "{seen:?}");
 }

@@ -39,7 +39,9 @@ pub fn run(context: &mut Context<'_>, apply: Apply) -> Result<(), Failure> {
     context.with_parts(async |context, parts| {
         let found = apply.target.find(parts).await?;
         let deployment = if let Some(tenant) = &found.tenant {
-            deployments::deploy(&parts.app, &operator::in_tenant(tenant, apply.reason)).await?
+            deployments::deploy(&parts.app, &operator::in_tenant(tenant, apply.reason), None)
+                .await?
+                .into_inner()
         } else {
             let caller = operator::platform(apply.reason);
             deployments::deploy_instance(&parts.app, &caller, found.instance.id).await?

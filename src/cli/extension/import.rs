@@ -54,9 +54,9 @@ pub fn run(context: &mut Context<'_>, wanted: &Import) -> Result<(), Failure> {
         };
         let rows = rows.into_iter().progress_with(bar.clone());
         let caller = operator::in_tenant(&tenant, None);
-        let report = import(&parts.app, &caller, rows, wanted.dry_run).await;
+        let report = import(&parts.app, &caller, rows, wanted.dry_run, None).await;
         bar.finish_and_clear();
-        let report = report?;
+        let report = report?.into_inner();
         let told = context.output.result(&report, |text| {
             let rows: Vec<[String; 3]> = report.rows.iter().map(|row| cells(row, &report)).collect();
             text.table(["LINE", "NUMBER", "RESULT"], &rows)?;

@@ -8,14 +8,18 @@ use axum::response::{IntoResponse, Response};
 
 use crate::app::App;
 use crate::app::deployments;
+use crate::app::idempotency::Done;
 use crate::app::views::DeploymentView;
 use crate::auth::caller::Caller;
 use crate::domain::deployment::Deployment;
 use crate::domain::ids::DeploymentId;
+use crate::http::body::Body;
 use crate::http::envelope::{list, single};
 use crate::http::id::Id;
+use crate::http::idempotency::{Key, Repeatable, replayed};
 use crate::http::problem::Problem;
 use crate::http::query::Query;
+use crate::http::streams::Streams;
 
 /// A request that waits is answered after this in any case.
 const LONGEST_WAIT: Duration = Duration::from_mins(1);
@@ -30,32 +34,44 @@ pub async fn plan(
     Ok(single(deployments::plan(&app, &caller).await?))
 }
 
-/// `POST /config/deploy?wait`: 202, or 200 when it was waited for and ended.
+/// `POST /config/deploy?wait`: 202, or 200 when it was waited for and ended. With an `Idempotency-Key` it is asked for once.
 pub async fn deploy(
     State(app): State<App>,
+    State(streams): State<Streams>,
     caller: Caller,
     mut query: Query,
-) -> Result<impl IntoResponse, Problem> {
+    repeatable: Repeatable,
+    body: Body,
+) -> Result<Response, Problem> {
     caller.reason_to_change()?;
+    let key = repeatable.key()?;
+    body.none().await?;
     let wait = query.flag("wait");
     query.finish()?;
-    let deployment = deployments::deploy(&app, &caller).await?;
-    answer(&app, deployment, wait).await
+    let once = key.map(Key::without_body);
+    let done = deployments::deploy(&app, &caller, once.as_ref()).await?;
+    answer(&app, &streams, done, wait).await
 }
 
 /// `POST /config/deployments/{id}/rollback?wait`.
 pub async fn roll_back(
     State(app): State<App>,
+    State(streams): State<Streams>,
     caller: Caller,
     Id(id): Id<DeploymentId>,
     mut query: Query,
+    repeatable: Repeatable,
+    body: Body,
 ) -> Result<Response, Problem> {
     deployments::find(&app, &caller, id).await?;
     caller.reason_to_change()?;
+    let key = repeatable.key()?;
+    body.none().await?;
     let wait = query.flag("wait");
     query.finish()?;
-    let deployment = deployments::roll_back(&app, &caller, id).await?;
-    answer(&app, deployment, wait).await
+    let once = key.map(Key::without_body);
+    let done = deployments::roll_back(&app, &caller, id, once.as_ref()).await?;
+    answer(&app, &streams, done, wait).await
 }
 
 /// `GET /config/deployments`: one page, newest first.
@@ -94,14 +110,25 @@ pub async fn verify(
     Ok(single(deployments::verify(&app, &caller).await?))
 }
 
-async fn answer(app: &App, deployment: Deployment, wait: bool) -> Result<Response, Problem> {
+async fn answer(
+    app: &App,
+    streams: &Streams,
+    done: Done<Deployment>,
+    wait: bool,
+) -> Result<Response, Problem> {
+    let replayed = replayed(&done);
+    let deployment = done.into_inner();
     let patience = if wait { LONGEST_WAIT } else { Duration::ZERO };
-    let (deployment, stages) = deployments::wait(app, &deployment, patience).await?;
+    let (deployment, stages) = tokio::select! {
+        // Whoever works on it may be another process: the server's stop does not wait for that.
+        () = streams.stopped() => deployments::wait(app, &deployment, Duration::ZERO).await?,
+        waited = deployments::wait(app, &deployment, patience) => waited?,
+    };
     let ended = wait && deployment.status.is_end();
     let status = if ended {
         StatusCode::OK
     } else {
         StatusCode::ACCEPTED
     };
-    Ok((status, single(DeploymentView::new(deployment, stages))).into_response())
+    Ok((status, replayed, single(DeploymentView::new(deployment, stages))).into_response())
 }

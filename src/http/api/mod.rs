@@ -1,5 +1,6 @@
 //! The handlers of the API: each reads the request, calls one use case, and shapes the answer.
 
+pub mod deployment_events;
 pub mod deployments;
 pub mod extensions;
 
@@ -18,6 +19,25 @@ impl From<AppError> for Problem {
             AppError::Taken { ref field } => {
                 Self::conflicting(FieldErrors::one(field, "is taken already; choose another"))
             }
+            AppError::PreconditionFailed => Self::new(
+                StatusCode::PRECONDITION_FAILED,
+                "precondition_failed",
+                "somebody has changed it in the meantime; read it again and decide anew",
+            ),
+            AppError::IdempotencyKeyReused => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "idempotency_key_reused",
+                "this `Idempotency-Key` came with another request before; choose another key",
+            ),
+            AppError::SealingKeyMissing(_) => Self::unavailable(&error).about(
+                "sealing_key_missing",
+                "this needs a secret, and the server has no sealing key; its operator names one as `sealing.key_file`",
+            ),
+            AppError::SealingKeyWrong(_) => Self::unavailable(&error).about(
+                "sealing_key_wrong",
+                "this needs a secret that was sealed with another key than the server's `sealing.key`; its operator \
+                 configures the one that this database was set up with",
+            ),
             AppError::Store(ref source) if source.may_pass() => Self::unavailable(&error),
             AppError::Store(_) | AppError::Deploy(_) | AppError::Random(_) => Self::internal(&error),
         }

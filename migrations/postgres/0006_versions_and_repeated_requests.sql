@@ -1,0 +1,20 @@
+-- The version of an extension, and the answers of requests that may be sent again.
+
+-- Counts the changes: two of them may happen in the same microsecond.
+alter table extensions add column version bigint not null default 1;
+
+-- Written in the transaction of what the request did, so that neither is there without the other.
+create table idempotency_keys (
+    tenant_id uuid not null references tenants (id) on delete cascade,
+    -- As the audit log names actors.
+    caller text collate "C" not null,
+    key text collate "C" not null,
+    -- The digest of what was asked for.
+    request text not null,
+    -- JSON as text: it is answered again as it was.
+    answer text not null,
+    created_at bigint not null,
+    primary key (tenant_id, caller, key)
+);
+
+create index idempotency_keys_by_age on idempotency_keys (tenant_id, created_at);

@@ -1,0 +1,99 @@
+//! The answers that go on for long: how many there are, and when all of them end.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
+
+use crate::domain::ids::TenantId;
+
+/// The most that one tenant has open at a time: each looks into the database, and none may keep another tenant waiting.
+pub const MOST: usize = 16;
+
+/// The open streams. Cheap to clone.
+#[derive(Clone)]
+pub struct Streams {
+    stop: CancellationToken,
+    open: Open,
+}
+
+type Open = Arc<Mutex<BTreeMap<TenantId, usize>>>;
+
+/// The place of one open stream, given back with the value.
+pub struct Place {
+    tenant: TenantId,
+    stop: CancellationToken,
+    open: Open,
+}
+
+impl Streams {
+    /// `stop` ends all of them.
+    #[must_use]
+    pub fn new(stop: CancellationToken) -> Self {
+        let open = Open::default();
+        Self { stop, open }
+    }
+
+    /// Ends when whoever waits should not wait any longer.
+    pub fn stopped(&self) -> WaitForCancellationFuture<'_> {
+        self.stop.cancelled()
+    }
+
+    /// A place for one more; none when the tenant has taken all that it may.
+    #[must_use]
+    pub fn enter(&self, tenant: TenantId) -> Option<Place> {
+        let mut open = lock(&self.open);
+        let count = open.entry(tenant).or_default();
+        if *count >= MOST {
+            return None;
+        }
+        *count += 1;
+        drop(open);
+        Some(Place {
+            tenant,
+            stop: self.stop.clone(),
+            open: Arc::clone(&self.open),
+        })
+    }
+}
+
+impl Place {
+    /// Ends when the stream should.
+    pub fn stopped(&self) -> WaitForCancellationFuture<'_> {
+        self.stop.cancelled()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut open = lock(&self.open);
+        let left = open.remove(&self.tenant).unwrap_or_default().saturating_sub(1);
+        if left > 0 {
+            open.insert(self.tenant, left);
+        }
+    }
+}
+
+fn lock(open: &Open) -> MutexGuard<'_, BTreeMap<TenantId, usize>> {
+    open.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    #[test]
+    fn a_tenant_has_places_of_its_own_and_gives_them_back() {
+        let [acme, globex] = [1, 2].map(|number| TenantId::from_uuid(Uuid::from_u128(number)));
+        let streams = Streams::new(CancellationToken::new());
+        let mut places: Vec<Place> = (0..MOST).map(|_| streams.enter(acme).unwrap()).collect();
+        assert!(streams.enter(acme).is_none());
+        let other = streams.enter(globex).unwrap();
+        places.pop();
+        let again = streams.enter(acme).unwrap();
+        assert!(streams.enter(acme).is_none());
+        drop((places, other, again));
+        assert!(lock(&streams.open).is_empty(), "nothing is left behind");
+    }
+}

@@ -1,0 +1,124 @@
+//! The answers of requests that may be sent again, one tenant's at a time.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::row::Origin;
+use super::statement::{run, statements};
+use super::{StoreError, Tx};
+use crate::domain::digest::Digest;
+use crate::domain::idempotency_key::IdempotencyKey;
+use crate::domain::ids::TenantId;
+
+const TABLE: &str = "idempotency_keys";
+
+statements! {
+    FIND = "select request, answer from idempotency_keys \
+        where tenant_id = $1 and caller = $2 and key = $3 and created_at > $4";
+    INSERT = "insert into idempotency_keys (tenant_id, caller, key, request, answer, created_at) \
+        values ($1, $2, $3, $4, $5, $6)";
+    DELETE_OLD = "delete from idempotency_keys where tenant_id = $1 and caller = $2 and key = $3 \
+        and created_at <= $4";
+    PRUNE = "delete from idempotency_keys where tenant_id = $1 and (caller, key) in \
+        (select caller, key from idempotency_keys where tenant_id = $1 and created_at <= $2 \
+        order by created_at limit 100)";
+}
+
+/// The request that came with a key.
+pub struct Request<'a> {
+    /// Whose tenant it is about.
+    pub tenant: TenantId,
+    /// Who sent it, as the audit log names actors.
+    pub caller: &'a str,
+    /// Its key.
+    pub key: &'a IdempotencyKey,
+    /// What was asked for.
+    pub digest: Digest,
+}
+
+/// What came before with the same key.
+#[derive(PartialEq, Eq, Debug)]
+pub enum Before<T> {
+    /// An equal request, and this was its answer.
+    Equal(T),
+    /// Another request.
+    Other,
+}
+
+/// What the caller has sent with this key after `oldest`.
+pub async fn find<T: DeserializeOwned>(
+    tx: &mut Tx,
+    request: &Request<'_>,
+    oldest: Timestamp,
+) -> Result<Option<Before<T>>, StoreError> {
+    let Request {
+        tenant,
+        caller,
+        key,
+        digest,
+    } = request;
+    let row = run!(
+        tx,
+        fetch_optional::<(String, String)>(
+            FIND,
+            tenant.uuid(),
+            *caller,
+            key.as_str(),
+            oldest.as_microsecond()
+        )
+    )?;
+    let origin = Origin {
+        table: TABLE,
+        id: key,
+    };
+    row.map(|(request, answer)| {
+        if origin.text::<Digest>("request", &request)? != *digest {
+            return Ok(Before::Other);
+        }
+        let answer = serde_json::from_str(&answer).map_err(|error| origin.corrupt("answer", error))?;
+        Ok(Before::Equal(answer))
+    })
+    .transpose()
+}
+
+/// Keeps an answer; one with the same key that is not newer than `oldest` gives way, and so do some others of the tenant.
+///
+/// A key that is in use is a conflict.
+pub async fn insert(
+    tx: &mut Tx,
+    request: &Request<'_>,
+    answer: &impl Serialize,
+    now: Timestamp,
+    oldest: Timestamp,
+) -> Result<(), StoreError> {
+    let Request {
+        tenant,
+        caller,
+        key,
+        digest,
+    } = request;
+    let answer = serde_json::to_string(answer).map_err(|source| StoreError::Unwritable {
+        what: "idempotency_keys.answer",
+        source,
+    })?;
+    let oldest = oldest.as_microsecond();
+    run!(
+        tx,
+        execute(DELETE_OLD, tenant.uuid(), *caller, key.as_str(), oldest)
+    )?;
+    run!(tx, execute(PRUNE, tenant.uuid(), oldest))?;
+    run!(
+        tx,
+        execute(
+            INSERT,
+            tenant.uuid(),
+            *caller,
+            key.as_str(),
+            digest.to_string(),
+            answer,
+            now.as_microsecond(),
+        )
+    )?;
+    Ok(())
+}

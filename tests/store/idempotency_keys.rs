@@ -1,0 +1,123 @@
+//! The answers of requests that may be sent again: one tenant's own, for as long as they are kept.
+
+use rstest::rstest;
+use switchyard::domain::digest::Digest;
+use switchyard::domain::idempotency_key::IdempotencyKey;
+use switchyard::domain::ids::TenantId;
+use switchyard::store::Store;
+use switchyard::store::idempotency_keys::{Before, Request, find, insert};
+
+use super::bench::Backend::{Postgres, Sqlite};
+use super::bench::{Backend, Bench};
+use super::samples::{World, at};
+
+fn request<'a>(tenant: TenantId, caller: &'a str, key: &'a IdempotencyKey, what: &str) -> Request<'a> {
+    Request {
+        tenant,
+        caller,
+        key,
+        digest: Digest::of(what),
+    }
+}
+
+fn key(text: &str) -> IdempotencyKey {
+    text.parse().unwrap()
+}
+
+async fn keep(store: &Store, request: &Request<'_>, answer: &str, now: i64, oldest: i64) {
+    let mut tx = store.begin("keep").await.unwrap();
+    insert(&mut tx, request, &answer, at(now), at(oldest))
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+}
+
+async fn found(store: &Store, request: &Request<'_>, oldest: i64) -> Option<Before<String>> {
+    let mut tx = store.read("find").await.unwrap();
+    find(&mut tx, request, at(oldest)).await.unwrap()
+}
+
+#[rstest]
+#[tokio::test]
+async fn c02_an_answer_is_found_by_its_own_tenant_and_caller(#[values(Sqlite, Postgres)] backend: Backend) {
+    let (_bench, store) = Bench::migrated(backend).await;
+    let world = World::store(&store).await;
+    let (acme, globex, key_a, key_b) = (world.acme.id, world.globex.id, key("a"), key("b"));
+    keep(
+        &store,
+        &request(acme, "ann", &key_a, "x"),
+        "done \"\u{2028}",
+        10,
+        0,
+    )
+    .await;
+    let equal = Some(Before::Equal("done \"\u{2028}".to_owned()));
+    assert_eq!(found(&store, &request(acme, "ann", &key_a, "x"), 9).await, equal);
+    assert_eq!(
+        found(&store, &request(acme, "ann", &key_a, "y"), 9).await,
+        Some(Before::Other)
+    );
+    for other in [
+        request(globex, "ann", &key_a, "x"),
+        request(acme, "bob", &key_a, "x"),
+        request(acme, "ann", &key_b, "x"),
+        request(acme, "ann", &key("A"), "x"),
+    ] {
+        assert_eq!(found(&store, &other, 9).await, None);
+    }
+    // As old as the oldest is too old.
+    assert_eq!(found(&store, &request(acme, "ann", &key_a, "x"), 10).await, None);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_key_is_used_once_until_it_is_old(#[values(Sqlite, Postgres)] backend: Backend) {
+    let (_bench, store) = Bench::migrated(backend).await;
+    let world = World::store(&store).await;
+    let key = key("a");
+    let asked = request(world.acme.id, "ann", &key, "x");
+    keep(&store, &asked, "first", 10, 0).await;
+    let mut tx = store.begin("keep").await.unwrap();
+    let refused = insert(&mut tx, &asked, &"second", at(11), at(9))
+        .await
+        .unwrap_err();
+    assert!(refused.is_conflict_on("idempotency_keys", "key"), "{refused}");
+    drop(tx);
+    keep(&store, &asked, "second", 11, 10).await;
+    assert_eq!(
+        found(&store, &asked, 10).await,
+        Some(Before::Equal("second".to_owned()))
+    );
+}
+
+#[rstest]
+#[tokio::test]
+async fn old_answers_go_a_hundred_at_a_time_and_never_another_tenants(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let (bench, store) = Bench::migrated(backend).await;
+    let world = World::store(&store).await;
+    let mut tx = store.begin("fill").await.unwrap();
+    for n in 0..150 {
+        for tenant in [world.acme.id, world.globex.id] {
+            let key = key(&format!("old-{n}"));
+            insert(&mut tx, &request(tenant, "ann", &key, "x"), &"", at(n), at(-1))
+                .await
+                .unwrap();
+        }
+    }
+    tx.commit().await.unwrap();
+    for (number, left) in [(1, 51), (2, 2), (3, 3)] {
+        let key = key(&format!("new-{number}"));
+        keep(&store, &request(world.acme.id, "ann", &key, "x"), "", 1_000, 500).await;
+        assert_eq!(keys(&bench, "acme.example.com").await, left);
+    }
+    assert_eq!(keys(&bench, "globex.example.com").await, 150);
+}
+
+async fn keys(bench: &Bench, domain: &str) -> usize {
+    let sql = format!(
+        "select key from idempotency_keys k join tenants t on t.id = k.tenant_id where t.domain = '{domain}'"
+    );
+    bench.ask(sql).await.len()
+}
