@@ -104,6 +104,22 @@ impl Host {
         ]);
     }
 
+    /// Adds an extension to the tenant that [`Host::add_tenant`] makes; gives it with its secrets.
+    #[track_caller]
+    pub fn add_extension(&self, number: &str, name: &str) -> Value {
+        let words = [
+            "extension",
+            "add",
+            "--tenant",
+            ACME,
+            "--number",
+            number,
+            "--name",
+            name,
+        ];
+        self.json(&words)
+    }
+
     /// Sets an environment variable of the program.
     pub fn set(&mut self, name: &str, value: &str) {
         self.variables.retain(|(other, _)| other != name);

@@ -10,6 +10,7 @@ mod extensions;
 mod host;
 mod import;
 mod instances;
+mod secrets;
 mod serve;
 #[path = "../support/mod.rs"]
 mod support;
