@@ -24,7 +24,7 @@ pub fn run(context: &mut Context<'_>, arguments: DemoArguments) -> Result<(), Fa
     let runtime = tokio::runtime::Runtime::new().map_err(Failure::Runtime)?;
     runtime.block_on(async {
         let demo = Demo::start(&options).await?;
-        let failure = failure(&demo.outcome);
+        let failure = failure(&demo);
         let told = tell(context, &demo, arguments.once);
         if arguments.once {
             demo.stop().await;
@@ -55,11 +55,15 @@ fn usual_directory() -> PathBuf {
     state.unwrap_or_else(std::env::temp_dir).join("switchyard-demo")
 }
 
-fn failure(outcome: &Outcome) -> Option<Failure> {
-    match outcome {
+fn failure(demo: &Demo) -> Option<Failure> {
+    match &demo.outcome {
         Outcome::Deployed(deployment, _) => {
             let exit = match deployment.status {
-                DeploymentStatus::Live | DeploymentStatus::Unchanged => return None,
+                DeploymentStatus::Live | DeploymentStatus::Unchanged if demo.live => return None,
+                DeploymentStatus::Unchanged => {
+                    let message = "nothing was to be deployed, but the running Asterisk does not show what should be live";
+                    return Some(Failure::Deploy(message.to_owned(), Exit::DeployFailed));
+                }
                 DeploymentStatus::RolledBack => Exit::DeployRolledBack,
                 DeploymentStatus::Rejected | DeploymentStatus::Partial => Exit::DeployRejected,
                 _ => Exit::DeployFailed,
@@ -102,8 +106,11 @@ fn people(text: &mut Text<'_>, demo: &Demo, once: bool) -> io::Result<()> {
         } => {
             findings(text, found)?;
             text.line(&format!(
-                "Generation {generation} is written whole. No Asterisk runs, so nobody has read it."
+                "Generation {generation} is written whole. No Asterisk runs, so nobody has read it, and nothing is proven."
             ))?;
+            text.line(
+                "A deploy of this demo ends `failed` and says so; templates, plans and the API can be tried.",
+            )?;
             text.line("To see it live: `scripts/get-asterisk DIR`, then `switchyard demo --asterisk DIR/bin/asterisk`.")?;
         }
         Outcome::NotWritten { reason } => text.line(&format!("Nothing was written: {reason}"))?,

@@ -19,16 +19,28 @@ pub struct Written {
 }
 
 impl Engine {
-    /// Writes every tenant's head as a generation and moves the live link to it. The instance's record still says that
-    /// it is not known what a PBX serves: the first real deploy has it read everything.
+    /// Writes every tenant's head as a generation and moves the live link to it; where these files stand already, nothing
+    /// is written. The instance's record still says that it is not known what a PBX serves: the first real deploy has it
+    /// read everything.
     pub async fn write_files(&self, instance_id: InstanceId) -> Result<Written, DeployError> {
         let (instance, driver) = self.driver(instance_id).await?;
         let mut tx = self.store.begin("write_files").await?;
         let mut aim = aim::aim(self, &mut tx, &instance, &Scope::Platform, self.clock.now()).await?;
+        let cache = self.fragments(instance_id);
+        let whole = assemble::files(&cache, &aim.templates, &aim.after, &[])?;
+        if let Some(generation @ 1..) = driver.standing().await?
+            && driver.drifted(whole).await?.is_empty()
+        {
+            // The revisions that were taken stay, as after a deploy that changes nothing.
+            tx.commit().await?;
+            return Ok(Written {
+                generation,
+                findings: aim.findings,
+            });
+        }
         aim.generation.number = generations::next_number(&mut tx, instance_id).await?;
         generations::insert(&mut tx, &aim.generation).await?;
         tx.commit().await?;
-        let cache = self.fragments(instance_id);
         let files = assemble::files(&cache, &aim.templates, &aim.after, &aim.reload)?;
         driver.stage(aim.generation.number, files).await?;
         driver.place(aim.generation.number).await?;

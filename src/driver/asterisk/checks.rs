@@ -39,6 +39,11 @@ impl AsteriskDriver {
         let settings = &self.settings;
         let account = &settings.ami_username;
         let address = format!("{}:{}", settings.ami_host, settings.ami_port);
+        if !settings.has_pbx() {
+            let mend = "start the demo with `--asterisk PATH`, or name host and port of an Asterisk";
+            checks.push(bad("ami", super::NO_PBX.to_owned(), mend));
+            return None;
+        }
         let mut arrival = match Arrival::sign_in(settings, &self.secret).await {
             Ok(arrival) => arrival,
             Err(error @ (LinkError::LoginRefused { .. } | LinkError::BadLogin(_))) => {

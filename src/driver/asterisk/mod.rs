@@ -28,6 +28,11 @@ use crate::domain::artifact::ConfFile;
 use crate::domain::finding::{Finding, Severity};
 use crate::domain::instance::AsteriskSettings;
 
+/// What is said of an instance that has no Asterisk.
+const NO_PBX: &str = "this instance has no Asterisk, as in a demo that was started without one: files may be written, but \
+    nobody reads them, so nothing is proven and nothing goes live; `scripts/get-asterisk DIR` and then `switchyard demo \
+    --asterisk DIR/bin/asterisk` have one";
+
 /// Drives one Asterisk on this host.
 pub struct AsteriskDriver {
     settings: AsteriskSettings,
@@ -53,6 +58,12 @@ impl AsteriskDriver {
     }
 
     async fn session(&self) -> Result<Session, DriverError> {
+        if !self.settings.has_pbx() {
+            return Err(DriverError::Unreachable {
+                what: "a deploy".to_owned(),
+                source: NO_PBX.into(),
+            });
+        }
         Session::open(&self.settings, &self.secret).await
     }
 
