@@ -58,8 +58,14 @@ pub enum Failure {
         source: io::Error,
     },
     /// A file of extensions cannot be read.
-    #[error(transparent)]
-    Csv(#[from] CsvError),
+    #[error("{path} is not imported")]
+    Csv {
+        /// The file.
+        path: String,
+        /// Why not.
+        #[source]
+        source: CsvError,
+    },
     /// A template cannot be used.
     #[error(transparent)]
     Templates(#[from] TemplatesError),
@@ -127,7 +133,7 @@ impl Failure {
             | Self::Input(_)
             | Self::SecretFile { .. }
             | Self::Open { .. }
-            | Self::Csv(_)
+            | Self::Csv { .. }
             | Self::Templates(_)
             | Self::Parts(PartsError::Setting(_))
             | Self::Service(ServiceError::Parts(PartsError::Setting(_)))

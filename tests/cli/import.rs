@@ -109,6 +109,32 @@ fn a_file_that_is_not_there_is_named() {
 }
 
 #[test]
+fn what_is_no_table_is_refused_by_its_name_and_never_shown() {
+    let host = Host::with_tenant();
+    for file in ["/bin/true", "/dev/zero"] {
+        let said = host.refused(4, &import(file));
+        assert!(
+            said.starts_with(&format!("error: {file} is not imported: ")),
+            "{said}"
+        );
+        assert!(
+            said.len() < 400 && said.trim_end().chars().all(|c| !c.is_control()),
+            "{said:?}"
+        );
+    }
+    assert!(
+        host.refused(4, &import("/bin/true"))
+            .contains("CSV file, whose first row names the columns")
+    );
+    assert!(
+        host.refused(4, &import("/dev/zero"))
+            .contains("has more than 16 MiB")
+    );
+    let directory = host.path("").display().to_string();
+    assert!(host.refused(4, &import(&directory)).contains("Is a directory"));
+}
+
+#[test]
 fn a_file_comes_from_standard_input_too() {
     let host = Host::with_tenant();
     let mut child = host
