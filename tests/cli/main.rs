@@ -10,6 +10,7 @@ mod extensions;
 mod host;
 mod import;
 mod instances;
+mod ordinary_user;
 mod secrets;
 mod serve;
 #[path = "../support/mod.rs"]

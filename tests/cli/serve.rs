@@ -48,6 +48,11 @@ impl Daemon {
         daemon
     }
 
+    /// The process.
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Asks it to end, and gives its exit code.
     pub fn stop(mut self) -> Option<i32> {
         let pid = Pid::from_raw(self.process.id().try_into().unwrap()).unwrap();
