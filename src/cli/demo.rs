@@ -7,12 +7,13 @@ use secrecy::ExposeSecret as _;
 use serde_json::json;
 
 use super::args::DemoArguments;
+use super::deploy::stages;
+use super::deploy::text::findings;
 use super::exit::Exit;
 use super::output::Text;
 use super::{Context, Failure};
 use crate::daemon::demo::{Demo, DemoOptions, Outcome};
 use crate::domain::deployment::{Deployment, DeploymentStatus};
-use crate::domain::finding::Finding;
 
 pub fn run(context: &mut Context<'_>, arguments: DemoArguments) -> Result<(), Failure> {
     let options = DemoOptions {
@@ -87,24 +88,24 @@ fn tell(context: &mut Context<'_>, demo: &Demo, once: bool) -> Result<(), Failur
 }
 
 fn people(text: &mut Text<'_>, demo: &Demo, once: bool) -> io::Result<()> {
+    let domains = demo
+        .tenants
+        .iter()
+        .map(|tenant| (tenant.id, tenant.domain.clone()))
+        .collect();
     match &demo.outcome {
-        Outcome::Deployed(deployment, stages) => {
-            for stage in stages {
-                let result = stage.result.map_or("…", |result| result.as_str());
-                text.line(&format!(
-                    "  {:<13} {result:<11} {}",
-                    stage.stage.as_str(),
-                    stage.detail
-                ))?;
+        Outcome::Deployed(deployment, records) => {
+            for stage in records {
+                text.line(&stages::line(stage))?;
             }
-            findings(text, &deployment.findings)?;
+            findings(text, &deployment.findings, &domains)?;
             text.line(&ended(deployment))?;
         }
         Outcome::FilesOnly {
             generation,
             findings: found,
         } => {
-            findings(text, found)?;
+            findings(text, found, &domains)?;
             text.line(&format!(
                 "Generation {generation} is written whole. No Asterisk runs, so nobody has read it, and nothing is proven."
             ))?;
@@ -155,22 +156,4 @@ fn ended(deployment: &Deployment) -> String {
         (DeploymentStatus::Unchanged, _) => "Nothing differs from what is live.".to_owned(),
         (status, _) => format!("The deploy ended {status}."),
     }
-}
-
-fn findings(text: &mut Text<'_>, findings: &[Finding]) -> io::Result<()> {
-    for finding in findings {
-        let object = finding
-            .object
-            .as_ref()
-            .map(|object| format!(" ({object})"))
-            .unwrap_or_default();
-        text.line(&format!(
-            "  {} {}{object}: {}",
-            finding.severity, finding.code, finding.message
-        ))?;
-        if let Some(quote) = &finding.quote {
-            text.line(&format!("      Asterisk: {quote}"))?;
-        }
-    }
-    Ok(())
 }

@@ -133,16 +133,7 @@ fn a_postgresql_that_is_away_is_named_without_its_password() {
 #[case::postgres(Host::on_postgres())]
 fn the_way_to_a_first_plan(#[case] host: Host) {
     host.add_tenant();
-    host.ok(&[
-        "extension",
-        "add",
-        "--tenant",
-        ACME,
-        "--number",
-        "1001",
-        "--name",
-        "Ann",
-    ]);
+    host.add_extension("1001", "Ann");
     let file = host.file("phones.csv", "number,name\n1002,Bob\n1003,Cid\n");
     host.ok(&["extension", "import", "--tenant", ACME, &file]);
     let list = host.json(&["extension", "list", "--tenant", ACME, "--per-page", "2"]);

@@ -42,16 +42,7 @@ fn a_dry_run_reports_and_changes_nothing_then_the_file_is_imported() {
 #[test]
 fn one_wrong_row_keeps_all_out_and_each_is_reported_by_its_line() {
     let host = Host::with_tenant();
-    host.ok(&[
-        "extension",
-        "add",
-        "--tenant",
-        ACME,
-        "--number",
-        "1001",
-        "--name",
-        "Ann",
-    ]);
+    host.add_extension("1001", "Ann");
     let file = host.file(
         "phones.csv",
         "number,name,ring_time\n1001,Bob,\n1002,Cid,soon\n1003,Dee,20\n1003,Eve,\n911,Flo,\n",

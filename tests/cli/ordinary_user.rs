@@ -108,25 +108,8 @@ fn a_directory_or_a_log_that_is_closed_to_the_user_is_named_with_what_to_type() 
     let host = host();
     let directory = host.path("config-closed");
     let log = host.file("closed.log", "");
-    fs::create_dir(&directory).unwrap();
-    let secret = host.path("ami-secret").display().to_string();
+    host.add_instance_with("closed", &["--log-file", &log]);
     let shown = directory.display().to_string();
-    host.ok(&[
-        "instance",
-        "add",
-        "--name",
-        "closed",
-        "--ami-port",
-        "1",
-        "--ami-username",
-        "switchyard",
-        "--ami-secret-file",
-        &secret,
-        "--config-dir",
-        &shown,
-        "--log-file",
-        &log,
-    ]);
     // Made by whoever runs the tests: root's are closed to another user by their owner, one's own by their mode.
     fs::set_permissions(&directory, Permissions::from_mode(0o555)).unwrap();
     fs::set_permissions(&log, Permissions::from_mode(0o000)).unwrap();
