@@ -146,6 +146,29 @@ async fn a_pbx_that_has_gone_is_told_apart() {
 }
 
 #[tokio::test]
+async fn a_deploy_with_an_account_that_lacks_a_right_names_it_at_once_and_touches_nothing() {
+    let (pbx, host) = bench().await;
+    let path = pbx.home().join("etc/manager.conf");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let without = text.replacen("read = system\n", "read = call\n", 1);
+    assert_ne!(without, text);
+    std::fs::write(&path, without).unwrap();
+    pbx.ami().console("manager reload");
+    let begun = std::time::Instant::now();
+    let ended = host.run(&["deploy", "apply", "--tenant", ACME]);
+    assert!(begun.elapsed().as_secs() < 10, "{:?}", begun.elapsed());
+    assert_eq!(ended.code, 8, "{ended:?}");
+    assert!(
+        ended.out.contains("error pbx_not_ready")
+            && ended.out.contains("lacks `read = system`")
+            && ended.out.contains("Nothing was touched"),
+        "{ended:?}"
+    );
+    assert!(!serves(&pbx, "1001@acme.example.com"));
+    assert!(!pbx.home().join("config/live").exists());
+}
+
+#[tokio::test]
 async fn a_deploy_ends_whoever_drives_the_pbx() {
     let (pbx, mut host) = bench().await;
     let daemon = Daemon::start(&mut host);
