@@ -1,6 +1,6 @@
 //! Extensions as a CSV file: the first row names the fields, each other row is one extension.
 
-use std::io::Read;
+use std::io::{self, Read};
 
 use csv::{ByteRecord, ReaderBuilder, Terminator, Trim};
 use serde_json::{Map, Value};
@@ -45,10 +45,32 @@ const COLUMNS: [(&str, Cell); 18] = [
 /// The columns that no file can do without.
 const REQUIRED: [&str; 2] = ["number", "name"];
 
+/// The longest file: more than the most rows with every field written out.
+const LONGEST: u64 = 16 * 1024 * 1024;
+/// How much of a name that is no column's is shown.
+const SHOWN_NAME: usize = 40;
+/// How many such names are shown.
+const SHOWN_NAMES: usize = 10;
+
 /// Why a file has no rows that could be looked at one by one.
 #[derive(Debug, Error)]
 pub enum CsvError {
-    /// It cannot be read, or is no CSV.
+    /// The system refused it.
+    #[error("it cannot be read")]
+    Open(#[from] io::Error),
+    /// It is something else than a table.
+    #[error(
+        "line {line} is not UTF-8 text; what is expected is a CSV file, whose first row names the columns (`number,name,…`): \
+         save the table as \"CSV UTF-8\""
+    )]
+    NotText {
+        /// The first line that is none.
+        line: usize,
+    },
+    /// It is far too long for a table.
+    #[error("it has more than {} MiB; split it", LONGEST / 1024 / 1024)]
+    TooLarge,
+    /// It is no CSV.
     #[error("the file cannot be read as CSV")]
     Read(#[from] csv::Error),
     /// A column would be ignored.
@@ -74,12 +96,13 @@ pub enum CsvError {
 ///
 /// An empty cell is an absent field, a row of empty cells is none. A byte-order mark and Windows' line ends are fine.
 pub fn read(file: impl Read) -> Result<Vec<Row>, CsvError> {
+    let text = text(file)?;
     let mut reader = ReaderBuilder::new()
         .flexible(true)
         // By default a row of Windows ends before its line feed, and the next one's line is counted wrong.
         .terminator(Terminator::Any(b'\n'))
         .trim(Trim::All)
-        .from_reader(file);
+        .from_reader(text.as_bytes());
     let columns = columns(reader.byte_headers()?)?;
     let mut rows = Vec::new();
     let mut record = ByteRecord::new();
@@ -98,6 +121,26 @@ pub fn read(file: impl Read) -> Result<Vec<Row>, CsvError> {
     Ok(rows)
 }
 
+/// The whole file, which must be text.
+fn text(file: impl Read) -> Result<String, CsvError> {
+    let mut bytes = Vec::new();
+    file.take(LONGEST + 1).read_to_end(&mut bytes)?;
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > LONGEST {
+        return Err(CsvError::TooLarge);
+    }
+    let good = match str::from_utf8(&bytes) {
+        Ok(text) => text.find('\0'),
+        Err(error) => Some(error.valid_up_to()),
+    };
+    match good {
+        None => String::from_utf8(bytes).map_err(|_| CsvError::NotText { line: 1 }),
+        Some(end) => {
+            let breaks = bytes.iter().take(end).filter(|byte| **byte == b'\n').count();
+            Err(CsvError::NotText { line: breaks + 1 })
+        }
+    }
+}
+
 /// The known columns in the order of the file.
 fn columns(header: &ByteRecord) -> Result<Vec<(&'static str, Cell)>, CsvError> {
     let mut columns: Vec<(&'static str, Cell)> = Vec::new();
@@ -105,7 +148,14 @@ fn columns(header: &ByteRecord) -> Result<Vec<(&'static str, Cell)>, CsvError> {
     for cell in header {
         let name = String::from_utf8_lossy(cell);
         match COLUMNS.iter().find(|(column, _)| *column == name) {
-            None => unknown.push(format!("`{name}`")),
+            None => {
+                let shown: String = name
+                    .chars()
+                    .take(SHOWN_NAME)
+                    .flat_map(char::escape_debug)
+                    .collect();
+                unknown.push(format!("`{shown}`"));
+            }
             Some((column, _)) if columns.iter().any(|(other, _)| other == column) => {
                 return Err(CsvError::Twice(column));
             }
@@ -113,6 +163,11 @@ fn columns(header: &ByteRecord) -> Result<Vec<(&'static str, Cell)>, CsvError> {
         }
     }
     if !unknown.is_empty() {
+        let more = unknown.len().saturating_sub(SHOWN_NAMES);
+        unknown.truncate(SHOWN_NAMES);
+        if more > 0 {
+            unknown.push(format!("and {more} more"));
+        }
         return Err(CsvError::UnknownColumns {
             names: unknown.join(", "),
             known: COLUMNS.map(|(name, _)| name).join(", "),

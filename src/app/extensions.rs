@@ -35,6 +35,19 @@ pub async fn find(app: &App, caller: &Caller, id: ExtensionId) -> Result<Extensi
         .ok_or(AppError::NotFound)
 }
 
+/// One extension by its number, as the command line names them.
+pub async fn find_by_number(
+    app: &App,
+    caller: &Caller,
+    number: &ExtensionNumber,
+) -> Result<Extension, AppError> {
+    let tenant = caller.tenant(Permission::ConfigRead, Act::Read)?;
+    let mut tx = app.store.read("find_extension").await?;
+    store::extensions::find_by_number(&mut tx, tenant, number)
+        .await?
+        .ok_or(AppError::NotFound)
+}
+
 /// Makes an extension; gives its secrets, which are shown this once.
 pub async fn create(
     app: &App,

@@ -1,6 +1,6 @@
 //! PBX instances: add, list, test.
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 
 use super::App;
@@ -63,7 +63,7 @@ pub async fn create(app: &App, caller: &Caller, new: NewInstance) -> Result<PbxI
     Ok(instance)
 }
 
-/// Changes how an instance is reached.
+/// Changes how an instance is reached. What is as it was leaves no trace, and is no new revision of the settings.
 pub async fn change_settings(
     app: &App,
     caller: &Caller,
@@ -76,7 +76,14 @@ pub async fn change_settings(
     let before = store::instances::find(&mut tx, id)
         .await?
         .ok_or(AppError::NotFound)?;
-    store::instances::update_settings(&mut tx, id, &settings).await?;
+    let same_settings = before.settings == settings;
+    let kept = store::instances::ami_secret(&mut tx, id).await?;
+    if same_settings && kept.is_some_and(|kept| kept.expose_secret() == ami_secret.expose_secret()) {
+        return Ok(before);
+    }
+    if !same_settings {
+        store::instances::update_settings(&mut tx, id, &settings).await?;
+    }
     store::instances::set_ami_secret(&mut tx, id, ami_secret).await?;
     let after = store::instances::find(&mut tx, id)
         .await?

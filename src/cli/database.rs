@@ -26,7 +26,7 @@ pub fn run(context: &mut Context<'_>, command: &DbCommand) -> Result<(), Failure
 }
 
 fn migrate(context: &mut Context<'_>) -> Result<(), Failure> {
-    let config = context.load()?.config;
+    let config = context.configured()?;
     let (schema, applied) = block_on(async { Ok(database::migrate(&config).await?) })?;
     let value = json!({"database": schema.database, "applied": applied, "up_to_date": schema.up_to_date});
     context.output.result(&value, |text| {
@@ -43,7 +43,7 @@ fn migrate(context: &mut Context<'_>) -> Result<(), Failure> {
 }
 
 fn status(context: &mut Context<'_>) -> Result<(), Failure> {
-    let config = context.load()?.config;
+    let config = context.configured()?;
     let schema: Schema = block_on(async { Ok(database::status(&config).await?) })?;
     let told = context.output.result(&schema, |text| {
         let rows: Vec<[&str; 2]> = schema

@@ -7,12 +7,13 @@ use secrecy::ExposeSecret as _;
 use serde_json::json;
 
 use super::args::DemoArguments;
+use super::deploy::stages;
+use super::deploy::text::findings;
 use super::exit::Exit;
 use super::output::Text;
 use super::{Context, Failure};
 use crate::daemon::demo::{Demo, DemoOptions, Outcome};
 use crate::domain::deployment::{Deployment, DeploymentStatus};
-use crate::domain::finding::Finding;
 
 pub fn run(context: &mut Context<'_>, arguments: DemoArguments) -> Result<(), Failure> {
     let options = DemoOptions {
@@ -24,7 +25,7 @@ pub fn run(context: &mut Context<'_>, arguments: DemoArguments) -> Result<(), Fa
     let runtime = tokio::runtime::Runtime::new().map_err(Failure::Runtime)?;
     runtime.block_on(async {
         let demo = Demo::start(&options).await?;
-        let failure = failure(&demo.outcome);
+        let failure = failure(&demo);
         let told = tell(context, &demo, arguments.once);
         if arguments.once {
             demo.stop().await;
@@ -55,11 +56,15 @@ fn usual_directory() -> PathBuf {
     state.unwrap_or_else(std::env::temp_dir).join("switchyard-demo")
 }
 
-fn failure(outcome: &Outcome) -> Option<Failure> {
-    match outcome {
+fn failure(demo: &Demo) -> Option<Failure> {
+    match &demo.outcome {
         Outcome::Deployed(deployment, _) => {
             let exit = match deployment.status {
-                DeploymentStatus::Live | DeploymentStatus::Unchanged => return None,
+                DeploymentStatus::Live | DeploymentStatus::Unchanged if demo.live => return None,
+                DeploymentStatus::Unchanged => {
+                    let message = "nothing was to be deployed, but the running Asterisk does not show what should be live";
+                    return Some(Failure::Deploy(message.to_owned(), Exit::DeployFailed));
+                }
                 DeploymentStatus::RolledBack => Exit::DeployRolledBack,
                 DeploymentStatus::Rejected | DeploymentStatus::Partial => Exit::DeployRejected,
                 _ => Exit::DeployFailed,
@@ -83,27 +88,30 @@ fn tell(context: &mut Context<'_>, demo: &Demo, once: bool) -> Result<(), Failur
 }
 
 fn people(text: &mut Text<'_>, demo: &Demo, once: bool) -> io::Result<()> {
+    let domains = demo
+        .tenants
+        .iter()
+        .map(|tenant| (tenant.id, tenant.domain.clone()))
+        .collect();
     match &demo.outcome {
-        Outcome::Deployed(deployment, stages) => {
-            for stage in stages {
-                let result = stage.result.map_or("…", |result| result.as_str());
-                text.line(&format!(
-                    "  {:<13} {result:<11} {}",
-                    stage.stage.as_str(),
-                    stage.detail
-                ))?;
+        Outcome::Deployed(deployment, records) => {
+            for stage in records {
+                text.line(&stages::line(stage))?;
             }
-            findings(text, &deployment.findings)?;
+            findings(text, &deployment.findings, &domains)?;
             text.line(&ended(deployment))?;
         }
         Outcome::FilesOnly {
             generation,
             findings: found,
         } => {
-            findings(text, found)?;
+            findings(text, found, &domains)?;
             text.line(&format!(
-                "Generation {generation} is written whole. No Asterisk runs, so nobody has read it."
+                "Generation {generation} is written whole. No Asterisk runs, so nobody has read it, and nothing is proven."
             ))?;
+            text.line(
+                "A deploy of this demo ends `failed` and says so; templates, plans and the API can be tried.",
+            )?;
             text.line("To see it live: `scripts/get-asterisk DIR`, then `switchyard demo --asterisk DIR/bin/asterisk`.")?;
         }
         Outcome::NotWritten { reason } => text.line(&format!("Nothing was written: {reason}"))?,
@@ -148,22 +156,4 @@ fn ended(deployment: &Deployment) -> String {
         (DeploymentStatus::Unchanged, _) => "Nothing differs from what is live.".to_owned(),
         (status, _) => format!("The deploy ended {status}."),
     }
-}
-
-fn findings(text: &mut Text<'_>, findings: &[Finding]) -> io::Result<()> {
-    for finding in findings {
-        let object = finding
-            .object
-            .as_ref()
-            .map(|object| format!(" ({object})"))
-            .unwrap_or_default();
-        text.line(&format!(
-            "  {} {}{object}: {}",
-            finding.severity, finding.code, finding.message
-        ))?;
-        if let Some(quote) = &finding.quote {
-            text.line(&format!("      Asterisk: {quote}"))?;
-        }
-    }
-    Ok(())
 }

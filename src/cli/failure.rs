@@ -8,6 +8,7 @@ use crate::app::extension_csv::CsvError;
 use crate::config::ConfigError;
 use crate::config::secret_file::SecretFileError;
 use crate::daemon::demo::DemoError;
+use crate::daemon::identity::IdentityError;
 use crate::daemon::key_file::KeyFileError;
 use crate::daemon::parts::PartsError;
 use crate::daemon::service::ServiceError;
@@ -25,6 +26,9 @@ pub enum Failure {
     /// A part of the daemon cannot use its settings.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Settings(Vec<SettingError>),
+    /// Root cannot act as the user whom the data belongs to.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
     /// The parts cannot be put together.
     #[error(transparent)]
     Parts(#[from] PartsError),
@@ -58,8 +62,14 @@ pub enum Failure {
         source: io::Error,
     },
     /// A file of extensions cannot be read.
-    #[error(transparent)]
-    Csv(#[from] CsvError),
+    #[error("{path} is not imported")]
+    Csv {
+        /// The file.
+        path: String,
+        /// Why not.
+        #[source]
+        source: CsvError,
+    },
     /// A template cannot be used.
     #[error(transparent)]
     Templates(#[from] TemplatesError),
@@ -127,8 +137,9 @@ impl Failure {
             | Self::Input(_)
             | Self::SecretFile { .. }
             | Self::Open { .. }
-            | Self::Csv(_)
+            | Self::Csv { .. }
             | Self::Templates(_)
+            | Self::Identity(IdentityError::Setting(_))
             | Self::Parts(PartsError::Setting(_))
             | Self::Service(ServiceError::Parts(PartsError::Setting(_)))
             | Self::App(AppError::Invalid(_))
@@ -139,6 +150,7 @@ impl Failure {
             Self::App(error) if error.is_unreachable() => Exit::Unreachable,
             Self::Ended { exit, .. } | Self::Deploy(_, exit) => *exit,
             Self::KeyFile(_)
+            | Self::Identity(_)
             | Self::Parts(_)
             | Self::Service(_)
             | Self::App(_)

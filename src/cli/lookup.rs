@@ -2,8 +2,10 @@
 
 use super::Failure;
 use crate::app::error::AppError;
-use crate::app::{instances, operator, tenants};
+use crate::app::{extensions, instances, operator, tenants};
 use crate::daemon::parts::Parts;
+use crate::domain::dial::ExtensionNumber;
+use crate::domain::extension::Extension;
 use crate::domain::instance::PbxInstance;
 use crate::domain::name::InstanceName;
 use crate::domain::sip_domain::SipDomain;
@@ -15,6 +17,24 @@ pub async fn tenant(parts: &Parts, domain: &SipDomain) -> Result<Tenant, Failure
         Err(AppError::NotFound) => Err(Failure::Absent(format!(
             "there is no tenant {domain}; `switchyard tenant list` shows those there are"
         ))),
+        found => Ok(found?),
+    }
+}
+
+/// The tenant's extension with that number.
+pub async fn extension(
+    parts: &Parts,
+    tenant: &Tenant,
+    number: &ExtensionNumber,
+) -> Result<Extension, Failure> {
+    let caller = operator::in_tenant(tenant, None);
+    match extensions::find_by_number(&parts.app, &caller, number).await {
+        Err(AppError::NotFound) => {
+            let domain = &tenant.domain;
+            Err(Failure::Absent(format!(
+                "{domain} has no extension {number}; `switchyard extension list --tenant {domain}` shows those it has"
+            )))
+        }
         found => Ok(found?),
     }
 }

@@ -10,7 +10,7 @@ use crate::daemon::templates;
 /// What to do with templates.
 #[derive(Subcommand)]
 pub enum TemplatesCommand {
-    /// Render every template with every sample tenant; names template and line of what fails
+    /// Render every template with every sample tenant; names every one that fails, with its line
     #[command(after_help = "Example:\n  switchyard templates check --dir ./templates")]
     Check {
         /// Where your own templates are [default: `templates.dir` of the configuration]

@@ -4,6 +4,7 @@ pub mod database;
 pub mod demo;
 mod deploy_worker;
 mod drivers;
+pub mod identity;
 pub mod key_file;
 pub mod lifecycle;
 pub mod listener;

@@ -5,14 +5,21 @@ use std::path::Path;
 use serde::Serialize;
 use thiserror::Error;
 
+use crate::domain::error_chain::error_chain;
 use crate::render::RenderError;
 use crate::render::asterisk;
 use crate::render::template_set::TemplateSet;
 
-/// A template that cannot be used.
+/// Every template that cannot be used.
 #[derive(Debug, Error)]
-#[error(transparent)]
-pub struct TemplatesError(#[from] RenderError);
+#[error("{}", .0.iter().map(|error| error_chain(error)).collect::<Vec<_>>().join("\n"))]
+pub struct TemplatesError(Vec<RenderError>);
+
+impl From<RenderError> for TemplatesError {
+    fn from(error: RenderError) -> Self {
+        Self(vec![error])
+    }
+}
 
 /// A template set that renders.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
@@ -37,11 +44,14 @@ pub struct Template {
 /// Renders every template with every sample, those of `overrides` in front of the built-in ones.
 pub fn check(overrides: Option<&Path>) -> Result<Checked, TemplatesError> {
     let built_in = TemplateSet::built_in()?;
-    let set = match overrides {
-        Some(directory) => TemplateSet::with_overrides(directory)?,
-        None => built_in.clone(),
+    let (set, mut problems) = match overrides {
+        Some(directory) => TemplateSet::with_usable_overrides(directory)?,
+        None => (built_in.clone(), Vec::new()),
     };
-    asterisk::check(&set)?;
+    problems.extend(asterisk::check(&set));
+    if !problems.is_empty() {
+        return Err(TemplatesError(problems));
+    }
     let template = |(name, text): (&String, &String)| Template {
         name: name.clone(),
         own: built_in.files().get(name) != Some(text),

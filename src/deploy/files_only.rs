@@ -19,18 +19,29 @@ pub struct Written {
 }
 
 impl Engine {
-    /// Writes every tenant's head as a generation and moves the live link to it. The instance's record still says that
-    /// it is not known what a PBX serves: the first real deploy has it read everything.
+    /// Writes every tenant's head as a generation and moves the live link to it; where these files stand already, nothing
+    /// is written. The instance's record still says that it is not known what a PBX serves: the first real deploy has it
+    /// read everything.
     pub async fn write_files(&self, instance_id: InstanceId) -> Result<Written, DeployError> {
         let (instance, driver) = self.driver(instance_id).await?;
         let lease = Lease::take(self, instance_id)
             .await?
             .ok_or(DeployError::LeaseLost)?;
         let mut aim = aim::aim(self, Purpose::Deploy(&lease), &instance, Target::Platform).await?;
+        let cache = self.fragments(instance_id);
+        let whole = assemble::files(&cache, &aim.templates, &aim.after, &[])?;
+        if let Some(generation @ 1..) = driver.standing().await?
+            && driver.drifted(whole).await?.is_empty()
+        {
+            lease.give_back().await;
+            return Ok(Written {
+                generation,
+                findings: aim.findings,
+            });
+        }
         let mut tx = lease.begin("write_files").await?;
         aim.keep(&mut tx).await?;
         tx.commit().await?;
-        let cache = self.fragments(instance_id);
         let files = assemble::files(&cache, &aim.templates, &aim.after, &aim.reload)?;
         driver.stage(aim.generation.number, files).await?;
         driver.place(aim.generation.number).await?;

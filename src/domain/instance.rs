@@ -99,6 +99,18 @@ impl InstanceSettings {
     }
 }
 
+impl AsteriskSettings {
+    /// The port of an instance that has no Asterisk, such as the one of a demo on a host without any: nothing ever
+    /// listens there.
+    pub const NO_PBX: u16 = 0;
+
+    /// Whether there is an Asterisk to reach.
+    #[must_use]
+    pub const fn has_pbx(&self) -> bool {
+        self.ami_port != Self::NO_PBX
+    }
+}
+
 /// A PBX that tenants are assigned to.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PbxInstance {

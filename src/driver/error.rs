@@ -4,6 +4,8 @@ use std::error::Error as StdError;
 
 use thiserror::Error;
 
+use crate::domain::error_chain::error_chain;
+
 type Source = Box<dyn StdError + Send + Sync>;
 
 /// What is known after an order failed. `Unknown` leads to inspection, never to a blind retry.
@@ -67,13 +69,6 @@ impl DriverError {
     /// The error with all its causes, for a record that people read.
     #[must_use]
     pub fn full(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
-            cause = error.source();
-        }
-        text
+        error_chain(self)
     }
 }

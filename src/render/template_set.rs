@@ -38,17 +38,42 @@ impl TemplateSet {
 
     /// The built-in templates, with each file of `directory` in place of the one of the same name.
     pub fn with_overrides(directory: &Path) -> Result<Self, RenderError> {
+        let (set, problems) = Self::with_usable_overrides(directory)?;
+        match problems.into_iter().next() {
+            Some(problem) => Err(problem),
+            None => Ok(set),
+        }
+    }
+
+    /// The same without the files of `directory` that cannot be used, and why each of them cannot.
+    pub fn with_usable_overrides(directory: &Path) -> Result<(Self, Vec<RenderError>), RenderError> {
         let mut files = built_in_files();
         let mut overrides = BTreeMap::new();
-        read_directory(directory, "", &mut overrides)?;
-        for (name, text) in overrides {
-            if !files.contains_key(&name) {
-                let known = files.keys().cloned().collect::<Vec<_>>().join(", ");
-                return Err(RenderError::UnknownOverride { name, known });
+        let mut problems = Vec::new();
+        read_directory(directory, "", &mut overrides, &mut problems);
+        let known = files.keys().cloned().collect::<Vec<_>>().join(", ");
+        overrides.retain(|name, _| {
+            let is_known = files.contains_key(name);
+            if !is_known {
+                let (name, known) = (name.clone(), known.clone());
+                problems.push(RenderError::UnknownOverride { name, known });
             }
-            files.insert(name, text);
+            is_known
+        });
+        let mut whole = files.clone();
+        whole.extend(overrides.clone());
+        if let Ok(set) = Self::from_files(whole) {
+            return Ok((set, problems));
         }
-        Self::from_files(files)
+        for (name, text) in overrides {
+            let mut with = files.clone();
+            with.insert(name, text);
+            match Self::from_files(with.clone()) {
+                Ok(_) => files = with,
+                Err(problem) => problems.push(problem),
+            }
+        }
+        Ok((Self::from_files(files)?, problems))
     }
 
     /// A set as it was kept: the same files give the same digest and the same output.
@@ -149,18 +174,18 @@ fn error_template(error: &tera::Error) -> String {
     }
 }
 
+/// Reads every file below a directory; what cannot be read is a problem, and not in the way of the others.
 fn read_directory(
     directory: &Path,
     prefix: &str,
     files: &mut BTreeMap<String, String>,
-) -> Result<(), RenderError> {
-    let failed = |path: &Path, source: std::io::Error| RenderError::Directory {
-        path: path.display().to_string(),
-        source,
+    problems: &mut Vec<RenderError>,
+) {
+    let entries = fs::read_dir(directory).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let mut entries = match entries {
+        Ok(entries) => entries,
+        Err(source) => return problems.push(unreadable(directory, source)),
     };
-    let mut entries: Vec<_> = fs::read_dir(directory)
-        .and_then(Iterator::collect::<Result<_, _>>)
-        .map_err(|source| failed(directory, source))?;
     entries.sort_by_key(fs::DirEntry::file_name);
     for entry in entries {
         let path = entry.path();
@@ -174,24 +199,38 @@ fn read_directory(
         } else {
             format!("{prefix}/{file_name}")
         };
-        let metadata = fs::metadata(&path).map_err(|source| failed(&path, source))?;
-        if metadata.is_dir() {
-            read_directory(&path, &name, files)?;
-        } else {
-            let mut text = String::new();
-            fs::File::open(&path)
-                .and_then(|file| file.take(LONGEST + 1).read_to_string(&mut text))
-                .map_err(|source| failed(&path, source))?;
-            if u64::try_from(text.len()).unwrap_or(u64::MAX) > LONGEST {
-                return Err(RenderError::Template {
-                    template: name,
-                    reason: "is longer than 1 MiB".to_owned(),
-                });
+        if path.is_dir() {
+            read_directory(&path, &name, files, problems);
+            continue;
+        }
+        match read_file(&path, &name) {
+            Ok(text) => {
+                files.insert(name, text);
             }
-            files.insert(name, text);
+            Err(problem) => problems.push(problem),
         }
     }
-    Ok(())
+}
+
+fn read_file(path: &Path, name: &str) -> Result<String, RenderError> {
+    let mut text = String::new();
+    fs::File::open(path)
+        .and_then(|file| file.take(LONGEST + 1).read_to_string(&mut text))
+        .map_err(|source| unreadable(path, source))?;
+    if u64::try_from(text.len()).unwrap_or(u64::MAX) > LONGEST {
+        return Err(RenderError::Template {
+            template: name.to_owned(),
+            reason: "is longer than 1 MiB".to_owned(),
+        });
+    }
+    Ok(text)
+}
+
+fn unreadable(path: &Path, source: std::io::Error) -> RenderError {
+    RenderError::Directory {
+        path: path.display().to_string(),
+        source,
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The database's URL, which chooses between SQLite and PostgreSQL.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use sqlx::postgres::PgConnectOptions;
@@ -22,6 +22,15 @@ impl DatabaseUrl {
     /// A database in a file.
     pub fn sqlite(path: impl Into<PathBuf>) -> Self {
         Self(Place::Sqlite(path.into()))
+    }
+
+    /// The file, where it is one of this host.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        match &self.0 {
+            Place::Sqlite(path) => Some(path),
+            Place::Postgres(_) => None,
+        }
     }
 }
 

@@ -7,6 +7,8 @@ mod broken;
 #[cfg(test)]
 mod calls;
 #[cfg(test)]
+mod checks;
+#[cfg(test)]
 mod files;
 #[cfg(test)]
 mod forwards;

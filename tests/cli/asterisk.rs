@@ -76,16 +76,7 @@ async fn an_instance_is_tested_deployed_and_unchanged() {
     let plan = host.json(&["deploy", "plan", "--tenant", ACME]);
     assert_eq!((&plan["unchanged"], &plan["changes"]), (&json!(true), &json!([])));
 
-    host.ok(&[
-        "extension",
-        "add",
-        "--tenant",
-        ACME,
-        "--number",
-        "1002",
-        "--name",
-        "Bob",
-    ]);
+    host.add_extension("1002", "Bob");
     let platform = host.json(&["deploy", "apply", "--instance", "pbx1"]);
     assert_eq!(
         (&platform["status"], &platform["generation"]),
@@ -136,16 +127,7 @@ async fn what_the_running_pbx_does_not_take_is_rolled_back() {
         &host.path("templates").display().to_string(),
     );
     host.set("SWITCHYARD_DEPLOY_SHADOW", "never");
-    host.ok(&[
-        "extension",
-        "add",
-        "--tenant",
-        ACME,
-        "--number",
-        "1002",
-        "--name",
-        "Bob",
-    ]);
+    host.add_extension("1002", "Bob");
     let ended = host.run(&["deploy", "apply", "--instance", "pbx1"]);
     assert_eq!(ended.code, 7, "{ended:?}");
     assert!(ended.out.contains("rolling_back  ok "), "{ended:?}");
@@ -158,18 +140,32 @@ async fn a_pbx_that_has_gone_is_told_apart() {
     let (pbx, host) = bench().await;
     host.ok(&["deploy", "apply", "--tenant", ACME]);
     kill(pid(&pbx.home()));
-    host.ok(&[
-        "extension",
-        "add",
-        "--tenant",
-        ACME,
-        "--number",
-        "1002",
-        "--name",
-        "Bob",
-    ]);
+    host.add_extension("1002", "Bob");
     assert_eq!(host.run(&["deploy", "apply", "--tenant", ACME]).code, 9);
     assert_eq!(host.run(&["instance", "test", "pbx1"]).code, 9);
+}
+
+#[tokio::test]
+async fn a_deploy_with_an_account_that_lacks_a_right_names_it_at_once_and_touches_nothing() {
+    let (pbx, host) = bench().await;
+    let path = pbx.home().join("etc/manager.conf");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let without = text.replacen("read = system\n", "read = call\n", 1);
+    assert_ne!(without, text);
+    std::fs::write(&path, without).unwrap();
+    pbx.ami().console("manager reload");
+    let begun = std::time::Instant::now();
+    let ended = host.run(&["deploy", "apply", "--tenant", ACME]);
+    assert!(begun.elapsed().as_secs() < 10, "{:?}", begun.elapsed());
+    assert_eq!(ended.code, 8, "{ended:?}");
+    assert!(
+        ended.out.contains("error pbx_not_ready")
+            && ended.out.contains("lacks `read = system`")
+            && ended.out.contains("Nothing was touched"),
+        "{ended:?}"
+    );
+    assert!(!serves(&pbx, "1001@acme.example.com"));
+    assert!(!pbx.home().join("config/live").exists());
 }
 
 #[tokio::test]
@@ -178,16 +174,7 @@ async fn a_deploy_ends_whoever_drives_the_pbx() {
     let daemon = Daemon::start(&mut host);
     // Some of these are driven by the daemon, some by the command: whoever takes the lease first.
     for number in ["2001", "2002", "2003", "2004"] {
-        host.ok(&[
-            "extension",
-            "add",
-            "--tenant",
-            ACME,
-            "--number",
-            number,
-            "--name",
-            "Phone",
-        ]);
+        host.add_extension(number, "Phone");
         let deployment: Value = host.json(&["deploy", "apply", "--tenant", ACME]);
         assert_eq!(deployment["status"], "live", "{deployment}");
         assert!(serves(&pbx, &format!("{number}@acme.example.com")));

@@ -2,6 +2,7 @@
 
 use rstest::rstest;
 use serde_json::json;
+use sqlx::Connection as _;
 
 use super::host::{ACME, Host};
 
@@ -65,6 +66,50 @@ fn a_file_that_is_no_database_is_named() {
     assert!(said.contains("switchyard.db"), "{said}");
 }
 
+/// What the system, or the database, says of a database that cannot be used, and no part of it twice.
+#[test]
+fn what_is_wrong_with_a_database_is_said_once() {
+    let mut host = Host::bare();
+    std::fs::create_dir(host.path("directory")).unwrap();
+    host.file("letter", "no database at all ".repeat(100));
+    let sqlite = |host: &Host, name: &str| format!("sqlite:{}", host.path(name).display());
+    for (url, command, words) in [
+        (
+            sqlite(&host, "nothing"),
+            &["tenant", "list"][..],
+            "No such file or directory",
+        ),
+        (sqlite(&host, "directory"), &["db", "migrate"], "Is a directory"),
+        (
+            sqlite(&host, "letter"),
+            &["db", "migrate"],
+            "file is not a database",
+        ),
+        (
+            "postgres://127.0.0.1:1/x".to_owned(),
+            &["tenant", "list"],
+            "Connection refused",
+        ),
+    ] {
+        host.set("SWITCHYARD_DATABASE_URL", &url);
+        let said = host.refused(1, command);
+        assert_eq!(said.matches(words).count(), 1, "{said}");
+    }
+}
+
+#[test]
+fn a_database_that_is_locked_is_said_once() {
+    let host = Host::with_tenant();
+    let url = format!("sqlite:{}", host.path("switchyard.db").display());
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let mut holder = runtime.block_on(sqlx::SqliteConnection::connect(&url)).unwrap();
+    runtime
+        .block_on(sqlx::query("begin immediate").execute(&mut holder))
+        .unwrap();
+    let said = host.refused(1, &["db", "migrate"]);
+    assert_eq!(said.matches("database is locked").count(), 1, "{said}");
+}
+
 #[test]
 fn a_postgresql_that_is_away_is_named_without_its_password() {
     let mut host = Host::bare();
@@ -88,16 +133,7 @@ fn a_postgresql_that_is_away_is_named_without_its_password() {
 #[case::postgres(Host::on_postgres())]
 fn the_way_to_a_first_plan(#[case] host: Host) {
     host.add_tenant();
-    host.ok(&[
-        "extension",
-        "add",
-        "--tenant",
-        ACME,
-        "--number",
-        "1001",
-        "--name",
-        "Ann",
-    ]);
+    host.add_extension("1001", "Ann");
     let file = host.file("phones.csv", "number,name\n1002,Bob\n1003,Cid\n");
     host.ok(&["extension", "import", "--tenant", ACME, &file]);
     let list = host.json(&["extension", "list", "--tenant", ACME, "--per-page", "2"]);

@@ -8,16 +8,7 @@ use super::host::{ACME, Ended, Host};
 
 fn with_extension() -> Host {
     let host = Host::with_tenant();
-    host.ok(&[
-        "extension",
-        "add",
-        "--tenant",
-        ACME,
-        "--number",
-        "1001",
-        "--name",
-        "Ann",
-    ]);
+    host.add_extension("1001", "Ann");
     host
 }
 

@@ -58,16 +58,7 @@ fn wrong_usage_and_wrong_values_are_told_apart() {
 #[test]
 fn a_sealing_key_that_is_another_one_is_said() {
     let mut host = Host::with_tenant();
-    host.ok(&[
-        "extension",
-        "add",
-        "--tenant",
-        ACME,
-        "--number",
-        "1001",
-        "--name",
-        "Ann",
-    ]);
+    host.add_extension("1001", "Ann");
     let other = host.path("other.key").display().to_string();
     host.ok(&["key", "generate", "--out", &other]);
     host.set("SWITCHYARD_SEALING_KEY_FILE", &other);

@@ -110,22 +110,7 @@ fn every_wrong_argument_is_named_for_people_and_programs() {
 #[test]
 fn the_emergency_numbers_of_the_instance_are_kept_free() {
     let host = Host::ready();
-    let directory = host.path("config").display().to_string();
-    let secret = host.file("secret", "hunter2hunter2");
-    host.ok(&[
-        "instance",
-        "add",
-        "--name",
-        "pbx1",
-        "--ami-username",
-        "switchyard",
-        "--ami-secret-file",
-        &secret,
-        "--config-dir",
-        &directory,
-        "--emergency-number",
-        "117",
-    ]);
+    host.add_instance_with("pbx1", &["--emergency-number", "117"]);
     host.ok(&["tenant", "add", "--name", "Acme Inc.", "--domain", ACME]);
     assert!(
         host.refused(4, &add("117", &[]))

@@ -85,23 +85,36 @@ impl Host {
 
     /// Adds an instance whose manager port nobody listens on.
     pub fn add_instance(&self, name: &str) {
+        self.add_instance_with(name, &[]);
+    }
+
+    /// The same with more arguments.
+    pub fn add_instance_with(&self, name: &str, more: &[&str]) {
         let directory = self.path(&format!("config-{name}"));
         fs::create_dir_all(&directory).unwrap();
+        let directory = directory.display().to_string();
         let secret = self.file("ami-secret", "hunter2hunter2\n");
-        self.ok(&[
-            "instance",
+        let mut words = vec!["instance", "add", "--name", name, "--ami-port", "1"];
+        words.extend(["--ami-username", "switchyard", "--ami-secret-file", &secret]);
+        words.extend(["--config-dir", &directory]);
+        words.extend(more);
+        self.ok(&words);
+    }
+
+    /// Adds an extension to the tenant that [`Host::add_tenant`] makes; gives it with its secrets.
+    #[track_caller]
+    pub fn add_extension(&self, number: &str, name: &str) -> Value {
+        let words = [
+            "extension",
             "add",
+            "--tenant",
+            ACME,
+            "--number",
+            number,
             "--name",
             name,
-            "--ami-port",
-            "1",
-            "--ami-username",
-            "switchyard",
-            "--ami-secret-file",
-            &secret,
-            "--config-dir",
-            &directory.display().to_string(),
-        ]);
+        ];
+        self.json(&words)
     }
 
     /// Sets an environment variable of the program.

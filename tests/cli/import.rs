@@ -42,16 +42,7 @@ fn a_dry_run_reports_and_changes_nothing_then_the_file_is_imported() {
 #[test]
 fn one_wrong_row_keeps_all_out_and_each_is_reported_by_its_line() {
     let host = Host::with_tenant();
-    host.ok(&[
-        "extension",
-        "add",
-        "--tenant",
-        ACME,
-        "--number",
-        "1001",
-        "--name",
-        "Ann",
-    ]);
+    host.add_extension("1001", "Ann");
     let file = host.file(
         "phones.csv",
         "number,name,ring_time\n1001,Bob,\n1002,Cid,soon\n1003,Dee,20\n1003,Eve,\n911,Flo,\n",
@@ -106,6 +97,32 @@ fn a_file_that_is_not_there_is_named() {
     let host = Host::with_tenant();
     let file = host.path("nothing.csv").display().to_string();
     assert!(host.refused(4, &import(&file)).contains(&file));
+}
+
+#[test]
+fn what_is_no_table_is_refused_by_its_name_and_never_shown() {
+    let host = Host::with_tenant();
+    for file in ["/bin/true", "/dev/zero"] {
+        let said = host.refused(4, &import(file));
+        assert!(
+            said.starts_with(&format!("error: {file} is not imported: ")),
+            "{said}"
+        );
+        assert!(
+            said.len() < 400 && said.trim_end().chars().all(|c| !c.is_control()),
+            "{said:?}"
+        );
+    }
+    assert!(
+        host.refused(4, &import("/bin/true"))
+            .contains("CSV file, whose first row names the columns")
+    );
+    assert!(
+        host.refused(4, &import("/dev/zero"))
+            .contains("has more than 16 MiB")
+    );
+    let directory = host.path("").display().to_string();
+    assert!(host.refused(4, &import(&directory)).contains("Is a directory"));
 }
 
 #[test]

@@ -173,9 +173,9 @@ fn a_directory_that_is_not_there_is_found_by_test_and_deploy() {
     let directory = host.path("config-pbx1");
     std::fs::remove_dir(&directory).unwrap();
     let tested = host.run(&["instance", "test", "pbx1"]);
-    let line = format!("failed  config_dir: writing into {}", directory.display());
+    let line = format!("failed  config_dir: {}: ", directory.display());
     assert!(
-        tested.out.contains(&line) && tested.out.contains("make the directory"),
+        tested.out.contains(&line) && tested.out.contains("install -d "),
         "{tested:?}"
     );
     let deployed = host.run(&["deploy", "apply", "--instance", "pbx1"]);

@@ -10,6 +10,8 @@ mod extensions;
 mod host;
 mod import;
 mod instances;
+mod ordinary_user;
+mod secrets;
 mod serve;
 #[path = "../support/mod.rs"]
 mod support;

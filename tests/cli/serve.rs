@@ -49,6 +49,11 @@ impl Daemon {
         daemon
     }
 
+    /// The process.
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Asks it to end, and gives its exit code.
     pub fn stop(mut self) -> Option<i32> {
         let pid = Pid::from_raw(self.process.id().try_into().unwrap()).unwrap();
@@ -189,16 +194,7 @@ async fn it_serves_until_sigterm_and_ends_well(#[case] mut host: Host) {
 #[tokio::test]
 async fn it_works_deploys_of_the_command_line_off() {
     let mut host = Host::with_tenant();
-    host.ok(&[
-        "extension",
-        "add",
-        "--tenant",
-        ACME,
-        "--number",
-        "1001",
-        "--name",
-        "Ann",
-    ]);
+    host.add_extension("1001", "Ann");
     let daemon = Daemon::start(&mut host);
     // A command line that may not drive this instance itself, as on another host with the same database.
     host.set("SWITCHYARD_NODE_NAME", "elsewhere");

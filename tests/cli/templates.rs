@@ -61,3 +61,38 @@ fn a_template_that_overrides_nothing_is_refused_with_the_names() {
         "{said}"
     );
 }
+
+#[test]
+fn every_broken_template_is_named_at_once() {
+    let host = Host::bare();
+    host.file("templates/asterisk/pjsip.conf", "fine\n{% if %}\n");
+    host.file("templates/asterisk/voicemail.conf", "fine\n{{ tenant.nmae }}\n");
+    host.file("templates/asterisk/extensions.conf", "{{ tenant.name | safe }}");
+    host.file("templates/asterisk/pjsp.conf", "");
+    host.file("templates/asterisk/pjsip-instance.conf", [0xff, 0xfe]);
+    let directory = host.path("templates").display().to_string();
+    let check = ["templates", "check", "--dir", &directory];
+    let said = host.refused(4, &check);
+    for part in [
+        "asterisk/pjsip.conf:2:",
+        "asterisk/voicemail.conf:2:",
+        "template `asterisk/extensions.conf` is not usable: the filter `safe`",
+        "`asterisk/pjsp.conf` overrides no template",
+        "asterisk/pjsip-instance.conf: stream did not contain valid UTF-8",
+    ] {
+        assert!(said.contains(part), "`{part}` is not in: {said}");
+    }
+    let mut in_json = check.to_vec();
+    in_json.push("--json");
+    let error: Value = serde_json::from_str(&host.refused(4, &in_json)).unwrap();
+    let message = error["error"]["message"].as_str().unwrap();
+    assert!(
+        message.contains("voicemail.conf") && message.contains("safe"),
+        "{message}"
+    );
+
+    for name in ["pjsip", "voicemail", "extensions", "pjsp", "pjsip-instance"] {
+        std::fs::remove_file(host.path(&format!("templates/asterisk/{name}.conf"))).unwrap();
+    }
+    host.ok(&check);
+}

@@ -38,3 +38,18 @@ fn the_page_of_the_command_line_is_true() {
     holds("cli.md", "commands", &switchyard::cli::reference::markdown());
     holds("cli.md", "exit codes", &switchyard::cli::exit::markdown());
 }
+
+#[test]
+fn the_accounts_on_the_page_and_of_the_demo_have_the_rights_that_the_driver_needs() {
+    let lines = switchyard::driver::asterisk::account_lines().join("\n");
+    for path in ["docs/asterisk.md", "pbx/demo/manager.conf"] {
+        let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
+        let (_, section) = text.split_once("[switchyard]\n").unwrap();
+        let rights: Vec<&str> = section
+            .lines()
+            .take_while(|line| !line.is_empty() && !line.starts_with("```"))
+            .filter(|line| line.starts_with("read") || line.starts_with("write"))
+            .collect();
+        assert_eq!(rights.join("\n"), lines, "{path}");
+    }
+}

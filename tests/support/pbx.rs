@@ -92,6 +92,14 @@ impl Pbx {
         Ami::outside(&self.private)
     }
 
+    /// Gives it a further manager account, with these lines of `manager.conf` and the secret `secret`.
+    pub fn add_account(&self, name: &str, lines: &str) {
+        let path = self.home().join("etc/manager.conf");
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, format!("{text}\n[{name}]\nsecret = secret\n{lines}\n")).unwrap();
+        self.ami().console("manager reload");
+    }
+
     /// Where everything of it lies.
     pub fn home(&self) -> PathBuf {
         self.directory.path().join("pbx")

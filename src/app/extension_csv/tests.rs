@@ -87,10 +87,28 @@ fn a_line_break_in_a_cell_does_not_shift_the_lines() {
 }
 
 #[test]
-fn another_encoding_is_a_mistake_of_its_cell() {
-    let rows = read(&b"number,name\n1001,Zo\xeb\n"[..]).unwrap();
-    let errors = rows.into_iter().next().unwrap().input.err().unwrap();
-    assert_eq!(errors.to_string(), "name must be UTF-8; save the file as that");
+fn what_is_no_text_is_refused_with_its_line_and_what_is_expected() {
+    let refused = |bytes: &[u8]| read(bytes).err().unwrap().to_string();
+    let latin = refused(b"number,name\n1001,Ann\n1002,Zo\xeb\n");
+    assert!(
+        latin.starts_with("line 3 is not UTF-8 text") && latin.contains("CSV UTF-8"),
+        "{latin}"
+    );
+    assert!(refused(b"\x7fELF\x02\0\0\xff").starts_with("line 1 is not UTF-8 text"));
+    assert!(refused(b"number,name\n1001,A\0\n").starts_with("line 2 is not"));
+}
+
+#[test]
+fn an_endless_file_is_refused() {
+    let error = read(io::repeat(b'1')).err().unwrap();
+    assert!(matches!(error, CsvError::TooLarge), "{error}");
+}
+
+#[test]
+fn strange_names_of_columns_are_shown_shortened_and_escaped() {
+    let error = refused(&format!("{}\u{1b}[31m,{}\n", "x".repeat(30), "y,".repeat(100)));
+    assert!(!error.contains('\u{1b}') && error.contains("\\u{1b}"), "{error}");
+    assert!(error.contains("more;") && error.len() < 800, "{error}");
 }
 
 #[test]

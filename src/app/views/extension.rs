@@ -55,7 +55,7 @@ impl From<Extension> for ExtensionView {
     }
 }
 
-/// An extension as it is shown once, to whoever made it.
+/// An extension with its secrets: shown once to whoever made it, and where they are asked for.
 #[derive(Serialize)]
 pub struct CreatedView {
     #[serde(flatten)]

@@ -4,9 +4,9 @@ mod apply;
 mod history;
 mod plan;
 mod show;
-mod stages;
+pub mod stages;
 mod target;
-mod text;
+pub mod text;
 
 use clap::Subcommand;
 

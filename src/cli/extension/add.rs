@@ -116,7 +116,7 @@ pub fn run(context: &mut Context<'_>, add: Add) -> Result<(), Failure> {
         let view = CreatedView::new(extension, &secrets);
         context.output.result(&view, |text| {
             text.line(&format!(
-                "extension {number} of {} is added; its secrets are shown this once:",
+                "extension {number} of {} is added; `switchyard extension reveal` shows its secrets again:",
                 tenant.domain
             ))?;
             text.fields(&[("secret", secret), ("voicemail pin", pin)])

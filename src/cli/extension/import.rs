@@ -40,11 +40,12 @@ pub fn run(context: &mut Context<'_>, wanted: &Import) -> Result<(), Failure> {
     } else {
         &wanted.file
     };
+    let shown = path.display().to_string();
     let file = File::open(path).map_err(|source| Failure::Open {
-        path: path.display().to_string(),
+        path: shown.clone(),
         source,
     })?;
-    let rows = extension_csv::read(file)?;
+    let rows = extension_csv::read(file).map_err(|source| Failure::Csv { path: shown, source })?;
     context.with_parts(async |context, parts| {
         let tenant = lookup::tenant(parts, &wanted.tenant).await?;
         let bar = if context.output.progress && rows.len() >= WORTH_A_BAR {

@@ -3,6 +3,8 @@
 pub mod add;
 mod import;
 mod list;
+mod reveal;
+mod rotate;
 
 use clap::Subcommand;
 
@@ -11,7 +13,7 @@ use super::{Context, Failure};
 /// What to do with extensions.
 #[derive(Subcommand)]
 pub enum ExtensionCommand {
-    /// Add an extension, and show its generated secrets once
+    /// Add an extension, and show its generated secrets
     #[command(after_help = add::EXAMPLE)]
     Add(Box<add::Add>),
     /// List a tenant's extensions, one page at a time
@@ -22,6 +24,12 @@ pub enum ExtensionCommand {
     /// Add all extensions of a CSV file, or none and report every row
     #[command(after_help = import::EXAMPLE)]
     Import(import::Import),
+    /// Show the SIP secret and the voicemail PIN of one extension, or of all; audited
+    #[command(after_help = reveal::EXAMPLE)]
+    Reveal(reveal::Reveal),
+    /// Give an extension a new SIP secret, and show it
+    #[command(after_help = rotate::EXAMPLE)]
+    Rotate(rotate::Rotate),
 }
 
 pub fn run(context: &mut Context<'_>, command: ExtensionCommand) -> Result<(), Failure> {
@@ -29,5 +37,7 @@ pub fn run(context: &mut Context<'_>, command: ExtensionCommand) -> Result<(), F
         ExtensionCommand::Add(add) => add::run(context, *add),
         ExtensionCommand::List(list) => list::run(context, *list),
         ExtensionCommand::Import(import) => import::run(context, &import),
+        ExtensionCommand::Reveal(reveal) => reveal::run(context, &reveal),
+        ExtensionCommand::Rotate(rotate) => rotate::run(context, &rotate),
     }
 }

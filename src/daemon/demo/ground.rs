@@ -1,10 +1,11 @@
 //! The demo's directory: configuration, key, token, database, the private PBX, and the record of it all.
 
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io::{self, Write as _};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{Mode, OFlags};
 use secrecy::{ExposeSecret, SecretString};
 use tempfile::NamedTempFile;
 
@@ -20,9 +21,10 @@ use crate::store::Database;
 
 const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
-/// The directory of a demo.
+/// The directory of a demo, which no other demo uses for as long as this is held.
 pub(super) struct Ground {
     directory: PathBuf,
+    _lock: File,
 }
 
 impl Ground {
@@ -36,7 +38,11 @@ impl Ground {
             .mode(0o711)
             .create(&directory)
             .map_err(|source| file(&directory, source))?;
-        let ground = Self { directory };
+        refuse_others(&directory)?;
+        let ground = Self {
+            _lock: lock(&directory)?,
+            directory,
+        };
         if !ground.key().exists() {
             key_file::create(&ground.key())?;
         }
@@ -115,7 +121,7 @@ impl Ground {
         Ok(())
     }
 
-    /// How the demo's instance is reached. Without an Asterisk at a port where none can be.
+    /// How the demo's instance is reached, if it has an Asterisk.
     pub fn instance(&self, pbx: Option<&PrivatePbx>) -> Result<(InstanceSettings, SecretString), DemoError> {
         if let Some(pbx) = pbx {
             return Ok((
@@ -131,7 +137,7 @@ impl Ground {
             .map_err(|source| file(config_dir.as_path(), source))?;
         let settings = AsteriskSettings {
             ami_host: "127.0.0.1".parse()?,
-            ami_port: 0,
+            ami_port: AsteriskSettings::NO_PBX,
             ami_username: "switchyard".parse()?,
             config_dir,
             log_file: None,
@@ -163,6 +169,41 @@ impl Ground {
 
     fn token_file(&self) -> PathBuf {
         self.directory.join("bootstrap.token")
+    }
+}
+
+/// Refuses the demo of another user: what this one writes there that one could not use again, and the other way round.
+fn refuse_others(directory: &Path) -> Result<(), DemoError> {
+    let own = rustix::process::geteuid().as_raw();
+    for name in ["sealing.key", "switchyard.db", "state", "pbx/etc", "pbx/config"] {
+        let path = directory.join(name);
+        match fs::symlink_metadata(&path) {
+            Ok(found) if found.uid() != own => {
+                return Err(DemoError::Foreign {
+                    path,
+                    owner: found.uid(),
+                    own,
+                });
+            }
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(file(&path, error)),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Keeps a second demo out while this one runs. The lock ends with the process, however that ends.
+fn lock(directory: &Path) -> Result<File, DemoError> {
+    let path = directory.join("lock");
+    // Opened, never emptied, and never through a link: the directory may belong to somebody else than us.
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let opened = rustix::fs::open(&path, flags, Mode::RUSR | Mode::WUSR)
+        .map(File::from)
+        .map_err(|error| file(&path, error.into()))?;
+    match opened.try_lock() {
+        Ok(()) => Ok(opened),
+        Err(TryLockError::WouldBlock) => Err(DemoError::InUse(directory.to_owned())),
+        Err(TryLockError::Error(error)) => Err(file(&path, error)),
     }
 }
 

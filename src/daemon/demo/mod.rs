@@ -22,7 +22,7 @@ use crate::app::{deployments, instances};
 use crate::auth::caller::{Caller, Identity, Origin, Place};
 use crate::config::ConfigError;
 use crate::deploy::DeployError;
-use crate::domain::deployment::{Deployment, StageRecord};
+use crate::domain::deployment::{Deployment, DeploymentStatus, StageRecord};
 use crate::domain::finding::Finding;
 use crate::domain::ids::InstanceId;
 use crate::domain::invalid::Invalid;
@@ -56,6 +56,23 @@ pub enum DemoError {
         /// What the system said.
         #[source]
         source: io::Error,
+    },
+    /// Another demo runs there.
+    #[error("a demo runs in {} already; stop it, or name another directory with --dir", .0.display())]
+    InUse(PathBuf),
+    /// It is the demo of another user.
+    #[error(
+        "{} belongs to uid {owner}, and this is uid {own}: go on with that demo as its user, or name another directory \
+         with --dir",
+        .path.display()
+    )]
+    Foreign {
+        /// What belongs to somebody else.
+        path: PathBuf,
+        /// To whom.
+        owner: u32,
+        /// Who runs this.
+        own: u32,
     },
     /// The directory or another given value is not usable.
     #[error(transparent)]
@@ -133,6 +150,8 @@ pub struct Demo {
     /// The record that programs read.
     pub record: PathBuf,
     pbx: Option<PrivatePbx>,
+    /// Keeps other demos out.
+    ground: Ground,
     service: Service,
     /// From here on a signal is an orderly end, also before the first request.
     lifecycle: Lifecycle,
@@ -165,10 +184,11 @@ impl Demo {
             directory: ground.directory().to_owned(),
             record: ground.record(),
             pbx,
+            ground,
             service,
             lifecycle: Lifecycle::of_process().map_err(ServiceError::Signals)?,
         };
-        demo.write_record(&ground, instance_id).await?;
+        demo.write_record(instance_id).await?;
         Ok(demo)
     }
 
@@ -199,18 +219,20 @@ impl Demo {
         self.service.parts().store.close().await;
     }
 
-    async fn write_record(&mut self, ground: &Ground, instance_id: InstanceId) -> Result<(), DemoError> {
+    async fn write_record(&mut self, instance_id: InstanceId) -> Result<(), DemoError> {
+        let ground = &self.ground;
         let app = &self.service.parts().app;
         let caller = operator();
         let (generation, live) = match &self.outcome {
             Outcome::FilesOnly { generation, .. } => (Some(*generation), false),
             Outcome::NotWritten { .. } => (None, false),
             Outcome::Deployed(deployment, _) => {
-                let live = deployment.status.is_success() || self.still_serves(instance_id).await?;
+                // An unchanged one was not asked again, and this Asterisk has just been started.
+                let live =
+                    deployment.status == DeploymentStatus::Live || self.still_serves(instance_id).await?;
                 (instances::live_generation(app, &caller, instance_id).await?, live)
             }
         };
-        self.live = live;
         let pbx = Pbx::new(
             instance_id,
             self.pbx.as_ref(),
@@ -218,7 +240,9 @@ impl Demo {
             generation,
             live,
         );
-        ground.write_record(&Record::new(&self.api, &ground.token()?, &self.tenants, &pbx))
+        ground.write_record(&Record::new(&self.api, &ground.token()?, &self.tenants, &pbx))?;
+        self.live = live;
+        Ok(())
     }
 
     /// After a deploy that did not succeed: whether the former generation is what runs.

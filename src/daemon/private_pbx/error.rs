@@ -39,6 +39,18 @@ pub enum StartError {
         /// The directory.
         directory: String,
     },
+    /// What must be ours is another user's.
+    #[error(
+        "{path} belongs to uid {owner}, and this is uid {own}: start it as that user, or use another directory"
+    )]
+    Foreign {
+        /// What belongs to somebody else.
+        path: String,
+        /// To whom.
+        owner: u32,
+        /// Who starts it.
+        own: u32,
+    },
     /// The directory could not be filled.
     #[error("{path} could not be written")]
     Write {

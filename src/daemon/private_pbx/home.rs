@@ -153,6 +153,20 @@ impl Home {
         copy.map_err(|error| StartError::write(&self.directory, error))
     }
 
+    /// The ports of the last start, to be had again where they are free.
+    pub fn last_ports(&self) -> Option<[u16; 3]> {
+        let text = fs::read_to_string(self.ports_file()).ok()?;
+        let ports: Vec<u16> = text
+            .split_whitespace()
+            .map(|port| port.parse().ok())
+            .collect::<Option<_>>()?;
+        ports.try_into().ok()
+    }
+
+    fn ports_file(&self) -> PathBuf {
+        self.directory.join("etc/ports")
+    }
+
     /// Writes Asterisk's configuration, and empties its logs.
     pub fn write(&self, ports: &Ports, secrets: &Secrets) -> Result<(), StartError> {
         let values = [
@@ -174,6 +188,11 @@ impl Home {
                 .and_then(|mut file| file.write_all(text.as_bytes()))
                 .map_err(|error| StartError::write(&path, error))?;
         }
+        let path = self.ports_file();
+        let [sip, ami, media] = ports.numbers();
+        create(&path)
+            .and_then(|mut file| writeln!(file, "{sip} {ami} {media}"))
+            .map_err(|error| StartError::write(&path, error))?;
         for log in [self.messages(), self.warnings.as_path().to_owned()] {
             remove(&log).map_err(|error| StartError::write(&log, error))?;
         }
@@ -197,6 +216,15 @@ fn make_directories(directory: &Path, run_as: Option<RunAs>) -> Result<(), Start
     for (name, mode, owner) in directories {
         let path = directory.join(name);
         make_directory(&path, mode, owner, group).map_err(|error| StartError::write(&path, error))?;
+        let own = rustix::process::geteuid().as_raw();
+        let found = fs::symlink_metadata(&path).map_err(|error| StartError::write(&path, error))?;
+        if found.uid() != owner.unwrap_or(own) {
+            return Err(StartError::Foreign {
+                path: path.display().to_string(),
+                owner: found.uid(),
+                own,
+            });
+        }
     }
     Ok(())
 }
@@ -227,7 +255,11 @@ fn make_directory(path: &Path, mode: u32, owner: Option<u32>, group: Option<u32>
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::RDONLY | OFlags::CLOEXEC;
     let directory = rustix::fs::open(path, flags, Mode::empty())?;
     fchown(&directory, owner, group)?;
-    Ok(rustix::fs::fchmod(&directory, Mode::from_raw_mode(mode))?)
+    match rustix::fs::fchmod(&directory, Mode::from_raw_mode(mode)) {
+        // Another user's, which whoever called finds out.
+        Err(rustix::io::Errno::PERM) => Ok(()),
+        changed => Ok(changed?),
+    }
 }
 
 /// A new file in the place of whatever was there. Nobody but owner and group may read it, for it may hold secrets; the

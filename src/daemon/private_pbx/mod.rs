@@ -127,7 +127,7 @@ impl PrivatePbx {
             daemon: secret()?,
             outside: secret()?,
         };
-        let ports = Ports::find().map_err(StartError::Ports)?;
+        let ports = Ports::find(home.last_ports()).map_err(StartError::Ports)?;
         home.write(&ports, &secrets)?;
         let settings = settings(home, ports.ami)?;
         let sip = SocketAddr::from((Ipv4Addr::LOCALHOST, ports.sip));

@@ -21,8 +21,33 @@ pub struct Ports {
 }
 
 impl Ports {
-    /// Asks the kernel for free ports.
-    pub fn find() -> io::Result<Self> {
+    /// Those of the last start if all of them are free, else whatever ports the kernel gives.
+    pub fn find(last: Option<[u16; 3]>) -> io::Result<Self> {
+        match last.map(Self::take) {
+            Some(Ok(ports)) => Ok(ports),
+            _ => Self::any(),
+        }
+    }
+
+    /// SIP, manager interface, and the first of media.
+    pub fn numbers(&self) -> [u16; 3] {
+        [self.sip, self.ami, *self.media.start()]
+    }
+
+    fn take([sip, ami, first]: [u16; 3]) -> io::Result<Self> {
+        let last = first.checked_add(MEDIA - 1).filter(|_| sip != 0 && ami != 0);
+        let media = first..=last.ok_or(io::ErrorKind::AddrNotAvailable)?;
+        let udp = |port| UdpSocket::bind((Ipv4Addr::LOCALHOST, port));
+        let tcp = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
+        Ok(Self {
+            sip,
+            ami,
+            media,
+            _held: ([udp(sip)?, udp(first)?], [tcp(sip)?, tcp(ami)?]),
+        })
+    }
+
+    fn any() -> io::Result<Self> {
         let (sip, sip_udp, sip_tcp) = udp_and_tcp()?;
         let ami_tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let (first, media_udp) = media()?;
@@ -66,12 +91,15 @@ mod tests {
 
     #[test]
     fn ports_are_held_and_then_free() {
-        let ports = Ports::find().unwrap();
+        let ports = Ports::find(None).unwrap();
         let (sip, ami) = (ports.sip, ports.ami);
         assert!(UdpSocket::bind((Ipv4Addr::LOCALHOST, sip)).is_err());
         assert!(TcpListener::bind((Ipv4Addr::LOCALHOST, ami)).is_err());
         assert_eq!(ports.media.len(), usize::from(MEDIA));
+        let last = ports.numbers();
+        assert_ne!(Ports::find(Some(last)).unwrap().numbers(), last, "they are taken");
         drop(ports);
+        assert_eq!(Ports::find(Some(last)).unwrap().numbers(), last);
         assert!(UdpSocket::bind((Ipv4Addr::LOCALHOST, sip)).is_ok());
     }
 }

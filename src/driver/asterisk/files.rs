@@ -60,7 +60,8 @@ impl FileTree {
             let wanted = stream(&parts, io::sink())?;
             if digest(&live)? == Some(wanted.0) {
                 // The link's target, not the link: `live` moves, the file stays.
-                fs::hard_link(fs::canonicalize(live)?, path)?;
+                let live = fs::canonicalize(&live).map_err(at(&live))?;
+                fs::hard_link(live, &path).map_err(at(&path))?;
             } else {
                 write(&path, &parts)?;
                 if unchanged {
@@ -71,7 +72,7 @@ impl FileTree {
         }
         sync_directory(&making)?;
         remove_directory(&target)?;
-        fs::rename(&making, &target)?;
+        fs::rename(&making, &target).map_err(at(&target))?;
         sync_directory(&generations)?;
         Ok(staged)
     }
@@ -104,17 +105,19 @@ impl FileTree {
         }
         let making = self.root.join(".live.new");
         match fs::remove_file(&making) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(&making)(error)),
             _ => {}
         }
-        symlink(&target, &making)?;
-        fs::rename(&making, self.root.join("live"))?;
+        symlink(&target, &making).map_err(at(&making))?;
+        let live = self.root.join("live");
+        fs::rename(&making, &live).map_err(at(&live))?;
         sync_directory(&self.root)
     }
 
     /// The generation behind the live link.
     pub fn standing(&self) -> io::Result<Option<i64>> {
-        match fs::read_link(self.root.join("live")) {
+        let live = self.root.join("live");
+        match fs::read_link(&live) {
             Ok(target) => {
                 let number = target
                     .file_name()
@@ -122,25 +125,37 @@ impl FileTree {
                     .and_then(|name| name.parse().ok());
                 number.map(Some).ok_or_else(|| {
                     io::Error::other(format!(
-                        "the live link points at {}, which is no generation",
+                        "the link {} points at {}, which is no generation",
+                        live.display(),
                         target.display()
                     ))
                 })
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
+            Err(error) => Err(at(&live)(error)),
+        }
+    }
+
+    /// Tries to write where generations are written, and leaves nothing behind.
+    pub fn try_writing(&self) -> io::Result<()> {
+        let generations = self.root.join("generations");
+        tempfile::tempfile_in(&self.root).map_err(at(&self.root))?;
+        match tempfile::tempfile_in(&generations) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            made => made.map(drop).map_err(at(&generations)),
         }
     }
 
     /// Removes every other generation, and what cut-off deploys left. The live one always stays.
     pub fn keep_only(&self, keep: &[i64]) -> io::Result<()> {
         let live = self.standing()?;
-        let entries = match fs::read_dir(self.root.join("generations")) {
+        let generations = self.root.join("generations");
+        let entries = match fs::read_dir(&generations) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            entries => entries?,
+            entries => entries.map_err(at(&generations))?,
         };
         for entry in entries {
-            let entry = entry?;
+            let entry = entry.map_err(at(&generations))?;
             let number = entry
                 .file_name()
                 .to_str()
@@ -159,7 +174,7 @@ fn digest(path: &Path) -> io::Result<Option<Digest>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         file => {
             let mut digesting = Digesting::new(io::sink());
-            io::copy(&mut file?, &mut digesting)?;
+            io::copy(&mut file.map_err(at(path))?, &mut digesting).map_err(at(path))?;
             Ok(Some(digesting.finish().0))
         }
     }
@@ -171,12 +186,14 @@ fn write(path: &Path, parts: &[Part]) -> io::Result<()> {
         .write(true)
         .create_new(true)
         .mode(0o640)
-        .open(path)?;
+        .open(path)
+        .map_err(at(path))?;
     let mut out = io::BufWriter::new(file);
     stream(parts, &mut out)?;
     out.into_inner()
-        .map_err(io::IntoInnerError::into_error)?
-        .sync_all()
+        .map_err(io::IntoInnerError::into_error)
+        .and_then(|file| file.sync_all())
+        .map_err(at(path))
 }
 
 /// Writes the parts in order; gives digest and size of the whole.
@@ -187,7 +204,8 @@ fn stream(parts: &[Part], to: impl Write) -> io::Result<(Digest, u64)> {
             Part::Bytes(bytes) => out.write_all(bytes)?,
             Part::File { path, digest } => {
                 let mut from = Digesting::new(&mut out);
-                io::copy(&mut File::open(path)?, &mut from)?;
+                let mut file = File::open(path).map_err(at(path))?;
+                io::copy(&mut file, &mut from)?;
                 if from.finish().0 != *digest {
                     return Err(io::Error::new(
                         io::ErrorKind::InvalidData,
@@ -243,19 +261,26 @@ impl<W: Write> Write for Digesting<W> {
 fn directory(path: &Path) -> io::Result<()> {
     match DirBuilder::new().mode(0o750).create(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        result => result,
+        result => result.map_err(at(path)),
     }
 }
 
 fn remove_directory(path: &Path) -> io::Result<()> {
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        result => result,
+        result => result.map_err(at(path)),
     }
 }
 
 fn sync_directory(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
+    File::open(path)
+        .and_then(|directory| directory.sync_all())
+        .map_err(at(path))
+}
+
+/// Says where it happened, which the system does not.
+fn at(path: &Path) -> impl FnOnce(io::Error) -> io::Error {
+    move |error| io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
 /// Reads at most `limit` bytes of a text file from `offset` on.
@@ -269,128 +294,4 @@ pub fn read_from(path: &Path, offset: u64, limit: u64) -> io::Result<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::os::unix::fs::MetadataExt;
-
-    fn text(text: &str, unchanged: bool) -> StagedFile {
-        StagedFile {
-            parts: vec![Part::Bytes(text.into())],
-            unchanged,
-        }
-    }
-
-    fn generation(pjsip: StagedFile, extensions: StagedFile) -> BTreeMap<ConfFile, StagedFile> {
-        BTreeMap::from([(ConfFile::Pjsip, pjsip), (ConfFile::Extensions, extensions)])
-    }
-
-    fn tree() -> (tempfile::TempDir, FileTree) {
-        let directory = tempfile::tempdir().unwrap();
-        let tree = FileTree::new(directory.path());
-        (directory, tree)
-    }
-
-    #[test]
-    fn nothing_is_live_before_the_swap() {
-        let (directory, tree) = tree();
-        tree.stage(1, generation(text("a", false), text("b", false)))
-            .unwrap();
-        assert_eq!(tree.standing().unwrap(), None);
-        tree.swap(1).unwrap();
-        assert_eq!(tree.standing().unwrap(), Some(1));
-        assert_eq!(
-            fs::read_to_string(directory.path().join("live/pjsip.conf")).unwrap(),
-            "a"
-        );
-    }
-
-    #[test]
-    fn a_kept_file_keeps_inode_and_mtime() {
-        let (directory, tree) = tree();
-        tree.stage(1, generation(text("a", false), text("b", false)))
-            .unwrap();
-        tree.swap(1).unwrap();
-        let before = fs::metadata(directory.path().join("live/pjsip.conf")).unwrap();
-        let staged = tree
-            .stage(2, generation(text("a", true), text("c", false)))
-            .unwrap();
-        tree.swap(2).unwrap();
-        let after = fs::metadata(directory.path().join("live/pjsip.conf")).unwrap();
-        assert_eq!(
-            (before.ino(), before.mtime_nsec()),
-            (after.ino(), after.mtime_nsec())
-        );
-        assert_eq!(staged.drifted, []);
-        assert_eq!(
-            fs::read_to_string(directory.path().join("live/extensions.conf")).unwrap(),
-            "c"
-        );
-    }
-
-    #[test]
-    fn a_file_that_was_edited_in_place_is_written_anew_and_named() {
-        let (directory, tree) = tree();
-        tree.stage(1, generation(text("a", false), text("b", false)))
-            .unwrap();
-        tree.swap(1).unwrap();
-        fs::write(directory.path().join("live/pjsip.conf"), "hand-edited").unwrap();
-        let staged = tree
-            .stage(2, generation(text("a", true), text("b", false)))
-            .unwrap();
-        assert_eq!(staged.drifted, [ConfFile::Pjsip]);
-        tree.swap(2).unwrap();
-        assert_eq!(
-            fs::read_to_string(directory.path().join("live/pjsip.conf")).unwrap(),
-            "a"
-        );
-    }
-
-    #[test]
-    fn the_live_generation_is_never_rewritten_or_removed() {
-        let (_directory, tree) = tree();
-        tree.stage(1, generation(text("a", false), text("b", false)))
-            .unwrap();
-        tree.swap(1).unwrap();
-        assert!(
-            tree.stage(1, generation(text("x", false), text("y", false)))
-                .is_err()
-        );
-        tree.stage(2, generation(text("x", false), text("y", false)))
-            .unwrap();
-        tree.keep_only(&[]).unwrap();
-        assert_eq!(tree.standing().unwrap(), Some(1));
-        assert!(tree.generation(1).exists() && !tree.generation(2).exists());
-    }
-
-    #[test]
-    fn a_damaged_fragment_fails_the_staging_and_leaves_the_live_one() {
-        let (directory, tree) = tree();
-        let fragment = directory.path().join("fragment");
-        fs::write(&fragment, "damaged").unwrap();
-        let part = Part::File {
-            path: fragment,
-            digest: Digest::of("whole"),
-        };
-        let files = BTreeMap::from([(
-            ConfFile::Pjsip,
-            StagedFile {
-                parts: vec![part],
-                unchanged: false,
-            },
-        )]);
-        assert!(tree.stage(1, files).is_err());
-        assert_eq!(tree.standing().unwrap(), None);
-        assert!(!tree.generation(1).exists());
-    }
-
-    #[test]
-    fn files_are_for_owner_and_group_only() {
-        let (_directory, tree) = tree();
-        tree.stage(1, generation(text("a", false), text("b", false)))
-            .unwrap();
-        let mode = fs::metadata(tree.generation(1).join("pjsip.conf"))
-            .unwrap()
-            .mode();
-        assert_eq!(mode & 0o777 & !0o640, 0);
-    }
-}
+mod tests;

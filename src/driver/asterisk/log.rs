@@ -20,9 +20,9 @@ pub struct LogWindow {
 }
 
 impl LogWindow {
-    /// From the present end of the file on.
+    /// From the present end of the file on, which must be readable.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let start = std::fs::metadata(path)?.len();
+        let start = std::fs::File::open(path)?.metadata()?.len();
         Ok(Self {
             path: path.to_owned(),
             start,
@@ -35,6 +35,11 @@ impl LogWindow {
             path: path.to_owned(),
             start: 0,
         }
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Whether more was logged than is read.

@@ -1,9 +1,11 @@
 //! Asterisk: three files behind one link, the manager interface to reload and to ask, a shadow to rehearse with.
 
+mod checks;
 mod complaints;
 mod files;
 mod log;
 mod program;
+mod rights;
 mod session;
 mod shadow;
 mod verify;
@@ -17,6 +19,8 @@ use secrecy::SecretString;
 use self::files::FileTree;
 use self::log::LogWindow;
 pub use self::program::{Program, ProgramError, RunAs};
+use self::rights::ActionName;
+pub use self::rights::account_lines;
 use self::session::Session;
 pub use self::shadow::Shadow;
 use super::{Check, DriverError, Expected, PbxDriver, Rehearsal, Staged, StagedFile};
@@ -24,13 +28,19 @@ use crate::domain::artifact::ConfFile;
 use crate::domain::finding::{Finding, Severity};
 use crate::domain::instance::AsteriskSettings;
 
+/// What is said of an instance that has no Asterisk.
+const NO_PBX: &str = "this instance has no Asterisk, as in a demo that was started without one: files may be written, but \
+    nobody reads them, so nothing is proven and nothing goes live; `scripts/get-asterisk DIR` and then `switchyard demo \
+    --asterisk DIR/bin/asterisk` have one";
+
 /// Drives one Asterisk on this host.
 pub struct AsteriskDriver {
     settings: AsteriskSettings,
     secret: SecretString,
     files: FileTree,
     shadow: Option<Shadow>,
-    window: Mutex<Option<LogWindow>>,
+    /// Where the log ended when the last `apply` began; else why that is not known.
+    window: Mutex<Result<LogWindow, String>>,
 }
 
 impl AsteriskDriver {
@@ -43,11 +53,17 @@ impl AsteriskDriver {
             secret,
             files,
             shadow,
-            window: Mutex::new(None),
+            window: Mutex::new(Err("nothing was applied".to_owned())),
         }
     }
 
     async fn session(&self) -> Result<Session, DriverError> {
+        if !self.settings.has_pbx() {
+            return Err(DriverError::Unreachable {
+                what: "a deploy".to_owned(),
+                source: NO_PBX.into(),
+            });
+        }
         Session::open(&self.settings, &self.secret).await
     }
 
@@ -65,11 +81,10 @@ impl AsteriskDriver {
     }
 
     fn open_window(&self) {
-        let window = self
-            .settings
-            .log_file
-            .as_ref()
-            .and_then(|path| LogWindow::open(path.as_path()).ok());
+        let window = match &self.settings.log_file {
+            Some(path) => LogWindow::open(path.as_path()).map_err(|error| format!("{path}: {error}")),
+            None => Err("the instance's settings name no log_file".to_owned()),
+        };
         *self
             .window
             .lock()
@@ -110,7 +125,7 @@ impl PbxDriver for AsteriskDriver {
     }
 
     async fn ready(&self) -> Result<(), DriverError> {
-        self.session().await?.ask("Ping", &[]).await.map(drop)
+        self.session().await?.ask(ActionName::Ping, &[]).await.map(drop)
     }
 
     async fn place(&self, generation: i64) -> Result<(), DriverError> {
@@ -144,16 +159,14 @@ impl PbxDriver for AsteriskDriver {
             );
             vec![Finding::warning("log_unread", message)]
         };
-        let Some(path) = &self.settings.log_file else {
-            return unread("the instance's settings name no log_file");
-        };
         let window = self
             .window
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
             .clone();
-        let Some(window) = window else {
-            return unread(&format!("{path} could not be opened"));
+        let window = match window {
+            Ok(window) => window,
+            Err(detail) => return unread(&detail),
         };
         let (lines, whole) = match self.session().await {
             Ok(session) => complaints::read(&session, &window).await,
@@ -170,7 +183,7 @@ impl PbxDriver for AsteriskDriver {
         let message = "Asterisk complained during the reload";
         findings.extend(log::findings(others, code, message, Severity::Warning));
         if let Err(detail) = whole {
-            findings.extend(unread(&format!("{path}: {detail}")));
+            findings.extend(unread(&format!("{}: {detail}", window.path().display())));
         }
         findings
     }
@@ -189,65 +202,6 @@ impl PbxDriver for AsteriskDriver {
     }
 
     async fn test(&self) -> Vec<Check> {
-        let mut checks = Vec::new();
-        let session = self.session().await;
-        checks.push(check(
-            "ami",
-            session.as_ref().map(|_| {
-                format!(
-                    "signed in at {}:{}",
-                    self.settings.ami_host, self.settings.ami_port
-                )
-            }),
-            "check host, port, account and secret against manager.conf, and that Asterisk runs",
-        ));
-        if let Ok(session) = &session {
-            for (name, file) in [
-                ("module_pjsip", ConfFile::Pjsip),
-                ("module_dialplan", ConfFile::Extensions),
-                ("module_voicemail", ConfFile::Voicemail),
-            ] {
-                let found = session.ask("ModuleCheck", &[("Module", file.module())]).await;
-                let mend =
-                    "load this module in modules.conf; for voicemail, `noload` its odbc and imap twins";
-                checks.push(check(
-                    name,
-                    found.as_ref().map(|_| format!("{} is loaded", file.module())),
-                    mend,
-                ));
-            }
-        }
-        let directory = self.settings.config_dir.clone();
-        let what = format!("writing into {directory}");
-        let standing = self
-            .on_disk(&what, move |tree| {
-                tempfile::tempfile_in(directory.as_path())?;
-                tree.standing()
-            })
-            .await;
-        let detail = standing.as_ref().map(|generation| match generation {
-            Some(number) => format!("generation {number} stands in {}", self.settings.config_dir),
-            None => format!("{} holds no generation yet", self.settings.config_dir),
-        });
-        let mend = "make the directory, and let the daemon's user write there";
-        checks.push(check("config_dir", detail, mend));
-        checks
-    }
-}
-
-fn check(name: &'static str, result: Result<String, &DriverError>, mend: &str) -> Check {
-    match result {
-        Ok(detail) => Check {
-            name,
-            ok: true,
-            detail,
-            mend: None,
-        },
-        Err(error) => Check {
-            name,
-            ok: false,
-            detail: error.full(),
-            mend: Some(mend.to_owned()),
-        },
+        self.checks().await
     }
 }

@@ -66,16 +66,27 @@ pub fn marker(templates: Digest, fragments: impl IntoIterator<Item = Digest>) ->
     format!("sy-{}", digest.short())
 }
 
-/// Renders every template with every sample; what `templates check` and the tests run.
-pub fn check(templates: &TemplateSet) -> Result<(), RenderError> {
+/// Renders every template with every sample; what `templates check` and the tests run. Gives each template's first error.
+#[must_use]
+pub fn check(templates: &TemplateSet) -> Vec<RenderError> {
+    let mut failed = BTreeMap::new();
+    let mut keep = |name: &'static str, rendered: Result<String, RenderError>| {
+        if let Err(error) = rendered {
+            failed.entry(name).or_insert(error);
+        }
+    };
     for sample in samples() {
-        tenant(templates, &sample.config, Secrets::Real(&sample.secrets))?;
-        tenant(templates, &sample.config, Secrets::Masked)?;
+        let config = &sample.config;
+        for secrets in [Secrets::Real(&sample.secrets), Secrets::Masked] {
+            keep("pjsip", pjsip::tenant(templates, config, secrets));
+            keep("extensions", dialplan::tenant(templates, config));
+            keep("voicemail", voicemail::tenant(templates, config, secrets));
+        }
     }
     for file in ConfFile::ALL {
-        instance(templates, *file, "sy-0123456789abcdef")?;
+        keep(file.as_str(), instance(templates, *file, "sy-0123456789abcdef"));
     }
-    Ok(())
+    failed.into_values().collect()
 }
 
 #[derive(Serialize)]

@@ -9,7 +9,7 @@ fn set() -> TemplateSet {
 #[test]
 fn every_template_renders_every_sample() {
     assert_eq!(samples().len(), 3);
-    check(&set()).unwrap();
+    assert!(check(&set()).is_empty());
 }
 
 #[test]

@@ -33,7 +33,7 @@ fn every_file_of_the_folder_is_written() {
 fn no_placeholder_is_left_and_nobody_else_reads_a_secret() {
     let directory = open_directory();
     let home = Home::prepare(directory.path()).unwrap();
-    home.write(&Ports::find().unwrap(), &secrets()).unwrap();
+    home.write(&Ports::find(None).unwrap(), &secrets()).unwrap();
     for (name, _) in FILES {
         let path = directory.path().join("etc").join(name);
         let text = fs::read_to_string(&path).unwrap();

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::rights::ActionName;
 use super::super::session::Session;
 use crate::domain::finding::Finding;
 use crate::domain::revision::ExtensionConfig;
@@ -135,7 +136,10 @@ async fn context(
     session: &Session,
     name: &str,
 ) -> Result<Option<BTreeMap<(String, String), Step>>, DriverError> {
-    let Some(list) = session.list("ShowDialPlan", &[("Context", name)]).await? else {
+    let Some(list) = session
+        .list(ActionName::ShowDialPlan, &[("Context", name)])
+        .await?
+    else {
         return Ok(None);
     };
     let mut steps = BTreeMap::new();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::super::rights::ActionName;
 use super::super::session::Session;
 use super::{Difference, described, differences};
 use crate::domain::extension::Transport;
@@ -27,7 +28,7 @@ pub async fn present(
             .about(format!("extension {}", extension.number))
     };
     let Some(list) = session
-        .list("PJSIPShowEndpoint", &[("Endpoint", &address)])
+        .list(ActionName::PjsipShowEndpoint, &[("Endpoint", &address)])
         .await?
     else {
         return Ok(Some(finding(
@@ -78,7 +79,7 @@ pub async fn present(
 pub async fn absent(session: &Session, absent: &AbsentExtension) -> Result<Option<Finding>, DriverError> {
     let address = format!("{}@{}", absent.number, absent.domain);
     let shown = session
-        .list("PJSIPShowEndpoint", &[("Endpoint", &address)])
+        .list(ActionName::PjsipShowEndpoint, &[("Endpoint", &address)])
         .await?;
     Ok(shown.map(|_| {
         Finding::error(

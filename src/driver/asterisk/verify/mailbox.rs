@@ -1,5 +1,6 @@
 //! Mailboxes, as `VoicemailUserStatus` shows them; it shows no PIN, so none is claimed as proven.
 
+use super::super::rights::ActionName;
 use super::super::session::Session;
 use super::{described, differences};
 use crate::domain::finding::Finding;
@@ -77,7 +78,7 @@ pub async fn absent(session: &Session, absent: &AbsentExtension) -> Result<Optio
 async fn shown(session: &Session, context: &str, mailbox: &str) -> Result<Option<Message>, DriverError> {
     let list = session
         .list(
-            "VoicemailUserStatus",
+            ActionName::VoicemailUserStatus,
             &[("Context", context), ("Mailbox", mailbox)],
         )
         .await?;

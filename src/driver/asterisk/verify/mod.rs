@@ -33,20 +33,25 @@ pub async fn verify(session: &Session, expected: &Expected) -> Result<Vec<Findin
     Ok(findings)
 }
 
+/// The marker of a file as the running Asterisk shows it; empty where it has read none.
+pub async fn shown_marker(session: &Session, file: ConfFile) -> Result<String, DriverError> {
+    match file {
+        ConfFile::Pjsip => {
+            session
+                .variable("PJSIP_AOR(switchyard-marker,voicemail_extension)")
+                .await
+        }
+        ConfFile::Extensions => dialplan::marker(session).await,
+        ConfFile::Voicemail => mailbox::marker(session).await,
+    }
+}
+
 async fn marker_finding(
     session: &Session,
     file: ConfFile,
     expected: Option<&str>,
 ) -> Result<Option<Finding>, DriverError> {
-    let found = match file {
-        ConfFile::Pjsip => {
-            session
-                .variable("PJSIP_AOR(switchyard-marker,voicemail_extension)")
-                .await?
-        }
-        ConfFile::Extensions => dialplan::marker(session).await?,
-        ConfFile::Voicemail => mailbox::marker(session).await?,
-    };
+    let found = shown_marker(session, file).await?;
     let finding = match expected {
         Some(marker) if found != marker => Some(
             Finding::error(

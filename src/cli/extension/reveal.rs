@@ -1,0 +1,97 @@
+//! `switchyard extension reveal`.
+
+use clap::Args;
+use serde_json::json;
+
+use crate::app::error::AppError;
+use crate::app::views::CreatedView;
+use crate::app::{extensions, operator};
+use crate::cli::{Context, Failure, lookup};
+use crate::daemon::parts::Parts;
+use crate::domain::dial::ExtensionNumber;
+use crate::domain::extension::Extension;
+use crate::domain::page::PageRequest;
+use crate::domain::query::ExtensionQuery;
+use crate::domain::secret::ExtensionSecrets;
+use crate::domain::sip_domain::SipDomain;
+use crate::domain::tenant::Tenant;
+
+pub const EXAMPLE: &str = "Each extension whose secrets are shown is an entry in the audit log. `--all --json` instead of a \
+    number gives all of them, as a provisioning system needs them after an import.\n\nExample:\n  switchyard extension \
+    reveal --tenant acme.example.com 1001";
+
+/// Whose secrets.
+#[derive(Args)]
+pub struct Reveal {
+    /// Whose it is, by SIP domain
+    #[arg(long, value_name = "DOMAIN")]
+    tenant: SipDomain,
+    /// Its number
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    number: Option<ExtensionNumber>,
+    /// Those of every extension of the tenant, by number
+    #[arg(long)]
+    all: bool,
+}
+
+pub fn run(context: &mut Context<'_>, reveal: &Reveal) -> Result<(), Failure> {
+    context.with_parts(async |context, parts| {
+        let tenant = lookup::tenant(parts, &reveal.tenant).await?;
+        let caller = operator::in_tenant(&tenant, None);
+        if let Some(number) = &reveal.number {
+            let extension = lookup::extension(parts, &tenant, number).await?;
+            let secrets = extensions::reveal_secret(&parts.app, &caller, extension.id).await?;
+            let fields = [
+                ("secret", secrets.sip.expose().to_owned()),
+                ("voicemail pin", secrets.pin.expose().to_owned()),
+            ];
+            let view = CreatedView::new(extension, &secrets);
+            return context.output.result(&view, |text| text.fields(&fields));
+        }
+        let revealed = all(parts, &tenant).await?;
+        let rows: Vec<[String; 4]> = revealed.iter().map(row).collect();
+        let views: Vec<CreatedView> = revealed
+            .into_iter()
+            .map(|(extension, secrets)| CreatedView::new(extension, &secrets))
+            .collect();
+        context.output.result(&json!({ "data": views }), |text| {
+            text.table(["NUMBER", "NAME", "SECRET", "VOICEMAIL PIN"], &rows)
+        })
+    })
+}
+
+/// Every extension of the tenant with its secrets, each revealed by itself.
+async fn all(parts: &Parts, tenant: &Tenant) -> Result<Vec<(Extension, ExtensionSecrets)>, Failure> {
+    let caller = operator::in_tenant(tenant, None);
+    let mut revealed = Vec::new();
+    for page in 1.. {
+        let page = PageRequest::new(page, PageRequest::LARGEST).map_err(|errors| Failure::input(&errors))?;
+        let query = ExtensionQuery {
+            page,
+            ..ExtensionQuery::default()
+        };
+        let listed = extensions::list(&parts.app, &caller, &query).await?;
+        let last = listed.last_page() <= page.page();
+        for extension in listed.items {
+            match extensions::reveal_secret(&parts.app, &caller, extension.id).await {
+                Ok(secrets) => revealed.push((extension, secrets)),
+                // Deleted since it was listed.
+                Err(AppError::NotFound) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if last {
+            break;
+        }
+    }
+    Ok(revealed)
+}
+
+fn row((extension, secrets): &(Extension, ExtensionSecrets)) -> [String; 4] {
+    [
+        extension.number.to_string(),
+        extension.settings.name.to_string(),
+        secrets.sip.expose().to_owned(),
+        secrets.pin.expose().to_owned(),
+    ]
+}

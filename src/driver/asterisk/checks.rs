@@ -1,0 +1,304 @@
+//! The connection test: one check for each thing that a deploy needs, each with what to type or edit where it lacks.
+
+use super::complaints;
+use super::log::LogWindow;
+use super::rights::{self, ActionName, LackingRights, Right};
+use super::session::{Arrival, Session};
+use super::{AsteriskDriver, verify};
+use crate::domain::artifact::ConfFile;
+use crate::driver::{Check, DriverError};
+use crate::wire::ami::LinkError;
+
+/// The oldest Asterisk that what is written and asked was measured with.
+const OLDEST: u32 = 22;
+impl AsteriskDriver {
+    /// Every check that can be made; those that need a signed-in session are left out where there is none.
+    pub(super) async fn checks(&self) -> Vec<Check> {
+        let mut checks = Vec::new();
+        let session = self.sign_in(&mut checks).await;
+        if let Some(session) = &session {
+            checks.push(version(session).await);
+            for (name, file) in MODULES {
+                checks.push(module(session, name, file).await);
+            }
+        }
+        let standing = self.directory(&mut checks).await;
+        if let Some(session) = &session
+            && standing.is_some_and(|generation| generation > 0)
+        {
+            for (name, file) in INCLUDES {
+                checks.push(self.included(session, name, file).await);
+            }
+        }
+        checks.extend(self.log(session.as_ref()).await);
+        checks
+    }
+
+    /// The manager interface: reached, signed in, each right, and started.
+    async fn sign_in(&self, checks: &mut Vec<Check>) -> Option<Session> {
+        let settings = &self.settings;
+        let account = &settings.ami_username;
+        let address = format!("{}:{}", settings.ami_host, settings.ami_port);
+        if !settings.has_pbx() {
+            let mend = "start the demo with `--asterisk PATH`, or name host and port of an Asterisk";
+            checks.push(bad("ami", super::NO_PBX.to_owned(), mend));
+            return None;
+        }
+        let mut arrival = match Arrival::sign_in(settings, &self.secret).await {
+            Ok(arrival) => arrival,
+            Err(error @ (LinkError::LoginRefused { .. } | LinkError::BadLogin(_))) => {
+                checks.push(good("ami", format!("something answers at {address}")));
+                let mend = format!(
+                    "name account and secret as they stand in manager.conf, there have `permit = 127.0.0.1/255.255.255.255` \
+                     (or this host's address) under [{account}], then type `asterisk -rx 'manager reload'`"
+                );
+                checks.push(bad("ami_login", chain(&error), mend));
+                return None;
+            }
+            Err(error) => {
+                let mend = format!(
+                    "see that Asterisk runs (`asterisk -rx 'core show uptime'`), and in manager.conf have `enabled = yes`, \
+                     `bindaddr = {}` and `port = {}` under [general], then type `asterisk -rx 'manager reload'`; or correct \
+                     host and port of the instance",
+                    settings.ami_host, settings.ami_port
+                );
+                checks.push(bad("ami", chain(&error), mend));
+                return None;
+            }
+        };
+        checks.push(good("ami", format!("Asterisk's manager answers at {address}")));
+        checks.push(good("ami_login", format!("signed in as {account}")));
+        let known = arrival.lacking().await;
+        let heard = arrival.has_heard();
+        let started = arrival.started().await;
+        let mut lacking = known.unwrap_or_default();
+        if let Err(DriverError::Refused { source, .. }) = &started
+            && let Some(found) = source.downcast_ref::<LackingRights>()
+        {
+            lacking.extend(found.lacking.iter().filter(|right| **right == Right::ReadSystem));
+        }
+        for right in Right::ALL {
+            let detail = if lacking.contains(right) {
+                format!("{account} lacks `{right}`")
+            } else if *right == Right::ReadSystem && !heard && started.is_err() {
+                "Asterisk did not say that it has started: it has not, or the account may not read it"
+                    .to_owned()
+            } else {
+                checks.push(good(right.check(), format!("{account} has `{right}`")));
+                continue;
+            };
+            checks.push(bad(right.check(), detail, rights::mend(account)));
+        }
+        if let Err(error) = &started
+            && lacking.is_empty()
+        {
+            let mend = "wait until `asterisk -rx 'core waitfullybooted'` returns, and test again";
+            checks.push(bad("asterisk_started", error.full(), mend));
+        }
+        started.ok()
+    }
+
+    /// The directory: there, and writable; gives the generation that stands in it.
+    async fn directory(&self, checks: &mut Vec<Check>) -> Option<i64> {
+        let directory = &self.settings.config_dir;
+        let user = rustix::process::geteuid().as_raw();
+        let exists = std::fs::metadata(directory.as_path());
+        let reason = match &exists {
+            Ok(found) if found.is_dir() => None,
+            Ok(_) => Some("is no directory".to_owned()),
+            Err(error) => Some(error.to_string()),
+        };
+        if let Some(reason) = reason {
+            let mend = format!(
+                "type `install -d -o {user} -g asterisk -m 2750 {directory}`, with the group that Asterisk runs with"
+            );
+            checks.push(bad("config_dir", format!("{directory}: {reason}"), mend));
+            return None;
+        }
+        let what = format!("reading {directory}");
+        let standing = self.on_disk(&what, |tree| tree.standing()).await;
+        checks.push(match &standing {
+            Ok(Some(number)) => good("config_dir", format!("generation {number} stands in {directory}")),
+            Ok(None) => good("config_dir", format!("{directory} holds no generation yet")),
+            Err(error) => {
+                let mend = format!(
+                    "let the user {user} read it: `chown -R {user} {directory}`; a `live` that is no link of ours is in the \
+                     way: `rm {directory}/live`"
+                );
+                bad("config_dir", error.full(), mend)
+            }
+        });
+        let what = format!("writing into {directory}");
+        checks.push(match self.on_disk(&what, |tree| tree.try_writing()).await {
+            Ok(()) => good("config_dir_writable", format!("{directory} can be written to")),
+            Err(error) => {
+                let mend = format!(
+                    "let the user {user} write there: `chown -R {user} {directory} && chmod -R u+rwX {directory}`"
+                );
+                bad("config_dir_writable", error.full(), mend)
+            }
+        });
+        standing.ok().flatten()
+    }
+
+    async fn included(&self, session: &Session, name: &'static str, file: ConfFile) -> Check {
+        match verify::shown_marker(session, file).await {
+            Ok(marker) if !marker.is_empty() => good(name, format!("Asterisk has read our {file}")),
+            Ok(_) => {
+                let directory = &self.settings.config_dir;
+                let mend = format!(
+                    "end Asterisk's own {file} with the line `#tryinclude {directory}/live/{file}`, let Asterisk's group \
+                     read that directory, then type `asterisk -rx 'module reload {}'`",
+                    file.module()
+                );
+                bad(
+                    name,
+                    format!("Asterisk has not read {directory}/live/{file}"),
+                    mend,
+                )
+            }
+            Err(error) => bad(name, error.full(), "test again".to_owned()),
+        }
+    }
+
+    /// The log, where the instance has one: readable, and of the Asterisk that answers.
+    async fn log(&self, session: Option<&Session>) -> Option<Check> {
+        const NAME: &str = "log_file";
+        let path = self.settings.log_file.as_ref()?;
+        let user = rustix::process::geteuid().as_raw();
+        let opened = LogWindow::open(path.as_path()).and_then(|window| window.lines().map(|_| window));
+        let window = match opened {
+            Ok(window) => window,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let name = path
+                    .as_path()
+                    .file_name()
+                    .unwrap_or_default()
+                    .display()
+                    .to_string();
+                let mend = format!(
+                    "in logger.conf have `{name} => warning,error` under [logfiles], then type `asterisk -rx 'logger \
+                     reload'`; or name the instance's log file as it is"
+                );
+                return Some(bad(NAME, format!("{path}: {error}"), mend));
+            }
+            Err(error) => {
+                let mend = format!(
+                    "let the user {user} read it: `setfacl -m u:{user}:rX {path}` and its directory, or \
+                     add that user to the file's group"
+                );
+                return Some(bad(NAME, format!("{path}: {error}"), mend));
+            }
+        };
+        let Some(session) = session else {
+            return Some(good(
+                NAME,
+                format!("{path} can be read; whether this Asterisk writes it was not asked"),
+            ));
+        };
+        Some(match complaints::read(session, &window).await.1 {
+            Ok(()) => good(NAME, format!("{path} can be read, and this Asterisk writes it")),
+            Err(reason) => {
+                let mend = format!(
+                    "name the file that this Asterisk writes its warnings and errors to (`asterisk -rx 'logger show \
+                     channels'` lists them), or have it write {path} in logger.conf"
+                );
+                bad(NAME, format!("{path}: {reason}"), mend)
+            }
+        })
+    }
+}
+
+const MODULES: [(&str, ConfFile); 3] = [
+    ("module_pjsip", ConfFile::Pjsip),
+    ("module_dialplan", ConfFile::Extensions),
+    ("module_voicemail", ConfFile::Voicemail),
+];
+
+const INCLUDES: [(&str, ConfFile); 3] = [
+    ("include_pjsip", ConfFile::Pjsip),
+    ("include_dialplan", ConfFile::Extensions),
+    ("include_voicemail", ConfFile::Voicemail),
+];
+
+async fn version(session: &Session) -> Check {
+    const NAME: &str = "asterisk_version";
+    let mend = format!("install Asterisk {OLDEST} or newer");
+    let said = match session.ask(ActionName::CoreSettings, &[]).await {
+        Ok(answer) => answer.get("AsteriskVersion").unwrap_or_default().to_owned(),
+        Err(error) => return bad(NAME, error.full(), mend),
+    };
+    match major(&said) {
+        Some(major) if major >= OLDEST => good(NAME, format!("Asterisk {said}")),
+        _ => bad(
+            NAME,
+            format!("Asterisk {said}; it must be {OLDEST} or newer"),
+            mend,
+        ),
+    }
+}
+
+/// The first number of `22.10.1`, `certified-20.7-cert2` or `GIT-22-1234567`.
+fn major(version: &str) -> Option<u32> {
+    version
+        .split(|c: char| !c.is_ascii_digit())
+        .find(|part| !part.is_empty())?
+        .parse()
+        .ok()
+}
+
+async fn module(session: &Session, name: &'static str, file: ConfFile) -> Check {
+    let module = file.module();
+    match session.ask(ActionName::ModuleCheck, &[("Module", module)]).await {
+        Ok(_) => good(name, format!("{module} is loaded")),
+        Err(error) => {
+            let twins = match file {
+                ConfFile::Voicemail => {
+                    ", and `noload => app_voicemail_odbc.so` and `noload => app_voicemail_imap.so`, which take its place"
+                }
+                ConfFile::Pjsip | ConfFile::Extensions => "",
+            };
+            let mend = format!(
+                "in modules.conf have `load => {module}`{twins}, then type `asterisk -rx 'module load {module}'`"
+            );
+            bad(name, error.full(), mend)
+        }
+    }
+}
+
+fn good(name: &'static str, detail: String) -> Check {
+    Check {
+        name,
+        ok: true,
+        detail,
+        mend: None,
+    }
+}
+
+fn bad(name: &'static str, detail: String, mend: impl Into<String>) -> Check {
+    Check {
+        name,
+        ok: false,
+        detail,
+        mend: Some(mend.into()),
+    }
+}
+
+fn chain(error: &LinkError) -> String {
+    crate::domain::error_chain::error_chain(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("22.10.1+dfsg+~cs6.17.60671434-1", Some(22))]
+    #[case("certified-20.7-cert2", Some(20))]
+    #[case("GIT-23-1a2b3c4", Some(23))]
+    #[case("", None)]
+    fn the_major_version_is_the_first_number(#[case] version: &str, #[case] expected: Option<u32>) {
+        assert_eq!(major(version), expected);
+    }
+}
