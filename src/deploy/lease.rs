@@ -4,29 +4,47 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::engine::Engine;
 use super::error::DeployError;
+use super::host_lock::HostLock;
 use crate::domain::error_chain::error_chain;
 use crate::domain::ids::InstanceId;
 use crate::store::{Tx, leases};
 
 /// A lease that this process took.
-#[derive(Clone, Copy)]
 pub(super) struct Lease<'a> {
     engine: &'a Engine,
     instance_id: InstanceId,
     epoch: i64,
+    /// Among the processes of this host.
+    _lock: Option<HostLock>,
 }
 
 impl<'a> Lease<'a> {
     /// Takes it; `None` while another process holds it.
     pub async fn take(engine: &'a Engine, instance_id: InstanceId) -> Result<Option<Self>, DeployError> {
+        let mut lock = match HostLock::take(&engine.options.state_dir, instance_id) {
+            Ok(None) => return Ok(None),
+            Ok(lock) => lock,
+            // The lease alone has to do; a deploy will say what is wrong with the directory.
+            Err(error) => {
+                tracing::warn!(%instance_id, %error, "the state directory holds no lock");
+                None
+            }
+        };
+        let gone = lock.as_mut().and_then(|lock| lock.last_epoch().ok().flatten());
         let mut tx = engine.store.begin("acquire_lease").await?;
         let (holder, ttl) = (&engine.options.holder, engine.options.lease);
-        let epoch = leases::acquire(&mut tx, instance_id, holder, engine.clock.now(), ttl).await?;
+        let epoch = leases::acquire(&mut tx, instance_id, holder, gone, engine.clock.now(), ttl).await?;
         tx.commit().await?;
-        Ok(epoch.map(|epoch| Self {
+        let Some(epoch) = epoch else { return Ok(None) };
+        // Without the note the next process waits until the lease has lapsed.
+        if let Some(Err(error)) = lock.as_mut().map(|lock| lock.note(epoch)) {
+            tracing::warn!(%instance_id, %error, "the lease was not noted beside its lock");
+        }
+        Ok(Some(Self {
             engine,
             instance_id,
             epoch,
+            _lock: lock,
         }))
     }
 

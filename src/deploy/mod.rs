@@ -10,6 +10,7 @@ mod expectation;
 mod files_only;
 mod fragments;
 mod ground;
+mod host_lock;
 mod inquiry;
 mod lease;
 mod moves;

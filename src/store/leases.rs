@@ -13,7 +13,7 @@ statements! {
     ACQUIRE = "insert into leases (instance_id, holder, epoch, expires_at) values ($1, $2, 1, $4) \
         on conflict (instance_id) do update \
         set holder = excluded.holder, epoch = leases.epoch + 1, expires_at = excluded.expires_at \
-        where leases.expires_at <= $3 returning epoch";
+        where leases.expires_at <= $3 or leases.epoch = $5 returning epoch";
     RENEW = "update leases set expires_at = $4 \
         where instance_id = $1 and epoch = $2 and expires_at > $3";
     RELEASE = "update leases set expires_at = 0 where instance_id = $1 and epoch = $2";
@@ -33,11 +33,13 @@ pub struct Lease {
 
 /// Takes the lease of an instance when nobody holds it or it has lapsed; answers its epoch.
 ///
-/// `holder` names the process for people. The clocks of the hosts may differ by less than `ttl`.
+/// `holder` names the process for people. `gone`: an epoch whose holder is known to have ended; it need not lapse. The
+/// clocks of the hosts may differ by less than `ttl`.
 pub async fn acquire(
     tx: &mut Tx,
     instance: InstanceId,
     holder: &str,
+    gone: Option<i64>,
     now: Timestamp,
     ttl: Duration,
 ) -> Result<Option<i64>, StoreError> {
@@ -48,7 +50,8 @@ pub async fn acquire(
             instance.uuid(),
             holder,
             now.as_microsecond(),
-            end(now, ttl)
+            end(now, ttl),
+            gone
         )
     )?;
     Ok(taken.map(|(epoch,)| epoch))

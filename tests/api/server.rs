@@ -140,7 +140,7 @@ impl Server {
             let mut tx = self.store.begin("hold").await.unwrap();
             let now = SystemClock.now();
             let all = switchyard::store::instances::list(&mut tx).await.unwrap();
-            let lease = leases::acquire(&mut tx, all[0].id, "test", now, Duration::from_hours(1));
+            let lease = leases::acquire(&mut tx, all[0].id, "test", None, now, Duration::from_hours(1));
             if lease.await.unwrap().is_some() {
                 return tx.commit().await.unwrap();
             }

@@ -16,10 +16,11 @@ use switchyard::domain::deployment::DeploymentStatus::{Live, Queued, RolledBack}
 use switchyard::domain::deployment::Stage::RollingBack;
 use tokio_util::sync::CancellationToken;
 
+use super::clock::Shifted;
 use super::drivers::{Drivers, Moment, Order, Witness};
 use super::served::caller_id;
 use super::support::database::Backend::{self, Postgres, Sqlite};
-use super::world::{Phone, Shifted, TestTenant, World, operator, record};
+use super::world::{Phone, TestTenant, World, operator, record};
 
 const LEASE: Duration = Duration::from_mins(1);
 
@@ -207,6 +208,42 @@ async fn a10_a_death_between_any_two_orders_is_finished_by_the_next_process(#[ca
         record(&mortal.world.app, &request).await.expect(Live);
         mortal.assert_well(&format!("{order:?} {moment:?}")).await;
     }
+}
+
+/// Whoever starts again after a crash need not wait until the dead one's lease has lapsed.
+#[rstest]
+#[case(Sqlite)]
+#[case(Postgres)]
+#[tokio::test]
+async fn a10_a_deploy_of_a_process_that_died_on_this_host_is_taken_up_at_once(#[case] backend: Backend) {
+    let mut mortal = Mortal::new(backend).await;
+    let request = mortal.request().await;
+    die(&mortal, Order::Apply, Moment::After).await;
+    let drivers = Drivers::plain(&mortal.world.pbx);
+    let next = mortal.world.another_process(drivers, LEASE, &mortal.clock).await;
+    let stop = CancellationToken::new();
+    assert_eq!(next.work_off(mortal.world.instance_id, &stop).await.unwrap(), 1);
+    record(&mortal.world.app, &request).await.expect(Live);
+    mortal.assert_well("at once").await;
+
+    // Elsewhere nobody knows that it died.
+    mortal.request().await;
+    die(&mortal, Order::Apply, Moment::After).await;
+    let drivers = Drivers::plain(&mortal.world.pbx);
+    let elsewhere = mortal
+        .world
+        .process_elsewhere(drivers, LEASE, &mortal.clock)
+        .await;
+    assert_eq!(
+        elsewhere.work_off(mortal.world.instance_id, &stop).await.unwrap(),
+        0
+    );
+    mortal.clock.forward(LEASE + Duration::from_secs(1));
+    assert_eq!(
+        elsewhere.work_off(mortal.world.instance_id, &stop).await.unwrap(),
+        1
+    );
+    mortal.assert_well("elsewhere").await;
 }
 
 /// What was half applied and cannot be finished any more is undone, not left as it stands.

@@ -17,10 +17,11 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::clock::Shifted;
 use super::drivers::{Drivers, Moment, Order, Witness};
 use super::served::{caller_id, reloads};
 use super::support::database::Backend::{self, Postgres, Sqlite};
-use super::world::{Shifted, World, operator, record};
+use super::world::{World, operator, record};
 
 async fn statuses(world: &World, requests: &[Deployment]) -> Vec<DeploymentStatus> {
     let mut statuses = Vec::new();
@@ -253,7 +254,7 @@ async fn a10_a_process_that_lost_its_lease_gives_no_more_orders(
         go_on: Arc::clone(&go_on),
     };
     let drivers = Drivers::witnessed(&world.pbx, Arc::new(stopped));
-    let first = world.another_process(drivers, lease, &clock).await;
+    let first = world.process_elsewhere(drivers, lease, &clock).await;
     let stop = CancellationToken::new();
     let mut work = Box::pin(first.work_off(world.instance_id, &stop));
     assert!(
@@ -282,4 +283,40 @@ async fn a10_a_process_that_lost_its_lease_gives_no_more_orders(
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!((world.files(), world.standing(), world.live().await), after);
     assert!(world.is_verified(&acme).await);
+}
+
+/// Clocks jump; a lock of the host does not.
+#[rstest]
+#[case(Sqlite)]
+#[case(Postgres)]
+#[tokio::test]
+async fn a10_two_processes_of_a_host_never_drive_together_whatever_their_clocks_say(
+    #[case] backend: Backend,
+) {
+    let world = World::new(backend).await;
+    let [(acme, ann), _] = world.acme_and_globex().await;
+    world.deploy_platform().await.expect(Live);
+    world.patch(&acme, &ann, json!({"name": "Ann"})).await;
+    let request = world.request(&acme).await;
+    let go_on = Arc::new(Notify::new());
+    let stopped = Stopped {
+        at: (Order::Apply, Moment::Before),
+        go_on: Arc::clone(&go_on),
+    };
+    let drivers = Drivers::witnessed(&world.pbx, Arc::new(stopped));
+    let lease = Duration::from_secs(30);
+    let first = world.another_process(drivers, lease, &Shifted::default()).await;
+    let fast = Shifted::default();
+    let second = world
+        .another_process(Drivers::plain(&world.pbx), lease, &fast)
+        .await;
+    let stop = CancellationToken::new();
+    let mut work = Box::pin(first.work_off(world.instance_id, &stop));
+    let held = tokio::time::timeout(Duration::from_millis(400), &mut work).await;
+    assert!(held.is_err(), "{held:?}");
+    fast.forward(Duration::from_hours(24));
+    assert_eq!(second.work_off(world.instance_id, &stop).await.unwrap(), 0);
+    go_on.notify_one();
+    assert_eq!(work.await.unwrap(), 1);
+    record(&world.app, &request).await.expect(Live);
 }

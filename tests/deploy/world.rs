@@ -4,17 +4,15 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use switchyard::app::precondition::IfMatch;
 use switchyard::app::{App, deployments, extensions, instances, tenants};
 use switchyard::auth::caller::{Caller, Identity, Origin, Place};
 use switchyard::deploy::{Engine, EngineOptions, ShadowPolicy, TemplateSource};
 use switchyard::domain::artifact::ConfFile;
-use switchyard::domain::clock::{Clock, SystemClock};
+use switchyard::domain::clock::SystemClock;
 use switchyard::domain::deployment::{Deployment, DeploymentStatus, Stage, StageRecord, StageResult};
 use switchyard::domain::extension::Extension;
 use switchyard::domain::ids::{InstanceId, SystemIds, TenantId};
@@ -27,6 +25,7 @@ use switchyard::render::template_set::TemplateSet;
 use switchyard::store::Store;
 use tokio::sync::Notify;
 
+use super::clock::Shifted;
 use super::drivers::Drivers;
 use super::support::database::{Backend, Bench, key};
 use super::support::pbx::Pbx;
@@ -121,9 +120,26 @@ impl World {
 
     /// Another process with its own connections and its own clock; what it calls itself does not matter.
     pub async fn another_process(&self, drivers: Drivers, lease: Duration, clock: &Shifted) -> Arc<Engine> {
+        self.process_in(state_dir(&self.pbx), drivers, lease, clock).await
+    }
+
+    /// The same with a state directory of its own, as in another container.
+    pub async fn process_elsewhere(&self, drivers: Drivers, lease: Duration, clock: &Shifted) -> Arc<Engine> {
+        let elsewhere = self.pbx.directory.path().join("elsewhere");
+        self.process_in(elsewhere, drivers, lease, clock).await
+    }
+
+    async fn process_in(
+        &self,
+        state_dir: PathBuf,
+        drivers: Drivers,
+        lease: Duration,
+        clock: &Shifted,
+    ) -> Arc<Engine> {
         let store = self.database.another_store(Some(key('a'))).await;
         let options = EngineOptions {
             lease,
+            state_dir,
             ..options(&self.pbx, ShadowPolicy::Never)
         };
         Arc::new(Engine::new(
@@ -342,23 +358,6 @@ pub fn operator() -> Caller {
 /// The input of an extension with a mailbox.
 pub fn with_mailbox(number: &str, name: &str) -> Value {
     serde_json::json!({"number": number, "name": name, "voicemail": {"enabled": true, "pin": "246813"}})
-}
-
-/// The system's clock, which a test may put forward.
-#[derive(Clone, Default)]
-pub struct Shifted(Arc<AtomicI64>);
-
-impl Shifted {
-    pub fn forward(&self, by: Duration) {
-        self.0
-            .fetch_add(i64::try_from(by.as_secs()).unwrap(), Ordering::SeqCst);
-    }
-}
-
-impl Clock for Shifted {
-    fn now(&self) -> Timestamp {
-        SystemClock.now() + SignedDuration::from_secs(self.0.load(Ordering::SeqCst))
-    }
 }
 
 fn state_dir(pbx: &Pbx) -> PathBuf {

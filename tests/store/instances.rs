@@ -252,7 +252,7 @@ async fn an_instance_without_tenants_goes_with_all_that_is_its_own(
     stages::begin(&mut tx, deployment.id, Stage::Planning, at(1))
         .await
         .unwrap();
-    leases::acquire(&mut tx, other.id, "a", at(1), Duration::from_secs(1))
+    leases::acquire(&mut tx, other.id, "a", None, at(1), Duration::from_secs(1))
         .await
         .unwrap();
     tx.commit().await.unwrap();

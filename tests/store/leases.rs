@@ -28,7 +28,7 @@ async fn of_twenty_at_once_one_gets_the_lease_and_the_next_after_it_lapsed(
             let instance = world.instance.id;
             async move {
                 let mut tx = store.begin("acquire").await.unwrap();
-                let taken = leases::acquire(&mut tx, instance, &format!("{task}"), at(round), TTL)
+                let taken = leases::acquire(&mut tx, instance, &format!("{task}"), None, at(round), TTL)
                     .await
                     .unwrap();
                 tx.commit().await.unwrap();
@@ -62,19 +62,26 @@ async fn a_lease_is_renewed_by_its_holder_until_it_lapses(#[values(Sqlite, Postg
     assert_eq!(leases::find(&mut tx, id).await.unwrap(), None);
     assert!(!leases::renew(&mut tx, id, 1, at(0), TTL).await.unwrap());
     assert_eq!(
-        leases::acquire(&mut tx, id, "a", at(0), TTL).await.unwrap(),
+        leases::acquire(&mut tx, id, "a", None, at(0), TTL).await.unwrap(),
         Some(1)
     );
-    assert_eq!(leases::acquire(&mut tx, id, "a", at(9), TTL).await.unwrap(), None);
+    assert_eq!(
+        leases::acquire(&mut tx, id, "a", None, at(9), TTL).await.unwrap(),
+        None
+    );
     assert!(leases::renew(&mut tx, id, 1, at(9), TTL).await.unwrap());
     assert!(!leases::renew(&mut tx, id, 2, at(9), TTL).await.unwrap());
     assert_eq!(
-        leases::acquire(&mut tx, id, "b", at(18), TTL).await.unwrap(),
+        leases::acquire(&mut tx, id, "b", None, at(18), TTL)
+            .await
+            .unwrap(),
         None
     );
     assert!(!leases::renew(&mut tx, id, 1, at(19), TTL).await.unwrap());
     assert_eq!(
-        leases::acquire(&mut tx, id, "b", at(19), TTL).await.unwrap(),
+        leases::acquire(&mut tx, id, "b", None, at(19), TTL)
+            .await
+            .unwrap(),
         Some(2)
     );
     assert!(!leases::renew(&mut tx, id, 1, at(20), TTL).await.unwrap());
@@ -93,13 +100,13 @@ async fn a_lease_that_is_given_back_is_free_at_once_and_counts_on(
     let id = world.instance.id;
     let mut tx = store.begin("lease").await.unwrap();
     assert_eq!(
-        leases::acquire(&mut tx, id, "a", at(0), TTL).await.unwrap(),
+        leases::acquire(&mut tx, id, "a", None, at(0), TTL).await.unwrap(),
         Some(1)
     );
     assert!(leases::release(&mut tx, id, 1).await.unwrap());
     assert!(!leases::renew(&mut tx, id, 1, at(1), TTL).await.unwrap());
     assert_eq!(
-        leases::acquire(&mut tx, id, "b", at(1), TTL).await.unwrap(),
+        leases::acquire(&mut tx, id, "b", None, at(1), TTL).await.unwrap(),
         Some(2)
     );
     tx.commit().await.unwrap();
@@ -114,11 +121,15 @@ async fn each_instance_has_a_lease_of_its_own(#[values(Sqlite, Postgres)] backen
     let mut tx = store.begin("leases").await.unwrap();
     instances::insert(&mut tx, &other, &ami_secret()).await.unwrap();
     assert_eq!(
-        leases::acquire(&mut tx, one, "a", at(0), TTL).await.unwrap(),
+        leases::acquire(&mut tx, one, "a", None, at(0), TTL)
+            .await
+            .unwrap(),
         Some(1)
     );
     assert_eq!(
-        leases::acquire(&mut tx, other.id, "b", at(0), TTL).await.unwrap(),
+        leases::acquire(&mut tx, other.id, "b", None, at(0), TTL)
+            .await
+            .unwrap(),
         Some(1)
     );
     assert!(leases::renew(&mut tx, one, 1, at(5), TTL).await.unwrap());
@@ -138,7 +149,7 @@ async fn an_absent_instance_has_no_lease(#[values(Sqlite, Postgres)] backend: Ba
     let (_bench, store) = Bench::migrated(backend).await;
     let absent = instance("absent").id;
     let mut tx = store.begin("lease").await.unwrap();
-    let error = leases::acquire(&mut tx, absent, "a", at(0), TTL)
+    let error = leases::acquire(&mut tx, absent, "a", None, at(0), TTL)
         .await
         .unwrap_err();
     assert!(matches!(error, StoreError::Reference { .. }), "{error:?}");

@@ -1,13 +1,15 @@
 //! Free ports on the loopback interface, held until the PBX is about to open them.
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::io;
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::ops::RangeInclusive;
 
 /// How many ports the media of a demo's calls may use; a call needs four.
 const MEDIA: u16 = 200;
-/// A port may be free for UDP and taken for TCP.
-const TRIES: usize = 50;
+/// Below the ports that Linux gives to outgoing connections (32768 to 60999 unless configured otherwise): one of those may
+/// take a port while its PBX is restarted.
+const RANGE: RangeInclusive<u16> = 20_000..=32_000;
 
 /// Ports that are free for as long as this is held.
 pub struct Ports {
@@ -21,11 +23,12 @@ pub struct Ports {
 }
 
 impl Ports {
-    /// Those of the last start if all of them are free, else whatever ports the kernel gives.
+    /// Those of the last start if all of them are free, else any that are.
     pub fn find(last: Option<[u16; 3]>) -> io::Result<Self> {
         match last.map(Self::take) {
             Some(Ok(ports)) => Ok(ports),
-            _ => Self::any(),
+            // Somebody may have been faster.
+            _ => Self::any().or_else(|_| Self::any()),
         }
     }
 
@@ -48,41 +51,27 @@ impl Ports {
     }
 
     fn any() -> io::Result<Self> {
-        let (sip, sip_udp, sip_tcp) = udp_and_tcp()?;
-        let ami_tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let (first, media_udp) = media()?;
-        Ok(Self {
-            sip,
-            ami: ami_tcp.local_addr()?.port(),
-            media: first..=first + (MEDIA - 1),
-            _held: ([sip_udp, media_udp], [sip_tcp, ami_tcp]),
-        })
+        let mut candidates = candidates();
+        let mut first = |is_free: &dyn Fn(u16) -> bool| {
+            let found = candidates.by_ref().find(|port| is_free(*port));
+            found.ok_or_else(|| io::Error::from(io::ErrorKind::AddrInUse))
+        };
+        let udp = |port| UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
+        let tcp = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
+        let sip = first(&|port| udp(port) && tcp(port))?;
+        let ami = first(&tcp)?;
+        // An even port, as RTP has it.
+        let media = first(&|port| port % 2 == 0 && udp(port))?;
+        Self::take([sip, ami, media])
     }
 }
 
-fn udp_and_tcp() -> io::Result<(u16, UdpSocket, TcpListener)> {
-    let mut last = io::Error::from(io::ErrorKind::AddrInUse);
-    for _ in 0..TRIES {
-        let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let port = tcp.local_addr()?.port();
-        match UdpSocket::bind((Ipv4Addr::LOCALHOST, port)) {
-            Ok(udp) => return Ok((port, udp, tcp)),
-            Err(error) => last = error,
-        }
-    }
-    Err(last)
-}
-
-/// An even port, as RTP has it, with room for the range behind it.
-fn media() -> io::Result<(u16, UdpSocket)> {
-    for _ in 0..TRIES {
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let port = socket.local_addr()?.port();
-        if port % 2 == 0 && port.checked_add(MEDIA).is_some() {
-            return Ok((port, socket));
-        }
-    }
-    Err(io::ErrorKind::AddrInUse.into())
+/// Every port of the range once, from another place on in each process.
+fn candidates() -> impl Iterator<Item = u16> {
+    let from = RandomState::new().hash_one(std::process::id());
+    let count = u64::from(RANGE.end() - RANGE.start()) + 1;
+    let start = RANGE.start() + u16::try_from(from % count).unwrap_or_default();
+    (start..=*RANGE.end()).chain(*RANGE.start()..start)
 }
 
 #[cfg(test)]
