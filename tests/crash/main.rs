@@ -1,0 +1,13 @@
+//! The real daemon, killed in every stage and at any time, with a real Asterisk: the next one mends what it left.
+
+#[cfg(test)]
+mod host;
+#[cfg(test)]
+mod random;
+#[cfg(test)]
+mod stages;
+#[cfg(test)]
+#[path = "../support/mod.rs"]
+mod support;
+#[cfg(test)]
+mod victim;

@@ -1,0 +1,94 @@
+//! Killed in each stage there is.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use rstest::rstest;
+use switchyard::domain::deployment::DeploymentStatus::{Live, RolledBack};
+use switchyard::domain::deployment::{Deployment, Stage, StageResult};
+
+use super::host::Host;
+use super::support::database::Backend::{self, Postgres, Sqlite};
+
+/// Enough that planning takes a while.
+const EXTENSIONS: usize = 800;
+
+/// A stage may pass before it is seen; then there is another deploy.
+const TRIES: usize = 40;
+
+/// What altered templates serve is not what was asked for, so that the deploy goes back.
+const ALTERED: &str = "asterisk/pjsip.conf";
+
+async fn request(host: &mut Host, stage: Stage) -> Deployment {
+    host.edit().await;
+    match stage {
+        Stage::Planning | Stage::Validating | Stage::Applying | Stage::Verifying => host.request().await,
+        Stage::RollingBack => {
+            let whole = include_str!("../../templates/asterisk/pjsip.conf");
+            let context = "context={{ tenant.domain }}";
+            assert!(whole.contains(context));
+            fs::write(
+                host.template(ALTERED),
+                whole.replacen(context, "context=other", 1),
+            )
+            .unwrap();
+            host.request_platform().await
+        }
+    }
+}
+
+/// Starts a daemon and kills it in this stage of the deployment; whether the stage was met.
+async fn killed_in(host: &Host, deployment: &Deployment, stage: Stage) -> bool {
+    let mut victim = host.daemon();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while Instant::now() < deadline {
+        if host.open_stage(deployment).await == Some(stage) {
+            victim.stop();
+            // It may have gone on before it was stopped.
+            if host.open_stage(deployment).await == Some(stage) {
+                assert!(victim.kill());
+                return true;
+            }
+            victim.go_on();
+        }
+        if host.record(deployment).await.0.status.is_end() {
+            return false;
+        }
+    }
+    panic!("{deployment:#?} does not end");
+}
+
+#[rstest]
+#[case(Sqlite)]
+#[case(Postgres)]
+#[tokio::test]
+async fn a10_a_daemon_that_is_killed_in_any_stage_leaves_nothing_to_mend_by_hand(#[case] backend: Backend) {
+    let mut host = Host::new(backend, EXTENSIONS).await;
+    let count = host.endpoints();
+    for stage in Stage::ALL {
+        let mut tries = 0;
+        let killed = loop {
+            let deployment = request(&mut host, *stage).await;
+            if killed_in(&host, &deployment, *stage).await {
+                break deployment;
+            }
+            tries += 1;
+            assert!(tries < TRIES, "{stage} was never met");
+        };
+        host.assert_whole_on_disk(stage.as_str());
+        let (ended, stages) = host.mended(&killed).await;
+        let status = if *stage == Stage::RollingBack {
+            RolledBack
+        } else {
+            Live
+        };
+        assert_eq!(ended.status, status, "{stage}: {ended:#?} {stages:#?}");
+        let cut = stages
+            .iter()
+            .find(|record| record.result == Some(StageResult::Interrupted));
+        assert_eq!(cut.map(|record| record.stage), Some(*stage), "{stages:#?}");
+        host.assert_well(stage.as_str()).await;
+        assert_eq!(host.endpoints(), count, "{stage}");
+        let _ = fs::remove_file(host.template(ALTERED));
+    }
+}
