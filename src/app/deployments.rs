@@ -91,12 +91,7 @@ pub async fn roll_back(
     let actor = caller.identity().actor();
     let deployment = request::tenant_rollback(&mut tx, app.ids.as_ref(), tenant_id, &to, actor, app.now())
         .await?
-        .ok_or_else(|| {
-            AppError::conflict(
-                "never_live",
-                "that deployment never went live, or is no longer kept; choose another",
-            )
-        })?;
+        .ok_or_else(never_live)?;
     app.audit(&mut tx, caller, requested("config.rollback", &deployment))
         .await?;
     app.keep_answer(&mut tx, tenant_id, caller, once, deployment.id)
@@ -104,6 +99,39 @@ pub async fn roll_back(
     tx.commit().await?;
     app.deploys.notify_one();
     Ok(Done::Now(deployment))
+}
+
+/// Asks for an instance to go back to a generation that was live and is kept, by its number.
+pub async fn roll_back_instance(
+    app: &App,
+    caller: &Caller,
+    id: InstanceId,
+    number: i64,
+) -> Result<Deployment, AppError> {
+    caller.platform(PlatformPermission::InstancesDeploy)?;
+    let mut tx = app.store.begin("request_platform_rollback").await?;
+    store::instances::find(&mut tx, id)
+        .await?
+        .ok_or(AppError::NotFound)?;
+    let to = store::generations::find_by_number(&mut tx, id, number).await?;
+    let Some(to) = to else { return Err(never_live()) };
+    if !store::deployments::went_live(&mut tx, to.id).await? {
+        return Err(never_live());
+    }
+    let actor = caller.identity().actor();
+    let deployment = request::platform_rollback(&mut tx, app.ids.as_ref(), &to, actor, app.now()).await?;
+    app.audit(&mut tx, caller, requested("instance.rollback", &deployment))
+        .await?;
+    tx.commit().await?;
+    app.deploys.notify_one();
+    Ok(deployment)
+}
+
+fn never_live() -> AppError {
+    AppError::conflict(
+        "never_live",
+        "that one never went live, or is no longer kept; choose another",
+    )
 }
 
 /// A deployment of the tenant with its stages.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::engine::Engine;
 use super::error::DeployError;
 use super::expectation::{Expectation, TenantExpectation};
-use super::ground::Ground;
+use super::ground::{Ground, MadeWith};
 use super::moves::{Moves, Purpose};
 use super::plan::{self, InstanceState, TenantState};
 use super::proof::Back;
@@ -137,6 +137,8 @@ pub(super) enum Target {
     Tenant(TenantId, Which),
     /// Every tenant to its head, the template set and the instance's settings.
     Platform,
+    /// Every tenant and the template set to what a generation served.
+    Generation(GenerationId),
 }
 
 impl From<&Scope> for Target {
@@ -151,6 +153,7 @@ impl From<&Scope> for Target {
                 revision_id,
             } => Self::Tenant(*tenant_id, Which::Revision(*revision_id)),
             Scope::Platform => Self::Platform,
+            Scope::PlatformRollback { generation_id } => Self::Generation(*generation_id),
         }
     }
 }
@@ -162,14 +165,23 @@ pub(super) async fn aim(
     instance: &PbxInstance,
     target: Target,
 ) -> Result<Aim, DeployError> {
-    let moves_templates = matches!(target, Target::Platform);
     let mut tx = engine.store.read("deploy_ground").await?;
-    let ground = Ground::read(engine, &mut tx, instance, moves_templates).await?;
+    let to = match target {
+        Target::Generation(id) => Some(kept(&mut tx, instance, id).await?),
+        Target::Tenant(..) | Target::Platform => None,
+    };
+    let made_with = match (&target, &to) {
+        (_, Some(generation)) => MadeWith::Kept(generation.template_digest),
+        (Target::Platform, None) => MadeWith::Current,
+        (_, None) => MadeWith::Live,
+    };
+    let ground = Ground::read(engine, &mut tx, instance, made_with).await?;
     drop(tx);
     let mut moves = Moves::new(engine, purpose, instance, &ground)?;
     match target {
         Target::Tenant(tenant_id, which) => moves.move_tenant(tenant_id, which).await?,
         Target::Platform => moves.move_all().await?,
+        Target::Generation(_) => moves.move_back(to.as_ref()).await?,
     }
     if let Purpose::Deploy(_) = purpose {
         moves.mend_cache().await?;
@@ -225,4 +237,12 @@ pub(super) async fn aim(
         expected,
         expected_back,
     })
+}
+
+async fn kept(tx: &mut Tx, instance: &PbxInstance, id: GenerationId) -> Result<Generation, DeployError> {
+    generations::find(tx, instance.id, id)
+        .await?
+        .ok_or_else(|| DeployError::Missing {
+            what: "the generation to go back to, which is no longer kept,".to_owned(),
+        })
 }

@@ -208,10 +208,10 @@ impl Engine {
         let Some(later) = equal.last().filter(|later| later.id != deployment.id) else {
             return Ok(false);
         };
-        let what = if deployment.scope == Scope::Platform {
-            "platform deploy"
-        } else {
-            "deploy of the same revision"
+        let what = match deployment.scope {
+            Scope::Platform => "platform deploy",
+            Scope::PlatformRollback { .. } => "deploy of the same generation",
+            Scope::Tenant { .. } | Scope::TenantRollback { .. } => "deploy of the same revision",
         };
         let finding = Finding::new(
             crate::domain::finding::Severity::Info,

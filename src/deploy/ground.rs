@@ -25,15 +25,24 @@ pub(super) struct Ground {
     pub settings_revision: i64,
 }
 
+/// Which template set the next generation is made with. An instance's first is made with the current one in any case.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum MadeWith {
+    /// That of the live generation, and its settings: nobody's unfinished edit goes live by a tenant's button.
+    Live,
+    /// The set and the settings as they stand now.
+    Current,
+    /// An earlier one. The settings stay: they say where the PBX is, which no deploy can take back.
+    Kept(Digest),
+}
+
 impl Ground {
-    /// `moves_templates`: whether the next generation is made with the template set and the settings as they stand now.
-    /// They move with a platform deploy only, and with an instance's first, so that nobody's unfinished edit of them
-    /// goes live by a tenant's button.
+    /// Reads what is live.
     pub async fn read(
         engine: &Engine,
         tx: &mut Tx,
         instance: &PbxInstance,
-        moves_templates: bool,
+        made_with: MadeWith,
     ) -> Result<Self, DeployError> {
         let Some((live, before, live_templates)) = Self::live(engine, tx, instance).await? else {
             let templates = engine.templates.current().map_err(DeployError::Templates)?;
@@ -46,11 +55,14 @@ impl Ground {
                 settings_revision,
             });
         };
-        let (templates, settings_revision) = if moves_templates {
-            let current = engine.templates.current().map_err(DeployError::Templates)?;
-            (current, instance.settings_revision)
-        } else {
-            (live_templates.clone(), live.settings_revision)
+        let settings_revision = match made_with {
+            MadeWith::Current => instance.settings_revision,
+            MadeWith::Live | MadeWith::Kept(_) => live.settings_revision,
+        };
+        let templates = match made_with {
+            MadeWith::Live => live_templates.clone(),
+            MadeWith::Current => engine.templates.current().map_err(DeployError::Templates)?,
+            MadeWith::Kept(digest) => engine.templates.kept(tx, digest).await?,
         };
         Ok(Self {
             live: Some(live),

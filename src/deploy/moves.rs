@@ -16,6 +16,7 @@ use super::validate;
 use crate::domain::change::ChangeList;
 use crate::domain::digest::Digest;
 use crate::domain::finding::Finding;
+use crate::domain::generation::Generation;
 use crate::domain::ids::{RevisionId, TenantId};
 use crate::domain::instance::PbxInstance;
 use crate::domain::revision::TenantConfig;
@@ -91,6 +92,38 @@ impl<'a> Moves<'a> {
             if !self.is_live(&state) {
                 let which = state.head_revision.map_or(Which::Head, Which::Revision);
                 self.move_tenant(tenant_id, which).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Every tenant goes to what a generation served, with the secrets and the status of today; one that it did not serve
+    /// goes. What cannot come back is left out and told.
+    pub async fn move_back(&mut self, to: Option<&Generation>) -> Result<(), DeployError> {
+        let nothing = BTreeMap::new();
+        let to = to.map_or(&nothing, |generation| &generation.tenants);
+        let mut tx = self.engine.store.read("tenants_to_go_back").await?;
+        let states = tenants::states_of_instance(&mut tx, self.instance.id).await?;
+        drop(tx);
+        let here: BTreeSet<TenantId> = states.into_iter().map(|state| state.id).collect();
+        let served: Vec<TenantId> = self.ground.before.tenants.keys().copied().collect();
+        for tenant_id in served {
+            if !to.contains_key(&tenant_id) || !here.contains(&tenant_id) {
+                let message = "that generation did not serve this tenant, or it is gone since: it is served no more until \
+                    the next deploy";
+                self.findings
+                    .push(Finding::warning("not_in_generation", message).of_tenant(tenant_id));
+                self.remove_tenant(tenant_id).await?;
+            }
+        }
+        for (tenant_id, revision_id) in to {
+            if here.contains(tenant_id) {
+                self.move_tenant(*tenant_id, Which::Revision(*revision_id))
+                    .await?;
+            } else if !self.ground.before.tenants.contains_key(tenant_id) {
+                let message = "this tenant is gone since and does not come back";
+                self.findings
+                    .push(Finding::warning("tenant_gone", message).of_tenant(*tenant_id));
             }
         }
         Ok(())

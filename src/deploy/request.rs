@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::error::DeployError;
 use crate::domain::deployment::{Deployment, DeploymentStatus, Scope};
+use crate::domain::generation::Generation;
 use crate::domain::ids::{DeploymentId, IdSource, InstanceId, RevisionId, TenantId};
 use crate::store::{Tx, deployments, generations, revisions, tenants};
 
@@ -70,6 +71,18 @@ pub async fn platform(
     now: Timestamp,
 ) -> Result<Deployment, DeployError> {
     queue(tx, ids, instance_id, Scope::Platform, requested_by, now).await
+}
+
+/// Asks for an instance to go back to a generation that is kept, whatever it served then.
+pub async fn platform_rollback(
+    tx: &mut Tx,
+    ids: &dyn IdSource,
+    to: &Generation,
+    requested_by: &str,
+    now: Timestamp,
+) -> Result<Deployment, DeployError> {
+    let scope = Scope::PlatformRollback { generation_id: to.id };
+    queue(tx, ids, to.instance_id, scope, requested_by, now).await
 }
 
 async fn queue(

@@ -3,7 +3,7 @@
 use super::engine::Engine;
 use super::error::DeployError;
 use super::expectation::expect_tenant;
-use super::ground::Ground;
+use super::ground::{Ground, MadeWith};
 use crate::domain::finding::Finding;
 use crate::domain::ids::{InstanceId, TenantId};
 use crate::driver::Expected;
@@ -29,7 +29,7 @@ impl Engine {
     ) -> Result<Verification, DeployError> {
         let (instance, driver) = self.driver(instance_id).await?;
         let mut tx = self.store.read("verify").await?;
-        let ground = Ground::read(self, &mut tx, &instance, false).await?;
+        let ground = Ground::read(self, &mut tx, &instance, MadeWith::Live).await?;
         let mut expected = Expected {
             markers: ground.before.markers(),
             ..Expected::default()

@@ -139,6 +139,11 @@ pub enum Scope {
     },
     /// Every tenant, the template set and the instance's settings.
     Platform,
+    /// Every tenant and the template set, back to what an earlier generation served.
+    PlatformRollback {
+        /// That generation.
+        generation_id: GenerationId,
+    },
 }
 
 impl Scope {
@@ -147,7 +152,7 @@ impl Scope {
     pub const fn tenant_id(&self) -> Option<TenantId> {
         match self {
             Self::Tenant { tenant_id, .. } | Self::TenantRollback { tenant_id, .. } => Some(*tenant_id),
-            Self::Platform => None,
+            Self::Platform | Self::PlatformRollback { .. } => None,
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::domain::page::{Page, PageRequest};
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "select id, instance_id, scope, tenant_id, revision_id, status, requested_by, \
+            "select id, instance_id, scope, tenant_id, revision_id, to_generation_id, status, requested_by, \
              generation_id, generation_number, changes, findings, created_at, ended_at from deployments ",
             $rest
         )
@@ -24,9 +24,9 @@ macro_rules! select {
 }
 
 statements! {
-    INSERT = "insert into deployments (id, instance_id, scope, tenant_id, revision_id, status, \
+    INSERT = "insert into deployments (id, instance_id, scope, tenant_id, revision_id, to_generation_id, status, \
         requested_by, generation_id, generation_number, changes, findings, created_at, ended_at) \
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
     FIND = select!("where instance_id = $1 and id = $2");
     FIND_ANYWHERE = select!("where id = $1");
     FIND_OF_TENANT = select!("where tenant_id = $1 and id = $2");
@@ -39,7 +39,9 @@ statements! {
     QUEUED_EQUAL = select!("where instance_id = $1 and ended_at is null and status = 'queued' and scope = $2 \
         and (tenant_id = $3 or (tenant_id is null and $3 is null)) \
         and (revision_id = $4 or (revision_id is null and $4 is null)) \
+        and (to_generation_id = $5 or (to_generation_id is null and $5 is null)) \
         order by created_at, id");
+    WENT_LIVE = "select count(*) from deployments where generation_id = $1 and status in ('live', 'partial')";
     UNFINISHED = select!("where instance_id = $1 and ended_at is null and status <> 'queued' \
         order by created_at, id");
     SET_STATUS = "update deployments set status = $2 where id = $1 and ended_at is null";
@@ -58,6 +60,7 @@ struct Row {
     scope: String,
     tenant_id: Option<Uuid>,
     revision_id: Option<Uuid>,
+    to_generation_id: Option<Uuid>,
     status: String,
     requested_by: String,
     generation_id: Option<Uuid>,
@@ -97,8 +100,12 @@ impl Row {
     fn scope(&self) -> Option<Scope> {
         let tenant_id = self.tenant_id.map(TenantId::from_uuid);
         let revision_id = self.revision_id.map(RevisionId::from_uuid);
+        let generation_id = self.to_generation_id.map(GenerationId::from_uuid);
         match (self.scope.as_str(), tenant_id, revision_id) {
-            ("platform", None, None) => Some(Scope::Platform),
+            ("platform", None, None) => Some(match generation_id {
+                None => Scope::Platform,
+                Some(generation_id) => Scope::PlatformRollback { generation_id },
+            }),
             ("tenant", Some(tenant_id), Some(revision_id)) => Some(Scope::Tenant {
                 tenant_id,
                 revision_id,
@@ -112,14 +119,15 @@ impl Row {
     }
 }
 
-/// The columns of a scope: its word, its tenant, the revision that the tenant goes to.
-fn columns(scope: &Scope) -> (&'static str, Option<Uuid>, Option<Uuid>) {
+/// The columns of a scope: its word, its tenant, the revision that the tenant goes to, the generation that all go back to.
+fn columns(scope: &Scope) -> (&'static str, Option<Uuid>, Option<Uuid>, Option<Uuid>) {
     match scope {
-        Scope::Platform => ("platform", None, None),
+        Scope::Platform => ("platform", None, None, None),
+        Scope::PlatformRollback { generation_id } => ("platform", None, None, Some(generation_id.uuid())),
         Scope::Tenant {
             tenant_id,
             revision_id,
-        } => ("tenant", Some(tenant_id.uuid()), Some(revision_id.uuid())),
+        } => ("tenant", Some(tenant_id.uuid()), Some(revision_id.uuid()), None),
         Scope::TenantRollback {
             tenant_id,
             revision_id,
@@ -127,13 +135,14 @@ fn columns(scope: &Scope) -> (&'static str, Option<Uuid>, Option<Uuid>) {
             "tenant_rollback",
             Some(tenant_id.uuid()),
             Some(revision_id.uuid()),
+            None,
         ),
     }
 }
 
 /// Adds a record.
 pub async fn insert(tx: &mut Tx, deployment: &Deployment) -> Result<(), StoreError> {
-    let (scope, tenant, revision) = columns(&deployment.scope);
+    let (scope, tenant, revision, to_generation) = columns(&deployment.scope);
     run!(
         tx,
         execute(
@@ -143,6 +152,7 @@ pub async fn insert(tx: &mut Tx, deployment: &Deployment) -> Result<(), StoreErr
             scope,
             tenant,
             revision,
+            to_generation,
             deployment.status.as_str(),
             storable(&deployment.requested_by),
             deployment.generation_id.map(GenerationId::uuid),
@@ -237,11 +247,24 @@ pub async fn queued_equal(
     instance: InstanceId,
     scope: &Scope,
 ) -> Result<Vec<Deployment>, StoreError> {
-    let (word, tenant, revision) = columns(scope);
+    let (word, tenant, revision, to_generation) = columns(scope);
     parse_all(run!(
         tx,
-        fetch_all::<Row>(QUEUED_EQUAL, instance.uuid(), word, tenant, revision)
+        fetch_all::<Row>(
+            QUEUED_EQUAL,
+            instance.uuid(),
+            word,
+            tenant,
+            revision,
+            to_generation
+        )
     )?)
+}
+
+/// Whether a generation was ever proven to run.
+pub async fn went_live(tx: &mut Tx, generation: GenerationId) -> Result<bool, StoreError> {
+    let (count,) = run!(tx, fetch_one::<(i64,)>(WENT_LIVE, generation.uuid()))?;
+    Ok(count > 0)
 }
 
 /// All that were begun and have not ended, oldest first: after a crash, what is to be resumed.

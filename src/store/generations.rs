@@ -21,6 +21,8 @@ statements! {
     INSERT_TENANTS = "insert into generation_tenants (generation_id, tenant_id, revision_id) values {rows}", 3;
     FIND = "select id, instance_id, number, template_digest, settings_revision, created_at from generations \
         where instance_id = $1 and id = $2";
+    FIND_BY_NUMBER = "select id, instance_id, number, template_digest, settings_revision, created_at from generations \
+        where instance_id = $1 and number = $2";
     TENANTS = "select tenant_id, revision_id from generation_tenants where generation_id = $1";
     LAST_NUMBER = "select coalesce(max(number), 0) from generations where instance_id = $1";
     PRUNE = "delete from generations where instance_id = $1 \
@@ -101,10 +103,24 @@ pub async fn find(
     instance: InstanceId,
     id: GenerationId,
 ) -> Result<Option<Generation>, StoreError> {
-    let Some(row) = run!(tx, fetch_optional::<Row>(FIND, instance.uuid(), id.uuid()))? else {
-        return Ok(None);
-    };
-    let tenants: BTreeMap<TenantId, RevisionId> = run!(tx, fetch_all::<(Uuid, Uuid)>(TENANTS, id.uuid()))?
+    let row = run!(tx, fetch_optional::<Row>(FIND, instance.uuid(), id.uuid()))?;
+    with_tenants(tx, row).await
+}
+
+/// The instance's generation with this number.
+pub async fn find_by_number(
+    tx: &mut Tx,
+    instance: InstanceId,
+    number: i64,
+) -> Result<Option<Generation>, StoreError> {
+    let row = run!(tx, fetch_optional::<Row>(FIND_BY_NUMBER, instance.uuid(), number))?;
+    with_tenants(tx, row).await
+}
+
+async fn with_tenants(tx: &mut Tx, row: Option<Row>) -> Result<Option<Generation>, StoreError> {
+    let Some(row) = row else { return Ok(None) };
+    let id = row.id;
+    let tenants: BTreeMap<TenantId, RevisionId> = run!(tx, fetch_all::<(Uuid, Uuid)>(TENANTS, id))?
         .into_iter()
         .map(|(tenant, revision)| (TenantId::from_uuid(tenant), RevisionId::from_uuid(revision)))
         .collect();

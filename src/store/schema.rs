@@ -35,6 +35,7 @@ steps! {
     5 "0005_audit",
     6 "0006_versions_and_repeated_requests",
     7 "0007_head_revisions",
+    8 "0008_platform_rollbacks",
 }
 
 /// Which text of a migration.

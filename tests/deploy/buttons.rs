@@ -33,7 +33,7 @@ fn revision(deployment: &switchyard::domain::deployment::Deployment) -> String {
         Scope::Tenant { revision_id, .. } | Scope::TenantRollback { revision_id, .. } => {
             revision_id.to_string()
         }
-        Scope::Platform => panic!("a platform deploy is for no revision"),
+        Scope::Platform | Scope::PlatformRollback { .. } => panic!("a platform deploy is for no revision"),
     }
 }
 

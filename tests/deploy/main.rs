@@ -17,6 +17,8 @@ mod down;
 #[cfg(test)]
 mod drivers;
 #[cfg(test)]
+mod generations;
+#[cfg(test)]
 mod planning;
 #[cfg(test)]
 mod queue;

@@ -5,13 +5,14 @@ use std::time::Duration;
 use clap::Args;
 
 use super::stages::Stages;
-use super::target::Target;
+use super::target::{Found, Target};
 use super::text;
 use crate::app::carry_out::carry_out;
 use crate::app::views::DeploymentView;
 use crate::app::{deployments, operator};
 use crate::cli::exit::Exit;
 use crate::cli::{Context, Failure};
+use crate::daemon::parts::Parts;
 use crate::domain::deployment::{Deployment, DeploymentStatus, StageRecord};
 use crate::domain::reason::Reason;
 
@@ -46,35 +47,52 @@ pub fn run(context: &mut Context<'_>, apply: Apply) -> Result<(), Failure> {
             let caller = operator::platform(apply.reason);
             deployments::deploy_instance(&parts.app, &caller, found.instance.id).await?
         };
-        let here = found.instance.node == parts.node;
-        if !here {
-            context.output.warn(&format!(
-                "{} is driven on the host {}; waiting for the daemon there",
-                found.instance.name, found.instance.node
-            ))?;
-        }
-        let patience = Duration::from_secs(apply.timeout);
-        let mut stages = Stages::new(&mut context.output);
-        let look = |deployment: &Deployment, records: &[StageRecord]| stages.look(deployment, records);
-        let ended = Box::pin(carry_out(&parts.app, &deployment, here, patience, look)).await;
-        let told = stages.finish();
-        let (deployment, records) = ended?;
-        let (exit, outcome) = outcome(&deployment);
-        let domains = text::domains(parts, &[], &deployment.findings).await?;
-        let findings = deployment.findings.clone();
-        let id = deployment.id;
-        let view = DeploymentView::new(deployment, records);
-        let told = told.map_err(Failure::from).and_then(|()| {
-            context.output.result(&view, |out| {
-                text::findings(out, &findings, &domains)?;
-                if exit == Exit::Ok {
-                    out.line(&outcome)?;
-                }
-                out.line(&format!("`switchyard deploy show {id}` shows it again"))
-            })
-        });
-        Failure::verdict(told, exit, outcome)
+        follow(
+            context,
+            parts,
+            &found,
+            &deployment,
+            Duration::from_secs(apply.timeout),
+        )
+        .await
     })
+}
+
+/// Drives a deployment that was asked for, or waits for who does, and tells each stage and how it ends.
+pub async fn follow(
+    context: &mut Context<'_>,
+    parts: &Parts,
+    found: &Found,
+    deployment: &Deployment,
+    patience: Duration,
+) -> Result<(), Failure> {
+    let here = found.instance.node == parts.node;
+    if !here {
+        context.output.warn(&format!(
+            "{} is driven on the host {}; waiting for the daemon there",
+            found.instance.name, found.instance.node
+        ))?;
+    }
+    let mut stages = Stages::new(&mut context.output);
+    let look = |deployment: &Deployment, records: &[StageRecord]| stages.look(deployment, records);
+    let ended = Box::pin(carry_out(&parts.app, deployment, here, patience, look)).await;
+    let told = stages.finish();
+    let (deployment, records) = ended?;
+    let (exit, outcome) = outcome(&deployment);
+    let domains = text::domains(parts, &[], &deployment.findings).await?;
+    let findings = deployment.findings.clone();
+    let id = deployment.id;
+    let view = DeploymentView::new(deployment, records);
+    let told = told.map_err(Failure::from).and_then(|()| {
+        context.output.result(&view, |out| {
+            text::findings(out, &findings, &domains)?;
+            if exit == Exit::Ok {
+                out.line(&outcome)?;
+            }
+            out.line(&format!("`switchyard deploy show {id}` shows it again"))
+        })
+    });
+    Failure::verdict(told, exit, outcome)
 }
 
 /// How the command ends, and why.
@@ -113,7 +131,7 @@ fn outcome(deployment: &Deployment) -> (Exit, String) {
         ),
         DeploymentStatus::Failed if unreachable() => (
             Exit::Unreachable,
-            "failed: the PBX was not reached; nothing was touched".to_owned(),
+            "failed: the PBX was not reached; this deploy touched nothing".to_owned(),
         ),
         DeploymentStatus::Failed => (
             Exit::DeployFailed,

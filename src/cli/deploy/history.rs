@@ -57,5 +57,6 @@ pub fn scope(scope: &Scope) -> &'static str {
         Scope::Tenant { .. } => "tenant",
         Scope::TenantRollback { .. } => "tenant, back",
         Scope::Platform => "instance",
+        Scope::PlatformRollback { .. } => "instance, back",
     }
 }

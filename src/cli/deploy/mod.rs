@@ -3,6 +3,7 @@
 mod apply;
 mod history;
 mod plan;
+mod rollback;
 mod show;
 pub mod stages;
 mod target;
@@ -21,6 +22,9 @@ pub enum DeployCommand {
     /// Put it live: plan, validate, apply, and have the running PBX prove it, or go back
     #[command(after_help = apply::EXAMPLE)]
     Apply(apply::Apply),
+    /// Go back to what an earlier generation served, with the secrets of today, and have the running PBX prove it
+    #[command(after_help = rollback::EXAMPLE)]
+    Rollback(rollback::Rollback),
     /// List deployments, newest first, one page at a time
     #[command(after_help = "Example:\n  switchyard deploy history --instance pbx1 --per-page 10")]
     History(history::History),
@@ -33,6 +37,7 @@ pub fn run(context: &mut Context<'_>, command: DeployCommand) -> Result<(), Fail
     match command {
         DeployCommand::Plan(target) => plan::run(context, &target),
         DeployCommand::Apply(apply) => apply::run(context, apply),
+        DeployCommand::Rollback(rollback) => rollback::run(context, rollback),
         DeployCommand::History(history) => history::run(context, &history),
         DeployCommand::Show(show) => show::run(context, &show),
     }
