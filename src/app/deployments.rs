@@ -240,6 +240,12 @@ pub async fn verify(app: &App, caller: &Caller) -> Result<Verification, AppError
     Ok(app.engine.verify_tenant(instance_id, tenant_id).await?)
 }
 
+/// The same of every tenant of an instance, with what somebody made of its files.
+pub async fn verify_instance(app: &App, caller: &Caller, id: InstanceId) -> Result<Verification, AppError> {
+    caller.platform(PlatformPermission::InstancesDeploy)?;
+    Ok(app.engine.verify_instance(id).await?)
+}
+
 /// The deployment that an equal request asked for before, as it stands now.
 async fn requested_before(
     app: &App,

@@ -32,10 +32,12 @@ pub enum Exit {
     DeploySuperseded,
     /// The deploy had not ended when patience had.
     DeployPending,
+    /// What runs, or stands on disk, is not what was deployed.
+    NotVerified,
 }
 
 /// Code, name for programs, and meaning of each.
-const TABLE: [(Exit, u8, &str, &str); 13] = [
+const TABLE: [(Exit, u8, &str, &str); 14] = [
     (Exit::Ok, 0, "ok", "done as asked"),
     (
         Exit::Failure,
@@ -93,6 +95,12 @@ const TABLE: [(Exit, u8, &str, &str); 13] = [
         12,
         "deploy_pending",
         "the deploy had not ended in the given time, and goes on without this command",
+    ),
+    (
+        Exit::NotVerified,
+        13,
+        "not_verified",
+        "what runs or stands on disk is not what was deployed; the findings say what",
     ),
 ];
 

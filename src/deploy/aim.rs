@@ -84,8 +84,16 @@ impl Aim {
         }
     }
 
-    /// Asks for every object: where somebody edited a live file, its marker may have been right all the time.
-    pub fn expect_everything(&mut self) {
+    /// Has a file that somebody edited in place read anew, and asks for every object: the marker may have been right all
+    /// the time.
+    pub fn overwrite(&mut self, file: ConfFile) {
+        if !self.reload.contains(&file) {
+            self.reload.push(file);
+        }
+        self.expect_everything();
+    }
+
+    fn expect_everything(&mut self) {
         for (tenant_id, state) in &self.after.tenants {
             let everything = TenantExpectation {
                 before: self

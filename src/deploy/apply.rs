@@ -59,7 +59,7 @@ impl Run<'_> {
                 (StageResult::Refused, detail)
             }
             Proof::Unknown(error) => {
-                let message = format!("the PBX did not answer: {error}");
+                let message = format!("it could not be asked whether the PBX serves this: {error}");
                 findings.push(Finding::error("not_proven", message));
                 (StageResult::Failed, error)
             }

@@ -23,17 +23,26 @@ impl Engine {
     /// is written. The instance's record still says that it is not known what a PBX serves: the first real deploy has it
     /// read everything.
     pub async fn write_files(&self, instance_id: InstanceId) -> Result<Written, DeployError> {
-        let (instance, driver) = self.driver(instance_id).await?;
         let lease = Lease::take(self, instance_id)
             .await?
             .ok_or(DeployError::LeaseLost)?;
-        let mut aim = aim::aim(self, Purpose::Deploy(&lease), &instance, Target::Platform).await?;
+        let written = tokio::select! {
+            biased;
+            lost = lease.keep() => Err(lost),
+            written = Box::pin(self.write_under(&lease, instance_id)) => written,
+        };
+        lease.give_back().await;
+        written
+    }
+
+    async fn write_under(&self, lease: &Lease<'_>, instance_id: InstanceId) -> Result<Written, DeployError> {
+        let (instance, driver) = self.driver(instance_id).await?;
+        let mut aim = aim::aim(self, Purpose::Deploy(lease), &instance, Target::Platform).await?;
         let cache = self.fragments(instance_id);
         let whole = assemble::files(&cache, &aim.templates, &aim.after, &[])?;
         if let Some(generation @ 1..) = driver.standing().await?
             && driver.drifted(whole).await?.is_empty()
         {
-            lease.give_back().await;
             return Ok(Written {
                 generation,
                 findings: aim.findings,
@@ -44,9 +53,10 @@ impl Engine {
         tx.commit().await?;
         let files = assemble::files(&cache, &aim.templates, &aim.after, &aim.reload)?;
         driver.stage(aim.generation.number, files).await?;
+        // What follows is seen by whoever starts the PBX.
+        lease.begin("place_files").await?.commit().await?;
         driver.place(aim.generation.number).await?;
         driver.keep_only(&[aim.generation.number]).await?;
-        lease.give_back().await;
         Ok(Written {
             generation: aim.generation.number,
             findings: aim.findings,

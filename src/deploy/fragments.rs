@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+use super::plan::InstanceState;
 use crate::domain::artifact::ConfFile;
 use crate::domain::digest::Digest;
 use crate::domain::ids::{InstanceId, TenantId};
@@ -57,6 +58,13 @@ impl FragmentCache {
         digests
             .iter()
             .all(|(file, digest)| is_whole(&self.path(tenant_id, *file, *digest), *digest))
+    }
+
+    /// Whether every fragment of a state is there and whole.
+    #[must_use]
+    pub fn has_all(&self, state: &InstanceState) -> bool {
+        let mut tenants = state.tenants.iter();
+        tenants.all(|(id, tenant)| self.has_whole(*id, &tenant.fragments))
     }
 
     /// A fragment as a part of a file.

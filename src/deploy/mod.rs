@@ -4,6 +4,7 @@ mod aim;
 mod apply;
 mod assemble;
 mod discretion;
+mod drift;
 mod engine;
 mod error;
 mod expectation;

@@ -164,7 +164,7 @@ fn masked(templates: &TemplateSet, config: &TenantConfig) -> Result<asterisk::Fr
     asterisk::tenant(templates, config, Secrets::Masked).map_err(DeployError::Templates)
 }
 
-fn unified(old: &str, new: &str, file: ConfFile) -> String {
+pub(super) fn unified(old: &str, new: &str, file: ConfFile) -> String {
     let name = file.as_str();
     TextDiff::from_lines(old, new)
         .unified_diff()

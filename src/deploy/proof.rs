@@ -17,7 +17,7 @@ use crate::domain::deployment::{DeploymentStatus, Stage, StageResult};
 use crate::domain::error_chain::error_chain;
 use crate::domain::finding::Finding;
 use crate::domain::generation::Generation;
-use crate::domain::ids::TenantId;
+use crate::domain::ids::{GenerationId, TenantId};
 use crate::driver::DriverError;
 use crate::render::template_set::TemplateSet;
 use crate::store::{generations, instances};
@@ -52,11 +52,20 @@ impl Run<'_> {
                     return Ok(self.proof_on_disk(number, answer.seen).await);
                 }
                 Ok(answer) => return Ok(Proof::Differs(answer.differences)),
-                Err(DeployError::Driver(error)) if Instant::now() >= deadline => {
-                    return Ok(Proof::Unknown(error.full()));
+                Err(DeployError::Driver(error)) => {
+                    let is_final = matches!(error, DriverError::Refused { .. });
+                    if is_final || Instant::now() >= deadline {
+                        return Ok(Proof::Unknown(error.full()));
+                    }
+                    sleep(PAUSE).await;
                 }
-                Err(DeployError::Driver(_)) => sleep(PAUSE).await,
-                Err(error) => return Err(error),
+                // Whoever takes the lease next does it again.
+                Err(error) if error.may_pass() => return Err(error),
+                // What is to be asked for cannot be read: then nothing is proven, and the deploy goes back.
+                Err(error) => {
+                    tracing::error!(error = error_chain(&error), "what should run could not be read");
+                    return Ok(Proof::Unknown(error.told().1));
+                }
             }
         }
     }
@@ -162,10 +171,14 @@ impl Run<'_> {
         }
     }
 
-    /// Undoes what a process left half done that died, where the deploy cannot be finished any more.
-    pub(super) async fn undo(&self, findings: Vec<Finding>) -> Result<DeploymentStatus, DeployError> {
+    /// Undoes what was left half done, by this process or by one that died, where the deploy cannot be finished any more.
+    pub(super) async fn undo(
+        &self,
+        applying: Option<GenerationId>,
+        findings: Vec<Finding>,
+    ) -> Result<DeploymentStatus, DeployError> {
         let mut tx = self.engine.store.read("undo").await?;
-        let tried = match self.instance.applying {
+        let tried = match applying {
             Some(id) => generations::find(&mut tx, self.instance.id, id).await?,
             None => None,
         };

@@ -1,5 +1,7 @@
 //! One deployment through its stages: plan, validate, apply, verify, and back where it could not be proven.
 
+use tokio::task::spawn_blocking;
+
 use super::aim::{self, Aim};
 use super::assemble;
 use super::discretion;
@@ -15,7 +17,7 @@ use crate::domain::error_chain::error_chain;
 use crate::domain::finding::{Finding, Severity};
 use crate::domain::instance::PbxInstance;
 use crate::driver::{DriverError, PbxDriver};
-use crate::store::{Tx, deployments, served, tenants};
+use crate::store::{Tx, deployments, instances, served, tenants};
 
 /// Cut off more often than this, a deploy is not tried again: it may be what ends the process.
 const MOST_INTERRUPTIONS: usize = 10;
@@ -93,7 +95,7 @@ impl Run<'_> {
         findings: Vec<Finding>,
     ) -> Result<DeploymentStatus, DeployError> {
         if self.deployment.status != DeploymentStatus::Queued && self.instance.applying.is_some() {
-            return self.undo(findings).await;
+            return self.undo(self.instance.applying, findings).await;
         }
         let tx = self.record.begin("end_deployment").await?;
         self.end_in(tx, None, status, findings).await
@@ -129,6 +131,14 @@ impl Run<'_> {
         tracing::error!(deployment = %self.deployment.id, error = error_chain(error), "a deploy was given up");
         let (code, why) = error.told();
         self.record.end_open_stages(StageResult::Failed, &why).await?;
+        // As it is now: this deploy may have come further since it read its instance.
+        let mut tx = self.engine.store.read("give_up").await?;
+        let instance = instances::find(&mut tx, self.instance.id).await?;
+        drop(tx);
+        let applying = instance.and_then(|instance| instance.applying);
+        if applying.is_some() && applying != self.instance.applying {
+            return self.undo(applying, vec![Finding::error(code, why)]).await;
+        }
         let findings = vec![self.untouched(code, &why)];
         self.end_untouched(DeploymentStatus::Failed, findings).await
     }
@@ -159,7 +169,7 @@ impl Run<'_> {
         if dirty {
             aim.reload = ConfFile::ALL.to_vec();
         }
-        if aim.is_unchanged() {
+        if !dirty {
             self.find_drift(&mut aim, findings).await?;
         }
         if aim.is_unchanged() {
@@ -212,15 +222,22 @@ impl Run<'_> {
         Ok(Step::Go(aim))
     }
 
-    /// Where nothing else is to be done: whether the live files still have the bytes that were written.
+    /// Whether the live files still have the bytes that were written. Those that do not are written and read anew, and
+    /// everything is asked for: the markers may have been right all the time.
     async fn find_drift(&self, aim: &mut Aim, findings: &mut Vec<Finding>) -> Result<(), DeployError> {
         let cache = self.engine.fragments(self.instance.id);
-        let files = assemble::files(&cache, &aim.templates, &aim.after, &[])?;
-        aim.reload = self.driver.drifted(files).await?;
-        if !aim.reload.is_empty() {
-            aim.expect_everything();
+        let (looked, before) = (cache.clone(), aim.before.clone());
+        let whole = spawn_blocking(move || looked.has_all(&before)).await?;
+        let served = match &aim.live_templates {
+            // Of what moves, the fragments that are served may be lost; then what is written is compared.
+            Some(made_with) if whole => assemble::files(&cache, made_with, &aim.before, &[])?,
+            _ if aim.is_unchanged() => assemble::files(&cache, &aim.templates, &aim.after, &[])?,
+            _ => return Ok(()),
+        };
+        for file in self.driver.drifted(served).await? {
+            findings.push(drift(file));
+            aim.overwrite(file);
         }
-        findings.extend(aim.reload.iter().copied().map(drift));
         Ok(())
     }
 
@@ -248,14 +265,9 @@ impl Run<'_> {
             }
             Err(error) => return Err(error),
         };
-        if !staged.drifted.is_empty() {
-            aim.expect_everything();
-        }
         for file in staged.drifted {
             findings.push(drift(file));
-            if !aim.reload.contains(&file) {
-                aim.reload.push(file);
-            }
+            aim.overwrite(file);
         }
         let rehearsed = self.rehearse(number, findings).await;
         if let Err(detail) = rehearsed {

@@ -85,6 +85,12 @@ pub trait PbxDriver: Send + Sync {
     /// The live files that do not have these bytes; nothing is written.
     async fn drifted(&self, files: BTreeMap<ConfFile, StagedFile>) -> Result<Vec<ConfFile>, DriverError>;
 
+    /// A live file's text, to show what somebody made of it; `None` where it is missing, or longer than `limit` bytes.
+    async fn live_text(&self, file: ConfFile, limit: u64) -> Result<Option<String>, DriverError>;
+
+    /// What lies in our place on disk and is not ours, by path.
+    async fn foreign(&self) -> Result<Vec<PathBuf>, DriverError>;
+
     /// Lets a private PBX of the same kind read a staged generation.
     async fn rehearse(&self, generation: i64) -> Result<Rehearsal, DriverError>;
 

@@ -17,7 +17,7 @@ fn fragments(directory: &Path) -> Vec<PathBuf> {
         let path = entry.unwrap().path();
         if path.is_dir() {
             found.extend(fragments(&path));
-        } else {
+        } else if path.file_name().unwrap() != "lock" {
             found.push(path);
         }
     }

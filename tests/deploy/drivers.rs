@@ -1,6 +1,7 @@
 //! The real driver, with what a test does in the middle of an order, and a record of who drives when.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -111,6 +112,14 @@ impl PbxDriver for Witnessed {
 
     async fn drifted(&self, files: BTreeMap<ConfFile, StagedFile>) -> Result<Vec<ConfFile>, DriverError> {
         self.real.drifted(files).await
+    }
+
+    async fn live_text(&self, file: ConfFile, limit: u64) -> Result<Option<String>, DriverError> {
+        self.real.live_text(file, limit).await
+    }
+
+    async fn foreign(&self) -> Result<Vec<PathBuf>, DriverError> {
+        self.real.foreign().await
     }
 
     async fn rehearse(&self, generation: i64) -> Result<Rehearsal, DriverError> {

@@ -15,6 +15,8 @@ mod death;
 #[cfg(test)]
 mod down;
 #[cfg(test)]
+mod drift;
+#[cfg(test)]
 mod drivers;
 #[cfg(test)]
 mod generations;

@@ -8,6 +8,7 @@ mod show;
 pub mod stages;
 mod target;
 pub mod text;
+mod verify;
 
 use clap::Subcommand;
 
@@ -25,6 +26,9 @@ pub enum DeployCommand {
     /// Go back to what an earlier generation served, with the secrets of today, and have the running PBX prove it
     #[command(after_help = rollback::EXAMPLE)]
     Rollback(rollback::Rollback),
+    /// Ask the running PBX for everything that was deployed, and compare its files; changes nothing
+    #[command(after_help = "Example:\n  switchyard deploy verify --instance pbx1")]
+    Verify(target::Target),
     /// List deployments, newest first, one page at a time
     #[command(after_help = "Example:\n  switchyard deploy history --instance pbx1 --per-page 10")]
     History(history::History),
@@ -38,6 +42,7 @@ pub fn run(context: &mut Context<'_>, command: DeployCommand) -> Result<(), Fail
         DeployCommand::Plan(target) => plan::run(context, &target),
         DeployCommand::Apply(apply) => apply::run(context, apply),
         DeployCommand::Rollback(rollback) => rollback::run(context, rollback),
+        DeployCommand::Verify(target) => verify::run(context, &target),
         DeployCommand::History(history) => history::run(context, &history),
         DeployCommand::Show(show) => show::run(context, &show),
     }

@@ -6,6 +6,8 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, symlink};
 use std::path::{Path, PathBuf};
 
+mod survey;
+
 use crate::domain::artifact::ConfFile;
 use crate::domain::digest::Digest;
 use crate::driver::{Part, Staged, StagedFile};

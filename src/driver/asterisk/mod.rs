@@ -11,6 +11,7 @@ mod shadow;
 mod verify;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
@@ -106,6 +107,16 @@ impl PbxDriver for AsteriskDriver {
 
     async fn drifted(&self, files: BTreeMap<ConfFile, StagedFile>) -> Result<Vec<ConfFile>, DriverError> {
         self.on_disk("comparing the live files", move |tree| tree.drifted(&files))
+            .await
+    }
+
+    async fn live_text(&self, file: ConfFile, limit: u64) -> Result<Option<String>, DriverError> {
+        self.on_disk("reading a live file", move |tree| tree.live_text(file, limit))
+            .await
+    }
+
+    async fn foreign(&self) -> Result<Vec<PathBuf>, DriverError> {
+        self.on_disk("looking at our directory", |tree| tree.foreign())
             .await
     }
 
