@@ -19,11 +19,15 @@ mod drift;
 #[cfg(test)]
 mod drivers;
 #[cfg(test)]
+mod faults;
+#[cfg(test)]
 mod generations;
 #[cfg(test)]
 mod planning;
 #[cfg(test)]
 mod queue;
+#[cfg(test)]
+mod relay;
 #[cfg(test)]
 mod rollback;
 #[cfg(test)]

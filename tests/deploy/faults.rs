@@ -1,0 +1,164 @@
+//! A manager interface that breaks off, falls silent or talks nonsense at any point of a deploy.
+
+use rstest::rstest;
+use serde_json::json;
+use switchyard::app::App;
+use switchyard::domain::deployment::DeploymentStatus::{Failed, Live, RolledBack};
+
+use super::drivers::Drivers;
+use super::relay::{Fault, Relay};
+use super::support::database::Backend::{self, Postgres, Sqlite};
+use super::world::{Phone, TestTenant, World};
+
+struct Faulty {
+    world: World,
+    relay: Relay,
+    app: App,
+    acme: TestTenant,
+    ann: Phone,
+    globex: TestTenant,
+    edits: usize,
+}
+
+impl Faulty {
+    async fn new(backend: Backend) -> Self {
+        let world = World::new(backend).await;
+        let relay = Relay::before(world.pbx.private.settings().ami_port);
+        world
+            .change_settings(|settings| settings.ami_port = relay.port)
+            .await;
+        let [(acme, ann), (globex, _)] = world.acme_and_globex().await;
+        world.deploy_platform().await.expect(Live);
+        let (app, _) = world.impatient(Drivers::plain(&world.pbx));
+        Self {
+            world,
+            relay,
+            app,
+            acme,
+            ann,
+            globex,
+            edits: 0,
+        }
+    }
+
+    async fn edit(&mut self) {
+        self.edits += 1;
+        let name = format!("Ann {}", self.edits);
+        self.world
+            .patch(&self.acme, &self.ann, json!({"name": name}))
+            .await;
+    }
+
+    /// How many bytes the PBX sends in a deploy to whom nothing happens.
+    async fn undisturbed(&mut self) -> u64 {
+        self.edit().await;
+        self.relay.set(Fault::None);
+        self.world.deploy(&self.acme).await.expect(Live);
+        self.relay.set(Fault::None)
+    }
+
+    /// What is said must be true, nothing half done, and the next deploy goes live without anybody's help.
+    async fn survives(&mut self, fault: Fault) -> &'static str {
+        let before = self.world.live().await;
+        self.edit().await;
+        self.relay.set(fault);
+        let ended = self.world.deploy_with(&self.app, &self.acme).await;
+        self.relay.set(Fault::None);
+        let (live, standing) = (self.world.live().await, self.world.standing());
+        assert_eq!(self.world.files().len(), 3, "{fault:?}");
+        let met = match ended.status() {
+            // The fault came later than everything that matters.
+            Live => {
+                assert_eq!(
+                    (live, standing),
+                    (ended.deployment.generation, live),
+                    "{fault:?} {ended:#?}"
+                );
+                "live"
+            }
+            RolledBack => {
+                assert_eq!((live, standing), (before, before), "{fault:?} {ended:#?}");
+                "rolled back"
+            }
+            Failed => {
+                assert_eq!(live, before, "{fault:?} {ended:#?}");
+                let known: Vec<_> = ended
+                    .deployment
+                    .findings
+                    .iter()
+                    .filter(|finding| finding.is_error())
+                    .collect();
+                assert!(!known.is_empty(), "{fault:?} {ended:#?}");
+                if ended.codes().contains(&"state_unknown") {
+                    assert!(
+                        known
+                            .iter()
+                            .any(|finding| finding.message.contains("deploy again")),
+                        "{known:#?}"
+                    );
+                    "unknown"
+                } else {
+                    // Nothing was touched, and it says so.
+                    assert_eq!(standing, before, "{fault:?} {ended:#?}");
+                    assert!(
+                        known
+                            .iter()
+                            .all(|finding| finding.message.contains("Nothing was touched")),
+                        "{known:#?}"
+                    );
+                    assert!(self.world.is_verified(&self.acme).await, "{fault:?}");
+                    "untouched"
+                }
+            }
+            status => panic!("{fault:?}: {status} {ended:#?}"),
+        };
+        self.world.deploy(&self.acme).await;
+        let (live, standing) = (self.world.live().await, self.world.standing());
+        assert_eq!(live, standing, "{fault:?}");
+        for tenant in [&self.acme, &self.globex] {
+            assert!(self.world.is_verified(tenant).await, "{fault:?}");
+        }
+        assert!(self.world.registers(&self.acme, &self.ann), "{fault:?}");
+        met
+    }
+}
+
+#[rstest]
+#[case(Sqlite)]
+#[case(Postgres)]
+#[tokio::test]
+async fn a10_a_manager_connection_that_is_cut_anywhere_leaves_the_truth(#[case] backend: Backend) {
+    let mut faulty = Faulty::new(backend).await;
+    let all = faulty.undisturbed().await;
+    let mut met = Vec::new();
+    for point in 0..10 {
+        met.push(faulty.survives(Fault::Cut(all * point / 9)).await);
+    }
+    assert!(
+        met.contains(&"untouched") && met.iter().any(|end| *end != "untouched"),
+        "{met:?}"
+    );
+}
+
+#[rstest]
+#[case(Sqlite)]
+#[case(Postgres)]
+#[tokio::test]
+async fn a10_a_manager_connection_that_talks_nonsense_leaves_the_truth(#[case] backend: Backend) {
+    let mut faulty = Faulty::new(backend).await;
+    let all = faulty.undisturbed().await;
+    for point in 0..4 {
+        faulty.survives(Fault::Garbage(all * point / 4)).await;
+    }
+}
+
+/// Half open: no byte comes, and nothing is closed.
+#[rstest]
+#[case::from_the_beginning(0)]
+#[case::in_the_middle(60)]
+#[tokio::test]
+async fn a10_a_manager_connection_that_falls_silent_leaves_the_truth(#[case] percent: u64) {
+    let mut faulty = Faulty::new(Sqlite).await;
+    let all = faulty.undisturbed().await;
+    faulty.survives(Fault::Silence(all * percent / 100)).await;
+}
