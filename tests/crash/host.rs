@@ -166,6 +166,11 @@ impl Host {
     /// What a daemon that is started now makes of a deployment. It is killed right afterwards.
     pub async fn mended(&self, deployment: &Deployment) -> (Deployment, Vec<StageRecord>) {
         let _daemon = self.daemon();
+        self.ended(deployment).await
+    }
+
+    /// Waits for a deployment to end.
+    pub async fn ended(&self, deployment: &Deployment) -> (Deployment, Vec<StageRecord>) {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let (found, stages) = self.record(deployment).await;
@@ -182,7 +187,11 @@ impl Host {
         self.pbx.directory.path().join("templates").join(name)
     }
 
-    fn config_dir(&self) -> PathBuf {
+    pub fn state_dir(&self) -> PathBuf {
+        self.pbx.directory.path().join("state")
+    }
+
+    pub fn config_dir(&self) -> PathBuf {
         self.pbx.private.settings().config_dir.as_path().to_owned()
     }
 
@@ -203,11 +212,10 @@ impl Host {
             .await
             .unwrap();
         assert_eq!(all[0].applying, None, "{what}");
-        let live = self.ask("select cast(g.number as text) from generations g join instances i on g.id = i.live_generation_id");
         let link = fs::read_link(self.config_dir().join("live")).unwrap();
         assert_eq!(
-            live.await,
-            [link.file_name().unwrap().to_str().unwrap()],
+            self.live().await,
+            link.file_name().unwrap().to_str().unwrap(),
             "{what}"
         );
         for tenant in &self.tenants {
@@ -220,6 +228,12 @@ impl Host {
         assert!(open.is_empty(), "{what}: {open:?}");
         let audited = self.ask("select distinct target_id from audit_entries where resource = 'deployment'");
         assert_eq!(audited.await.len(), self.requests, "{what}");
+    }
+
+    /// The number of the generation that is recorded as live.
+    pub async fn live(&self) -> String {
+        let number = "select cast(g.number as text) from generations g join instances i on g.id = i.live_generation_id";
+        self.ask(number).await.remove(0)
     }
 
     async fn ask(&self, sql: &str) -> Vec<String> {

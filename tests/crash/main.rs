@@ -1,6 +1,8 @@
 //! The real daemon, killed in every stage and at any time, with a real Asterisk: the next one mends what it left.
 
 #[cfg(test)]
+mod disk;
+#[cfg(test)]
 mod host;
 #[cfg(test)]
 mod random;

@@ -1,14 +1,17 @@
-//! A manager interface that breaks off, falls silent or talks nonsense at any point of a deploy.
+//! A manager interface or a database that breaks off, falls silent or talks nonsense at any point of a deploy.
 
 use rstest::rstest;
 use serde_json::json;
 use switchyard::app::App;
+use switchyard::deploy::ShadowPolicy::Never;
 use switchyard::domain::deployment::DeploymentStatus::{Failed, Live, RolledBack};
+
+use tokio_util::sync::CancellationToken;
 
 use super::drivers::Drivers;
 use super::relay::{Fault, Relay};
 use super::support::database::Backend::{self, Postgres, Sqlite};
-use super::world::{Phone, TestTenant, World};
+use super::world::{Phone, TestTenant, World, engine, options, record};
 
 struct Faulty {
     world: World,
@@ -161,4 +164,58 @@ async fn a10_a_manager_connection_that_falls_silent_leaves_the_truth(#[case] per
     let mut faulty = Faulty::new(Sqlite).await;
     let all = faulty.undisturbed().await;
     faulty.survives(Fault::Silence(all * percent / 100)).await;
+}
+
+/// Whoever finds the database again finishes what was begun, or undoes it.
+#[tokio::test]
+async fn a10_a_database_that_is_gone_at_any_point_leaves_nothing_to_mend_by_hand() {
+    let world = World::new(Postgres).await;
+    let [(acme, ann), (globex, _)] = world.acme_and_globex().await;
+    world.deploy_platform().await.expect(Live);
+    let relay = Relay::before(world.database.port());
+    let store = world.database.store_behind(relay.port).await;
+    let engine = engine(
+        &world.pbx,
+        &store,
+        options(&world.pbx, Never),
+        Drivers::plain(&world.pbx),
+    );
+    let stop = CancellationToken::new();
+    let mut all = 0;
+    let mut cut = 0;
+    for point in 0..=12 {
+        world
+            .patch(&acme, &ann, json!({"name": format!("Ann {point}")}))
+            .await;
+        let request = world.request(&acme).await;
+        // The first passes undisturbed and shows how much the database says.
+        relay.set(if point == 0 {
+            Fault::None
+        } else {
+            Fault::Cut(all * (point - 1) / 12)
+        });
+        let worked = engine.work_off(world.instance_id, &stop).await;
+        cut += u32::from(worked.is_err());
+        all = relay.set(Fault::None).max(all);
+        for file in world.files().values() {
+            assert!(file.2.contains("switchyard-marker"), "{point}");
+        }
+        let mut tries = 0;
+        while !record(&world.app, &request).await.status().is_end() {
+            let again = engine.work_off(world.instance_id, &stop).await;
+            tries += 1;
+            assert!(tries < 100, "{point}: {again:?}");
+        }
+        let ended = record(&world.app, &request).await.expect(Live);
+        assert_eq!(
+            (world.standing(), world.live().await),
+            (ended.deployment.generation, world.standing()),
+            "{point}"
+        );
+        assert!(
+            world.is_verified(&acme).await && world.is_verified(&globex).await,
+            "{point}"
+        );
+    }
+    assert!(cut > 5, "only {cut} deploys lost their database");
 }

@@ -364,7 +364,7 @@ fn state_dir(pbx: &Pbx) -> PathBuf {
     pbx.directory.path().join("state")
 }
 
-fn options(pbx: &Pbx, shadow: ShadowPolicy) -> EngineOptions {
+pub fn options(pbx: &Pbx, shadow: ShadowPolicy) -> EngineOptions {
     EngineOptions {
         holder: "test".to_owned(),
         lease: Duration::from_secs(30),
@@ -375,7 +375,7 @@ fn options(pbx: &Pbx, shadow: ShadowPolicy) -> EngineOptions {
     }
 }
 
-fn engine(pbx: &Pbx, store: &Store, options: EngineOptions, drivers: Drivers) -> Arc<Engine> {
+pub fn engine(pbx: &Pbx, store: &Store, options: EngineOptions, drivers: Drivers) -> Arc<Engine> {
     Arc::new(Engine::new(
         store.clone(),
         TemplateSource::new(Some(pbx.directory.path().join("templates"))),

@@ -73,6 +73,21 @@ impl Bench {
         Store::open(&self.url, key).await.unwrap()
     }
 
+    /// The port of the PostgreSQL server.
+    pub fn port(&self) -> u16 {
+        let (_, server) = self.text.rsplit_once('@').unwrap();
+        let (authority, _) = server.split_once('/').unwrap();
+        authority.rsplit_once(':').unwrap().1.parse().unwrap()
+    }
+
+    /// Another store on the same database, reached by another port.
+    pub async fn store_behind(&self, port: u16) -> Store {
+        let text = self
+            .text
+            .replace(&format!(":{}/", self.port()), &format!(":{port}/"));
+        Store::open(&text.parse().unwrap(), Some(key('a'))).await.unwrap()
+    }
+
     /// The SQLite file.
     pub fn file(&self) -> PathBuf {
         self.folder.path().join("test.db")
