@@ -29,12 +29,14 @@ const READ_ONLY: &str = "mount --bind \"$DIR\" \"$DIR\" && mount -o remount,bind
 fn daemon(host: &Host, broken: &str, directory: &Path) -> Victim {
     let real = host.command(&["serve"]);
     let mut command = Command::new("unshare");
+    if !rustix::process::geteuid().is_root() {
+        command.arg("--map-root-user");
+    }
     command.args(["--mount", "--propagation", "private", "sh", "-c", broken, "sh"]);
     command.arg(real.get_program()).args(real.get_args());
-    command
-        .env_clear()
-        .env("DIR", directory)
-        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+    command.env_clear();
+    command.env("DIR", directory);
+    command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
     for (name, value) in real.get_envs() {
         command.env(name, value.unwrap());
     }

@@ -110,6 +110,7 @@ impl Host {
             .env("SWITCHYARD_NODE_NAME", "here")
             .env("SWITCHYARD_HTTP_LISTEN", "127.0.0.1:0")
             .env("SWITCHYARD_DEPLOY_SHADOW", "never")
+            .env("SWITCHYARD_DEPLOY_LEASE_SECONDS", "5")
             .current_dir("/")
             .stdin(Stdio::null());
         command
