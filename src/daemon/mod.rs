@@ -14,4 +14,5 @@ pub mod service;
 pub mod settings;
 mod supervisor;
 pub mod tasks;
+mod template_watch;
 pub mod templates;

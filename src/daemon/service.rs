@@ -14,6 +14,7 @@ use super::lifecycle::{Lifecycle, LifecycleError};
 use super::listener::{self, Limits, ListenError};
 use super::parts::{self, Parts, PartsError};
 use super::settings;
+use super::template_watch::{self, Fingerprint};
 use crate::config::Config;
 use crate::domain::ids::SystemIds;
 use crate::http::health::{Check, Readiness};
@@ -45,6 +46,8 @@ pub enum ServiceError {
 /// A service that has its address and has not begun to answer.
 pub struct Service {
     parts: Parts,
+    /// What the templates were read from.
+    templates: Option<Fingerprint>,
     listener: tokio::net::TcpListener,
     address: SocketAddr,
 }
@@ -65,10 +68,12 @@ impl Service {
             tracing::warn!("{lacking}");
         }
         let parts = parts::assemble(config).await?;
+        let templates = template_watch::begin(&parts.store, &parts.engine, &parts.node).await;
         let listener = listener::listen(config.http.listen).await?;
         let address = listener.local_addr().unwrap_or(config.http.listen);
         Ok(Self {
             parts,
+            templates,
             listener,
             address,
         })
@@ -112,6 +117,10 @@ impl Service {
         tasks.spawn(
             "http",
             listener::serve(self.listener, router, Limits::default(), tasks.soft_stop()),
+        );
+        tasks.spawn(
+            "templates",
+            template_watch::run(Arc::clone(&engine), self.templates, tasks.soft_stop()),
         );
         tasks.spawn(
             "deploys",

@@ -8,7 +8,7 @@ use super::serve::Daemon;
 use super::support::pbx::{Pbx, kill, pid, program};
 
 /// A host whose instance `pbx1` is a private Asterisk, with one tenant and one extension.
-async fn bench() -> (Pbx, Host) {
+pub async fn bench() -> (Pbx, Host) {
     let pbx = Pbx::start().await;
     let mut host = Host::ready();
     host.set("SWITCHYARD_AMI_SECRET", pbx.private.secret().expose_secret());
@@ -45,7 +45,7 @@ async fn bench() -> (Pbx, Host) {
     (pbx, host)
 }
 
-fn serves(pbx: &Pbx, endpoint: &str) -> bool {
+pub fn serves(pbx: &Pbx, endpoint: &str) -> bool {
     let lines = pbx.ami().console(&format!("pjsip show endpoint {endpoint}"));
     lines
         .iter()

@@ -15,5 +15,6 @@ mod secrets;
 mod serve;
 #[path = "../support/mod.rs"]
 mod support;
+mod template_edits;
 mod templates;
 mod tenants;
