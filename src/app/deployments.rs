@@ -240,7 +240,7 @@ async fn instance_of(app: &App, tenant_id: TenantId) -> Result<InstanceId, AppEr
     Ok(tenant.instance_id)
 }
 
-fn requested(action: &'static str, deployment: &Deployment) -> Changed {
+pub(super) fn requested(action: &'static str, deployment: &Deployment) -> Changed {
     Changed {
         action,
         resource: "deployment",

@@ -9,8 +9,12 @@ use super::support::pbx::{Pbx, kill, pid, program};
 
 /// A host whose instance `pbx1` is a private Asterisk, with one tenant and one extension.
 pub async fn bench() -> (Pbx, Host) {
+    bench_on(Host::ready()).await
+}
+
+/// The same on a host that is there already.
+pub async fn bench_on(mut host: Host) -> (Pbx, Host) {
     let pbx = Pbx::start().await;
-    let mut host = Host::ready();
     host.set("SWITCHYARD_AMI_SECRET", pbx.private.secret().expose_secret());
     host.set("SWITCHYARD_DEPLOY_ASTERISK", &program().display().to_string());
     let settings = pbx.private.settings();
