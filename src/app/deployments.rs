@@ -34,7 +34,9 @@ pub async fn plan(app: &App, caller: &Caller) -> Result<Preview, AppError> {
 /// What a platform deploy of an instance would do.
 pub async fn plan_instance(app: &App, caller: &Caller, id: InstanceId) -> Result<Preview, AppError> {
     caller.platform(PlatformPermission::InstancesDeploy)?;
-    app.engine.preview_platform(id).await?.ok_or(AppError::NotFound)
+    let mut plan = app.engine.preview_platform(id).await?.ok_or(AppError::NotFound)?;
+    plan.findings.extend(app.engine.templates().refused());
+    Ok(plan)
 }
 
 /// Asks for the tenant's head to go live.
@@ -64,7 +66,10 @@ pub async fn deploy_instance(app: &App, caller: &Caller, id: InstanceId) -> Resu
         .await?
         .ok_or(AppError::NotFound)?;
     let actor = caller.identity().actor();
-    let deployment = request::platform(&mut tx, app.ids.as_ref(), id, actor, app.now()).await?;
+    let mut deployment = request::platform(&mut tx, app.ids.as_ref(), id, actor, app.now()).await?;
+    // Somebody may believe that an edit of theirs goes live with it.
+    deployment.findings.extend(app.engine.templates().refused());
+    store::deployments::add_findings(&mut tx, deployment.id, &deployment.findings).await?;
     app.audit(&mut tx, caller, requested("instance.deploy", &deployment))
         .await?;
     tx.commit().await?;
@@ -269,7 +274,7 @@ async fn instance_of(app: &App, tenant_id: TenantId) -> Result<InstanceId, AppEr
     Ok(tenant.instance_id)
 }
 
-fn requested(action: &'static str, deployment: &Deployment) -> Changed {
+pub(super) fn requested(action: &'static str, deployment: &Deployment) -> Changed {
     Changed {
         action,
         resource: "deployment",

@@ -16,6 +16,8 @@ pub enum Identity {
     Bootstrap,
     /// The host's command line: root, or the service's group.
     SystemCli,
+    /// The daemon itself, where it deploys what was edited.
+    SystemAuto,
 }
 
 impl Identity {
@@ -25,6 +27,7 @@ impl Identity {
         match self {
             Self::Bootstrap => "bootstrap",
             Self::SystemCli => "system:cli",
+            Self::SystemAuto => "system:auto",
         }
     }
 }
@@ -103,6 +106,8 @@ impl Caller {
         }
         match self.identity {
             Identity::Bootstrap if !permission.is_for_operators() => return Err(Denied::Permission),
+            // What it asks for is asked for on the platform, whatever the tenant's status.
+            Identity::SystemAuto => return Err(Denied::Permission),
             Identity::Bootstrap | Identity::SystemCli => {}
         }
         match self.place {
@@ -113,9 +118,11 @@ impl Caller {
     }
 
     /// Whether it may do this on the platform.
-    pub const fn platform(&self, _: PlatformPermission) -> Result<(), Denied> {
-        match self.identity {
-            Identity::Bootstrap | Identity::SystemCli => Ok(()),
+    pub const fn platform(&self, permission: PlatformPermission) -> Result<(), Denied> {
+        match (self.identity, permission) {
+            (Identity::Bootstrap | Identity::SystemCli, _)
+            | (Identity::SystemAuto, PlatformPermission::InstancesDeploy) => Ok(()),
+            (Identity::SystemAuto, _) => Err(Denied::Permission),
         }
     }
 
@@ -186,6 +193,18 @@ mod tests {
                 caller(Identity::SystemCli, Place::Platform).platform(*permission),
                 Ok(())
             );
+        }
+    }
+
+    #[test]
+    fn the_daemon_may_deploy_and_nothing_else() {
+        for permission in Permission::ALL {
+            let denied = caller(Identity::SystemAuto, ACTIVE).tenant(*permission, Act::Read);
+            assert_eq!(denied, Err(Denied::Permission));
+        }
+        for permission in PlatformPermission::ALL {
+            let may = caller(Identity::SystemAuto, Place::Platform).platform(*permission);
+            assert_eq!(may.is_ok(), *permission == PlatformPermission::InstancesDeploy);
         }
     }
 

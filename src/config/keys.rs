@@ -39,6 +39,11 @@ pub const KEYS: &[Key] = &[
         Default::Words("`asterisk` on the `PATH`"),
     ),
     plain(
+        "deploy.debounce_seconds",
+        "with `auto` below: how long a tenant must have been left alone before its edits go live, 1 to 3600 seconds; while edits do not end, twelve times as long",
+        Default::Text("5"),
+    ),
+    plain(
         "deploy.keep_generations",
         "how many generations of each instance are kept for going back, 1 to 1000",
         Default::Text("10"),
@@ -47,6 +52,11 @@ pub const KEYS: &[Key] = &[
         "deploy.lease_seconds",
         "how long a deploy's hold on its instance outlives a killed daemon, 5 to 600 seconds",
         Default::Text("30"),
+    ),
+    plain(
+        "deploy.mode",
+        "`manual` (somebody asks for each deploy) or `auto` (a tenant's edits go live by themselves; templates and settings of the instance do not)",
+        Default::Text("manual"),
     ),
     plain(
         "deploy.shadow",

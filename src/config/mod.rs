@@ -17,7 +17,7 @@ use secrecy::SecretString;
 
 pub use database_url::DatabaseUrl;
 pub use error::{ConfigError, Problem};
-pub use parse::{LogFilter, LogFormat, ShadowMode};
+pub use parse::{DeployMode, LogFilter, LogFormat, ShadowMode};
 
 use crate::domain::instance::NodeName;
 
@@ -90,6 +90,10 @@ pub struct Deploy {
     pub asterisk: Option<PathBuf>,
     /// How long a deploy's hold on an instance outlives its process, in seconds.
     pub lease_seconds: u32,
+    /// Who asks for deploys.
+    pub mode: DeployMode,
+    /// How long a tenant must have been left alone before the daemon asks.
+    pub debounce_seconds: u32,
     /// How many generations of an instance are kept for going back.
     pub keep_generations: u32,
 }

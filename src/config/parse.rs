@@ -26,6 +26,16 @@ word_enum! {
 }
 
 word_enum! {
+    /// Who asks for deploys.
+    DeployMode {
+        /// Somebody.
+        Manual = "manual",
+        /// The daemon, of what was edited in its tenants.
+        Auto = "auto",
+    }
+}
+
+word_enum! {
     /// How a log line is written.
     LogFormat {
         /// For people.
@@ -54,6 +64,8 @@ pub fn config(given: &mut Given) -> Option<Config> {
     let shadow = given.parsed("deploy.shadow", str::parse);
     let asterisk = given.parsed("deploy.asterisk", absolute_path);
     let lease_seconds = given.parsed("deploy.lease_seconds", |text| number(text, 5..=600));
+    let mode = given.parsed("deploy.mode", str::parse);
+    let debounce_seconds = given.parsed("deploy.debounce_seconds", |text| number(text, 1..=3600));
     let keep_generations = given.parsed("deploy.keep_generations", |text| number(text, 1..=1000));
     let level = given.parsed("log.level", str::parse);
     let format = given.parsed("log.format", str::parse);
@@ -78,6 +90,8 @@ pub fn config(given: &mut Given) -> Option<Config> {
             shadow: shadow?,
             asterisk,
             lease_seconds: lease_seconds?,
+            mode: mode?,
+            debounce_seconds: debounce_seconds?,
             keep_generations: keep_generations?,
         },
         log: Log {

@@ -57,6 +57,8 @@ fn nothing_given_is_a_whole_configuration() {
     assert_eq!(loaded.config.deploy.shadow, ShadowMode::Auto);
     assert_eq!(loaded.config.deploy.lease_seconds, 30);
     assert_eq!(loaded.config.deploy.keep_generations, 10);
+    assert_eq!(loaded.config.deploy.mode, DeployMode::Manual);
+    assert_eq!(loaded.config.deploy.debounce_seconds, 5);
     assert_eq!(loaded.config.log.level.as_str(), "info");
     assert_eq!(loaded.config.log.format, LogFormat::Text);
     assert_eq!(loaded.settings.len(), KEYS.len());
@@ -67,7 +69,9 @@ fn sample(key: &str) -> &'static str {
     match key {
         "database.url" => "sqlite:/tmp/other.db",
         "deploy.asterisk" => "/opt/asterisk",
+        "deploy.debounce_seconds" => "66",
         "deploy.keep_generations" => "77",
+        "deploy.mode" => "auto",
         "deploy.lease_seconds" => "88",
         "deploy.shadow" => "never",
         "http.bootstrap_token" => TOKEN,
@@ -89,6 +93,8 @@ fn effective(config: &Config, key: &str) -> String {
     match key {
         "database.url" => config.database.url.expose().to_owned(),
         "deploy.asterisk" => path(&config.deploy.asterisk),
+        "deploy.debounce_seconds" => config.deploy.debounce_seconds.to_string(),
+        "deploy.mode" => config.deploy.mode.to_string(),
         "deploy.keep_generations" => config.deploy.keep_generations.to_string(),
         "deploy.lease_seconds" => config.deploy.lease_seconds.to_string(),
         "deploy.shadow" => config.deploy.shadow.to_string(),

@@ -83,7 +83,8 @@ async fn work_off(engine: Arc<Engine>, id: InstanceId, stop: CancellationToken) 
     id
 }
 
-async fn own_instances(store: &Store, node: &NodeName) -> Result<Vec<InstanceId>, StoreError> {
+/// The instances that this host drives.
+pub(super) async fn own_instances(store: &Store, node: &NodeName) -> Result<Vec<InstanceId>, StoreError> {
     let mut tx = store.read("own_instances").await?;
     let all = instances::list(&mut tx).await?;
     Ok(all

@@ -1,5 +1,6 @@
 //! The running daemon: the only place that knows all parts and puts them together.
 
+mod auto_deploy;
 pub mod database;
 pub mod demo;
 mod deploy_worker;
@@ -14,4 +15,5 @@ pub mod service;
 pub mod settings;
 mod supervisor;
 pub mod tasks;
+mod template_watch;
 pub mod templates;

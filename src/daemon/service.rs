@@ -9,12 +9,14 @@ use async_trait::async_trait;
 use thiserror::Error;
 use tokio::time::timeout;
 
+use super::auto_deploy;
 use super::deploy_worker;
 use super::lifecycle::{Lifecycle, LifecycleError};
 use super::listener::{self, Limits, ListenError};
 use super::parts::{self, Parts, PartsError};
 use super::settings;
-use crate::config::Config;
+use super::template_watch::{self, Fingerprint};
+use crate::config::{Config, DeployMode};
 use crate::domain::ids::SystemIds;
 use crate::http::health::{Check, Readiness};
 use crate::http::routes::{Shared, router, table};
@@ -45,6 +47,10 @@ pub enum ServiceError {
 /// A service that has its address and has not begun to answer.
 pub struct Service {
     parts: Parts,
+    /// How long an edit waits for quiet before it goes live by itself; `None`: it waits for somebody.
+    debounce: Option<Duration>,
+    /// What the templates were read from.
+    templates: Option<Fingerprint>,
     listener: tokio::net::TcpListener,
     address: SocketAddr,
 }
@@ -65,10 +71,15 @@ impl Service {
             tracing::warn!("{lacking}");
         }
         let parts = parts::assemble(config).await?;
+        let templates = template_watch::begin(&parts.store, &parts.engine, &parts.node).await;
         let listener = listener::listen(config.http.listen).await?;
+        let debounce = (config.deploy.mode == DeployMode::Auto)
+            .then(|| Duration::from_secs(config.deploy.debounce_seconds.into()));
         let address = listener.local_addr().unwrap_or(config.http.listen);
         Ok(Self {
             parts,
+            debounce,
+            templates,
             listener,
             address,
         })
@@ -103,6 +114,16 @@ impl Service {
             authenticator,
             node,
         } = self.parts;
+        if let Some(debounce) = self.debounce {
+            let edits = auto_deploy::run(
+                app.clone(),
+                store.clone(),
+                node.clone(),
+                debounce,
+                tasks.soft_stop(),
+            );
+            tasks.spawn("edits", edits);
+        }
         let shared = Shared {
             readiness: Arc::new(Needs { store: store.clone() }),
             app,
@@ -112,6 +133,10 @@ impl Service {
         tasks.spawn(
             "http",
             listener::serve(self.listener, router, Limits::default(), tasks.soft_stop()),
+        );
+        tasks.spawn(
+            "templates",
+            template_watch::run(Arc::clone(&engine), self.templates, tasks.soft_stop()),
         );
         tasks.spawn(
             "deploys",

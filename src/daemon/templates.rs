@@ -12,8 +12,15 @@ use crate::render::template_set::TemplateSet;
 
 /// Every template that cannot be used.
 #[derive(Debug, Error)]
-#[error("{}", .0.iter().map(|error| error_chain(error)).collect::<Vec<_>>().join("\n"))]
+#[error("{}", self.told().join("\n"))]
 pub struct TemplatesError(Vec<RenderError>);
+
+impl TemplatesError {
+    /// Each of them, in words.
+    pub(super) fn told(&self) -> Vec<String> {
+        self.0.iter().map(|error| error_chain(error)).collect()
+    }
+}
 
 impl From<RenderError> for TemplatesError {
     fn from(error: RenderError) -> Self {
@@ -44,14 +51,7 @@ pub struct Template {
 /// Renders every template with every sample, those of `overrides` in front of the built-in ones.
 pub fn check(overrides: Option<&Path>) -> Result<Checked, TemplatesError> {
     let built_in = TemplateSet::built_in()?;
-    let (set, mut problems) = match overrides {
-        Some(directory) => TemplateSet::with_usable_overrides(directory)?,
-        None => (built_in.clone(), Vec::new()),
-    };
-    problems.extend(asterisk::check(&set));
-    if !problems.is_empty() {
-        return Err(TemplatesError(problems));
-    }
+    let set = read(overrides)?;
     let template = |(name, text): (&String, &String)| Template {
         name: name.clone(),
         own: built_in.files().get(name) != Some(text),
@@ -61,6 +61,20 @@ pub fn check(overrides: Option<&Path>) -> Result<Checked, TemplatesError> {
         samples: asterisk::samples().len(),
         digest: set.digest().short(),
     })
+}
+
+/// The set as it stands, where all of it can be used.
+pub(super) fn read(overrides: Option<&Path>) -> Result<TemplateSet, TemplatesError> {
+    let (set, mut problems) = match overrides {
+        Some(directory) => TemplateSet::with_usable_overrides(directory)?,
+        None => (TemplateSet::built_in()?, Vec::new()),
+    };
+    problems.extend(asterisk::check(&set));
+    if problems.is_empty() {
+        Ok(set)
+    } else {
+        Err(TemplatesError(problems))
+    }
 }
 
 #[cfg(test)]

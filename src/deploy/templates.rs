@@ -1,11 +1,12 @@
 //! Where template sets come from: the current one from program and override directory, old ones from the database.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::error::DeployError;
 use crate::domain::digest::Digest;
+use crate::domain::finding::{Finding, Severity};
 use crate::render::RenderError;
 use crate::render::template_set::TemplateSet;
 use crate::store::{Tx, template_sets};
@@ -14,9 +15,20 @@ use crate::store::{Tx, template_sets};
 const KEPT: usize = 8;
 
 /// Gives template sets.
+///
+/// Where nobody watches the override directory it is read at each call. Whoever watches it hands every set over that is
+/// good, and what is wrong with every other: then the last good one is given, whatever stands in the directory.
 pub struct TemplateSource {
     overrides: Option<PathBuf>,
+    held: Mutex<Held>,
     parsed: Mutex<BTreeMap<Digest, TemplateSet>>,
+}
+
+#[derive(Default)]
+struct Held {
+    good: Option<TemplateSet>,
+    /// What is wrong with the directory as it stands; empty where it is what is held.
+    refused: Vec<String>,
 }
 
 impl TemplateSource {
@@ -25,16 +37,64 @@ impl TemplateSource {
     pub fn new(overrides: Option<PathBuf>) -> Self {
         Self {
             overrides,
+            held: Mutex::default(),
             parsed: Mutex::new(BTreeMap::new()),
         }
     }
 
-    /// The set as it stands now.
+    /// The operator's own templates.
+    #[must_use]
+    pub fn overrides(&self) -> Option<&Path> {
+        self.overrides.as_deref()
+    }
+
+    /// The set that the next platform deploy moves to.
     pub fn current(&self) -> Result<TemplateSet, RenderError> {
-        match &self.overrides {
-            Some(directory) => TemplateSet::with_overrides(directory),
-            None => TemplateSet::built_in(),
+        if let Some(good) = &self.held().good {
+            return Ok(good.clone());
         }
+        if let Some(directory) = &self.overrides {
+            return TemplateSet::with_overrides(directory);
+        }
+        let built_in = TemplateSet::built_in()?;
+        self.held().good = Some(built_in.clone());
+        Ok(built_in)
+    }
+
+    /// Takes a set that was checked as a whole; whether it differs from the one that was held.
+    pub fn hold(&self, set: TemplateSet) -> bool {
+        let mut held = self.held();
+        let differs = held
+            .good
+            .as_ref()
+            .is_none_or(|former| former.digest() != set.digest());
+        held.good = Some(set);
+        held.refused.clear();
+        differs
+    }
+
+    /// Keeps what is held, and notes what is wrong with the directory as it stands.
+    pub fn refuse(&self, problems: Vec<String>) {
+        self.held().refused = problems;
+    }
+
+    /// What is wrong with the directory as it stands, while another set is held.
+    #[must_use]
+    pub fn refused(&self) -> Option<Finding> {
+        let held = self.held();
+        if held.refused.is_empty() || held.good.is_none() {
+            return None;
+        }
+        let message = format!(
+            "the templates as they stand are not used, and those before stay: {}; correct them, `switchyard templates \
+             check` tells when they are good",
+            held.refused.join("; ")
+        );
+        Some(Finding::new(Severity::Warning, "templates_refused", message))
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A set that a generation was made with.
@@ -60,5 +120,42 @@ impl TemplateSource {
         }
         parsed.insert(digest, set.clone());
         Ok(set)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn own(text: &str) -> TemplateSet {
+        let mut files = TemplateSet::built_in().unwrap().files().clone();
+        files.insert("asterisk/voicemail.conf".to_owned(), text.to_owned());
+        TemplateSet::from_files(files).unwrap()
+    }
+
+    #[test]
+    fn the_last_good_set_stays_until_the_next_good_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let source = TemplateSource::new(Some(directory.path().to_owned()));
+        let (first, second) = (own("; first\n"), own("; second\n"));
+        assert!(source.hold(first.clone()));
+        assert!(!source.hold(first.clone()));
+        source.refuse(vec!["`x` overrides no template".to_owned()]);
+        assert_eq!(source.current().unwrap().digest(), first.digest());
+        assert!(source.refused().unwrap().message.contains("`x` overrides no"));
+        assert!(source.hold(second.clone()));
+        assert_eq!(source.current().unwrap().digest(), second.digest());
+        assert_eq!(source.refused(), None);
+    }
+
+    /// Neither the built-in set nor any other was asked for.
+    #[test]
+    fn without_a_good_set_the_directory_is_the_error() {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("nothing.conf"), "").unwrap();
+        let source = TemplateSource::new(Some(directory.path().to_owned()));
+        source.refuse(vec!["`nothing.conf` overrides no template".to_owned()]);
+        assert!(source.current().is_err());
+        assert_eq!(source.refused(), None, "the error says it");
     }
 }

@@ -29,6 +29,7 @@ statements! {
     APPEND = "insert into audit_entries (id, at, actor, action, resource, target_id, tenant_id, before, after, \
         reason, request_id, address) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
     OF_TENANT = page_of!("tenant_id = $1");
+    LAST_CHANGE = "select max(at) from audit_entries where tenant_id = $1 and resource <> 'deployment'";
     OF_PLATFORM = page_of!("(tenant_id = $1 or $1 is null)");
 }
 
@@ -113,6 +114,16 @@ pub async fn list_all(
     after: Option<AuditCursor>,
 ) -> Result<AuditPage, StoreError> {
     entries(tx, OF_PLATFORM, tenant, filter, after).await
+}
+
+/// When something of the tenant was changed last, other than by a deploy.
+pub async fn last_change(tx: &mut Tx, tenant: TenantId) -> Result<Option<Timestamp>, StoreError> {
+    let (at,) = run!(tx, fetch_one::<(Option<i64>,)>(LAST_CHANGE, tenant.uuid()))?;
+    let origin = Origin {
+        table: "audit_entries",
+        id: tenant,
+    };
+    at.map(|at| origin.time("at", at)).transpose()
 }
 
 async fn entries(

@@ -42,6 +42,8 @@ statements! {
         and (to_generation_id = $5 or (to_generation_id is null and $5 is null)) \
         order by created_at, id");
     WENT_LIVE = "select count(*) from deployments where generation_id = $1 and status in ('live', 'partial')";
+    LAST_ROLLBACK = "select max(created_at) from deployments where instance_id = $1 \
+        and to_generation_id is not null and status in ('live', 'partial', 'unchanged')";
     UNFINISHED = select!("where instance_id = $1 and ended_at is null and status <> 'queued' \
         order by created_at, id");
     SET_STATUS = "update deployments set status = $2 where id = $1 and ended_at is null";
@@ -265,6 +267,16 @@ pub async fn queued_equal(
 pub async fn went_live(tx: &mut Tx, generation: GenerationId) -> Result<bool, StoreError> {
     let (count,) = run!(tx, fetch_one::<(i64,)>(WENT_LIVE, generation.uuid()))?;
     Ok(count > 0)
+}
+
+/// When somebody last asked for the whole instance to go back, and it did.
+pub async fn last_rollback(tx: &mut Tx, instance: InstanceId) -> Result<Option<Timestamp>, StoreError> {
+    let (at,) = run!(tx, fetch_one::<(Option<i64>,)>(LAST_ROLLBACK, instance.uuid()))?;
+    let origin = Origin {
+        table: "deployments",
+        id: instance,
+    };
+    at.map(|micros| origin.time("created_at", micros)).transpose()
 }
 
 /// All that were begun and have not ended, oldest first: after a crash, what is to be resumed.

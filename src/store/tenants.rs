@@ -35,7 +35,22 @@ macro_rules! page_by {
     };
 }
 
+/// Tenants of which something is not served as it stands: its head, its secrets, its status.
+macro_rules! pending {
+    ($whose:literal) => {
+        concat!(
+            "select t.id, t.status, t.secrets_version, t.head_revision_id from tenants t \
+             left join served s on s.instance_id = t.instance_id and s.tenant_id = t.id where ",
+            $whose,
+            " and (s.tenant_id is null or t.head_revision_id is null or t.head_revision_id <> s.revision_id \
+             or t.secrets_version <> s.secrets_version or t.status <> s.status) order by t.id"
+        )
+    };
+}
+
 statements! {
+    PENDING_OF_INSTANCE = pending!("t.instance_id = $1");
+    PENDING = pending!("t.id = $1");
     INSERT = "insert into tenants (id, name, name_key, domain, status, instance_id, timezone, \
         secrets_version, created_at, updated_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
     FIND = select!("where id = $1");
@@ -201,6 +216,22 @@ pub async fn states_of_instance(tx: &mut Tx, id: InstanceId) -> Result<Vec<Tenan
 /// Status, secrets' version and head revision of one tenant.
 pub async fn state_of(tx: &mut Tx, id: TenantId) -> Result<Option<TenantState>, StoreError> {
     run!(tx, fetch_optional::<StateRow>(STATE, id.uuid()))?
+        .map(state)
+        .transpose()
+}
+
+/// The tenants of an instance that a deploy would change, or may: of one without a head revision only that it was
+/// edited is known.
+pub async fn pending_of_instance(tx: &mut Tx, id: InstanceId) -> Result<Vec<TenantState>, StoreError> {
+    run!(tx, fetch_all::<StateRow>(PENDING_OF_INSTANCE, id.uuid()))?
+        .into_iter()
+        .map(state)
+        .collect()
+}
+
+/// The same of one tenant; `None` where nothing is pending.
+pub async fn pending(tx: &mut Tx, id: TenantId) -> Result<Option<TenantState>, StoreError> {
+    run!(tx, fetch_optional::<StateRow>(PENDING, id.uuid()))?
         .map(state)
         .transpose()
 }

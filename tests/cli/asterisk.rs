@@ -8,9 +8,13 @@ use super::serve::Daemon;
 use super::support::pbx::{Pbx, kill, pid, program};
 
 /// A host whose instance `pbx1` is a private Asterisk, with one tenant and one extension.
-async fn bench() -> (Pbx, Host) {
+pub async fn bench() -> (Pbx, Host) {
+    bench_on(Host::ready()).await
+}
+
+/// The same on a host that is there already.
+pub async fn bench_on(mut host: Host) -> (Pbx, Host) {
     let pbx = Pbx::start().await;
-    let mut host = Host::ready();
     host.set("SWITCHYARD_AMI_SECRET", pbx.private.secret().expose_secret());
     host.set("SWITCHYARD_DEPLOY_ASTERISK", &program().display().to_string());
     let settings = pbx.private.settings();
@@ -45,7 +49,7 @@ async fn bench() -> (Pbx, Host) {
     (pbx, host)
 }
 
-fn serves(pbx: &Pbx, endpoint: &str) -> bool {
+pub fn serves(pbx: &Pbx, endpoint: &str) -> bool {
     let lines = pbx.ami().console(&format!("pjsip show endpoint {endpoint}"));
     lines
         .iter()

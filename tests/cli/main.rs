@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod asterisk;
+mod auto_deploys;
 mod database;
 mod deploys;
 mod errors;
@@ -15,5 +16,6 @@ mod secrets;
 mod serve;
 #[path = "../support/mod.rs"]
 mod support;
+mod template_edits;
 mod templates;
 mod tenants;

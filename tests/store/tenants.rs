@@ -1,12 +1,15 @@
 //! Tenants.
 
+use std::collections::BTreeMap;
+
 use rstest::rstest;
-use switchyard::domain::ids::{InstanceId, SystemIds, TenantId};
+use switchyard::domain::ids::{InstanceId, RevisionId, SystemIds, TenantId};
 use switchyard::domain::page::PageRequest;
 use switchyard::domain::query::{TenantQuery, TenantSort};
+use switchyard::domain::served::Served;
 use switchyard::domain::tenant::{Tenant, TenantStatus};
 use switchyard::store::tenants::TenantState;
-use switchyard::store::{Store, StoreError, instances, tenants};
+use switchyard::store::{Store, StoreError, Tx, instances, revisions, served, tenants};
 
 use super::bench::Backend::{Postgres, Sqlite};
 use super::bench::{Backend, Bench};
@@ -270,5 +273,46 @@ async fn a_change_of_secrets_or_status_counts(#[values(Sqlite, Postgres)] backen
         tenants::find(&mut tx, world.globex.id).await.unwrap(),
         Some(world.globex)
     );
+    tx.commit().await.unwrap();
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_is_not_served_as_it_stands_is_pending(#[values(Sqlite, Postgres)] backend: Backend) {
+    let (_bench, store) = Bench::migrated(backend).await;
+    let world = World::store(&store).await;
+    let (acme, instance) = (world.acme.id, world.instance.id);
+    let mut tx = store.begin("change").await.unwrap();
+    let all = tenants::pending_of_instance(&mut tx, instance).await.unwrap();
+    let ids: Vec<_> = all.iter().map(|state| state.id).collect();
+    assert_eq!(ids, [acme, world.globex.id], "never served");
+
+    let fresh = RevisionId::fresh(&SystemIds);
+    let head = revisions::take_head(&mut tx, acme, fresh, at(1)).await.unwrap();
+    let as_it_stands = Served {
+        revision_id: head.unwrap(),
+        secrets_version: 1,
+        status: TenantStatus::Active,
+        fragments: BTreeMap::new(),
+    };
+    let serve = async |tx: &mut Tx, served: Served| {
+        let served = BTreeMap::from([(acme, served)]);
+        served::replace(tx, instance, &served).await.unwrap();
+        tenants::pending(tx, acme).await.unwrap().is_some()
+    };
+    assert!(!serve(&mut tx, as_it_stands.clone()).await);
+    let other_secrets = Served {
+        secrets_version: 0,
+        ..as_it_stands.clone()
+    };
+    assert!(serve(&mut tx, other_secrets).await);
+    let other_status = Served {
+        status: TenantStatus::Suspended,
+        ..as_it_stands.clone()
+    };
+    assert!(serve(&mut tx, other_status).await);
+    assert!(!serve(&mut tx, as_it_stands).await);
+    let left = tenants::pending_of_instance(&mut tx, instance).await.unwrap();
+    assert_eq!(left.len(), 1, "another tenant is none of its business");
     tx.commit().await.unwrap();
 }

@@ -143,3 +143,36 @@ async fn sigterm_is_taken_over() {
     rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TERM).unwrap();
     ended(life).await.unwrap();
 }
+
+/// A keep-alive says that the threads which do the work get on, not only that the process is there.
+#[test]
+fn the_watchdog_hears_nothing_while_no_task_gets_on() {
+    let workers = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    workers.block_on(async {
+        let (life, signals, heard) = life(LONG, Some(SHORT / 5));
+        life.tasks().spawn("stuck", async {
+            std::thread::sleep(SHORT * 10);
+            pending::<io::Result<()>>().await
+        });
+        let look = std::thread::spawn(move || {
+            std::thread::sleep(SHORT);
+            let before = heard.try_iter().count();
+            std::thread::sleep(SHORT * 4);
+            let stuck = heard.try_iter().count();
+            std::thread::sleep(SHORT * 10);
+            let after = heard.try_iter().filter(|word| word == "WATCHDOG=1").count();
+            signals.send(()).unwrap();
+            signals.send(()).unwrap();
+            (before, stuck, after)
+        });
+        assert!(ended(life).await.is_err(), "it was not cut off");
+        let (before, stuck, after) = look.join().unwrap();
+        assert!(before >= 1, "not even ready");
+        assert_eq!(stuck, 0, "it was told to be alive");
+        assert!(after >= 2, "{after}");
+    });
+}
