@@ -12,8 +12,7 @@ use crate::domain::ids::DeploymentId;
 use crate::domain::reason::Reason;
 
 pub const EXAMPLE: &str = "SIP secrets and suspensions stay what they are today. What is edited stays too, and goes live with the \
-    next deploy.\n\nExample:\n  switchyard deploy rollback --instance pbx1 --to 41\n  switchyard deploy rollback --tenant \
-    acme.example.com --to 01930000-0000-7000-8000-000000000001";
+    next deploy.\n\nExample:\n  switchyard deploy rollback --instance pbx1 --to 41";
 
 /// What goes back, and to what.
 #[derive(Args)]
