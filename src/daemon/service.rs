@@ -19,7 +19,7 @@ use crate::domain::ids::SystemIds;
 use crate::http::health::{Check, Readiness};
 use crate::http::routes::{Shared, router, table};
 use crate::http::streams::Streams;
-use crate::store::{Store, StoreError, instances};
+use crate::store::{Store, StoreError, sealing_keys};
 use crate::telemetry::TelemetryError;
 
 /// Why the service does not start, or ended other than well.
@@ -135,7 +135,7 @@ impl Readiness for Needs {
     async fn checks(&self) -> Vec<Check> {
         let looked = timeout(PATIENCE, async {
             let mut tx = self.store.read("readiness").await?;
-            Ok::<_, StoreError>(instances::check_sealing_key(&mut tx).await)
+            Ok::<_, StoreError>(sealing_keys::check(&mut tx).await)
         });
         let looked = looked.await;
         vec![
