@@ -3,6 +3,7 @@
 use secrecy::SecretString;
 
 use crate::app::error::AppError;
+use crate::app::precondition::IfMatch;
 use crate::app::{App, extensions, instances, tenants};
 use crate::auth::caller::{Caller, Identity, Origin, Place};
 use crate::domain::extension_input::{ExtensionInput, VoicemailInput};
@@ -139,7 +140,7 @@ async fn ensure_extensions(
     }
     let mut made = Vec::new();
     for extension in extensions::list(app, caller, &query).await?.items {
-        let secrets = extensions::reveal_secret(app, caller, extension.id).await?;
+        let secrets = extensions::reveal_secret(app, caller, extension.id, &IfMatch::Any).await?;
         let secret = secrets.sip.expose().into();
         made.push(DemoExtension {
             id: extension.id,
