@@ -64,6 +64,7 @@ impl Service {
         for lacking in settings::lacking(config) {
             tracing::warn!("{lacking}");
         }
+        settings::templates(config).map_err(PartsError::from)?;
         let parts = parts::assemble(config).await?;
         let listener = listener::listen(config.http.listen).await?;
         let address = listener.local_addr().unwrap_or(config.http.listen);
