@@ -13,7 +13,7 @@ use crate::domain::ids::DeploymentId;
 use crate::store::{deployments, stages};
 
 /// How often is looked.
-const EVERY: Duration = Duration::from_millis(250);
+pub(super) const EVERY: Duration = Duration::from_millis(250);
 
 /// A deployment as it stood at a moment.
 pub struct Step {

@@ -8,18 +8,21 @@ use tokio_util::sync::CancellationToken;
 
 use super::App;
 use super::audit::Changed;
+use super::deployment_events::EVERY;
 use super::error::AppError;
 use super::idempotency::{Done, Once};
 use crate::auth::caller::Caller;
 use crate::auth::permission::{Act, Permission, PlatformPermission};
 use crate::deploy::{Preview, Verification, request};
-use crate::domain::deployment::{Deployment, StageRecord};
+use crate::domain::deployment::{Deployment, DeploymentStatus, StageRecord};
 use crate::domain::ids::{DeploymentId, InstanceId, TenantId};
 use crate::domain::page::{Page, PageRequest};
 use crate::store::{self, Tx, stages};
 
-/// How often somebody who waits looks.
+/// How often somebody who waits looks at first; then as often as the streams do.
 pub(super) const LOOK: Duration = Duration::from_millis(50);
+/// How long that is: many a deploy of one tenant has ended by then.
+const AT_FIRST: Duration = Duration::from_secs(1);
 
 /// What a deploy of the tenant's head would do.
 pub async fn plan(app: &App, caller: &Caller) -> Result<Preview, AppError> {
@@ -210,17 +213,20 @@ pub async fn wait(
     deployment: &Deployment,
     patience: Duration,
 ) -> Result<(Deployment, Vec<StageRecord>), AppError> {
-    let deadline = Instant::now() + patience;
+    let Deployment { instance_id, id, .. } = *deployment;
+    let began = Instant::now();
     loop {
         let mut tx = app.store.read("wait_for_deployment").await?;
-        let found = store::deployments::find(&mut tx, deployment.instance_id, deployment.id).await?;
-        let found = found.ok_or(AppError::NotFound)?;
-        if found.status.is_end() || Instant::now() >= deadline {
-            let stages = stages::of_deployment(&mut tx, deployment.id).await?;
-            return Ok((found, stages));
+        let status = store::deployments::status(&mut tx, instance_id, id).await?;
+        let waited = began.elapsed();
+        if status.is_none_or(DeploymentStatus::is_end) || waited >= patience {
+            let found = store::deployments::find(&mut tx, instance_id, id).await?;
+            let stages = stages::of_deployment(&mut tx, id).await?;
+            return Ok((found.ok_or(AppError::NotFound)?, stages));
         }
         drop(tx);
-        sleep(LOOK).await;
+        let pause = if waited < AT_FIRST { LOOK } else { EVERY };
+        sleep(pause.min(patience.saturating_sub(waited))).await;
     }
 }
 

@@ -45,7 +45,9 @@ pub enum AppError {
     #[error(transparent)]
     SealingKeyMissing(StoreError),
     /// The database holds secrets that the key does not open.
-    #[error("`sealing.key` is not the key that this database's secrets were sealed with; configure that one")]
+    #[error(
+        "the key of `sealing.key_file` is not the one that this database's secrets are sealed with; name the file with that one, or copy it from a host that has it"
+    )]
     SealingKeyWrong(#[source] StoreError),
     /// The database failed.
     #[error("the database failed")]

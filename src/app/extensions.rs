@@ -162,6 +162,7 @@ pub async fn reveal_secret(
     app: &App,
     caller: &Caller,
     id: ExtensionId,
+    if_match: &IfMatch,
 ) -> Result<ExtensionSecrets, AppError> {
     let tenant = caller.tenant(Permission::ConfigWrite, Act::Change)?;
     let mut tx = app.begin_in(tenant, "reveal_secret").await?;
@@ -169,6 +170,7 @@ pub async fn reveal_secret(
         .await?
         .ok_or(AppError::NotFound)?;
     caller.reason_to_change()?;
+    if_match.check(&extension)?;
     let secrets = extension_secrets::find(&mut tx, tenant, id)
         .await?
         .ok_or(AppError::NotFound)?;
@@ -183,7 +185,12 @@ pub async fn reveal_secret(
 }
 
 /// Gives an extension a new SIP secret; phones need it once it is deployed.
-pub async fn rotate_secret(app: &App, caller: &Caller, id: ExtensionId) -> Result<SipSecret, AppError> {
+pub async fn rotate_secret(
+    app: &App,
+    caller: &Caller,
+    id: ExtensionId,
+    if_match: &IfMatch,
+) -> Result<SipSecret, AppError> {
     let tenant = caller.tenant(Permission::ConfigWrite, Act::Change)?;
     let secret = SipSecret::generate(app.random.as_ref())?;
     let mut tx = app.begin_in(tenant, "rotate_secret").await?;
@@ -191,6 +198,7 @@ pub async fn rotate_secret(app: &App, caller: &Caller, id: ExtensionId) -> Resul
         .await?
         .ok_or(AppError::NotFound)?;
     caller.reason_to_change()?;
+    if_match.check(&extension)?;
     extension_secrets::set_sip(&mut tx, tenant, id, &secret).await?;
     app.audit(
         &mut tx,

@@ -22,6 +22,8 @@ pub struct Once {
     pub key: IdempotencyKey,
     /// Of all that was asked for.
     pub request: Digest,
+    /// Whether that may hold a secret.
+    pub secret: bool,
 }
 
 impl Once {
@@ -31,6 +33,7 @@ impl Once {
             caller: caller.identity().actor(),
             key: &self.key,
             digest: self.request,
+            secret: self.secret,
         }
     }
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{Context, Failure};
 use crate::config::Setting;
-use crate::daemon::settings;
+use crate::daemon::{identity, settings};
 
 #[derive(Serialize)]
 struct Checked {
@@ -14,6 +14,10 @@ struct Checked {
 
 pub fn run(context: &mut Context<'_>) -> Result<(), Failure> {
     let loaded = context.load()?;
+    // What root may read says nothing about what the daemon may.
+    if settings::database_url(&loaded.config).is_ok() {
+        identity::take(&loaded.config)?;
+    }
     let refused = settings::check(&loaded.config);
     if !refused.is_empty() {
         return Err(Failure::Settings(refused));

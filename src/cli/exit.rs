@@ -22,7 +22,7 @@ pub enum Exit {
     DeployRejected,
     /// The deploy was not proven, and the former generation is proven to run again.
     DeployRolledBack,
-    /// The deploy was neither proven nor proven back.
+    /// The deploy could not be carried out: nothing was touched, or what it touched was neither proven nor proven back.
     DeployFailed,
     /// The PBX does not answer.
     Unreachable,
@@ -70,7 +70,7 @@ const TABLE: [(Exit, u8, &str, &str); 14] = [
         Exit::DeployFailed,
         8,
         "deploy_failed",
-        "the deploy was neither proven nor proven back; its findings say what to do",
+        "the deploy could not be begun and touched nothing, or was neither proven nor proven back; its findings say which, and what to do",
     ),
     (
         Exit::Unreachable,

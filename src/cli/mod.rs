@@ -77,7 +77,9 @@ impl Context<'_> {
 
     /// The same, with the warnings left to the caller.
     fn read(&self) -> Result<Loaded, Failure> {
-        let usual = || Path::new(DEFAULT_FILE).exists().then(|| DEFAULT_FILE.into());
+        // One that may not be looked at is read all the same, and said to be closed.
+        let is_there = || Path::new(DEFAULT_FILE).try_exists().unwrap_or(true);
+        let usual = || is_there().then(|| DEFAULT_FILE.into());
         let file = self.config.clone().or_else(usual);
         Ok(Config::load(file.as_deref(), self.environment)?)
     }

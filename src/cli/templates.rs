@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 
 use super::{Context, Failure};
-use crate::daemon::templates;
+use crate::daemon::{settings, templates};
 
 /// What to do with templates.
 #[derive(Subcommand)]
@@ -21,9 +21,12 @@ pub enum TemplatesCommand {
 
 pub fn run(context: &mut Context<'_>, command: &TemplatesCommand) -> Result<(), Failure> {
     let TemplatesCommand::Check { dir } = command;
-    let directory = match dir {
-        Some(directory) => Some(directory.clone()),
-        None => context.load()?.config.templates.dir,
+    let directory = if dir.is_some() {
+        dir.clone()
+    } else {
+        let config = context.configured()?;
+        settings::templates(&config).map_err(|refused| Failure::Settings(vec![refused]))?;
+        config.templates.dir
     };
     let checked = templates::check(directory.as_deref())?;
     context.output.result(&checked, |text| {

@@ -1,5 +1,7 @@
 //! Turns the given texts into the configuration's types.
 
+use std::fs::{self, Metadata};
+use std::io;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -70,9 +72,8 @@ pub fn config(given: &mut Given) -> Option<Config> {
     let level = given.parsed("log.level", str::parse);
     let format = given.parsed("log.format", str::parse);
     let usual_templates = || {
-        Path::new(keys::TEMPLATES_DIR)
-            .is_dir()
-            .then(|| keys::TEMPLATES_DIR.into())
+        let path = Path::new(keys::TEMPLATES_DIR);
+        counts(fs::metadata(path)).then(|| path.to_owned())
     };
     Some(Config {
         database: Database { url: url? },
@@ -113,6 +114,15 @@ fn node_name(given: &mut Given) -> Option<NodeName> {
         return None;
     };
     Some(name)
+}
+
+/// Whether the usual directory is in effect. One that may not be looked at is: without it a deploy would quietly take the
+/// built-in templates, with it the deploy says that it may not read them.
+fn counts(found: io::Result<Metadata>) -> bool {
+    match found {
+        Ok(found) => found.is_dir(),
+        Err(error) => error.kind() == io::ErrorKind::PermissionDenied,
+    }
 }
 
 fn socket_address(text: &str) -> Result<SocketAddr, Invalid> {
@@ -170,5 +180,21 @@ fn log_filter(text: &str) -> Result<String, Invalid> {
         Err(Invalid::new(
             "must be `off`, `error`, `warn`, `info`, `debug` or `trace`, with exceptions such as `info,sqlx=warn`",
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_usual_directory_that_may_not_be_looked_at_is_not_taken_for_absent() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = tempfile::NamedTempFile::new_in(&directory).unwrap();
+        assert!(counts(fs::metadata(directory.path())));
+        assert!(!counts(fs::metadata(file.path())));
+        assert!(!counts(fs::metadata(directory.path().join("none"))));
+        assert!(!counts(fs::metadata(file.path().join("none"))));
+        assert!(counts(Err(io::ErrorKind::PermissionDenied.into())));
     }
 }

@@ -55,6 +55,7 @@ pub struct SealError;
 pub struct SealingKey {
     id: KeyId,
     cipher: RandomizedNonceKey,
+    fingerprints: Zeroizing<[u8; 32]>,
 }
 
 impl SealingKey {
@@ -65,6 +66,10 @@ impl SealingKey {
         Ok(Self {
             id: KeyId::of(&bytes),
             cipher,
+            fingerprints: Zeroizing::new(blake3::derive_key(
+                "switchyard 2026-11 fingerprints of requests",
+                bytes.as_slice(),
+            )),
         })
     }
 
@@ -79,6 +84,13 @@ impl SealingKey {
     #[must_use]
     pub const fn id(&self) -> KeyId {
         self.id
+    }
+
+    /// By which two equal texts are recognised, and nothing is found out by trying texts without the key: for what may
+    /// hold a short secret, such as a PIN.
+    #[must_use]
+    pub fn fingerprint(&self, bytes: &[u8]) -> blake3::Hash {
+        blake3::keyed_hash(&self.fingerprints, bytes)
     }
 
     /// Seals a secret for one place, such as `extension_secrets.sip/<tenant>/<extension>`.
@@ -216,6 +228,15 @@ mod tests {
             key('a').seal(PLACE, "x").unwrap(),
             key('a').seal(PLACE, "x").unwrap()
         );
+    }
+
+    #[test]
+    fn a_fingerprint_is_of_the_key_and_the_text() {
+        let mark = key('a').fingerprint(b"1234");
+        assert_eq!(mark, key('a').fingerprint(b"1234"));
+        assert_ne!(mark, key('a').fingerprint(b"1235"));
+        assert_ne!(mark, key('b').fingerprint(b"1234"));
+        assert_ne!(mark, blake3::hash(b"1234"));
     }
 
     #[test]

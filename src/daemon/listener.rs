@@ -16,6 +16,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+use super::impatient::Impatient;
 use crate::domain::error_chain::error_chain;
 
 /// How long nothing is accepted after that has failed.
@@ -45,6 +46,9 @@ pub struct Limits {
     /// How long the headers of a request may take to arrive, and a connection may be idle before them. Less than the soft
     /// stop waits, so that nobody who trickles keeps the daemon from ending well.
     pub headers: Duration,
+    /// How long an answer may make no progress because the client does not read; the connection ends then. A stream or a
+    /// request that waits is not concerned while it has nothing to say.
+    pub writes: Duration,
     /// How many connections are open at a time; others wait until one ends. Below the 1,024 files that a process may
     /// usually open.
     pub connections: usize,
@@ -54,6 +58,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             headers: Duration::from_secs(15),
+            writes: Duration::from_secs(15),
             connections: 512,
         }
     }
@@ -74,7 +79,7 @@ pub async fn serve(
             Some(ended) = connections.join_next() => log_panic(ended),
             accepted = listener.accept(), if connections.len() < limits.connections => match accepted {
                 Ok((stream, peer)) => {
-                    let talk = converse(stream, peer, router.clone(), limits.headers, soft_stop.clone());
+                    let talk = converse(stream, peer, router.clone(), limits, soft_stop.clone());
                     connections.spawn(talk);
                 }
                 Err(error) => {
@@ -97,7 +102,7 @@ async fn converse(
     stream: TcpStream,
     peer: SocketAddr,
     router: Router,
-    headers: Duration,
+    limits: Limits,
     soft_stop: CancellationToken,
 ) {
     // Answers are written whole, and events should not wait for more.
@@ -105,10 +110,11 @@ async fn converse(
         tracing::debug!(%error, "a connection gathers what it sends");
     }
     let service = TowerToHyperService::new(router.layer(Extension(ConnectInfo(peer))));
+    let stream = Impatient::new(stream, limits.writes);
     let mut connection = pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(headers)
+            .header_read_timeout(limits.headers)
             .serve_connection(TokioIo::new(stream), service)
     );
     let ended = tokio::select! {
@@ -155,15 +161,25 @@ mod tests {
         assert_eq!(answer, "done");
     }
 
-    /// A server with short limits that says "hello".
+    const SHORT: Duration = Duration::from_millis(300);
+
+    /// A server with short limits that says "hello", later than any of them at `/late`, and much at `/much`.
     async fn short(connections: usize) -> (SocketAddr, CancellationToken, JoinSet<()>) {
         let listener = listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let address = listener.local_addr().unwrap();
         let limits = Limits {
-            headers: Duration::from_millis(300),
+            headers: SHORT,
+            writes: SHORT,
             connections,
         };
-        let router = Router::new().route("/", get(async || "hello"));
+        let late = get(async || {
+            sleep(SHORT * 3).await;
+            "late"
+        });
+        let router = Router::new()
+            .route("/", get(async || "hello"))
+            .route("/late", late)
+            .route("/much", get(async || vec![b'x'; 1024 * 1024]));
         let (stop, mut serving) = (CancellationToken::new(), JoinSet::new());
         let served = serve(listener, router, limits, stop.clone());
         serving.spawn(async move { served.await.unwrap() });
@@ -214,6 +230,33 @@ mod tests {
         assert_eq!(answered.unwrap(), "hello");
         // All places were taken until then.
         assert!(slow.try_join_next().is_some());
+    }
+
+    #[tokio::test]
+    async fn whoever_asks_on_and_on_and_reads_nothing_is_cut_off() {
+        let (address, _stop, _serving) = short(1).await;
+        let mut deaf = TcpStream::connect(address).await.unwrap();
+        let asking = async {
+            // The first that is written in vain is refused by the system.
+            while deaf
+                .write_all(b"GET /much HTTP/1.1\r\nhost: x\r\n\r\n")
+                .await
+                .is_ok()
+            {
+                sleep(Duration::from_millis(1)).await;
+            }
+        };
+        timeout(Duration::from_secs(20), asking).await.unwrap();
+        // It had the only place.
+        let answered = timeout(Duration::from_secs(20), hello(address)).await;
+        assert_eq!(answered.unwrap(), "hello");
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_for_an_answer_may_do_so_for_longer() {
+        let (address, _stop, _serving) = short(1).await;
+        let answer = reqwest::get(format!("http://{address}/late")).await.unwrap();
+        assert_eq!(answer.text().await.unwrap(), "late");
     }
 
     #[tokio::test]

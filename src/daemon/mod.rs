@@ -6,6 +6,7 @@ pub mod demo;
 mod deploy_worker;
 mod drivers;
 pub mod identity;
+mod impatient;
 pub mod key_file;
 pub mod lifecycle;
 pub mod listener;

@@ -21,7 +21,7 @@ use crate::domain::ids::SystemIds;
 use crate::http::health::{Check, Readiness};
 use crate::http::routes::{Shared, router, table};
 use crate::http::streams::Streams;
-use crate::store::{Store, StoreError, instances};
+use crate::store::{Store, StoreError, sealing_keys};
 use crate::telemetry::TelemetryError;
 
 /// Why the service does not start, or ended other than well.
@@ -70,6 +70,7 @@ impl Service {
         for lacking in settings::lacking(config) {
             tracing::warn!("{lacking}");
         }
+        settings::templates(config).map_err(PartsError::from)?;
         let parts = parts::assemble(config).await?;
         let templates = template_watch::begin(&parts.store, &parts.engine, &parts.node).await;
         let listener = listener::listen(config.http.listen).await?;
@@ -160,7 +161,7 @@ impl Readiness for Needs {
     async fn checks(&self) -> Vec<Check> {
         let looked = timeout(PATIENCE, async {
             let mut tx = self.store.read("readiness").await?;
-            Ok::<_, StoreError>(instances::check_sealing_key(&mut tx).await)
+            Ok::<_, StoreError>(sealing_keys::check(&mut tx).await)
         });
         let looked = looked.await;
         vec![

@@ -1,6 +1,7 @@
 //! What the configuration gives to the daemon's parts, in their own types.
 
 use std::fmt::Display;
+use std::io;
 
 use crate::auth::bootstrap::BootstrapToken;
 use crate::config::{Config, LogFormat};
@@ -48,6 +49,23 @@ pub fn bootstrap_token(config: &Config) -> Result<Option<BootstrapToken>, Settin
     token.map_err(|invalid| SettingError::new("http.bootstrap_token", invalid))
 }
 
+/// Refuses a directory of templates that this user may not read.
+pub fn templates(config: &Config) -> Result<(), SettingError> {
+    let Some(directory) = &config.templates.dir else {
+        return Ok(());
+    };
+    match std::fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            let shown = directory.display();
+            let advice = "let the user of the daemon read it and pass the directories above it (`chgrp`, `chmod g+rx`)";
+            let reason = format!("{shown} may not be read by this user ({error}); {advice}");
+            Err(SettingError::new("templates.dir", reason))
+        }
+        // That it is not there, or is none, the deploy says, which reads it anew each time.
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
 /// Everything that a part could refuse later, asked now.
 #[must_use]
 pub fn check(config: &Config) -> Vec<SettingError> {
@@ -55,6 +73,7 @@ pub fn check(config: &Config) -> Vec<SettingError> {
         database_url(config).err(),
         sealing_key(config).err(),
         bootstrap_token(config).err(),
+        templates(config).err(),
     ]
     .into_iter()
     .flatten()

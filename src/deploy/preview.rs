@@ -1,6 +1,7 @@
 //! What a deploy would do, for people: the semantic diff, our findings, and a diff of the files without a secret.
 
 use std::collections::BTreeMap;
+use std::io;
 
 use similar::TextDiff;
 
@@ -11,13 +12,15 @@ use super::moves::Purpose;
 use super::subject::Which;
 use crate::domain::artifact::ConfFile;
 use crate::domain::change::Change;
+use crate::domain::deployment::Scope;
+use crate::domain::error_chain::error_chain;
 use crate::domain::finding::Finding;
 use crate::domain::ids::{InstanceId, TenantId};
 use crate::domain::revision::TenantConfig;
 use crate::render::RenderError;
 use crate::render::asterisk::{self, Secrets};
 use crate::render::template_set::TemplateSet;
-use crate::store::{instances, tenants};
+use crate::store::{generations, instances, tenants};
 
 /// Beyond this a diff is cut: nobody reads more, and a first deploy of a large box has no end.
 const LONGEST_DIFF: usize = 200_000;
@@ -40,6 +43,8 @@ pub struct Preview {
     pub live_generation: Option<i64>,
     /// Whether a deploy would do nothing.
     pub unchanged: bool,
+    /// Whether our own validation would reject a deploy; the findings say why.
+    pub rejected: bool,
     /// Object by object.
     pub changes: Vec<Change>,
     /// What our own validation says; the shadow reads only in a deploy.
@@ -52,10 +57,11 @@ pub struct Preview {
 
 impl Preview {
     /// A deploy would be rejected before it knows what changes.
-    fn unusable(error: &RenderError) -> Self {
+    fn unusable(error: &RenderError, live_generation: Option<i64>) -> Self {
         Self {
-            live_generation: None,
+            live_generation,
             unchanged: false,
+            rejected: true,
             changes: Vec::new(),
             findings: vec![templates_unusable(error)],
             reload: Vec::new(),
@@ -66,7 +72,17 @@ impl Preview {
 
 /// What a deploy says of a template set that cannot be used.
 pub(super) fn templates_unusable(error: &RenderError) -> Finding {
-    let message = format!("{error}; correct the template and deploy again. Nothing was touched");
+    let mend = match error {
+        RenderError::Directory { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+            "give the daemon's user access to it and to the directories above it"
+        }
+        RenderError::Directory { .. } => "make it readable, or name another `templates.dir`",
+        _ => "correct the template",
+    };
+    let message = format!(
+        "{}; {mend} and deploy again. Nothing was touched",
+        error_chain(error)
+    );
     Finding::error("templates_unusable", message)
 }
 
@@ -103,15 +119,23 @@ impl Engine {
             Look::Tenant(id) if tenants::state_of(&mut tx, id).await?.is_none() => return Ok(None),
             Look::Tenant(id) => Target::Tenant(id, Which::Head),
         };
+        let live = match instance.live {
+            Some(live) => generations::find(&mut tx, instance_id, live).await?,
+            None => None,
+        };
         drop(tx);
+        let live = live.map(|generation| generation.number);
         let aim = match aim::aim(self, Purpose::Look, &instance, target).await {
-            Err(DeployError::Templates(error)) => return Ok(Some(Preview::unusable(&error))),
+            Err(DeployError::Templates(error)) => return Ok(Some(Preview::unusable(&error, live))),
             aim => aim?,
         };
         let files = self.diffs(&aim).await?;
         Ok(Some(Preview {
             live_generation: aim.live.as_ref().map(|live| live.number),
             unchanged: aim.is_unchanged(),
+            // Where one tenant moves, no other is left out.
+            rejected: aim.is_rejected(&Scope::Platform)
+                || matches!(look, Look::Tenant(id) if aim.left_out.contains(&id)),
             reload: aim.reload.iter().map(|file| file.module()).collect(),
             changes: aim.changes.listed,
             findings: aim.findings,

@@ -21,8 +21,23 @@ use crate::domain::invalid::FieldErrors;
 /// The most bytes of a JSON body: 1 MiB.
 pub const LARGEST: usize = 1024 * 1024;
 
-/// How long a body may take to arrive.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// What a body may take.
+#[derive(Clone, Copy)]
+struct Limits {
+    /// The most bytes.
+    largest: usize,
+    /// How long it may take to arrive.
+    patience: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            largest: LARGEST,
+            patience: Duration::from_secs(30),
+        }
+    }
+}
 
 /// A body that was not read yet.
 pub struct Body {
@@ -52,7 +67,7 @@ impl Body {
     /// Nothing, or an object without a field; for the routes that take no body.
     pub async fn none(self) -> Result<(), Problem> {
         self.reason?;
-        let bytes = read(self.request, LARGEST).await?;
+        let bytes = read(self.request, Limits::default()).await?;
         if bytes.is_empty() {
             return Ok(());
         }
@@ -76,7 +91,7 @@ impl Body {
     /// The bytes of such a table; what is wrong with the request comes in the same order as for [`Self::json`].
     pub async fn csv(self) -> Result<Bytes, Problem> {
         self.reason?;
-        read(self.request, LARGEST).await
+        read(self.request, Limits::default()).await
     }
 
     /// The bytes of what says that it is JSON, for [`json_list`].
@@ -89,7 +104,7 @@ impl Body {
                 "send JSON, uncompressed: `Content-Type: application/json`",
             ));
         }
-        read(self.request, LARGEST).await
+        read(self.request, Limits::default()).await
     }
 }
 
@@ -134,7 +149,8 @@ fn is_unencoded(headers: &HeaderMap) -> bool {
         .is_none_or(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
-async fn read(mut request: Request, largest: usize) -> Result<Bytes, Problem> {
+async fn read(mut request: Request, limits: Limits) -> Result<Bytes, Problem> {
+    let Limits { largest, .. } = limits;
     let too_large = || {
         Problem::new(
             StatusCode::PAYLOAD_TOO_LARGE,
@@ -150,13 +166,13 @@ async fn read(mut request: Request, largest: usize) -> Result<Bytes, Problem> {
         return Err(too_large());
     }
     DefaultBodyLimit::max(largest).apply(&mut request);
-    let bytes = timeout(PATIENCE, Bytes::from_request(request, &()))
+    let bytes = timeout(limits.patience, Bytes::from_request(request, &()))
         .await
         .map_err(|_| {
             Problem::new(
                 StatusCode::REQUEST_TIMEOUT,
                 "body_timeout",
-                "send the body within 30 seconds",
+                format!("send the body within {} seconds", limits.patience.as_secs()),
             )
         })?;
     bytes.map_err(|rejection| match rejection.status() {

@@ -56,17 +56,24 @@ impl Repeatable {
 
 impl Key {
     /// Parameters do not count: on the routes that take a key they say how to answer, not what to do.
+    ///
+    /// A body may hold secrets, so that it is only recognised with a sealing key.
     pub fn with_body(self, body: &[u8]) -> Once {
-        let parts = [self.method.as_str().as_bytes(), self.path.as_bytes(), body];
-        Once {
-            request: Digest::of_parts(parts),
-            key: self.chosen,
-        }
+        self.once(body, true)
     }
 
     /// The same where the route takes no body.
     pub fn without_body(self) -> Once {
-        self.with_body(b"")
+        self.once(b"", false)
+    }
+
+    fn once(self, body: &[u8], secret: bool) -> Once {
+        let parts = [self.method.as_str().as_bytes(), self.path.as_bytes(), body];
+        Once {
+            request: Digest::of_parts(parts),
+            key: self.chosen,
+            secret,
+        }
     }
 }
 

@@ -41,9 +41,21 @@ pub(super) enum Pools {
     Postgres(PgPool),
 }
 
+/// No command makes it: whose it is to be, only the operator knows.
+fn refuse_missing_directory(url: &DatabaseUrl) -> Result<(), StoreError> {
+    let directory = url.file().and_then(Path::parent);
+    match directory.filter(|directory| !directory.as_os_str().is_empty()) {
+        Some(directory) if directory.try_exists().is_ok_and(|there| !there) => Err(StoreError::NoDirectory {
+            directory: directory.display().to_string(),
+        }),
+        _ => Ok(()),
+    }
+}
+
 impl Database {
     /// Connects. A SQLite file must be there; others of the system lose their rights to it.
     pub async fn connect(url: &DatabaseUrl) -> Result<Self, StoreError> {
+        refuse_missing_directory(url)?;
         let pools = match &url.0 {
             Place::Sqlite(path) => match keep_private(path).await {
                 Ok(()) => sqlite_pools(path).await,
@@ -68,6 +80,7 @@ impl Database {
 
     /// Connects like [`Self::connect`], and makes an empty SQLite file where there is none.
     pub async fn create(url: &DatabaseUrl) -> Result<Self, StoreError> {
+        refuse_missing_directory(url)?;
         if let Place::Sqlite(path) = &url.0 {
             let mut options = tokio::fs::OpenOptions::new();
             options.write(true).create(true).truncate(false).mode(0o600);

@@ -28,6 +28,7 @@ statements! {
         requested_by, generation_id, generation_number, changes, findings, created_at, ended_at) \
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
     FIND = select!("where instance_id = $1 and id = $2");
+    STATUS = "select status from deployments where instance_id = $1 and id = $2";
     FIND_ANYWHERE = select!("where id = $1");
     FIND_OF_TENANT = select!("where tenant_id = $1 and id = $2");
     COUNT_OF_TENANT = "select count(*) from deployments where tenant_id = $1";
@@ -177,6 +178,24 @@ pub async fn find(
     run!(tx, fetch_optional::<Row>(FIND, instance.uuid(), id.uuid()))?
         .map(Row::parse)
         .transpose()
+}
+
+/// Where the deployment with this id stands: less to read than the whole, for those who look again and again.
+pub async fn status(
+    tx: &mut Tx,
+    instance: InstanceId,
+    id: DeploymentId,
+) -> Result<Option<DeploymentStatus>, StoreError> {
+    let origin = Origin {
+        table: "deployments",
+        id,
+    };
+    run!(
+        tx,
+        fetch_optional::<(String,)>(STATUS, instance.uuid(), id.uuid())
+    )?
+    .map(|(status,)| origin.text("status", &status))
+    .transpose()
 }
 
 /// The deployment with this id, for the platform's operator: whichever instance and tenant it is of.

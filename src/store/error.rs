@@ -20,6 +20,14 @@ pub enum StoreError {
         #[source]
         source: sqlx::Error,
     },
+    /// The directory that is to hold a SQLite file is missing.
+    #[error(
+        "the directory {directory} of the database is not there; make it for the user that the daemon runs as: `install -d -m 0700 -o switchyard -g switchyard {directory}`"
+    )]
+    NoDirectory {
+        /// The directory.
+        directory: String,
+    },
     /// Lost against another transaction; may be repeated from its beginning.
     #[error("{transaction}: lost against another transaction at the same time; try again")]
     Busy {

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::row::Origin;
 use super::statement::{insert_rows, run, statements};
-use super::{StoreError, Tx, instances, tenants};
+use super::{StoreError, Tx, sealing_keys, tenants};
 use crate::domain::extension::Extension;
 use crate::domain::ids::{ExtensionId, TenantId};
 use crate::domain::invalid::Invalid;
@@ -65,7 +65,7 @@ pub(super) async fn insert_many(
     tx: &mut Tx,
     extensions: &[(&Extension, &ExtensionSecrets)],
 ) -> Result<(), StoreError> {
-    instances::check_sealing_key(tx).await?;
+    sealing_keys::claim(tx).await?;
     let mut rows = Vec::with_capacity(extensions.len());
     for (Extension { tenant_id, id, .. }, secrets) in extensions {
         let sip = tx.seal(&place("sip", *tenant_id, *id), secrets.sip.expose())?;
@@ -105,7 +105,7 @@ pub async fn set_sip(
     id: ExtensionId,
     secret: &SipSecret,
 ) -> Result<bool, StoreError> {
-    instances::check_sealing_key(tx).await?;
+    sealing_keys::claim(tx).await?;
     let sealed = tx.seal(&place("sip", tenant, id), secret.expose())?;
     let done = run!(tx, execute(SET_SIP, tenant.uuid(), id.uuid(), sealed))?;
     count_change(tx, tenant, done).await
@@ -118,7 +118,7 @@ pub async fn set_pin(
     id: ExtensionId,
     pin: &VoicemailPin,
 ) -> Result<bool, StoreError> {
-    instances::check_sealing_key(tx).await?;
+    sealing_keys::claim(tx).await?;
     let sealed = tx.seal(&place("pin", tenant, id), pin.expose())?;
     let done = run!(tx, execute(SET_PIN, tenant.uuid(), id.uuid(), sealed))?;
     count_change(tx, tenant, done).await

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 
 use super::row::Origin;
 use super::statement::{run, statements};
-use super::{StoreError, Tx};
+use super::{StoreError, Tx, sealing_keys};
 use crate::domain::digest::Digest;
 use crate::domain::idempotency_key::IdempotencyKey;
 use crate::domain::ids::TenantId;
@@ -20,8 +20,8 @@ statements! {
         values ($1, $2, $3, $4, $5, $6)";
     DELETE_OLD = "delete from idempotency_keys where tenant_id = $1 and caller = $2 and key = $3 \
         and created_at <= $4";
-    PRUNE = "delete from idempotency_keys where tenant_id = $1 and (caller, key) in \
-        (select caller, key from idempotency_keys where tenant_id = $1 and created_at <= $2 \
+    PRUNE = "delete from idempotency_keys where (tenant_id, caller, key) in \
+        (select tenant_id, caller, key from idempotency_keys where created_at <= $1 \
         order by created_at limit 100)";
 }
 
@@ -35,6 +35,20 @@ pub struct Request<'a> {
     pub key: &'a IdempotencyKey,
     /// What was asked for.
     pub digest: Digest,
+    /// Whether a secret may be in that. Then a row says nothing of it to those who have not the sealing key too: all PINs
+    /// are tried in no time.
+    pub secret: bool,
+}
+
+impl Request<'_> {
+    async fn stored(&self, tx: &mut Tx) -> Result<Digest, StoreError> {
+        if self.secret {
+            // With another key, an equal request would be taken for another one.
+            sealing_keys::check(tx).await?;
+            return tx.fingerprint(self.digest);
+        }
+        Ok(self.digest)
+    }
 }
 
 /// What came before with the same key.
@@ -46,17 +60,15 @@ pub enum Before<T> {
     Other,
 }
 
-/// What the caller has sent with this key after `oldest`.
+/// What the caller has sent with this key after `oldest`. What may hold a secret needs the sealing key.
 pub async fn find<T: DeserializeOwned>(
     tx: &mut Tx,
     request: &Request<'_>,
     oldest: Timestamp,
 ) -> Result<Option<Before<T>>, StoreError> {
+    let digest = request.stored(tx).await?;
     let Request {
-        tenant,
-        caller,
-        key,
-        digest,
+        tenant, caller, key, ..
     } = request;
     let row = run!(
         tx,
@@ -73,7 +85,7 @@ pub async fn find<T: DeserializeOwned>(
         id: key,
     };
     row.map(|(request, answer)| {
-        if origin.text::<Digest>("request", &request)? != *digest {
+        if origin.text::<Digest>("request", &request)? != digest {
             return Ok(Before::Other);
         }
         let answer = serde_json::from_str(&answer).map_err(|error| origin.corrupt("answer", error))?;
@@ -82,7 +94,7 @@ pub async fn find<T: DeserializeOwned>(
     .transpose()
 }
 
-/// Keeps an answer; one with the same key that is not newer than `oldest` gives way, and so do some others of the tenant.
+/// Keeps an answer; one with the same key that is not newer than `oldest` gives way, and so do some others of any tenant.
 ///
 /// A key that is in use is a conflict.
 pub async fn insert(
@@ -92,22 +104,21 @@ pub async fn insert(
     now: Timestamp,
     oldest: Timestamp,
 ) -> Result<(), StoreError> {
+    let digest = request.stored(tx).await?;
     let Request {
-        tenant,
-        caller,
-        key,
-        digest,
+        tenant, caller, key, ..
     } = request;
     let answer = serde_json::to_string(answer).map_err(|source| StoreError::Unwritable {
         what: "idempotency_keys.answer",
         source,
     })?;
     let oldest = oldest.as_microsecond();
+    // The shared rows come first, always the oldest: so two transactions that remove the same wait for each other in turn.
+    run!(tx, execute(PRUNE, oldest))?;
     run!(
         tx,
         execute(DELETE_OLD, tenant.uuid(), *caller, key.as_str(), oldest)
     )?;
-    run!(tx, execute(PRUNE, tenant.uuid(), oldest))?;
     run!(
         tx,
         execute(

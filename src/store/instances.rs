@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::row::{Origin, RawJson, to_json};
 use super::statement::{run, statements};
-use super::{StoreError, Tx};
+use super::{StoreError, Tx, sealing_keys};
 use crate::domain::ids::{GenerationId, InstanceId};
 use crate::domain::instance::{InstanceSettings, PbxInstance};
 use crate::domain::name::InstanceName;
@@ -27,7 +27,6 @@ statements! {
     FIND_BY_NAME = select!("where name = $1");
     LIST = select!("order by name");
     AMI_SECRET = "select ami_secret from instances where id = $1";
-    NEWEST_AMI_SECRET = "select id, ami_secret from instances order by created_at desc, id limit 1";
     SET_AMI_SECRET = "update instances set ami_secret = $2 where id = $1";
     UPDATE_SETTINGS = "update instances set settings = $2, settings_revision = settings_revision + 1 \
         where id = $1 returning settings_revision";
@@ -66,17 +65,19 @@ impl Row {
     }
 }
 
-fn ami_secret_place(id: InstanceId) -> String {
+pub(super) fn ami_secret_place(id: Uuid) -> String {
     format!("instances.ami_secret/{id}")
 }
 
-/// Adds an instance with the secret of its manager account. A name that is taken is a conflict.
+/// Adds an instance with the secret of its manager account. A name that is taken is a conflict; with another key than the
+/// database's it is refused.
 pub async fn insert(
     tx: &mut Tx,
     instance: &PbxInstance,
     ami_secret: &SecretString,
 ) -> Result<(), StoreError> {
-    let sealed = tx.seal(&ami_secret_place(instance.id), ami_secret.expose_secret())?;
+    sealing_keys::claim(tx).await?;
+    let sealed = tx.seal(&ami_secret_place(instance.id.uuid()), ami_secret.expose_secret())?;
     run!(
         tx,
         execute(
@@ -121,20 +122,8 @@ pub async fn list(tx: &mut Tx) -> Result<Vec<PbxInstance>, StoreError> {
 pub async fn ami_secret(tx: &mut Tx, id: InstanceId) -> Result<Option<SecretString>, StoreError> {
     let sealed = run!(tx, fetch_optional::<(Vec<u8>,)>(AMI_SECRET, id.uuid()))?;
     sealed
-        .map(|(sealed,)| tx.unseal(&ami_secret_place(id), &sealed))
+        .map(|(sealed,)| tx.unseal(&ami_secret_place(id.uuid()), &sealed))
         .transpose()
-}
-
-/// Opens one of the secrets that were sealed, if there is one: fails without a key, and with another one.
-///
-/// An instance is there before any other secret can be. Where a key was lost, an instance whose secret is given anew
-/// makes the next key the right one.
-pub async fn check_sealing_key(tx: &mut Tx) -> Result<(), StoreError> {
-    tx.check_sealing_key()?;
-    if let Some((id, sealed)) = run!(tx, fetch_optional::<(Uuid, Vec<u8>)>(NEWEST_AMI_SECRET))? {
-        tx.unseal(&ami_secret_place(InstanceId::from_uuid(id)), &sealed)?;
-    }
-    Ok(())
 }
 
 /// Replaces the secret of the manager account; false when there is no such instance.
@@ -143,7 +132,8 @@ pub async fn set_ami_secret(
     id: InstanceId,
     ami_secret: &SecretString,
 ) -> Result<bool, StoreError> {
-    let sealed = tx.seal(&ami_secret_place(id), ami_secret.expose_secret())?;
+    sealing_keys::claim(tx).await?;
+    let sealed = tx.seal(&ami_secret_place(id.uuid()), ami_secret.expose_secret())?;
     Ok(run!(tx, execute(SET_AMI_SECRET, id.uuid(), sealed))? == 1)
 }
 

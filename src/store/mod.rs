@@ -29,6 +29,7 @@ pub mod idempotency_keys;
 pub mod instances;
 pub mod leases;
 pub mod revisions;
+pub mod sealing_keys;
 pub mod served;
 pub mod stages;
 pub mod template_sets;
@@ -55,6 +56,7 @@ pub fn statements() -> Vec<&'static Statement> {
         instances::STATEMENTS,
         leases::STATEMENTS,
         revisions::STATEMENTS,
+        sealing_keys::STATEMENTS,
         served::STATEMENTS,
         stages::STATEMENTS,
         template_sets::STATEMENTS,

@@ -36,6 +36,7 @@ steps! {
     6 "0006_versions_and_repeated_requests",
     7 "0007_head_revisions",
     8 "0008_platform_rollbacks",
+    9 "0009_sealing_key",
 }
 
 /// Which text of a migration.

@@ -11,6 +11,7 @@ use sqlx::{Postgres, Sqlite, Transaction};
 use super::error::StoreError;
 use super::statement::Statement;
 use crate::crypto::SealingKey;
+use crate::domain::digest::Digest;
 
 /// What all transactions of a store share.
 pub(super) struct Shared {
@@ -83,6 +84,12 @@ impl Tx {
 
     fn sealing_key(&self) -> Result<&SealingKey, StoreError> {
         self.shared.key.as_ref().ok_or(StoreError::NoSealingKey)
+    }
+
+    /// A digest that only the sealing key can make again.
+    pub(super) fn fingerprint(&self, digest: Digest) -> Result<Digest, StoreError> {
+        let key = self.sealing_key()?;
+        Ok(Digest::from(key.fingerprint(digest.as_bytes())))
     }
 
     /// Seals a secret for its place: table, column and ids.

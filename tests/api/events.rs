@@ -204,6 +204,25 @@ async fn a_tenant_has_so_many_streams_and_whoever_goes_away_makes_room() {
     }
 }
 
+#[tokio::test]
+async fn those_who_wait_take_places_as_well_and_one_too_many_does_not_wait() {
+    let server = Server::start(Sqlite).await;
+    server.hold_deploys().await;
+    let id = server.deployment_in(&server.acme).await;
+    let wait = || server.ask(Method::POST, "/config/deploy?wait=true");
+    let mut streams = Vec::new();
+    for _ in 0..MOST - 1 {
+        streams.push(Stream::open(follow(&server, &id)).await);
+    }
+    let waiting = wait().send();
+    tokio::pin!(waiting);
+    let held = tokio::time::timeout(Duration::from_millis(500), waiting.as_mut()).await;
+    assert!(held.is_err(), "there is a place for it");
+    assert_eq!(follow(&server, &id).send().await.status, 429);
+    let at_once = tokio::time::timeout(Duration::from_secs(20), wait().send()).await;
+    assert_eq!(at_once.unwrap().data(202)["status"], "queued");
+}
+
 #[rstest]
 #[case("?x", 422)]
 #[case("?wait=true", 422)]

@@ -26,6 +26,9 @@ fn needs<'a>(server: &'a Server, id: &str) -> Vec<Ask<'a>> {
     vec![
         server.post("/extensions", &json!({"number": "1002", "name": "Bob"})),
         server.post("/extensions/import", &json!([{"number": "1002", "name": "Bob"}])),
+        server
+            .post("/extensions/import", &json!([{"number": "1002", "name": "Bob"}]))
+            .with("idempotency-key", "a"),
         server.patch(&extension, &json!({"voicemail": {"pin": "5544332211"}})),
         server.ask(Method::POST, &format!("{extension}/reveal-secret")),
         server.ask(Method::POST, &format!("{extension}/rotate-secret")),
@@ -36,7 +39,7 @@ fn needs<'a>(server: &'a Server, id: &str) -> Vec<Ask<'a>> {
 
 #[rstest]
 #[case::missing(false, "sealing_key_missing", "sealing.key_file")]
-#[case::wrong(true, "sealing_key_wrong", "sealing.key")]
+#[case::wrong(true, "sealing_key_wrong", "sealing.key_file")]
 #[tokio::test]
 async fn what_needs_the_key_says_what_is_wrong_with_it(
     #[case] another: bool,
@@ -73,7 +76,7 @@ async fn what_needs_the_key_says_what_is_wrong_with_it(
     assert_eq!(data["findings"][0]["code"], code, "{}", deployed.text);
     let told = format!("{}{}", data["findings"], data["stages"]);
     assert!(
-        told.contains(setting) && !told.contains("extension_secrets"),
+        told.contains("`sealing.key") && !told.contains("extension_secrets"),
         "{told}"
     );
     assert!(!told.contains(&id), "{told}");
@@ -101,7 +104,7 @@ async fn readiness_looks_at_the_database(#[values(Sqlite, Postgres)] backend: Ba
     let server = Server::start(backend).await;
     server
         .database
-        .sql("alter table instances rename to instances_away")
+        .sql("alter table sealing_keys rename to sealing_keys_away")
         .await;
     let (status, data) = ready(&server).await;
     assert_eq!((status, &data["ready"]), (503, &json!(false)));

@@ -91,6 +91,17 @@ async fn a_change_is_made_of_the_version_that_it_names_only(#[values(Sqlite, Pos
         let delete = server.delete(&path).with("if-match", stale).send().await;
         assert_eq!(delete.code(), (412, "precondition_failed"), "{stale}");
     }
+    for action in ["rotate-secret", "reveal-secret"] {
+        let ask = |tag: &str| {
+            let ask = server.ask(Method::POST, &format!("{path}/{action}"));
+            ask.with("if-match", tag).send()
+        };
+        for stale in [first.as_str(), &weak] {
+            let refused = ask(stale).await;
+            assert_eq!(refused.code(), (412, "precondition_failed"), "{action} {stale}");
+        }
+        assert_eq!(ask("3").await.code(), (400, "if_match_malformed"));
+    }
     assert_eq!(server.get(&path).send().await.body, before.body);
     assert_eq!(
         server.audit_actions().await,
@@ -99,6 +110,10 @@ async fn a_change_is_made_of_the_version_that_it_names_only(#[values(Sqlite, Pos
 
     patch("Third", "*").await.data(200);
     let third = tag(&server.get(&path).send().await);
+    for action in ["rotate-secret", "reveal-secret"] {
+        let ask = server.ask(Method::POST, &format!("{path}/{action}"));
+        ask.with("if-match", &third).send().await.data(200);
+    }
     patch("Fourth", &format!("\"x\", {third} , W/\"y\""))
         .await
         .data(200);

@@ -25,6 +25,31 @@ fn a_database_that_is_not_there_is_named_with_what_to_do() {
 }
 
 #[test]
+fn a_directory_that_is_not_there_is_named_with_what_to_type() {
+    let mut host = Host::bare();
+    let directory = host.path("none").display().to_string();
+    host.set(
+        "SWITCHYARD_DATABASE_URL",
+        &format!("sqlite:{directory}/switchyard.db"),
+    );
+    for command in [
+        &["db", "migrate"][..],
+        &["db", "status"],
+        &["tenant", "list"],
+        &["serve"],
+    ] {
+        let said = host.refused(1, command);
+        assert!(
+            said.contains(&format!(
+                "install -d -m 0700 -o switchyard -g switchyard {directory}`"
+            )),
+            "{command:?}: {said}"
+        );
+        assert!(!said.contains("db migrate"), "{said}");
+    }
+}
+
+#[test]
 fn migrate_makes_the_file_once_and_status_shows_each_step() {
     let host = Host::bare();
     let first = host.json(&["db", "migrate"]);

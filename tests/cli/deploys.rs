@@ -106,6 +106,17 @@ fn a_template_that_does_not_render_rejects_the_deploy() {
         "SWITCHYARD_TEMPLATES_DIR",
         &host.path("templates").display().to_string(),
     );
+    for target in [["--instance", "pbx1"], ["--tenant", ACME]] {
+        let planned = host.run(&["deploy", "plan", target[0], target[1]]);
+        assert_eq!(planned.code, 6, "{planned:?}");
+        assert!(
+            planned.out.contains("a deploy would be rejected\n") && !planned.out.contains("reload"),
+            "{planned:?}"
+        );
+        let json = host.run(&["--json", "deploy", "plan", target[0], target[1]]);
+        let plan: Value = serde_json::from_str(&json.out).unwrap();
+        assert_eq!((json.code, &plan["rejected"]), (6, &json!(true)));
+    }
     let ended = host.run(&["deploy", "apply", "--instance", "pbx1"]);
     assert_eq!(ended.code, 6, "{ended:?}");
     assert!(

@@ -64,7 +64,10 @@ fn a_sealing_key_that_is_another_one_is_said() {
     host.set("SWITCHYARD_SEALING_KEY_FILE", &other);
     let said = host.refused(1, &["deploy", "plan", "--tenant", ACME]);
     assert!(said.contains("cannot be opened"), "{said}");
-    assert!(said.contains("`sealing.key` is not the key that"), "{said}");
+    assert!(
+        said.contains("the key of `sealing.key_file` is not the one that"),
+        "{said}"
+    );
     assert!(!said.contains("the database failed"), "{said}");
 
     host.unset("SWITCHYARD_SEALING_KEY_FILE");

@@ -119,6 +119,26 @@ fn without_a_sealing_key_no_secret_is_taken() {
 }
 
 #[test]
+fn a_second_host_with_a_key_of_its_own_adds_nothing_and_locks_nobody_out() {
+    let mut host = Host::ready();
+    host.add_instance("pbx1");
+    let other = host.path("other.key").display().to_string();
+    host.ok(&["key", "generate", "--out", &other]);
+    host.set("SWITCHYARD_SEALING_KEY_FILE", &other);
+    let directory = host.path("config").display().to_string();
+    let secret = host.file("secret", "hunter2hunter2");
+    let said = host.refused(1, &add(&directory, &["--ami-secret-file", &secret]));
+    assert!(said.contains("`sealing.key_file`"), "{said}");
+    assert_eq!(
+        host.json(&["instance", "list"])["data"].as_array().map(Vec::len),
+        Some(1)
+    );
+    let right = host.path("sealing.key").display().to_string();
+    host.set("SWITCHYARD_SEALING_KEY_FILE", &right);
+    host.add_instance("pbx2");
+}
+
+#[test]
 fn a_test_names_each_check_and_tells_a_pbx_that_does_not_answer() {
     let host = Host::ready();
     host.add_instance("pbx1");

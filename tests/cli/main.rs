@@ -12,6 +12,7 @@ mod host;
 mod import;
 mod instances;
 mod ordinary_user;
+mod readme;
 mod secrets;
 mod serve;
 #[path = "../support/mod.rs"]

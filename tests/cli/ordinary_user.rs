@@ -139,3 +139,47 @@ fn a_directory_or_a_log_that_is_closed_to_the_user_is_named_with_what_to_type() 
     assert_ne!(deployed.code, 0);
     fs::set_permissions(&directory, Permissions::from_mode(0o755)).unwrap();
 }
+
+#[test]
+fn templates_that_are_closed_to_the_datas_user_are_not_taken_for_absent() {
+    let mut host = host();
+    let file = host.file("closed/templates/asterisk/voicemail.conf", "; mine\n");
+    fs::set_permissions(file, Permissions::from_mode(0o644)).unwrap();
+    let closed = host.path("closed");
+    let mode = |mode| fs::set_permissions(&closed, Permissions::from_mode(mode)).unwrap();
+    let directory = closed.join("templates").display().to_string();
+    host.set("SWITCHYARD_TEMPLATES_DIR", &directory);
+    // Root's own, as `install -d -m 0750` makes it; where nobody is root, closed to its owner.
+    mode(if geteuid().is_root() { 0o750 } else { 0o000 });
+    for command in [&["config", "check"][..], &["templates", "check"], &["serve"]] {
+        let said = host.refused(4, command);
+        assert!(said.contains(&directory), "{command:?}: {said}");
+        assert!(
+            said.contains("Permission denied") && said.contains("chmod g+rx"),
+            "{said}"
+        );
+    }
+    let planned = host.run(&["deploy", "plan", "--tenant", ACME]);
+    assert_eq!(planned.code, 6, "{planned:?}");
+    assert!(
+        planned.out.contains(&format!(
+            "cannot read the templates in {directory}: Permission denied"
+        )),
+        "{planned:?}"
+    );
+    assert!(
+        planned.out.contains("give the daemon's user access"),
+        "{planned:?}"
+    );
+    assert!(
+        planned
+            .out
+            .starts_with("pbx1: nothing was deployed yet; a deploy would be rejected\n"),
+        "{planned:?}"
+    );
+    assert!(planned.err.contains("a deploy would be rejected"), "{planned:?}");
+    mode(0o755);
+    host.ok(&["config", "check"]);
+    let checked = host.ok(&["templates", "check"]);
+    assert!(checked.contains("your own"), "{checked}");
+}

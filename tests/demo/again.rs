@@ -106,6 +106,32 @@ fn a10_without_asterisk_a_second_start_writes_only_what_changed() {
     );
 }
 
+#[test]
+fn a10_a_demo_with_more_extensions_than_a_page_holds_starts_again_and_lists_them_all() {
+    let place = Place::new();
+    once(place.bare_command());
+    // They come before 1001 and 1002.
+    let mut table = String::from("number,name\n");
+    for number in 100_001..=100_130 {
+        table.push_str(&number.to_string());
+        table.push_str(",Many\n");
+    }
+    let file = place.path("many.csv").display().to_string();
+    std::fs::write(&file, table).unwrap();
+    let imported = manage(
+        &place,
+        &["extension", "import", "--tenant", "acme.example.com", &file],
+    );
+    assert!(imported.status.success(), "{imported:?}");
+    once(place.bare_command());
+    let record = place.record();
+    let tenants = record["tenants"].as_array().unwrap();
+    let acme = tenants.iter().find(|tenant| tenant["name"] == "Acme").unwrap();
+    let extensions = acme["extensions"].as_array().unwrap();
+    assert_eq!(extensions.len(), 132);
+    assert!(extensions.iter().any(|extension| extension["number"] == "1002"));
+}
+
 #[tokio::test]
 async fn a10_without_asterisk_every_place_says_so() {
     let place = Place::new();

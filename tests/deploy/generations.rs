@@ -73,7 +73,7 @@ async fn a42_a_generation_comes_back_with_todays_secrets_and_without_later_tenan
     let [(acme, ann), (globex, _)] = world.acme_and_globex().await;
     world.deploy(&acme).await.expect(Live);
     let first = world.live().await.unwrap();
-    let rotated = extensions::rotate_secret(&world.app, &acme.caller, ann.extension.id)
+    let rotated = extensions::rotate_secret(&world.app, &acme.caller, ann.extension.id, &IfMatch::Any)
         .await
         .unwrap();
     world.deploy_platform().await.expect(Live);

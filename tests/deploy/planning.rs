@@ -6,6 +6,7 @@ use std::time::Duration;
 use rstest::rstest;
 use serde_json::json;
 use switchyard::app::extension_import::{self, Row};
+use switchyard::app::precondition::IfMatch;
 use switchyard::app::{deployments, extensions};
 use switchyard::domain::artifact::ConfFile;
 use switchyard::domain::clock::{Clock as _, SystemClock};
@@ -72,7 +73,7 @@ async fn a10_a_lost_fragment_comes_back_with_todays_secrets_and_is_proven(#[case
     let world = World::new(backend).await;
     let [(acme, ann), (globex, gina)] = world.acme_and_globex().await;
     world.deploy_platform().await.expect(Live);
-    let rotated = extensions::rotate_secret(&world.app, &globex.caller, gina.extension.id)
+    let rotated = extensions::rotate_secret(&world.app, &globex.caller, gina.extension.id, &IfMatch::Any)
         .await
         .unwrap();
     std::fs::remove_dir_all(world.state_dir()).unwrap();

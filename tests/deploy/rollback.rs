@@ -41,7 +41,7 @@ async fn a42_a_rollback_brings_the_revision_back_with_todays_secrets(#[case] bac
     extensions::delete(&world.app, &acme.caller, bob.extension.id, &IfMatch::Any)
         .await
         .unwrap();
-    let rotated = extensions::rotate_secret(&world.app, &acme.caller, ann.extension.id)
+    let rotated = extensions::rotate_secret(&world.app, &acme.caller, ann.extension.id, &IfMatch::Any)
         .await
         .unwrap();
     world.deploy(&acme).await.expect(Live);

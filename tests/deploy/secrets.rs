@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rstest::rstest;
 use secrecy::ExposeSecret as _;
 use serde_json::json;
+use switchyard::app::precondition::IfMatch;
 use switchyard::app::{deployments, extensions, instances};
 use switchyard::deploy::ShadowPolicy::Auto;
 use switchyard::domain::deployment::DeploymentStatus::{Failed, Live, Rejected, RolledBack};
@@ -156,7 +157,7 @@ async fn a10_no_secret_is_in_a_record_a_preview_or_a_log(#[case] backend: Backen
     world.remove_override("asterisk/voicemail.conf");
     world.deploy_platform().await;
 
-    let rotated = extensions::rotate_secret(&world.app, &acme.caller, ann.extension.id)
+    let rotated = extensions::rotate_secret(&world.app, &acme.caller, ann.extension.id, &IfMatch::Any)
         .await
         .unwrap();
     secrets.push(rotated.expose().to_owned());

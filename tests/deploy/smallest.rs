@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use rstest::rstest;
 use serde_json::json;
+use switchyard::app::precondition::IfMatch;
 use switchyard::app::{deployments, extensions};
 use switchyard::domain::artifact::ConfFile::{self, Extensions, Pjsip, Voicemail};
 use switchyard::domain::deployment::DeploymentStatus::{Live, Unchanged};
@@ -89,7 +90,7 @@ async fn a10_only_what_changed_is_written_and_reloaded(#[case] backend: Backend)
     expect_only(&world, &globex, &[Pjsip], "a name without a mailbox").await;
 
     // A rotated secret: only the SIP objects, and then only the new one signs in.
-    let secret = extensions::rotate_secret(&world.app, &acme.caller, phone.extension.id)
+    let secret = extensions::rotate_secret(&world.app, &acme.caller, phone.extension.id, &IfMatch::Any)
         .await
         .unwrap();
     assert!(

@@ -4,11 +4,11 @@ use rstest::rstest;
 use switchyard::domain::digest::Digest;
 use switchyard::domain::idempotency_key::IdempotencyKey;
 use switchyard::domain::ids::TenantId;
-use switchyard::store::Store;
 use switchyard::store::idempotency_keys::{Before, Request, find, insert};
+use switchyard::store::{Store, StoreError};
 
 use super::bench::Backend::{Postgres, Sqlite};
-use super::bench::{Backend, Bench};
+use super::bench::{Backend, Bench, key as sealing_key};
 use super::samples::{World, at};
 
 fn request<'a>(tenant: TenantId, caller: &'a str, key: &'a IdempotencyKey, what: &str) -> Request<'a> {
@@ -17,6 +17,7 @@ fn request<'a>(tenant: TenantId, caller: &'a str, key: &'a IdempotencyKey, what:
         caller,
         key,
         digest: Digest::of(what),
+        secret: false,
     }
 }
 
@@ -92,9 +93,7 @@ async fn a_key_is_used_once_until_it_is_old(#[values(Sqlite, Postgres)] backend:
 
 #[rstest]
 #[tokio::test]
-async fn old_answers_go_a_hundred_at_a_time_and_never_another_tenants(
-    #[values(Sqlite, Postgres)] backend: Backend,
-) {
+async fn old_answers_go_a_hundred_at_a_time_whosever_they_are(#[values(Sqlite, Postgres)] backend: Backend) {
     let (bench, store) = Bench::migrated(backend).await;
     let world = World::store(&store).await;
     let mut tx = store.begin("fill").await.unwrap();
@@ -107,17 +106,54 @@ async fn old_answers_go_a_hundred_at_a_time_and_never_another_tenants(
         }
     }
     tx.commit().await.unwrap();
-    for (number, left) in [(1, 51), (2, 2), (3, 3)] {
+    for (number, left) in [(1, 201), (2, 102), (3, 3), (4, 4)] {
         let key = key(&format!("new-{number}"));
         keep(&store, &request(world.acme.id, "ann", &key, "x"), "", 1_000, 500).await;
-        assert_eq!(keys(&bench, "acme.example.com").await, left);
+        assert_eq!(keys(&bench).await.len(), left);
     }
-    assert_eq!(keys(&bench, "globex.example.com").await, 150);
+    let new = ["new-1", "new-2", "new-3", "new-4"];
+    assert_eq!(keys(&bench).await, new, "the oldest go first, and no other");
 }
 
-async fn keys(bench: &Bench, domain: &str) -> usize {
-    let sql = format!(
-        "select key from idempotency_keys k join tenants t on t.id = k.tenant_id where t.domain = '{domain}'"
-    );
-    bench.ask(sql).await.len()
+async fn keys(bench: &Bench) -> Vec<String> {
+    let sql = "select key from idempotency_keys order by key";
+    bench.ask(sql.to_owned()).await
+}
+
+#[rstest]
+#[tokio::test]
+async fn nobody_finds_out_by_trying_what_was_asked_for(#[values(Sqlite, Postgres)] backend: Backend) {
+    let (bench, store) = Bench::migrated(backend).await;
+    let world = World::store(&store).await;
+    let (a, b) = (key("a"), key("b"));
+    let pin = |key| Request {
+        secret: true,
+        ..request(world.acme.id, "ann", key, "1234")
+    };
+    keep(&store, &pin(&a), "done", 10, 0).await;
+    let rows = bench.ask("select request from idempotency_keys".to_owned()).await;
+    assert!(!rows.contains(&Digest::of("1234").to_string()), "{rows:?}");
+    let equal = Some(Before::Equal("done".to_owned()));
+    assert_eq!(found(&store, &pin(&a), 9).await, equal);
+    let other = Request {
+        digest: Digest::of("1235"),
+        ..pin(&a)
+    };
+    assert_eq!(found(&store, &other, 9).await, Some(Before::Other));
+
+    for (sealing_key, wrong) in [(None, false), (Some(sealing_key('b')), true)] {
+        let elsewhere = bench.another_store(sealing_key).await;
+        let mut tx = elsewhere.begin("again").await.unwrap();
+        for request in [pin(&a), pin(&b)] {
+            let found = find::<String>(&mut tx, &request, at(9)).await.unwrap_err();
+            let kept = insert(&mut tx, &request, &"", at(10), at(0)).await.unwrap_err();
+            for error in [found, kept] {
+                assert_eq!(error.is_wrong_key(), wrong, "{error}");
+                assert_eq!(matches!(error, StoreError::NoSealingKey), !wrong, "{error}");
+            }
+        }
+        // What holds no secret is asked for without a key as well.
+        let plain = request(world.acme.id, "ann", &b, "x");
+        assert_eq!(find::<String>(&mut tx, &plain, at(9)).await.unwrap(), None);
+    }
 }

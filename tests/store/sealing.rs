@@ -4,7 +4,7 @@ use rstest::rstest;
 use secrecy::ExposeSecret as _;
 use switchyard::crypto::OpenError;
 use switchyard::domain::query::ExtensionQuery;
-use switchyard::store::{StoreError, extension_secrets, extensions, instances};
+use switchyard::store::{Store, StoreError, extension_secrets, extensions, instances, sealing_keys};
 
 use super::bench::Backend::{Postgres, Sqlite};
 use super::bench::{Backend, Bench, key};
@@ -125,6 +125,71 @@ async fn without_a_key_all_works_that_needs_no_secret(#[values(Sqlite, Postgres)
         extensions::insert(&mut tx, &new, &given).await,
         Err(StoreError::NoSealingKey)
     ));
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_foreign_key_seals_nothing(#[values(Sqlite, Postgres)] backend: Backend) {
+    let (bench, store) = Bench::migrated(backend).await;
+    let world = World::store(&store).await;
+    let ann = store_extension(&store, world.acme.id, "1001", "Ann").await;
+    let foreign = bench.another_store(Some(key('b'))).await;
+    // A database of an earlier version has no mark, and its key is known by what it sealed.
+    for forget in [None, Some("delete from sealing_keys")] {
+        if let Some(forget) = forget {
+            bench.sql(forget).await;
+        }
+        let mut tx = foreign.begin("foreign_key").await.unwrap();
+        let given = secrets("CircleOfLife", "1234");
+        let new = extension(world.acme.id, "1002", "Bob");
+        let errors = [
+            sealing_keys::check(&mut tx).await.err(),
+            instances::insert(&mut tx, &instance("second"), &ami_secret())
+                .await
+                .err(),
+            instances::set_ami_secret(&mut tx, world.instance.id, &ami_secret())
+                .await
+                .err(),
+            extensions::insert(&mut tx, &new, &given).await.err(),
+            extension_secrets::set_sip(&mut tx, world.acme.id, ann.id, &given.sip)
+                .await
+                .err(),
+        ];
+        for error in errors {
+            assert!(error.as_ref().is_some_and(StoreError::is_wrong_key), "{error:?}");
+        }
+        drop(tx);
+        let mut tx = store.begin("right_key").await.unwrap();
+        sealing_keys::check(&mut tx).await.unwrap();
+        instances::set_ami_secret(&mut tx, world.instance.id, &ami_secret())
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn of_two_keys_at_the_same_time_one_becomes_the_databases(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let (bench, store) = Bench::migrated(backend).await;
+    let other = bench.another_store(Some(key('b'))).await;
+    let add = async |store: &Store, name: &str| {
+        let mut tx = store.begin("first_instance").await?;
+        instances::insert(&mut tx, &instance(name), &ami_secret()).await?;
+        tx.commit().await
+    };
+    let (one, two) = tokio::join!(add(&store, "one"), add(&other, "two"));
+    let (winner, refused) = match (one, two) {
+        (Ok(()), Err(refused)) => (store, refused),
+        (Err(refused), Ok(())) => (other, refused),
+        both => panic!("{both:?}"),
+    };
+    assert!(refused.is_wrong_key(), "{refused}");
+    let mut tx = winner.read("check").await.unwrap();
+    sealing_keys::check(&mut tx).await.unwrap();
+    assert_eq!(instances::list(&mut tx).await.unwrap().len(), 1);
 }
 
 #[rstest]

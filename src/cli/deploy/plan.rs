@@ -3,7 +3,10 @@
 use super::target::Target;
 use super::text;
 use crate::app::{deployments, operator};
+use crate::cli::exit::Exit;
 use crate::cli::{Context, Failure};
+
+const REJECTED: &str = "a deploy would be rejected";
 
 pub fn run(context: &mut Context<'_>, target: &Target) -> Result<(), Failure> {
     context.with_parts(async |context, parts| {
@@ -15,13 +18,17 @@ pub fn run(context: &mut Context<'_>, target: &Target) -> Result<(), Failure> {
             }
         };
         let domains = text::domains(parts, &plan.changes, &plan.findings).await?;
-        context.output.result(&plan, |out| {
+        let told = context.output.result(&plan, |out| {
             let live = match plan.live_generation {
                 Some(number) => format!("generation {number} is live"),
                 None => "nothing was deployed yet".to_owned(),
             };
-            let then = if plan.unchanged {
+            let then = if plan.rejected {
+                REJECTED.to_owned()
+            } else if plan.unchanged {
                 "a deploy would do nothing".to_owned()
+            } else if plan.reload.is_empty() {
+                "a deploy would reload nothing".to_owned()
             } else {
                 format!("a deploy would reload {}", plan.reload.join(", "))
             };
@@ -39,6 +46,16 @@ pub fn run(context: &mut Context<'_>, target: &Target) -> Result<(), Failure> {
                 }
             }
             Ok(())
-        })
+        });
+        let exit = if plan.rejected {
+            Exit::DeployRejected
+        } else {
+            Exit::Ok
+        };
+        Failure::verdict(
+            told,
+            exit,
+            format!("{REJECTED}: it does not validate, as the findings say"),
+        )
     })
 }

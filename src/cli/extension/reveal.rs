@@ -4,6 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use crate::app::error::AppError;
+use crate::app::precondition::IfMatch;
 use crate::app::views::CreatedView;
 use crate::app::{extensions, operator};
 use crate::cli::{Context, Failure, lookup};
@@ -40,7 +41,7 @@ pub fn run(context: &mut Context<'_>, reveal: &Reveal) -> Result<(), Failure> {
         let caller = operator::in_tenant(&tenant, None);
         if let Some(number) = &reveal.number {
             let extension = lookup::extension(parts, &tenant, number).await?;
-            let secrets = extensions::reveal_secret(&parts.app, &caller, extension.id).await?;
+            let secrets = extensions::reveal_secret(&parts.app, &caller, extension.id, &IfMatch::Any).await?;
             let fields = [
                 ("secret", secrets.sip.expose().to_owned()),
                 ("voicemail pin", secrets.pin.expose().to_owned()),
@@ -73,7 +74,7 @@ async fn all(parts: &Parts, tenant: &Tenant) -> Result<Vec<(Extension, Extension
         let listed = extensions::list(&parts.app, &caller, &query).await?;
         let last = listed.last_page() <= page.page();
         for extension in listed.items {
-            match extensions::reveal_secret(&parts.app, &caller, extension.id).await {
+            match extensions::reveal_secret(&parts.app, &caller, extension.id, &IfMatch::Any).await {
                 Ok(secrets) => revealed.push((extension, secrets)),
                 // Deleted since it was listed.
                 Err(AppError::NotFound) => {}

@@ -3,6 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
+use crate::app::precondition::IfMatch;
 use crate::app::{extensions, operator};
 use crate::cli::{Context, Failure, lookup};
 use crate::domain::dial::ExtensionNumber;
@@ -26,7 +27,7 @@ pub fn run(context: &mut Context<'_>, rotate: &Rotate) -> Result<(), Failure> {
         let tenant = lookup::tenant(parts, &rotate.tenant).await?;
         let extension = lookup::extension(parts, &tenant, &rotate.number).await?;
         let caller = operator::in_tenant(&tenant, None);
-        let secret = extensions::rotate_secret(&parts.app, &caller, extension.id).await?;
+        let secret = extensions::rotate_secret(&parts.app, &caller, extension.id, &IfMatch::Any).await?;
         let secret = secret.expose();
         let value = json!({"id": extension.id, "number": extension.number, "secret": secret});
         context.output.result(&value, |text| {

@@ -109,7 +109,12 @@ impl Ground {
         section("deploy", deploy);
         let written = self.directory.join("switchyard.toml");
         write_private(&written, sections.to_string().as_bytes())?;
-        Ok(Config::load(Some(&written), &Environment::default())?.config)
+        let mut config = Config::load(Some(&written), &Environment::default())?.config;
+        if options.templates.is_none() {
+            // What the host's own daemon uses is none of the demo's.
+            config.templates.dir = None;
+        }
+        Ok(config)
     }
 
     /// Makes the database, or brings it up to date.

@@ -3,8 +3,10 @@
 use secrecy::SecretString;
 
 use crate::app::error::AppError;
+use crate::app::precondition::IfMatch;
 use crate::app::{App, extensions, instances, tenants};
 use crate::auth::caller::{Caller, Identity, Origin, Place};
+use crate::domain::extension::Extension;
 use crate::domain::extension_input::{ExtensionInput, VoicemailInput};
 use crate::domain::ids::{ExtensionId, InstanceId, TenantId};
 use crate::domain::instance::{InstanceSettings, NodeName};
@@ -112,19 +114,9 @@ async fn ensure_extensions(
     caller: &Caller,
     tenant: &str,
 ) -> Result<Vec<DemoExtension>, DemoError> {
-    let page =
-        PageRequest::new(1, PageRequest::LARGEST).map_err(|errors| Invalid::new(errors.to_string()))?;
-    let query = ExtensionQuery {
-        page,
-        ..ExtensionQuery::default()
-    };
-    let there = extensions::list(app, caller, &query).await?;
     for (number, name) in EXTENSIONS {
-        if there
-            .items
-            .iter()
-            .all(|extension| extension.number.as_str() != number)
-        {
+        let found = extensions::find_by_number(app, caller, &number.parse()?).await;
+        if let Err(AppError::NotFound) = found {
             let input = ExtensionInput {
                 number: Some(number.to_owned()),
                 name: Some(format!("{tenant} {name}")),
@@ -135,11 +127,13 @@ async fn ensure_extensions(
                 ..ExtensionInput::default()
             };
             extensions::create(app, caller, input).await?;
+        } else {
+            found?;
         }
     }
     let mut made = Vec::new();
-    for extension in extensions::list(app, caller, &query).await?.items {
-        let secrets = extensions::reveal_secret(app, caller, extension.id).await?;
+    for extension in all_extensions(app, caller).await? {
+        let secrets = extensions::reveal_secret(app, caller, extension.id, &IfMatch::Any).await?;
         let secret = secrets.sip.expose().into();
         made.push(DemoExtension {
             id: extension.id,
@@ -148,4 +142,22 @@ async fn ensure_extensions(
         });
     }
     Ok(made)
+}
+
+/// Those of every page, by number.
+async fn all_extensions(app: &App, caller: &Caller) -> Result<Vec<Extension>, DemoError> {
+    let mut all = Vec::new();
+    let (mut number, mut last) = (1, 1);
+    while number <= last {
+        let query = ExtensionQuery {
+            page: PageRequest::new(number, PageRequest::LARGEST)
+                .map_err(|errors| Invalid::new(errors.to_string()))?,
+            ..ExtensionQuery::default()
+        };
+        let page = extensions::list(app, caller, &query).await?;
+        last = page.last_page();
+        number += 1;
+        all.extend(page.items);
+    }
+    Ok(all)
 }

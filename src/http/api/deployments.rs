@@ -34,7 +34,8 @@ pub async fn plan(
     Ok(single(deployments::plan(&app, &caller).await?))
 }
 
-/// `POST /config/deploy?wait`: 202, or 200 when it was waited for and ended. With an `Idempotency-Key` it is asked for once.
+/// `POST /config/deploy?wait`: 202, or 200 when it was waited for and ended; at once where the
+/// tenant has taken all places for that. With an `Idempotency-Key` it is asked for once.
 pub async fn deploy(
     State(app): State<App>,
     State(streams): State<Streams>,
@@ -118,12 +119,19 @@ async fn answer(
 ) -> Result<Response, Problem> {
     let replayed = replayed(&done);
     let deployment = done.into_inner();
-    let patience = if wait { LONGEST_WAIT } else { Duration::ZERO };
+    // Whoever waits looks into the database again and again, as a stream does. For one too many it goes on all the same.
+    let place = deployment
+        .scope
+        .tenant_id()
+        .filter(|_| wait)
+        .and_then(|tenant| streams.enter(tenant));
+    let patience = place.as_ref().map_or(Duration::ZERO, |_| LONGEST_WAIT);
     let (deployment, stages) = tokio::select! {
         // Whoever works on it may be another process: the server's stop does not wait for that.
         () = streams.stopped() => deployments::wait(app, &deployment, Duration::ZERO).await?,
         waited = deployments::wait(app, &deployment, patience) => waited?,
     };
+    drop(place);
     let ended = wait && deployment.status.is_end();
     let status = if ended {
         StatusCode::OK

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::app::extension_import::{self, ImportReport, Row};
-use crate::app::precondition;
+use crate::app::precondition::{self, IfMatch};
 use crate::app::views::{CreatedView, ExtensionView, SecretsView};
 use crate::app::{extension_csv, extensions};
 use crate::auth::caller::Caller;
@@ -106,29 +106,26 @@ pub async fn delete(
     headers: HeaderMap,
     body: Body,
 ) -> Result<impl IntoResponse, Problem> {
-    extensions::find(&app, &caller, id).await?;
-    caller.reason_to_change()?;
-    let if_match = if_match(&headers)?;
-    body.none().await?;
-    query.finish()?;
+    let if_match = may_change(&app, &caller, id, query, &headers, body).await?;
     extensions::delete(&app, &caller, id, &if_match).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// `POST /extensions/{id}/reveal-secret`.
+/// `POST /extensions/{id}/reveal-secret`; with `If-Match` only of the version that it names.
 pub async fn reveal_secret(
     State(app): State<App>,
     caller: Caller,
     Id(id): Id<ExtensionId>,
     query: Query,
+    headers: HeaderMap,
     body: Body,
 ) -> Result<impl IntoResponse, Problem> {
-    may_change(&app, &caller, id, query, body).await?;
-    let secrets = extensions::reveal_secret(&app, &caller, id).await?;
+    let if_match = may_change(&app, &caller, id, query, &headers, body).await?;
+    let secrets = extensions::reveal_secret(&app, &caller, id, &if_match).await?;
     Ok(single(SecretsView::new(&secrets)))
 }
 
-/// `POST /extensions/{id}/rotate-secret`.
+/// `POST /extensions/{id}/rotate-secret`; with `If-Match` only of the version that it names.
 pub async fn rotate_secret(
     State(app): State<App>,
     caller: Caller,
@@ -137,9 +134,9 @@ pub async fn rotate_secret(
     headers: HeaderMap,
     body: Body,
 ) -> Result<impl IntoResponse, Problem> {
-    may_change(&app, &caller, id, query, body).await?;
+    let if_match = may_change(&app, &caller, id, query, &headers, body).await?;
     refuse_idempotency(&headers)?;
-    let secret = extensions::rotate_secret(&app, &caller, id).await?;
+    let secret = extensions::rotate_secret(&app, &caller, id, &if_match).await?;
     Ok(single(json!({ "secret": secret.expose() })))
 }
 
@@ -205,17 +202,22 @@ fn wrong_rows(report: &ImportReport) -> Problem {
     Problem::invalid(errors).with("report", json!(report))
 }
 
-/// Looks in the order of every route at what may be wrong with a change that takes no body: id, reason, body, parameters.
+/// Looks in the order of every route at what may be wrong with a change that takes no body: id, reason, `If-Match`, body,
+/// parameters.
 async fn may_change(
     app: &App,
     caller: &Caller,
     id: ExtensionId,
     query: Query,
+    headers: &HeaderMap,
     body: Body,
-) -> Result<(), Problem> {
+) -> Result<IfMatch, Problem> {
     extensions::find(app, caller, id).await?;
+    caller.reason_to_change()?;
+    let if_match = if_match(headers)?;
     body.none().await?;
-    query.finish()
+    query.finish()?;
+    Ok(if_match)
 }
 
 fn tagged(extension: Extension) -> impl IntoResponse {

@@ -35,8 +35,8 @@ impl From<AppError> for Problem {
             ),
             AppError::SealingKeyWrong(_) => Self::unavailable(&error).about(
                 "sealing_key_wrong",
-                "this needs a secret that was sealed with another key than the server's `sealing.key`; its operator \
-                 configures the one that this database was set up with",
+                "this needs a secret that was sealed with another key than the server's `sealing.key_file` holds; \
+                 its operator names the file with the key that this database was set up with",
             ),
             AppError::Store(ref source) if source.may_pass() => Self::unavailable(&error),
             AppError::Store(_) | AppError::Deploy(_) | AppError::Random(_) => Self::internal(&error),

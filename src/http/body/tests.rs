@@ -157,3 +157,42 @@ fn a_value_is_read_like_a_body() {
         .to_string();
     assert_eq!(errors, "active must be `true` or `false`");
 }
+
+/// A body of which `first` comes at once, and the rest never.
+fn unfinished(first: &'static str) -> Request {
+    let first = futures_util::stream::iter([Ok::<_, std::io::Error>(first)]);
+    let body = futures_util::StreamExt::chain(first, futures_util::stream::pending());
+    Request::new(axum::body::Body::from_stream(body))
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_to_its_end_is_not_waited_for() {
+    let limits = Limits {
+        patience: Duration::from_millis(50),
+        ..Limits::default()
+    };
+    for first in ["", "{\"name\":"] {
+        let read = timeout(Duration::from_secs(20), read(unfinished(first), limits));
+        let problem = read.await.unwrap().unwrap_err();
+        assert_eq!(
+            (problem.status(), problem.code()),
+            (StatusCode::REQUEST_TIMEOUT, "body_timeout")
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_body_without_a_length_is_read_as_far_as_it_may_be() {
+    let limits = Limits {
+        largest: 3,
+        ..Limits::default()
+    };
+    let request = |text: &'static str| Request::new(axum::body::Body::from(text));
+    assert_eq!(read(request("abc"), limits).await.unwrap(), "abc");
+    let read = timeout(Duration::from_secs(20), read(unfinished("abcd"), limits));
+    let problem = read.await.unwrap().unwrap_err();
+    assert_eq!(
+        (problem.status(), problem.code()),
+        (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large")
+    );
+}

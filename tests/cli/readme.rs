@@ -1,0 +1,64 @@
+//! The way in that the README shows, typed as it stands there with its directories below a temporary one.
+
+use std::fmt::Write as _;
+use std::process::Command;
+
+use super::host::Host;
+
+/// The commands from the user on, up to the first that needs a running Asterisk.
+fn block() -> String {
+    let readme = include_str!("../../README.md");
+    let (_, section) = readme.split_once("\n## Running it\n").unwrap();
+    let block = section.split("```\n").nth(1).unwrap();
+    let (before, rest) = block.split_once("switchyard deploy apply").unwrap();
+    assert!(rest.contains("\nswitchyard serve\n"));
+    before.to_owned()
+}
+
+#[test]
+fn the_commands_of_the_readme_make_all_that_they_need() {
+    let host = Host::bare();
+    for directory in ["etc", "var/lib", "asterisk"] {
+        std::fs::create_dir_all(host.path(directory)).unwrap();
+    }
+    let place = |name: &str| host.path(name).display().to_string();
+    let mut script = String::from("set -eu\n");
+    for line in block().lines() {
+        // Nobody is added to the host of the tests, and all files are of whoever runs them.
+        if line.starts_with("useradd ") {
+            assert!(line.ends_with(" switchyard"), "{line}");
+            continue;
+        }
+        let line = line
+            .replace("-o root -g switchyard ", "")
+            .replace("-o switchyard -g switchyard ", "")
+            .replace("/etc/switchyard", &place("etc/switchyard"))
+            .replace("/var/lib/switchyard", &place("var/lib/switchyard"))
+            .replace("/etc/asterisk", &place("asterisk"));
+        script.push_str(&line);
+        script.push('\n');
+        // From docs/asterisk.md.
+        if line.starts_with("install -d -m 0750") {
+            let secret = place("etc/switchyard/ami.secret");
+            writeln!(script, "echo hunter2hunter2 > {secret}; chmod 600 {secret}").unwrap();
+        }
+    }
+    let program = std::path::Path::new(env!("CARGO_BIN_EXE_switchyard"));
+    let path = std::env::var("PATH").unwrap();
+    let typed = Command::new("sh")
+        .args(["-c", &script])
+        .env("PATH", format!("{}:{path}", program.parent().unwrap().display()))
+        .env("SWITCHYARD_CONFIG", place("etc/switchyard/switchyard.toml"))
+        .env("SWITCHYARD_STATE_DIR", place("var/lib/switchyard"))
+        .env(
+            "SWITCHYARD_DATABASE_URL",
+            format!("sqlite:{}", place("var/lib/switchyard/switchyard.db")),
+        )
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&typed.stderr);
+    assert!(typed.status.success(), "{said}");
+    assert_eq!(said, "", "and nothing is warned of");
+    let out = String::from_utf8_lossy(&typed.stdout);
+    assert!(out.contains("Reception") || out.contains("1001"), "{out}");
+}
