@@ -13,6 +13,7 @@ mod instance;
 mod lookup;
 mod output;
 mod paging;
+mod pbx;
 pub mod reference;
 mod serve;
 mod session;
@@ -117,6 +118,7 @@ fn run(
         Command::Config(ConfigCommand::Check) => check_config::run(&mut context),
         Command::Key(KeyCommand::Generate { out }) => generate_key::run(&mut context, &out),
         Command::Db(command) => database::run(&mut context, &command),
+        Command::Pbx(command) => pbx::run(&mut context, command),
         Command::Instance(command) => instance::run(&mut context, command),
         Command::Tenant(command) => tenant::run(&mut context, command),
         Command::Extension(command) => extension::run(&mut context, command),

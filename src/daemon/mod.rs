@@ -8,6 +8,7 @@ pub mod identity;
 pub mod key_file;
 pub mod lifecycle;
 pub mod listener;
+pub mod own_pbx;
 pub mod parts;
 pub mod private_pbx;
 pub mod service;

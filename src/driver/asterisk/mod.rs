@@ -3,6 +3,7 @@
 mod checks;
 mod complaints;
 mod files;
+pub mod install;
 mod log;
 mod program;
 mod rights;
