@@ -60,6 +60,9 @@ pub enum Command {
     /// The database
     #[command(subcommand)]
     Db(DbCommand),
+    /// Look at everything that a daemon on this host needs, each with its mend; changes nothing
+    #[command(after_help = super::doctor::HELP)]
+    Doctor,
     /// The Asterisk of this host, whose own files lead to ours
     #[command(subcommand)]
     Pbx(PbxCommand),

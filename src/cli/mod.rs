@@ -5,6 +5,7 @@ mod check_config;
 mod database;
 mod demo;
 mod deploy;
+mod doctor;
 pub mod exit;
 mod extension;
 mod failure;
@@ -118,6 +119,7 @@ fn run(
         Command::Config(ConfigCommand::Check) => check_config::run(&mut context),
         Command::Key(KeyCommand::Generate { out }) => generate_key::run(&mut context, &out),
         Command::Db(command) => database::run(&mut context, &command),
+        Command::Doctor => doctor::run(&mut context),
         Command::Pbx(command) => pbx::run(&mut context, command),
         Command::Instance(command) => instance::run(&mut context, command),
         Command::Tenant(command) => tenant::run(&mut context, command),

@@ -3,6 +3,7 @@
 pub mod database;
 pub mod demo;
 mod deploy_worker;
+pub mod doctor;
 mod drivers;
 pub mod identity;
 pub mod key_file;

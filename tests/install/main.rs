@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod doctor;
 #[expect(dead_code, reason = "another area uses the rest of it")]
 #[path = "../cli/host.rs"]
 mod host;

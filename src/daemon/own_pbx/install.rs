@@ -15,7 +15,9 @@ use crate::domain::instance::{
 use crate::domain::name::InstanceName;
 use crate::domain::pbx_part::{Part, State};
 use crate::domain::random::{self, Randomness};
-use crate::driver::asterisk::install::{self as files, Manager, Site, Wanted, can_be_written, kept_secret};
+use crate::driver::asterisk::install::{
+    self as files, Aim, Manager, Site, Wanted, can_be_written, kept_secret,
+};
 
 const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 /// 190 bits.
@@ -98,7 +100,7 @@ pub fn install(
         owner: identity::user(config)?,
     })?;
     let secret = secret(&site, known.as_ref(), random)?;
-    let plan = files::survey(&site, Some(&secret))?;
+    let plan = files::survey(&site, Aim::Install(&secret))?;
     let blocked: Vec<Part> = plan
         .parts
         .iter()

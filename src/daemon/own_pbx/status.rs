@@ -7,7 +7,7 @@ use crate::daemon::identity;
 use crate::domain::instance::{AbsolutePath, InstanceSettings, PbxInstance};
 use crate::domain::name::InstanceName;
 use crate::domain::pbx_part::{Part, State};
-use crate::driver::asterisk::install::{self as files, Site, Wanted};
+use crate::driver::asterisk::install::{self as files, Aim, Site, Wanted};
 
 /// What was found.
 pub struct Status {
@@ -41,7 +41,7 @@ fn look(
 ) -> Result<Status, OwnPbxError> {
     let asterisk_dir = asterisk_dir(named, Some(instance))?;
     let site = site(config, asterisk_dir.clone(), instance)?;
-    let mut parts = files::survey(&site, secret)?.parts;
+    let mut parts = files::survey(&site, Aim::Tell(secret))?.parts;
     for part in parts.iter_mut().filter(|part| part.state == State::Missing) {
         part.mend = Some(format!("type `switchyard pbx install {}` as root", instance.name));
     }

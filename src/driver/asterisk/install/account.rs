@@ -10,7 +10,7 @@ use super::place;
 use super::read::{Section, sections};
 use super::swap::FileChange;
 use super::text::Text;
-use super::{Found, InstallError, Site};
+use super::{Aim, Found, InstallError, Site};
 use crate::driver::asterisk::account_lines;
 
 const NAME: &str = "manager_account";
@@ -43,7 +43,7 @@ pub fn can_be_written(secret: &str) -> bool {
 }
 
 /// Whether the account is there, as it must be.
-pub fn find(site: &Site, manager: &Manager, secret: Option<&SecretString>) -> Result<Found, InstallError> {
+pub fn find(site: &Site, manager: &Manager, aim: Aim<'_>) -> Result<Found, InstallError> {
     let account = &site.account;
     let path = site.file(FILE);
     let Some(main) = place::find(&path)? else {
@@ -61,6 +61,10 @@ pub fn find(site: &Site, manager: &Manager, secret: Option<&SecretString>) -> Re
         .iter()
         .find(|section| section.name == account.as_str() && !is_ours(section));
     if let Some(section) = foreign {
+        if let Aim::Tell(_) = aim {
+            let detail = format!("[{account}] is in {}, by hand", section.file.display());
+            return Ok(Found::in_place(NAME, detail));
+        }
         return Ok(by_hand(site, section));
     }
     let text = Text::read(&main.bytes);
@@ -76,7 +80,7 @@ pub fn find(site: &Site, manager: &Manager, secret: Option<&SecretString>) -> Re
             "give it another name, or move it out of the way",
         ));
     }
-    let Some(secret) = secret else {
+    let (Aim::Install(secret) | Aim::Tell(Some(secret))) = aim else {
         return Ok(match there {
             Some(_) if all.iter().any(|section| section.file == target) => {
                 Found::in_place(NAME, format!("[{account}] is in {}", target.display()))

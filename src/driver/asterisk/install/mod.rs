@@ -120,13 +120,23 @@ pub struct Plan {
     pub manager: Manager,
 }
 
-/// What is there, and what puts in the rest. Without a secret nothing is said about the account's.
-pub fn survey(site: &Site, secret: Option<&SecretString>) -> Result<Plan, InstallError> {
+/// Why it is looked at.
+#[derive(Clone, Copy)]
+pub enum Aim<'a> {
+    /// To put in what is missing, with this secret of the account.
+    Install(&'a SecretString),
+    /// To tell what is missing; what the operator put in by hand is as good. A secret, if known, is what the account must
+    /// have.
+    Tell(Option<&'a SecretString>),
+}
+
+/// What is there, and what puts in the rest.
+pub fn survey(site: &Site, aim: Aim<'_>) -> Result<Plan, InstallError> {
     let (manager, interface) = foreign::manager(site)?;
     let mut all = vec![our_directory::find(site)?];
     all.extend(includes::find(site)?);
     all.push(interface);
-    all.push(account::find(site, &manager, secret)?.heeded_by(MANAGER));
+    all.push(account::find(site, &manager, aim)?.heeded_by(MANAGER));
     all.push(log_channel::find(site)?.heeded_by(LOGGER));
     let twins = voicemail_twins::find(site)?;
     let restart = !twins.changes.is_empty();

@@ -99,11 +99,11 @@ proptest! {
         let before = content(directory.path());
         let site = site(directory.path());
         let secret = SecretString::from(SECRET);
-        let plan = survey(&site, Some(&secret)).unwrap();
+        let plan = survey(&site, Aim::Install(&secret)).unwrap();
         prop_assert!(plan.parts.iter().all(|part| part.state != State::Blocked), "{:?}", plan.parts);
         drop(swap(plan.changes).unwrap());
 
-        let again = survey(&site, Some(&secret)).unwrap();
+        let again = survey(&site, Aim::Install(&secret)).unwrap();
         prop_assert!(again.changes.is_empty(), "{:?}", again.parts);
         prop_assert!(again.parts.iter().all(|part| part.state == State::InPlace), "{:?}", again.parts);
         let kept = kept_secret(&site).unwrap().unwrap();
@@ -129,12 +129,12 @@ fn what_an_operator_wrote_behind_our_lines_stays() {
     }
     let site = site(directory.path());
     let secret = SecretString::from(SECRET);
-    drop(swap(survey(&site, Some(&secret)).unwrap().changes).unwrap());
+    drop(swap(survey(&site, Aim::Install(&secret)).unwrap().changes).unwrap());
     for name in ["pjsip.conf", "logger.conf"] {
         let text = fs::read_to_string(at(name)).unwrap();
         fs::write(at(name), format!("{}\nmine => error\n", text.trim_end())).unwrap();
     }
-    let found = survey(&site, Some(&secret)).unwrap();
+    let found = survey(&site, Aim::Install(&secret)).unwrap();
     let pjsip = found
         .parts
         .iter()
