@@ -10,4 +10,5 @@ mod own;
 mod refused;
 #[path = "../support/mod.rs"]
 mod support;
+mod tls;
 mod whole;

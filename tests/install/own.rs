@@ -263,7 +263,7 @@ fn modules() -> PathBuf {
         .unwrap()
 }
 
-fn free_tcp() -> u16 {
+pub fn free_tcp() -> u16 {
     TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()

@@ -7,8 +7,8 @@ use super::{FileChanged, OwnPbxError, asterisk_dir};
 use crate::app::instances::{self, NewInstance};
 use crate::app::operator;
 use crate::config::Config;
-use crate::daemon::identity;
 use crate::daemon::parts::Parts;
+use crate::daemon::{identity, settings};
 use crate::domain::instance::{
     AbsolutePath, AccountName, AsteriskSettings, EmergencyNumber, InstanceSettings,
 };
@@ -98,6 +98,7 @@ pub fn install(
             (None, None) => ACCOUNT.parse()?,
         },
         owner: identity::user(config)?,
+        tls: settings::transport(config).tls.is_some(),
     })?;
     let secret = secret(&site, known.as_ref(), random)?;
     let plan = files::survey(&site, Aim::Install(&secret))?;
@@ -110,7 +111,7 @@ pub fn install(
     if !blocked.is_empty() {
         return Err(OwnPbxError::Blocked(blocked));
     }
-    let settings = settings(&site, plan.manager, options.emergency_numbers, before.as_ref())?;
+    let settings = asterisk_settings(&site, plan.manager, options.emergency_numbers, before.as_ref())?;
     let installed = Installed {
         asterisk_dir,
         changes: plan.changes.iter().map(FileChanged::of).collect(),
@@ -149,7 +150,7 @@ fn secret(site: &Site, known: Option<&Known>, random: &dyn Randomness) -> Result
     }
 }
 
-fn settings(
+fn asterisk_settings(
     site: &Site,
     manager: Manager,
     emergency_numbers: Vec<EmergencyNumber>,

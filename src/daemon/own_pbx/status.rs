@@ -3,7 +3,7 @@
 use super::work::{known, with_parts};
 use super::{OwnPbxError, asterisk_dir};
 use crate::config::Config;
-use crate::daemon::identity;
+use crate::daemon::{identity, settings};
 use crate::domain::instance::{AbsolutePath, InstanceSettings, PbxInstance};
 use crate::domain::name::InstanceName;
 use crate::domain::pbx_part::{Part, State};
@@ -63,5 +63,6 @@ pub fn site(
         group: None,
         account: settings.ami_username.clone(),
         owner: identity::user(config)?,
+        tls: settings::transport(config).tls.is_some(),
     })?)
 }

@@ -1,6 +1,6 @@
 //! What the operator's own configuration says that decides whether ours takes effect; it is named, and never changed.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::read::{Section, is_yes, sections, value};
 use super::{Found, InstallError, Site};
@@ -9,6 +9,9 @@ use super::{Found, InstallError, Site};
 const PJSIP_TYPES: [&str; 3] = ["endpoint", "auth", "aor"];
 /// What the operator's database could serve in the place of.
 const FILES: [&str; 4] = ["pjsip.conf", "extensions.conf", "voicemail.conf", "manager.conf"];
+
+/// The port of the manager interface over TLS, when nothing is said.
+const TLS_PORT: u16 = 5039;
 
 /// Where the manager interface is reached from this host.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,12 +40,15 @@ pub fn manager(site: &Site) -> Result<(Manager, Found), InstallError> {
     let sections = sections(&site.directory, "manager.conf")?;
     let general = |key| value(&sections, "general", key);
     let path = site.file("manager.conf");
-    let port = general("port").and_then(|text| text.parse().ok()).unwrap_or(5038);
-    let bound: Option<IpAddr> = match general("bindaddr") {
-        // What Asterisk does when nothing is said.
-        None => Some(Ipv4Addr::UNSPECIFIED.into()),
-        Some(text) => text.trim_matches(['[', ']']).parse().ok(),
-    };
+    // What Asterisk does when nothing is said: every address, and these ports.
+    let mut port = general("port").and_then(|text| text.parse().ok()).unwrap_or(5038);
+    let mut bound = general("bindaddr").map_or(Some(Ipv4Addr::UNSPECIFIED.into()), |text| place(text).0);
+    if site.tls {
+        (bound, port) = match general("tlsbindaddr").map(place) {
+            Some((address, port)) => (address, port.unwrap_or(TLS_PORT)),
+            None => (bound, TLS_PORT),
+        };
+    }
     let host = match bound {
         Some(address) if !address.is_unspecified() => address,
         _ => Ipv4Addr::LOCALHOST.into(),
@@ -53,10 +59,13 @@ pub fn manager(site: &Site) -> Result<(Manager, Found), InstallError> {
         let mend = "under [general] have `enabled = yes` and `bindaddr = 127.0.0.1`";
         return Ok((manager, Found::blocked(NAME, detail, mend)));
     }
-    let detail = format!(
-        "the manager interface is at {}",
-        std::net::SocketAddr::new(host, port)
-    );
+    if site.tls && !general("tlsenable").is_some_and(is_yes) {
+        let detail = format!("{} has no TLS, which `ami.tls` asks for", path.display());
+        let mend = "under [general] have `tlsenable = yes`, `tlsbindaddr = 127.0.0.1:5039` and in `tlscertfile` a certificate \
+            for 127.0.0.1 with its key in `tlsprivatekey`; or set `ami.tls` to `off`";
+        return Ok((manager, Found::blocked(NAME, detail, mend)));
+    }
+    let detail = format!("the manager interface is at {}", SocketAddr::new(host, port));
     let found = if bound.is_some_and(|address| address.is_loopback()) {
         Found::in_place(NAME, detail)
     } else {
@@ -68,6 +77,14 @@ pub fn manager(site: &Site) -> Result<(Manager, Found), InstallError> {
         Found::doubtful(NAME, detail, mend)
     };
     Ok((manager, found))
+}
+
+/// An address with or without a port, as Asterisk takes them.
+fn place(text: &str) -> (Option<IpAddr>, Option<u16>) {
+    if let Ok(both) = text.parse::<SocketAddr>() {
+        return (Some(both.ip()), Some(both.port()));
+    }
+    (text.trim_matches(['[', ']']).parse().ok(), None)
 }
 
 /// Where the operator has objects read from elsewhere than from the files that include ours.

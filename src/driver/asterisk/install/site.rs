@@ -29,6 +29,8 @@ pub struct Wanted {
     pub account: AccountName,
     /// The user that the daemon runs as.
     pub owner: u32,
+    /// Whether the daemon speaks TLS to the manager interface.
+    pub tls: bool,
 }
 
 /// An Asterisk on this host, and what it is to be given.
@@ -49,6 +51,8 @@ pub struct Site {
     pub account: AccountName,
     /// The user that the daemon runs as.
     pub owner: u32,
+    /// Whether the daemon speaks TLS to the manager interface.
+    pub tls: bool,
 }
 
 impl Site {
@@ -95,6 +99,7 @@ impl Site {
             group,
             account: wanted.account,
             owner: wanted.owner,
+            tls: wanted.tls,
         })
     }
 
@@ -163,6 +168,7 @@ mod tests {
             group: None,
             account: "switchyard".parse().unwrap(),
             owner: 0,
+            tls: false,
         };
         let main = directory.path().join("asterisk.conf");
         fs::write(

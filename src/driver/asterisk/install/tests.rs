@@ -20,6 +20,7 @@ fn site(directory: &Path) -> Site {
         group: Some(rustix::process::getegid().as_raw().to_string()),
         account: "switchyard".parse().unwrap(),
         owner: rustix::process::geteuid().as_raw(),
+        tls: false,
     })
     .unwrap()
 }
