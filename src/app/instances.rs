@@ -139,6 +139,24 @@ pub async fn live_generation(app: &App, caller: &Caller, id: InstanceId) -> Resu
         .map(|generation| generation.number))
 }
 
+/// The secret of the manager account, for whoever puts it where Asterisk reads it.
+pub async fn manager_secret(
+    app: &App,
+    caller: &Caller,
+    id: InstanceId,
+) -> Result<Option<SecretString>, AppError> {
+    caller.platform(PlatformPermission::InstancesWrite)?;
+    let mut tx = app.store.read("manager_secret").await?;
+    Ok(store::instances::ami_secret(&mut tx, id).await?)
+}
+
+/// How many tenants the instance was last proven to serve.
+pub async fn served_tenants(app: &App, caller: &Caller, id: InstanceId) -> Result<usize, AppError> {
+    caller.platform(PlatformPermission::InstancesRead)?;
+    let mut tx = app.store.read("served_tenants").await?;
+    Ok(store::served::all(&mut tx, id).await?.len())
+}
+
 /// Tests connection, rights and paths of an instance on this host.
 pub async fn test(app: &App, caller: &Caller, id: InstanceId) -> Result<Vec<Check>, AppError> {
     caller.platform(PlatformPermission::InstancesTest)?;

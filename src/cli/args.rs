@@ -9,6 +9,7 @@ use super::database::DbCommand;
 use super::deploy::DeployCommand;
 use super::extension::ExtensionCommand;
 use super::instance::InstanceCommand;
+use super::pbx::PbxCommand;
 use super::templates::TemplatesCommand;
 use super::tenant::TenantCommand;
 
@@ -59,6 +60,12 @@ pub enum Command {
     /// The database
     #[command(subcommand)]
     Db(DbCommand),
+    /// Look at everything that a daemon on this host needs, each with its mend; changes nothing
+    #[command(after_help = super::doctor::HELP)]
+    Doctor,
+    /// The Asterisk of this host, whose own files lead to ours
+    #[command(subcommand)]
+    Pbx(PbxCommand),
     /// PBX instances, which tenants are assigned to
     #[command(subcommand)]
     Instance(InstanceCommand),

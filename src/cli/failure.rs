@@ -10,6 +10,7 @@ use crate::config::secret_file::SecretFileError;
 use crate::daemon::demo::DemoError;
 use crate::daemon::identity::IdentityError;
 use crate::daemon::key_file::KeyFileError;
+use crate::daemon::own_pbx::OwnPbxError;
 use crate::daemon::parts::PartsError;
 use crate::daemon::service::ServiceError;
 use crate::daemon::settings::SettingError;
@@ -81,6 +82,9 @@ pub enum Failure {
         /// What it is.
         message: String,
     },
+    /// Nothing was done to the operator's own PBX.
+    #[error(transparent)]
+    OwnPbx(OwnPbxError),
     /// No key was made.
     #[error(transparent)]
     KeyFile(#[from] KeyFileError),
@@ -144,7 +148,11 @@ impl Failure {
             | Self::Service(ServiceError::Parts(PartsError::Setting(_)))
             | Self::App(AppError::Invalid(_))
             | Self::Demo(DemoError::Invalid(_) | DemoError::Config(_)) => Exit::InvalidInput,
-            Self::Absent(_) | Self::App(AppError::NotFound) => Exit::NotFound,
+            Self::OwnPbx(error) if error.is_invalid_input() => Exit::InvalidInput,
+            Self::OwnPbx(error) if error.is_conflict() => Exit::Conflict,
+            Self::Absent(_) | Self::App(AppError::NotFound) | Self::OwnPbx(OwnPbxError::Absent(_)) => {
+                Exit::NotFound
+            }
             Self::KeyFile(KeyFileError::Exists(_))
             | Self::App(AppError::Conflict { .. } | AppError::Taken { .. }) => Exit::Conflict,
             Self::App(error) if error.is_unreachable() => Exit::Unreachable,
@@ -155,6 +163,7 @@ impl Failure {
             | Self::Service(_)
             | Self::App(_)
             | Self::Runtime(_)
+            | Self::OwnPbx(_)
             | Self::Demo(_)
             | Self::Output(_)
             | Self::Json(_) => Exit::Failure,
@@ -180,6 +189,17 @@ impl Failure {
             Self::Output(error) => error.kind() == io::ErrorKind::BrokenPipe,
             Self::Json(error) => error.io_error_kind() == Some(io::ErrorKind::BrokenPipe),
             _ => false,
+        }
+    }
+}
+
+impl From<OwnPbxError> for Failure {
+    fn from(error: OwnPbxError) -> Self {
+        match error {
+            OwnPbxError::Identity(error) => Self::Identity(error),
+            OwnPbxError::Parts(error) => Self::Parts(error),
+            OwnPbxError::App(error) => error.into(),
+            error => Self::OwnPbx(error),
         }
     }
 }

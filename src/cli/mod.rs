@@ -5,6 +5,7 @@ mod check_config;
 mod database;
 mod demo;
 mod deploy;
+mod doctor;
 pub mod exit;
 mod extension;
 mod failure;
@@ -13,6 +14,7 @@ mod instance;
 mod lookup;
 mod output;
 mod paging;
+mod pbx;
 pub mod reference;
 mod serve;
 mod session;
@@ -119,6 +121,8 @@ fn run(
         Command::Config(ConfigCommand::Check) => check_config::run(&mut context),
         Command::Key(KeyCommand::Generate { out }) => generate_key::run(&mut context, &out),
         Command::Db(command) => database::run(&mut context, &command),
+        Command::Doctor => doctor::run(&mut context),
+        Command::Pbx(command) => pbx::run(&mut context, command),
         Command::Instance(command) => instance::run(&mut context, command),
         Command::Tenant(command) => tenant::run(&mut context, command),
         Command::Extension(command) => extension::run(&mut context, command),

@@ -49,7 +49,7 @@ fn config_check_shows_what_is_in_effect_and_why() {
 fn config_check_in_json_is_one_value() {
     let ended = shell(&["--json", "config", "check"], &[]);
     let value: Value = serde_json::from_str(&ended.out).unwrap();
-    assert_eq!(value["settings"][0]["key"], "database.url");
+    assert_eq!(value["settings"][0]["key"], "ami.ca_file");
     assert_eq!(ended.out.lines().count(), 1);
 }
 

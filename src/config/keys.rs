@@ -28,6 +28,21 @@ pub enum Default {
 
 /// Every key, by name.
 pub const KEYS: &[Key] = &[
+    plain(
+        "ami.ca_file",
+        "certificates in PEM that the manager interface's own must be signed by; an absolute path",
+        Default::Words("the system's list"),
+    ),
+    plain(
+        "ami.clear_secret",
+        "where an account's secret may go as it is, without TLS, to a manager that offers no challenge: `never`, `loopback` (within this host) or `anywhere`",
+        Default::Text("loopback"),
+    ),
+    plain(
+        "ami.tls",
+        "whether the manager interfaces of this host's instances are spoken to over TLS: `off` (a challenge in place of the secret) or `on`",
+        Default::Text("off"),
+    ),
     secret(
         "database.url",
         "`sqlite:` with a path, or `postgres://user:password@host/database`; PostgreSQL when there is more than one host",

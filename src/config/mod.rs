@@ -17,7 +17,7 @@ use secrecy::SecretString;
 
 pub use database_url::DatabaseUrl;
 pub use error::{ConfigError, Problem};
-pub use parse::{DeployMode, LogFilter, LogFormat, ShadowMode};
+pub use parse::{ClearSecretMode, DeployMode, LogFilter, LogFormat, ShadowMode, Switch};
 
 use crate::domain::instance::NodeName;
 
@@ -40,6 +40,8 @@ pub struct Config {
     pub state: State,
     /// How configurations go live.
     pub deploy: Deploy,
+    /// The way to manager interfaces.
+    pub ami: Ami,
     /// What is logged.
     pub log: Log,
 }
@@ -96,6 +98,16 @@ pub struct Deploy {
     pub debounce_seconds: u32,
     /// How many generations of an instance are kept for going back.
     pub keep_generations: u32,
+}
+
+/// Section `ami`.
+pub struct Ami {
+    /// Whether TLS is spoken.
+    pub tls: Switch,
+    /// Whose certificates are believed; absent means the system's list.
+    pub ca_file: Option<PathBuf>,
+    /// Where a secret may go as it is, without TLS.
+    pub clear_secret: ClearSecretMode,
 }
 
 /// Section `log`.

@@ -2,8 +2,16 @@
 
 /// The nearest of the known words.
 pub fn nearest(word: &str, known: impl Iterator<Item = String>) -> String {
+    // A key without its section is meant more often than one that looks like it.
+    let section_left_out = format!(".{word}");
     known
-        .min_by_key(|candidate| distance(word, candidate))
+        .min_by_key(|candidate| {
+            if candidate.ends_with(&section_left_out) {
+                0
+            } else {
+                distance(word, candidate)
+            }
+        })
         .unwrap_or_default()
 }
 

@@ -10,7 +10,7 @@ use secrecy::SecretString;
 
 use super::database_url::DatabaseUrl;
 use super::given::Given;
-use super::{Config, Database, Deploy, Http, Log, Node, Sealing, State, Templates, keys};
+use super::{Ami, Config, Database, Deploy, Http, Log, Node, Sealing, State, Templates, keys};
 use crate::domain::instance::NodeName;
 use crate::domain::invalid::Invalid;
 use crate::domain::parsed::{parsed_text, word_enum};
@@ -34,6 +34,28 @@ word_enum! {
         Manual = "manual",
         /// The daemon, of what was edited in its tenants.
         Auto = "auto",
+    }
+}
+
+word_enum! {
+    /// Whether something is done.
+    Switch {
+        /// It is not.
+        Off = "off",
+        /// It is.
+        On = "on",
+    }
+}
+
+word_enum! {
+    /// Where a secret may go over the wire as it is.
+    ClearSecretMode {
+        /// Nowhere.
+        Never = "never",
+        /// Within this host.
+        Loopback = "loopback",
+        /// To other hosts too.
+        Anywhere = "anywhere",
     }
 }
 
@@ -69,6 +91,9 @@ pub fn config(given: &mut Given) -> Option<Config> {
     let mode = given.parsed("deploy.mode", str::parse);
     let debounce_seconds = given.parsed("deploy.debounce_seconds", |text| number(text, 1..=3600));
     let keep_generations = given.parsed("deploy.keep_generations", |text| number(text, 1..=1000));
+    let tls = given.parsed("ami.tls", str::parse);
+    let ca_file = given.parsed("ami.ca_file", absolute_path);
+    let clear_secret = given.parsed("ami.clear_secret", str::parse);
     let level = given.parsed("log.level", str::parse);
     let format = given.parsed("log.format", str::parse);
     let usual_templates = || {
@@ -94,6 +119,11 @@ pub fn config(given: &mut Given) -> Option<Config> {
             mode: mode?,
             debounce_seconds: debounce_seconds?,
             keep_generations: keep_generations?,
+        },
+        ami: Ami {
+            tls: tls?,
+            ca_file,
+            clear_secret: clear_secret?,
         },
         log: Log {
             level: level?,

@@ -67,13 +67,15 @@ fn nothing_given_is_a_whole_configuration() {
 /// A good value for each key, other than its default.
 fn sample(key: &str) -> &'static str {
     match key {
+        "ami.ca_file" => "/srv/ca.pem",
+        "ami.tls" => "on",
         "database.url" => "sqlite:/tmp/other.db",
         "deploy.asterisk" => "/opt/asterisk",
         "deploy.debounce_seconds" => "66",
         "deploy.keep_generations" => "77",
         "deploy.mode" => "auto",
         "deploy.lease_seconds" => "88",
-        "deploy.shadow" => "never",
+        "ami.clear_secret" | "deploy.shadow" => "never",
         "http.bootstrap_token" => TOKEN,
         "http.listen" => "127.0.0.1:9999",
         "log.format" => "json",
@@ -91,6 +93,9 @@ fn effective(config: &Config, key: &str) -> String {
     let path = |path: &Option<PathBuf>| path.as_ref().map(|p| p.display().to_string()).unwrap_or_default();
     let secret = |secret: &Option<SecretString>| secret.as_ref().unwrap().expose_secret().to_owned();
     match key {
+        "ami.ca_file" => path(&config.ami.ca_file),
+        "ami.clear_secret" => config.ami.clear_secret.to_string(),
+        "ami.tls" => config.ami.tls.to_string(),
         "database.url" => config.database.url.expose().to_owned(),
         "deploy.asterisk" => path(&config.deploy.asterisk),
         "deploy.debounce_seconds" => config.deploy.debounce_seconds.to_string(),
@@ -193,13 +198,10 @@ fn the_environment_goes_before_credentials_and_these_before_the_file() {
 )]
 #[case(
     "[smtp]\nhost = \"x\"",
-    "2: unknown key `smtp.host`; the nearest is `http.listen`"
+    "2: unknown key `smtp.host`; the nearest is `ami.tls`"
 )]
 #[case("listen = 1", "1: unknown key `listen`; the nearest is `http.listen`")]
-#[case(
-    "[http.tls]\nkey = 1",
-    "1: unknown key `http.tls`; the nearest is `http.listen`"
-)]
+#[case("[http.tls]\nkey = 1", "1: unknown key `http.tls`; the nearest is `ami.tls`")]
 #[case(
     "[log]\nlevel_file = \"/x\"",
     "2: unknown key `log.level_file`; the nearest is `log.level`"

@@ -8,18 +8,19 @@ use secrecy::SecretString;
 use crate::deploy::DriverFactory;
 use crate::domain::instance::{InstanceSettings, PbxInstance};
 use crate::driver::PbxDriver;
-use crate::driver::asterisk::{AsteriskDriver, Program, RunAs, Shadow};
+use crate::driver::asterisk::{AsteriskDriver, Program, RunAs, Shadow, Transport};
 
 /// The drivers of this host.
 pub struct Drivers {
     asterisk: Option<PathBuf>,
+    transport: Transport,
 }
 
 impl Drivers {
-    /// `asterisk`: the program to rehearse with; by default the one of the PATH.
+    /// `asterisk`: the program to rehearse with; by default the one of the PATH. `transport`: how each is reached.
     #[must_use]
-    pub fn new(asterisk: Option<PathBuf>) -> Self {
-        Self { asterisk }
+    pub fn new(asterisk: Option<PathBuf>, transport: Transport) -> Self {
+        Self { asterisk, transport }
     }
 
     fn shadow(&self, config_dir: &Path) -> Option<Shadow> {
@@ -36,7 +37,8 @@ impl DriverFactory for Drivers {
     fn driver(&self, instance: &PbxInstance, secret: SecretString) -> Box<dyn PbxDriver> {
         let InstanceSettings::Asterisk(settings) = &instance.settings;
         let shadow = self.shadow(settings.config_dir.as_path());
-        Box::new(AsteriskDriver::new(settings.clone(), secret, shadow))
+        let driver = AsteriskDriver::new(settings.clone(), secret, shadow);
+        Box::new(driver.with_transport(self.transport.clone()))
     }
 }
 

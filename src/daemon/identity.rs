@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::process::{Gid, Uid};
 use thiserror::Error;
@@ -33,6 +33,7 @@ pub enum IdentityError {
 
 /// Whom something belongs to.
 struct Owner {
+    path: PathBuf,
     uid: u32,
     gid: u32,
 }
@@ -43,8 +44,44 @@ struct Owner {
 /// To be called once the configuration and its secret files are read, which may be root's alone, and before anything is
 /// opened or a thread is started: a thread keeps the identity that it was started with.
 pub fn take(config: &Config) -> Result<(), IdentityError> {
-    if !rustix::process::geteuid().is_root() {
+    let Some(owner) = owner(config)? else {
         return Ok(());
+    };
+    become_user(&owner).map_err(|source| owner.refused(source))
+}
+
+/// The user that the daemon runs as, as far as that shows: the owner of the data, who may be root.
+pub fn user(config: &Config) -> Result<u32, SettingError> {
+    let own = rustix::process::geteuid().as_raw();
+    Ok(owner(config)?.map_or(own, |owner| owner.uid))
+}
+
+/// Does a piece of work as that user, and is root again.
+///
+/// The work must end what it starts: a thread that it leaves behind keeps the identity that it was started with.
+pub fn acting<T>(config: &Config, work: impl FnOnce() -> T) -> Result<T, IdentityError> {
+    let Some(owner) = owner(config)? else {
+        return Ok(work());
+    };
+    let groups = rustix::process::getgroups().map_err(|error| owner.refused(error.into()))?;
+    let (root, own_group) = (Uid::ROOT, rustix::process::getgid());
+    let (gid, supplementary) = groups_and_own(&owner);
+    // The real and the saved user stay root's, which is the way back.
+    let begun = rustix::thread::set_thread_groups(&supplementary)
+        .and_then(|()| rustix::thread::set_thread_res_gid(own_group, gid, own_group))
+        .and_then(|()| rustix::thread::set_thread_res_uid(root, Uid::from_raw(owner.uid), root));
+    let done = begun.map(|()| work());
+    rustix::thread::set_thread_res_uid(root, root, root)
+        .and_then(|()| rustix::thread::set_thread_res_gid(own_group, own_group, own_group))
+        .and_then(|()| rustix::thread::set_thread_groups(&groups))
+        .map_err(|error| owner.refused(error.into()))?;
+    done.map_err(|error| owner.refused(error.into()))
+}
+
+/// Whom the data belongs to, if this is root and that is somebody else.
+fn owner(config: &Config) -> Result<Option<Owner>, SettingError> {
+    if !rustix::process::geteuid().is_root() {
+        return Ok(None);
     }
     let url = settings::database_url(config)?;
     let path = match url.file() {
@@ -57,20 +94,23 @@ pub fn take(config: &Config) -> Result<(), IdentityError> {
         None => &config.state.dir,
     };
     let Ok(found) = std::fs::metadata(path) else {
-        return Ok(());
+        return Ok(None);
     };
-    if found.uid() == 0 {
-        return Ok(());
-    }
-    let owner = Owner {
+    Ok((found.uid() != 0).then(|| Owner {
+        path: path.to_owned(),
         uid: found.uid(),
         gid: found.gid(),
-    };
-    become_user(&owner).map_err(|source| IdentityError::Refused {
-        path: path.display().to_string(),
-        user: Account::of(owner.uid).map_or_else(|| owner.uid.to_string(), |account| account.name),
-        source,
-    })
+    }))
+}
+
+impl Owner {
+    fn refused(&self, source: io::Error) -> IdentityError {
+        IdentityError::Refused {
+            path: self.path.display().to_string(),
+            user: Account::of(self.uid).map_or_else(|| self.uid.to_string(), |account| account.name),
+            source,
+        }
+    }
 }
 
 fn become_user(owner: &Owner) -> io::Result<()> {
@@ -79,17 +119,23 @@ fn become_user(owner: &Owner) -> io::Result<()> {
         return Err(io::Error::other(format!("{threads} threads run already")));
     }
     let uid = Uid::from_raw(owner.uid);
-    // A user of no local list, such as one that systemd makes up, has the group of its files.
-    let (gid, groups) = match Account::of(owner.uid) {
-        Some(account) => (account.gid, groups_of(&account)),
-        None => (owner.gid, vec![owner.gid]),
-    };
-    let groups: Vec<Gid> = groups.into_iter().map(Gid::from_raw).collect();
-    let gid = Gid::from_raw(gid);
+    let (gid, groups) = groups_and_own(owner);
     rustix::thread::set_thread_groups(&groups)?;
     rustix::thread::set_thread_res_gid(gid, gid, gid)?;
     rustix::thread::set_thread_res_uid(uid, uid, uid)?;
     Ok(())
+}
+
+/// A user of no local list, such as one that systemd makes up, has the group of its files.
+fn groups_and_own(owner: &Owner) -> (Gid, Vec<Gid>) {
+    let (gid, groups) = match Account::of(owner.uid) {
+        Some(account) => (account.gid, groups_of(&account)),
+        None => (owner.gid, vec![owner.gid]),
+    };
+    (
+        Gid::from_raw(gid),
+        groups.into_iter().map(Gid::from_raw).collect(),
+    )
 }
 
 /// A line of `/etc/passwd`.

@@ -93,7 +93,10 @@ fn engine(config: &Config, store: Store) -> Engine {
     Engine::new(
         store,
         templates(config.templates.dir.clone()),
-        Box::new(Drivers::new(config.deploy.asterisk.clone())),
+        Box::new(Drivers::new(
+            config.deploy.asterisk.clone(),
+            settings::transport(config),
+        )),
         Arc::new(SystemClock),
         Arc::new(SystemIds),
         options,

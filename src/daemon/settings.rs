@@ -4,10 +4,12 @@ use std::fmt::Display;
 use std::io;
 
 use crate::auth::bootstrap::BootstrapToken;
-use crate::config::{Config, LogFormat};
+use crate::config::{ClearSecretMode, Config, LogFormat, Switch};
 use crate::crypto::SealingKey;
+use crate::driver::asterisk::Transport;
 use crate::store::DatabaseUrl;
 use crate::telemetry::{self, Format, TelemetryError};
+use crate::wire::ami::{ClearSecret, Trust};
 
 /// A value that its part cannot work with.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -36,6 +38,23 @@ pub fn database_url(config: &Config) -> Result<DatabaseUrl, SettingError> {
 pub fn sealing_key(config: &Config) -> Result<Option<SealingKey>, SettingError> {
     let key = config.sealing.key.as_ref().map(SealingKey::parse).transpose();
     key.map_err(|bad| SettingError::new("sealing.key", bad))
+}
+
+/// How the manager interface of an Asterisk is reached.
+#[must_use]
+pub fn transport(config: &Config) -> Transport {
+    let trust = || match &config.ami.ca_file {
+        Some(path) => Trust::File(path.clone()),
+        None => Trust::System,
+    };
+    Transport {
+        tls: (config.ami.tls == Switch::On).then(trust),
+        clear: match config.ami.clear_secret {
+            ClearSecretMode::Never => ClearSecret::Never,
+            ClearSecretMode::Loopback => ClearSecret::Loopback,
+            ClearSecretMode::Anywhere => ClearSecret::Anywhere,
+        },
+    }
 }
 
 /// What opens the platform while nobody can sign in; absent where none is configured.

@@ -23,6 +23,7 @@ mod json_object;
 pub mod name;
 pub mod page;
 pub mod parsed;
+pub mod pbx_part;
 pub mod query;
 pub mod random;
 pub mod reason;

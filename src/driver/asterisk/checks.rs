@@ -44,7 +44,7 @@ impl AsteriskDriver {
             checks.push(bad("ami", super::NO_PBX.to_owned(), mend));
             return None;
         }
-        let mut arrival = match Arrival::sign_in(settings, &self.secret).await {
+        let mut arrival = match Arrival::sign_in(settings, &self.secret, &self.transport).await {
             Ok(arrival) => arrival,
             Err(error @ (LinkError::LoginRefused { .. } | LinkError::BadLogin(_))) => {
                 checks.push(good("ami", format!("something answers at {address}")));
@@ -53,6 +53,17 @@ impl AsteriskDriver {
                      (or this host's address) under [{account}], then type `asterisk -rx 'manager reload'`"
                 );
                 checks.push(bad("ami_login", chain(&error), mend));
+                return None;
+            }
+            Err(
+                error @ (LinkError::Tls { .. } | LinkError::Trust { .. } | LinkError::NoChallenge { .. }),
+            ) => {
+                let mend = format!(
+                    "in manager.conf under [general] have `tlsenable = yes`, `tlsbindaddr = {address}` and in `tlscertfile` a \
+                     certificate for {}, signed by one in the file that `ami.ca_file` names; or set `ami.tls` to `off`",
+                    settings.ami_host
+                );
+                checks.push(bad("ami", chain(&error), mend));
                 return None;
             }
             Err(error) => {

@@ -3,11 +3,13 @@
 mod checks;
 mod complaints;
 mod files;
+pub mod install;
 mod log;
 mod program;
 mod rights;
 mod session;
 mod shadow;
+mod transport;
 mod verify;
 
 use std::collections::BTreeMap;
@@ -24,6 +26,7 @@ use self::rights::ActionName;
 pub use self::rights::account_lines;
 use self::session::Session;
 pub use self::shadow::Shadow;
+pub use self::transport::Transport;
 use super::{Check, DriverError, Expected, PbxDriver, Rehearsal, Staged, StagedFile};
 use crate::domain::artifact::ConfFile;
 use crate::domain::finding::{Finding, Severity};
@@ -38,6 +41,7 @@ const NO_PBX: &str = "this instance has no Asterisk, as in a demo that was start
 pub struct AsteriskDriver {
     settings: AsteriskSettings,
     secret: SecretString,
+    transport: Transport,
     files: FileTree,
     shadow: Option<Shadow>,
     /// Where the log ended when the last `apply` began; else why that is not known.
@@ -52,10 +56,18 @@ impl AsteriskDriver {
         Self {
             settings,
             secret,
+            transport: Transport::default(),
             files,
             shadow,
             window: Mutex::new(Err("nothing was applied".to_owned())),
         }
+    }
+
+    /// With another way to the manager interface than TCP with a challenge.
+    #[must_use]
+    pub fn with_transport(mut self, transport: Transport) -> Self {
+        self.transport = transport;
+        self
     }
 
     async fn session(&self) -> Result<Session, DriverError> {
@@ -65,7 +77,7 @@ impl AsteriskDriver {
                 source: NO_PBX.into(),
             });
         }
-        Session::open(&self.settings, &self.secret).await
+        Session::open(&self.settings, &self.secret, &self.transport).await
     }
 
     /// Runs blocking file work off the async threads.

@@ -10,12 +10,11 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::rights::{self, ActionName, LackingRights, Right};
+use super::transport::Transport;
 use crate::domain::artifact::ConfFile;
 use crate::domain::instance::{AccountName, AsteriskSettings};
 use crate::driver::DriverError;
-use crate::wire::ami::{
-    self, Action, Client, Config, EventFeed, EventMask, FeedError, LinkError, List, Message,
-};
+use crate::wire::ami::{self, Action, Client, EventFeed, FeedError, LinkError, List, Message};
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
@@ -51,14 +50,12 @@ pub struct Arrival {
 
 impl Arrival {
     /// Connects and signs in.
-    pub async fn sign_in(settings: &AsteriskSettings, secret: &SecretString) -> Result<Self, LinkError> {
-        let mut config = Config::new(
-            settings.ami_host.as_str(),
-            settings.ami_port,
-            settings.ami_username.as_str(),
-            secret.clone(),
-        );
-        config.events = EventMask::Classes(vec!["system".to_owned()]);
+    pub async fn sign_in(
+        settings: &AsteriskSettings,
+        secret: &SecretString,
+        transport: &Transport,
+    ) -> Result<Self, LinkError> {
+        let config = transport.config(settings, secret);
         let (client, connection) = ami::connect(&config).await?;
         let events = client.events();
         let mut tasks = JoinSet::new();
@@ -161,8 +158,12 @@ impl Arrival {
 
 impl Session {
     /// Connects, signs in, sees that the account may do all that is asked here, and waits until Asterisk has started.
-    pub async fn open(settings: &AsteriskSettings, secret: &SecretString) -> Result<Self, DriverError> {
-        let arrival = Arrival::sign_in(settings, secret).await;
+    pub async fn open(
+        settings: &AsteriskSettings,
+        secret: &SecretString,
+        transport: &Transport,
+    ) -> Result<Self, DriverError> {
+        let arrival = Arrival::sign_in(settings, secret, transport).await;
         arrival
             .map_err(|error| unreachable(error.into()))?
             .started()

@@ -1,7 +1,8 @@
 //! What we send: a named action with headers that are proven to fit on the wire.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
+use md5::{Digest as _, Md5};
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
@@ -102,6 +103,37 @@ impl Action {
         Self::new("Login")?
             .header("Username", username)?
             .header("Secret", secret.expose_secret())?
+            .header("Events", events.header())
+    }
+
+    /// Asks for something to sign in with, in place of the secret.
+    #[must_use]
+    pub fn challenge() -> Self {
+        Self {
+            name: "Challenge".to_owned(),
+            headers: vec![("AuthType".to_owned(), "MD5".to_owned().into())],
+        }
+    }
+
+    /// Signs in with the answer to a challenge.
+    pub fn answer_challenge(
+        username: &str,
+        secret: &SecretString,
+        challenge: &str,
+        events: &EventMask,
+    ) -> Result<Self, ActionError> {
+        let mut hasher = Md5::new();
+        hasher.update(challenge.as_bytes());
+        hasher.update(secret.expose_secret().as_bytes());
+        let mut key = String::with_capacity(32);
+        for byte in hasher.finalize() {
+            // Writing to a String cannot fail.
+            let _ = write!(key, "{byte:02x}");
+        }
+        Self::new("Login")?
+            .header("AuthType", "MD5")?
+            .header("Username", username)?
+            .header("Key", key)?
             .header("Events", events.header())
     }
 

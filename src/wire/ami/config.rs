@@ -1,5 +1,7 @@
 //! Where the manager is, who we are there, and the bounds we keep.
 
+use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -39,19 +41,76 @@ impl Config {
     }
 }
 
-/// How the manager is reached. The place of TLS.
+/// How the manager is reached.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Endpoint {
-    Tcp { host: String, port: u16 },
+    Tcp {
+        host: String,
+        port: u16,
+    },
+    /// The certificate must be for `host`, a name or an address.
+    Tls {
+        host: String,
+        port: u16,
+        trust: Trust,
+    },
 }
 
-/// How we sign in. The place of the MD5 challenge.
+impl Endpoint {
+    pub(super) fn place(&self) -> (&str, u16) {
+        match self {
+            Self::Tcp { host, port } | Self::Tls { host, port, .. } => (host, *port),
+        }
+    }
+
+    pub(super) fn address(&self) -> String {
+        let (host, port) = self.place();
+        format!("{host}:{port}")
+    }
+}
+
+/// Whose certificates are believed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trust {
+    /// The system's own list.
+    System,
+    /// A file of certificates in PEM.
+    File(PathBuf),
+}
+
+/// How we sign in.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Login {
-    /// The secret goes over the wire as it is: for loopback.
+    /// The secret goes over the wire as it is: for loopback and TLS.
     Secret { username: String, secret: SecretString },
+    /// Only a digest of the secret and of what the manager asks goes over the wire (MD5, which is all that Asterisk
+    /// knows); the secret itself only where the manager does not ask, and as far as `clear` lets it.
+    Challenge {
+        username: String,
+        secret: SecretString,
+        clear: ClearSecret,
+    },
+}
+
+/// Where a secret may go over the wire as it is, without TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClearSecret {
+    Never,
+    /// Within this host.
+    Loopback,
+    Anywhere,
+}
+
+impl ClearSecret {
+    pub(super) fn may_go_to(self, peer: IpAddr) -> bool {
+        match self {
+            Self::Never => false,
+            Self::Loopback => peer.to_canonical().is_loopback(),
+            Self::Anywhere => true,
+        }
+    }
 }
 
 /// Which unsolicited events Asterisk shall send on this link.
@@ -128,6 +187,20 @@ mod tests {
     fn debug_shows_no_secret() {
         let config = Config::new("127.0.0.1", 5038, "lab", SecretString::from("s3cret"));
         assert!(!format!("{config:?}").contains("s3cret"));
+    }
+
+    #[test]
+    fn a_clear_secret_stays_within_the_host_unless_it_may_leave() {
+        for (host, within) in [
+            ("127.0.0.1", true),
+            ("::1", true),
+            ("::ffff:127.0.0.1", true),
+            ("192.0.2.1", false),
+        ] {
+            let peer: IpAddr = host.parse().unwrap();
+            assert_eq!(ClearSecret::Loopback.may_go_to(peer), within, "{host}");
+            assert!(ClearSecret::Anywhere.may_go_to(peer) && !ClearSecret::Never.may_go_to(peer));
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What can go wrong with a link, and with one request on it.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +21,19 @@ pub enum LinkError {
     },
     #[error("the manager at {address} did not finish the login within {limit:?}")]
     ConnectTimeout { address: String, limit: Duration },
+    #[error("{address} did not prove by its certificate who it is, or speaks no TLS")]
+    Tls {
+        address: String,
+        #[source]
+        source: io::Error,
+    },
+    #[error("the certificates in {} cannot be used: {reason}", .path.display())]
+    Trust { path: PathBuf, reason: String },
+    #[error(
+        "the manager offers no challenge ({message}), and the secret does not go to another host in clear; have it speak \
+         TLS, or allow it with `ami.clear_secret`"
+    )]
+    NoChallenge { message: String },
     #[error("the login cannot be sent; correct the account's settings")]
     BadLogin(#[source] ActionError),
     #[error("Asterisk refused the login: {message}; check the account in manager.conf")]

@@ -1,12 +1,10 @@
-//! One signed-in TCP connection: opened, then driven until it breaks.
+//! One signed-in connection: opened, then driven until it breaks.
 
-use std::io;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use tokio::io::AsyncWriteExt as _;
-use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::io::{AsyncWriteExt as _, ReadHalf, WriteHalf};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 use tokio_util::codec::FramedRead;
@@ -14,19 +12,26 @@ use tokio_util::codec::FramedRead;
 use super::action::Action;
 use super::client::Client;
 use super::codec::{Codec, Frame};
-use super::config::{Config, Endpoint, Login, Timing};
+use super::config::{Config, Login, Timing};
 use super::error::LinkError;
 use super::message::Message;
 use super::pending::Outgoing;
+use super::stream::{self, Stream};
 
 /// However short `Timing::idle` is set, we do not ping without a pause.
 const MIN_IDLE: Duration = Duration::from_millis(20);
 
+/// The number of a challenge's action; the login's is 0, and requests count from 1.
+const CHALLENGE_ID: u64 = u64::MAX;
+
+type Reader = FramedRead<ReadHalf<Box<dyn Stream>>, Codec>;
+type Writer = WriteHalf<Box<dyn Stream>>;
+
 /// A connection on which the login was accepted.
 #[derive(Debug)]
 pub(super) struct Link {
-    reader: FramedRead<OwnedReadHalf, Codec>,
-    writer: OwnedWriteHalf,
+    reader: Reader,
+    writer: Writer,
     /// Starts our action ids. It is the local port, so no two links to one Asterisk from this host share it at a
     /// time: some events carry the id of the action that caused them to *every* session.
     prefix: String,
@@ -35,68 +40,72 @@ pub(super) struct Link {
 impl Link {
     /// Connects and signs in, within the time that `config` gives.
     pub async fn open(config: &Config) -> Result<Self, LinkError> {
-        let Endpoint::Tcp { host, port } = &config.endpoint;
-        let address = format!("{host}:{port}");
         let limit = config.timing.connect;
         let attempt = async {
-            let mut link = Self::connect(host, *port, config.limits.frame)
-                .await
-                .map_err(|source| LinkError::Connect {
-                    address: address.clone(),
-                    source,
-                })?;
-            link.login(config).await?;
+            let opened = stream::open(&config.endpoint).await?;
+            let (read, writer) = tokio::io::split(opened.stream);
+            let mut link = Self {
+                reader: FramedRead::new(read, Codec::new(config.limits.frame)),
+                writer,
+                prefix: format!("{}-", opened.local_port),
+            };
+            link.login(config, opened.peer, opened.sealed).await?;
             Ok(link)
         };
         match timeout(limit, attempt).await {
             Ok(result) => result,
             Err(_) => Err(LinkError::ConnectTimeout {
-                address: address.clone(),
+                address: config.endpoint.address(),
                 limit,
             }),
         }
     }
 
-    async fn connect(host: &str, port: u16, max_frame: usize) -> io::Result<Self> {
-        let stream = TcpStream::connect((host, port)).await?;
-        stream.set_nodelay(true)?;
-        let prefix = format!("{}-", stream.local_addr()?.port());
-        let (read, writer) = stream.into_split();
-        Ok(Self {
-            reader: FramedRead::new(read, Codec::new(max_frame)),
-            writer,
-            prefix,
-        })
-    }
-
-    async fn login(&mut self, config: &Config) -> Result<(), LinkError> {
+    async fn login(&mut self, config: &Config, peer: IpAddr, sealed: bool) -> Result<(), LinkError> {
         // Before the greeting we do not know who listens there; it gets no secret.
         if let Frame::Banner(version) = next_frame(&mut self.reader).await? {
             tracing::debug!(version, "manager found");
         }
-        let Login::Secret { username, secret } = &config.login;
-        let login = Action::login(username, secret, &config.events).map_err(LinkError::BadLogin)?;
-        let id = format!("{}0", self.prefix);
-        self.writer
-            .write_all(&login.encode(&id))
-            .await
-            .map_err(LinkError::Write)?;
+        let login = match &config.login {
+            Login::Secret { username, secret } => Action::login(username, secret, &config.events),
+            Login::Challenge {
+                username,
+                secret,
+                clear,
+            } => match self.challenge().await? {
+                Ok(challenge) => Action::answer_challenge(username, secret, &challenge, &config.events),
+                Err(_) if sealed || clear.may_go_to(peer) => Action::login(username, secret, &config.events),
+                Err(message) => return Err(LinkError::NoChallenge { message }),
+            },
+        };
+        let answer = self.ask(&login.map_err(LinkError::BadLogin)?, 0).await?;
+        if answer.is_success() {
+            return Ok(());
+        }
+        Err(LinkError::LoginRefused {
+            message: said(&answer),
+        })
+    }
+
+    /// What the manager asks in place of the secret, or why it does not.
+    async fn challenge(&mut self) -> Result<Result<String, String>, LinkError> {
+        let answer = self.ask(&Action::challenge(), CHALLENGE_ID).await?;
+        match answer.get("Challenge") {
+            Some(challenge) if answer.is_success() => Ok(Ok(challenge.to_owned())),
+            _ => Ok(Err(said(&answer))),
+        }
+    }
+
+    async fn ask(&mut self, action: &Action, id: u64) -> Result<Message, LinkError> {
+        let id = format!("{}{id}", self.prefix);
+        send(&mut self.writer, &action.encode(&id)).await?;
         loop {
             let Frame::Message(message) = next_frame(&mut self.reader).await? else {
                 continue;
             };
-            if message.response().is_none() || message.action_id() != Some(&id) {
-                continue;
+            if message.response().is_some() && message.action_id() == Some(&id) {
+                return Ok(message);
             }
-            if message.is_success() {
-                return Ok(());
-            }
-            let message = message
-                .get("Message")
-                .unwrap_or("no reason given")
-                .trim()
-                .to_owned();
-            return Err(LinkError::LoginRefused { message });
         }
     }
 
@@ -117,7 +126,22 @@ impl Link {
     }
 }
 
-async fn next_frame(reader: &mut FramedRead<OwnedReadHalf, Codec>) -> Result<Frame, LinkError> {
+/// TLS keeps bytes back until it is told that they are all.
+async fn send(writer: &mut Writer, bytes: &[u8]) -> Result<(), LinkError> {
+    writer.write_all(bytes).await.map_err(LinkError::Write)?;
+    writer.flush().await.map_err(LinkError::Write)
+}
+
+/// Why the manager refused something.
+fn said(answer: &Message) -> String {
+    answer
+        .get("Message")
+        .unwrap_or("no reason given")
+        .trim()
+        .to_owned()
+}
+
+async fn next_frame(reader: &mut Reader) -> Result<Frame, LinkError> {
     match reader.next().await {
         Some(Ok(frame)) => Ok(frame),
         Some(Err(error)) => Err(LinkError::Read(error)),
@@ -125,7 +149,7 @@ async fn next_frame(reader: &mut FramedRead<OwnedReadHalf, Codec>) -> Result<Fra
     }
 }
 
-async fn read(reader: &mut FramedRead<OwnedReadHalf, Codec>, client: &Client, prefix: &str) -> LinkError {
+async fn read(reader: &mut Reader, client: &Client, prefix: &str) -> LinkError {
     loop {
         let message = match next_frame(reader).await {
             Ok(Frame::Message(message)) => message,
@@ -150,7 +174,7 @@ fn our_id(message: &Message, prefix: &str) -> Option<u64> {
 }
 
 async fn write(
-    writer: &mut OwnedWriteHalf,
+    writer: &mut Writer,
     client: &Client,
     queue: &mut mpsc::Receiver<Outgoing>,
     prefix: &str,
@@ -160,8 +184,8 @@ async fn write(
             continue;
         }
         tracing::debug!(action = action.name(), id, "sending");
-        if let Err(error) = writer.write_all(&action.encode(&format!("{prefix}{id}"))).await {
-            return LinkError::Write(error);
+        if let Err(error) = send(writer, &action.encode(&format!("{prefix}{id}"))).await {
+            return error;
         }
     }
     LinkError::Stopped

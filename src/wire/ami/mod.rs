@@ -22,6 +22,7 @@ mod events;
 mod link;
 mod message;
 mod pending;
+mod stream;
 mod supervisor;
 #[cfg(test)]
 mod tests;
@@ -30,7 +31,7 @@ pub use action::{Action, ActionError};
 pub use answer::List;
 pub use client::Client;
 pub use codec::{Codec, CodecError, Frame};
-pub use config::{Config, Endpoint, EventMask, Limits, Login, Timing};
+pub use config::{ClearSecret, Config, Endpoint, EventMask, Limits, Login, Timing, Trust};
 pub use connection::{Connection, LinkState, connect};
 pub use error::{AnswerError, Error, LinkError, UnknownReason, UnsentReason};
 pub use events::{EventFeed, FeedError};

@@ -3,5 +3,6 @@
 mod answers;
 mod faults;
 mod keep_alive;
+mod login;
 mod peer;
 mod supervised;

@@ -1,0 +1,88 @@
+//! The line at the end of each of the operator's three files that has Asterisk read ours.
+
+use super::edit::{created, edited, removed, unclosed};
+use super::place;
+use super::text::Text;
+use super::{Found, InstallError, Site};
+use crate::domain::artifact::ConfFile;
+
+const NAMES: [(&str, ConfFile); 3] = [
+    ("include_pjsip", ConfFile::Pjsip),
+    ("include_dialplan", ConfFile::Extensions),
+    ("include_voicemail", ConfFile::Voicemail),
+];
+
+/// Whether each line is there.
+pub fn find(site: &Site) -> Result<Vec<Found>, InstallError> {
+    // Before the first deploy there is nothing to be read.
+    let deployed = site.config_dir.as_path().join("live").exists();
+    let find = |(name, file): &(&'static str, ConfFile)| {
+        let found = find_one(site, name, *file)?;
+        Ok(if deployed {
+            found.heeded_by(reload(*file))
+        } else {
+            found
+        })
+    };
+    NAMES.iter().map(find).collect()
+}
+
+/// Takes each out.
+pub fn removal(site: &Site) -> Result<Vec<Found>, InstallError> {
+    let remove = |(name, file): &(&'static str, ConfFile)| {
+        let target = target(site, *file);
+        removed(name, &site.file(file.as_str()), |text, index| {
+            let line = text.lines().get(index);
+            line.is_some_and(|line| line.include() == Some(target.as_str()))
+        })
+        .map(|found| found.heeded_by(reload(*file)))
+    };
+    NAMES.iter().map(remove).collect()
+}
+
+fn reload(file: ConfFile) -> String {
+    format!("module reload {}", file.module())
+}
+
+fn target(site: &Site, file: ConfFile) -> String {
+    format!("{}/live/{}", site.config_dir, file.as_str())
+}
+
+fn find_one(site: &Site, name: &'static str, conf: ConfFile) -> Result<Found, InstallError> {
+    let path = site.file(conf.as_str());
+    let target = target(site, conf);
+    let line = format!("#tryinclude {target}");
+    let Some(file) = place::find(&path)? else {
+        let detail = format!("{} is not there; it is made, with the one line", path.display());
+        let bytes = format!("{line}\n").into_bytes();
+        return Ok(Found::missing(name, detail, created(site, &path, bytes)));
+    };
+    let text = Text::read(&file.bytes);
+    let at = text
+        .lines()
+        .iter()
+        .position(|line| line.include() == Some(target.as_str()));
+    if let Some(at) = at {
+        if text.is_closed_behind(at) {
+            return Ok(Found::in_place(
+                name,
+                format!("{} includes {target}", path.display()),
+            ));
+        }
+        let detail = format!(
+            "{} includes {target} in the middle: the lines behind it belong to a section of ours",
+            path.display()
+        );
+        return Ok(Found::doubtful(
+            name,
+            detail,
+            format!("move `{line}` to the end of the file"),
+        ));
+    }
+    if text.ends_in_comment() {
+        return Ok(unclosed(name, &path));
+    }
+    let after = text.appended(&line);
+    let detail = format!("{} does not include {target}", path.display());
+    Ok(Found::missing(name, detail, edited(file, after)))
+}

@@ -1,0 +1,159 @@
+//! Installing and removing over whatever an operator may have written.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use proptest::prelude::*;
+
+use super::*;
+
+const SECRET: &str = "abcdefghijklmnopqrstuvwxyz012345";
+
+fn site(directory: &Path) -> Site {
+    let path = |name: &str| Some(directory.join(name).display().to_string().parse().unwrap());
+    Site::survey(Wanted {
+        asterisk_dir: directory.display().to_string().parse().unwrap(),
+        config_dir: path("ours"),
+        log_file: path("log/ours"),
+        modules_dir: path("modules"),
+        group: Some(rustix::process::getegid().as_raw().to_string()),
+        account: "switchyard".parse().unwrap(),
+        owner: rustix::process::geteuid().as_raw(),
+        tls: false,
+    })
+    .unwrap()
+}
+
+fn content(directory: &Path) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
+    fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .map(|path| (path.clone(), path.is_file().then(|| fs::read(path).unwrap())))
+        .collect()
+}
+
+fn pieces(more: &'static [&'static str]) -> impl Strategy<Value = String> {
+    let common = [
+        "a=b",
+        "c => d ; e",
+        "[s]",
+        "[t](!)",
+        "; words",
+        ";-- x --;",
+        "#include nowhere.conf",
+        "\u{feff}",
+        " ",
+        "",
+    ];
+    let all: Vec<&'static str> = common.into_iter().chain(more.iter().copied()).collect();
+    let line = (
+        prop::sample::select(all),
+        prop::sample::select(vec!["\n", "\n", "\r\n", "\r"]),
+    );
+    (prop::collection::vec(line, 0..8), any::<bool>()).prop_map(|(lines, ended)| {
+        let mut text = String::new();
+        for (line, end) in lines {
+            text.push_str(line);
+            text.push_str(end);
+        }
+        if ended {
+            text
+        } else {
+            text.trim_end_matches('\n').to_owned()
+        }
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+    #[test]
+    fn what_is_put_in_is_in_place_and_taken_out_without_a_trace(
+        pjsip in pieces(&["type=endpoint"]),
+        extensions in pieces(&["exten => 1,1,Answer"]),
+        voicemail in prop::option::of(pieces(&["1001 => 1234,Ann"])),
+        logger in prop::option::of(pieces(&["[logfiles]", "console => error"])),
+        manager in pieces(&["#include \"manager.d/*.conf\"", "[ann]", "secret = x"]),
+        modules in pieces(&["load => x.so", "noload => app_voicemail_imap.so"]),
+    ) {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        for folder in ["modules", "manager.d", "log"] {
+            fs::create_dir(at(folder)).unwrap();
+        }
+        for module in ["app_voicemail.so", "app_voicemail_odbc.so", "app_voicemail_imap.so"] {
+            fs::write(at("modules").join(module), "").unwrap();
+        }
+        let files = [
+            ("pjsip.conf", Some(pjsip)),
+            ("extensions.conf", Some(extensions)),
+            ("voicemail.conf", voicemail),
+            ("logger.conf", logger),
+            ("manager.conf", Some(format!("[general]\nenabled=yes\nbindaddr=127.0.0.1\n{manager}"))),
+            ("modules.conf", Some(format!("[modules]\nautoload=yes\n{modules}"))),
+        ];
+        for (name, text) in &files {
+            if let Some(text) = text {
+                fs::write(at(name), text).unwrap();
+            }
+        }
+        let before = content(directory.path());
+        let site = site(directory.path());
+        let secret = SecretString::from(SECRET);
+        let plan = survey(&site, Aim::Install(&secret)).unwrap();
+        prop_assert!(plan.parts.iter().all(|part| part.state != State::Blocked), "{:?}", plan.parts);
+        drop(swap(plan.changes).unwrap());
+
+        let again = survey(&site, Aim::Install(&secret)).unwrap();
+        prop_assert!(again.changes.is_empty(), "{:?}", again.parts);
+        prop_assert!(again.parts.iter().all(|part| part.state == State::InPlace), "{:?}", again.parts);
+        let kept = kept_secret(&site).unwrap().unwrap();
+        prop_assert_eq!(secrecy::ExposeSecret::expose_secret(&kept), SECRET);
+
+        drop(swap(removal(&site).unwrap().changes).unwrap());
+        prop_assert_eq!(content(directory.path()), before);
+        prop_assert!(fs::read_dir(at("manager.d")).unwrap().next().is_none());
+    }
+}
+
+#[test]
+fn what_an_operator_wrote_behind_our_lines_stays() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    fs::create_dir(at("modules")).unwrap();
+    for (name, text) in [
+        ("pjsip.conf", "a=b"),
+        ("manager.conf", "[general]\nenabled=yes\n"),
+        ("modules.conf", "[modules]\n"),
+    ] {
+        fs::write(at(name), text).unwrap();
+    }
+    let site = site(directory.path());
+    let secret = SecretString::from(SECRET);
+    drop(swap(survey(&site, Aim::Install(&secret)).unwrap().changes).unwrap());
+    for name in ["pjsip.conf", "logger.conf"] {
+        let text = fs::read_to_string(at(name)).unwrap();
+        fs::write(at(name), format!("{}\nmine => error\n", text.trim_end())).unwrap();
+    }
+    let found = survey(&site, Aim::Install(&secret)).unwrap();
+    let pjsip = found
+        .parts
+        .iter()
+        .find(|part| part.name == "include_pjsip")
+        .unwrap();
+    assert_eq!(pjsip.state, State::Doubtful, "{pjsip:?}");
+    drop(swap(removal(&site).unwrap().changes).unwrap());
+    assert_eq!(
+        fs::read_to_string(at("pjsip.conf")).unwrap(),
+        "a=b\nmine => error\n"
+    );
+    let logger = fs::read_to_string(at("logger.conf")).unwrap();
+    assert!(
+        logger.starts_with("[logfiles]") && logger.ends_with("\nmine => error\n"),
+        "{logger}"
+    );
+    assert!(
+        at("pjsip.conf.before-switchyard").exists(),
+        "the file is not as it was"
+    );
+}

@@ -1,0 +1,52 @@
+//! How the driver's way to the manager interface is kept from others: TLS, or a challenge in place of the secret.
+
+use secrecy::SecretString;
+
+use crate::domain::instance::AsteriskSettings;
+use crate::wire::ami::{ClearSecret, Config, Endpoint, EventMask, Login, Trust};
+
+/// What goes over the wire, and how.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Transport {
+    /// Whose certificates are believed; `None` speaks no TLS.
+    pub tls: Option<Trust>,
+    /// Where the secret itself may go without TLS, when the manager offers no challenge.
+    pub clear: ClearSecret,
+}
+
+impl Default for Transport {
+    fn default() -> Self {
+        Self {
+            tls: None,
+            clear: ClearSecret::Loopback,
+        }
+    }
+}
+
+impl Transport {
+    /// What a link to that instance needs. It hears of Asterisk's own state only.
+    #[must_use]
+    pub fn config(&self, settings: &AsteriskSettings, secret: &SecretString) -> Config {
+        let (host, port) = (settings.ami_host.as_str(), settings.ami_port);
+        let mut config = Config::new(host, port, settings.ami_username.as_str(), secret.clone());
+        config.events = EventMask::Classes(vec!["system".to_owned()]);
+        match &self.tls {
+            // Nobody can read along, so the secret may go as it is; MD5 would add nothing.
+            Some(trust) => {
+                config.endpoint = Endpoint::Tls {
+                    host: host.to_owned(),
+                    port,
+                    trust: trust.clone(),
+                }
+            }
+            None => {
+                config.login = Login::Challenge {
+                    username: settings.ami_username.to_string(),
+                    secret: secret.clone(),
+                    clear: self.clear,
+                }
+            }
+        }
+        config
+    }
+}

@@ -1,0 +1,152 @@
+//! The manager interface over TLS, with certificates made for the test.
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+use super::host::Ended;
+use super::own::{Own, asterisk_group, asterisk_user, free_tcp};
+
+/// Runs `openssl`: what Asterisk reads is then made by another program than the one that checks it.
+fn openssl(own: &Own, words: &[&str]) {
+    let ended = Command::new("openssl")
+        .args(words)
+        .current_dir(own.path("lib/keys"))
+        .stdin(Stdio::null())
+        .output()
+        .expect("openssl is installed; ./scripts/test does");
+    assert!(
+        ended.status.success(),
+        "{}",
+        String::from_utf8_lossy(&ended.stderr)
+    );
+}
+
+const KEY: [&str; 6] = [
+    "-newkey",
+    "ec",
+    "-pkeyopt",
+    "ec_paramgen_curve:P-256",
+    "-nodes",
+    "-days",
+];
+
+fn authority(own: &Own, name: &str) {
+    let (key, certificate, subject) = (
+        format!("{name}.key"),
+        format!("{name}.pem"),
+        format!("/CN={name}"),
+    );
+    let mut words = vec![
+        "req",
+        "-x509",
+        "-keyout",
+        &key,
+        "-out",
+        &certificate,
+        "-subj",
+        &subject,
+    ];
+    words.extend(KEY);
+    words.push("30");
+    openssl(own, &words);
+}
+
+/// A certificate for a place, signed by the authority `ca`.
+fn certificate(own: &Own, place: &str) {
+    let place = format!("subjectAltName={place}");
+    let mut words = vec![
+        "req", "-x509", "-CA", "ca.pem", "-CAkey", "ca.key", "-keyout", "pbx.key", "-out", "pbx.pem",
+    ];
+    words.extend([
+        "-subj",
+        "/CN=pbx",
+        "-addext",
+        &place,
+        "-addext",
+        "basicConstraints=critical,CA:FALSE",
+    ]);
+    words.extend(KEY);
+    words.push("30");
+    openssl(own, &words);
+    for name in ["pbx.key", "pbx.pem"] {
+        let path = own.path("lib/keys").join(name);
+        if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::chown(&path, Some(asterisk_user()), Some(asterisk_group())).unwrap();
+        }
+    }
+}
+
+/// An Asterisk that speaks TLS, installed and started; gives the port.
+async fn started(place: &str) -> (Own, u16) {
+    let mut own = Own::stock();
+    authority(&own, "ca");
+    certificate(&own, place);
+    let port = free_tcp();
+    let keys = own.path("lib/keys").display().to_string();
+    own.edit("manager.conf", |text| {
+        let tls = format!(
+            "[general]\ntlsenable = yes\ntlsbindaddr = 127.0.0.1:{port}\ntlscertfile = {keys}/pbx.pem\ntlsprivatekey = \
+             {keys}/pbx.key\n"
+        );
+        text.replacen("[general]\n", &tls, 1)
+    });
+    own.host.set("SWITCHYARD_AMI_TLS", "on");
+    own.host.set("SWITCHYARD_AMI_CA_FILE", &format!("{keys}/ca.pem"));
+    let installed = own.run(&own.install(&[]));
+    assert_eq!((installed.code, installed.err.as_str()), (0, ""), "{installed:?}");
+    own.start().await;
+    (own, port)
+}
+
+fn tested(own: &Own) -> Ended {
+    own.host.run(&["instance", "test", "pbx1"])
+}
+
+#[tokio::test]
+async fn the_manager_interface_is_reached_over_tls_by_whom_it_proves_itself_to() {
+    let (mut own, port) = started("IP:127.0.0.1").await;
+    assert_eq!(own.host.json(&["instance", "list"])["data"][0]["ami_port"], port);
+    let good = tested(&own);
+    assert_eq!((good.code, good.err.as_str()), (0, ""), "{good:?}");
+
+    authority(&own, "other");
+    own.host.set(
+        "SWITCHYARD_AMI_CA_FILE",
+        &own.path("lib/keys/other.pem").display().to_string(),
+    );
+    let stranger = tested(&own);
+    assert_eq!(stranger.code, 9, "{stranger:?}");
+    assert!(
+        stranger.out.contains("did not prove by its certificate"),
+        "{stranger:?}"
+    );
+    assert!(stranger.out.contains("ami.ca_file"), "{stranger:?}");
+    fs::remove_file(own.path("lib/keys/other.pem")).unwrap();
+    let unread = tested(&own);
+    assert!(
+        unread.code == 9 && unread.out.contains("other.pem cannot be used"),
+        "{unread:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_certificate_for_another_place_is_not_believed() {
+    let (own, _) = started("DNS:pbx.example.com").await;
+    let refused = tested(&own);
+    assert_eq!(refused.code, 9, "{refused:?}");
+    assert!(
+        refused.out.contains("did not prove by its certificate"),
+        "{refused:?}"
+    );
+}
+
+#[test]
+fn tls_that_asterisk_does_not_speak_is_named_before_anything_is_touched() {
+    let mut own = Own::stock();
+    own.host.set("SWITCHYARD_AMI_TLS", "on");
+    let before = own.content();
+    let ended = own.run(&own.install(&[]));
+    assert_eq!(ended.code, 5, "{ended:?}");
+    assert!(ended.err.contains("`tlsenable = yes`"), "{ended:?}");
+    assert!(own.content() == before, "something was touched");
+}
