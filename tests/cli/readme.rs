@@ -1,9 +1,9 @@
 //! The way in that the README shows, typed as it stands there with its directories below a temporary one.
 
-use std::fmt::Write as _;
 use std::process::Command;
 
 use super::host::Host;
+use super::support::stock::{asterisk_group, copy, modules, stock};
 
 /// The commands from the user on, up to the first that needs a running Asterisk.
 fn block() -> String {
@@ -22,6 +22,13 @@ fn the_commands_of_the_readme_make_all_that_they_need() {
         std::fs::create_dir_all(host.path(directory)).unwrap();
     }
     let place = |name: &str| host.path(name).display().to_string();
+    copy(&stock(), &host.path("asterisk"));
+    let install = format!(
+        "switchyard pbx install pbx1 --asterisk-dir {} --asterisk-group {} --modules-dir {}",
+        place("asterisk"),
+        asterisk_group(),
+        modules().display()
+    );
     let mut script = String::from("set -eu\n");
     for line in block().lines() {
         // Nobody is added to the host of the tests, and all files are of whoever runs them.
@@ -34,14 +41,11 @@ fn the_commands_of_the_readme_make_all_that_they_need() {
             .replace("-o switchyard -g switchyard ", "")
             .replace("/etc/switchyard", &place("etc/switchyard"))
             .replace("/var/lib/switchyard", &place("var/lib/switchyard"))
-            .replace("/etc/asterisk", &place("asterisk"));
+            .replace("switchyard pbx install pbx1", &install)
+            // None runs here.
+            .replace("--reload", "");
         script.push_str(&line);
         script.push('\n');
-        // From docs/asterisk.md.
-        if line.starts_with("install -d -m 0750") {
-            let secret = place("etc/switchyard/ami.secret");
-            writeln!(script, "echo hunter2hunter2 > {secret}; chmod 600 {secret}").unwrap();
-        }
     }
     let program = std::path::Path::new(env!("CARGO_BIN_EXE_switchyard"));
     let path = std::env::var("PATH").unwrap();

@@ -63,7 +63,9 @@ async fn a_good_edit_is_pending_and_a_broken_one_leaves_the_last_good_set() {
 
     host.file(OWN, "{% if %}\n");
     tokio::time::sleep(Duration::from_secs(2)).await;
-    let plan = host.json(&["deploy", "plan", "--instance", "pbx1"]);
+    let refused = host.run(&["deploy", "plan", "--instance", "pbx1", "--json"]);
+    assert_eq!(refused.code, 6, "{refused:?}");
+    let plan: Value = serde_json::from_str(&refused.out).unwrap();
     assert_eq!(plan["findings"][0]["code"], "templates_unusable", "{plan}");
     let message = plan["findings"][0]["message"].as_str().unwrap();
     assert!(message.contains("asterisk/extensions-instance.conf"), "{message}");

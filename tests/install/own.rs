@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::{TcpListener, UdpSocket};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+use std::os::unix::fs::{MetadataExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -13,6 +13,7 @@ use tempfile::TempDir;
 
 use super::host::{Ended, Host};
 use super::support::pbx::{open_directory, program};
+use super::support::stock::{asterisk_group, copy, modules, stock};
 use super::support::wait::until;
 
 /// What of the stock modules would listen on fixed ports, or on other addresses than loopback.
@@ -228,61 +229,12 @@ pub fn asterisk_user() -> u32 {
     }
 }
 
-/// Its group.
-pub fn asterisk_group() -> u32 {
-    if geteuid().is_root() {
-        65534
-    } else {
-        rustix::process::getegid().as_raw()
-    }
-}
-
-/// Debian's sample configuration: beside the unpacked program, or where the package puts it.
-fn stock() -> PathBuf {
-    let unpacked = program().parent().unwrap().join("../root/etc/asterisk");
-    if unpacked.is_dir() {
-        unpacked
-    } else {
-        PathBuf::from("/etc/asterisk")
-    }
-}
-
-fn modules() -> PathBuf {
-    let unpacked = program().parent().unwrap().join("../root/usr/lib");
-    let library = if unpacked.is_dir() {
-        unpacked
-    } else {
-        PathBuf::from("/usr/lib")
-    };
-    fs::read_dir(library)
-        .unwrap()
-        .map(|entry| entry.unwrap().path().join("asterisk/modules"))
-        .find(|path| path.is_dir())
-        .expect("Asterisk's modules are where Debian has them")
-        .canonicalize()
-        .unwrap()
-}
-
 pub fn free_tcp() -> u16 {
     TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
         .unwrap()
         .port()
-}
-
-fn copy(from: &Path, to: &Path) {
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            fs::create_dir(&target).unwrap();
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), &target).unwrap();
-            fs::set_permissions(&target, fs::Permissions::from_mode(0o640)).unwrap();
-        }
-    }
 }
 
 fn below(path: &Path) -> Vec<PathBuf> {

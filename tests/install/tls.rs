@@ -4,7 +4,8 @@ use std::fs;
 use std::process::{Command, Stdio};
 
 use super::host::Ended;
-use super::own::{Own, asterisk_group, asterisk_user, free_tcp};
+use super::own::{Own, asterisk_user, free_tcp};
+use super::support::stock::asterisk_group;
 
 /// Runs `openssl`: what Asterisk reads is then made by another program than the one that checks it.
 fn openssl(own: &Own, words: &[&str]) {

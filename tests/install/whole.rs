@@ -5,8 +5,9 @@ use std::fs;
 use serde_json::Value;
 
 use super::host::ACME;
-use super::own::{Own, asterisk_group, timeless};
+use super::own::{Own, timeless};
 use super::support::pbx::program;
+use super::support::stock::asterisk_group;
 
 fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))

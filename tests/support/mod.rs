@@ -9,5 +9,6 @@ pub mod media;
 pub mod pbx;
 pub mod phone;
 pub mod sipp;
+pub mod stock;
 pub mod tenants;
 pub mod wait;
