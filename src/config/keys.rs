@@ -36,7 +36,7 @@ pub const KEYS: &[Key] = &[
     plain(
         "ami.clear_secret",
         "where an account's secret may go as it is, without TLS, to a manager that offers no challenge: `never`, `loopback` (within this host) or `anywhere`",
-        Default::Text("loopback"),
+        Default::Text("never"),
     ),
     plain(
         "ami.tls",

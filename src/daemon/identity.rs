@@ -84,23 +84,28 @@ fn owner(config: &Config) -> Result<Option<Owner>, SettingError> {
         return Ok(None);
     }
     let url = settings::database_url(config)?;
-    let path = match url.file() {
-        Some(file) if file.exists() => file,
-        // Where it will be made.
-        Some(file) => match file.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        },
-        None => &config.state.dir,
+    let places = match url.file() {
+        // Whoever owns the folder decides what the file is; in one of root's, the file itself counts.
+        Some(file) => vec![folder_of(file), file],
+        None => vec![config.state.dir.as_path()],
     };
-    let Ok(found) = std::fs::metadata(path) else {
-        return Ok(None);
-    };
-    Ok((found.uid() != 0).then(|| Owner {
-        path: path.to_owned(),
-        uid: found.uid(),
-        gid: found.gid(),
-    }))
+    let mut owners = places.into_iter().filter_map(|path| {
+        // The link itself, not what somebody had it lead to.
+        let found = std::fs::symlink_metadata(path).ok()?;
+        (found.uid() != 0).then(|| Owner {
+            path: path.to_owned(),
+            uid: found.uid(),
+            gid: found.gid(),
+        })
+    });
+    Ok(owners.next())
+}
+
+fn folder_of(file: &Path) -> &Path {
+    match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
 }
 
 impl Owner {

@@ -130,7 +130,9 @@ fn masked(file: ConfFile, text: &str) -> String {
 fn hidden(file: ConfFile, line: &str) -> Option<(&str, &str)> {
     let end = if line.ends_with('\n') { "\n" } else { "" };
     if file == ConfFile::Voicemail {
-        let value = line.find("=>")? + 2;
+        // Asterisk takes `=` as well as `=>`.
+        let equals = line.find('=')? + 1;
+        let value = equals + usize::from(line.get(equals..)?.starts_with('>'));
         let comma = line.get(value..)?.find(',').map(|at| value + at);
         return Some((
             line.get(..value)?,
@@ -157,8 +159,11 @@ mod tests {
             "[1001]\ntype=auth\npassword_digest=(hidden)\nPassword =(hidden)\nrealm=x"
         );
         assert_eq!(
-            masked(ConfFile::Voicemail, "1001 => -1234,Ann\n1002 =>99\n[x]\n"),
-            "1001 =>(hidden),Ann\n1002 =>(hidden)\n[x]\n"
+            masked(
+                ConfFile::Voicemail,
+                "1001 => -1234,Ann\n1002 =>99\n1003 = 12,Bob\n[x]\n"
+            ),
+            "1001 =>(hidden),Ann\n1002 =>(hidden)\n1003 =(hidden),Bob\n[x]\n"
         );
     }
 }

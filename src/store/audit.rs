@@ -29,7 +29,8 @@ statements! {
     APPEND = "insert into audit_entries (id, at, actor, action, resource, target_id, tenant_id, before, after, \
         reason, request_id, address) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
     OF_TENANT = page_of!("tenant_id = $1");
-    LAST_CHANGE = "select max(at) from audit_entries where tenant_id = $1 and resource <> 'deployment'";
+    LAST_CHANGE = "select max(at) from audit_entries where tenant_id = $1 \
+        and resource <> 'deployment' and action <> 'extension.reveal_secret'";
     OF_PLATFORM = page_of!("(tenant_id = $1 or $1 is null)");
 }
 

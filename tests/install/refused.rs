@@ -111,3 +111,63 @@ fn links_are_followed_and_stay() {
     std::os::unix::fs::symlink("nowhere", own.etc("voicemail.conf")).unwrap();
     refused(&own, 1, &["voicemail.conf", "leads nowhere"]);
 }
+
+/// Its owner could replace whatever else is in it.
+#[test]
+fn a_directory_with_anything_else_in_it_is_not_taken_over() {
+    let own = Own::stock();
+    fs::create_dir(own.path("shared")).unwrap();
+    fs::write(own.path("shared/theirs"), "mine").unwrap();
+    // What is the user's already is not taken over; only root can give it to somebody else.
+    let mut places = vec![("etc", "Asterisk's own configuration")];
+    if rustix::process::geteuid().is_root() {
+        std::os::unix::fs::chown(own.path("shared"), Some(65533), None).unwrap();
+        places.push(("shared", "theirs"));
+    }
+    let before = own.content();
+    for (directory, word) in places {
+        let directory = own.path(directory).display().to_string();
+        let ended = own.run(&own.install(&["--config-dir", &directory]));
+        assert_eq!(ended.code, 5, "{ended:?}");
+        assert!(
+            ended.err.contains(word) && ended.err.contains("--config-dir"),
+            "{ended:?}"
+        );
+        assert!(own.content() == before, "something was touched");
+    }
+}
+
+#[test]
+fn a_second_directory_on_one_asterisk_is_refused() {
+    let own = Own::stock();
+    let installed = own.run(&own.install(&[]));
+    assert_eq!(installed.code, 0, "{installed:?}");
+    let before = own.content();
+    let directory = own.path("elsewhere").display().to_string();
+    let ended = own.run(&own.install(&["--config-dir", &directory]));
+    assert_eq!(ended.code, 5, "{ended:?}");
+    assert!(ended.err.contains("pbx remove"), "{ended:?}");
+    assert!(own.content() == before, "something was touched");
+}
+
+#[test]
+fn no_secret_of_the_operators_is_shown_when_a_copy_goes() {
+    let own = Own::stock();
+    own.edit("pjsip.conf", |text| {
+        format!("{text}\n[trunk]\ntype=auth\npassword=TRUNKSECRET\n")
+    });
+    let mut shown = String::new();
+    let asterisk = own.etc("").display().to_string();
+    let remove = ["pbx", "remove", "pbx1", "--asterisk-dir", &asterisk].map(str::to_owned);
+    for words in [own.install(&[]), remove.to_vec()] {
+        for form in ["", "--json"] {
+            let mut words = words.clone();
+            words.extend((!form.is_empty()).then(|| form.to_owned()));
+            let ended = own.run(&words);
+            shown.push_str(&ended.out);
+            shown.push_str(&ended.err);
+        }
+    }
+    assert!(shown.contains("pjsip.conf.before-switchyard"), "{shown}");
+    assert!(!shown.contains("TRUNKSECRET"), "{shown}");
+}

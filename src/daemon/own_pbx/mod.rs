@@ -24,7 +24,7 @@ use crate::domain::invalid::Invalid;
 use crate::domain::name::InstanceName;
 use crate::domain::pbx_part::Part;
 use crate::domain::random::NoRandomness;
-use crate::driver::asterisk::install::{Change, InstallError, SwapError, backup_of};
+use crate::driver::asterisk::install::{Change, InstallError, SwapError, backup_of, is_backup};
 
 /// Where Asterisk's configuration usually is.
 const USUAL: &str = "/etc/asterisk";
@@ -144,6 +144,14 @@ pub struct FileChanged {
 impl FileChanged {
     fn of(change: &Change) -> Self {
         let path = change.path().display().to_string();
+        // A copy that goes is a whole file of the operator's, with all its secrets.
+        if is_backup(change.path()) {
+            return Self {
+                path,
+                backup: None,
+                lines: Vec::new(),
+            };
+        }
         let Change::File(file) = change else {
             return Self {
                 path,

@@ -79,6 +79,23 @@ fn find_one(site: &Site, name: &'static str, conf: ConfFile) -> Result<Found, In
             format!("move `{line}` to the end of the file"),
         ));
     }
+    // Of another instance, or of this one in another directory: Asterisk would serve both at once.
+    let suffix = format!("/live/{}", conf.as_str());
+    let other = text
+        .lines()
+        .iter()
+        .filter_map(|line| line.include())
+        .find(|included| included.ends_with(&suffix));
+    if let Some(other) = other {
+        return Ok(Found::blocked(
+            name,
+            format!(
+                "{} includes {other}, which another installation put there",
+                path.display()
+            ),
+            "one Asterisk takes one instance in one directory: take the other out with `switchyard pbx remove NAME` first",
+        ));
+    }
     if text.ends_in_comment() {
         return Ok(unclosed(name, &path));
     }

@@ -22,7 +22,7 @@ pub use account::{can_be_written, kept_secret};
 pub use foreign::Manager;
 pub use place::PlaceError;
 pub use site::{Site, Wanted};
-pub use swap::{Change, SwapError, Swapped, backup_of, swap};
+pub use swap::{Change, SwapError, Swapped, backup_of, is_backup, swap};
 
 use crate::domain::invalid::Invalid;
 use crate::domain::pbx_part::{Part, State};

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 
 use super::swap::{DirectoryChange, Standing};
 use super::{Found, InstallError, PlaceError, Site};
@@ -50,6 +51,26 @@ pub fn find(site: &Site) -> Result<Found, InstallError> {
             format!("{} has {}", path.display(), words(after)),
         ));
     }
+    if site.directory.starts_with(path) {
+        let detail = format!("{} holds Asterisk's own configuration", path.display());
+        return Ok(Found::blocked(
+            NAME,
+            detail,
+            "name a directory below it with --config-dir",
+        ));
+    }
+    // Its owner could replace whatever else is in it.
+    if let Some(before) = before
+        && before.uid != site.owner
+        && let Some(other) = foreign(path)?
+    {
+        let detail = format!("{} holds {other}, which is not ours", path.display());
+        return Ok(Found::blocked(
+            NAME,
+            detail,
+            "name a directory of its own with --config-dir, or move that out of the way",
+        ));
+    }
     let detail = match before {
         Some(before) => format!(
             "{} has {} in place of {}",
@@ -65,6 +86,21 @@ pub fn find(site: &Site) -> Result<Found, InstallError> {
         after: Some(after),
     };
     Ok(Found::missing(NAME, detail, change))
+}
+
+/// Something in a directory that no deploy makes.
+fn foreign(path: &Path) -> Result<Option<String>, InstallError> {
+    let failed = |source| PlaceError::Read {
+        path: path.to_owned(),
+        source,
+    };
+    for entry in fs::read_dir(path).map_err(failed)? {
+        let name = entry.map_err(failed)?.file_name();
+        if !["live", "generations"].iter().any(|ours| name == *ours) {
+            return Ok(Some(name.to_string_lossy().into_owned()));
+        }
+    }
+    Ok(None)
 }
 
 /// Takes it away, if nothing is in it.

@@ -150,6 +150,12 @@ impl FileChange {
     }
 }
 
+/// Whether this is where a file is kept as it was.
+#[must_use]
+pub fn is_backup(path: &Path) -> bool {
+    path.to_string_lossy().ends_with(BACKUP)
+}
+
 /// Where a file is kept as it was.
 #[must_use]
 pub fn backup_of(path: &Path) -> PathBuf {
