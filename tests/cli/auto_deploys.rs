@@ -111,3 +111,33 @@ async fn another_hosts_tenants_and_manual_mode_are_left_alone() {
     assert_eq!(elsewhere.stop(), Some(0));
     assert_eq!(history(&host), []);
 }
+
+/// To look at a secret changes nothing.
+#[tokio::test]
+async fn a_rollback_is_not_undone_by_a_look_at_a_secret() {
+    let (pbx, mut host) = bench().await;
+    automatic(&mut host);
+    let daemon = Daemon::start(&mut host);
+    until("the first is recorded", || history(&host) == [by_itself("live")]).await;
+    host.add_extension("1002", "Bob");
+    until("the second is recorded", || {
+        history(&host) == [by_itself("live"), by_itself("live")]
+    })
+    .await;
+    let listed = host.json(&["deploy", "history", "--tenant", ACME]);
+    let first = listed["data"][1]["id"].as_str().unwrap().to_owned();
+    let back = host.run(&["deploy", "rollback", "--tenant", ACME, "--to", &first]);
+    assert_eq!(back.code, 0, "{back:?}");
+    host.ok(&["extension", "reveal", "--tenant", ACME, "1001"]);
+    tokio::time::sleep(LATER).await;
+    assert_eq!(history(&host).len(), 3, "{:?}", history(&host));
+    assert!(!serves(&pbx, "1002@acme.example.com"));
+    // An edit does.
+    host.add_extension("1003", "Cem");
+    until("what is edited is served", || {
+        serves(&pbx, "1003@acme.example.com")
+    })
+    .await;
+    assert!(serves(&pbx, "1002@acme.example.com"));
+    assert_eq!(daemon.stop(), Some(0));
+}
