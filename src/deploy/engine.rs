@@ -107,6 +107,10 @@ impl Engine {
         instance_id: InstanceId,
         stop: &CancellationToken,
     ) -> Result<usize, DeployError> {
+        // Looked at every other second by each daemon: a lease for nothing would be written as often.
+        if self.is_idle(instance_id).await? {
+            return Ok(0);
+        }
         let Some(lease) = Lease::take(self, instance_id).await? else {
             return Ok(0);
         };
@@ -118,6 +122,12 @@ impl Engine {
         };
         lease.give_back().await;
         worked
+    }
+
+    async fn is_idle(&self, instance_id: InstanceId) -> Result<bool, DeployError> {
+        let mut tx = self.store.read("open_deployments").await?;
+        let queued = deployments::next_queued(&mut tx, instance_id).await?;
+        Ok(queued.is_none() && deployments::unfinished(&mut tx, instance_id).await?.is_empty())
     }
 
     async fn work(
