@@ -43,13 +43,16 @@ pub(super) fn files(
     Ok(files)
 }
 
+/// No object to the PBX, but a section that it can be asked for: whether its own files lead here.
+const NOTHING: &str = "; Nothing is served.\n[switchyard-marker](!)\n";
+
 /// Generation 0: nothing is served. What a first deploy goes back to.
 pub(super) fn empty() -> BTreeMap<ConfFile, StagedFile> {
     let file = |file: &ConfFile| {
         (
             *file,
             StagedFile {
-                parts: vec![Part::Bytes(format!("{HEAD}; Nothing is served.\n").into())],
+                parts: vec![Part::Bytes(format!("{HEAD}{NOTHING}").into())],
                 unchanged: false,
             },
         )

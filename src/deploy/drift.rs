@@ -9,6 +9,7 @@ use super::engine::Engine;
 use super::error::DeployError;
 use super::ground::Ground;
 use super::preview::{FileDiff, unified};
+use super::reading::as_written;
 use crate::domain::artifact::ConfFile;
 use crate::domain::finding::Finding;
 use crate::domain::instance::PbxInstance;
@@ -44,6 +45,7 @@ impl Engine {
                 .push(Finding::error("not_in_place", misplaced(standing, live.number))),
             Err(error) => drift.findings.push(Finding::error("not_in_place", error.full())),
         }
+        let is_in_place = drift.findings.is_empty();
         let cache = self.fragments(instance.id);
         let (looked, before) = (cache.clone(), ground.before.clone());
         if !spawn_blocking(move || looked.has_all(&before)).await? {
@@ -72,6 +74,11 @@ impl Engine {
                     truncated: false,
                 });
             }
+        }
+        // A PBX that does not answer has been told of already.
+        if is_in_place && let Ok(missing) = driver.not_included().await {
+            let missing = as_written(driver, missing, files()?).await?;
+            drift.findings.extend(missing.into_values());
         }
         for path in driver.foreign().await? {
             let message = format!(

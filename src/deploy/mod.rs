@@ -18,6 +18,7 @@ mod moves;
 mod plan;
 mod preview;
 mod proof;
+mod reading;
 mod record;
 pub mod request;
 mod run;

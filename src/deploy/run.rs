@@ -16,7 +16,7 @@ use crate::domain::deployment::{Deployment, DeploymentStatus, Stage, StageResult
 use crate::domain::error_chain::error_chain;
 use crate::domain::finding::{Finding, Severity};
 use crate::domain::instance::PbxInstance;
-use crate::driver::{DriverError, PbxDriver};
+use crate::driver::PbxDriver;
 use crate::store::{Tx, deployments, instances, served, tenants};
 
 /// Cut off more often than this, a deploy is not tried again: it may be what ends the process.
@@ -171,6 +171,7 @@ impl Run<'_> {
         }
         if !dirty {
             self.find_drift(&mut aim, findings).await?;
+            self.find_unread(&mut aim, findings).await;
         }
         if aim.is_unchanged() {
             // A new secret of what is not served changes no file.
@@ -273,13 +274,8 @@ impl Run<'_> {
         if let Err(detail) = rehearsed {
             return refused(StageResult::Refused, DeploymentStatus::Rejected, detail).await;
         }
-        if let Err(error) = self.driver.ready().await {
-            let code = match error {
-                DriverError::Unreachable { .. } => "pbx_unreachable",
-                _ => "pbx_not_ready",
-            };
-            findings.push(self.untouched(code, &error.full()));
-            return refused(StageResult::Failed, DeploymentStatus::Failed, error.full()).await;
+        if let Err(detail) = self.is_ready(aim, findings).await? {
+            return refused(StageResult::Failed, DeploymentStatus::Failed, detail).await;
         }
         self.record
             .stage_end(Stage::Validating, StageResult::Ok, &rehearsed.unwrap_or_default())

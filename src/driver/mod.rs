@@ -97,6 +97,16 @@ pub trait PbxDriver: Send + Sync {
     /// Whether the PBX can be reached and would take orders; asked before anything is touched.
     async fn ready(&self) -> Result<(), DriverError>;
 
+    /// The files of which the running PBX shows another marker than this, or one where none is expected.
+    async fn unread(
+        &self,
+        markers: &BTreeMap<ConfFile, Option<String>>,
+    ) -> Result<Vec<ConfFile>, DriverError>;
+
+    /// The files of ours that the PBX would not find if it read its files again, each with what is known and what to do. One
+    /// that it cannot parse may count as one of them.
+    async fn not_included(&self) -> Result<BTreeMap<ConfFile, Finding>, DriverError>;
+
     /// Makes a staged generation the live one on disk, without the PBX's knowing: all that can be done where none runs.
     async fn place(&self, generation: i64) -> Result<(), DriverError>;
 

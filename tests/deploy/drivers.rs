@@ -130,6 +130,17 @@ impl PbxDriver for Witnessed {
         self.hear(Order::Ready, self.real.ready()).await
     }
 
+    async fn unread(
+        &self,
+        markers: &BTreeMap<ConfFile, Option<String>>,
+    ) -> Result<Vec<ConfFile>, DriverError> {
+        self.real.unread(markers).await
+    }
+
+    async fn not_included(&self) -> Result<BTreeMap<ConfFile, Finding>, DriverError> {
+        self.real.not_included().await
+    }
+
     async fn place(&self, generation: i64) -> Result<(), DriverError> {
         self.real.place(generation).await
     }

@@ -4,7 +4,7 @@ use super::complaints;
 use super::log::LogWindow;
 use super::rights::{self, ActionName, LackingRights, Right};
 use super::session::{Arrival, Session};
-use super::{AsteriskDriver, verify};
+use super::{AsteriskDriver, included, verify};
 use crate::domain::artifact::ConfFile;
 use crate::driver::{Check, DriverError};
 use crate::wire::ami::LinkError;
@@ -152,24 +152,31 @@ impl AsteriskDriver {
         standing.ok().flatten()
     }
 
+    /// Whether Asterisk has read our file, and would do so again.
     async fn included(&self, session: &Session, name: &'static str, file: ConfFile) -> Check {
-        match verify::shown_marker(session, file).await {
-            Ok(marker) if !marker.is_empty() => good(name, format!("Asterisk has read our {file}")),
-            Ok(_) => {
-                let directory = &self.settings.config_dir;
-                let mend = format!(
-                    "end Asterisk's own {file} with the line `#tryinclude {directory}/live/{file}`, let Asterisk's group \
-                     read that directory, then type `asterisk -rx 'module reload {}'`",
-                    file.module()
-                );
-                bad(
-                    name,
-                    format!("Asterisk has not read {directory}/live/{file}"),
-                    mend,
-                )
-            }
-            Err(error) => bad(name, error.full(), "test again".to_owned()),
-        }
+        let directory = &self.settings.config_dir;
+        let asked = match verify::shown_marker(session, file).await {
+            Ok(marker) => included::is_included(session, file)
+                .await
+                .map(|found| (!marker.is_empty(), found != Some(false))),
+            Err(error) => Err(error),
+        };
+        let detail = match asked {
+            Ok((true, true)) => return good(name, format!("Asterisk has read our {file}")),
+            Ok((true, false)) => format!(
+                "Asterisk's own {file} does not lead to {} any more: it serves what it has read before, until it reads its \
+                 files again",
+                included::target(directory, file)
+            ),
+            Ok((false, _)) => format!("Asterisk has not read {}", included::target(directory, file)),
+            Err(error) => return bad(name, error.full(), "test again"),
+        };
+        let mend = format!(
+            "{}, then type `asterisk -rx 'module reload {}'`",
+            included::mend(directory, file),
+            file.module()
+        );
+        bad(name, detail, mend)
     }
 
     /// The log, where the instance has one: readable, and of the Asterisk that answers.

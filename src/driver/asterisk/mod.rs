@@ -3,6 +3,7 @@
 mod checks;
 mod complaints;
 mod files;
+mod included;
 pub mod install;
 mod log;
 mod program;
@@ -151,6 +152,17 @@ impl PbxDriver for AsteriskDriver {
         self.session().await?.ask(ActionName::Ping, &[]).await.map(drop)
     }
 
+    async fn unread(
+        &self,
+        markers: &BTreeMap<ConfFile, Option<String>>,
+    ) -> Result<Vec<ConfFile>, DriverError> {
+        verify::unread(&self.session().await?, markers).await
+    }
+
+    async fn not_included(&self) -> Result<BTreeMap<ConfFile, Finding>, DriverError> {
+        included::missing(&self.session().await?, &self.settings.config_dir).await
+    }
+
     async fn place(&self, generation: i64) -> Result<(), DriverError> {
         self.on_disk("moving the live link", move |tree| tree.swap(generation))
             .await
@@ -172,7 +184,7 @@ impl PbxDriver for AsteriskDriver {
     }
 
     async fn verify(&self, expected: &Expected) -> Result<Vec<Finding>, DriverError> {
-        verify::verify(&self.session().await?, expected).await
+        verify::verify(&self.session().await?, &self.settings.config_dir, expected).await
     }
 
     async fn log_since_apply(&self) -> Vec<Finding> {

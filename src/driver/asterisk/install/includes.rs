@@ -1,5 +1,6 @@
 //! The line at the end of each of the operator's three files that has Asterisk read ours.
 
+use super::super::included;
 use super::edit::{created, edited, removed, unclosed};
 use super::place;
 use super::text::Text;
@@ -30,7 +31,7 @@ pub fn find(site: &Site) -> Result<Vec<Found>, InstallError> {
 /// Takes each out.
 pub fn removal(site: &Site) -> Result<Vec<Found>, InstallError> {
     let remove = |(name, file): &(&'static str, ConfFile)| {
-        let target = target(site, *file);
+        let target = included::target(&site.config_dir, *file);
         removed(name, &site.file(file.as_str()), |text, index| {
             let line = text.lines().get(index);
             line.is_some_and(|line| line.include() == Some(target.as_str()))
@@ -44,14 +45,10 @@ fn reload(file: ConfFile) -> String {
     format!("module reload {}", file.module())
 }
 
-fn target(site: &Site, file: ConfFile) -> String {
-    format!("{}/live/{}", site.config_dir, file.as_str())
-}
-
 fn find_one(site: &Site, name: &'static str, conf: ConfFile) -> Result<Found, InstallError> {
     let path = site.file(conf.as_str());
-    let target = target(site, conf);
-    let line = format!("#tryinclude {target}");
+    let target = included::target(&site.config_dir, conf);
+    let line = included::line(&site.config_dir, conf);
     let Some(file) = place::find(&path)? else {
         let detail = format!("{} is not there; it is made, with the one line", path.display());
         let bytes = format!("{line}\n").into_bytes();
