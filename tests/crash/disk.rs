@@ -6,9 +6,9 @@ use std::process::Command;
 use rstest::rstest;
 use switchyard::domain::deployment::DeploymentStatus::{Failed, Live};
 
-use super::host::Host;
 use super::support::database::Backend::{Postgres, Sqlite};
-use super::victim::Victim;
+use super::support::host::Host;
+use super::support::victim::Victim;
 
 /// Where the disk is broken.
 #[derive(Clone, Copy, Debug)]

@@ -7,8 +7,8 @@ use rstest::rstest;
 use switchyard::domain::deployment::DeploymentStatus::{Live, RolledBack};
 use switchyard::domain::deployment::{Deployment, Stage, StageResult};
 
-use super::host::Host;
 use super::support::database::Backend::{self, Postgres, Sqlite};
+use super::support::host::Host;
 
 /// Enough that planning takes a while.
 const EXTENSIONS: usize = 800;

@@ -5,10 +5,12 @@
 pub mod ami;
 pub mod bench;
 pub mod database;
+pub mod host;
 pub mod media;
 pub mod pbx;
 pub mod phone;
 pub mod sipp;
 pub mod stock;
 pub mod tenants;
+pub mod victim;
 pub mod wait;

@@ -1,5 +1,6 @@
 //! A host with an Asterisk, a database and the program; the test edits and looks through the use cases.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
@@ -25,8 +26,9 @@ use switchyard::driver::asterisk::AsteriskDriver;
 use switchyard::store::Store;
 use tokio::sync::Notify;
 
-use super::support::database::{Backend, Bench};
-use super::support::pbx::Pbx;
+use super::ami::Ami;
+use super::database::{Backend, Bench};
+use super::pbx::Pbx;
 use super::victim::Victim;
 
 /// A deploy under a busy machine takes seconds, a broken one for ever.
@@ -44,6 +46,7 @@ impl DriverFactory for Drivers {
 
 /// A tenant and one of its extensions.
 pub struct TestTenant {
+    pub domain: String,
     pub caller: Caller,
     pub extension: ExtensionId,
 }
@@ -53,15 +56,21 @@ pub struct Host {
     pub app: App,
     pub instance: InstanceId,
     pub tenants: [TestTenant; 2],
+    /// How many deploys and rollbacks somebody asked for.
+    pub requests: usize,
     pbx: Pbx,
     database: Bench,
     edits: usize,
-    requests: usize,
 }
 
 impl Host {
     /// Two tenants of which one has `extensions`, and all of it live.
     pub async fn new(backend: Backend, extensions: usize) -> Self {
+        Self::behind(backend, extensions, |port| port).await
+    }
+
+    /// The same with something before the manager interface: it is given that port, and gives its own.
+    pub async fn behind(backend: Backend, extensions: usize, before: impl FnOnce(u16) -> u16) -> Self {
         let pbx = Pbx::start().await;
         let (database, store) = Bench::migrated(backend).await;
         let app = app(store, &pbx);
@@ -69,10 +78,12 @@ impl Host {
         fs::write(&key_file, "a".repeat(64)).unwrap();
         fs::set_permissions(&key_file, fs::Permissions::from_mode(0o600)).unwrap();
         fs::create_dir_all(pbx.directory.path().join("templates/asterisk")).unwrap();
+        let mut settings = pbx.private.settings().clone();
+        settings.ami_port = before(settings.ami_port);
         let new = instances::NewInstance {
             name: "main".parse().unwrap(),
             node: "here".parse().unwrap(),
-            settings: InstanceSettings::Asterisk(pbx.private.settings().clone()),
+            settings: InstanceSettings::Asterisk(settings),
             ami_secret: pbx.private.secret().clone(),
         };
         let platform = operator::platform(None);
@@ -85,10 +96,10 @@ impl Host {
             app,
             instance,
             tenants,
+            requests: 0,
             pbx,
             database,
             edits: 0,
-            requests: 0,
         };
         let first = host.request_platform().await;
         let (live, _) = host.mended(&first).await;
@@ -129,10 +140,19 @@ impl Host {
             1 => json!({"ring_time": 10 + self.edits % 200}),
             _ => json!({"voicemail": {"enabled": true, "pin": format!("{}", 100_000 + self.edits)}}),
         };
-        let tenant = &self.tenants[0];
+        self.patch(&self.tenants[0], patch).await;
+    }
+
+    /// Edits the extension of a tenant.
+    pub async fn patch(&self, tenant: &TestTenant, patch: Value) {
         extensions::patch(&self.app, &tenant.caller, tenant.extension, patch, &IfMatch::Any)
             .await
             .unwrap();
+    }
+
+    /// Another tenant; nothing of it is deployed yet.
+    pub async fn tenant(&self, word: &str, extensions: usize) -> TestTenant {
+        tenant(&self.app, word, extensions).await
     }
 
     /// Presses the first tenant's button.
@@ -227,8 +247,14 @@ impl Host {
             .ask("select stage from deployment_stages where ended_at is null")
             .await;
         assert!(open.is_empty(), "{what}: {open:?}");
-        let audited = self.ask("select distinct target_id from audit_entries where resource = 'deployment'");
-        assert_eq!(audited.await.len(), self.requests, "{what}");
+        let audited = self.ask("select target_id from audit_entries where resource = 'deployment'");
+        let audited = audited.await;
+        let distinct: BTreeSet<&String> = audited.iter().collect();
+        assert_eq!(
+            (audited.len(), distinct.len()),
+            (self.requests, self.requests),
+            "{what}"
+        );
     }
 
     /// The number of the generation that is recorded as live.
@@ -237,13 +263,19 @@ impl Host {
         self.ask(number).await.remove(0)
     }
 
-    async fn ask(&self, sql: &str) -> Vec<String> {
+    /// Asks something behind the store's back; each row is one text.
+    pub async fn ask(&self, sql: &str) -> Vec<String> {
         self.database.ask(sql.to_owned()).await
     }
 
     /// How many extensions the running Asterisk serves.
     pub fn endpoints(&self) -> usize {
-        self.pbx.ami().list("PJSIPShowEndpoints", &[]).len()
+        self.ami().list("PJSIPShowEndpoints", &[]).len()
+    }
+
+    /// Asks the running Asterisk, past whatever is before its manager interface.
+    pub fn ami(&self) -> Ami {
+        self.pbx.ami()
     }
 }
 
@@ -293,6 +325,7 @@ async fn tenant(app: &App, word: &str, count: usize) -> TestTenant {
         .await
         .unwrap();
     TestTenant {
+        domain: tenant.domain.to_string(),
         caller,
         extension: page.items[0].id,
     }

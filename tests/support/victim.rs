@@ -13,6 +13,10 @@ impl Victim {
         Self(silent.spawn().unwrap())
     }
 
+    pub fn pid(&self) -> u32 {
+        self.0.id()
+    }
+
     /// Stops it where it stands; whether it was still there.
     pub fn stop(&mut self) -> bool {
         self.signal(Signal::STOP)
