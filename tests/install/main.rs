@@ -2,8 +2,8 @@
 
 #![cfg(test)]
 
+mod cut_off;
 mod doctor;
-#[expect(dead_code, reason = "another area uses the rest of it")]
 #[path = "../cli/host.rs"]
 mod host;
 mod own;

@@ -2,7 +2,7 @@
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::work::{Known, known, with_parts};
+use super::work::{Interruptible, Known, look, with_parts};
 use super::{FileChanged, OwnPbxError, asterisk_dir};
 use crate::app::instances::{self, NewInstance};
 use crate::app::operator;
@@ -23,7 +23,7 @@ const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012
 /// 190 bits.
 const SECRET_LENGTH: usize = 32;
 /// The account's name, when no other is asked for.
-const ACCOUNT: &str = "switchyard";
+pub(super) const ACCOUNT: &str = "switchyard";
 
 /// What to install; what is absent is as it was before, or the usual.
 pub struct InstallOptions {
@@ -43,6 +43,8 @@ pub struct InstallOptions {
     pub account: Option<AccountName>,
     /// Local emergency numbers.
     pub emergency_numbers: Vec<EmergencyNumber>,
+    /// The running Asterisk is to read again all that leads to us.
+    pub reload: bool,
     /// Nothing is changed.
     pub dry_run: bool,
 }
@@ -64,14 +66,14 @@ pub struct Installed {
 }
 
 /// Installs: everything is looked at first, then all files are changed, then the instance is registered; a failure leaves
-/// everything as it was.
+/// everything as it was, and so does a signal. One that was killed is ended by the next, or by a removal.
 pub fn install(
     config: &Config,
     options: InstallOptions,
     random: &dyn Randomness,
 ) -> Result<Installed, OwnPbxError> {
     let name = &options.name;
-    let known = with_parts(config, async |parts| known(parts, name).await)?;
+    let known = with_parts(config, async |parts| look(parts, name).await)?.known;
     let before = known.as_ref().map(|known| {
         let InstanceSettings::Asterisk(settings) = &known.instance.settings;
         settings.clone()
@@ -100,6 +102,7 @@ pub fn install(
         owner: identity::user(config)?,
         tls: settings::transport(config).tls.is_some(),
     })?;
+    let _held = (!options.dry_run).then(|| files::hold(&site)).transpose()?;
     let secret = secret(&site, known.as_ref(), random)?;
     let plan = files::survey(&site, Aim::Install(&secret))?;
     let blocked: Vec<Part> = plan
@@ -116,19 +119,26 @@ pub fn install(
         asterisk_dir,
         changes: plan.changes.iter().map(FileChanged::of).collect(),
         parts: plan.parts,
-        reloads: plan.reloads,
-        restart: plan.restart,
+        // Of one that was cut off, nobody knows what Asterisk has read.
+        restart: plan.heed_changes.restart || known.is_none() && plan.heed_all.restart,
+        reloads: if options.reload || known.is_none() {
+            plan.heed_all.reloads
+        } else {
+            plan.heed_changes.reloads
+        },
         known: known.is_some(),
     };
     if options.dry_run {
         return Ok(installed);
     }
+    let registering = Interruptible::begin()?;
     let swapped = files::swap(plan.changes)?;
-    let registered = with_parts(config, async |parts| {
+    let registered = registering.with_parts(config, async |parts| {
         register(parts, &options.name, known.as_ref(), settings, secret).await
     });
     match registered {
-        Ok(()) => Ok(installed),
+        Ok(Some(())) => Ok(installed),
+        Ok(None) => Err(OwnPbxError::Interrupted(swapped.undo())),
         Err(source) => Err(OwnPbxError::NotRegistered {
             left: swapped.undo(),
             source: Box::new(source),
