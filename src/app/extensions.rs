@@ -184,7 +184,7 @@ pub async fn reveal_secret(
     Ok(secrets)
 }
 
-/// Gives an extension a new SIP secret; phones need it once it is deployed.
+/// Gives an extension a new SIP secret, which makes it another version; phones need it once it is deployed.
 pub async fn rotate_secret(
     app: &App,
     caller: &Caller,
@@ -200,6 +200,7 @@ pub async fn rotate_secret(
     caller.reason_to_change()?;
     if_match.check(&extension)?;
     extension_secrets::set_sip(&mut tx, tenant, id, &secret).await?;
+    store::extensions::count_change(&mut tx, tenant, id, app.now()).await?;
     app.audit(
         &mut tx,
         caller,
