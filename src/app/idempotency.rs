@@ -61,6 +61,14 @@ impl<T> Done<T> {
     }
 }
 
+/// Removes some of the answers that are too old to be given again; gives how many.
+pub async fn forget_old(app: &App) -> Result<u64, AppError> {
+    let mut tx = app.store.begin("forget_old_answers").await?;
+    let forgotten = idempotency_keys::prune(&mut tx, app.now() - KEPT).await?;
+    tx.commit().await?;
+    Ok(forgotten)
+}
+
 impl App {
     /// What an equal request before this one answered.
     ///

@@ -6,6 +6,7 @@ pub mod demo;
 mod deploy_worker;
 pub mod doctor;
 mod drivers;
+pub mod forgetting;
 pub mod identity;
 mod impatient;
 pub mod key_file;

@@ -11,6 +11,7 @@ use tokio::time::timeout;
 
 use super::auto_deploy;
 use super::deploy_worker;
+use super::forgetting;
 use super::lifecycle::{Lifecycle, LifecycleError};
 use super::listener::{self, Limits, ListenError};
 use super::parts::{self, Parts, PartsError};
@@ -125,6 +126,10 @@ impl Service {
             );
             tasks.spawn("edits", edits);
         }
+        tasks.spawn(
+            "forgetting",
+            forgetting::run(app.clone(), forgetting::PERIOD, tasks.soft_stop()),
+        );
         let shared = Shared {
             readiness: Arc::new(Needs { store: store.clone() }),
             app,

@@ -40,6 +40,7 @@ pub struct Server {
     /// Secrets that were shown once, and must be seen nowhere else.
     pub(super) shown: Mutex<Vec<String>>,
     pub(super) store: Store,
+    pub(super) app: App,
     running: JoinSet<()>,
 }
 
@@ -65,6 +66,7 @@ impl Server {
             client: reqwest::Client::new(),
             shown: Mutex::default(),
             store,
+            app,
             running,
         }
     }
