@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod addresses;
 mod cut_off;
 mod doctor;
 #[path = "../cli/host.rs"]
