@@ -45,7 +45,7 @@ pub const KEYS: &[Key] = &[
     ),
     secret(
         "database.url",
-        "`sqlite:` with a path, or `postgres://user:password@host/database`; PostgreSQL when there is more than one host",
+        "`sqlite:` with a path, or `postgres://user:password@host/database`, over a socket `postgres://user@%2Frun%2Fpostgresql/database`; PostgreSQL when there is more than one host",
         Default::Text("sqlite:/var/lib/switchyard/switchyard.db"),
     ),
     plain(

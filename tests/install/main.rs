@@ -8,6 +8,7 @@ mod doctor;
 #[path = "../cli/host.rs"]
 mod host;
 mod own;
+mod peer;
 mod refused;
 #[path = "../support/mod.rs"]
 mod support;
