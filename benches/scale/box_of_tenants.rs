@@ -117,6 +117,7 @@ pub async fn make(directory: &Path, count: usize) -> Outcome<()> {
         ami_port: 5038,
         ami_username: "switchyard".parse()?,
         config_dir: directory.join("config").display().to_string().parse()?,
+        ami_tls: None,
         log_file: None,
         emergency_numbers: Vec::new(),
     };

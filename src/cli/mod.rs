@@ -12,6 +12,7 @@ mod failure;
 mod generate_key;
 mod instance;
 mod lookup;
+mod manager_tls;
 mod output;
 mod paging;
 mod pbx;

@@ -52,6 +52,20 @@ impl AbsolutePath {
     }
 }
 
+/// Whether a manager interface speaks TLS, whatever its host's configuration says of others.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "mode", rename_all = "lowercase", deny_unknown_fields)]
+pub enum ManagerTls {
+    /// It does not.
+    Off,
+    /// It does.
+    On {
+        /// Whose certificates are believed; `None`: those that the host's configuration names.
+        #[serde(default)]
+        ca_file: Option<AbsolutePath>,
+    },
+}
+
 /// How an Asterisk is reached; its manager secret is sealed and stands apart.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -62,6 +76,9 @@ pub struct AsteriskSettings {
     pub ami_port: u16,
     /// The account of the daemon.
     pub ami_username: AccountName,
+    /// Whether it speaks TLS; `None`: as the configuration of its host says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ami_tls: Option<ManagerTls>,
     /// The directory of ours that the PBX's own files include through its `live` link.
     pub config_dir: AbsolutePath,
     /// The PBX's log of warnings and errors, read during a reload.

@@ -195,6 +195,7 @@ fn instance(database: &Bench) -> NewInstance {
             ami_port: 1,
             ami_username: "switchyard".parse().unwrap(),
             config_dir: config_dir.to_str().unwrap().parse().unwrap(),
+            ami_tls: None,
             log_file: None,
             emergency_numbers: vec![OWN_EMERGENCY.parse().unwrap()],
         }),

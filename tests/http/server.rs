@@ -214,6 +214,7 @@ fn instance() -> NewInstance {
             ami_port: 1,
             ami_username: "switchyard".parse().unwrap(),
             config_dir: "/nonexistent/switchyard".parse().unwrap(),
+            ami_tls: None,
             log_file: None,
             emergency_numbers: vec![],
         }),

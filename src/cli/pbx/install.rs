@@ -4,6 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::Heeding;
+use crate::cli::manager_tls::ManagerTlsArguments;
 use crate::cli::{Context, Failure};
 use crate::daemon::own_pbx::{self, InstallOptions};
 use crate::domain::instance::{AbsolutePath, AccountName, EmergencyNumber};
@@ -39,6 +40,8 @@ pub struct Install {
     /// Our account of the manager interface [default: switchyard]
     #[arg(long, value_name = "NAME")]
     ami_username: Option<AccountName>,
+    #[command(flatten)]
+    tls: ManagerTlsArguments,
     /// A local emergency number, beside those of everywhere; can be given more than once
     #[arg(long = "emergency-number", value_name = "NUMBER")]
     emergency_numbers: Vec<EmergencyNumber>,
@@ -60,6 +63,7 @@ pub fn run(context: &mut Context<'_>, install: Install) -> Result<(), Failure> {
         modules_dir: install.modules_dir,
         group: install.asterisk_group,
         account: install.ami_username,
+        tls: install.tls.choice()?,
         emergency_numbers: install.emergency_numbers,
         reload: install.reload,
         dry_run: install.dry_run,

@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::daemon::parts::Parts;
 use crate::daemon::{identity, settings};
 use crate::domain::instance::{
-    AbsolutePath, AccountName, AsteriskSettings, EmergencyNumber, InstanceSettings,
+    AbsolutePath, AccountName, AsteriskSettings, EmergencyNumber, InstanceSettings, ManagerTls,
 };
 use crate::domain::name::InstanceName;
 use crate::domain::pbx_part::{Part, State};
@@ -41,12 +41,22 @@ pub struct InstallOptions {
     pub group: Option<String>,
     /// Our account.
     pub account: Option<AccountName>,
+    /// Whether its manager interface speaks TLS.
+    pub tls: Option<TlsChoice>,
     /// Local emergency numbers.
     pub emergency_numbers: Vec<EmergencyNumber>,
     /// The running Asterisk is to read again all that leads to us.
     pub reload: bool,
     /// Nothing is changed.
     pub dry_run: bool,
+}
+
+/// What is asked for of an instance's TLS.
+pub enum TlsChoice {
+    /// As the host's configuration says.
+    Host,
+    /// Its own.
+    Own(ManagerTls),
 }
 
 /// What was done, or would be.
@@ -82,6 +92,11 @@ pub fn install(
         options.asterisk_dir.clone(),
         known.as_ref().map(|known| &known.instance),
     )?;
+    let tls = match options.tls {
+        Some(TlsChoice::Host) => None,
+        Some(TlsChoice::Own(own)) => Some(own),
+        None => before.as_ref().and_then(|before| before.ami_tls.clone()),
+    };
     let site = Site::survey(Wanted {
         asterisk_dir: asterisk_dir.clone(),
         config_dir: options
@@ -100,7 +115,7 @@ pub fn install(
             (None, None) => ACCOUNT.parse()?,
         },
         owner: identity::user(config)?,
-        tls: settings::transport(config).tls.is_some(),
+        tls: settings::transport(config).tls_of(tls.as_ref()).is_some(),
     })?;
     let _held = (!options.dry_run).then(|| files::hold(&site)).transpose()?;
     let secret = secret(&site, known.as_ref(), random)?;
@@ -114,7 +129,13 @@ pub fn install(
     if !blocked.is_empty() {
         return Err(OwnPbxError::Blocked(blocked));
     }
-    let settings = asterisk_settings(&site, plan.manager, options.emergency_numbers, before.as_ref())?;
+    let settings = asterisk_settings(
+        &site,
+        plan.manager,
+        tls,
+        options.emergency_numbers,
+        before.as_ref(),
+    )?;
     let installed = Installed {
         asterisk_dir,
         changes: plan.changes.iter().map(FileChanged::of).collect(),
@@ -163,6 +184,7 @@ fn secret(site: &Site, known: Option<&Known>, random: &dyn Randomness) -> Result
 fn asterisk_settings(
     site: &Site,
     manager: Manager,
+    ami_tls: Option<ManagerTls>,
     emergency_numbers: Vec<EmergencyNumber>,
     before: Option<&AsteriskSettings>,
 ) -> Result<AsteriskSettings, OwnPbxError> {
@@ -170,6 +192,7 @@ fn asterisk_settings(
         ami_host: manager.host.to_string().parse()?,
         ami_port: manager.port,
         ami_username: site.account.clone(),
+        ami_tls,
         config_dir: site.config_dir.clone(),
         log_file: Some(site.log_file.clone()),
         emergency_numbers: match before {

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use thiserror::Error;
 
-pub use self::install::{InstallOptions, Installed, install};
+pub use self::install::{InstallOptions, Installed, TlsChoice, install};
 pub use self::reload::{Reloaded, reload};
 pub use self::remove::{RemoveOptions, Removed, remove};
 pub use self::status::{Status, status, status_of};

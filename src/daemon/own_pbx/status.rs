@@ -64,6 +64,8 @@ pub fn site(
         group: None,
         account: settings.ami_username.clone(),
         owner: identity::user(config)?,
-        tls: settings::transport(config).tls.is_some(),
+        tls: settings::transport(config)
+            .tls_of(settings.ami_tls.as_ref())
+            .is_some(),
     })?)
 }

@@ -60,7 +60,8 @@ impl AsteriskDriver {
             ) => {
                 let mend = format!(
                     "in manager.conf under [general] have `tlsenable = yes`, `tlsbindaddr = {address}` and in `tlscertfile` a \
-                     certificate for {}, signed by one in the file that `ami.ca_file` names; or set `ami.tls` to `off`",
+                     certificate for {}, signed by one in the file that `ami.ca_file` names, or the instance's own \
+                     `--ami-ca-file`; or have no TLS, by `--ami-tls off` for this instance or `ami.tls` for all",
                     settings.ami_host
                 );
                 checks.push(bad("ami", chain(&error), mend));
