@@ -1,3 +1,5 @@
+//! Changes of several files as one, over real files.
+
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
 use rustix::fs::{XattrFlags, getxattr, setxattr};

@@ -96,7 +96,7 @@ fn what_was_deployed_gets_the_group_that_is_corrected() {
     let mine = rustix::process::getgroups()
         .unwrap()
         .into_iter()
-        .map(|group| group.as_raw());
+        .map(rustix::process::Gid::as_raw);
     let root = rustix::process::geteuid().is_root();
     let other = mine.filter(|_| !root).find(|group| *group != site.group);
     let may = root || other.is_some();
