@@ -123,7 +123,7 @@ pub async fn roll_back_instance(
         .ok_or(AppError::NotFound)?;
     let to = store::generations::find_by_number(&mut tx, id, number).await?;
     let Some(to) = to else { return Err(never_live()) };
-    if !store::deployments::went_live(&mut tx, to.id).await? {
+    if !store::generations::was_live(&mut tx, to.id).await? {
         return Err(never_live());
     }
     let actor = caller.identity().actor();

@@ -197,15 +197,9 @@ impl Engine {
             "Nothing was touched; what was live is live"
         };
         let finding = Finding::error(code, format!("{told}. {known}"));
-        deployments::end(
-            &mut tx,
-            deployment.id,
-            DeploymentStatus::Failed,
-            &[finding],
-            self.clock.now(),
-        )
-        .await?;
-        tx.commit().await?;
+        record
+            .end(tx, None, DeploymentStatus::Failed, &[finding])
+            .await?;
         Ok(())
     }
 
@@ -228,9 +222,9 @@ impl Engine {
             "superseded",
             format!("the later {what} {} covers this one", later.id),
         );
-        let status = DeploymentStatus::Superseded;
-        deployments::end(&mut tx, deployment.id, status, &[finding], self.clock.now()).await?;
-        tx.commit().await?;
+        record
+            .end(tx, None, DeploymentStatus::Superseded, &[finding])
+            .await?;
         Ok(true)
     }
 
@@ -238,6 +232,7 @@ impl Engine {
         Record {
             engine: self,
             lease,
+            instance_id: deployment.instance_id,
             deployment_id: deployment.id,
         }
     }

@@ -8,6 +8,7 @@ use super::lease::Lease;
 use super::moves::Purpose;
 use crate::domain::finding::Finding;
 use crate::domain::ids::InstanceId;
+use crate::store::generations;
 
 /// What was written.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -49,6 +50,8 @@ impl Engine {
             });
         }
         let mut tx = lease.begin("write_files").await?;
+        // What was written before was never proven either.
+        generations::forget_attempts(&mut tx, instance_id).await?;
         aim.keep(&mut tx).await?;
         tx.commit().await?;
         let files = assemble::files(&cache, &aim.templates, &aim.after, &aim.reload)?;

@@ -42,7 +42,6 @@ statements! {
         and (revision_id = $4 or (revision_id is null and $4 is null)) \
         and (to_generation_id = $5 or (to_generation_id is null and $5 is null)) \
         order by created_at, id");
-    WENT_LIVE = "select count(*) from deployments where generation_id = $1 and status in ('live', 'partial')";
     LAST_ROLLBACK = "select max(created_at) from deployments where instance_id = $1 \
         and to_generation_id is not null and status in ('live', 'partial', 'unchanged')";
     UNFINISHED = select!("where instance_id = $1 and ended_at is null and status <> 'queued' \
@@ -280,12 +279,6 @@ pub async fn queued_equal(
             to_generation
         )
     )?)
-}
-
-/// Whether a generation was ever proven to run.
-pub async fn went_live(tx: &mut Tx, generation: GenerationId) -> Result<bool, StoreError> {
-    let (count,) = run!(tx, fetch_one::<(i64,)>(WENT_LIVE, generation.uuid()))?;
-    Ok(count > 0)
 }
 
 /// When somebody last asked for the whole instance to go back, and it did.

@@ -37,6 +37,7 @@ steps! {
     7 "0007_head_revisions",
     8 "0008_platform_rollbacks",
     9 "0009_sealing_key",
+    10 "0010_generations_that_ran",
 }
 
 /// Which text of a migration.

@@ -22,10 +22,10 @@ use super::support::pbx::{Pbx, kill, pid};
 use super::world::{World, operator};
 
 /// The same Asterisk again, on the same ports; gone when this is dropped.
-struct Restarted(Child);
+pub struct Restarted(Child);
 
 impl Restarted {
-    fn start(pbx: &Pbx) -> Self {
+    pub fn start(pbx: &Pbx) -> Self {
         let program = pbx.private.program();
         let mut command = Command::new(program.path());
         command
@@ -83,7 +83,7 @@ async fn a10_a_pbx_that_is_down_is_told_before_anything_is_touched(#[case] backe
     world.deploy(&acme).await.expect(Unchanged);
 }
 
-async fn until_up(world: &World) {
+pub async fn until_up(world: &World) {
     for _ in 0..300 {
         let checks = instances::test(&world.app, &operator(), world.instance_id)
             .await

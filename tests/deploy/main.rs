@@ -29,6 +29,8 @@ mod queue;
 #[cfg(test)]
 mod relay;
 #[cfg(test)]
+mod retention;
+#[cfg(test)]
 mod rollback;
 #[cfg(test)]
 mod secrets;

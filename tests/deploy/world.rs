@@ -95,20 +95,21 @@ impl World {
 
     /// Another process's use cases over the same database and PBX.
     pub fn with(&self, shadow: ShadowPolicy, drivers: Drivers) -> (App, Arc<Engine>) {
-        self.with_options(options(&self.pbx, shadow), drivers)
+        self.with_options(drivers, |options| options.shadow = shadow)
     }
 
     /// The same, giving up at once on a PBX that does not answer.
     pub fn impatient(&self, drivers: Drivers) -> (App, Arc<Engine>) {
-        let patience = Duration::from_millis(500);
-        let options = EngineOptions {
-            patience,
-            ..options(&self.pbx, ShadowPolicy::Never)
-        };
-        self.with_options(options, drivers)
+        self.with_options(drivers, |options| options.patience = Duration::from_millis(500))
     }
 
-    fn with_options(&self, options: EngineOptions, drivers: Drivers) -> (App, Arc<Engine>) {
+    pub fn with_options(
+        &self,
+        drivers: Drivers,
+        change: impl FnOnce(&mut EngineOptions),
+    ) -> (App, Arc<Engine>) {
+        let mut options = options(&self.pbx, ShadowPolicy::Never);
+        change(&mut options);
         let engine = engine(&self.pbx, &self.store, options, drivers);
         (app(&self.store, &engine), engine)
     }

@@ -114,6 +114,15 @@ impl Bench {
         }
     }
 
+    /// Has a migration applied again, whose name ends so; what it made must be gone.
+    pub async fn forget_migration(&self, ending: &str) {
+        let name = "delete from _sqlx_migrations where description like '%";
+        let gone = self
+            .ask(format!("{name}{ending}' returning description"))
+            .await;
+        assert_eq!(gone.len(), 1, "{gone:?}");
+    }
+
     /// Asks something behind the store's back; each row is one text.
     pub async fn ask(&self, sql: String) -> Vec<String> {
         let sql = AssertSqlSafe(sql);
