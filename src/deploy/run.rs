@@ -47,7 +47,7 @@ pub(super) async fn run(
     // On the heap: it is a large future in the middle of many others.
     match Box::pin(run.to_the_end()).await {
         // Whoever takes the lease next does it again.
-        Err(error @ (DeployError::Store(_) | DeployError::LeaseLost)) => Err(error),
+        Err(error) if error.may_pass() => Err(error),
         Err(error) => Box::pin(run.give_up(&error)).await,
         ended => ended,
     }

@@ -21,7 +21,7 @@ use super::url::{DatabaseUrl, Place};
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a transaction waits for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
-const SQLITE_READERS: u32 = 4;
+pub(super) const SQLITE_READERS: u32 = 4;
 pub(super) const POSTGRES_CONNECTIONS: u32 = 10;
 
 /// A connected database of any schema; a [`Store`](super::Store) is made of it once its schema is right.

@@ -37,6 +37,19 @@ pub enum StoreError {
         #[source]
         source: sqlx::Error,
     },
+    /// The database is there and takes nothing: its disk is full, broken or read-only.
+    #[error(
+        "{transaction}: the database {database} cannot be written; see that its disk has room, works and is not read-only"
+    )]
+    NotWritable {
+        /// The database, without password.
+        database: String,
+        /// The transaction.
+        transaction: &'static str,
+        /// Why.
+        #[source]
+        source: sqlx::Error,
+    },
     /// A value that must be unique is there already.
     #[error("{table} has a row with this {} already", .columns.join(", "))]
     Conflict {
@@ -146,10 +159,13 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether the same may succeed later without anybody's doing.
+    /// Whether the same may succeed later: nothing is wrong with it, only with the database at the moment.
     #[must_use]
     pub const fn may_pass(&self) -> bool {
-        matches!(self, Self::Unavailable { .. } | Self::Busy { .. })
+        matches!(
+            self,
+            Self::Unavailable { .. } | Self::Busy { .. } | Self::NotWritable { .. }
+        )
     }
 
     /// Whether a secret was sealed with another key than the one that is configured.

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::database::{Database, POSTGRES_CONNECTIONS, Pools};
+use sqlx::Connection as _;
+
+use super::database::{Database, POSTGRES_CONNECTIONS, Pools, SQLITE_READERS};
 use super::error::StoreError;
 use super::tx::{Connection, Shared, Tx};
 use super::url::DatabaseUrl;
@@ -47,23 +49,21 @@ impl Store {
     /// On SQLite there is one at a time; others wait here.
     pub async fn begin(&self, name: &'static str) -> Result<Tx, StoreError> {
         let connection = match &self.database.pools {
-            Pools::Sqlite { writer, .. } => {
-                writer.begin_with("begin immediate").await.map(Connection::Sqlite)
-            }
+            Pools::Sqlite { writer, .. } => begin_sqlite(writer, "begin immediate").await,
             Pools::Postgres(pool) => begin_postgres(pool, "begin").await,
         };
-        self.transaction(name, connection)
+        self.transaction(name, false, connection)
     }
 
     /// Begins a transaction that reads one state of the whole database, however long it takes.
     pub async fn read(&self, name: &'static str) -> Result<Tx, StoreError> {
         let connection = match &self.database.pools {
-            Pools::Sqlite { reader, .. } => reader.begin_with("begin").await.map(Connection::Sqlite),
+            Pools::Sqlite { reader, .. } => begin_sqlite(reader, "begin").await,
             Pools::Postgres(pool) => {
                 begin_postgres(pool, "begin isolation level repeatable read read only").await
             }
         };
-        self.transaction(name, connection)
+        self.transaction(name, true, connection)
     }
 
     /// Closes all connections.
@@ -74,13 +74,31 @@ impl Store {
     fn transaction(
         &self,
         name: &'static str,
+        only_reads: bool,
         connection: sqlx::Result<Connection>,
     ) -> Result<Tx, StoreError> {
         match connection {
-            Ok(connection) => Ok(Tx::new(name, connection, Arc::clone(&self.shared))),
+            Ok(connection) => Ok(Tx::new(name, only_reads, connection, Arc::clone(&self.shared))),
             Err(error) => Err(self.shared.explain(name, "begin", error)),
         }
     }
+}
+
+/// Begins on a connection that can: SQLite itself rolls back what it cannot write any further, on a full disk, and sqlx then
+/// counts that transaction as begun for ever.
+async fn begin_sqlite(pool: &sqlx::SqlitePool, statement: &'static str) -> sqlx::Result<Connection> {
+    for _ in 0..SQLITE_READERS {
+        match pool.begin_with(statement).await {
+            Err(sqlx::Error::InvalidSavePointStatement) => {
+                let connection = pool.acquire().await?;
+                if connection.is_in_transaction() {
+                    connection.close().await?;
+                }
+            }
+            begun => return begun.map(Connection::Sqlite),
+        }
+    }
+    pool.begin_with(statement).await.map(Connection::Sqlite)
 }
 
 /// Begins on a connection that still lives: after a restart of the server, each idle one has gone.

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -55,6 +55,7 @@ pub struct Host {
     pub tenants: [TestTenant; 2],
     pbx: Pbx,
     database: Bench,
+    state: PathBuf,
     edits: usize,
     requests: usize,
 }
@@ -63,7 +64,18 @@ impl Host {
     /// Two tenants of which one has `extensions`, and all of it live.
     pub async fn new(backend: Backend, extensions: usize) -> Self {
         let pbx = Pbx::start().await;
-        let (database, store) = Bench::migrated(backend).await;
+        let state = pbx.directory.path().join("state");
+        Self::with(pbx, Bench::empty(backend).await, state, extensions).await
+    }
+
+    /// The same, with a database and the state directory on this disk.
+    pub async fn on_disk(disk: &Path, extensions: usize) -> Self {
+        let database = Bench::file_in(disk);
+        Self::with(Pbx::start().await, database, disk.join("state"), extensions).await
+    }
+
+    async fn with(pbx: Pbx, database: Bench, state: PathBuf, extensions: usize) -> Self {
+        let store = database.migrate().await;
         let app = app(store, &pbx);
         let key_file = pbx.directory.path().join("sealing.key");
         fs::write(&key_file, "a".repeat(64)).unwrap();
@@ -87,6 +99,7 @@ impl Host {
             tenants,
             pbx,
             database,
+            state,
             edits: 0,
             requests: 0,
         };
@@ -104,7 +117,7 @@ impl Host {
             .args(arguments)
             .env_clear()
             .env("SWITCHYARD_DATABASE_URL", &self.database.text)
-            .env("SWITCHYARD_STATE_DIR", directory.join("state"))
+            .env("SWITCHYARD_STATE_DIR", &self.state)
             .env("SWITCHYARD_TEMPLATES_DIR", directory.join("templates"))
             .env("SWITCHYARD_SEALING_KEY_FILE", directory.join("sealing.key"))
             .env("SWITCHYARD_NODE_NAME", "here")
@@ -119,6 +132,26 @@ impl Host {
     /// The daemon, which takes up whatever is queued or unfinished.
     pub fn daemon(&self) -> Victim {
         Victim::spawn(&mut self.command(&["serve"]))
+    }
+
+    /// The same, with what it logs in a file.
+    pub fn logged_daemon(&self, log: &Path) -> Victim {
+        Victim::logged(&mut self.command(&["serve"]), log)
+    }
+
+    /// A file of that name for a log, away from database and state.
+    pub fn log(&self, name: &str) -> PathBuf {
+        self.pbx.directory.path().join(format!("{name}.log"))
+    }
+
+    /// Where the database lies, if it is a file.
+    pub fn database_dir(&self) -> PathBuf {
+        self.database.folder.path().to_owned()
+    }
+
+    /// Folds SQLite's journal into its file.
+    pub async fn truncate_journal(&self) {
+        self.database.sql("pragma wal_checkpoint(truncate)").await;
     }
 
     /// Another edit of the first tenant, of another file each time.
@@ -189,7 +222,7 @@ impl Host {
     }
 
     pub fn state_dir(&self) -> PathBuf {
-        self.pbx.directory.path().join("state")
+        self.state.clone()
     }
 
     pub fn config_dir(&self) -> PathBuf {

@@ -7,6 +7,8 @@ mod host;
 #[cfg(test)]
 mod random;
 #[cfg(test)]
+mod small_disk;
+#[cfg(test)]
 mod stages;
 #[cfg(test)]
 #[path = "../support/mod.rs"]

@@ -18,6 +18,7 @@ use super::support::pbx::Pbx;
 /// The orders of one deploy, as a test hears of them.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Order {
+    Drifted,
     Stage,
     Rehearse,
     Ready,
@@ -111,7 +112,7 @@ impl PbxDriver for Witnessed {
     }
 
     async fn drifted(&self, files: BTreeMap<ConfFile, StagedFile>) -> Result<Vec<ConfFile>, DriverError> {
-        self.real.drifted(files).await
+        self.hear(Order::Drifted, self.real.drifted(files)).await
     }
 
     async fn live_text(&self, file: ConfFile, limit: u64) -> Result<Option<String>, DriverError> {

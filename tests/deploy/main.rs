@@ -23,6 +23,8 @@ mod faults;
 #[cfg(test)]
 mod generations;
 #[cfg(test)]
+mod lost_database;
+#[cfg(test)]
 mod planning;
 #[cfg(test)]
 mod queue;

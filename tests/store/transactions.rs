@@ -64,6 +64,28 @@ async fn a_transaction_with_a_failed_statement_is_not_committed(
     );
 }
 
+/// As it does on a full disk; here a trigger makes it.
+#[tokio::test]
+async fn what_sqlite_rolls_back_by_itself_keeps_no_later_transaction_from_beginning() {
+    let (bench, store) = Bench::migrated(Sqlite).await;
+    let world = World::store(&store).await;
+    bench
+        .sql(
+            "create trigger guard before insert on tenants when new.name = 'Tenant Initech' \
+             begin select raise(rollback, 'refused'); end",
+        )
+        .await;
+    for _ in 0..3 {
+        let mut tx = store.begin("rolled_back").await.unwrap();
+        let initech = tenant(world.instance.id, "Initech");
+        assert!(tenants::insert(&mut tx, &initech).await.is_err());
+        drop(tx);
+        let mut tx = store.begin("after").await.unwrap();
+        assert!(tenants::find(&mut tx, world.acme.id).await.unwrap().is_some());
+        tx.commit().await.unwrap();
+    }
+}
+
 #[rstest]
 #[tokio::test]
 async fn a_reading_transaction_cannot_write(#[values(Sqlite, Postgres)] backend: Backend) {
