@@ -38,6 +38,7 @@ steps! {
     8 "0008_platform_rollbacks",
     9 "0009_sealing_key",
     10 "0010_generations_that_ran",
+    11 "0011_queue_numbers",
 }
 
 /// Which text of a migration.

@@ -9,6 +9,8 @@ mod buttons;
 #[cfg(test)]
 mod clock;
 #[cfg(test)]
+mod clocks;
+#[cfg(test)]
 mod damage;
 #[cfg(test)]
 mod death;
