@@ -46,6 +46,8 @@ mod smallest;
 #[path = "../support/mod.rs"]
 mod support;
 #[cfg(test)]
+mod two_readers;
+#[cfg(test)]
 mod validation;
 #[cfg(test)]
 mod way_back;

@@ -6,6 +6,7 @@ use super::rights::{self, ActionName, LackingRights, Right};
 use super::session::{Arrival, Session};
 use super::{AsteriskDriver, verify};
 use crate::domain::artifact::ConfFile;
+use crate::domain::random::SystemRandom;
 use crate::driver::{Check, DriverError};
 use crate::wire::ami::LinkError;
 
@@ -207,7 +208,7 @@ impl AsteriskDriver {
                 format!("{path} can be read; whether this Asterisk writes it was not asked"),
             ));
         };
-        Some(match complaints::read(session, &window).await.1 {
+        Some(match complaints::read(session, &window, &SystemRandom).await.1 {
             Ok(()) => good(NAME, format!("{path} can be read, and this Asterisk writes it")),
             Err(reason) => {
                 let mend = format!(

@@ -31,6 +31,7 @@ use super::{Check, DriverError, Expected, PbxDriver, Rehearsal, Staged, StagedFi
 use crate::domain::artifact::ConfFile;
 use crate::domain::finding::{Finding, Severity};
 use crate::domain::instance::AsteriskSettings;
+use crate::domain::random::SystemRandom;
 
 /// What is said of an instance that has no Asterisk.
 const NO_PBX: &str = "this instance has no Asterisk, as in a demo that was started without one: files may be written, but \
@@ -192,7 +193,7 @@ impl PbxDriver for AsteriskDriver {
             Err(detail) => return unread(&detail),
         };
         let (lines, whole) = match self.session().await {
-            Ok(session) => complaints::read(&session, &window).await,
+            Ok(session) => complaints::read(&session, &window, &SystemRandom).await,
             Err(error) => (Vec::new(), Err(error.full())),
         };
         let (ours, others) = lines
