@@ -37,7 +37,8 @@ impl Engine {
     }
 
     async fn write_under(&self, lease: &Lease<'_>, instance_id: InstanceId) -> Result<Written, DeployError> {
-        let (instance, driver) = self.driver(instance_id).await?;
+        let (instance, mut driver) = self.driver(instance_id).await?;
+        driver.obey(lease.warrant());
         let mut aim = aim::aim(self, Purpose::Deploy(lease), &instance, Target::Platform).await?;
         let cache = self.fragments(instance_id);
         let whole = assemble::files(&cache, &aim.templates, &aim.after, &[])?;

@@ -32,7 +32,8 @@ pub(super) async fn run(
     lease: &Lease<'_>,
     interruptions: usize,
 ) -> Result<DeploymentStatus, DeployError> {
-    let (instance, driver) = engine.driver(deployment.instance_id).await?;
+    let (instance, mut driver) = engine.driver(deployment.instance_id).await?;
+    driver.obey(lease.warrant());
     let run = Run {
         engine,
         deployment,

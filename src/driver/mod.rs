@@ -3,6 +3,7 @@
 pub mod asterisk;
 mod error;
 mod expected;
+mod warrant;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use async_trait::async_trait;
 
 pub use error::DriverError;
 pub use expected::{AbsentExtension, Expected, PresentTenant};
+pub use warrant::Warrant;
 
 use crate::domain::artifact::ConfFile;
 use crate::domain::digest::Digest;
@@ -75,6 +77,9 @@ pub struct Check {
 /// Drives one PBX. Generation 0 is the empty one: nothing of ours is served.
 #[async_trait]
 pub trait PbxDriver: Send + Sync {
+    /// From now on files are moved only as long as this holds.
+    fn obey(&mut self, warrant: Warrant);
+
     /// Puts a generation beside the live one, whole and synced, touching nothing that is live.
     async fn stage(
         &self,

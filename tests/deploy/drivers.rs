@@ -11,7 +11,9 @@ use switchyard::domain::artifact::ConfFile;
 use switchyard::domain::finding::Finding;
 use switchyard::domain::instance::{InstanceSettings, PbxInstance};
 use switchyard::driver::asterisk::{AsteriskDriver, Program, Shadow};
-use switchyard::driver::{Check, DriverError, Expected, PbxDriver, Rehearsal, Staged, StagedFile};
+use switchyard::driver::{
+    Check, DriverError, Expected, PbxDriver, Rehearsal, Staged, StagedFile, Warrant,
+};
 
 use super::support::pbx::Pbx;
 
@@ -22,6 +24,7 @@ pub enum Order {
     Stage,
     Rehearse,
     Ready,
+    Place,
     Apply,
     Verify,
     Log,
@@ -103,6 +106,10 @@ impl Witnessed {
 
 #[async_trait]
 impl PbxDriver for Witnessed {
+    fn obey(&mut self, warrant: Warrant) {
+        self.real.obey(warrant);
+    }
+
     async fn stage(
         &self,
         generation: i64,
@@ -132,7 +139,7 @@ impl PbxDriver for Witnessed {
     }
 
     async fn place(&self, generation: i64) -> Result<(), DriverError> {
-        self.real.place(generation).await
+        self.hear(Order::Place, self.real.place(generation)).await
     }
 
     async fn apply(&self, generation: i64, reload: &[ConfFile]) -> Result<(), DriverError> {

@@ -25,6 +25,8 @@ mod faults;
 #[cfg(test)]
 mod generations;
 #[cfg(test)]
+mod late_work;
+#[cfg(test)]
 mod lost_database;
 #[cfg(test)]
 mod planning;

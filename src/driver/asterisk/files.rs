@@ -10,22 +10,29 @@ mod survey;
 
 use crate::domain::artifact::ConfFile;
 use crate::domain::digest::Digest;
-use crate::driver::{Part, Staged, StagedFile};
+use crate::driver::{Part, Staged, StagedFile, Warrant};
 
 /// `DIR/live -> generations/N`, `DIR/generations/N/{pjsip,extensions,voicemail}.conf`.
 ///
 /// Files hold digests that sign in, so nobody but owner and group may read them; the directory's group (set-gid)
 /// is the one Asterisk runs with.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct FileTree {
     root: PathBuf,
+    warrant: Warrant,
 }
 
 impl FileTree {
     pub fn new(root: &Path) -> Self {
         Self {
             root: root.to_owned(),
+            warrant: Warrant::default(),
         }
+    }
+
+    /// Moves and removes something only as long as this holds.
+    pub fn obey(&mut self, warrant: Warrant) {
+        self.warrant = warrant;
     }
 
     /// Where a generation lies.
@@ -73,6 +80,7 @@ impl FileTree {
             staged.files.insert(file, wanted);
         }
         sync_directory(&making)?;
+        self.warrant.check()?;
         remove_directory(&target)?;
         fs::rename(&making, &target).map_err(at(&target))?;
         sync_directory(&generations)?;
@@ -112,6 +120,7 @@ impl FileTree {
         }
         symlink(&target, &making).map_err(at(&making))?;
         let live = self.root.join("live");
+        self.warrant.check()?;
         fs::rename(&making, &live).map_err(at(&live))?;
         sync_directory(&self.root)
     }
@@ -162,6 +171,7 @@ impl FileTree {
                 .file_name()
                 .to_str()
                 .and_then(|name| name.parse::<i64>().ok());
+            self.warrant.check()?;
             if number.is_none_or(|number| Some(number) != live && !keep.contains(&number)) {
                 remove_directory(&entry.path())?;
             }

@@ -27,7 +27,7 @@ pub use self::rights::account_lines;
 use self::session::Session;
 pub use self::shadow::Shadow;
 pub use self::transport::Transport;
-use super::{Check, DriverError, Expected, PbxDriver, Rehearsal, Staged, StagedFile};
+use super::{Check, DriverError, Expected, PbxDriver, Rehearsal, Staged, StagedFile, Warrant};
 use crate::domain::artifact::ConfFile;
 use crate::domain::finding::{Finding, Severity};
 use crate::domain::instance::AsteriskSettings;
@@ -108,6 +108,10 @@ impl AsteriskDriver {
 
 #[async_trait]
 impl PbxDriver for AsteriskDriver {
+    fn obey(&mut self, warrant: Warrant) {
+        self.files.obey(warrant);
+    }
+
     async fn stage(
         &self,
         generation: i64,

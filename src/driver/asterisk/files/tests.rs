@@ -35,6 +35,32 @@ fn nothing_is_live_before_the_swap() {
 }
 
 #[test]
+fn nothing_is_moved_or_removed_once_the_warrant_is_withdrawn() {
+    let (_directory, mut tree) = tree();
+    let warrant = Warrant::default();
+    tree.obey(warrant.clone());
+    for number in [1, 2] {
+        tree.stage(number, generation(text("a", false), text("b", false)))
+            .unwrap();
+    }
+    tree.swap(1).unwrap();
+    warrant.withdraw();
+    assert!(tree.swap(2).is_err());
+    assert!(
+        tree.stage(3, generation(text("a", false), text("b", false)))
+            .is_err()
+    );
+    assert!(tree.keep_only(&[]).is_err());
+    assert_eq!(tree.standing().unwrap(), Some(1));
+    assert!(tree.generation(2).exists() && !tree.generation(3).exists());
+    // Whoever drives now is not held up by what was left.
+    tree.obey(Warrant::default());
+    tree.swap(2).unwrap();
+    tree.keep_only(&[]).unwrap();
+    assert_eq!(tree.standing().unwrap(), Some(2));
+}
+
+#[test]
 fn a_kept_file_keeps_inode_and_mtime() {
     let (directory, tree) = tree();
     tree.stage(1, generation(text("a", false), text("b", false)))
