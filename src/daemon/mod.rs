@@ -3,7 +3,7 @@
 mod auto_deploy;
 pub mod database;
 pub mod demo;
-mod deploy_worker;
+pub mod deploy_worker;
 pub mod doctor;
 mod drivers;
 pub mod identity;

@@ -10,7 +10,7 @@ use thiserror::Error;
 use tokio::time::timeout;
 
 use super::auto_deploy;
-use super::deploy_worker;
+use super::deploy_worker::{self, Rhythm};
 use super::lifecycle::{Lifecycle, LifecycleError};
 use super::listener::{self, Limits, ListenError};
 use super::parts::{self, Parts, PartsError};
@@ -141,7 +141,7 @@ impl Service {
         );
         tasks.spawn(
             "deploys",
-            deploy_worker::run(store, engine, node, deploys, tasks.soft_stop()),
+            deploy_worker::run(store, engine, node, deploys, Rhythm::default(), tasks.soft_stop()),
         );
         tracing::info!(address = %self.address, "serving");
         Ok(lifecycle.run().await?)

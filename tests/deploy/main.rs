@@ -29,6 +29,8 @@ mod late_work;
 #[cfg(test)]
 mod lost_database;
 #[cfg(test)]
+mod panics;
+#[cfg(test)]
 mod planning;
 #[cfg(test)]
 mod queue;
