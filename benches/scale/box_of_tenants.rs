@@ -67,6 +67,7 @@ pub async fn open(directory: &Path, shadow: bool) -> Outcome<Box> {
         ShadowPolicy::Never
     };
     let options = EngineOptions {
+        node: "here".parse()?,
         holder: "bench".to_owned(),
         lease: Duration::from_secs(30),
         state_dir: directory.join("state"),

@@ -83,6 +83,7 @@ fn engine(config: &Config, store: Store) -> Engine {
         ShadowMode::Never => ShadowPolicy::Never,
     };
     let options = EngineOptions {
+        node: config.node.name.clone(),
         holder: format!("{}/{}", config.node.name, std::process::id()),
         lease: Duration::from_secs(config.deploy.lease_seconds.into()),
         state_dir: config.state.dir.clone(),

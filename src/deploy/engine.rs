@@ -18,7 +18,7 @@ use crate::domain::deployment::{Deployment, DeploymentStatus, Scope, StageResult
 use crate::domain::error_chain::error_chain;
 use crate::domain::finding::Finding;
 use crate::domain::ids::{IdSource, InstanceId};
-use crate::domain::instance::PbxInstance;
+use crate::domain::instance::{NodeName, PbxInstance};
 use crate::domain::parsed::word_enum;
 use crate::driver::PbxDriver;
 use crate::store::{Store, deployments, instances};
@@ -44,6 +44,8 @@ pub trait DriverFactory: Send + Sync {
 /// How an engine works.
 #[derive(Clone, Debug)]
 pub struct EngineOptions {
+    /// The host that this is: an instance of another one is driven and asked there only.
+    pub node: NodeName,
     /// Names this process in the lease, for people.
     pub holder: String,
     /// How long the lease outlives the process.
@@ -111,6 +113,7 @@ impl Engine {
         if self.is_idle(instance_id).await? {
             return Ok(0);
         }
+        self.instance_here(instance_id).await?;
         let Some(lease) = Lease::take(self, instance_id).await? else {
             return Ok(0);
         };
@@ -237,20 +240,37 @@ impl Engine {
         }
     }
 
-    /// The driver of an instance, with its secret unsealed.
+    /// An instance of this host. Another host's manager interface and files are out of reach: what answers here in their
+    /// place is another PBX, which must not even hear the secret.
+    async fn instance_here(&self, id: InstanceId) -> Result<PbxInstance, DeployError> {
+        let mut tx = self.store.read("instance").await?;
+        let instance = instances::find(&mut tx, id).await?.ok_or_else(|| missing(id))?;
+        if instance.node != self.options.node {
+            return Err(DeployError::DrivenElsewhere {
+                name: instance.name,
+                node: instance.node,
+            });
+        }
+        Ok(instance)
+    }
+
+    /// The driver of an instance of this host, with its secret unsealed.
     pub async fn driver(
         &self,
         instance_id: InstanceId,
     ) -> Result<(PbxInstance, Box<dyn PbxDriver>), DeployError> {
-        let mut tx = self.store.read("instance").await?;
-        let missing = || DeployError::Missing {
-            what: format!("the instance {instance_id}"),
-        };
-        let instance = instances::find(&mut tx, instance_id).await?.ok_or_else(missing)?;
+        let instance = self.instance_here(instance_id).await?;
+        let mut tx = self.store.read("ami_secret").await?;
         let secret = instances::ami_secret(&mut tx, instance_id)
             .await?
-            .ok_or_else(missing)?;
+            .ok_or_else(|| missing(instance_id))?;
         let driver = self.drivers.driver(&instance, secret);
         Ok((instance, driver))
+    }
+}
+
+fn missing(id: InstanceId) -> DeployError {
+    DeployError::Missing {
+        what: format!("the instance {id}"),
     }
 }

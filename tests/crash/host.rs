@@ -282,6 +282,7 @@ impl Host {
 
 fn app(store: Store, pbx: &Pbx) -> App {
     let options = EngineOptions {
+        node: "here".parse().unwrap(),
         holder: "looking".to_owned(),
         lease: PATIENCE,
         state_dir: pbx.directory.path().join("unused"),

@@ -21,6 +21,10 @@ mod drift;
 #[cfg(test)]
 mod drivers;
 #[cfg(test)]
+mod elsewhere;
+#[cfg(test)]
+mod ended;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod generations;

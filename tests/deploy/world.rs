@@ -13,7 +13,7 @@ use switchyard::auth::caller::{Caller, Identity, Origin, Place};
 use switchyard::deploy::{Engine, EngineOptions, ShadowPolicy, TemplateSource};
 use switchyard::domain::artifact::ConfFile;
 use switchyard::domain::clock::SystemClock;
-use switchyard::domain::deployment::{Deployment, DeploymentStatus, Stage, StageRecord, StageResult};
+use switchyard::domain::deployment::Deployment;
 use switchyard::domain::extension::Extension;
 use switchyard::domain::ids::{InstanceId, SystemIds, TenantId};
 use switchyard::domain::instance::{AsteriskSettings, InstanceSettings};
@@ -27,9 +27,13 @@ use tokio::sync::Notify;
 
 use super::clock::Shifted;
 use super::drivers::Drivers;
+pub use super::ended::{Ended, ended, record};
 use super::support::database::{Backend, Bench, key};
 use super::support::pbx::Pbx;
 use super::support::phone;
+
+/// The host that drives the instance.
+const NODE: &str = "here";
 
 /// A file behind the live link: inode, time of its last change in nanoseconds, and text.
 pub type LiveFile = (u64, i64, String);
@@ -47,13 +51,6 @@ pub struct TestTenant {
     pub id: TenantId,
     pub domain: SipDomain,
     pub caller: Caller,
-}
-
-/// A deployment that has ended.
-#[derive(Debug)]
-pub struct Ended {
-    pub deployment: Deployment,
-    pub stages: Vec<StageRecord>,
 }
 
 /// Everything that a deploy needs.
@@ -78,7 +75,7 @@ impl World {
         let app = app(&store, &engine);
         let new = instances::NewInstance {
             name: "main".parse().unwrap(),
-            node: "here".parse().unwrap(),
+            node: NODE.parse().unwrap(),
             settings: InstanceSettings::Asterisk(pbx.private.settings().clone()),
             ami_secret: pbx.private.secret().clone(),
         };
@@ -295,63 +292,6 @@ impl World {
     }
 }
 
-impl Ended {
-    pub fn status(&self) -> DeploymentStatus {
-        self.deployment.status
-    }
-
-    pub fn codes(&self) -> Vec<&str> {
-        self.deployment
-            .findings
-            .iter()
-            .map(|finding| finding.code.as_str())
-            .collect()
-    }
-
-    /// Whether Asterisk's own words are in the record.
-    pub fn quotes(&self, words: &str) -> bool {
-        let mut quotes = self.deployment.findings.iter().filter_map(|f| f.quote.as_deref());
-        quotes.any(|quote| quote.contains(words))
-    }
-
-    /// How each stage ended.
-    pub fn stages(&self) -> Vec<(Stage, Option<StageResult>)> {
-        self.stages
-            .iter()
-            .map(|stage| (stage.stage, stage.result))
-            .collect()
-    }
-
-    /// Asserts an end state; shows the whole record where it is another.
-    #[track_caller]
-    pub fn expect(self, status: DeploymentStatus) -> Self {
-        assert_eq!(self.status(), status, "{self:#?}");
-        assert!(
-            self.stages.iter().all(|stage| stage.ended_at.is_some()),
-            "{self:#?}"
-        );
-        assert!(self.deployment.ended_at.is_some(), "{self:#?}");
-        self
-    }
-}
-
-/// Works a request off and reads its record.
-pub async fn ended(app: &App, deployment: &Deployment) -> Ended {
-    Box::pin(deployments::work_until_ended(app, deployment))
-        .await
-        .unwrap();
-    record(app, deployment).await
-}
-
-/// The record as it stands.
-pub async fn record(app: &App, deployment: &Deployment) -> Ended {
-    let (deployment, stages) =
-        deployments::find_of_instance(app, &operator(), deployment.instance_id, deployment.id)
-            .await
-            .unwrap();
-    Ended { deployment, stages }
-}
-
 pub fn operator() -> Caller {
     Caller::new(Identity::SystemCli, Place::Platform, None, Origin::default())
 }
@@ -367,6 +307,7 @@ fn state_dir(pbx: &Pbx) -> PathBuf {
 
 pub fn options(pbx: &Pbx, shadow: ShadowPolicy) -> EngineOptions {
     EngineOptions {
+        node: NODE.parse().unwrap(),
         holder: "test".to_owned(),
         lease: Duration::from_secs(30),
         state_dir: state_dir(pbx),

@@ -89,6 +89,7 @@ impl Server {
             Arc::new(SystemClock),
             Arc::new(SystemIds),
             EngineOptions {
+                node: "node1".parse().unwrap(),
                 holder: "test".to_owned(),
                 lease: Duration::from_secs(30),
                 state_dir: directory.path().to_owned(),
