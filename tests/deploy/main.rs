@@ -56,6 +56,8 @@ mod support;
 #[cfg(test)]
 mod two_readers;
 #[cfg(test)]
+mod under_way;
+#[cfg(test)]
 mod validation;
 #[cfg(test)]
 mod way_back;
