@@ -19,14 +19,19 @@ fn assert_names_the_host(error: &AppError) {
         panic!("{error}")
     };
     assert_eq!(*code, "driven_elsewhere");
-    assert!(message.contains("main") && message.contains("host here"), "{message}");
+    assert!(
+        message.contains("main") && message.contains("host here"),
+        "{message}"
+    );
 }
 
 async fn refused(app: &App, world: &World, acme: &TestTenant) -> [AppError; 3] {
     let (platform, id) = (operator(), world.instance_id);
     [
         deployments::verify(app, &acme.caller).await.unwrap_err(),
-        deployments::verify_instance(app, &platform, id).await.unwrap_err(),
+        deployments::verify_instance(app, &platform, id)
+            .await
+            .unwrap_err(),
         instances::test(app, &platform, id).await.unwrap_err(),
     ]
 }

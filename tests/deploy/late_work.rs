@@ -109,7 +109,10 @@ fn a10_what_a_process_was_doing_when_it_lost_its_lease_undoes_nothing_of_the_nex
             let request = world.request(&acme).await;
             let beside = world.process_elsewhere(plain(), LEASE, &fast).await;
             let worked = beside.work_off(world.instance_id, stop).await.unwrap();
-            assert_eq!(worked, 0, "the lock of its host is held until that work has ended");
+            assert_eq!(
+                worked, 0,
+                "the lock of its host is held until that work has ended"
+            );
             free.send(()).unwrap();
             let worked = first.join().unwrap();
             assert!(matches!(worked, Err(DeployError::LeaseLost)), "{worked:?}");

@@ -117,7 +117,9 @@ async fn a10_a_database_that_is_gone_in_any_stage_leaves_nothing_to_mend_by_hand
 #[case(Sqlite)]
 #[case(Postgres)]
 #[tokio::test]
-async fn a10_a_deploy_whose_success_the_database_refuses_is_undone_and_proven_to_be(#[case] backend: Backend) {
+async fn a10_a_deploy_whose_success_the_database_refuses_is_undone_and_proven_to_be(
+    #[case] backend: Backend,
+) {
     let world = World::new(backend).await;
     let [(acme, ann), (globex, _)] = world.acme_and_globex().await;
     let live = world.deploy_platform().await.expect(Live).deployment.generation;

@@ -31,7 +31,9 @@ impl Witness for Panics {
         let left = &self.left;
         assert!(
             (order, moment) != self.at
-                || left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).is_err(),
+                || left
+                    .fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less)
+                    .is_err(),
             "a fault of the program"
         );
     }

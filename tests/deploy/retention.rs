@@ -52,7 +52,11 @@ async fn a42_attempts_that_never_ran_take_no_generation_away_and_leave_no_row(#[
     kill(pid(&world.pbx.home()));
     for edit in 5..=16 {
         let failed = edited(&world, &acme, &app, edit).await.expect(Failed).deployment;
-        assert_eq!(failed.generation, Some(i64::from(edit)), "its record has the number");
+        assert_eq!(
+            failed.generation,
+            Some(i64::from(edit)),
+            "its record has the number"
+        );
         assert_eq!(kept(&world).await, ["2", "3", "4"], "{edit}");
     }
     let _again = Restarted::start(&world.pbx);
@@ -77,7 +81,13 @@ async fn a42_attempts_that_never_ran_take_no_generation_away_and_leave_no_row(#[
     for gone in [2, 5, 17, 18] {
         let error = back(gone).await.unwrap_err();
         assert!(
-            matches!(error, AppError::Conflict { code: "never_live", .. }),
+            matches!(
+                error,
+                AppError::Conflict {
+                    code: "never_live",
+                    ..
+                }
+            ),
             "{gone}: {error}"
         );
     }

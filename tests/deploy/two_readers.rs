@@ -43,7 +43,11 @@ impl SlowLog {
     }
 
     fn pass(&self, text: &str) {
-        let mut to = OpenOptions::new().create(true).append(true).open(&self.to).unwrap();
+        let mut to = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&self.to)
+            .unwrap();
         to.write_all(text.as_bytes()).unwrap();
     }
 

@@ -55,7 +55,11 @@ async fn a10_a_deploy_that_is_under_way_is_no_difference(#[case] backend: Backen
         held.is_there.notified().await;
         let seen = deployments::verify(&world.app, &acme.caller).await.unwrap();
         assert_eq!((seen.state, seen.ok), (DeployUnderWay, false), "{seen:?}");
-        let codes: Vec<&str> = seen.findings.iter().map(|finding| finding.code.as_str()).collect();
+        let codes: Vec<&str> = seen
+            .findings
+            .iter()
+            .map(|finding| finding.code.as_str())
+            .collect();
         assert_eq!(codes, ["deploy_under_way"]);
         // One that ends soon is waited for.
         let operator = operator();
@@ -70,7 +74,11 @@ async fn a10_a_deploy_that_is_under_way_is_no_difference(#[case] backend: Backen
     };
     let (worked, seen) = tokio::join!(work, looks);
     assert_eq!(worked.unwrap(), 1);
-    let live = record(&world.app, &request).await.expect(Live).deployment.generation;
+    let live = record(&world.app, &request)
+        .await
+        .expect(Live)
+        .deployment
+        .generation;
     assert_eq!((seen.state, seen.generation), (AsDeployed, live), "{seen:?}");
 }
 

@@ -248,7 +248,9 @@ async fn a_queue_of_before_the_upgrade_keeps_its_order(#[values(Sqlite, Postgres
     }
     tx.commit().await.unwrap();
     bench.sql("drop index deployments_open").await;
-    bench.sql("alter table deployments drop column queue_number").await;
+    bench
+        .sql("alter table deployments drop column queue_number")
+        .await;
     bench.sql("drop table deployment_queues").await;
     bench
         .sql("create index deployments_open on deployments (instance_id, created_at, id)")

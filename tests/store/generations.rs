@@ -298,7 +298,9 @@ async fn the_newest_generations_that_ran_stay_and_the_live_one_whatever_its_age(
     }
     assert!(!generations::was_live(&mut tx, all[1].id).await.unwrap());
     instances::set_live(&mut tx, id, all[0].id).await.unwrap();
-    instances::set_applying(&mut tx, id, Some(all[3].id)).await.unwrap();
+    instances::set_applying(&mut tx, id, Some(all[3].id))
+        .await
+        .unwrap();
     let under_way = deployment(id, Scope::Platform, 30);
     deployments::insert(&mut tx, &under_way).await.unwrap();
     deployments::set_plan(&mut tx, under_way.id, Some(&all[5]), &[])
@@ -316,14 +318,14 @@ async fn the_newest_generations_that_ran_stay_and_the_live_one_whatever_its_age(
     instances::set_applying(&mut tx, id, None).await.unwrap();
     assert_eq!(generations::forget_attempts(&mut tx, id).await.unwrap(), 2);
     assert_eq!(numbers(&mut tx, id).await, [7, 5, 1]);
-    let ended = deployments::find(&mut tx, id, under_way.id).await.unwrap().unwrap();
+    let ended = deployments::find(&mut tx, id, under_way.id)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!((ended.generation_id, ended.generation), (None, Some(6)));
     let elsewhere = instance("elsewhere").id;
     assert_eq!(generations::prune(&mut tx, elsewhere, 1).await.unwrap(), 0);
-    assert_eq!(
-        generations::forget_attempts(&mut tx, elsewhere).await.unwrap(),
-        0
-    );
+    assert_eq!(generations::forget_attempts(&mut tx, elsewhere).await.unwrap(), 0);
 }
 
 async fn numbers(tx: &mut Tx, id: InstanceId) -> Vec<i64> {
@@ -373,7 +375,9 @@ async fn what_ran_before_the_upgrade_is_kept_as_what_ran(#[values(Sqlite, Postgr
     }
     tx.commit().await.unwrap();
     bench.sql("alter table generations drop column live_at").await;
-    bench.sql("alter table instances drop column last_generation").await;
+    bench
+        .sql("alter table instances drop column last_generation")
+        .await;
     bench.forget_migration("generations_that_ran").await;
     store.database().migrate().await.unwrap();
 

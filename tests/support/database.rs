@@ -129,9 +129,7 @@ impl Bench {
     /// Has a migration applied again, whose name ends so; what it made must be gone.
     pub async fn forget_migration(&self, ending: &str) {
         let name = "delete from _sqlx_migrations where description like '%";
-        let gone = self
-            .ask(format!("{name}{ending}' returning description"))
-            .await;
+        let gone = self.ask(format!("{name}{ending}' returning description")).await;
         assert_eq!(gone.len(), 1, "{gone:?}");
     }
 

@@ -69,7 +69,11 @@ mod tests {
     fn only_the_whole_line_of_this_reading_ends_it() {
         let message = "Failed to retrieve information for AOR 'switchyard-end-of-log-ab'";
         assert!(names(message, "switchyard-end-of-log-ab"));
-        for other in ["switchyard-end-of-log-a", "switchyard-end-of-log-abc", "end-of-log-ab"] {
+        for other in [
+            "switchyard-end-of-log-a",
+            "switchyard-end-of-log-abc",
+            "end-of-log-ab",
+        ] {
             assert!(!names(message, other), "{other}");
         }
     }
