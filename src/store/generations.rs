@@ -11,6 +11,7 @@ use super::{StoreError, Tx};
 use crate::domain::digest::Digest;
 use crate::domain::generation::Generation;
 use crate::domain::ids::{GenerationId, InstanceId, RevisionId, TenantId};
+use crate::domain::name::TenantName;
 use crate::domain::page::{Page, PageRequest};
 
 const TABLE: &str = "generations";
@@ -24,6 +25,7 @@ statements! {
     FIND_BY_NUMBER = "select id, instance_id, number, template_digest, settings_revision, created_at from generations \
         where instance_id = $1 and number = $2";
     TENANTS = "select tenant_id, revision_id from generation_tenants where generation_id = $1";
+    TOMBSTONES = "select tenant_id, name from generation_tombstones where generation_id = $1 order by tenant_id";
     NEXT_NUMBER = "update instances set last_generation = last_generation + 1 where id = $1 returning last_generation";
     SET_LIVE = "update generations set live_at = $2 where id = $1 and live_at is null";
     WAS_LIVE = "select count(*) from generations where id = $1 and live_at is not null";
@@ -140,6 +142,21 @@ async fn with_tenants(tx: &mut Tx, row: Option<Row>) -> Result<Option<Generation
         tenants,
         created_at: origin.time("created_at", row.created_at)?,
     }))
+}
+
+/// The tenants that a generation served and that were deleted since, with their names.
+pub async fn deleted_tenants(
+    tx: &mut Tx,
+    id: GenerationId,
+) -> Result<Vec<(TenantId, TenantName)>, StoreError> {
+    let origin = Origin {
+        table: "generation_tombstones",
+        id: id.uuid(),
+    };
+    run!(tx, fetch_all::<(Uuid, String)>(TOMBSTONES, id.uuid()))?
+        .into_iter()
+        .map(|(tenant, name)| Ok((TenantId::from_uuid(tenant), origin.text("name", &name)?)))
+        .collect()
 }
 
 /// The number of the instance's next generation; none is given twice. Only the holder of the instance's lease makes one.

@@ -39,6 +39,7 @@ steps! {
     9 "0009_sealing_key",
     10 "0010_generations_that_ran",
     11 "0011_queue_numbers",
+    12 "0012_tombstones",
 }
 
 /// Which text of a migration.
