@@ -7,6 +7,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
+use super::advice;
 use super::error::DeployError;
 use super::fragments::FragmentCache;
 use super::lease::Lease;
@@ -191,18 +192,16 @@ impl Engine {
         let (code, told) = error.told();
         record.end_open_stages(StageResult::Failed, &told).await?;
         let mut tx = record.begin("fail_deployment").await?;
-        let touched = instances::find(&mut tx, deployment.instance_id)
-            .await?
-            .is_some_and(|instance| instance.applying.is_some());
-        let known = if touched {
+        let id = deployment.instance_id;
+        let instance = instances::find(&mut tx, id).await?.ok_or_else(|| missing(id))?;
+        let known = if instance.applying.is_some() {
             "It is not known what the PBX serves now; the next deploy has it read everything"
         } else {
             "Nothing was touched; what was live is live"
         };
-        let finding = Finding::error(code, format!("{told}. {known}"));
-        record
-            .end(tx, None, DeploymentStatus::Failed, &[finding])
-            .await?;
+        let mend = advice::mend(code, &instance.name);
+        let finding = Finding::error(code, format!("{told}. {known}. {mend}"));
+        record.end(tx, None, DeploymentStatus::Failed, &[finding]).await?;
         Ok(())
     }
 

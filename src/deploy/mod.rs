@@ -1,5 +1,6 @@
 //! The deploy engine: from what the database holds to what the running PBX is proven to serve, or back.
 
+mod advice;
 mod aim;
 mod apply;
 mod assemble;

@@ -2,6 +2,7 @@
 
 use tokio::task::spawn_blocking;
 
+use super::advice;
 use super::aim::{self, Aim};
 use super::assemble;
 use super::discretion;
@@ -79,14 +80,15 @@ impl Run<'_> {
         }
     }
 
-    /// An error before anything was touched, with what is known of the PBX then.
+    /// An error before anything was touched, with what is known of the PBX then, and what to do.
     pub(super) fn untouched(&self, code: &str, why: &str) -> Finding {
         let known = if self.instance.applying.is_some() {
-            "This deploy touched nothing, but since an earlier one it is not known what the PBX serves; deploy again once this is mended"
+            "This deploy touched nothing, but since an earlier one it is not known what the PBX serves"
         } else {
             "Nothing was touched; what was live is live"
         };
-        Finding::error(code, format!("{why}. {known}"))
+        let mend = advice::mend(code, &self.instance.name);
+        Finding::error(code, format!("{why}. {known}. {mend}"))
     }
 
     /// Ends a deploy that touched nothing that is live, unless a process that died did so before.

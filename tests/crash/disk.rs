@@ -23,7 +23,8 @@ const FULL: &str = "used=$(du -sk --apparent-size \"$DIR\" | cut -f1)
     cp -a \"$copy/.\" \"$DIR\" && rm -rf \"$copy\"
     dd if=/dev/zero of=\"$DIR/fill\" bs=4k 2>/dev/null
     exec \"$@\"";
-pub const READ_ONLY: &str = "mount --bind \"$DIR\" \"$DIR\" && mount -o remount,bind,ro \"$DIR\" && exec \"$@\"";
+pub const READ_ONLY: &str =
+    "mount --bind \"$DIR\" \"$DIR\" && mount -o remount,bind,ro \"$DIR\" && exec \"$@\"";
 
 /// The daemon with a broken disk that nobody else sees.
 pub fn daemon(host: &Host, broken: &str, directory: &Path, log: Option<&Path>) -> Victim {
@@ -82,7 +83,9 @@ async fn a10_a_disk_that_is_full_or_read_only_is_named_and_leaves_what_was_live(
         Place::State => "state directory".to_owned(),
     };
     assert!(
-        message.contains(&named) && message.contains("Nothing was touched"),
+        message.contains(&named)
+            && message.contains("Nothing was touched")
+            && message.contains("then deploy again"),
         "{message}"
     );
     host.assert_well("a broken disk").await;

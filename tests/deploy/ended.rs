@@ -48,7 +48,20 @@ impl Ended {
             "{self:#?}"
         );
         assert!(self.deployment.ended_at.is_some(), "{self:#?}");
+        if status == DeploymentStatus::Failed {
+            self.assert_tells_what_to_do();
+        }
         self
+    }
+
+    /// A deploy that failed says what to do before the next one.
+    #[track_caller]
+    pub fn assert_tells_what_to_do(&self) {
+        let mut errors = self.deployment.findings.iter().filter(|f| f.is_error());
+        assert!(
+            errors.any(|finding| finding.message.contains("deploy again")),
+            "{self:#?}"
+        );
     }
 }
 

@@ -90,6 +90,7 @@ impl Faulty {
                     .findings
                     .iter()
                     .filter(|finding| finding.is_error())
+                ended.assert_tells_what_to_do();
                     .collect();
                 assert!(!known.is_empty(), "{fault:?} {ended:#?}");
                 if ended.codes().contains(&"state_unknown") {
