@@ -7,7 +7,7 @@ use super::error::DeployError;
 use super::expectation::{Expectation, TenantExpectation};
 use super::ground::{Ground, MadeWith};
 use super::moves::{Moves, Purpose};
-use super::plan::{self, InstanceState, TenantState};
+use super::plan::{self, InstanceState, TenantState, TenantVersion};
 use super::proof::Back;
 use super::subject::Which;
 use crate::domain::artifact::ConfFile;
@@ -90,22 +90,40 @@ impl Aim {
         if !self.reload.contains(&file) {
             self.reload.push(file);
         }
-        self.expect_everything();
+        self.expect_everything(None);
     }
 
-    fn expect_everything(&mut self) {
-        for (tenant_id, state) in &self.after.tenants {
-            let everything = TenantExpectation {
-                before: self
-                    .before
-                    .tenants
-                    .get(tenant_id)
-                    .map(|live| live.version.revision_id),
-                after: Some(state.version),
+    /// Has everything read anew and asked for, where it is not known what the PBX has read last. `tried`: what it may be.
+    pub fn overwrite_all(&mut self, tried: Option<&Generation>) {
+        self.reload = ConfFile::ALL.to_vec();
+        self.expect_everything(tried);
+    }
+
+    /// Every object of what is to be served, and nothing of what was or may have been, there and on the way back.
+    fn expect_everything(&mut self, tried: Option<&Generation>) {
+        let tried = tried.map(|generation| &generation.tenants);
+        let (before, after) = (&self.before.tenants, &self.after.tenants);
+        let version = |state: &BTreeMap<TenantId, TenantState>, id| state.get(id).map(|state| state.version);
+        let all: BTreeSet<&TenantId> = before
+            .keys()
+            .chain(after.keys())
+            .chain(tried.into_iter().flat_map(BTreeMap::keys))
+            .collect();
+        for id in all {
+            let tried = tried.and_then(|tried| tried.get(id).copied());
+            let (before, after) = (version(before, id), version(after, id));
+            let expect = |before: Option<TenantVersion>, after, secrets| TenantExpectation {
+                before: before.map(|version| version.revision_id),
+                tried,
+                after,
                 all: true,
-                secrets: true,
+                secrets,
             };
-            self.expected.tenants.insert(*tenant_id, everything);
+            self.expected.tenants.insert(*id, expect(before, after, true));
+            // Secrets that were served before may be known no more.
+            self.expected_back
+                .tenants
+                .insert(*id, expect(after, before, false));
         }
     }
 

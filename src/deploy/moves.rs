@@ -261,6 +261,7 @@ impl<'a> Moves<'a> {
         let revision = |version: Option<TenantVersion>| version.map(|version| version.revision_id);
         let there = TenantExpectation {
             before: revision(before),
+            tried: None,
             after,
             all,
             secrets: true,
@@ -268,6 +269,7 @@ impl<'a> Moves<'a> {
         // Secrets that were served before may be known no more.
         let back = TenantExpectation {
             before: revision(after),
+            tried: None,
             after: before,
             all,
             secrets: false,

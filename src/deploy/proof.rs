@@ -220,6 +220,7 @@ fn expected_after_undo(
             };
             expected.tenants.insert(*tenant_id, tenant);
         }
+                tried: None,
     }
     expected
 }

@@ -16,9 +16,10 @@ use crate::domain::artifact::ConfFile;
 use crate::domain::deployment::{Deployment, DeploymentStatus, Stage, StageResult};
 use crate::domain::error_chain::error_chain;
 use crate::domain::finding::{Finding, Severity};
+use crate::domain::generation::Generation;
 use crate::domain::instance::PbxInstance;
 use crate::driver::{DriverError, PbxDriver};
-use crate::store::{Tx, deployments, instances, served, tenants};
+use crate::store::{Tx, deployments, generations, instances, served, tenants};
 
 /// Cut off more often than this, a deploy is not tried again: it may be what ends the process.
 const MOST_INTERRUPTIONS: usize = 10;
@@ -170,9 +171,8 @@ impl Run<'_> {
         }
         let dirty = self.instance.applying.is_some() || !self.stands(&aim).await;
         if dirty {
-            aim.reload = ConfFile::ALL.to_vec();
-        }
-        if !dirty {
+            aim.overwrite_all(self.tried().await?.as_ref());
+        } else {
             self.find_drift(&mut aim, findings).await?;
         }
         if aim.is_unchanged() {
@@ -223,6 +223,15 @@ impl Run<'_> {
             .stage_end(Stage::Planning, StageResult::Ok, &detail)
             .await?;
         Ok(Step::Go(aim))
+    }
+
+    /// What an earlier deploy was applying whose outcome is not known.
+    async fn tried(&self) -> Result<Option<Generation>, DeployError> {
+        let Some(id) = self.instance.applying else {
+            return Ok(None);
+        };
+        let mut tx = self.engine.store.read("tried_generation").await?;
+        Ok(generations::find(&mut tx, self.instance.id, id).await?)
     }
 
     /// Whether the live files still have the bytes that were written. Those that do not are written and read anew, and

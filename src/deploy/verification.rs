@@ -97,6 +97,7 @@ impl Engine {
             if only.is_none_or(|only| only == *id) {
                 let everything = TenantExpectation {
                     before: None,
+                    tried: None,
                     after: Some(state.version),
                     all: true,
                     // The PBX has the secrets of the last deploy: newer ones are a pending change, no drift.

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 
 pub use error::DriverError;
-pub use expected::{AbsentExtension, Expected, PresentTenant};
+pub use expected::{AbsentExtension, ClearedContext, Expected, PresentTenant};
 pub use warrant::Warrant;
 
 use crate::domain::artifact::ConfFile;

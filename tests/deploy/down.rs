@@ -212,8 +212,13 @@ async fn a10_a_pbx_that_stays_down_finds_the_former_files_when_it_starts(#[case]
     until_up(&world).await;
     assert!(world.is_verified(&acme).await, "it serves the former generation");
     let (reloaded, next) = reloads(&world, world.deploy(&acme)).await;
-    next.expect(Live);
+    let next = next.expect(Live);
     assert_eq!(reloaded.len(), 3, "everything is read anew: {reloaded:?}");
+    let proof = &next.stages.last().unwrap().detail;
+    assert!(
+        proof.contains("2 extensions as they should be"),
+        "of the other tenant too: {proof}"
+    );
 }
 
 #[rstest]

@@ -30,6 +30,9 @@ pub async fn verify(session: &Session, expected: &Expected) -> Result<Vec<Findin
         findings.extend(mailbox::absent(session, absent).await?);
     }
     findings.extend(dialplan::absent(session, &expected.absent).await?);
+    for cleared in &expected.cleared {
+        findings.extend(dialplan::cleared(session, cleared).await?);
+    }
     Ok(findings)
 }
 
