@@ -253,12 +253,39 @@ impl Engine {
         Ok(instance)
     }
 
-    /// The driver of an instance of this host, with its secret unsealed.
+    /// The driver of an instance of this host by today's settings, with its secret unsealed.
     pub async fn driver(
         &self,
         instance_id: InstanceId,
     ) -> Result<(PbxInstance, Box<dyn PbxDriver>), DeployError> {
         let instance = self.instance_here(instance_id).await?;
+        self.driver_of(instance).await
+    }
+
+    /// The same by the settings that are in force where none are moved.
+    pub(super) async fn driver_in_force(
+        &self,
+        instance_id: InstanceId,
+    ) -> Result<(PbxInstance, Box<dyn PbxDriver>), DeployError> {
+        let instance = self.instance_here(instance_id).await?;
+        let instance = self.in_force(instance).await?;
+        self.driver_of(instance).await
+    }
+
+    /// An instance with the settings that are in force where none are moved.
+    pub(super) async fn in_force(&self, mut instance: PbxInstance) -> Result<PbxInstance, DeployError> {
+        let mut tx = self.store.read("live_settings").await?;
+        if let Some(live) = instances::live_settings(&mut tx, instance.id).await? {
+            instance.settings = instance.settings.in_force(live);
+        }
+        Ok(instance)
+    }
+
+    async fn driver_of(
+        &self,
+        instance: PbxInstance,
+    ) -> Result<(PbxInstance, Box<dyn PbxDriver>), DeployError> {
+        let instance_id = instance.id;
         let mut tx = self.store.read("ami_secret").await?;
         let secret = instances::ami_secret(&mut tx, instance_id)
             .await?

@@ -13,7 +13,7 @@ use super::moves::Purpose;
 use super::preview::templates_unusable;
 use super::record::Record;
 use crate::domain::artifact::ConfFile;
-use crate::domain::deployment::{Deployment, DeploymentStatus, Stage, StageResult};
+use crate::domain::deployment::{Deployment, DeploymentStatus, Scope, Stage, StageResult};
 use crate::domain::error_chain::error_chain;
 use crate::domain::finding::{Finding, Severity};
 use crate::domain::generation::Generation;
@@ -34,7 +34,13 @@ pub(super) async fn run(
     lease: &Lease<'_>,
     interruptions: usize,
 ) -> Result<DeploymentStatus, DeployError> {
-    let (instance, mut driver) = engine.driver(deployment.instance_id).await?;
+    let id = deployment.instance_id;
+    let (instance, mut driver) = match deployment.scope {
+        Scope::Platform => engine.driver(id).await?,
+        Scope::Tenant { .. } | Scope::TenantRollback { .. } | Scope::PlatformRollback { .. } => {
+            engine.driver_in_force(id).await?
+        }
+    };
     driver.obey(lease.warrant());
     let run = Run {
         engine,

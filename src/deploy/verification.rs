@@ -88,7 +88,7 @@ impl Engine {
         instance_id: InstanceId,
         only: Option<TenantId>,
     ) -> Result<Verification, DeployError> {
-        let (instance, driver) = self.driver(instance_id).await?;
+        let (instance, driver) = self.driver_in_force(instance_id).await?;
         let mut tx = self.store.read("verify").await?;
         let ground = Ground::read(self, &mut tx, &instance, MadeWith::Live).await?;
         drop(tx);

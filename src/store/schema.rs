@@ -40,6 +40,7 @@ steps! {
     10 "0010_generations_that_ran",
     11 "0011_queue_numbers",
     12 "0012_tombstones",
+    13 "0013_instance_settings",
 }
 
 /// Which text of a migration.

@@ -49,6 +49,8 @@ mod secrets;
 #[cfg(test)]
 mod served;
 #[cfg(test)]
+mod settings;
+#[cfg(test)]
 mod smallest;
 #[cfg(test)]
 #[path = "../support/mod.rs"]
