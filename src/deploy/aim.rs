@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::assemble::FileDigests;
 use super::engine::Engine;
 use super::error::DeployError;
 use super::expectation::{Expectation, TenantExpectation};
@@ -29,9 +30,13 @@ pub(super) struct Aim {
     pub live: Option<Generation>,
     /// What it was made with.
     pub live_templates: Option<TemplateSet>,
+    /// The live files as they were written.
+    pub live_files: FileDigests,
     pub templates: TemplateSet,
     pub before: InstanceState,
     pub after: InstanceState,
+    /// The files of this generation as they were written.
+    pub files: FileDigests,
     /// The files that the PBX has to read again.
     pub reload: Vec<ConfFile>,
     pub changes: ChangeList,
@@ -75,6 +80,7 @@ impl Aim {
     /// Where a roll back of this leads.
     pub fn back(&self) -> Back<'_> {
         Back {
+            id: self.live.as_ref().map(|live| live.id),
             number: self.former(),
             served: self
                 .live_templates
@@ -230,6 +236,7 @@ pub(super) async fn aim(
     let Ground {
         live,
         live_templates,
+        written: live_files,
         before,
         templates,
         settings_revision,
@@ -252,9 +259,11 @@ pub(super) async fn aim(
         generation,
         live,
         live_templates,
+        live_files,
         templates,
         before,
         after,
+        files: FileDigests::new(),
         reload,
         changes,
         findings,

@@ -1,7 +1,7 @@
 //! Writing a generation where no PBX runs: whole, but proven by nobody, so nothing is recorded as live.
 
 use super::aim::{self, Target};
-use super::assemble;
+use super::assemble::{self, FileDigests};
 use super::engine::Engine;
 use super::error::DeployError;
 use super::lease::Lease;
@@ -41,7 +41,8 @@ impl Engine {
         driver.obey(lease.warrant());
         let mut aim = aim::aim(self, Purpose::Deploy(lease), &instance, Target::Platform).await?;
         let cache = self.fragments(instance_id);
-        let whole = assemble::files(&cache, &aim.templates, &aim.after, &[])?;
+        let nothing = FileDigests::new();
+        let whole = assemble::files(&cache, &aim.templates, &aim.after, &[], &nothing)?;
         if let Some(generation @ 1..) = driver.standing().await?
             && driver.drifted(whole).await?.is_empty()
         {
@@ -55,7 +56,7 @@ impl Engine {
         generations::forget_attempts(&mut tx, instance_id).await?;
         aim.keep(&mut tx).await?;
         tx.commit().await?;
-        let files = assemble::files(&cache, &aim.templates, &aim.after, &aim.reload)?;
+        let files = assemble::files(&cache, &aim.templates, &aim.after, &aim.reload, &nothing)?;
         driver.stage(aim.generation.number, files).await?;
         // What follows is seen by whoever starts the PBX.
         lease.begin("place_files").await?.commit().await?;

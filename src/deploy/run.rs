@@ -1,11 +1,10 @@
 //! One deployment through its stages: plan, validate, apply, verify, and back where it could not be proven.
 
-use tokio::task::spawn_blocking;
-
 use super::advice;
 use super::aim::{self, Aim};
 use super::assemble;
 use super::discretion;
+use super::drift;
 use super::engine::{Engine, ShadowPolicy};
 use super::error::DeployError;
 use super::lease::Lease;
@@ -240,25 +239,6 @@ impl Run<'_> {
         Ok(generations::find(&mut tx, self.instance.id, id).await?)
     }
 
-    /// Whether the live files still have the bytes that were written. Those that do not are written and read anew, and
-    /// everything is asked for: the markers may have been right all the time.
-    async fn find_drift(&self, aim: &mut Aim, findings: &mut Vec<Finding>) -> Result<(), DeployError> {
-        let cache = self.engine.fragments(self.instance.id);
-        let (looked, before) = (cache.clone(), aim.before.clone());
-        let whole = spawn_blocking(move || looked.has_all(&before)).await?;
-        let served = match &aim.live_templates {
-            // Of what moves, the fragments that are served may be lost; then what is written is compared.
-            Some(made_with) if whole => assemble::files(&cache, made_with, &aim.before, &[])?,
-            _ if aim.is_unchanged() => assemble::files(&cache, &aim.templates, &aim.after, &[])?,
-            _ => return Ok(()),
-        };
-        for file in self.driver.drifted(served).await? {
-            findings.push(drift(file));
-            aim.overwrite(file);
-        }
-        Ok(())
-    }
-
     /// Whether the files of the live generation are the ones behind the link.
     pub(super) async fn stands(&self, aim: &Aim) -> bool {
         let live = aim.live.as_ref().map(|live| live.number);
@@ -276,7 +256,10 @@ impl Run<'_> {
             Ok(Step::End(status))
         };
         let staged = match self.stage(aim).await {
-            Ok(staged) => staged,
+            Ok(staged) => {
+                aim.files = assemble::written(&staged);
+                staged
+            }
             Err(DeployError::Driver(error)) => {
                 findings.push(self.untouched("stage_failed", &error.full()));
                 return refused(StageResult::Failed, DeploymentStatus::Failed, error.full()).await;
@@ -284,7 +267,7 @@ impl Run<'_> {
             Err(error) => return Err(error),
         };
         for file in staged.drifted {
-            findings.push(drift(file));
+            findings.push(drift::overwritten(file));
             aim.overwrite(file);
         }
         let rehearsed = self.rehearse(number, findings).await;
@@ -311,7 +294,7 @@ impl Run<'_> {
         if aim.live.is_none() && self.driver.standing().await? != Some(0) {
             self.driver.stage(0, assemble::empty()).await?;
         }
-        let files = assemble::files(&cache, &aim.templates, &aim.after, &aim.reload)?;
+        let files = assemble::files(&cache, &aim.templates, &aim.after, &aim.reload, &aim.live_files)?;
         Ok(self.driver.stage(aim.generation.number, files).await?)
     }
 
@@ -376,11 +359,6 @@ impl Run<'_> {
             .collect();
         Ok(discretion::for_tenant(own, &others, findings))
     }
-}
-
-fn drift(file: ConfFile) -> Finding {
-    let message = format!("{file} was edited in place since the last deploy; this deploy overwrites it");
-    Finding::warning("drift", message).about(file.as_str())
 }
 
 pub(super) fn names(files: &[ConfFile]) -> String {

@@ -41,6 +41,9 @@ pub struct StagedFile {
     pub parts: Vec<Part>,
     /// Whether the live file should have these bytes already.
     pub unchanged: bool,
+    /// The digest of the live file as it was written, where that is known: one that still has it was edited by nobody, and
+    /// one that is unchanged stays, even if the pieces would give other bytes today.
+    pub written: Option<Digest>,
 }
 
 /// What staging did to each file.

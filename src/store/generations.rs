@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::row::Origin;
 use super::statement::{insert_rows, run, statements};
 use super::{StoreError, Tx};
+use crate::domain::artifact::ConfFile;
 use crate::domain::digest::Digest;
 use crate::domain::generation::Generation;
 use crate::domain::ids::{GenerationId, InstanceId, RevisionId, TenantId};
@@ -25,6 +26,9 @@ statements! {
     FIND_BY_NUMBER = "select id, instance_id, number, template_digest, settings_revision, created_at from generations \
         where instance_id = $1 and number = $2";
     TENANTS = "select tenant_id, revision_id from generation_tenants where generation_id = $1";
+    FILES = "select file, digest from generation_files where generation_id = $1";
+    PUT_FILES = "insert into generation_files (generation_id, file, digest) values {rows} \
+        on conflict (generation_id, file) do update set digest = excluded.digest", 3;
     TOMBSTONES = "select tenant_id, name from generation_tombstones where generation_id = $1 order by tenant_id";
     NEXT_NUMBER = "update instances set last_generation = last_generation + 1 where id = $1 returning last_generation";
     SET_LIVE = "update generations set live_at = $2 where id = $1 and live_at is null";
@@ -142,6 +146,33 @@ async fn with_tenants(tx: &mut Tx, row: Option<Row>) -> Result<Option<Generation
         tenants,
         created_at: origin.time("created_at", row.created_at)?,
     }))
+}
+
+/// Notes the digest of each file of a generation as it was written.
+pub async fn put_files(
+    tx: &mut Tx,
+    id: GenerationId,
+    files: &BTreeMap<ConfFile, Digest>,
+) -> Result<(), StoreError> {
+    let rows: Vec<(&ConfFile, &Digest)> = files.iter().collect();
+    insert_rows!(tx, PUT_FILES, rows, |(file, digest)| (
+        id.uuid(),
+        file.as_str(),
+        digest.to_string()
+    ))?;
+    Ok(())
+}
+
+/// The digest of each file of a generation as it was written; empty where none was noted.
+pub async fn files(tx: &mut Tx, id: GenerationId) -> Result<BTreeMap<ConfFile, Digest>, StoreError> {
+    let origin = Origin {
+        table: "generation_files",
+        id: id.uuid(),
+    };
+    run!(tx, fetch_all::<(String, String)>(FILES, id.uuid()))?
+        .into_iter()
+        .map(|(file, digest)| Ok((origin.text("file", &file)?, origin.text("digest", &digest)?)))
+        .collect()
 }
 
 /// The tenants that a generation served and that were deleted since, with their names.

@@ -41,6 +41,7 @@ steps! {
     11 "0011_queue_numbers",
     12 "0012_tombstones",
     13 "0013_instance_settings",
+    14 "0014_generation_files",
 }
 
 /// Which text of a migration.

@@ -11,9 +11,7 @@ use switchyard::domain::artifact::ConfFile;
 use switchyard::domain::finding::Finding;
 use switchyard::domain::instance::{InstanceSettings, PbxInstance};
 use switchyard::driver::asterisk::{AsteriskDriver, Program, Shadow};
-use switchyard::driver::{
-    Check, DriverError, Expected, PbxDriver, Rehearsal, Staged, StagedFile, Warrant,
-};
+use switchyard::driver::{Check, DriverError, Expected, PbxDriver, Rehearsal, Staged, StagedFile, Warrant};
 
 use super::support::pbx::Pbx;
 

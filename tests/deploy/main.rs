@@ -60,6 +60,8 @@ mod two_readers;
 #[cfg(test)]
 mod under_way;
 #[cfg(test)]
+mod upgrade;
+#[cfg(test)]
 mod validation;
 #[cfg(test)]
 mod way_back;

@@ -63,11 +63,22 @@ impl FileTree {
             files: BTreeMap::new(),
             drifted: Vec::new(),
         };
-        for (file, StagedFile { parts, unchanged }) in files {
+        for (file, staged_file) in files {
+            let StagedFile {
+                parts,
+                unchanged,
+                written,
+            } = staged_file;
             let path = making.join(file.as_str());
             let live = self.live(file);
-            let wanted = stream(&parts, io::sink())?;
-            if digest(&live)? == Some(wanted.0) {
+            let found = digest(&live)?;
+            let wanted = match written {
+                Some(written) if unchanged && found == Some(written) => {
+                    (written, fs::metadata(&live).map_err(at(&live))?.len())
+                }
+                _ => stream(&parts, io::sink())?,
+            };
+            if found == Some(wanted.0) {
                 // The link's target, not the link: `live` moves, the file stays.
                 let live = fs::canonicalize(&live).map_err(at(&live))?;
                 fs::hard_link(live, &path).map_err(at(&path))?;
@@ -91,8 +102,11 @@ impl FileTree {
     pub fn drifted(&self, files: &BTreeMap<ConfFile, StagedFile>) -> io::Result<Vec<ConfFile>> {
         let mut drifted = Vec::new();
         for (file, staged) in files {
-            let wanted = stream(&staged.parts, io::sink())?;
-            if digest(&self.live(*file))? != Some(wanted.0) {
+            let wanted = match staged.written {
+                Some(written) => written,
+                None => stream(&staged.parts, io::sink())?.0,
+            };
+            if digest(&self.live(*file))? != Some(wanted) {
                 drifted.push(*file);
             }
         }
