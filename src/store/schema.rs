@@ -42,6 +42,7 @@ steps! {
     12 "0012_tombstones",
     13 "0013_instance_settings",
     14 "0014_generation_files",
+    15 "0015_marker_salts",
 }
 
 /// Which text of a migration.

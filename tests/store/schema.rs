@@ -34,13 +34,13 @@ async fn an_unmigrated_database_is_refused_for_service(#[values(Sqlite, Postgres
     let database = Database::create(&bench.url).await.unwrap();
     let error = Store::from_database(database.clone(), None).await.err().unwrap();
     assert!(
-        matches!(&error, StoreError::NotMigrated { pending, .. } if pending.len() == 14),
+        matches!(&error, StoreError::NotMigrated { pending, .. } if pending.len() == 15),
         "{error}"
     );
     assert!(error.to_string().contains("switchyard db migrate"), "{error}");
 
     let status = database.status().await.unwrap();
-    assert_eq!((status.applied.len(), status.pending.len()), (0, 14));
+    assert_eq!((status.applied.len(), status.pending.len()), (0, 15));
     assert_eq!(database.migrate().await.unwrap(), status.pending);
     let migrated = database.status().await.unwrap();
     assert_eq!((migrated.applied, migrated.pending), (status.pending, vec![]));
