@@ -27,10 +27,10 @@ pub struct Once {
 }
 
 impl Once {
-    fn of(&self, tenant: TenantId, caller: &Caller) -> Request<'_> {
+    fn of<'a>(&'a self, tenant: TenantId, caller: &'a str) -> Request<'a> {
         Request {
             tenant,
-            caller: caller.identity().actor(),
+            caller,
             key: &self.key,
             digest: self.request,
             secret: self.secret,
@@ -76,7 +76,8 @@ impl App {
         let Some(once) = once else {
             return Ok(None);
         };
-        match idempotency_keys::find(tx, &once.of(tenant, caller), self.now() - KEPT).await? {
+        let caller = caller.identity().key();
+        match idempotency_keys::find(tx, &once.of(tenant, &caller), self.now() - KEPT).await? {
             None => Ok(None),
             Some(Before::Equal(answer)) => Ok(Some(answer)),
             Some(Before::Other) => Err(AppError::IdempotencyKeyReused),
@@ -96,6 +97,7 @@ impl App {
             return Ok(());
         };
         let now = self.now();
-        Ok(idempotency_keys::insert(tx, &once.of(tenant, caller), &answer, now, now - KEPT).await?)
+        let caller = caller.identity().key();
+        Ok(idempotency_keys::insert(tx, &once.of(tenant, &caller), &answer, now, now - KEPT).await?)
     }
 }

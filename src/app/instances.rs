@@ -57,8 +57,7 @@ pub async fn create(app: &App, caller: &Caller, new: NewInstance) -> Result<PbxI
         &mut tx,
         caller,
         changed("instance.create", &instance, None, after),
-    )
-    .await?;
+    )?;
     tx.commit().await?;
     Ok(instance)
 }
@@ -96,8 +95,7 @@ pub async fn change_settings(
         &mut tx,
         caller,
         changed("instance.change", &after, Some(values.0), values.1),
-    )
-    .await?;
+    )?;
     tx.commit().await?;
     Ok(after)
 }

@@ -2,6 +2,7 @@
 //! deploys; HTTP, dashboard and command line call the same functions.
 
 mod audit;
+pub mod audit_log;
 pub mod auto_deploy;
 pub mod carry_out;
 pub mod deployment_events;

@@ -1,6 +1,7 @@
 //! The command line: reads arguments, calls what they name, and writes for people or for programs.
 
 mod args;
+mod audit;
 mod check_config;
 mod database;
 mod demo;
@@ -127,6 +128,7 @@ fn run(
         Command::Tenant(command) => tenant::run(&mut context, command),
         Command::Extension(command) => extension::run(&mut context, command),
         Command::Deploy(command) => deploy::run(&mut context, command),
+        Command::Audit(command) => audit::run(&mut context, command),
         Command::Templates(command) => templates::run(&mut context, &command),
     };
     match done.and_then(|()| Ok(context.output.out.flush()?)) {

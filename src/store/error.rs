@@ -3,6 +3,7 @@
 use sqlx::migrate::MigrateError;
 
 use crate::crypto::{OpenError, SealError};
+use crate::domain::random::NoRandomness;
 
 /// A step on the database that failed.
 #[derive(Debug, thiserror::Error)]
@@ -76,6 +77,9 @@ pub enum StoreError {
     /// A secret could not be sealed.
     #[error("a secret could not be sealed")]
     Sealing(#[source] SealError),
+    /// An older entry of the audit log got no salt.
+    #[error("the audit log could not be made a chain")]
+    NoRandomness(#[source] NoRandomness),
     /// A value could not be written as JSON.
     #[error("{what} cannot be written as JSON")]
     Unwritable {

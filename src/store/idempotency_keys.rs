@@ -29,7 +29,7 @@ statements! {
 pub struct Request<'a> {
     /// Whose tenant it is about.
     pub tenant: TenantId,
-    /// Who sent it, as the audit log names actors.
+    /// Who sent it: the same text for the same caller, whatever they are called.
     pub caller: &'a str,
     /// Its key.
     pub key: &'a IdempotencyKey,

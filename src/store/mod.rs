@@ -5,12 +5,14 @@
 //! ```text
 //! let mut tx = store.begin("create_extension").await?;
 //! extensions::insert(&mut tx, &extension, &secrets).await?;
-//! audit::append(&mut tx, &entry).await?;
+//! audit::append(&mut tx, &entry, salt)?;
 //! tx.commit().await?;
 //! ```
 //!
 //! What belongs to a tenant is found by that tenant's id and its own: another tenant's row is absent.
 
+mod audit_adoption;
+mod audit_row;
 mod database;
 mod error;
 mod handle;
@@ -21,6 +23,7 @@ mod tx;
 mod url;
 
 pub mod audit;
+pub mod audit_chain;
 pub mod deployments;
 pub mod extension_secrets;
 pub mod extensions;
@@ -48,6 +51,7 @@ pub use url::DatabaseUrl;
 pub fn statements() -> Vec<&'static Statement> {
     [
         audit::STATEMENTS,
+        audit_chain::STATEMENTS,
         deployments::STATEMENTS,
         extension_secrets::STATEMENTS,
         extensions::STATEMENTS,

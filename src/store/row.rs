@@ -66,6 +66,11 @@ pub(super) fn to_json(what: &'static str, value: &impl Serialize) -> Result<Json
     Ok(Json(value))
 }
 
+/// The same as text, which reads back byte by byte.
+pub(super) fn to_json_text(what: &'static str, value: &impl Serialize) -> Result<String, StoreError> {
+    to_json(what, value).map(|Json(value)| value.to_string())
+}
+
 fn make_storable(value: &mut Value) {
     match value {
         Value::String(text) if text.contains('\0') => *text = storable(text).into_owned(),

@@ -8,9 +8,11 @@ use secrecy::SecretString;
 use sqlx::error::{DatabaseError, ErrorKind};
 use sqlx::{Postgres, Sqlite, Transaction};
 
+use super::audit;
 use super::error::StoreError;
 use super::statement::Statement;
 use crate::crypto::SealingKey;
+use crate::domain::audit_chain::Link;
 use crate::domain::digest::Digest;
 
 /// What all transactions of a store share.
@@ -35,6 +37,8 @@ pub struct Tx {
     shared: Arc<Shared>,
     /// The first statement that failed.
     failed: Option<&'static str>,
+    /// What the audit log gets with the commit.
+    pub(super) audited: Vec<Link>,
 }
 
 impl Tx {
@@ -46,12 +50,15 @@ impl Tx {
             span,
             shared,
             failed: None,
+            audited: Vec::new(),
         }
     }
 
-    /// Keeps all that was done. Refused after a failed statement, however its error was dealt with.
-    pub async fn commit(self) -> Result<(), StoreError> {
+    /// Keeps all that was done, with the entries of the audit log. Refused after a failed statement, however its error was dealt with.
+    pub async fn commit(mut self) -> Result<(), StoreError> {
         self.check()?;
+        let audited = std::mem::take(&mut self.audited);
+        audit::write(&mut self, audited).await?;
         let done = match self.connection {
             Connection::Sqlite(connection) => connection.commit().await,
             Connection::Postgres(connection) => connection.commit().await,

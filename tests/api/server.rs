@@ -119,7 +119,7 @@ impl Server {
 
     /// What the audit log holds of the API's changes, oldest first.
     pub async fn audit_actions(&self) -> Vec<String> {
-        let sql = "select action from audit_entries where actor = 'bootstrap' order by at, id";
+        let sql = "select action from audit_entries where actor_name = 'bootstrap' order by number";
         self.database.ask(sql.to_owned()).await
     }
 

@@ -3,6 +3,9 @@
 #![cfg(test)]
 
 mod audit;
+mod audit_adopted;
+mod audit_blanked;
+mod audit_chain;
 mod deployments;
 mod extension_lists;
 mod extensions;
