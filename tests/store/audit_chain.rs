@@ -110,6 +110,26 @@ async fn o61_what_was_taken_back_takes_no_number(#[values(Sqlite, Postgres)] bac
     assert_eq!((found(&report), report.entries), (vec![], 2));
 }
 
+#[rstest]
+#[tokio::test]
+async fn o61_a_check_reads_one_moment_and_keeps_nobody_from_writing(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let (_bench, store) = Bench::migrated(backend).await;
+    ten(&store).await;
+    let mut tx = store.read("check").await.unwrap();
+    let mut check = AuditCheck::new(audit_chain::head(&mut tx).await.unwrap(), None);
+    for link in audit_chain::after(&mut tx, 0, 4).await.unwrap() {
+        check.see(link);
+    }
+    store_audit_entries(&store, &[&audit_entry(None, 11, "instance.change")]).await;
+    for link in audit_chain::after(&mut tx, 4, 100).await.unwrap() {
+        check.see(link);
+    }
+    let report = check.finish();
+    assert_eq!((found(&report), report.entries), (vec![], 10));
+}
+
 /// What somebody may do to ten entries, and what is found of it.
 const TAMPERED: [(&str, &str); 30] = [
     ("delete from audit_entries where number = 1", "removed 1"),
