@@ -93,8 +93,8 @@ pub struct AuditReport {
 pub struct StoredLink {
     /// The entry.
     pub link: Link,
-    /// Whether columns of its payload hold something although it counts as blanked.
-    pub leftover: bool,
+    /// Whether only a part of its payload is there, or all of it although it counts as blanked.
+    pub in_part: bool,
     /// Whether a later entry, of the same tenant or of the platform, tells of its blanking.
     pub told: bool,
 }
@@ -211,15 +211,17 @@ impl AuditCheck {
     }
 
     fn see_payload(&mut self, entry: &StoredLink) {
-        match &entry.link.payload {
-            Some(payload) if payload.digest().as_bytes().as_slice() == entry.link.payload_digest => {}
-            None if !entry.leftover => {
-                self.report.blanked += 1;
-                if !entry.told {
-                    self.found(AuditFault::Untold, &entry.link);
-                }
+        let is_whole = match &entry.link.payload {
+            Some(payload) => payload.digest().as_bytes().as_slice() == entry.link.payload_digest,
+            None => true,
+        };
+        if entry.in_part || !is_whole {
+            self.found(AuditFault::PayloadAltered, &entry.link);
+        } else if entry.link.payload.is_none() {
+            self.report.blanked += 1;
+            if !entry.told {
+                self.found(AuditFault::Untold, &entry.link);
             }
-            _ => self.found(AuditFault::PayloadAltered, &entry.link),
         }
     }
 
@@ -277,9 +279,9 @@ impl AuditCheck {
     fn note(&mut self, code: AuditFault, entry: i64, last: i64, id: Option<Uuid>) {
         self.report.ok = false;
         let findings = &mut self.report.findings;
-        let run = findings
-            .last_mut()
-            .filter(|before| before.code == code && before.last.checked_add(1) == Some(entry));
+        let goes_on =
+            |before: &&mut AuditFinding| before.code == code && before.last.checked_add(1) == Some(entry);
+        let run = findings.iter_mut().rev().find(goes_on);
         if let Some(before) = run {
             before.last = last;
             before.id = None;

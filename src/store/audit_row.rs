@@ -80,35 +80,29 @@ impl Row {
 
     /// The entry with every column as it is.
     pub(super) fn stored(self, told: bool) -> StoredLink {
-        let mut leftover = [
+        let texts = [
             &self.before,
             &self.after,
             &self.reason,
             &self.request_id,
             &self.address,
             &self.agent,
-        ]
-        .into_iter()
-        .any(Option::is_some);
-        let payload = match (self.salt, self.actor_name) {
-            (Some(salt), Some(actor_name)) => Some(Payload {
-                salt,
-                actor_name,
-                before: self.before,
-                after: self.after,
-                reason: self.reason,
-                request_id: self.request_id,
-                address: self.address,
-                agent: self.agent,
-            }),
-            (None, None) => None,
-            _ => {
-                leftover = true;
-                None
-            }
-        };
+        ];
+        let is_whole = self.salt.is_some() && self.actor_name.is_some() && self.blanked_by.is_none();
+        let is_blank =
+            self.salt.is_none() && self.actor_name.is_none() && texts.into_iter().all(Option::is_none);
+        let payload = self.salt.zip(self.actor_name).map(|(salt, actor_name)| Payload {
+            salt,
+            actor_name,
+            before: self.before,
+            after: self.after,
+            reason: self.reason,
+            request_id: self.request_id,
+            address: self.address,
+            agent: self.agent,
+        });
         StoredLink {
-            leftover: leftover && payload.is_none(),
+            in_part: !is_whole && !is_blank,
             told,
             link: Link {
                 number: self.number,

@@ -49,7 +49,7 @@ impl Log {
             previous.clone_from(&link.digest);
             links.push(StoredLink {
                 link,
-                leftover: false,
+                in_part: false,
                 told: false,
             });
         }
@@ -199,7 +199,7 @@ fn o61_a_forged_entry_is_named() {
         link.take_place(number, &log.at(6).digest.clone());
         log.links.push(StoredLink {
             link,
-            leftover: false,
+            in_part: false,
             told: false,
         });
     };
@@ -246,8 +246,9 @@ fn o61_a_blanked_payload_leaves_the_chain_whole_and_must_be_told_of() {
     log.at(2).action = "tenant.delete".to_owned();
     assert_eq!(log.found(), ["altered 2"]);
     log.stored(3).link.payload = None;
-    log.stored(3).leftover = true;
-    assert_eq!(log.found(), ["altered 2", "payload_altered 3"]);
+    log.stored(3).in_part = true;
+    log.stored(4).in_part = true;
+    assert_eq!(log.found(), ["altered 2", "payload_altered 3-4"]);
 }
 
 #[test]
