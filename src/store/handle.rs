@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use sqlx::{PgPool, Postgres, Transaction};
+
 use super::database::{Database, POSTGRES_CONNECTIONS, Pools};
 use super::error::StoreError;
 use super::tx::{Connection, Shared, Tx};
@@ -84,14 +86,28 @@ impl Store {
 }
 
 /// Begins on a connection that still lives: after a restart of the server, each idle one has gone.
-async fn begin_postgres(pool: &sqlx::PgPool, statement: &'static str) -> sqlx::Result<Connection> {
+async fn begin_postgres(pool: &PgPool, statement: &'static str) -> sqlx::Result<Connection> {
     let mut attempts = 0;
     loop {
-        match pool.begin_with(statement).await {
+        match begin_to_the_end(pool.clone(), statement).await {
             Err(error) if attempts < POSTGRES_CONNECTIONS && is_gone(&error) => attempts += 1,
             begun => return begun.map(Connection::Postgres),
         }
     }
+}
+
+/// Begins also for those who give up meanwhile, such as a request whose client goes away: a connection that went back to
+/// the pool with the question unanswered would give the next one a transaction that has begun already, and may only read.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "it ends with the server's answer, and then takes back what nobody waits for"
+)]
+async fn begin_to_the_end(
+    pool: PgPool,
+    statement: &'static str,
+) -> sqlx::Result<Transaction<'static, Postgres>> {
+    let asking = tokio::spawn(async move { pool.begin_with(statement).await });
+    asking.await.unwrap_or(Err(sqlx::Error::WorkerCrashed))
 }
 
 /// The connection broke, or the server says goodbye on it (SQLSTATE 57P01 to 57P03 and 57P05).

@@ -1,5 +1,7 @@
 //! Transactions: what is kept, what is not, and what happens at the same time.
 
+use std::future::poll_fn;
+use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -23,6 +25,29 @@ async fn a_dropped_transaction_leaves_nothing_behind(#[values(Sqlite, Postgres)]
     drop(tx);
     let mut tx = store.begin("after").await.unwrap();
     assert_eq!(instances::list(&mut tx).await.unwrap(), []);
+}
+
+/// A request whose client goes away is dropped wherever it stands: also while the database is asked to begin.
+#[rstest]
+#[tokio::test]
+async fn who_gives_up_while_a_transaction_begins_leaves_none_open(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let (_bench, store) = Bench::migrated(backend).await;
+    let world = World::store(&store).await;
+    for polls in [1, 1, 1, 2, 3, 4] {
+        let mut given_up = Box::pin(store.read("given_up"));
+        for _ in 0..polls {
+            let has_begun = poll_fn(|context| Poll::Ready(given_up.as_mut().poll(context).is_ready()));
+            if has_begun.await {
+                break;
+            }
+        }
+        drop(given_up);
+        let mut tx = store.begin("after").await.unwrap();
+        assert!(tenants::lock(&mut tx, world.acme.id).await.unwrap());
+        tx.commit().await.unwrap();
+    }
 }
 
 #[rstest]
