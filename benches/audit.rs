@@ -4,6 +4,9 @@
 //! `SWITCHYARD_TEST_POSTGRES_URL` names a server; `cargo bench --bench audit -- 10000` measures so many. Every part runs in
 //! a process of its own, so that none is charged with another's memory.
 
+#[path = "scale/memory.rs"]
+mod memory;
+
 use std::error::Error;
 use std::io::{Write as _, stdout};
 use std::process::Command;
@@ -23,6 +26,8 @@ use switchyard::domain::ids::{AuditId, IdSource as _, SystemIds, TenantId};
 use switchyard::domain::random::SystemRandom;
 use switchyard::store::{Store, audit};
 use tokio::task::JoinSet;
+
+use memory::memory;
 
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -229,14 +234,4 @@ fn entry(n: u64) -> AuditEntry {
         address: Some("192.0.2.1".to_owned()),
         agent: Some("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0".to_owned()),
     }
-}
-
-/// A line of this process's status, in kB.
-fn memory(name: &str) -> Outcome<u64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status
-        .lines()
-        .find(|line| line.starts_with(name))
-        .ok_or("no such line")?;
-    Ok(line.split_whitespace().nth(1).ok_or("no value")?.parse()?)
 }

@@ -24,33 +24,33 @@ fn parts(mut form: &[u8]) -> Vec<Option<Vec<u8>>> {
     parts
 }
 
-fn text(part: &Option<Vec<u8>>) -> String {
-    String::from_utf8(part.clone().unwrap()).unwrap()
+fn text(part: Option<&Vec<u8>>) -> String {
+    String::from_utf8(part.unwrap().clone()).unwrap()
 }
 
-fn id(part: &Option<Vec<u8>>) -> Option<Uuid> {
-    part.as_ref().map(|bytes| Uuid::from_slice(bytes).unwrap())
+fn id(part: Option<&Vec<u8>>) -> Option<Uuid> {
+    part.map(|bytes| Uuid::from_slice(bytes).unwrap())
 }
 
-fn number(part: &Option<Vec<u8>>) -> i64 {
-    i64::from_le_bytes(part.clone().unwrap().try_into().unwrap())
+fn number(part: Option<&Vec<u8>>) -> i64 {
+    i64::from_le_bytes(part.unwrap().clone().try_into().unwrap())
 }
 
 /// The entry that a form is of, with the digest in front of it. What comes back equal was not confused with another.
 fn read_link(form: &[u8]) -> (Vec<u8>, Link) {
     let parts = parts(form);
-    assert_eq!((text(&parts[0]).as_str(), parts.len()), (ENTRY, 13));
+    assert_eq!((text(parts[0].as_ref()).as_str(), parts.len()), (ENTRY, 13));
     let link = Link {
-        number: number(&parts[2]),
-        id: id(&parts[3]).unwrap(),
-        at: number(&parts[4]),
-        actor_kind: text(&parts[5]),
-        actor_id: id(&parts[6]),
+        number: number(parts[2].as_ref()),
+        id: id(parts[3].as_ref()).unwrap(),
+        at: number(parts[4].as_ref()),
+        actor_kind: text(parts[5].as_ref()),
+        actor_id: id(parts[6].as_ref()),
         operating_as: parts[7] == Some(vec![1]),
-        action: text(&parts[8]),
-        resource: text(&parts[9]),
-        target_id: text(&parts[10]),
-        tenant_id: id(&parts[11]),
+        action: text(parts[8].as_ref()),
+        resource: text(parts[9].as_ref()),
+        target_id: text(parts[10].as_ref()),
+        tenant_id: id(parts[11].as_ref()),
         payload: None,
         payload_digest: parts[12].clone().unwrap(),
         digest: Vec::new(),
@@ -60,11 +60,11 @@ fn read_link(form: &[u8]) -> (Vec<u8>, Link) {
 
 fn read_payload(form: &[u8]) -> Payload {
     let parts = parts(form);
-    assert_eq!((text(&parts[0]).as_str(), parts.len()), (PAYLOAD, 9));
-    let optional = |part: &Option<Vec<u8>>| part.as_ref().map(|_| text(part));
+    assert_eq!((text(parts[0].as_ref()).as_str(), parts.len()), (PAYLOAD, 9));
+    let optional = |part: &Option<Vec<u8>>| part.as_ref().map(|bytes| text(Some(bytes)));
     Payload {
         salt: parts[1].clone().unwrap(),
-        actor_name: text(&parts[2]),
+        actor_name: text(parts[2].as_ref()),
         before: optional(&parts[3]),
         after: optional(&parts[4]),
         reason: optional(&parts[5]),
