@@ -10,10 +10,10 @@ use crate::domain::instance::HostName;
 use crate::domain::invalid::Invalid;
 use crate::domain::mail::{Login, Mailbox, SmtpServer, TlsMode, is_this_host};
 
-/// The server, `Some(None)` where none is named, or nothing when a problem was noted.
+/// The server; nothing where none is named, or where a problem was noted.
 ///
 /// Every key is read before the first missing one ends the assembly, so that all problems are noted at once.
-pub fn mail(given: &mut Given) -> Option<Option<Mail>> {
+pub fn mail(given: &mut Given) -> Option<Mail> {
     let tls = given.parsed("mail.tls", str::parse::<TlsMode>);
     let give_up_after_days = given.parsed("mail.give_up_after_days", |text| number(text, 1..=30));
     let port = given.parsed("mail.port", |text| number(text, 1..=65535));
@@ -23,7 +23,8 @@ pub fn mail(given: &mut Given) -> Option<Option<Mail>> {
     let password = given.parsed("mail.password", |text| Ok(SecretString::from(text)));
     let host = given.parsed("mail.host", str::parse::<HostName>);
     if !given.is_named("mail.host") {
-        return without_host(given).then_some(None);
+        note_without_host(given);
+        return None;
     }
     require(given, "mail.from", "mail.host");
     require(given, "http.public_url", "mail.host");
@@ -50,15 +51,14 @@ pub fn mail(given: &mut Given) -> Option<Option<Mail>> {
         login,
         from: from?,
     };
-    Some(Some(Mail {
+    Some(Mail {
         server,
         give_up_after_days: give_up_after_days?,
-    }))
+    })
 }
 
-/// Notes each other key of the section, which would quietly be without effect; whether there is none.
-fn without_host(given: &mut Given) -> bool {
-    let mut alone = true;
+/// Notes each other key of the section, which would quietly be without effect.
+fn note_without_host(given: &mut Given) {
     for key in KEYS.iter().filter(|key| key.name.starts_with("mail.")) {
         if let Some(place) = given.place(key.name).map(str::to_owned) {
             let text = format!(
@@ -66,10 +66,8 @@ fn without_host(given: &mut Given) -> bool {
                 key.name
             );
             given.problem(place, text);
-            alone = false;
         }
     }
-    alone
 }
 
 /// Notes that a key lacks which another one needs.

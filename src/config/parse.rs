@@ -111,7 +111,7 @@ pub fn config(given: &mut Given) -> Option<Config> {
             bootstrap_token,
             public_url,
         },
-        mail: mail?,
+        mail,
         templates: Templates {
             dir: templates_dir.or_else(usual_templates),
         },

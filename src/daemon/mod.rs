@@ -11,6 +11,7 @@ mod impatient;
 pub mod key_file;
 pub mod lifecycle;
 pub mod listener;
+pub mod mail;
 pub mod own_pbx;
 pub mod parts;
 pub mod private_pbx;

@@ -18,6 +18,7 @@ use super::settings;
 use super::template_watch::{self, Fingerprint};
 use crate::config::{Config, DeployMode};
 use crate::domain::ids::SystemIds;
+use crate::domain::mail::PublicUrl;
 use crate::http::health::{Check, Readiness};
 use crate::http::routes::{Shared, router, table};
 use crate::http::streams::Streams;
@@ -71,12 +72,16 @@ impl Service {
             tracing::warn!("{lacking}");
         }
         settings::templates(config).map_err(PartsError::from)?;
-        let parts = parts::assemble(config).await?;
+        let mut parts = parts::assemble(config).await?;
         let templates = template_watch::begin(&parts.store, &parts.engine, &parts.node).await;
         let listener = listener::listen(config.http.listen).await?;
         let debounce = (config.deploy.mode == DeployMode::Auto)
             .then(|| Duration::from_secs(config.deploy.debounce_seconds.into()));
         let address = listener.local_addr().unwrap_or(config.http.listen);
+        if config.http.public_url.is_none() {
+            // The port is known only now where any was asked for.
+            parts.app = parts.app.with_public_url(PublicUrl::of_listener(address));
+        }
         Ok(Self {
             parts,
             debounce,
@@ -112,9 +117,13 @@ impl Service {
             store,
             engine,
             deploys,
+            mails,
             authenticator,
             node,
         } = self.parts;
+        if let Some((worker, nudge)) = mails {
+            tasks.spawn("mails", worker.run(nudge, tasks.soft_stop()));
+        }
         if let Some(debounce) = self.debounce {
             let edits = auto_deploy::run(
                 app.clone(),

@@ -37,7 +37,7 @@ pub(super) fn message(
         .date(SystemTime::from(created_at))
         .from(mailbox(from.name.as_ref(), &from.address)?)
         .to(mailbox(Some(&to.name), &to.address)?)
-        .subject(letter.subject.as_str())
+        .subject(in_header(&letter.subject))
         .raw_header(automatic)
         .multipart(parts)
         .map_err(|error| error.to_string())
@@ -48,5 +48,11 @@ fn mailbox(name: Option<&Line>, address: &EmailAddress) -> Result<Mailbox, Strin
         .as_str()
         .parse()
         .map_err(|error| format!("an address cannot be written: {error}"))?;
-    Ok(Mailbox::new(name.map(|name| name.as_str().to_owned()), address))
+    Ok(Mailbox::new(name.map(in_header), address))
+}
+
+/// Where a name begins like an encoded word (RFC 2047), the reader's program would decode it: into anything, line breaks
+/// included.
+fn in_header(line: &Line) -> String {
+    line.as_str().replace("=?", "= ?")
 }

@@ -23,6 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(40);
 const PATIENCE_WITH_CONTENT: Duration = Duration::from_mins(1);
 /// How much of what a server says is told, in characters.
 const LONGEST_ANSWER: usize = 300;
+const WITHHELD: &str = "its answer is withheld, since it repeats a secret";
 /// So many characters of a secret in a row, and an answer is withheld.
 const TELLING: usize = 8;
 
@@ -91,12 +92,12 @@ impl Session {
         let mut step = At::new(&place, Step::Connect, &[]);
         let connection = step.limited(connect(server, &hello)).await?;
         let mut session = Self {
-            connection: connection.map_err(|reason| step.error(reason))?,
+            connection: connection.map_err(|reason| step.error(&reason))?,
             place: place.clone(),
         };
         if server.tls == TlsMode::StartTls {
             step = At::new(&place, Step::StartTls, &[]);
-            let tls = tls(server).await.map_err(|reason| step.error(reason))?;
+            let tls = tls(server).await.map_err(|reason| step.error(&reason))?;
             let changed = step.limited(session.connection.starttls(tls, &hello)).await?;
             changed.map_err(|error| step.failed(&error))?;
         }
@@ -136,7 +137,7 @@ impl Session {
         if answer.has_code(250) {
             Ok(())
         } else {
-            Err(step.error(format!("it answered {} to the content", answer.code())))
+            Err(step.error(&format!("it answered {} to the content", answer.code())))
         }
     }
 
@@ -168,22 +169,24 @@ impl<'a> At<'a> {
     async fn limited<T>(&self, done: impl Future<Output = T>) -> Result<T, SmtpError> {
         timeout(self.patience, done)
             .await
-            .map_err(|_| self.error(format!("no answer within {} s", self.patience.as_secs())))
+            .map_err(|_| self.error(&format!("no answer within {} s", self.patience.as_secs())))
     }
 
     fn failed(&self, error: &lettre::transport::smtp::Error) -> SmtpError {
-        SmtpError {
-            is_refusal: error.is_permanent(),
-            ..self.error(error_chain(error))
+        let mut told = self.error(&error_chain(error));
+        told.is_refusal = error.is_permanent();
+        if let Some(code) = error.status().filter(|_| told.said == WITHHELD) {
+            told.said = format!("{code}, {WITHHELD}");
         }
+        told
     }
 
-    fn error(&self, reason: String) -> SmtpError {
+    fn error(&self, reason: &str) -> SmtpError {
         SmtpError {
             place: self.place.to_owned(),
             step: self.step,
             is_refusal: false,
-            said: told(&reason, self.step, self.secrets),
+            said: told(reason, self.step, self.secrets),
         }
     }
 }
@@ -191,7 +194,7 @@ impl<'a> At<'a> {
 /// What may be told of an answer.
 fn told(answer: &str, step: Step, secrets: &[&str]) -> String {
     if secrets.iter().any(|secret| repeats(answer, secret)) {
-        return "its answer is withheld, since it repeats a secret".to_owned();
+        return WITHHELD.to_owned();
     }
     let visible = |c: char| if c.is_control() { ' ' } else { c };
     let line: String = answer.chars().map(visible).take(LONGEST_ANSWER).collect();

@@ -16,9 +16,9 @@ use switchyard::domain::deployment::DeploymentStatus::{Live, Queued, RolledBack}
 use switchyard::domain::deployment::Stage::RollingBack;
 use tokio_util::sync::CancellationToken;
 
-use super::clock::Shifted;
 use super::drivers::{Drivers, Moment, Order, Witness};
 use super::served::caller_id;
+use super::support::clock::Shifted;
 use super::support::database::Backend::{self, Postgres, Sqlite};
 use super::world::{Phone, TestTenant, World, operator, record};
 

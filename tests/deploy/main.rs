@@ -7,8 +7,6 @@ mod broken;
 #[cfg(test)]
 mod buttons;
 #[cfg(test)]
-mod clock;
-#[cfg(test)]
 mod damage;
 #[cfg(test)]
 mod death;

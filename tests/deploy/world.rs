@@ -25,8 +25,8 @@ use switchyard::render::template_set::TemplateSet;
 use switchyard::store::Store;
 use tokio::sync::Notify;
 
-use super::clock::Shifted;
 use super::drivers::Drivers;
+use super::support::clock::Shifted;
 use super::support::database::{Backend, Bench, key};
 use super::support::pbx::Pbx;
 use super::support::phone;

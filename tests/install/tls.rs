@@ -1,77 +1,19 @@
 //! The manager interface over TLS, with certificates made for the test.
 
 use std::fs;
-use std::process::{Command, Stdio};
 
 use super::host::Ended;
 use super::own::{Own, asterisk_user, free_tcp};
+use super::support::certificates::{self, authority};
 use super::support::stock::asterisk_group;
-
-/// Runs `openssl`: what Asterisk reads is then made by another program than the one that checks it.
-fn openssl(own: &Own, words: &[&str]) {
-    let ended = Command::new("openssl")
-        .args(words)
-        .current_dir(own.path("lib/keys"))
-        .stdin(Stdio::null())
-        .output()
-        .expect("openssl is installed; ./scripts/test does");
-    assert!(
-        ended.status.success(),
-        "{}",
-        String::from_utf8_lossy(&ended.stderr)
-    );
-}
-
-const KEY: [&str; 6] = [
-    "-newkey",
-    "ec",
-    "-pkeyopt",
-    "ec_paramgen_curve:P-256",
-    "-nodes",
-    "-days",
-];
-
-fn authority(own: &Own, name: &str) {
-    let (key, certificate, subject) = (
-        format!("{name}.key"),
-        format!("{name}.pem"),
-        format!("/CN={name}"),
-    );
-    let mut words = vec![
-        "req",
-        "-x509",
-        "-keyout",
-        &key,
-        "-out",
-        &certificate,
-        "-subj",
-        &subject,
-    ];
-    words.extend(KEY);
-    words.push("30");
-    openssl(own, &words);
-}
 
 /// A certificate for a place, signed by the authority `ca`.
 fn certificate(own: &Own, place: &str) {
-    let place = format!("subjectAltName={place}");
-    let mut words = vec![
-        "req", "-x509", "-CA", "ca.pem", "-CAkey", "ca.key", "-keyout", "pbx.key", "-out", "pbx.pem",
-    ];
-    words.extend([
-        "-subj",
-        "/CN=pbx",
-        "-addext",
-        &place,
-        "-addext",
-        "basicConstraints=critical,CA:FALSE",
-    ]);
-    words.extend(KEY);
-    words.push("30");
-    openssl(own, &words);
+    let directory = own.path("lib/keys");
+    certificates::certificate(&directory, "pbx", place);
     for name in ["pbx.key", "pbx.pem"] {
-        let path = own.path("lib/keys").join(name);
         if rustix::process::geteuid().is_root() {
+            let path = directory.join(name);
             std::os::unix::fs::chown(&path, Some(asterisk_user()), Some(asterisk_group())).unwrap();
         }
     }
@@ -80,7 +22,7 @@ fn certificate(own: &Own, place: &str) {
 /// An Asterisk that speaks TLS, installed and started; gives the port.
 async fn started(place: &str) -> (Own, u16) {
     let mut own = Own::stock();
-    authority(&own, "ca");
+    authority(&own.path("lib/keys"), "ca");
     certificate(&own, place);
     let port = free_tcp();
     let keys = own.path("lib/keys").display().to_string();
@@ -110,7 +52,7 @@ async fn the_manager_interface_is_reached_over_tls_by_whom_it_proves_itself_to()
     let good = tested(&own);
     assert_eq!((good.code, good.err.as_str()), (0, ""), "{good:?}");
 
-    authority(&own, "other");
+    authority(&own.path("lib/keys"), "other");
     own.host.set(
         "SWITCHYARD_AMI_CA_FILE",
         &own.path("lib/keys/other.pem").display().to_string(),

@@ -10,6 +10,7 @@ mod generations;
 mod idempotency_keys;
 mod instances;
 mod leases;
+mod outbox;
 mod revisions;
 mod samples;
 mod schema;

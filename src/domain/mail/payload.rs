@@ -3,22 +3,23 @@
 use std::mem;
 
 use secrecy::{ExposeSecret, SecretString};
+use serde::ser::Error as _;
 use zeroize::Zeroizing;
 
 use super::Mail;
 
-/// A text is no mail, or a mail cannot be written as one.
+/// A text is no mail.
 #[derive(Debug, thiserror::Error)]
 #[error("it is no mail of this program")]
 pub struct NoMail;
 
 impl Mail {
     /// The whole mail as a secret.
-    pub fn to_payload(&self) -> Result<SecretString, NoMail> {
+    pub fn to_payload(&self) -> Result<SecretString, serde_json::Error> {
         let mut bytes = Zeroizing::new(Vec::with_capacity(1024));
         let mut writer = serde_json::Serializer::new(&mut *bytes);
-        Self::serialize(self, &mut writer).map_err(|_| NoMail)?;
-        let text = String::from_utf8(mem::take(&mut *bytes)).map_err(|_| NoMail)?;
+        Self::serialize(self, &mut writer)?;
+        let text = String::from_utf8(mem::take(&mut *bytes)).map_err(serde_json::Error::custom)?;
         Ok(text.into())
     }
 
