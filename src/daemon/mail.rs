@@ -18,6 +18,9 @@ use crate::render::RenderError;
 use crate::render::mail::MailTemplates;
 use crate::store::Store;
 
+/// Mails of other processes, such as commands, come without a nudge.
+const PERIOD: Duration = Duration::from_secs(5);
+
 /// Writes with the templates as they stand: an edit counts from the next mail on.
 struct Templates {
     overrides: Option<PathBuf>,
@@ -62,6 +65,7 @@ pub fn worker(config: &Config, store: Store) -> Option<Worker> {
         holder: format!("{}/{}", config.node.name, std::process::id()),
         hello: hello(),
         give_up_after: Duration::from_hours(24 * u64::from(mail.give_up_after_days)),
+        period: PERIOD,
     };
     let letters = Templates {
         overrides: config.templates.dir.clone(),

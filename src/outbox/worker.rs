@@ -21,8 +21,6 @@ use crate::store::outbox::{self, Claimed};
 use crate::store::{Store, StoreError};
 
 const KIND: MessageKind = MessageKind::Mail;
-/// What other processes push comes without a nudge.
-const PERIOD: Duration = Duration::from_secs(5);
 /// Longer than a session may take from the claim to its renewal, and from there to its end.
 const CLAIM: Duration = Duration::from_mins(5);
 /// How long the end of a session is waited for when the daemon stops.
@@ -46,6 +44,8 @@ pub struct Options {
     pub hello: String,
     /// How old a mail may become before it is given up.
     pub give_up_after: Duration,
+    /// How often it looks: what other processes push comes without a nudge.
+    pub period: Duration,
 }
 
 /// Sends the mails of the outbox, one after the other.
@@ -96,13 +96,13 @@ impl Worker {
         while !stop.is_cancelled() {
             let rest = match self.work_off(&stop).await {
                 Ok(Rest::NothingDue) => self.until_due().await,
-                Ok(Rest::ServerDown | Rest::Stopping) => PERIOD,
+                Ok(Rest::ServerDown | Rest::Stopping) => self.options.period,
                 Err(error) => {
                     tracing::error!(
                         error = error_chain(&error),
                         "mails wait: the outbox cannot be read"
                     );
-                    PERIOD
+                    self.options.period
                 }
             };
             if purged.is_none_or(|at: Instant| at.elapsed() >= PURGE_PERIOD) {
@@ -260,8 +260,8 @@ impl Worker {
         match earliest.await {
             Ok(Some(at)) => Duration::try_from(at.duration_since(self.clock.now()))
                 .unwrap_or_default()
-                .min(PERIOD),
-            Ok(None) | Err(_) => PERIOD,
+                .min(self.options.period),
+            Ok(None) | Err(_) => self.options.period,
         }
     }
 

@@ -10,7 +10,6 @@ use switchyard::daemon::parts::{self, Parts};
 use switchyard::domain::ids::{IdSource as _, SystemIds};
 use switchyard::domain::mail::{Mail, Page, PasswordReset, Recipient};
 use switchyard::domain::outbox::Subject;
-use tokio_util::sync::CancellationToken;
 
 use super::support::database::Backend::{self, Postgres, Sqlite};
 use super::support::wait::until;
@@ -65,7 +64,7 @@ async fn o28_a_posted_mail_goes_out_at_once_and_a_second_one_takes_its_place(
 ) {
     let world = World::new(backend).await;
     let parts = with_mail(&world).await;
-    let (worker, nudge) = parts.mails.unwrap();
+    let (_, nudge) = parts.mails.unwrap();
     let app = parts.app;
     assert!(app.sends_mails());
     let again = subject();
@@ -78,15 +77,9 @@ async fn o28_a_posted_mail_goes_out_at_once_and_a_second_one_takes_its_place(
         assert!(by_hand.is_none());
         tx.commit().await.unwrap();
     }
-    let stop = CancellationToken::new();
     let accepted = || world.server.accepted();
     let posting = async {
         until("the second has arrived", || accepted().len() == 1).await;
-        // It rests now; only the nudge tells it.
-        until("it has nothing more to do", || {
-            world.server.heard().contains("QUIT")
-        })
-        .await;
         for number in 2..=4 {
             let mut tx = world.begin().await;
             app.post(&mut tx, None, &subject(), &reset(&app, TOKEN))
@@ -96,9 +89,10 @@ async fn o28_a_posted_mail_goes_out_at_once_and_a_second_one_takes_its_place(
             app.posted();
             until("the next has arrived", || accepted().len() == number).await;
         }
-        stop.cancel();
+        world.stop.cancel();
     };
-    let (Ok(()), ()) = tokio::join!(worker.run(Arc::clone(&nudge), stop.clone()), posting);
+    let running = world.worker().run(Arc::clone(&nudge), world.stop.clone());
+    let (Ok(()), ()) = tokio::join!(running, posting);
     let first = &accepted()[0].parts()[0].1;
     assert!(
         first.contains(&format!(

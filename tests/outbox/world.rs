@@ -78,6 +78,8 @@ impl World {
             holder: holder.to_owned(),
             hello: "pbx.example.com".to_owned(),
             give_up_after: Duration::from_hours(3 * 24),
+            // Far longer than a test: whatever comes sooner was nudged.
+            period: Duration::from_hours(1),
         };
         let (clock, random) = (Arc::new(self.clock.clone()), Arc::new(SystemRandom));
         Worker::new(
