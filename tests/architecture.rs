@@ -1,6 +1,9 @@
 //! The rules of the source tree: who may import whom, what a file looks like, and that the architecture page is true.
 
 #[cfg(test)]
+#[path = "architecture/audited.rs"]
+mod audited;
+#[cfg(test)]
 #[path = "architecture/files.rs"]
 mod files;
 #[cfg(test)]

@@ -67,6 +67,7 @@ pub async fn open(directory: &Path, shadow: bool) -> Outcome<Box> {
         ShadowPolicy::Never
     };
     let options = EngineOptions {
+        node: "here".parse()?,
         holder: "bench".to_owned(),
         lease: Duration::from_secs(30),
         state_dir: directory.join("state"),
@@ -117,6 +118,7 @@ pub async fn make(directory: &Path, count: usize) -> Outcome<()> {
         ami_port: 5038,
         ami_username: "switchyard".parse()?,
         config_dir: directory.join("config").display().to_string().parse()?,
+        ami_tls: None,
         log_file: None,
         emergency_numbers: Vec::new(),
     };

@@ -4,6 +4,7 @@
 //! `SWITCHYARD_TEST_ASTERISK`. Every part runs in a process of its own, so that none is charged with another's memory.
 
 mod box_of_tenants;
+mod memory;
 mod parts;
 
 use std::error::Error;

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Outcome;
 use super::box_of_tenants::{self, Box, platform, some_tenant};
+use super::memory::memory;
 
 /// The middle one counts: of so many, one may well be disturbed.
 const ROUNDS: usize = 9;
@@ -88,14 +89,4 @@ pub async fn plan(directory: &Path) -> Outcome<()> {
 fn middle(mut times: Vec<Duration>) -> Duration {
     times.sort();
     times.get(times.len() / 2).copied().unwrap_or_default()
-}
-
-/// A line of this process's status, in kB.
-fn memory(name: &str) -> Outcome<u64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status
-        .lines()
-        .find(|line| line.starts_with(name))
-        .ok_or("no such line")?;
-    Ok(line.split_whitespace().nth(1).ok_or("no value")?.parse()?)
 }

@@ -3,12 +3,15 @@
 use serde_json::Value;
 
 use super::App;
+use super::error::AppError;
 use crate::auth::caller::Caller;
-use crate::domain::audit::AuditEntry;
+use crate::domain::audit::{AuditEntry, Salt};
 use crate::domain::ids::{AuditId, TenantId};
-use crate::store::{self, StoreError, Tx};
+use crate::store::{self, Tx};
 
 /// What was changed. Values hold no secret: the types that are written here cannot.
+///
+/// `before` and `after` can be blanked one day; the others stay for good, and hold nothing that says something of a person.
 pub(super) struct Changed {
     /// Such as `extension.create`.
     pub action: &'static str,
@@ -22,18 +25,14 @@ pub(super) struct Changed {
 }
 
 impl App {
-    /// Writes one entry.
-    pub(super) async fn audit(
-        &self,
-        tx: &mut Tx,
-        caller: &Caller,
-        changed: Changed,
-    ) -> Result<(), StoreError> {
+    /// Adds one entry, which is written with the commit; gives its id.
+    pub(super) fn audit(&self, tx: &mut Tx, caller: &Caller, changed: Changed) -> Result<AuditId, AppError> {
         let origin = caller.origin();
         let entry = AuditEntry {
             id: AuditId::fresh(self.ids.as_ref()),
             at: self.now(),
-            actor: caller.identity().actor().to_owned(),
+            actor: caller.identity().actor(),
+            operating_as: changed.tenant_id.is_some() && caller.operates_in() == changed.tenant_id,
             action: changed.action.to_owned(),
             resource: changed.resource.to_owned(),
             target_id: changed.target,
@@ -44,7 +43,9 @@ impl App {
             reason: caller.reason_to_change().ok().flatten().map(ToString::to_string),
             request_id: origin.request_id.as_ref().map(ToString::to_string),
             address: origin.address.map(|address| address.to_string()),
+            agent: origin.agent.as_ref().map(ToString::to_string),
         };
-        store::audit::append(tx, &entry).await
+        store::audit::append(tx, &entry, Salt::generate(self.random.as_ref())?)?;
+        Ok(entry.id)
     }
 }

@@ -76,10 +76,9 @@ pub async fn request(app: &App, tenant_id: TenantId) -> Result<Option<Deployment
         tx.commit().await?;
         return Ok(None);
     }
-    let actor = caller.identity().actor();
-    let deployment = request::tenant(&mut tx, app.ids.as_ref(), tenant_id, actor, now).await?;
-    app.audit(&mut tx, &caller, requested("config.deploy", &deployment))
-        .await?;
+    let actor = caller.identity().actor().name;
+    let deployment = request::tenant(&mut tx, app.ids.as_ref(), tenant_id, &actor, now).await?;
+    app.audit(&mut tx, &caller, requested("config.deploy", &deployment))?;
     tx.commit().await?;
     app.deploys.notify_one();
     Ok(Some(deployment))

@@ -50,10 +50,9 @@ pub async fn deploy(app: &App, caller: &Caller, once: Option<&Once>) -> Result<D
     if let Some(before) = requested_before(app, &mut tx, tenant_id, caller, once).await? {
         return Ok(Done::Before(before));
     }
-    let actor = caller.identity().actor();
-    let deployment = request::tenant(&mut tx, app.ids.as_ref(), tenant_id, actor, app.now()).await?;
-    app.audit(&mut tx, caller, requested("config.deploy", &deployment))
-        .await?;
+    let actor = caller.identity().actor().name;
+    let deployment = request::tenant(&mut tx, app.ids.as_ref(), tenant_id, &actor, app.now()).await?;
+    app.audit(&mut tx, caller, requested("config.deploy", &deployment))?;
     app.keep_answer(&mut tx, tenant_id, caller, once, deployment.id)
         .await?;
     tx.commit().await?;
@@ -68,13 +67,12 @@ pub async fn deploy_instance(app: &App, caller: &Caller, id: InstanceId) -> Resu
     store::instances::find(&mut tx, id)
         .await?
         .ok_or(AppError::NotFound)?;
-    let actor = caller.identity().actor();
-    let mut deployment = request::platform(&mut tx, app.ids.as_ref(), id, actor, app.now()).await?;
+    let actor = caller.identity().actor().name;
+    let mut deployment = request::platform(&mut tx, app.ids.as_ref(), id, &actor, app.now()).await?;
     // Somebody may believe that an edit of theirs goes live with it.
     deployment.findings.extend(app.engine.templates().refused());
     store::deployments::add_findings(&mut tx, deployment.id, &deployment.findings).await?;
-    app.audit(&mut tx, caller, requested("instance.deploy", &deployment))
-        .await?;
+    app.audit(&mut tx, caller, requested("instance.deploy", &deployment))?;
     tx.commit().await?;
     app.deploys.notify_one();
     Ok(deployment)
@@ -96,12 +94,11 @@ pub async fn roll_back(
     if let Some(before) = requested_before(app, &mut tx, tenant_id, caller, once).await? {
         return Ok(Done::Before(before));
     }
-    let actor = caller.identity().actor();
-    let deployment = request::tenant_rollback(&mut tx, app.ids.as_ref(), tenant_id, &to, actor, app.now())
+    let actor = caller.identity().actor().name;
+    let deployment = request::tenant_rollback(&mut tx, app.ids.as_ref(), tenant_id, &to, &actor, app.now())
         .await?
         .ok_or_else(never_live)?;
-    app.audit(&mut tx, caller, requested("config.rollback", &deployment))
-        .await?;
+    app.audit(&mut tx, caller, requested("config.rollback", &deployment))?;
     app.keep_answer(&mut tx, tenant_id, caller, once, deployment.id)
         .await?;
     tx.commit().await?;
@@ -123,13 +120,12 @@ pub async fn roll_back_instance(
         .ok_or(AppError::NotFound)?;
     let to = store::generations::find_by_number(&mut tx, id, number).await?;
     let Some(to) = to else { return Err(never_live()) };
-    if !store::deployments::went_live(&mut tx, to.id).await? {
+    if !store::generations::was_live(&mut tx, to.id).await? {
         return Err(never_live());
     }
-    let actor = caller.identity().actor();
-    let deployment = request::platform_rollback(&mut tx, app.ids.as_ref(), &to, actor, app.now()).await?;
-    app.audit(&mut tx, caller, requested("instance.rollback", &deployment))
-        .await?;
+    let actor = caller.identity().actor().name;
+    let deployment = request::platform_rollback(&mut tx, app.ids.as_ref(), &to, &actor, app.now()).await?;
+    app.audit(&mut tx, caller, requested("instance.rollback", &deployment))?;
     tx.commit().await?;
     app.deploys.notify_one();
     Ok(deployment)

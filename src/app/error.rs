@@ -109,6 +109,7 @@ impl From<DeployError> for AppError {
     fn from(error: DeployError) -> Self {
         match error {
             DeployError::Store(error) => error.into(),
+            DeployError::DrivenElsewhere { .. } => Self::conflict("driven_elsewhere", error.to_string()),
             error => Self::Deploy(error),
         }
     }

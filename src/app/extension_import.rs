@@ -119,7 +119,7 @@ pub async fn import(
             before: None,
             after: Some(serde_json::json!({ "numbers": numbers })),
         };
-        app.audit(&mut tx, caller, changed).await?;
+        app.audit(&mut tx, caller, changed)?;
         app.keep_answer(&mut tx, tenant, caller, once, &report).await?;
         tx.commit().await?;
     }

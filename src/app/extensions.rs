@@ -65,8 +65,7 @@ pub async fn create(
         &mut tx,
         caller,
         changed("extension.create", &extension, None, Some(view(&extension))),
-    )
-    .await?;
+    )?;
     tx.commit().await?;
     Ok((extension, secrets))
 }
@@ -114,8 +113,7 @@ pub async fn patch(
         &mut tx,
         caller,
         changed("extension.change", &after, Some(view(&before)), Some(shown)),
-    )
-    .await?;
+    )?;
     tx.commit().await?;
     Ok(after)
 }
@@ -151,8 +149,7 @@ pub async fn delete(app: &App, caller: &Caller, id: ExtensionId, if_match: &IfMa
         &mut tx,
         caller,
         changed("extension.delete", &before, Some(view(&before)), None),
-    )
-    .await?;
+    )?;
     tx.commit().await?;
     Ok(())
 }
@@ -178,13 +175,12 @@ pub async fn reveal_secret(
         &mut tx,
         caller,
         changed("extension.reveal_secret", &extension, None, None),
-    )
-    .await?;
+    )?;
     tx.commit().await?;
     Ok(secrets)
 }
 
-/// Gives an extension a new SIP secret; phones need it once it is deployed.
+/// Gives an extension a new SIP secret, which makes it another version; phones need it once it is deployed.
 pub async fn rotate_secret(
     app: &App,
     caller: &Caller,
@@ -200,12 +196,12 @@ pub async fn rotate_secret(
     caller.reason_to_change()?;
     if_match.check(&extension)?;
     extension_secrets::set_sip(&mut tx, tenant, id, &secret).await?;
+    store::extensions::count_change(&mut tx, tenant, id, app.now()).await?;
     app.audit(
         &mut tx,
         caller,
         changed("extension.rotate_secret", &extension, None, None),
-    )
-    .await?;
+    )?;
     tx.commit().await?;
     Ok(secret)
 }

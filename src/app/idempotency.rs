@@ -27,10 +27,10 @@ pub struct Once {
 }
 
 impl Once {
-    fn of(&self, tenant: TenantId, caller: &Caller) -> Request<'_> {
+    fn of<'a>(&'a self, tenant: TenantId, caller: &'a str) -> Request<'a> {
         Request {
             tenant,
-            caller: caller.identity().actor(),
+            caller,
             key: &self.key,
             digest: self.request,
             secret: self.secret,
@@ -61,6 +61,14 @@ impl<T> Done<T> {
     }
 }
 
+/// Removes some of the answers that are too old to be given again; gives how many.
+pub async fn forget_old(app: &App) -> Result<u64, AppError> {
+    let mut tx = app.store.begin("forget_old_answers").await?;
+    let forgotten = idempotency_keys::prune(&mut tx, app.now() - KEPT).await?;
+    tx.commit().await?;
+    Ok(forgotten)
+}
+
 impl App {
     /// What an equal request before this one answered.
     ///
@@ -76,7 +84,8 @@ impl App {
         let Some(once) = once else {
             return Ok(None);
         };
-        match idempotency_keys::find(tx, &once.of(tenant, caller), self.now() - KEPT).await? {
+        let caller = caller.identity().key();
+        match idempotency_keys::find(tx, &once.of(tenant, &caller), self.now() - KEPT).await? {
             None => Ok(None),
             Some(Before::Equal(answer)) => Ok(Some(answer)),
             Some(Before::Other) => Err(AppError::IdempotencyKeyReused),
@@ -96,6 +105,7 @@ impl App {
             return Ok(());
         };
         let now = self.now();
-        Ok(idempotency_keys::insert(tx, &once.of(tenant, caller), &answer, now, now - KEPT).await?)
+        let caller = caller.identity().key();
+        Ok(idempotency_keys::insert(tx, &once.of(tenant, &caller), &answer, now, now - KEPT).await?)
     }
 }

@@ -43,11 +43,16 @@ pub async fn create(app: &App, caller: &Caller, new: NewInstance) -> Result<PbxI
     store::instances::insert(&mut tx, &instance, &new.ami_secret).await?;
     let InstanceSettings::Asterisk(settings) = &instance.settings;
     for other in store::instances::list(&mut tx).await? {
-        let InstanceSettings::Asterisk(taken) = &other.settings;
-        if other.id != instance.id && other.node == instance.node && taken.config_dir == settings.config_dir {
+        // It may be about to move, and serve from where it was until then.
+        let live = store::instances::live_settings(&mut tx, other.id).await?;
+        let taken = [Some(other.settings), live]
+            .into_iter()
+            .flatten()
+            .any(|InstanceSettings::Asterisk(taken)| taken.config_dir == settings.config_dir);
+        if other.id != instance.id && other.node == instance.node && taken {
             let message = format!(
                 "the instance {} has {} on this host; each would remove what the other serves",
-                other.name, taken.config_dir
+                other.name, settings.config_dir
             );
             return Err(AppError::conflict("config_dir_taken", message));
         }
@@ -57,8 +62,7 @@ pub async fn create(app: &App, caller: &Caller, new: NewInstance) -> Result<PbxI
         &mut tx,
         caller,
         changed("instance.create", &instance, None, after),
-    )
-    .await?;
+    )?;
     tx.commit().await?;
     Ok(instance)
 }
@@ -96,8 +100,7 @@ pub async fn change_settings(
         &mut tx,
         caller,
         changed("instance.change", &after, Some(values.0), values.1),
-    )
-    .await?;
+    )?;
     tx.commit().await?;
     Ok(after)
 }

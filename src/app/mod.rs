@@ -2,6 +2,7 @@
 //! deploys; HTTP, dashboard and command line call the same functions.
 
 mod audit;
+pub mod audit_log;
 pub mod auto_deploy;
 pub mod carry_out;
 pub mod deployment_events;
@@ -12,6 +13,7 @@ pub mod extension_import;
 pub mod extensions;
 pub mod idempotency;
 pub mod instances;
+pub mod mail;
 pub mod operator;
 pub mod precondition;
 pub mod tenants;
@@ -23,6 +25,7 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use self::error::AppError;
+use self::mail::Mailing;
 use crate::deploy::Engine;
 use crate::domain::clock::Clock;
 use crate::domain::ids::{IdSource, TenantId};
@@ -38,6 +41,7 @@ pub struct App {
     ids: Arc<dyn IdSource>,
     random: Arc<dyn Randomness>,
     deploys: Arc<Notify>,
+    mailing: Mailing,
 }
 
 impl App {
@@ -58,6 +62,7 @@ impl App {
             ids,
             random,
             deploys,
+            mailing: Mailing::default(),
         }
     }
 

@@ -90,7 +90,7 @@ pub async fn create(app: &App, caller: &Caller, input: TenantInput) -> Result<Te
         before: None,
         after: Some(after),
     };
-    app.audit(&mut tx, caller, changed).await?;
+    app.audit(&mut tx, caller, changed)?;
     tx.commit().await?;
     Ok(tenant)
 }

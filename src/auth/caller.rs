@@ -4,10 +4,12 @@ use std::net::IpAddr;
 
 use super::denied::Denied;
 use super::permission::{Act, Permission, PlatformPermission};
+use crate::domain::audit::{Actor, ActorKind};
 use crate::domain::ids::TenantId;
 use crate::domain::reason::Reason;
 use crate::domain::request_id::RequestId;
 use crate::domain::tenant::TenantStatus;
+use crate::domain::user_agent::UserAgent;
 
 /// Who it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,12 +25,18 @@ pub enum Identity {
 impl Identity {
     /// As audit entries name it.
     #[must_use]
-    pub const fn actor(self) -> &'static str {
+    pub fn actor(self) -> Actor {
         match self {
-            Self::Bootstrap => "bootstrap",
-            Self::SystemCli => "system:cli",
-            Self::SystemAuto => "system:auto",
+            Self::Bootstrap => Actor::named(ActorKind::Manager, "bootstrap"),
+            Self::SystemCli => Actor::named(ActorKind::System, "system:cli"),
+            Self::SystemAuto => Actor::named(ActorKind::System, "system:auto"),
         }
+    }
+
+    /// What tells it from every other for as long as there is a database.
+    #[must_use]
+    pub fn key(self) -> String {
+        self.actor().name
     }
 }
 
@@ -55,6 +63,8 @@ pub struct Origin {
     pub request_id: Option<RequestId>,
     /// The address of the peer.
     pub address: Option<IpAddr>,
+    /// The program that sent it.
+    pub agent: Option<UserAgent>,
 }
 
 /// Somebody who asks for something.
@@ -88,6 +98,15 @@ impl Caller {
     #[must_use]
     pub const fn origin(&self) -> &Origin {
         &self.origin
+    }
+
+    /// The tenant of somebody else that it acts in.
+    #[must_use]
+    pub const fn operates_in(&self) -> Option<TenantId> {
+        match (self.identity, self.place) {
+            (Identity::Bootstrap, Place::Tenant { id, .. }) => Some(id),
+            _ => None,
+        }
     }
 
     /// The tenant it acts in, when it may do this there.

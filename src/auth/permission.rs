@@ -92,6 +92,8 @@ word_enum! {
         InstancesTest = "platform.instances.test",
         /// Deploy a PBX instance with all of its tenants.
         InstancesDeploy = "platform.instances.deploy",
+        /// Read the audit log of all tenants and of the platform.
+        Audit = "platform.audit",
     }
 }
 

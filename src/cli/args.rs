@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::audit::AuditCommand;
 use super::database::DbCommand;
 use super::deploy::DeployCommand;
 use super::extension::ExtensionCommand;
@@ -78,6 +79,9 @@ pub enum Command {
     /// From the database to the running PBX
     #[command(subcommand)]
     Deploy(DeployCommand),
+    /// The audit log: who changed what
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// The templates of the PBX's files
     #[command(subcommand)]
     Templates(TemplatesCommand),

@@ -34,10 +34,12 @@ pub enum Exit {
     DeployPending,
     /// What runs, or stands on disk, is not what was deployed.
     NotVerified,
+    /// The audit log is not as it was written.
+    AuditAltered,
 }
 
 /// Code, name for programs, and meaning of each.
-const TABLE: [(Exit, u8, &str, &str); 14] = [
+const TABLE: [(Exit, u8, &str, &str); 15] = [
     (Exit::Ok, 0, "ok", "done as asked"),
     (
         Exit::Failure,
@@ -101,6 +103,12 @@ const TABLE: [(Exit, u8, &str, &str); 14] = [
         13,
         "not_verified",
         "what runs or stands on disk is not what was deployed; the findings say what",
+    ),
+    (
+        Exit::AuditAltered,
+        14,
+        "audit_altered",
+        "the audit log is not as it was written; the findings say which entry and what",
     ),
 ];
 

@@ -62,6 +62,15 @@ pub enum Failure {
         #[source]
         source: io::Error,
     },
+    /// A file cannot be written.
+    #[error("{path} cannot be written")]
+    Write {
+        /// The file.
+        path: String,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
     /// A file of extensions cannot be read.
     #[error("{path} is not imported")]
     Csv {
@@ -165,6 +174,7 @@ impl Failure {
             | Self::Runtime(_)
             | Self::OwnPbx(_)
             | Self::Demo(_)
+            | Self::Write { .. }
             | Self::Output(_)
             | Self::Json(_) => Exit::Failure,
         }

@@ -1,6 +1,7 @@
 //! The command line: reads arguments, calls what they name, and writes for people or for programs.
 
 mod args;
+mod audit;
 mod check_config;
 mod database;
 mod demo;
@@ -12,6 +13,7 @@ mod failure;
 mod generate_key;
 mod instance;
 mod lookup;
+mod manager_tls;
 mod output;
 mod paging;
 mod pbx;
@@ -127,6 +129,7 @@ fn run(
         Command::Tenant(command) => tenant::run(&mut context, command),
         Command::Extension(command) => extension::run(&mut context, command),
         Command::Deploy(command) => deploy::run(&mut context, command),
+        Command::Audit(command) => audit::run(&mut context, command),
         Command::Templates(command) => templates::run(&mut context, &command),
     };
     match done.and_then(|()| Ok(context.output.out.flush()?)) {

@@ -10,7 +10,7 @@ use crate::daemon::{settings, templates};
 /// What to do with templates.
 #[derive(Subcommand)]
 pub enum TemplatesCommand {
-    /// Render every template with every sample tenant; names every one that fails, with its line
+    /// Render every template with every sample tenant or mail; names every one that fails, with its line
     #[command(after_help = "Example:\n  switchyard templates check --dir ./templates")]
     Check {
         /// Where your own templates are [default: `templates.dir` of the configuration]
@@ -40,8 +40,8 @@ pub fn run(context: &mut Context<'_>, command: &TemplatesCommand) -> Result<(), 
             .collect();
         text.table(["TEMPLATE", "FROM"], &rows)?;
         text.line(&format!(
-            "all render with each of {} sample tenants",
-            checked.samples
+            "all render with each of {} sample tenants and {} sample mails",
+            checked.samples, checked.mails
         ))
     })
 }

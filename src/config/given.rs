@@ -120,7 +120,7 @@ impl Given {
     pub fn read_default_secrets(&mut self) {
         for key in KEYS {
             if let KeyDefault::File(path) = key.default
-                && !self.is_decided(key)
+                && !self.is_named(key.name)
             {
                 match secret_file::read(Path::new(path)) {
                     Err(SecretFileError::Read(error)) if error.kind() == io::ErrorKind::NotFound => {}
@@ -146,6 +146,16 @@ impl Given {
         parsed
             .map_err(|invalid| self.problem(place, format!("`{name}` {}", invalid.reason())))
             .ok()
+    }
+
+    /// Where a key was given; nothing where it was not, or its source failed.
+    pub fn place(&self, name: &str) -> Option<&str> {
+        self.values.get(name).map(|value| value.place.as_str())
+    }
+
+    /// Whether a source has named a key, even if what it gave cannot be used.
+    pub fn is_named(&self, name: &str) -> bool {
+        self.values.contains_key(name) || self.broken.contains(name)
     }
 
     /// Notes a problem.
@@ -183,13 +193,9 @@ impl Given {
         }
     }
 
-    fn is_decided(&self, key: &Key) -> bool {
-        self.values.contains_key(key.name) || self.broken.contains(key.name)
-    }
-
     /// Keeps what one source gives for a key: its text, or the path of a file with its text.
     fn take(&mut self, key: &Key, text: Option<(String, String)>, named: Option<(String, String)>) {
-        if self.is_decided(key) {
+        if self.is_named(key.name) {
             return;
         }
         match (text, named) {

@@ -45,7 +45,7 @@ pub const KEYS: &[Key] = &[
     ),
     secret(
         "database.url",
-        "`sqlite:` with a path, or `postgres://user:password@host/database`; PostgreSQL when there is more than one host",
+        "`sqlite:` with a path, or `postgres://user:password@host/database`, over a socket `postgres://user@%2Frun%2Fpostgresql/database`; PostgreSQL when there is more than one host",
         Default::Text("sqlite:/var/lib/switchyard/switchyard.db"),
     ),
     plain(
@@ -89,6 +89,11 @@ pub const KEYS: &[Key] = &[
         Default::Text("127.0.0.1:8420"),
     ),
     plain(
+        "http.public_url",
+        "where people reach this service from outside, which is how the links that it hands out begin: `https://` with a host and, where needed, port and path (`http://` within this host only); required with `mail.host`",
+        Default::Words("`http://` and the address of `http.listen`"),
+    ),
+    plain(
         "log.format",
         "`text` for people or `json` for programs",
         Default::Text("text"),
@@ -97,6 +102,46 @@ pub const KEYS: &[Key] = &[
         "log.level",
         "`off`, `error`, `warn`, `info`, `debug` or `trace`; exceptions behind it, such as `info,sqlx=warn`",
         Default::Text("info"),
+    ),
+    plain(
+        "mail.ca_file",
+        "certificates in PEM that the mail server's own must be signed by; an absolute path",
+        Default::Words("the system's list"),
+    ),
+    plain(
+        "mail.from",
+        "whom mails are from: `name@example.com` or `Name <name@example.com>`; required with `mail.host`",
+        Default::Words("none"),
+    ),
+    plain(
+        "mail.give_up_after_days",
+        "how long a mail is tried that the server does not take, 1 to 30 days",
+        Default::Text("3"),
+    ),
+    plain(
+        "mail.host",
+        "the mail server (SMTP) that mails are handed to, a host name or an IP address",
+        Default::Words("none: no mail is sent, and links are shown to whoever asks for them"),
+    ),
+    secret(
+        "mail.password",
+        "the password of `mail.username`",
+        Default::Words("none"),
+    ),
+    plain(
+        "mail.port",
+        "its port, 1 to 65535",
+        Default::Words("465, or 587 with `starttls`, or 25 with `none`"),
+    ),
+    plain(
+        "mail.tls",
+        "`required` (TLS from the first byte), `starttls` (TLS before anything that counts, and nothing without it) or `none` (in clear, to this host only)",
+        Default::Text("required"),
+    ),
+    plain(
+        "mail.username",
+        "the account to sign in with",
+        Default::Words("none: it takes mails without that"),
     ),
     plain(
         "node.name",

@@ -5,6 +5,7 @@ mod error;
 mod file;
 mod given;
 pub mod keys;
+mod mail;
 mod nearest;
 mod parse;
 pub mod secret_file;
@@ -20,6 +21,7 @@ pub use error::{ConfigError, Problem};
 pub use parse::{ClearSecretMode, DeployMode, LogFilter, LogFormat, ShadowMode, Switch};
 
 use crate::domain::instance::NodeName;
+use crate::domain::mail::{PublicUrl, SmtpServer};
 
 /// Read when no other file is named, and only where it exists.
 pub const DEFAULT_FILE: &str = "/etc/switchyard/switchyard.toml";
@@ -34,6 +36,8 @@ pub struct Config {
     pub node: Node,
     /// The API's listener.
     pub http: Http,
+    /// The mail server; absent where no mail is sent.
+    pub mail: Option<Mail>,
     /// The operator's own templates.
     pub templates: Templates,
     /// The daemon's own directory.
@@ -70,6 +74,16 @@ pub struct Http {
     pub listen: SocketAddr,
     /// Opens the platform's API until a user can sign in; at least 32 characters.
     pub bootstrap_token: Option<SecretString>,
+    /// How links begin; absent means by the listener's address.
+    pub public_url: Option<PublicUrl>,
+}
+
+/// Section `mail`.
+pub struct Mail {
+    /// The server, and how mails are handed to it.
+    pub server: SmtpServer,
+    /// How long a mail is tried.
+    pub give_up_after_days: u32,
 }
 
 /// Section `templates`.

@@ -10,7 +10,7 @@ use secrecy::SecretString;
 
 use super::database_url::DatabaseUrl;
 use super::given::Given;
-use super::{Ami, Config, Database, Deploy, Http, Log, Node, Sealing, State, Templates, keys};
+use super::{Ami, Config, Database, Deploy, Http, Log, Node, Sealing, State, Templates, keys, mail};
 use crate::domain::instance::NodeName;
 use crate::domain::invalid::Invalid;
 use crate::domain::parsed::{parsed_text, word_enum};
@@ -83,6 +83,8 @@ pub fn config(given: &mut Given) -> Option<Config> {
     let node = node_name(given);
     let listen = given.parsed("http.listen", socket_address);
     let bootstrap_token = given.parsed("http.bootstrap_token", bootstrap_token);
+    let public_url = given.parsed("http.public_url", str::parse);
+    let mail = mail::mail(given);
     let templates_dir = given.parsed("templates.dir", absolute_path);
     let state_dir = given.parsed("state.dir", absolute_path);
     let shadow = given.parsed("deploy.shadow", str::parse);
@@ -107,7 +109,9 @@ pub fn config(given: &mut Given) -> Option<Config> {
         http: Http {
             listen: listen?,
             bootstrap_token,
+            public_url,
         },
+        mail,
         templates: Templates {
             dir: templates_dir.or_else(usual_templates),
         },
@@ -173,7 +177,7 @@ fn bootstrap_token(text: &str) -> Result<SecretString, Invalid> {
     Ok(text.into())
 }
 
-fn absolute_path(text: &str) -> Result<PathBuf, Invalid> {
+pub(super) fn absolute_path(text: &str) -> Result<PathBuf, Invalid> {
     let path = PathBuf::from(text);
     if !path.is_absolute() || text.contains('\0') {
         return Err(Invalid::new("must be an absolute path"));
@@ -181,7 +185,7 @@ fn absolute_path(text: &str) -> Result<PathBuf, Invalid> {
     Ok(path)
 }
 
-fn number(text: &str, range: RangeInclusive<u32>) -> Result<u32, Invalid> {
+pub(super) fn number(text: &str, range: RangeInclusive<u32>) -> Result<u32, Invalid> {
     text.parse()
         .ok()
         .filter(|number| range.contains(number))

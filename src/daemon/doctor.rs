@@ -10,7 +10,7 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 use super::parts::{self, Parts};
-use super::{database, identity, own_pbx, settings, templates};
+use super::{database, identity, mail, own_pbx, settings, templates};
 use crate::app::{instances, operator};
 use crate::config::{Config, ConfigError, Loaded};
 use crate::domain::error_chain::error_chain;
@@ -185,10 +185,11 @@ fn may_be_made(directory: &Path) -> bool {
     above.is_some_and(|above| tempfile::tempfile_in(above).is_ok())
 }
 
-/// The database, the key, each instance of this node, the unit; gives the instances.
+/// The unit, the mail server, the database, the key, each instance of this node; gives the instances.
 async fn asked(config: &Config, findings: &mut Findings) -> Vec<PbxInstance> {
     const SUBJECT: &str = "database";
     unit(findings).await;
+    mail_server(config, findings).await;
     let schema = match database::status(config).await {
         Ok(schema) => schema,
         Err(error) => {
@@ -224,6 +225,18 @@ async fn asked(config: &Config, findings: &mut Findings) -> Vec<PbxInstance> {
     let instances = ours(&parts, findings).await;
     parts.store.close().await;
     instances
+}
+
+async fn mail_server(config: &Config, findings: &mut Findings) {
+    const NAME: &str = "mail_server";
+    let Some(mail) = &config.mail else {
+        let detail = "none is configured: links are shown to whoever asks for them";
+        return findings.good(NAME, NAME, detail);
+    };
+    match mail::examine(&mail.server).await {
+        Ok(detail) => findings.good(NAME, NAME, detail),
+        Err((detail, mend)) => findings.bad(NAME, NAME, detail, mend),
+    }
 }
 
 async fn sealing_key(parts: &Parts, findings: &mut Findings) {

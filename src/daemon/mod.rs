@@ -3,14 +3,16 @@
 mod auto_deploy;
 pub mod database;
 pub mod demo;
-mod deploy_worker;
+pub mod deploy_worker;
 pub mod doctor;
 mod drivers;
+pub mod forgetting;
 pub mod identity;
 mod impatient;
 pub mod key_file;
 pub mod lifecycle;
 pub mod listener;
+pub mod mail;
 pub mod own_pbx;
 pub mod parts;
 pub mod private_pbx;

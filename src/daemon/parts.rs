@@ -8,6 +8,7 @@ use thiserror::Error;
 use tokio::sync::Notify;
 
 use super::drivers::Drivers;
+use super::mail;
 use super::settings::{self, SettingError};
 use crate::app::App;
 use crate::auth::authenticator::Authenticator;
@@ -17,6 +18,7 @@ use crate::domain::clock::SystemClock;
 use crate::domain::ids::SystemIds;
 use crate::domain::instance::NodeName;
 use crate::domain::random::SystemRandom;
+use crate::outbox::Worker;
 use crate::store::{Store, StoreError};
 
 /// How long a PBX that does not answer after an apply is asked again: a restart of Asterisk takes some seconds.
@@ -43,6 +45,8 @@ pub struct Parts {
     pub engine: Arc<Engine>,
     /// Wakes whoever works deploys off.
     pub deploys: Arc<Notify>,
+    /// Sends mails, and what wakes it; none where no mail server is configured.
+    pub mails: Option<(Worker, Arc<Notify>)>,
     /// Finds out who is calling.
     pub authenticator: Arc<Authenticator>,
     /// The host that this is.
@@ -57,6 +61,8 @@ pub async fn assemble(config: &Config) -> Result<Parts, PartsError> {
     let store = Store::open(&url, key).await?;
     let engine = Arc::new(engine(config, store.clone()));
     let deploys = Arc::new(Notify::new());
+    let mailing = mail::mailing(config);
+    let mails = mail::worker(config, store.clone()).zip(mailing.nudge.clone());
     let app = App::new(
         store.clone(),
         Arc::clone(&engine),
@@ -64,13 +70,15 @@ pub async fn assemble(config: &Config) -> Result<Parts, PartsError> {
         Arc::new(SystemIds),
         Arc::new(SystemRandom),
         Arc::clone(&deploys),
-    );
+    )
+    .with_mailing(mailing);
     let authenticator = Arc::new(Authenticator::new(bootstrap, Arc::new(store.clone())));
     Ok(Parts {
         app,
         store,
         engine,
         deploys,
+        mails,
         authenticator,
         node: config.node.name.clone(),
     })
@@ -83,6 +91,7 @@ fn engine(config: &Config, store: Store) -> Engine {
         ShadowMode::Never => ShadowPolicy::Never,
     };
     let options = EngineOptions {
+        node: config.node.name.clone(),
         holder: format!("{}/{}", config.node.name, std::process::id()),
         lease: Duration::from_secs(config.deploy.lease_seconds.into()),
         state_dir: config.state.dir.clone(),

@@ -10,7 +10,8 @@ use thiserror::Error;
 use tokio::time::timeout;
 
 use super::auto_deploy;
-use super::deploy_worker;
+use super::deploy_worker::{self, Rhythm};
+use super::forgetting;
 use super::lifecycle::{Lifecycle, LifecycleError};
 use super::listener::{self, Limits, ListenError};
 use super::parts::{self, Parts, PartsError};
@@ -18,6 +19,7 @@ use super::settings;
 use super::template_watch::{self, Fingerprint};
 use crate::config::{Config, DeployMode};
 use crate::domain::ids::SystemIds;
+use crate::domain::mail::PublicUrl;
 use crate::http::health::{Check, Readiness};
 use crate::http::routes::{Shared, router, table};
 use crate::http::streams::Streams;
@@ -71,12 +73,16 @@ impl Service {
             tracing::warn!("{lacking}");
         }
         settings::templates(config).map_err(PartsError::from)?;
-        let parts = parts::assemble(config).await?;
+        let mut parts = parts::assemble(config).await?;
         let templates = template_watch::begin(&parts.store, &parts.engine, &parts.node).await;
         let listener = listener::listen(config.http.listen).await?;
         let debounce = (config.deploy.mode == DeployMode::Auto)
             .then(|| Duration::from_secs(config.deploy.debounce_seconds.into()));
         let address = listener.local_addr().unwrap_or(config.http.listen);
+        if config.http.public_url.is_none() {
+            // The port is known only now where any was asked for.
+            parts.app = parts.app.with_public_url(PublicUrl::of_listener(address));
+        }
         Ok(Self {
             parts,
             debounce,
@@ -112,9 +118,13 @@ impl Service {
             store,
             engine,
             deploys,
+            mails,
             authenticator,
             node,
         } = self.parts;
+        if let Some((worker, nudge)) = mails {
+            tasks.spawn("mails", worker.run(nudge, tasks.soft_stop()));
+        }
         if let Some(debounce) = self.debounce {
             let edits = auto_deploy::run(
                 app.clone(),
@@ -125,6 +135,10 @@ impl Service {
             );
             tasks.spawn("edits", edits);
         }
+        tasks.spawn(
+            "forgetting",
+            forgetting::run(app.clone(), forgetting::PERIOD, tasks.soft_stop()),
+        );
         let shared = Shared {
             readiness: Arc::new(Needs { store: store.clone() }),
             app,
@@ -141,7 +155,7 @@ impl Service {
         );
         tasks.spawn(
             "deploys",
-            deploy_worker::run(store, engine, node, deploys, tasks.soft_stop()),
+            deploy_worker::run(store, engine, node, deploys, Rhythm::default(), tasks.soft_stop()),
         );
         tracing::info!(address = %self.address, "serving");
         Ok(lifecycle.run().await?)

@@ -40,15 +40,15 @@ pub fn sealing_key(config: &Config) -> Result<Option<SealingKey>, SettingError> 
     key.map_err(|bad| SettingError::new("sealing.key", bad))
 }
 
-/// How the manager interface of an Asterisk is reached.
+/// How the manager interface of an Asterisk is reached, as far as the instance does not say.
 #[must_use]
 pub fn transport(config: &Config) -> Transport {
-    let trust = || match &config.ami.ca_file {
-        Some(path) => Trust::File(path.clone()),
-        None => Trust::System,
-    };
     Transport {
-        tls: (config.ami.tls == Switch::On).then(trust),
+        tls: config.ami.tls == Switch::On,
+        trust: match &config.ami.ca_file {
+            Some(path) => Trust::File(path.clone()),
+            None => Trust::System,
+        },
         clear: match config.ami.clear_secret {
             ClearSecretMode::Never => ClearSecret::Never,
             ClearSecretMode::Loopback => ClearSecret::Loopback,

@@ -1,14 +1,15 @@
 //! The template set that the next deploy would use, checked as a whole before any deploy.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Serialize;
 use thiserror::Error;
 
 use crate::domain::error_chain::error_chain;
-use crate::render::RenderError;
-use crate::render::asterisk;
+use crate::render::mail::MailTemplates;
 use crate::render::template_set::TemplateSet;
+use crate::render::{RenderError, asterisk, mail};
 
 /// Every template that cannot be used.
 #[derive(Debug, Error)]
@@ -33,9 +34,11 @@ impl From<RenderError> for TemplatesError {
 pub struct Checked {
     /// Every template, by name.
     pub templates: Vec<Template>,
-    /// With how many sample tenants each was rendered.
+    /// With how many sample tenants each of a PBX's was rendered.
     pub samples: usize,
-    /// Tells the set from others.
+    /// With how many sample mails those of mails were.
+    pub mails: usize,
+    /// Tells what a PBX gets from others.
     pub digest: String,
 }
 
@@ -50,26 +53,53 @@ pub struct Template {
 
 /// Renders every template with every sample, those of `overrides` in front of the built-in ones.
 pub fn check(overrides: Option<&Path>) -> Result<Checked, TemplatesError> {
-    let built_in = TemplateSet::built_in()?;
-    let set = read(overrides)?;
-    let template = |(name, text): (&String, &String)| Template {
-        name: name.clone(),
-        own: built_in.files().get(name) != Some(text),
+    let (set, mails) = match (read(overrides), read_mails(overrides)) {
+        (Ok(set), Ok(mails)) => (set, mails),
+        (Err(error), Ok(_)) | (Ok(_), Err(error)) => return Err(error),
+        (Err(TemplatesError(mut all)), Err(TemplatesError(more))) => {
+            all.extend(more);
+            return Err(TemplatesError(all));
+        }
     };
+    let mut templates = told(set.files(), TemplateSet::built_in()?.files());
+    templates.extend(told(mails.files(), MailTemplates::built_in()?.files()));
     Ok(Checked {
-        templates: set.files().iter().map(template).collect(),
+        templates,
         samples: asterisk::samples().len(),
+        mails: mail::samples().len(),
         digest: set.digest().short(),
     })
 }
 
-/// The set as it stands, where all of it can be used.
+fn told(files: &BTreeMap<String, String>, built_in: &BTreeMap<String, String>) -> Vec<Template> {
+    let template = |(name, text): (&String, &String)| Template {
+        name: name.clone(),
+        own: built_in.get(name) != Some(text),
+    };
+    files.iter().map(template).collect()
+}
+
+/// The templates of mails as they stand, where all of them can be used. A PBX goes on without them.
+fn read_mails(overrides: Option<&Path>) -> Result<MailTemplates, TemplatesError> {
+    let (templates, mut problems) = match overrides {
+        Some(directory) => MailTemplates::with_usable_overrides(directory)?,
+        None => (MailTemplates::built_in()?, Vec::new()),
+    };
+    problems.extend(mail::check(&templates));
+    without(problems, templates)
+}
+
+/// What a PBX gets as it stands, where all of it can be used.
 pub(super) fn read(overrides: Option<&Path>) -> Result<TemplateSet, TemplatesError> {
     let (set, mut problems) = match overrides {
         Some(directory) => TemplateSet::with_usable_overrides(directory)?,
         None => (TemplateSet::built_in()?, Vec::new()),
     };
     problems.extend(asterisk::check(&set));
+    without(problems, set)
+}
+
+fn without<T>(problems: Vec<RenderError>, set: T) -> Result<T, TemplatesError> {
     if problems.is_empty() {
         Ok(set)
     } else {

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::assemble::FileDigests;
 use super::engine::Engine;
 use super::error::DeployError;
 use super::expectation::{Expectation, TenantExpectation};
 use super::ground::{Ground, MadeWith};
 use super::moves::{Moves, Purpose};
-use super::plan::{self, InstanceState, TenantState};
+use super::plan::{self, InstanceState, TenantState, TenantVersion};
 use super::proof::Back;
 use super::subject::Which;
 use crate::domain::artifact::ConfFile;
@@ -29,9 +30,13 @@ pub(super) struct Aim {
     pub live: Option<Generation>,
     /// What it was made with.
     pub live_templates: Option<TemplateSet>,
+    /// The live files as they were written.
+    pub live_files: FileDigests,
     pub templates: TemplateSet,
     pub before: InstanceState,
     pub after: InstanceState,
+    /// The files of this generation as they were written.
+    pub files: FileDigests,
     /// The files that the PBX has to read again.
     pub reload: Vec<ConfFile>,
     pub changes: ChangeList,
@@ -75,6 +80,7 @@ impl Aim {
     /// Where a roll back of this leads.
     pub fn back(&self) -> Back<'_> {
         Back {
+            id: self.live.as_ref().map(|live| live.id),
             number: self.former(),
             served: self
                 .live_templates
@@ -90,22 +96,40 @@ impl Aim {
         if !self.reload.contains(&file) {
             self.reload.push(file);
         }
-        self.expect_everything();
+        self.expect_everything(None);
     }
 
-    fn expect_everything(&mut self) {
-        for (tenant_id, state) in &self.after.tenants {
-            let everything = TenantExpectation {
-                before: self
-                    .before
-                    .tenants
-                    .get(tenant_id)
-                    .map(|live| live.version.revision_id),
-                after: Some(state.version),
+    /// Has everything read anew and asked for, where it is not known what the PBX has read last. `tried`: what it may be.
+    pub fn overwrite_all(&mut self, tried: Option<&Generation>) {
+        self.reload = ConfFile::ALL.to_vec();
+        self.expect_everything(tried);
+    }
+
+    /// Every object of what is to be served, and nothing of what was or may have been, there and on the way back.
+    fn expect_everything(&mut self, tried: Option<&Generation>) {
+        let tried = tried.map(|generation| &generation.tenants);
+        let (before, after) = (&self.before.tenants, &self.after.tenants);
+        let version = |state: &BTreeMap<TenantId, TenantState>, id| state.get(id).map(|state| state.version);
+        let all: BTreeSet<&TenantId> = before
+            .keys()
+            .chain(after.keys())
+            .chain(tried.into_iter().flat_map(BTreeMap::keys))
+            .collect();
+        for id in all {
+            let tried = tried.and_then(|tried| tried.get(id).copied());
+            let (before, after) = (version(before, id), version(after, id));
+            let expect = |before: Option<TenantVersion>, after, secrets| TenantExpectation {
+                before: before.map(|version| version.revision_id),
+                tried,
+                after,
                 all: true,
-                secrets: true,
+                secrets,
             };
-            self.expected.tenants.insert(*tenant_id, everything);
+            self.expected.tenants.insert(*id, expect(before, after, true));
+            // Secrets that were served before may be known no more.
+            self.expected_back
+                .tenants
+                .insert(*id, expect(after, before, false));
         }
     }
 
@@ -212,6 +236,7 @@ pub(super) async fn aim(
     let Ground {
         live,
         live_templates,
+        written: live_files,
         before,
         templates,
         settings_revision,
@@ -234,9 +259,11 @@ pub(super) async fn aim(
         generation,
         live,
         live_templates,
+        live_files,
         templates,
         before,
         after,
+        files: FileDigests::new(),
         reload,
         changes,
         findings,

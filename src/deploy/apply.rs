@@ -86,6 +86,8 @@ impl Run<'_> {
         };
         let mut tx = self.record.begin("live").await?;
         instances::set_live(&mut tx, self.instance.id, aim.generation.id).await?;
+        generations::set_live(&mut tx, aim.generation.id, self.record.now()).await?;
+        generations::put_files(&mut tx, aim.generation.id, &aim.files).await?;
         served::replace(&mut tx, self.instance.id, &aim.served()).await?;
         generations::prune(&mut tx, self.instance.id, self.engine.options.keep_generations).await?;
         let last = (Stage::Verifying, StageResult::Ok, detail.as_str());

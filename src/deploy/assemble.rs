@@ -6,7 +6,8 @@ use super::error::DeployError;
 use super::fragments::FragmentCache;
 use super::plan::InstanceState;
 use crate::domain::artifact::ConfFile;
-use crate::driver::{Part, StagedFile};
+use crate::domain::digest::Digest;
+use crate::driver::{Part, Staged, StagedFile};
 use crate::render::asterisk;
 use crate::render::template_set::TemplateSet;
 
@@ -14,12 +15,18 @@ use crate::render::template_set::TemplateSet;
 const HEAD: &str = "; Written by switchyard. Changes made here are lost with the next deploy; make them in the \
                     dashboard, or in a template.\n\n";
 
-/// The files of a state; only fragments on disk are referred to, none is read.
+/// The digest of each file as it was written. What stands around and between the fragments is the program's, and another
+/// version may put something else there.
+pub(super) type FileDigests = BTreeMap<ConfFile, Digest>;
+
+/// The files of a state; only fragments on disk are referred to, none is read. `written`: the live files as they were
+/// written.
 pub(super) fn files(
     cache: &FragmentCache,
     templates: &TemplateSet,
     state: &InstanceState,
     changed: &[ConfFile],
+    written: &FileDigests,
 ) -> Result<BTreeMap<ConfFile, StagedFile>, DeployError> {
     let mut files = BTreeMap::new();
     for file in ConfFile::ALL.iter().copied() {
@@ -37,11 +44,21 @@ pub(super) fn files(
             StagedFile {
                 parts,
                 unchanged: !changed.contains(&file),
+                written: written.get(&file).copied(),
             },
         );
     }
     Ok(files)
 }
+
+/// What was written.
+pub(super) fn written(staged: &Staged) -> FileDigests {
+    let digest = |(file, (digest, _)): (&ConfFile, &(Digest, u64))| (*file, *digest);
+    staged.files.iter().map(digest).collect()
+}
+
+/// No object to the PBX, but a section that it can be asked for: whether its own files lead here.
+const NOTHING: &str = "; Nothing is served.\n[switchyard-marker](!)\n";
 
 /// Generation 0: nothing is served. What a first deploy goes back to.
 pub(super) fn empty() -> BTreeMap<ConfFile, StagedFile> {
@@ -49,8 +66,9 @@ pub(super) fn empty() -> BTreeMap<ConfFile, StagedFile> {
         (
             *file,
             StagedFile {
-                parts: vec![Part::Bytes(format!("{HEAD}; Nothing is served.\n").into())],
+                parts: vec![Part::Bytes(format!("{HEAD}{NOTHING}").into())],
                 unchanged: false,
+                written: None,
             },
         )
     };

@@ -1,14 +1,18 @@
 //! Drift: what lies on disk otherwise than it was written, named, and shown without a secret; nothing is mended here.
 
+use std::collections::BTreeMap;
 use std::fs;
 
 use tokio::task::spawn_blocking;
 
+use super::aim::Aim;
 use super::assemble;
 use super::engine::Engine;
 use super::error::DeployError;
 use super::ground::Ground;
 use super::preview::{FileDiff, unified};
+use super::reading::as_written;
+use super::run::Run;
 use crate::domain::artifact::ConfFile;
 use crate::domain::finding::Finding;
 use crate::domain::instance::PbxInstance;
@@ -44,15 +48,17 @@ impl Engine {
                 .push(Finding::error("not_in_place", misplaced(standing, live.number))),
             Err(error) => drift.findings.push(Finding::error("not_in_place", error.full())),
         }
+        let is_in_place = drift.findings.is_empty();
         let cache = self.fragments(instance.id);
         let (looked, before) = (cache.clone(), ground.before.clone());
-        if !spawn_blocking(move || looked.has_all(&before)).await? {
+        let whole = spawn_blocking(move || looked.has_all(&before)).await?;
+        if !whole && ground.written.is_empty() {
             let message = "the files could not be compared: fragments in the state directory are lost; the next deploy renders them again";
             drift.findings.push(Finding::warning("not_compared", message));
             return Ok(drift);
         }
-        let files = || assemble::files(&cache, made_with, &ground.before, &[]);
-        let mut written = files()?;
+        let files = || assemble::files(&cache, made_with, &ground.before, &[], &ground.written);
+        let mut written = if whole { files()? } else { BTreeMap::new() };
         for file in driver.drifted(files()?).await? {
             let found = driver.live_text(file, LONGEST_SHOWN).await?;
             let what = match found {
@@ -73,6 +79,11 @@ impl Engine {
                 });
             }
         }
+        // A PBX that does not answer has been told of already.
+        if is_in_place && let Ok(missing) = driver.not_included().await {
+            let missing = as_written(driver, missing, files()?).await?;
+            drift.findings.extend(missing.into_values());
+        }
         for path in driver.foreign().await? {
             let message = format!(
                 "{} is not ours; remove it: nothing includes it, and a deploy may",
@@ -82,6 +93,41 @@ impl Engine {
         }
         Ok(drift)
     }
+}
+
+impl Run<'_> {
+    /// Whether the live files are still as they were written. Those that are not are written and read anew, and everything
+    /// is asked for: the markers may have been right all the time.
+    pub(super) async fn find_drift(
+        &self,
+        aim: &mut Aim,
+        findings: &mut Vec<Finding>,
+    ) -> Result<(), DeployError> {
+        let cache = self.engine.fragments(self.instance.id);
+        let (looked, before) = (cache.clone(), aim.before.clone());
+        let known = !aim.live_files.is_empty() || spawn_blocking(move || looked.has_all(&before)).await?;
+        let served = match &aim.live_templates {
+            // Of what moves, the fragments that are served may be lost; then what is written is compared.
+            Some(made_with) if known => {
+                assemble::files(&cache, made_with, &aim.before, &[], &aim.live_files)?
+            }
+            _ if aim.is_unchanged() => {
+                assemble::files(&cache, &aim.templates, &aim.after, &[], &aim.live_files)?
+            }
+            _ => return Ok(()),
+        };
+        for file in self.driver.drifted(served).await? {
+            findings.push(overwritten(file));
+            aim.overwrite(file);
+        }
+        Ok(())
+    }
+}
+
+/// What a deploy says of a file that it found edited.
+pub(super) fn overwritten(file: ConfFile) -> Finding {
+    let message = format!("{file} was edited in place since the last deploy; this deploy overwrites it");
+    Finding::warning("drift", message).about(file.as_str())
 }
 
 fn misplaced(standing: Option<i64>, live: i64) -> String {

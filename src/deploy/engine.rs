@@ -7,6 +7,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
+use super::advice;
 use super::error::DeployError;
 use super::fragments::FragmentCache;
 use super::lease::Lease;
@@ -18,7 +19,7 @@ use crate::domain::deployment::{Deployment, DeploymentStatus, Scope, StageResult
 use crate::domain::error_chain::error_chain;
 use crate::domain::finding::Finding;
 use crate::domain::ids::{IdSource, InstanceId};
-use crate::domain::instance::PbxInstance;
+use crate::domain::instance::{NodeName, PbxInstance};
 use crate::domain::parsed::word_enum;
 use crate::driver::PbxDriver;
 use crate::store::{Store, deployments, instances};
@@ -44,6 +45,8 @@ pub trait DriverFactory: Send + Sync {
 /// How an engine works.
 #[derive(Clone, Debug)]
 pub struct EngineOptions {
+    /// The host that this is: an instance of another one is driven and asked there only.
+    pub node: NodeName,
     /// Names this process in the lease, for people.
     pub holder: String,
     /// How long the lease outlives the process.
@@ -111,6 +114,7 @@ impl Engine {
         if self.is_idle(instance_id).await? {
             return Ok(0);
         }
+        self.instance_here(instance_id).await?;
         let Some(lease) = Lease::take(self, instance_id).await? else {
             return Ok(0);
         };
@@ -188,24 +192,16 @@ impl Engine {
         let (code, told) = error.told();
         record.end_open_stages(StageResult::Failed, &told).await?;
         let mut tx = record.begin("fail_deployment").await?;
-        let touched = instances::find(&mut tx, deployment.instance_id)
-            .await?
-            .is_some_and(|instance| instance.applying.is_some());
-        let known = if touched {
+        let id = deployment.instance_id;
+        let instance = instances::find(&mut tx, id).await?.ok_or_else(|| missing(id))?;
+        let known = if instance.applying.is_some() {
             "It is not known what the PBX serves now; the next deploy has it read everything"
         } else {
             "Nothing was touched; what was live is live"
         };
-        let finding = Finding::error(code, format!("{told}. {known}"));
-        deployments::end(
-            &mut tx,
-            deployment.id,
-            DeploymentStatus::Failed,
-            &[finding],
-            self.clock.now(),
-        )
-        .await?;
-        tx.commit().await?;
+        let mend = advice::mend(code, &instance.name);
+        let finding = Finding::error(code, format!("{told}. {known}. {mend}"));
+        record.end(tx, None, DeploymentStatus::Failed, &[finding]).await?;
         Ok(())
     }
 
@@ -228,9 +224,9 @@ impl Engine {
             "superseded",
             format!("the later {what} {} covers this one", later.id),
         );
-        let status = DeploymentStatus::Superseded;
-        deployments::end(&mut tx, deployment.id, status, &[finding], self.clock.now()).await?;
-        tx.commit().await?;
+        record
+            .end(tx, None, DeploymentStatus::Superseded, &[finding])
+            .await?;
         Ok(true)
     }
 
@@ -238,24 +234,69 @@ impl Engine {
         Record {
             engine: self,
             lease,
+            instance_id: deployment.instance_id,
             deployment_id: deployment.id,
         }
     }
 
-    /// The driver of an instance, with its secret unsealed.
+    /// An instance of this host. Another host's manager interface and files are out of reach: what answers here in their
+    /// place is another PBX, which must not even hear the secret.
+    async fn instance_here(&self, id: InstanceId) -> Result<PbxInstance, DeployError> {
+        let mut tx = self.store.read("instance").await?;
+        let instance = instances::find(&mut tx, id).await?.ok_or_else(|| missing(id))?;
+        if instance.node != self.options.node {
+            return Err(DeployError::DrivenElsewhere {
+                name: instance.name,
+                node: instance.node,
+            });
+        }
+        Ok(instance)
+    }
+
+    /// The driver of an instance of this host by today's settings, with its secret unsealed.
     pub async fn driver(
         &self,
         instance_id: InstanceId,
     ) -> Result<(PbxInstance, Box<dyn PbxDriver>), DeployError> {
-        let mut tx = self.store.read("instance").await?;
-        let missing = || DeployError::Missing {
-            what: format!("the instance {instance_id}"),
-        };
-        let instance = instances::find(&mut tx, instance_id).await?.ok_or_else(missing)?;
+        let instance = self.instance_here(instance_id).await?;
+        self.driver_of(instance).await
+    }
+
+    /// The same by the settings that are in force where none are moved.
+    pub(super) async fn driver_in_force(
+        &self,
+        instance_id: InstanceId,
+    ) -> Result<(PbxInstance, Box<dyn PbxDriver>), DeployError> {
+        let instance = self.instance_here(instance_id).await?;
+        let instance = self.in_force(instance).await?;
+        self.driver_of(instance).await
+    }
+
+    /// An instance with the settings that are in force where none are moved.
+    pub(super) async fn in_force(&self, mut instance: PbxInstance) -> Result<PbxInstance, DeployError> {
+        let mut tx = self.store.read("live_settings").await?;
+        if let Some(live) = instances::live_settings(&mut tx, instance.id).await? {
+            instance.settings = instance.settings.in_force(live);
+        }
+        Ok(instance)
+    }
+
+    async fn driver_of(
+        &self,
+        instance: PbxInstance,
+    ) -> Result<(PbxInstance, Box<dyn PbxDriver>), DeployError> {
+        let instance_id = instance.id;
+        let mut tx = self.store.read("ami_secret").await?;
         let secret = instances::ami_secret(&mut tx, instance_id)
             .await?
-            .ok_or_else(missing)?;
+            .ok_or_else(|| missing(instance_id))?;
         let driver = self.drivers.driver(&instance, secret);
         Ok((instance, driver))
+    }
+}
+
+fn missing(id: InstanceId) -> DeployError {
+    DeployError::Missing {
+        what: format!("the instance {id}"),
     }
 }

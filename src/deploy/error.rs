@@ -6,6 +6,8 @@ use thiserror::Error;
 use tokio::task::JoinError;
 
 use crate::domain::error_chain::error_chain;
+use crate::domain::instance::NodeName;
+use crate::domain::name::InstanceName;
 use crate::domain::random::NoRandomness;
 use crate::driver::DriverError;
 use crate::render::RenderError;
@@ -40,6 +42,16 @@ pub enum DeployError {
     Missing {
         /// What was looked for.
         what: String,
+    },
+    /// Only its own host reaches the PBX.
+    #[error(
+        "{name} is driven on the host {node}, which alone reaches its manager interface and its files; ask there: run the same command on {node}, or send the same request to the API of its daemon"
+    )]
+    DrivenElsewhere {
+        /// The instance.
+        name: InstanceName,
+        /// Its host.
+        node: NodeName,
     },
     /// Another process took the lease over; it will go on.
     #[error("another process has taken over this instance")]

@@ -10,7 +10,7 @@ use crate::domain::artifact::ConfFile;
 use crate::domain::ids::{ExtensionId, RevisionId, TenantId};
 use crate::domain::revision::{ExtensionConfig, TenantConfig};
 use crate::domain::secret::ExtensionSecrets;
-use crate::driver::{AbsentExtension, Expected, PresentTenant};
+use crate::driver::{AbsentExtension, ClearedContext, Expected, PresentTenant};
 
 /// What must be seen. Only what moved is noted: configurations and secrets are read when the PBX is asked, tenant by
 /// tenant, so that a large box is never in memory as a whole.
@@ -27,6 +27,8 @@ pub(super) struct Expectation {
 pub(super) struct TenantExpectation {
     /// What the PBX served before.
     pub before: Option<RevisionId>,
+    /// What it may have read since, by a deploy whose outcome is not known.
+    pub tried: Option<RevisionId>,
     /// What it must serve now.
     pub after: Option<TenantVersion>,
     /// Whether every object is asked for, or only those that differ.
@@ -52,85 +54,85 @@ impl TenantExpectation {
             Some(id) => Some(engine.config(tenant_id, id).await?),
             None => None,
         };
-        let mut expected = Expected::default();
-        match self.after {
+        let (after, secrets) = match self.after {
+            None => (None, None),
             Some(version) if self.secrets => {
                 let revision = Which::Revision(version.revision_id);
                 let subject = engine.subject(tenant_id, revision).await?;
                 // Newer secrets are a pending change.
                 let same = subject.version.secrets_version == version.secrets_version;
-                let secrets = same.then_some(&subject.secrets);
-                let after = Some(&subject.config);
-                expect_tenant(
-                    &mut expected,
-                    tenant_id,
-                    before.as_ref(),
-                    after,
-                    self.all,
-                    secrets,
-                );
+                (Some(subject.config), same.then_some(subject.secrets))
             }
-            after => {
-                let after = match after {
-                    Some(version) => Some(engine.config(tenant_id, version.revision_id).await?),
-                    None => None,
-                };
-                expect_tenant(
-                    &mut expected,
-                    tenant_id,
-                    before.as_ref(),
-                    after.as_ref(),
-                    self.all,
-                    None,
-                );
+            Some(version) => (Some(engine.config(tenant_id, version.revision_id).await?), None),
+        };
+        let (before, after) = (before.as_ref(), after.as_ref());
+        let mut expected = Expected::default();
+        if let Some(after) = after {
+            let mut present = present(tenant_id, before, after, self.all, secrets.as_ref());
+            // What ran before is right on the way back, whatever its templates made of it.
+            present.feature_codes = self.secrets;
+            expected.present.push(present);
+        }
+        if let Some(before) = before {
+            expect_absent(&mut expected, tenant_id, before, after);
+        }
+        if let Some(tried) = self.tried.filter(|tried| self.before != Some(*tried)) {
+            match engine.config(tenant_id, tried).await {
+                Ok(tried) => expect_absent(&mut expected, tenant_id, &tried, after),
+                // The tenant was deleted since.
+                Err(DeployError::Missing { .. }) => {}
+                Err(error) => return Err(error),
             }
         }
         Ok(expected)
     }
 }
 
-/// Adds what must be seen of one tenant when `after` has taken the place of `before`.
+/// What must be seen of a tenant when `after` has taken the place of `before`.
 ///
 /// Extensions that are the same in both are asked for only with `all`: when templates, secrets or the domain changed,
 /// every object of the tenant was written anew. `secrets` are the current ones; without them the digests that phones
 /// sign in with are not compared.
-pub fn expect_tenant(
-    expected: &mut Expected,
+fn present(
     tenant_id: TenantId,
     before: Option<&TenantConfig>,
-    after: Option<&TenantConfig>,
+    after: &TenantConfig,
     all: bool,
     secrets: Option<&BTreeMap<ExtensionId, ExtensionSecrets>>,
-) {
-    if let Some(after) = after {
-        let same_domain = before.is_some_and(|before| before.domain == after.domain);
-        let extensions: Vec<ExtensionConfig> = after
-            .active()
-            .filter(|extension| {
-                all || !same_domain || !before.is_some_and(|b| b.extensions.contains(extension))
-            })
-            .cloned()
-            .collect();
-        let ha1 = extensions
-            .iter()
-            .filter_map(|extension| {
-                let own = secrets?.get(&extension.id)?;
-                Some((extension.id, own.sip.ha1(&extension.number, &after.domain)))
-            })
-            .collect();
-        expected.present.push(PresentTenant {
-            tenant_id,
-            domain: after.domain.clone(),
-            extensions,
-            ha1,
-            number_lengths: after.number_lengths(),
-        });
+) -> PresentTenant {
+    let same_domain = before.is_some_and(|before| before.domain == after.domain);
+    let extensions: Vec<ExtensionConfig> = after
+        .active()
+        .filter(|extension| all || !same_domain || !before.is_some_and(|b| b.extensions.contains(extension)))
+        .cloned()
+        .collect();
+    let ha1 = extensions
+        .iter()
+        .filter_map(|extension| {
+            let own = secrets?.get(&extension.id)?;
+            Some((extension.id, own.sip.ha1(&extension.number, &after.domain)))
+        })
+        .collect();
+    PresentTenant {
+        tenant_id,
+        domain: after.domain.clone(),
+        extensions,
+        ha1,
+        number_lengths: after.number_lengths(),
+        feature_codes: true,
     }
-    let Some(before) = before else { return };
+}
+
+/// Adds what of `before` must be gone when `after` has taken its place.
+fn expect_absent(
+    expected: &mut Expected,
+    tenant_id: TenantId,
+    before: &TenantConfig,
+    after: Option<&TenantConfig>,
+) {
+    let after = after.filter(|after| after.domain == before.domain);
     for extension in before.active() {
-        let stays = after.is_some_and(|after| {
-            after.domain == before.domain && after.active().any(|other| other.number == extension.number)
-        });
+        let stays = after.is_some_and(|after| after.active().any(|other| other.number == extension.number));
         if !stays {
             expected.absent.push(AbsentExtension {
                 tenant_id,
@@ -138,6 +140,19 @@ pub fn expect_tenant(
                 number: extension.number.clone(),
             });
         }
+    }
+    let mut number_lengths = before.number_lengths();
+    if let Some(after) = after {
+        let stay = after.number_lengths();
+        number_lengths.retain(|length| !stay.contains(length));
+    }
+    if after.is_none() || !number_lengths.is_empty() {
+        expected.cleared.push(ClearedContext {
+            tenant_id,
+            domain: before.domain.clone(),
+            number_lengths,
+            whole: after.is_none(),
+        });
     }
 }
 
@@ -150,15 +165,22 @@ mod tests {
 
     const TENANT: TenantId = TenantId::from_uuid(Uuid::nil());
 
+    fn whole(before: Option<&TenantConfig>, after: Option<&TenantConfig>) -> Expected {
+        let mut expected = Expected::default();
+        if let Some(before) = before {
+            expect_absent(&mut expected, TENANT, before, after);
+        }
+        expected
+    }
+
     fn expect(
         before: Option<&TenantConfig>,
         after: Option<&TenantConfig>,
         all: bool,
     ) -> (Vec<String>, Vec<String>) {
-        let mut expected = Expected::default();
-        expect_tenant(&mut expected, TENANT, before, after, all, None);
-        let present = expected
-            .present
+        let expected = whole(before, after);
+        let present = after.map(|after| present(TENANT, before, after, all, None));
+        let present = present
             .iter()
             .flat_map(|t| &t.extensions)
             .map(|e| e.number.to_string())
@@ -197,6 +219,26 @@ mod tests {
             ["1001@acme.example.com", "1002@acme.example.com"]
         );
         assert_eq!(expect(Some(&before), None, false).1.len(), 3);
+    }
+
+    #[test]
+    fn a_length_that_no_number_has_any_more_and_a_context_that_is_no_tenants_must_be_cleared() {
+        let before = samples().pop().unwrap().config;
+        let mut after = before.clone();
+        assert_eq!(whole(Some(&before), Some(&after)).cleared, []);
+        after
+            .extensions
+            .retain(|extension| extension.number.as_str() != "30");
+        let cleared = |after: Option<&TenantConfig>| {
+            let mut cleared = whole(Some(&before), after).cleared;
+            let only = cleared.pop().unwrap();
+            assert_eq!((cleared, &only.domain), (vec![], &before.domain));
+            (only.number_lengths.into_iter().collect::<Vec<_>>(), only.whole)
+        };
+        assert_eq!(cleared(Some(&after)), (vec![2], false));
+        assert_eq!(cleared(None), (vec![2, 4], true));
+        after.domain = "new.example.com".parse().unwrap();
+        assert_eq!(cleared(Some(&after)), (vec![2, 4], true));
     }
 
     #[test]

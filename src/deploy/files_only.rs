@@ -1,13 +1,14 @@
 //! Writing a generation where no PBX runs: whole, but proven by nobody, so nothing is recorded as live.
 
 use super::aim::{self, Target};
-use super::assemble;
+use super::assemble::{self, FileDigests};
 use super::engine::Engine;
 use super::error::DeployError;
 use super::lease::Lease;
 use super::moves::Purpose;
 use crate::domain::finding::Finding;
 use crate::domain::ids::InstanceId;
+use crate::store::generations;
 
 /// What was written.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -36,10 +37,12 @@ impl Engine {
     }
 
     async fn write_under(&self, lease: &Lease<'_>, instance_id: InstanceId) -> Result<Written, DeployError> {
-        let (instance, driver) = self.driver(instance_id).await?;
+        let (instance, mut driver) = self.driver(instance_id).await?;
+        driver.obey(lease.warrant());
         let mut aim = aim::aim(self, Purpose::Deploy(lease), &instance, Target::Platform).await?;
         let cache = self.fragments(instance_id);
-        let whole = assemble::files(&cache, &aim.templates, &aim.after, &[])?;
+        let nothing = FileDigests::new();
+        let whole = assemble::files(&cache, &aim.templates, &aim.after, &[], &nothing)?;
         if let Some(generation @ 1..) = driver.standing().await?
             && driver.drifted(whole).await?.is_empty()
         {
@@ -49,9 +52,11 @@ impl Engine {
             });
         }
         let mut tx = lease.begin("write_files").await?;
+        // What was written before was never proven either.
+        generations::forget_attempts(&mut tx, instance_id).await?;
         aim.keep(&mut tx).await?;
         tx.commit().await?;
-        let files = assemble::files(&cache, &aim.templates, &aim.after, &aim.reload)?;
+        let files = assemble::files(&cache, &aim.templates, &aim.after, &aim.reload, &nothing)?;
         driver.stage(aim.generation.number, files).await?;
         // What follows is seen by whoever starts the PBX.
         lease.begin("place_files").await?.commit().await?;

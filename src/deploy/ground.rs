@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::assemble::FileDigests;
 use super::engine::Engine;
 use super::error::DeployError;
 use super::plan::{self, InstanceState, TenantState, TenantVersion};
@@ -20,6 +21,8 @@ pub(super) struct Ground {
     pub live: Option<Generation>,
     /// What it was made with.
     pub live_templates: Option<TemplateSet>,
+    /// Its files as they were written; empty where that was not noted.
+    pub written: FileDigests,
     pub before: InstanceState,
     pub templates: TemplateSet,
     pub settings_revision: i64,
@@ -50,6 +53,7 @@ impl Ground {
             return Ok(Self {
                 live: None,
                 live_templates: None,
+                written: FileDigests::new(),
                 before: InstanceState::default(),
                 templates,
                 settings_revision,
@@ -64,9 +68,11 @@ impl Ground {
             MadeWith::Current => engine.templates.current().map_err(DeployError::Templates)?,
             MadeWith::Kept(digest) => engine.templates.kept(tx, digest).await?,
         };
+        let written = generations::files(tx, live.id).await?;
         Ok(Self {
             live: Some(live),
             live_templates: Some(live_templates),
+            written,
             before,
             templates,
             settings_revision,

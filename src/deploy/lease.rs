@@ -7,6 +7,7 @@ use super::error::DeployError;
 use super::host_lock::HostLock;
 use crate::domain::error_chain::error_chain;
 use crate::domain::ids::InstanceId;
+use crate::driver::Warrant;
 use crate::store::{Tx, leases};
 
 /// A lease that this process took.
@@ -14,8 +15,8 @@ pub(super) struct Lease<'a> {
     engine: &'a Engine,
     instance_id: InstanceId,
     epoch: i64,
-    /// Among the processes of this host.
-    _lock: Option<HostLock>,
+    /// With the lock among the processes of this host.
+    warrant: Warrant,
 }
 
 impl<'a> Lease<'a> {
@@ -44,8 +45,13 @@ impl<'a> Lease<'a> {
             engine,
             instance_id,
             epoch,
-            _lock: lock,
+            warrant: lock.map_or_else(Warrant::default, Warrant::holding),
         }))
+    }
+
+    /// What work on the disk goes on by, which outlives whoever waited for it.
+    pub fn warrant(&self) -> Warrant {
+        self.warrant.clone()
     }
 
     /// A transaction in which it is known to be held.
@@ -95,5 +101,12 @@ impl<'a> Lease<'a> {
         leases::release(&mut tx, self.instance_id, self.epoch).await?;
         tx.commit().await?;
         Ok(())
+    }
+}
+
+/// However it ends: work that is still going on moves nothing any more.
+impl Drop for Lease<'_> {
+    fn drop(&mut self) {
+        self.warrant.withdraw();
     }
 }

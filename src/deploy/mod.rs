@@ -1,5 +1,6 @@
 //! The deploy engine: from what the database holds to what the running PBX is proven to serve, or back.
 
+mod advice;
 mod aim;
 mod apply;
 mod assemble;
@@ -18,6 +19,7 @@ mod moves;
 mod plan;
 mod preview;
 mod proof;
+mod reading;
 mod record;
 pub mod request;
 mod run;

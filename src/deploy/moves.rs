@@ -22,7 +22,7 @@ use crate::domain::instance::PbxInstance;
 use crate::domain::revision::TenantConfig;
 use crate::render::RenderError;
 use crate::render::asterisk::{self, Secrets};
-use crate::store::{revisions, tenants};
+use crate::store::{generations, revisions, tenants};
 
 /// Heads that are taken in one transaction: few enough that nobody waits long, enough that the disk is seldom waited for.
 const TAKEN_AT_ONCE: usize = 64;
@@ -99,11 +99,15 @@ impl<'a> Moves<'a> {
 
     /// Every tenant goes to what a generation served, with the secrets and the status of today; one that it did not serve
     /// goes. What cannot come back is left out and told.
-    pub async fn move_back(&mut self, to: Option<&Generation>) -> Result<(), DeployError> {
+    pub async fn move_back(&mut self, generation: Option<&Generation>) -> Result<(), DeployError> {
         let nothing = BTreeMap::new();
-        let to = to.map_or(&nothing, |generation| &generation.tenants);
+        let to = generation.map_or(&nothing, |generation| &generation.tenants);
         let mut tx = self.engine.store.read("tenants_to_go_back").await?;
         let states = tenants::states_of_instance(&mut tx, self.instance.id).await?;
+        let deleted = match generation {
+            Some(generation) => generations::deleted_tenants(&mut tx, generation.id).await?,
+            None => Vec::new(),
+        };
         drop(tx);
         let here: BTreeSet<TenantId> = states.into_iter().map(|state| state.id).collect();
         let served: Vec<TenantId> = self.ground.before.tenants.keys().copied().collect();
@@ -121,10 +125,15 @@ impl<'a> Moves<'a> {
                 self.move_tenant(*tenant_id, Which::Revision(*revision_id))
                     .await?;
             } else if !self.ground.before.tenants.contains_key(tenant_id) {
-                let message = "this tenant is gone since and does not come back";
+                let message = "this tenant is on another instance since and does not come back";
                 self.findings
                     .push(Finding::warning("tenant_gone", message).of_tenant(*tenant_id));
             }
+        }
+        for (tenant_id, name) in deleted {
+            let message = "this tenant was deleted since and does not come back";
+            let finding = Finding::warning("tenant_gone", message).of_tenant(tenant_id);
+            self.findings.push(finding.about(format!("tenant {name}")));
         }
         Ok(())
     }
@@ -252,6 +261,7 @@ impl<'a> Moves<'a> {
         let revision = |version: Option<TenantVersion>| version.map(|version| version.revision_id);
         let there = TenantExpectation {
             before: revision(before),
+            tried: None,
             after,
             all,
             secrets: true,
@@ -259,6 +269,7 @@ impl<'a> Moves<'a> {
         // Secrets that were served before may be known no more.
         let back = TenantExpectation {
             before: revision(after),
+            tried: None,
             after: before,
             all,
             secrets: false,

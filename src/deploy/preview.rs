@@ -125,6 +125,10 @@ impl Engine {
         };
         drop(tx);
         let live = live.map(|generation| generation.number);
+        let instance = match look {
+            Look::Platform => instance,
+            Look::Tenant(_) => self.in_force(instance).await?,
+        };
         let aim = match aim::aim(self, Purpose::Look, &instance, target).await {
             Err(DeployError::Templates(error)) => return Ok(Some(Preview::unusable(&error, live))),
             aim => aim?,

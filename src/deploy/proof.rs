@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::assemble;
+use super::assemble::{self, FileDigests};
 use super::error::DeployError;
 use super::expectation::{Expectation, TenantExpectation};
 use super::ground::Ground;
@@ -34,6 +34,8 @@ pub(super) enum Proof {
 
 /// Where a roll back leads.
 pub(super) struct Back<'a> {
+    /// The former generation; `None` where nothing was served.
+    pub id: Option<GenerationId>,
     /// The former generation's number; 0 where nothing was served.
     pub number: i64,
     /// What it was made with, and what of; `None` where nothing was served.
@@ -90,13 +92,14 @@ impl Run<'_> {
         mut findings: Vec<Finding>,
     ) -> Result<DeploymentStatus, DeployError> {
         self.record.stage(Stage::RollingBack).await?;
-        if let Err(error) = self.stage_back(back).await {
+        let renewed = self.stage_back(back).await.unwrap_or_else(|error| {
             let message = format!(
                 "the former generation could not be written anew and is put back as it lies there: {}",
                 error_chain(&error)
             );
             findings.push(Finding::warning("former_not_renewed", message));
-        }
+            FileDigests::new()
+        });
         let applied = self.apply_back(back.number).await;
         let proof = self.prove(back.number, back.expected).await?;
         let complaints = self.driver.log_since_apply().await;
@@ -110,6 +113,9 @@ impl Run<'_> {
         if let (Proof::Seen(_), 0) = (&proof, refused) {
             let mut tx = self.record.begin("rolled_back").await?;
             instances::set_applying(&mut tx, self.instance.id, None).await?;
+            if let Some(id) = back.id {
+                generations::put_files(&mut tx, id, &renewed).await?;
+            }
             let detail = format!("the running PBX is proven to be back: {what}");
             let last = (Stage::RollingBack, StageResult::Ok, detail.as_str());
             let status = self
@@ -143,20 +149,19 @@ impl Run<'_> {
     }
 
     /// Writes the former generation once more: its directory may have been removed since, and a file that it shares with
-    /// the live one was damaged along with that.
-    async fn stage_back(&self, back: &Back<'_>) -> Result<(), DeployError> {
+    /// the live one was damaged along with that. Gives what was written.
+    async fn stage_back(&self, back: &Back<'_>) -> Result<FileDigests, DeployError> {
         if self.driver.standing().await? == Some(back.number) {
-            return Ok(());
+            return Ok(FileDigests::new());
         }
         let files = match back.served {
             Some((templates, state)) => {
                 let cache = self.engine.fragments(self.instance.id);
-                assemble::files(&cache, templates, state, ConfFile::ALL)?
+                assemble::files(&cache, templates, state, ConfFile::ALL, &FileDigests::new())?
             }
             None => assemble::empty(),
         };
-        self.driver.stage(back.number, files).await?;
-        Ok(())
+        Ok(assemble::written(&self.driver.stage(back.number, files).await?))
     }
 
     /// The files first: a PBX that is not running now reads them when it starts.
@@ -186,6 +191,7 @@ impl Run<'_> {
         drop(tx);
         let expected = expected_after_undo(tried.as_ref(), live.as_ref());
         let back = Back {
+            id: live.as_ref().map(|(generation, ..)| generation.id),
             number: live.as_ref().map_or(0, |(generation, ..)| generation.number),
             served: live.as_ref().map(|(_, state, made_with)| (made_with, state)),
             expected: &expected,
@@ -214,6 +220,7 @@ fn expected_after_undo(
         if !same_templates || before != after.map(|version| version.revision_id) {
             let tenant = TenantExpectation {
                 before,
+                tried: None,
                 after,
                 all: true,
                 secrets: false,

@@ -7,13 +7,14 @@ use super::error::DeployError;
 use super::lease::Lease;
 use crate::domain::deployment::{DeploymentStatus, Stage, StageRecord, StageResult};
 use crate::domain::finding::Finding;
-use crate::domain::ids::DeploymentId;
-use crate::store::{Tx, deployments, stages};
+use crate::domain::ids::{DeploymentId, InstanceId};
+use crate::store::{Tx, deployments, generations, stages};
 
 /// The pen of one deployment.
 pub(super) struct Record<'a> {
     pub engine: &'a Engine,
     pub lease: &'a Lease<'a>,
+    pub instance_id: InstanceId,
     pub deployment_id: DeploymentId,
 }
 
@@ -76,7 +77,8 @@ impl Record<'_> {
         Ok(stages.iter().filter(cut).count())
     }
 
-    /// Ends the deployment, and its last stage where that still runs, in a transaction of [`Self::begin`].
+    /// Ends the deployment, and its last stage where that still runs, in a transaction of [`Self::begin`]. What was tried
+    /// and never ran is forgotten: the record has its number.
     pub async fn end(
         &self,
         mut tx: Tx,
@@ -88,6 +90,7 @@ impl Record<'_> {
             stages::end(&mut tx, self.deployment_id, stage, result, detail, self.now()).await?;
         }
         deployments::end(&mut tx, self.deployment_id, status, findings, self.now()).await?;
+        generations::forget_attempts(&mut tx, self.instance_id).await?;
         tx.commit().await?;
         Ok(status)
     }

@@ -1,10 +1,10 @@
 //! One deployment through its stages: plan, validate, apply, verify, and back where it could not be proven.
 
-use tokio::task::spawn_blocking;
-
+use super::advice;
 use super::aim::{self, Aim};
 use super::assemble;
 use super::discretion;
+use super::drift;
 use super::engine::{Engine, ShadowPolicy};
 use super::error::DeployError;
 use super::lease::Lease;
@@ -12,12 +12,13 @@ use super::moves::Purpose;
 use super::preview::templates_unusable;
 use super::record::Record;
 use crate::domain::artifact::ConfFile;
-use crate::domain::deployment::{Deployment, DeploymentStatus, Stage, StageResult};
+use crate::domain::deployment::{Deployment, DeploymentStatus, Scope, Stage, StageResult};
 use crate::domain::error_chain::error_chain;
 use crate::domain::finding::{Finding, Severity};
+use crate::domain::generation::Generation;
 use crate::domain::instance::PbxInstance;
-use crate::driver::{DriverError, PbxDriver};
-use crate::store::{Tx, deployments, instances, served, tenants};
+use crate::driver::PbxDriver;
+use crate::store::{Tx, deployments, generations, instances, served, tenants};
 
 /// Cut off more often than this, a deploy is not tried again: it may be what ends the process.
 const MOST_INTERRUPTIONS: usize = 10;
@@ -32,7 +33,14 @@ pub(super) async fn run(
     lease: &Lease<'_>,
     interruptions: usize,
 ) -> Result<DeploymentStatus, DeployError> {
-    let (instance, driver) = engine.driver(deployment.instance_id).await?;
+    let id = deployment.instance_id;
+    let (instance, mut driver) = match deployment.scope {
+        Scope::Platform => engine.driver(id).await?,
+        Scope::Tenant { .. } | Scope::TenantRollback { .. } | Scope::PlatformRollback { .. } => {
+            engine.driver_in_force(id).await?
+        }
+    };
+    driver.obey(lease.warrant());
     let run = Run {
         engine,
         deployment,
@@ -47,7 +55,7 @@ pub(super) async fn run(
     // On the heap: it is a large future in the middle of many others.
     match Box::pin(run.to_the_end()).await {
         // Whoever takes the lease next does it again.
-        Err(error @ (DeployError::Store(_) | DeployError::LeaseLost)) => Err(error),
+        Err(error) if error.may_pass() => Err(error),
         Err(error) => Box::pin(run.give_up(&error)).await,
         ended => ended,
     }
@@ -78,14 +86,15 @@ impl Run<'_> {
         }
     }
 
-    /// An error before anything was touched, with what is known of the PBX then.
+    /// An error before anything was touched, with what is known of the PBX then, and what to do.
     pub(super) fn untouched(&self, code: &str, why: &str) -> Finding {
         let known = if self.instance.applying.is_some() {
-            "This deploy touched nothing, but since an earlier one it is not known what the PBX serves; deploy again once this is mended"
+            "This deploy touched nothing, but since an earlier one it is not known what the PBX serves"
         } else {
             "Nothing was touched; what was live is live"
         };
-        Finding::error(code, format!("{why}. {known}"))
+        let mend = advice::mend(code, &self.instance.name);
+        Finding::error(code, format!("{why}. {known}. {mend}"))
     }
 
     /// Ends a deploy that touched nothing that is live, unless a process that died did so before.
@@ -167,10 +176,10 @@ impl Run<'_> {
         }
         let dirty = self.instance.applying.is_some() || !self.stands(&aim).await;
         if dirty {
-            aim.reload = ConfFile::ALL.to_vec();
-        }
-        if !dirty {
+            aim.overwrite_all(self.tried().await?.as_ref());
+        } else {
             self.find_drift(&mut aim, findings).await?;
+            self.find_unread(&mut aim, findings).await;
         }
         if aim.is_unchanged() {
             // A new secret of what is not served changes no file.
@@ -222,23 +231,13 @@ impl Run<'_> {
         Ok(Step::Go(aim))
     }
 
-    /// Whether the live files still have the bytes that were written. Those that do not are written and read anew, and
-    /// everything is asked for: the markers may have been right all the time.
-    async fn find_drift(&self, aim: &mut Aim, findings: &mut Vec<Finding>) -> Result<(), DeployError> {
-        let cache = self.engine.fragments(self.instance.id);
-        let (looked, before) = (cache.clone(), aim.before.clone());
-        let whole = spawn_blocking(move || looked.has_all(&before)).await?;
-        let served = match &aim.live_templates {
-            // Of what moves, the fragments that are served may be lost; then what is written is compared.
-            Some(made_with) if whole => assemble::files(&cache, made_with, &aim.before, &[])?,
-            _ if aim.is_unchanged() => assemble::files(&cache, &aim.templates, &aim.after, &[])?,
-            _ => return Ok(()),
+    /// What an earlier deploy was applying whose outcome is not known.
+    async fn tried(&self) -> Result<Option<Generation>, DeployError> {
+        let Some(id) = self.instance.applying else {
+            return Ok(None);
         };
-        for file in self.driver.drifted(served).await? {
-            findings.push(drift(file));
-            aim.overwrite(file);
-        }
-        Ok(())
+        let mut tx = self.engine.store.read("tried_generation").await?;
+        Ok(generations::find(&mut tx, self.instance.id, id).await?)
     }
 
     /// Whether the files of the live generation are the ones behind the link.
@@ -258,7 +257,10 @@ impl Run<'_> {
             Ok(Step::End(status))
         };
         let staged = match self.stage(aim).await {
-            Ok(staged) => staged,
+            Ok(staged) => {
+                aim.files = assemble::written(&staged);
+                staged
+            }
             Err(DeployError::Driver(error)) => {
                 findings.push(self.untouched("stage_failed", &error.full()));
                 return refused(StageResult::Failed, DeploymentStatus::Failed, error.full()).await;
@@ -266,20 +268,15 @@ impl Run<'_> {
             Err(error) => return Err(error),
         };
         for file in staged.drifted {
-            findings.push(drift(file));
+            findings.push(drift::overwritten(file));
             aim.overwrite(file);
         }
         let rehearsed = self.rehearse(number, findings).await;
         if let Err(detail) = rehearsed {
             return refused(StageResult::Refused, DeploymentStatus::Rejected, detail).await;
         }
-        if let Err(error) = self.driver.ready().await {
-            let code = match error {
-                DriverError::Unreachable { .. } => "pbx_unreachable",
-                _ => "pbx_not_ready",
-            };
-            findings.push(self.untouched(code, &error.full()));
-            return refused(StageResult::Failed, DeploymentStatus::Failed, error.full()).await;
+        if let Err(detail) = self.is_ready(aim, findings).await? {
+            return refused(StageResult::Failed, DeploymentStatus::Failed, detail).await;
         }
         self.record
             .stage_end(Stage::Validating, StageResult::Ok, &rehearsed.unwrap_or_default())
@@ -293,7 +290,7 @@ impl Run<'_> {
         if aim.live.is_none() && self.driver.standing().await? != Some(0) {
             self.driver.stage(0, assemble::empty()).await?;
         }
-        let files = assemble::files(&cache, &aim.templates, &aim.after, &aim.reload)?;
+        let files = assemble::files(&cache, &aim.templates, &aim.after, &aim.reload, &aim.live_files)?;
         Ok(self.driver.stage(aim.generation.number, files).await?)
     }
 
@@ -358,11 +355,6 @@ impl Run<'_> {
             .collect();
         Ok(discretion::for_tenant(own, &others, findings))
     }
-}
-
-fn drift(file: ConfFile) -> Finding {
-    let message = format!("{file} was edited in place since the last deploy; this deploy overwrites it");
-    Finding::warning("drift", message).about(file.as_str())
 }
 
 pub(super) fn names(files: &[ConfFile]) -> String {

@@ -80,6 +80,7 @@ mod tests {
             ami_port: 5038,
             ami_username: "switchyard".parse().unwrap(),
             config_dir: "/etc/asterisk/switchyard".parse().unwrap(),
+            ami_tls: None,
             log_file: None,
             emergency_numbers: vec!["1002".parse().unwrap()],
         });

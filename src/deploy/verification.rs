@@ -1,19 +1,31 @@
 //! Asking the running PBX again, at any time, whether it still serves what was last proven, and looking at its files.
 
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
 use super::engine::Engine;
 use super::error::DeployError;
 use super::expectation::{Expectation, TenantExpectation};
 use super::ground::{Ground, MadeWith};
 use super::inquiry;
 use super::preview::FileDiff;
-use crate::domain::finding::Finding;
-use crate::domain::ids::{InstanceId, TenantId};
+use crate::domain::deployment::VerificationState;
+use crate::domain::finding::{Finding, Severity};
+use crate::domain::ids::{DeploymentId, GenerationId, InstanceId, TenantId};
+use crate::store::{deployments, instances};
+
+/// How long is waited for the end of a deploy that is under way, and how often is looked.
+const PATIENCE: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// What the PBX said, and what was found on disk.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
 pub struct Verification {
     /// The generation that should run; absent before the first.
     pub generation: Option<i64>,
+    /// What it came to.
+    pub state: VerificationState,
     /// Whether all of it was seen as it should be.
     pub ok: bool,
     /// What was not.
@@ -38,12 +50,45 @@ impl Engine {
         self.verify(instance_id, None).await
     }
 
+    /// Looks at a moment at which no deploy moves anything; where there is none for a while, it says so.
     async fn verify(
         &self,
         instance_id: InstanceId,
         only: Option<TenantId>,
     ) -> Result<Verification, DeployError> {
-        let (instance, driver) = self.driver(instance_id).await?;
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let before = self.situation(instance_id).await?;
+            if before.under_way.is_none() {
+                let seen = self.look(instance_id, only).await?;
+                if self.situation(instance_id).await? == before {
+                    return Ok(seen);
+                }
+            }
+            if Instant::now() >= deadline {
+                return Ok(Verification::under_way());
+            }
+            sleep(PAUSE).await;
+        }
+    }
+
+    async fn situation(&self, instance_id: InstanceId) -> Result<Situation, DeployError> {
+        let mut tx = self.store.read("situation").await?;
+        let instance = instances::find(&mut tx, instance_id).await?;
+        let begun = deployments::unfinished(&mut tx, instance_id).await?;
+        Ok(Situation {
+            live: instance.as_ref().and_then(|instance| instance.live),
+            applying: instance.and_then(|instance| instance.applying),
+            under_way: begun.first().map(|deployment| deployment.id),
+        })
+    }
+
+    async fn look(
+        &self,
+        instance_id: InstanceId,
+        only: Option<TenantId>,
+    ) -> Result<Verification, DeployError> {
+        let (instance, driver) = self.driver_in_force(instance_id).await?;
         let mut tx = self.store.read("verify").await?;
         let ground = Ground::read(self, &mut tx, &instance, MadeWith::Live).await?;
         drop(tx);
@@ -52,6 +97,7 @@ impl Engine {
             if only.is_none_or(|only| only == *id) {
                 let everything = TenantExpectation {
                     before: None,
+                    tried: None,
                     after: Some(state.version),
                     all: true,
                     // The PBX has the secrets of the last deploy: newer ones are a pending change, no drift.
@@ -80,11 +126,39 @@ impl Engine {
             drift.files.clear();
         }
         findings.extend(drift.findings);
+        let ok = !findings.iter().any(Finding::is_error);
         Ok(Verification {
             generation: ground.live.map(|live| live.number),
-            ok: !findings.iter().any(Finding::is_error),
+            state: if ok {
+                VerificationState::AsDeployed
+            } else {
+                VerificationState::Differs
+            },
+            ok,
             findings,
             files: drift.files,
         })
+    }
+}
+
+/// What a deploy moves.
+#[derive(PartialEq, Eq)]
+struct Situation {
+    live: Option<GenerationId>,
+    applying: Option<GenerationId>,
+    /// One that has begun and has not ended.
+    under_way: Option<DeploymentId>,
+}
+
+impl Verification {
+    fn under_way() -> Self {
+        let message = "a deploy is under way: what runs now is neither what was nor what will be; ask again once it has ended";
+        Self {
+            generation: None,
+            state: VerificationState::DeployUnderWay,
+            ok: false,
+            findings: vec![Finding::new(Severity::Info, "deploy_under_way", message)],
+            files: Vec::new(),
+        }
     }
 }

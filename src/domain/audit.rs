@@ -1,25 +1,66 @@
 //! The audit log: one entry for each change, written in the change's own transaction.
 
-use std::fmt;
-use std::str::FromStr;
-
 use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::digest::Digest;
 use super::ids::{AuditId, TenantId};
-use super::invalid::Invalid;
+use super::parsed::word_enum;
+use super::random::{NoRandomness, Randomness};
+
+word_enum! {
+    /// What kind of somebody an actor is.
+    ActorKind {
+        /// A user of a tenant.
+        User = "user",
+        /// One of the operator's people.
+        Manager = "manager",
+        /// A program that a tenant gave a key.
+        ApiKey = "api_key",
+        /// The host's command line, or the daemon itself.
+        System = "system",
+    }
+}
+
+/// Who did something, as they were known then: outlives the user.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Actor {
+    /// What kind of somebody.
+    pub kind: ActorKind,
+    /// The user's or the key's id; none where the program itself acts.
+    pub id: Option<Uuid>,
+    /// As they were called.
+    pub name: String,
+}
+
+impl Actor {
+    /// One that has no id, and is told by its name.
+    #[must_use]
+    pub fn named(kind: ActorKind, name: &str) -> Self {
+        Self {
+            kind,
+            id: None,
+            name: name.to_owned(),
+        }
+    }
+}
 
 /// Who changed what. Holds no secret: `before` and `after` come from types that cannot be serialized with one.
+///
+/// What may say something of a person is the entry's payload, which can be blanked: the actor's name, `before`, `after`,
+/// `reason`, `request_id`, `address` and `agent`. Everything else stays for good, so none of it may hold such a thing.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct AuditEntry {
     /// Its id.
     pub id: AuditId,
     /// When it happened.
     pub at: Timestamp,
-    /// Who did it, as they were called then: outlives the user.
-    pub actor: String,
-    /// What was done: `create`, `update`, `delete`, `deploy`, `reveal_secret`, ….
+    /// Who did it.
+    pub actor: Actor,
+    /// Whether one of the operator's people did it inside the tenant, which is not their own.
+    pub operating_as: bool,
+    /// What was done: `extension.create`, `config.deploy`, ….
     pub action: String,
     /// The kind of the target: `extension`, `tenant`, ….
     pub resource: String,
@@ -37,86 +78,50 @@ pub struct AuditEntry {
     pub request_id: Option<String>,
     /// Where the request came from.
     pub address: Option<String>,
+    /// The program that sent it.
+    pub agent: Option<String>,
 }
 
-/// Which entries a list asks for; what is absent does not restrict.
-#[derive(Clone, Default, PartialEq, Eq, Debug)]
-pub struct AuditFilter {
-    /// Only of this actor.
-    pub actor: Option<String>,
-    /// Only this action.
-    pub action: Option<String>,
-    /// Only this kind of target.
-    pub resource: Option<String>,
-    /// At this time or later.
-    pub from: Option<Timestamp>,
-    /// Before this time.
-    pub to: Option<Timestamp>,
-}
-
-/// The last entry of a page; the next page begins behind it. Written as `<microseconds>-<uuid>`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct AuditCursor {
-    /// The entry's time.
-    pub at: Timestamp,
-    /// The entry's id.
-    pub id: AuditId,
-}
-
-/// Entries, newest first.
+/// An entry as the log holds it.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct AuditPage {
-    /// The entries.
-    pub entries: Vec<AuditEntry>,
-    /// Where the next page begins; absent on the last one.
-    pub next: Option<AuditCursor>,
+pub struct AuditRecord {
+    /// Its place in the log, from 1 on, without gaps.
+    pub number: i64,
+    /// What it says. Of a blanked one the payload is absent, and the actor's name empty.
+    pub entry: AuditEntry,
+    /// The entry that tells of the blanking, where its payload was blanked.
+    pub blanked_by: Option<AuditId>,
+    /// The digest of its payload, as that was written.
+    pub payload_digest: Digest,
+    /// Its digest in the chain.
+    pub digest: Digest,
 }
 
-impl fmt::Display for AuditCursor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}", self.at.as_microsecond(), self.id)
-    }
+/// The last entry of the log, by which all of it is known.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize)]
+pub struct AuditHead {
+    /// Its number; 0 while there is none.
+    pub number: i64,
+    /// Its digest in the chain.
+    pub digest: Digest,
 }
 
-impl FromStr for AuditCursor {
-    type Err = Invalid;
+/// Random bytes in an entry's payload, so that its digest says nothing once the payload is gone: without them, all
+/// telephone numbers are tried in no time.
+#[derive(Clone, Copy)]
+pub struct Salt([u8; 16]);
 
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let refused = || Invalid::new("must be the `next_cursor` of the page before");
-        let (at, id) = text.split_once('-').ok_or_else(refused)?;
-        let at = at
-            .parse()
-            .ok()
-            .and_then(|micros| Timestamp::from_microsecond(micros).ok());
-        let id = Uuid::parse_str(id).map_err(|_| refused())?;
-        Ok(Self {
-            at: at.ok_or_else(refused)?,
-            id: AuditId::from_uuid(id),
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use rstest::rstest;
-
-    #[test]
-    fn a_cursor_reads_back() {
-        let cursor = AuditCursor {
-            at: "2026-11-20T10:00:00.123456Z".parse().unwrap(),
-            id: "0198c0de-0000-7000-8000-000000000001".parse().unwrap(),
-        };
-        assert_eq!(cursor.to_string().parse(), Ok(cursor));
+impl Salt {
+    /// A new one.
+    pub fn generate(random: &dyn Randomness) -> Result<Self, NoRandomness> {
+        let mut bytes = [0; 16];
+        random.fill(&mut bytes)?;
+        Ok(Self(bytes))
     }
 
-    #[rstest]
-    #[case("")]
-    #[case("12")]
-    #[case("x-0198c0de-0000-7000-8000-000000000001")]
-    #[case("12-0198c0de")]
-    #[case("9223372036854775807-0198c0de-0000-7000-8000-000000000001")]
-    fn anything_else_is_no_cursor(#[case] text: &str) {
-        assert!(text.parse::<AuditCursor>().is_err());
+    /// The bytes, for keeping.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
     }
 }

@@ -87,6 +87,18 @@ word_enum! {
     }
 }
 
+word_enum! {
+    /// What a look at the running PBX came to.
+    VerificationState {
+        /// All of it was seen as it should be.
+        AsDeployed = "as_deployed",
+        /// Something is otherwise; the findings say what.
+        Differs = "differs",
+        /// A deploy is under way: what runs now is neither what was nor what will be.
+        DeployUnderWay = "deploy_under_way",
+    }
+}
+
 /// One step of a deployment.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct StageRecord {

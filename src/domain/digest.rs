@@ -46,6 +46,17 @@ impl From<blake3::Hash> for Digest {
     }
 }
 
+impl TryFrom<&[u8]> for Digest {
+    type Error = Invalid;
+
+    fn try_from(bytes: &[u8]) -> Result<Self, Self::Error> {
+        bytes
+            .try_into()
+            .map(Self)
+            .map_err(|_| Invalid::new("must have 32 bytes"))
+    }
+}
+
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&blake3::Hash::from_bytes(self.0).to_hex())

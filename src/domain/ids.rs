@@ -65,6 +65,8 @@ id! {
     DeploymentId,
     /// One entry of the audit log.
     AuditId,
+    /// One message of the outbox.
+    MessageId,
 }
 
 /// Where fresh ids come from; passed in, so that a test owns them.

@@ -52,6 +52,20 @@ impl AbsolutePath {
     }
 }
 
+/// Whether a manager interface speaks TLS, whatever its host's configuration says of others.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "mode", rename_all = "lowercase", deny_unknown_fields)]
+pub enum ManagerTls {
+    /// It does not.
+    Off,
+    /// It does.
+    On {
+        /// Whose certificates are believed; `None`: those that the host's configuration names.
+        #[serde(default)]
+        ca_file: Option<AbsolutePath>,
+    },
+}
+
 /// How an Asterisk is reached; its manager secret is sealed and stands apart.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -62,6 +76,9 @@ pub struct AsteriskSettings {
     pub ami_port: u16,
     /// The account of the daemon.
     pub ami_username: AccountName,
+    /// Whether it speaks TLS; `None`: as the configuration of its host says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ami_tls: Option<ManagerTls>,
     /// The directory of ours that the PBX's own files include through its `live` link.
     pub config_dir: AbsolutePath,
     /// The PBX's log of warnings and errors, read during a reload.
@@ -96,6 +113,24 @@ impl InstanceSettings {
         match self {
             Self::Asterisk(_) => PbxKind::Asterisk,
         }
+    }
+
+    /// What is in force for whoever moves no settings, where `live` are those that a deploy has put live: files stay where
+    /// the PBX reads them. How it is reached is nothing that a deploy moves, and an emergency number protects from both.
+    #[must_use]
+    pub fn in_force(self, live: Self) -> Self {
+        let (Self::Asterisk(today), Self::Asterisk(live)) = (self, live);
+        let mut emergency_numbers = live.emergency_numbers;
+        for number in today.emergency_numbers {
+            if !emergency_numbers.contains(&number) {
+                emergency_numbers.push(number);
+            }
+        }
+        Self::Asterisk(AsteriskSettings {
+            config_dir: live.config_dir,
+            emergency_numbers,
+            ..today
+        })
     }
 }
 
@@ -174,6 +209,27 @@ fn emergency_number(text: &str) -> Result<String, Invalid> {
 mod tests {
     use super::*;
     use rstest::rstest;
+
+    #[test]
+    fn files_stay_where_they_are_live_and_emergency_numbers_of_both_are_guarded() {
+        let settings = |port, directory: &str, numbers: &[&str]| {
+            InstanceSettings::Asterisk(AsteriskSettings {
+                ami_host: "127.0.0.1".parse().unwrap(),
+                ami_port: port,
+                ami_username: "switchyard".parse().unwrap(),
+                config_dir: directory.parse().unwrap(),
+                log_file: None,
+                emergency_numbers: numbers.iter().map(|number| number.parse().unwrap()).collect(),
+                ami_tls: None,
+            })
+        };
+        let today = settings(5039, "/new", &["115", "116"]);
+        let live = settings(5038, "/live", &["114", "115"]);
+        assert_eq!(
+            today.in_force(live),
+            settings(5039, "/live", &["114", "115", "116"])
+        );
+    }
 
     #[rstest]
     #[case("/etc/asterisk/switchyard", true)]

@@ -2,6 +2,9 @@
 
 pub mod artifact;
 pub mod audit;
+pub mod audit_chain;
+pub mod audit_check;
+pub mod audit_query;
 pub mod caller_id;
 pub mod change;
 pub mod clock;
@@ -20,7 +23,10 @@ pub mod ids;
 pub mod instance;
 pub mod invalid;
 mod json_object;
+pub mod mail;
+pub mod moment;
 pub mod name;
+pub mod outbox;
 pub mod page;
 pub mod parsed;
 pub mod pbx_part;
@@ -34,3 +40,4 @@ pub mod served;
 pub mod sip_domain;
 pub mod tenant;
 pub mod timezone;
+pub mod user_agent;

@@ -51,7 +51,7 @@ fn instance_name(text: &str) -> Result<String, Invalid> {
 
 /// Text on one line that shows what it is: no control characters, no invisible ones that reorder or hide
 /// the rest, no blank at either end.
-pub(super) fn plain_text(text: &str) -> Result<(), Invalid> {
+pub(in crate::domain) fn plain_text(text: &str) -> Result<(), Invalid> {
     if text.chars().any(char::is_control) {
         return Err(Invalid::new(
             "must not contain line breaks or other control characters",

@@ -18,6 +18,8 @@ pub struct Expected {
     pub present: Vec<PresentTenant>,
     /// What must not be there.
     pub absent: Vec<AbsentExtension>,
+    /// What must not be left in contexts.
+    pub cleared: Vec<ClearedContext>,
 }
 
 /// Objects of one tenant that must be served.
@@ -33,6 +35,8 @@ pub struct PresentTenant {
     pub ha1: BTreeMap<ExtensionId, Ha1>,
     /// The lengths of number that have a pattern hint.
     pub number_lengths: BTreeSet<usize>,
+    /// Whether the feature codes that every tenant has must be there.
+    pub feature_codes: bool,
 }
 
 /// An extension that must not be served.
@@ -44,4 +48,17 @@ pub struct AbsentExtension {
     pub domain: SipDomain,
     /// Its number.
     pub number: ExtensionNumber,
+}
+
+/// A tenant's context that something has gone from which is no extension's.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ClearedContext {
+    /// Whose it is, or was.
+    pub tenant_id: TenantId,
+    /// The domain it is called by.
+    pub domain: SipDomain,
+    /// The lengths of number whose pattern hint must be gone.
+    pub number_lengths: BTreeSet<usize>,
+    /// Whether nothing of the tenant may be served under this domain any more.
+    pub whole: bool,
 }

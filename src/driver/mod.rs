@@ -3,6 +3,7 @@
 pub mod asterisk;
 mod error;
 mod expected;
+mod warrant;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -10,7 +11,8 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 
 pub use error::DriverError;
-pub use expected::{AbsentExtension, Expected, PresentTenant};
+pub use expected::{AbsentExtension, ClearedContext, Expected, PresentTenant};
+pub use warrant::Warrant;
 
 use crate::domain::artifact::ConfFile;
 use crate::domain::digest::Digest;
@@ -39,6 +41,9 @@ pub struct StagedFile {
     pub parts: Vec<Part>,
     /// Whether the live file should have these bytes already.
     pub unchanged: bool,
+    /// The digest of the live file as it was written, where that is known: one that still has it was edited by nobody, and
+    /// one that is unchanged stays, even if the pieces would give other bytes today.
+    pub written: Option<Digest>,
 }
 
 /// What staging did to each file.
@@ -75,6 +80,9 @@ pub struct Check {
 /// Drives one PBX. Generation 0 is the empty one: nothing of ours is served.
 #[async_trait]
 pub trait PbxDriver: Send + Sync {
+    /// From now on files are moved only as long as this holds.
+    fn obey(&mut self, warrant: Warrant);
+
     /// Puts a generation beside the live one, whole and synced, touching nothing that is live.
     async fn stage(
         &self,
@@ -96,6 +104,16 @@ pub trait PbxDriver: Send + Sync {
 
     /// Whether the PBX can be reached and would take orders; asked before anything is touched.
     async fn ready(&self) -> Result<(), DriverError>;
+
+    /// The files of which the running PBX shows another marker than this, or one where none is expected.
+    async fn unread(
+        &self,
+        markers: &BTreeMap<ConfFile, Option<String>>,
+    ) -> Result<Vec<ConfFile>, DriverError>;
+
+    /// The files of ours that the PBX would not find if it read its files again, each with what is known and what to do. One
+    /// that it cannot parse may count as one of them.
+    async fn not_included(&self) -> Result<BTreeMap<ConfFile, Finding>, DriverError>;
 
     /// Makes a staged generation the live one on disk, without the PBX's knowing: all that can be done where none runs.
     async fn place(&self, generation: i64) -> Result<(), DriverError>;

@@ -1,5 +1,7 @@
 //! The shape of good answers: `{"data":…}`, and for lists `meta` beside it.
 
+use std::fmt::Display;
+
 use axum::Json;
 use serde::Serialize;
 
@@ -26,6 +28,18 @@ struct Meta {
     last_page: i64,
 }
 
+/// `{"data":[…],"meta":{"next_cursor"}}`.
+#[derive(Serialize, Debug)]
+pub struct Behind<T> {
+    data: Vec<T>,
+    meta: Next,
+}
+
+#[derive(Serialize, Debug)]
+struct Next {
+    next_cursor: Option<String>,
+}
+
 /// One thing.
 pub const fn single<T: Serialize>(data: T) -> Json<Single<T>> {
     Json(Single { data })
@@ -42,6 +56,15 @@ pub fn list<T: Serialize>(page: Page<T>) -> Json<List<T>> {
     Json(List {
         data: page.items,
         meta,
+    })
+}
+
+/// One page of things, behind the cursor of the page before; `next` is absent on the last one.
+pub fn behind<T: Serialize>(data: impl Iterator<Item = T>, next: Option<impl Display>) -> Json<Behind<T>> {
+    let next_cursor = next.map(|cursor| cursor.to_string());
+    Json(Behind {
+        data: data.collect(),
+        meta: Next { next_cursor },
     })
 }
 

@@ -68,16 +68,30 @@ impl Query {
 
     /// `page` and `per_page`.
     pub fn page(&mut self) -> PageRequest {
+        let page = self.number("page").unwrap_or(PageRequest::default().page());
+        self.page_of(page)
+    }
+
+    /// `per_page` alone, of a list whose pages begin at a cursor.
+    pub fn per_page(&mut self) -> i64 {
+        self.page_of(1).per_page()
+    }
+
+    fn page_of(&mut self, page: i64) -> PageRequest {
         let usual = PageRequest::default();
-        let page = self.number("page").unwrap_or(usual.page());
         let per_page = self.number("per_page").unwrap_or(usual.per_page());
-        PageRequest::new(page, per_page).unwrap_or_else(|errors| {
+        self.checked(PageRequest::new(page, per_page))
+    }
+
+    /// The value, or the usual one with the reasons noted why there is none.
+    pub fn checked<T: Default>(&mut self, value: Result<T, FieldErrors>) -> T {
+        value.unwrap_or_else(|errors| {
             for (field, reasons) in errors.iter() {
                 for reason in reasons {
                     self.errors.add(field, reason.as_str());
                 }
             }
-            usual
+            T::default()
         })
     }
 

@@ -9,7 +9,7 @@ use axum::http::{Method, StatusCode};
 use axum::middleware::{from_fn_with_state, map_response};
 use axum::routing::{MethodFilter, MethodRouter, on};
 
-use super::api::{deployment_events, deployments, extensions};
+use super::api::{audit_log, deployment_events, deployments, extensions};
 use super::guard::{self, Guard};
 use super::health::{self, Readiness};
 use super::problem::Problem;
@@ -17,7 +17,7 @@ use super::streams::Streams;
 use super::{headers, trace};
 use crate::app::App;
 use crate::auth::authenticator::Authenticator;
-use crate::auth::permission::{Access, Permission};
+use crate::auth::permission::{Access, Permission, PlatformPermission};
 use crate::domain::ids::IdSource;
 
 /// What handlers share.
@@ -52,8 +52,8 @@ impl FromRef<Shared> for Arc<dyn Readiness> {
 /// Every route of the API.
 #[must_use]
 pub fn table() -> Vec<Route<Shared>> {
-    use Access::{Public, Tenant};
-    use Permission::{ConfigDeploy, ConfigRead, ConfigWrite};
+    use Access::{Platform, Public, Tenant};
+    use Permission::{AuditLogRead, ConfigDeploy, ConfigRead, ConfigWrite};
     vec![
         Route::get("/healthz", Public, health::live),
         Route::get("/readyz", Public, health::ready),
@@ -100,6 +100,12 @@ pub fn table() -> Vec<Route<Shared>> {
             deployments::roll_back,
         ),
         Route::get("/api/v1/config/verify", Tenant(ConfigDeploy), deployments::verify),
+        Route::get("/api/v1/audit-log", Tenant(AuditLogRead), audit_log::of_tenant),
+        Route::get(
+            "/api/v1/platform/audit-log",
+            Platform(PlatformPermission::Audit),
+            audit_log::of_platform,
+        ),
     ]
 }
 

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use axum::extract::{ConnectInfo, Request};
-use axum::http::header::AUTHORIZATION;
+use axum::http::header::{AUTHORIZATION, USER_AGENT};
 use axum::http::{HeaderMap, Method};
 use secrecy::SecretString;
 
@@ -13,6 +13,7 @@ use crate::auth::authenticator::Credentials;
 use crate::auth::caller::{Caller, Origin};
 use crate::auth::permission::{Access, Act};
 use crate::domain::request_id::RequestId;
+use crate::domain::user_agent::UserAgent;
 
 /// Names the tenant that one of the operator's people enters.
 const OPERATE_AS: &str = "x-operate-as-tenant";
@@ -67,6 +68,10 @@ fn credentials(request: &Request) -> Credentials {
         origin: Origin {
             request_id: request.extensions().get::<RequestId>().cloned(),
             address: peer.map(|ConnectInfo(address)| address.ip()),
+            agent: request
+                .headers()
+                .get(USER_AGENT)
+                .and_then(|value| UserAgent::of(value.as_bytes())),
         },
     }
 }

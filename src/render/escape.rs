@@ -14,13 +14,7 @@ thread_local! {
 /// line of configuration, a NUL ends the line for Asterisk: neither can be held, so both fail. Source:
 /// `config_text_file_load` in Asterisk's `main/config.c`.
 pub fn conf(value: &str, out: &mut dyn Write) -> io::Result<()> {
-    if value.contains(['\r', '\n', '\0']) {
-        REFUSED.with(|refused| *refused.borrow_mut() = Some(value.escape_debug().take(80).collect()));
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            "a line break or NUL in a value",
-        ));
-    }
+    one_line(value)?;
     let mut rest = value;
     while let Some((before, after)) = rest.split_once(';') {
         out.write_all(before.as_bytes())?;
@@ -30,7 +24,30 @@ pub fn conf(value: &str, out: &mut dyn Write) -> io::Result<()> {
     out.write_all(rest.as_bytes())
 }
 
-/// What `conf` refused since the last call, shortened and printable.
+/// Writes a value into a text of lines: it stays within its own, where the first is the subject of a mail.
+pub fn text(value: &str, out: &mut dyn Write) -> io::Result<()> {
+    one_line(value)?;
+    out.write_all(value.as_bytes())
+}
+
+/// Writes a value into HTML, where none of it is markup and none of it ends an attribute.
+pub fn html(value: &str, out: &mut dyn Write) -> io::Result<()> {
+    one_line(value)?;
+    tera::escape_html(value, out)
+}
+
+fn one_line(value: &str) -> io::Result<()> {
+    if !value.contains(['\r', '\n', '\0']) {
+        return Ok(());
+    }
+    REFUSED.with(|refused| *refused.borrow_mut() = Some(value.escape_debug().take(80).collect()));
+    Err(io::Error::new(
+        io::ErrorKind::InvalidData,
+        "a line break or NUL in a value",
+    ))
+}
+
+/// What was refused since the last call, shortened and printable.
 #[must_use]
 pub fn take_refused() -> Option<String> {
     REFUSED.with(|refused| refused.borrow_mut().take())
@@ -70,10 +87,22 @@ mod tests {
     #[test]
     fn what_a_line_cannot_hold_fails_and_is_kept_for_the_message() {
         for hostile in ["a\nb", "a\rb", "a\0b"] {
-            assert!(escaped(hostile).is_err());
-            assert!(take_refused().is_some());
+            for escape in [conf, text, html] {
+                assert!(escape(hostile, &mut Vec::new()).is_err());
+                assert!(take_refused().is_some());
+            }
         }
         assert_eq!(take_refused(), None);
+    }
+
+    #[test]
+    fn markup_is_text_in_html_and_stays_itself_in_text() {
+        let hostile = "<script>'\"&";
+        let (mut in_html, mut in_text) = (Vec::new(), Vec::new());
+        html(hostile, &mut in_html).unwrap();
+        text(hostile, &mut in_text).unwrap();
+        assert_eq!(in_html, b"&lt;script&gt;&#39;&quot;&amp;");
+        assert_eq!(in_text, hostile.as_bytes());
     }
 
     proptest! {

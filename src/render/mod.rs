@@ -2,6 +2,9 @@
 
 pub mod asterisk;
 pub mod escape;
+mod files;
+mod language;
+pub mod mail;
 pub mod template_set;
 
 use thiserror::Error;

@@ -4,25 +4,30 @@ use std::collections::HashMap;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::migrate::MigrateError;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _, SqlSafeStr as _};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, Postgres, SqlSafeStr, Sqlite, Transaction};
 
+use super::audit_adoption;
 use super::error::StoreError;
 use super::schema::{self, Dialect, SchemaStatus, SchemaVersion};
+use super::tx::{Connection, Shared, Tx};
 use super::url::{DatabaseUrl, Place};
 
 /// How long SQLite waits for another process that writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a transaction waits for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
-const SQLITE_READERS: u32 = 4;
+pub(super) const SQLITE_READERS: u32 = 4;
 pub(super) const POSTGRES_CONNECTIONS: u32 = 10;
+/// The lock of PostgreSQL that whoever migrates holds.
+const MIGRATING: i64 = 0x7377_6974_6368_7964;
 
 /// A connected database of any schema; a [`Store`](super::Store) is made of it once its schema is right.
 #[derive(Clone)]
@@ -112,22 +117,29 @@ impl Database {
 
     /// Applies what is pending, one process at a time; answers what was pending.
     ///
-    /// A migration that fails leaves nothing behind: on SQLite none of them, on PostgreSQL those before it stay.
+    /// All of them are applied, or none.
     pub async fn migrate(&self) -> Result<Vec<SchemaVersion>, StoreError> {
         let before = self.status().await?;
         if !before.unknown.is_empty() || !before.foreign.is_empty() {
             before.check(&self.url.to_string())?;
         }
-        let migrator = schema::migrator(self.dialect());
-        match &self.pools {
-            Pools::Sqlite { writer, .. } => migrate_sqlite(writer, &migrator).await,
-            // It takes a lock of the whole database first.
-            Pools::Postgres(pool) => migrator.run(pool).await,
-        }
-        .map_err(|source| StoreError::Migration {
-            database: self.url.to_string(),
+        let connection = match &self.pools {
+            Pools::Sqlite { writer, .. } => migrated_sqlite(writer).await.map(Connection::Sqlite),
+            Pools::Postgres(pool) => migrated_postgres(pool).await.map(Connection::Postgres),
+        };
+        let database = self.url.to_string();
+        let connection = connection.map_err(|source| StoreError::Migration {
+            database: database.clone(),
             source,
         })?;
+        let shared = Shared {
+            database,
+            key: None,
+            unique_indices: HashMap::new(),
+        };
+        let mut tx = Tx::new("migrate", false, connection, Arc::new(shared));
+        audit_adoption::adopt(&mut tx).await?;
+        tx.commit().await?;
         Ok(before.pending)
     }
 
@@ -137,14 +149,22 @@ impl Database {
         self.status().await?;
         let statements = super::statements();
         for statement in &statements {
-            let sql = AssertSqlSafe(statement.sql_for(1)).into_sql_str();
             match &self.pools {
-                Pools::Sqlite { writer, .. } => writer.prepare(sql).await.map(drop),
-                Pools::Postgres(pool) => pool.prepare(sql).await.map(drop),
+                _ if statement.columns > 0 => self.prepare(AssertSqlSafe(statement.sql_for(1))).await,
+                Pools::Sqlite { .. } => self.prepare(statement.sql).await,
+                Pools::Postgres(_) => self.prepare(statement.postgres).await,
             }
             .map_err(|source| self.refused(statement.name, source))?;
         }
         Ok(statements.len())
+    }
+
+    async fn prepare(&self, sql: impl SqlSafeStr) -> sqlx::Result<()> {
+        let sql = sql.into_sql_str();
+        match &self.pools {
+            Pools::Sqlite { writer, .. } => writer.prepare(sql).await.map(drop),
+            Pools::Postgres(pool) => pool.prepare(sql).await.map(drop),
+        }
     }
 
     /// Closes all connections; SQLite folds its journal into the file.
@@ -262,11 +282,22 @@ async fn sqlite_pools(path: &Path) -> sqlx::Result<Pools> {
     Ok(Pools::Sqlite { writer, reader })
 }
 
-/// In one transaction, so that another process waits and then finds nothing to do.
-async fn migrate_sqlite(writer: &SqlitePool, migrator: &Migrator) -> Result<(), MigrateError> {
+/// Migrates in one transaction, so that another process waits and then finds nothing to do.
+async fn migrated_sqlite(writer: &SqlitePool) -> Result<Transaction<'static, Sqlite>, MigrateError> {
     let mut tx = writer.begin_with("begin immediate").await?;
-    migrator.run(&mut *tx).await?;
-    Ok(tx.commit().await?)
+    schema::migrator(Dialect::Sqlite).run(&mut *tx).await?;
+    Ok(tx)
+}
+
+/// The same, where transactions do not wait for each other by themselves.
+async fn migrated_postgres(pool: &PgPool) -> Result<Transaction<'static, Postgres>, MigrateError> {
+    let mut tx = pool.begin().await?;
+    sqlx::query("select pg_advisory_xact_lock($1)")
+        .bind(MIGRATING)
+        .execute(&mut *tx)
+        .await?;
+    schema::migrator(Dialect::Postgres).run(&mut *tx).await?;
+    Ok(tx)
 }
 
 /// SQLite gives its journal the rights of the file.

@@ -24,9 +24,11 @@ macro_rules! select {
 }
 
 statements! {
+    NEXT_NUMBER = "insert into deployment_queues (instance_id, last_number) values ($1, 1) \
+        on conflict (instance_id) do update set last_number = deployment_queues.last_number + 1 returning last_number";
     INSERT = "insert into deployments (id, instance_id, scope, tenant_id, revision_id, to_generation_id, status, \
-        requested_by, generation_id, generation_number, changes, findings, created_at, ended_at) \
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+        requested_by, generation_id, generation_number, changes, findings, created_at, ended_at, queue_number) \
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
     FIND = select!("where instance_id = $1 and id = $2");
     STATUS = "select status from deployments where instance_id = $1 and id = $2";
     FIND_ANYWHERE = select!("where id = $1");
@@ -36,17 +38,16 @@ statements! {
     COUNT_OF_INSTANCE = "select count(*) from deployments where instance_id = $1";
     LIST_OF_INSTANCE = select!("where instance_id = $1 order by created_at desc, id desc limit $2 offset $3");
     NEXT_QUEUED = select!("where instance_id = $1 and ended_at is null and status = 'queued' \
-        order by created_at, id limit 1");
+        order by queue_number limit 1");
     QUEUED_EQUAL = select!("where instance_id = $1 and ended_at is null and status = 'queued' and scope = $2 \
         and (tenant_id = $3 or (tenant_id is null and $3 is null)) \
         and (revision_id = $4 or (revision_id is null and $4 is null)) \
         and (to_generation_id = $5 or (to_generation_id is null and $5 is null)) \
-        order by created_at, id");
-    WENT_LIVE = "select count(*) from deployments where generation_id = $1 and status in ('live', 'partial')";
+        order by queue_number");
     LAST_ROLLBACK = "select max(created_at) from deployments where instance_id = $1 \
         and to_generation_id is not null and status in ('live', 'partial', 'unchanged')";
     UNFINISHED = select!("where instance_id = $1 and ended_at is null and status <> 'queued' \
-        order by created_at, id");
+        order by queue_number");
     SET_STATUS = "update deployments set status = $2 where id = $1 and ended_at is null";
     SET_PLAN = "update deployments set generation_id = $2, generation_number = $3, changes = $4 \
         where id = $1 and ended_at is null";
@@ -143,8 +144,12 @@ fn columns(scope: &Scope) -> (&'static str, Option<Uuid>, Option<Uuid>, Option<U
     }
 }
 
-/// Adds a record.
+/// Adds a record, behind all others in the queue of its instance: whoever adds another waits until this transaction ends.
 pub async fn insert(tx: &mut Tx, deployment: &Deployment) -> Result<(), StoreError> {
+    let (number,) = run!(
+        tx,
+        fetch_one::<(i64,)>(NEXT_NUMBER, deployment.instance_id.uuid())
+    )?;
     let (scope, tenant, revision, to_generation) = columns(&deployment.scope);
     run!(
         tx,
@@ -164,6 +169,7 @@ pub async fn insert(tx: &mut Tx, deployment: &Deployment) -> Result<(), StoreErr
             to_json("deployments.findings", &deployment.findings)?,
             deployment.created_at.as_microsecond(),
             deployment.ended_at.map(Timestamp::as_microsecond),
+            number,
         )
     )?;
     Ok(())
@@ -280,12 +286,6 @@ pub async fn queued_equal(
             to_generation
         )
     )?)
-}
-
-/// Whether a generation was ever proven to run.
-pub async fn went_live(tx: &mut Tx, generation: GenerationId) -> Result<bool, StoreError> {
-    let (count,) = run!(tx, fetch_one::<(i64,)>(WENT_LIVE, generation.uuid()))?;
-    Ok(count > 0)
 }
 
 /// When somebody last asked for the whole instance to go back, and it did.

@@ -3,6 +3,7 @@
 use sqlx::migrate::MigrateError;
 
 use crate::crypto::{OpenError, SealError};
+use crate::domain::random::NoRandomness;
 
 /// A step on the database that failed.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +32,19 @@ pub enum StoreError {
     /// Lost against another transaction; may be repeated from its beginning.
     #[error("{transaction}: lost against another transaction at the same time; try again")]
     Busy {
+        /// The transaction.
+        transaction: &'static str,
+        /// Why.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// The database is there and takes nothing: its disk is full, broken or read-only.
+    #[error(
+        "{transaction}: the database {database} cannot be written; see that its disk has room, works and is not read-only"
+    )]
+    NotWritable {
+        /// The database, without password.
+        database: String,
         /// The transaction.
         transaction: &'static str,
         /// Why.
@@ -76,6 +90,9 @@ pub enum StoreError {
     /// A secret could not be sealed.
     #[error("a secret could not be sealed")]
     Sealing(#[source] SealError),
+    /// An older entry of the audit log got no salt.
+    #[error("the audit log could not be made a chain")]
+    NoRandomness(#[source] NoRandomness),
     /// A value could not be written as JSON.
     #[error("{what} cannot be written as JSON")]
     Unwritable {
@@ -146,10 +163,13 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether the same may succeed later without anybody's doing.
+    /// Whether the same may succeed later: nothing is wrong with it, only with the database at the moment.
     #[must_use]
     pub const fn may_pass(&self) -> bool {
-        matches!(self, Self::Unavailable { .. } | Self::Busy { .. })
+        matches!(
+            self,
+            Self::Unavailable { .. } | Self::Busy { .. } | Self::NotWritable { .. }
+        )
     }
 
     /// Whether a secret was sealed with another key than the one that is configured.

@@ -58,6 +58,7 @@ statements! {
     BY_UPDATED_AT_DOWN = page_by!("updated_at desc, id desc");
     UPDATE_SETTINGS = "update extensions set name_key = $3, status = $4, settings = $5, \
         version = version + 1, updated_at = $6 where tenant_id = $1 and id = $2";
+    COUNT_CHANGE = "update extensions set version = version + 1, updated_at = $3 where tenant_id = $1 and id = $2";
     DELETE = "delete from extensions where tenant_id = $1 and id = $2";
 }
 
@@ -219,6 +220,20 @@ pub async fn update_settings(
     )?;
     tenants::forget_head_revision(tx, tenant).await?;
     Ok(updated == 1)
+}
+
+/// Counts a change of what is no setting; false when the tenant has no such extension.
+pub async fn count_change(
+    tx: &mut Tx,
+    tenant: TenantId,
+    id: ExtensionId,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let counted = run!(
+        tx,
+        execute(COUNT_CHANGE, tenant.uuid(), id.uuid(), now.as_microsecond())
+    )?;
+    Ok(counted == 1)
 }
 
 /// Deletes the extension; its secrets stay for a rollback. False when the tenant has no such extension.

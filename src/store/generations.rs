@@ -8,9 +8,11 @@ use uuid::Uuid;
 use super::row::Origin;
 use super::statement::{insert_rows, run, statements};
 use super::{StoreError, Tx};
+use crate::domain::artifact::ConfFile;
 use crate::domain::digest::Digest;
 use crate::domain::generation::Generation;
 use crate::domain::ids::{GenerationId, InstanceId, RevisionId, TenantId};
+use crate::domain::name::TenantName;
 use crate::domain::page::{Page, PageRequest};
 
 const TABLE: &str = "generations";
@@ -24,11 +26,21 @@ statements! {
     FIND_BY_NUMBER = "select id, instance_id, number, template_digest, settings_revision, created_at from generations \
         where instance_id = $1 and number = $2";
     TENANTS = "select tenant_id, revision_id from generation_tenants where generation_id = $1";
-    LAST_NUMBER = "select coalesce(max(number), 0) from generations where instance_id = $1";
-    PRUNE = "delete from generations where instance_id = $1 \
-        and number <= (select max(number) from generations where instance_id = $1) - $2 \
+    FILES = "select file, digest from generation_files where generation_id = $1";
+    PUT_FILES = "insert into generation_files (generation_id, file, digest) values {rows} \
+        on conflict (generation_id, file) do update set digest = excluded.digest", 3;
+    TOMBSTONES = "select tenant_id, name from generation_tombstones where generation_id = $1 order by tenant_id";
+    NEXT_NUMBER = "update instances set last_generation = last_generation + 1 where id = $1 returning last_generation";
+    SET_LIVE = "update generations set live_at = $2 where id = $1 and live_at is null";
+    WAS_LIVE = "select count(*) from generations where id = $1 and live_at is not null";
+    PRUNE = "delete from generations where instance_id = $1 and live_at is not null \
+        and id not in (select id from generations where instance_id = $1 and live_at is not null \
+            order by number desc limit $2) \
         and not exists (select 1 from instances i where i.id = $1 \
             and (i.live_generation_id = generations.id or i.applying_generation_id = generations.id))";
+    FORGET_ATTEMPTS = "delete from generations where instance_id = $1 and live_at is null \
+        and not exists (select 1 from instances i where i.id = $1 and i.applying_generation_id = generations.id) \
+        and not exists (select 1 from deployments d where d.generation_id = generations.id and d.ended_at is null)";
     COUNT = "select count(*) from generations where instance_id = $1";
     LIST = "select g.id, g.number, g.template_digest, g.settings_revision, g.created_at, \
         (select count(*) from generation_tenants t where t.generation_id = g.id) as tenants \
@@ -136,16 +148,78 @@ async fn with_tenants(tx: &mut Tx, row: Option<Row>) -> Result<Option<Generation
     }))
 }
 
-/// The number of the instance's next generation. Only the holder of the instance's lease makes one.
-pub async fn next_number(tx: &mut Tx, instance: InstanceId) -> Result<i64, StoreError> {
-    let (last,) = run!(tx, fetch_one::<(i64,)>(LAST_NUMBER, instance.uuid()))?;
-    Ok(last + 1)
+/// Notes the digest of each file of a generation as it was written.
+pub async fn put_files(
+    tx: &mut Tx,
+    id: GenerationId,
+    files: &BTreeMap<ConfFile, Digest>,
+) -> Result<(), StoreError> {
+    let rows: Vec<(&ConfFile, &Digest)> = files.iter().collect();
+    insert_rows!(tx, PUT_FILES, rows, |(file, digest)| (
+        id.uuid(),
+        file.as_str(),
+        digest.to_string()
+    ))?;
+    Ok(())
 }
 
-/// Forgets all but the newest `keep` generations, and never the one that is live or being applied. Answers how many
-/// went.
+/// The digest of each file of a generation as it was written; empty where none was noted.
+pub async fn files(tx: &mut Tx, id: GenerationId) -> Result<BTreeMap<ConfFile, Digest>, StoreError> {
+    let origin = Origin {
+        table: "generation_files",
+        id: id.uuid(),
+    };
+    run!(tx, fetch_all::<(String, String)>(FILES, id.uuid()))?
+        .into_iter()
+        .map(|(file, digest)| Ok((origin.text("file", &file)?, origin.text("digest", &digest)?)))
+        .collect()
+}
+
+/// The tenants that a generation served and that were deleted since, with their names.
+pub async fn deleted_tenants(
+    tx: &mut Tx,
+    id: GenerationId,
+) -> Result<Vec<(TenantId, TenantName)>, StoreError> {
+    let origin = Origin {
+        table: "generation_tombstones",
+        id: id.uuid(),
+    };
+    run!(tx, fetch_all::<(Uuid, String)>(TOMBSTONES, id.uuid()))?
+        .into_iter()
+        .map(|(tenant, name)| Ok((TenantId::from_uuid(tenant), origin.text("name", &name)?)))
+        .collect()
+}
+
+/// The number of the instance's next generation; none is given twice. Only the holder of the instance's lease makes one.
+pub async fn next_number(tx: &mut Tx, instance: InstanceId) -> Result<i64, StoreError> {
+    let next = run!(tx, fetch_optional::<(i64,)>(NEXT_NUMBER, instance.uuid()))?;
+    let statement = NEXT_NUMBER.name;
+    next.map(|(number,)| number)
+        .ok_or(StoreError::Reference { statement })
+}
+
+/// Notes that a generation was proven to run; the first time counts.
+pub async fn set_live(tx: &mut Tx, id: GenerationId, now: Timestamp) -> Result<(), StoreError> {
+    run!(tx, execute(SET_LIVE, id.uuid(), now.as_microsecond()))?;
+    Ok(())
+}
+
+/// Whether a generation was ever proven to run.
+pub async fn was_live(tx: &mut Tx, id: GenerationId) -> Result<bool, StoreError> {
+    let (count,) = run!(tx, fetch_one::<(i64,)>(WAS_LIVE, id.uuid()))?;
+    Ok(count > 0)
+}
+
+/// Forgets all but the newest `keep` generations that ever ran, and never the one that is live or being applied. Answers
+/// how many went.
 pub async fn prune(tx: &mut Tx, instance: InstanceId, keep: u32) -> Result<u64, StoreError> {
     run!(tx, execute(PRUNE, instance.uuid(), i64::from(keep)))
+}
+
+/// Forgets the generations that never ran, once nothing is to come of them any more: none of a deployment that has not
+/// ended, and never the one that is being applied. Answers how many went.
+pub async fn forget_attempts(tx: &mut Tx, instance: InstanceId) -> Result<u64, StoreError> {
+    run!(tx, execute(FORGET_ATTEMPTS, instance.uuid()))
 }
 
 /// The instance's generations, newest first.

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::database::{Database, POSTGRES_CONNECTIONS, Pools};
+use sqlx::{Connection as _, PgPool, Postgres, Transaction};
+
+use super::database::{Database, POSTGRES_CONNECTIONS, Pools, SQLITE_READERS};
 use super::error::StoreError;
 use super::tx::{Connection, Shared, Tx};
 use super::url::DatabaseUrl;
@@ -47,23 +49,21 @@ impl Store {
     /// On SQLite there is one at a time; others wait here.
     pub async fn begin(&self, name: &'static str) -> Result<Tx, StoreError> {
         let connection = match &self.database.pools {
-            Pools::Sqlite { writer, .. } => {
-                writer.begin_with("begin immediate").await.map(Connection::Sqlite)
-            }
+            Pools::Sqlite { writer, .. } => begin_sqlite(writer, "begin immediate").await,
             Pools::Postgres(pool) => begin_postgres(pool, "begin").await,
         };
-        self.transaction(name, connection)
+        self.transaction(name, false, connection)
     }
 
     /// Begins a transaction that reads one state of the whole database, however long it takes.
     pub async fn read(&self, name: &'static str) -> Result<Tx, StoreError> {
         let connection = match &self.database.pools {
-            Pools::Sqlite { reader, .. } => reader.begin_with("begin").await.map(Connection::Sqlite),
+            Pools::Sqlite { reader, .. } => begin_sqlite(reader, "begin").await,
             Pools::Postgres(pool) => {
                 begin_postgres(pool, "begin isolation level repeatable read read only").await
             }
         };
-        self.transaction(name, connection)
+        self.transaction(name, true, connection)
     }
 
     /// Closes all connections.
@@ -74,24 +74,56 @@ impl Store {
     fn transaction(
         &self,
         name: &'static str,
+        only_reads: bool,
         connection: sqlx::Result<Connection>,
     ) -> Result<Tx, StoreError> {
         match connection {
-            Ok(connection) => Ok(Tx::new(name, connection, Arc::clone(&self.shared))),
+            Ok(connection) => Ok(Tx::new(name, only_reads, connection, Arc::clone(&self.shared))),
             Err(error) => Err(self.shared.explain(name, "begin", error)),
         }
     }
 }
 
+/// Begins on a connection that can: SQLite itself rolls back what it cannot write any further, on a full disk, and sqlx then
+/// counts that transaction as begun for ever.
+async fn begin_sqlite(pool: &sqlx::SqlitePool, statement: &'static str) -> sqlx::Result<Connection> {
+    for _ in 0..SQLITE_READERS {
+        match pool.begin_with(statement).await {
+            Err(sqlx::Error::InvalidSavePointStatement) => {
+                let connection = pool.acquire().await?;
+                if connection.is_in_transaction() {
+                    connection.close().await?;
+                }
+            }
+            begun => return begun.map(Connection::Sqlite),
+        }
+    }
+    pool.begin_with(statement).await.map(Connection::Sqlite)
+}
+
 /// Begins on a connection that still lives: after a restart of the server, each idle one has gone.
-async fn begin_postgres(pool: &sqlx::PgPool, statement: &'static str) -> sqlx::Result<Connection> {
+async fn begin_postgres(pool: &PgPool, statement: &'static str) -> sqlx::Result<Connection> {
     let mut attempts = 0;
     loop {
-        match pool.begin_with(statement).await {
+        match begin_to_the_end(pool.clone(), statement).await {
             Err(error) if attempts < POSTGRES_CONNECTIONS && is_gone(&error) => attempts += 1,
             begun => return begun.map(Connection::Postgres),
         }
     }
+}
+
+/// Begins also for those who give up meanwhile, such as a request whose client goes away: a connection that went back to
+/// the pool with the question unanswered would give the next one a transaction that has begun already, and may only read.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "it ends with the server's answer, and then takes back what nobody waits for"
+)]
+async fn begin_to_the_end(
+    pool: PgPool,
+    statement: &'static str,
+) -> sqlx::Result<Transaction<'static, Postgres>> {
+    let asking = tokio::spawn(async move { pool.begin_with(statement).await });
+    asking.await.unwrap_or(Err(sqlx::Error::WorkerCrashed))
 }
 
 /// The connection broke, or the server says goodbye on it (SQLSTATE 57P01 to 57P03 and 57P05).

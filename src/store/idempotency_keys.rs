@@ -29,7 +29,7 @@ statements! {
 pub struct Request<'a> {
     /// Whose tenant it is about.
     pub tenant: TenantId,
-    /// Who sent it, as the audit log names actors.
+    /// Who sent it: the same text for the same caller, whatever they are called.
     pub caller: &'a str,
     /// Its key.
     pub key: &'a IdempotencyKey,
@@ -94,7 +94,12 @@ pub async fn find<T: DeserializeOwned>(
     .transpose()
 }
 
-/// Keeps an answer; one with the same key that is not newer than `oldest` gives way, and so do some others of any tenant.
+/// Removes some answers that are not newer than `oldest`, of any tenant; gives how many.
+pub async fn prune(tx: &mut Tx, oldest: Timestamp) -> Result<u64, StoreError> {
+    run!(tx, execute(PRUNE, oldest.as_microsecond()))
+}
+
+/// Keeps an answer; one with the same key that is not newer than `oldest` gives way.
 ///
 /// A key that is in use is a conflict.
 pub async fn insert(
@@ -112,12 +117,15 @@ pub async fn insert(
         what: "idempotency_keys.answer",
         source,
     })?;
-    let oldest = oldest.as_microsecond();
-    // The shared rows come first, always the oldest: so two transactions that remove the same wait for each other in turn.
-    run!(tx, execute(PRUNE, oldest))?;
     run!(
         tx,
-        execute(DELETE_OLD, tenant.uuid(), *caller, key.as_str(), oldest)
+        execute(
+            DELETE_OLD,
+            tenant.uuid(),
+            *caller,
+            key.as_str(),
+            oldest.as_microsecond()
+        )
     )?;
     run!(
         tx,

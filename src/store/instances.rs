@@ -30,6 +30,13 @@ statements! {
     SET_AMI_SECRET = "update instances set ami_secret = $2 where id = $1";
     UPDATE_SETTINGS = "update instances set settings = $2, settings_revision = settings_revision + 1 \
         where id = $1 returning settings_revision";
+    KEEP_SETTINGS = "insert into instance_settings (instance_id, revision, settings) \
+        select id, settings_revision, settings from instances where id = $1";
+    FORGET_SETTINGS = "delete from instance_settings where instance_id = $1 \
+        and revision <> (select settings_revision from instances where id = $1) \
+        and not exists (select 1 from generations g where g.instance_id = $1 and g.settings_revision = instance_settings.revision)";
+    LIVE_SETTINGS = "select s.settings from instances i join generations g on g.id = i.live_generation_id \
+        join instance_settings s on s.instance_id = i.id and s.revision = g.settings_revision where i.id = $1";
     SET_APPLYING = "update instances set applying_generation_id = $2 where id = $1";
     SET_LIVE = "update instances set live_generation_id = $2, applying_generation_id = null where id = $1";
 }
@@ -93,6 +100,7 @@ pub async fn insert(
             instance.created_at.as_microsecond(),
         )
     )?;
+    run!(tx, execute(KEEP_SETTINGS, instance.id.uuid()))?;
     Ok(())
 }
 
@@ -137,7 +145,7 @@ pub async fn set_ami_secret(
     Ok(run!(tx, execute(SET_AMI_SECRET, id.uuid(), sealed))? == 1)
 }
 
-/// Replaces the settings; answers their new revision.
+/// Replaces the settings; answers their new revision. Those before stay as long as a generation was made with them.
 pub async fn update_settings(
     tx: &mut Tx,
     id: InstanceId,
@@ -145,7 +153,22 @@ pub async fn update_settings(
 ) -> Result<Option<i64>, StoreError> {
     let settings = to_json("settings", settings)?;
     let revision = run!(tx, fetch_optional::<(i64,)>(UPDATE_SETTINGS, id.uuid(), settings))?;
+    run!(tx, execute(KEEP_SETTINGS, id.uuid()))?;
+    run!(tx, execute(FORGET_SETTINGS, id.uuid()))?;
     Ok(revision.map(|(revision,)| revision))
+}
+
+/// The settings that the live generation was made with; none before the first, and where it was made before they were
+/// kept.
+pub async fn live_settings(tx: &mut Tx, id: InstanceId) -> Result<Option<InstanceSettings>, StoreError> {
+    let origin = Origin {
+        table: "instance_settings",
+        id: id.uuid(),
+    };
+    let settings = run!(tx, fetch_optional::<(RawJson,)>(LIVE_SETTINGS, id.uuid()))?;
+    settings
+        .map(|(settings,)| origin.json("settings", &settings))
+        .transpose()
 }
 
 /// Notes which of the instance's generations is being applied, before the first byte moves; or, with `None`,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::row::Origin;
+use super::row::{Origin, later};
 use super::statement::{run, statements};
 use super::{StoreError, Tx};
 use crate::domain::ids::InstanceId;
@@ -50,7 +50,7 @@ pub async fn acquire(
             instance.uuid(),
             holder,
             now.as_microsecond(),
-            end(now, ttl),
+            later(now, ttl),
             gone
         )
     )?;
@@ -69,7 +69,13 @@ pub async fn renew(
 ) -> Result<bool, StoreError> {
     let renewed = run!(
         tx,
-        execute(RENEW, instance.uuid(), epoch, now.as_microsecond(), end(now, ttl))
+        execute(
+            RENEW,
+            instance.uuid(),
+            epoch,
+            now.as_microsecond(),
+            later(now, ttl)
+        )
     )?;
     Ok(renewed == 1)
 }
@@ -95,9 +101,4 @@ pub async fn find(tx: &mut Tx, instance: InstanceId) -> Result<Option<Lease>, St
         })
     })
     .transpose()
-}
-
-fn end(now: Timestamp, ttl: Duration) -> i64 {
-    now.as_microsecond()
-        .saturating_add(i64::try_from(ttl.as_micros()).unwrap_or(i64::MAX))
 }

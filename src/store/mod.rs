@@ -5,12 +5,14 @@
 //! ```text
 //! let mut tx = store.begin("create_extension").await?;
 //! extensions::insert(&mut tx, &extension, &secrets).await?;
-//! audit::append(&mut tx, &entry).await?;
+//! audit::append(&mut tx, &entry, salt)?;
 //! tx.commit().await?;
 //! ```
 //!
 //! What belongs to a tenant is found by that tenant's id and its own: another tenant's row is absent.
 
+mod audit_adoption;
+mod audit_row;
 mod database;
 mod error;
 mod handle;
@@ -21,6 +23,7 @@ mod tx;
 mod url;
 
 pub mod audit;
+pub mod audit_chain;
 pub mod deployments;
 pub mod extension_secrets;
 pub mod extensions;
@@ -28,6 +31,7 @@ pub mod generations;
 pub mod idempotency_keys;
 pub mod instances;
 pub mod leases;
+pub mod outbox;
 pub mod revisions;
 pub mod sealing_keys;
 pub mod served;
@@ -48,6 +52,7 @@ pub use url::DatabaseUrl;
 pub fn statements() -> Vec<&'static Statement> {
     [
         audit::STATEMENTS,
+        audit_chain::STATEMENTS,
         deployments::STATEMENTS,
         extension_secrets::STATEMENTS,
         extensions::STATEMENTS,
@@ -55,6 +60,7 @@ pub fn statements() -> Vec<&'static Statement> {
         idempotency_keys::STATEMENTS,
         instances::STATEMENTS,
         leases::STATEMENTS,
+        outbox::STATEMENTS,
         revisions::STATEMENTS,
         sealing_keys::STATEMENTS,
         served::STATEMENTS,

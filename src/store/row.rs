@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Display;
 use std::str::FromStr;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -50,6 +51,12 @@ impl<I: Display> Origin<I> {
     }
 }
 
+/// A time that is so much later, as it is stored.
+pub(super) fn later(now: Timestamp, by: Duration) -> i64 {
+    now.as_microsecond()
+        .saturating_add(i64::try_from(by.as_micros()).unwrap_or(i64::MAX))
+}
+
 /// A free text as both databases can hold it: PostgreSQL refuses NUL.
 pub(super) fn storable(text: &str) -> Cow<'_, str> {
     if text.contains('\0') {
@@ -64,6 +71,11 @@ pub(super) fn to_json(what: &'static str, value: &impl Serialize) -> Result<Json
     let mut value = serde_json::to_value(value).map_err(|source| StoreError::Unwritable { what, source })?;
     make_storable(&mut value);
     Ok(Json(value))
+}
+
+/// The same as text, which reads back byte by byte.
+pub(super) fn to_json_text(what: &'static str, value: &impl Serialize) -> Result<String, StoreError> {
+    to_json(what, value).map(|Json(value)| value.to_string())
 }
 
 fn make_storable(value: &mut Value) {

@@ -37,6 +37,13 @@ steps! {
     7 "0007_head_revisions",
     8 "0008_platform_rollbacks",
     9 "0009_sealing_key",
+    10 "0010_generations_that_ran",
+    11 "0011_queue_numbers",
+    12 "0012_tombstones",
+    13 "0013_instance_settings",
+    14 "0014_generation_files",
+    15 "0015_outbox",
+    16 "0016_audit_chain",
 }
 
 /// Which text of a migration.
@@ -114,9 +121,12 @@ impl SchemaStatus {
     }
 }
 
-/// What applies the migrations of one database.
+/// What applies the migrations of one database; whoever runs it takes care that nobody else does.
 pub(super) fn migrator(dialect: Dialect) -> Migrator {
-    Migrator::with_migrations(migrations(dialect).collect())
+    let mut migrator = Migrator::with_migrations(migrations(dialect).collect());
+    // Its lock would stay behind where a migration fails.
+    migrator.set_locking(false);
+    migrator
 }
 
 fn migrations(dialect: Dialect) -> impl Iterator<Item = Migration> {

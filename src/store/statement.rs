@@ -9,6 +9,8 @@ pub struct Statement {
     pub name: &'static str,
     /// The text, with `{rows}` in the place of the values where it inserts many rows.
     pub sql: &'static str,
+    /// The text with what only PostgreSQL needs behind it: SQLite has one writer, and no word for locking a row.
+    pub postgres: &'static str,
     /// How many columns one of many rows has; 0 where there are no such rows.
     pub columns: usize,
 }
@@ -35,12 +37,14 @@ impl Statement {
 }
 
 /// Declares the statements of a module and lists them in `STATEMENTS`: `NAME = "text";`, or
-/// `NAME = "insert … values {rows}", columns;` for a statement with many rows.
+/// `NAME = "insert … values {rows}", columns;` for a statement with many rows, or
+/// `NAME = "select …", 0, " for update skip locked";` for one that ends so on PostgreSQL.
 macro_rules! statements {
-    ($($(#[$meta:meta])* $name:ident = $sql:expr $(, $columns:literal)?;)+) => {
+    ($($(#[$meta:meta])* $name:ident = $sql:expr $(, $columns:literal $(, $locking:literal)?)?;)+) => {
         $($(#[$meta])* const $name: $crate::store::Statement = $crate::store::Statement {
             name: concat!(module_path!(), "::", stringify!($name)),
             sql: $sql,
+            postgres: concat!($sql $($(, $locking)?)?),
             columns: 0 $(+ $columns)?,
         };)+
         pub(super) const STATEMENTS: &[$crate::store::Statement] = &[$($name),+];
@@ -61,7 +65,7 @@ macro_rules! run {
                 run.await.map(|done| done.rows_affected())
             }
             $crate::store::tx::Connection::Postgres(connection) => {
-                let query = sqlx::query::<sqlx::Postgres>($statement.sql)$(.bind($bind))*;
+                let query = sqlx::query::<sqlx::Postgres>($statement.postgres)$(.bind($bind))*;
                 let run = tracing::Instrument::instrument(query.execute(&mut **connection), tx.span.clone());
                 run.await.map(|done| done.rows_affected())
             }
@@ -77,7 +81,7 @@ macro_rules! run {
                 tracing::Instrument::instrument(query.$method(&mut **connection), tx.span.clone()).await
             }
             $crate::store::tx::Connection::Postgres(connection) => {
-                let query = sqlx::query_as::<sqlx::Postgres, $row>($statement.sql)$(.bind($bind))*;
+                let query = sqlx::query_as::<sqlx::Postgres, $row>($statement.postgres)$(.bind($bind))*;
                 tracing::Instrument::instrument(query.$method(&mut **connection), tx.span.clone()).await
             }
         };
@@ -131,6 +135,7 @@ mod tests {
         let statement = Statement {
             name: "x",
             sql: "insert into t (a, b) values {rows} on conflict do nothing",
+            postgres: "",
             columns: 2,
         };
         assert_eq!(

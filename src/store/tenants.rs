@@ -74,6 +74,9 @@ statements! {
         where id = $1 returning secrets_version";
     SET_HEAD_REVISION = "update tenants set head_revision_id = $2 where id = $1";
     FORGET_HEAD_REVISION = "update tenants set head_revision_id = null where id = $1";
+    BURY = "insert into generation_tombstones (generation_id, tenant_id, name) \
+        select g.generation_id, t.id, t.name from generation_tenants g join tenants t on t.id = g.tenant_id where t.id = $1";
+    DELETE = "delete from tenants where id = $1";
     LOCK = "update tenants set updated_at = updated_at where id = $1";
 }
 
@@ -283,6 +286,13 @@ pub async fn set_status(
 pub async fn bump_secrets_version(tx: &mut Tx, id: TenantId) -> Result<Option<i64>, StoreError> {
     let version = run!(tx, fetch_optional::<(i64,)>(BUMP_SECRETS_VERSION, id.uuid()))?;
     Ok(version.map(|(version,)| version))
+}
+
+/// Deletes a tenant with all that is its own; false when there is no such tenant. One that a PBX still serves is in use:
+/// a deploy has to prove it gone first. The generations that served it keep its name, to say that it does not come back.
+pub async fn delete(tx: &mut Tx, id: TenantId) -> Result<bool, StoreError> {
+    run!(tx, execute(BURY, id.uuid()))?;
+    Ok(run!(tx, execute(DELETE, id.uuid()))? == 1)
 }
 
 /// Keeps other transactions that lock the same tenant waiting until this one ends; false when there is no

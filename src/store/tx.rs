@@ -8,9 +8,11 @@ use secrecy::SecretString;
 use sqlx::error::{DatabaseError, ErrorKind};
 use sqlx::{Postgres, Sqlite, Transaction};
 
+use super::audit;
 use super::error::StoreError;
 use super::statement::Statement;
 use crate::crypto::SealingKey;
+use crate::domain::audit_chain::Link;
 use crate::domain::digest::Digest;
 
 /// What all transactions of a store share.
@@ -35,10 +37,18 @@ pub struct Tx {
     shared: Arc<Shared>,
     /// The first statement that failed.
     failed: Option<&'static str>,
+    only_reads: bool,
+    /// What the audit log gets with the commit.
+    pub(super) audited: Vec<Link>,
 }
 
 impl Tx {
-    pub(super) fn new(name: &'static str, connection: Connection, shared: Arc<Shared>) -> Self {
+    pub(super) fn new(
+        name: &'static str,
+        only_reads: bool,
+        connection: Connection,
+        shared: Arc<Shared>,
+    ) -> Self {
         let span = tracing::debug_span!("transaction", name);
         Self {
             name,
@@ -46,12 +56,16 @@ impl Tx {
             span,
             shared,
             failed: None,
+            only_reads,
+            audited: Vec::new(),
         }
     }
 
-    /// Keeps all that was done. Refused after a failed statement, however its error was dealt with.
-    pub async fn commit(self) -> Result<(), StoreError> {
+    /// Keeps all that was done, with the entries of the audit log. Refused after a failed statement, however its error was dealt with.
+    pub async fn commit(mut self) -> Result<(), StoreError> {
         self.check()?;
+        let audited = std::mem::take(&mut self.audited);
+        audit::write(&mut self, audited).await?;
         let done = match self.connection {
             Connection::Sqlite(connection) => connection.commit().await,
             Connection::Postgres(connection) => connection.commit().await,
@@ -74,7 +88,20 @@ impl Tx {
     /// Notes that a statement failed and says why.
     pub(super) fn failed(&mut self, statement: &Statement, error: sqlx::Error) -> StoreError {
         self.failed.get_or_insert(statement.name);
-        self.shared.explain(self.name, statement.name, error)
+        match self.shared.explain(self.name, statement.name, error) {
+            // Not the disk: a transaction for reading will not write at another time either.
+            StoreError::NotWritable {
+                database,
+                transaction,
+                source,
+            } if self.only_reads && is_read_only(&source) => StoreError::Refused {
+                database,
+                transaction,
+                statement: statement.name,
+                source,
+            },
+            error => error,
+        }
     }
 
     /// Whether there is a key at all.
@@ -126,6 +153,11 @@ impl Shared {
                     source: error,
                 },
                 _ if is_unavailable(refusal.code()) => self.unavailable(transaction, error),
+                _ if takes_nothing(refusal.code()) => StoreError::NotWritable {
+                    database: self.database.clone(),
+                    transaction,
+                    source: error,
+                },
                 _ => StoreError::Refused {
                     database: self.database.clone(),
                     transaction,
@@ -191,14 +223,63 @@ fn is_busy(code: Option<Cow<'_, str>>) -> bool {
     })
 }
 
-/// PostgreSQL: the server shuts down or starts up, ended the connection, or has no more of them.
+/// PostgreSQL: the server shuts down or starts up, ended the connection, or has no more of them. SQLite: its files
+/// cannot be opened, as where no more files may be open.
 fn is_unavailable(code: Option<Cow<'_, str>>) -> bool {
-    code.is_some_and(|code| code.starts_with("57P") || code.starts_with("08") || code == "53300")
+    code.is_some_and(|code| match sqlite_code(&code) {
+        Some(code) => code == 14,
+        None => code.starts_with("57P") || code.starts_with("08") || code == "53300",
+    })
+}
+
+/// SQLite: READONLY, IOERR and FULL. PostgreSQL: no disk or memory left, an error of the system, read-only.
+fn takes_nothing(code: Option<Cow<'_, str>>) -> bool {
+    code.is_some_and(|code| match sqlite_code(&code) {
+        Some(code) => matches!(code, 8 | 10 | 13),
+        None => code.starts_with("53") || code.starts_with("58") || code == "25006",
+    })
+}
+
+/// READONLY of SQLite, and the same of PostgreSQL.
+fn is_read_only(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    code.is_some_and(|code| sqlite_code(&code) == Some(8) || code == "25006")
+}
+
+/// The primary code of SQLite, in whose lowest byte it stands. Those of PostgreSQL have five characters, its own have fewer.
+fn sqlite_code(code: &str) -> Option<u32> {
+    let number = code.parse::<u32>().ok().filter(|_| code.len() < 5);
+    number.map(|number| number & 0xff)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::full("13")]
+    #[case::read_only("8")]
+    #[case::read_only_directory("1544")]
+    #[case::write_failed("778")]
+    #[case::sync_failed("1034")]
+    #[case::postgres_disk_full("53100")]
+    #[case::postgres_io_error("58030")]
+    #[case::postgres_read_only("25006")]
+    fn a_disk_that_takes_nothing_is_told_from_a_wrong_statement(#[case] code: &str) {
+        assert!(takes_nothing(Some(code.into())) && !is_unavailable(Some(code.into())));
+    }
+
+    #[rstest]
+    #[case::sqlite_error("1")]
+    #[case::sqlite_constraint("19")]
+    #[case::sqlite_corrupt("11")]
+    #[case::postgres_syntax("42601")]
+    #[case::postgres_check("23514")]
+    fn what_is_wrong_with_a_statement_does_not_pass(#[case] code: &str) {
+        let code = || Some(Cow::from(code));
+        assert!(!takes_nothing(code()) && !is_unavailable(code()) && !is_busy(code()));
+    }
 
     #[test]
     fn the_columns_of_a_conflict_are_read() {

@@ -8,7 +8,8 @@ use sqlx::postgres::PgConnectOptions;
 
 use crate::domain::invalid::Invalid;
 
-/// `sqlite:PATH` or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`. Shown without the password.
+/// `sqlite:PATH`, `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, or with the directory of a socket in the place of the host.
+/// Shown without the password.
 #[derive(Clone)]
 pub struct DatabaseUrl(pub(super) Place);
 
@@ -39,6 +40,13 @@ impl FromStr for DatabaseUrl {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            // The parser would make one up.
+            if !names_a_user(text) {
+                return Err(Invalid::new(
+                    "must name the user, as in `postgres://USER@HOST/DATABASE`, over a socket \
+                     `postgres://USER@%2Frun%2Fpostgresql/DATABASE`",
+                ));
+            }
             // The parser's own error may repeat the password.
             let options = text.parse().map_err(|_| {
                 Invalid::new(
@@ -60,13 +68,29 @@ impl FromStr for DatabaseUrl {
     }
 }
 
+fn names_a_user(url: &str) -> bool {
+    let (before, query) = url.split_once('?').unwrap_or((url, ""));
+    let authority = before
+        .split_once("://")
+        .map(|(_, rest)| rest.split('/').next().unwrap_or(rest));
+    let given = authority
+        .and_then(|authority| authority.rsplit_once('@'))
+        .is_some_and(|(user, _)| !user.is_empty() && !user.starts_with(':'));
+    let parameter = |part: &str| part.strip_prefix("user=").is_some_and(|user| !user.is_empty());
+    given || query.split('&').any(parameter)
+}
+
 impl fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Place::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
             Place::Postgres(options) => {
-                write!(f, "postgres://{}:{}", options.get_host(), options.get_port())?;
-                write!(f, "/{}", options.get_database().unwrap_or(options.get_username()))
+                let database = options.get_database().unwrap_or(options.get_username());
+                let port = options.get_port();
+                match options.get_socket() {
+                    Some(socket) => write!(f, "postgres:///{database}?host={}&port={port}", socket.display()),
+                    None => write!(f, "postgres://{}:{port}/{database}", options.get_host()),
+                }
             }
         }
     }
@@ -95,6 +119,14 @@ mod tests {
         "postgresql://ann:hunter2@db.example:5433/pbx",
         "postgres://db.example:5433/pbx"
     )]
+    #[case(
+        "postgres://ann:hunter2@%2Frun%2Fpostgresql/pbx",
+        "postgres:///pbx?host=/run/postgresql&port=5432"
+    )]
+    #[case(
+        "postgres:///pbx?host=/run/postgresql&user=ann&password=hunter2",
+        "postgres:///pbx?host=/run/postgresql&port=5432"
+    )]
     fn a_url_is_shown_without_its_password(#[case] text: &str, #[case] shown: &str) {
         let url: DatabaseUrl = text.parse().unwrap();
         assert_eq!(format!("{url} {url:?}"), format!("{shown} {shown}"));
@@ -109,6 +141,9 @@ mod tests {
     #[case("sqlite://:memory:")]
     #[case("sqlite:x.db?mode=ro")]
     #[case("postgres://ann:hunter2@[/pbx")]
+    #[case("postgres://db.example/pbx")]
+    #[case("postgres://:hunter2@db.example/pbx")]
+    #[case("postgres:///pbx?host=/run/postgresql&user=")]
     fn anything_else_is_refused_without_repeating_it(#[case] text: &str) {
         let error = text.parse::<DatabaseUrl>().unwrap_err();
         assert!(!error.reason().contains("hunter2"));

@@ -1,11 +1,16 @@
 //! `Idempotency-Key`: a request that is sent again has its effect once.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use reqwest::Method;
 use rstest::rstest;
 use serde_json::{Value, json};
+use switchyard::daemon::forgetting;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
 use super::client::{Answer, Ask};
 use super::server::Server;
@@ -220,17 +225,6 @@ async fn a_key_is_forgotten_after_a_day(#[values(Sqlite, Postgres)] backend: Bac
     let after = deploy(&server, "").with("idempotency-key", "a").send().await;
     assert!(!is_replayed(&after));
     assert_ne!(after.data(202)["id"], first.data(202)["id"]);
-    age("update idempotency_keys set created_at = created_at - 86400000000").await;
-    deploy(&server, "")
-        .with("idempotency-key", "b")
-        .send()
-        .await
-        .data(202);
-    let kept = server
-        .database
-        .ask("select key from idempotency_keys".to_owned())
-        .await;
-    assert_eq!(kept, ["b"], "what is forgotten is gone");
 }
 
 /// The answer cannot be kept: so nothing else may be, either.
@@ -281,6 +275,51 @@ async fn a_key_that_is_none_is_refused_and_nothing_is_done() {
         .send()
         .await
         .data(202);
+}
+
+/// Waits until the answers to these keys, and no others, are kept.
+async fn kept(server: &Server, keys: &[&str]) {
+    let sql = "select key from idempotency_keys order by key";
+    for _ in 0..1500 {
+        if server.database.ask(sql.to_owned()).await == keys {
+            return;
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+    panic!("not these are kept: {keys:?}");
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_is_too_old_is_removed_also_where_nobody_sends_a_key_any_more(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let mut server = Server::start(backend).await;
+    let age = "update idempotency_keys set created_at = created_at - 86400000000 where key <> 'young'";
+    let ask = async |server: &Server, key: &str| {
+        deploy(server, "")
+            .with("idempotency-key", key)
+            .send()
+            .await
+            .data(202);
+    };
+    for key in ["young", "a"] {
+        ask(&server, key).await;
+    }
+    server.database.sql(age).await;
+    // A service removes it when it starts, and from then on again and again.
+    server.restart(None).await;
+    kept(&server, &["young"]).await;
+    let mut tasks = JoinSet::new();
+    let (app, stop) = (server.app.clone(), CancellationToken::new());
+    tasks.spawn(forgetting::run(app, Duration::from_millis(50), stop.clone()));
+    for key in ["b", "c"] {
+        ask(&server, key).await;
+        server.database.sql(age).await;
+        kept(&server, &["young"]).await;
+    }
+    stop.cancel();
+    tasks.join_all().await;
 }
 
 #[rstest]

@@ -3,6 +3,8 @@
 #![cfg(test)]
 
 mod audit;
+mod audit_log;
+mod audited;
 mod changing;
 mod client;
 mod creating;

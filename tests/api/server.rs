@@ -40,6 +40,7 @@ pub struct Server {
     /// Secrets that were shown once, and must be seen nowhere else.
     pub(super) shown: Mutex<Vec<String>>,
     pub(super) store: Store,
+    pub(super) app: App,
     running: JoinSet<()>,
 }
 
@@ -65,6 +66,7 @@ impl Server {
             client: reqwest::Client::new(),
             shown: Mutex::default(),
             store,
+            app,
             running,
         }
     }
@@ -119,7 +121,7 @@ impl Server {
 
     /// What the audit log holds of the API's changes, oldest first.
     pub async fn audit_actions(&self) -> Vec<String> {
-        let sql = "select action from audit_entries where actor = 'bootstrap' order by at, id";
+        let sql = "select action from audit_entries where actor_name = 'bootstrap' order by number";
         self.database.ask(sql.to_owned()).await
     }
 
@@ -193,6 +195,7 @@ fn instance(database: &Bench) -> NewInstance {
             ami_port: 1,
             ami_username: "switchyard".parse().unwrap(),
             config_dir: config_dir.to_str().unwrap().parse().unwrap(),
+            ami_tls: None,
             log_file: None,
             emergency_numbers: vec![OWN_EMERGENCY.parse().unwrap()],
         }),

@@ -50,12 +50,18 @@ async fn a_tag_changes_with_every_change_and_with_nothing_else(#[values(Sqlite, 
     for patch in [json!({}), json!({"name": "Ann"})] {
         assert_eq!(&tag(&server.patch(&path, &patch).send().await), last, "{patch}");
     }
-    // The secret is no part of what is shown.
-    for action in ["rotate-secret", "reveal-secret"] {
+    // What these answer is no extension, so it has no tag of one.
+    let ask = async |action| {
         let answer = server.ask(Method::POST, &format!("{path}/{action}")).send().await;
         assert_eq!((answer.status, answer.header("etag")), (200, ""));
+        tag(&server.get(&path).send().await)
+    };
+    assert_eq!(&ask("reveal-secret").await, last);
+    for _ in 0..2 {
+        let rotated = ask("rotate-secret").await;
+        assert!(!seen.contains(&rotated), "{rotated} again");
+        seen.push(rotated);
     }
-    assert_eq!(&tag(&server.get(&path).send().await), last);
 }
 
 #[rstest]
@@ -110,10 +116,16 @@ async fn a_change_is_made_of_the_version_that_it_names_only(#[values(Sqlite, Pos
 
     patch("Third", "*").await.data(200);
     let third = tag(&server.get(&path).send().await);
-    for action in ["rotate-secret", "reveal-secret"] {
+    let ask = |action: &str| {
         let ask = server.ask(Method::POST, &format!("{path}/{action}"));
-        ask.with("if-match", &third).send().await.data(200);
+        ask.with("if-match", &third).send()
+    };
+    ask("reveal-secret").await.data(200);
+    ask("rotate-secret").await.data(200);
+    for action in ["rotate-secret", "reveal-secret"] {
+        assert_eq!(ask(action).await.code(), (412, "precondition_failed"), "{action}");
     }
+    let third = tag(&server.get(&path).send().await);
     patch("Fourth", &format!("\"x\", {third} , W/\"y\""))
         .await
         .data(200);
@@ -159,6 +171,35 @@ async fn of_many_who_saw_the_same_version_one_changes_it(#[values(Sqlite, Postgr
         let read = server.get(&path).send().await;
         assert_eq!(read.body, done[0].body);
     }
+}
+
+#[rstest]
+#[tokio::test]
+async fn of_many_who_rotate_the_secret_that_they_saw_one_does(#[values(Sqlite, Postgres)] backend: Backend) {
+    const MANY: usize = 20;
+    let server = Server::start(backend).await;
+    let (path, first) = made(&server).await;
+    let asks = (0..MANY).map(|_| {
+        let ask = server.ask(Method::POST, &format!("{path}/rotate-secret"));
+        ask.with("if-match", &first).send()
+    });
+    let answers = join_all(asks).await;
+    let (done, refused): (Vec<&Answer>, Vec<&Answer>) =
+        answers.iter().partition(|answer| answer.status == 200);
+    assert_eq!((done.len(), refused.len()), (1, MANY - 1), "{answers:?}");
+    for answer in refused {
+        assert_eq!(answer.code(), (412, "precondition_failed"));
+    }
+    let revealed = server
+        .ask(Method::POST, &format!("{path}/reveal-secret"))
+        .send()
+        .await;
+    assert_eq!(revealed.data(200)["secret"], done[0].data(200)["secret"]);
+    let rotations = server.audit_actions().await;
+    let rotations = rotations
+        .iter()
+        .filter(|action| *action == "extension.rotate_secret");
+    assert_eq!(rotations.count(), 1);
 }
 
 #[rstest]

@@ -240,9 +240,14 @@ async fn what_asterisk_does_not_include_is_named_once_it_is_deployed() {
     let path = bench.pbx.home().join("etc/voicemail.conf");
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, text.replace("#tryinclude", ";")).unwrap();
+    let checks = bench.driver.test().await;
+    let failure = only_failure(&checks, "include_voicemail");
+    assert!(failure.detail.contains("any more"), "{failure:?}");
+
     bench.pbx.ami().console("module reload app_voicemail.so");
     let checks = bench.driver.test().await;
     let failure = only_failure(&checks, "include_voicemail");
+    assert!(!failure.detail.contains("any more"), "{failure:?}");
     let line = format!(
         "`#tryinclude {}/config/live/voicemail.conf`",
         bench.pbx.home().display()

@@ -13,6 +13,8 @@ mod files;
 #[cfg(test)]
 mod forwards;
 #[cfg(test)]
+mod left;
+#[cfg(test)]
 mod live;
 #[cfg(test)]
 mod names;

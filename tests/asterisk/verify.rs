@@ -235,6 +235,21 @@ async fn an_altered_hint_is_found(#[case] from: &str, #[case] to: &str) {
     assert_one(&findings, "hint_altered", "hint _XXXX", "acme.example.com");
 }
 
+#[rstest]
+#[case::echo("*43", "exten => *43,1,Goto(switchyard-features,echo,1)\n", "")]
+#[case::own_mailbox("*97", "exten => *97,1,Goto(switchyard-features,mailbox,1)\n", "")]
+#[case::no_application("*97", "*97,1,Goto(switchyard-features,mailbox,1)", "*97,1")]
+#[tokio::test]
+async fn a_missing_feature_code_is_found(#[case] code: &str, #[case] from: &str, #[case] to: &str) {
+    let findings = after(Extensions, |text| text.replacen(from, to, 1)).await;
+    assert_one(
+        &findings,
+        "feature_missing",
+        &format!("feature code {code}"),
+        code,
+    );
+}
+
 #[tokio::test]
 async fn a_missing_context_is_found() {
     let findings = after(Extensions, |text| {

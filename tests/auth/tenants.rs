@@ -22,6 +22,7 @@ fn instance() -> PbxInstance {
         ami_port: 5038,
         ami_username: "switchyard".parse().unwrap(),
         config_dir: "/etc/asterisk/switchyard".parse().unwrap(),
+        ami_tls: None,
         log_file: None,
         emergency_numbers: vec![],
     };

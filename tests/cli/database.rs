@@ -111,7 +111,7 @@ fn what_is_wrong_with_a_database_is_said_once() {
             "file is not a database",
         ),
         (
-            "postgres://127.0.0.1:1/x".to_owned(),
+            "postgres://ann@127.0.0.1:1/x".to_owned(),
             &["tenant", "list"],
             "Connection refused",
         ),

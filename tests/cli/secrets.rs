@@ -19,7 +19,7 @@ fn audited(host: &Host) -> Vec<(String, String)> {
     let url = format!("sqlite:{}", host.path("switchyard.db").display());
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
-        let select = "select action, target_id from audit_entries order by at, id";
+        let select = "select action, target_id from audit_entries order by number";
         sqlx::query_as(select).fetch_all(&mut connection).await.unwrap()
     })
 }

@@ -6,9 +6,9 @@ use std::process::Command;
 use rstest::rstest;
 use switchyard::domain::deployment::DeploymentStatus::{Failed, Live};
 
-use super::host::Host;
 use super::support::database::Backend::{Postgres, Sqlite};
-use super::victim::Victim;
+use super::support::host::Host;
+use super::support::victim::Victim;
 
 /// Where the disk is broken.
 #[derive(Clone, Copy, Debug)]
@@ -23,10 +23,11 @@ const FULL: &str = "used=$(du -sk --apparent-size \"$DIR\" | cut -f1)
     cp -a \"$copy/.\" \"$DIR\" && rm -rf \"$copy\"
     dd if=/dev/zero of=\"$DIR/fill\" bs=4k 2>/dev/null
     exec \"$@\"";
-const READ_ONLY: &str = "mount --bind \"$DIR\" \"$DIR\" && mount -o remount,bind,ro \"$DIR\" && exec \"$@\"";
+pub const READ_ONLY: &str =
+    "mount --bind \"$DIR\" \"$DIR\" && mount -o remount,bind,ro \"$DIR\" && exec \"$@\"";
 
 /// The daemon with a broken disk that nobody else sees.
-fn daemon(host: &Host, broken: &str, directory: &Path) -> Victim {
+pub fn daemon(host: &Host, broken: &str, directory: &Path, log: Option<&Path>) -> Victim {
     let real = host.command(&["serve"]);
     let mut command = Command::new("unshare");
     if !rustix::process::geteuid().is_root() {
@@ -40,7 +41,10 @@ fn daemon(host: &Host, broken: &str, directory: &Path) -> Victim {
     for (name, value) in real.get_envs() {
         command.env(name, value.unwrap());
     }
-    Victim::spawn(&mut command)
+    match log {
+        Some(log) => Victim::logged(&mut command, log),
+        None => Victim::spawn(&mut command),
+    }
 }
 
 #[rstest]
@@ -64,7 +68,7 @@ async fn a10_a_disk_that_is_full_or_read_only_is_named_and_leaves_what_was_live(
     host.edit().await;
     let deployment = host.request().await;
     let ended = {
-        let _daemon = daemon(&host, broken, &directory);
+        let _daemon = daemon(&host, broken, &directory, None);
         host.ended(&deployment).await.0
     };
     assert_eq!(ended.status, Failed, "{ended:#?}");
@@ -79,7 +83,9 @@ async fn a10_a_disk_that_is_full_or_read_only_is_named_and_leaves_what_was_live(
         Place::State => "state directory".to_owned(),
     };
     assert!(
-        message.contains(&named) && message.contains("Nothing was touched"),
+        message.contains(&named)
+            && message.contains("Nothing was touched")
+            && message.contains("then deploy again"),
         "{message}"
     );
     host.assert_well("a broken disk").await;

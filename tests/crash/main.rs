@@ -3,13 +3,11 @@
 #[cfg(test)]
 mod disk;
 #[cfg(test)]
-mod host;
-#[cfg(test)]
 mod random;
+#[cfg(test)]
+mod small_disk;
 #[cfg(test)]
 mod stages;
 #[cfg(test)]
 #[path = "../support/mod.rs"]
 mod support;
-#[cfg(test)]
-mod victim;

@@ -10,8 +10,8 @@ use rstest::rstest;
 use switchyard::domain::deployment::DeploymentStatus::Live;
 use switchyard::domain::deployment::StageResult;
 
-use super::host::Host;
 use super::support::database::Backend::{self, Postgres, Sqlite};
+use super::support::host::Host;
 
 /// Hosts that work side by side: each is mostly waiting.
 const HOSTS: u32 = 3;

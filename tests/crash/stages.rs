@@ -7,55 +7,61 @@ use rstest::rstest;
 use switchyard::domain::deployment::DeploymentStatus::{Live, RolledBack};
 use switchyard::domain::deployment::{Deployment, Stage, StageResult};
 
-use super::host::Host;
 use super::support::database::Backend::{self, Postgres, Sqlite};
+use super::support::host::Host;
+use super::support::victim::Victim;
 
 /// Enough that planning takes a while.
-const EXTENSIONS: usize = 800;
+pub const EXTENSIONS: usize = 800;
 
 /// A stage may pass before it is seen; then there is another deploy.
-const TRIES: usize = 40;
+pub const TRIES: usize = 40;
 
 /// What altered templates serve is not what was asked for, so that the deploy goes back.
-const ALTERED: &str = "asterisk/pjsip.conf";
+pub const ALTERED: &str = "asterisk/pjsip.conf";
 
-async fn request(host: &mut Host, stage: Stage) -> Deployment {
+/// Requests a deploy; with altered templates one that goes back.
+pub async fn request(host: &mut Host, altered: bool) -> Deployment {
     host.edit().await;
-    match stage {
-        Stage::Planning | Stage::Validating | Stage::Applying | Stage::Verifying => host.request().await,
-        Stage::RollingBack => {
-            let whole = include_str!("../../templates/asterisk/pjsip.conf");
-            let context = "context={{ tenant.domain }}";
-            assert!(whole.contains(context));
-            fs::write(
-                host.template(ALTERED),
-                whole.replacen(context, "context=other", 1),
-            )
-            .unwrap();
-            host.request_platform().await
-        }
+    if !altered {
+        return host.request().await;
     }
+    let whole = include_str!("../../templates/asterisk/pjsip.conf");
+    let context = "context={{ tenant.domain }}";
+    assert!(whole.contains(context));
+    fs::write(
+        host.template(ALTERED),
+        whole.replacen(context, "context=other", 1),
+    )
+    .unwrap();
+    host.request_platform().await
 }
 
-/// Starts a daemon and kills it in this stage of the deployment; whether the stage was met.
-async fn killed_in(host: &Host, deployment: &Deployment, stage: Stage) -> bool {
-    let mut victim = host.daemon();
+/// Stops a daemon in this stage of the deployment; whether the stage was met.
+pub async fn stopped_in(host: &Host, daemon: &mut Victim, deployment: &Deployment, stage: Stage) -> bool {
     let deadline = Instant::now() + Duration::from_secs(30);
     while Instant::now() < deadline {
         if host.open_stage(deployment).await == Some(stage) {
-            victim.stop();
+            daemon.stop();
             // It may have gone on before it was stopped.
             if host.open_stage(deployment).await == Some(stage) {
-                assert!(victim.kill());
                 return true;
             }
-            victim.go_on();
+            daemon.go_on();
         }
         if host.record(deployment).await.0.status.is_end() {
             return false;
         }
     }
     panic!("{deployment:#?} does not end");
+}
+
+/// Starts a daemon and kills it in this stage of the deployment; whether the stage was met.
+async fn killed_in(host: &Host, deployment: &Deployment, stage: Stage) -> bool {
+    let mut victim = host.daemon();
+    let met = stopped_in(host, &mut victim, deployment, stage).await;
+    assert!(!met || victim.kill());
+    met
 }
 
 #[rstest]
@@ -68,7 +74,7 @@ async fn a10_a_daemon_that_is_killed_in_any_stage_leaves_nothing_to_mend_by_hand
     for stage in Stage::ALL {
         let mut tries = 0;
         let killed = loop {
-            let deployment = request(&mut host, *stage).await;
+            let deployment = request(&mut host, *stage == Stage::RollingBack).await;
             if killed_in(&host, &deployment, *stage).await {
                 break deployment;
             }

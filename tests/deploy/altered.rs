@@ -103,3 +103,24 @@ async fn a10_what_hides_behind_a_right_marker_is_rolled_back(
     }
     assert!(world.is_verified(&acme).await && world.is_verified(&globex).await);
 }
+
+/// They are the same for every tenant, whatever its templates make of the rest.
+#[rstest]
+#[case::echo("exten => *43,1,Goto(switchyard-features,echo,1)\n")]
+#[case::own_mailbox("exten => *97,1,Goto(switchyard-features,mailbox,1)\n")]
+#[tokio::test]
+async fn a10_a_template_without_a_feature_code_is_rolled_back(
+    #[values(Sqlite, Postgres)] backend: Backend,
+    #[case] line: &str,
+) {
+    let world = World::new(backend).await;
+    let [(acme, ann), _] = world.acme_and_globex().await;
+    world.deploy_platform().await.expect(Live);
+    world.override_template("asterisk/extensions.conf", |text| {
+        assert!(text.contains(line));
+        text.replacen(line, "", 1)
+    });
+    let ended = world.deploy_platform().await.expect(RolledBack);
+    assert!(ended.codes().contains(&"feature_missing"), "{ended:#?}");
+    assert!(world.is_verified(&acme).await && world.registers(&acme, &ann));
+}

@@ -14,11 +14,12 @@ use switchyard::domain::artifact::ConfFile;
 use switchyard::domain::deployment::Deployment;
 use switchyard::domain::deployment::DeploymentStatus::{Live, Queued, RolledBack};
 use switchyard::domain::deployment::Stage::RollingBack;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::clock::Shifted;
 use super::drivers::{Drivers, Moment, Order, Witness};
 use super::served::caller_id;
+use super::support::clock::Shifted;
 use super::support::database::Backend::{self, Postgres, Sqlite};
 use super::world::{Phone, TestTenant, World, operator, record};
 
@@ -150,13 +151,17 @@ async fn a10_a_death_at_any_time_is_finished_by_the_next_process(#[case] backend
     );
 }
 
-/// Dies at a moment, and never again.
-struct Dies(Order, Moment);
+/// Dies at a moment, and tells so.
+struct Dies {
+    at: (Order, Moment),
+    dead: Arc<Notify>,
+}
 
 #[async_trait]
 impl Witness for Dies {
     async fn at(&self, order: Order, moment: Moment) {
-        if (order, moment) == (self.0, self.1) {
+        if (order, moment) == self.at {
+            self.dead.notify_one();
             pending::<()>().await;
         }
     }
@@ -178,12 +183,20 @@ const MOMENTS: [(Order, Moment); 12] = [
 ];
 
 async fn die(mortal: &Mortal, order: Order, moment: Moment) {
-    let drivers = Drivers::witnessed(&mortal.world.pbx, Arc::new(Dies(order, moment)));
+    let dead = Arc::new(Notify::new());
+    let dies = Dies {
+        at: (order, moment),
+        dead: Arc::clone(&dead),
+    };
+    let drivers = Drivers::witnessed(&mortal.world.pbx, Arc::new(dies));
     let engine = mortal.world.another_process(drivers, LEASE, &mortal.clock).await;
-    assert!(
-        mortal.cut_off(&engine, Duration::from_millis(700)).await,
-        "{order:?} {moment:?} was not reached"
-    );
+    let stop = CancellationToken::new();
+    tokio::select! {
+        () = dead.notified() => {}
+        worked = engine.work_off(mortal.world.instance_id, &stop) => {
+            panic!("{order:?} {moment:?} was not reached: {worked:?}")
+        }
+    }
 }
 
 #[rstest]

@@ -1,7 +1,5 @@
 //! A PBX that is not there, that dies in the middle, or that does not let us in.
 
-use std::os::unix::process::CommandExt as _;
-use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -18,37 +16,8 @@ use switchyard::domain::instance::InstanceSettings;
 use super::drivers::{Drivers, Moment, Order, Witness};
 use super::served::reloads;
 use super::support::database::Backend::{self, Postgres, Sqlite};
-use super::support::pbx::{Pbx, kill, pid};
+use super::support::pbx::{Pbx, Restarted, kill, pid};
 use super::world::{World, operator};
-
-/// The same Asterisk again, on the same ports; gone when this is dropped.
-struct Restarted(Child);
-
-impl Restarted {
-    fn start(pbx: &Pbx) -> Self {
-        let program = pbx.private.program();
-        let mut command = Command::new(program.path());
-        command
-            .arg("-f")
-            .arg("-C")
-            .arg(pbx.home().join("etc/asterisk.conf"));
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        if let Some(user) = program.run_as() {
-            command.uid(user.uid).gid(user.gid);
-        }
-        Self(command.spawn().unwrap())
-    }
-}
-
-impl Drop for Restarted {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 #[rstest]
 #[case(Sqlite)]
@@ -83,7 +52,7 @@ async fn a10_a_pbx_that_is_down_is_told_before_anything_is_touched(#[case] backe
     world.deploy(&acme).await.expect(Unchanged);
 }
 
-async fn until_up(world: &World) {
+pub async fn until_up(world: &World) {
     for _ in 0..300 {
         let checks = instances::test(&world.app, &operator(), world.instance_id)
             .await
@@ -212,8 +181,13 @@ async fn a10_a_pbx_that_stays_down_finds_the_former_files_when_it_starts(#[case]
     until_up(&world).await;
     assert!(world.is_verified(&acme).await, "it serves the former generation");
     let (reloaded, next) = reloads(&world, world.deploy(&acme)).await;
-    next.expect(Live);
+    let next = next.expect(Live);
     assert_eq!(reloaded.len(), 3, "everything is read anew: {reloaded:?}");
+    let proof = &next.stages.last().unwrap().detail;
+    assert!(
+        proof.contains("2 extensions as they should be"),
+        "of the other tenant too: {proof}"
+    );
 }
 
 #[rstest]

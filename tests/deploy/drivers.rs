@@ -11,16 +11,18 @@ use switchyard::domain::artifact::ConfFile;
 use switchyard::domain::finding::Finding;
 use switchyard::domain::instance::{InstanceSettings, PbxInstance};
 use switchyard::driver::asterisk::{AsteriskDriver, Program, Shadow};
-use switchyard::driver::{Check, DriverError, Expected, PbxDriver, Rehearsal, Staged, StagedFile};
+use switchyard::driver::{Check, DriverError, Expected, PbxDriver, Rehearsal, Staged, StagedFile, Warrant};
 
 use super::support::pbx::Pbx;
 
 /// The orders of one deploy, as a test hears of them.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Order {
+    Drifted,
     Stage,
     Rehearse,
     Ready,
+    Place,
     Apply,
     Verify,
     Log,
@@ -102,6 +104,10 @@ impl Witnessed {
 
 #[async_trait]
 impl PbxDriver for Witnessed {
+    fn obey(&mut self, warrant: Warrant) {
+        self.real.obey(warrant);
+    }
+
     async fn stage(
         &self,
         generation: i64,
@@ -111,7 +117,7 @@ impl PbxDriver for Witnessed {
     }
 
     async fn drifted(&self, files: BTreeMap<ConfFile, StagedFile>) -> Result<Vec<ConfFile>, DriverError> {
-        self.real.drifted(files).await
+        self.hear(Order::Drifted, self.real.drifted(files)).await
     }
 
     async fn live_text(&self, file: ConfFile, limit: u64) -> Result<Option<String>, DriverError> {
@@ -130,8 +136,19 @@ impl PbxDriver for Witnessed {
         self.hear(Order::Ready, self.real.ready()).await
     }
 
+    async fn unread(
+        &self,
+        markers: &BTreeMap<ConfFile, Option<String>>,
+    ) -> Result<Vec<ConfFile>, DriverError> {
+        self.real.unread(markers).await
+    }
+
+    async fn not_included(&self) -> Result<BTreeMap<ConfFile, Finding>, DriverError> {
+        self.real.not_included().await
+    }
+
     async fn place(&self, generation: i64) -> Result<(), DriverError> {
-        self.real.place(generation).await
+        self.hear(Order::Place, self.real.place(generation)).await
     }
 
     async fn apply(&self, generation: i64, reload: &[ConfFile]) -> Result<(), DriverError> {

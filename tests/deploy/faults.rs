@@ -1,21 +1,26 @@
 //! A manager interface or a database that breaks off, falls silent or talks nonsense at any point of a deploy.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
 use rstest::rstest;
 use serde_json::json;
 use switchyard::app::App;
 use switchyard::deploy::ShadowPolicy::Never;
 use switchyard::domain::deployment::DeploymentStatus::{Failed, Live, RolledBack};
-
+use switchyard::driver::asterisk::AsteriskDriver;
+use switchyard::driver::{AbsentExtension, DriverError, Expected, PbxDriver};
 use tokio_util::sync::CancellationToken;
 
-use super::drivers::Drivers;
+use super::drivers::{Drivers, Moment, Order, Witness};
 use super::relay::{Fault, Relay};
 use super::support::database::Backend::{self, Postgres, Sqlite};
 use super::world::{Phone, TestTenant, World, engine, options, record};
 
 struct Faulty {
     world: World,
-    relay: Relay,
+    relay: Arc<Relay>,
     app: App,
     acme: TestTenant,
     ann: Phone,
@@ -26,7 +31,7 @@ struct Faulty {
 impl Faulty {
     async fn new(backend: Backend) -> Self {
         let world = World::new(backend).await;
-        let relay = Relay::before(world.pbx.private.settings().ami_port);
+        let relay = Arc::new(Relay::before(world.pbx.private.settings().ami_port));
         world
             .change_settings(|settings| settings.ami_port = relay.port)
             .await;
@@ -85,6 +90,7 @@ impl Faulty {
             }
             Failed => {
                 assert_eq!(live, before, "{fault:?} {ended:#?}");
+                ended.assert_tells_what_to_do();
                 let known: Vec<_> = ended
                     .deployment
                     .findings
@@ -164,6 +170,69 @@ async fn a10_a_manager_connection_that_falls_silent_leaves_the_truth(#[case] per
     let mut faulty = Faulty::new(Sqlite).await;
     let all = faulty.undisturbed().await;
     faulty.survives(Fault::Silence(all * percent / 100)).await;
+}
+
+/// Makes the manager interface slow before the proof.
+struct Slows(Arc<Relay>);
+
+#[async_trait]
+impl Witness for Slows {
+    async fn at(&self, order: Order, moment: Moment) {
+        if (order, moment) == (Order::Verify, Moment::Before) {
+            self.0.set(Fault::Slow(Duration::from_millis(400)));
+        }
+    }
+}
+
+/// Each answer comes, none is ever given up on, and all of them together take too long.
+#[rstest]
+#[case(Sqlite)]
+#[case(Postgres)]
+#[tokio::test]
+async fn a10_a_manager_interface_that_is_late_with_every_answer_proves_nothing(#[case] backend: Backend) {
+    let mut faulty = Faulty::new(backend).await;
+    let before = faulty.world.live().await;
+    faulty.edit().await;
+    let slows: Arc<dyn Witness> = Arc::new(Slows(Arc::clone(&faulty.relay)));
+    let (app, _) = faulty
+        .world
+        .impatient(Drivers::witnessed(&faulty.world.pbx, slows));
+    let ended = faulty.world.deploy_with(&app, &faulty.acme).await.expect(Failed);
+    faulty.relay.set(Fault::None);
+    let codes = ended.codes();
+    assert!(
+        codes.contains(&"not_proven") && codes.contains(&"state_unknown"),
+        "{ended:#?}"
+    );
+    assert_eq!(
+        (faulty.world.live().await, faulty.world.standing()),
+        (before, before)
+    );
+    faulty.world.deploy(&faulty.acme).await.expect(Live);
+    assert!(faulty.world.is_verified(&faulty.acme).await && faulty.world.is_verified(&faulty.globex).await);
+}
+
+/// Only a mailbox that is not there is answered by a success without a list.
+#[tokio::test]
+async fn a10_an_answer_that_lost_its_list_does_not_prove_that_something_is_gone() {
+    let faulty = Faulty::new(Sqlite).await;
+    let mut settings = faulty.world.pbx.private.settings().clone();
+    settings.ami_port = faulty.relay.port;
+    let secret = faulty.world.pbx.private.secret().clone();
+    let driver = AsteriskDriver::new(settings, secret, None);
+    let gone = Expected {
+        absent: vec![AbsentExtension {
+            tenant_id: faulty.acme.id,
+            domain: faulty.acme.domain.clone(),
+            number: faulty.ann.extension.number.clone(),
+        }],
+        ..Expected::default()
+    };
+    let left = driver.verify(&gone).await.unwrap();
+    assert_eq!(left.len(), 3, "endpoint, mailbox and dialplan: {left:?}");
+    faulty.relay.set(Fault::Unlisted);
+    let answer = driver.verify(&gone).await;
+    assert!(matches!(answer, Err(DriverError::Unknown { .. })), "{answer:?}");
 }
 
 /// Whoever finds the database again finishes what was begun, or undoes it.

@@ -9,6 +9,7 @@ use switchyard::app::precondition::IfMatch;
 use switchyard::app::{deployments, extensions};
 use switchyard::domain::artifact::ConfFile;
 use switchyard::domain::deployment::DeploymentStatus::{Live, Rejected, Unchanged};
+use switchyard::store::{StoreError, tenants};
 
 use super::served::{caller_id, endpoints};
 use super::support::database::Backend::{self, Postgres, Sqlite};
@@ -119,4 +120,63 @@ async fn a42_an_instance_goes_back_only_to_what_was_live(#[case] backend: Backen
         assert_eq!(code, "never_live", "{number}");
     }
     back(&world, live).await.expect(Unchanged);
+}
+
+/// One that was deleted cannot come back; whoever goes back to when it was there is told who is missing.
+#[rstest]
+#[case(Sqlite)]
+#[case(Postgres)]
+#[tokio::test]
+async fn a42_going_back_names_the_tenants_that_were_deleted_since(#[case] backend: Backend) {
+    let world = World::new(backend).await;
+    let [(acme, ann), (globex, _)] = world.acme_and_globex().await;
+    world.deploy(&acme).await.expect(Live);
+    let without = world.live().await.unwrap();
+    world.patch(&acme, &ann, json!({"name": "Ann"})).await;
+    world.deploy_platform().await.expect(Live);
+    let with = world.live().await.unwrap();
+
+    // As long as the PBX serves it, it is in use.
+    let delete = async || {
+        let mut tx = world.store.begin("delete_tenant").await.unwrap();
+        let deleted = tenants::delete(&mut tx, globex.id).await?;
+        tx.commit().await?;
+        Ok::<bool, StoreError>(deleted)
+    };
+    let refused = delete().await;
+    assert!(
+        matches!(refused, Err(StoreError::Reference { .. })),
+        "{refused:?}"
+    );
+    back(&world, without).await.expect(Live);
+    assert!(delete().await.unwrap());
+    assert!(!delete().await.unwrap());
+
+    let ended = back(&world, with).await.expect(Live);
+    let gone: Vec<_> = ended
+        .deployment
+        .findings
+        .iter()
+        .filter(|finding| finding.code == "tenant_gone")
+        .collect();
+    assert_eq!(gone.len(), 1, "{ended:#?}");
+    assert_eq!(
+        (gone[0].tenant_id, gone[0].object.as_deref()),
+        (Some(globex.id), Some("tenant Tenant globex"))
+    );
+    assert_eq!(
+        endpoints(&world).into_iter().collect::<Vec<_>>(),
+        ["1001@acme.example.com"]
+    );
+    assert_eq!(
+        caller_id(&world, "1001@acme.example.com").unwrap(),
+        "\"Ann\" <1001>"
+    );
+    // Nothing else is kept of it.
+    for table in ["generation_tenants", "revisions", "deployments", "extensions"] {
+        let of_globex = format!(
+            "select cast(count(*) as text) from {table} where tenant_id not in (select id from tenants)"
+        );
+        assert_eq!(world.database.ask(of_globex).await, ["0"], "{table}");
+    }
 }

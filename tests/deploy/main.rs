@@ -7,7 +7,7 @@ mod broken;
 #[cfg(test)]
 mod buttons;
 #[cfg(test)]
-mod clock;
+mod clocks;
 #[cfg(test)]
 mod damage;
 #[cfg(test)]
@@ -19,9 +19,21 @@ mod drift;
 #[cfg(test)]
 mod drivers;
 #[cfg(test)]
+mod elsewhere;
+#[cfg(test)]
+mod ended;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod generations;
+#[cfg(test)]
+mod includes;
+#[cfg(test)]
+mod late_work;
+#[cfg(test)]
+mod lost_database;
+#[cfg(test)]
+mod panics;
 #[cfg(test)]
 mod planning;
 #[cfg(test)]
@@ -29,16 +41,26 @@ mod queue;
 #[cfg(test)]
 mod relay;
 #[cfg(test)]
+mod retention;
+#[cfg(test)]
 mod rollback;
 #[cfg(test)]
 mod secrets;
 #[cfg(test)]
 mod served;
 #[cfg(test)]
+mod settings;
+#[cfg(test)]
 mod smallest;
 #[cfg(test)]
 #[path = "../support/mod.rs"]
 mod support;
+#[cfg(test)]
+mod two_readers;
+#[cfg(test)]
+mod under_way;
+#[cfg(test)]
+mod upgrade;
 #[cfg(test)]
 mod validation;
 #[cfg(test)]

@@ -17,9 +17,9 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::clock::Shifted;
 use super::drivers::{Drivers, Moment, Order, Witness};
 use super::served::{caller_id, reloads};
+use super::support::clock::Shifted;
 use super::support::database::Backend::{self, Postgres, Sqlite};
 use super::world::{World, operator, record};
 

@@ -5,9 +5,13 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 /// No message has such a line.
 const NONSENSE: &[u8] = b"\xff\xfe nonsense\r\n\r\n";
+
+/// What an answer says that has a list.
+const LISTED: &[u8] = b"EventList: start";
 
 /// What happens to the bytes that the PBX sends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,12 +24,16 @@ pub enum Fault {
     Silence(u64),
     /// From then on everything is replaced.
     Garbage(u64),
+    /// Everything comes, but each piece as late as that.
+    Slow(Duration),
+    /// Lists do not say that they are such.
+    Unlisted,
 }
 
 impl Fault {
     fn after(self) -> u64 {
         match self {
-            Self::None => u64::MAX,
+            Self::None | Self::Slow(_) | Self::Unlisted => u64::MAX,
             Self::Cut(after) | Self::Silence(after) | Self::Garbage(after) => after,
         }
     }
@@ -90,6 +98,18 @@ impl State {
                 Ok(0) | Err(_) => break,
                 Ok(count) => count,
             };
+            match self.fault() {
+                Fault::Slow(pause) => thread::sleep(pause),
+                Fault::Unlisted => {
+                    let found = bytes[..count]
+                        .windows(LISTED.len())
+                        .position(|window| window == LISTED);
+                    if let Some(at) = found {
+                        bytes[at] = b'X';
+                    }
+                }
+                Fault::None | Fault::Cut(_) | Fault::Silence(_) | Fault::Garbage(_) => {}
+            }
             let length = u64::try_from(count).unwrap();
             let end = self.passed.fetch_add(length, Ordering::SeqCst) + length;
             let over = usize::try_from(end.saturating_sub(self.fault().after()))
@@ -101,7 +121,7 @@ impl State {
             }
             if !bad.is_empty() {
                 match self.fault() {
-                    Fault::None | Fault::Silence(_) => {}
+                    Fault::None | Fault::Silence(_) | Fault::Slow(_) | Fault::Unlisted => {}
                     Fault::Cut(_) => break,
                     Fault::Garbage(_) => {
                         for (byte, nonsense) in bad.iter_mut().zip(NONSENSE.iter().cycle()) {

@@ -38,14 +38,7 @@ pub fn dialplan(world: &World, tenant: &TestTenant) -> Vec<String> {
 
 /// The caller id of an endpoint.
 pub fn caller_id(world: &World, endpoint: &str) -> Option<String> {
-    let events = world
-        .pbx
-        .ami()
-        .list("PJSIPShowEndpoint", &[("Endpoint", endpoint)]);
-    events
-        .iter()
-        .find(|event| field(event, "Event") == Some("EndpointDetail"))
-        .and_then(|event| field(event, "Callerid").map(str::to_owned))
+    world.pbx.ami().caller_id(endpoint)
 }
 
 /// The modules that Asterisk says it has reloaded while `work` ran.

@@ -13,7 +13,7 @@ use switchyard::auth::caller::{Caller, Identity, Origin, Place};
 use switchyard::deploy::{Engine, EngineOptions, ShadowPolicy, TemplateSource};
 use switchyard::domain::artifact::ConfFile;
 use switchyard::domain::clock::SystemClock;
-use switchyard::domain::deployment::{Deployment, DeploymentStatus, Stage, StageRecord, StageResult};
+use switchyard::domain::deployment::Deployment;
 use switchyard::domain::extension::Extension;
 use switchyard::domain::ids::{InstanceId, SystemIds, TenantId};
 use switchyard::domain::instance::{AsteriskSettings, InstanceSettings};
@@ -25,11 +25,15 @@ use switchyard::render::template_set::TemplateSet;
 use switchyard::store::Store;
 use tokio::sync::Notify;
 
-use super::clock::Shifted;
 use super::drivers::Drivers;
+pub use super::ended::{Ended, ended, record};
+use super::support::clock::Shifted;
 use super::support::database::{Backend, Bench, key};
 use super::support::pbx::Pbx;
 use super::support::phone;
+
+/// The host that drives the instance.
+const NODE: &str = "here";
 
 /// A file behind the live link: inode, time of its last change in nanoseconds, and text.
 pub type LiveFile = (u64, i64, String);
@@ -47,13 +51,6 @@ pub struct TestTenant {
     pub id: TenantId,
     pub domain: SipDomain,
     pub caller: Caller,
-}
-
-/// A deployment that has ended.
-#[derive(Debug)]
-pub struct Ended {
-    pub deployment: Deployment,
-    pub stages: Vec<StageRecord>,
 }
 
 /// Everything that a deploy needs.
@@ -78,7 +75,7 @@ impl World {
         let app = app(&store, &engine);
         let new = instances::NewInstance {
             name: "main".parse().unwrap(),
-            node: "here".parse().unwrap(),
+            node: NODE.parse().unwrap(),
             settings: InstanceSettings::Asterisk(pbx.private.settings().clone()),
             ami_secret: pbx.private.secret().clone(),
         };
@@ -95,20 +92,21 @@ impl World {
 
     /// Another process's use cases over the same database and PBX.
     pub fn with(&self, shadow: ShadowPolicy, drivers: Drivers) -> (App, Arc<Engine>) {
-        self.with_options(options(&self.pbx, shadow), drivers)
+        self.with_options(drivers, |options| options.shadow = shadow)
     }
 
     /// The same, giving up at once on a PBX that does not answer.
     pub fn impatient(&self, drivers: Drivers) -> (App, Arc<Engine>) {
-        let patience = Duration::from_millis(500);
-        let options = EngineOptions {
-            patience,
-            ..options(&self.pbx, ShadowPolicy::Never)
-        };
-        self.with_options(options, drivers)
+        self.with_options(drivers, |options| options.patience = Duration::from_millis(500))
     }
 
-    fn with_options(&self, options: EngineOptions, drivers: Drivers) -> (App, Arc<Engine>) {
+    pub fn with_options(
+        &self,
+        drivers: Drivers,
+        change: impl FnOnce(&mut EngineOptions),
+    ) -> (App, Arc<Engine>) {
+        let mut options = options(&self.pbx, ShadowPolicy::Never);
+        change(&mut options);
         let engine = engine(&self.pbx, &self.store, options, drivers);
         (app(&self.store, &engine), engine)
     }
@@ -294,63 +292,6 @@ impl World {
     }
 }
 
-impl Ended {
-    pub fn status(&self) -> DeploymentStatus {
-        self.deployment.status
-    }
-
-    pub fn codes(&self) -> Vec<&str> {
-        self.deployment
-            .findings
-            .iter()
-            .map(|finding| finding.code.as_str())
-            .collect()
-    }
-
-    /// Whether Asterisk's own words are in the record.
-    pub fn quotes(&self, words: &str) -> bool {
-        let mut quotes = self.deployment.findings.iter().filter_map(|f| f.quote.as_deref());
-        quotes.any(|quote| quote.contains(words))
-    }
-
-    /// How each stage ended.
-    pub fn stages(&self) -> Vec<(Stage, Option<StageResult>)> {
-        self.stages
-            .iter()
-            .map(|stage| (stage.stage, stage.result))
-            .collect()
-    }
-
-    /// Asserts an end state; shows the whole record where it is another.
-    #[track_caller]
-    pub fn expect(self, status: DeploymentStatus) -> Self {
-        assert_eq!(self.status(), status, "{self:#?}");
-        assert!(
-            self.stages.iter().all(|stage| stage.ended_at.is_some()),
-            "{self:#?}"
-        );
-        assert!(self.deployment.ended_at.is_some(), "{self:#?}");
-        self
-    }
-}
-
-/// Works a request off and reads its record.
-pub async fn ended(app: &App, deployment: &Deployment) -> Ended {
-    Box::pin(deployments::work_until_ended(app, deployment))
-        .await
-        .unwrap();
-    record(app, deployment).await
-}
-
-/// The record as it stands.
-pub async fn record(app: &App, deployment: &Deployment) -> Ended {
-    let (deployment, stages) =
-        deployments::find_of_instance(app, &operator(), deployment.instance_id, deployment.id)
-            .await
-            .unwrap();
-    Ended { deployment, stages }
-}
-
 pub fn operator() -> Caller {
     Caller::new(Identity::SystemCli, Place::Platform, None, Origin::default())
 }
@@ -366,6 +307,7 @@ fn state_dir(pbx: &Pbx) -> PathBuf {
 
 pub fn options(pbx: &Pbx, shadow: ShadowPolicy) -> EngineOptions {
     EngineOptions {
+        node: NODE.parse().unwrap(),
         holder: "test".to_owned(),
         lease: Duration::from_secs(30),
         state_dir: state_dir(pbx),

@@ -89,6 +89,7 @@ impl Server {
             Arc::new(SystemClock),
             Arc::new(SystemIds),
             EngineOptions {
+                node: "node1".parse().unwrap(),
                 holder: "test".to_owned(),
                 lease: Duration::from_secs(30),
                 state_dir: directory.path().to_owned(),
@@ -214,6 +215,7 @@ fn instance() -> NewInstance {
             ami_port: 1,
             ami_username: "switchyard".parse().unwrap(),
             config_dir: "/nonexistent/switchyard".parse().unwrap(),
+            ami_tls: None,
             log_file: None,
             emergency_numbers: vec![],
         }),

@@ -2,11 +2,13 @@
 
 #![cfg(test)]
 
+mod addresses;
+mod cut_off;
 mod doctor;
-#[expect(dead_code, reason = "another area uses the rest of it")]
 #[path = "../cli/host.rs"]
 mod host;
 mod own;
+mod peer;
 mod refused;
 #[path = "../support/mod.rs"]
 mod support;

@@ -56,9 +56,14 @@ pub struct Own {
 impl Own {
     /// Configured, and not started.
     pub fn stock() -> Self {
+        Self::stock_on(Host::ready())
+    }
+
+    /// The same on a host that is ready.
+    pub fn stock_on(host: Host) -> Self {
         let directory = open_directory();
         let own = Self {
-            host: Host::ready(),
+            host,
             directory,
             process: None,
         };

@@ -1,86 +1,30 @@
 //! The manager interface over TLS, with certificates made for the test.
 
 use std::fs;
-use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
 
 use super::host::Ended;
 use super::own::{Own, asterisk_user, free_tcp};
+use super::support::certificates::{self, authority};
 use super::support::stock::asterisk_group;
-
-/// Runs `openssl`: what Asterisk reads is then made by another program than the one that checks it.
-fn openssl(own: &Own, words: &[&str]) {
-    let ended = Command::new("openssl")
-        .args(words)
-        .current_dir(own.path("lib/keys"))
-        .stdin(Stdio::null())
-        .output()
-        .expect("openssl is installed; ./scripts/test does");
-    assert!(
-        ended.status.success(),
-        "{}",
-        String::from_utf8_lossy(&ended.stderr)
-    );
-}
-
-const KEY: [&str; 6] = [
-    "-newkey",
-    "ec",
-    "-pkeyopt",
-    "ec_paramgen_curve:P-256",
-    "-nodes",
-    "-days",
-];
-
-fn authority(own: &Own, name: &str) {
-    let (key, certificate, subject) = (
-        format!("{name}.key"),
-        format!("{name}.pem"),
-        format!("/CN={name}"),
-    );
-    let mut words = vec![
-        "req",
-        "-x509",
-        "-keyout",
-        &key,
-        "-out",
-        &certificate,
-        "-subj",
-        &subject,
-    ];
-    words.extend(KEY);
-    words.push("30");
-    openssl(own, &words);
-}
 
 /// A certificate for a place, signed by the authority `ca`.
 fn certificate(own: &Own, place: &str) {
-    let place = format!("subjectAltName={place}");
-    let mut words = vec![
-        "req", "-x509", "-CA", "ca.pem", "-CAkey", "ca.key", "-keyout", "pbx.key", "-out", "pbx.pem",
-    ];
-    words.extend([
-        "-subj",
-        "/CN=pbx",
-        "-addext",
-        &place,
-        "-addext",
-        "basicConstraints=critical,CA:FALSE",
-    ]);
-    words.extend(KEY);
-    words.push("30");
-    openssl(own, &words);
+    let directory = own.path("lib/keys");
+    certificates::certificate(&directory, "pbx", place);
     for name in ["pbx.key", "pbx.pem"] {
-        let path = own.path("lib/keys").join(name);
         if rustix::process::geteuid().is_root() {
+            let path = directory.join(name);
             std::os::unix::fs::chown(&path, Some(asterisk_user()), Some(asterisk_group())).unwrap();
         }
     }
 }
 
-/// An Asterisk that speaks TLS, installed and started; gives the port.
-async fn started(place: &str) -> (Own, u16) {
-    let mut own = Own::stock();
-    authority(&own, "ca");
+/// An Asterisk that speaks TLS, not started; gives the port, and where the certificates are.
+fn speaking(place: &str) -> (Own, u16, String) {
+    let own = Own::stock();
+    authority(&own.path("lib/keys"), "ca");
     certificate(&own, place);
     let port = free_tcp();
     let keys = own.path("lib/keys").display().to_string();
@@ -91,12 +35,25 @@ async fn started(place: &str) -> (Own, u16) {
         );
         text.replacen("[general]\n", &tls, 1)
     });
+    (own, port, keys)
+}
+
+/// The same, installed as the host's configuration says, and started.
+async fn started(place: &str) -> (Own, u16) {
+    let (mut own, port, keys) = speaking(place);
     own.host.set("SWITCHYARD_AMI_TLS", "on");
     own.host.set("SWITCHYARD_AMI_CA_FILE", &format!("{keys}/ca.pem"));
-    let installed = own.run(&own.install(&[]));
-    assert_eq!((installed.code, installed.err.as_str()), (0, ""), "{installed:?}");
+    installed(&own, &[]);
     own.start().await;
     (own, port)
+}
+
+/// Installs, with further arguments; gives the instance as it is then.
+#[track_caller]
+fn installed(own: &Own, more: &[&str]) -> Value {
+    let ended = own.run(&own.install(more));
+    assert_eq!((ended.code, ended.err.as_str()), (0, ""), "{more:?}: {ended:?}");
+    own.host.json(&["instance", "list"])["data"][0].clone()
 }
 
 fn tested(own: &Own) -> Ended {
@@ -110,7 +67,7 @@ async fn the_manager_interface_is_reached_over_tls_by_whom_it_proves_itself_to()
     let good = tested(&own);
     assert_eq!((good.code, good.err.as_str()), (0, ""), "{good:?}");
 
-    authority(&own, "other");
+    authority(&own.path("lib/keys"), "other");
     own.host.set(
         "SWITCHYARD_AMI_CA_FILE",
         &own.path("lib/keys/other.pem").display().to_string(),
@@ -138,6 +95,48 @@ async fn a_certificate_for_another_place_is_not_believed() {
     assert!(
         refused.out.contains("did not prove by its certificate"),
         "{refused:?}"
+    );
+}
+
+#[tokio::test]
+async fn what_an_instance_says_of_tls_counts_more_than_what_its_host_says() {
+    let (mut own, port, keys) = speaking("IP:127.0.0.1");
+    let (ca, other) = (format!("{keys}/ca.pem"), format!("{keys}/other.pem"));
+    authority(&own.path("lib/keys"), "other");
+    // The host speaks none, then believes others.
+    let instance = installed(&own, &["--ami-ca-file", &ca]);
+    assert_eq!(instance["ami_tls"], json!({"mode": "on", "ca_file": ca}));
+    assert_eq!(instance["ami_port"], port);
+    own.start().await;
+    assert_eq!(tested(&own).code, 0);
+    own.host.set("SWITCHYARD_AMI_TLS", "on");
+    own.host.set("SWITCHYARD_AMI_CA_FILE", &other);
+    assert_eq!(tested(&own).code, 0);
+    assert_eq!(installed(&own, &[]), instance, "what is not said anew stays");
+    let host = installed(&own, &["--ami-tls", "host"]);
+    assert_eq!(
+        (&host["ami_tls"], &host["ami_port"]),
+        (&Value::Null, &instance["ami_port"])
+    );
+    let stranger = tested(&own);
+    assert!(
+        stranger.code == 9 && stranger.out.contains("did not prove"),
+        "{stranger:?}"
+    );
+    // By itself it believes whom the host believes.
+    installed(&own, &["--ami-tls", "on"]);
+    assert_eq!(tested(&own).code, 9);
+    own.host.set("SWITCHYARD_AMI_CA_FILE", &ca);
+    assert_eq!(tested(&own).code, 0);
+    let off = installed(&own, &["--ami-tls", "off"]);
+    assert_eq!(off["ami_tls"], json!({"mode": "off"}));
+    assert!(off["ami_port"] != instance["ami_port"], "{off}");
+    assert_eq!(tested(&own).code, 0);
+
+    let wrong = own.run(&own.install(&["--ami-tls", "off", "--ami-ca-file", &ca]));
+    assert!(
+        wrong.code == 4 && wrong.err.contains("--ami-ca-file"),
+        "{wrong:?}"
     );
 }
 

@@ -159,7 +159,7 @@ fn what_was_made_for_a_bare_directory_is_gone_again() {
     assert!(
         fs::read(own.etc("pjsip.conf"))
             .unwrap()
-            .ends_with(b"live/pjsip.conf\r\n")
+            .ends_with(b"live/pjsip.conf ; by switchyard pbx install\r\n")
     );
     assert!(own.content() != before);
     let removed = own.host.run(&["pbx", "remove", "pbx1"]);

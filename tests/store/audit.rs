@@ -4,37 +4,29 @@ use std::slice::from_ref;
 
 use rstest::rstest;
 use serde_json::json;
-use switchyard::domain::audit::{AuditCursor, AuditEntry, AuditFilter};
-use switchyard::domain::ids::{AuditId, SystemIds, TenantId};
-use switchyard::store::{Store, audit};
+use switchyard::domain::audit::{Actor, AuditEntry};
+use switchyard::domain::audit_query::{AuditCursor, AuditFilter, AuditPage, AuditQuery};
+use switchyard::domain::ids::{SystemIds, TenantId};
+use switchyard::store::audit;
 
 use super::bench::Backend::{Postgres, Sqlite};
 use super::bench::{Backend, Bench};
-use super::samples::at;
+use super::samples::{at, audit_entry as entry, store_audit_entries as append};
 
-fn entry(tenant_id: Option<TenantId>, when: i64, action: &str) -> AuditEntry {
-    AuditEntry {
-        id: AuditId::fresh(&SystemIds),
-        at: at(when),
-        actor: "ann@example.com".into(),
-        action: action.into(),
-        resource: "extension".into(),
-        target_id: "0198c0de-0000-7000-8000-000000000001".into(),
-        tenant_id,
-        before: None,
-        after: None,
-        reason: None,
-        request_id: None,
-        address: None,
+/// What a page says, without the places in the log.
+fn said(page: AuditPage) -> Vec<AuditEntry> {
+    page.entries.into_iter().map(|record| record.entry).collect()
+}
+
+fn all() -> AuditQuery {
+    AuditQuery {
+        per_page: 100,
+        ..AuditQuery::default()
     }
 }
 
-async fn append(store: &Store, entries: &[&AuditEntry]) {
-    let mut tx = store.begin("append").await.unwrap();
-    for entry in entries {
-        audit::append(&mut tx, entry).await.unwrap();
-    }
-    tx.commit().await.unwrap();
+fn matching(filter: AuditFilter) -> AuditQuery {
+    AuditQuery { filter, ..all() }
 }
 
 #[rstest]
@@ -48,6 +40,8 @@ async fn o61_every_field_comes_back(#[values(Sqlite, Postgres)] backend: Backend
         reason: Some("asked for by mail".into()),
         request_id: Some("req-1".into()),
         address: Some("2001:db8::1".into()),
+        agent: Some("curl/8.5.0".into()),
+        operating_as: true,
         ..entry(Some(tenant), 1, "update")
     };
     let with_nul = AuditEntry {
@@ -56,14 +50,11 @@ async fn o61_every_field_comes_back(#[values(Sqlite, Postgres)] backend: Backend
     };
     append(&store, &[&full, &with_nul]).await;
     let mut tx = store.read("list").await.unwrap();
-    let page = audit::list(&mut tx, tenant, &AuditFilter::default(), None)
-        .await
-        .unwrap();
-    assert_eq!((page.entries, page.next), (vec![full], None));
-    let all = audit::list_all(&mut tx, None, &AuditFilter::default(), None)
-        .await
-        .unwrap();
-    assert_eq!(all.entries[0].reason.as_deref(), Some("a\u{FFFD}b"));
+    let page = audit::list(&mut tx, tenant, &all()).await.unwrap();
+    assert_eq!((page.next, page.entries[0].number), (None, 1));
+    assert_eq!(said(page), [full]);
+    let page = audit::list_all(&mut tx, None, &all()).await.unwrap();
+    assert_eq!(page.entries[0].entry.reason.as_deref(), Some("a\u{FFFD}b"));
 }
 
 #[rstest]
@@ -78,23 +69,21 @@ async fn c02_a_tenant_reads_its_own_entries_only(#[values(Sqlite, Postgres)] bac
     );
     append(&store, &[&own, &foreign, &platform]).await;
     let mut tx = store.read("list").await.unwrap();
-    let filter = AuditFilter::default();
-    let page = audit::list(&mut tx, acme, &filter, None).await.unwrap();
-    assert_eq!(page.entries, from_ref(&own));
-    let past_everything = AuditCursor {
-        at: at(9),
-        id: platform.id,
+    let page = audit::list(&mut tx, acme, &all()).await.unwrap();
+    assert_eq!(said(page), from_ref(&own));
+    let past_everything = AuditQuery {
+        after: Some(AuditCursor {
+            at: at(9),
+            id: platform.id,
+        }),
+        ..all()
     };
-    let page = audit::list(&mut tx, acme, &filter, Some(past_everything))
-        .await
-        .unwrap();
-    assert_eq!(page.entries, from_ref(&own));
-    let page = audit::list_all(&mut tx, Some(globex), &filter, None)
-        .await
-        .unwrap();
-    assert_eq!(page.entries, from_ref(&foreign));
-    let page = audit::list_all(&mut tx, None, &filter, None).await.unwrap();
-    assert_eq!(page.entries, [platform, foreign, own]);
+    let page = audit::list(&mut tx, acme, &past_everything).await.unwrap();
+    assert_eq!(said(page), from_ref(&own));
+    let page = audit::list_all(&mut tx, Some(globex), &all()).await.unwrap();
+    assert_eq!(said(page), from_ref(&foreign));
+    let page = audit::list_all(&mut tx, None, &all()).await.unwrap();
+    assert_eq!(said(page), [platform, foreign, own]);
 }
 
 #[rstest]
@@ -102,8 +91,12 @@ async fn c02_a_tenant_reads_its_own_entries_only(#[values(Sqlite, Postgres)] bac
 async fn o61_each_filter_restricts(#[values(Sqlite, Postgres)] backend: Backend) {
     let (_bench, store) = Bench::migrated(backend).await;
     let tenant = TenantId::fresh(&SystemIds);
+    let ann = entry(None, 0, "").actor;
     let first = AuditEntry {
-        actor: "bob".into(),
+        actor: Actor {
+            name: "bob".into(),
+            ..ann.clone()
+        },
         ..entry(Some(tenant), 1, "create")
     };
     let second = AuditEntry {
@@ -113,6 +106,7 @@ async fn o61_each_filter_restricts(#[values(Sqlite, Postgres)] backend: Backend)
     let third = entry(Some(tenant), 3, "delete");
     append(&store, &[&first, &second, &third]).await;
     let some = |text: &str| Some(text.to_owned());
+    let word = |text: &str| Some(text.parse().unwrap());
     let cases = [
         (
             AuditFilter {
@@ -123,14 +117,14 @@ async fn o61_each_filter_restricts(#[values(Sqlite, Postgres)] backend: Backend)
         ),
         (
             AuditFilter {
-                action: some("create"),
+                action: word("create"),
                 ..AuditFilter::default()
             },
             vec![&second, &first],
         ),
         (
             AuditFilter {
-                resource: some("tenant"),
+                resource: word("tenant"),
                 ..AuditFilter::default()
             },
             vec![&second],
@@ -151,6 +145,13 @@ async fn o61_each_filter_restricts(#[values(Sqlite, Postgres)] backend: Backend)
         ),
         (
             AuditFilter {
+                actor: some(&second.actor.id.unwrap().to_string()),
+                ..AuditFilter::default()
+            },
+            vec![&second],
+        ),
+        (
+            AuditFilter {
                 actor: some("bob\0"),
                 ..AuditFilter::default()
             },
@@ -159,8 +160,8 @@ async fn o61_each_filter_restricts(#[values(Sqlite, Postgres)] backend: Backend)
         (
             AuditFilter {
                 actor: some("ann@example.com"),
-                action: some("create"),
-                resource: some("tenant"),
+                action: word("create"),
+                resource: word("tenant"),
                 from: Some(at(1)),
                 to: Some(at(3)),
             },
@@ -169,8 +170,10 @@ async fn o61_each_filter_restricts(#[values(Sqlite, Postgres)] backend: Backend)
     ];
     let mut tx = store.read("list").await.unwrap();
     for (filter, expected) in cases {
-        let page = audit::list(&mut tx, tenant, &filter, None).await.unwrap();
-        assert_eq!(page.entries.iter().collect::<Vec<_>>(), expected, "{filter:?}");
+        let page = audit::list(&mut tx, tenant, &matching(filter.clone()))
+            .await
+            .unwrap();
+        assert_eq!(said(page).iter().collect::<Vec<_>>(), expected, "{filter:?}");
     }
 }
 
@@ -183,13 +186,16 @@ async fn o61_pages_follow_each_other_without_gap_or_repetition(#[values(Sqlite, 
     let entries: Vec<_> = (0..200).map(|n| entry(Some(tenant), n / 50, "create")).collect();
     append(&store, &entries.iter().collect::<Vec<_>>()).await;
     let mut tx = store.read("list").await.unwrap();
-    let filter = AuditFilter::default();
-    let first = audit::list(&mut tx, tenant, &filter, None).await.unwrap();
+    let first = audit::list(&mut tx, tenant, &all()).await.unwrap();
     assert_eq!(first.entries.len(), 100);
     let cursor: AuditCursor = first.next.unwrap().to_string().parse().unwrap();
-    let second = audit::list(&mut tx, tenant, &filter, Some(cursor)).await.unwrap();
+    let behind = AuditQuery {
+        after: Some(cursor),
+        ..all()
+    };
+    let second = audit::list(&mut tx, tenant, &behind).await.unwrap();
     assert_eq!(second.next, None);
-    let mut listed = [first.entries, second.entries].concat();
+    let mut listed = [said(first), said(second)].concat();
     listed.reverse();
     assert_eq!(listed, entries);
 }

@@ -1,5 +1,6 @@
 //! Deployments and their queue.
 
+use futures_util::future::join_all;
 use rstest::rstest;
 use serde_json::json;
 use switchyard::domain::change::{Change, ChangeKind, FieldChange};
@@ -153,7 +154,7 @@ async fn c02_a_tenant_sees_its_own_deployments_only(#[values(Sqlite, Postgres)] 
 
 #[rstest]
 #[tokio::test]
-async fn the_queue_is_served_oldest_first_and_equal_requests_are_found(
+async fn the_queue_is_served_in_the_order_of_requests_whatever_the_time_and_equal_ones_are_found(
     #[values(Sqlite, Postgres)] backend: Backend,
 ) {
     let (_bench, store) = Bench::migrated(backend).await;
@@ -195,7 +196,7 @@ async fn the_queue_is_served_oldest_first_and_equal_requests_are_found(
         deployments::insert(&mut tx, row).await.unwrap();
     }
     let equal = deployments::queued_equal(&mut tx, id, &tenant).await.unwrap();
-    assert_eq!(equal, [rows[2].clone(), rows[0].clone()]);
+    assert_eq!(equal, [rows[0].clone(), rows[2].clone()]);
     assert_eq!(
         deployments::queued_equal(&mut tx, id, &Scope::Platform)
             .await
@@ -209,9 +210,9 @@ async fn the_queue_is_served_oldest_first_and_equal_requests_are_found(
 
     assert_eq!(deployments::unfinished(&mut tx, id).await.unwrap(), []);
     for (next, status) in [
-        (&rows[1], DeploymentStatus::Planning),
-        (&rows[2], DeploymentStatus::Validating),
-        (&rows[0], DeploymentStatus::Applying),
+        (&rows[0], DeploymentStatus::Planning),
+        (&rows[1], DeploymentStatus::Validating),
+        (&rows[2], DeploymentStatus::Applying),
         (&rows[3], DeploymentStatus::Verifying),
     ] {
         let found = deployments::next_queued(&mut tx, id).await.unwrap().unwrap();
@@ -228,9 +229,73 @@ async fn the_queue_is_served_oldest_first_and_equal_requests_are_found(
     let unfinished = deployments::unfinished(&mut tx, id).await.unwrap();
     assert_eq!(
         unfinished.iter().map(|row| row.id).collect::<Vec<_>>(),
-        [rows[1].id, rows[2].id, rows[0].id, rows[3].id]
+        [rows[0].id, rows[1].id, rows[2].id, rows[3].id]
     );
     tx.commit().await.unwrap();
+}
+
+/// Those that wait for the upgrade keep their order, and what comes later is behind them.
+#[rstest]
+#[tokio::test]
+async fn a_queue_of_before_the_upgrade_keeps_its_order(#[values(Sqlite, Postgres)] backend: Backend) {
+    let (bench, store) = Bench::migrated(backend).await;
+    let world = World::store(&store).await;
+    let id = world.instance.id;
+    let rows = [53, 51, 52].map(|created| deployment(id, Scope::Platform, created));
+    let mut tx = store.begin("before").await.unwrap();
+    for row in &rows {
+        deployments::insert(&mut tx, row).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    bench.sql("drop index deployments_open").await;
+    bench
+        .sql("alter table deployments drop column queue_number")
+        .await;
+    bench.sql("drop table deployment_queues").await;
+    bench
+        .sql("create index deployments_open on deployments (instance_id, created_at, id)")
+        .await;
+    bench.forget_migration("queue_numbers").await;
+    store.database().migrate().await.unwrap();
+
+    let mut tx = store.begin("after").await.unwrap();
+    let later = deployment(id, Scope::Platform, 1);
+    deployments::insert(&mut tx, &later).await.unwrap();
+    let queue = deployments::queued_equal(&mut tx, id, &Scope::Platform)
+        .await
+        .unwrap();
+    let [third, first, second] = rows;
+    assert_eq!(queue, [first, second, third, later]);
+}
+
+/// Nobody gets the place of another, and a request that was given up leaves no gap that anybody waits for.
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_at_the_same_time_queue_one_behind_the_other(#[values(Sqlite, Postgres)] backend: Backend) {
+    let (_bench, store) = Bench::migrated(backend).await;
+    let world = World::store(&store).await;
+    let id = world.instance.id;
+    let requests = (0..30).map(|place| {
+        let store = store.clone();
+        async move {
+            let row = deployment(id, Scope::Platform, place);
+            let mut tx = store.begin("request").await.unwrap();
+            deployments::insert(&mut tx, &row).await.unwrap();
+            if place % 3 == 0 {
+                drop(tx);
+            } else {
+                tx.commit().await.unwrap();
+            }
+        }
+    });
+    join_all(requests).await;
+    let mut tx = store.begin("look").await.unwrap();
+    let queue = deployments::queued_equal(&mut tx, id, &Scope::Platform)
+        .await
+        .unwrap();
+    assert_eq!(queue.len(), 20);
+    let next = deployments::next_queued(&mut tx, id).await.unwrap();
+    assert_eq!(next.as_ref(), queue.first());
 }
 
 #[rstest]

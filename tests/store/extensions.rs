@@ -142,6 +142,11 @@ async fn c02_the_id_of_another_tenant_is_absent(#[values(Sqlite, Postgres)] back
             .await
             .unwrap()
     );
+    assert!(
+        !extensions::count_change(&mut tx, other, ann.id, at(9))
+            .await
+            .unwrap()
+    );
     assert!(!extensions::delete(&mut tx, other, ann.id).await.unwrap());
     assert!(
         extension_secrets::find(&mut tx, other, ann.id)

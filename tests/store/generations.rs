@@ -3,18 +3,19 @@
 use std::collections::BTreeMap;
 
 use rstest::rstest;
+use switchyard::domain::deployment::{DeploymentStatus, Scope};
 use switchyard::domain::digest::Digest;
 use switchyard::domain::generation::Generation;
-use switchyard::domain::ids::{GenerationId, SystemIds};
+use switchyard::domain::ids::{GenerationId, InstanceId, SystemIds};
 use switchyard::domain::page::PageRequest;
 use switchyard::domain::served::Served;
 use switchyard::domain::tenant::TenantStatus;
-use switchyard::store::{StoreError, generations, instances, served, template_sets};
+use switchyard::store::{StoreError, Tx, deployments, generations, instances, served, template_sets};
 
 use super::bench::Backend::{Postgres, Sqlite};
 use super::bench::{Backend, Bench};
 use super::samples::{
-    World, ami_secret, at, instance, store_extension, store_generation, store_revision, templates,
+    World, ami_secret, at, deployment, instance, store_extension, store_generation, store_revision, templates,
 };
 
 #[rstest]
@@ -279,30 +280,112 @@ async fn o34_a_tenant_that_is_served_cannot_be_deleted_and_one_that_is_not_leave
 
 #[rstest]
 #[tokio::test]
-async fn the_newest_generations_stay_and_the_live_one_whatever_its_age(
+async fn the_newest_generations_that_ran_stay_and_the_live_one_whatever_its_age(
     #[values(Sqlite, Postgres)] backend: Backend,
 ) {
     let (_bench, store) = Bench::migrated(backend).await;
     let world = World::store(&store).await;
     let id = world.instance.id;
-    let live = store_generation(&store, id, &[]).await;
-    let mut tx = store.begin("set_live").await.unwrap();
-    instances::set_live(&mut tx, id, live.id).await.unwrap();
-    tx.commit().await.unwrap();
-    for _ in 0..4 {
-        store_generation(&store, id, &[]).await;
+    let mut all = Vec::new();
+    for _ in 0..7 {
+        all.push(store_generation(&store, id, &[]).await);
     }
-    let mut tx = store.begin("prune").await.unwrap();
-    assert_eq!(generations::prune(&mut tx, id, 2).await.unwrap(), 2);
-    let kept = generations::list(&mut tx, id, PageRequest::default())
+    let mut tx = store.begin("set_live").await.unwrap();
+    // Every other one never ran.
+    for ran in all.iter().step_by(2) {
+        generations::set_live(&mut tx, ran.id, at(20)).await.unwrap();
+        assert!(generations::was_live(&mut tx, ran.id).await.unwrap());
+    }
+    assert!(!generations::was_live(&mut tx, all[1].id).await.unwrap());
+    instances::set_live(&mut tx, id, all[0].id).await.unwrap();
+    instances::set_applying(&mut tx, id, Some(all[3].id))
         .await
         .unwrap();
-    let numbers: Vec<i64> = kept.items.iter().map(|generation| generation.number).collect();
-    assert_eq!(numbers, [live.number + 4, live.number + 3, live.number]);
-    assert_eq!(
-        generations::prune(&mut tx, instance("elsewhere").id, 1)
+    let under_way = deployment(id, Scope::Platform, 30);
+    deployments::insert(&mut tx, &under_way).await.unwrap();
+    deployments::set_plan(&mut tx, under_way.id, Some(&all[5]), &[])
+        .await
+        .unwrap();
+
+    assert_eq!(generations::prune(&mut tx, id, 2).await.unwrap(), 1);
+    assert_eq!(numbers(&mut tx, id).await, [7, 6, 5, 4, 2, 1]);
+    assert_eq!(generations::forget_attempts(&mut tx, id).await.unwrap(), 1);
+    assert_eq!(numbers(&mut tx, id).await, [7, 6, 5, 4, 1]);
+    let failed = DeploymentStatus::Failed;
+    deployments::end(&mut tx, under_way.id, failed, &[], at(40))
+        .await
+        .unwrap();
+    instances::set_applying(&mut tx, id, None).await.unwrap();
+    assert_eq!(generations::forget_attempts(&mut tx, id).await.unwrap(), 2);
+    assert_eq!(numbers(&mut tx, id).await, [7, 5, 1]);
+    let ended = deployments::find(&mut tx, id, under_way.id)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!((ended.generation_id, ended.generation), (None, Some(6)));
+    let elsewhere = instance("elsewhere").id;
+    assert_eq!(generations::prune(&mut tx, elsewhere, 1).await.unwrap(), 0);
+    assert_eq!(generations::forget_attempts(&mut tx, elsewhere).await.unwrap(), 0);
+}
+
+async fn numbers(tx: &mut Tx, id: InstanceId) -> Vec<i64> {
+    let kept = generations::list(tx, id, PageRequest::default()).await.unwrap();
+    kept.items.iter().map(|generation| generation.number).collect()
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_number_is_never_given_twice(#[values(Sqlite, Postgres)] backend: Backend) {
+    let (_bench, store) = Bench::migrated(backend).await;
+    let world = World::store(&store).await;
+    let id = world.instance.id;
+    store_generation(&store, id, &[]).await;
+    let mut tx = store.begin("forget").await.unwrap();
+    assert_eq!(generations::forget_attempts(&mut tx, id).await.unwrap(), 1);
+    assert_eq!(generations::next_number(&mut tx, id).await.unwrap(), 2);
+    let absent = generations::next_number(&mut tx, instance("absent").id).await;
+    assert!(matches!(absent, Err(StoreError::Reference { .. })), "{absent:?}");
+}
+
+/// Of a database that was used before: what ran is known by its deployments, and no number comes again.
+#[rstest]
+#[tokio::test]
+async fn what_ran_before_the_upgrade_is_kept_as_what_ran(#[values(Sqlite, Postgres)] backend: Backend) {
+    let (bench, store) = Bench::migrated(backend).await;
+    let world = World::store(&store).await;
+    let id = world.instance.id;
+    let mut all = Vec::new();
+    for _ in 0..4 {
+        all.push(store_generation(&store, id, &[]).await);
+    }
+    let mut tx = store.begin("before").await.unwrap();
+    for (generation, status) in all.iter().zip([
+        DeploymentStatus::Live,
+        DeploymentStatus::Failed,
+        DeploymentStatus::Partial,
+    ]) {
+        let deployment = deployment(id, Scope::Platform, 30);
+        deployments::insert(&mut tx, &deployment).await.unwrap();
+        deployments::set_plan(&mut tx, deployment.id, Some(generation), &[])
             .await
-            .unwrap(),
-        0
-    );
+            .unwrap();
+        deployments::end(&mut tx, deployment.id, status, &[], at(40))
+            .await
+            .unwrap();
+    }
+    tx.commit().await.unwrap();
+    bench.sql("alter table generations drop column live_at").await;
+    bench
+        .sql("alter table instances drop column last_generation")
+        .await;
+    bench.forget_migration("generations_that_ran").await;
+    store.database().migrate().await.unwrap();
+
+    let mut tx = store.begin("after").await.unwrap();
+    let mut ran = Vec::new();
+    for generation in &all {
+        ran.push(generations::was_live(&mut tx, generation.id).await.unwrap());
+    }
+    assert_eq!(ran, [true, false, true, false]);
+    assert_eq!(generations::next_number(&mut tx, id).await.unwrap(), 5);
 }

@@ -3,6 +3,9 @@
 #![cfg(test)]
 
 mod audit;
+mod audit_adopted;
+mod audit_blanked;
+mod audit_chain;
 mod deployments;
 mod extension_lists;
 mod extensions;
@@ -10,6 +13,7 @@ mod generations;
 mod idempotency_keys;
 mod instances;
 mod leases;
+mod outbox;
 mod revisions;
 mod samples;
 mod schema;

@@ -4,19 +4,24 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use secrecy::SecretString;
+use switchyard::domain::audit::{Actor, ActorKind, AuditEntry, Salt};
 use switchyard::domain::deployment::{Deployment, DeploymentStatus, Scope};
 use switchyard::domain::digest::Digest;
 use switchyard::domain::extension::{Extension, ExtensionSettings};
 use switchyard::domain::generation::Generation;
 use switchyard::domain::ids::{
-    DeploymentId, ExtensionId, GenerationId, InstanceId, RevisionId, SystemIds, TenantId,
+    AuditId, DeploymentId, ExtensionId, GenerationId, IdSource as _, InstanceId, RevisionId, SystemIds,
+    TenantId,
 };
 use switchyard::domain::instance::PbxInstance;
+use switchyard::domain::random::SystemRandom;
 use switchyard::domain::revision::Revision;
 use switchyard::domain::secret::{ExtensionSecrets, SipSecret, VoicemailPin};
 use switchyard::domain::tenant::{Tenant, TenantStatus};
 use switchyard::domain::timezone::Timezone;
-use switchyard::store::{Store, extensions, generations, instances, revisions, template_sets, tenants};
+use switchyard::store::{
+    Store, audit, extensions, generations, instances, revisions, template_sets, tenants,
+};
 
 /// Microseconds after the tests' first moment.
 pub fn at(micros: i64) -> Timestamp {
@@ -103,6 +108,39 @@ pub fn deployment(instance: InstanceId, scope: Scope, created: i64) -> Deploymen
         created_at: at(created),
         ended_at: None,
     }
+}
+
+/// An entry of the audit log.
+pub fn audit_entry(tenant_id: Option<TenantId>, when: i64, action: &str) -> AuditEntry {
+    AuditEntry {
+        id: AuditId::fresh(&SystemIds),
+        at: at(when),
+        actor: Actor {
+            kind: ActorKind::User,
+            id: Some(SystemIds.next()),
+            name: "ann@example.com".to_owned(),
+        },
+        operating_as: false,
+        action: action.to_owned(),
+        resource: "extension".to_owned(),
+        target_id: "0198c0de-0000-7000-8000-000000000001".to_owned(),
+        tenant_id,
+        before: None,
+        after: None,
+        reason: None,
+        request_id: None,
+        address: None,
+        agent: None,
+    }
+}
+
+/// Writes entries in one transaction.
+pub async fn store_audit_entries(store: &Store, entries: &[&AuditEntry]) {
+    let mut tx = store.begin("append").await.unwrap();
+    for entry in entries {
+        audit::append(&mut tx, entry, Salt::generate(&SystemRandom).unwrap()).unwrap();
+    }
+    tx.commit().await.unwrap();
 }
 
 /// An instance with two tenants, `Acme` and `Globex`, as stored.

@@ -1,5 +1,7 @@
 //! Transactions: what is kept, what is not, and what happens at the same time.
 
+use std::future::poll_fn;
+use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -23,6 +25,29 @@ async fn a_dropped_transaction_leaves_nothing_behind(#[values(Sqlite, Postgres)]
     drop(tx);
     let mut tx = store.begin("after").await.unwrap();
     assert_eq!(instances::list(&mut tx).await.unwrap(), []);
+}
+
+/// A request whose client goes away is dropped wherever it stands: also while the database is asked to begin.
+#[rstest]
+#[tokio::test]
+async fn who_gives_up_while_a_transaction_begins_leaves_none_open(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let (_bench, store) = Bench::migrated(backend).await;
+    let world = World::store(&store).await;
+    for polls in [1, 1, 1, 2, 3, 4] {
+        let mut given_up = Box::pin(store.read("given_up"));
+        for _ in 0..polls {
+            let has_begun = poll_fn(|context| Poll::Ready(given_up.as_mut().poll(context).is_ready()));
+            if has_begun.await {
+                break;
+            }
+        }
+        drop(given_up);
+        let mut tx = store.begin("after").await.unwrap();
+        assert!(tenants::lock(&mut tx, world.acme.id).await.unwrap());
+        tx.commit().await.unwrap();
+    }
 }
 
 #[rstest]
@@ -62,6 +87,28 @@ async fn a_transaction_with_a_failed_statement_is_not_committed(
             .total,
         2
     );
+}
+
+/// As it does on a full disk; here a trigger makes it.
+#[tokio::test]
+async fn what_sqlite_rolls_back_by_itself_keeps_no_later_transaction_from_beginning() {
+    let (bench, store) = Bench::migrated(Sqlite).await;
+    let world = World::store(&store).await;
+    bench
+        .sql(
+            "create trigger guard before insert on tenants when new.name = 'Tenant Initech' \
+             begin select raise(rollback, 'refused'); end",
+        )
+        .await;
+    for _ in 0..3 {
+        let mut tx = store.begin("rolled_back").await.unwrap();
+        let initech = tenant(world.instance.id, "Initech");
+        assert!(tenants::insert(&mut tx, &initech).await.is_err());
+        drop(tx);
+        let mut tx = store.begin("after").await.unwrap();
+        assert!(tenants::find(&mut tx, world.acme.id).await.unwrap().is_some());
+        tx.commit().await.unwrap();
+    }
 }
 
 #[rstest]

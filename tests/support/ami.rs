@@ -102,6 +102,15 @@ impl Ami {
         }
     }
 
+    /// The caller id of an endpoint; `None` where there is no such.
+    pub fn caller_id(&mut self, endpoint: &str) -> Option<String> {
+        let events = self.list("PJSIPShowEndpoint", &[("Endpoint", endpoint)]);
+        events
+            .iter()
+            .find(|event| field(event, "Event") == Some("EndpointDetail"))
+            .and_then(|event| field(event, "Callerid").map(str::to_owned))
+    }
+
     /// What a line of Asterisk's console prints.
     pub fn console(&mut self, line: &str) -> Vec<String> {
         let answer = self.ask("Command", &[("Command", line)]);

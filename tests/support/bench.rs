@@ -70,6 +70,7 @@ pub fn staged_files(texts: &Texts) -> BTreeMap<ConfFile, StagedFile> {
     let staged = |text: &String| StagedFile {
         parts: vec![Part::Bytes(text.clone().into_bytes())],
         unchanged: false,
+        written: None,
     };
     texts.iter().map(|(file, text)| (*file, staged(text))).collect()
 }

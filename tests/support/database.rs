@@ -1,6 +1,6 @@
 //! A database of its own for each test, gone when the test ends.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
@@ -32,14 +32,17 @@ pub struct Bench {
 }
 
 impl Bench {
+    /// A SQLite file in a folder of its own below this one, without any table.
+    pub fn file_in(parent: &Path) -> Self {
+        let folder = tempfile::tempdir_in(parent).unwrap();
+        let text = format!("sqlite:{}", folder.path().join("test.db").display());
+        Self::new(Backend::Sqlite, text, folder, None)
+    }
+
     /// A database without any table.
     pub async fn empty(backend: Backend) -> Self {
-        let folder = tempfile::tempdir().unwrap();
         let (text, made) = match backend {
-            Backend::Sqlite => (
-                format!("sqlite:{}", folder.path().join("test.db").display()),
-                None,
-            ),
+            Backend::Sqlite => return Self::file_in(&std::env::temp_dir()),
             Backend::Postgres => {
                 let server = std::env::var(POSTGRES).unwrap_or_else(|_| {
                     panic!("{POSTGRES} names no PostgreSQL server; run `./scripts/test`, which starts one")
@@ -50,6 +53,10 @@ impl Bench {
                 (format!("{authority}/{name}"), Some((server, name)))
             }
         };
+        Self::new(backend, text, tempfile::tempdir().unwrap(), made)
+    }
+
+    fn new(backend: Backend, text: String, folder: TempDir, made: Option<(String, String)>) -> Self {
         Self {
             backend,
             url: text.parse().unwrap(),
@@ -62,10 +69,15 @@ impl Bench {
     /// A database of the current schema, and a store with a key.
     pub async fn migrated(backend: Backend) -> (Self, Store) {
         let bench = Self::empty(backend).await;
-        let database = Database::create(&bench.url).await.unwrap();
-        database.migrate().await.unwrap();
-        let store = Store::from_database(database, Some(key('a'))).await.unwrap();
+        let store = bench.migrate().await;
         (bench, store)
+    }
+
+    /// Gives it the current schema, and a store with a key.
+    pub async fn migrate(&self) -> Store {
+        let database = Database::create(&self.url).await.unwrap();
+        database.migrate().await.unwrap();
+        Store::from_database(database, Some(key('a'))).await.unwrap()
     }
 
     /// Another store on the same database, as another process would open it.
@@ -112,6 +124,13 @@ impl Bench {
                 connection.close().await
             }
         }
+    }
+
+    /// Has a migration applied again, whose name ends so; what it made must be gone.
+    pub async fn forget_migration(&self, ending: &str) {
+        let name = "delete from _sqlx_migrations where description like '%";
+        let gone = self.ask(format!("{name}{ending}' returning description")).await;
+        assert_eq!(gone.len(), 1, "{gone:?}");
     }
 
     /// Asks something behind the store's back; each row is one text.

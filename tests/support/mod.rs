@@ -4,11 +4,16 @@
 
 pub mod ami;
 pub mod bench;
+pub mod certificates;
+pub mod clock;
 pub mod database;
+pub mod host;
 pub mod media;
 pub mod pbx;
 pub mod phone;
 pub mod sipp;
+pub mod smtp;
 pub mod stock;
 pub mod tenants;
+pub mod victim;
 pub mod wait;

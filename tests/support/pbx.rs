@@ -2,7 +2,9 @@
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -43,12 +45,18 @@ pub fn pid(home: &Path) -> u32 {
     text.trim().parse().unwrap()
 }
 
-/// Whether a process runs: one that has ended and was not waited for yet does not.
+/// Whether a process runs: one that has ended and was not waited for yet does not, once the last of its threads is gone.
+/// Until then its sockets are open.
 pub fn runs(pid: u32) -> bool {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    status
-        .lines()
-        .any(|line| line.starts_with("State:") && !line.contains('Z') && !line.contains('X'))
+    let Ok(threads) = std::fs::read_dir(format!("/proc/{pid}/task")) else {
+        return false;
+    };
+    threads.flatten().any(|thread| {
+        let status = std::fs::read_to_string(thread.path().join("status")).unwrap_or_default();
+        status
+            .lines()
+            .any(|line| line.starts_with("State:") && !line.contains('Z') && !line.contains('X'))
+    })
 }
 
 /// Kills a process that this test started and waits until it is gone.
@@ -112,5 +120,34 @@ impl Drop for Pbx {
         if runs(self.pid) {
             kill(self.pid);
         }
+    }
+}
+
+/// An Asterisk that was killed, again, on the same ports; gone when this is dropped.
+pub struct Restarted(Child);
+
+impl Restarted {
+    pub fn start(pbx: &Pbx) -> Self {
+        let program = pbx.private.program();
+        let mut command = Command::new(program.path());
+        command
+            .arg("-f")
+            .arg("-C")
+            .arg(pbx.home().join("etc/asterisk.conf"));
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        if let Some(user) = program.run_as() {
+            command.uid(user.uid).gid(user.gid);
+        }
+        Self(command.spawn().unwrap())
+    }
+}
+
+impl Drop for Restarted {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }

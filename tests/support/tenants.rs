@@ -75,6 +75,7 @@ impl TestTenant {
             extensions: self.config.active().cloned().collect(),
             ha1: self.config.active().map(ha1).collect(),
             number_lengths: self.config.number_lengths(),
+            feature_codes: true,
         }
     }
 }

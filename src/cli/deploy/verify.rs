@@ -5,6 +5,7 @@ use super::text;
 use crate::app::{deployments, operator};
 use crate::cli::exit::Exit;
 use crate::cli::{Context, Failure};
+use crate::domain::deployment::VerificationState;
 
 pub fn run(context: &mut Context<'_>, target: &Target) -> Result<(), Failure> {
     context.with_parts(async |context, parts| {
@@ -16,15 +17,23 @@ pub fn run(context: &mut Context<'_>, target: &Target) -> Result<(), Failure> {
             deployments::verify_instance(&parts.app, &caller, found.instance.id).await?
         };
         let domains = text::domains(parts, &[], &seen.findings).await?;
-        let exit = if seen.ok { Exit::Ok } else { Exit::NotVerified };
-        let outcome = match (seen.ok, seen.generation) {
-            (true, Some(number)) => {
-                format!("the running PBX and its files are as generation {number} has them")
-            }
-            (true, None) => "nothing was deployed yet, and nothing of it is served".to_owned(),
-            (false, _) => {
-                "something is not as it was deployed; `switchyard deploy apply` puts it right".to_owned()
-            }
+        let (exit, outcome) = match (seen.state, seen.generation) {
+            (VerificationState::AsDeployed, Some(number)) => (
+                Exit::Ok,
+                format!("the running PBX and its files are as generation {number} has them"),
+            ),
+            (VerificationState::AsDeployed, None) => (
+                Exit::Ok,
+                "nothing was deployed yet, and nothing of it is served".to_owned(),
+            ),
+            (VerificationState::Differs, _) => (
+                Exit::NotVerified,
+                "something is not as it was deployed; `switchyard deploy apply` puts it right".to_owned(),
+            ),
+            (VerificationState::DeployUnderWay, _) => (
+                Exit::DeployPending,
+                "a deploy is under way; ask again once it has ended".to_owned(),
+            ),
         };
         let told = context.output.result(&seen, |out| {
             text::findings(out, &seen.findings, &domains)?;

@@ -8,8 +8,10 @@ use secrecy::SecretString;
 use crate::app::instances::{self, NewInstance};
 use crate::app::operator;
 use crate::app::views::InstanceView;
+use crate::cli::manager_tls::ManagerTlsArguments;
 use crate::cli::{Context, Failure};
 use crate::config::secret_file;
+use crate::daemon::own_pbx::TlsChoice;
 use crate::domain::instance::{
     AbsolutePath, AccountName, AsteriskSettings, EmergencyNumber, HostName, InstanceSettings, NodeName,
 };
@@ -41,6 +43,8 @@ pub struct Add {
     /// A file that holds the account's secret and nothing else; `-` reads it from standard input
     #[arg(long, value_name = "FILE")]
     ami_secret_file: Option<PathBuf>,
+    #[command(flatten)]
+    tls: ManagerTlsArguments,
     /// The directory for our files, which Asterisk's own files include
     #[arg(long, value_name = "DIR")]
     config_dir: AbsolutePath,
@@ -57,11 +61,16 @@ pub struct Add {
 
 pub fn run(context: &mut Context<'_>, add: Add) -> Result<(), Failure> {
     let ami_secret = secret(context, add.ami_secret_file.as_deref())?;
+    let ami_tls = match add.tls.choice()? {
+        Some(TlsChoice::Own(own)) => Some(own),
+        Some(TlsChoice::Host) | None => None,
+    };
     context.with_parts(async |context, parts| {
         let settings = AsteriskSettings {
             ami_host: add.ami_host,
             ami_port: add.ami_port,
             ami_username: add.ami_username,
+            ami_tls,
             config_dir: add.config_dir,
             log_file: add.log_file,
             emergency_numbers: add.emergency_numbers,

@@ -4,6 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::Heeding;
+use crate::cli::manager_tls::ManagerTlsArguments;
 use crate::cli::{Context, Failure};
 use crate::daemon::own_pbx::{self, InstallOptions};
 use crate::domain::instance::{AbsolutePath, AccountName, EmergencyNumber};
@@ -12,7 +13,8 @@ use crate::domain::pbx_part::State;
 use crate::domain::random::SystemRandom;
 
 pub const EXAMPLE: &str = "Asterisk is never restarted, and told to read its files again only with `--reload`. Each file \
-    of yours that is changed is kept as it was beside it, once, as NAME.before-switchyard.\n\nExample:\n  \
+    of yours that is changed is kept as it was beside it, as NAME.before-switchyard, later ones as NAME.before-switchyard.2 \
+    and so on; `pbx remove` takes away those that say no more than the file.\n\nExample:\n  \
     switchyard pbx install pbx1 --dry-run";
 
 /// An Asterisk to lead to us.
@@ -38,10 +40,12 @@ pub struct Install {
     /// Our account of the manager interface [default: switchyard]
     #[arg(long, value_name = "NAME")]
     ami_username: Option<AccountName>,
+    #[command(flatten)]
+    tls: ManagerTlsArguments,
     /// A local emergency number, beside those of everywhere; can be given more than once
     #[arg(long = "emergency-number", value_name = "NUMBER")]
     emergency_numbers: Vec<EmergencyNumber>,
-    /// Have the running Asterisk read again what was changed
+    /// Have the running Asterisk read again all that leads to us
     #[arg(long, conflicts_with = "dry_run")]
     reload: bool,
     /// Show what would change, and change nothing
@@ -59,7 +63,9 @@ pub fn run(context: &mut Context<'_>, install: Install) -> Result<(), Failure> {
         modules_dir: install.modules_dir,
         group: install.asterisk_group,
         account: install.ami_username,
+        tls: install.tls.choice()?,
         emergency_numbers: install.emergency_numbers,
+        reload: install.reload,
         dry_run: install.dry_run,
     };
     let installed = own_pbx::install(&config, options, &SystemRandom)?;

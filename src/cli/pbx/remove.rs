@@ -10,7 +10,8 @@ use crate::domain::instance::AbsolutePath;
 use crate::domain::name::InstanceName;
 
 pub const EXAMPLE: &str = "Lines of yours stay as they are, byte for byte. What was deployed stays in our directory, and \
-    the instance in the database, with its history.\n\nExample:\n  switchyard pbx remove pbx1 --dry-run";
+    the instance in the database, with its history. What an install left that was cut off goes too, also where the database \
+    knows no such instance.\n\nExample:\n  switchyard pbx remove pbx1 --dry-run";
 
 /// What to take out.
 #[derive(Args)]
@@ -23,7 +24,7 @@ pub struct Remove {
     /// Also while tenants are live on it
     #[arg(long)]
     force: bool,
-    /// Have the running Asterisk read again what was changed
+    /// Have the running Asterisk read again all that led to us
     #[arg(long, conflicts_with = "dry_run")]
     reload: bool,
     /// Show what would change, and change nothing
@@ -38,6 +39,7 @@ pub fn run(context: &mut Context<'_>, remove: Remove) -> Result<(), Failure> {
         name: remove.name,
         asterisk_dir: remove.asterisk_dir,
         force: remove.force,
+        reload: now,
         dry_run,
     };
     let removed = own_pbx::remove(&config, &options)?;
@@ -49,7 +51,7 @@ pub fn run(context: &mut Context<'_>, remove: Remove) -> Result<(), Failure> {
         now,
     )?;
     let mut value = json!({"instance": options.name, "dry_run": dry_run, "asterisk_dir": removed.asterisk_dir,
-        "changes": removed.changes});
+        "changes": removed.changes, "registered": removed.known});
     if let (Some(value), serde_json::Value::Object(more)) = (value.as_object_mut(), heeding.json()) {
         value.extend(more);
     }
@@ -59,10 +61,10 @@ pub fn run(context: &mut Context<'_>, remove: Remove) -> Result<(), Failure> {
             text.line("nothing of ours is in Asterisk's files")?;
         }
         heeding.write(text)?;
-        text.line(if dry_run {
-            "nothing was changed"
-        } else {
-            "the instance stays in the database; `switchyard pbx install` puts it in again"
+        text.line(match (dry_run, removed.known) {
+            (true, _) => "nothing was changed",
+            (false, true) => "the instance stays in the database; `switchyard pbx install` puts it in again",
+            (false, false) => "the database knows no such instance: an install had been cut off",
         })
     });
     heeding.verdict(told)

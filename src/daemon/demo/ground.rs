@@ -145,6 +145,7 @@ impl Ground {
             ami_port: AsteriskSettings::NO_PBX,
             ami_username: "switchyard".parse()?,
             config_dir,
+            ami_tls: None,
             log_file: None,
             emergency_numbers: Vec::new(),
         };

@@ -2,7 +2,7 @@
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::work::{Known, known, with_parts};
+use super::work::{Interruptible, Known, look, with_parts};
 use super::{FileChanged, OwnPbxError, asterisk_dir};
 use crate::app::instances::{self, NewInstance};
 use crate::app::operator;
@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::daemon::parts::Parts;
 use crate::daemon::{identity, settings};
 use crate::domain::instance::{
-    AbsolutePath, AccountName, AsteriskSettings, EmergencyNumber, InstanceSettings,
+    AbsolutePath, AccountName, AsteriskSettings, EmergencyNumber, InstanceSettings, ManagerTls,
 };
 use crate::domain::name::InstanceName;
 use crate::domain::pbx_part::{Part, State};
@@ -23,7 +23,7 @@ const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012
 /// 190 bits.
 const SECRET_LENGTH: usize = 32;
 /// The account's name, when no other is asked for.
-const ACCOUNT: &str = "switchyard";
+pub(super) const ACCOUNT: &str = "switchyard";
 
 /// What to install; what is absent is as it was before, or the usual.
 pub struct InstallOptions {
@@ -41,10 +41,22 @@ pub struct InstallOptions {
     pub group: Option<String>,
     /// Our account.
     pub account: Option<AccountName>,
+    /// Whether its manager interface speaks TLS.
+    pub tls: Option<TlsChoice>,
     /// Local emergency numbers.
     pub emergency_numbers: Vec<EmergencyNumber>,
+    /// The running Asterisk is to read again all that leads to us.
+    pub reload: bool,
     /// Nothing is changed.
     pub dry_run: bool,
+}
+
+/// What is asked for of an instance's TLS.
+pub enum TlsChoice {
+    /// As the host's configuration says.
+    Host,
+    /// Its own.
+    Own(ManagerTls),
 }
 
 /// What was done, or would be.
@@ -64,14 +76,14 @@ pub struct Installed {
 }
 
 /// Installs: everything is looked at first, then all files are changed, then the instance is registered; a failure leaves
-/// everything as it was.
+/// everything as it was, and so does a signal. One that was killed is ended by the next, or by a removal.
 pub fn install(
     config: &Config,
     options: InstallOptions,
     random: &dyn Randomness,
 ) -> Result<Installed, OwnPbxError> {
     let name = &options.name;
-    let known = with_parts(config, async |parts| known(parts, name).await)?;
+    let known = with_parts(config, async |parts| look(parts, name).await)?.known;
     let before = known.as_ref().map(|known| {
         let InstanceSettings::Asterisk(settings) = &known.instance.settings;
         settings.clone()
@@ -80,6 +92,11 @@ pub fn install(
         options.asterisk_dir.clone(),
         known.as_ref().map(|known| &known.instance),
     )?;
+    let tls = match options.tls {
+        Some(TlsChoice::Host) => None,
+        Some(TlsChoice::Own(own)) => Some(own),
+        None => before.as_ref().and_then(|before| before.ami_tls.clone()),
+    };
     let site = Site::survey(Wanted {
         asterisk_dir: asterisk_dir.clone(),
         config_dir: options
@@ -98,8 +115,9 @@ pub fn install(
             (None, None) => ACCOUNT.parse()?,
         },
         owner: identity::user(config)?,
-        tls: settings::transport(config).tls.is_some(),
+        tls: settings::transport(config).tls_of(tls.as_ref()).is_some(),
     })?;
+    let _held = (!options.dry_run).then(|| files::hold(&site)).transpose()?;
     let secret = secret(&site, known.as_ref(), random)?;
     let plan = files::survey(&site, Aim::Install(&secret))?;
     let blocked: Vec<Part> = plan
@@ -111,24 +129,37 @@ pub fn install(
     if !blocked.is_empty() {
         return Err(OwnPbxError::Blocked(blocked));
     }
-    let settings = asterisk_settings(&site, plan.manager, options.emergency_numbers, before.as_ref())?;
+    let settings = asterisk_settings(
+        &site,
+        plan.manager,
+        tls,
+        options.emergency_numbers,
+        before.as_ref(),
+    )?;
     let installed = Installed {
         asterisk_dir,
         changes: plan.changes.iter().map(FileChanged::of).collect(),
         parts: plan.parts,
-        reloads: plan.reloads,
-        restart: plan.restart,
+        // Of one that was cut off, nobody knows what Asterisk has read.
+        restart: plan.heed_changes.restart || known.is_none() && plan.heed_all.restart,
+        reloads: if options.reload || known.is_none() {
+            plan.heed_all.reloads
+        } else {
+            plan.heed_changes.reloads
+        },
         known: known.is_some(),
     };
     if options.dry_run {
         return Ok(installed);
     }
+    let registering = Interruptible::begin()?;
     let swapped = files::swap(plan.changes)?;
-    let registered = with_parts(config, async |parts| {
+    let registered = registering.with_parts(config, async |parts| {
         register(parts, &options.name, known.as_ref(), settings, secret).await
     });
     match registered {
-        Ok(()) => Ok(installed),
+        Ok(Some(())) => Ok(installed),
+        Ok(None) => Err(OwnPbxError::Interrupted(swapped.undo())),
         Err(source) => Err(OwnPbxError::NotRegistered {
             left: swapped.undo(),
             source: Box::new(source),
@@ -153,6 +184,7 @@ fn secret(site: &Site, known: Option<&Known>, random: &dyn Randomness) -> Result
 fn asterisk_settings(
     site: &Site,
     manager: Manager,
+    ami_tls: Option<ManagerTls>,
     emergency_numbers: Vec<EmergencyNumber>,
     before: Option<&AsteriskSettings>,
 ) -> Result<AsteriskSettings, OwnPbxError> {
@@ -160,6 +192,7 @@ fn asterisk_settings(
         ami_host: manager.host.to_string().parse()?,
         ami_port: manager.port,
         ami_username: site.account.clone(),
+        ami_tls,
         config_dir: site.config_dir.clone(),
         log_file: Some(site.log_file.clone()),
         emergency_numbers: match before {

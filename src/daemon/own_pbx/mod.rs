@@ -3,6 +3,7 @@
 mod install;
 mod reload;
 mod remove;
+mod signals;
 mod status;
 mod work;
 
@@ -11,7 +12,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use thiserror::Error;
 
-pub use self::install::{InstallOptions, Installed, install};
+pub use self::install::{InstallOptions, Installed, TlsChoice, install};
 pub use self::reload::{Reloaded, reload};
 pub use self::remove::{RemoveOptions, Removed, remove};
 pub use self::status::{Status, status, status_of};
@@ -24,7 +25,7 @@ use crate::domain::invalid::Invalid;
 use crate::domain::name::InstanceName;
 use crate::domain::pbx_part::Part;
 use crate::domain::random::NoRandomness;
-use crate::driver::asterisk::install::{Change, InstallError, SwapError, backup_of, is_backup};
+use crate::driver::asterisk::install::{Change, Content, InstallError, Shown, SwapError};
 
 /// Where Asterisk's configuration usually is.
 const USUAL: &str = "/etc/asterisk";
@@ -47,6 +48,22 @@ pub enum OwnPbxError {
     /// The Asterisk cannot be looked at.
     #[error(transparent)]
     Look(#[from] InstallError),
+    /// The lines are another instance's.
+    #[error("what leads from {} to {config_dir} is of {other}; `switchyard pbx remove {other}` takes it out", .asterisk_dir)]
+    Belongs {
+        /// Where they stand.
+        asterisk_dir: AbsolutePath,
+        /// Where they lead to.
+        config_dir: AbsolutePath,
+        /// Whose they are.
+        other: InstanceName,
+    },
+    /// A signal came.
+    #[error(
+        "interrupted while the instance was being registered, and {}; `switchyard instance list` shows whether it is registered",
+        kept(.0)
+    )]
+    Interrupted(Vec<String>),
     /// No such instance.
     #[error("there is no PBX instance {0}; `switchyard instance list` shows those there are")]
     Absent(InstanceName),
@@ -80,7 +97,7 @@ pub enum OwnPbxError {
     /// No secret.
     #[error(transparent)]
     Random(#[from] NoRandomness),
-    /// The runtime could not be started.
+    /// The runtime could not be started, or signals not be received.
     #[error("the runtime could not be started")]
     Runtime(#[source] std::io::Error),
     /// The files were changed, and then put back.
@@ -99,7 +116,7 @@ impl OwnPbxError {
     #[must_use]
     pub fn is_invalid_input(&self) -> bool {
         match self {
-            Self::Look(error) => !matches!(error, InstallError::Place(_)),
+            Self::Look(error) => !matches!(error, InstallError::Place(_) | InstallError::Busy(_)),
             Self::Setting(_) => true,
             _ => false,
         }
@@ -109,7 +126,11 @@ impl OwnPbxError {
     #[must_use]
     pub fn is_conflict(&self) -> bool {
         match self {
-            Self::Blocked(_) | Self::Elsewhere { .. } | Self::Serving { .. } => true,
+            Self::Blocked(_)
+            | Self::Elsewhere { .. }
+            | Self::Belongs { .. }
+            | Self::Serving { .. }
+            | Self::Look(InstallError::Busy(_)) => true,
             Self::App(error) => matches!(error, AppError::Conflict { .. } | AppError::Taken { .. }),
             Self::NotRegistered { source, .. } => source.is_conflict(),
             _ => false,
@@ -144,24 +165,24 @@ pub struct FileChanged {
 impl FileChanged {
     fn of(change: &Change) -> Self {
         let path = change.path().display().to_string();
-        // A copy that goes is a whole file of the operator's, with all its secrets.
-        if is_backup(change.path()) {
-            return Self {
-                path,
-                backup: None,
-                lines: Vec::new(),
-            };
-        }
-        let Change::File(file) = change else {
-            return Self {
-                path,
-                backup: None,
-                lines: Vec::new(),
-            };
+        let file = match change {
+            Change::Directory(directory) => {
+                return Self {
+                    path,
+                    backup: None,
+                    lines: directory.lines(),
+                };
+            }
+            Change::File(file) => file,
         };
-        let text = |bytes: &Option<Vec<u8>>| {
-            let text = String::from_utf8_lossy(bytes.as_deref().unwrap_or_default()).into_owned();
-            if file.secret { without_secret(&text) } else { text }
+        let text = |content: &Option<Content>| {
+            let bytes = content.as_ref().map(|content| content.bytes.as_slice());
+            let text = String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
+            match file.shown {
+                Shown::Changed => text,
+                Shown::WithoutSecret => without_secret(&text),
+                Shown::Nothing => String::new(),
+            }
         };
         let (before, after) = (text(&file.before), text(&file.after));
         let diff = similar::TextDiff::from_lines(&before, &after);
@@ -175,8 +196,7 @@ impl FileChanged {
         });
         Self {
             path,
-            backup: (file.backup && file.before.is_some())
-                .then(|| backup_of(&file.path).display().to_string()),
+            backup: file.backup.as_ref().map(|copy| copy.display().to_string()),
             lines: lines.collect(),
         }
     }

@@ -1,6 +1,6 @@
 //! What leads from an Asterisk's own files to ours, part by part.
 
-use super::work::{known, with_parts};
+use super::work::{look as look_up, with_parts};
 use super::{OwnPbxError, asterisk_dir};
 use crate::config::Config;
 use crate::daemon::{identity, settings};
@@ -23,7 +23,8 @@ pub fn status(
     name: &InstanceName,
     named: Option<AbsolutePath>,
 ) -> Result<Status, OwnPbxError> {
-    let known = with_parts(config, async |parts| known(parts, name).await)?
+    let known = with_parts(config, async |parts| look_up(parts, name).await)?
+        .known
         .ok_or_else(|| OwnPbxError::Absent(name.clone()))?;
     look(config, &known.instance, known.secret.as_ref(), named)
 }
@@ -63,6 +64,8 @@ pub fn site(
         group: None,
         account: settings.ami_username.clone(),
         owner: identity::user(config)?,
-        tls: settings::transport(config).tls.is_some(),
+        tls: settings::transport(config)
+            .tls_of(settings.ami_tls.as_ref())
+            .is_some(),
     })?)
 }

@@ -206,6 +206,7 @@ fn settings(home: &Home, ami_port: u16) -> Result<AsteriskSettings, Invalid> {
         ami_port,
         ami_username: DAEMON.parse()?,
         config_dir: home.config().clone(),
+        ami_tls: None,
         log_file: Some(home.warnings().clone()),
         emergency_numbers: Vec::new(),
     })

@@ -4,8 +4,9 @@ use super::complaints;
 use super::log::LogWindow;
 use super::rights::{self, ActionName, LackingRights, Right};
 use super::session::{Arrival, Session};
-use super::{AsteriskDriver, verify};
+use super::{AsteriskDriver, included, verify};
 use crate::domain::artifact::ConfFile;
+use crate::domain::random::SystemRandom;
 use crate::driver::{Check, DriverError};
 use crate::wire::ami::LinkError;
 
@@ -60,7 +61,8 @@ impl AsteriskDriver {
             ) => {
                 let mend = format!(
                     "in manager.conf under [general] have `tlsenable = yes`, `tlsbindaddr = {address}` and in `tlscertfile` a \
-                     certificate for {}, signed by one in the file that `ami.ca_file` names; or set `ami.tls` to `off`",
+                     certificate for {}, signed by one in the file that `ami.ca_file` names, or the instance's own \
+                     `--ami-ca-file`; or have no TLS, by `--ami-tls off` for this instance or `ami.tls` for all",
                     settings.ami_host
                 );
                 checks.push(bad("ami", chain(&error), mend));
@@ -152,24 +154,31 @@ impl AsteriskDriver {
         standing.ok().flatten()
     }
 
+    /// Whether Asterisk has read our file, and would do so again.
     async fn included(&self, session: &Session, name: &'static str, file: ConfFile) -> Check {
-        match verify::shown_marker(session, file).await {
-            Ok(marker) if !marker.is_empty() => good(name, format!("Asterisk has read our {file}")),
-            Ok(_) => {
-                let directory = &self.settings.config_dir;
-                let mend = format!(
-                    "end Asterisk's own {file} with the line `#tryinclude {directory}/live/{file}`, let Asterisk's group \
-                     read that directory, then type `asterisk -rx 'module reload {}'`",
-                    file.module()
-                );
-                bad(
-                    name,
-                    format!("Asterisk has not read {directory}/live/{file}"),
-                    mend,
-                )
-            }
-            Err(error) => bad(name, error.full(), "test again".to_owned()),
-        }
+        let directory = &self.settings.config_dir;
+        let asked = match verify::shown_marker(session, file).await {
+            Ok(marker) => included::is_included(session, file)
+                .await
+                .map(|found| (!marker.is_empty(), found != Some(false))),
+            Err(error) => Err(error),
+        };
+        let detail = match asked {
+            Ok((true, true)) => return good(name, format!("Asterisk has read our {file}")),
+            Ok((true, false)) => format!(
+                "Asterisk's own {file} does not lead to {} any more: it serves what it has read before, until it reads its \
+                 files again",
+                included::target(directory, file)
+            ),
+            Ok((false, _)) => format!("Asterisk has not read {}", included::target(directory, file)),
+            Err(error) => return bad(name, error.full(), "test again"),
+        };
+        let mend = format!(
+            "{}, then type `asterisk -rx 'module reload {}'`",
+            included::mend(directory, file),
+            file.module()
+        );
+        bad(name, detail, mend)
     }
 
     /// The log, where the instance has one: readable, and of the Asterisk that answers.
@@ -207,7 +216,7 @@ impl AsteriskDriver {
                 format!("{path} can be read; whether this Asterisk writes it was not asked"),
             ));
         };
-        Some(match complaints::read(session, &window).await.1 {
+        Some(match complaints::read(session, &window, &SystemRandom).await.1 {
             Ok(()) => good(NAME, format!("{path} can be read, and this Asterisk writes it")),
             Err(reason) => {
                 let mend = format!(

@@ -10,22 +10,29 @@ mod survey;
 
 use crate::domain::artifact::ConfFile;
 use crate::domain::digest::Digest;
-use crate::driver::{Part, Staged, StagedFile};
+use crate::driver::{Part, Staged, StagedFile, Warrant};
 
 /// `DIR/live -> generations/N`, `DIR/generations/N/{pjsip,extensions,voicemail}.conf`.
 ///
 /// Files hold digests that sign in, so nobody but owner and group may read them; the directory's group (set-gid)
 /// is the one Asterisk runs with.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct FileTree {
     root: PathBuf,
+    warrant: Warrant,
 }
 
 impl FileTree {
     pub fn new(root: &Path) -> Self {
         Self {
             root: root.to_owned(),
+            warrant: Warrant::default(),
         }
+    }
+
+    /// Moves and removes something only as long as this holds.
+    pub fn obey(&mut self, warrant: Warrant) {
+        self.warrant = warrant;
     }
 
     /// Where a generation lies.
@@ -56,11 +63,22 @@ impl FileTree {
             files: BTreeMap::new(),
             drifted: Vec::new(),
         };
-        for (file, StagedFile { parts, unchanged }) in files {
+        for (file, staged_file) in files {
+            let StagedFile {
+                parts,
+                unchanged,
+                written,
+            } = staged_file;
             let path = making.join(file.as_str());
             let live = self.live(file);
-            let wanted = stream(&parts, io::sink())?;
-            if digest(&live)? == Some(wanted.0) {
+            let found = digest(&live)?;
+            let wanted = match written {
+                Some(written) if unchanged && found == Some(written) => {
+                    (written, fs::metadata(&live).map_err(at(&live))?.len())
+                }
+                _ => stream(&parts, io::sink())?,
+            };
+            if found == Some(wanted.0) {
                 // The link's target, not the link: `live` moves, the file stays.
                 let live = fs::canonicalize(&live).map_err(at(&live))?;
                 fs::hard_link(live, &path).map_err(at(&path))?;
@@ -73,6 +91,7 @@ impl FileTree {
             staged.files.insert(file, wanted);
         }
         sync_directory(&making)?;
+        self.warrant.check()?;
         remove_directory(&target)?;
         fs::rename(&making, &target).map_err(at(&target))?;
         sync_directory(&generations)?;
@@ -83,8 +102,11 @@ impl FileTree {
     pub fn drifted(&self, files: &BTreeMap<ConfFile, StagedFile>) -> io::Result<Vec<ConfFile>> {
         let mut drifted = Vec::new();
         for (file, staged) in files {
-            let wanted = stream(&staged.parts, io::sink())?;
-            if digest(&self.live(*file))? != Some(wanted.0) {
+            let wanted = match staged.written {
+                Some(written) => written,
+                None => stream(&staged.parts, io::sink())?.0,
+            };
+            if digest(&self.live(*file))? != Some(wanted) {
                 drifted.push(*file);
             }
         }
@@ -112,6 +134,7 @@ impl FileTree {
         }
         symlink(&target, &making).map_err(at(&making))?;
         let live = self.root.join("live");
+        self.warrant.check()?;
         fs::rename(&making, &live).map_err(at(&live))?;
         sync_directory(&self.root)
     }
@@ -162,6 +185,7 @@ impl FileTree {
                 .file_name()
                 .to_str()
                 .and_then(|name| name.parse::<i64>().ok());
+            self.warrant.check()?;
             if number.is_none_or(|number| Some(number) != live && !keep.contains(&number)) {
                 remove_directory(&entry.path())?;
             }

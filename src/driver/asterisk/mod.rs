@@ -3,6 +3,7 @@
 mod checks;
 mod complaints;
 mod files;
+mod included;
 pub mod install;
 mod log;
 mod program;
@@ -27,10 +28,11 @@ pub use self::rights::account_lines;
 use self::session::Session;
 pub use self::shadow::Shadow;
 pub use self::transport::Transport;
-use super::{Check, DriverError, Expected, PbxDriver, Rehearsal, Staged, StagedFile};
+use super::{Check, DriverError, Expected, PbxDriver, Rehearsal, Staged, StagedFile, Warrant};
 use crate::domain::artifact::ConfFile;
 use crate::domain::finding::{Finding, Severity};
 use crate::domain::instance::AsteriskSettings;
+use crate::domain::random::SystemRandom;
 
 /// What is said of an instance that has no Asterisk.
 const NO_PBX: &str = "this instance has no Asterisk, as in a demo that was started without one: files may be written, but \
@@ -107,6 +109,10 @@ impl AsteriskDriver {
 
 #[async_trait]
 impl PbxDriver for AsteriskDriver {
+    fn obey(&mut self, warrant: Warrant) {
+        self.files.obey(warrant);
+    }
+
     async fn stage(
         &self,
         generation: i64,
@@ -151,6 +157,17 @@ impl PbxDriver for AsteriskDriver {
         self.session().await?.ask(ActionName::Ping, &[]).await.map(drop)
     }
 
+    async fn unread(
+        &self,
+        markers: &BTreeMap<ConfFile, Option<String>>,
+    ) -> Result<Vec<ConfFile>, DriverError> {
+        verify::unread(&self.session().await?, markers).await
+    }
+
+    async fn not_included(&self) -> Result<BTreeMap<ConfFile, Finding>, DriverError> {
+        included::missing(&self.session().await?, &self.settings.config_dir).await
+    }
+
     async fn place(&self, generation: i64) -> Result<(), DriverError> {
         self.on_disk("moving the live link", move |tree| tree.swap(generation))
             .await
@@ -172,7 +189,7 @@ impl PbxDriver for AsteriskDriver {
     }
 
     async fn verify(&self, expected: &Expected) -> Result<Vec<Finding>, DriverError> {
-        verify::verify(&self.session().await?, expected).await
+        verify::verify(&self.session().await?, &self.settings.config_dir, expected).await
     }
 
     async fn log_since_apply(&self) -> Vec<Finding> {
@@ -192,7 +209,7 @@ impl PbxDriver for AsteriskDriver {
             Err(detail) => return unread(&detail),
         };
         let (lines, whole) = match self.session().await {
-            Ok(session) => complaints::read(&session, &window).await,
+            Ok(session) => complaints::read(&session, &window, &SystemRandom).await,
             Err(error) => (Vec::new(), Err(error.full())),
         };
         let (ours, others) = lines

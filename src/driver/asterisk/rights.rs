@@ -20,6 +20,8 @@ word_enum! {
         ModuleCheck = "ModuleCheck",
         /// Has a module read its files.
         Reload = "Reload",
+        /// What stands in a section of its own files.
+        GetConfig = "GetConfig",
         /// An endpoint with its auth and AOR.
         PjsipShowEndpoint = "PJSIPShowEndpoint",
         /// A global or a dialplan function.
@@ -36,7 +38,9 @@ impl ActionName {
     const fn right(self) -> Option<Right> {
         match self {
             Self::Ping | Self::ListCommands => None,
-            Self::ModuleCheck | Self::Reload | Self::PjsipShowEndpoint => Some(Right::WriteSystem),
+            Self::ModuleCheck | Self::Reload | Self::GetConfig | Self::PjsipShowEndpoint => {
+                Some(Right::WriteSystem)
+            }
             Self::CoreSettings | Self::Getvar | Self::ShowDialPlan | Self::VoicemailUserStatus => {
                 Some(Right::WriteReporting)
             }
@@ -54,7 +58,7 @@ word_enum! {
     Right {
         /// To hear that Asterisk has started: `FullyBooted`.
         ReadSystem = "read = system",
-        /// To reload, and to ask for modules and endpoints.
+        /// To reload, and to ask for modules, endpoints and what its own files lead to.
         WriteSystem = "write = system",
         /// To ask for globals, contexts, mailboxes and the version.
         WriteReporting = "write = reporting",

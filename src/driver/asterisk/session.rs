@@ -189,12 +189,12 @@ impl Session {
         match self.client.list(action, ANSWER).await {
             Ok(list) => Ok(Some(list)),
             // How Asterisk 22 words an empty answer: an unknown endpoint, an unknown context; a mailbox that is not
-            // there gets a "Success" without a list.
+            // there, and nothing else, gets a "Success" without a list.
             Err(ami::Error::Refused { message, .. }) if says_absent(&message) => Ok(None),
             Err(ami::Error::Answer {
                 reason: ami::AnswerError::NotAList { .. },
                 ..
-            }) => Ok(None),
+            }) if matches!(name, ActionName::VoicemailUserStatus) => Ok(None),
             Err(error) => Err(told(name, error)),
         }
     }

@@ -1,5 +1,6 @@
 //! The handlers of the API: each reads the request, calls one use case, and shapes the answer.
 
+pub mod audit_log;
 pub mod deployment_events;
 pub mod deployments;
 pub mod extensions;

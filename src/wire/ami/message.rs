@@ -72,7 +72,8 @@ impl Message {
     /// The `ActionID` that this message answers to.
     #[must_use]
     pub fn action_id(&self) -> Option<&str> {
-        self.get("ActionID")
+        // `GetConfig` of a section that is not there says so in a line without a key, which went to this value (measured).
+        self.get("ActionID").and_then(|id| id.split("\r\n").next())
     }
 
     /// Whether this is a response that says yes: `Success`, or the `Goodbye` of a log-off.
@@ -133,6 +134,12 @@ mod tests {
     fn a_line_without_a_key_goes_on_with_the_value_before() {
         let m = Message::parse(b"Response: Success\r\nValue: a\r\nb\r\n: c").unwrap();
         assert_eq!(m.get("value"), Some("a\r\nb\r\n: c"));
+    }
+
+    #[test]
+    fn a_line_without_a_key_is_no_part_of_the_action_id() {
+        let m = Message::parse(b"Response: Success\r\nActionID: 7\r\nNo categories found").unwrap();
+        assert_eq!(m.action_id(), Some("7"));
     }
 
     #[test]

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::edit::{created, edited, removed, unclosed};
+use super::edit::{created, edited, gone, removed, unclosed};
 use super::foreign::Manager;
 use super::place;
 use super::read::{Section, sections};
-use super::swap::FileChange;
+use super::swap::Shown;
 use super::text::Text;
 use super::{Aim, Found, InstallError, Site};
 use crate::driver::asterisk::account_lines;
@@ -21,8 +21,8 @@ const IN_DIRECTORY: &str = "switchyard.conf";
 /// The secret in our file, where there is one that can be kept.
 pub fn kept_secret(site: &Site) -> Result<Option<SecretString>, InstallError> {
     for path in possible_files(site)? {
-        if let Some(file) = place::find(&path)?.filter(|file| is_made_by_us(&file.bytes)) {
-            let text = Text::read(&file.bytes);
+        if let Some(file) = place::find(&path)?.filter(|file| is_made_by_us(&file.content.bytes)) {
+            let text = Text::read(&file.content.bytes);
             let secret = text
                 .lines()
                 .iter()
@@ -67,12 +67,15 @@ pub fn find(site: &Site, manager: &Manager, aim: Aim<'_>) -> Result<Found, Insta
         }
         return Ok(by_hand(site, section));
     }
-    let text = Text::read(&main.bytes);
+    let text = Text::read(&main.content.bytes);
     let whole = whole_directory(site, &text);
     let separate = site.account_file();
     let target = whole.clone().unwrap_or_else(|| separate.clone());
     let there = place::find(&target)?;
-    if there.as_ref().is_some_and(|file| !is_made_by_us(&file.bytes)) {
+    if there
+        .as_ref()
+        .is_some_and(|file| !is_made_by_us(&file.content.bytes))
+    {
         let detail = format!("{} is there already, and not of ours", target.display());
         return Ok(Found::blocked(
             NAME,
@@ -90,14 +93,14 @@ pub fn find(site: &Site, manager: &Manager, aim: Aim<'_>) -> Result<Found, Insta
     };
     let wanted = section(site, manager, secret);
     let mut found = Found::in_place(NAME, format!("[{account}] is in {}", target.display()));
-    let group = there.as_ref().map(|file| (file.gid, file.mode));
-    if there.as_ref().is_none_or(|file| file.bytes != wanted.as_bytes()) || group != Some((site.group, 0o640))
-    {
-        let mut change = created(site, &target, wanted.into_bytes());
-        change.secret = true;
-        if let Some(file) = there {
-            (change.before, change.uid) = (Some(file.bytes), file.uid);
-        }
+    let mut change = created(site, &target, wanted.into_bytes());
+    change.shown = Shown::WithoutSecret;
+    if let (Some(file), Some(after)) = (there, &mut change.after) {
+        after.standing.uid = file.content.standing.uid;
+        change.before = Some(file.content);
+    }
+    let same = matches!((&change.before, &change.after), (Some(before), Some(after)) if before.is(after));
+    if !same {
         let detail = format!(
             "the account [{account}] is not in {} as it must be",
             target.display()
@@ -133,19 +136,13 @@ pub fn removal(site: &Site) -> Result<Found, InstallError> {
     })?;
     for path in possible_files(site)? {
         if let Some(file) = place::find(&path)? {
-            if !is_made_by_us(&file.bytes) {
+            if !is_made_by_us(&file.content.bytes) {
                 continue;
             }
             found.part.detail = format!("the account in {} goes", path.display());
-            found.changes.push(
-                FileChange {
-                    backup: false,
-                    secret: true,
-                    after: None,
-                    ..edited(file, Vec::new())
-                }
-                .into(),
-            );
+            found
+                .changes
+                .push(gone(&file.path, file.content, Shown::WithoutSecret));
         }
     }
     Ok(found)
@@ -184,10 +181,10 @@ fn by_hand(site: &Site, section: &Section) -> Found {
 }
 
 /// Where our file may be: in each directory that manager.conf reads whole, or beside it.
-fn possible_files(site: &Site) -> Result<Vec<PathBuf>, InstallError> {
+pub fn possible_files(site: &Site) -> Result<Vec<PathBuf>, InstallError> {
     let mut files = vec![site.account_file()];
     if let Some(main) = place::find(&site.file(FILE))? {
-        let text = Text::read(&main.bytes);
+        let text = Text::read(&main.content.bytes);
         files.extend(
             text.lines()
                 .iter()

@@ -60,9 +60,12 @@ pub fn manager(site: &Site) -> Result<(Manager, Found), InstallError> {
         return Ok((manager, Found::blocked(NAME, detail, mend)));
     }
     if site.tls && !general("tlsenable").is_some_and(is_yes) {
-        let detail = format!("{} has no TLS, which `ami.tls` asks for", path.display());
+        let detail = format!(
+            "{} has no TLS, which `ami.tls` or `--ami-tls` asks for",
+            path.display()
+        );
         let mend = "under [general] have `tlsenable = yes`, `tlsbindaddr = 127.0.0.1:5039` and in `tlscertfile` a certificate \
-            for 127.0.0.1 with its key in `tlsprivatekey`; or set `ami.tls` to `off`";
+            for 127.0.0.1 with its key in `tlsprivatekey`; or have none, by `--ami-tls off` for this instance or `ami.tls` for all";
         return Ok((manager, Found::blocked(NAME, detail, mend)));
     }
     let detail = format!("the manager interface is at {}", SocketAddr::new(host, port));

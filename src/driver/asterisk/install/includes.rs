@@ -1,8 +1,11 @@
 //! The line at the end of each of the operator's three files that has Asterisk read ours.
 
+use std::path::{Path, PathBuf};
+
+use super::super::included;
 use super::edit::{created, edited, removed, unclosed};
 use super::place;
-use super::text::Text;
+use super::text::{MARK, Text};
 use super::{Found, InstallError, Site};
 use crate::domain::artifact::ConfFile;
 
@@ -27,37 +30,71 @@ pub fn find(site: &Site) -> Result<Vec<Found>, InstallError> {
     NAMES.iter().map(find).collect()
 }
 
-/// Takes each out.
-pub fn removal(site: &Site) -> Result<Vec<Found>, InstallError> {
+/// Takes each out that leads to one of these directories: those to the first whoever put them in, the others as far as
+/// they carry our mark.
+pub fn removal(site: &Site, directories: &[PathBuf]) -> Result<Vec<Found>, InstallError> {
     let remove = |(name, file): &(&'static str, ConfFile)| {
-        let target = target(site, *file);
         removed(name, &site.file(file.as_str()), |text, index| {
-            let line = text.lines().get(index);
-            line.is_some_and(|line| line.include() == Some(target.as_str()))
+            let Some(line) = text.lines().get(index) else {
+                return false;
+            };
+            let of = line.include().and_then(|included| directory(included, *file));
+            of.is_some_and(|of| {
+                directories.iter().any(|one| one == of) && (line.ours || of == site.config_dir.as_path())
+            })
         })
         .map(|found| found.heeded_by(reload(*file)))
     };
     NAMES.iter().map(remove).collect()
 }
 
+/// A directory of ours, or of somebody who has one like it, that a file of the operator's leads to.
+pub struct Lead {
+    /// The directory.
+    pub directory: PathBuf,
+    /// Whether the line carries our mark.
+    pub marked: bool,
+}
+
+/// Where the operator's three files lead to.
+pub fn leads(site: &Site) -> Result<Vec<Lead>, InstallError> {
+    let mut leads = Vec::new();
+    for (_, file) in NAMES {
+        let Some(found) = place::find(&site.file(file.as_str()))? else {
+            continue;
+        };
+        for line in Text::read(&found.content.bytes).lines() {
+            if let Some(directory) = line.include().and_then(|included| directory(included, file)) {
+                leads.push(Lead {
+                    directory: directory.to_owned(),
+                    marked: line.ours,
+                });
+            }
+        }
+    }
+    Ok(leads)
+}
+
+/// The directory behind whose `live` link an included file lies.
+fn directory(included: &str, file: ConfFile) -> Option<&Path> {
+    let directory = included.strip_suffix(file.as_str())?.strip_suffix("/live/")?;
+    directory.starts_with('/').then(|| Path::new(directory))
+}
+
 fn reload(file: ConfFile) -> String {
     format!("module reload {}", file.module())
 }
 
-fn target(site: &Site, file: ConfFile) -> String {
-    format!("{}/live/{}", site.config_dir, file.as_str())
-}
-
 fn find_one(site: &Site, name: &'static str, conf: ConfFile) -> Result<Found, InstallError> {
     let path = site.file(conf.as_str());
-    let target = target(site, conf);
-    let line = format!("#tryinclude {target}");
+    let target = included::target(&site.config_dir, conf);
+    let line = format!("{}{MARK}", included::line(&site.config_dir, conf));
     let Some(file) = place::find(&path)? else {
         let detail = format!("{} is not there; it is made, with the one line", path.display());
         let bytes = format!("{line}\n").into_bytes();
         return Ok(Found::missing(name, detail, created(site, &path, bytes)));
     };
-    let text = Text::read(&file.bytes);
+    let text = Text::read(&file.content.bytes);
     let at = text
         .lines()
         .iter()
@@ -76,16 +113,15 @@ fn find_one(site: &Site, name: &'static str, conf: ConfFile) -> Result<Found, In
         return Ok(Found::doubtful(
             name,
             detail,
-            format!("move `{line}` to the end of the file"),
+            format!("move `#tryinclude {target}` to the end of the file"),
         ));
     }
     // Of another instance, or of this one in another directory: Asterisk would serve both at once.
-    let suffix = format!("/live/{}", conf.as_str());
     let other = text
         .lines()
         .iter()
         .filter_map(|line| line.include())
-        .find(|included| included.ends_with(&suffix));
+        .find(|included| directory(included, conf).is_some());
     if let Some(other) = other {
         return Ok(Found::blocked(
             name,

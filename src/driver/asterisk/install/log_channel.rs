@@ -50,7 +50,7 @@ pub fn find(site: &Site) -> Result<Found, InstallError> {
         let bytes = format!("{heading}\n{line}\n").into_bytes();
         return Ok(Found::missing(NAME, detail, created(site, &path, bytes)));
     };
-    let text = Text::read(&file.bytes);
+    let text = Text::read(&file.content.bytes);
     let after = if let Some(section) = text.section(SECTION) {
         text.inserted_behind(section, &line)
     } else if text.ends_in_comment() {

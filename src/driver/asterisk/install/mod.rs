@@ -1,8 +1,12 @@
 //! What is put once into the configuration of an operator's own Asterisk, and taken out again: exactly these lines.
 
 mod account;
+mod backup;
+mod content;
+mod directory;
 mod edit;
 mod foreign;
+mod hold;
 mod includes;
 mod log_channel;
 mod our_directory;
@@ -13,17 +17,20 @@ mod swap;
 mod text;
 mod voicemail_twins;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 use thiserror::Error;
 
 pub use account::{can_be_written, kept_secret};
+pub use content::Content;
 pub use foreign::Manager;
+pub use hold::hold;
 pub use place::PlaceError;
 pub use site::{Site, Wanted};
-pub use swap::{Change, SwapError, Swapped, backup_of, is_backup, swap};
+pub use swap::{Change, Shown, SwapError, Swapped, swap};
 
+use crate::domain::instance::AbsolutePath;
 use crate::domain::invalid::Invalid;
 use crate::domain::pbx_part::{Part, State};
 
@@ -49,6 +56,9 @@ pub enum InstallError {
         /// Why not.
         reason: Invalid,
     },
+    /// Somebody else is at it.
+    #[error("another `pbx install` or `pbx remove` is changing the files in {}; wait for its end", .0.display())]
+    Busy(PathBuf),
     /// A file is not what it should be.
     #[error(transparent)]
     Place(#[from] PlaceError),
@@ -58,8 +68,10 @@ pub enum InstallError {
 struct Found {
     part: Part,
     changes: Vec<Change>,
-    /// What has the running Asterisk heed the changes.
+    /// What has the running Asterisk heed it.
     reload: Option<String>,
+    /// Whether only a restart has.
+    restart: bool,
 }
 
 impl Found {
@@ -73,12 +85,19 @@ impl Found {
             },
             changes: Vec::new(),
             reload: None,
+            restart: false,
         }
     }
 
-    /// The same, with the line of Asterisk's console that has a change heeded.
+    /// The same, with the line of Asterisk's console that has it heeded.
     fn heeded_by(mut self, line: impl Into<String>) -> Self {
-        self.reload = (!self.changes.is_empty()).then(|| line.into());
+        self.reload = Some(line.into());
+        self
+    }
+
+    /// The same, which a running Asterisk heeds once it is restarted, if it is so.
+    fn heeded_by_restart(mut self, so: bool) -> Self {
+        self.restart = so;
         self
     }
 
@@ -106,16 +125,32 @@ impl Found {
     }
 }
 
+/// What has a running Asterisk heed its files.
+#[derive(Default)]
+pub struct Heed {
+    /// Lines of its console.
+    pub reloads: Vec<String>,
+    /// Whether it has to be restarted before it heeds all of it.
+    pub restart: bool,
+}
+
+impl Heed {
+    fn add(&mut self, found: &Found) {
+        self.reloads.extend(found.reload.clone());
+        self.restart |= found.restart;
+    }
+}
+
 /// What is there, and what is to be done.
 pub struct Plan {
     /// Every part.
     pub parts: Vec<Part>,
     /// What puts in what is missing, or takes out what is there.
     pub changes: Vec<Change>,
-    /// The lines of Asterisk's console that have the running one heed them.
-    pub reloads: Vec<String>,
-    /// Whether it has to be restarted before it heeds them all.
-    pub restart: bool,
+    /// What has the running Asterisk heed them.
+    pub heed_changes: Heed,
+    /// What has it heed what was in place already, too.
+    pub heed_all: Heed,
     /// Where its manager interface is reached.
     pub manager: Manager,
 }
@@ -138,38 +173,52 @@ pub fn survey(site: &Site, aim: Aim<'_>) -> Result<Plan, InstallError> {
     all.push(interface);
     all.push(account::find(site, &manager, aim)?.heeded_by(MANAGER));
     all.push(log_channel::find(site)?.heeded_by(LOGGER));
-    let twins = voicemail_twins::find(site)?;
-    let restart = !twins.changes.is_empty();
-    all.push(twins);
+    all.push(voicemail_twins::find(site)?);
     all.extend(foreign::mappings(site)?);
-    Ok(plan(all, restart, manager))
+    Ok(plan(all, manager))
 }
 
-/// What takes everything of ours out again.
-pub fn removal(site: &Site) -> Result<Plan, InstallError> {
+/// What takes everything of ours out again. What leads to a directory of `others`, and that directory, stays.
+///
+/// What an install left that was cut off before anybody knew of it goes too: its lines tell of its directory.
+pub fn removal(site: &Site, others: &[AbsolutePath]) -> Result<Plan, InstallError> {
     let (manager, _) = foreign::manager(site)?;
-    let mut all = includes::removal(site)?;
+    let is_other = |path: &Path| others.iter().any(|other| other.as_path() == path);
+    let mut directories = vec![site.config_dir.as_path().to_owned()];
+    let leads = includes::leads(site)?.into_iter();
+    directories.extend(leads.filter(|lead| lead.marked).map(|lead| lead.directory));
+    directories.retain(|path| !is_other(path));
+    directories.sort();
+    directories.dedup();
+    let mut all = includes::removal(site, &directories)?;
     all.push(account::removal(site)?.heeded_by(MANAGER));
     all.push(log_channel::removal(site)?.heeded_by(LOGGER));
-    let twins = voicemail_twins::removal(site)?;
-    let restart = !twins.changes.is_empty();
-    all.push(twins);
-    all.push(our_directory::removal(site));
-    Ok(plan(all, restart, manager))
+    all.push(voicemail_twins::removal(site)?);
+    all.extend(directories.iter().map(|path| our_directory::removal(path)));
+    Ok(plan(all, manager))
 }
 
-fn plan(all: Vec<Found>, restart: bool, manager: Manager) -> Plan {
+/// Whether the operator's files lead to a directory.
+pub fn leads_to(site: &Site, directory: &AbsolutePath) -> Result<bool, InstallError> {
+    let leads = includes::leads(site)?;
+    Ok(leads.iter().any(|lead| lead.directory == directory.as_path()))
+}
+
+fn plan(all: Vec<Found>, manager: Manager) -> Plan {
     let mut plan = Plan {
         parts: Vec::new(),
         changes: Vec::new(),
-        reloads: Vec::new(),
-        restart,
+        heed_changes: Heed::default(),
+        heed_all: Heed::default(),
         manager,
     };
     for found in all {
+        if !found.changes.is_empty() {
+            plan.heed_changes.add(&found);
+        }
+        plan.heed_all.add(&found);
         plan.parts.push(found.part);
         plan.changes.extend(found.changes);
-        plan.reloads.extend(found.reload);
     }
     plan
 }

@@ -1,14 +1,13 @@
-//! Where a file of the operator's really is: through links that may be trusted, and with whom it belongs to.
+//! Where a file of the operator's really is: through links that may be trusted.
 
-use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use thiserror::Error;
 
-/// Longer than any configuration file; keeps a wrong path from filling the memory.
-const LONGEST: u64 = 64 * 1024 * 1024;
+use super::content::Content;
+
 /// How many links may lead to a file, as Linux itself bounds it.
 const MOST_LINKS: usize = 40;
 
@@ -38,14 +37,8 @@ pub enum PlaceError {
 pub struct Found {
     /// Where it really is.
     pub path: PathBuf,
-    /// What it holds.
-    pub bytes: Vec<u8>,
-    /// Its owner.
-    pub uid: u32,
-    /// Its group.
-    pub gid: u32,
-    /// Its mode.
-    pub mode: u32,
+    /// What it holds, and whom it belongs to.
+    pub content: Content,
 }
 
 /// The file behind a path; `None` where there is none.
@@ -85,7 +78,6 @@ pub fn find(path: &Path) -> Result<Option<Found>, PlaceError> {
         step = step.parent().unwrap_or(Path::new("/")).join(target);
     }
     let real = fs::canonicalize(&step).map_err(refused)?;
-    // Not opened before it is known to be a file: opening a pipe would wait for its other end.
     let metadata = fs::symlink_metadata(&real).map_err(refused)?;
     if !metadata.is_file() {
         return Err(strange("it is no regular file".to_owned()));
@@ -96,25 +88,14 @@ pub fn find(path: &Path) -> Result<Option<Found>, PlaceError> {
             metadata.uid()
         )));
     }
-    let mut bytes = Vec::new();
-    let file = fs::File::open(&real).map_err(refused)?;
-    file.take(LONGEST + 1).read_to_end(&mut bytes).map_err(refused)?;
-    if u64::try_from(bytes.len()).is_ok_and(|length| length > LONGEST) {
-        return Err(strange("it is longer than 64 MiB".to_owned()));
-    }
     if metadata.nlink() > 1 {
         return Err(strange(format!(
             "it has {} names (hard links), and only one of them would get what is written; make it a file of its own",
             metadata.nlink()
         )));
     }
-    Ok(Some(Found {
-        path: real,
-        bytes,
-        uid: metadata.uid(),
-        gid: metadata.gid(),
-        mode: metadata.mode() & 0o7777,
-    }))
+    let content = Content::read(&real).map_err(refused)?;
+    Ok(Some(Found { path: real, content }))
 }
 
 /// The owner of a link that is not followed to a file of this owner.
@@ -136,7 +117,7 @@ mod tests {
         symlink(at("one"), at("two")).unwrap();
         let found = find(&at("two")).unwrap().unwrap();
         assert_eq!(found.path, fs::canonicalize(at("real")).unwrap());
-        assert_eq!(found.bytes, b"x");
+        assert_eq!(found.content.bytes, b"x");
         assert!(find(&at("none")).unwrap().is_none());
         symlink("none", at("dangling")).unwrap();
         symlink("loop", at("loop")).unwrap();

@@ -52,7 +52,7 @@ fn read(
     let Some(found) = place::find(path)? else {
         return Ok(());
     };
-    for line in Text::read(&found.bytes).lines() {
+    for line in Text::read(&found.content.bytes).lines() {
         if let Some(header) = line.header() {
             let section = Section {
                 name: header.name.to_owned(),

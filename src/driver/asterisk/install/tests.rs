@@ -8,13 +8,21 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod cut_off;
+mod ours;
+
 const SECRET: &str = "abcdefghijklmnopqrstuvwxyz012345";
 
 fn site(directory: &Path) -> Site {
+    site_in(directory, Some("ours"))
+}
+
+/// What is told about the Asterisk of a directory, with our directory or without.
+fn site_in(directory: &Path, ours: Option<&str>) -> Site {
     let path = |name: &str| Some(directory.join(name).display().to_string().parse().unwrap());
     Site::survey(Wanted {
         asterisk_dir: directory.display().to_string().parse().unwrap(),
-        config_dir: path("ours"),
+        config_dir: ours.and_then(path),
         log_file: path("log/ours"),
         modules_dir: path("modules"),
         group: Some(rustix::process::getegid().as_raw().to_string()),
@@ -110,7 +118,7 @@ proptest! {
         let kept = kept_secret(&site).unwrap().unwrap();
         prop_assert_eq!(secrecy::ExposeSecret::expose_secret(&kept), SECRET);
 
-        drop(swap(removal(&site).unwrap().changes).unwrap());
+        drop(swap(removal(&site, &[]).unwrap().changes).unwrap());
         prop_assert_eq!(content(directory.path()), before);
         prop_assert!(fs::read_dir(at("manager.d")).unwrap().next().is_none());
     }
@@ -142,7 +150,7 @@ fn what_an_operator_wrote_behind_our_lines_stays() {
         .find(|part| part.name == "include_pjsip")
         .unwrap();
     assert_eq!(pjsip.state, State::Doubtful, "{pjsip:?}");
-    drop(swap(removal(&site).unwrap().changes).unwrap());
+    drop(swap(removal(&site, &[]).unwrap().changes).unwrap());
     assert_eq!(
         fs::read_to_string(at("pjsip.conf")).unwrap(),
         "a=b\nmine => error\n"
@@ -156,4 +164,47 @@ fn what_an_operator_wrote_behind_our_lines_stays() {
         at("pjsip.conf.before-switchyard").exists(),
         "the file is not as it was"
     );
+}
+
+/// An Asterisk where every part has something to do.
+fn plain() -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    for folder in ["modules", "manager.d"] {
+        fs::create_dir(at(folder)).unwrap();
+    }
+    for (name, text) in [
+        ("modules/app_voicemail.so", ""),
+        ("modules/app_voicemail_odbc.so", ""),
+        ("pjsip.conf", "[mine]\ntype=endpoint\n"),
+        ("extensions.conf", "[mine]\n"),
+        (
+            "manager.conf",
+            "[general]\nenabled=yes\nbindaddr=127.0.0.1\n#include \"manager.d/*.conf\"\n",
+        ),
+        ("modules.conf", "[modules]\nautoload=yes\n"),
+    ] {
+        fs::write(at(name), text).unwrap();
+    }
+    directory
+}
+
+/// With what is in the directory of the accounts.
+fn whole(directory: &Path) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
+    let mut all = content(directory);
+    all.extend(content(&directory.join("manager.d")));
+    all
+}
+
+fn put_in(site: &Site) {
+    let _held = hold(site).unwrap();
+    let secret = kept_secret(site).unwrap().unwrap_or_else(|| SECRET.into());
+    drop(swap(survey(site, Aim::Install(&secret)).unwrap().changes).unwrap());
+    let parts = survey(site, Aim::Tell(Some(&secret))).unwrap().parts;
+    assert!(parts.iter().all(|part| part.state == State::InPlace), "{parts:?}");
+}
+
+fn take_out(site: &Site) {
+    let _held = hold(site).unwrap();
+    drop(swap(removal(site, &[]).unwrap().changes).unwrap());
 }

@@ -66,13 +66,15 @@ pub fn find(site: &Site) -> Result<Found, InstallError> {
         .into_iter()
         .filter(|twin| autoload && there(twin) && !named(&["noload"], twin))
         .collect();
-    if harmful.is_empty() {
-        return Ok(Found::in_place(NAME, format!("no twin of {OWN} is loaded")));
-    }
     let Some(file) = place::find(&path)? else {
         return Ok(Found::in_place(NAME, format!("{} is not there", path.display())));
     };
-    let mut after = file.bytes.clone();
+    if harmful.is_empty() {
+        let text = Text::read(&file.content.bytes);
+        let put_in = text.lines().iter().any(|line| line.ours);
+        return Ok(Found::in_place(NAME, format!("no twin of {OWN} is loaded")).heeded_by_restart(put_in));
+    }
+    let mut after = file.content.bytes.clone();
     for twin in &harmful {
         let text = Text::read(&after);
         let Some(section) = text.section(SECTION) else {
@@ -83,10 +85,10 @@ pub fn find(site: &Site) -> Result<Found, InstallError> {
         after = text.inserted_behind(section, &format!("noload => {twin}{MARK}"));
     }
     let detail = format!("{} would be loaded in the place of {OWN}", harmful.join(" and "));
-    Ok(Found::missing(NAME, detail, edited(file, after)))
+    Ok(Found::missing(NAME, detail, edited(file, after)).heeded_by_restart(true))
 }
 
 /// Lets them load again.
 pub fn removal(site: &Site) -> Result<Found, InstallError> {
-    removed(NAME, &site.file(FILE), is_marked)
+    Ok(removed(NAME, &site.file(FILE), is_marked)?.heeded_by_restart(true))
 }

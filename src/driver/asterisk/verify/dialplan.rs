@@ -7,15 +7,26 @@ use super::super::session::Session;
 use crate::domain::finding::Finding;
 use crate::domain::revision::ExtensionConfig;
 use crate::domain::sip_domain::SipDomain;
-use crate::driver::{AbsentExtension, DriverError, PresentTenant};
+use crate::driver::{AbsentExtension, ClearedContext, DriverError, PresentTenant};
 
 /// The subroutine that an extension's line calls; a line of another form is an operator's own.
 const SUBROUTINE: &str = "switchyard-extension,";
+
+/// What every tenant can dial, whatever a template says: echo, and the own mailbox.
+const FEATURE_CODES: [&str; 2] = ["*43", "*97"];
+
+/// The priority of a hint. Asterisk makes one for an extension by itself when a phone asks for it by a pattern, and keeps
+/// that as long as the phone does (measured).
+const HINT: &str = "hint";
 
 /// What stands behind extension and priority.
 struct Step {
     application: String,
     data: String,
+}
+
+fn pattern(length: usize) -> String {
+    format!("_{}", "X".repeat(length))
 }
 
 pub async fn marker(session: &Session) -> Result<String, DriverError> {
@@ -43,14 +54,25 @@ pub async fn present(session: &Session, tenant: &PresentTenant) -> Result<Vec<Fi
     };
     let mut findings = Vec::new();
     for length in &tenant.number_lengths {
-        let pattern = format!("_{}", "X".repeat(*length));
+        let pattern = pattern(*length);
         let expected = format!("PJSIP/${{EXTEN}}@{domain}");
         let found = steps
-            .get(&(pattern.clone(), "hint".to_owned()))
+            .get(&(pattern.clone(), HINT.to_owned()))
             .map(|step| step.application.as_str());
         if found != Some(expected.as_str()) {
             let message = format!("the hint {pattern} of {domain} is {found:?} instead of {expected}");
             findings.push(finding("hint_altered", format!("hint {pattern}"), message));
+        }
+    }
+    for code in FEATURE_CODES {
+        let first = steps.get(&(code.to_owned(), "1".to_owned()));
+        if tenant.feature_codes && first.is_none_or(|step| step.application.is_empty()) {
+            let message = format!("Asterisk's dialplan {domain} has no feature code {code}");
+            findings.push(finding(
+                "feature_missing",
+                format!("feature code {code}"),
+                message,
+            ));
         }
     }
     for extension in &tenant.extensions {
@@ -91,7 +113,10 @@ pub async fn absent(session: &Session, absent: &[AbsentExtension]) -> Result<Vec
             continue;
         };
         for extension in absent.iter().filter(|extension| extension.domain == *domain) {
-            if steps.contains_key(&(extension.number.to_string(), "1".to_owned())) {
+            let is_left = |(number, priority): &(String, String)| {
+                number == extension.number.as_str() && priority != HINT
+            };
+            if steps.keys().any(is_left) {
                 let message = format!(
                     "Asterisk's dialplan {domain} still has the extension {}",
                     extension.number
@@ -103,6 +128,33 @@ pub async fn absent(session: &Session, absent: &[AbsentExtension]) -> Result<Vec
                 );
             }
         }
+    }
+    Ok(findings)
+}
+
+/// Lines that somebody else adds to the context may stay; ours may not.
+pub async fn cleared(session: &Session, cleared: &ClearedContext) -> Result<Vec<Finding>, DriverError> {
+    let domain = &cleared.domain;
+    let Some(steps) = context(session, domain.as_str()).await? else {
+        return Ok(Vec::new());
+    };
+    let finding = |code: &str, object: String, message: String| {
+        Finding::error(code, message)
+            .of_tenant(cleared.tenant_id)
+            .about(object)
+    };
+    let mut findings = Vec::new();
+    for length in &cleared.number_lengths {
+        let pattern = pattern(*length);
+        if steps.contains_key(&(pattern.clone(), HINT.to_owned())) {
+            let message = format!("Asterisk's dialplan {domain} still has the hint {pattern}");
+            findings.push(finding("hint_left", format!("hint {pattern}"), message));
+        }
+    }
+    let serves = |code: &&str| steps.contains_key(&((*code).to_owned(), "1".to_owned()));
+    if cleared.whole && FEATURE_CODES.iter().any(serves) {
+        let message = format!("Asterisk still serves the dialplan context {domain}");
+        findings.push(finding("context_left", format!("tenant {domain}"), message));
     }
     Ok(findings)
 }

@@ -6,17 +6,23 @@ mod mailbox;
 
 use std::collections::BTreeMap;
 
+use super::included;
 use super::log::without_digests;
 use super::session::Session;
 use crate::domain::artifact::ConfFile;
 use crate::domain::finding::Finding;
+use crate::domain::instance::AbsolutePath;
 use crate::driver::{DriverError, Expected};
 
 /// Asks for everything that is expected; empty when all of it was seen.
-pub async fn verify(session: &Session, expected: &Expected) -> Result<Vec<Finding>, DriverError> {
+pub async fn verify(
+    session: &Session,
+    config_dir: &AbsolutePath,
+    expected: &Expected,
+) -> Result<Vec<Finding>, DriverError> {
     let mut findings = Vec::new();
     for (file, marker) in &expected.markers {
-        findings.extend(marker_finding(session, *file, marker.as_deref()).await?);
+        findings.extend(marker_finding(session, config_dir, *file, marker.as_deref()).await?);
     }
     for tenant in &expected.present {
         findings.extend(dialplan::present(session, tenant).await?);
@@ -30,6 +36,9 @@ pub async fn verify(session: &Session, expected: &Expected) -> Result<Vec<Findin
         findings.extend(mailbox::absent(session, absent).await?);
     }
     findings.extend(dialplan::absent(session, &expected.absent).await?);
+    for cleared in &expected.cleared {
+        findings.extend(dialplan::cleared(session, cleared).await?);
+    }
     Ok(findings)
 }
 
@@ -46,8 +55,23 @@ pub async fn shown_marker(session: &Session, file: ConfFile) -> Result<String, D
     }
 }
 
+/// The files of which the running Asterisk shows another marker.
+pub async fn unread(
+    session: &Session,
+    markers: &BTreeMap<ConfFile, Option<String>>,
+) -> Result<Vec<ConfFile>, DriverError> {
+    let mut unread = Vec::new();
+    for (file, expected) in markers {
+        if shown_marker(session, *file).await? != expected.as_deref().unwrap_or_default() {
+            unread.push(*file);
+        }
+    }
+    Ok(unread)
+}
+
 async fn marker_finding(
     session: &Session,
+    config_dir: &AbsolutePath,
     file: ConfFile,
     expected: Option<&str>,
 ) -> Result<Option<Finding>, DriverError> {
@@ -58,7 +82,8 @@ async fn marker_finding(
                 "marker_missing",
                 format!(
                     "Asterisk has not read {file}: it shows the marker \"{found}\" instead of \"{marker}\". It ignores a \
-                     file with a syntax error, and one that no include line of its own files leads to"
+                     file with a syntax error, and one that its own {file} does not lead to. {}",
+                    included::mend(config_dir, file)
                 ),
             )
             .about(file.as_str()),

@@ -1,8 +1,9 @@
 //! A host with an Asterisk, a database and the program; the test edits and looks through the use cases.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,8 +26,9 @@ use switchyard::driver::asterisk::AsteriskDriver;
 use switchyard::store::Store;
 use tokio::sync::Notify;
 
-use super::support::database::{Backend, Bench};
-use super::support::pbx::Pbx;
+use super::ami::Ami;
+use super::database::{Backend, Bench};
+use super::pbx::Pbx;
 use super::victim::Victim;
 
 /// A deploy under a busy machine takes seconds, a broken one for ever.
@@ -44,6 +46,7 @@ impl DriverFactory for Drivers {
 
 /// A tenant and one of its extensions.
 pub struct TestTenant {
+    pub domain: String,
     pub caller: Caller,
     pub extension: ExtensionId,
 }
@@ -53,26 +56,53 @@ pub struct Host {
     pub app: App,
     pub instance: InstanceId,
     pub tenants: [TestTenant; 2],
+    /// How many deploys and rollbacks somebody asked for.
+    pub requests: usize,
     pbx: Pbx,
     database: Bench,
+    state: PathBuf,
     edits: usize,
-    requests: usize,
 }
 
 impl Host {
     /// Two tenants of which one has `extensions`, and all of it live.
     pub async fn new(backend: Backend, extensions: usize) -> Self {
+        Self::behind(backend, extensions, |port| port).await
+    }
+
+    /// The same with something before the manager interface: it is given that port, and gives its own.
+    pub async fn behind(backend: Backend, extensions: usize, before: impl FnOnce(u16) -> u16) -> Self {
         let pbx = Pbx::start().await;
-        let (database, store) = Bench::migrated(backend).await;
+        let state = pbx.directory.path().join("state");
+        Self::with(pbx, Bench::empty(backend).await, state, extensions, before).await
+    }
+
+    /// The same, with a database and the state directory on this disk.
+    pub async fn on_disk(disk: &Path, extensions: usize) -> Self {
+        let database = Bench::file_in(disk);
+        let state = disk.join("state");
+        Self::with(Pbx::start().await, database, state, extensions, |port| port).await
+    }
+
+    async fn with(
+        pbx: Pbx,
+        database: Bench,
+        state: PathBuf,
+        extensions: usize,
+        before: impl FnOnce(u16) -> u16,
+    ) -> Self {
+        let store = database.migrate().await;
         let app = app(store, &pbx);
         let key_file = pbx.directory.path().join("sealing.key");
         fs::write(&key_file, "a".repeat(64)).unwrap();
         fs::set_permissions(&key_file, fs::Permissions::from_mode(0o600)).unwrap();
         fs::create_dir_all(pbx.directory.path().join("templates/asterisk")).unwrap();
+        let mut settings = pbx.private.settings().clone();
+        settings.ami_port = before(settings.ami_port);
         let new = instances::NewInstance {
             name: "main".parse().unwrap(),
             node: "here".parse().unwrap(),
-            settings: InstanceSettings::Asterisk(pbx.private.settings().clone()),
+            settings: InstanceSettings::Asterisk(settings),
             ami_secret: pbx.private.secret().clone(),
         };
         let platform = operator::platform(None);
@@ -85,10 +115,11 @@ impl Host {
             app,
             instance,
             tenants,
+            requests: 0,
             pbx,
             database,
+            state,
             edits: 0,
-            requests: 0,
         };
         let first = host.request_platform().await;
         let (live, _) = host.mended(&first).await;
@@ -104,7 +135,7 @@ impl Host {
             .args(arguments)
             .env_clear()
             .env("SWITCHYARD_DATABASE_URL", &self.database.text)
-            .env("SWITCHYARD_STATE_DIR", directory.join("state"))
+            .env("SWITCHYARD_STATE_DIR", &self.state)
             .env("SWITCHYARD_TEMPLATES_DIR", directory.join("templates"))
             .env("SWITCHYARD_SEALING_KEY_FILE", directory.join("sealing.key"))
             .env("SWITCHYARD_NODE_NAME", "here")
@@ -121,6 +152,26 @@ impl Host {
         Victim::spawn(&mut self.command(&["serve"]))
     }
 
+    /// The same, with what it logs in a file.
+    pub fn logged_daemon(&self, log: &Path) -> Victim {
+        Victim::logged(&mut self.command(&["serve"]), log)
+    }
+
+    /// A file of that name for a log, away from database and state.
+    pub fn log(&self, name: &str) -> PathBuf {
+        self.pbx.directory.path().join(format!("{name}.log"))
+    }
+
+    /// Where the database lies, if it is a file.
+    pub fn database_dir(&self) -> PathBuf {
+        self.database.folder.path().to_owned()
+    }
+
+    /// Folds SQLite's journal into its file.
+    pub async fn truncate_journal(&self) {
+        self.database.sql("pragma wal_checkpoint(truncate)").await;
+    }
+
     /// Another edit of the first tenant, of another file each time.
     pub async fn edit(&mut self) {
         self.edits += 1;
@@ -129,10 +180,19 @@ impl Host {
             1 => json!({"ring_time": 10 + self.edits % 200}),
             _ => json!({"voicemail": {"enabled": true, "pin": format!("{}", 100_000 + self.edits)}}),
         };
-        let tenant = &self.tenants[0];
+        self.patch(&self.tenants[0], patch).await;
+    }
+
+    /// Edits the extension of a tenant.
+    pub async fn patch(&self, tenant: &TestTenant, patch: Value) {
         extensions::patch(&self.app, &tenant.caller, tenant.extension, patch, &IfMatch::Any)
             .await
             .unwrap();
+    }
+
+    /// Another tenant; nothing of it is deployed yet.
+    pub async fn tenant(&self, word: &str, extensions: usize) -> TestTenant {
+        tenant(&self.app, word, extensions).await
     }
 
     /// Presses the first tenant's button.
@@ -189,7 +249,7 @@ impl Host {
     }
 
     pub fn state_dir(&self) -> PathBuf {
-        self.pbx.directory.path().join("state")
+        self.state.clone()
     }
 
     pub fn config_dir(&self) -> PathBuf {
@@ -227,8 +287,14 @@ impl Host {
             .ask("select stage from deployment_stages where ended_at is null")
             .await;
         assert!(open.is_empty(), "{what}: {open:?}");
-        let audited = self.ask("select distinct target_id from audit_entries where resource = 'deployment'");
-        assert_eq!(audited.await.len(), self.requests, "{what}");
+        let audited = self.ask("select target_id from audit_entries where resource = 'deployment'");
+        let audited = audited.await;
+        let distinct: BTreeSet<&String> = audited.iter().collect();
+        assert_eq!(
+            (audited.len(), distinct.len()),
+            (self.requests, self.requests),
+            "{what}"
+        );
     }
 
     /// The number of the generation that is recorded as live.
@@ -237,18 +303,25 @@ impl Host {
         self.ask(number).await.remove(0)
     }
 
-    async fn ask(&self, sql: &str) -> Vec<String> {
+    /// Asks something behind the store's back; each row is one text.
+    pub async fn ask(&self, sql: &str) -> Vec<String> {
         self.database.ask(sql.to_owned()).await
     }
 
     /// How many extensions the running Asterisk serves.
     pub fn endpoints(&self) -> usize {
-        self.pbx.ami().list("PJSIPShowEndpoints", &[]).len()
+        self.ami().list("PJSIPShowEndpoints", &[]).len()
+    }
+
+    /// Asks the running Asterisk, past whatever is before its manager interface.
+    pub fn ami(&self) -> Ami {
+        self.pbx.ami()
     }
 }
 
 fn app(store: Store, pbx: &Pbx) -> App {
     let options = EngineOptions {
+        node: "here".parse().unwrap(),
         holder: "looking".to_owned(),
         lease: PATIENCE,
         state_dir: pbx.directory.path().join("unused"),
@@ -293,6 +366,7 @@ async fn tenant(app: &App, word: &str, count: usize) -> TestTenant {
         .await
         .unwrap();
     TestTenant {
+        domain: tenant.domain.to_string(),
         caller,
         extension: page.items[0].id,
     }

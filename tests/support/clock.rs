@@ -1,4 +1,4 @@
-//! A clock that a test may put forward.
+//! A clock that a test may put forward and back, and a process that goes by it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -7,14 +7,18 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use switchyard::domain::clock::{Clock, SystemClock};
 
-/// The system's clock, which a test may put forward.
+/// The system's clock, which a test may put forward and back.
 #[derive(Clone, Default)]
 pub struct Shifted(Arc<AtomicI64>);
 
 impl Shifted {
     pub fn forward(&self, by: Duration) {
-        self.0
-            .fetch_add(i64::try_from(by.as_secs()).unwrap(), Ordering::SeqCst);
+        self.jump(i64::try_from(by.as_secs()).unwrap());
+    }
+
+    /// So many seconds, forward or back.
+    pub fn jump(&self, seconds: i64) {
+        self.0.fetch_add(seconds, Ordering::SeqCst);
     }
 }
 

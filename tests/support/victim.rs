@@ -1,5 +1,7 @@
 //! A process of the program that a test stops and kills.
 
+use std::fs::File;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -11,6 +13,16 @@ impl Victim {
     pub fn spawn(command: &mut Command) -> Self {
         let silent = command.stdout(Stdio::null()).stderr(Stdio::null());
         Self(silent.spawn().unwrap())
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// The same, with what it logs in a file.
+    pub fn logged(command: &mut Command, log: &Path) -> Self {
+        let log = File::create(log).unwrap();
+        Self(command.stdout(Stdio::null()).stderr(log).spawn().unwrap())
     }
 
     /// Stops it where it stands; whether it was still there.

@@ -1,0 +1,46 @@
+//! What to do about a deploy that failed, by what went wrong.
+
+use crate::domain::name::InstanceName;
+
+/// Ends the finding of a deploy that failed.
+pub(super) fn mend(code: &str, instance: &InstanceName) -> String {
+    let test = format!("`switchyard instance test {instance}`");
+    match code {
+        "pbx_unreachable" | "not_applied" => {
+            format!(
+                "See that Asterisk runs and lets the daemon in ({test} says what is missing), then deploy again"
+            )
+        }
+        "pbx_not_ready" => {
+            format!("Give the manager account what it lacks ({test} says what), then deploy again")
+        }
+        "stage_failed" => format!(
+            "See that there is room on the disk, and that the daemon's user may write there ({test} tries it), then \
+             deploy again"
+        ),
+        "sealing_key_missing" | "sealing_key_wrong" => {
+            "Restart the daemon with that key, then deploy again".to_owned()
+        }
+        _ => "The daemon's log has all of it; correct what is named, then deploy again".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_has_something_to_do() {
+        let instance = "pbx1".parse().unwrap();
+        for code in [
+            "pbx_unreachable",
+            "pbx_not_ready",
+            "stage_failed",
+            "sealing_key_wrong",
+            "engine_failed",
+        ] {
+            let mend = mend(code, &instance);
+            assert!(mend.ends_with("then deploy again"), "{code}: {mend}");
+        }
+    }
+}

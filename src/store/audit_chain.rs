@@ -1,0 +1,50 @@
+//! The audit log as a chain: its head, and its entries as they are stored.
+
+use super::audit_row::Row;
+use super::row::Origin;
+use super::statement::{run, statements};
+use super::{StoreError, Tx};
+use crate::domain::audit::AuditHead;
+use crate::domain::audit_check::StoredLink;
+use crate::domain::digest::Digest;
+
+statements! {
+    HEAD = "select number, digest from audit_head where log = 'audit'";
+    AFTER = "select e.number, e.id, e.at, e.actor_kind, e.actor_id, e.operating_as, e.action, e.resource, e.target_id, \
+        e.tenant_id, e.payload_digest, e.digest, e.salt, e.actor_name, e.before, e.after, e.reason, e.request_id, \
+        e.address, e.agent, e.blanked_by, \
+        coalesce(b.number > e.number and (b.tenant_id = e.tenant_id or b.tenant_id is null), false) as told \
+        from audit_entries e left join audit_entries b on b.id = e.blanked_by \
+        where e.number > $1 order by e.number limit $2";
+}
+
+/// The last entry of the log; `None` where the row that names it is gone.
+pub async fn head(tx: &mut Tx) -> Result<Option<AuditHead>, StoreError> {
+    let row = run!(tx, fetch_optional::<(i64, Vec<u8>)>(HEAD))?;
+    let origin = Origin {
+        table: "audit_head",
+        id: "audit",
+    };
+    row.map(|(number, digest)| {
+        let digest =
+            Digest::try_from(digest.as_slice()).map_err(|invalid| origin.corrupt("digest", invalid))?;
+        Ok(AuditHead { number, digest })
+    })
+    .transpose()
+}
+
+#[derive(sqlx::FromRow)]
+struct CheckedRow {
+    #[sqlx(flatten)]
+    row: Row,
+    told: bool,
+}
+
+/// The entries with a number above `after`, by number, as many as `most`, with every column as it is stored.
+pub async fn after(tx: &mut Tx, after: i64, most: i64) -> Result<Vec<StoredLink>, StoreError> {
+    let rows = run!(tx, fetch_all::<CheckedRow>(AFTER, after, most))?;
+    Ok(rows
+        .into_iter()
+        .map(|found| found.row.stored(found.told))
+        .collect())
+}

@@ -1,0 +1,115 @@
+//! Every use case that changes something adds one entry to the audit log, in the change's own transaction.
+
+use syn::visit::{self, Visit};
+
+use crate::tree::{self, SourceFile};
+
+/// Functions that commit something which is no change of anybody's, with why.
+const NOT_AUDITED: [(&str, &str, &str); 1] = [(
+    "src/app/idempotency.rs",
+    "forget_old",
+    "answers that are too old to be given again are nobody's change",
+)];
+
+/// The calls of methods in one function.
+#[derive(Default)]
+struct Calls {
+    commits: usize,
+    audits: usize,
+}
+
+impl<'ast> Visit<'ast> for Calls {
+    fn visit_expr_method_call(&mut self, call: &'ast syn::ExprMethodCall) {
+        if call.method == "commit" {
+            self.commits += 1;
+        }
+        if call.method == "audit" {
+            self.audits += 1;
+        }
+        visit::visit_expr_method_call(self, call);
+    }
+}
+
+struct Functions<'a> {
+    path: &'a str,
+    flaws: Vec<String>,
+    seen: usize,
+}
+
+impl Functions<'_> {
+    fn look(&mut self, name: &syn::Ident, body: &syn::Block) {
+        let mut calls = Calls::default();
+        calls.visit_block(body);
+        let excepted = NOT_AUDITED
+            .iter()
+            .any(|(path, function, _)| *path == self.path && name == function);
+        if calls.commits == 0 || excepted {
+            return;
+        }
+        self.seen += 1;
+        if calls.audits != 1 {
+            self.flaws.push(format!(
+                "{}: `{name}` commits a change and adds {} entries to the audit log; it must be one",
+                self.path, calls.audits
+            ));
+        }
+    }
+}
+
+impl<'ast> Visit<'ast> for Functions<'_> {
+    fn visit_item_mod(&mut self, item: &'ast syn::ItemMod) {
+        if item.ident != "tests" {
+            visit::visit_item_mod(self, item);
+        }
+    }
+
+    fn visit_item_fn(&mut self, function: &'ast syn::ItemFn) {
+        self.look(&function.sig.ident, &function.block);
+    }
+
+    fn visit_impl_item_fn(&mut self, function: &'ast syn::ImplItemFn) {
+        self.look(&function.sig.ident, &function.block);
+    }
+}
+
+/// What is wrong with a file of use cases, and how many functions commit something in it.
+fn flaws(file: &SourceFile) -> (Vec<String>, usize) {
+    let parsed = syn::parse_file(&file.text).unwrap_or_else(|e| panic!("{}: {e}", file.path));
+    let mut functions = Functions {
+        path: &file.path,
+        flaws: Vec::new(),
+        seen: 0,
+    };
+    functions.visit_file(&parsed);
+    (functions.flaws, functions.seen)
+}
+
+#[test]
+fn o61_every_use_case_that_commits_adds_exactly_one_entry() {
+    let files = tree::rust_files("src/app");
+    let looked_at: Vec<(Vec<String>, usize)> = files.iter().map(flaws).collect();
+    let broken: Vec<String> = looked_at.iter().flat_map(|(flaws, _)| flaws.clone()).collect();
+    assert!(broken.is_empty(), "\n{}\n", broken.join("\n"));
+    let seen: usize = looked_at.iter().map(|(_, seen)| seen).sum();
+    assert!(seen >= 13, "only {seen} functions commit something");
+}
+
+#[test]
+fn a_use_case_without_its_entry_or_with_two_is_reported() {
+    let count = |body: &str| {
+        let text = format!("pub async fn change(app: &App) -> Result<(), AppError> {{ {body} }}");
+        let path = "src/app/x.rs".to_owned();
+        flaws(&SourceFile { path, text }).0.len()
+    };
+    assert_eq!(count("tx.read().await?;"), 0);
+    assert_eq!(
+        count("app.audit(&mut tx, caller, changed)?; tx.commit().await?;"),
+        0
+    );
+    assert_eq!(count("tx.commit().await?;"), 1);
+    assert_eq!(count("if x { tx.commit().await?; }"), 1);
+    assert_eq!(
+        count("app.audit(tx, a)?; app.audit(tx, b)?; tx.commit().await?;"),
+        1
+    );
+}
