@@ -4,5 +4,7 @@ pub mod authenticator;
 pub mod bootstrap;
 pub mod caller;
 pub mod denied;
+mod jwt;
 pub mod permission;
 pub mod tenants;
+pub mod token;
