@@ -19,6 +19,11 @@ parsed_text! {
     InstanceName, instance_name
 }
 
+parsed_text! {
+    /// The name of an issuer of identities: 1 to 50 letters, digits, `.`, `_` or `-`.
+    IssuerName, instance_name
+}
+
 fn tenant_name(text: &str) -> Result<String, Invalid> {
     plain_text(text)?;
     if !(3..=50).contains(&text.chars().count()) {
