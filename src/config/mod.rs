@@ -4,6 +4,7 @@ mod database_url;
 mod error;
 mod file;
 mod given;
+pub mod issuers;
 pub mod keys;
 mod nearest;
 mod parse;
@@ -11,6 +12,7 @@ pub mod secret_file;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
@@ -20,6 +22,7 @@ pub use error::{ConfigError, Problem};
 pub use parse::{ClearSecretMode, DeployMode, LogFilter, LogFormat, ShadowMode, Switch};
 
 use crate::domain::instance::NodeName;
+use crate::domain::issuer::Issuer;
 
 /// Read when no other file is named, and only where it exists.
 pub const DEFAULT_FILE: &str = "/etc/switchyard/switchyard.toml";
@@ -34,6 +37,8 @@ pub struct Config {
     pub node: Node,
     /// The API's listener.
     pub http: Http,
+    /// How users prove who they are.
+    pub auth: Auth,
     /// The operator's own templates.
     pub templates: Templates,
     /// The daemon's own directory.
@@ -70,6 +75,18 @@ pub struct Http {
     pub listen: SocketAddr,
     /// Opens the platform's API until a user can sign in; at least 32 characters.
     pub bootstrap_token: Option<SecretString>,
+}
+
+/// Section `auth`.
+pub struct Auth {
+    /// Who else vouches for users.
+    pub issuers: Vec<Issuer>,
+    /// How many failed sign-ins an account puts up with.
+    pub account_failures: NonZeroU32,
+    /// How many may come from one address.
+    pub address_failures: NonZeroU32,
+    /// For how long they are counted, in seconds.
+    pub failure_window_seconds: u32,
 }
 
 /// Section `templates`.

@@ -3,6 +3,7 @@
 use std::fs::{self, Metadata};
 use std::io;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
@@ -10,7 +11,7 @@ use secrecy::SecretString;
 
 use super::database_url::DatabaseUrl;
 use super::given::Given;
-use super::{Ami, Config, Database, Deploy, Http, Log, Node, Sealing, State, Templates, keys};
+use super::{Ami, Auth, Config, Database, Deploy, Http, Log, Node, Sealing, State, Templates, issuers, keys};
 use crate::domain::instance::NodeName;
 use crate::domain::invalid::Invalid;
 use crate::domain::parsed::{parsed_text, word_enum};
@@ -83,6 +84,10 @@ pub fn config(given: &mut Given) -> Option<Config> {
     let node = node_name(given);
     let listen = given.parsed("http.listen", socket_address);
     let bootstrap_token = given.parsed("http.bootstrap_token", bootstrap_token);
+    let account_failures = given.parsed("auth.account_failures", failures);
+    let address_failures = given.parsed("auth.address_failures", failures);
+    let failure_window_seconds = given.parsed("auth.failure_window_seconds", |text| number(text, 1..=86_400));
+    let issuers = issuers::read(given);
     let templates_dir = given.parsed("templates.dir", absolute_path);
     let state_dir = given.parsed("state.dir", absolute_path);
     let shadow = given.parsed("deploy.shadow", str::parse);
@@ -107,6 +112,12 @@ pub fn config(given: &mut Given) -> Option<Config> {
         http: Http {
             listen: listen?,
             bootstrap_token,
+        },
+        auth: Auth {
+            issuers: issuers?,
+            account_failures: account_failures?,
+            address_failures: address_failures?,
+            failure_window_seconds: failure_window_seconds?,
         },
         templates: Templates {
             dir: templates_dir.or_else(usual_templates),
@@ -179,6 +190,10 @@ fn absolute_path(text: &str) -> Result<PathBuf, Invalid> {
         return Err(Invalid::new("must be an absolute path"));
     }
     Ok(path)
+}
+
+fn failures(text: &str) -> Result<NonZeroU32, Invalid> {
+    NonZeroU32::new(number(text, 1..=1_000_000)?).ok_or_else(|| Invalid::new("must not be 0"))
 }
 
 fn number(text: &str, range: RangeInclusive<u32>) -> Result<u32, Invalid> {

@@ -10,6 +10,8 @@ use tempfile::TempDir;
 use super::keys::{Default as KeyDefault, KEYS};
 use super::*;
 
+mod secrets;
+
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
 fn environment(variables: &[(&str, &str)]) -> Environment {
@@ -69,6 +71,10 @@ fn sample(key: &str) -> &'static str {
     match key {
         "ami.ca_file" => "/srv/ca.pem",
         "ami.tls" => "on",
+        "auth.account_failures" => "99",
+        "auth.address_failures" => "98",
+        "auth.failure_window_seconds" => "97",
+        "auth.issuers" => "[{ kind = 'firebase', name = 'google', project = 'acme-phones' }]",
         "database.url" => "sqlite:/tmp/other.db",
         "deploy.asterisk" => "/opt/asterisk",
         "deploy.debounce_seconds" => "66",
@@ -88,6 +94,17 @@ fn sample(key: &str) -> &'static str {
     }
 }
 
+/// Issuers of Firebase, as they are written.
+fn issuers(issuers: &[Issuer]) -> String {
+    let table = |i: &Issuer| {
+        format!(
+            "{{ kind = '{}', name = '{}', project = '{}' }}",
+            i.kind, i.name, i.audience
+        )
+    };
+    format!("[{}]", issuers.iter().map(table).collect::<Vec<_>>().join(", "))
+}
+
 /// What a configuration holds for a key, as text.
 fn effective(config: &Config, key: &str) -> String {
     let path = |path: &Option<PathBuf>| path.as_ref().map(|p| p.display().to_string()).unwrap_or_default();
@@ -96,6 +113,10 @@ fn effective(config: &Config, key: &str) -> String {
         "ami.ca_file" => path(&config.ami.ca_file),
         "ami.clear_secret" => config.ami.clear_secret.to_string(),
         "ami.tls" => config.ami.tls.to_string(),
+        "auth.account_failures" => config.auth.account_failures.to_string(),
+        "auth.address_failures" => config.auth.address_failures.to_string(),
+        "auth.failure_window_seconds" => config.auth.failure_window_seconds.to_string(),
+        "auth.issuers" => issuers(&config.auth.issuers),
         "database.url" => config.database.url.expose().to_owned(),
         "deploy.asterisk" => path(&config.deploy.asterisk),
         "deploy.debounce_seconds" => config.deploy.debounce_seconds.to_string(),
@@ -327,40 +348,6 @@ fn a_file_that_is_not_there_or_not_toml_is_named() {
     let broken = problems(from_text("[http]\nbootstrap_token = \"s3cret\n"));
     assert!(broken[0].starts_with("2: is not TOML: "), "{broken:?}");
     assert!(!broken[0].contains("s3cret"));
-}
-
-#[test]
-fn secrets_that_everybody_can_read_are_warned_of() {
-    let directory = TempDir::new().unwrap();
-    let secret = file(&directory, "token", TOKEN);
-    let text = format!(
-        "[http]\nbootstrap_token_file = \"{}\"\n[database]\nurl = \"sqlite:/x\"",
-        secret.display()
-    );
-    let path = file(&directory, "switchyard.toml", &text);
-    for public in [&secret, &path] {
-        fs::set_permissions(public, fs::Permissions::from_mode(0o644)).unwrap();
-    }
-    let loaded = Config::load(Some(&path), &environment(&[])).unwrap_or_else(|e| panic!("{e}"));
-    assert_eq!(loaded.warnings.len(), 2, "{:?}", loaded.warnings);
-    assert!(
-        loaded
-            .warnings
-            .iter()
-            .all(|w| w.contains("can be read by everybody; `chmod o= "))
-    );
-}
-
-#[test]
-fn settings_never_show_a_secret() {
-    let variables = environment(&[
-        ("SWITCHYARD_HTTP_BOOTSTRAP_TOKEN", TOKEN),
-        ("SWITCHYARD_DATABASE_URL", "postgres://ann:s3cret@db.example/s"),
-    ]);
-    let loaded = Config::load(None, &variables).unwrap_or_else(|e| panic!("{e}"));
-    let shown = format!("{:?}", loaded.settings);
-    assert!(!shown.contains(TOKEN) && !shown.contains("s3cret"), "{shown}");
-    assert!(shown.contains("postgres://…@db.example/s") && shown.contains("(hidden)"));
 }
 
 #[test]

@@ -2,8 +2,11 @@
 
 use std::fmt::Display;
 use std::io;
+use std::time::Duration;
 
 use crate::auth::bootstrap::BootstrapToken;
+use crate::auth::throttle;
+use crate::auth::token::TokenKey;
 use crate::config::{ClearSecretMode, Config, LogFormat, Switch};
 use crate::crypto::SealingKey;
 use crate::driver::asterisk::Transport;
@@ -55,6 +58,22 @@ pub fn transport(config: &Config) -> Transport {
             ClearSecretMode::Anywhere => ClearSecret::Anywhere,
         },
     }
+}
+
+/// How many failed sign-ins are put up with.
+#[must_use]
+pub fn throttle(config: &Config) -> throttle::Limits {
+    throttle::Limits {
+        per_account: config.auth.account_failures,
+        per_address: config.auth.address_failures,
+        window: Duration::from_secs(config.auth.failure_window_seconds.into()),
+    }
+}
+
+/// What tokens are signed with.
+#[must_use]
+pub fn token_key(key: &SealingKey) -> TokenKey {
+    TokenKey::new(key.signing_key().expose())
 }
 
 /// What opens the platform while nobody can sign in; absent where none is configured.
@@ -125,7 +144,10 @@ pub fn start_telemetry(config: &Config) -> Result<(), TelemetryError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::token::Claims;
     use crate::config::Environment;
+    use jiff::{SignedDuration, Timestamp};
+    use uuid::Uuid;
 
     fn config(variables: &[(&str, &str)]) -> Config {
         let environment: Environment = variables.iter().copied().collect();
@@ -143,6 +165,35 @@ mod tests {
         assert_eq!(check(&config), []);
         assert!(sealing_key(&config).is_ok_and(|key| key.is_some()));
         assert!(bootstrap_token(&config).is_ok_and(|token| token.is_some()));
+    }
+
+    #[test]
+    fn hosts_with_the_same_sealing_key_read_each_others_tokens() {
+        let now = Timestamp::UNIX_EPOCH;
+        let claims = Claims {
+            user_id: Uuid::from_u128(1),
+            session_id: Uuid::from_u128(2),
+            tenant_id: None,
+            role: None,
+            permissions: vec![],
+            issued_at: now,
+            expires_at: now + SignedDuration::from_secs(60),
+        };
+        let key = |digit: &str| SealingKey::parse(&digit.repeat(64).into()).ok().unwrap();
+        let token = token_key(&key("a")).sign(&claims).unwrap();
+        assert_eq!(token_key(&key("a")).read(&token, now), Ok(claims));
+        assert!(token_key(&key("b")).read(&token, now).is_err());
+    }
+
+    #[test]
+    fn failed_sign_ins_are_counted_as_configured() {
+        let limits = throttle(&config(&[
+            ("SWITCHYARD_AUTH_ACCOUNT_FAILURES", "3"),
+            ("SWITCHYARD_AUTH_ADDRESS_FAILURES", "4"),
+            ("SWITCHYARD_AUTH_FAILURE_WINDOW_SECONDS", "5"),
+        ]));
+        assert_eq!((limits.per_account.get(), limits.per_address.get()), (3, 4));
+        assert_eq!(limits.window, Duration::from_secs(5));
     }
 
     #[test]
