@@ -2,12 +2,13 @@
 
 use super::App;
 use super::error::AppError;
+use crate::auth::access::Act;
 use crate::auth::caller::Caller;
-use crate::auth::permission::{Act, Permission, PlatformPermission};
 use crate::domain::audit::{AuditHead, AuditRecord};
 use crate::domain::audit_check::{AuditCheck, AuditReport};
 use crate::domain::audit_query::{AuditFilter, AuditPage, AuditQuery};
 use crate::domain::ids::TenantId;
+use crate::domain::permission::{Permission, PlatformPermission};
 use crate::store::{audit, audit_chain};
 
 /// Entries that are in memory at once while the log is read as a whole.

@@ -8,11 +8,11 @@ use super::App;
 use super::deployments::requested;
 use super::error::AppError;
 use crate::auth::caller::{Caller, Identity, Origin, Place};
-use crate::auth::permission::PlatformPermission;
 use crate::deploy::request;
 use crate::domain::deployment::{Deployment, DeploymentStatus, Scope};
 use crate::domain::ids::{InstanceId, RevisionId, TenantId};
 use crate::domain::page::PageRequest;
+use crate::domain::permission::PlatformPermission;
 use crate::store::{StoreError, Tx, audit, deployments, revisions, tenants};
 
 /// A deploy that failed is tried again after as long as its edit has been waiting, within these bounds.

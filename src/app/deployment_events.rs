@@ -6,10 +6,11 @@ use tokio::time::{Instant, sleep};
 
 use super::App;
 use super::error::AppError;
+use crate::auth::access::Act;
 use crate::auth::caller::Caller;
-use crate::auth::permission::{Act, Permission};
 use crate::domain::deployment::{Deployment, Progress, StageRecord};
 use crate::domain::ids::DeploymentId;
+use crate::domain::permission::Permission;
 use crate::store::{deployments, stages};
 
 /// How often is looked.

@@ -11,12 +11,13 @@ use super::audit::Changed;
 use super::deployment_events::EVERY;
 use super::error::AppError;
 use super::idempotency::{Done, Once};
+use crate::auth::access::Act;
 use crate::auth::caller::Caller;
-use crate::auth::permission::{Act, Permission, PlatformPermission};
 use crate::deploy::{Preview, Verification, request};
 use crate::domain::deployment::{Deployment, DeploymentStatus, StageRecord};
 use crate::domain::ids::{DeploymentId, InstanceId, TenantId};
 use crate::domain::page::{Page, PageRequest};
+use crate::domain::permission::{Permission, PlatformPermission};
 use crate::store::{self, Tx, stages};
 
 /// How often somebody who waits looks at first; then as often as the streams do.

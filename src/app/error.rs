@@ -1,8 +1,14 @@
 //! Why a use case was not carried out, told apart by what the caller can do about it.
 
+use serde_json::Value;
 use thiserror::Error;
 
 use crate::auth::denied::Denied;
+use crate::auth::oidc::IdTokenError;
+use crate::auth::password::HashError;
+use crate::auth::password_check::CheckError;
+use crate::auth::throttle::RetryAfter;
+use crate::auth::token::SignError;
 use crate::deploy::DeployError;
 use crate::domain::invalid::FieldErrors;
 use crate::domain::random::NoRandomness;
@@ -29,6 +35,40 @@ pub enum AppError {
         /// For people.
         message: String,
     },
+    /// What is there refers to it.
+    #[error("{message}")]
+    InUse {
+        /// For people.
+        message: String,
+        /// What refers to it.
+        references: Vec<Value>,
+    },
+    /// It is in a state that does not lead to the wanted one.
+    #[error("it is {from}; from there it can become {}", listed(.allowed))]
+    BadTransition {
+        /// The state it is in.
+        from: &'static str,
+        /// The states that it can get into.
+        allowed: &'static [&'static str],
+    },
+    /// Too many sign-ins failed.
+    #[error("too many sign-ins failed; try again in {seconds} seconds")]
+    Throttled {
+        /// For how long nothing is tried.
+        seconds: u64,
+    },
+    /// More passwords wait to be compared than can be in good time.
+    #[error("too many people sign in at the moment")]
+    Crowded,
+    /// No password could be hashed or compared.
+    #[error("no password could be hashed or compared")]
+    Hash(#[source] HashError),
+    /// Whoever vouches could not be asked.
+    #[error(transparent)]
+    Issuer(#[from] IdTokenError),
+    /// No token could be signed.
+    #[error("no token could be signed")]
+    Token(#[from] SignError),
     /// A value that must be unique is taken.
     #[error("this {field} is taken already; choose another")]
     Taken {
@@ -69,6 +109,14 @@ impl AppError {
         }
     }
 
+    /// Something that others refer to.
+    pub fn in_use(message: impl Into<String>, references: impl IntoIterator<Item = Value>) -> Self {
+        Self::InUse {
+            message: message.into(),
+            references: references.into_iter().collect(),
+        }
+    }
+
     /// Whether a PBX was not reached.
     #[must_use]
     pub const fn is_unreachable(&self) -> bool {
@@ -79,9 +127,36 @@ impl AppError {
     }
 }
 
+fn listed(states: &[&str]) -> String {
+    if states.is_empty() {
+        "nothing else".to_owned()
+    } else {
+        states.join(" or ")
+    }
+}
+
 impl From<Denied> for AppError {
     fn from(denied: Denied) -> Self {
         Self::Denied(denied)
+    }
+}
+
+impl From<HashError> for AppError {
+    fn from(error: HashError) -> Self {
+        match error {
+            HashError::Busy => Self::Crowded,
+            error => Self::Hash(error),
+        }
+    }
+}
+
+impl From<CheckError> for AppError {
+    fn from(error: CheckError) -> Self {
+        match error {
+            CheckError::Throttled(RetryAfter(seconds)) => Self::Throttled { seconds },
+            CheckError::Wrong => Denied::Credentials.into(),
+            CheckError::Failed(failed) => failed.into(),
+        }
     }
 }
 

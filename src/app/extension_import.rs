@@ -9,11 +9,12 @@ use super::audit::Changed;
 use super::error::AppError;
 use super::extensions::emergency_numbers;
 use super::idempotency::{Done, Once};
+use crate::auth::access::Act;
 use crate::auth::caller::Caller;
-use crate::auth::permission::{Act, Permission};
 use crate::domain::extension::Extension;
 use crate::domain::extension_input::{ExtensionInput, ParsedExtension};
 use crate::domain::invalid::FieldErrors;
+use crate::domain::permission::Permission;
 use crate::domain::secret::ExtensionSecrets;
 use crate::store;
 

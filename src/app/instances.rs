@@ -7,10 +7,10 @@ use super::App;
 use super::audit::Changed;
 use super::error::AppError;
 use crate::auth::caller::Caller;
-use crate::auth::permission::PlatformPermission;
 use crate::domain::ids::InstanceId;
 use crate::domain::instance::{InstanceSettings, NodeName, PbxInstance};
 use crate::domain::name::InstanceName;
+use crate::domain::permission::PlatformPermission;
 use crate::driver::Check;
 use crate::store;
 

@@ -11,12 +11,20 @@ pub mod error;
 pub mod extension_csv;
 pub mod extension_import;
 pub mod extensions;
+mod guards;
 pub mod idempotency;
 pub mod instances;
 pub mod mail;
 pub mod operator;
+pub mod platform_users;
 pub mod precondition;
+pub mod profile;
+pub mod roles;
+pub mod sessions;
+pub mod sign_in;
 pub mod tenants;
+mod user_changes;
+pub mod users;
 pub mod views;
 
 use std::sync::Arc;
@@ -26,6 +34,7 @@ use tokio::sync::Notify;
 
 use self::error::AppError;
 use self::mail::Mailing;
+use self::sign_in::SignIn;
 use crate::deploy::Engine;
 use crate::domain::clock::Clock;
 use crate::domain::ids::{IdSource, TenantId};
@@ -42,6 +51,7 @@ pub struct App {
     random: Arc<dyn Randomness>,
     deploys: Arc<Notify>,
     mailing: Mailing,
+    sign_in: Option<Arc<SignIn>>,
 }
 
 impl App {
@@ -63,6 +73,16 @@ impl App {
             random,
             deploys,
             mailing: Mailing::default(),
+            sign_in: None,
+        }
+    }
+
+    /// Lets users sign in.
+    #[must_use]
+    pub fn with_sign_in(self, sign_in: Option<SignIn>) -> Self {
+        Self {
+            sign_in: sign_in.map(Arc::new),
+            ..self
         }
     }
 

@@ -13,7 +13,7 @@ pub fn platform(reason: Option<Reason>) -> Caller {
 /// In a tenant.
 #[must_use]
 pub fn in_tenant(tenant: &Tenant, reason: Option<Reason>) -> Caller {
-    let place = Place::Tenant {
+    let place = Place::Entered {
         id: tenant.id,
         status: tenant.status,
     };

@@ -2,14 +2,21 @@
 
 use std::sync::Arc;
 
+use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 
-use super::bootstrap::BootstrapToken;
-use super::caller::{Caller, Identity, Origin, Place};
+use super::caller::{Caller, Origin};
 use super::denied::Denied;
-use super::tenants::{Tenants, Unavailable};
+use super::directory::{Directory, Unavailable};
+use super::token::TokenKey;
+use crate::domain::clock::Clock;
+use crate::domain::error_chain::error_chain;
 use crate::domain::ids::TenantId;
 use crate::domain::reason::Reason;
+use crate::domain::session::Session;
+
+/// How exactly it is known when a session was last used: a write for each request would cost more than it tells.
+const EXACTNESS: SignedDuration = SignedDuration::from_mins(1);
 
 /// What a request presents.
 #[derive(Clone, Default)]
@@ -30,6 +37,9 @@ pub enum AuthError {
     /// The credentials do not do.
     #[error("refused: {0}")]
     Denied(Denied),
+    /// There is no sealing key, and so none to read tokens with.
+    #[error("there is no sealing key to read tokens with")]
+    NoKey,
     /// Whether they do could not be found out.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
@@ -38,135 +48,65 @@ pub enum AuthError {
 /// Knows every way to prove who one is.
 #[derive(Clone)]
 pub struct Authenticator {
-    bootstrap: Option<BootstrapToken>,
-    tenants: Arc<dyn Tenants>,
+    tokens: Option<Arc<TokenKey>>,
+    directory: Arc<dyn Directory>,
+    clock: Arc<dyn Clock>,
 }
 
 impl Authenticator {
-    /// Without a bootstrap token nobody can be one of the operator's people.
+    /// Without a key to sign tokens with, nobody is admitted.
     #[must_use]
-    pub fn new(bootstrap: Option<BootstrapToken>, tenants: Arc<dyn Tenants>) -> Self {
-        Self { bootstrap, tenants }
+    pub fn new(tokens: Option<Arc<TokenKey>>, directory: Arc<dyn Directory>, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            tokens,
+            directory,
+            clock,
+        }
     }
 
     /// Who presents these credentials.
     pub async fn caller(&self, credentials: Credentials) -> Result<Caller, AuthError> {
-        let admitted = match (&self.bootstrap, &credentials.bearer) {
-            (Some(bootstrap), Some(token)) => bootstrap.admits(token),
-            _ => false,
-        };
-        if !admitted {
-            return Err(AuthError::Denied(Denied::Credentials));
-        }
-        let place = match &credentials.operate_as {
-            None => Place::Platform,
-            Some(id) => self.place(id).await?,
-        };
+        let now = self.clock.now();
+        let tokens = self.tokens.as_ref().ok_or(AuthError::NoKey)?;
+        let claims = credentials
+            .bearer
+            .as_ref()
+            .and_then(|token| tokens.read(token, now).ok())
+            .ok_or(AuthError::Denied(Denied::Credentials))?;
+        let entering = credentials
+            .operate_as
+            .as_ref()
+            .map(|id| id.parse::<TenantId>().ok());
+        let presence = self
+            .directory
+            .presence(claims.session_id, entering.flatten())
+            .await?
+            .filter(|presence| presence.is_good(now) && presence.session.user_id == claims.user_id)
+            .ok_or(AuthError::Denied(Denied::Credentials))?;
+        self.note_use(&presence.session, now).await;
         // A reason that is none counts as missing: where one is required, the refusal says what it must be.
         let reason = credentials.reason.and_then(|text| text.parse::<Reason>().ok());
-        Ok(Caller::new(
-            Identity::Bootstrap,
-            place,
+        Ok(Caller::signed_in(
+            presence,
+            entering.is_some(),
             reason,
             credentials.origin,
         ))
     }
 
-    async fn place(&self, id: &str) -> Result<Place, Unavailable> {
-        let Ok(id) = id.parse::<TenantId>() else {
-            return Ok(Place::Unknown);
-        };
-        let status = self.tenants.status(id).await?;
-        Ok(status.map_or(Place::Unknown, |status| Place::Tenant { id, status }))
+    /// A use that cannot be noted is no reason to refuse somebody: the session ends the sooner for it.
+    async fn note_use(&self, session: &Session, now: Timestamp) {
+        if now.duration_since(session.last_used_at) < EXACTNESS {
+            return;
+        }
+        if let Err(error) = self.directory.touch(session.id, now).await {
+            tracing::warn!(
+                error = error_chain(&error),
+                "the use of a session could not be noted"
+            );
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::tenant::TenantStatus;
-    use async_trait::async_trait;
-    use uuid::Uuid;
-
-    const TOKEN: &str = "0123456789abcdef0123456789abcdef";
-    const ACME: TenantId = TenantId::from_uuid(Uuid::from_u128(1));
-
-    /// One tenant, or a database that is down.
-    struct Fixed(Option<TenantStatus>);
-
-    #[async_trait]
-    impl Tenants for Fixed {
-        async fn status(&self, id: TenantId) -> Result<Option<TenantStatus>, Unavailable> {
-            let status = self.0.ok_or_else(|| Unavailable("down".into()))?;
-            Ok((id == ACME).then_some(status))
-        }
-    }
-
-    async fn caller(bearer: Option<&str>, operate_as: Option<&str>) -> Result<Caller, AuthError> {
-        let bootstrap = BootstrapToken::new(&TOKEN.to_owned().into()).ok();
-        let tenants = Arc::new(Fixed(Some(TenantStatus::Active)));
-        let credentials = Credentials {
-            bearer: bearer.map(Into::into),
-            operate_as: operate_as.map(str::to_owned),
-            reason: Some("  ".to_owned()),
-            ..Credentials::default()
-        };
-        Authenticator::new(bootstrap, tenants).caller(credentials).await
-    }
-
-    #[tokio::test]
-    async fn o02_without_the_right_token_there_is_no_caller() {
-        for bearer in [None, Some(""), Some("wrong")] {
-            let denied = caller(bearer, Some(&ACME.to_string())).await;
-            assert!(matches!(denied, Err(AuthError::Denied(Denied::Credentials))));
-        }
-    }
-
-    #[tokio::test]
-    async fn without_a_configured_token_none_is_right() {
-        let nobody = Authenticator::new(None, Arc::new(Fixed(None)));
-        let credentials = Credentials {
-            bearer: Some(TOKEN.into()),
-            ..Credentials::default()
-        };
-        assert!(matches!(
-            nobody.caller(credentials).await,
-            Err(AuthError::Denied(Denied::Credentials))
-        ));
-    }
-
-    #[tokio::test]
-    async fn the_bootstrap_token_enters_the_tenant_it_names() {
-        let acme = Place::Tenant {
-            id: ACME,
-            status: TenantStatus::Active,
-        };
-        let cases = [
-            (None, Place::Platform),
-            (Some(ACME.to_string()), acme),
-            (Some(Uuid::nil().to_string()), Place::Unknown),
-            (Some("acme".to_owned()), Place::Unknown),
-        ];
-        for (operate_as, place) in cases {
-            let caller = caller(Some(TOKEN), operate_as.as_deref()).await.unwrap();
-            assert_eq!(
-                caller,
-                Caller::new(Identity::Bootstrap, place, None, Origin::default())
-            );
-        }
-    }
-
-    #[tokio::test]
-    async fn a_database_that_is_down_is_no_refusal() {
-        let bootstrap = BootstrapToken::new(&TOKEN.to_owned().into()).ok();
-        let credentials = Credentials {
-            bearer: Some(TOKEN.into()),
-            operate_as: Some(ACME.to_string()),
-            ..Credentials::default()
-        };
-        let answer = Authenticator::new(bootstrap, Arc::new(Fixed(None)))
-            .caller(credentials)
-            .await;
-        assert!(matches!(answer, Err(AuthError::Unavailable(_))));
-    }
-}
+mod tests;

@@ -1,33 +1,73 @@
 //! A caller: who it is, which tenant it acts in, why, and where the request came from.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
+use super::access::Act;
 use super::denied::Denied;
-use super::permission::{Act, Permission, PlatformPermission};
 use crate::domain::audit::{Actor, ActorKind};
-use crate::domain::ids::TenantId;
+use crate::domain::email::EmailAddress;
+use crate::domain::ids::{SessionId, TenantId, UserId};
+use crate::domain::name::PersonName;
+use crate::domain::permission::{Permission, PlatformPermission};
 use crate::domain::reason::Reason;
 use crate::domain::request_id::RequestId;
+use crate::domain::role::Rank;
+use crate::domain::session::{Home, Presence};
 use crate::domain::tenant::TenantStatus;
 use crate::domain::user_agent::UserAgent;
 
 /// Who it is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Identity {
-    /// The holder of the configured bootstrap token, one of the operator's people.
-    Bootstrap,
+    /// Somebody who signed in.
+    User(Arc<SignedIn>),
     /// The host's command line: root, or the service's group.
     SystemCli,
     /// The daemon itself, where it deploys what was edited.
     SystemAuto,
 }
 
+/// A user who signed in, as the database knew them when the request came.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SignedIn {
+    /// The user's id.
+    pub user_id: UserId,
+    /// The session's id.
+    pub session_id: SessionId,
+    /// The user's address.
+    pub email: EmailAddress,
+    /// The user's name.
+    pub name: PersonName,
+    /// Whether they manage the platform.
+    pub platform_manager: bool,
+    /// The tenant they work for, and their rights there.
+    pub home: Option<Home>,
+}
+
+impl SignedIn {
+    /// Whether their role in their own tenant holds a right.
+    #[must_use]
+    pub fn may(&self, permission: Permission) -> bool {
+        let held = |home: &Home| home.permissions.contains(&permission);
+        self.home.as_ref().is_some_and(held)
+    }
+}
+
 impl Identity {
     /// As audit entries name it.
     #[must_use]
-    pub fn actor(self) -> Actor {
+    pub fn actor(&self) -> Actor {
         match self {
-            Self::Bootstrap => Actor::named(ActorKind::Manager, "bootstrap"),
+            Self::User(user) => Actor {
+                kind: if user.home.is_some() {
+                    ActorKind::User
+                } else {
+                    ActorKind::Manager
+                },
+                id: Some(user.user_id.uuid()),
+                name: user.email.to_string(),
+            },
             Self::SystemCli => Actor::named(ActorKind::System, "system:cli"),
             Self::SystemAuto => Actor::named(ActorKind::System, "system:auto"),
         }
@@ -35,8 +75,11 @@ impl Identity {
 
     /// What tells it from every other for as long as there is a database.
     #[must_use]
-    pub fn key(self) -> String {
-        self.actor().name
+    pub fn key(&self) -> String {
+        match self {
+            Self::User(user) => format!("user:{}", user.user_id),
+            Self::SystemCli | Self::SystemAuto => self.actor().name,
+        }
     }
 }
 
@@ -47,8 +90,15 @@ pub enum Place {
     Platform,
     /// One that was named, but is not there.
     Unknown,
-    /// This one.
-    Tenant {
+    /// The one they belong to.
+    Home {
+        /// Its id.
+        id: TenantId,
+        /// Whether it is served.
+        status: TenantStatus,
+    },
+    /// One that one of the operator's people has entered.
+    Entered {
         /// Its id.
         id: TenantId,
         /// Whether it is served.
@@ -88,10 +138,39 @@ impl Caller {
         }
     }
 
+    /// Somebody who signed in, at home or in the tenant that they asked for.
+    #[must_use]
+    pub fn signed_in(presence: Presence, enters: bool, reason: Option<Reason>, origin: Origin) -> Self {
+        let place = match (enters, presence.entered, &presence.home) {
+            (true, Some((id, status)), _) => Place::Entered { id, status },
+            (true, None, _) => Place::Unknown,
+            (false, _, Some(home)) => Place::Home {
+                id: home.membership.tenant_id,
+                status: home.status,
+            },
+            (false, _, None) => Place::Platform,
+        };
+        let user = SignedIn {
+            user_id: presence.session.user_id,
+            session_id: presence.session.id,
+            email: presence.email,
+            name: presence.name,
+            platform_manager: presence.platform_manager,
+            home: presence.home,
+        };
+        Self::new(Identity::User(Arc::new(user)), place, reason, origin)
+    }
+
     /// Who it is.
     #[must_use]
-    pub const fn identity(&self) -> Identity {
-        self.identity
+    pub const fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// The tenant it acts in.
+    #[must_use]
+    pub const fn place(&self) -> Place {
+        self.place
     }
 
     /// Where the request came from.
@@ -103,8 +182,8 @@ impl Caller {
     /// The tenant of somebody else that it acts in.
     #[must_use]
     pub const fn operates_in(&self) -> Option<TenantId> {
-        match (self.identity, self.place) {
-            (Identity::Bootstrap, Place::Tenant { id, .. }) => Some(id),
+        match (&self.identity, self.place) {
+            (Identity::User(_), Place::Entered { id, .. }) => Some(id),
             _ => None,
         }
     }
@@ -113,34 +192,73 @@ impl Caller {
     ///
     /// Whether a reason was given is asked for by [`Self::reason_to_change`], once the thing to change is found.
     pub fn tenant(&self, permission: Permission, act: Act) -> Result<TenantId, Denied> {
-        if matches!(
-            self.place,
-            Place::Tenant {
-                status: TenantStatus::Suspended,
-                ..
-            }
-        ) && act == Act::Change
-        {
-            return Err(Denied::TenantSuspended);
-        }
-        match self.identity {
-            Identity::Bootstrap if !permission.is_for_operators() => return Err(Denied::Permission),
+        self.check_standing(act)?;
+        let may = match (&self.identity, self.place) {
+            (Identity::SystemCli, _) => true,
             // What it asks for is asked for on the platform, whatever the tenant's status.
-            Identity::SystemAuto => return Err(Denied::Permission),
-            Identity::Bootstrap | Identity::SystemCli => {}
+            (Identity::SystemAuto, _) => false,
+            (Identity::User(user), Place::Home { .. }) => user.may(permission),
+            (Identity::User(user), _) => user.platform_manager && permission.is_for_operators(),
+        };
+        if may {
+            self.id_of_place()
+        } else {
+            Err(Denied::Permission)
         }
-        match self.place {
-            Place::Tenant { id, .. } => Ok(id),
-            Place::Unknown => Err(Denied::TenantUnknown),
-            Place::Platform => Err(Denied::TenantRequired),
+    }
+
+    /// The tenant it acts in, with whatever role.
+    pub fn member(&self, act: Act) -> Result<TenantId, Denied> {
+        self.check_standing(act)?;
+        let may = match (&self.identity, self.place) {
+            (Identity::SystemCli, _) | (Identity::User(_), Place::Home { .. }) => true,
+            (Identity::SystemAuto, _) => false,
+            (Identity::User(user), _) => user.platform_manager,
+        };
+        if may {
+            self.id_of_place()
+        } else {
+            Err(Denied::Permission)
+        }
+    }
+
+    /// The user it is, for what is their own.
+    pub fn own(&self) -> Result<&SignedIn, Denied> {
+        let Identity::User(user) = &self.identity else {
+            return Err(Denied::Permission);
+        };
+        check_home(user)?;
+        if user.may(Permission::UsersViewSelf) || user.home.is_none() {
+            Ok(user)
+        } else {
+            Err(Denied::Permission)
+        }
+    }
+
+    /// Whether it sees of extensions what stands in a directory, and no more.
+    #[must_use]
+    pub fn sees_the_directory_only(&self) -> bool {
+        match (&self.identity, self.place) {
+            (Identity::User(user), Place::Home { .. }) => {
+                let home = user.home.as_ref();
+                home.is_none_or(|home| home.membership.rank == Rank::Agent)
+            }
+            _ => false,
         }
     }
 
     /// Whether it may do this on the platform.
-    pub const fn platform(&self, permission: PlatformPermission) -> Result<(), Denied> {
-        match (self.identity, permission) {
-            (Identity::Bootstrap | Identity::SystemCli, _)
-            | (Identity::SystemAuto, PlatformPermission::InstancesDeploy) => Ok(()),
+    pub fn platform(&self, permission: PlatformPermission) -> Result<(), Denied> {
+        match (&self.identity, permission) {
+            (Identity::User(user), _) => {
+                check_home(user)?;
+                if user.platform_manager {
+                    Ok(())
+                } else {
+                    Err(Denied::Permission)
+                }
+            }
+            (Identity::SystemCli, _) | (Identity::SystemAuto, PlatformPermission::InstancesDeploy) => Ok(()),
             (Identity::SystemAuto, _) => Err(Denied::Permission),
         }
     }
@@ -148,101 +266,51 @@ impl Caller {
     /// Why it changes something in the tenant it acts in: required of the operator's people, for whom the tenant is
     /// somebody else's.
     pub fn reason_to_change(&self) -> Result<Option<&Reason>, Denied> {
-        match (self.identity, self.place, &self.reason) {
-            (Identity::Bootstrap, Place::Tenant { .. }, None) => Err(Denied::ReasonRequired),
-            (_, _, reason) => Ok(reason.as_ref()),
+        match (self.place, &self.reason) {
+            (Place::Entered { .. }, None) if matches!(self.identity, Identity::User(_)) => {
+                Err(Denied::ReasonRequired)
+            }
+            (_, reason) => Ok(reason.as_ref()),
         }
+    }
+
+    /// Whether it may do anything at all: who works for a suspended tenant may not.
+    pub fn standing(&self) -> Result<(), Denied> {
+        match &self.identity {
+            Identity::User(user) => check_home(user),
+            Identity::SystemCli | Identity::SystemAuto => Ok(()),
+        }
+    }
+
+    /// Nobody acts from a suspended tenant, and nobody changes anything in one.
+    fn check_standing(&self, act: Act) -> Result<(), Denied> {
+        self.standing()?;
+        match self.place {
+            Place::Home { status, .. } | Place::Entered { status, .. }
+                if status == TenantStatus::Suspended && act == Act::Change =>
+            {
+                Err(Denied::TenantSuspended)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    const fn id_of_place(&self) -> Result<TenantId, Denied> {
+        match self.place {
+            Place::Home { id, .. } | Place::Entered { id, .. } => Ok(id),
+            Place::Unknown => Err(Denied::TenantUnknown),
+            Place::Platform => Err(Denied::TenantRequired),
+        }
+    }
+}
+
+/// Who works for a suspended tenant is refused everything, a platform manager too.
+fn check_home(user: &SignedIn) -> Result<(), Denied> {
+    match &user.home {
+        Some(home) if home.status == TenantStatus::Suspended => Err(Denied::TenantSuspended),
+        _ => Ok(()),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use rstest::rstest;
-    use uuid::Uuid;
-
-    const ID: TenantId = TenantId::from_uuid(Uuid::nil());
-    const ACTIVE: Place = Place::Tenant {
-        id: ID,
-        status: TenantStatus::Active,
-    };
-    const SUSPENDED: Place = Place::Tenant {
-        id: ID,
-        status: TenantStatus::Suspended,
-    };
-
-    fn caller(identity: Identity, place: Place) -> Caller {
-        Caller::new(identity, place, None, Origin::default())
-    }
-
-    #[rstest]
-    #[case(ACTIVE, Permission::ConfigWrite, Act::Change, Ok(ID))]
-    #[case(SUSPENDED, Permission::ConfigRead, Act::Read, Ok(ID))]
-    #[case(SUSPENDED, Permission::ConfigWrite, Act::Change, Err(Denied::TenantSuspended))]
-    #[case(SUSPENDED, Permission::OrgApiKeys, Act::Change, Err(Denied::TenantSuspended))]
-    #[case(ACTIVE, Permission::OrgApiKeys, Act::Read, Err(Denied::Permission))]
-    #[case(Place::Unknown, Permission::OrgApiKeys, Act::Read, Err(Denied::Permission))]
-    #[case(Place::Platform, Permission::OrgApiKeys, Act::Read, Err(Denied::Permission))]
-    #[case(Place::Unknown, Permission::ConfigRead, Act::Read, Err(Denied::TenantUnknown))]
-    #[case(
-        Place::Platform,
-        Permission::ConfigRead,
-        Act::Read,
-        Err(Denied::TenantRequired)
-    )]
-    fn operators_have_an_owners_rights_less_the_keys(
-        #[case] place: Place,
-        #[case] permission: Permission,
-        #[case] act: Act,
-        #[case] answer: Result<TenantId, Denied>,
-    ) {
-        assert_eq!(caller(Identity::Bootstrap, place).tenant(permission, act), answer);
-    }
-
-    #[test]
-    fn the_hosts_command_line_may_do_everything() {
-        for permission in Permission::ALL {
-            assert_eq!(
-                caller(Identity::SystemCli, ACTIVE).tenant(*permission, Act::Change),
-                Ok(ID)
-            );
-        }
-        for permission in PlatformPermission::ALL {
-            assert_eq!(
-                caller(Identity::SystemCli, Place::Platform).platform(*permission),
-                Ok(())
-            );
-        }
-    }
-
-    #[test]
-    fn the_daemon_may_deploy_and_nothing_else() {
-        for permission in Permission::ALL {
-            let denied = caller(Identity::SystemAuto, ACTIVE).tenant(*permission, Act::Read);
-            assert_eq!(denied, Err(Denied::Permission));
-        }
-        for permission in PlatformPermission::ALL {
-            let may = caller(Identity::SystemAuto, Place::Platform).platform(*permission);
-            assert_eq!(may.is_ok(), *permission == PlatformPermission::InstancesDeploy);
-        }
-    }
-
-    #[test]
-    fn operators_give_a_reason_to_change_a_tenant() {
-        let without = caller(Identity::Bootstrap, ACTIVE);
-        assert_eq!(without.reason_to_change(), Err(Denied::ReasonRequired));
-        let reason: Reason = "asked by phone".parse().unwrap();
-        let with = Caller::new(
-            Identity::Bootstrap,
-            ACTIVE,
-            Some(reason.clone()),
-            Origin::default(),
-        );
-        assert_eq!(with.reason_to_change(), Ok(Some(&reason)));
-        assert_eq!(
-            caller(Identity::Bootstrap, Place::Platform).reason_to_change(),
-            Ok(None)
-        );
-        assert_eq!(caller(Identity::SystemCli, ACTIVE).reason_to_change(), Ok(None));
-    }
-}
+mod tests;

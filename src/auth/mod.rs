@@ -1,8 +1,13 @@
 //! Who is calling, and what they may do.
 
+pub mod access;
 pub mod authenticator;
-pub mod bootstrap;
 pub mod caller;
 pub mod denied;
-pub mod permission;
-pub mod tenants;
+pub mod directory;
+mod jwt;
+pub mod oidc;
+pub mod password;
+pub mod password_check;
+pub mod throttle;
+pub mod token;

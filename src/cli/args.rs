@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::admin::AdminCommand;
 use super::audit::AuditCommand;
 use super::database::DbCommand;
 use super::deploy::DeployCommand;
@@ -61,6 +62,9 @@ pub enum Command {
     /// The database
     #[command(subcommand)]
     Db(DbCommand),
+    /// Who manages the platform, from the host itself; with the daemon running or not
+    #[command(subcommand)]
+    Admin(AdminCommand),
     /// Look at everything that a daemon on this host needs, each with its mend; changes nothing
     #[command(after_help = super::doctor::HELP)]
     Doctor,

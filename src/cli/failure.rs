@@ -163,7 +163,12 @@ impl Failure {
                 Exit::NotFound
             }
             Self::KeyFile(KeyFileError::Exists(_))
-            | Self::App(AppError::Conflict { .. } | AppError::Taken { .. }) => Exit::Conflict,
+            | Self::App(
+                AppError::Conflict { .. }
+                | AppError::Taken { .. }
+                | AppError::InUse { .. }
+                | AppError::BadTransition { .. },
+            ) => Exit::Conflict,
             Self::App(error) if error.is_unreachable() => Exit::Unreachable,
             Self::Ended { exit, .. } | Self::Deploy(_, exit) => *exit,
             Self::KeyFile(_)

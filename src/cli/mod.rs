@@ -1,5 +1,6 @@
 //! The command line: reads arguments, calls what they name, and writes for people or for programs.
 
+mod admin;
 mod args;
 mod audit;
 mod check_config;
@@ -18,6 +19,7 @@ mod output;
 mod paging;
 mod pbx;
 pub mod reference;
+mod secret_argument;
 mod serve;
 mod session;
 mod templates;
@@ -123,6 +125,7 @@ fn run(
         Command::Config(ConfigCommand::Check) => check_config::run(&mut context),
         Command::Key(KeyCommand::Generate { out }) => generate_key::run(&mut context, &out),
         Command::Db(command) => database::run(&mut context, &command),
+        Command::Admin(command) => admin::run(&mut context, command),
         Command::Doctor => doctor::run(&mut context),
         Command::Pbx(command) => pbx::run(&mut context, command),
         Command::Instance(command) => instance::run(&mut context, command),

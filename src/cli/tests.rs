@@ -91,13 +91,13 @@ fn config_check_finds_what_a_part_would_refuse() {
 #[test]
 fn warnings_do_not_disturb_a_result() {
     let directory = TempDir::new().unwrap();
-    let path = directory.path().join("token");
-    fs::write(&path, "t".repeat(32)).unwrap();
+    let path = directory.path().join("sealing.key");
+    fs::write(&path, "a".repeat(64)).unwrap();
     fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
     let file = path.display().to_string();
     let ended = shell(
         &["config", "check", "--json"],
-        &[("SWITCHYARD_HTTP_BOOTSTRAP_TOKEN_FILE", &file)],
+        &[("SWITCHYARD_SEALING_KEY_FILE", &file)],
     );
     assert_eq!(ended.exit, Exit::Ok);
     assert!(ended.err.starts_with(&format!("warning: {file}: ")));

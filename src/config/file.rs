@@ -5,11 +5,29 @@ use toml::de::{DeTable, DeValue};
 
 /// A key of the file, in dotted form, with its text.
 pub struct Entry {
-    /// Such as `http.listen`.
+    /// Such as `http.listen`; in a table of a list, the key alone.
     pub name: String,
-    /// The scalar as text, or what stands there instead.
-    pub value: Result<String, &'static str>,
+    /// What stands there.
+    pub value: Value,
     /// Counted from 1.
+    pub line: usize,
+}
+
+/// What stands behind a key.
+pub enum Value {
+    /// A scalar, as text.
+    Text(String),
+    /// A list of tables.
+    Tables(Vec<Table>),
+    /// Something else, by its name.
+    Other(&'static str),
+}
+
+/// One table of a list.
+pub struct Table {
+    /// Its keys.
+    pub entries: Vec<Entry>,
+    /// Where it begins, counted from 1.
     pub line: usize,
 }
 
@@ -47,18 +65,44 @@ pub fn entries(text: &str) -> Result<Vec<Entry>, SyntaxError> {
     Ok(entries)
 }
 
+/// The tables that a variable holds, which are written as one value: `[{ name = "…" }]`.
+pub fn tables(value: &str) -> Option<Vec<Table>> {
+    let mut entries = entries(&format!("list = {value}")).ok()?;
+    match (entries.pop()?.value, entries.is_empty()) {
+        (Value::Tables(tables), true) => Some(tables),
+        _ => None,
+    }
+}
+
 fn entry(text: &str, name: String, start: usize, value: &Spanned<DeValue<'_>>) -> Entry {
     let value = match value.get_ref() {
-        DeValue::String(value) => Ok(value.to_string()),
-        DeValue::Integer(value) if value.radix() == 10 => Ok(value.as_str().to_owned()),
-        DeValue::Boolean(value) => Ok(value.to_string()),
-        other => Err(other.type_str()),
+        DeValue::String(value) => Value::Text(value.to_string()),
+        DeValue::Integer(value) if value.radix() == 10 => Value::Text(value.as_str().to_owned()),
+        DeValue::Boolean(value) => Value::Text(value.to_string()),
+        DeValue::Array(items) => {
+            let tables = items.iter().map(|item| table(text, item)).collect::<Option<_>>();
+            tables.map_or(Value::Other("array"), Value::Tables)
+        }
+        other => Value::Other(other.type_str()),
     };
     Entry {
         name,
         value,
         line: line_of(text, start),
     }
+}
+
+fn table(text: &str, item: &Spanned<DeValue<'_>>) -> Option<Table> {
+    let DeValue::Table(keys) = item.get_ref() else {
+        return None;
+    };
+    let entries = keys
+        .iter()
+        .map(|(key, value)| entry(text, key.get_ref().to_string(), key.span().start, value));
+    Some(Table {
+        entries: entries.collect(),
+        line: line_of(text, item.span().start),
+    })
 }
 
 fn line_of(text: &str, offset: usize) -> usize {

@@ -24,10 +24,26 @@ struct Value {
     place: String,
 }
 
+/// The tables of a list.
+struct List {
+    tables: Vec<Fields>,
+    place: String,
+}
+
+/// One table of a list: its values by key, each with its place.
+#[derive(Clone)]
+pub struct Fields {
+    /// Where it begins.
+    pub place: String,
+    /// As they were written.
+    pub values: BTreeMap<String, (String, String)>,
+}
+
 /// What all sources give.
 #[derive(Default)]
 pub struct Given {
     values: BTreeMap<&'static str, Value>,
+    lists: BTreeMap<&'static str, List>,
     /// Keys whose source failed: they are neither looked for elsewhere nor given their default.
     broken: BTreeSet<&'static str>,
     warnings: Vec<String>,
@@ -87,21 +103,25 @@ impl Given {
             }
         };
         let mut scalars = BTreeMap::new();
+        let mut lists = BTreeMap::new();
         let known: BTreeSet<String> = keys::names().collect();
         for entry in entries {
             let place = format!("{}:{}", path.display(), entry.line);
             match entry.value {
                 _ if !known.contains(&entry.name) => self.unknown(place, &entry.name, keys::names()),
-                Ok(text) => {
+                file::Value::Text(text) => {
                     scalars.insert(entry.name, (text, place));
                 }
-                Err(kind) => {
-                    let text = format!("`{}` must be a text or a whole number, not {kind}", entry.name);
-                    self.problem(place, text);
+                file::Value::Tables(tables) if keys::find(&entry.name).is_some_and(|key| key.list) => {
+                    lists.insert(entry.name, (tables, place));
                 }
+                other => self.problem(place, wrong_kind(&entry.name, &other)),
             }
         }
         for key in KEYS {
+            if let Some((tables, place)) = lists.remove(key.name) {
+                self.take_list(key, tables, place, |line| format!("{}:{line}", path.display()));
+            }
             let text = scalars.remove(key.name);
             if text.is_some() && key.secret && fs::metadata(path).is_ok_and(|m| secret_file::is_public(&m)) {
                 self.warnings.push(format!(
@@ -148,6 +168,14 @@ impl Given {
             .ok()
     }
 
+    /// The tables of a list, none where it was not given.
+    pub fn list(&self, name: &str) -> Vec<Fields> {
+        self.lists
+            .get(name)
+            .map(|list| list.tables.clone())
+            .unwrap_or_default()
+    }
+
     /// Where a key was given; nothing where it was not, or its source failed.
     pub fn place(&self, name: &str) -> Option<&str> {
         self.values.get(name).map(|value| value.place.as_str())
@@ -155,7 +183,7 @@ impl Given {
 
     /// Whether a source has named a key, even if what it gave cannot be used.
     pub fn is_named(&self, name: &str) -> bool {
-        self.values.contains_key(name) || self.broken.contains(name)
+        self.values.contains_key(name) || self.lists.contains_key(name) || self.broken.contains(name)
     }
 
     /// Notes a problem.
@@ -173,6 +201,15 @@ impl Given {
     }
 
     fn setting(&self, key: &Key) -> Setting {
+        if let Some(list) = self.lists.get(key.name) {
+            let names = list.tables.iter().filter_map(|table| table.values.get("name"));
+            let names: Vec<&str> = names.map(|(name, _)| name.as_str()).collect();
+            return Setting {
+                key: key.name,
+                value: names.join(", "),
+                from: list.place.clone(),
+            };
+        }
         let (value, from) = match (self.values.get(key.name), key.default) {
             (Some(value), _) if key.name == "database.url" => {
                 let shown = DatabaseUrl::parse(value.text.expose_secret()).map(|url| url.to_string());
@@ -200,6 +237,17 @@ impl Given {
         }
         match (text, named) {
             (None, None) => {}
+            (Some((text, place)), None) if key.list => {
+                if let Some(tables) = file::tables(&text) {
+                    return self.take_list(key, tables, place.clone(), |_| place.clone());
+                }
+                self.broken.insert(key.name);
+                let text = format!(
+                    "`{}` must be a list of tables: `[{{ name = \"…\", … }}]`",
+                    key.name
+                );
+                self.problem(place, text);
+            }
             (Some((text, place)), None) => {
                 let text = text.into();
                 self.values.insert(key.name, Value { text, place });
@@ -214,6 +262,37 @@ impl Given {
                 self.problem(place, text);
             }
         }
+    }
+
+    /// Keeps a list, unless one was given already.
+    fn take_list(
+        &mut self,
+        key: &Key,
+        tables: Vec<file::Table>,
+        place: String,
+        at: impl Fn(usize) -> String,
+    ) {
+        if self.is_named(key.name) {
+            return;
+        }
+        let mut kept = Vec::with_capacity(tables.len());
+        for table in tables {
+            let mut values = BTreeMap::new();
+            for entry in table.entries {
+                let name = format!("{}.{}", key.name, entry.name);
+                match entry.value {
+                    file::Value::Text(text) => {
+                        values.insert(entry.name, (text, at(entry.line)));
+                    }
+                    other => self.problem(at(entry.line), wrong_kind(&name, &other)),
+                }
+            }
+            kept.push(Fields {
+                place: at(table.line),
+                values,
+            });
+        }
+        self.lists.insert(key.name, List { tables: kept, place });
     }
 
     fn keep_secret(
@@ -241,9 +320,23 @@ impl Given {
         }
     }
 
-    fn unknown(&mut self, place: String, name: &str, known: impl Iterator<Item = String>) {
+    /// Notes a key that there is not.
+    pub fn unknown(&mut self, place: String, name: &str, known: impl Iterator<Item = String>) {
         let near = nearest(name, known);
         let text = format!("unknown key `{name}`; the nearest is `{near}`, docs/configuration.md lists all");
         self.problem(place, text);
     }
+}
+
+fn wrong_kind(name: &str, value: &file::Value) -> String {
+    let kind = match value {
+        file::Value::Other(kind) => kind,
+        file::Value::Tables(_) => "array",
+        file::Value::Text(_) => "string",
+    };
+    let wanted = match keys::find(name) {
+        Some(key) if key.list => format!("a list of tables, which begin with `[[{name}]]`"),
+        _ => "a text or a whole number".to_owned(),
+    };
+    format!("`{name}` must be {wanted}, not {kind}")
 }

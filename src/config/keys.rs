@@ -13,6 +13,8 @@ pub struct Key {
     pub default: Default,
     /// Whether it can be given as a file of its own, and is never shown.
     pub secret: bool,
+    /// Whether it is a list of tables.
+    pub list: bool,
 }
 
 /// What holds when a key is not given.
@@ -42,6 +44,26 @@ pub const KEYS: &[Key] = &[
         "ami.tls",
         "whether the manager interfaces of this host's instances are spoken to over TLS: `off` (a challenge in place of the secret) or `on`",
         Default::Text("off"),
+    ),
+    plain(
+        "auth.account_failures",
+        "how many failed sign-ins an account puts up with before it is left alone for a while, 1 to 1000000",
+        Default::Text("10"),
+    ),
+    plain(
+        "auth.address_failures",
+        "the same for the address (of IPv6, the /64) that they come from, 1 to 1000000",
+        Default::Text("50"),
+    ),
+    plain(
+        "auth.failure_window_seconds",
+        "for how long failures are counted, from the first one on, 1 to 86400 seconds",
+        Default::Text("900"),
+    ),
+    list(
+        "auth.issuers",
+        "who else vouches for users: a table `[[auth.issuers]]` each ([sign-in.md](sign-in.md)); as a variable `[{ name = \"…\", … }]`",
+        Default::Words("none"),
     ),
     secret(
         "database.url",
@@ -77,11 +99,6 @@ pub const KEYS: &[Key] = &[
         "deploy.shadow",
         "when a second, private Asterisk reads a configuration first: `auto` (where the binary is found), `always` (a deploy without it is rejected) or `never`",
         Default::Text("auto"),
-    ),
-    secret(
-        "http.bootstrap_token",
-        "a bearer token that opens the platform's API, at least 32 characters",
-        Default::Words("none: nobody can use it"),
     ),
     plain(
         "http.listen",
@@ -174,15 +191,21 @@ const fn plain(name: &'static str, what: &'static str, default: Default) -> Key 
         what,
         default,
         secret: false,
+        list: false,
+    }
+}
+
+const fn list(name: &'static str, what: &'static str, default: Default) -> Key {
+    Key {
+        list: true,
+        ..plain(name, what, default)
     }
 }
 
 const fn secret(name: &'static str, what: &'static str, default: Default) -> Key {
     Key {
-        name,
-        what,
-        default,
         secret: true,
+        ..plain(name, what, default)
     }
 }
 
@@ -193,7 +216,7 @@ impl Key {
         format!("SWITCHYARD_{}", self.name.replace('.', "_").to_uppercase())
     }
 
-    /// The key that names a file with the value, of a secret: `http.bootstrap_token_file`.
+    /// The key that names a file with the value, of a secret: `sealing.key_file`.
     #[must_use]
     pub fn file_name(&self) -> Option<String> {
         self.secret.then(|| format!("{}_file", self.name))

@@ -4,6 +4,7 @@ mod database_url;
 mod error;
 mod file;
 mod given;
+pub mod issuers;
 pub mod keys;
 mod mail;
 mod nearest;
@@ -12,6 +13,7 @@ pub mod secret_file;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
@@ -21,6 +23,7 @@ pub use error::{ConfigError, Problem};
 pub use parse::{ClearSecretMode, DeployMode, LogFilter, LogFormat, ShadowMode, Switch};
 
 use crate::domain::instance::NodeName;
+use crate::domain::issuer::Issuer;
 use crate::domain::mail::{PublicUrl, SmtpServer};
 
 /// Read when no other file is named, and only where it exists.
@@ -36,6 +39,8 @@ pub struct Config {
     pub node: Node,
     /// The API's listener.
     pub http: Http,
+    /// How users prove who they are.
+    pub auth: Auth,
     /// The mail server; absent where no mail is sent.
     pub mail: Option<Mail>,
     /// The operator's own templates.
@@ -72,10 +77,20 @@ pub struct Node {
 pub struct Http {
     /// Where the API listens.
     pub listen: SocketAddr,
-    /// Opens the platform's API until a user can sign in; at least 32 characters.
-    pub bootstrap_token: Option<SecretString>,
     /// How links begin; absent means by the listener's address.
     pub public_url: Option<PublicUrl>,
+}
+
+/// Section `auth`.
+pub struct Auth {
+    /// Who else vouches for users.
+    pub issuers: Vec<Issuer>,
+    /// How many failed sign-ins an account puts up with.
+    pub account_failures: NonZeroU32,
+    /// How many may come from one address.
+    pub address_failures: NonZeroU32,
+    /// For how long they are counted, in seconds.
+    pub failure_window_seconds: u32,
 }
 
 /// Section `mail`.

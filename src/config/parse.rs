@@ -3,6 +3,7 @@
 use std::fs::{self, Metadata};
 use std::io;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
@@ -10,7 +11,9 @@ use secrecy::SecretString;
 
 use super::database_url::DatabaseUrl;
 use super::given::Given;
-use super::{Ami, Config, Database, Deploy, Http, Log, Node, Sealing, State, Templates, keys, mail};
+use super::{
+    Ami, Auth, Config, Database, Deploy, Http, Log, Node, Sealing, State, Templates, issuers, keys, mail,
+};
 use crate::domain::instance::NodeName;
 use crate::domain::invalid::Invalid;
 use crate::domain::parsed::{parsed_text, word_enum};
@@ -82,7 +85,10 @@ pub fn config(given: &mut Given) -> Option<Config> {
     let sealing_key = given.parsed("sealing.key", |text| Ok(SecretString::from(text)));
     let node = node_name(given);
     let listen = given.parsed("http.listen", socket_address);
-    let bootstrap_token = given.parsed("http.bootstrap_token", bootstrap_token);
+    let account_failures = given.parsed("auth.account_failures", failures);
+    let address_failures = given.parsed("auth.address_failures", failures);
+    let failure_window_seconds = given.parsed("auth.failure_window_seconds", |text| number(text, 1..=86_400));
+    let issuers = issuers::read(given);
     let public_url = given.parsed("http.public_url", str::parse);
     let mail = mail::mail(given);
     let templates_dir = given.parsed("templates.dir", absolute_path);
@@ -108,8 +114,13 @@ pub fn config(given: &mut Given) -> Option<Config> {
         node: Node { name: node? },
         http: Http {
             listen: listen?,
-            bootstrap_token,
             public_url,
+        },
+        auth: Auth {
+            issuers: issuers?,
+            account_failures: account_failures?,
+            address_failures: address_failures?,
+            failure_window_seconds: failure_window_seconds?,
         },
         mail,
         templates: Templates {
@@ -165,24 +176,16 @@ fn socket_address(text: &str) -> Result<SocketAddr, Invalid> {
     })
 }
 
-fn bootstrap_token(text: &str) -> Result<SecretString, Invalid> {
-    if text.chars().count() < 32 {
-        return Err(Invalid::new("must have at least 32 characters"));
-    }
-    if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(Invalid::new(
-            "must have visible ASCII characters only, to fit into a header",
-        ));
-    }
-    Ok(text.into())
-}
-
 pub(super) fn absolute_path(text: &str) -> Result<PathBuf, Invalid> {
     let path = PathBuf::from(text);
     if !path.is_absolute() || text.contains('\0') {
         return Err(Invalid::new("must be an absolute path"));
     }
     Ok(path)
+}
+
+fn failures(text: &str) -> Result<NonZeroU32, Invalid> {
+    NonZeroU32::new(number(text, 1..=1_000_000)?).ok_or_else(|| Invalid::new("must not be 0"))
 }
 
 pub(super) fn number(text: &str, range: RangeInclusive<u32>) -> Result<u32, Invalid> {

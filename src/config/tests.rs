@@ -12,6 +12,7 @@ use super::*;
 
 mod every_key;
 mod mail;
+mod secrets;
 
 use every_key::{effective, needed};
 
@@ -57,7 +58,7 @@ fn nothing_given_is_a_whole_configuration() {
         "sqlite:/var/lib/switchyard/switchyard.db"
     );
     assert_eq!(loaded.config.http.listen.to_string(), "127.0.0.1:8420");
-    assert!(loaded.config.http.bootstrap_token.is_none());
+    assert!(loaded.config.sealing.key.is_none());
     assert_eq!(loaded.config.state.dir, Path::new("/var/lib/switchyard"));
     assert_eq!(loaded.config.deploy.shadow, ShadowMode::Auto);
     assert_eq!(loaded.config.deploy.lease_seconds, 30);
@@ -75,13 +76,13 @@ fn the_environment_goes_before_credentials_and_these_before_the_file() {
     let path = file(
         &directory,
         "switchyard.toml",
-        &format!("[http]\nbootstrap_token = \"{TOKEN}-file\"\n"),
+        &format!("[sealing]\nkey = \"{TOKEN}-file\"\n"),
     );
-    file(&directory, "http.bootstrap_token", &format!("{TOKEN}-credential"));
+    file(&directory, "sealing.key", &format!("{TOKEN}-credential"));
     let credentials = directory.path().display().to_string();
     let token = |variables: &[(&str, &str)]| {
         let loaded = Config::load(Some(&path), &environment(variables)).unwrap_or_else(|e| panic!("{e}"));
-        effective(&loaded.config, "http.bootstrap_token")
+        effective(&loaded.config, "sealing.key")
     };
     let environment_token = format!("{TOKEN}-environment");
     assert_eq!(token(&[]), format!("{TOKEN}-file"));
@@ -92,7 +93,7 @@ fn the_environment_goes_before_credentials_and_these_before_the_file() {
     assert_eq!(
         token(&[
             ("CREDENTIALS_DIRECTORY", &credentials),
-            ("SWITCHYARD_HTTP_BOOTSTRAP_TOKEN", &environment_token)
+            ("SWITCHYARD_SEALING_KEY", &environment_token)
         ]),
         environment_token
     );
@@ -151,10 +152,6 @@ fn the_environment_goes_before_credentials_and_these_before_the_file() {
 )]
 #[case("[state]\ndir = \"\"", "2: `state.dir` must be an absolute path")]
 #[case("[log]\nformat = \"xml\"", "2: `log.format` must be one of: `text` `json`")]
-#[case(
-    "[http]\nbootstrap_token = \"short\"",
-    "2: `http.bootstrap_token` must have at least 32 characters"
-)]
 #[case(
     "[node]\nname = \"a b\"",
     "2: `node.name` must have 1 to 64 letters, digits, `.`, `_` or `-`"
@@ -235,43 +232,9 @@ fn a_file_that_is_not_there_or_not_toml_is_named() {
         text,
         "/no/such.toml: cannot be read: No such file or directory (os error 2)"
     );
-    let broken = problems(from_text("[http]\nbootstrap_token = \"s3cret\n"));
+    let broken = problems(from_text("[sealing]\nkey = \"s3cret\n"));
     assert!(broken[0].starts_with("2: is not TOML: "), "{broken:?}");
     assert!(!broken[0].contains("s3cret"));
-}
-
-#[test]
-fn secrets_that_everybody_can_read_are_warned_of() {
-    let directory = TempDir::new().unwrap();
-    let secret = file(&directory, "token", TOKEN);
-    let text = format!(
-        "[http]\nbootstrap_token_file = \"{}\"\n[database]\nurl = \"sqlite:/x\"",
-        secret.display()
-    );
-    let path = file(&directory, "switchyard.toml", &text);
-    for public in [&secret, &path] {
-        fs::set_permissions(public, fs::Permissions::from_mode(0o644)).unwrap();
-    }
-    let loaded = Config::load(Some(&path), &environment(&[])).unwrap_or_else(|e| panic!("{e}"));
-    assert_eq!(loaded.warnings.len(), 2, "{:?}", loaded.warnings);
-    assert!(
-        loaded
-            .warnings
-            .iter()
-            .all(|w| w.contains("can be read by everybody; `chmod o= "))
-    );
-}
-
-#[test]
-fn settings_never_show_a_secret() {
-    let variables = environment(&[
-        ("SWITCHYARD_HTTP_BOOTSTRAP_TOKEN", TOKEN),
-        ("SWITCHYARD_DATABASE_URL", "postgres://ann:s3cret@db.example/s"),
-    ]);
-    let loaded = Config::load(None, &variables).unwrap_or_else(|e| panic!("{e}"));
-    let shown = format!("{:?}", loaded.settings);
-    assert!(!shown.contains(TOKEN) && !shown.contains("s3cret"), "{shown}");
-    assert!(shown.contains("postgres://…@db.example/s") && shown.contains("(hidden)"));
 }
 
 #[test]

@@ -5,4 +5,4 @@ mod sealed;
 mod sealing_key;
 
 pub use sealed::OpenError;
-pub use sealing_key::{BadKey, KeyId, SealError, SealingKey};
+pub use sealing_key::{BadKey, KeyId, SealError, SealingKey, SigningKey};

@@ -56,6 +56,19 @@ pub struct SealingKey {
     id: KeyId,
     cipher: RandomizedNonceKey,
     fingerprints: Zeroizing<[u8; 32]>,
+    signing: SigningKey,
+}
+
+/// What tokens are signed with: good for nothing that the sealing key does. Without `Debug`, `Display` or `Serialize`.
+#[derive(Clone)]
+pub struct SigningKey(Zeroizing<[u8; 32]>);
+
+impl SigningKey {
+    /// The bytes, for making a key of the algorithm's own kind.
+    #[must_use]
+    pub fn expose(&self) -> &[u8; 32] {
+        &self.0
+    }
 }
 
 impl SealingKey {
@@ -70,6 +83,10 @@ impl SealingKey {
                 "switchyard 2026-11 fingerprints of requests",
                 bytes.as_slice(),
             )),
+            signing: SigningKey(Zeroizing::new(blake3::derive_key(
+                "switchyard 2026-11 signing of tokens",
+                bytes.as_slice(),
+            ))),
         })
     }
 
@@ -84,6 +101,12 @@ impl SealingKey {
     #[must_use]
     pub const fn id(&self) -> KeyId {
         self.id
+    }
+
+    /// What this key's holders sign tokens with: every host of the same database the same.
+    #[must_use]
+    pub const fn signing_key(&self) -> &SigningKey {
+        &self.signing
     }
 
     /// By which two equal texts are recognised, and nothing is found out by trying texts without the key: for what may
@@ -158,6 +181,15 @@ mod tests {
     fn what_was_sealed_opens_with_the_same_key_at_the_same_place() {
         let sealed = key('a').seal(PLACE, "CircleOfLife").unwrap();
         assert_eq!(opened(&key('a'), PLACE, &sealed).as_deref(), Ok("CircleOfLife"));
+    }
+
+    #[test]
+    fn the_key_for_signing_depends_on_the_sealing_key_and_is_no_other_key() {
+        let signing = |digit| *key(digit).signing_key().expose();
+        assert_eq!(signing('a'), signing('a'));
+        assert_ne!(signing('a'), signing('b'));
+        assert_ne!(signing('a'), [0xaa; 32]);
+        assert_ne!(signing('a'), *key('a').fingerprints);
     }
 
     #[test]

@@ -11,7 +11,13 @@ use super::drivers::Drivers;
 use super::mail;
 use super::settings::{self, SettingError};
 use crate::app::App;
+use crate::app::sign_in::SignIn;
 use crate::auth::authenticator::Authenticator;
+use crate::auth::oidc::{self, Issuers, NoClient};
+use crate::auth::password::{BadCost, Cost, PasswordHasher};
+use crate::auth::password_check::PasswordCheck;
+use crate::auth::throttle::Throttle;
+use crate::auth::token::TokenKey;
 use crate::config::{Config, ShadowMode};
 use crate::deploy::{Engine, EngineOptions, ShadowPolicy, TemplateSource};
 use crate::domain::clock::SystemClock;
@@ -33,6 +39,12 @@ pub enum PartsError {
     /// The database cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Issuers of identities cannot be asked.
+    #[error(transparent)]
+    Issuers(#[from] NoClient),
+    /// Passwords cannot be hashed.
+    #[error(transparent)]
+    Cost(#[from] BadCost),
 }
 
 /// What a daemon, or a command beside it, works with.
@@ -57,7 +69,8 @@ pub struct Parts {
 pub async fn assemble(config: &Config) -> Result<Parts, PartsError> {
     let url = settings::database_url(config)?;
     let key = settings::sealing_key(config)?;
-    let bootstrap = settings::bootstrap_token(config)?;
+    let tokens = key.as_ref().map(|key| Arc::new(settings::token_key(key)));
+    let sign_in = tokens.clone().map(|tokens| sign_in(config, tokens)).transpose()?;
     let store = Store::open(&url, key).await?;
     let engine = Arc::new(engine(config, store.clone()));
     let deploys = Arc::new(Notify::new());
@@ -71,8 +84,13 @@ pub async fn assemble(config: &Config) -> Result<Parts, PartsError> {
         Arc::new(SystemRandom),
         Arc::clone(&deploys),
     )
-    .with_mailing(mailing);
-    let authenticator = Arc::new(Authenticator::new(bootstrap, Arc::new(store.clone())));
+    .with_mailing(mailing)
+    .with_sign_in(sign_in);
+    let authenticator = Arc::new(Authenticator::new(
+        tokens,
+        Arc::new(store.clone()),
+        Arc::new(SystemClock),
+    ));
     Ok(Parts {
         app,
         store,
@@ -81,6 +99,17 @@ pub async fn assemble(config: &Config) -> Result<Parts, PartsError> {
         mails,
         authenticator,
         node: config.node.name.clone(),
+    })
+}
+
+fn sign_in(config: &Config, tokens: Arc<TokenKey>) -> Result<SignIn, PartsError> {
+    let hasher = PasswordHasher::new(Cost::default(), Arc::new(SystemRandom))?;
+    let throttle = Throttle::new(settings::throttle(config), Arc::new(SystemClock));
+    let issuers = config.auth.issuers.clone();
+    Ok(SignIn {
+        check: PasswordCheck::new(hasher, throttle),
+        issuers: Issuers::new(issuers, oidc::Limits::default(), Arc::new(SystemClock))?,
+        tokens,
     })
 }
 

@@ -2,8 +2,10 @@
 
 use std::fmt::Display;
 use std::io;
+use std::time::Duration;
 
-use crate::auth::bootstrap::BootstrapToken;
+use crate::auth::throttle;
+use crate::auth::token::TokenKey;
 use crate::config::{ClearSecretMode, Config, LogFormat, Switch};
 use crate::crypto::SealingKey;
 use crate::driver::asterisk::Transport;
@@ -57,15 +59,20 @@ pub fn transport(config: &Config) -> Transport {
     }
 }
 
-/// What opens the platform while nobody can sign in; absent where none is configured.
-pub fn bootstrap_token(config: &Config) -> Result<Option<BootstrapToken>, SettingError> {
-    let token = config
-        .http
-        .bootstrap_token
-        .as_ref()
-        .map(BootstrapToken::new)
-        .transpose();
-    token.map_err(|invalid| SettingError::new("http.bootstrap_token", invalid))
+/// How many failed sign-ins are put up with.
+#[must_use]
+pub fn throttle(config: &Config) -> throttle::Limits {
+    throttle::Limits {
+        per_account: config.auth.account_failures,
+        per_address: config.auth.address_failures,
+        window: Duration::from_secs(config.auth.failure_window_seconds.into()),
+    }
+}
+
+/// What tokens are signed with.
+#[must_use]
+pub fn token_key(key: &SealingKey) -> TokenKey {
+    TokenKey::new(key.signing_key().expose())
 }
 
 /// Refuses a directory of templates that this user may not read.
@@ -91,7 +98,6 @@ pub fn check(config: &Config) -> Vec<SettingError> {
     [
         database_url(config).err(),
         sealing_key(config).err(),
-        bootstrap_token(config).err(),
         templates(config).err(),
     ]
     .into_iter()
@@ -103,14 +109,10 @@ pub fn check(config: &Config) -> Vec<SettingError> {
 #[must_use]
 pub fn lacking(config: &Config) -> Vec<&'static str> {
     let key = config.sealing.key.is_none().then_some(
-        "no `sealing.key` is configured: whatever needs a secret fails; make one with `switchyard key generate \
+        "no `sealing.key` is configured: nobody can sign in, and whatever needs a secret fails; make one with `switchyard key generate \
          --out /etc/switchyard/sealing.key`",
     );
-    let token = config.http.bootstrap_token.is_none().then_some(
-        "no `http.bootstrap_token` is configured: nobody can use the API; name a file with at least 32 random \
-         characters as `http.bootstrap_token_file`",
-    );
-    key.into_iter().chain(token).collect()
+    key.into_iter().collect()
 }
 
 /// Starts logging as configured.
@@ -125,7 +127,12 @@ pub fn start_telemetry(config: &Config) -> Result<(), TelemetryError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::token::Claims;
     use crate::config::Environment;
+    use jiff::{SignedDuration, Timestamp};
+    use uuid::Uuid;
+
+    use crate::domain::ids::{SessionId, UserId};
 
     fn config(variables: &[(&str, &str)]) -> Config {
         let environment: Environment = variables.iter().copied().collect();
@@ -136,24 +143,46 @@ mod tests {
 
     #[test]
     fn a_good_configuration_suits_every_part() {
-        let config = config(&[
-            ("SWITCHYARD_SEALING_KEY", &"a".repeat(64)),
-            ("SWITCHYARD_HTTP_BOOTSTRAP_TOKEN", &"b".repeat(32)),
-        ]);
+        let config = config(&[("SWITCHYARD_SEALING_KEY", &"a".repeat(64))]);
         assert_eq!(check(&config), []);
         assert!(sealing_key(&config).is_ok_and(|key| key.is_some()));
-        assert!(bootstrap_token(&config).is_ok_and(|token| token.is_some()));
+    }
+
+    #[test]
+    fn hosts_with_the_same_sealing_key_read_each_others_tokens() {
+        let now = Timestamp::UNIX_EPOCH;
+        let claims = Claims {
+            user_id: UserId::from_uuid(Uuid::from_u128(1)),
+            session_id: SessionId::from_uuid(Uuid::from_u128(2)),
+            tenant_id: None,
+            role: None,
+            permissions: vec![],
+            issued_at: now,
+            expires_at: now + SignedDuration::from_secs(60),
+        };
+        let key = |digit: &str| SealingKey::parse(&digit.repeat(64).into()).ok().unwrap();
+        let token = token_key(&key("a")).sign(&claims).unwrap();
+        assert_eq!(token_key(&key("a")).read(&token, now), Ok(claims));
+        assert!(token_key(&key("b")).read(&token, now).is_err());
+    }
+
+    #[test]
+    fn failed_sign_ins_are_counted_as_configured() {
+        let limits = throttle(&config(&[
+            ("SWITCHYARD_AUTH_ACCOUNT_FAILURES", "3"),
+            ("SWITCHYARD_AUTH_ADDRESS_FAILURES", "4"),
+            ("SWITCHYARD_AUTH_FAILURE_WINDOW_SECONDS", "5"),
+        ]));
+        assert_eq!((limits.per_account.get(), limits.per_address.get()), (3, 4));
+        assert_eq!(limits.window, Duration::from_secs(5));
     }
 
     #[test]
     fn what_is_lacking_is_said_with_what_to_do() {
         let bare = lacking(&config(&[]));
-        assert_eq!(bare.len(), 2);
-        assert!(bare[0].contains("switchyard key generate") && bare[1].contains("bootstrap_token_file"));
-        let full = config(&[
-            ("SWITCHYARD_SEALING_KEY", &"a".repeat(64)),
-            ("SWITCHYARD_HTTP_BOOTSTRAP_TOKEN", &"b".repeat(32)),
-        ]);
+        assert_eq!(bare.len(), 1);
+        assert!(bare[0].contains("switchyard key generate"));
+        let full = config(&[("SWITCHYARD_SEALING_KEY", &"a".repeat(64))]);
         assert!(lacking(&full).is_empty());
     }
 

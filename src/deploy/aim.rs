@@ -240,6 +240,7 @@ pub(super) async fn aim(
         before,
         templates,
         settings_revision,
+        marker_salt,
     } = ground;
     let generation = Generation {
         id: GenerationId::fresh(engine.ids.as_ref()),
@@ -247,6 +248,7 @@ pub(super) async fn aim(
         number: 0,
         template_digest: templates.digest(),
         settings_revision,
+        marker_salt,
         tenants: after
             .tenants
             .iter()

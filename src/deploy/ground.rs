@@ -14,7 +14,7 @@ use crate::domain::instance::PbxInstance;
 use crate::domain::served::Served;
 use crate::render::asterisk;
 use crate::render::template_set::TemplateSet;
-use crate::store::{Tx, generations, served};
+use crate::store::{Tx, generations, instances, served};
 
 /// What is live, and the templates that the next generation is made with.
 pub(super) struct Ground {
@@ -26,6 +26,8 @@ pub(super) struct Ground {
     pub before: InstanceState,
     pub templates: TemplateSet,
     pub settings_revision: i64,
+    /// What the next generation's markers are made with.
+    pub marker_salt: i64,
 }
 
 /// Which template set the next generation is made with. An instance's first is made with the current one in any case.
@@ -57,11 +59,17 @@ impl Ground {
                 before: InstanceState::default(),
                 templates,
                 settings_revision,
+                marker_salt: 0,
             });
         };
-        let settings_revision = match made_with {
-            MadeWith::Current => instance.settings_revision,
-            MadeWith::Live | MadeWith::Kept(_) => live.settings_revision,
+        let (settings_revision, marker_salt) = match made_with {
+            MadeWith::Current => {
+                let settings = instances::live_settings(tx, instance.id).await?;
+                let moved = settings.is_some_and(|live| !live.same_place(&instance.settings));
+                let revision = instance.settings_revision;
+                (revision, if moved { revision } else { live.marker_salt })
+            }
+            MadeWith::Live | MadeWith::Kept(_) => (live.settings_revision, live.marker_salt),
         };
         let templates = match made_with {
             MadeWith::Live => live_templates.clone(),
@@ -76,6 +84,7 @@ impl Ground {
             before,
             templates,
             settings_revision,
+            marker_salt,
         })
     }
 
@@ -96,7 +105,7 @@ impl Ground {
             .iter()
             .map(|(id, served)| (*id, state_of(served)))
             .collect();
-        let common = common(&templates)?;
+        let common = common(&templates, live.marker_salt)?;
         Ok(Some((live, InstanceState { common, tenants }, templates)))
     }
 
@@ -122,13 +131,17 @@ impl Ground {
     }
 }
 
-/// The digests of the common parts, which have no marker while one is being made.
-pub(super) fn common(templates: &TemplateSet) -> Result<BTreeMap<ConfFile, Digest>, DeployError> {
+/// The digests of the common parts, which have no marker while one is being made, with what the markers are salted with.
+pub(super) fn common(templates: &TemplateSet, salt: i64) -> Result<BTreeMap<ConfFile, Digest>, DeployError> {
     ConfFile::ALL
         .iter()
         .map(|file| {
             let text = asterisk::instance(templates, *file, "").map_err(DeployError::Templates)?;
-            Ok((*file, Digest::of(text)))
+            let digest = match salt {
+                0 => Digest::of(text),
+                salt => Digest::of(format!("{text}{salt}")),
+            };
+            Ok((*file, digest))
         })
         .collect()
 }

@@ -69,7 +69,7 @@ impl<'a> Moves<'a> {
             ground,
             cache: engine.fragments(instance.id),
             after: InstanceState {
-                common: ground::common(&ground.templates)?,
+                common: ground::common(&ground.templates, ground.marker_salt)?,
                 tenants: ground.before.tenants.clone(),
             },
             changes,

@@ -20,6 +20,9 @@ pub struct Generation {
     pub template_digest: Digest,
     /// The instance's settings it was made with.
     pub settings_revision: i64,
+    /// What its markers are made with beside its files; another one once the PBX has to read another directory, where the
+    /// same files would show the same markers.
+    pub marker_salt: i64,
     /// The revision of each tenant.
     pub tenants: BTreeMap<TenantId, RevisionId>,
     /// When it was made.

@@ -65,6 +65,14 @@ id! {
     DeploymentId,
     /// One entry of the audit log.
     AuditId,
+    /// One login.
+    UserId,
+    /// A set of rights that users are given by its name.
+    RoleId,
+    /// One sign-in of a user, until it ends.
+    SessionId,
+    /// One invitation, or one reset of a password.
+    OneTimeTokenId,
     /// One message of the outbox.
     MessageId,
 }

@@ -115,6 +115,13 @@ impl InstanceSettings {
         }
     }
 
+    /// Whether the PBX reads the same directory by both.
+    #[must_use]
+    pub fn same_place(&self, other: &Self) -> bool {
+        let (Self::Asterisk(one), Self::Asterisk(other)) = (self, other);
+        one.config_dir == other.config_dir
+    }
+
     /// What is in force for whoever moves no settings, where `live` are those that a deploy has put live: files stay where
     /// the PBX reads them. How it is reached is nothing that a deploy moves, and an emergency number protects from both.
     #[must_use]

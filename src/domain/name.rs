@@ -1,4 +1,6 @@
-//! Names that people give to tenants and extensions: free text that cannot break a line, a field or a display.
+//! Names that people have, or give to things: free text that cannot break a line, a field or a display.
+
+use std::ops::RangeInclusive;
 
 use super::invalid::Invalid;
 use super::parsed::parsed_text;
@@ -15,16 +17,44 @@ parsed_text! {
 }
 
 parsed_text! {
+    /// A person's name: 1 to 100 characters.
+    PersonName, person_name
+}
+
+parsed_text! {
+    /// The name of a role: 2 to 50 characters.
+    RoleName, role_name
+}
+
+parsed_text! {
     /// The name of a PBX instance: 1 to 50 letters, digits, `.`, `_` or `-`.
     InstanceName, instance_name
 }
 
+parsed_text! {
+    /// The name of an issuer of identities: 1 to 50 letters, digits, `.`, `_` or `-`.
+    IssuerName, instance_name
+}
+
 fn tenant_name(text: &str) -> Result<String, Invalid> {
+    sized(text, 3..=50, "must have 3 to 50 characters")
+}
+
+fn person_name(text: &str) -> Result<String, Invalid> {
+    sized(text, 1..=100, "must have 1 to 100 characters")
+}
+
+fn role_name(text: &str) -> Result<String, Invalid> {
+    sized(text, 2..=50, "must have 2 to 50 characters")
+}
+
+fn sized(text: &str, length: RangeInclusive<usize>, refused: &'static str) -> Result<String, Invalid> {
     plain_text(text)?;
-    if !(3..=50).contains(&text.chars().count()) {
-        return Err(Invalid::new("must have 3 to 50 characters"));
+    if length.contains(&text.chars().count()) {
+        Ok(text.to_owned())
+    } else {
+        Err(Invalid::new(refused))
     }
-    Ok(text.to_owned())
 }
 
 fn display_name(text: &str) -> Result<String, Invalid> {

@@ -41,8 +41,13 @@ struct Next {
 }
 
 /// One thing.
-pub const fn single<T: Serialize>(data: T) -> Json<Single<T>> {
+pub fn single<T: Serialize>(data: T) -> Json<Single<T>> {
     Json(Single { data })
+}
+
+/// All things that there are, which are few.
+pub fn all<T: Serialize>(data: impl IntoIterator<Item = T>) -> Json<Single<Vec<T>>> {
+    single(data.into_iter().collect())
 }
 
 /// One page of things.

@@ -8,8 +8,8 @@ use axum::response::Response;
 
 use super::problem::Problem;
 use super::standing::Standing;
+use crate::auth::access::Access;
 use crate::auth::authenticator::Authenticator;
-use crate::auth::permission::Access;
 
 /// What a route asks, and who knows the answer.
 #[derive(Clone)]

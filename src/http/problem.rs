@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use axum::Json;
-use axum::http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -24,6 +24,7 @@ pub struct Problem {
     detail: String,
     errors: Option<FieldErrors>,
     members: Map<String, Value>,
+    retry_after: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -48,6 +49,7 @@ impl Problem {
             detail: detail.into(),
             errors: None,
             members: Map::new(),
+            retry_after: None,
         }
     }
 
@@ -120,6 +122,13 @@ impl Problem {
         self
     }
 
+    /// The same problem, with the seconds after which to try again.
+    #[must_use]
+    pub const fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
     /// The status of the answer.
     #[must_use]
     pub const fn status(&self) -> StatusCode {
@@ -135,6 +144,7 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
+        let retry_after = self.retry_after;
         let body = Body {
             title: self.status.canonical_reason().unwrap_or("Error"),
             status: self.status.as_u16(),
@@ -148,6 +158,9 @@ impl IntoResponse for Problem {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(seconds) = retry_after {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }
@@ -175,6 +188,10 @@ impl From<AuthError> for Problem {
     fn from(error: AuthError) -> Self {
         match error {
             AuthError::Denied(denied) => denied.into(),
+            AuthError::NoKey => Self::unavailable(&error).about(
+                "sealing_key_missing",
+                "nobody can sign in while the server has no sealing key; its operator names one as `sealing.key_file`",
+            ),
             AuthError::Unavailable(_) => Self::unavailable(&error),
         }
     }

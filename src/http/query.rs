@@ -44,6 +44,15 @@ impl Query {
         Some(text)
     }
 
+    /// `true` or `false`, if it is there.
+    pub fn choice(&mut self, name: &str) -> Option<bool> {
+        let text = self.given.remove(name)?;
+        let choice = text
+            .parse()
+            .map_err(|_| Invalid::new("must be `true` or `false`"));
+        self.errors.take(name, choice)
+    }
+
     /// `true`, `false`, or the bare name for `true`; absent is `false`.
     pub fn flag(&mut self, name: &str) -> bool {
         match self.given.remove(name).as_deref() {

@@ -9,16 +9,19 @@ use axum::http::{Method, StatusCode};
 use axum::middleware::{from_fn_with_state, map_response};
 use axum::routing::{MethodFilter, MethodRouter, on};
 
-use super::api::{audit_log, deployment_events, deployments, extensions};
+use super::api::{
+    audit_log, auth, deployment_events, deployments, extensions, platform_users, profile, roles, users,
+};
 use super::guard::{self, Guard};
 use super::health::{self, Readiness};
 use super::problem::Problem;
 use super::streams::Streams;
 use super::{headers, trace};
 use crate::app::App;
+use crate::auth::access::Access;
 use crate::auth::authenticator::Authenticator;
-use crate::auth::permission::{Access, Permission, PlatformPermission};
 use crate::domain::ids::IdSource;
+use crate::domain::permission::{Permission, PlatformPermission};
 
 /// What handlers share.
 #[derive(Clone)]
@@ -52,11 +55,86 @@ impl FromRef<Shared> for Arc<dyn Readiness> {
 /// Every route of the API.
 #[must_use]
 pub fn table() -> Vec<Route<Shared>> {
-    use Access::{Platform, Public, Tenant};
+    let health = vec![
+        Route::get("/healthz", Access::Public, health::live),
+        Route::get("/readyz", Access::Public, health::ready),
+    ];
+    [health, of_users(), of_extensions()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// Who signs in, and who may do what.
+fn of_users() -> Vec<Route<Shared>> {
+    use Access::{Member, Own, Platform, Public, Tenant};
+    use Permission::{UsersAssignRole, UsersDelete, UsersList};
+    use PlatformPermission::{Managers, UsersCreate, UsersRead, UsersWrite};
+    vec![
+        Route::post("/api/v1/auth/user-login", Public, auth::user_login),
+        Route::post("/api/v1/auth/refresh", Own, auth::refresh),
+        Route::post("/api/v1/auth/logout", Own, auth::logout),
+        Route::get("/api/v1/auth/sessions", Own, auth::sessions),
+        Route::delete("/api/v1/auth/sessions", Own, auth::end_sessions),
+        Route::delete("/api/v1/auth/sessions/{id}", Own, auth::end_session),
+        Route::get("/api/v1/org-users/me/profile", Own, profile::show),
+        Route::patch("/api/v1/org-users/me/profile", Own, profile::change),
+        Route::put("/api/v1/org-users/me/password", Own, profile::change_password),
+        Route::get("/api/v1/org-users", Tenant(UsersList), users::index),
+        Route::get("/api/v1/org-users/{id}", Tenant(UsersList), users::show),
+        Route::put(
+            "/api/v1/org-users/{id}/role",
+            Tenant(UsersAssignRole),
+            users::assign_role,
+        ),
+        Route::post(
+            "/api/v1/org-users/{id}/suspend",
+            Tenant(UsersDelete),
+            users::suspend,
+        ),
+        Route::post(
+            "/api/v1/org-users/{id}/reactivate",
+            Tenant(UsersDelete),
+            users::reactivate,
+        ),
+        Route::delete("/api/v1/org-users/{id}", Tenant(UsersDelete), users::delete),
+        Route::get("/api/v1/roles", Member, roles::index),
+        Route::post("/api/v1/roles", Tenant(UsersAssignRole), roles::create),
+        Route::patch("/api/v1/roles/{id}", Tenant(UsersAssignRole), roles::change),
+        Route::delete("/api/v1/roles/{id}", Tenant(UsersAssignRole), roles::delete),
+        Route::get(
+            "/api/v1/platform/users",
+            Platform(UsersRead),
+            platform_users::index,
+        ),
+        Route::post(
+            "/api/v1/platform/users",
+            Platform(UsersCreate),
+            platform_users::create,
+        ),
+        Route::get(
+            "/api/v1/platform/users/{id}",
+            Platform(UsersRead),
+            platform_users::show,
+        ),
+        Route::put(
+            "/api/v1/platform/users/{id}/password",
+            Platform(UsersWrite),
+            platform_users::set_password,
+        ),
+        Route::put(
+            "/api/v1/platform/users/{id}/platform-manager",
+            Platform(Managers),
+            platform_users::set_platform_manager,
+        ),
+    ]
+}
+
+/// What a tenant has on its PBX, and its deploys.
+fn of_extensions() -> Vec<Route<Shared>> {
+    use Access::{Platform, Tenant};
     use Permission::{AuditLogRead, ConfigDeploy, ConfigRead, ConfigWrite};
     vec![
-        Route::get("/healthz", Public, health::live),
-        Route::get("/readyz", Public, health::ready),
         Route::get("/api/v1/extensions", Tenant(ConfigRead), extensions::index),
         Route::post("/api/v1/extensions", Tenant(ConfigWrite), extensions::create),
         Route::post(

@@ -4,14 +4,14 @@ use std::net::SocketAddr;
 
 use axum::extract::{ConnectInfo, Request};
 use axum::http::header::{AUTHORIZATION, USER_AGENT};
-use axum::http::{HeaderMap, Method};
+use axum::http::{Extensions, HeaderMap, Method};
 use secrecy::SecretString;
 
 use super::guard::Guard;
 use super::problem::Problem;
+use crate::auth::access::{Access, Act};
 use crate::auth::authenticator::Credentials;
 use crate::auth::caller::{Caller, Origin};
-use crate::auth::permission::{Access, Act};
 use crate::domain::request_id::RequestId;
 use crate::domain::user_agent::UserAgent;
 
@@ -44,6 +44,8 @@ impl Standing {
         let caller = self.guard.authenticator.caller(self.credentials.clone()).await?;
         match self.guard.access {
             Access::Public => {}
+            Access::Own => caller.own().map(drop)?,
+            Access::Member => caller.member(self.act).map(drop)?,
             Access::Tenant(permission) => caller.tenant(permission, self.act).map(drop)?,
             Access::Platform(permission) => caller.platform(permission)?,
         }
@@ -60,19 +62,23 @@ fn credentials(request: &Request) -> Credentials {
         let value = request.headers().get(name)?;
         Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
     };
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
     Credentials {
         bearer: bearer(request.headers()),
         operate_as: text(OPERATE_AS),
         reason: text(REASON),
-        origin: Origin {
-            request_id: request.extensions().get::<RequestId>().cloned(),
-            address: peer.map(|ConnectInfo(address)| address.ip()),
-            agent: request
-                .headers()
-                .get(USER_AGENT)
-                .and_then(|value| UserAgent::of(value.as_bytes())),
-        },
+        origin: origin(request.extensions(), request.headers()),
+    }
+}
+
+/// Where a request came from.
+pub fn origin(extensions: &Extensions, headers: &HeaderMap) -> Origin {
+    let peer = extensions.get::<ConnectInfo<SocketAddr>>();
+    Origin {
+        request_id: extensions.get::<RequestId>().cloned(),
+        address: peer.map(|ConnectInfo(address)| address.ip()),
+        agent: headers
+            .get(USER_AGENT)
+            .and_then(|value| UserAgent::of(value.as_bytes())),
     }
 }
 
@@ -89,59 +95,40 @@ fn bearer(headers: &HeaderMap) -> Option<SecretString> {
 mod tests {
     use super::*;
     use std::sync::Arc;
-    use std::sync::atomic::{AtomicBool, Ordering};
 
-    use async_trait::async_trait;
     use axum::body::Body;
     use uuid::Uuid;
 
-    use crate::auth::authenticator::Authenticator;
-    use crate::auth::bootstrap::BootstrapToken;
-    use crate::auth::permission::Permission;
-    use crate::auth::tenants::{Tenants, Unavailable};
+    use crate::auth::directory::fake::{Fake, token};
     use crate::domain::ids::TenantId;
+    use crate::domain::permission::Permission;
     use crate::domain::tenant::TenantStatus;
 
-    const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+    const ACME: TenantId = TenantId::from_uuid(Uuid::nil());
 
-    /// A tenant that is suspended while the test goes on.
-    #[derive(Default)]
-    struct OneTenant {
-        suspended: AtomicBool,
-    }
-
-    #[async_trait]
-    impl Tenants for OneTenant {
-        async fn status(&self, _: TenantId) -> Result<Option<TenantStatus>, Unavailable> {
-            Ok(Some(if self.suspended.load(Ordering::SeqCst) {
-                TenantStatus::Suspended
-            } else {
-                TenantStatus::Active
-            }))
-        }
-    }
-
-    fn standing(tenants: &Arc<OneTenant>, method: Method, token: &str) -> Standing {
-        let bootstrap = BootstrapToken::new(&TOKEN.to_owned().into()).ok();
-        let tenants: Arc<dyn Tenants> = Arc::<OneTenant>::clone(tenants);
+    fn standing(directory: &Arc<Fake>, method: Method, token: &str) -> Standing {
         let guard = Guard {
             access: Access::Tenant(Permission::ConfigDeploy),
-            authenticator: Arc::new(Authenticator::new(bootstrap, tenants)),
+            authenticator: directory.authenticator(),
         };
         let request = Request::builder()
             .method(method)
             .header("authorization", format!("Bearer {token}"))
-            .header(OPERATE_AS, Uuid::nil().to_string());
+            .header(OPERATE_AS, ACME.to_string());
         Standing::of(guard, &request.body(Body::empty()).unwrap())
     }
 
     #[tokio::test]
     async fn o29_it_is_asked_for_anew_each_time() {
-        let tenants = Arc::new(OneTenant::default());
-        let changing = standing(&tenants, Method::POST, TOKEN);
-        let reading = standing(&tenants, Method::GET, TOKEN);
+        let directory = Fake::new([(ACME, TenantStatus::Active)], None);
+        let changing = standing(&directory, Method::POST, &token());
+        let reading = standing(&directory, Method::GET, &token());
         assert!(changing.caller().await.is_ok() && reading.caller().await.is_ok());
-        tenants.suspended.store(true, Ordering::SeqCst);
+        directory
+            .tenants
+            .lock()
+            .unwrap()
+            .insert(ACME, TenantStatus::Suspended);
         let refused = changing.caller().await.unwrap_err();
         assert_eq!(
             (refused.status().as_u16(), refused.code()),
@@ -152,7 +139,7 @@ mod tests {
 
     #[tokio::test]
     async fn o02_credentials_that_are_none_have_none() {
-        let stranger = standing(&Arc::default(), Method::GET, "wrong");
+        let stranger = standing(&Fake::new([], None), Method::GET, "wrong");
         let refused = stranger.caller().await.unwrap_err();
         assert_eq!(refused.code(), "credentials_invalid");
     }

@@ -17,14 +17,22 @@ use crate::domain::page::{Page, PageRequest};
 
 const TABLE: &str = "generations";
 
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "select id, instance_id, number, template_digest, settings_revision, marker_salt, created_at \
+             from generations ",
+            $rest
+        )
+    };
+}
+
 statements! {
-    INSERT = "insert into generations (id, instance_id, number, template_digest, settings_revision, created_at) \
-        values ($1, $2, $3, $4, $5, $6)";
+    INSERT = "insert into generations (id, instance_id, number, template_digest, settings_revision, marker_salt, \
+        created_at) values ($1, $2, $3, $4, $5, $6, $7)";
     INSERT_TENANTS = "insert into generation_tenants (generation_id, tenant_id, revision_id) values {rows}", 3;
-    FIND = "select id, instance_id, number, template_digest, settings_revision, created_at from generations \
-        where instance_id = $1 and id = $2";
-    FIND_BY_NUMBER = "select id, instance_id, number, template_digest, settings_revision, created_at from generations \
-        where instance_id = $1 and number = $2";
+    FIND = select!("where instance_id = $1 and id = $2");
+    FIND_BY_NUMBER = select!("where instance_id = $1 and number = $2");
     TENANTS = "select tenant_id, revision_id from generation_tenants where generation_id = $1";
     FILES = "select file, digest from generation_files where generation_id = $1";
     PUT_FILES = "insert into generation_files (generation_id, file, digest) values {rows} \
@@ -54,6 +62,7 @@ struct Row {
     number: i64,
     template_digest: String,
     settings_revision: i64,
+    marker_salt: i64,
     created_at: i64,
 }
 
@@ -96,6 +105,7 @@ pub async fn insert(tx: &mut Tx, generation: &Generation) -> Result<(), StoreErr
             generation.number,
             generation.template_digest.to_string(),
             generation.settings_revision,
+            generation.marker_salt,
             generation.created_at.as_microsecond(),
         )
     )?;
@@ -143,6 +153,7 @@ async fn with_tenants(tx: &mut Tx, row: Option<Row>) -> Result<Option<Generation
         number: row.number,
         template_digest: origin.text("template_digest", &row.template_digest)?,
         settings_revision: row.settings_revision,
+        marker_salt: row.marker_salt,
         tenants,
         created_at: origin.time("created_at", row.created_at)?,
     }))

@@ -31,13 +31,19 @@ pub mod generations;
 pub mod idempotency_keys;
 pub mod instances;
 pub mod leases;
+pub mod one_time_tokens;
 pub mod outbox;
 pub mod revisions;
+pub mod roles;
 pub mod sealing_keys;
 pub mod served;
+pub mod sessions;
 pub mod stages;
 pub mod template_sets;
 pub mod tenants;
+pub mod user_counts;
+pub mod user_lists;
+pub mod users;
 
 pub use database::Database;
 pub use error::StoreError;
@@ -60,13 +66,19 @@ pub fn statements() -> Vec<&'static Statement> {
         idempotency_keys::STATEMENTS,
         instances::STATEMENTS,
         leases::STATEMENTS,
+        one_time_tokens::STATEMENTS,
         outbox::STATEMENTS,
         revisions::STATEMENTS,
+        roles::STATEMENTS,
         sealing_keys::STATEMENTS,
         served::STATEMENTS,
+        sessions::STATEMENTS,
         stages::STATEMENTS,
         template_sets::STATEMENTS,
         tenants::STATEMENTS,
+        user_counts::STATEMENTS,
+        user_lists::STATEMENTS,
+        users::STATEMENTS,
     ]
     .into_iter()
     .flatten()

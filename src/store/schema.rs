@@ -44,6 +44,8 @@ steps! {
     14 "0014_generation_files",
     15 "0015_outbox",
     16 "0016_audit_chain",
+    17 "0017_users_and_roles",
+    18 "0018_marker_salts",
 }
 
 /// Which text of a migration.

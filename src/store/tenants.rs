@@ -7,6 +7,7 @@ use super::row::{Origin, name_key, search_pattern};
 use super::statement::{run, statements};
 use super::{Statement, StoreError, Tx};
 use crate::domain::ids::{InstanceId, RevisionId, TenantId};
+use crate::domain::limits::{Limits, SessionTimeout};
 use crate::domain::page::Page;
 use crate::domain::query::{TenantQuery, TenantSort};
 use crate::domain::sip_domain::SipDomain;
@@ -68,6 +69,8 @@ statements! {
         where instance_id = $1 order by id";
     STATE = "select id, status, secrets_version, head_revision_id from tenants where id = $1";
     DOMAINS_OF_INSTANCE = "select id, domain from tenants where instance_id = $1";
+    LIMITS = "select session_timeout_minutes, max_users, max_extensions, max_concurrent_calls from tenants \
+        where id = $1";
     SET_STATUS = "update tenants set status = $2, updated_at = $3, secrets_version = secrets_version + 1 \
         where id = $1";
     BUMP_SECRETS_VERSION = "update tenants set secrets_version = secrets_version + 1 \
@@ -206,6 +209,24 @@ const fn page_statement(sort: TenantSort, descending: bool) -> Statement {
         (TenantSort::CreatedAt, false) => BY_CREATED_AT,
         (TenantSort::CreatedAt, true) => BY_CREATED_AT_DOWN,
     }
+}
+
+/// What a tenant may have.
+pub async fn limits(tx: &mut Tx, id: TenantId) -> Result<Option<Limits>, StoreError> {
+    type Row = (i64, Option<i64>, Option<i64>, Option<i64>);
+    let row = run!(tx, fetch_optional::<Row>(LIMITS, id.uuid()))?;
+    let origin = Origin { table: "tenants", id };
+    row.map(|(minutes, max_users, max_extensions, max_concurrent_calls)| {
+        let session_timeout_minutes = SessionTimeout::new(minutes)
+            .map_err(|invalid| origin.corrupt("session_timeout_minutes", invalid))?;
+        Ok(Limits {
+            session_timeout_minutes,
+            max_users,
+            max_extensions,
+            max_concurrent_calls,
+        })
+    })
+    .transpose()
 }
 
 /// The tenants that are assigned to an instance, by id.

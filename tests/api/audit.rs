@@ -62,6 +62,8 @@ async fn o61_an_entry_says_who_what_when_why_and_where_from(#[values(Sqlite, Pos
         .send()
         .await;
     assert_eq!(answer.header("x-request-id"), "my-request_1.a");
+    let manager = server.platform(Method::GET, "/org-users/me/profile").send().await;
+    let manager = manager.data(200)["id"].clone();
     let shown = server.get("/audit-log?action=extension.change").send().await;
     let mut entry = shown.data(200)[0].clone();
     let at: Timestamp = serde_json::from_value(entry["at"].take()).unwrap();
@@ -75,7 +77,7 @@ async fn o61_an_entry_says_who_what_when_why_and_where_from(#[values(Sqlite, Pos
         entry,
         json!({
             "id": null, "at": null, "before": null, "after": null,
-            "actor": {"kind": "manager", "id": null, "name": "bootstrap"},
+            "actor": {"kind": "manager", "id": manager, "name": "manager@example.com"},
             "operating_as": true,
             "action": "extension.change",
             "resource": "extension",

@@ -114,14 +114,14 @@ async fn c02_a_tenant_reads_its_own_entries_and_the_platform_those_of_all(
 
     let platform = server.get("/platform/audit-log").send().await;
     let entries = platform.data(200);
-    assert_eq!(each(entries, "number"), ["6", "5", "4", "3", "2", "1"]);
-    assert_eq!(entries[5]["action"], "instance.create");
+    assert_eq!(each(entries, "number"), ["8", "7", "6", "5", "4", "3", "2", "1"]);
+    assert_eq!(entries[7]["action"], "instance.create");
     assert_eq!(
         each(entries, "digest")
             .iter()
             .filter(|digest| digest.len() == 64)
             .count(),
-        6
+        8
     );
     let one = server
         .get(&format!("/platform/audit-log?tenant={}", server.globex))
@@ -157,11 +157,11 @@ async fn o61_each_filter_restricts_on_both_routes(#[values(Sqlite, Postgres)] ba
     let at = each(everything.data(200), "at");
     let cases = [
         (
-            "actor=bootstrap",
+            "actor=manager@example.com",
             &["extension.delete", "config.deploy", "extension.create"][..],
         ),
         ("actor=system:cli", &["tenant.create"]),
-        ("actor=Bootstrap", &[]),
+        ("actor=Manager@example.com", &[]),
         ("action=config.deploy", &["config.deploy"]),
         ("resource=extension", &["extension.delete", "extension.create"]),
         ("resource=extension&action=config.deploy", &[]),

@@ -308,7 +308,8 @@ async fn what_is_too_old_is_removed_also_where_nobody_sends_a_key_any_more(
     }
     server.database.sql(age).await;
     // A service removes it when it starts, and from then on again and again.
-    server.restart(None).await;
+    let key = server.key.clone();
+    server.restart(Some(&key)).await;
     kept(&server, &["young"]).await;
     let mut tasks = JoinSet::new();
     let (app, stop) = (server.app.clone(), CancellationToken::new());

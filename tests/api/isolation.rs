@@ -3,9 +3,9 @@
 use reqwest::Method;
 use rstest::rstest;
 use serde_json::json;
-use switchyard::auth::permission::Access;
+use switchyard::auth::access::Access;
 use switchyard::domain::ids::{SystemIds, TenantId};
-use switchyard::http::routes::table;
+use switchyard::http::routes::{Route, Shared, table};
 
 use super::client::{Answer, Ask};
 use super::server::Server;
@@ -31,12 +31,19 @@ async fn c02_another_tenants_id_is_no_id(#[values(Sqlite, Postgres)] backend: Ba
     let extension = server.extension_in(&server.globex, "1001").await;
     let deployment = server.deployment_in(&server.globex).await;
     let mut tried = 0;
-    for route in table().into_iter().filter(|route| route.path().contains("{id}")) {
-        assert!(
-            matches!(route.access(), Access::Tenant(_)),
-            "a new kind of route: {}",
-            route.path()
-        );
+    let user = server.person("eve", &server.globex, "agent").await.id;
+    let role = json!({"name": "porter", "permissions": ["users.list"]});
+    let role = server
+        .post("/roles", &role)
+        .in_tenant(&server.globex)
+        .send()
+        .await;
+    let role = role.data(201)["id"].as_str().unwrap().to_owned();
+    let in_tenants = |route: &Route<Shared>| matches!(route.access(), Access::Tenant(_));
+    for route in table().into_iter().filter(in_tenants) {
+        if !route.path().contains("{id}") {
+            continue;
+        }
         let path = route.path().strip_prefix("/api/v1").unwrap();
         for body in [None, Some(json!({"name": "Eve"})), Some(json!({"number": 1}))] {
             let ask = |id: &str| -> Ask<'_> {
@@ -51,6 +58,8 @@ async fn c02_another_tenants_id_is_no_id(#[values(Sqlite, Postgres)] backend: Ba
             for id in [
                 &extension,
                 &deployment,
+                &user,
+                &role,
                 &extension.to_uppercase(),
                 "x",
                 "%00",
@@ -83,7 +92,16 @@ async fn c02_another_tenants_id_is_no_id(#[values(Sqlite, Postgres)] backend: Ba
         .in_tenant(&server.globex);
     assert_eq!(theirs.send().await.data(200)["name"], "Phone 1001");
     let actions = server.audit_actions().await;
-    assert_eq!(actions, ["extension.create", "extension.create", "config.deploy"]);
+    assert_eq!(
+        actions,
+        [
+            "extension.create",
+            "extension.create",
+            "config.deploy",
+            "user.create",
+            "role.create"
+        ]
+    );
 }
 
 #[rstest]

@@ -5,11 +5,13 @@
 mod audit;
 mod audit_log;
 mod audited;
+mod audited_users;
 mod changing;
 mod client;
 mod creating;
 mod deploys;
 mod events;
+mod guards;
 mod hostile;
 mod idempotency;
 mod importing;
@@ -19,9 +21,11 @@ mod listing;
 mod methods;
 mod order;
 mod parallel;
+mod people;
 mod random;
 mod secrets;
 mod server;
+mod sign_in;
 mod sse;
 #[path = "../support/mod.rs"]
 mod support;

@@ -147,6 +147,8 @@ fn drawn() -> impl Strategy<Value = Drawn> {
     // Mostly a route that is there.
     let routes: Vec<_> = table()
         .iter()
+        // After which every answer would be the same.
+        .filter(|route| route.path() != "/api/v1/auth/logout")
         .map(|route| (route.method().to_string(), route.path()))
         .chain(std::iter::repeat_n(("POST".to_owned(), "/api/v1/extensions"), 6))
         .collect();

@@ -11,8 +11,9 @@ use rstest::rstest;
 use serde_json::json;
 use tracing_subscriber::EnvFilter;
 
-use super::server::{Server, TOKEN};
+use super::server::Server;
 use super::support::database::Backend::{self, Postgres, Sqlite};
+use super::support::operator::PASSWORD;
 
 #[rstest]
 #[tokio::test]
@@ -79,9 +80,10 @@ async fn no_log_and_no_table_in_clear_holds_a_secret_however_much_is_logged() {
         .with_env_filter(EnvFilter::new("trace"))
         .with_writer(move || writer.clone())
         .init();
-    let mut secrets = vec![TOKEN.to_owned(), "ami-secret".to_owned()];
+    let mut secrets = vec![PASSWORD.to_owned(), "ami-secret".to_owned()];
     for backend in [Sqlite, Postgres] {
         let server = Server::start(backend).await;
+        secrets.push(server.token.clone());
         let body =
             json!({"number": "1001", "name": "Ann", "voicemail": {"enabled": true, "pin": "9081726354"}});
         let made = server.post("/extensions", &body).send().await.data(201).clone();

@@ -23,15 +23,19 @@ use switchyard::store::{Database, Store, leases};
 use tokio::task::JoinSet;
 
 use super::client::Ask;
+use super::support;
 use super::support::database::{Backend, Bench};
 
-pub const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 /// An emergency number of the instance's own.
 pub const OWN_EMERGENCY: &str = "115";
 const NODE: &str = "node1";
 
 /// A service, gone with the value.
 pub struct Server {
+    /// Of a platform manager.
+    pub token: String,
+    /// What the database's secrets are sealed with.
+    pub key: SecretString,
     pub acme: String,
     pub globex: String,
     pub database: Bench,
@@ -57,8 +61,11 @@ impl Server {
         instances::create(&app, &operator, instance).await.unwrap();
         let acme = tenant(&app, &operator, "Acme").await;
         let globex = tenant(&app, &operator, "Globex").await;
+        let token = support::operator::token(&app).await;
         let (address, running) = run(service);
         Self {
+            token,
+            key,
             acme,
             globex,
             database,
@@ -81,7 +88,7 @@ impl Server {
     /// A request with all that it needs, in the tenant Acme.
     pub fn ask(&self, method: Method, path: &str) -> Ask<'_> {
         Ask::new(self, method, path)
-            .with("authorization", &format!("Bearer {TOKEN}"))
+            .with("authorization", &format!("Bearer {}", self.token))
             .with("x-operate-as-tenant", &self.acme)
             .with("x-reason", "asked by phone")
     }
@@ -121,7 +128,7 @@ impl Server {
 
     /// What the audit log holds of the API's changes, oldest first.
     pub async fn audit_actions(&self) -> Vec<String> {
-        let sql = "select action from audit_entries where actor_name = 'bootstrap' order by number";
+        let sql = "select action from audit_entries where actor_kind <> 'system' and resource <> 'session' order by number";
         self.database.ask(sql.to_owned()).await
     }
 
@@ -172,7 +179,6 @@ fn config(database: &Bench, key: Option<&SecretString>) -> Config {
     let mut variables = vec![
         ("SWITCHYARD_DATABASE_URL", database.text.as_str()),
         ("SWITCHYARD_DEPLOY_SHADOW", "never"),
-        ("SWITCHYARD_HTTP_BOOTSTRAP_TOKEN", TOKEN),
         ("SWITCHYARD_HTTP_LISTEN", "127.0.0.1:0"),
         ("SWITCHYARD_NODE_NAME", NODE),
         ("SWITCHYARD_STATE_DIR", state.to_str().unwrap()),

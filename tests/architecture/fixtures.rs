@@ -89,7 +89,7 @@ fn a_forbidden_layer_is_found(#[case] text: &str) {
 )]
 #[case::api_and_permissions(
     "src/http/api/x.rs",
-    "use crate::auth::permission::Permission;",
+    "use crate::auth::access::Access;",
     "`http::api` may know of `auth` the caller only"
 )]
 #[case::api_and_all_of_auth(

@@ -143,6 +143,19 @@ fn a_deploy_of_another_hosts_instance_waits_for_its_daemon_and_stays_queued() {
 }
 
 #[test]
+fn c05_a_look_from_another_host_names_the_one_that_drives_the_instance() {
+    let mut host = with_extension();
+    host.set("SWITCHYARD_NODE_NAME", "elsewhere");
+    for target in [["--tenant", ACME], ["--instance", "pbx1"]] {
+        let said = host.refused(5, &["deploy", "verify", target[0], target[1]]);
+        assert!(
+            said.contains("driven on the host here") && said.contains("run the same command on here"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
 fn a_deployment_that_is_not_there_is_answered_with_the_command_that_lists_them() {
     let host = Host::ready();
     let said = host.refused(3, &["deploy", "show", "01930000-0000-7000-8000-000000000001"]);

@@ -12,8 +12,6 @@ use tokio::task::JoinSet;
 
 use super::host::{ACME, Host};
 
-const TOKEN: &str = "0123456789abcdef0123456789abcdef";
-
 /// A running daemon; killed when dropped before it was stopped.
 pub struct Daemon {
     process: Child,
@@ -21,6 +19,15 @@ pub struct Daemon {
     /// What it logged until it served.
     pub logged: Vec<Value>,
     pub address: String,
+}
+
+/// The address of the platform manager.
+const MANAGER: &str = "manager@example.com";
+
+/// Adds a platform manager; gives what they sign in with.
+fn add_manager(host: &Host) -> String {
+    let made = host.json(&["admin", "create-manager", "--email", MANAGER, "--name", "Manager"]);
+    made["password"].as_str().unwrap().to_owned()
 }
 
 impl Daemon {
@@ -47,6 +54,14 @@ impl Daemon {
             daemon.logged.push(event);
         }
         daemon
+    }
+
+    /// A token of the platform manager.
+    async fn sign_in(&self, password: &str) -> String {
+        let login = self.request(Method::POST, "/api/v1/auth/user-login");
+        let login = login.json(&json!({"email": MANAGER, "password": password}));
+        let login: Value = login.send().await.unwrap().json().await.unwrap();
+        login["token"].as_str().unwrap().to_owned()
     }
 
     /// The process.
@@ -91,16 +106,16 @@ impl Drop for Daemon {
 #[tokio::test]
 async fn neither_open_streams_nor_whoever_waits_hold_up_the_stop(#[case] mut host: Host) {
     host.add_tenant();
-    let token = host.file("token", TOKEN);
-    host.set("SWITCHYARD_HTTP_BOOTSTRAP_TOKEN_FILE", &token);
+    let password = add_manager(&host);
     let tenant = host.json(&["tenant", "show", ACME])["id"].clone();
     // The instance is another node's.
     host.set("SWITCHYARD_NODE_NAME", "elsewhere");
     let daemon = Daemon::start(&mut host);
+    let token = daemon.sign_in(&password).await;
     let ask = |method, path: &str| {
         daemon
             .request(method, &format!("/api/v1/config/{path}"))
-            .bearer_auth(TOKEN)
+            .bearer_auth(&token)
             .header("X-Operate-As-Tenant", tenant.as_str().unwrap())
             .header("X-Reason", "first deploy")
     };
@@ -143,8 +158,7 @@ async fn status(request: RequestBuilder) -> StatusCode {
 #[tokio::test]
 async fn it_serves_until_sigterm_and_ends_well(#[case] mut host: Host) {
     host.add_tenant();
-    let token = host.file("token", TOKEN);
-    host.set("SWITCHYARD_HTTP_BOOTSTRAP_TOKEN_FILE", &token);
+    let password = add_manager(&host);
     let tenant = host.json(&["tenant", "show", ACME])["id"]
         .as_str()
         .unwrap()
@@ -154,11 +168,12 @@ async fn it_serves_until_sigterm_and_ends_well(#[case] mut host: Host) {
     assert_eq!(status(daemon.request(Method::GET, "/healthz")).await, 200);
     assert_eq!(status(daemon.request(Method::GET, "/readyz")).await, 200);
 
+    let token = daemon.sign_in(&password).await;
     let extensions = "/api/v1/extensions";
     let authorised = |method| {
         daemon
             .request(method, extensions)
-            .bearer_auth(TOKEN)
+            .bearer_auth(&token)
             .header("X-Operate-As-Tenant", &tenant)
     };
     let created = authorised(Method::POST)
@@ -216,9 +231,8 @@ fn what_is_not_configured_is_logged_with_what_to_do() {
         .filter(|event| event["level"] == "WARN")
         .map(|event| event["message"].as_str().unwrap())
         .collect();
-    assert_eq!(warnings.len(), 2, "{warnings:?}");
-    assert!(warnings[0].starts_with("no `sealing.key` is configured"));
-    assert!(warnings[1].starts_with("no `http.bootstrap_token` is configured"));
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].starts_with("no `sealing.key` is configured: nobody can sign in"));
     assert_eq!(daemon.stop(), Some(0));
 }
 

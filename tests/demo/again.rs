@@ -151,7 +151,7 @@ async fn a10_without_asterisk_every_place_says_so() {
             "{}/api/v1/config/deploy?wait=true",
             record["api"].as_str().unwrap()
         ))
-        .bearer_auth(record["token"].as_str().unwrap())
+        .bearer_auth(super::ready::sign_in(&record, &record["users"][0]).await)
         .header("X-Operate-As-Tenant", tenant)
         .header("X-Reason", "to see what it says")
         .json(&json!({}))

@@ -32,10 +32,71 @@ fn register_all(record: &Value) {
     }
 }
 
+/// A token of one of the demo's users.
+pub async fn sign_in(record: &Value, user: &Value) -> String {
+    let login = reqwest::Client::new()
+        .post(format!(
+            "{}/api/v1/auth/user-login",
+            record["api"].as_str().unwrap()
+        ))
+        .json(&json!({"email": user["email"], "password": user["password"]}));
+    let answer = login.send().await.unwrap();
+    assert_eq!(answer.status().as_u16(), 200);
+    let login: Value = answer.json().await.unwrap();
+    assert_eq!(login["user"]["id"], user["id"]);
+    login["token"].as_str().unwrap().to_owned()
+}
+
+/// Everybody who is there: one manager without tenant, and one of each role in each tenant.
+#[tokio::test]
+async fn a01_the_demos_users_sign_in_each_with_the_rights_of_their_role() {
+    let place = Place::new();
+    let running = place.ready();
+    let record = place.record();
+    let users = record["users"].as_array().unwrap();
+    assert_eq!(users.len(), 9);
+    let client = reqwest::Client::new();
+    for (index, user) in users.iter().enumerate() {
+        assert_eq!(
+            keys(user),
+            BTreeSet::from(["id", "email", "password", "role", "tenant_id", "platform_manager"])
+        );
+        let token = sign_in(&record, user).await;
+        let api = record["api"].as_str().unwrap();
+        let status = async |path: &str| {
+            let asked = client.get(format!("{api}/api/v1{path}")).bearer_auth(&token);
+            asked.send().await.unwrap().status().as_u16()
+        };
+        let (tenant, role) = match index {
+            0 => (&Value::Null, Value::Null),
+            index => (
+                &record["tenants"][(index - 1) / 4]["id"],
+                json!(["owner", "admin", "manager", "agent"][(index - 1) % 4]),
+            ),
+        };
+        assert_eq!((&user["tenant_id"], &user["role"]), (tenant, &role));
+        assert_eq!(user["platform_manager"], index == 0);
+        let expected = match role.as_str() {
+            None => [200, 400, 400, 400],
+            Some("owner" | "admin") => [403, 200, 200, 200],
+            Some("manager") => [403, 403, 200, 200],
+            _ => [403, 403, 403, 200],
+        };
+        let seen = [
+            status("/platform/users").await,
+            status("/config/plan").await,
+            status("/org-users").await,
+            status("/extensions").await,
+        ];
+        assert_eq!(seen, expected, "{user}");
+    }
+    assert_eq!(running.terminate().code(), Some(0));
+}
+
 async fn get(record: &Value, path: &str, tenant: &str) -> Value {
     let request = reqwest::Client::new()
         .get(format!("{}{path}", record["api"].as_str().unwrap()))
-        .bearer_auth(record["token"].as_str().unwrap())
+        .bearer_auth(sign_in(record, &record["users"][0]).await)
         .header("X-Operate-As-Tenant", tenant);
     let answer = request.send().await.unwrap();
     assert_eq!(answer.status().as_u16(), 200);
@@ -52,11 +113,7 @@ async fn a10_demo_json_is_as_programs_expect_and_true() {
     assert_eq!(metadata.uid(), rustix::process::geteuid().as_raw());
     let record = place.record();
 
-    assert_eq!(
-        keys(&record),
-        BTreeSet::from(["api", "token", "users", "tenants", "pbx"])
-    );
-    assert_eq!(record["users"], json!([]));
+    assert_eq!(keys(&record), BTreeSet::from(["api", "users", "tenants", "pbx"]));
     let tenants = record["tenants"].as_array().unwrap();
     assert_eq!(tenants.len(), 2);
     for tenant in tenants {
@@ -131,7 +188,7 @@ async fn a10_demo_json_is_as_programs_expect_and_true() {
 }
 
 #[tokio::test]
-async fn a10_the_demos_api_answers_to_its_token() {
+async fn a10_the_demos_api_answers_to_its_manager() {
     let place = Place::new();
     let running = place.ready();
     let record = place.record();
@@ -165,10 +222,11 @@ async fn a10_a_demo_goes_on_where_the_last_one_ended() {
     let running = place.ready();
     let first = place.record();
     let tenant = first["tenants"][0]["id"].as_str().unwrap().to_owned();
+    let token = sign_in(&first, &first["users"][0]).await;
     let post = |path: &str, body: Value| {
         reqwest::Client::new()
             .post(format!("{}{path}", first["api"].as_str().unwrap()))
-            .bearer_auth(first["token"].as_str().unwrap())
+            .bearer_auth(&token)
             .header("X-Operate-As-Tenant", &tenant)
             .header("X-Reason", "to see that it stays")
             .json(&body)
@@ -192,7 +250,15 @@ async fn a10_a_demo_goes_on_where_the_last_one_ended() {
 
     let again = place.ready();
     let second = place.record();
-    assert_eq!(second["token"], first["token"]);
+    let ids = |record: &Value| {
+        record["users"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|user| user["id"].clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(ids(&second), ids(&first));
     assert_eq!(second["pbx"]["id"], first["pbx"]["id"]);
     assert_eq!(second["pbx"]["live"], true);
     let extensions = |record: &Value, tenant: usize| {

@@ -62,7 +62,7 @@ async fn records(world: &World) -> String {
         ("deployment_stages", &["stage", "result", "detail"]),
         (
             "audit_entries",
-            &["actor", "action", "target_id", "before", "after", "reason"],
+            &["actor_name", "action", "target_id", "before", "after", "reason"],
         ),
         ("revisions", &["config"]),
         ("served", &["fragments"]),

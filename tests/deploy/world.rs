@@ -157,7 +157,7 @@ impl World {
             ..tenants::TenantInput::default()
         };
         let tenant = tenants::create(&self.app, &operator(), input).await.unwrap();
-        let place = Place::Tenant {
+        let place = Place::Entered {
             id: tenant.id,
             status: TenantStatus::Active,
         };

@@ -31,6 +31,7 @@ fn holds(page: &str, name: &str, table: &str) {
 #[test]
 fn the_page_of_configuration_keys_is_true() {
     holds("configuration.md", "keys", &switchyard::config::keys::markdown());
+    holds("sign-in.md", "issuers", &switchyard::config::issuers::markdown());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use axum::http::Method;
 use serde_json::json;
-use switchyard::auth::permission::Access;
+use switchyard::auth::access::Access;
 use switchyard::domain::ids::{SystemIds, TenantId};
 use switchyard::domain::tenant::TenantStatus;
 use switchyard::http::routes::{Route, Shared, table};
@@ -10,9 +10,13 @@ use switchyard::http::routes::{Route, Shared, table};
 use crate::server::{As, Server, TestTenant};
 
 /// The id that a path's parameter stands for, in a tenant. A new kind of route belongs here.
-fn id_in<'a>(path: &str, tenant: &'a TestTenant) -> &'a str {
+pub fn id_in<'a>(path: &str, tenant: &'a TestTenant) -> &'a str {
     match path {
         path if path.starts_with("/api/v1/extensions/{id}") => &tenant.extension,
+        path if path.starts_with("/api/v1/org-users/{id}") => &tenant.user,
+        path if path.starts_with("/api/v1/roles/{id}") => &tenant.role,
+        path if path.starts_with("/api/v1/auth/sessions/{id}") => &tenant.session,
+        path if path.starts_with("/api/v1/platform/users/{id}") => &tenant.user,
         path if path.starts_with("/api/v1/config/deployments/{id}") => &tenant.deployment,
         other => panic!("{other}: which id is it?"),
     }

@@ -1,6 +1,13 @@
 //! The API on a real database: what holds for every route, whatever it does.
 
 #[cfg(test)]
+mod access;
+#[cfg(test)]
 mod every_route;
 #[cfg(test)]
+mod people;
+#[cfg(test)]
 mod server;
+#[cfg(test)]
+#[path = "../support/mod.rs"]
+mod support;

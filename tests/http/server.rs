@@ -1,5 +1,6 @@
 //! The API's service with two tenants on a fresh SQLite, asked without a socket.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,12 +15,12 @@ use switchyard::app::instances::NewInstance;
 use switchyard::app::tenants::TenantInput;
 use switchyard::app::{App, instances, tenants};
 use switchyard::auth::authenticator::Authenticator;
-use switchyard::auth::bootstrap::BootstrapToken;
 use switchyard::auth::caller::{Caller, Identity, Origin, Place};
+use switchyard::auth::token::TokenKey;
 use switchyard::crypto::SealingKey;
 use switchyard::deploy::{DriverFactory, Engine, EngineOptions, ShadowPolicy, TemplateSource};
 use switchyard::domain::clock::SystemClock;
-use switchyard::domain::ids::SystemIds;
+use switchyard::domain::ids::{SystemIds, TenantId};
 use switchyard::domain::instance::{AsteriskSettings, InstanceSettings, PbxInstance};
 use switchyard::domain::random::SystemRandom;
 use switchyard::driver::PbxDriver;
@@ -33,17 +34,25 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+use crate::people::{People, Who};
+use crate::support::{operator, sign_in};
 
 /// A tenant with one extension and one deployment.
 pub struct TestTenant {
     pub id: String,
     pub extension: String,
+    pub user: String,
+    pub role: String,
+    pub session: String,
     pub deployment: String,
 }
 
 pub struct Server {
     router: Router,
+    token: String,
+    app: App,
+    tokens: Arc<TokenKey>,
+    people_made: Cell<u32>,
     pub store: Store,
     _directory: TempDir,
 }
@@ -81,6 +90,7 @@ impl Server {
             .unwrap();
         database.migrate().await.unwrap();
         let key = SealingKey::parse(&SealingKey::generate().unwrap()).unwrap();
+        let tokens = Arc::new(TokenKey::new(key.signing_key().expose()));
         let store = Store::from_database(database, Some(key)).await.unwrap();
         let engine = Engine::new(
             store.clone(),
@@ -105,7 +115,8 @@ impl Server {
             Arc::new(SystemIds),
             Arc::new(SystemRandom),
             Arc::new(Notify::new()),
-        );
+        )
+        .with_sign_in(Some(sign_in::cheap(Arc::clone(&tokens))));
         let caller = Caller::new(Identity::SystemCli, Place::Platform, None, Origin::default());
         instances::create(&app, &caller, instance()).await.unwrap();
         for name in ["acme", "beta"] {
@@ -116,10 +127,18 @@ impl Server {
             };
             tenants::create(&app, &caller, input).await.unwrap();
         }
-        let bootstrap = BootstrapToken::new(&TOKEN.into()).unwrap();
-        let authenticator = Arc::new(Authenticator::new(Some(bootstrap), Arc::new(store.clone())));
+        let authenticator = Arc::new(Authenticator::new(
+            Some(Arc::clone(&tokens)),
+            Arc::new(store.clone()),
+            Arc::new(SystemClock),
+        ));
         let readiness = Arc::new(NoNeeds);
+        let token = operator::token(&app).await;
         Self {
+            token,
+            app: app.clone(),
+            tokens,
+            people_made: Cell::new(0),
             router: router(
                 table(),
                 Shared {
@@ -135,12 +154,55 @@ impl Server {
         }
     }
 
-    /// Gives a tenant an extension and a deployment, through the API.
-    pub async fn fill(&self, domain: &str) -> TestTenant {
+    /// The id of one of the two tenants.
+    pub async fn tenant(&self, domain: &str) -> TenantId {
         let mut tx = self.store.read("find_tenant").await.unwrap();
         let found = switchyard::store::tenants::find_by_domain(&mut tx, &domain.parse().unwrap()).await;
-        drop(tx);
-        let id = found.unwrap().unwrap().id.to_string();
+        found.unwrap().unwrap().id
+    }
+
+    /// Makes whoever asks.
+    pub fn people(&self) -> People<'_> {
+        People {
+            app: &self.app,
+            store: &self.store,
+            tokens: &self.tokens,
+            made: &self.people_made,
+        }
+    }
+
+    /// A request without a body; a reason comes with a tenant.
+    pub async fn ask_as(
+        &self,
+        token: Option<&str>,
+        entering: Option<TenantId>,
+        method: &str,
+        path: &str,
+    ) -> Answer {
+        let mut request = Request::builder().method(method).uri(path);
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        if let Some(tenant) = entering {
+            request = request
+                .header("x-operate-as-tenant", tenant.to_string())
+                .header("x-reason", "test");
+        }
+        self.send(request.body(Body::empty()).unwrap()).await
+    }
+
+    /// Gives a tenant an extension, a deployment, a user with a session and a role of its own.
+    pub async fn fill(&self, domain: &str) -> TestTenant {
+        let tenant = self.tenant(domain).await;
+        let id = tenant.to_string();
+        let person = self.people().one(Who::Agent, tenant, tenant).await.unwrap();
+        let role = json!({"name": "porter", "permissions": ["users.list"]});
+        let role = self
+            .ask(As::Inside(&id), &Method::POST, "/api/v1/roles", Some(role))
+            .await;
+        let sessions = self
+            .ask_as(Some(&person.token), None, "GET", "/api/v1/auth/sessions")
+            .await;
         let extension = json!({"number": "1001", "name": "Ann"});
         let extension = self
             .ask(
@@ -162,22 +224,25 @@ impl Server {
         TestTenant {
             extension: text(&extension),
             deployment: text(&deployment),
+            role: text(&role),
+            user: person.user.to_string(),
+            session: sessions.body["data"][0]["id"].as_str().unwrap().to_owned(),
             id,
         }
     }
 
     pub async fn ask(&self, who: As<'_>, method: &Method, path: &str, body: Option<Value>) -> Answer {
-        let mut request = signed(who, Request::builder().method(method).uri(path));
+        let request = Request::builder().method(method).uri(path);
+        let mut request = signed(who, &self.token, request);
         if body.is_some() {
             request = request.header("content-type", "application/json");
         }
         let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
-        let response = self
-            .router
-            .clone()
-            .oneshot(request.body(body).unwrap())
-            .await
-            .unwrap();
+        self.send(request.body(body).unwrap()).await
+    }
+
+    async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
         let status = response.status().as_u16();
         let bytes = axum::body::to_bytes(response.into_body(), 1024 * 1024)
             .await
@@ -189,13 +254,13 @@ impl Server {
     }
 }
 
-fn signed(who: As<'_>, request: Builder) -> Builder {
+fn signed(who: As<'_>, token: &str, request: Builder) -> Builder {
     let tenant = match who {
         As::Nobody => return request,
         As::Operator => None,
         As::Inside(id) | As::InsideWithoutReason(id) => Some(id),
     };
-    let mut request = request.header("authorization", format!("Bearer {TOKEN}"));
+    let mut request = request.header("authorization", format!("Bearer {token}"));
     if let Some(id) = tenant {
         request = request.header("x-operate-as-tenant", id);
     }

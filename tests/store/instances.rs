@@ -221,7 +221,7 @@ async fn a_column_that_holds_something_else_is_corrupt_and_no_refusal() {
         "update instances set node = 'a b'",
         "update instances set created_at = 9223372036854775807",
         "update instances set settings = 'no json'",
-        "update instances set live_generation_id = null, id = x'00'",
+        "delete from instance_settings; update instances set live_generation_id = null, id = x'00'",
     ] {
         bench.sql(damage).await;
         let mut tx = store.read("look").await.unwrap();

@@ -23,5 +23,6 @@ mod stages;
 mod support;
 mod tenants;
 mod transactions;
+mod users;
 
 use support::database as bench;

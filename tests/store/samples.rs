@@ -205,6 +205,7 @@ pub async fn store_generation(store: &Store, instance: InstanceId, taken: &[&Rev
         number: generations::next_number(&mut tx, instance).await.unwrap(),
         template_digest,
         settings_revision: 1,
+        marker_salt: 7,
         tenants: taken
             .iter()
             .map(|revision| (revision.tenant_id, revision.id))

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::auth::caller::Caller;
 use crate::domain::caller_id::CallerId;
 use crate::domain::codec::Codecs;
 use crate::domain::extension::{
@@ -51,6 +52,39 @@ impl From<Extension> for ExtensionView {
             outbound_class: settings.outbound_class,
             created_at: extension.created_at,
             updated_at: extension.updated_at,
+        }
+    }
+}
+
+/// An extension as far as its reader may see it.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub enum VisibleExtension {
+    /// All but the secrets.
+    Whole(Box<ExtensionView>),
+    /// For an agent: whom to call.
+    Directory {
+        /// Its id.
+        id: ExtensionId,
+        /// What to dial.
+        number: String,
+        /// Who is there.
+        name: String,
+    },
+}
+
+impl VisibleExtension {
+    /// As `caller` sees it.
+    #[must_use]
+    pub fn to(caller: &Caller, extension: Extension) -> Self {
+        if caller.sees_the_directory_only() {
+            Self::Directory {
+                id: extension.id,
+                number: extension.number.into(),
+                name: extension.settings.name.into(),
+            }
+        } else {
+            Self::Whole(Box::new(extension.into()))
         }
     }
 }

@@ -4,10 +4,16 @@ mod audit_entry;
 mod deployment;
 mod extension;
 mod instance;
+mod role;
+mod session;
 mod tenant;
+mod user;
 
 pub use audit_entry::{ActorView, AuditEntryView, PlaceView};
 pub use deployment::DeploymentView;
-pub use extension::{CreatedView, ExtensionView, SecretsView};
+pub use extension::{CreatedView, ExtensionView, SecretsView, VisibleExtension};
 pub use instance::InstanceView;
+pub use role::{RoleView, RolesView};
+pub use session::{LoginView, SessionView, WhoView};
 pub use tenant::TenantView;
+pub use user::UserView;

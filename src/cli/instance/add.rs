@@ -1,16 +1,14 @@
 //! `switchyard instance add`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
-use secrecy::SecretString;
 
 use crate::app::instances::{self, NewInstance};
 use crate::app::operator;
 use crate::app::views::InstanceView;
 use crate::cli::manager_tls::ManagerTlsArguments;
-use crate::cli::{Context, Failure};
-use crate::config::secret_file;
+use crate::cli::{Context, Failure, secret_argument};
 use crate::daemon::own_pbx::TlsChoice;
 use crate::domain::instance::{
     AbsolutePath, AccountName, AsteriskSettings, EmergencyNumber, HostName, InstanceSettings, NodeName,
@@ -60,7 +58,11 @@ pub struct Add {
 }
 
 pub fn run(context: &mut Context<'_>, add: Add) -> Result<(), Failure> {
-    let ami_secret = secret(context, add.ami_secret_file.as_deref())?;
+    let ami_secret = secret_argument::read(context, add.ami_secret_file.as_deref(), VARIABLE)?;
+    let ami_secret = ami_secret.ok_or_else(|| {
+        let reason = format!("must name a file with the secret, or {VARIABLE} must hold it");
+        Failure::Input(vec![("--ami-secret-file".to_owned(), reason)])
+    })?;
     let ami_tls = match add.tls.choice()? {
         Some(TlsChoice::Own(own)) => Some(own),
         Some(TlsChoice::Host) | None => None,
@@ -90,27 +92,4 @@ pub fn run(context: &mut Context<'_>, add: Add) -> Result<(), Failure> {
             ))
         })
     })
-}
-
-fn secret(context: &mut Context<'_>, file: Option<&Path>) -> Result<SecretString, Failure> {
-    let path = match (file, context.environment.get(VARIABLE)) {
-        (Some(path), _) if path == "-" => Path::new("/dev/stdin"),
-        (Some(path), _) => path,
-        (None, Some(secret)) if !secret.is_empty() => return Ok(secret.into()),
-        (None, _) => {
-            let reason = format!("must name a file with the secret, or {VARIABLE} must hold it");
-            return Err(Failure::Input(vec![("--ami-secret-file".to_owned(), reason)]));
-        }
-    };
-    let shown = path.display().to_string();
-    match secret_file::read(path) {
-        Ok((secret, public)) => {
-            if public {
-                let advice = format!("{shown} can be read by everybody; `chmod o= {shown}`");
-                context.output.warn(&advice)?;
-            }
-            Ok(secret)
-        }
-        Err(reason) => Err(Failure::SecretFile { path: shown, reason }),
-    }
 }

@@ -14,7 +14,10 @@ fn sample(key: &str) -> &'static str {
         "deploy.mode" => "auto",
         "deploy.lease_seconds" => "88",
         "ami.clear_secret" | "deploy.shadow" => "never",
-        "http.bootstrap_token" => TOKEN,
+        "auth.account_failures" => "99",
+        "auth.address_failures" => "98",
+        "auth.failure_window_seconds" => "97",
+        "auth.issuers" => "[{ kind = 'firebase', name = 'google', project = 'acme-phones' }]",
         "http.listen" => "127.0.0.1:9999",
         "http.public_url" => "https://pbx.example.com",
         "log.format" => "json",
@@ -35,6 +38,17 @@ fn sample(key: &str) -> &'static str {
     }
 }
 
+/// Issuers of Firebase, as they are written.
+fn issuers(issuers: &[Issuer]) -> String {
+    let table = |i: &Issuer| {
+        format!(
+            "{{ kind = '{}', name = '{}', project = '{}' }}",
+            i.kind, i.name, i.audience
+        )
+    };
+    format!("[{}]", issuers.iter().map(table).collect::<Vec<_>>().join(", "))
+}
+
 /// What a configuration holds for a key, as text.
 pub fn effective(config: &Config, key: &str) -> String {
     let path = |path: &Option<PathBuf>| path.as_ref().map(|p| p.display().to_string()).unwrap_or_default();
@@ -53,7 +67,10 @@ pub fn effective(config: &Config, key: &str) -> String {
         "deploy.keep_generations" => config.deploy.keep_generations.to_string(),
         "deploy.lease_seconds" => config.deploy.lease_seconds.to_string(),
         "deploy.shadow" => config.deploy.shadow.to_string(),
-        "http.bootstrap_token" => secret(&config.http.bootstrap_token),
+        "auth.account_failures" => config.auth.account_failures.to_string(),
+        "auth.address_failures" => config.auth.address_failures.to_string(),
+        "auth.failure_window_seconds" => config.auth.failure_window_seconds.to_string(),
+        "auth.issuers" => issuers(&config.auth.issuers),
         "http.listen" => config.http.listen.to_string(),
         "http.public_url" => config.http.public_url.as_ref().unwrap().to_string(),
         "log.format" => config.log.format.to_string(),

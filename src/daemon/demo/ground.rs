@@ -1,4 +1,4 @@
-//! The demo's directory: configuration, key, token, database, the private PBX, and the record of it all.
+//! The demo's directory: configuration, key, database, the private PBX, and the record of it all.
 
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io::{self, Write as _};
@@ -16,10 +16,7 @@ use crate::daemon::private_pbx::PrivatePbx;
 use crate::daemon::{key_file, settings};
 use crate::domain::instance::{AbsolutePath, AsteriskSettings, InstanceSettings};
 use crate::domain::invalid::Invalid;
-use crate::domain::random::{self, SystemRandom};
 use crate::store::Database;
-
-const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
 /// The directory of a demo, which no other demo uses for as long as this is held.
 pub(super) struct Ground {
@@ -45,10 +42,6 @@ impl Ground {
         };
         if !ground.key().exists() {
             key_file::create(&ground.key())?;
-        }
-        if !ground.token_file().exists() {
-            let token = random::text(&SystemRandom, LETTERS, 40)?;
-            write_private(&ground.token_file(), token.as_bytes())?;
         }
         let state = ground.directory.join("state");
         DirBuilder::new()
@@ -76,12 +69,6 @@ impl Ground {
         self.pbx_directory().join("config").display().to_string().parse()
     }
 
-    pub fn token(&self) -> Result<SecretString, DemoError> {
-        let path = self.token_file();
-        let text = fs::read_to_string(&path).map_err(|source| file(&path, source))?;
-        Ok(text.trim().into())
-    }
-
     /// A configuration file like any other: `switchyard --config DIR/switchyard.toml …` works on the demo.
     pub fn config(&self, options: &DemoOptions, pbx: Option<&PrivatePbx>) -> Result<Config, DemoError> {
         let path = |path: &Path| toml::Value::String(path.display().to_string());
@@ -98,9 +85,7 @@ impl Ground {
         section("database", one("url", text(&database)));
         section("sealing", one("key_file", path(&self.key())));
         section("node", one("name", text("demo")));
-        let mut http = one("listen", text(&options.listen.to_string()));
-        http.insert("bootstrap_token_file".to_owned(), path(&self.token_file()));
-        section("http", http);
+        section("http", one("listen", text(&options.listen.to_string())));
         if let Some(templates) = &options.templates {
             let templates = std::path::absolute(templates).map_err(|source| file(templates, source))?;
             section("templates", one("dir", path(&templates)));
@@ -171,10 +156,6 @@ impl Ground {
 
     fn key(&self) -> PathBuf {
         self.directory.join("sealing.key")
-    }
-
-    fn token_file(&self) -> PathBuf {
-        self.directory.join("bootstrap.token")
     }
 }
 

@@ -3,6 +3,7 @@
 mod ground;
 mod record;
 mod seed;
+mod users;
 
 use std::io;
 use std::net::SocketAddr;
@@ -31,6 +32,7 @@ use crate::driver::asterisk::ProgramError;
 use crate::store::StoreError;
 
 pub use self::seed::{DemoExtension, DemoTenant};
+pub use self::users::DemoUser;
 
 /// What a demo is made of.
 #[derive(Clone, Debug)]
@@ -139,6 +141,8 @@ pub struct Demo {
     pub outcome: Outcome,
     /// The two tenants, with the secrets to sign in with.
     pub tenants: Vec<DemoTenant>,
+    /// A manager of the platform, and one user for each role of each tenant.
+    pub users: Vec<DemoUser>,
     /// Where phones sign in, while an Asterisk runs.
     pub sip: Option<SocketAddr>,
     /// Whether that Asterisk serves a generation: this one, or after a refused deploy the former.
@@ -173,11 +177,13 @@ impl Demo {
         let (settings, secret) = ground.instance(pbx.as_ref())?;
         let instance_id = seed::instance(app, &caller, &config.node.name, settings, secret).await?;
         let tenants = seed::tenants(app, &caller, instance_id).await?;
+        let users = users::ensure(app, &caller, &tenants).await?;
         let outcome = deploy(&service, instance_id, pbx.is_some()).await?;
         let api = format!("http://{}", service.address());
         let mut demo = Self {
             outcome,
             tenants,
+            users,
             sip: pbx.as_ref().map(PrivatePbx::sip),
             live: false,
             api,
@@ -240,7 +246,7 @@ impl Demo {
             generation,
             live,
         );
-        ground.write_record(&Record::new(&self.api, &ground.token()?, &self.tenants, &pbx))?;
+        ground.write_record(&Record::new(&self.api, &self.users, &self.tenants, &pbx))?;
         self.live = live;
         Ok(())
     }
@@ -307,7 +313,7 @@ fn operator() -> Caller {
 }
 
 fn operator_in(tenant: &DemoTenant) -> Caller {
-    let place = Place::Tenant {
+    let place = Place::Entered {
         id: tenant.id,
         status: crate::domain::tenant::TenantStatus::Active,
     };

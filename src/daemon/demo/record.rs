@@ -4,6 +4,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use super::seed::DemoTenant;
+use super::users::DemoUser;
 use crate::daemon::private_pbx::PrivatePbx;
 use crate::domain::ids::InstanceId;
 use crate::domain::instance::AbsolutePath;
@@ -38,17 +39,21 @@ impl Pbx {
 }
 
 impl Record {
-    pub fn new(api: &str, token: &SecretString, tenants: &[DemoTenant], pbx: &Pbx) -> Self {
+    pub fn new(api: &str, users: &[DemoUser], tenants: &[DemoTenant], pbx: &Pbx) -> Self {
         let tenants: Vec<Value> = tenants.iter().map(tenant).collect();
-        Self(
-            json!({"api": api, "token": token.expose_secret(), "users": [], "tenants": tenants, "pbx": pbx.0}),
-        )
+        let users: Vec<Value> = users.iter().map(user).collect();
+        Self(json!({"api": api, "users": users, "tenants": tenants, "pbx": pbx.0}))
     }
 
     /// As it is written.
     pub fn text(&self) -> Result<SecretString, serde_json::Error> {
         serde_json::to_string_pretty(&self.0).map(|text| format!("{text}\n").into())
     }
+}
+
+fn user(user: &DemoUser) -> Value {
+    json!({"id": user.id, "email": user.email, "password": user.password.expose_secret(), "role": user.role,
+        "tenant_id": user.tenant_id, "platform_manager": user.platform_manager})
 }
 
 fn tenant(tenant: &DemoTenant) -> Value {

@@ -93,7 +93,7 @@ pub(super) async fn tenants(
             }
             found => found?,
         };
-        let place = Place::Tenant {
+        let place = Place::Entered {
             id: tenant.id,
             status: tenant.status,
         };

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::app::App;
 use crate::app::extension_import::{self, ImportReport, Row};
 use crate::app::precondition::{self, IfMatch};
-use crate::app::views::{CreatedView, ExtensionView, SecretsView};
+use crate::app::views::{CreatedView, ExtensionView, SecretsView, VisibleExtension};
 use crate::app::{extension_csv, extensions};
 use crate::auth::caller::Caller;
 use crate::domain::error_chain::error_chain;
@@ -44,7 +44,9 @@ pub async fn index(
     };
     query.finish()?;
     let page = extensions::list(&app, &caller, &wanted).await?;
-    Ok(list(page.map(ExtensionView::from)))
+    Ok(list(
+        page.map(|extension| VisibleExtension::to(&caller, extension)),
+    ))
 }
 
 /// `GET /extensions/{id}`.
@@ -56,7 +58,7 @@ pub async fn show(
 ) -> Result<impl IntoResponse, Problem> {
     let extension = extensions::find(&app, &caller, id).await?;
     query.finish()?;
-    Ok(tagged(extension))
+    Ok((tag(&extension), single(VisibleExtension::to(&caller, extension))))
 }
 
 /// `POST /extensions`: answers the secrets, this once.

@@ -1,9 +1,14 @@
 //! The handlers of the API: each reads the request, calls one use case, and shapes the answer.
 
 pub mod audit_log;
+pub mod auth;
 pub mod deployment_events;
 pub mod deployments;
 pub mod extensions;
+pub mod platform_users;
+pub mod profile;
+pub mod roles;
+pub mod users;
 
 use super::problem::Problem;
 use crate::app::error::AppError;
@@ -20,6 +25,23 @@ impl From<AppError> for Problem {
             AppError::Taken { ref field } => {
                 Self::conflicting(FieldErrors::one(field, "is taken already; choose another"))
             }
+            AppError::InUse { message, references } => {
+                Self::new(StatusCode::CONFLICT, "in_use", message).with("references", references)
+            }
+            AppError::BadTransition { allowed, .. } => {
+                Self::new(StatusCode::CONFLICT, "bad_transition", error.to_string()).with("allowed_transitions", allowed)
+            }
+            AppError::Throttled { seconds } => Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "too_many_failures",
+                error.to_string(),
+            )
+            .retry_after(seconds),
+            AppError::Crowded => Self::unavailable(&error).retry_after(1),
+            AppError::Issuer(_) => Self::unavailable(&error).about(
+                "issuer_unavailable",
+                "whoever vouches for you cannot be asked now; try again later, or sign in by password",
+            ),
             AppError::PreconditionFailed => Self::new(
                 StatusCode::PRECONDITION_FAILED,
                 "precondition_failed",
@@ -40,7 +62,7 @@ impl From<AppError> for Problem {
                  its operator names the file with the key that this database was set up with",
             ),
             AppError::Store(ref source) if source.may_pass() => Self::unavailable(&error),
-            AppError::Store(_) | AppError::Deploy(_) | AppError::Random(_) => Self::internal(&error),
+            AppError::Store(_) | AppError::Deploy(_) | AppError::Random(_) | AppError::Hash(_) | AppError::Token(_) => Self::internal(&error),
         }
     }
 }

@@ -1,11 +1,12 @@
 //! What every answer has, whatever it says.
 
+use async_trait::async_trait;
 use axum::http::Request;
 use rstest::rstest;
 use serde_json::json;
 
 use super::*;
-use crate::auth::permission::Access;
+use crate::auth::access::Access;
 use crate::domain::parsed::word_enum;
 use crate::http::body::{Body, LARGEST};
 use crate::http::envelope::single;

@@ -6,7 +6,6 @@ mod table;
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body as Bytes;
 use axum::http::request::Builder;
@@ -16,36 +15,22 @@ use tower::ServiceExt as _;
 use uuid::Uuid;
 
 use super::routes::{Route, router};
-use crate::auth::authenticator::Authenticator;
-use crate::auth::bootstrap::BootstrapToken;
-use crate::auth::tenants::{Tenants, Unavailable};
+use crate::auth::directory::fake::{Fake, token};
 use crate::domain::ids::{SystemIds, TenantId};
 use crate::domain::tenant::TenantStatus;
 
-pub const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 pub const ACTIVE: TenantId = TenantId::from_uuid(Uuid::from_u128(1));
 pub const SUSPENDED: TenantId = TenantId::from_uuid(Uuid::from_u128(2));
 pub const UNKNOWN: TenantId = TenantId::from_uuid(Uuid::from_u128(3));
 /// Asking for it fails.
 pub const UNREACHABLE: TenantId = TenantId::from_uuid(Uuid::from_u128(4));
 
-struct TwoTenants;
-
-#[async_trait]
-impl Tenants for TwoTenants {
-    async fn status(&self, id: TenantId) -> Result<Option<TenantStatus>, Unavailable> {
-        match id {
-            ACTIVE => Ok(Some(TenantStatus::Active)),
-            SUSPENDED => Ok(Some(TenantStatus::Suspended)),
-            UNREACHABLE => Err(Unavailable("password s3cret".into())),
-            _ => Ok(None),
-        }
-    }
-}
-
 pub fn serve<S: Clone + Send + Sync + 'static>(routes: Vec<Route<S>>, state: S) -> Router {
-    let bootstrap = BootstrapToken::new(&TOKEN.to_owned().into()).ok();
-    let authenticator = Arc::new(Authenticator::new(bootstrap, Arc::new(TwoTenants)));
+    let tenants = [
+        (ACTIVE, TenantStatus::Active),
+        (SUSPENDED, TenantStatus::Suspended),
+    ];
+    let authenticator = Fake::new(tenants, Some(UNREACHABLE)).authenticator();
     router(routes, state, &authenticator, Arc::new(SystemIds))
 }
 
@@ -96,5 +81,5 @@ pub fn get(path: &str) -> Builder {
 
 /// A request of one of the operator's people.
 pub fn signed(request: Builder) -> Builder {
-    request.header("authorization", format!("Bearer {TOKEN}"))
+    request.header("authorization", format!("Bearer {}", token()))
 }

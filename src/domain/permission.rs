@@ -1,6 +1,6 @@
-//! What a caller may do: rights inside a tenant, rights on the platform, and what a route asks for.
+//! Rights: inside one tenant, and on the platform.
 
-use crate::domain::parsed::word_enum;
+use super::parsed::word_enum;
 
 word_enum! {
     /// A right inside one tenant.
@@ -80,10 +80,28 @@ impl Permission {
 word_enum! {
     /// A right on the platform, which only the operator's people have.
     PlatformPermission {
+        /// The platform's numbers.
+        Dashboard = "platform.dashboard",
         /// Read tenants.
         TenantsRead = "platform.tenants.read",
         /// Create tenants.
         TenantsCreate = "platform.tenants.create",
+        /// Change a tenant's name, domain, PBX instance, limits and settings.
+        TenantsWrite = "platform.tenants.write",
+        /// Delete tenants.
+        TenantsDelete = "platform.tenants.delete",
+        /// Suspend and reactivate tenants.
+        TenantsSuspend = "platform.tenants.suspend",
+        /// Read the users of all tenants.
+        UsersRead = "platform.users.read",
+        /// Create users in any tenant.
+        UsersCreate = "platform.users.create",
+        /// Change users of any tenant: name, contact, role, status, password, tenant.
+        UsersWrite = "platform.users.write",
+        /// Delete users of any tenant.
+        UsersDelete = "platform.users.delete",
+        /// Make somebody a platform manager, or end that.
+        Managers = "platform.managers",
         /// Read PBX instances.
         InstancesRead = "platform.instances.read",
         /// Create, change and delete PBX instances.
@@ -95,26 +113,6 @@ word_enum! {
         /// Read the audit log of all tenants and of the platform.
         Audit = "platform.audit",
     }
-}
-
-/// What a route asks of its caller.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Access {
-    /// Nothing, not even who it is.
-    Public,
-    /// A right in the tenant that the caller acts in.
-    Tenant(Permission),
-    /// A right on the platform.
-    Platform(PlatformPermission),
-}
-
-/// Whether something is looked at or changed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Act {
-    /// Nothing changes.
-    Read,
-    /// Something does.
-    Change,
 }
 
 #[cfg(test)]

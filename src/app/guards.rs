@@ -1,0 +1,100 @@
+//! Guards and limits: what no change may do, whoever asks, each asked in the change's own transaction under the lock of
+//! what it counts.
+
+use super::error::AppError;
+use crate::auth::caller::{Caller, Identity, Place};
+use crate::domain::ids::{TenantId, UserId};
+use crate::domain::role::Rank;
+use crate::domain::user::{User, UserStatus};
+use crate::store::Tx;
+use crate::store::user_counts::{managers_besides, owners_besides, seats};
+
+/// Somebody who acts on users.
+///
+/// O70: not on themselves. A40: on those below them only; owners, the operator's people and the host on everybody.
+pub(super) fn acts_on(caller: &Caller, target: &User) -> Result<(), AppError> {
+    not_self(caller, target.id)?;
+    match &target.membership {
+        Some(membership) => reaches(caller, membership.rank),
+        None => Ok(()),
+    }
+}
+
+/// O70.
+pub(super) fn not_self(caller: &Caller, target: UserId) -> Result<(), AppError> {
+    match caller.identity() {
+        Identity::User(user) if user.user_id == target => Err(AppError::conflict(
+            "self_protection",
+            "this is your own account; somebody else has to do it",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// A40: whether the caller may give a role of this rank, or act on somebody who has one.
+pub(super) fn reaches(caller: &Caller, rank: Rank) -> Result<(), AppError> {
+    if rank_of(caller).reaches(rank) {
+        return Ok(());
+    }
+    let message = format!("this needs a rank above {rank}; ask somebody who has one");
+    Err(AppError::conflict("rank", message))
+}
+
+fn rank_of(caller: &Caller) -> Rank {
+    match (caller.identity(), caller.place()) {
+        (Identity::User(user), Place::Home { .. }) => {
+            let home = user.home.as_ref();
+            home.map_or(Rank::Agent, |home| home.membership.rank)
+        }
+        // The operator's people and the host's command line have an owner's rank in whichever tenant.
+        (Identity::User(_) | Identity::SystemCli, _) => Rank::Owner,
+        (Identity::SystemAuto, _) => Rank::Agent,
+    }
+}
+
+/// O69: somebody who can sign in owns the tenant once this user does no longer.
+///
+/// An owner who has not accepted the invitation yet may go while anybody else owns the tenant or is invited to.
+pub(super) async fn not_last_owner(tx: &mut Tx, target: &User) -> Result<(), AppError> {
+    let Some(membership) = target.membership.as_ref().filter(|of| of.rank == Rank::Owner) else {
+        return Ok(());
+    };
+    let others = owners_besides(tx, membership.tenant_id, target.id).await?;
+    let enough = match target.status {
+        UserStatus::Active => others.active > 0,
+        UserStatus::Invited | UserStatus::Suspended => others.active_or_invited > 0,
+    };
+    if enough {
+        return Ok(());
+    }
+    Err(AppError::conflict(
+        "last_owner",
+        "this is the tenant's last owner; make somebody else an owner first",
+    ))
+}
+
+/// O71: somebody who can sign in manages the platform once this user does no longer.
+pub(super) async fn not_last_manager(tx: &mut Tx, target: &User) -> Result<(), AppError> {
+    if !target.platform_manager || managers_besides(tx, Some(target.id), None).await? > 0 {
+        return Ok(());
+    }
+    Err(last_manager())
+}
+
+fn last_manager() -> AppError {
+    AppError::conflict(
+        "last_platform_manager",
+        "nobody else could manage the platform; make somebody else a platform manager first",
+    )
+}
+
+/// C13: room for one more user.
+pub(super) async fn seat(tx: &mut Tx, tenant: TenantId, most: Option<i64>) -> Result<(), AppError> {
+    match most {
+        Some(most) if seats(tx, tenant).await? >= most => {
+            let message = format!("the tenant may have {most} users; remove one, or ask for a higher limit");
+            Err(AppError::conflict("max_users_reached", message))
+        }
+        _ => Ok(()),
+    }
+}

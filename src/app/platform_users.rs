@@ -1,0 +1,208 @@
+//! Users as the platform's managers see them: in every tenant, and those of the operator.
+
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use super::App;
+use super::error::AppError;
+use super::user_changes::{changed, found, locate, view};
+use super::users::role_by_name;
+use crate::auth::caller::Caller;
+use crate::domain::contact::Contact;
+use crate::domain::email::EmailAddress;
+use crate::domain::ids::{TenantId, UserId};
+use crate::domain::invalid::{FieldErrors, Invalid};
+use crate::domain::name::PersonName;
+use crate::domain::page::Page;
+use crate::domain::password::NewPassword;
+use crate::domain::permission::PlatformPermission;
+use crate::domain::user::{Membership, User, UserStatus};
+use crate::domain::user_query::UserQuery;
+use crate::store::{Tx, tenants, user_lists, users};
+
+/// A user as it is written. Without tenant it is one of the operator's people, and without role then.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct UserInput {
+    /// The tenant they work for.
+    pub tenant_id: Option<String>,
+    /// 1 to 100 characters.
+    pub name: Option<String>,
+    /// Unique on the platform.
+    pub email: Option<String>,
+    /// The name of a role of the tenant; `agent` if absent.
+    pub role: Option<String>,
+    /// What they sign in with.
+    pub password: Option<SecretString>,
+    /// Whether they manage the platform.
+    pub platform_manager: Option<bool>,
+}
+
+/// An input that reads well, before it is known whether its tenant and role are there.
+struct Parsed {
+    tenant: Option<TenantId>,
+    name: PersonName,
+    email: EmailAddress,
+    role: String,
+    password: NewPassword,
+    platform_manager: bool,
+}
+
+impl UserInput {
+    fn parse(self) -> Result<Parsed, FieldErrors> {
+        let mut errors = FieldErrors::default();
+        let required = |text: Option<String>| text.ok_or_else(|| Invalid::new("is required"));
+        let tenant = self
+            .tenant_id
+            .map(|text| errors.take("tenant_id", text.parse::<TenantId>()));
+        let name = errors.take("name", required(self.name).and_then(|text| text.parse()));
+        let email = errors.take(
+            "email",
+            required(self.email).and_then(|text| text.parse::<EmailAddress>()),
+        );
+        let platform_manager = self.platform_manager.unwrap_or_default();
+        if tenant.is_none() && !platform_manager {
+            errors.add("tenant_id", "is required; only a platform manager may be without");
+        }
+        if tenant.is_none() && self.role.is_some() {
+            errors.add("role", "is a role in a tenant; leave it out, or name the tenant");
+        }
+        let password = match (self.password, &email) {
+            (None, _) => {
+                errors.add("password", "is required");
+                None
+            }
+            (Some(text), Some(email)) => errors.take("password", NewPassword::choose(&text, email)),
+            (Some(_), None) => None,
+        };
+        match (tenant.unwrap_or_default(), name, email, password) {
+            (tenant, Some(name), Some(email), Some(password)) if errors.iter().next().is_none() => {
+                Ok(Parsed {
+                    tenant,
+                    name,
+                    email,
+                    role: self.role.unwrap_or_else(|| "agent".to_owned()),
+                    password,
+                    platform_manager,
+                })
+            }
+            _ => Err(errors),
+        }
+    }
+}
+
+/// Makes a user who signs in by password.
+pub async fn create(app: &App, caller: &Caller, input: UserInput) -> Result<User, AppError> {
+    caller.platform(PlatformPermission::UsersCreate)?;
+    if input.platform_manager == Some(true) {
+        caller.platform(PlatformPermission::Managers)?;
+    }
+    let parsed = input.parse()?;
+    // Outside of the transaction: it takes its time.
+    let hash = app.hash(parsed.password).await?;
+    let mut tx = app.begin_on_user(None, "create_user").await?;
+    let membership = match parsed.tenant {
+        None => None,
+        Some(tenant) => Some(member(app, &mut tx, tenant, &parsed.role).await?),
+    };
+    let now = app.now();
+    let user = User {
+        id: UserId::fresh(app.ids.as_ref()),
+        membership,
+        email: parsed.email,
+        name: parsed.name,
+        status: UserStatus::Active,
+        platform_manager: parsed.platform_manager,
+        contact: Contact::default(),
+        extension_id: None,
+        has_password: true,
+        external: None,
+        last_login_at: None,
+        version: 1,
+        created_at: now,
+        updated_at: now,
+    };
+    users::insert(&mut tx, &user, Some(&hash)).await?;
+    let entry = changed("user.create", &user, None, Some(view(&user)));
+    app.audit(&mut tx, caller, entry)?;
+    tx.commit().await?;
+    Ok(user)
+}
+
+/// A place in a tenant, if there is one left.
+async fn member(app: &App, tx: &mut Tx, tenant: TenantId, role: &str) -> Result<Membership, AppError> {
+    let unknown = || FieldErrors::one("tenant_id", "must be the id of a tenant");
+    if !tenants::lock(tx, tenant).await? {
+        return Err(unknown().into());
+    }
+    let there = tenants::find(tx, tenant).await?.ok_or_else(unknown)?;
+    let role = role_by_name(tx, tenant, "role", role).await?;
+    app.check_seat(tx, tenant).await?;
+    Ok(Membership {
+        tenant_id: tenant,
+        tenant: there.name,
+        role_id: role.id,
+        role: role.name,
+        rank: role.rank,
+    })
+}
+
+/// One page of all users.
+pub async fn list(app: &App, caller: &Caller, query: &UserQuery) -> Result<Page<User>, AppError> {
+    caller.platform(PlatformPermission::UsersRead)?;
+    let mut tx = app.store.read("list_all_users").await?;
+    Ok(user_lists::list_all(&mut tx, query).await?)
+}
+
+/// One user.
+pub async fn find(app: &App, caller: &Caller, id: UserId) -> Result<User, AppError> {
+    caller.platform(PlatformPermission::UsersRead)?;
+    let mut tx = app.store.read("find_user").await?;
+    found(users::find_anywhere(&mut tx, id).await?)
+}
+
+/// One user by their address, as the command line names them.
+pub async fn find_by_email(app: &App, caller: &Caller, email: &EmailAddress) -> Result<User, AppError> {
+    caller.platform(PlatformPermission::UsersRead)?;
+    let mut tx = app.store.read("find_user").await?;
+    found(users::find_by_email(&mut tx, email).await?)
+}
+
+/// Gives a user another password; they have to sign in again.
+pub async fn set_password(
+    app: &App,
+    caller: &Caller,
+    id: UserId,
+    password: &SecretString,
+) -> Result<(), AppError> {
+    caller.platform(PlatformPermission::UsersWrite)?;
+    let email = find(app, caller, id).await?.email;
+    let chosen = NewPassword::choose(password, &email)
+        .map_err(|invalid| FieldErrors::one("password", invalid.reason()))?;
+    let hash = app.hash(chosen).await?;
+    let (mut tx, user) = begin_on(app, id, "set_password").await?;
+    app.replace_password(&mut tx, caller, &user, &hash).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Makes a user a platform manager, or ends that.
+pub async fn set_platform_manager(
+    app: &App,
+    caller: &Caller,
+    id: UserId,
+    manages: bool,
+) -> Result<User, AppError> {
+    caller.platform(PlatformPermission::Managers)?;
+    let (mut tx, user) = begin_on(app, id, "set_platform_manager").await?;
+    let user = app.set_platform_manager(&mut tx, caller, &user, manages).await?;
+    tx.commit().await?;
+    Ok(user)
+}
+
+/// Begins a change of a user, wherever they are.
+async fn begin_on(app: &App, id: UserId, name: &'static str) -> Result<(Tx, User), AppError> {
+    let tenant = locate(app, id).await?;
+    let mut tx = app.begin_on_user(tenant, name).await?;
+    let user = found(users::find_anywhere(&mut tx, id).await?)?;
+    Ok((tx, user))
+}

@@ -1,0 +1,220 @@
+//! Roles: the built-in ones and a tenant's own.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::App;
+use super::audit::Changed;
+use super::error::AppError;
+use super::guards;
+use crate::auth::access::Act;
+use crate::auth::caller::{Caller, Identity, Place};
+use crate::domain::ids::{RoleId, TenantId};
+use crate::domain::invalid::{FieldErrors, Invalid};
+use crate::domain::name::RoleName;
+use crate::domain::permission::Permission;
+use crate::domain::role::{Role, rank_of};
+use crate::store::{Tx, roles, user_counts};
+
+/// A role as it is written; in a change, what is absent stays.
+#[derive(Clone, Default, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RoleInput {
+    /// 2 to 50 characters.
+    pub name: Option<String>,
+    /// What it allows; none that the author has not.
+    pub permissions: Option<Vec<String>>,
+}
+
+/// The built-in roles, and the tenant's own.
+pub async fn list(app: &App, caller: &Caller) -> Result<Vec<Role>, AppError> {
+    let tenant = caller.member(Act::Read)?;
+    let mut tx = app.store.read("list_roles").await?;
+    Ok(roles::list(&mut tx, Some(tenant)).await?)
+}
+
+/// Refuses an id that the tenant has no role of, before a body is looked at.
+pub async fn exists(app: &App, caller: &Caller, id: RoleId) -> Result<(), AppError> {
+    let tenant = caller.member(Act::Change)?;
+    let mut tx = app.store.read("find_role").await?;
+    let role = roles::find(&mut tx, tenant, id).await?;
+    role.map(drop).ok_or(AppError::NotFound)
+}
+
+/// Makes a role of the tenant's own.
+pub async fn create(app: &App, caller: &Caller, input: RoleInput) -> Result<Role, AppError> {
+    let tenant = caller.tenant(Permission::UsersAssignRole, Act::Change)?;
+    caller.reason_to_change()?;
+    let mut errors = FieldErrors::default();
+    let required = |text: Option<String>| text.ok_or_else(|| Invalid::new("is required"));
+    let name = errors.take(
+        "name",
+        required(input.name).and_then(|text| text.parse::<RoleName>()),
+    );
+    let permissions = permissions(&mut errors, caller, input.permissions.unwrap_or_default());
+    let (Some(name), Ok(())) = (name, errors.clone().check()) else {
+        return Err(errors.into());
+    };
+    let mut tx = app.begin_in(tenant, "create_role").await?;
+    let role = role(
+        &mut tx,
+        tenant,
+        RoleId::fresh(app.ids.as_ref()),
+        name,
+        permissions,
+    )
+    .await?;
+    roles::insert(&mut tx, tenant, &role, app.now()).await?;
+    app.audit(
+        &mut tx,
+        caller,
+        changed("role.create", tenant, &role, None, Some(view(&role))),
+    )?;
+    tx.commit().await?;
+    Ok(role)
+}
+
+/// Changes a role of the tenant's own; who has it has the new rights from the next request on.
+pub async fn change(app: &App, caller: &Caller, id: RoleId, input: RoleInput) -> Result<Role, AppError> {
+    let tenant = caller.tenant(Permission::UsersAssignRole, Act::Change)?;
+    let mut tx = app.begin_in(tenant, "change_role").await?;
+    let before = own(&mut tx, tenant, id).await?;
+    caller.reason_to_change()?;
+    guards::reaches(caller, before.rank)?;
+    let mut errors = FieldErrors::default();
+    let name = match input.name {
+        Some(text) => errors
+            .take("name", text.parse())
+            .unwrap_or_else(|| before.name.clone()),
+        None => before.name.clone(),
+    };
+    let permissions = match input.permissions {
+        Some(words) => permissions(&mut errors, caller, words),
+        None => before.permissions.clone(),
+    };
+    errors.check()?;
+    let after = role(&mut tx, tenant, id, name, permissions).await?;
+    // Who has it would be given that rank.
+    guards::reaches(caller, after.rank)?;
+    if after == before {
+        return Ok(before);
+    }
+    roles::update(&mut tx, tenant, &after, app.now()).await?;
+    let entry = changed(
+        "role.change",
+        tenant,
+        &after,
+        Some(view(&before)),
+        Some(view(&after)),
+    );
+    app.audit(&mut tx, caller, entry)?;
+    tx.commit().await?;
+    Ok(after)
+}
+
+/// Deletes a role of the tenant's own that nobody has.
+pub async fn delete(app: &App, caller: &Caller, id: RoleId) -> Result<(), AppError> {
+    let tenant = caller.tenant(Permission::UsersAssignRole, Act::Change)?;
+    let mut tx = app.begin_in(tenant, "delete_role").await?;
+    let before = own(&mut tx, tenant, id).await?;
+    caller.reason_to_change()?;
+    guards::reaches(caller, before.rank)?;
+    let users = user_counts::with_role(&mut tx, tenant, id).await?;
+    if users > 0 {
+        let message = format!("{users} users have this role; give them another first");
+        return Err(AppError::in_use(
+            message,
+            [json!({"resource": "user", "count": users})],
+        ));
+    }
+    roles::delete(&mut tx, tenant, id).await?;
+    let entry = changed("role.delete", tenant, &before, Some(view(&before)), None);
+    app.audit(&mut tx, caller, entry)?;
+    Ok(tx.commit().await?)
+}
+
+/// A role that can be changed: a tenant's own.
+async fn own(tx: &mut Tx, tenant: TenantId, id: RoleId) -> Result<Role, AppError> {
+    let role = roles::find(tx, tenant, id).await?.ok_or(AppError::NotFound)?;
+    if role.is_built_in() {
+        let message = "this role is built in; make one of your own with the rights it should have";
+        return Err(AppError::conflict("built_in", message));
+    }
+    Ok(role)
+}
+
+/// A role with its rank, whose name no other role has.
+async fn role(
+    tx: &mut Tx,
+    tenant: TenantId,
+    id: RoleId,
+    name: RoleName,
+    permissions: BTreeSet<Permission>,
+) -> Result<Role, AppError> {
+    let built_in = roles::list(tx, None).await?;
+    if built_in.iter().any(|role| role.name == name) {
+        return Err(AppError::Taken {
+            field: "name".to_owned(),
+        });
+    }
+    Ok(Role {
+        id,
+        tenant_id: Some(tenant),
+        name,
+        rank: rank_of(&permissions, &built_in),
+        permissions,
+    })
+}
+
+/// A07: nobody gives what they have not.
+fn permissions(errors: &mut FieldErrors, caller: &Caller, words: Vec<String>) -> BTreeSet<Permission> {
+    let mut permissions = BTreeSet::new();
+    for word in words {
+        match word.parse::<Permission>() {
+            Ok(permission) if has(caller, permission) => {
+                permissions.insert(permission);
+            }
+            Ok(permission) => errors.add(
+                "permissions",
+                format!("holds {permission}, which you have not yourself"),
+            ),
+            Err(_) => errors.add(
+                "permissions",
+                "holds something that is no permission; GET /roles lists them",
+            ),
+        }
+    }
+    permissions
+}
+
+fn has(caller: &Caller, permission: Permission) -> bool {
+    match (caller.identity(), caller.place()) {
+        (Identity::User(user), Place::Home { .. }) => user.may(permission),
+        (Identity::User(_), _) => permission.is_for_operators(),
+        (Identity::SystemCli, _) => true,
+        (Identity::SystemAuto, _) => false,
+    }
+}
+
+fn changed(
+    action: &'static str,
+    tenant: TenantId,
+    role: &Role,
+    before: Option<Value>,
+    after: Option<Value>,
+) -> Changed {
+    Changed {
+        action,
+        resource: "role",
+        target: role.id.to_string(),
+        tenant_id: Some(tenant),
+        before,
+        after,
+    }
+}
+
+fn view(role: &Role) -> Value {
+    json!({"name": role.name, "permissions": role.permissions})
+}

@@ -1,0 +1,48 @@
+//! The own sessions: look at them, end them.
+
+use super::App;
+use super::audit::Changed;
+use super::error::AppError;
+use crate::auth::caller::Caller;
+use crate::domain::ids::SessionId;
+use crate::domain::session::Session;
+use crate::store::sessions;
+
+/// The caller's sessions, newest first.
+pub async fn list(app: &App, caller: &Caller) -> Result<Vec<Session>, AppError> {
+    let user = caller.own()?;
+    let mut tx = app.store.read("list_sessions").await?;
+    Ok(sessions::of_user(&mut tx, user.user_id, app.now()).await?)
+}
+
+/// Ends one of the caller's sessions.
+pub async fn end(app: &App, caller: &Caller, id: SessionId) -> Result<(), AppError> {
+    let user = caller.own()?;
+    let mut tx = app.store.begin("end_session").await?;
+    if !sessions::end(&mut tx, user.user_id, id).await? {
+        return Err(AppError::NotFound);
+    }
+    app.audit(&mut tx, caller, ended(caller, id.to_string())?)?;
+    Ok(tx.commit().await?)
+}
+
+/// Ends all of the caller's sessions but the one that asks.
+pub async fn end_others(app: &App, caller: &Caller) -> Result<(), AppError> {
+    let user = caller.own()?;
+    let mut tx = app.store.begin("end_other_sessions").await?;
+    sessions::end_all(&mut tx, user.user_id, Some(user.session_id)).await?;
+    app.audit(&mut tx, caller, ended(caller, user.user_id.to_string())?)?;
+    Ok(tx.commit().await?)
+}
+
+fn ended(caller: &Caller, target: String) -> Result<Changed, AppError> {
+    let home = caller.own()?.home.as_ref();
+    Ok(Changed {
+        action: "session.end",
+        resource: "session",
+        target,
+        tenant_id: home.map(|home| home.membership.tenant_id),
+        before: None,
+        after: None,
+    })
+}

@@ -1,0 +1,218 @@
+//! What can be done to a user, by whomever: each change with its guards, the sessions it ends and its audit entry, in the
+//! caller's transaction and under the locks that [`App::begin_on_user`] takes.
+
+use serde_json::{Value, json};
+
+use super::App;
+use super::audit::Changed;
+use super::error::AppError;
+use super::guards;
+use crate::auth::caller::Caller;
+use crate::domain::ids::{TenantId, UserId};
+use crate::domain::password::PasswordHash;
+use crate::domain::role::Role;
+use crate::domain::user::{User, UserStatus};
+use crate::store::{Tx, sessions, tenants, user_counts, users};
+
+impl App {
+    /// Begins a change of a user, after every other one that guards might count.
+    ///
+    /// The platform first, then the tenant: so two changes never wait for each other.
+    pub(super) async fn begin_on_user(
+        &self,
+        tenant: Option<TenantId>,
+        name: &'static str,
+    ) -> Result<Tx, AppError> {
+        let mut tx = self.store.begin(name).await?;
+        user_counts::lock_platform(&mut tx).await?;
+        if let Some(tenant) = tenant
+            && !tenants::lock(&mut tx, tenant).await?
+        {
+            return Err(AppError::NotFound);
+        }
+        Ok(tx)
+    }
+
+    /// Suspends a user: no sign-in, and every session ends.
+    pub(super) async fn suspend_user(
+        &self,
+        tx: &mut Tx,
+        caller: &Caller,
+        user: &User,
+    ) -> Result<User, AppError> {
+        guards::acts_on(caller, user)?;
+        if user.status != UserStatus::Active {
+            return Err(bad_transition(user.status));
+        }
+        guards::not_last_owner(tx, user).await?;
+        guards::not_last_manager(tx, user).await?;
+        users::set_status(tx, user.id, UserStatus::Suspended, self.now()).await?;
+        sessions::end_all(tx, user.id, None).await?;
+        self.audit_user(tx, caller, "user.suspend", user).await
+    }
+
+    /// Lets a suspended user sign in again.
+    pub(super) async fn reactivate_user(
+        &self,
+        tx: &mut Tx,
+        caller: &Caller,
+        user: &User,
+    ) -> Result<User, AppError> {
+        guards::acts_on(caller, user)?;
+        if user.status != UserStatus::Suspended {
+            return Err(bad_transition(user.status));
+        }
+        if let Some(tenant) = user.tenant_id() {
+            self.check_seat(tx, tenant).await?;
+        }
+        users::set_status(tx, user.id, UserStatus::Active, self.now()).await?;
+        self.audit_user(tx, caller, "user.reactivate", user).await
+    }
+
+    /// Gives a user another role of their tenant; they have to sign in again.
+    pub(super) async fn assign_role(
+        &self,
+        tx: &mut Tx,
+        caller: &Caller,
+        user: &User,
+        role: &Role,
+    ) -> Result<User, AppError> {
+        guards::acts_on(caller, user)?;
+        guards::reaches(caller, role.rank)?;
+        if user.membership.as_ref().is_some_and(|of| of.role_id == role.id) {
+            return Ok(user.clone());
+        }
+        guards::not_last_owner(tx, user).await?;
+        users::set_role(tx, user.id, role.id, self.now()).await?;
+        sessions::end_all(tx, user.id, None).await?;
+        self.audit_user(tx, caller, "user.assign_role", user).await
+    }
+
+    /// Deletes a user; what the audit log says of them stays.
+    pub(super) async fn delete_user(
+        &self,
+        tx: &mut Tx,
+        caller: &Caller,
+        user: &User,
+    ) -> Result<(), AppError> {
+        guards::acts_on(caller, user)?;
+        guards::not_last_owner(tx, user).await?;
+        guards::not_last_manager(tx, user).await?;
+        users::delete(tx, user.id).await?;
+        let changed = changed("user.delete", user, Some(view(user)), None);
+        self.audit(tx, caller, changed).map(drop)
+    }
+
+    /// Gives a user another password, and ends their sessions.
+    pub(super) async fn replace_password(
+        &self,
+        tx: &mut Tx,
+        caller: &Caller,
+        user: &User,
+        hash: &PasswordHash,
+    ) -> Result<(), AppError> {
+        guards::acts_on(caller, user)?;
+        users::set_password_hash(tx, user.id, hash, self.now()).await?;
+        sessions::end_all(tx, user.id, None).await?;
+        let changed = changed("user.reset_password", user, None, None);
+        self.audit(tx, caller, changed).map(drop)
+    }
+
+    /// Makes a user a platform manager, or ends that; then they have to sign in again.
+    pub(super) async fn set_platform_manager(
+        &self,
+        tx: &mut Tx,
+        caller: &Caller,
+        user: &User,
+        manages: bool,
+    ) -> Result<User, AppError> {
+        guards::not_self(caller, user.id)?;
+        if user.platform_manager == manages {
+            return Ok(user.clone());
+        }
+        if !manages {
+            guards::not_last_manager(tx, user).await?;
+            if user.membership.is_none() {
+                let message = "this user works for no tenant, which only a platform manager may; give them a tenant first, or delete them";
+                return Err(AppError::conflict("tenant_required", message));
+            }
+            sessions::end_all(tx, user.id, None).await?;
+        }
+        users::set_platform_manager(tx, user.id, manages, self.now()).await?;
+        let action = if manages {
+            "user.grant_platform_manager"
+        } else {
+            "user.revoke_platform_manager"
+        };
+        self.audit_user(tx, caller, action, user).await
+    }
+
+    /// C13, under the tenant's lock.
+    pub(super) async fn check_seat(&self, tx: &mut Tx, tenant: TenantId) -> Result<(), AppError> {
+        let limits = tenants::limits(tx, tenant).await?.ok_or(AppError::NotFound)?;
+        guards::seat(tx, tenant, limits.max_users).await
+    }
+
+    /// Writes the entry of what became of a user, and answers the user as they are now.
+    pub(super) async fn audit_user(
+        &self,
+        tx: &mut Tx,
+        caller: &Caller,
+        action: &'static str,
+        before: &User,
+    ) -> Result<User, AppError> {
+        let after = found(users::find_anywhere(tx, before.id).await?)?;
+        let changed = changed(action, &after, Some(view(before)), Some(view(&after)));
+        self.audit(tx, caller, changed)?;
+        Ok(after)
+    }
+}
+
+/// A user that the caller may know of.
+pub(super) fn found(user: Option<User>) -> Result<User, AppError> {
+    user.ok_or(AppError::NotFound)
+}
+
+/// The entry of a change of a user.
+pub(super) fn changed(
+    action: &'static str,
+    user: &User,
+    before: Option<Value>,
+    after: Option<Value>,
+) -> Changed {
+    Changed {
+        action,
+        resource: "user",
+        target: user.id.to_string(),
+        tenant_id: user.tenant_id(),
+        before,
+        after,
+    }
+}
+
+/// What an admin edits of a user.
+pub(super) fn view(user: &User) -> Value {
+    json!({
+        "email": user.email, "name": user.name, "status": user.status, "contact": user.contact,
+        "role": user.membership.as_ref().map(|membership| &membership.role),
+        "tenant_id": user.tenant_id(), "extension_id": user.extension_id, "platform_manager": user.platform_manager,
+    })
+}
+
+/// The id of a user who is looked for anywhere, with the tenant whose lock a change of them needs.
+pub(super) async fn locate(app: &App, id: UserId) -> Result<Option<TenantId>, AppError> {
+    let mut tx = app.store.read("locate_user").await?;
+    Ok(found(users::find_anywhere(&mut tx, id).await?)?.tenant_id())
+}
+
+fn bad_transition(status: UserStatus) -> AppError {
+    let allowed: &[&str] = match status {
+        UserStatus::Invited => &[],
+        UserStatus::Active => &["suspended"],
+        UserStatus::Suspended => &["active"],
+    };
+    AppError::BadTransition {
+        from: status.as_str(),
+        allowed,
+    }
+}

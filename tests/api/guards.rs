@@ -1,0 +1,205 @@
+//! Guards: what nobody may do to users, however many try at once.
+
+use futures_util::future::join_all;
+use reqwest::Method;
+use rstest::rstest;
+use serde_json::json;
+
+use super::people::Person;
+use super::server::Server;
+use super::support::database::Backend::{self, Postgres, Sqlite};
+
+const MANY: usize = 50;
+
+#[rstest]
+#[tokio::test]
+async fn o70_nobody_acts_on_themselves(#[values(Sqlite, Postgres)] backend: Backend) {
+    let server = Server::start(backend).await;
+    let ann = server.person("ann", &server.acme, "owner").await;
+    server.person("bob", &server.acme, "owner").await;
+    for (method, path, body) in [
+        (Method::DELETE, "", json!({})),
+        (Method::POST, "/suspend", json!({})),
+        (Method::PUT, "/role", json!({"role": "agent"})),
+    ] {
+        let ask = server.of(&ann.token, method, &format!("/org-users/{}{path}", ann.id));
+        assert_eq!(
+            ask.json(&body).send().await.code(),
+            (409, "self_protection"),
+            "{path}"
+        );
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn a40_nobody_acts_on_equals_or_above_but_owners(#[values(Sqlite, Postgres)] backend: Backend) {
+    let server = Server::start(backend).await;
+    let owner = server.person("owner", &server.acme, "owner").await;
+    let admin = server.person("admin", &server.acme, "admin").await;
+    let other = server.person("other", &server.acme, "admin").await;
+    let agent = server.person("agent", &server.acme, "agent").await;
+    let role = async |who: &Person, whom: &Person, role: &str| {
+        let path = format!("/org-users/{}/role", whom.id);
+        let ask = server
+            .of(&who.token, Method::PUT, &path)
+            .json(&json!({"role": role}));
+        ask.send().await
+    };
+    for whom in [&owner, &other] {
+        assert_eq!(role(&admin, whom, "agent").await.code(), (409, "rank"));
+        let path = format!("/org-users/{}", whom.id);
+        let deleted = server.of(&admin.token, Method::DELETE, &path).send().await;
+        assert_eq!(deleted.code(), (409, "rank"));
+    }
+    for given in ["admin", "owner"] {
+        assert_eq!(role(&admin, &agent, given).await.code(), (409, "rank"));
+    }
+    assert_eq!(role(&admin, &agent, "emperor").await.fields(), ["role"]);
+    assert_eq!(role(&admin, &agent, "manager").await.data(200)["role"], "manager");
+    assert_eq!(role(&owner, &other, "owner").await.data(200)["role"], "owner");
+}
+
+#[rstest]
+#[tokio::test]
+async fn o69_the_last_owner_stays(#[values(Sqlite, Postgres)] backend: Backend) {
+    let server = Server::start(backend).await;
+    let ann = server.person("ann", &server.acme, "owner").await;
+    for (method, path, body) in [
+        (Method::DELETE, "", json!({})),
+        (Method::POST, "/suspend", json!({})),
+        (Method::PUT, "/role", json!({"role": "agent"})),
+    ] {
+        let ask = server
+            .ask(method, &format!("/org-users/{}{path}", ann.id))
+            .json(&body);
+        assert_eq!(ask.send().await.code(), (409, "last_owner"), "{path}");
+    }
+    assert_eq!(server.standing(&ann.token).await.0, 200);
+}
+
+/// Owners who all throw each other out at the same time: somebody is left.
+#[rstest]
+#[tokio::test]
+async fn o69_of_many_who_try_one_owner_is_left(#[values(Sqlite, Postgres)] backend: Backend) {
+    let server = Server::start(backend).await;
+    let ann = server.person("ann", &server.acme, "owner").await;
+    let bob = server.person("bob", &server.acme, "owner").await;
+    let asks = (0..MANY).map(|n| {
+        let (who, whom) = if n % 2 == 0 { (&ann, &bob) } else { (&bob, &ann) };
+        let (method, path, body) = match n % 3 {
+            0 => (Method::DELETE, "", json!({})),
+            1 => (Method::POST, "/suspend", json!({})),
+            _ => (Method::PUT, "/role", json!({"role": "agent"})),
+        };
+        let ask = server.of(&who.token, method, &format!("/org-users/{}{path}", whom.id));
+        ask.json(&body).send()
+    });
+    let answers = join_all(asks).await;
+    // Who has become an agent may be thrown out as such.
+    let done = answers.iter().filter(|answer| answer.status < 300).count();
+    assert!(done >= 1, "{answers:#?}");
+    let sql = "select count(*) || '' from users u join roles r on r.id = u.role_id \
+        where r.name = 'owner' and u.status = 'active' and u.tenant_id is not null";
+    assert_eq!(server.database.ask(sql.to_owned()).await, ["1"]);
+}
+
+#[rstest]
+#[tokio::test]
+async fn o71_of_many_who_try_one_platform_manager_is_left(#[values(Sqlite, Postgres)] backend: Backend) {
+    let server = Server::start(backend).await;
+    let ann = server.platform_manager("ann").await;
+    let first = server.platform(Method::GET, "/org-users/me/profile").send().await;
+    let first = first.data(200)["id"].as_str().unwrap().to_owned();
+    // Both work for a tenant, so that the flag alone is at stake.
+    server
+        .database
+        .sql(
+            "update users set tenant_id = (select id from tenants where domain = 'acme.example.com'), \
+            role_id = (select id from roles where name = 'agent')",
+        )
+        .await;
+    let asks = (0..MANY).map(|n| {
+        let (token, whom) = if n % 2 == 0 {
+            (&ann.token, &first)
+        } else {
+            (&server.token, &ann.id)
+        };
+        let path = format!("/platform/users/{whom}/platform-manager");
+        let ask = server
+            .of(token, Method::PUT, &path)
+            .json(&json!({"platform_manager": false}));
+        ask.send()
+    });
+    let answers = join_all(asks).await;
+    let done = answers.iter().filter(|answer| answer.status < 300).count();
+    assert!(done >= 1, "{answers:#?}");
+    let sql = "select count(*) || '' from users where platform_manager and status = 'active'";
+    assert_eq!(server.database.ask(sql.to_owned()).await, ["1"]);
+}
+
+#[rstest]
+#[tokio::test]
+async fn c13_of_many_who_want_the_last_seat_one_gets_it(#[values(Sqlite, Postgres)] backend: Backend) {
+    let server = Server::start(backend).await;
+    server.person("ann", &server.acme, "owner").await;
+    server.database.sql("update tenants set max_users = 2").await;
+    let asks = (0..MANY).map(|n| {
+        let body = json!({"tenant_id": server.acme, "name": "New", "email": format!("new{n}@example.com"),
+            "role": "agent", "password": "quince medlar sloe"});
+        server
+            .platform(Method::POST, "/platform/users")
+            .json(&body)
+            .send()
+    });
+    let answers = join_all(asks).await;
+    let made = answers.iter().filter(|answer| answer.status == 201).count();
+    assert_eq!(made, 1);
+    for answer in answers.iter().filter(|answer| answer.status != 201) {
+        assert_eq!(answer.code(), (409, "max_users_reached"));
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn a07_nobody_gives_a_role_more_than_they_have(#[values(Sqlite, Postgres)] backend: Backend) {
+    let server = Server::start(backend).await;
+    let admin = server.person("admin", &server.acme, "admin").await;
+    let make = async |name: &str, permissions: &[&str]| {
+        let body = json!({"name": name, "permissions": permissions});
+        server
+            .of(&admin.token, Method::POST, "/roles")
+            .json(&body)
+            .send()
+            .await
+    };
+    assert_eq!(make("keeper", &["org.api_keys"]).await.fields(), ["permissions"]);
+    assert_eq!(make("keeper", &["everything"]).await.fields(), ["permissions"]);
+    assert_eq!(make("owner", &["config.read"]).await.code(), (409, "taken"));
+    let role = make("keeper", &["users.list"]).await;
+    assert_eq!(role.data(201)["rank"], "manager");
+    let path = format!("/roles/{}", role.data(201)["id"].as_str().unwrap());
+    let keeper = server.person("keeper", &server.acme, "keeper").await;
+    let delete = async || server.of(&admin.token, Method::DELETE, &path).send().await;
+    let in_use = delete().await;
+    assert_eq!(in_use.code(), (409, "in_use"));
+    assert_eq!(
+        in_use.body["references"],
+        json!([{"resource": "user", "count": 1}])
+    );
+    let gone = server
+        .ask(Method::DELETE, &format!("/org-users/{}", keeper.id))
+        .send()
+        .await;
+    assert_eq!(gone.status, 204);
+    assert_eq!(delete().await.status, 204);
+    let built_in = server.get("/roles").send().await.data(200)[0]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let changed = server
+        .patch(&format!("/roles/{built_in}"), &json!({"name": "boss"}))
+        .send()
+        .await;
+    assert_eq!(changed.code(), (409, "built_in"));
+}

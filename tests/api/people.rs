@@ -1,0 +1,83 @@
+//! Users of the two tenants, made by the platform manager and signed in by password.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::client::{Answer, Ask};
+use super::server::Server;
+
+/// What everybody signs in with.
+pub const PASSWORD: &str = "quince medlar sloe";
+
+/// Somebody who has signed in.
+pub struct Person {
+    pub id: String,
+    pub email: String,
+    pub token: String,
+}
+
+impl Server {
+    /// A request of somebody, in no other tenant than their own.
+    pub fn of(&self, token: &str, method: Method, path: &str) -> Ask<'_> {
+        Ask::new(self, method, path).with("authorization", &format!("Bearer {token}"))
+    }
+
+    /// A request of the platform manager on the platform.
+    pub fn platform(&self, method: Method, path: &str) -> Ask<'_> {
+        self.of(&self.token, method, path)
+    }
+
+    /// Tries to sign in.
+    pub async fn sign_in(&self, email: &str, password: &str) -> Answer {
+        let body = json!({"email": email, "password": password});
+        Ask::new(self, Method::POST, "/auth/user-login")
+            .json(&body)
+            .send()
+            .await
+    }
+
+    /// Makes a user, and signs them in. `name` is the first part of their address.
+    pub async fn person(&self, name: &str, tenant: &str, role: &str) -> Person {
+        let email = format!("{name}@example.com");
+        let body =
+            json!({"tenant_id": tenant, "name": name, "email": email, "role": role, "password": PASSWORD});
+        let made = self
+            .platform(Method::POST, "/platform/users")
+            .json(&body)
+            .send()
+            .await;
+        let id = made.data(201)["id"].as_str().unwrap().to_owned();
+        let login = self.sign_in(&email, PASSWORD).await;
+        assert_eq!(login.status, 200, "{}", login.text);
+        let token = login.body["token"].as_str().unwrap().to_owned();
+        Person { id, email, token }
+    }
+
+    /// The same without tenant.
+    pub async fn platform_manager(&self, name: &str) -> Person {
+        let email = format!("{name}@example.com");
+        let body = json!({"name": name, "email": email, "password": PASSWORD, "platform_manager": true});
+        let made = self
+            .platform(Method::POST, "/platform/users")
+            .json(&body)
+            .send()
+            .await;
+        let id = made.data(201)["id"].as_str().unwrap().to_owned();
+        let login = self.sign_in(&email, PASSWORD).await;
+        let token = login.body["token"].as_str().unwrap().to_owned();
+        Person { id, email, token }
+    }
+
+    /// Whether somebody is still signed in: what their profile answers.
+    pub async fn standing(&self, token: &str) -> (u16, String) {
+        let answer = self.of(token, Method::GET, "/org-users/me/profile").send().await;
+        let code = answer.body["code"].as_str().unwrap_or_default().to_owned();
+        (answer.status, code)
+    }
+}
+
+/// Of a list, one member of each item.
+pub fn each<'a>(answer: &'a Answer, member: &str) -> Vec<&'a Value> {
+    let items = answer.data(200).as_array().unwrap();
+    items.iter().map(|item| &item[member]).collect()
+}
