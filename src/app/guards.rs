@@ -7,7 +7,7 @@ use crate::domain::ids::{TenantId, UserId};
 use crate::domain::role::Rank;
 use crate::domain::user::{User, UserStatus};
 use crate::store::Tx;
-use crate::store::user_counts::{managers_besides, owners_besides, seats};
+use crate::store::user_counts::{managers_besides, managers_inside, owners_besides, seats};
 
 /// Somebody who acts on users.
 ///
@@ -76,6 +76,14 @@ pub(super) async fn not_last_owner(tx: &mut Tx, target: &User) -> Result<(), App
 /// O71: somebody who can sign in manages the platform once this user does no longer.
 pub(super) async fn not_last_manager(tx: &mut Tx, target: &User) -> Result<(), AppError> {
     if !target.platform_manager || managers_besides(tx, Some(target.id), None).await? > 0 {
+        return Ok(());
+    }
+    Err(last_manager())
+}
+
+/// O71: somebody who can sign in manages the platform once nobody of this tenant can.
+pub(super) async fn not_last_managers(tx: &mut Tx, tenant: TenantId) -> Result<(), AppError> {
+    if managers_inside(tx, tenant).await? == 0 || managers_besides(tx, None, Some(tenant)).await? > 0 {
         return Ok(());
     }
     Err(last_manager())

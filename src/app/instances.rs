@@ -1,4 +1,4 @@
-//! PBX instances: add, list, test.
+//! PBX instances: add, find, and what is known of each.
 
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
@@ -11,8 +11,7 @@ use crate::domain::ids::InstanceId;
 use crate::domain::instance::{InstanceSettings, NodeName, PbxInstance};
 use crate::domain::name::InstanceName;
 use crate::domain::permission::PlatformPermission;
-use crate::driver::Check;
-use crate::store;
+use crate::store::{self, Tx};
 
 /// A new instance.
 pub struct NewInstance {
@@ -41,22 +40,7 @@ pub async fn create(app: &App, caller: &Caller, new: NewInstance) -> Result<PbxI
     };
     let mut tx = app.store.begin("create_instance").await?;
     store::instances::insert(&mut tx, &instance, &new.ami_secret).await?;
-    let InstanceSettings::Asterisk(settings) = &instance.settings;
-    for other in store::instances::list(&mut tx).await? {
-        // It may be about to move, and serve from where it was until then.
-        let live = store::instances::live_settings(&mut tx, other.id).await?;
-        let taken = [Some(other.settings), live]
-            .into_iter()
-            .flatten()
-            .any(|InstanceSettings::Asterisk(taken)| taken.config_dir == settings.config_dir);
-        if other.id != instance.id && other.node == instance.node && taken {
-            let message = format!(
-                "the instance {} has {} on this host; each would remove what the other serves",
-                other.name, settings.config_dir
-            );
-            return Err(AppError::conflict("config_dir_taken", message));
-        }
-    }
+    refuse_shared_directory(&mut tx, &instance).await?;
     let after = json!({"name": instance.name, "node": instance.node, "settings": instance.settings});
     app.audit(
         &mut tx,
@@ -160,15 +144,28 @@ pub async fn served_tenants(app: &App, caller: &Caller, id: InstanceId) -> Resul
     Ok(store::served::all(&mut tx, id).await?.len())
 }
 
-/// Tests connection, rights and paths of an instance on this host.
-pub async fn test(app: &App, caller: &Caller, id: InstanceId) -> Result<Vec<Check>, AppError> {
-    caller.platform(PlatformPermission::InstancesTest)?;
-    find(app, caller, id).await?;
-    let (_, driver) = app.engine.driver(id).await?;
-    Ok(driver.test().await)
+/// Two instances of one host may not have one directory: each would remove what the other serves.
+pub(super) async fn refuse_shared_directory(tx: &mut Tx, instance: &PbxInstance) -> Result<(), AppError> {
+    let InstanceSettings::Asterisk(settings) = &instance.settings;
+    for other in store::instances::list(tx).await? {
+        // It may be about to move, and serve from where it was until then.
+        let live = store::instances::live_settings(tx, other.id).await?;
+        let taken = [Some(other.settings), live]
+            .into_iter()
+            .flatten()
+            .any(|InstanceSettings::Asterisk(taken)| taken.config_dir == settings.config_dir);
+        if other.id != instance.id && other.node == instance.node && taken {
+            let message = format!(
+                "the instance {} has {} on this host; each would remove what the other serves",
+                other.name, settings.config_dir
+            );
+            return Err(AppError::conflict("config_dir_taken", message));
+        }
+    }
+    Ok(())
 }
 
-fn changed(
+pub(super) fn changed(
     action: &'static str,
     instance: &PbxInstance,
     before: Option<serde_json::Value>,

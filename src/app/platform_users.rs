@@ -130,7 +130,12 @@ pub async fn create(app: &App, caller: &Caller, input: UserInput) -> Result<User
 }
 
 /// A place in a tenant, if there is one left.
-async fn member(app: &App, tx: &mut Tx, tenant: TenantId, role: &str) -> Result<Membership, AppError> {
+pub(super) async fn member(
+    app: &App,
+    tx: &mut Tx,
+    tenant: TenantId,
+    role: &str,
+) -> Result<Membership, AppError> {
     let unknown = || FieldErrors::one("tenant_id", "must be the id of a tenant");
     if !tenants::lock(tx, tenant).await? {
         return Err(unknown().into());
@@ -200,7 +205,7 @@ pub async fn set_platform_manager(
 }
 
 /// Begins a change of a user, wherever they are.
-async fn begin_on(app: &App, id: UserId, name: &'static str) -> Result<(Tx, User), AppError> {
+pub(super) async fn begin_on(app: &App, id: UserId, name: &'static str) -> Result<(Tx, User), AppError> {
     let tenant = locate(app, id).await?;
     let mut tx = app.begin_on_user(tenant, name).await?;
     let user = found(users::find_anywhere(&mut tx, id).await?)?;

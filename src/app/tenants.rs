@@ -1,4 +1,4 @@
-//! Tenants of the platform: add, list, show.
+//! Tenants of the platform: add, list, show, and change what only the platform may.
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -14,8 +14,9 @@ use crate::domain::permission::PlatformPermission;
 use crate::domain::query::TenantQuery;
 use crate::domain::sip_domain::SipDomain;
 use crate::domain::tenant::{Tenant, TenantStatus};
+use crate::domain::tenant_overview::TenantOverview;
 use crate::domain::timezone::Timezone;
-use crate::store::{self, instances};
+use crate::store::{self, instances, tenant_overviews, tenant_settings};
 
 /// A tenant as it is written.
 #[derive(Clone, Default, Debug, Serialize, Deserialize)]
@@ -79,6 +80,9 @@ pub async fn create(app: &App, caller: &Caller, input: TenantInput) -> Result<Te
         created_at: now,
         updated_at: now,
     };
+    if tenant_settings::holder(&mut tx, &tenant.domain).await?.is_some() {
+        return Err(former_domain());
+    }
     store::tenants::insert(&mut tx, &tenant).await?;
     let after = json!({"name": tenant.name, "domain": tenant.domain, "timezone": tenant.timezone,
         "pbx_instance_id": tenant.instance_id});
@@ -95,11 +99,11 @@ pub async fn create(app: &App, caller: &Caller, input: TenantInput) -> Result<Te
     Ok(tenant)
 }
 
-/// One page of all tenants.
-pub async fn list(app: &App, caller: &Caller, query: &TenantQuery) -> Result<Page<Tenant>, AppError> {
+/// One page of all tenants, with what is counted of each.
+pub async fn list(app: &App, caller: &Caller, query: &TenantQuery) -> Result<Page<TenantOverview>, AppError> {
     caller.platform(PlatformPermission::TenantsRead)?;
     let mut tx = app.store.read("list_tenants").await?;
-    Ok(store::tenants::list(&mut tx, query).await?)
+    Ok(tenant_overviews::list(&mut tx, query).await?)
 }
 
 /// One tenant.
@@ -116,4 +120,11 @@ pub async fn find_by_domain(app: &App, caller: &Caller, domain: &SipDomain) -> R
     store::tenants::find_by_domain(&mut tx, domain)
         .await?
         .ok_or(AppError::NotFound)
+}
+
+/// Another tenant's phones may still sign in at this domain.
+pub(super) fn former_domain() -> AppError {
+    AppError::Taken {
+        field: "domain".to_owned(),
+    }
 }

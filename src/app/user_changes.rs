@@ -205,7 +205,8 @@ pub(super) async fn locate(app: &App, id: UserId) -> Result<Option<TenantId>, Ap
     Ok(found(users::find_anywhere(&mut tx, id).await?)?.tenant_id())
 }
 
-fn bad_transition(status: UserStatus) -> AppError {
+/// What can become of a user in this status.
+pub(super) fn bad_transition(status: UserStatus) -> AppError {
     let allowed: &[&str] = match status {
         UserStatus::Invited => &[],
         UserStatus::Active => &["suspended"],

@@ -287,7 +287,7 @@ impl Caller {
         self.standing()?;
         match self.place {
             Place::Home { status, .. } | Place::Entered { status, .. }
-                if status == TenantStatus::Suspended && act == Act::Change =>
+                if !status.is_active() && act == Act::Change =>
             {
                 Err(Denied::TenantSuspended)
             }
@@ -307,7 +307,7 @@ impl Caller {
 /// Who works for a suspended tenant is refused everything, a platform manager too.
 fn check_home(user: &SignedIn) -> Result<(), Denied> {
     match &user.home {
-        Some(home) if home.status == TenantStatus::Suspended => Err(Denied::TenantSuspended),
+        Some(home) if !home.status.is_active() => Err(Denied::TenantSuspended),
         _ => Ok(()),
     }
 }

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use super::paging::{self, Paging};
 use super::{Context, Failure, lookup};
 use crate::app::tenants::{self, TenantInput};
-use crate::app::views::TenantView;
+use crate::app::views::{TenantRowView, TenantView};
 use crate::app::{instances, operator};
 use crate::daemon::parts::Parts;
 use crate::domain::ids::InstanceId;
@@ -59,13 +59,13 @@ pub struct List {
     /// A part of name or domain
     #[arg(long, value_name = "TEXT")]
     search: Option<String>,
-    /// Only those with this status: `active` or `suspended`
+    /// Only those with this status: `active`, `suspended` or `deleting`
     #[arg(long)]
     status: Option<TenantStatus>,
     /// Only those of this PBX instance
     #[arg(long, value_name = "NAME")]
     instance: Option<InstanceName>,
-    /// `name`, `domain`, `status` or `created_at`
+    /// `name`, `domain`, `owner`, `status`, `pbx_instance`, `users`, `extensions`, `last_activity` or `created_at`
     #[arg(long, value_name = "FIELD", default_value_t = TenantSort::Name)]
     sort: TenantSort,
     /// The other way round
@@ -123,8 +123,12 @@ fn list(context: &mut Context<'_>, wanted: List) -> Result<(), Failure> {
         };
         let page = tenants::list(&parts.app, &operator::platform(None), &query).await?;
         let names = instance_names(parts).await?;
-        let rows: Vec<[String; 6]> = page.items.iter().map(|tenant| row(tenant, &names)).collect();
-        paging::write(&mut context.output, &page.map(TenantView::from), |text| {
+        let rows: Vec<[String; 6]> = page
+            .items
+            .iter()
+            .map(|found| row(&found.tenant, &names))
+            .collect();
+        paging::write(&mut context.output, &page.map(TenantRowView::from), |text| {
             let headings = ["DOMAIN", "NAME", "STATUS", "INSTANCE", "TIMEZONE", "CREATED"];
             text.table(headings, &rows)
         })

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::parts::{self, Parts};
 use super::{database, identity, mail, own_pbx, settings, templates};
-use crate::app::{instances, operator};
+use crate::app::{instance_checks, instances, operator};
 use crate::config::{Config, ConfigError, Loaded};
 use crate::domain::error_chain::error_chain;
 use crate::domain::instance::PbxInstance;
@@ -273,7 +273,7 @@ async fn ours(parts: &Parts, findings: &mut Findings) -> Vec<PbxInstance> {
     }
     for instance in &all {
         let subject = format!("instance {}", instance.name);
-        match instances::test(&parts.app, &caller, instance.id).await {
+        match instance_checks::probe(&parts.app, &caller, instance.id).await {
             Ok(checks) => {
                 for check in checks {
                     let outcome = if check.ok { Outcome::Good } else { Outcome::Bad };

@@ -17,6 +17,7 @@ use super::listener::{self, Limits, ListenError};
 use super::parts::{self, Parts, PartsError};
 use super::settings;
 use super::template_watch::{self, Fingerprint};
+use super::tenant_upkeep;
 use crate::config::{Config, DeployMode};
 use crate::domain::ids::SystemIds;
 use crate::domain::mail::PublicUrl;
@@ -138,6 +139,10 @@ impl Service {
         tasks.spawn(
             "forgetting",
             forgetting::run(app.clone(), forgetting::PERIOD, tasks.soft_stop()),
+        );
+        tasks.spawn(
+            "tenants",
+            tenant_upkeep::run(app.clone(), tenant_upkeep::PERIOD, tasks.soft_stop()),
         );
         let shared = Shared {
             readiness: Arc::new(Needs { store: store.clone() }),

@@ -8,7 +8,7 @@ use super::error::DeployError;
 use super::expectation::{Expectation, TenantExpectation};
 use super::ground::{Ground, MadeWith};
 use super::moves::{Moves, Purpose};
-use super::plan::{self, InstanceState, TenantState, TenantVersion};
+use super::plan::{self, InstanceState, TenantState};
 use super::proof::Back;
 use super::subject::Which;
 use crate::domain::artifact::ConfFile;
@@ -118,8 +118,8 @@ impl Aim {
         for id in all {
             let tried = tried.and_then(|tried| tried.get(id).copied());
             let (before, after) = (version(before, id), version(after, id));
-            let expect = |before: Option<TenantVersion>, after, secrets| TenantExpectation {
-                before: before.map(|version| version.revision_id),
+            let expect = |before, after, secrets| TenantExpectation {
+                before,
                 tried,
                 after,
                 all: true,
@@ -147,7 +147,7 @@ impl Aim {
         let record = |state: &TenantState| Served {
             revision_id: state.version.revision_id,
             secrets_version: state.version.secrets_version,
-            status: state.version.status,
+            service: state.version.service,
             fragments: state
                 .fragments
                 .iter()

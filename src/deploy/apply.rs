@@ -9,8 +9,9 @@ use super::proof::Proof;
 use super::run::{Run, names};
 use crate::domain::deployment::{DeploymentStatus, Stage, StageResult};
 use crate::domain::finding::Finding;
+use crate::domain::tenant::Service;
 use crate::driver::DriverError;
-use crate::store::{generations, instances, served};
+use crate::store::{generations, instances, served, tenant_lifecycle};
 
 impl Run<'_> {
     pub(super) async fn apply_and_prove(
@@ -73,10 +74,11 @@ impl Run<'_> {
         &self,
         aim: &Aim,
         seen: Seen,
-        findings: Vec<Finding>,
+        mut findings: Vec<Finding>,
     ) -> Result<DeploymentStatus, DeployError> {
+        let calls = self.end_calls(aim, &mut findings).await?;
         let detail = format!(
-            "the running PBX serves generation {}: {} markers, {} extensions as they should be, {} gone",
+            "the running PBX serves generation {}: {} markers, {} extensions as they should be, {} gone{calls}",
             aim.generation.number, seen.markers, seen.present, seen.absent
         );
         let status = if aim.left_out.is_empty() {
@@ -93,9 +95,18 @@ impl Run<'_> {
         let last = (Stage::Verifying, StageResult::Ok, detail.as_str());
         let status = self.end_in(tx, Some(last), status, findings).await?;
 
-        self.keep_only(&[aim.generation.number, aim.former()]).await;
+        let mut tx = self.engine.store.read("tenants_that_go").await?;
+        let goes = tenant_lifecycle::leaving(&mut tx).await?;
+        drop(tx);
+        let keep = |id| !goes.contains(id);
+        // Nothing of a tenant that is deleted stays on disk, also not where it was.
+        let former = aim.before.tenants.keys().all(keep).then(|| aim.former());
+        let mut kept = vec![aim.generation.number];
+        kept.extend(former);
+        self.keep_only(&kept).await;
         let mut used = BTreeMap::<_, BTreeSet<_>>::new();
-        for (tenant_id, state) in aim.before.tenants.iter().chain(&aim.after.tenants) {
+        let both = aim.before.tenants.iter().chain(&aim.after.tenants);
+        for (tenant_id, state) in both.filter(|(id, _)| keep(id)) {
             used.entry(*tenant_id)
                 .or_default()
                 .extend(state.fragments.iter().map(|(file, digest)| (*file, *digest)));
@@ -104,6 +115,34 @@ impl Run<'_> {
             tracing::warn!(%error, "old fragments were not removed");
         }
         Ok(status)
+    }
+
+    /// Ends the calls of tenants whose phones are refused from now on; for the record, how many.
+    ///
+    /// Before the deploy is recorded as live: a process that dies before it has ended them does it again.
+    async fn end_calls(&self, aim: &Aim, findings: &mut Vec<Finding>) -> Result<String, DeployError> {
+        let mut refused = BTreeSet::new();
+        for (id, before) in &aim.before.tenants {
+            let served = aim.after.tenants.get(id).map(|after| after.version.service);
+            if before.version.service == Service::Open && served != Some(Service::Open) {
+                let config = self.engine.config(*id, before.version.revision_id).await?;
+                refused.insert(config.domain);
+            }
+        }
+        if refused.is_empty() {
+            return Ok(String::new());
+        }
+        match self.driver.end_calls(&refused).await {
+            Ok(ended) => Ok(format!(", {ended} channels hung up")),
+            Err(error) => {
+                let message = format!(
+                    "phones are refused, but calls that were up may go on: {}; end them on the PBX (`channel request hangup`)",
+                    error.full()
+                );
+                findings.push(Finding::warning("calls_not_ended", message));
+                Ok(String::new())
+            }
+        }
     }
 
     /// Removes staged generations other than these; the one behind the live link stays in any case.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::domain::finding::Finding;
 use crate::domain::ids::TenantId;
+use crate::domain::sip_domain::names_in;
 
 const WITHHELD: &str =
     "this concerns another part of the PBX; its operator finds the rest in the daemon's log";
@@ -32,11 +33,8 @@ pub fn for_tenant(own: TenantId, others: &BTreeSet<String>, findings: Vec<Findin
     kept
 }
 
-/// Whole names only: `me.example.com` does not stand in `acme.example.com`.
 fn names_one_of(text: &str, domains: &BTreeSet<String>) -> bool {
-    let is_part = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
-    text.split(|c| !is_part(c))
-        .any(|word| domains.contains(word.trim_matches('.')))
+    names_in(text).any(|name| domains.contains(name))
 }
 
 #[cfg(test)]

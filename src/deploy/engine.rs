@@ -253,6 +253,27 @@ impl Engine {
         Ok(instance)
     }
 
+    /// The host that this is.
+    #[must_use]
+    pub fn node(&self) -> &NodeName {
+        &self.options.node
+    }
+
+    /// The driver of what is no instance yet, if it is to be one of this host.
+    pub fn driver_for(
+        &self,
+        instance: &PbxInstance,
+        secret: SecretString,
+    ) -> Result<Box<dyn PbxDriver>, DeployError> {
+        if instance.node != self.options.node {
+            return Err(DeployError::DrivenElsewhere {
+                name: instance.name.clone(),
+                node: instance.node.clone(),
+            });
+        }
+        Ok(self.drivers.driver(instance, secret))
+    }
+
     /// The driver of an instance of this host by today's settings, with its secret unsealed.
     pub async fn driver(
         &self,

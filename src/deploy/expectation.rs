@@ -26,7 +26,7 @@ pub(super) struct Expectation {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TenantExpectation {
     /// What the PBX served before.
-    pub before: Option<RevisionId>,
+    pub before: Option<TenantVersion>,
     /// What it may have read since, by a deploy whose outcome is not known.
     pub tried: Option<RevisionId>,
     /// What it must serve now.
@@ -51,7 +51,7 @@ impl TenantExpectation {
     /// Reads what it stands for.
     pub async fn read(self, engine: &Engine, tenant_id: TenantId) -> Result<Expected, DeployError> {
         let before = match self.before {
-            Some(id) => Some(engine.config(tenant_id, id).await?),
+            Some(version) => Some(served(engine, tenant_id, version).await?),
             None => None,
         };
         let (after, secrets) = match self.after {
@@ -61,9 +61,12 @@ impl TenantExpectation {
                 let subject = engine.subject(tenant_id, revision).await?;
                 // Newer secrets are a pending change.
                 let same = subject.version.secrets_version == version.secrets_version;
-                (Some(subject.config), same.then_some(subject.secrets))
+                (
+                    Some(subject.config.under(version.service)),
+                    same.then_some(subject.secrets),
+                )
             }
-            Some(version) => (Some(engine.config(tenant_id, version.revision_id).await?), None),
+            Some(version) => (Some(served(engine, tenant_id, version).await?), None),
         };
         let (before, after) = (before.as_ref(), after.as_ref());
         let mut expected = Expected::default();
@@ -76,7 +79,10 @@ impl TenantExpectation {
         if let Some(before) = before {
             expect_absent(&mut expected, tenant_id, before, after);
         }
-        if let Some(tried) = self.tried.filter(|tried| self.before != Some(*tried)) {
+        if let Some(tried) = self
+            .tried
+            .filter(|tried| self.before.is_none_or(|before| before.revision_id != *tried))
+        {
             match engine.config(tenant_id, tried).await {
                 Ok(tried) => expect_absent(&mut expected, tenant_id, &tried, after),
                 // The tenant was deleted since.
@@ -86,6 +92,16 @@ impl TenantExpectation {
         }
         Ok(expected)
     }
+}
+
+/// What a PBX serves of a tenant in one version.
+async fn served(
+    engine: &Engine,
+    tenant_id: TenantId,
+    version: TenantVersion,
+) -> Result<TenantConfig, DeployError> {
+    let config = engine.config(tenant_id, version.revision_id).await?;
+    Ok(config.under(version.service))
 }
 
 /// What must be seen of a tenant when `after` has taken the place of `before`.

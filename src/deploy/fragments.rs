@@ -103,6 +103,14 @@ impl FragmentCache {
         Ok(())
     }
 
+    /// Removes all fragments of a tenant.
+    pub fn forget(&self, tenant_id: TenantId) -> io::Result<()> {
+        match fs::remove_dir_all(self.root.join(tenant_id.to_string())) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => removed,
+        }
+    }
+
     fn path(&self, tenant_id: TenantId, file: ConfFile, digest: Digest) -> PathBuf {
         self.root
             .join(tenant_id.to_string())

@@ -151,7 +151,7 @@ fn state_of(served: &Served) -> TenantState {
         version: TenantVersion {
             revision_id: served.revision_id,
             secrets_version: served.secrets_version,
-            status: served.status,
+            service: served.service,
         },
         fragments: served
             .fragments

@@ -10,6 +10,7 @@ mod engine;
 mod error;
 mod expectation;
 mod files_only;
+mod forget;
 mod fragments;
 mod ground;
 mod host_lock;

@@ -20,6 +20,7 @@ use crate::domain::generation::Generation;
 use crate::domain::ids::{RevisionId, TenantId};
 use crate::domain::instance::PbxInstance;
 use crate::domain::revision::TenantConfig;
+use crate::domain::tenant::Service;
 use crate::render::RenderError;
 use crate::render::asterisk::{self, Secrets};
 use crate::store::{generations, revisions, tenants};
@@ -130,10 +131,10 @@ impl<'a> Moves<'a> {
                     .push(Finding::warning("tenant_gone", message).of_tenant(*tenant_id));
             }
         }
-        for (tenant_id, name) in deleted {
-            let message = "this tenant was deleted since and does not come back";
+        for tenant_id in deleted {
+            let message = "this tenant was deleted since and does not come back; the audit log has its name";
             let finding = Finding::warning("tenant_gone", message).of_tenant(tenant_id);
-            self.findings.push(finding.about(format!("tenant {name}")));
+            self.findings.push(finding.about(format!("tenant {tenant_id}")));
         }
         Ok(())
     }
@@ -178,7 +179,7 @@ impl<'a> Moves<'a> {
             && live.is_some_and(|live| {
                 state.head_revision == Some(live.version.revision_id)
                     && state.secrets_version == live.version.secrets_version
-                    && state.status == live.version.status
+                    && state.service == live.version.service
             })
     }
 
@@ -201,9 +202,12 @@ impl<'a> Moves<'a> {
         Ok(())
     }
 
-    /// Moves one tenant to a revision, or leaves it out with findings.
+    /// Moves one tenant to a revision, or leaves it out with findings. One that is being deleted goes.
     pub async fn move_tenant(&mut self, tenant_id: TenantId, which: Which) -> Result<(), DeployError> {
         let wanted = self.engine.subject(tenant_id, which).await?;
+        if wanted.version.service == Service::Gone {
+            return self.remove_tenant(tenant_id).await;
+        }
         let live = self.ground.before.tenants.get(&tenant_id);
         if !self.all_move() && live.is_some_and(|live| live.version == wanted.version) {
             return Ok(());
@@ -236,7 +240,7 @@ impl<'a> Moves<'a> {
         let version = subject.version;
         let all = self.ground.templates_moved()
             || live.is_none_or(|live| {
-                live.secrets_version != version.secrets_version || live.status != version.status
+                live.secrets_version != version.secrets_version || live.service != version.service
             });
         self.changes.extend(plan::tenant_changes(
             tenant_id,
@@ -258,9 +262,8 @@ impl<'a> Moves<'a> {
         after: Option<TenantVersion>,
         all: bool,
     ) {
-        let revision = |version: Option<TenantVersion>| version.map(|version| version.revision_id);
         let there = TenantExpectation {
-            before: revision(before),
+            before,
             tried: None,
             after,
             all,
@@ -268,7 +271,7 @@ impl<'a> Moves<'a> {
         };
         // Secrets that were served before may be known no more.
         let back = TenantExpectation {
-            before: revision(after),
+            before: after,
             tried: None,
             after: before,
             all,
@@ -330,7 +333,8 @@ impl<'a> Moves<'a> {
         // Of a large tenant it takes long enough to keep the lease from being prolonged.
         let rendered = spawn_blocking(move || {
             let secrets = Secrets::Real(&subject.secrets);
-            let fragments = match asterisk::tenant(&templates, &subject.config, secrets) {
+            let served = subject.config.clone().under(subject.version.service);
+            let fragments = match asterisk::tenant(&templates, &served, secrets) {
                 Ok(fragments) => fragments,
                 Err(error) => return Ok(Err(render_finding(tenant_id, &subject.config, &error))),
             };

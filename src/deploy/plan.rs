@@ -7,7 +7,7 @@ use crate::domain::change::{self, Change, ChangeKind, FieldChange};
 use crate::domain::digest::Digest;
 use crate::domain::ids::{RevisionId, TenantId};
 use crate::domain::revision::TenantConfig;
-use crate::domain::tenant::TenantStatus;
+use crate::domain::tenant::Service;
 use crate::render::asterisk::marker;
 
 /// What makes the texts of one tenant: two equal ones render the same bytes under the same templates.
@@ -17,8 +17,8 @@ pub struct TenantVersion {
     pub revision_id: RevisionId,
     /// Its secrets, which are always the current ones.
     pub secrets_version: i64,
-    /// Whether it is served; always the current one too.
-    pub status: TenantStatus,
+    /// What of it is served; always the current one too.
+    pub service: Service,
 }
 
 /// One tenant in one state of an instance.
@@ -106,15 +106,15 @@ pub fn tenant_changes(
                 after: new.secrets_version.into(),
             });
         }
-        if old.status != new.status {
+        if old.service != new.service {
             fields.push(FieldChange {
-                field: "status".to_owned(),
-                before: old.status.as_str().into(),
-                after: new.status.as_str().into(),
+                field: "service".to_owned(),
+                before: old.service.as_str().into(),
+                after: new.service.as_str().into(),
             });
         }
         if !fields.is_empty() {
-            let object = format!("secrets and status of {}", config.domain);
+            let object = format!("secrets and service of {}", config.domain);
             changes.push(Change {
                 kind: ChangeKind::Changed,
                 tenant_id: Some(tenant_id),
@@ -175,7 +175,7 @@ mod tests {
                     let version = TenantVersion {
                         revision_id: RevisionId::from_uuid(Uuid::from_u128(*id)),
                         secrets_version: 1,
-                        status: TenantStatus::Active,
+                        service: Service::Open,
                     };
                     (
                         TenantId::from_uuid(Uuid::from_u128(*id)),

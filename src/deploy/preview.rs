@@ -17,6 +17,7 @@ use crate::domain::error_chain::error_chain;
 use crate::domain::finding::Finding;
 use crate::domain::ids::{InstanceId, TenantId};
 use crate::domain::revision::TenantConfig;
+use crate::domain::tenant::Service;
 use crate::render::RenderError;
 use crate::render::asterisk::{self, Secrets};
 use crate::render::template_set::TemplateSet;
@@ -153,19 +154,23 @@ impl Engine {
             let before = aim.before.tenants.get(&tenant_id).map(|tenant| tenant.version);
             let after = aim.after.tenants.get(&tenant_id).map(|tenant| tenant.version);
             let stays = before.map(|before| before.revision_id);
-            let old = match (&aim.live_templates, stays) {
-                (Some(templates), Some(id)) => masked(templates, &self.config(tenant_id, id).await?)?,
+            let old = match (&aim.live_templates, before) {
+                (Some(templates), Some(before)) => {
+                    let config = self.config(tenant_id, before.revision_id).await?;
+                    masked(templates, config, before.service)?
+                }
                 _ => asterisk::Fragments::new(),
             };
             let new = match after {
-                Some(after) if Some(after.revision_id) == stays => {
-                    masked(&aim.templates, &self.config(tenant_id, after.revision_id).await?)?
+                Some(after) => {
+                    let config = if Some(after.revision_id) == stays {
+                        self.config(tenant_id, after.revision_id).await?
+                    } else {
+                        // What is looked at goes to its head, which may not have been taken as a revision.
+                        self.subject(tenant_id, Which::Head).await?.config
+                    };
+                    masked(&aim.templates, config, after.service)?
                 }
-                // What is looked at goes to its head, which may not have been taken as a revision.
-                Some(_) => masked(
-                    &aim.templates,
-                    &self.subject(tenant_id, Which::Head).await?.config,
-                )?,
                 None => asterisk::Fragments::new(),
             };
             for file in ConfFile::ALL {
@@ -188,8 +193,12 @@ impl Engine {
     }
 }
 
-fn masked(templates: &TemplateSet, config: &TenantConfig) -> Result<asterisk::Fragments, DeployError> {
-    asterisk::tenant(templates, config, Secrets::Masked).map_err(DeployError::Templates)
+fn masked(
+    templates: &TemplateSet,
+    config: TenantConfig,
+    service: Service,
+) -> Result<asterisk::Fragments, DeployError> {
+    asterisk::tenant(templates, &config.under(service), Secrets::Masked).map_err(DeployError::Templates)
 }
 
 pub(super) fn unified(old: &str, new: &str, file: ConfFile) -> String {

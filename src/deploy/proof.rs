@@ -215,12 +215,12 @@ fn expected_after_undo(
     let attempted = tried.into_iter().flat_map(|tried| tried.tenants.keys());
     let all: BTreeSet<&TenantId> = attempted.chain(former.tenants.keys()).collect();
     for tenant_id in all {
-        let before = attempt(tenant_id);
+        let tried = attempt(tenant_id);
         let after = former.tenants.get(tenant_id).map(|state| state.version);
-        if !same_templates || before != after.map(|version| version.revision_id) {
+        if !same_templates || tried != after.map(|version| version.revision_id) {
             let tenant = TenantExpectation {
-                before,
-                tried: None,
+                before: None,
+                tried,
                 after,
                 all: true,
                 secrets: false,

@@ -6,7 +6,7 @@ use super::error::DeployError;
 use crate::domain::deployment::{Deployment, DeploymentStatus, Scope};
 use crate::domain::generation::Generation;
 use crate::domain::ids::{DeploymentId, IdSource, InstanceId, RevisionId, TenantId};
-use crate::store::{Tx, deployments, generations, revisions, tenants};
+use crate::store::{Tx, deployments, generations, revisions, served, tenants};
 
 /// Asks for a tenant's head to go live.
 pub async fn tenant(
@@ -27,6 +27,30 @@ pub async fn tenant(
         revision_id,
     };
     queue(tx, ids, tenant.instance_id, scope, requested_by, now).await
+}
+
+/// Asks for what an instance serves of a tenant to be brought in line with the tenant's status, and for nothing that was
+/// edited since to go live with it.
+pub async fn status(
+    tx: &mut Tx,
+    ids: &dyn IdSource,
+    tenant_id: TenantId,
+    instance_id: InstanceId,
+    requested_by: &str,
+    now: Timestamp,
+) -> Result<Deployment, DeployError> {
+    let live = served::revision(tx, instance_id, tenant_id).await?;
+    let revision_id = match live {
+        Some(live) => live,
+        None => revisions::take_head(tx, tenant_id, RevisionId::fresh(ids), now)
+            .await?
+            .ok_or_else(|| missing("the tenant"))?,
+    };
+    let scope = Scope::Tenant {
+        tenant_id,
+        revision_id,
+    };
+    queue(tx, ids, instance_id, scope, requested_by, now).await
 }
 
 /// Asks for a tenant to go back to what an earlier deployment of it served. `None`: that deployment never went live,

@@ -19,7 +19,7 @@ pub(super) enum Which {
     Head,
 }
 
-/// One tenant, ready to be rendered. Secrets and status are always the current ones.
+/// One tenant, ready to be rendered. Secrets, and what of it is served, are always the current ones.
 pub(super) struct Subject {
     pub version: TenantVersion,
     pub config: TenantConfig,
@@ -48,7 +48,7 @@ impl Engine {
             version: TenantVersion {
                 revision_id,
                 secrets_version: state.secrets_version,
-                status: state.status,
+                service: state.service,
             },
             config,
             secrets: extension_secrets::of_tenant(&mut tx, tenant_id).await?,

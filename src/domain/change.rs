@@ -167,6 +167,10 @@ fn tenant_fields(config: &TenantConfig) -> BTreeMap<String, Value> {
         ("name".to_owned(), Value::String(config.name.to_string())),
         ("domain".to_owned(), Value::String(config.domain.to_string())),
         ("timezone".to_owned(), Value::String(config.timezone.to_string())),
+        (
+            "aliases".to_owned(),
+            config.aliases.iter().map(ToString::to_string).collect(),
+        ),
     ])
 }
 
@@ -234,6 +238,7 @@ mod tests {
         TenantConfig {
             name: "Acme".parse().unwrap(),
             domain: "acme.example.com".parse().unwrap(),
+            aliases: Vec::new(),
             timezone: "UTC".parse().unwrap(),
             extensions,
         }

@@ -8,7 +8,10 @@ use super::tenant::TenantStatus;
 
 word_enum! {
     /// What a list of tenants is sorted by; equal ones by id.
-    TenantSort { Name = "name", Domain = "domain", Status = "status", CreatedAt = "created_at" }
+    TenantSort {
+        Name = "name", Domain = "domain", Owner = "owner", Status = "status", Instance = "pbx_instance",
+        Users = "users", Extensions = "extensions", LastActivity = "last_activity", CreatedAt = "created_at"
+    }
 }
 
 word_enum! {

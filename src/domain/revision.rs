@@ -11,6 +11,7 @@ use super::extension::{ExtensionSettings, ExtensionStatus, Recording};
 use super::ids::{ExtensionId, RevisionId, TenantId};
 use super::name::TenantName;
 use super::sip_domain::SipDomain;
+use super::tenant::Service;
 use super::timezone::Timezone;
 
 /// One extension inside a tenant's configuration.
@@ -78,6 +79,9 @@ pub struct TenantConfig {
     pub name: TenantName,
     /// Its SIP domain.
     pub domain: SipDomain,
+    /// Domains that it had before and that its phones may still sign in at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<SipDomain>,
     /// For voicemail's times.
     pub timezone: Timezone,
     /// By number.
@@ -85,6 +89,18 @@ pub struct TenantConfig {
 }
 
 impl TenantConfig {
+    /// What of it a PBX serves: of a blocked tenant neither phones nor numbers.
+    #[must_use]
+    pub fn under(self, service: Service) -> Self {
+        match service {
+            Service::Open => self,
+            Service::Blocked | Service::Gone => Self {
+                extensions: Vec::new(),
+                ..self
+            },
+        }
+    }
+
     /// The extensions that the PBX serves.
     pub fn active(&self) -> impl Iterator<Item = &ExtensionConfig> {
         self.extensions.iter().filter(|extension| extension.is_active())

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::digest::Digest;
 use super::ids::RevisionId;
-use super::tenant::TenantStatus;
+use super::tenant::Service;
 
 /// One tenant's part of what runs; compared with the head, it tells what is pending.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -13,8 +13,8 @@ pub struct Served {
     pub revision_id: RevisionId,
     /// The tenant's [`secrets_version`](super::tenant::Tenant::secrets_version) that was rendered.
     pub secrets_version: i64,
-    /// The tenant's status that was rendered.
-    pub status: TenantStatus,
+    /// What of the tenant was rendered.
+    pub service: Service,
     /// The digest of the tenant's text in each of the PBX's modules, by the module's name.
     pub fragments: BTreeMap<String, Digest>,
 }

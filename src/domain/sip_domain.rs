@@ -38,6 +38,13 @@ fn sip_domain(text: &str) -> Result<String, Invalid> {
     Ok(domain)
 }
 
+/// All that may be a domain in a text, whole: `me.example.com` does not stand in `acme.example.com`.
+pub fn names_in(text: &str) -> impl Iterator<Item = &str> {
+    let is_part = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
+    text.split(move |c| !is_part(c))
+        .map(|name| name.trim_matches('.'))
+}
+
 fn is_label(label: &str) -> bool {
     (1..=63).contains(&label.len())
         && label

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::ids::{InstanceId, TenantId};
 use super::name::TenantName;
 use super::parsed::word_enum;
+use super::reason::Reason;
 use super::sip_domain::SipDomain;
 use super::timezone::Timezone;
 
@@ -15,7 +16,77 @@ word_enum! {
         Active = "active",
         /// No sign-in and no API; what its phones may do is the tenant's policy.
         Suspended = "suspended",
+        /// As suspended, and nothing brings it back: it goes as soon as no PBX serves it any more.
+        Deleting = "deleting",
     }
+}
+
+impl TenantStatus {
+    /// Whether its people may work, and something of it may be changed.
+    #[must_use]
+    pub const fn is_active(self) -> bool {
+        matches!(self, Self::Active)
+    }
+
+    /// What its phones may do.
+    #[must_use]
+    pub const fn service(self, policy: SuspensionPolicy) -> Service {
+        match (self, policy) {
+            (Self::Suspended, SuspensionPolicy::BlockAll) => Service::Blocked,
+            // Without outbound rules there is nothing to tell an outbound call by.
+            (Self::Active | Self::Suspended, _) => Service::Open,
+            (Self::Deleting, _) => Service::Gone,
+        }
+    }
+}
+
+word_enum! {
+    /// What a tenant's phones may do while it is suspended.
+    SuspensionPolicy {
+        /// All that they may otherwise.
+        ApiOnly = "api_only",
+        /// No outbound calls but emergencies, as soon as there are outbound rules.
+        BlockOutbound = "block_outbound",
+        /// Nothing: they are refused, and calls are ended.
+        BlockAll = "block_all",
+    }
+}
+
+word_enum! {
+    /// Why a tenant was suspended.
+    SuspensionCategory {
+        /// It did not pay.
+        NonPayment = "non_payment",
+        /// It broke the rules.
+        Policy = "policy",
+        /// It asked for a pause.
+        Pause = "pause",
+        /// The text says it.
+        Other = "other",
+    }
+}
+
+word_enum! {
+    /// What a PBX serves of a tenant.
+    Service {
+        /// All of its configuration.
+        Open = "open",
+        /// No phone and no number.
+        Blocked = "blocked",
+        /// Nothing at all: it is being deleted.
+        Gone = "gone",
+    }
+}
+
+/// Since when and why a tenant is suspended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Suspension {
+    /// The kind of reason.
+    pub category: SuspensionCategory,
+    /// The reason in words.
+    pub reason: Option<Reason>,
+    /// Since when.
+    pub at: Timestamp,
 }
 
 /// A tenant as an admin edits it.

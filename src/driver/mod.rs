@@ -5,7 +5,7 @@ mod error;
 mod expected;
 mod warrant;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use async_trait::async_trait;
@@ -17,6 +17,7 @@ pub use warrant::Warrant;
 use crate::domain::artifact::ConfFile;
 use crate::domain::digest::Digest;
 use crate::domain::finding::Finding;
+use crate::domain::sip_domain::SipDomain;
 
 /// A piece of a file, in order; files are streamed together and never held whole in memory.
 #[derive(Clone, PartialEq, Eq)]
@@ -123,6 +124,9 @@ pub trait PbxDriver: Send + Sync {
 
     /// Asks the running PBX for what it should serve. Empty: all of it was seen.
     async fn verify(&self, expected: &Expected) -> Result<Vec<Finding>, DriverError>;
+
+    /// Ends every call of these tenants; gives how many of their channels were up.
+    async fn end_calls(&self, domains: &BTreeSet<SipDomain>) -> Result<usize, DriverError>;
 
     /// The warnings and errors that the PBX logged since the last `apply` began. An error is about our own files: what
     /// was applied was not taken whole, whatever the PBX shows.

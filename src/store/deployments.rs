@@ -35,6 +35,7 @@ statements! {
     FIND_OF_TENANT = select!("where tenant_id = $1 and id = $2");
     COUNT_OF_TENANT = "select count(*) from deployments where tenant_id = $1";
     LIST_OF_TENANT = select!("where tenant_id = $1 order by created_at desc, id desc limit $2 offset $3");
+    NEWEST_ON = select!("where instance_id = $1 and tenant_id = $2 order by queue_number desc limit 1");
     COUNT_OF_INSTANCE = "select count(*) from deployments where instance_id = $1";
     LIST_OF_INSTANCE = select!("where instance_id = $1 order by created_at desc, id desc limit $2 offset $3");
     NEXT_QUEUED = select!("where instance_id = $1 and ended_at is null and status = 'queued' \
@@ -241,6 +242,20 @@ pub async fn list_of_tenant(
         total,
         request: page,
     })
+}
+
+/// What was asked for last of a tenant on an instance.
+pub async fn newest_on(
+    tx: &mut Tx,
+    instance: InstanceId,
+    tenant: TenantId,
+) -> Result<Option<Deployment>, StoreError> {
+    run!(
+        tx,
+        fetch_optional::<Row>(NEWEST_ON, instance.uuid(), tenant.uuid())
+    )?
+    .map(Row::parse)
+    .transpose()
 }
 
 /// All deployments of the instance, newest first.

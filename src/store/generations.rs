@@ -12,7 +12,6 @@ use crate::domain::artifact::ConfFile;
 use crate::domain::digest::Digest;
 use crate::domain::generation::Generation;
 use crate::domain::ids::{GenerationId, InstanceId, RevisionId, TenantId};
-use crate::domain::name::TenantName;
 use crate::domain::page::{Page, PageRequest};
 
 const TABLE: &str = "generations";
@@ -37,7 +36,7 @@ statements! {
     FILES = "select file, digest from generation_files where generation_id = $1";
     PUT_FILES = "insert into generation_files (generation_id, file, digest) values {rows} \
         on conflict (generation_id, file) do update set digest = excluded.digest", 3;
-    TOMBSTONES = "select tenant_id, name from generation_tombstones where generation_id = $1 order by tenant_id";
+    TOMBSTONES = "select tenant_id from generation_tombstones where generation_id = $1 order by tenant_id";
     NEXT_NUMBER = "update instances set last_generation = last_generation + 1 where id = $1 returning last_generation";
     SET_LIVE = "update generations set live_at = $2 where id = $1 and live_at is null";
     WAS_LIVE = "select count(*) from generations where id = $1 and live_at is not null";
@@ -186,19 +185,13 @@ pub async fn files(tx: &mut Tx, id: GenerationId) -> Result<BTreeMap<ConfFile, D
         .collect()
 }
 
-/// The tenants that a generation served and that were deleted since, with their names.
-pub async fn deleted_tenants(
-    tx: &mut Tx,
-    id: GenerationId,
-) -> Result<Vec<(TenantId, TenantName)>, StoreError> {
-    let origin = Origin {
-        table: "generation_tombstones",
-        id: id.uuid(),
-    };
-    run!(tx, fetch_all::<(Uuid, String)>(TOMBSTONES, id.uuid()))?
+/// The tenants that a generation served and that were deleted since.
+pub async fn deleted_tenants(tx: &mut Tx, id: GenerationId) -> Result<Vec<TenantId>, StoreError> {
+    let rows = run!(tx, fetch_all::<(Uuid,)>(TOMBSTONES, id.uuid()))?;
+    Ok(rows
         .into_iter()
-        .map(|(tenant, name)| Ok((TenantId::from_uuid(tenant), origin.text("name", &name)?)))
-        .collect()
+        .map(|(tenant,)| TenantId::from_uuid(tenant))
+        .collect())
 }
 
 /// The number of the instance's next generation; none is given twice. Only the holder of the instance's lease makes one.

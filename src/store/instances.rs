@@ -37,6 +37,8 @@ statements! {
         and not exists (select 1 from generations g where g.instance_id = $1 and g.settings_revision = instance_settings.revision)";
     LIVE_SETTINGS = "select s.settings from instances i join generations g on g.id = i.live_generation_id \
         join instance_settings s on s.instance_id = i.id and s.revision = g.settings_revision where i.id = $1";
+    RENAME = "update instances set name = $2 where id = $1";
+    DELETE = "delete from instances where id = $1";
     SET_APPLYING = "update instances set applying_generation_id = $2 where id = $1";
     SET_LIVE = "update instances set live_generation_id = $2, applying_generation_id = null where id = $1";
 }
@@ -188,4 +190,15 @@ pub async fn set_applying(
 /// when there is no such instance.
 pub async fn set_live(tx: &mut Tx, id: InstanceId, generation: GenerationId) -> Result<bool, StoreError> {
     Ok(run!(tx, execute(SET_LIVE, id.uuid(), generation.uuid()))? == 1)
+}
+
+/// Gives an instance another name; false when there is no such instance. One that is taken is a conflict.
+pub async fn rename(tx: &mut Tx, id: InstanceId, name: &InstanceName) -> Result<bool, StoreError> {
+    Ok(run!(tx, execute(RENAME, id.uuid(), name.as_str()))? == 1)
+}
+
+/// Deletes an instance with its generations, its deployments and what its tests found; false when there is no such
+/// instance. One that a tenant is assigned to is in use.
+pub async fn delete(tx: &mut Tx, id: InstanceId) -> Result<bool, StoreError> {
+    Ok(run!(tx, execute(DELETE, id.uuid()))? == 1)
 }

@@ -29,10 +29,12 @@ pub mod extension_secrets;
 pub mod extensions;
 pub mod generations;
 pub mod idempotency_keys;
+pub mod instance_checks;
 pub mod instances;
 pub mod leases;
 pub mod one_time_tokens;
 pub mod outbox;
+pub mod platform_figures;
 pub mod revisions;
 pub mod roles;
 pub mod sealing_keys;
@@ -40,6 +42,9 @@ pub mod served;
 pub mod sessions;
 pub mod stages;
 pub mod template_sets;
+pub mod tenant_lifecycle;
+pub mod tenant_overviews;
+pub mod tenant_settings;
 pub mod tenants;
 pub mod user_counts;
 pub mod user_lists;
@@ -64,10 +69,12 @@ pub fn statements() -> Vec<&'static Statement> {
         extensions::STATEMENTS,
         generations::STATEMENTS,
         idempotency_keys::STATEMENTS,
+        instance_checks::STATEMENTS,
         instances::STATEMENTS,
         leases::STATEMENTS,
         one_time_tokens::STATEMENTS,
         outbox::STATEMENTS,
+        platform_figures::STATEMENTS,
         revisions::STATEMENTS,
         roles::STATEMENTS,
         sealing_keys::STATEMENTS,
@@ -75,6 +82,9 @@ pub fn statements() -> Vec<&'static Statement> {
         sessions::STATEMENTS,
         stages::STATEMENTS,
         template_sets::STATEMENTS,
+        tenant_lifecycle::STATEMENTS,
+        tenant_overviews::STATEMENTS,
+        tenant_settings::STATEMENTS,
         tenants::STATEMENTS,
         user_counts::STATEMENTS,
         user_lists::STATEMENTS,

@@ -46,6 +46,7 @@ steps! {
     16 "0016_audit_chain",
     17 "0017_users_and_roles",
     18 "0018_marker_salts",
+    19 "0019_tenant_lifecycle",
 }
 
 /// Which text of a migration.

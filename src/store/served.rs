@@ -11,10 +11,11 @@ use crate::domain::ids::{InstanceId, RevisionId, TenantId};
 use crate::domain::served::Served;
 
 statements! {
-    ALL = "select tenant_id, revision_id, secrets_version, status, fragments from served where instance_id = $1";
-    PUT = "insert into served (instance_id, tenant_id, revision_id, secrets_version, status, fragments) \
+    ALL = "select tenant_id, revision_id, secrets_version, service, fragments from served where instance_id = $1";
+    REVISION = "select revision_id from served where instance_id = $1 and tenant_id = $2";
+    PUT = "insert into served (instance_id, tenant_id, revision_id, secrets_version, service, fragments) \
         values {rows} on conflict (instance_id, tenant_id) do update set revision_id = excluded.revision_id, \
-        secrets_version = excluded.secrets_version, status = excluded.status, fragments = excluded.fragments", 6;
+        secrets_version = excluded.secrets_version, service = excluded.service, fragments = excluded.fragments", 6;
     DELETE = "delete from served where instance_id = $1 and tenant_id = $2";
 }
 
@@ -23,7 +24,7 @@ struct Row {
     tenant_id: Uuid,
     revision_id: Uuid,
     secrets_version: i64,
-    status: String,
+    service: String,
     fragments: RawJson,
 }
 
@@ -36,7 +37,7 @@ impl Row {
         let served = Served {
             revision_id: RevisionId::from_uuid(self.revision_id),
             secrets_version: self.secrets_version,
-            status: origin.text("status", &self.status)?,
+            service: origin.text("service", &self.service)?,
             fragments: origin.json("fragments", &self.fragments)?,
         };
         Ok((TenantId::from_uuid(self.tenant_id), served))
@@ -49,6 +50,19 @@ pub async fn all(tx: &mut Tx, instance: InstanceId) -> Result<BTreeMap<TenantId,
         .into_iter()
         .map(Row::parse)
         .collect()
+}
+
+/// The revision of a tenant that the instance serves.
+pub async fn revision(
+    tx: &mut Tx,
+    instance: InstanceId,
+    tenant: TenantId,
+) -> Result<Option<RevisionId>, StoreError> {
+    let row = run!(
+        tx,
+        fetch_optional::<(Uuid,)>(REVISION, instance.uuid(), tenant.uuid())
+    )?;
+    Ok(row.map(|(id,)| RevisionId::from_uuid(id)))
 }
 
 /// Notes what the instance serves now; only rows that differ are written.
@@ -73,7 +87,7 @@ pub async fn replace(
         *tenant,
         now.revision_id.uuid(),
         now.secrets_version,
-        now.status.as_str(),
+        now.service.as_str(),
         fragments,
     ))?;
     Ok(())

@@ -1,17 +1,15 @@
 //! Rows of tenants.
 
-use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::row::{Origin, name_key, search_pattern};
+use super::row::{Origin, name_key};
 use super::statement::{run, statements};
-use super::{Statement, StoreError, Tx};
+use super::{StoreError, Tx};
 use crate::domain::ids::{InstanceId, RevisionId, TenantId};
 use crate::domain::limits::{Limits, SessionTimeout};
-use crate::domain::page::Page;
-use crate::domain::query::{TenantQuery, TenantSort};
 use crate::domain::sip_domain::SipDomain;
-use crate::domain::tenant::{Tenant, TenantStatus};
+use crate::domain::tenant::Service;
+use crate::domain::tenant::Tenant;
 
 macro_rules! select {
     ($($rest:expr),+) => {
@@ -23,28 +21,29 @@ macro_rules! select {
     };
 }
 
-macro_rules! matching {
+/// What a PBX is to serve of a tenant, as [`TenantStatus::service`] says.
+macro_rules! service {
     () => {
-        "where (name_key like $1 escape '\\' or domain like $1 escape '\\' or $1 is null) \
-         and (status = $2 or $2 is null) and (instance_id = $3 or $3 is null)"
+        "case when tenants.status = 'deleting' then 'gone' \
+         when tenants.status = 'suspended' and tenants.suspension_policy = 'block_all' then 'blocked' else 'open' end"
     };
 }
 
-macro_rules! page_by {
-    ($order:literal) => {
-        select!(matching!(), " order by ", $order, " limit $4 offset $5")
-    };
-}
+pub(super) use service;
 
-/// Tenants of which something is not served as it stands: its head, its secrets, its status.
+/// Tenants of which something is not served as it stands: its head, its secrets, whether it is served.
 macro_rules! pending {
     ($whose:literal) => {
         concat!(
-            "select t.id, t.status, t.secrets_version, t.head_revision_id from tenants t \
+            "select t.id, t.service, t.secrets_version, t.head_revision_id from \
+             (select id, instance_id, secrets_version, head_revision_id, ",
+            service!(),
+            " as service from tenants) t \
              left join served s on s.instance_id = t.instance_id and s.tenant_id = t.id where ",
             $whose,
-            " and (s.tenant_id is null or t.head_revision_id is null or t.head_revision_id <> s.revision_id \
-             or t.secrets_version <> s.secrets_version or t.status <> s.status) order by t.id"
+            " and ((t.service <> 'gone' and (s.tenant_id is null or t.head_revision_id is null \
+             or t.head_revision_id <> s.revision_id or t.secrets_version <> s.secrets_version)) \
+             or t.service <> s.service) order by t.id"
         )
     };
 }
@@ -56,35 +55,21 @@ statements! {
         secrets_version, created_at, updated_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
     FIND = select!("where id = $1");
     FIND_BY_DOMAIN = select!("where domain = $1");
-    COUNT = concat!("select count(*) from tenants ", matching!());
-    BY_NAME = page_by!("name_key, id");
-    BY_NAME_DOWN = page_by!("name_key desc, id desc");
-    BY_DOMAIN = page_by!("domain");
-    BY_DOMAIN_DOWN = page_by!("domain desc");
-    BY_STATUS = page_by!("status, id");
-    BY_STATUS_DOWN = page_by!("status desc, id desc");
-    BY_CREATED_AT = page_by!("created_at, id");
-    BY_CREATED_AT_DOWN = page_by!("created_at desc, id desc");
-    STATES_OF_INSTANCE = "select id, status, secrets_version, head_revision_id from tenants \
-        where instance_id = $1 order by id";
-    STATE = "select id, status, secrets_version, head_revision_id from tenants where id = $1";
+    STATES_OF_INSTANCE = concat!("select id, ", service!(), ", secrets_version, head_revision_id from tenants \
+        where instance_id = $1 and status <> 'deleting' order by id");
+    STATE = concat!("select id, ", service!(), ", secrets_version, head_revision_id from tenants where id = $1");
     DOMAINS_OF_INSTANCE = "select id, domain from tenants where instance_id = $1";
     LIMITS = "select session_timeout_minutes, max_users, max_extensions, max_concurrent_calls from tenants \
-        where id = $1";
-    SET_STATUS = "update tenants set status = $2, updated_at = $3, secrets_version = secrets_version + 1 \
         where id = $1";
     BUMP_SECRETS_VERSION = "update tenants set secrets_version = secrets_version + 1 \
         where id = $1 returning secrets_version";
     SET_HEAD_REVISION = "update tenants set head_revision_id = $2 where id = $1";
     FORGET_HEAD_REVISION = "update tenants set head_revision_id = null where id = $1";
-    BURY = "insert into generation_tombstones (generation_id, tenant_id, name) \
-        select g.generation_id, t.id, t.name from generation_tenants g join tenants t on t.id = g.tenant_id where t.id = $1";
-    DELETE = "delete from tenants where id = $1";
     LOCK = "update tenants set updated_at = updated_at where id = $1";
 }
 
 #[derive(sqlx::FromRow)]
-struct Row {
+pub(super) struct Row {
     id: Uuid,
     name: String,
     domain: String,
@@ -97,7 +82,7 @@ struct Row {
 }
 
 impl Row {
-    fn parse(self) -> Result<Tenant, StoreError> {
+    pub(super) fn parse(self) -> Result<Tenant, StoreError> {
         let origin = Origin {
             table: "tenants",
             id: self.id,
@@ -121,9 +106,9 @@ impl Row {
 pub struct TenantState {
     /// Which tenant.
     pub id: TenantId,
-    /// Whether it is served.
-    pub status: TenantStatus,
-    /// Counts the changes of secrets and status.
+    /// What of it is served.
+    pub service: Service,
+    /// Counts the changes of secrets.
     pub secrets_version: i64,
     /// The revision that its head equals; none where it was edited since one was taken.
     pub head_revision: Option<RevisionId>,
@@ -131,10 +116,10 @@ pub struct TenantState {
 
 type StateRow = (Uuid, String, i64, Option<Uuid>);
 
-fn state((id, status, secrets_version, head_revision): StateRow) -> Result<TenantState, StoreError> {
+fn state((id, service, secrets_version, head_revision): StateRow) -> Result<TenantState, StoreError> {
     Ok(TenantState {
         id: TenantId::from_uuid(id),
-        status: Origin { table: "tenants", id }.text("status", &status)?,
+        service: Origin { table: "tenants", id }.text("status", &service)?,
         secrets_version,
         head_revision: head_revision.map(RevisionId::from_uuid),
     })
@@ -175,42 +160,6 @@ pub async fn find_by_domain(tx: &mut Tx, domain: &SipDomain) -> Result<Option<Te
         .transpose()
 }
 
-/// One page of the tenants that match.
-pub async fn list(tx: &mut Tx, query: &TenantQuery) -> Result<Page<Tenant>, StoreError> {
-    let search = search_pattern(query.search.as_deref());
-    let status = query.status.map(TenantStatus::as_str);
-    let instance = query.instance_id.map(InstanceId::uuid);
-    let (total,) = run!(
-        tx,
-        fetch_one::<(i64,)>(COUNT, search.as_deref(), status, instance)
-    )?;
-    let statement = page_statement(query.sort, query.descending);
-    let (limit, offset) = (query.page.per_page(), query.page.offset());
-    let rows = run!(
-        tx,
-        fetch_all::<Row>(statement, search.as_deref(), status, instance, limit, offset)
-    )?;
-    let items = rows.into_iter().map(Row::parse).collect::<Result<_, _>>()?;
-    Ok(Page {
-        items,
-        total,
-        request: query.page,
-    })
-}
-
-const fn page_statement(sort: TenantSort, descending: bool) -> Statement {
-    match (sort, descending) {
-        (TenantSort::Name, false) => BY_NAME,
-        (TenantSort::Name, true) => BY_NAME_DOWN,
-        (TenantSort::Domain, false) => BY_DOMAIN,
-        (TenantSort::Domain, true) => BY_DOMAIN_DOWN,
-        (TenantSort::Status, false) => BY_STATUS,
-        (TenantSort::Status, true) => BY_STATUS_DOWN,
-        (TenantSort::CreatedAt, false) => BY_CREATED_AT,
-        (TenantSort::CreatedAt, true) => BY_CREATED_AT_DOWN,
-    }
-}
-
 /// What a tenant may have.
 pub async fn limits(tx: &mut Tx, id: TenantId) -> Result<Option<Limits>, StoreError> {
     type Row = (i64, Option<i64>, Option<i64>, Option<i64>);
@@ -229,7 +178,7 @@ pub async fn limits(tx: &mut Tx, id: TenantId) -> Result<Option<Limits>, StoreEr
     .transpose()
 }
 
-/// The tenants that are assigned to an instance, by id.
+/// The tenants that an instance is to serve, by id: those that are assigned to it and not being deleted.
 pub async fn states_of_instance(tx: &mut Tx, id: InstanceId) -> Result<Vec<TenantState>, StoreError> {
     run!(tx, fetch_all::<StateRow>(STATES_OF_INSTANCE, id.uuid()))?
         .into_iter()
@@ -290,30 +239,10 @@ pub async fn domains_of_instance(
         .collect()
 }
 
-/// Suspends or reactivates, which counts as a change of secrets; false when there is no such tenant.
-pub async fn set_status(
-    tx: &mut Tx,
-    id: TenantId,
-    status: TenantStatus,
-    now: Timestamp,
-) -> Result<bool, StoreError> {
-    Ok(run!(
-        tx,
-        execute(SET_STATUS, id.uuid(), status.as_str(), now.as_microsecond())
-    )? == 1)
-}
-
 /// Counts a change of a secret; answers the new version.
 pub async fn bump_secrets_version(tx: &mut Tx, id: TenantId) -> Result<Option<i64>, StoreError> {
     let version = run!(tx, fetch_optional::<(i64,)>(BUMP_SECRETS_VERSION, id.uuid()))?;
     Ok(version.map(|(version,)| version))
-}
-
-/// Deletes a tenant with all that is its own; false when there is no such tenant. One that a PBX still serves is in use:
-/// a deploy has to prove it gone first. The generations that served it keep its name, to say that it does not come back.
-pub async fn delete(tx: &mut Tx, id: TenantId) -> Result<bool, StoreError> {
-    run!(tx, execute(BURY, id.uuid()))?;
-    Ok(run!(tx, execute(DELETE, id.uuid()))? == 1)
 }
 
 /// Keeps other transactions that lock the same tenant waiting until this one ends; false when there is no

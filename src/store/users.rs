@@ -51,6 +51,7 @@ statements! {
     SET_PASSWORD_HASH = update!("password_hash = $3");
     SET_STATUS = update!("status = $3");
     SET_ROLE = update!("role_id = $3");
+    SET_MEMBERSHIP = update!("tenant_id = $3, role_id = $4, extension_id = null");
     SET_PLATFORM_MANAGER = update!("platform_manager = $3");
     SET_EXTERNAL = update!("issuer = $3, subject = $4");
     SET_PERSON = update!("name = $3, name_key = $4, contact = $5, extension_id = $6");
@@ -225,6 +226,22 @@ pub async fn set_role(tx: &mut Tx, id: UserId, role: RoleId, now: Timestamp) -> 
     Ok(run!(
         tx,
         execute(SET_ROLE, id.uuid(), now.as_microsecond(), role.uuid())
+    )? == 1)
+}
+
+/// Has a user work for a tenant with a role, or for none; their phone is no longer theirs. False when there is no such
+/// user.
+pub async fn set_membership(
+    tx: &mut Tx,
+    id: UserId,
+    place: Option<(TenantId, RoleId)>,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let (tenant, role) = place.unzip();
+    let (tenant, role) = (tenant.map(TenantId::uuid), role.map(RoleId::uuid));
+    Ok(run!(
+        tx,
+        execute(SET_MEMBERSHIP, id.uuid(), now.as_microsecond(), tenant, role)
     )? == 1)
 }
 

@@ -18,13 +18,13 @@ use switchyard::daemon::service::Service;
 use switchyard::domain::clock::{Clock as _, SystemClock};
 use switchyard::domain::ids::TenantId;
 use switchyard::domain::instance::{AsteriskSettings, InstanceSettings};
-use switchyard::domain::tenant::TenantStatus;
 use switchyard::store::{Database, Store, leases};
 use tokio::task::JoinSet;
 
 use super::client::Ask;
 use super::support;
 use super::support::database::{Backend, Bench};
+use super::support::suspension::pause;
 
 /// An emergency number of the instance's own.
 pub const OWN_EMERGENCY: &str = "115";
@@ -136,7 +136,7 @@ impl Server {
         let id: TenantId = tenant.parse().unwrap();
         let mut tx = self.store.begin("suspend").await.unwrap();
         let now = SystemClock.now();
-        switchyard::store::tenants::set_status(&mut tx, id, TenantStatus::Suspended, now)
+        switchyard::store::tenant_lifecycle::suspend(&mut tx, id, &pause(now))
             .await
             .unwrap();
         tx.commit().await.unwrap();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rstest::rstest;
 use serde_json::json;
-use switchyard::app::instances;
+use switchyard::app::{instance_checks, instances};
 use switchyard::deploy::ShadowPolicy::{Always, Auto, Never};
 use switchyard::domain::deployment::DeploymentStatus::{Failed, Live, Rejected, RolledBack, Unchanged};
 use switchyard::domain::deployment::Stage::{Applying, Planning, Validating};
@@ -54,7 +54,7 @@ async fn a10_a_pbx_that_is_down_is_told_before_anything_is_touched(#[case] backe
 
 pub async fn until_up(world: &World) {
     for _ in 0..300 {
-        let checks = instances::test(&world.app, &operator(), world.instance_id)
+        let checks = instance_checks::test(&world.app, &operator(), world.instance_id)
             .await
             .unwrap();
         if checks.iter().all(|check| check.ok) {

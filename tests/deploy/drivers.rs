@@ -1,6 +1,6 @@
 //! The real driver, with what a test does in the middle of an order, and a record of who drives when.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -10,6 +10,7 @@ use switchyard::deploy::DriverFactory;
 use switchyard::domain::artifact::ConfFile;
 use switchyard::domain::finding::Finding;
 use switchyard::domain::instance::{InstanceSettings, PbxInstance};
+use switchyard::domain::sip_domain::SipDomain;
 use switchyard::driver::asterisk::{AsteriskDriver, Program, Shadow};
 use switchyard::driver::{Check, DriverError, Expected, PbxDriver, Rehearsal, Staged, StagedFile, Warrant};
 
@@ -141,6 +142,10 @@ impl PbxDriver for Witnessed {
         markers: &BTreeMap<ConfFile, Option<String>>,
     ) -> Result<Vec<ConfFile>, DriverError> {
         self.real.unread(markers).await
+    }
+
+    async fn end_calls(&self, domains: &BTreeSet<SipDomain>) -> Result<usize, DriverError> {
+        self.real.end_calls(domains).await
     }
 
     async fn not_included(&self) -> Result<BTreeMap<ConfFile, Finding>, DriverError> {

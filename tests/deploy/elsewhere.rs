@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use rstest::rstest;
 use serde_json::json;
 use switchyard::app::error::AppError;
-use switchyard::app::{App, deployments, instances};
+use switchyard::app::{App, deployments, instance_checks};
 use switchyard::deploy::DeployError;
 use switchyard::domain::deployment::DeploymentStatus::{Live, Queued};
 use tokio_util::sync::CancellationToken;
@@ -32,7 +32,7 @@ async fn refused(app: &App, world: &World, acme: &TestTenant) -> [AppError; 3] {
         deployments::verify_instance(app, &platform, id)
             .await
             .unwrap_err(),
-        instances::test(app, &platform, id).await.unwrap_err(),
+        instance_checks::test(app, &platform, id).await.unwrap_err(),
     ]
 }
 

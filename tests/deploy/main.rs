@@ -13,6 +13,8 @@ mod damage;
 #[cfg(test)]
 mod death;
 #[cfg(test)]
+mod deleted;
+#[cfg(test)]
 mod down;
 #[cfg(test)]
 mod drift;
@@ -55,6 +57,8 @@ mod smallest;
 #[cfg(test)]
 #[path = "../support/mod.rs"]
 mod support;
+#[cfg(test)]
+mod suspended;
 #[cfg(test)]
 mod two_readers;
 #[cfg(test)]

@@ -4,10 +4,10 @@ use axum::http::Method;
 use serde_json::json;
 use switchyard::auth::access::Access;
 use switchyard::domain::ids::{SystemIds, TenantId};
-use switchyard::domain::tenant::TenantStatus;
 use switchyard::http::routes::{Route, Shared, table};
 
 use crate::server::{As, Server, TestTenant};
+use crate::support::suspension::pause;
 
 /// The id that a path's parameter stands for, in a tenant. A new kind of route belongs here.
 pub fn id_in<'a>(path: &str, tenant: &'a TestTenant) -> &'a str {
@@ -152,7 +152,7 @@ async fn o29_a_suspended_tenant_is_read_and_not_changed_from_the_next_request_on
     let mut tx = server.store.begin("suspend").await.unwrap();
     let now = jiff::Timestamp::UNIX_EPOCH;
     let id = acme.id.parse().unwrap();
-    switchyard::store::tenants::set_status(&mut tx, id, TenantStatus::Suspended, now)
+    switchyard::store::tenant_lifecycle::suspend(&mut tx, id, &pause(now))
         .await
         .unwrap();
     tx.commit().await.unwrap();

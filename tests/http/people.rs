@@ -12,9 +12,10 @@ use switchyard::domain::ids::{RoleId, SessionId, SystemIds, TenantId, UserId};
 use switchyard::domain::permission::Permission;
 use switchyard::domain::role::{Rank, Role};
 use switchyard::domain::session::{LONGEST, Session};
-use switchyard::domain::tenant::TenantStatus;
 use switchyard::domain::user::UserStatus;
-use switchyard::store::{Store, roles, sessions, tenants, users};
+use switchyard::store::{Store, roles, sessions, tenant_lifecycle, users};
+
+use crate::support::suspension::pause;
 
 /// Who asks, in the tenant of a test.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -128,7 +129,7 @@ impl People<'_> {
                 users::delete(&mut tx, user).await.unwrap();
             }
             Who::OfSuspendedTenant => {
-                tenants::set_status(&mut tx, suspended, TenantStatus::Suspended, SystemClock.now())
+                tenant_lifecycle::suspend(&mut tx, suspended, &pause(SystemClock.now()))
                     .await
                     .unwrap();
             }

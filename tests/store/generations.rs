@@ -9,7 +9,7 @@ use switchyard::domain::generation::Generation;
 use switchyard::domain::ids::{GenerationId, InstanceId, SystemIds};
 use switchyard::domain::page::PageRequest;
 use switchyard::domain::served::Served;
-use switchyard::domain::tenant::TenantStatus;
+use switchyard::domain::tenant::Service;
 use switchyard::store::{StoreError, Tx, deployments, generations, instances, served, template_sets};
 
 use super::bench::Backend::{Postgres, Sqlite};
@@ -149,10 +149,10 @@ async fn what_is_served_is_replaced_as_a_whole(#[values(Sqlite, Postgres)] backe
     store_extension(&store, world.acme.id, "1001", "Ann").await;
     let acme = store_revision(&store, world.acme.id).await;
     let globex = store_revision(&store, world.globex.id).await;
-    let row = |revision_id, status, text: &str| Served {
+    let row = |revision_id, service, text: &str| Served {
         revision_id,
         secrets_version: 7,
-        status,
+        service,
         fragments: BTreeMap::from([
             ("pjsip".into(), Digest::of(text)),
             ("voicemail".into(), Digest::of("v")),
@@ -160,10 +160,10 @@ async fn what_is_served_is_replaced_as_a_whole(#[values(Sqlite, Postgres)] backe
     };
     let id = world.instance.id;
     let both = BTreeMap::from([
-        (world.acme.id, row(acme.id, TenantStatus::Active, "a")),
-        (world.globex.id, row(globex.id, TenantStatus::Suspended, "g")),
+        (world.acme.id, row(acme.id, Service::Open, "a")),
+        (world.globex.id, row(globex.id, Service::Blocked, "g")),
     ]);
-    let one = BTreeMap::from([(world.acme.id, row(acme.id, TenantStatus::Active, "changed"))]);
+    let one = BTreeMap::from([(world.acme.id, row(acme.id, Service::Open, "changed"))]);
     for wanted in [&both, &both, &one, &BTreeMap::new(), &both] {
         let mut tx = store.begin("replace").await.unwrap();
         served::replace(&mut tx, id, wanted).await.unwrap();
@@ -189,7 +189,7 @@ async fn only_rows_that_differ_are_written(#[values(Sqlite, Postgres)] backend: 
     let row = |revision_id, secrets_version| Served {
         revision_id,
         secrets_version,
-        status: TenantStatus::Active,
+        service: Service::Open,
         fragments: BTreeMap::new(),
     };
     let mut wanted = BTreeMap::from([
@@ -237,7 +237,7 @@ async fn o34_a_tenant_that_is_served_cannot_be_deleted_and_one_that_is_not_leave
     let row = Served {
         revision_id: acme.id,
         secrets_version: 1,
-        status: TenantStatus::Active,
+        service: Service::Open,
         fragments: BTreeMap::new(),
     };
     let mut tx = store.begin("serve").await.unwrap();

@@ -21,6 +21,7 @@ mod sealing;
 mod stages;
 #[path = "../support/mod.rs"]
 mod support;
+mod tenant_overviews;
 mod tenants;
 mod transactions;
 mod users;

@@ -7,21 +7,24 @@ use switchyard::domain::ids::{InstanceId, RevisionId, SystemIds, TenantId};
 use switchyard::domain::page::PageRequest;
 use switchyard::domain::query::{TenantQuery, TenantSort};
 use switchyard::domain::served::Served;
-use switchyard::domain::tenant::{Tenant, TenantStatus};
+use switchyard::domain::tenant::{Service, SuspensionPolicy, Tenant, TenantStatus};
 use switchyard::store::tenants::TenantState;
-use switchyard::store::{Store, StoreError, Tx, instances, revisions, served, tenants};
+use switchyard::store::{
+    Store, StoreError, Tx, instances, revisions, served, tenant_lifecycle, tenant_overviews, tenants,
+};
 
 use super::bench::Backend::{Postgres, Sqlite};
 use super::bench::{Backend, Bench};
 use super::samples::{World, ami_secret, at, instance, tenant};
+use super::support::suspension::pause;
 
 /// The names of the page that a query gives, without "Tenant ".
 async fn names(store: &Store, query: &TenantQuery) -> Vec<String> {
     let mut tx = store.read("names").await.unwrap();
-    let page = tenants::list(&mut tx, query).await.unwrap();
+    let page = tenant_overviews::list(&mut tx, query).await.unwrap();
     page.items
         .iter()
-        .map(|tenant| tenant.name.as_str().replace("Tenant ", ""))
+        .map(|found| found.tenant.name.as_str().replace("Tenant ", ""))
         .collect()
 }
 
@@ -90,10 +93,13 @@ async fn what_is_absent_is_absent(#[values(Sqlite, Postgres)] backend: Backend) 
     assert_eq!(tenants::find_by_domain(&mut tx, &domain).await.unwrap(), None);
     assert_eq!(tenants::bump_secrets_version(&mut tx, id).await.unwrap(), None);
     assert!(
-        !tenants::set_status(&mut tx, id, TenantStatus::Active, at(9))
+        !tenant_lifecycle::suspend(&mut tx, id, &pause(at(9)))
             .await
             .unwrap()
     );
+    assert!(!tenant_lifecycle::reactivate(&mut tx, id, at(9)).await.unwrap());
+    assert!(!tenant_lifecycle::let_go(&mut tx, id, at(9)).await.unwrap());
+    assert_eq!(tenant_lifecycle::standing(&mut tx, id).await.unwrap(), None);
     assert!(!tenants::lock(&mut tx, id).await.unwrap());
     assert_eq!(
         tenants::states_of_instance(&mut tx, InstanceId::fresh(&SystemIds))
@@ -220,16 +226,18 @@ async fn o20_filters_and_pages_agree_with_the_total(#[values(Sqlite, Postgres)] 
     };
     assert_eq!(names(&store, &query).await, ["Zulu_x"]);
     let mut tx = store.read("page").await.unwrap();
-    let page = tenants::list(&mut tx, &query).await.unwrap();
+    let page = tenant_overviews::list(&mut tx, &query).await.unwrap();
     assert_eq!((page.total, page.last_page(), page.request), (2, 2, query.page));
     query.page = PageRequest::new(1_000_000_000, 100).unwrap();
-    let beyond = tenants::list(&mut tx, &query).await.unwrap();
+    let beyond = tenant_overviews::list(&mut tx, &query).await.unwrap();
     assert_eq!((beyond.total, beyond.items), (2, vec![]));
 }
 
 #[rstest]
 #[tokio::test]
-async fn a_change_of_secrets_or_status_counts(#[values(Sqlite, Postgres)] backend: Backend) {
+async fn a_change_of_secrets_counts_and_a_status_says_what_is_served(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
     let (_bench, store) = Bench::migrated(backend).await;
     let world = World::store(&store).await;
     let mut tx = store.begin("change").await.unwrap();
@@ -240,13 +248,13 @@ async fn a_change_of_secrets_or_status_counts(#[values(Sqlite, Postgres)] backen
         Some(2)
     );
     assert!(
-        tenants::set_status(&mut tx, world.acme.id, TenantStatus::Suspended, at(99))
+        tenant_lifecycle::suspend(&mut tx, world.acme.id, &pause(at(99)))
             .await
             .unwrap()
     );
     let changed = Tenant {
         status: TenantStatus::Suspended,
-        secrets_version: 3,
+        secrets_version: 2,
         updated_at: at(99),
         ..world.acme.clone()
     };
@@ -254,21 +262,41 @@ async fn a_change_of_secrets_or_status_counts(#[values(Sqlite, Postgres)] backen
         tenants::find(&mut tx, world.acme.id).await.unwrap(),
         Some(changed)
     );
-    let state = |id, status, secrets_version| TenantState {
+    let state = |id, service, secrets_version| TenantState {
         id,
-        status,
+        service,
         secrets_version,
         head_revision: None,
     };
+    let globex = state(world.globex.id, Service::Open, 1);
+    for (policy, service) in [
+        (SuspensionPolicy::ApiOnly, Service::Open),
+        (SuspensionPolicy::BlockOutbound, Service::Open),
+        (SuspensionPolicy::BlockAll, Service::Blocked),
+    ] {
+        tenant_lifecycle::set_policy(&mut tx, world.acme.id, policy)
+            .await
+            .unwrap();
+        assert_eq!(TenantStatus::Suspended.service(policy), service);
+        assert_eq!(
+            tenants::states_of_instance(&mut tx, world.instance.id)
+                .await
+                .unwrap(),
+            [state(world.acme.id, service, 2), globex]
+        );
+    }
+    // One that is to go is none of the instance's any more.
+    tenant_lifecycle::let_go(&mut tx, world.acme.id, at(100))
+        .await
+        .unwrap();
     assert_eq!(
         tenants::states_of_instance(&mut tx, world.instance.id)
             .await
             .unwrap(),
-        [
-            state(world.acme.id, TenantStatus::Suspended, 3),
-            state(world.globex.id, TenantStatus::Active, 1)
-        ]
+        [globex]
     );
+    let gone = tenants::state_of(&mut tx, world.acme.id).await.unwrap();
+    assert_eq!(gone, Some(state(world.acme.id, Service::Gone, 2)));
     assert_eq!(
         tenants::find(&mut tx, world.globex.id).await.unwrap(),
         Some(world.globex)
@@ -292,7 +320,7 @@ async fn what_is_not_served_as_it_stands_is_pending(#[values(Sqlite, Postgres)] 
     let as_it_stands = Served {
         revision_id: head.unwrap(),
         secrets_version: 1,
-        status: TenantStatus::Active,
+        service: Service::Open,
         fragments: BTreeMap::new(),
     };
     let serve = async |tx: &mut Tx, served: Served| {
@@ -306,11 +334,13 @@ async fn what_is_not_served_as_it_stands_is_pending(#[values(Sqlite, Postgres)] 
         ..as_it_stands.clone()
     };
     assert!(serve(&mut tx, other_secrets).await);
-    let other_status = Served {
-        status: TenantStatus::Suspended,
+    let blocked = Served {
+        service: Service::Blocked,
         ..as_it_stands.clone()
     };
-    assert!(serve(&mut tx, other_status).await);
+    assert!(serve(&mut tx, blocked).await);
+    let otherwise = tenant_lifecycle::served_otherwise(&mut tx).await.unwrap();
+    assert_eq!(otherwise.into_iter().collect::<Vec<_>>(), [(instance, acme)]);
     assert!(!serve(&mut tx, as_it_stands).await);
     let left = tenants::pending_of_instance(&mut tx, instance).await.unwrap();
     assert_eq!(left.len(), 1, "another tenant is none of its business");

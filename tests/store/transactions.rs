@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use rstest::rstest;
 use switchyard::domain::query::TenantQuery;
-use switchyard::store::{StoreError, extensions, instances, tenants};
+use switchyard::store::{StoreError, extensions, instances, tenant_overviews, tenants};
 
 use super::bench::Backend::{Postgres, Sqlite};
 use super::bench::{Backend, Bench, key};
@@ -81,7 +81,7 @@ async fn a_transaction_with_a_failed_statement_is_not_committed(
 
     let mut tx = store.read("look").await.unwrap();
     assert_eq!(
-        tenants::list(&mut tx, &TenantQuery::default())
+        tenant_overviews::list(&mut tx, &TenantQuery::default())
             .await
             .unwrap()
             .total,
@@ -140,7 +140,7 @@ async fn a_reading_transaction_sees_one_moment(#[values(Sqlite, Postgres)] backe
     World::store(&store).await;
     assert_eq!(instances::list(&mut reading).await.unwrap(), []);
     assert_eq!(
-        tenants::list(&mut reading, &TenantQuery::default())
+        tenant_overviews::list(&mut reading, &TenantQuery::default())
             .await
             .unwrap()
             .total,
@@ -179,7 +179,7 @@ async fn four_processes_write_at_the_same_time_and_none_is_refused(
     }
     let mut tx = store.read("count").await.unwrap();
     assert_eq!(
-        tenants::list(&mut tx, &TenantQuery::default())
+        tenant_overviews::list(&mut tx, &TenantQuery::default())
             .await
             .unwrap()
             .total,

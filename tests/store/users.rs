@@ -26,7 +26,7 @@ fn now() -> Timestamp {
 }
 
 /// A user with a built-in role of a tenant, or without either.
-async fn add(tx: &mut Tx, email: &str, place: Option<(TenantId, Rank)>) -> User {
+pub async fn add(tx: &mut Tx, email: &str, place: Option<(TenantId, Rank)>) -> User {
     let membership = match place {
         None => None,
         Some((tenant_id, rank)) => {

@@ -16,6 +16,7 @@ pub mod sign_in;
 pub mod sipp;
 pub mod smtp;
 pub mod stock;
+pub mod suspension;
 pub mod tenants;
 pub mod victim;
 pub mod wait;

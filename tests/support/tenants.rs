@@ -53,6 +53,7 @@ impl TestTenant {
             config: TenantConfig {
                 name: "Test".parse().unwrap(),
                 domain: domain.parse().unwrap(),
+                aliases: Vec::new(),
                 timezone: "Europe/Berlin".parse().unwrap(),
                 extensions: configs,
             },

@@ -7,6 +7,8 @@ mod instance;
 mod role;
 mod session;
 mod tenant;
+mod tenant_detail;
+mod tenant_row;
 mod user;
 
 pub use audit_entry::{ActorView, AuditEntryView, PlaceView};
@@ -16,4 +18,6 @@ pub use instance::InstanceView;
 pub use role::{RoleView, RolesView};
 pub use session::{LoginView, SessionView, WhoView};
 pub use tenant::TenantView;
+pub use tenant_detail::{SuspensionView, TenantDetailView};
+pub use tenant_row::{Files, TenantRowView};
 pub use user::UserView;

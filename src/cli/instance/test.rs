@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::app::{instances, operator};
+use crate::app::{instance_checks, operator};
 use crate::cli::exit::Exit;
 use crate::cli::output::{ADDED, REMOVED};
 use crate::cli::{Context, Failure, lookup};
@@ -21,7 +21,7 @@ pub fn run(context: &mut Context<'_>, name: &InstanceName) -> Result<(), Failure
             );
             return Err(Failure::ended(Exit::Conflict, message));
         }
-        let checks = instances::test(&parts.app, &operator::platform(None), instance.id).await?;
+        let checks = instance_checks::test(&parts.app, &operator::platform(None), instance.id).await?;
         let failed = checks.iter().filter(|check| !check.ok).count();
         let reached = checks.iter().all(|check| check.ok || !CONNECTION.contains(&check.name));
         let value = json!({"instance": name, "ok": failed == 0, "checks": checks});

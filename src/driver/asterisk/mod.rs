@@ -1,5 +1,6 @@
 //! Asterisk: three files behind one link, the manager interface to reload and to ask, a shadow to rehearse with.
 
+mod calls;
 mod checks;
 mod complaints;
 mod files;
@@ -13,7 +14,7 @@ mod shadow;
 mod transport;
 mod verify;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Mutex;
 
@@ -33,6 +34,7 @@ use crate::domain::artifact::ConfFile;
 use crate::domain::finding::{Finding, Severity};
 use crate::domain::instance::AsteriskSettings;
 use crate::domain::random::SystemRandom;
+use crate::domain::sip_domain::SipDomain;
 
 /// What is said of an instance that has no Asterisk.
 const NO_PBX: &str = "this instance has no Asterisk, as in a demo that was started without one: files may be written, but \
@@ -190,6 +192,10 @@ impl PbxDriver for AsteriskDriver {
 
     async fn verify(&self, expected: &Expected) -> Result<Vec<Finding>, DriverError> {
         verify::verify(&self.session().await?, &self.settings.config_dir, expected).await
+    }
+
+    async fn end_calls(&self, domains: &BTreeSet<SipDomain>) -> Result<usize, DriverError> {
+        calls::end(&self.session().await?, domains).await
     }
 
     async fn log_since_apply(&self) -> Vec<Finding> {

@@ -30,6 +30,10 @@ word_enum! {
         ShowDialPlan = "ShowDialPlan",
         /// A mailbox.
         VoicemailUserStatus = "VoicemailUserStatus",
+        /// Every channel that is up.
+        CoreShowChannels = "CoreShowChannels",
+        /// Ends a channel.
+        Hangup = "Hangup",
     }
 }
 
@@ -38,12 +42,14 @@ impl ActionName {
     const fn right(self) -> Option<Right> {
         match self {
             Self::Ping | Self::ListCommands => None,
-            Self::ModuleCheck | Self::Reload | Self::GetConfig | Self::PjsipShowEndpoint => {
+            Self::ModuleCheck | Self::Reload | Self::GetConfig | Self::PjsipShowEndpoint | Self::Hangup => {
                 Some(Right::WriteSystem)
             }
-            Self::CoreSettings | Self::Getvar | Self::ShowDialPlan | Self::VoicemailUserStatus => {
-                Some(Right::WriteReporting)
-            }
+            Self::CoreSettings
+            | Self::Getvar
+            | Self::ShowDialPlan
+            | Self::VoicemailUserStatus
+            | Self::CoreShowChannels => Some(Right::WriteReporting),
         }
     }
 
@@ -58,9 +64,9 @@ word_enum! {
     Right {
         /// To hear that Asterisk has started: `FullyBooted`.
         ReadSystem = "read = system",
-        /// To reload, and to ask for modules, endpoints and what its own files lead to.
+        /// To reload, to ask for modules, endpoints and what its own files lead to, and to end calls.
         WriteSystem = "write = system",
-        /// To ask for globals, contexts, mailboxes and the version.
+        /// To ask for globals, contexts, mailboxes, channels and the version.
         WriteReporting = "write = reporting",
     }
 }

@@ -16,6 +16,7 @@ use crate::domain::digest::Digest;
 use crate::domain::ids::ExtensionId;
 use crate::domain::revision::{ExtensionConfig, TenantConfig};
 use crate::domain::secret::ExtensionSecrets;
+use crate::domain::sip_domain::SipDomain;
 
 pub use sample::samples;
 
@@ -99,6 +100,8 @@ struct TenantContext<'a> {
     name: &'a str,
     domain: &'a str,
     timezone: &'a str,
+    /// Domains that it had before and that its phones may still sign in at.
+    aliases: Vec<&'a str>,
 }
 
 impl<'a> TenantContext<'a> {
@@ -107,6 +110,7 @@ impl<'a> TenantContext<'a> {
             name: config.name.as_str(),
             domain: config.domain.as_str(),
             timezone: config.timezone.as_str(),
+            aliases: config.aliases.iter().map(SipDomain::as_str).collect(),
         }
     }
 }

@@ -58,6 +58,12 @@ fn sample(extensions: &[Value]) -> Option<Sample> {
     let config = TenantConfig {
         name: "Acme".parse().ok()?,
         domain: "acme.example.com".parse().ok()?,
+        // The empty tenant has none.
+        aliases: extensions
+            .iter()
+            .take(1)
+            .map_while(|_| "old.example.com".parse().ok())
+            .collect(),
         timezone: "Europe/Berlin".parse().ok()?,
         extensions: configs,
     };

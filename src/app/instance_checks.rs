@@ -1,0 +1,111 @@
+//! Testing the connection to a PBX: one that is to be added, one that is there, and all of this host now and then.
+
+use serde_json::json;
+
+use super::App;
+use super::audit::Changed;
+use super::error::AppError;
+use super::instance_input::{InstanceInput, ParsedInstance};
+use super::instances::{changed, find};
+use crate::auth::caller::Caller;
+use crate::domain::ids::InstanceId;
+use crate::domain::instance::{InstanceSettings, PbxInstance};
+use crate::domain::instance_check::{CheckRecord, KeptCheck};
+use crate::domain::permission::PlatformPermission;
+use crate::driver::Check;
+use crate::store::instance_checks;
+
+/// Tests that are kept of each instance: a day of one each minute.
+const KEPT: i64 = 1_440;
+
+/// Tests connection, rights and paths of an instance on this host, and keeps what was found.
+pub async fn test(app: &App, caller: &Caller, id: InstanceId) -> Result<Vec<Check>, AppError> {
+    caller.platform(PlatformPermission::InstancesTest)?;
+    let instance = find(app, caller, id).await?;
+    let checks = probe(app, caller, id).await?;
+    let record = app.record(&checks);
+    let mut tx = app.store.begin("test_instance").await?;
+    instance_checks::insert(&mut tx, id, &record, KEPT).await?;
+    let found = json!({"ok": record.ok});
+    app.audit(&mut tx, caller, changed("instance.test", &instance, None, found))?;
+    tx.commit().await?;
+    Ok(checks)
+}
+
+/// The same, and keeps nothing.
+pub async fn probe(app: &App, caller: &Caller, id: InstanceId) -> Result<Vec<Check>, AppError> {
+    caller.platform(PlatformPermission::InstancesTest)?;
+    find(app, caller, id).await?;
+    let (_, driver) = app.engine.driver(id).await?;
+    Ok(driver.test().await)
+}
+
+/// Tests what is to be an instance of this host; nothing of it is kept but that somebody tested it.
+pub async fn test_new(app: &App, caller: &Caller, input: InstanceInput) -> Result<Vec<Check>, AppError> {
+    caller.platform(PlatformPermission::InstancesTest)?;
+    let ParsedInstance {
+        name,
+        node,
+        settings,
+        secret,
+    } = input.parse()?;
+    let entry = Changed {
+        action: "instance.test_new",
+        resource: "pbx_instance",
+        target: name.to_string(),
+        tenant_id: None,
+        before: None,
+        after: Some(json!({"name": name, "settings": settings})),
+    };
+    let instance = PbxInstance {
+        id: InstanceId::fresh(app.ids.as_ref()),
+        name,
+        node: node.unwrap_or_else(|| app.engine.node().clone()),
+        settings: InstanceSettings::Asterisk(settings),
+        settings_revision: 1,
+        live: None,
+        applying: None,
+        created_at: app.now(),
+    };
+    let driver = app.engine.driver_for(&instance, secret)?;
+    // Before it is asked: somebody may have this host connect to wherever they like, and that is to be seen.
+    let mut tx = app.store.begin("test_new_instance").await?;
+    app.audit(&mut tx, caller, entry)?;
+    tx.commit().await?;
+    Ok(driver.test().await)
+}
+
+/// What the newest tests of an instance found, newest first.
+pub async fn history(app: &App, caller: &Caller, id: InstanceId) -> Result<Vec<CheckRecord>, AppError> {
+    caller.platform(PlatformPermission::InstancesRead)?;
+    find(app, caller, id).await?;
+    let mut tx = app.store.read("instance_checks").await?;
+    Ok(instance_checks::newest(&mut tx, id, 100).await?)
+}
+
+/// Tests an instance of this host by itself; nobody changes anything by that.
+pub async fn look(app: &App, id: InstanceId) -> Result<(), AppError> {
+    let (_, driver) = app.engine.driver(id).await?;
+    let record = app.record(&driver.test().await);
+    let mut tx = app.store.begin("look_at_instance").await?;
+    instance_checks::insert(&mut tx, id, &record, KEPT).await?;
+    Ok(tx.commit().await?)
+}
+
+impl App {
+    fn record(&self, checks: &[Check]) -> CheckRecord {
+        CheckRecord {
+            at: self.now(),
+            ok: checks.iter().all(|check| check.ok),
+            checks: checks
+                .iter()
+                .map(|check| KeptCheck {
+                    name: check.name.to_owned(),
+                    ok: check.ok,
+                    detail: check.detail.clone(),
+                    mend: check.mend.clone(),
+                })
+                .collect(),
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! What platform managers change of users: person, role, status and tenant; and removing them.
+
+use serde::Deserialize;
+
+use super::App;
+use super::error::AppError;
+use super::guards;
+use super::platform_users::{begin_on, member};
+use super::user_changes::bad_transition;
+use super::users::role_by_name;
+use crate::auth::caller::Caller;
+use crate::domain::contact::Contact;
+use crate::domain::ids::{TenantId, UserId};
+use crate::domain::invalid::FieldErrors;
+use crate::domain::name::PersonName;
+use crate::domain::permission::PlatformPermission;
+use crate::domain::user::{User, UserStatus};
+use crate::store::{Tx, sessions, users};
+
+/// What is to change of a user; what is absent stays.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct UserPatch {
+    /// 1 to 100 characters.
+    pub name: Option<String>,
+    /// How else they are reached; replaces all of it.
+    pub contact: Option<Contact>,
+    /// The name of a role of their tenant.
+    pub role: Option<String>,
+    /// `active` or `suspended`.
+    pub status: Option<String>,
+}
+
+/// Changes a user, wherever they are; with another role, or suspended, they have to sign in again.
+pub async fn change(app: &App, caller: &Caller, id: UserId, patch: UserPatch) -> Result<User, AppError> {
+    caller.platform(PlatformPermission::UsersWrite)?;
+    let mut errors = FieldErrors::default();
+    let name = patch
+        .name
+        .and_then(|text| errors.take("name", text.parse::<PersonName>()));
+    let status = patch
+        .status
+        .and_then(|text| errors.take("status", text.parse::<UserStatus>()));
+    if status == Some(UserStatus::Invited) {
+        errors.add(
+            "status",
+            "must be `active` or `suspended`; nobody becomes invited again",
+        );
+    }
+    errors.check()?;
+
+    let (mut tx, before) = begin_on(app, id, "change_user").await?;
+    guards::acts_on(caller, &before)?;
+    let now = app.now();
+    if let Some(role) = &patch.role {
+        app.change_role(&mut tx, caller, &before, role).await?;
+    }
+    if let Some(status) = status.filter(|status| *status != before.status) {
+        app.change_status(&mut tx, &before, status).await?;
+    }
+    let name = name.unwrap_or_else(|| before.name.clone());
+    let contact = patch.contact.unwrap_or_else(|| before.contact.clone());
+    if name != before.name || contact != before.contact {
+        users::set_person(&mut tx, id, &name, &contact, before.extension_id, now).await?;
+    }
+    let unchanged = users::find_anywhere(&mut tx, id)
+        .await?
+        .is_some_and(|after| after == before);
+    if unchanged {
+        return Ok(before);
+    }
+    let after = app.audit_user(&mut tx, caller, "user.change", &before).await?;
+    tx.commit().await?;
+    Ok(after)
+}
+
+impl App {
+    async fn change_role(
+        &self,
+        tx: &mut Tx,
+        caller: &Caller,
+        user: &User,
+        role: &str,
+    ) -> Result<(), AppError> {
+        let Some(membership) = &user.membership else {
+            let reason = "is a role in a tenant, and this user works for none; give them a tenant first";
+            return Err(FieldErrors::one("role", reason).into());
+        };
+        let role = role_by_name(tx, membership.tenant_id, "role", role).await?;
+        if role.id == membership.role_id {
+            return Ok(());
+        }
+        guards::reaches(caller, role.rank)?;
+        guards::not_last_owner(tx, user).await?;
+        users::set_role(tx, user.id, role.id, self.now()).await?;
+        sessions::end_all(tx, user.id, None).await?;
+        Ok(())
+    }
+
+    async fn change_status(&self, tx: &mut Tx, user: &User, status: UserStatus) -> Result<(), AppError> {
+        match (user.status, status) {
+            (UserStatus::Active, UserStatus::Suspended) => {
+                guards::not_last_owner(tx, user).await?;
+                guards::not_last_manager(tx, user).await?;
+                sessions::end_all(tx, user.id, None).await?;
+            }
+            (UserStatus::Suspended, UserStatus::Active) => {
+                if let Some(tenant) = user.tenant_id() {
+                    self.check_seat(tx, tenant).await?;
+                }
+            }
+            (from, _) => return Err(bad_transition(from)),
+        }
+        users::set_status(tx, user.id, status, self.now()).await?;
+        Ok(())
+    }
+}
+
+/// Has a user work for another tenant, or, as a platform manager, for none; they have to sign in again.
+///
+/// Their phone is the former tenant's, and stays there.
+pub async fn change_tenant(
+    app: &App,
+    caller: &Caller,
+    id: UserId,
+    tenant: Option<TenantId>,
+    role: Option<&str>,
+) -> Result<User, AppError> {
+    caller.platform(PlatformPermission::UsersWrite)?;
+    let (mut tx, before) = begin_on(app, id, "move_user").await?;
+    guards::acts_on(caller, &before)?;
+    if tenant == before.tenant_id() {
+        return Ok(before);
+    }
+    guards::not_last_owner(&mut tx, &before).await?;
+    let membership = match tenant {
+        None if !before.platform_manager => {
+            let reason = "is required; only a platform manager may be without";
+            return Err(FieldErrors::one("tenant_id", reason).into());
+        }
+        None if role.is_some() => {
+            let reason = "is a role in a tenant; leave it out, or name the tenant";
+            return Err(FieldErrors::one("role", reason).into());
+        }
+        None => None,
+        Some(tenant) => Some(member(app, &mut tx, tenant, role.unwrap_or("agent")).await?),
+    };
+    let place = membership.as_ref().map(|of| (of.tenant_id, of.role_id));
+    users::set_membership(&mut tx, id, place, app.now()).await?;
+    sessions::end_all(&mut tx, id, None).await?;
+    let after = app.audit_user(&mut tx, caller, "user.move", &before).await?;
+    tx.commit().await?;
+    Ok(after)
+}
+
+/// Removes a user, wherever they are.
+pub async fn delete(app: &App, caller: &Caller, id: UserId) -> Result<(), AppError> {
+    caller.platform(PlatformPermission::UsersDelete)?;
+    let (mut tx, user) = begin_on(app, id, "delete_user").await?;
+    app.delete_user(&mut tx, caller, &user).await?;
+    Ok(tx.commit().await?)
+}

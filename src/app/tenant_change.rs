@@ -1,0 +1,248 @@
+//! What only the platform changes of a tenant: name, domain, PBX, time zone, limits, and what a suspension means.
+
+use jiff::SignedDuration;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::App;
+use super::audit::Changed;
+use super::error::AppError;
+use super::patch::Patch;
+use super::tenant_status::{bad_transition, found};
+use super::tenants::former_domain;
+use crate::auth::caller::Caller;
+use crate::domain::ids::{InstanceId, TenantId};
+use crate::domain::invalid::{FieldErrors, Invalid};
+use crate::domain::limits::{Limits, SessionTimeout};
+use crate::domain::permission::PlatformPermission;
+use crate::domain::sip_domain::SipDomain;
+use crate::domain::tenant::{SuspensionPolicy, Tenant, TenantStatus};
+use crate::domain::tenant_overview::TenantOverview;
+use crate::store::tenant_lifecycle::{self, Standing};
+use crate::store::tenant_settings::{self, Whereabouts};
+use crate::store::{Tx, instances, tenant_overviews, tenants};
+
+/// For how long phones may sign in at a domain that the tenant had before.
+const ALIAS: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// More is no limit that anybody would set.
+const MOST: i64 = 1_000_000;
+
+/// What is to change of a tenant; what is absent stays, and a limit that is `null` goes.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TenantPatch {
+    /// 3 to 50 characters.
+    pub name: Option<String>,
+    /// Its SIP domain; the one before stays an alias for 30 days.
+    pub domain: Option<String>,
+    /// IANA.
+    pub timezone: Option<String>,
+    /// The PBX that is to serve it.
+    pub pbx_instance_id: Option<String>,
+    /// For how many minutes a session may rest: 5 to 1440.
+    pub session_timeout_minutes: Option<i64>,
+    /// Active and invited users.
+    pub max_users: Patch<i64>,
+    /// Extensions.
+    pub max_extensions: Patch<i64>,
+    /// Calls at the same time.
+    pub max_concurrent_calls: Patch<i64>,
+    /// What its phones may do while it is suspended: `api_only`, `block_outbound` or `block_all`.
+    pub suspension_policy: Option<String>,
+}
+
+/// All that the platform knows of a tenant.
+pub struct TenantDetail {
+    /// With what is counted of it.
+    pub overview: TenantOverview,
+    /// What it may have.
+    pub limits: Limits,
+    /// Its suspension.
+    pub standing: Standing,
+    /// Domains that it had before and that its phones may still sign in at.
+    pub aliases: Vec<SipDomain>,
+    /// Where it is live.
+    pub whereabouts: Whereabouts,
+}
+
+impl TenantDetail {
+    /// Whether it is still to become live on its instance, or to go from another.
+    #[must_use]
+    pub fn resync_required(&self) -> bool {
+        !self.whereabouts.elsewhere.is_empty()
+    }
+}
+
+/// All that is known of one tenant.
+pub async fn show(app: &App, caller: &Caller, id: TenantId) -> Result<TenantDetail, AppError> {
+    caller.platform(PlatformPermission::TenantsRead)?;
+    let mut tx = app.store.read("show_tenant").await?;
+    detail(&mut tx, id).await
+}
+
+/// A tenant as it is being changed.
+struct State {
+    tenant: Tenant,
+    limits: Limits,
+    policy: SuspensionPolicy,
+}
+
+/// Changes a tenant; what was changed with what should be done about it.
+pub async fn change(
+    app: &App,
+    caller: &Caller,
+    id: TenantId,
+    patch: TenantPatch,
+) -> Result<(TenantDetail, Vec<String>), AppError> {
+    caller.platform(PlatformPermission::TenantsWrite)?;
+    let mut tx = app.begin_on_user(Some(id), "change_tenant").await?;
+    let before = read(&mut tx, id).await?;
+    if before.tenant.status == TenantStatus::Deleting {
+        return Err(bad_transition(before.tenant.status));
+    }
+    let mut after = patched(&before, patch)?;
+    if view(&before) == view(&after) {
+        return Ok((detail(&mut tx, id).await?, Vec::new()));
+    }
+    after.tenant.updated_at = app.now();
+    let mut warnings = Vec::new();
+    if after.tenant.instance_id != before.tenant.instance_id {
+        let to = instances::find(&mut tx, after.tenant.instance_id).await?;
+        let to = to.ok_or_else(|| FieldErrors::one("pbx_instance_id", "must be the id of a PBX instance"))?;
+        warnings.push(format!(
+            "deploy {} first, then the instance that serves the tenant until now: until both are done its phones are \
+             served where they were",
+            to.name
+        ));
+    }
+    let (old, new) = (&before.tenant.domain, &after.tenant.domain);
+    if old != new {
+        match tenant_settings::holder(&mut tx, new).await? {
+            Some(holder) if holder != id => return Err(former_domain()),
+            Some(_) => tenant_settings::drop_alias(&mut tx, id, new).await?,
+            None => {}
+        }
+        tenant_settings::put_alias(&mut tx, id, old, app.now() + ALIAS).await?;
+        warnings.push(format!(
+            "phones may sign in at {old} for 30 days from the next deploy on; set them up for {new} until then"
+        ));
+    }
+    tenant_settings::update(&mut tx, &after.tenant, &after.limits, after.policy).await?;
+    let service = before.tenant.status.service(before.policy);
+    let asked = app.have_followed(&mut tx, caller, id, service).await?;
+    let after_view = merged(view(&after), json!({"deployments": asked.deployments}));
+    let entry = Changed {
+        action: "tenant.change",
+        resource: "tenant",
+        target: id.to_string(),
+        tenant_id: Some(id),
+        before: Some(view(&before)),
+        after: Some(after_view),
+    };
+    app.audit(&mut tx, caller, entry)?;
+    let detail = detail(&mut tx, id).await?;
+    tx.commit().await?;
+    app.deploys.notify_one();
+    Ok((detail, warnings))
+}
+
+async fn read(tx: &mut Tx, id: TenantId) -> Result<State, AppError> {
+    let tenant = found(tx, id).await?;
+    let limits = tenants::limits(tx, id).await?.ok_or(AppError::NotFound)?;
+    let standing = tenant_lifecycle::standing(tx, id).await?;
+    Ok(State {
+        tenant,
+        limits,
+        policy: standing.ok_or(AppError::NotFound)?.policy,
+    })
+}
+
+async fn detail(tx: &mut Tx, id: TenantId) -> Result<TenantDetail, AppError> {
+    let missing = || AppError::NotFound;
+    Ok(TenantDetail {
+        overview: tenant_overviews::find(tx, id).await?.ok_or_else(missing)?,
+        limits: tenants::limits(tx, id).await?.ok_or_else(missing)?,
+        standing: tenant_lifecycle::standing(tx, id).await?.ok_or_else(missing)?,
+        aliases: tenant_settings::aliases(tx, id).await?,
+        whereabouts: tenant_settings::whereabouts(tx, id).await?,
+    })
+}
+
+/// What the tenant would be, or every field that is wrong.
+fn patched(before: &State, patch: TenantPatch) -> Result<State, FieldErrors> {
+    let mut errors = FieldErrors::default();
+    let mut tenant = before.tenant.clone();
+    let mut limits = before.limits.clone();
+    let mut policy = before.policy;
+    replace(&mut errors, "name", patch.name, &mut tenant.name);
+    replace(&mut errors, "domain", patch.domain, &mut tenant.domain);
+    replace(&mut errors, "timezone", patch.timezone, &mut tenant.timezone);
+    let instance: &mut InstanceId = &mut tenant.instance_id;
+    replace(&mut errors, "pbx_instance_id", patch.pbx_instance_id, instance);
+    replace(
+        &mut errors,
+        "suspension_policy",
+        patch.suspension_policy,
+        &mut policy,
+    );
+    if let Some(minutes) = patch.session_timeout_minutes
+        && let Some(timeout) = errors.take("session_timeout_minutes", SessionTimeout::new(minutes))
+    {
+        limits.session_timeout_minutes = timeout;
+    }
+    for (field, wanted, limit) in [
+        ("max_users", patch.max_users, &mut limits.max_users),
+        ("max_extensions", patch.max_extensions, &mut limits.max_extensions),
+        (
+            "max_concurrent_calls",
+            patch.max_concurrent_calls,
+            &mut limits.max_concurrent_calls,
+        ),
+    ] {
+        if matches!(wanted, Patch::Set(most) if !(0..=MOST).contains(&most)) {
+            errors.add(field, "must be 0 to 1000000, or null for no limit");
+        } else {
+            *limit = wanted.over(*limit);
+        }
+    }
+    errors.check()?;
+    Ok(State {
+        tenant,
+        limits,
+        policy,
+    })
+}
+
+fn replace<T: std::str::FromStr<Err = Invalid>>(
+    errors: &mut FieldErrors,
+    field: &'static str,
+    text: Option<String>,
+    value: &mut T,
+) {
+    if let Some(parsed) = text.and_then(|text| errors.take(field, text.parse())) {
+        *value = parsed;
+    }
+}
+
+/// What an audit entry holds of a tenant.
+fn view(state: &State) -> Value {
+    let State {
+        tenant,
+        limits,
+        policy,
+    } = state;
+    json!({
+        "name": tenant.name, "domain": tenant.domain, "timezone": tenant.timezone,
+        "pbx_instance_id": tenant.instance_id, "suspension_policy": policy,
+        "session_timeout_minutes": limits.session_timeout_minutes, "max_users": limits.max_users,
+        "max_extensions": limits.max_extensions, "max_concurrent_calls": limits.max_concurrent_calls,
+    })
+}
+
+fn merged(mut value: Value, more: Value) -> Value {
+    if let (Value::Object(fields), Value::Object(more)) = (&mut value, more) {
+        fields.extend(more);
+    }
+    value
+}

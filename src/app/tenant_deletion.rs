@@ -1,0 +1,189 @@
+//! Deleting a tenant: said beforehand, confirmed by its name, taken off its PBX first, and then gone but for the audit log.
+
+use serde::Serialize;
+use serde_json::json;
+
+use super::App;
+use super::audit::Changed;
+use super::error::AppError;
+use super::tenant_status::{bad_transition, found, service};
+use crate::auth::caller::Caller;
+use crate::domain::ids::{DeploymentId, TenantId};
+use crate::domain::instance::InstanceSettings;
+use crate::domain::permission::PlatformPermission;
+use crate::domain::tenant::{Tenant, TenantStatus};
+use crate::store::tenant_lifecycle::{self, Belongings};
+use crate::store::{Tx, audit, instances, user_counts};
+
+/// What goes with a tenant, kind by kind.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct DeletionPreview {
+    /// What the deletion has to be confirmed with: the tenant's name.
+    pub confirm: String,
+    /// Why it would be refused now, as the codes of that answer; empty where it would not.
+    pub refused: Vec<&'static str>,
+    /// Users, whatever their status.
+    pub users: i64,
+    /// Extensions.
+    pub extensions: i64,
+    /// Roles of its own.
+    pub roles: i64,
+    /// Kept copies of its configuration.
+    pub revisions: i64,
+    /// Records of its deploys.
+    pub deployments: i64,
+    /// What stays where this service cannot remove it, for somebody to do it by hand.
+    pub not_removed: Vec<String>,
+}
+
+/// A tenant that is on its way out.
+pub struct Leaving {
+    /// The tenant.
+    pub tenant: Tenant,
+    /// The deploys that take it off the PBXs which serve it.
+    pub deployments: Vec<DeploymentId>,
+    /// What stays where this service cannot remove it.
+    pub not_removed: Vec<String>,
+}
+
+/// What a deletion would remove.
+pub async fn preview(app: &App, caller: &Caller, id: TenantId) -> Result<DeletionPreview, AppError> {
+    caller.platform(PlatformPermission::TenantsDelete)?;
+    let mut tx = app.store.read("preview_deletion").await?;
+    let tenant = found(&mut tx, id).await?;
+    let mut refused = Vec::new();
+    if tenant.status == TenantStatus::Active {
+        refused.push("must_suspend_first");
+    }
+    if user_counts::managers_inside(&mut tx, id).await? > 0 {
+        refused.push("platform_managers_inside");
+    }
+    let Belongings {
+        users,
+        extensions,
+        roles,
+        revisions,
+        deployments,
+    } = tenant_lifecycle::belongings(&mut tx, id).await?;
+    Ok(DeletionPreview {
+        confirm: tenant.name.to_string(),
+        refused,
+        users,
+        extensions,
+        roles,
+        revisions,
+        deployments,
+        not_removed: not_removed(&mut tx, &tenant).await?,
+    })
+}
+
+/// Has a suspended tenant go for good: it is taken off its PBX, and as soon as that is proven nothing of it is left.
+pub async fn delete(app: &App, caller: &Caller, id: TenantId, confirm: &str) -> Result<Leaving, AppError> {
+    caller.platform(PlatformPermission::TenantsDelete)?;
+    let mut tx = app.begin_on_user(Some(id), "delete_tenant").await?;
+    let tenant = found(&mut tx, id).await?;
+    match tenant.status {
+        TenantStatus::Active => {
+            let message = "only a suspended tenant can be deleted; suspend it first";
+            return Err(AppError::conflict("must_suspend_first", message));
+        }
+        TenantStatus::Deleting => return Err(bad_transition(tenant.status)),
+        TenantStatus::Suspended => {}
+    }
+    if user_counts::managers_inside(&mut tx, id).await? > 0 {
+        let message =
+            "platform managers work for this tenant; move them to another one, or end their flag, first";
+        return Err(AppError::conflict("platform_managers_inside", message));
+    }
+    if confirm != tenant.name.as_str() {
+        let message = "`confirm` must be the tenant's name, letter by letter";
+        return Err(AppError::conflict("confirmation_mismatch", message));
+    }
+    let belongings = tenant_lifecycle::belongings(&mut tx, id).await?;
+    let not_removed = not_removed(&mut tx, &tenant).await?;
+    let service = service(&mut tx, &tenant).await?;
+    tenant_lifecycle::let_go(&mut tx, id, app.now()).await?;
+    let followed = app.have_followed(&mut tx, caller, id, service).await?;
+    // Of no tenant: it stays when all that is the tenant's has gone, and says who it was.
+    let entry = Changed {
+        action: "tenant.delete",
+        resource: "tenant",
+        target: id.to_string(),
+        tenant_id: None,
+        before: Some(
+            json!({"name": tenant.name, "domain": tenant.domain, "users": belongings.users,
+            "extensions": belongings.extensions}),
+        ),
+        after: Some(json!({"deployments": followed.deployments, "not_removed": not_removed})),
+    };
+    app.audit(&mut tx, caller, entry)?;
+    tx.commit().await?;
+    app.deploys.notify_one();
+    Ok(Leaving {
+        tenant: followed.tenant,
+        deployments: followed.deployments,
+        not_removed,
+    })
+}
+
+/// Removes all that is left of a tenant which no PBX serves any more, but for what the audit log says of its deletion.
+///
+/// False while it is served, or while another process works on an instance that served it: it is to be tried again.
+pub async fn finish(app: &App, caller: &Caller, id: TenantId) -> Result<bool, AppError> {
+    caller.platform(PlatformPermission::InstancesDeploy)?;
+    let mut tx = app.store.read("leaving_tenant").await?;
+    let is_leaving = tenant_lifecycle::leaving(&mut tx).await?.contains(&id);
+    if !is_leaving || tenant_lifecycle::is_served(&mut tx, id).await? {
+        return Ok(false);
+    }
+    let places = tenant_lifecycle::places(&mut tx, id).await?;
+    let served_once = tenant_lifecycle::served_once(&mut tx, id).await?;
+    drop(tx);
+    for instance in places.iter().chain(&served_once) {
+        // Another host's files are that host's: its next deploy removes them.
+        if !app.engine.forget(*instance, id).await? && places.contains(instance) {
+            return Ok(false);
+        }
+    }
+
+    let mut tx = app.begin_on_user(Some(id), "finish_deletion").await?;
+    let tenant = found(&mut tx, id).await?;
+    // A deploy may have brought it back to a PBX meanwhile, by what it had read before.
+    if tenant.status != TenantStatus::Deleting || tenant_lifecycle::is_served(&mut tx, id).await? {
+        return Ok(false);
+    }
+    tenant_lifecycle::forget_in_records(&mut tx, id, &tenant.domain).await?;
+    let entry = Changed {
+        action: "tenant.gone",
+        resource: "tenant",
+        target: id.to_string(),
+        tenant_id: None,
+        before: Some(json!({"name": tenant.name, "domain": tenant.domain})),
+        after: None,
+    };
+    let told = app.audit(&mut tx, caller, entry)?;
+    audit::blank_tenant(&mut tx, id, told).await?;
+    tenant_lifecycle::delete(&mut tx, id).await?;
+    tx.commit().await?;
+    Ok(true)
+}
+
+/// What lies on a PBX's host and is neither ours to read nor to remove.
+async fn not_removed(tx: &mut Tx, tenant: &Tenant) -> Result<Vec<String>, AppError> {
+    let mut left = Vec::new();
+    for id in tenant_lifecycle::places(tx, tenant.id).await? {
+        let Some(instance) = instances::find(tx, id).await? else {
+            continue;
+        };
+        let InstanceSettings::Asterisk(_) = instance.settings;
+        left.push(format!(
+            "on the host {} of the instance {}: voicemail messages of the context {domain} and recordings of it under \
+             Asterisk's spool directory, and its phones' last addresses in Asterisk's own database (`database deltree \
+             registrar/contact` shows and removes them)",
+            instance.node,
+            instance.name,
+            domain = tenant.domain
+        ));
+    }
+    Ok(left)
+}

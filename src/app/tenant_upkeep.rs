@@ -1,0 +1,89 @@
+//! What has to become of suspended and deleted tenants by itself: PBXs follow, and what they no longer serve goes.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+
+use super::App;
+use super::audit::Changed;
+use super::deployments::requested;
+use super::error::AppError;
+use super::tenant_deletion;
+use crate::auth::caller::{Caller, Identity, Origin, Place};
+use crate::deploy::request;
+use crate::domain::deployment::Deployment;
+use crate::domain::ids::{InstanceId, TenantId};
+use crate::domain::permission::PlatformPermission;
+use crate::store::{deployments, tenant_lifecycle, tenant_settings};
+
+/// How long after a deploy that came to nothing the next one is asked for.
+const AGAIN: SignedDuration = SignedDuration::from_mins(1);
+
+/// Asks again where a PBX serves something else of a tenant than its status says, and removes the tenants that are to go
+/// and that no PBX serves any more. Gives how many went.
+pub async fn turn(app: &App) -> Result<usize, AppError> {
+    let caller = Caller::new(Identity::SystemAuto, Place::Platform, None, Origin::default());
+    let mut tx = app.store.read("tenants_served_otherwise").await?;
+    let lagging = tenant_lifecycle::served_otherwise(&mut tx).await?;
+    let leaving = tenant_lifecycle::leaving(&mut tx).await?;
+    let expired = tenant_settings::with_expired_aliases(&mut tx, app.now()).await?;
+    drop(tx);
+    for tenant in expired {
+        give_up_aliases(app, &caller, tenant).await?;
+    }
+    for (instance, tenant) in lagging {
+        ask_again(app, &caller, instance, tenant).await?;
+    }
+    let mut gone = 0;
+    for tenant in leaving {
+        gone += usize::from(tenant_deletion::finish(app, &caller, tenant).await?);
+    }
+    Ok(gone)
+}
+
+async fn ask_again(
+    app: &App,
+    caller: &Caller,
+    instance: InstanceId,
+    tenant: TenantId,
+) -> Result<Option<Deployment>, AppError> {
+    caller.platform(PlatformPermission::InstancesDeploy)?;
+    let mut tx = app.begin_in(tenant, "follow_status").await?;
+    let now = app.now();
+    let newest = deployments::newest_on(&mut tx, instance, tenant).await?;
+    let still = tenant_lifecycle::served_otherwise(&mut tx).await?;
+    if !still.contains(&(instance, tenant)) || newest.is_some_and(|newest| waits(&newest, now)) {
+        return Ok(None);
+    }
+    let actor = caller.identity().actor().name;
+    let asked = request::status(&mut tx, app.ids.as_ref(), tenant, instance, &actor, now).await?;
+    app.audit(&mut tx, caller, requested("config.deploy", &asked))?;
+    tx.commit().await?;
+    app.deploys.notify_one();
+    Ok(Some(asked))
+}
+
+/// Former domains whose time is over are aliases no more from the tenant's next deploy on.
+async fn give_up_aliases(app: &App, caller: &Caller, tenant: TenantId) -> Result<(), AppError> {
+    caller.platform(PlatformPermission::InstancesDeploy)?;
+    let mut tx = app.begin_in(tenant, "give_up_aliases").await?;
+    let before = tenant_settings::aliases(&mut tx, tenant).await?;
+    tenant_settings::drop_expired(&mut tx, tenant, app.now()).await?;
+    let after = tenant_settings::aliases(&mut tx, tenant).await?;
+    let entry = Changed {
+        action: "tenant.alias_expired",
+        resource: "tenant",
+        target: tenant.to_string(),
+        tenant_id: Some(tenant),
+        before: Some(json!({"aliases": before})),
+        after: Some(json!({"aliases": after})),
+    };
+    app.audit(&mut tx, caller, entry)?;
+    Ok(tx.commit().await?)
+}
+
+/// Whether a deploy is under way, or came to nothing a moment ago.
+fn waits(newest: &Deployment, now: Timestamp) -> bool {
+    newest
+        .ended_at
+        .is_none_or(|ended| now.duration_since(ended) < AGAIN)
+}

@@ -1,0 +1,51 @@
+//! A tenant as the platform's list shows it.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::TenantView;
+use crate::domain::name::InstanceName;
+use crate::domain::tenant_overview::{Owner, TenantOverview};
+
+/// A tenant with what is counted of it.
+#[derive(Serialize)]
+pub struct TenantRowView {
+    /// The tenant.
+    #[serde(flatten)]
+    pub tenant: TenantView,
+    /// The name of the PBX that serves it.
+    pub pbx_instance: InstanceName,
+    /// The owner who was there first; none where there is none yet.
+    pub owner: Option<Owner>,
+    /// Active users.
+    pub users: i64,
+    /// Extensions, whatever their status.
+    pub extensions: i64,
+    /// Recordings and voicemail messages; not known yet.
+    pub files: Option<Files>,
+    /// When somebody of it signed in last.
+    pub last_activity: Option<Timestamp>,
+}
+
+/// What lies on disk for a tenant.
+#[derive(Serialize)]
+pub struct Files {
+    /// How many there are.
+    pub count: i64,
+    /// Their size.
+    pub bytes: i64,
+}
+
+impl From<TenantOverview> for TenantRowView {
+    fn from(overview: TenantOverview) -> Self {
+        Self {
+            tenant: overview.tenant.into(),
+            pbx_instance: overview.instance,
+            owner: overview.owner,
+            users: overview.users,
+            extensions: overview.extensions,
+            files: None,
+            last_activity: overview.last_activity,
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Removing the last files of a tenant that no PBX serves any more.
+
+use super::engine::Engine;
+use super::error::DeployError;
+use super::lease::Lease;
+use crate::domain::ids::{InstanceId, TenantId};
+use crate::driver::PbxDriver;
+
+impl Engine {
+    /// Removes what was staged beside the live files, where the tenant may stand in it, and the tenant's fragments.
+    ///
+    /// False while another process drives the instance, or another host does: its files are not this one's.
+    pub async fn forget(&self, instance_id: InstanceId, tenant_id: TenantId) -> Result<bool, DeployError> {
+        let (_, mut driver) = match self.driver_in_force(instance_id).await {
+            Err(DeployError::DrivenElsewhere { .. }) => return Ok(false),
+            driver => driver?,
+        };
+        let Some(lease) = Lease::take(self, instance_id).await? else {
+            return Ok(false);
+        };
+        driver.obey(lease.warrant());
+        let forgotten = tokio::select! {
+            biased;
+            lost = lease.keep() => Err(lost),
+            forgotten = self.remove(driver.as_ref(), instance_id, tenant_id) => forgotten,
+        };
+        lease.give_back().await;
+        forgotten.map(|()| true)
+    }
+
+    async fn remove(
+        &self,
+        driver: &dyn PbxDriver,
+        instance_id: InstanceId,
+        tenant_id: TenantId,
+    ) -> Result<(), DeployError> {
+        // The live one stays in any case.
+        driver.keep_only(&[]).await?;
+        let fragments = self.fragments(instance_id);
+        tokio::task::spawn_blocking(move || fragments.forget(tenant_id))
+            .await?
+            .map_err(DeployError::Fragments)
+    }
+}

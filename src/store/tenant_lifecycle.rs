@@ -1,0 +1,216 @@
+//! A tenant's way from active over suspended to gone, in its row and in every other that tells of it.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::row::{Origin, RawJson, to_json};
+use super::statement::{run, statements};
+use super::tenants::service;
+use super::{StoreError, Tx};
+use crate::domain::change::Change;
+use crate::domain::finding::Finding;
+use crate::domain::ids::{InstanceId, TenantId};
+use crate::domain::sip_domain::{SipDomain, names_in};
+use crate::domain::tenant::{Suspension, SuspensionPolicy};
+
+statements! {
+    STANDING = "select suspension_policy, suspension_category, suspension_reason, suspended_at from tenants \
+        where id = $1";
+    SUSPEND = "update tenants set status = 'suspended', suspension_category = $2, suspension_reason = $3, \
+        suspended_at = $4, updated_at = $4 where id = $1";
+    SET_POLICY = "update tenants set suspension_policy = $2 where id = $1";
+    REACTIVATE = "update tenants set status = 'active', suspension_category = null, suspension_reason = null, \
+        suspended_at = null, updated_at = $2 where id = $1";
+    LET_GO = "update tenants set status = 'deleting', updated_at = $2 where id = $1";
+    LEAVING = "select id from tenants where status = 'deleting' order by id";
+    SERVED_OTHERWISE = concat!("select s.instance_id, s.tenant_id from served s \
+        join tenants on tenants.id = s.tenant_id where s.service <> ", service!(), " \
+        order by s.instance_id, s.tenant_id");
+    PLACES = "select instance_id from served where tenant_id = $1 \
+        union select instance_id from tenants where id = $1 order by 1";
+    IS_SERVED = "select count(*) from served where tenant_id = $1";
+    IS_APPLIED = "select count(*) from instances i join generation_tenants g on g.generation_id = i.applying_generation_id \
+        where g.tenant_id = $1";
+    WAS_SERVED = "select distinct n.instance_id from generation_tenants g join generations n on n.id = g.generation_id \
+        where g.tenant_id = $1 order by 1";
+    COUNTS = "select (select count(*) from users where tenant_id = $1), \
+        (select count(*) from extensions where tenant_id = $1), \
+        (select count(*) from roles where tenant_id = $1), \
+        (select count(*) from revisions where tenant_id = $1), \
+        (select count(*) from deployments where tenant_id = $1)";
+    TELLING_OF = "select id, changes, findings from deployments where tenant_id is null \
+        and (cast(changes as text) like $1 or cast(findings as text) like $1 \
+        or cast(changes as text) like $2 or cast(findings as text) like $2)";
+    TELL_NO_MORE = "update deployments set changes = $2, findings = $3 where id = $1";
+    BLANK_STAGES = "update deployment_stages set detail = '' where detail like $1 or detail like $2";
+    BURY = "insert into generation_tombstones (generation_id, tenant_id) \
+        select generation_id, tenant_id from generation_tenants where tenant_id = $1";
+    DELETE = "delete from tenants where id = $1";
+}
+
+/// What a suspension means for a tenant's phones, and why there is one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Standing {
+    /// What its phones may do while it is suspended.
+    pub policy: SuspensionPolicy,
+    /// Since when and why; none while it is active.
+    pub suspension: Option<Suspension>,
+}
+
+/// What a tenant's phones may do while it is suspended, and why it is.
+pub async fn standing(tx: &mut Tx, id: TenantId) -> Result<Option<Standing>, StoreError> {
+    type Row = (String, Option<String>, Option<String>, Option<i64>);
+    let origin = Origin { table: "tenants", id };
+    let row = run!(tx, fetch_optional::<Row>(STANDING, id.uuid()))?;
+    row.map(|(policy, category, reason, at)| {
+        let suspension = category.zip(at).map(|(category, at)| {
+            Ok::<_, StoreError>(Suspension {
+                category: origin.text("suspension_category", &category)?,
+                reason: reason
+                    .map(|reason| origin.text("suspension_reason", &reason))
+                    .transpose()?,
+                at: origin.time("suspended_at", at)?,
+            })
+        });
+        Ok(Standing {
+            policy: origin.text("suspension_policy", &policy)?,
+            suspension: suspension.transpose()?,
+        })
+    })
+    .transpose()
+}
+
+/// Suspends a tenant; false when there is none by this id.
+pub async fn suspend(tx: &mut Tx, id: TenantId, suspension: &Suspension) -> Result<bool, StoreError> {
+    let reason = suspension.reason.as_ref().map(AsRef::<str>::as_ref);
+    let at = suspension.at.as_microsecond();
+    let suspended = run!(
+        tx,
+        execute(SUSPEND, id.uuid(), suspension.category.as_str(), reason, at)
+    )?;
+    Ok(suspended == 1)
+}
+
+/// Says what a suspension means for the tenant's phones; false when there is none by this id.
+pub async fn set_policy(tx: &mut Tx, id: TenantId, policy: SuspensionPolicy) -> Result<bool, StoreError> {
+    Ok(run!(tx, execute(SET_POLICY, id.uuid(), policy.as_str()))? == 1)
+}
+
+/// Ends a suspension; false when there is no tenant by this id.
+pub async fn reactivate(tx: &mut Tx, id: TenantId, now: Timestamp) -> Result<bool, StoreError> {
+    Ok(run!(tx, execute(REACTIVATE, id.uuid(), now.as_microsecond()))? == 1)
+}
+
+/// Has a tenant go for good: no PBX is to serve it any more; false when there is none by this id.
+pub async fn let_go(tx: &mut Tx, id: TenantId, now: Timestamp) -> Result<bool, StoreError> {
+    Ok(run!(tx, execute(LET_GO, id.uuid(), now.as_microsecond()))? == 1)
+}
+
+/// The tenants that are to go.
+pub async fn leaving(tx: &mut Tx) -> Result<BTreeSet<TenantId>, StoreError> {
+    let rows = run!(tx, fetch_all::<(Uuid,)>(LEAVING))?;
+    Ok(rows.into_iter().map(|(id,)| TenantId::from_uuid(id)).collect())
+}
+
+/// The instances that serve something else of a tenant than its status says, with that tenant.
+pub async fn served_otherwise(tx: &mut Tx) -> Result<BTreeSet<(InstanceId, TenantId)>, StoreError> {
+    let rows = run!(tx, fetch_all::<(Uuid, Uuid)>(SERVED_OTHERWISE))?;
+    let ids = |(instance, tenant)| (InstanceId::from_uuid(instance), TenantId::from_uuid(tenant));
+    Ok(rows.into_iter().map(ids).collect())
+}
+
+/// The instances that serve a tenant or are to serve it.
+pub async fn places(tx: &mut Tx, id: TenantId) -> Result<Vec<InstanceId>, StoreError> {
+    let rows = run!(tx, fetch_all::<(Uuid,)>(PLACES, id.uuid()))?;
+    Ok(rows.into_iter().map(|(id,)| InstanceId::from_uuid(id)).collect())
+}
+
+/// The instances that have a generation which served the tenant.
+pub async fn served_once(tx: &mut Tx, id: TenantId) -> Result<Vec<InstanceId>, StoreError> {
+    let rows = run!(tx, fetch_all::<(Uuid,)>(WAS_SERVED, id.uuid()))?;
+    Ok(rows.into_iter().map(|(id,)| InstanceId::from_uuid(id)).collect())
+}
+
+/// Whether a PBX serves the tenant, or may: by a generation that is being applied.
+pub async fn is_served(tx: &mut Tx, id: TenantId) -> Result<bool, StoreError> {
+    let (served,) = run!(tx, fetch_one::<(i64,)>(IS_SERVED, id.uuid()))?;
+    let (applied,) = run!(tx, fetch_one::<(i64,)>(IS_APPLIED, id.uuid()))?;
+    Ok(served + applied > 0)
+}
+
+/// What goes with a tenant.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Belongings {
+    /// Users, whatever their status.
+    pub users: i64,
+    /// Extensions.
+    pub extensions: i64,
+    /// Roles of its own.
+    pub roles: i64,
+    /// Kept copies of its configuration.
+    pub revisions: i64,
+    /// Records of its deploys.
+    pub deployments: i64,
+}
+
+/// Counts what goes with a tenant.
+pub async fn belongings(tx: &mut Tx, id: TenantId) -> Result<Belongings, StoreError> {
+    type Row = (i64, i64, i64, i64, i64);
+    let (users, extensions, roles, revisions, deployments) = run!(tx, fetch_one::<Row>(COUNTS, id.uuid()))?;
+    Ok(Belongings {
+        users,
+        extensions,
+        roles,
+        revisions,
+        deployments,
+    })
+}
+
+/// Takes what the records of platform deploys tell of a tenant out of them; answers how many records told something.
+pub async fn forget_in_records(tx: &mut Tx, id: TenantId, domain: &SipDomain) -> Result<u64, StoreError> {
+    let (own_id, own_domain) = (id.to_string(), domain.as_str());
+    let like = |text: &str| format!("%{text}%");
+    let rows = run!(
+        tx,
+        fetch_all::<(Uuid, RawJson, RawJson)>(TELLING_OF, like(&own_id), like(own_domain))
+    )?;
+    let mut told = 0;
+    for (deployment, changes, findings) in rows {
+        let origin = Origin {
+            table: "deployments",
+            id: deployment,
+        };
+        let mut changes: Vec<Change> = origin.json("changes", &changes)?;
+        let mut findings: Vec<Finding> = origin.json("findings", &findings)?;
+        let before = changes.len() + findings.len();
+        let tells = |whose: Option<TenantId>, texts: &[&str]| {
+            whose == Some(id)
+                || texts
+                    .iter()
+                    .any(|text| text.contains(&own_id) || names_in(text).any(|name| name == own_domain))
+        };
+        changes.retain(|change| !tells(change.tenant_id, &[&change.object]));
+        findings.retain(|finding| {
+            let object = finding.object.as_deref().unwrap_or_default();
+            let quote = finding.quote.as_deref().unwrap_or_default();
+            !tells(finding.tenant_id, &[object, quote, &finding.message])
+        });
+        if changes.len() + findings.len() == before {
+            continue;
+        }
+        let changes = to_json("deployments.changes", &changes)?;
+        let findings = to_json("deployments.findings", &findings)?;
+        told += run!(tx, execute(TELL_NO_MORE, deployment, changes, findings))?;
+    }
+    run!(tx, execute(BLANK_STAGES, like(&own_id), like(own_domain)))?;
+    Ok(told)
+}
+
+/// Deletes a tenant with all that is its own; false when there is no such tenant. One that a PBX still serves is in use:
+/// a deploy has to prove it gone first. The generations that served it keep its id, to say that it does not come back.
+pub async fn delete(tx: &mut Tx, id: TenantId) -> Result<bool, StoreError> {
+    run!(tx, execute(BURY, id.uuid()))?;
+    Ok(run!(tx, execute(DELETE, id.uuid()))? == 1)
+}

@@ -1,0 +1,202 @@
+//! A suspended tenant on its PBX: what its policy says of its phones is what the running Asterisk does.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use rstest::rstest;
+use serde_json::json;
+use switchyard::app::tenant_status::{self, Followed, SuspensionInput};
+use switchyard::app::{deployments, tenant_upkeep};
+use switchyard::domain::deployment::DeploymentStatus::{Failed, Live, Unchanged};
+use switchyard::domain::tenant::SuspensionPolicy::{self, ApiOnly, BlockAll, BlockOutbound};
+use switchyard::store::tenant_lifecycle;
+
+use super::served::{caller_id, dialplan, endpoints, mailboxes};
+use super::support::ami::{Fields, field};
+use super::support::database::Backend::{self, Postgres, Sqlite};
+use super::world::{Ended, TestTenant, World, operator, record};
+
+const ACME: &str = "1001@acme.example.com";
+const GLOBEX: &str = "1001@globex.example.com";
+
+pub async fn set_policy(world: &World, tenant: &TestTenant, policy: SuspensionPolicy) {
+    let mut tx = world.store.begin("set_policy").await.unwrap();
+    assert!(
+        tenant_lifecycle::set_policy(&mut tx, tenant.id, policy)
+            .await
+            .unwrap()
+    );
+    tx.commit().await.unwrap();
+}
+
+pub async fn suspend(world: &World, tenant: &TestTenant) -> Followed {
+    let input = SuspensionInput {
+        category: Some("non_payment".to_owned()),
+        reason: None,
+    };
+    tenant_status::suspend(&world.app, &operator(), tenant.id, input)
+        .await
+        .unwrap()
+}
+
+/// Works off what is queued for the instance; gives the only deploy that a change of status asked for.
+pub async fn followed(world: &World, deployments: &[switchyard::domain::ids::DeploymentId]) -> Ended {
+    assert_eq!(deployments.len(), 1);
+    let id = deployments[0];
+    let (asked, _) = deployments::find_of_instance(&world.app, &operator(), world.instance_id, id)
+        .await
+        .unwrap();
+    deployments::work_until_ended(&world.app, &asked).await.unwrap();
+    record(&world.app, &asked).await
+}
+
+/// The domains that the names of the channels which are up are made of.
+pub fn domains_in_call(world: &World) -> BTreeSet<String> {
+    let channels = world.pbx.ami().list("CoreShowChannels", &[]);
+    let domain = |channel: &Fields| {
+        let (_, called) = field(channel, "Channel")?.split_once('@')?;
+        called.rsplit_once('-').map(|(domain, _)| domain.to_owned())
+    };
+    channels.iter().filter_map(domain).collect()
+}
+
+/// Has somebody of the tenant listen to the echo for longer than the test takes.
+pub async fn call_the_echo(world: &World, domain: &str) {
+    let line = format!("channel originate Local/*43@{domain} application Wait 600");
+    world.pbx.ami().console(&line);
+    for _ in 0..100 {
+        if domains_in_call(world).contains(domain) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("no call came up in {domain}: {:?}", domains_in_call(world));
+}
+
+#[rstest]
+#[case(Sqlite)]
+#[case(Postgres)]
+#[tokio::test]
+async fn o29_a_blocked_tenants_phones_are_refused_and_its_calls_end_and_come_back_with_it(
+    #[case] backend: Backend,
+) {
+    let world = World::new(backend).await;
+    let [(acme, ann), (globex, gina)] = world.acme_and_globex().await;
+    world.deploy_platform().await.expect(Live);
+    assert!(world.registers(&acme, &ann) && world.registers(&globex, &gina));
+    call_the_echo(&world, "acme.example.com").await;
+    call_the_echo(&world, "globex.example.com").await;
+    // Somebody is in the middle of an edit, which no suspension puts live.
+    world.patch(&acme, &ann, json!({"name": "Unfinished"})).await;
+
+    set_policy(&world, &acme, BlockAll).await;
+    let suspended = suspend(&world, &acme).await;
+    let ended = followed(&world, &suspended.deployments).await.expect(Live);
+    let last = ended.stages.last().unwrap();
+    assert!(last.detail.contains("channels hung up"), "{last:?}");
+    assert_eq!(endpoints(&world).into_iter().collect::<Vec<_>>(), [GLOBEX]);
+    assert_eq!(
+        mailboxes(&world).into_iter().collect::<Vec<_>>(),
+        [GLOBEX],
+        "its mailbox is closed"
+    );
+    assert!(
+        !dialplan(&world, &acme)
+            .iter()
+            .any(|line| line.starts_with("1001 "))
+    );
+    assert!(!world.registers(&acme, &ann) && world.registers(&globex, &gina));
+    assert_eq!(
+        domains_in_call(&world).into_iter().collect::<Vec<_>>(),
+        ["globex.example.com"]
+    );
+    // Asked again, it is as it must be, and nothing is pending but the edit.
+    let verified = deployments::verify_instance(&world.app, &operator(), world.instance_id).await;
+    assert!(verified.unwrap().ok);
+    assert_eq!(tenant_upkeep::turn(&world.app).await.unwrap(), 0);
+
+    let back = tenant_status::reactivate(&world.app, &operator(), acme.id)
+        .await
+        .unwrap();
+    followed(&world, &back.deployments).await.expect(Live);
+    assert_eq!(endpoints(&world).into_iter().collect::<Vec<_>>(), [ACME, GLOBEX]);
+    assert_eq!(
+        caller_id(&world, ACME).unwrap(),
+        "\"acme\" <1001>",
+        "the edit waits for its own button"
+    );
+    assert!(world.registers(&acme, &ann));
+    assert!(world.is_verified(&acme).await);
+}
+
+#[rstest]
+#[case(ApiOnly)]
+#[case(BlockOutbound)]
+#[tokio::test]
+async fn o29_without_block_all_a_suspended_tenants_phones_work_on(#[case] policy: SuspensionPolicy) {
+    let world = World::new(Sqlite).await;
+    let [(acme, ann), _] = world.acme_and_globex().await;
+    world.deploy_platform().await.expect(Live);
+    set_policy(&world, &acme, policy).await;
+    assert_eq!(suspend(&world, &acme).await.deployments, []);
+    world.deploy_platform().await.expect(Unchanged);
+    assert!(world.registers(&acme, &ann));
+    assert_eq!(tenant_upkeep::turn(&world.app).await.unwrap(), 0);
+}
+
+/// Whatever another deploy does meanwhile: it renders the tenant as blocked too.
+#[rstest]
+#[case(Sqlite)]
+#[case(Postgres)]
+#[tokio::test]
+async fn o29_no_deploy_and_no_rollback_lets_a_blocked_tenant_back_in(#[case] backend: Backend) {
+    let world = World::new(backend).await;
+    let [(acme, ann), (globex, gina)] = world.acme_and_globex().await;
+    let open = world.deploy_platform().await.expect(Live);
+    set_policy(&world, &acme, BlockAll).await;
+    let suspended = suspend(&world, &acme).await;
+    followed(&world, &suspended.deployments).await.expect(Live);
+    world.deploy_platform().await.expect(Unchanged);
+    assert!(!world.registers(&acme, &ann));
+
+    world.patch(&globex, &gina, json!({"name": "Gina"})).await;
+    world.deploy(&globex).await.expect(Live);
+    assert!(!world.registers(&acme, &ann));
+    let number = open.deployment.generation.unwrap();
+    let back = deployments::roll_back_instance(&world.app, &operator(), world.instance_id, number)
+        .await
+        .unwrap();
+    super::world::ended(&world.app, &back).await.expect(Live);
+    assert!(!world.registers(&acme, &ann) && world.registers(&globex, &gina));
+}
+
+/// A PBX that was down when the tenant was blocked is told again by itself.
+#[tokio::test]
+async fn o29_what_did_not_reach_the_pbx_is_asked_for_again() {
+    let world = World::new(Sqlite).await;
+    let [(acme, _), _] = world.acme_and_globex().await;
+    world.deploy_platform().await.expect(Live);
+    set_policy(&world, &acme, BlockAll).await;
+    let pid = super::support::pbx::pid(&world.pbx.home());
+    super::support::pbx::kill(pid);
+    let (app, _) = world.impatient(super::drivers::Drivers::plain(&world.pbx));
+    let suspended = suspend(&world, &acme).await;
+    let (asked, _) =
+        deployments::find_of_instance(&app, &operator(), world.instance_id, suspended.deployments[0])
+            .await
+            .unwrap();
+    super::world::ended(&app, &asked).await.expect(Failed);
+    // Not at once: it would fail again.
+    assert_eq!(tenant_upkeep::turn(&app).await.unwrap(), 0);
+    let queued = "select cast(count(*) as text) from deployments where status = 'queued'";
+    assert_eq!(world.database.ask(queued.to_owned()).await, ["0"]);
+    world
+        .database
+        .sql("update deployments set ended_at = ended_at - 61000000")
+        .await;
+    tenant_upkeep::turn(&app).await.unwrap();
+    assert_eq!(world.database.ask(queued.to_owned()).await, ["1"]);
+    // Once.
+    tenant_upkeep::turn(&app).await.unwrap();
+    assert_eq!(world.database.ask(queued.to_owned()).await, ["1"]);
+}
