@@ -106,6 +106,18 @@ pub enum Access {
     Platform(PlatformPermission),
 }
 
+impl Access {
+    /// The right, in the word that roles name it by.
+    #[must_use]
+    pub const fn right(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Tenant(permission) => permission.as_str(),
+            Self::Platform(permission) => permission.as_str(),
+        }
+    }
+}
+
 /// Whether something is looked at or changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Act {

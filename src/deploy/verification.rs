@@ -1,5 +1,7 @@
 //! Asking the running PBX again, at any time, whether it still serves what was last proven, and looking at its files.
 
+use schemars::JsonSchema;
+
 use super::engine::Engine;
 use super::error::DeployError;
 use super::expectation::{Expectation, TenantExpectation};
@@ -10,7 +12,7 @@ use crate::domain::finding::Finding;
 use crate::domain::ids::{InstanceId, TenantId};
 
 /// What the PBX said, and what was found on disk.
-#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, JsonSchema)]
 pub struct Verification {
     /// The generation that should run; absent before the first.
     pub generation: Option<i64>,

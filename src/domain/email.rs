@@ -8,7 +8,7 @@ parsed_text! {
     ///
     /// Quoted local parts, comments and address literals are refused: Asterisk writes the address into a
     /// mail header and a field of voicemail.conf, and nobody receives voicemail there.
-    EmailAddress, email_address
+    EmailAddress, email_address, schema { "maxLength": 254, "format": "email" }
 }
 
 fn email_address(text: &str) -> Result<String, Invalid> {

@@ -1,12 +1,13 @@
-//! The macro that gives every parsed text type the same conversions, so that none can be built unparsed.
+//! The macros that give every parsed type the same conversions and its JSON schema, so that none can be built unparsed.
 
 /// Declares a newtype over `String` whose only way in is the given parse function.
 ///
 /// The type gets `FromStr`, `TryFrom<String>`, `Display`, `AsRef<str>` and serde in both directions;
-/// deserializing parses, so a value that came through serde is as valid as any other.
+/// deserializing parses, so a value that came through serde is as valid as any other. A `schema` says of its text what
+/// JSON Schema can say.
 macro_rules! parsed_text {
-    ($(#[$meta:meta])* $name:ident, $parse:path) => {
-        $(#[$meta])*
+    ($(#[doc = $doc:literal])* $name:ident, $parse:path $(, schema $schema:tt)?) => {
+        $(#[doc = $doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize, serde::Deserialize)]
         #[serde(try_from = "String", into = "String")]
         pub struct $name(String);
@@ -52,14 +53,41 @@ macro_rules! parsed_text {
                 f.write_str(&self.0)
             }
         }
+
+        $crate::domain::parsed::text_schema!($(#[doc = $doc])* $name $(, $schema)?);
+    };
+}
+
+/// Gives a type that is written as a text its JSON schema, with its documentation as the description.
+macro_rules! text_schema {
+    ($(#[doc = $doc:literal])* $name:ident) => {
+        $crate::domain::parsed::text_schema!($(#[doc = $doc])* $name, {});
+    };
+    ($(#[doc = $doc:literal])* $name:ident, $schema:tt) => {
+        impl schemars::JsonSchema for $name {
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                let mut schema = schemars::json_schema!($schema);
+                schema.insert("type".to_owned(), "string".into());
+                schema.insert("description".to_owned(), concat!($($doc),*).trim().into());
+                schema
+            }
+        }
     };
 }
 
 /// Declares an enum with one lower-case word per variant, the same in JSON, in the database and on the
 /// command line.
 macro_rules! word_enum {
-    ($(#[$meta:meta])* $name:ident { $($(#[$vmeta:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
-        $(#[$meta])*
+    ($(#[doc = $doc:literal])* $name:ident { $($(#[$vmeta:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
+        $(#[doc = $doc])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize, serde::Deserialize)]
         #[serde(try_from = "String", into = "String")]
         pub enum $name { $($(#[$vmeta])* $variant),+ }
@@ -104,7 +132,9 @@ macro_rules! word_enum {
                 f.write_str(self.as_str())
             }
         }
+
+        $crate::domain::parsed::text_schema!($(#[doc = $doc])* $name, { "enum": [$($word),+] });
     };
 }
 
-pub(crate) use {parsed_text, word_enum};
+pub(crate) use {parsed_text, text_schema, word_enum};

@@ -1,48 +1,92 @@
 //! The shape of good answers: `{"data":…}`, and for lists `meta` beside it.
 
 use axum::Json;
+use axum::response::{IntoResponse, Response};
+use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
 
+use super::answer::Answer;
+use super::openapi::shape::{Media, Reply, SchemaOf};
 use crate::domain::page::Page;
 
 /// `{"data":…}`.
-#[derive(Serialize, Debug)]
+#[derive(Serialize, JsonSchema, Debug)]
+#[schemars(inline)]
 pub struct Single<T> {
     data: T,
 }
 
 /// `{"data":[…],"meta":{"page","per_page","total","last_page"}}`.
-#[derive(Serialize, Debug)]
+#[derive(Serialize, JsonSchema, Debug)]
+#[schemars(inline)]
 pub struct List<T> {
     data: Vec<T>,
     meta: Meta,
 }
 
-#[derive(Serialize, Debug)]
+#[derive(Serialize, JsonSchema, Debug)]
 struct Meta {
+    /// Which page it is.
     page: i64,
+    /// The most items of a page.
     per_page: i64,
+    /// How many items all pages have together.
     total: i64,
+    /// The number of the last page; an empty list has one page.
     last_page: i64,
 }
 
 /// One thing.
-pub const fn single<T: Serialize>(data: T) -> Json<Single<T>> {
-    Json(Single { data })
+pub const fn single<T: Serialize>(data: T) -> Single<T> {
+    Single { data }
 }
 
 /// One page of things.
-pub fn list<T: Serialize>(page: Page<T>) -> Json<List<T>> {
+#[must_use]
+pub fn list<T: Serialize>(page: Page<T>) -> List<T> {
     let meta = Meta {
         page: page.request.page(),
         per_page: page.request.per_page(),
         total: page.total,
         last_page: page.last_page(),
     };
-    Json(List {
+    List {
         data: page.items,
         meta,
-    })
+    }
+}
+
+impl<T: Serialize> IntoResponse for Single<T> {
+    fn into_response(self) -> Response {
+        Json(self).into_response()
+    }
+}
+
+impl<T: Serialize> IntoResponse for List<T> {
+    fn into_response(self) -> Response {
+        Json(self).into_response()
+    }
+}
+
+impl<T: Serialize + JsonSchema> Answer for Single<T> {
+    fn replies() -> Vec<Reply> {
+        vec![ok(SchemaGenerator::subschema_for::<Self>)]
+    }
+}
+
+impl<T: Serialize + JsonSchema> Answer for List<T> {
+    fn replies() -> Vec<Reply> {
+        vec![ok(SchemaGenerator::subschema_for::<Self>)]
+    }
+}
+
+fn ok(schema: SchemaOf) -> Reply {
+    let name = "application/json";
+    Reply {
+        status: 200,
+        body: vec![Media { name, schema }],
+        headers: Vec::new(),
+    }
 }
 
 #[cfg(test)]
@@ -59,9 +103,9 @@ mod tests {
             request: PageRequest::new(2, 2).unwrap(),
         };
         assert_eq!(
-            serde_json::to_value(list(page).0).unwrap(),
+            serde_json::to_value(list(page)).unwrap(),
             json!({"data": ["a", "b"], "meta": {"page": 2, "per_page": 2, "total": 5, "last_page": 3}})
         );
-        assert_eq!(serde_json::to_value(single("x").0).unwrap(), json!({"data": "x"}));
+        assert_eq!(serde_json::to_value(single("x")).unwrap(), json!({"data": "x"}));
     }
 }

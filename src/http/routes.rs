@@ -1,23 +1,25 @@
 //! The route table: every path with its method, its handler and what it asks of the caller, in one place.
 
+mod route;
+mod rows;
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::FromRef;
-use axum::handler::Handler;
-use axum::http::{Method, StatusCode};
+use axum::http::StatusCode;
 use axum::middleware::{from_fn_with_state, map_response};
-use axum::routing::{MethodFilter, MethodRouter, on};
 
-use super::api::{deployment_events, deployments, extensions};
+pub use self::route::{Audits, Route};
 use super::guard::{self, Guard};
-use super::health::{self, Readiness};
+use super::health::Readiness;
 use super::problem::Problem;
 use super::streams::Streams;
 use super::{headers, trace};
 use crate::app::App;
 use crate::auth::authenticator::Authenticator;
-use crate::auth::permission::{Access, Permission};
 use crate::domain::ids::IdSource;
 
 /// What handlers share.
@@ -52,127 +54,15 @@ impl FromRef<Shared> for Arc<dyn Readiness> {
 /// Every route of the API.
 #[must_use]
 pub fn table() -> Vec<Route<Shared>> {
-    use Access::{Public, Tenant};
-    use Permission::{ConfigDeploy, ConfigRead, ConfigWrite};
-    vec![
-        Route::get("/healthz", Public, health::live),
-        Route::get("/readyz", Public, health::ready),
-        Route::get("/api/v1/extensions", Tenant(ConfigRead), extensions::index),
-        Route::post("/api/v1/extensions", Tenant(ConfigWrite), extensions::create),
-        Route::post(
-            "/api/v1/extensions/import",
-            Tenant(ConfigWrite),
-            extensions::import,
-        ),
-        Route::get("/api/v1/extensions/{id}", Tenant(ConfigRead), extensions::show),
-        Route::patch("/api/v1/extensions/{id}", Tenant(ConfigWrite), extensions::change),
-        Route::delete("/api/v1/extensions/{id}", Tenant(ConfigWrite), extensions::delete),
-        Route::post(
-            "/api/v1/extensions/{id}/reveal-secret",
-            Tenant(ConfigWrite),
-            extensions::reveal_secret,
-        ),
-        Route::post(
-            "/api/v1/extensions/{id}/rotate-secret",
-            Tenant(ConfigWrite),
-            extensions::rotate_secret,
-        ),
-        Route::get("/api/v1/config/plan", Tenant(ConfigDeploy), deployments::plan),
-        Route::post("/api/v1/config/deploy", Tenant(ConfigDeploy), deployments::deploy),
-        Route::get(
-            "/api/v1/config/deployments",
-            Tenant(ConfigDeploy),
-            deployments::index,
-        ),
-        Route::get(
-            "/api/v1/config/deployments/{id}",
-            Tenant(ConfigDeploy),
-            deployments::show,
-        ),
-        Route::get(
-            "/api/v1/config/deployments/{id}/events",
-            Tenant(ConfigDeploy),
-            deployment_events::follow,
-        ),
-        Route::post(
-            "/api/v1/config/deployments/{id}/rollback",
-            Tenant(ConfigDeploy),
-            deployments::roll_back,
-        ),
-        Route::get("/api/v1/config/verify", Tenant(ConfigDeploy), deployments::verify),
-    ]
-}
-
-/// One route.
-///
-/// There is no way to make one without saying what it asks of its caller:
-///
-/// ```compile_fail
-/// use switchyard::http::routes::Route;
-///
-/// let route = Route::<()>::get("/open", || async {});
-/// ```
-pub struct Route<S> {
-    method: Method,
-    path: &'static str,
-    access: Access,
-    handler: MethodRouter<S>,
-}
-
-impl<S: Clone + Send + Sync + 'static> Route<S> {
-    /// Answers GET, and HEAD without the body.
-    pub fn get<T: 'static>(path: &'static str, access: Access, handler: impl Handler<T, S>) -> Self {
-        Self::new(Method::GET, path, access, on(MethodFilter::GET, handler))
-    }
-
-    /// Answers POST.
-    pub fn post<T: 'static>(path: &'static str, access: Access, handler: impl Handler<T, S>) -> Self {
-        Self::new(Method::POST, path, access, on(MethodFilter::POST, handler))
-    }
-
-    /// Answers PUT.
-    pub fn put<T: 'static>(path: &'static str, access: Access, handler: impl Handler<T, S>) -> Self {
-        Self::new(Method::PUT, path, access, on(MethodFilter::PUT, handler))
-    }
-
-    /// Answers PATCH.
-    pub fn patch<T: 'static>(path: &'static str, access: Access, handler: impl Handler<T, S>) -> Self {
-        Self::new(Method::PATCH, path, access, on(MethodFilter::PATCH, handler))
-    }
-
-    /// Answers DELETE.
-    pub fn delete<T: 'static>(path: &'static str, access: Access, handler: impl Handler<T, S>) -> Self {
-        Self::new(Method::DELETE, path, access, on(MethodFilter::DELETE, handler))
-    }
-
-    const fn new(method: Method, path: &'static str, access: Access, handler: MethodRouter<S>) -> Self {
-        Self {
-            method,
-            path,
-            access,
-            handler,
-        }
-    }
-}
-
-impl<S> Route<S> {
-    /// Its method.
-    #[must_use]
-    pub const fn method(&self) -> &Method {
-        &self.method
-    }
-
-    /// Its path, parameters in braces.
-    #[must_use]
-    pub const fn path(&self) -> &'static str {
-        self.path
-    }
-
-    /// What it asks of its caller.
-    #[must_use]
-    pub const fn access(&self) -> Access {
-        self.access
-    }
+    let sections = [
+        ("Service", rows::service()),
+        ("Extensions", rows::extensions()),
+        ("Deploys", rows::deploys()),
+    ];
+    let routes = sections
+        .into_iter()
+        .map(|(name, routes)| routes.into_iter().map(|route| route.in_section(name)));
+    routes.flatten().collect()
 }
 
 /// The service that answers these routes, and everything else with a problem.
@@ -185,11 +75,12 @@ pub fn router<S: Clone + Send + Sync + 'static>(
     let mut router = Router::new();
     for entry in table {
         let guard = Guard {
-            access: entry.access,
+            access: entry.access(),
             authenticator: Arc::clone(authenticator),
         };
+        let path = entry.path();
         let guarded = entry.handler.route_layer(from_fn_with_state(guard, guard::check));
-        router = router.route(entry.path, guarded);
+        router = router.route(path, guarded);
     }
     router
         .fallback(async || Problem::not_found())

@@ -23,4 +23,5 @@ mod server;
 mod sse;
 #[path = "../support/mod.rs"]
 mod support;
+mod table;
 mod versions;

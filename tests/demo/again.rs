@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 
-use super::run::{Ended, Place, Running, run};
+use super::support::demo::{Ended, Place, Running, run};
 
 fn once(mut command: Command) -> Ended {
     command.arg("--once");
@@ -64,10 +64,10 @@ fn a10_a_second_start_keeps_generation_and_ports() {
 fn a10_a_port_that_was_taken_meanwhile_is_another_one() {
     let place = Place::new();
     once(place.command());
-    let sip = super::run::sip(&place.record());
+    let sip = super::support::demo::sip(&place.record());
     let _taken = std::net::UdpSocket::bind(sip).unwrap();
     once(place.command());
-    assert_ne!(super::run::sip(&place.record()), sip);
+    assert_ne!(super::support::demo::sip(&place.record()), sip);
     assert_eq!(place.record()["pbx"]["live"], true);
 }
 

@@ -5,8 +5,8 @@ use std::os::unix::fs::MetadataExt as _;
 
 use serde_json::{Value, json};
 
-use super::run::{Place, run, sip};
 use super::support::ami::{Ami, field};
+use super::support::demo::{Place, run, sip};
 use super::support::phone;
 
 /// The keys of an object.

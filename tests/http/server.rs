@@ -33,6 +33,8 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
+use crate::support::contract::{self, Answered, Asked};
+
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
 /// A tenant with one extension and one deployment.
@@ -165,26 +167,56 @@ impl Server {
         }
     }
 
+    /// The bytes that everybody gets at a path, and the policy that a browser gets with them.
+    pub async fn text(&self, path: &str) -> (String, String) {
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), 200, "{path}");
+        let policy = response.headers()["content-security-policy"]
+            .to_str()
+            .unwrap()
+            .to_owned();
+        let bytes = axum::body::to_bytes(response.into_body(), 4 * 1024 * 1024)
+            .await
+            .unwrap();
+        (String::from_utf8_lossy(&bytes).into_owned(), policy)
+    }
+
     pub async fn ask(&self, who: As<'_>, method: &Method, path: &str, body: Option<Value>) -> Answer {
         let mut request = signed(who, Request::builder().method(method).uri(path));
         if body.is_some() {
             request = request.header("content-type", "application/json");
         }
-        let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
+        let sent = body
+            .as_ref()
+            .map_or_else(Body::empty, |body| Body::from(body.to_string()));
         let response = self
             .router
             .clone()
-            .oneshot(request.body(body).unwrap())
+            .oneshot(request.body(sent).unwrap())
             .await
             .unwrap();
         let status = response.status().as_u16();
+        let media_type = response.headers().get("content-type").cloned();
         let bytes = axum::body::to_bytes(response.into_body(), 1024 * 1024)
             .await
             .unwrap();
-        Answer {
+        let answer = Answer {
             status,
             body: serde_json::from_slice(&bytes).unwrap_or_default(),
-        }
+        };
+        let asked = Asked {
+            method: method.as_str(),
+            path,
+            json: body.as_ref(),
+        };
+        let answered = Answered {
+            status,
+            media_type: media_type.as_ref().map_or("", |value| value.to_str().unwrap()),
+            body: &answer.body,
+        };
+        contract::check(&asked, &answered);
+        answer
     }
 }
 

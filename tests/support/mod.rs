@@ -4,7 +4,9 @@
 
 pub mod ami;
 pub mod bench;
+pub mod contract;
 pub mod database;
+pub mod demo;
 pub mod media;
 pub mod pbx;
 pub mod phone;

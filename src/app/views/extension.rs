@@ -1,22 +1,28 @@
 //! An extension as every surface shows it: never with a secret, but where one is shown on purpose.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::domain::caller_id::CallerId;
 use crate::domain::codec::Codecs;
+use crate::domain::dial::ExtensionNumber;
 use crate::domain::extension::{
     Extension, ExtensionStatus, Forward, MaxContacts, OutboundClass, Recording, RingTime, Transport,
     Voicemail,
 };
 use crate::domain::ids::ExtensionId;
-use crate::domain::secret::ExtensionSecrets;
+use crate::domain::name::DisplayName;
+use crate::domain::secret::{ExtensionSecrets, SipSecret, VoicemailPin};
 
 /// An extension.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Extension")]
 pub struct ExtensionView {
     id: ExtensionId,
+    #[schemars(with = "ExtensionNumber")]
     number: String,
+    #[schemars(with = "DisplayName")]
     name: String,
     status: ExtensionStatus,
     caller_id: CallerId,
@@ -56,7 +62,8 @@ impl From<Extension> for ExtensionView {
 }
 
 /// An extension with its secrets: shown once to whoever made it, and where they are asked for.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "CreatedExtension")]
 pub struct CreatedView {
     #[serde(flatten)]
     extension: ExtensionView,
@@ -75,9 +82,12 @@ impl CreatedView {
 }
 
 /// The secrets of an extension, shown on purpose.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ExtensionSecrets")]
 pub struct SecretsView {
+    #[schemars(with = "SipSecret")]
     secret: String,
+    #[schemars(with = "VoicemailPin")]
     voicemail_pin: String,
 }
 
@@ -88,5 +98,21 @@ impl SecretsView {
             secret: secrets.sip.expose().to_owned(),
             voicemail_pin: secrets.pin.expose().to_owned(),
         }
+    }
+}
+
+/// The SIP secret of an extension alone, shown once.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "SipSecret")]
+pub struct SecretView {
+    #[schemars(with = "SipSecret")]
+    secret: String,
+}
+
+impl SecretView {
+    #[must_use]
+    pub fn new(secret: &SipSecret) -> Self {
+        let secret = secret.expose().to_owned();
+        Self { secret }
     }
 }

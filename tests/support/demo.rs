@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::support::pbx::{open_directory, program, runs};
+use super::pbx::{open_directory, program, runs};
 
 /// Far longer than anything takes.
 const LONGEST: Duration = Duration::from_mins(1);
