@@ -3,12 +3,16 @@
 use super::invalid::Invalid;
 use super::parsed::parsed_text;
 
-/// One character of a plain text, less those of `$more`, as a regular expression.
+/// One character of a plain text as a regular expression, less those of `$more`.
 macro_rules! plain {
     ($($more:literal)?) => {
-        concat!("[^\\u0000-\\u001F\\u007F-\\u009F\\u00AD\\u034F\\u061C\\u115F\\u1160\\u17B4\\u17B5\\u180B-\\u180F\\u200B-\\u200F",
-            "\\u2028-\\u202E\\u2060-\\u206F\\u3164\\uFEFF\\uFFA0\\uFFF0-\\uFFFB\u{1BCA0}-\u{1BCA3}\u{1D173}-\u{1D17A}",
-            "\u{E0000}-\u{E0FFF}" $(, $more)?, "]")
+        concat!(
+            "[^\\u0000-\\u001F\\u007F-\\u009F\\u00AD\\u034F\\u061C\\u115F\\u1160\\u17B4\\u17B5\\u180B-\\u180F",
+            "\\u200B-\\u200F\\u2028-\\u202E\\u2060-\\u206F\\u3164\\uFEFF\\uFFA0\\uFFF0-\\uFFFB",
+            "\u{1BCA0}-\u{1BCA3}\u{1D173}-\u{1D17A}\u{E0000}-\u{E0FFF}",
+            $($more,)?
+            "]",
+        )
     };
 }
 

@@ -138,3 +138,95 @@ macro_rules! word_enum {
 }
 
 pub(crate) use {parsed_text, text_schema, word_enum};
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Display;
+    use std::str::FromStr;
+
+    use jsonschema::Validator;
+    use proptest::prelude::*;
+    use schemars::{JsonSchema, SchemaGenerator};
+
+    use crate::domain::dial::{DialNumber, ExtensionNumber};
+    use crate::domain::email::EmailAddress;
+    use crate::domain::idempotency_key::IdempotencyKey;
+    use crate::domain::instance::{AbsolutePath, EmergencyNumber, HostName, NodeName};
+    use crate::domain::name::{DisplayName, InstanceName, TenantName};
+    use crate::domain::reason::Reason;
+    use crate::domain::sip_domain::SipDomain;
+
+    fn schema<T: JsonSchema>() -> Validator {
+        let schema = T::json_schema(&mut SchemaGenerator::default()).to_value();
+        let options = jsonschema::draft202012::options().should_validate_formats(true);
+        options.build(&schema).unwrap()
+    }
+
+    /// What is taken is as the schema says, and so is what is shown of it.
+    fn taken<T: FromStr + Display + JsonSchema>(text: &str) -> Option<T> {
+        let value = text.parse::<T>().ok()?;
+        let schema = schema::<T>();
+        for written in [text.to_owned(), value.to_string()] {
+            assert!(
+                schema.is_valid(&written.clone().into()),
+                "{written:?} of {text:?}"
+            );
+        }
+        Some(value)
+    }
+
+    /// The schema says all there is to it.
+    fn exactly<T: FromStr + Display + JsonSchema>(text: &str) {
+        let valid = schema::<T>().is_valid(&text.into());
+        assert_eq!(taken::<T>(text).is_some(), valid, "{text:?}");
+    }
+
+    fn text() -> impl Strategy<Value = String> {
+        prop_oneof![
+            any::<String>(),
+            "[ -~]{0,70}",
+            "\\PC{0,70}",
+            "[0-9+]{0,17}",
+            "[a-z0-9-]{1,9}([.][a-z0-9-]{1,9}){0,3}",
+            "[a-z.+]{1,9}@[a-z0-9-]{1,9}([.][a-z]{1,9}){0,3}",
+            "/[a-z./]{0,20}",
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn a_schema_says_what_is_parsed(text in text()) {
+            exactly::<ExtensionNumber>(&text);
+            exactly::<DialNumber>(&text);
+            exactly::<EmergencyNumber>(&text);
+            exactly::<InstanceName>(&text);
+            exactly::<NodeName>(&text);
+            exactly::<HostName>(&text);
+            exactly::<IdempotencyKey>(&text);
+            exactly::<TenantName>(&text);
+            taken::<DisplayName>(&text);
+            taken::<EmailAddress>(&text);
+            taken::<SipDomain>(&text);
+            taken::<AbsolutePath>(&text);
+            if text.trim() == text {
+                taken::<Reason>(&text);
+            }
+        }
+    }
+
+    #[test]
+    fn a_schema_knows_each_character_that_no_name_holds() {
+        let schema = schema::<TenantName>();
+        let beyond = ('\u{1B000}'..='\u{1E000}').chain('\u{DFFF0}'..='\u{E1010}');
+        for character in ('\0'..='\u{FFFF}').chain(beyond) {
+            for text in [
+                format!("a{character}z"),
+                format!("{character}az"),
+                format!("az{character}"),
+            ] {
+                let valid = schema.is_valid(&text.clone().into());
+                assert_eq!(text.parse::<TenantName>().is_ok(), valid, "{text:?}");
+            }
+        }
+    }
+}

@@ -13,7 +13,7 @@ use serde_json::Value;
 use serde_json::error::Category;
 use tokio::time::timeout;
 
-pub use kinds::{Body, MergePatch, NoBody, Rows, Table};
+pub use kinds::{Body, MergePatch, NoBody, Patched, Rows, Table};
 
 use super::problem::Problem;
 use crate::auth::caller::Caller;

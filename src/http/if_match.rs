@@ -12,6 +12,9 @@ use super::openapi::shape::{Input, Parameter, Shape};
 use super::problem::Problem;
 use crate::app::precondition::IfMatch;
 
+/// `*`, or tags that visible ASCII characters are written with, as those of ours are.
+const LIST: &str = "^([*]|(W/)?\"[!#-~]*\"( *, *(W/)?\"[!#-~]*\")*)$";
+
 /// The version that a request is meant for, not looked at so far.
 pub struct Precondition(HeaderMap);
 
@@ -35,7 +38,7 @@ impl Input for Precondition {
         shape.headers.push(Parameter {
             name: "If-Match",
             description: "Only of a version that it names, as `ETag` gave it; `*` is any.",
-            schema: json_schema!({"type": "string"}),
+            schema: json_schema!({"type": "string", "pattern": LIST}),
         });
         shape.problems.add(400, &["if_match_malformed"]);
         shape.problems.add(412, &["precondition_failed"]);

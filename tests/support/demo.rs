@@ -6,6 +6,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -26,6 +27,8 @@ pub struct Place {
 pub struct Running {
     child: Child,
     lines: mpsc::Receiver<String>,
+    /// Reads its log, for a log that nobody reads would stop it.
+    log: Option<JoinHandle<String>>,
     /// What it has said so far, line by line.
     pub said: Vec<String>,
 }
@@ -152,9 +155,16 @@ impl Running {
                 }
             }
         });
+        let mut err = child.stderr.take().unwrap();
+        let log = std::thread::spawn(move || {
+            let mut bytes = Vec::new();
+            let _ = err.read_to_end(&mut bytes);
+            String::from_utf8_lossy(&bytes).into_owned()
+        });
         Self {
             child,
             lines,
+            log: Some(log),
             said: Vec::new(),
         }
     }
@@ -211,11 +221,9 @@ impl Running {
     }
 
     fn errors(&mut self) -> String {
-        let mut text = String::new();
-        if let Some(mut err) = self.child.stderr.take() {
-            let _ = err.read_to_string(&mut text);
-        }
-        text
+        self.log
+            .take()
+            .map_or_else(String::new, |log| log.join().unwrap())
     }
 }
 

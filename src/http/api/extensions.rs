@@ -17,13 +17,17 @@ use crate::domain::ids::ExtensionId;
 use crate::domain::invalid::FieldErrors;
 use crate::domain::query::ExtensionQuery;
 use crate::http::answer::{Created, Either, NoContent, Replayed, Tagged};
-use crate::http::body::{Body, MergePatch, NoBody, Rows, Table, from_value};
+use crate::http::body::{Body, MergePatch, NoBody, Patched, Rows, Table, from_value};
 use crate::http::envelope::{List, Single, list, single};
 use crate::http::id::Id;
 use crate::http::idempotency::{Repeatable, ShownOnce};
 use crate::http::if_match::Precondition;
 use crate::http::problem::Problem;
 use crate::http::query::{Given, Parameters, Query};
+
+impl Patched for ExtensionInput {
+    const FIXED: &'static [&'static str] = &["secret"];
+}
 
 /// What to do instead of sending a creation again.
 const LOOK_FOR_IT: &str = "look for the number instead";

@@ -30,6 +30,12 @@ impl<T: DeserializeOwned> Body<T> {
     }
 }
 
+/// What can be patched.
+pub trait Patched {
+    /// Fields that are given when it is made, and that a patch may not have.
+    const FIXED: &'static [&'static str];
+}
+
 /// A JSON merge patch (RFC 7396) of a `T`, all of whose fields are optional: a field may be `null`, and is otherwise
 /// held to the type it has there.
 pub struct MergePatch<T>(Unread, PhantomData<fn() -> T>);
@@ -128,7 +134,7 @@ impl<T: JsonSchema> Input for Body<T> {
     }
 }
 
-impl<T: JsonSchema> Input for MergePatch<T> {
+impl<T: JsonSchema + Patched> Input for MergePatch<T> {
     fn describe(shape: &mut Shape) {
         let forms = [JSON, "application/merge-patch+json"];
         takes(shape, &forms.map(|name| (name, patch::<T> as SchemaOf)));
@@ -148,9 +154,12 @@ impl Input for NoBody {
 }
 
 /// Of a patch no field has to be there.
-fn patch<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+fn patch<T: JsonSchema + Patched>(generator: &mut SchemaGenerator) -> Schema {
     let mut schema = T::json_schema(generator);
     schema.remove("required");
+    if let Some(Value::Object(fields)) = schema.get_mut("properties") {
+        fields.retain(|name, _| !T::FIXED.contains(&name.as_str()));
+    }
     schema
 }
 

@@ -35,7 +35,9 @@ impl Schemas {
 
     /// What the program reads. A type that is read and written has two schemas, so only the other has its name.
     pub fn body(&mut self, schema: SchemaOf) -> Value {
-        schema(&mut self.bodies).to_value()
+        let mut schema = schema(&mut self.bodies).to_value();
+        without_null_defaults(&mut schema);
+        schema
     }
 
     /// Those that have a name.
@@ -85,6 +87,20 @@ fn close_inside(object: &mut Map<String, Value>) {
     }
     for branch in branches_mut(object) {
         close_inside(branch);
+    }
+}
+
+/// That an absent field is `null` says nothing, and is what a page would show as an example.
+fn without_null_defaults(schema: &mut Value) {
+    match schema {
+        Value::Object(object) => {
+            if object.get("default").is_some_and(Value::is_null) {
+                object.remove("default");
+            }
+            object.values_mut().for_each(without_null_defaults);
+        }
+        Value::Array(items) => items.iter_mut().for_each(without_null_defaults),
+        _ => {}
     }
 }
 

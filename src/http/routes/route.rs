@@ -196,12 +196,12 @@ impl<S> Route<S> {
         self.section
     }
 
-    /// Its handler's module and name: `extensions.index`.
+    /// Its handler's module and name: `extensions_index`.
     #[must_use]
     pub fn id(&self) -> String {
         let mut parts = self.handler_name.rsplit("::");
         let name = parts.next().unwrap_or_default();
-        format!("{}.{name}", parts.next().unwrap_or_default())
+        format!("{}_{name}", parts.next().unwrap_or_default())
     }
 
     /// What it reads and answers.
