@@ -96,8 +96,8 @@ pub fn check(asked: &Asked<'_>, answered: &Answered<'_>) {
     }
 }
 
-/// Fails where a value is not what a schema at this place of the document tells.
 impl Contract {
+    /// Fails where a value is not what a schema at this place of the document tells.
     #[track_caller]
     fn validate(&self, schema: &str, value: &Value, what: &str) {
         let mut validators = self.validators.lock().unwrap_or_else(PoisonError::into_inner);

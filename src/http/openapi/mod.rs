@@ -1,4 +1,4 @@
-//! The API described as an `OpenAPI` 3.1 document, made from the route table and from the types of its handlers.
+//! The API described as an OpenAPI 3.1 document, made from the route table and from the types of its handlers.
 
 pub mod document;
 pub mod operation;
