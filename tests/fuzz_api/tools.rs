@@ -1,12 +1,10 @@
 //! The programs that these tests need, which `scripts/test` installs.
 
-use std::path::PathBuf;
 use std::process::{Command, Output};
 
 /// A program that is named by a variable of the environment.
 pub fn program(variable: &str) -> Command {
     let path = std::env::var_os(variable)
-        .map(PathBuf::from)
         .unwrap_or_else(|| panic!("{variable} does not name the program; scripts/test sets it"));
     Command::new(path)
 }
