@@ -4,6 +4,7 @@ mod audit_entry;
 mod deployment;
 mod extension;
 mod instance;
+mod looks;
 mod role;
 mod session;
 mod tenant;
@@ -13,8 +14,9 @@ mod user;
 
 pub use audit_entry::{ActorView, AuditEntryView, PlaceView};
 pub use deployment::DeploymentView;
-pub use extension::{CreatedView, ExtensionView, SecretsView, VisibleExtension};
+pub use extension::{CreatedView, ExtensionView, SecretView, SecretsView, VisibleExtension};
 pub use instance::InstanceView;
+pub use looks::{PlanView, VerificationView};
 pub use role::{RoleView, RolesView};
 pub use session::{LoginView, SessionView, WhoView};
 pub use tenant::TenantView;
