@@ -2,11 +2,15 @@
 
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::patch::Patch;
-use crate::domain::instance::{AsteriskSettings, EmergencyNumber, ManagerTls, NodeName, PbxKind};
+use crate::domain::given::given;
+use crate::domain::instance::{
+    AbsolutePath, AccountName, AsteriskSettings, EmergencyNumber, HostName, ManagerTls, NodeName, PbxKind,
+};
 use crate::domain::invalid::{FieldErrors, Invalid};
 use crate::domain::name::InstanceName;
 
@@ -14,31 +18,51 @@ use crate::domain::name::InstanceName;
 const AMI_PORT: i64 = 5038;
 
 /// A PBX instance as it is written.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(extend("required" = ["name", "ami_username", "ami_secret", "config_dir"]))]
 pub struct InstanceInput {
-    /// Unique: 1 to 50 letters, digits, `.`, `_` or `-`.
+    /// Unique.
+    #[serde(deserialize_with = "given")]
+    #[schemars(with = "InstanceName")]
     pub name: Option<String>,
     /// The host whose daemon drives it; this one if absent. It cannot be changed afterwards.
+    #[serde(deserialize_with = "given")]
+    #[schemars(with = "NodeName")]
     pub node: Option<String>,
     /// `asterisk`, which it is if absent. It cannot be changed afterwards.
+    #[serde(deserialize_with = "given")]
+    #[schemars(with = "PbxKind")]
     pub kind: Option<String>,
     /// Where the manager interface listens; `127.0.0.1` if absent.
+    #[serde(deserialize_with = "given")]
+    #[schemars(with = "HostName")]
     pub ami_host: Option<String>,
     /// Its TCP port; 5038 if absent.
+    #[serde(deserialize_with = "given")]
+    #[schemars(with = "i64", range(min = 1, max = 65535))]
     pub ami_port: Option<i64>,
     /// The account in `manager.conf`.
+    #[serde(deserialize_with = "given")]
+    #[schemars(with = "AccountName")]
     pub ami_username: Option<String>,
     /// The account's secret; never shown again.
+    #[serde(deserialize_with = "given")]
+    #[schemars(with = "String")]
     pub ami_secret: Option<SecretString>,
-    /// Whether it speaks TLS: `{"mode":"off"}`, or `{"mode":"on"}` with a `ca_file`; as the host's configuration says
-    /// where it is absent or null.
+    /// Whether it speaks TLS; as the host's configuration says where it is absent or null.
+    #[schemars(with = "Option<ManagerTls>")]
     pub ami_tls: Patch<ManagerTls>,
     /// The directory for our files, which Asterisk's own files include.
+    #[serde(deserialize_with = "given")]
+    #[schemars(with = "AbsolutePath")]
     pub config_dir: Option<String>,
     /// The log with Asterisk's warnings and errors.
+    #[schemars(with = "Option<AbsolutePath>")]
     pub log_file: Patch<String>,
     /// Emergency numbers of the place, beside those of everywhere.
+    #[serde(deserialize_with = "given")]
+    #[schemars(with = "Vec<EmergencyNumber>")]
     pub emergency_numbers: Option<Vec<String>>,
 }
 

@@ -1,5 +1,6 @@
 //! What platform managers change of users: person, role, status and tenant; and removing them.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::App;
@@ -10,24 +11,33 @@ use super::user_changes::bad_transition;
 use super::users::role_by_name;
 use crate::auth::caller::Caller;
 use crate::domain::contact::Contact;
+use crate::domain::given::given;
 use crate::domain::ids::{TenantId, UserId};
 use crate::domain::invalid::FieldErrors;
-use crate::domain::name::PersonName;
+use crate::domain::json_object;
+use crate::domain::name::{PersonName, RoleName};
 use crate::domain::permission::PlatformPermission;
 use crate::domain::user::{User, UserStatus};
 use crate::store::{Tx, sessions, users};
 
 /// What is to change of a user; what is absent stays.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct UserPatch {
-    /// 1 to 100 characters.
+    /// As people call them.
+    #[serde(deserialize_with = "given")]
+    #[schemars(with = "PersonName")]
     pub name: Option<String>,
     /// How else they are reached; replaces all of it.
+    #[serde(deserialize_with = "json_object::optional")]
     pub contact: Option<Contact>,
     /// The name of a role of their tenant.
+    #[serde(deserialize_with = "given")]
+    #[schemars(with = "RoleName")]
     pub role: Option<String>,
-    /// `active` or `suspended`.
+    /// Whether they may sign in; nobody becomes invited again.
+    #[serde(deserialize_with = "given")]
+    #[schemars(with = "UserStatus")]
     pub status: Option<String>,
 }
 

@@ -1,6 +1,7 @@
 //! What only the platform changes of a tenant: name, domain, PBX, time zone, limits, and what a suspension means.
 
 use jiff::SignedDuration;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -11,13 +12,16 @@ use super::patch::Patch;
 use super::tenant_status::{bad_transition, found};
 use super::tenants::former_domain;
 use crate::auth::caller::Caller;
+use crate::domain::given::given;
 use crate::domain::ids::{InstanceId, TenantId};
 use crate::domain::invalid::{FieldErrors, Invalid};
 use crate::domain::limits::{Limits, SessionTimeout};
+use crate::domain::name::TenantName;
 use crate::domain::permission::PlatformPermission;
 use crate::domain::sip_domain::SipDomain;
 use crate::domain::tenant::{SuspensionPolicy, Tenant, TenantStatus};
 use crate::domain::tenant_overview::TenantOverview;
+use crate::domain::timezone::Timezone;
 use crate::store::tenant_lifecycle::{self, Standing};
 use crate::store::tenant_settings::{self, Whereabouts};
 use crate::store::{Tx, instances, tenant_overviews, tenants};
@@ -29,26 +33,41 @@ const ALIAS: SignedDuration = SignedDuration::from_hours(30 * 24);
 const MOST: i64 = 1_000_000;
 
 /// What is to change of a tenant; what is absent stays, and a limit that is `null` goes.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TenantPatch {
-    /// 3 to 50 characters.
+    /// As people call it.
+    #[serde(deserialize_with = "given")]
+    #[schemars(with = "TenantName")]
     pub name: Option<String>,
     /// Its SIP domain; the one before stays an alias for 30 days.
+    #[serde(deserialize_with = "given")]
+    #[schemars(with = "SipDomain")]
     pub domain: Option<String>,
     /// IANA.
+    #[serde(deserialize_with = "given")]
+    #[schemars(with = "Timezone")]
     pub timezone: Option<String>,
     /// The PBX that is to serve it.
+    #[serde(deserialize_with = "given")]
+    #[schemars(with = "InstanceId")]
     pub pbx_instance_id: Option<String>,
-    /// For how many minutes a session may rest: 5 to 1440.
+    /// For how many minutes a session may rest.
+    #[serde(deserialize_with = "given")]
+    #[schemars(with = "i64", range(min = 5, max = 1440))]
     pub session_timeout_minutes: Option<i64>,
     /// Active and invited users.
+    #[schemars(with = "Option<i64>", range(min = 0, max = 1_000_000))]
     pub max_users: Patch<i64>,
     /// Extensions.
+    #[schemars(with = "Option<i64>", range(min = 0, max = 1_000_000))]
     pub max_extensions: Patch<i64>,
     /// Calls at the same time.
+    #[schemars(with = "Option<i64>", range(min = 0, max = 1_000_000))]
     pub max_concurrent_calls: Patch<i64>,
-    /// What its phones may do while it is suspended: `api_only`, `block_outbound` or `block_all`.
+    /// What its phones may do while it is suspended.
+    #[serde(deserialize_with = "given")]
+    #[schemars(with = "SuspensionPolicy")]
     pub suspension_policy: Option<String>,
 }
 

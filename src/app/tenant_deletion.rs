@@ -1,5 +1,6 @@
 //! Deleting a tenant: said beforehand, confirmed by its name, taken off its PBX first, and then gone but for the audit log.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 
@@ -16,7 +17,7 @@ use crate::store::tenant_lifecycle::{self, Belongings};
 use crate::store::{Tx, audit, instances, user_counts};
 
 /// What goes with a tenant, kind by kind.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 pub struct DeletionPreview {
     /// What the deletion has to be confirmed with: the tenant's name.
     pub confirm: String,

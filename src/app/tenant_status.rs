@@ -1,5 +1,6 @@
 //! Suspending a tenant and letting it work again, with what that means for its phones.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -18,12 +19,15 @@ use crate::store::tenant_lifecycle;
 use crate::store::{Tx, tenants};
 
 /// Why a tenant is to be suspended.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(extend("required" = ["category"]))]
 pub struct SuspensionInput {
-    /// `non_payment`, `policy`, `pause` or `other`.
+    /// The kind of reason.
+    #[schemars(with = "SuspensionCategory")]
     pub category: Option<String>,
-    /// 1 to 500 characters.
+    /// The reason in words.
+    #[schemars(with = "Option<Reason>")]
     pub reason: Option<String>,
 }
 

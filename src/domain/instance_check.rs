@@ -1,10 +1,11 @@
 //! What a test of the connection to an instance found, as it is kept.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One thing that was looked at.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct KeptCheck {
     /// Stable, such as `ami`, `config_dir`.
     pub name: String,
@@ -18,7 +19,7 @@ pub struct KeptCheck {
 }
 
 /// A whole test.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 pub struct CheckRecord {
     /// When.
     pub at: Timestamp,

@@ -16,8 +16,9 @@ pub struct Limits {
 }
 
 /// For how many minutes a session may rest: 5 to 1440.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, schemars::JsonSchema)]
 #[serde(transparent)]
+#[schemars(extend("minimum" = 5, "maximum" = 1440))]
 pub struct SessionTimeout(i64);
 
 impl SessionTimeout {

@@ -24,7 +24,7 @@ pub struct TenantOverview {
 }
 
 /// Who owns a tenant.
-#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, schemars::JsonSchema)]
 pub struct Owner {
     /// As people call them.
     pub name: PersonName,

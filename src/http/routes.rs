@@ -1,5 +1,6 @@
 //! The route table: every path with its method, its handler and what it asks of the caller, in one place.
 
+mod platform_rows;
 mod route;
 mod rows;
 #[cfg(test)]
@@ -59,7 +60,11 @@ pub fn table() -> Vec<Route<Shared>> {
         ("Signing in", rows::signing_in()),
         ("Users", rows::users()),
         ("Roles", rows::roles()),
+        ("Platform", platform_rows::glance()),
+        ("Tenants", platform_rows::tenants()),
         ("Users of all tenants", rows::platform_users()),
+        ("Users of all tenants", platform_rows::user_changes()),
+        ("PBX instances", platform_rows::instances()),
         ("Extensions", rows::extensions()),
         ("Deploys", rows::deploys()),
         ("Audit log", rows::audit_log()),

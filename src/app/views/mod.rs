@@ -1,6 +1,8 @@
 //! What use cases answer, in the JSON shape that API and command line share.
 
 mod audit_entry;
+mod check;
+mod dashboard;
 mod deployment;
 mod extension;
 mod instance;
@@ -9,10 +11,13 @@ mod role;
 mod session;
 mod tenant;
 mod tenant_detail;
+mod tenant_followed;
 mod tenant_row;
 mod user;
 
 pub use audit_entry::{ActorView, AuditEntryView, PlaceView};
+pub use check::{CheckView, ChecksView};
+pub use dashboard::{DashboardView, InstanceHealthView};
 pub use deployment::DeploymentView;
 pub use extension::{CreatedView, ExtensionView, SecretView, SecretsView, VisibleExtension};
 pub use instance::InstanceView;
@@ -21,5 +26,6 @@ pub use role::{RoleView, RolesView};
 pub use session::{LoginView, SessionView, WhoView};
 pub use tenant::TenantView;
 pub use tenant_detail::{SuspensionView, TenantDetailView};
+pub use tenant_followed::{ChangedTenantView, FollowedView, LeavingView};
 pub use tenant_row::{Files, TenantRowView};
 pub use user::UserView;

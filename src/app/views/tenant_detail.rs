@@ -1,6 +1,7 @@
 //! All of a tenant as the platform sees it.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::TenantRowView;
@@ -12,7 +13,8 @@ use crate::domain::sip_domain::SipDomain;
 use crate::domain::tenant::{Suspension, SuspensionCategory, SuspensionPolicy};
 
 /// A tenant with its limits, its suspension, and where it is live.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "TenantDetail")]
 pub struct TenantDetailView {
     /// As in the list.
     #[serde(flatten)]
@@ -40,7 +42,8 @@ pub struct TenantDetailView {
 }
 
 /// Since when and why a tenant is suspended.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Suspension")]
 pub struct SuspensionView {
     /// The kind of reason.
     pub category: SuspensionCategory,

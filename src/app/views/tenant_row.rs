@@ -1,6 +1,7 @@
 //! A tenant as the platform's list shows it.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::TenantView;
@@ -8,7 +9,8 @@ use crate::domain::name::InstanceName;
 use crate::domain::tenant_overview::{Owner, TenantOverview};
 
 /// A tenant with what is counted of it.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "TenantRow")]
 pub struct TenantRowView {
     /// The tenant.
     #[serde(flatten)]
@@ -28,7 +30,7 @@ pub struct TenantRowView {
 }
 
 /// What lies on disk for a tenant.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub struct Files {
     /// How many there are.
     pub count: i64,

@@ -2,12 +2,16 @@
 
 pub mod audit_log;
 pub mod auth;
+pub mod dashboard;
 pub mod deployment_events;
 pub mod deployments;
 pub mod extensions;
+pub mod instances;
+pub mod platform_user_changes;
 pub mod platform_users;
 pub mod profile;
 pub mod roles;
+pub mod tenants;
 pub mod users;
 
 use super::problem::Problem;

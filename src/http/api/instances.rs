@@ -1,0 +1,199 @@
+//! `/api/v1/platform/pbx-instances`: the PBXs that tenants are assigned to.
+
+use axum::extract::State;
+
+use crate::app::instance_changes;
+use crate::app::instance_checks;
+use crate::app::instance_input::InstanceInput;
+use crate::app::views::{ChecksView, DeploymentView, InstanceView, PlanView, VerificationView};
+use crate::app::{App, deployments, instances};
+use crate::auth::caller::Caller;
+use crate::domain::ids::{DeploymentId, InstanceId};
+use crate::domain::instance_check::CheckRecord;
+use crate::domain::page::PageRequest;
+use crate::http::answer::{Accepted, Created, NoContent};
+use crate::http::body::{Body, Changes, NoBody, Patched};
+use crate::http::envelope::{List, Single, all, list, single};
+use crate::http::id::Id;
+use crate::http::problem::Problem;
+use crate::http::query::Query;
+
+impl Patched for InstanceInput {
+    const FIXED: &'static [&'static str] = &["kind", "node"];
+}
+
+/// `GET /platform/pbx-instances`: all of them, by name.
+pub async fn index(
+    State(app): State<App>,
+    caller: Caller,
+    query: Query,
+) -> Result<Single<Vec<InstanceView>>, Problem> {
+    query.read()?;
+    let found = instances::list(&app, &caller).await?;
+    Ok(all(found.into_iter().map(InstanceView::from)))
+}
+
+/// `GET /platform/pbx-instances/{id}`.
+pub async fn show(
+    State(app): State<App>,
+    caller: Caller,
+    Id(id): Id<InstanceId>,
+    query: Query,
+) -> Result<Single<InstanceView>, Problem> {
+    let instance = instances::find(&app, &caller, id).await?;
+    query.read()?;
+    Ok(single(instance.into()))
+}
+
+/// `POST /platform/pbx-instances`.
+pub async fn create(
+    State(app): State<App>,
+    caller: Caller,
+    query: Query,
+    body: Body<InstanceInput>,
+) -> Result<Created<Single<InstanceView>>, Problem> {
+    let input = body.read().await?;
+    query.read()?;
+    let instance = instance_changes::add(&app, &caller, input).await?;
+    Ok(Created(single(instance.into())))
+}
+
+/// `PATCH /platform/pbx-instances/{id}`.
+pub async fn change(
+    State(app): State<App>,
+    caller: Caller,
+    Id(id): Id<InstanceId>,
+    query: Query,
+    body: Changes<InstanceInput>,
+) -> Result<Single<InstanceView>, Problem> {
+    instances::find(&app, &caller, id).await?;
+    let input = body.read().await?;
+    query.read()?;
+    let instance = instance_changes::change(&app, &caller, id, input).await?;
+    Ok(single(instance.into()))
+}
+
+/// `DELETE /platform/pbx-instances/{id}`.
+pub async fn delete(
+    State(app): State<App>,
+    caller: Caller,
+    Id(id): Id<InstanceId>,
+    query: Query,
+    body: NoBody,
+) -> Result<NoContent, Problem> {
+    instances::find(&app, &caller, id).await?;
+    body.read().await?;
+    query.read()?;
+    instance_changes::delete(&app, &caller, id).await?;
+    Ok(NoContent)
+}
+
+/// `POST /platform/pbx-instances/test`: of one that is to be added.
+pub async fn test_new(
+    State(app): State<App>,
+    caller: Caller,
+    query: Query,
+    body: Body<InstanceInput>,
+) -> Result<Single<ChecksView>, Problem> {
+    let input = body.read().await?;
+    query.read()?;
+    let checks = instance_checks::test_new(&app, &caller, input).await?;
+    Ok(single(checks.into()))
+}
+
+/// `POST /platform/pbx-instances/{id}/test`.
+pub async fn test(
+    State(app): State<App>,
+    caller: Caller,
+    Id(id): Id<InstanceId>,
+    query: Query,
+    body: NoBody,
+) -> Result<Single<ChecksView>, Problem> {
+    instances::find(&app, &caller, id).await?;
+    body.read().await?;
+    query.read()?;
+    let checks = instance_checks::test(&app, &caller, id).await?;
+    Ok(single(checks.into()))
+}
+
+/// `GET /platform/pbx-instances/{id}/checks`: what the newest tests found, newest first.
+pub async fn checks(
+    State(app): State<App>,
+    caller: Caller,
+    Id(id): Id<InstanceId>,
+    query: Query,
+) -> Result<Single<Vec<CheckRecord>>, Problem> {
+    let found = instance_checks::history(&app, &caller, id).await?;
+    query.read()?;
+    Ok(all(found))
+}
+
+/// `POST /platform/pbx-instances/{id}/deploy`: every tenant of it, the template set and its settings.
+pub async fn deploy(
+    State(app): State<App>,
+    caller: Caller,
+    Id(id): Id<InstanceId>,
+    query: Query,
+    body: NoBody,
+) -> Result<Accepted<Single<DeploymentView>>, Problem> {
+    instances::find(&app, &caller, id).await?;
+    body.read().await?;
+    query.read()?;
+    let deployment = deployments::deploy_instance(&app, &caller, id).await?;
+    Ok(Accepted(single(DeploymentView::new(deployment, Vec::new()))))
+}
+
+/// `GET /platform/pbx-instances/{id}/plan`: what such a deploy would change.
+pub async fn plan(
+    State(app): State<App>,
+    caller: Caller,
+    Id(id): Id<InstanceId>,
+    query: Query,
+) -> Result<Single<PlanView>, Problem> {
+    instances::find(&app, &caller, id).await?;
+    query.read()?;
+    Ok(single(
+        deployments::plan_instance(&app, &caller, id).await?.into(),
+    ))
+}
+
+/// `GET /platform/pbx-instances/{id}/verify`: whether it still serves what was proven last.
+pub async fn verify(
+    State(app): State<App>,
+    caller: Caller,
+    Id(id): Id<InstanceId>,
+    query: Query,
+) -> Result<Single<VerificationView>, Problem> {
+    instances::find(&app, &caller, id).await?;
+    query.read()?;
+    Ok(single(
+        deployments::verify_instance(&app, &caller, id).await?.into(),
+    ))
+}
+
+/// `GET /platform/pbx-instances/{id}/deployments`: one page, newest first.
+pub async fn deployments(
+    State(app): State<App>,
+    caller: Caller,
+    Id(id): Id<InstanceId>,
+    query: Query<PageRequest>,
+) -> Result<List<DeploymentView>, Problem> {
+    instances::find(&app, &caller, id).await?;
+    let page = query.read()?;
+    let page = deployments::list_of_instance(&app, &caller, id, page).await?;
+    Ok(list(
+        page.map(|deployment| DeploymentView::new(deployment, Vec::new())),
+    ))
+}
+
+/// `GET /platform/deployments/{id}`: of whichever tenant and instance.
+pub async fn show_deployment(
+    State(app): State<App>,
+    caller: Caller,
+    Id(id): Id<DeploymentId>,
+    query: Query,
+) -> Result<Single<DeploymentView>, Problem> {
+    let (deployment, stages) = deployments::find_anywhere(&app, &caller, id).await?;
+    query.read()?;
+    Ok(single(DeploymentView::new(deployment, stages)))
+}

@@ -1,0 +1,77 @@
+//! `/api/v1/platform/users/{id}`: what platform managers change of a user, and removing one.
+
+use axum::extract::State;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::app::platform_user_changes::{self, UserPatch};
+use crate::app::views::UserView;
+use crate::app::{App, platform_users};
+use crate::auth::caller::Caller;
+use crate::domain::ids::{TenantId, UserId};
+use crate::domain::name::RoleName;
+use crate::http::answer::NoContent;
+use crate::http::body::{Body, Changes, NoBody, Patched};
+use crate::http::envelope::{Single, single};
+use crate::http::id::Id;
+use crate::http::problem::Problem;
+use crate::http::query::Query;
+
+/// Where a user is to work.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TenantChoice {
+    /// The tenant; null for a platform manager who is to work for none.
+    #[serde(deserialize_with = "Option::deserialize")]
+    tenant_id: Option<TenantId>,
+    /// The name of a role of that tenant; `agent` if absent.
+    #[schemars(with = "Option<RoleName>")]
+    role: Option<String>,
+}
+
+impl Patched for UserPatch {}
+
+/// `PATCH /platform/users/{id}`.
+pub async fn change(
+    State(app): State<App>,
+    caller: Caller,
+    Id(id): Id<UserId>,
+    query: Query,
+    body: Changes<UserPatch>,
+) -> Result<Single<UserView>, Problem> {
+    platform_users::find(&app, &caller, id).await?;
+    let patch = body.read().await?;
+    query.read()?;
+    let user = platform_user_changes::change(&app, &caller, id, patch).await?;
+    Ok(single(UserView::from(&user)))
+}
+
+/// `PUT /platform/users/{id}/tenant`.
+pub async fn set_tenant(
+    State(app): State<App>,
+    caller: Caller,
+    Id(id): Id<UserId>,
+    query: Query,
+    body: Body<TenantChoice>,
+) -> Result<Single<UserView>, Problem> {
+    platform_users::find(&app, &caller, id).await?;
+    let TenantChoice { tenant_id, role } = body.read().await?;
+    query.read()?;
+    let user = platform_user_changes::change_tenant(&app, &caller, id, tenant_id, role.as_deref()).await?;
+    Ok(single(UserView::from(&user)))
+}
+
+/// `DELETE /platform/users/{id}`.
+pub async fn delete(
+    State(app): State<App>,
+    caller: Caller,
+    Id(id): Id<UserId>,
+    query: Query,
+    body: NoBody,
+) -> Result<NoContent, Problem> {
+    platform_users::find(&app, &caller, id).await?;
+    body.read().await?;
+    query.read()?;
+    platform_user_changes::delete(&app, &caller, id).await?;
+    Ok(NoContent)
+}
