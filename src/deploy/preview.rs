@@ -1,6 +1,6 @@
 //! What a deploy would do, for people: the semantic diff, our findings, and a diff of the files without a secret.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use schemars::JsonSchema;
@@ -122,7 +122,8 @@ impl Engine {
             Look::Tenant(id) => Target::Tenant(id, Which::Head),
         };
         let live = match instance.live {
-            Some(live) => generations::find(&mut tx, instance_id, live).await?,
+            // Its number only.
+            Some(live) => generations::find_with(&mut tx, instance_id, live, &BTreeSet::new()).await?,
             None => None,
         };
         drop(tx);

@@ -194,6 +194,14 @@ impl FileTree {
     }
 }
 
+/// How many bytes a staged generation has.
+pub fn size(generation: &Path) -> io::Result<u64> {
+    let sizes = ConfFile::ALL
+        .iter()
+        .map(|file| Ok(fs::metadata(generation.join(file.as_str()))?.len()));
+    sizes.sum()
+}
+
 /// The digest of a file's contents; `None` where there is no file.
 fn digest(path: &Path) -> io::Result<Option<Digest>> {
     match File::open(path) {

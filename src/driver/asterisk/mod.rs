@@ -179,9 +179,8 @@ impl PbxDriver for AsteriskDriver {
         let session = self.session().await?;
         self.open_window();
         self.place(generation).await?;
+        let size = files::size(&self.files.generation(generation)).unwrap_or_default();
         for file in reload {
-            let live = self.files.live(*file);
-            let size = std::fs::metadata(live).map_or(0, |metadata| metadata.len());
             session
                 .reload(*file, size)
                 .await
