@@ -171,6 +171,9 @@ impl Run<'_> {
             Err(error) => return Err(error),
         };
         findings.append(&mut aim.findings);
+        if *scope == Scope::Platform || aim.live.is_none() {
+            findings.extend(self.engine.templates.refused());
+        }
         if aim.is_rejected(scope) {
             return refused("what was asked for does not validate; nothing was touched".to_owned()).await;
         }
