@@ -9,6 +9,7 @@ pub mod clock;
 pub mod database;
 pub mod host;
 pub mod media;
+pub mod mounts;
 pub mod operator;
 pub mod pbx;
 pub mod phone;
