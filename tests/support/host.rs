@@ -28,7 +28,7 @@ use tokio::sync::Notify;
 
 use super::ami::Ami;
 use super::database::{Backend, Bench};
-use super::pbx::Pbx;
+use super::pbx::{Pbx, program};
 use super::victim::Victim;
 
 /// A deploy under a busy machine takes seconds, a broken one for ever.
@@ -97,6 +97,7 @@ impl Host {
         fs::write(&key_file, "a".repeat(64)).unwrap();
         fs::set_permissions(&key_file, fs::Permissions::from_mode(0o600)).unwrap();
         fs::create_dir_all(pbx.directory.path().join("templates/asterisk")).unwrap();
+        fs::create_dir(pbx.directory.path().join("tmp")).unwrap();
         let mut settings = pbx.private.settings().clone();
         settings.ami_port = before(settings.ami_port);
         let new = instances::NewInstance {
@@ -142,6 +143,7 @@ impl Host {
             .env("SWITCHYARD_HTTP_LISTEN", "127.0.0.1:0")
             .env("SWITCHYARD_DEPLOY_SHADOW", "never")
             .env("SWITCHYARD_DEPLOY_LEASE_SECONDS", "5")
+            .env("TMPDIR", self.temporary())
             .current_dir("/")
             .stdin(Stdio::null());
         command
@@ -150,6 +152,27 @@ impl Host {
     /// The daemon, which takes up whatever is queued or unfinished.
     pub fn daemon(&self) -> Victim {
         Victim::spawn(&mut self.command(&["serve"]))
+    }
+
+    /// The same with a shadow, without which nothing goes live.
+    pub fn rehearsing_daemon(&self) -> Victim {
+        let mut command = self.command(&["serve"]);
+        command
+            .env("SWITCHYARD_DEPLOY_SHADOW", "always")
+            .env("SWITCHYARD_DEPLOY_ASTERISK", program())
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+        Victim::spawn(&mut command)
+    }
+
+    /// Where the program has its temporary files.
+    fn temporary(&self) -> PathBuf {
+        self.pbx.directory.path().join("tmp")
+    }
+
+    /// The directories of shadows that run, or were killed.
+    pub fn shadows(&self) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.temporary()).unwrap();
+        entries.map(|entry| entry.unwrap().path()).collect()
     }
 
     /// The same, with what it logs in a file.
