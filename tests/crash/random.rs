@@ -10,6 +10,7 @@ use rstest::rstest;
 use switchyard::domain::deployment::DeploymentStatus::Live;
 use switchyard::domain::deployment::StageResult;
 
+use super::shadow;
 use super::support::database::Backend::{self, Postgres, Sqlite};
 use super::support::host::Host;
 use super::support::victim::Victim;
@@ -23,8 +24,8 @@ fn kills() -> u32 {
     if long { 200 } else { 50 }
 }
 
-/// Every so manieth daemon has a shadow read first, which takes a while.
-const REHEARSING: u32 = 3;
+/// One daemon of so many has a shadow read first, which takes a while.
+const REHEARSING: u32 = 8;
 /// What is counted beside the stages: kills while a shadow ran.
 const SHADOW: &str = "a shadow";
 
@@ -56,7 +57,7 @@ async fn a10_a_daemon_that_is_killed_at_any_time_leaves_nothing_to_mend_by_hand(
 
 fn start(host: &Host, rehearses: bool) -> Victim {
     if rehearses {
-        host.rehearsing_daemon()
+        shadow::rehearsing_daemon(host)
     } else {
         host.daemon()
     }
@@ -87,12 +88,16 @@ async fn punish(backend: Backend, seed: u32) -> BTreeMap<String, u32> {
         assert!(victim.kill(), "it had ended by itself");
         let what = format!("kill {kill} of host {seed}");
         host.assert_whole_on_disk(&what);
-        if !host.shadows().is_empty() {
+        if !shadow::shadows(&host).is_empty() {
             *met.entry(SHADOW.to_owned()).or_insert(0) += 1;
         }
         let (ended, stages) = host.mended(&deployment).await;
         assert_eq!(ended.status, Live, "{what}: {ended:#?} {stages:#?}");
-        assert!(host.shadows().is_empty(), "{what}: {:?}", host.shadows());
+        assert!(
+            shadow::shadows(&host).is_empty(),
+            "{what}: {:?}",
+            shadow::shadows(&host)
+        );
         for stage in stages
             .iter()
             .filter(|stage| stage.result == Some(StageResult::Interrupted))

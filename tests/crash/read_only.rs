@@ -27,8 +27,7 @@ impl Place {
     /// How a deploy may end in which it happens in this stage: a stage may have done its part already.
     fn ends(self, stage: Stage) -> &'static [DeploymentStatus] {
         match (self, stage) {
-            (Self::State, Stage::Planning) | (Self::Config, Stage::Planning) => &[Failed, Live],
-            (Self::Config, Stage::Validating | Stage::Applying) => &[Failed, Live],
+            (_, Stage::Planning) | (Self::Config, Stage::Validating | Stage::Applying) => &[Failed, Live],
             (_, Stage::RollingBack) => &[RolledBack, Failed],
             // Everything was written that is needed.
             (Self::State, _) | (Self::Config, Stage::Verifying) => &[Live],
@@ -36,8 +35,10 @@ impl Place {
     }
 }
 
-/// How a deploy ends in which a directory turns read-only in this stage; `None` where the stage was not met.
-async fn turned_in(host: &mut Host, directory: &Path, stage: Stage) -> Option<Deployment> {
+/// How a deploy ends in which a directory turns read-only in this stage, and what was live before; `None` where the stage
+/// was not met.
+async fn turned_in(host: &mut Host, directory: &Path, stage: Stage) -> Option<(Deployment, String)> {
+    let live = host.live().await;
     let deployment = stages::request(host, stage == Stage::RollingBack).await;
     let mut daemon = disk::daemon(host, WHOLE, directory, None);
     if !stages::stopped_in(host, &mut daemon, &deployment, stage).await {
@@ -47,7 +48,7 @@ async fn turned_in(host: &mut Host, directory: &Path, stage: Stage) -> Option<De
     daemon.go_on();
     let (ended, stages) = host.ended(&deployment).await;
     assert!(stages.iter().all(|stage| stage.ended_at.is_some()), "{stages:#?}");
-    Some(ended)
+    Some((ended, live))
 }
 
 #[rstest]
@@ -65,11 +66,10 @@ async fn a10_a_directory_that_turns_read_only_in_any_stage_ends_in_the_truth(
         Place::State => host.state_dir(),
     };
     for stage in Stage::ALL.iter().copied() {
-        let live = host.live().await;
         let mut tries = 0;
-        let ended = loop {
-            if let Some(ended) = turned_in(&mut host, &directory, stage).await {
-                break ended;
+        let (ended, live) = loop {
+            if let Some(met) = turned_in(&mut host, &directory, stage).await {
+                break met;
             }
             tries += 1;
             assert!(tries < TRIES, "{stage} was never met");

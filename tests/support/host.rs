@@ -28,7 +28,7 @@ use tokio::sync::Notify;
 
 use super::ami::Ami;
 use super::database::{Backend, Bench};
-use super::pbx::{Pbx, program};
+use super::pbx::Pbx;
 use super::victim::Victim;
 
 /// A deploy under a busy machine takes seconds, a broken one for ever.
@@ -154,25 +154,9 @@ impl Host {
         Victim::spawn(&mut self.command(&["serve"]))
     }
 
-    /// The same with a shadow, without which nothing goes live.
-    pub fn rehearsing_daemon(&self) -> Victim {
-        let mut command = self.command(&["serve"]);
-        command
-            .env("SWITCHYARD_DEPLOY_SHADOW", "always")
-            .env("SWITCHYARD_DEPLOY_ASTERISK", program())
-            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
-        Victim::spawn(&mut command)
-    }
-
     /// Where the program has its temporary files.
-    fn temporary(&self) -> PathBuf {
+    pub fn temporary(&self) -> PathBuf {
         self.pbx.directory.path().join("tmp")
-    }
-
-    /// The directories of shadows that run, or were killed.
-    pub fn shadows(&self) -> Vec<PathBuf> {
-        let entries = fs::read_dir(self.temporary()).unwrap();
-        entries.map(|entry| entry.unwrap().path()).collect()
     }
 
     /// The same, with what it logs in a file.
