@@ -1,13 +1,15 @@
 //! A driver that writes files as the real one does and asks nobody: for a box that no Asterisk reads in bounded time.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use async_trait::async_trait;
 use switchyard::domain::artifact::ConfFile;
 use switchyard::domain::finding::Finding;
 use switchyard::driver::asterisk::AsteriskDriver;
-use switchyard::driver::{Check, DriverError, Expected, PbxDriver, Rehearsal, Staged, StagedFile, Warrant};
+use switchyard::driver::{
+    Check, Closeness, Drifted, DriverError, Expected, Foreign, PbxDriver, Rehearsal, Staged, StagedFile,
+    Warrant,
+};
 
 /// Everything on disk is real. What would be sent to Asterisk is made, and dropped.
 pub struct Unasked(pub AsteriskDriver);
@@ -26,16 +28,20 @@ impl PbxDriver for Unasked {
         self.0.stage(generation, files).await
     }
 
-    async fn drifted(&self, files: BTreeMap<ConfFile, StagedFile>) -> Result<Vec<ConfFile>, DriverError> {
-        self.0.drifted(files).await
+    async fn drifted(
+        &self,
+        files: BTreeMap<ConfFile, StagedFile>,
+        closeness: Closeness,
+    ) -> Result<BTreeMap<ConfFile, Drifted>, DriverError> {
+        self.0.drifted(files, closeness).await
     }
 
     async fn live_text(&self, file: ConfFile, limit: u64) -> Result<Option<String>, DriverError> {
         self.0.live_text(file, limit).await
     }
 
-    async fn foreign(&self) -> Result<Vec<PathBuf>, DriverError> {
-        self.0.foreign().await
+    async fn foreign(&self, limit: u64) -> Result<Vec<Foreign>, DriverError> {
+        self.0.foreign(limit).await
     }
 
     async fn rehearse(&self, generation: i64) -> Result<Rehearsal, DriverError> {
