@@ -102,6 +102,7 @@ fn make(tenant: u128) -> Outcome<Tenant> {
     let config = TenantConfig {
         name: format!("Tenant {tenant}").parse()?,
         domain: format!("tenant{tenant}.example.com").parse()?,
+        aliases: Vec::new(),
         timezone: "Europe/Berlin".parse()?,
         extensions,
     };

@@ -131,7 +131,8 @@ impl Box {
     /// Any one tenant.
     pub async fn some_tenant(&self) -> Outcome<Tenant> {
         let page = tenants::list(&self.parts.app, &platform(), &TenantQuery::default()).await?;
-        Ok(page.items.into_iter().next().ok_or("the box has no tenant")?)
+        let first = page.items.into_iter().next().ok_or("the box has no tenant")?;
+        Ok(first.tenant)
     }
 
     /// Has the instance lead to an Asterisk that runs.

@@ -100,6 +100,7 @@ fn render(tenants: usize) -> Outcome<Vec<Fragments>> {
             let config = TenantConfig {
                 name: format!("Tenant {one}").parse()?,
                 domain: format!("tenant{one}.example.com").parse()?,
+                aliases: Vec::new(),
                 timezone: "Europe/Berlin".parse()?,
                 extensions,
             };

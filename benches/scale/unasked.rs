@@ -1,13 +1,16 @@
 //! A driver that writes files as the real one does and asks nobody: for a box that no Asterisk reads in bounded time.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use switchyard::domain::artifact::ConfFile;
 use switchyard::domain::finding::Finding;
+use switchyard::domain::sip_domain::SipDomain;
 use switchyard::driver::asterisk::AsteriskDriver;
-use switchyard::driver::{Check, DriverError, Expected, PbxDriver, Rehearsal, Staged, StagedFile, Warrant};
+use switchyard::driver::{
+    Check, Closeness, Drifted, DriverError, Expected, Foreign, PbxDriver, Rehearsal, Staged, StagedFile,
+    Warrant,
+};
 
 /// Everything on disk is real. What would be sent to Asterisk is made, and dropped.
 pub struct Unasked(pub AsteriskDriver);
@@ -26,16 +29,20 @@ impl PbxDriver for Unasked {
         self.0.stage(generation, files).await
     }
 
-    async fn drifted(&self, files: BTreeMap<ConfFile, StagedFile>) -> Result<Vec<ConfFile>, DriverError> {
-        self.0.drifted(files).await
+    async fn drifted(
+        &self,
+        files: BTreeMap<ConfFile, StagedFile>,
+        closeness: Closeness,
+    ) -> Result<BTreeMap<ConfFile, Drifted>, DriverError> {
+        self.0.drifted(files, closeness).await
     }
 
     async fn live_text(&self, file: ConfFile, limit: u64) -> Result<Option<String>, DriverError> {
         self.0.live_text(file, limit).await
     }
 
-    async fn foreign(&self) -> Result<Vec<PathBuf>, DriverError> {
-        self.0.foreign().await
+    async fn foreign(&self, limit: u64) -> Result<Vec<Foreign>, DriverError> {
+        self.0.foreign(limit).await
     }
 
     async fn rehearse(&self, generation: i64) -> Result<Rehearsal, DriverError> {
@@ -51,6 +58,10 @@ impl PbxDriver for Unasked {
         _markers: &BTreeMap<ConfFile, Option<String>>,
     ) -> Result<Vec<ConfFile>, DriverError> {
         Ok(Vec::new())
+    }
+
+    async fn end_calls(&self, domains: &BTreeSet<SipDomain>) -> Result<usize, DriverError> {
+        self.0.end_calls(domains).await
     }
 
     async fn not_included(&self) -> Result<BTreeMap<ConfFile, Finding>, DriverError> {

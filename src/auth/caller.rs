@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::access::Act;
 use super::denied::Denied;
 use crate::domain::audit::{Actor, ActorKind};
+use crate::domain::deployment::AUTOMATIC;
 use crate::domain::email::EmailAddress;
 use crate::domain::ids::{SessionId, TenantId, UserId};
 use crate::domain::name::PersonName;
@@ -69,7 +70,7 @@ impl Identity {
                 name: user.email.to_string(),
             },
             Self::SystemCli => Actor::named(ActorKind::System, "system:cli"),
-            Self::SystemAuto => Actor::named(ActorKind::System, "system:auto"),
+            Self::SystemAuto => Actor::named(ActorKind::System, AUTOMATIC),
         }
     }
 

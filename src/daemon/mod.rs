@@ -23,3 +23,4 @@ pub mod tasks;
 mod template_watch;
 pub mod templates;
 mod tenant_upkeep;
+pub mod unit;

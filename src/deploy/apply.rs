@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::aim::Aim;
 use super::error::DeployError;
 use super::inquiry::Seen;
+use super::mending::mended;
 use super::proof::Proof;
 use super::run::{Run, names};
 use crate::domain::deployment::{DeploymentStatus, Stage, StageResult};
@@ -76,6 +77,7 @@ impl Run<'_> {
         seen: Seen,
         mut findings: Vec<Finding>,
     ) -> Result<DeploymentStatus, DeployError> {
+        findings.extend(mended(&findings, Some(aim.former())));
         let calls = self.end_calls(aim, &mut findings).await?;
         let detail = format!(
             "the running PBX serves generation {}: {} markers, {} extensions as they should be, {} gone{calls}",

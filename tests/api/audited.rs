@@ -13,15 +13,18 @@ use switchyard::domain::ids::{GenerationId, SystemIds};
 use switchyard::http::routes::{Audits, Route, Shared, table};
 use switchyard::store::{deployments, generations, template_sets};
 
-use super::audited_users;
 use super::client::Ask;
 use super::server::Server;
 use super::support::database::Backend::{self, Postgres, Sqlite};
+use super::{audited_platform, audited_users};
 
 /// Requests by which a route changes something, one for each action that its row names. A new route belongs here.
 async fn changes<'a>(server: &'a Server, route: &Route<Shared>) -> Vec<Ask<'a>> {
     let (method, path) = (route.method(), route.path().strip_prefix("/api/v1").unwrap());
     if let Some(changes) = audited_users::changes(server, method, path).await {
+        return changes;
+    }
+    if let Some(changes) = audited_platform::changes(server, method, path).await {
         return changes;
     }
     let id = match path {

@@ -5,6 +5,7 @@
 mod audit;
 mod audit_log;
 mod audited;
+mod audited_platform;
 mod audited_users;
 mod changing;
 mod client;
@@ -22,6 +23,8 @@ mod methods;
 mod order;
 mod parallel;
 mod people;
+mod platform;
+mod platform_people;
 mod random;
 mod secrets;
 mod server;

@@ -27,6 +27,12 @@ impl Server {
         self.of(&self.token, method, path)
     }
 
+    /// The id of the only PBX instance.
+    pub async fn instance(&self) -> String {
+        let all = self.platform(Method::GET, "/platform/pbx-instances").send().await;
+        all.data(200)[0]["id"].as_str().unwrap().to_owned()
+    }
+
     /// Tries to sign in.
     pub async fn sign_in(&self, email: &str, password: &str) -> Answer {
         let body = json!({"email": email, "password": password});

@@ -18,6 +18,9 @@ pub fn id_in<'a>(path: &str, tenant: &'a TestTenant) -> &'a str {
         path if path.starts_with("/api/v1/auth/sessions/{id}") => &tenant.session,
         path if path.starts_with("/api/v1/platform/users/{id}") => &tenant.user,
         path if path.starts_with("/api/v1/config/deployments/{id}") => &tenant.deployment,
+        path if path.starts_with("/api/v1/platform/deployments/{id}") => &tenant.deployment,
+        path if path.starts_with("/api/v1/platform/tenants/{id}") => &tenant.id,
+        path if path.starts_with("/api/v1/platform/pbx-instances/{id}") => &tenant.instance,
         other => panic!("{other}: which id is it?"),
     }
 }

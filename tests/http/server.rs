@@ -46,6 +46,7 @@ pub struct TestTenant {
     pub role: String,
     pub session: String,
     pub deployment: String,
+    pub instance: String,
 }
 
 pub struct Server {
@@ -224,6 +225,10 @@ impl Server {
         let text = |answer: &Answer| answer.body["data"]["id"].as_str().unwrap().to_owned();
         TestTenant {
             extension: text(&extension),
+            instance: deployment.body["data"]["pbx_instance_id"]
+                .as_str()
+                .unwrap()
+                .to_owned(),
             deployment: text(&deployment),
             role: text(&role),
             user: person.user.to_string(),

@@ -15,7 +15,6 @@ mod transport;
 mod verify;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
@@ -29,7 +28,10 @@ pub use self::rights::account_lines;
 use self::session::Session;
 pub use self::shadow::Shadow;
 pub use self::transport::Transport;
-use super::{Check, DriverError, Expected, PbxDriver, Rehearsal, Staged, StagedFile, Warrant};
+use super::{
+    Check, Closeness, Drifted, DriverError, Expected, Foreign, PbxDriver, Rehearsal, Staged, StagedFile,
+    Warrant,
+};
 use crate::domain::artifact::ConfFile;
 use crate::domain::finding::{Finding, Severity};
 use crate::domain::instance::AsteriskSettings;
@@ -125,9 +127,15 @@ impl PbxDriver for AsteriskDriver {
             .await
     }
 
-    async fn drifted(&self, files: BTreeMap<ConfFile, StagedFile>) -> Result<Vec<ConfFile>, DriverError> {
-        self.on_disk("comparing the live files", move |tree| tree.drifted(&files))
-            .await
+    async fn drifted(
+        &self,
+        files: BTreeMap<ConfFile, StagedFile>,
+        closeness: Closeness,
+    ) -> Result<BTreeMap<ConfFile, Drifted>, DriverError> {
+        self.on_disk("comparing the live files", move |tree| {
+            tree.drifted(&files, closeness)
+        })
+        .await
     }
 
     async fn live_text(&self, file: ConfFile, limit: u64) -> Result<Option<String>, DriverError> {
@@ -135,8 +143,8 @@ impl PbxDriver for AsteriskDriver {
             .await
     }
 
-    async fn foreign(&self) -> Result<Vec<PathBuf>, DriverError> {
-        self.on_disk("looking at our directory", |tree| tree.foreign())
+    async fn foreign(&self, limit: u64) -> Result<Vec<Foreign>, DriverError> {
+        self.on_disk("looking at our directory", move |tree| tree.foreign(limit))
             .await
     }
 

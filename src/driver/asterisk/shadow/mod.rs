@@ -1,16 +1,17 @@
 //! The shadow Asterisk: a private second one that reads a staged generation for real, before anything is live.
 
 mod config;
+mod home;
 mod process;
 
 use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader};
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
+use self::home::Home;
 use self::process::{Isolation, Process};
 use super::files;
 use super::log::{self, LogWindow};
@@ -68,6 +69,12 @@ pub enum ShadowError {
 }
 
 impl Shadow {
+    /// Removes what shadows of this user left whose process was killed; how many.
+    #[must_use]
+    pub fn sweep() -> usize {
+        home::sweep(&std::env::temp_dir())
+    }
+
     /// A shadow that runs this program.
     #[must_use]
     pub fn new(program: Program) -> Self {
@@ -87,11 +94,7 @@ impl Shadow {
     pub async fn rehearse(&self, staged: &Path) -> Result<Rehearsal, ShadowError> {
         let begun = Instant::now();
         let version = self.program.version().await?;
-        let home = tempfile::Builder::new()
-            .prefix("switchyard-shadow-")
-            .permissions(fs::Permissions::from_mode(0o711))
-            .tempdir()
-            .map_err(ShadowError::Prepare)?;
+        let home = Home::make().map_err(ShadowError::Prepare)?;
         let isolation = Isolation::find(&self.program).await;
         config::write(home.path(), staged, isolation.own_network()).map_err(ShadowError::Prepare)?;
         if let Some(run_as) = self.program.run_as() {
@@ -185,6 +188,7 @@ fn transports(pjsip: &Path) -> io::Result<Vec<Finding>> {
 }
 
 fn own(home: &Path, RunAs { uid, gid }: RunAs) -> io::Result<()> {
+    std::os::unix::fs::chown(home, Some(uid), Some(gid))?;
     for entry in fs::read_dir(home)? {
         std::os::unix::fs::chown(entry?.path(), Some(uid), Some(gid))?;
     }

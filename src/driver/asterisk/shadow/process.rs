@@ -7,10 +7,10 @@ use std::process::{ExitStatus, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
 use super::ShadowError;
+use super::home::Home;
 use crate::driver::asterisk::program::Program;
 
 /// How often a console command is tried while the shadow starts; each try takes some 10 ms.
@@ -86,11 +86,11 @@ impl Isolation {
 pub struct Process {
     child: Child,
     program: Program,
-    home: TempDir,
+    home: Home,
 }
 
 impl Process {
-    pub fn start(program: &Program, home: TempDir, isolation: &Isolation) -> Result<Self, ShadowError> {
+    pub fn start(program: &Program, home: Home, isolation: &Isolation) -> Result<Self, ShadowError> {
         let said = File::create(home.path().join("said")).map_err(ShadowError::Prepare)?;
         let child = isolation
             .command(program.path())
