@@ -48,7 +48,7 @@ pub struct InstanceInput {
     pub ami_username: Option<String>,
     /// The account's secret; never shown again.
     #[serde(deserialize_with = "given")]
-    #[schemars(with = "String")]
+    #[schemars(with = "String", length(min = 1, max = 256))]
     pub ami_secret: Option<SecretString>,
     /// Whether it speaks TLS; as the host's configuration says where it is absent or null.
     #[schemars(with = "Option<ManagerTls>")]

@@ -95,6 +95,9 @@ async fn live_deployment(server: &Server) -> String {
     id
 }
 
+/// How many tests the routes are shared among.
+const PARTS: usize = 6;
+
 /// The action of every entry there is, whoever wrote it, oldest first.
 async fn entries(server: &Server) -> Vec<String> {
     let all = "select action from audit_entries order by number";
@@ -105,9 +108,13 @@ async fn entries(server: &Server) -> Vec<String> {
 #[tokio::test]
 async fn o61_every_route_that_changes_something_writes_exactly_the_entry_that_its_row_names(
     #[values(Sqlite, Postgres)] backend: Backend,
+    // Each route has a server of its own: all of them in one test would take longer than one may.
+    #[values(0, 1, 2, 3, 4, 5)] part: usize,
 ) {
     let mut asked = BTreeSet::new();
-    for route in table().iter().filter(|route| !route.method().is_safe()) {
+    let routes = table();
+    let changing = routes.iter().filter(|route| !route.method().is_safe());
+    for route in changing.skip(part).step_by(PARTS) {
         let server = Server::start(backend).await;
         server.hold_deploys().await;
         let asks = changes(&server, route).await;
@@ -130,5 +137,5 @@ async fn o61_every_route_that_changes_something_writes_exactly_the_entry_that_it
         assert_eq!(entries(&server).await[before..], *named, "{}", route.id());
         asked.insert(route.id());
     }
-    assert!(asked.len() >= 25, "{asked:?}");
+    assert!(asked.len() >= 6, "{asked:?}");
 }

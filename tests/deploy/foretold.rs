@@ -9,10 +9,11 @@ use switchyard::domain::change::Change;
 use switchyard::domain::clock::{Clock as _, SystemClock};
 use switchyard::domain::deployment::DeploymentStatus::Live;
 use switchyard::domain::instance::InstanceSettings;
-use switchyard::domain::tenant::TenantStatus;
-use switchyard::store::tenants;
+use switchyard::domain::tenant::SuspensionPolicy;
+use switchyard::store::{tenant_lifecycle, tenants};
 
 use super::support::database::Backend::{self, Postgres, Sqlite};
+use super::support::suspension::pause;
 use super::world::{World, operator, with_mailbox};
 
 /// More than are looked up one by one.
@@ -67,10 +68,14 @@ async fn a10_a_plan_tells_what_its_deploy_then_does(#[case] backend: Backend) {
     let mut tx = world.store.begin("suspend").await.unwrap();
     let now = SystemClock.now();
     assert!(
-        tenants::set_status(&mut tx, acme.id, TenantStatus::Suspended, now)
+        tenant_lifecycle::suspend(&mut tx, acme.id, &pause(now))
             .await
             .unwrap()
     );
+    // Whose policy it is that its phones are refused.
+    tenant_lifecycle::set_policy(&mut tx, acme.id, SuspensionPolicy::BlockAll)
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
     let changes = foretold(&world).await;
     let concerned: Vec<_> = changes.iter().map(|change| change.tenant_id).collect();

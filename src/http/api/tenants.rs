@@ -24,6 +24,7 @@ use crate::http::query::{Given, Parameters, Query};
 #[serde(deny_unknown_fields)]
 pub struct Confirmation {
     /// The tenant's name, letter by letter.
+    #[schemars(length(max = 50))]
     confirm: String,
 }
 
