@@ -1,6 +1,7 @@
 //! The use cases: each authorises its caller, changes in one named transaction with the audit entry, and nudges the
 //! deploys; HTTP, dashboard and command line call the same functions.
 
+pub mod api_keys;
 mod audit;
 pub mod audit_log;
 pub mod auto_deploy;
@@ -14,8 +15,12 @@ pub mod extensions;
 mod guards;
 pub mod idempotency;
 pub mod instances;
+pub mod invitations;
 pub mod mail;
+mod one_time;
 pub mod operator;
+pub mod own_tenant;
+pub mod password_reset;
 pub mod platform_users;
 pub mod precondition;
 pub mod profile;

@@ -27,6 +27,11 @@ parsed_text! {
 }
 
 parsed_text! {
+    /// The name of an API key: 1 to 50 characters.
+    KeyName, key_name
+}
+
+parsed_text! {
     /// The name of a PBX instance: 1 to 50 letters, digits, `.`, `_` or `-`.
     InstanceName, instance_name
 }
@@ -46,6 +51,10 @@ fn person_name(text: &str) -> Result<String, Invalid> {
 
 fn role_name(text: &str) -> Result<String, Invalid> {
     sized(text, 2..=50, "must have 2 to 50 characters")
+}
+
+fn key_name(text: &str) -> Result<String, Invalid> {
+    sized(text, 1..=50, "must have 1 to 50 characters")
 }
 
 fn sized(text: &str, length: RangeInclusive<usize>, refused: &'static str) -> Result<String, Invalid> {

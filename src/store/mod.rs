@@ -22,6 +22,7 @@ mod statement;
 mod tx;
 mod url;
 
+pub mod api_keys;
 pub mod audit;
 pub mod audit_chain;
 pub mod deployments;
@@ -40,6 +41,7 @@ pub mod served;
 pub mod sessions;
 pub mod stages;
 pub mod template_sets;
+pub mod tenant_settings;
 pub mod tenants;
 pub mod user_counts;
 pub mod user_lists;
@@ -57,6 +59,7 @@ pub use url::DatabaseUrl;
 #[must_use]
 pub fn statements() -> Vec<&'static Statement> {
     [
+        api_keys::STATEMENTS,
         audit::STATEMENTS,
         audit_chain::STATEMENTS,
         deployments::STATEMENTS,
@@ -75,6 +78,7 @@ pub fn statements() -> Vec<&'static Statement> {
         sessions::STATEMENTS,
         stages::STATEMENTS,
         template_sets::STATEMENTS,
+        tenant_settings::STATEMENTS,
         tenants::STATEMENTS,
         user_counts::STATEMENTS,
         user_lists::STATEMENTS,

@@ -46,6 +46,7 @@ steps! {
     16 "0016_audit_chain",
     17 "0017_users_and_roles",
     18 "0018_marker_salts",
+    20 "0020_api_keys",
 }
 
 /// Which text of a migration.

@@ -111,11 +111,12 @@ impl People<'_> {
             role: who.role().map(str::to_owned),
             password: Some("apples pears plums".into()),
             platform_manager: Some(home.is_none()),
+            ..UserInput::default()
         };
-        let user = platform_users::create(self.app, &operator::platform(None), input)
+        let (user, _) = platform_users::create(self.app, &operator::platform(None), input)
             .await
-            .unwrap()
-            .id;
+            .unwrap();
+        let user = user.id;
         let token = self.sign_in(user).await;
         let mut tx = self.store.begin("end").await.unwrap();
         match who {

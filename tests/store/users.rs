@@ -16,17 +16,17 @@ use super::bench::Backend::{self, Postgres, Sqlite};
 use super::bench::Bench;
 use super::samples::{World, at};
 
-async fn two_tenants(store: &Store) -> (TenantId, TenantId) {
+pub async fn two_tenants(store: &Store) -> (TenantId, TenantId) {
     let world = World::store(store).await;
     (world.acme.id, world.globex.id)
 }
 
-fn now() -> Timestamp {
+pub fn now() -> Timestamp {
     at(10)
 }
 
 /// A user with a built-in role of a tenant, or without either.
-async fn add(tx: &mut Tx, email: &str, place: Option<(TenantId, Rank)>) -> User {
+pub async fn add(tx: &mut Tx, email: &str, place: Option<(TenantId, Rank)>) -> User {
     let membership = match place {
         None => None,
         Some((tenant_id, rank)) => {

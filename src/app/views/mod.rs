@@ -1,18 +1,24 @@
 //! What use cases answer, in the JSON shape that API and command line share.
 
+mod api_key;
 mod audit_entry;
 mod deployment;
 mod extension;
 mod instance;
+mod invitation;
+mod own_tenant;
 mod role;
 mod session;
 mod tenant;
 mod user;
 
+pub use api_key::{ApiKeyView, CreatedKeyView};
 pub use audit_entry::{ActorView, AuditEntryView, PlaceView};
 pub use deployment::DeploymentView;
 pub use extension::{CreatedView, ExtensionView, SecretsView, VisibleExtension};
 pub use instance::InstanceView;
+pub use invitation::InvitedView;
+pub use own_tenant::{OwnTenantView, UsageView};
 pub use role::{RoleView, RolesView};
 pub use session::{LoginView, SessionView, WhoView};
 pub use tenant::TenantView;

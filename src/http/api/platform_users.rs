@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::users::wanted;
 use crate::app::App;
 use crate::app::platform_users::{self, UserInput};
-use crate::app::views::UserView;
+use crate::app::views::{InvitedView, UserView};
 use crate::auth::caller::Caller;
 use crate::domain::ids::UserId;
 use crate::domain::user_query::UserQuery;
@@ -70,8 +70,11 @@ pub async fn create(
 ) -> Result<impl IntoResponse, Problem> {
     let input: UserInput = body.json().await?;
     query.finish()?;
-    let user = platform_users::create(&app, &caller, input).await?;
-    Ok((StatusCode::CREATED, single(UserView::from(&user))))
+    let (user, invitation) = platform_users::create(&app, &caller, input).await?;
+    Ok((
+        StatusCode::CREATED,
+        single(InvitedView::new(&user, invitation.as_ref())),
+    ))
 }
 
 /// `PUT /platform/users/{id}/password`.

@@ -1,0 +1,41 @@
+//! What a tenant sets for itself: the columns of its row that its own people change.
+
+use jiff::Timestamp;
+
+use super::row::name_key;
+use super::statement::{run, statements};
+use super::{StoreError, Tx, tenants};
+use crate::domain::ids::TenantId;
+use crate::domain::tenant::TenantSettings;
+
+statements! {
+    UPDATE = "update tenants set name = $2, name_key = $3, timezone = $4, session_timeout_minutes = $5, \
+        updated_at = $6 where id = $1";
+}
+
+/// Replaces what was there `before`; false when there is no such tenant.
+pub async fn update(
+    tx: &mut Tx,
+    id: TenantId,
+    before: &TenantSettings,
+    after: &TenantSettings,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let updated = run!(
+        tx,
+        execute(
+            UPDATE,
+            id.uuid(),
+            after.name.as_str(),
+            name_key(after.name.as_str()),
+            after.timezone.as_str(),
+            after.session_timeout_minutes.minutes(),
+            now.as_microsecond(),
+        )
+    )?;
+    // What a revision holds too.
+    if (&before.name, &before.timezone) != (&after.name, &after.timezone) {
+        tenants::forget_head_revision(tx, id).await?;
+    }
+    Ok(updated == 1)
+}
