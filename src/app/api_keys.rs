@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -26,14 +27,18 @@ use crate::store::{Tx, api_keys, roles};
 pub const MOST: i64 = 100;
 
 /// A key as it is written.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(extend("required" = ["name", "permissions"]))]
 pub struct KeyInput {
     /// 1 to 50 characters.
+    #[schemars(with = "KeyName")]
     pub name: Option<String>,
     /// What it may do; none that the author may not.
+    #[schemars(with = "Vec<Permission>", length(min = 1))]
     pub permissions: Option<Vec<String>>,
     /// From then on it is good for nothing; absent: it stays good.
+    #[schemars(with = "Option<Moment>")]
     pub expires_at: Option<String>,
 }
 

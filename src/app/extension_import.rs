@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::App;
@@ -32,7 +33,7 @@ pub struct Row {
 }
 
 /// What becomes of one row.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct RowReport {
     /// As in [`Row`].
     pub line: u64,
@@ -43,7 +44,7 @@ pub struct RowReport {
 }
 
 /// What becomes of the file. It holds no secret of any row.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ImportReport {
     /// Whether the extensions were made. Never in a dry run, and never when a row is wrong.
     pub imported: bool,

@@ -1,6 +1,7 @@
 //! Invitations: a user who has not chosen a password yet, and a link by which they do and come in.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -17,7 +18,7 @@ use crate::domain::email::EmailAddress;
 use crate::domain::ids::UserId;
 use crate::domain::invalid::{FieldErrors, Invalid};
 use crate::domain::mail::{self, Line, Link, Mail};
-use crate::domain::name::PersonName;
+use crate::domain::name::{PersonName, RoleName};
 use crate::domain::one_time_token::{OneTimeSecret, Purpose};
 use crate::domain::password::{NewPassword, PasswordHash};
 use crate::domain::permission::{Permission, PlatformPermission};
@@ -25,14 +26,18 @@ use crate::domain::user::{External, User, UserStatus};
 use crate::store::{Tx, users};
 
 /// Who is invited.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(extend("required" = ["email", "name"]))]
 pub struct InvitationInput {
     /// Unique on the platform.
+    #[schemars(with = "EmailAddress")]
     pub email: Option<String>,
     /// 1 to 100 characters.
+    #[schemars(with = "PersonName")]
     pub name: Option<String>,
     /// The name of a role of the tenant; `agent` if absent.
+    #[schemars(with = "Option<RoleName>")]
     pub role: Option<String>,
 }
 

@@ -1,5 +1,6 @@
 //! The caller's own tenant: its settings, and what it uses of what it may have.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -9,11 +10,14 @@ use super::error::AppError;
 use super::precondition::{IfMatch, tag_of_settings};
 use crate::auth::access::Act;
 use crate::auth::caller::Caller;
+use crate::domain::given::given;
 use crate::domain::ids::TenantId;
 use crate::domain::invalid::FieldErrors;
 use crate::domain::limits::{Limits, SessionTimeout};
+use crate::domain::name::TenantName;
 use crate::domain::permission::Permission;
 use crate::domain::tenant::{Tenant, TenantSettings};
+use crate::domain::timezone::Timezone;
 use crate::store::{self, Tx, tenant_settings, user_counts};
 
 /// A tenant with what it may have.
@@ -38,14 +42,20 @@ impl OwnTenant {
 }
 
 /// What a tenant changes of itself; what is absent stays.
-#[derive(Clone, Default, Debug, Serialize, Deserialize)]
+#[derive(Clone, Default, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct OwnTenantInput {
     /// 3 to 50 characters.
+    #[serde(deserialize_with = "given")]
+    #[schemars(with = "TenantName")]
     pub name: Option<String>,
     /// IANA.
+    #[serde(deserialize_with = "given")]
+    #[schemars(with = "Timezone")]
     pub timezone: Option<String>,
     /// 5 to 1440.
+    #[serde(deserialize_with = "given")]
+    #[schemars(with = "SessionTimeout")]
     pub session_timeout_minutes: Option<i64>,
 }
 

@@ -1,5 +1,6 @@
 //! Users as the platform's managers see them: in every tenant, and those of the operator.
 
+use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -12,7 +13,7 @@ use crate::auth::caller::Caller;
 use crate::domain::email::EmailAddress;
 use crate::domain::ids::{TenantId, UserId};
 use crate::domain::invalid::{FieldErrors, Invalid};
-use crate::domain::name::PersonName;
+use crate::domain::name::{PersonName, RoleName};
 use crate::domain::page::Page;
 use crate::domain::password::NewPassword;
 use crate::domain::permission::PlatformPermission;
@@ -21,18 +22,24 @@ use crate::domain::user_query::UserQuery;
 use crate::store::{Tx, tenants, user_lists, users};
 
 /// A user as it is written. Without tenant it is one of the operator's people, and without role then.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(extend("required" = ["name", "email"]))]
 pub struct UserInput {
     /// The tenant they work for.
+    #[schemars(with = "Option<TenantId>")]
     pub tenant_id: Option<String>,
     /// 1 to 100 characters.
+    #[schemars(with = "PersonName")]
     pub name: Option<String>,
     /// Unique on the platform.
+    #[schemars(with = "EmailAddress")]
     pub email: Option<String>,
     /// The name of a role of the tenant; `agent` if absent.
+    #[schemars(with = "Option<RoleName>")]
     pub role: Option<String>,
     /// What they sign in with.
+    #[schemars(with = "Option<NewPassword>")]
     pub password: Option<SecretString>,
     /// In place of a password: they choose their own, by a link that works once.
     pub invite: Option<bool>,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -11,6 +12,7 @@ use super::error::AppError;
 use super::guards;
 use crate::auth::access::Act;
 use crate::auth::caller::{Caller, Identity, Place};
+use crate::domain::given::given;
 use crate::domain::ids::{RoleId, TenantId};
 use crate::domain::invalid::{FieldErrors, Invalid};
 use crate::domain::name::RoleName;
@@ -19,12 +21,17 @@ use crate::domain::role::{Role, rank_of};
 use crate::store::{Tx, roles, user_counts};
 
 /// A role as it is written; in a change, what is absent stays.
-#[derive(Clone, Default, Debug, Serialize, Deserialize)]
+#[derive(Clone, Default, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(extend("required" = ["name"]))]
 pub struct RoleInput {
     /// 2 to 50 characters.
+    #[serde(deserialize_with = "given")]
+    #[schemars(with = "RoleName")]
     pub name: Option<String>,
     /// What it allows; none that the author has not.
+    #[serde(deserialize_with = "given")]
+    #[schemars(with = "Vec<Permission>")]
     pub permissions: Option<Vec<String>>,
 }
 

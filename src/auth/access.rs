@@ -17,6 +17,26 @@ pub enum Access {
     Platform(PlatformPermission),
 }
 
+impl Access {
+    /// What is asked, in the word that roles and documents name it by.
+    #[must_use]
+    pub const fn right(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Own => "own",
+            Self::Member => "member",
+            Self::Tenant(permission) => permission.as_str(),
+            Self::Platform(permission) => permission.as_str(),
+        }
+    }
+
+    /// Whether it is in a tenant, which the operator's people have to name.
+    #[must_use]
+    pub const fn is_in_tenant(self) -> bool {
+        matches!(self, Self::Member | Self::Tenant(_))
+    }
+}
+
 /// Whether something is looked at or changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Act {

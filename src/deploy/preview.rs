@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 
+use schemars::JsonSchema;
 use similar::TextDiff;
 
 use super::aim::{self, Aim, Target};
@@ -26,7 +27,7 @@ use crate::store::{generations, instances, tenants};
 const LONGEST_DIFF: usize = 200_000;
 
 /// One file's diff.
-#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, JsonSchema)]
 pub struct FileDiff {
     /// Which file.
     pub file: ConfFile,
@@ -37,7 +38,7 @@ pub struct FileDiff {
 }
 
 /// What a deploy would do.
-#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, JsonSchema)]
 pub struct Preview {
     /// The generation that is live; absent before the first.
     pub live_generation: Option<i64>,

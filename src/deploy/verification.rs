@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use tokio::time::{Instant, sleep};
 
 use super::engine::Engine;
@@ -20,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// What the PBX said, and what was found on disk.
-#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, JsonSchema)]
 pub struct Verification {
     /// The generation that should run; absent before the first.
     pub generation: Option<i64>,

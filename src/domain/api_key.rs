@@ -8,6 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::ids::{ApiKeyId, TenantId, UserId};
 use super::invalid::Invalid;
 use super::name::KeyName;
+use super::parsed::text_schema;
 use super::permission::Permission;
 use super::random::{self, LETTERS, NoRandomness, Randomness};
 use super::role::Rank;
@@ -52,6 +53,11 @@ pub struct ApiKey {
 pub struct KeySecret {
     text: SecretString,
     prefix: String,
+}
+
+text_schema! {
+    /// A whole API key, which is a secret.
+    KeySecret, { "pattern": "^swk_[A-Za-z0-9]{12}_[A-Za-z0-9]{43}$" }
 }
 
 impl KeySecret {

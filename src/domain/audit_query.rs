@@ -11,11 +11,11 @@ use super::ids::AuditId;
 use super::invalid::{FieldErrors, Invalid};
 use super::moment::Moment;
 use super::page::PageRequest;
-use super::parsed::parsed_text;
+use super::parsed::{parsed_text, text_schema};
 
 parsed_text! {
     /// An action or a kind of target, as entries name them: `extension.create`, `pbx_instance`.
-    AuditWord, word
+    AuditWord, word, schema { "pattern": "^[a-z0-9._]{1,64}$" }
 }
 
 fn word(text: &str) -> Result<String, Invalid> {
@@ -92,6 +92,11 @@ pub struct AuditPage {
     pub entries: Vec<AuditRecord>,
     /// Where the next page begins; absent on the last one.
     pub next: Option<AuditCursor>,
+}
+
+text_schema! {
+    /// The `next_cursor` of the page before.
+    AuditCursor, { "pattern": "^[0-9]{1,19}-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$" }
 }
 
 impl fmt::Display for AuditCursor {

@@ -1,5 +1,6 @@
 //! Audio codecs and the order in which an extension offers them.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::invalid::Invalid;
@@ -11,8 +12,9 @@ word_enum! {
 }
 
 /// The codecs of an extension, first choice first; at least one, none twice.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "Vec<Codec>", into = "Vec<Codec>")]
+#[schemars(inline, extend("minItems" = 1, "uniqueItems" = true))]
 pub struct Codecs(Vec<Codec>);
 
 impl Codecs {

@@ -1,14 +1,15 @@
 //! How a user is reached besides by e-mail.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::invalid::Invalid;
-use super::name::plain_text;
+use super::name::{PLAIN_TEXT, plain_text};
 use super::parsed::parsed_text;
 
 parsed_text! {
     /// What somebody wrote down to be reached by: 1 to 100 characters on one line.
-    ContactText, contact_text
+    ContactText, contact_text, schema { "minLength": 1, "maxLength": 100, "pattern": PLAIN_TEXT }
 }
 
 fn contact_text(text: &str) -> Result<String, Invalid> {
@@ -21,8 +22,8 @@ fn contact_text(text: &str) -> Result<String, Invalid> {
 }
 
 /// The contact fields of a user; each may be absent.
-#[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Contact {
     /// A telephone number, as people write it.
     pub phone: Option<ContactText>,

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::change::Change;
@@ -100,7 +101,7 @@ word_enum! {
 }
 
 /// One step of a deployment.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct StageRecord {
     /// Which step.
     pub stage: Stage,
@@ -132,7 +133,7 @@ impl fmt::Display for Progress {
 }
 
 /// What a deployment is to move.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "scope", rename_all = "snake_case")]
 pub enum Scope {
     /// One tenant's entry, to the copy of its head that was taken when the request was accepted.

@@ -10,12 +10,12 @@ parsed_text! {
     /// An extension's number: 2 to 8 digits and never an emergency number.
     ///
     /// The instance's own emergency numbers are checked where the instance is known.
-    ExtensionNumber, extension_number
+    ExtensionNumber, extension_number, schema { "pattern": "^[0-9]{2,8}$", "not": { "enum": EMERGENCY_NUMBERS } }
 }
 
 parsed_text! {
     /// A number that a call can be forwarded to: 2 to 15 digits, `+` in front allowed (E.164).
-    DialNumber, dial_number
+    DialNumber, dial_number, schema { "pattern": "^[+]?[0-9]{2,15}$" }
 }
 
 fn extension_number(text: &str) -> Result<String, Invalid> {

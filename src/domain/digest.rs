@@ -4,11 +4,17 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::invalid::Invalid;
+use super::parsed::text_schema;
 
 /// A BLAKE3 digest of 32 bytes, written as 64 hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Digest([u8; 32]);
+
+text_schema! {
+    /// A BLAKE3 digest of 32 bytes, written as 64 hex digits.
+    Digest, { "pattern": "^[0-9a-f]{64}$" }
+}
 
 impl Digest {
     /// The digest of some bytes.

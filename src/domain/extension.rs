@@ -1,6 +1,7 @@
 //! An extension: one SIP account of a tenant, with what happens to its calls.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::caller_id::CallerId;
@@ -63,7 +64,7 @@ word_enum! {
 }
 
 /// Where calls go instead of, or after, the phone.
-#[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Forward {
     /// At once; the phone does not ring.
     pub always: Option<DialNumber>,
@@ -74,7 +75,7 @@ pub struct Forward {
 }
 
 /// A mailbox; its PIN is a secret and stands apart.
-#[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Voicemail {
     /// Whether unanswered calls are offered to leave a message.
     pub enabled: bool,
@@ -83,8 +84,9 @@ pub struct Voicemail {
 }
 
 /// Seconds that a phone rings: 5 to 300.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "i64", into = "i64")]
+#[schemars(inline, extend("minimum" = 5, "maximum" = 300))]
 pub struct RingTime(u16);
 
 impl RingTime {
@@ -120,8 +122,9 @@ impl From<RingTime> for i64 {
 }
 
 /// How many phones may be signed in at once: 1 to 10.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "i64", into = "i64")]
+#[schemars(inline, extend("minimum" = 1, "maximum" = 10))]
 pub struct MaxContacts(u8);
 
 impl MaxContacts {

@@ -2,29 +2,40 @@
 
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::caller_id::CallerId;
 use super::codec::{Codec, Codecs};
-use super::dial::ExtensionNumber;
-use super::extension::{Extension, ExtensionSettings, Forward, MaxContacts, RingTime, Voicemail};
+use super::dial::{DialNumber, ExtensionNumber};
+use super::email::EmailAddress;
+use super::extension::{
+    Extension, ExtensionSettings, ExtensionStatus, Forward, MaxContacts, OutboundClass, Recording, RingTime,
+    Transport, Voicemail,
+};
 use super::invalid::{FieldErrors, Invalid};
 use super::json_object;
+use super::name::DisplayName;
 use super::secret::{SipSecret, VoicemailPin};
 
 /// An extension as it is written in a request or a row of CSV; what is absent takes its default.
-#[derive(Clone, Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(extend("required" = ["number", "name"]))]
 pub struct ExtensionInput {
     /// 2 to 8 digits; cannot be changed later.
+    #[schemars(with = "ExtensionNumber")]
     pub number: Option<String>,
     /// As phones show it.
+    #[schemars(with = "DisplayName")]
     pub name: Option<String>,
     /// `active` or `disabled`.
+    #[schemars(with = "Option<ExtensionStatus>")]
     pub status: Option<String>,
     /// Chosen by the caller instead of generated; never written out.
     #[serde(skip_serializing)]
+    #[schemars(with = "Option<SipSecret>")]
     pub secret: Option<SecretString>,
     /// Shown instead of name and number.
     #[serde(deserialize_with = "json_object::optional")]
@@ -36,51 +47,64 @@ pub struct ExtensionInput {
     #[serde(deserialize_with = "json_object::optional")]
     pub forward: Option<ForwardInput>,
     /// Seconds.
+    #[schemars(with = "Option<RingTime>")]
     pub ring_time: Option<i64>,
     /// `never`, `inbound`, `outbound` or `always`.
+    #[schemars(with = "Option<Recording>")]
     pub recording: Option<String>,
     /// How many phones.
+    #[schemars(with = "Option<MaxContacts>")]
     pub max_contacts: Option<i64>,
     /// First choice first.
+    #[schemars(with = "Option<Codecs>")]
     pub codecs: Option<Vec<String>>,
     /// `udp`, `tcp`, `tls` or `websocket`.
+    #[schemars(with = "Option<Transport>")]
     pub transport: Option<String>,
     /// `internal`, `national` or `international`.
+    #[schemars(with = "Option<OutboundClass>")]
     pub outbound_class: Option<String>,
 }
 
 /// See [`CallerId`].
-#[derive(Clone, Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CallerIdInput {
     /// Instead of the name.
+    #[schemars(with = "Option<DisplayName>")]
     pub name: Option<String>,
     /// Instead of the number.
+    #[schemars(with = "Option<DialNumber>")]
     pub number: Option<String>,
 }
 
 /// See [`Voicemail`].
-#[derive(Clone, Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct VoicemailInput {
     /// Whether there is a mailbox.
     pub enabled: Option<bool>,
     /// Chosen by the caller instead of generated; never written out.
     #[serde(skip_serializing)]
+    #[schemars(with = "Option<VoicemailPin>")]
     pub pin: Option<SecretString>,
     /// Where notices go.
+    #[schemars(with = "Option<EmailAddress>")]
     pub email: Option<String>,
 }
 
 /// See [`Forward`].
-#[derive(Clone, Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ForwardInput {
     /// At once.
+    #[schemars(with = "Option<DialNumber>")]
     pub always: Option<String>,
     /// When busy.
+    #[schemars(with = "Option<DialNumber>")]
     pub busy: Option<String>,
     /// When nobody answers.
+    #[schemars(with = "Option<DialNumber>")]
     pub no_answer: Option<String>,
 }
 

@@ -1,5 +1,6 @@
 //! Findings: what a deploy noticed, typed by code, with the tenant and object it is about.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ids::TenantId;
@@ -18,7 +19,7 @@ word_enum! {
 }
 
 /// One thing that a deploy noticed. Never holds a secret.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
     /// How bad it is.
     pub severity: Severity,

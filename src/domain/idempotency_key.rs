@@ -5,7 +5,7 @@ use super::parsed::parsed_text;
 
 parsed_text! {
     /// 1 to 255 visible ASCII characters, chosen by the caller.
-    IdempotencyKey, idempotency_key
+    IdempotencyKey, idempotency_key, schema { "pattern": "^[!-~]{1,255}$" }
 }
 
 fn idempotency_key(text: &str) -> Result<String, Invalid> {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::dial::EMERGENCY_NUMBERS;
@@ -21,27 +22,27 @@ word_enum! {
 
 parsed_text! {
     /// The name of the host whose daemon drives an instance: 1 to 64 letters, digits, `.`, `_` or `-`.
-    NodeName, node_name
+    NodeName, node_name, schema { "pattern": "^[A-Za-z0-9._-]{1,64}$" }
 }
 
 parsed_text! {
     /// An absolute path that can stand in a configuration file: no `..`, control characters, quotes or `;`.
-    AbsolutePath, absolute_path
+    AbsolutePath, absolute_path, schema { "maxLength": 200, "pattern": "^/" }
 }
 
 parsed_text! {
     /// An address of a manager interface: a host name or an IP address.
-    HostName, host_name
+    HostName, host_name, schema { "pattern": "^[A-Za-z0-9.:-]{1,253}$" }
 }
 
 parsed_text! {
     /// A login name of a manager account: 1 to 64 letters, digits, `.`, `_` or `-`.
-    AccountName, node_name
+    AccountName, node_name, schema { "pattern": "^[A-Za-z0-9._-]{1,64}$" }
 }
 
 parsed_text! {
     /// A number that reaches help where an instance stands: 2 to 8 digits.
-    EmergencyNumber, emergency_number
+    EmergencyNumber, emergency_number, schema { "pattern": "^[0-9]{2,8}$" }
 }
 
 impl AbsolutePath {
@@ -53,7 +54,7 @@ impl AbsolutePath {
 }
 
 /// Whether a manager interface speaks TLS, whatever its host's configuration says of others.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "mode", rename_all = "lowercase", deny_unknown_fields)]
 pub enum ManagerTls {
     /// It does not.
@@ -67,7 +68,7 @@ pub enum ManagerTls {
 }
 
 /// How an Asterisk is reached; its manager secret is sealed and stands apart.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AsteriskSettings {
     /// Where the manager interface listens.
@@ -99,7 +100,7 @@ impl AsteriskSettings {
 }
 
 /// What differs between the kinds.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum InstanceSettings {
     /// An Asterisk.

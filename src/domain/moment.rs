@@ -5,10 +5,16 @@ use std::str::FromStr;
 use jiff::Timestamp;
 
 use super::invalid::Invalid;
+use super::parsed::text_schema;
 
 /// RFC 3339 with an offset.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Moment(Timestamp);
+
+text_schema! {
+    /// RFC 3339 with an offset.
+    Moment, { "format": "date-time" }
+}
 
 impl Moment {
     /// To the microsecond, as everything that is stored.

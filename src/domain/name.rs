@@ -5,41 +5,65 @@ use std::ops::RangeInclusive;
 use super::invalid::Invalid;
 use super::parsed::parsed_text;
 
+/// One character of a plain text as a regular expression, less those of `$more`.
+macro_rules! plain {
+    ($($more:literal)?) => {
+        concat!(
+            "[^\\u0000-\\u001F\\u007F-\\u009F\\u00AD\\u034F\\u061C\\u115F\\u1160\\u17B4\\u17B5\\u180B-\\u180F",
+            "\\u200B-\\u200F\\u2028-\\u202E\\u2060-\\u206F\\u3164\\uFEFF\\uFFA0\\uFFF0-\\uFFFB",
+            "\u{1BCA0}-\u{1BCA3}\u{1D173}-\u{1D17A}\u{E0000}-\u{E0FFF}",
+            $($more,)?
+            "]",
+        )
+    };
+}
+
+/// One that is no blank.
+macro_rules! visible {
+    () => {
+        plain!(" \\u00A0\\u1680\\u2000-\\u200A\\u202F\\u205F\\u3000")
+    };
+}
+
 parsed_text! {
     /// A tenant's name: 3 to 50 characters.
-    TenantName, tenant_name
+    TenantName, tenant_name, schema { "minLength": 3, "maxLength": 50, "pattern": PLAIN_TEXT }
 }
 
 parsed_text! {
     /// The name of an extension as phones show it: 1 to 64 characters and at most 79 bytes of UTF-8, since
     /// Asterisk keeps caller names and mailbox names in 80 bytes and would cut a longer one in the middle.
-    DisplayName, display_name
+    DisplayName, display_name, schema { "minLength": 1, "maxLength": 64, "pattern": PLAIN_TEXT }
 }
 
 parsed_text! {
     /// A person's name: 1 to 100 characters.
-    PersonName, person_name
+    PersonName, person_name, schema { "minLength": 1, "maxLength": 100, "pattern": PLAIN_TEXT }
 }
 
 parsed_text! {
     /// The name of a role: 2 to 50 characters.
-    RoleName, role_name
+    RoleName, role_name, schema { "minLength": 2, "maxLength": 50, "pattern": PLAIN_TEXT }
 }
 
 parsed_text! {
     /// The name of an API key: 1 to 50 characters.
-    KeyName, key_name
+    KeyName, key_name, schema { "minLength": 1, "maxLength": 50, "pattern": PLAIN_TEXT }
 }
 
 parsed_text! {
     /// The name of a PBX instance: 1 to 50 letters, digits, `.`, `_` or `-`.
-    InstanceName, instance_name
+    InstanceName, instance_name, schema { "pattern": "^[A-Za-z0-9._-]{1,50}$" }
 }
 
 parsed_text! {
     /// The name of an issuer of identities: 1 to 50 letters, digits, `.`, `_` or `-`.
-    IssuerName, instance_name
+    IssuerName, instance_name, schema { "pattern": "^[A-Za-z0-9._-]{1,50}$" }
 }
+
+/// What [`plain_text`] takes, but for the empty text: neither a control nor an invisible character, and no blank at
+/// either end.
+pub(super) const PLAIN_TEXT: &str = concat!("^", visible!(), "(", plain!(), "*", visible!(), ")?$");
 
 fn tenant_name(text: &str) -> Result<String, Invalid> {
     sized(text, 3..=50, "must have 3 to 50 characters")

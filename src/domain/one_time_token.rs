@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::digest::Digest;
 use super::ids::{OneTimeTokenId, UserId};
 use super::mail::Page;
-use super::parsed::word_enum;
+use super::parsed::{text_schema, word_enum};
 use super::random::{self, LETTERS, NoRandomness, Randomness};
 
 word_enum! {
@@ -41,6 +41,11 @@ impl Purpose {
 
 /// What whoever got the link presents. Without `Debug`, `Display` or `Serialize`.
 pub struct OneTimeSecret(SecretString);
+
+text_schema! {
+    /// The token of a link that works once.
+    OneTimeSecret, { "maxLength": 500 }
+}
 
 impl OneTimeSecret {
     /// A new one of 43 letters and digits (256 bits).

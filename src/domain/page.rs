@@ -13,11 +13,13 @@ impl PageRequest {
     /// The most items of a page.
     pub const LARGEST: i64 = 100;
 
+    /// Beyond this the first item's position would not fit the database's integers.
+    pub const LAST: i64 = 1_000_000_000;
+
     /// Refuses what is no page, by the field's name.
     pub fn new(page: i64, per_page: i64) -> Result<Self, FieldErrors> {
         let mut errors = FieldErrors::default();
-        // Beyond this the first item's position would not fit the database's integers.
-        if !(1..=1_000_000_000).contains(&page) {
+        if !(1..=Self::LAST).contains(&page) {
             errors.add("page", "must be 1 or more");
         }
         if !(1..=Self::LARGEST).contains(&per_page) {

@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 
 use super::email::EmailAddress;
 use super::invalid::Invalid;
+use super::parsed::text_schema;
 
 /// The commonest passwords of at least 12 characters, in small letters; shorter ones are refused anyway.
 const COMMON: &[&str] = &[
@@ -72,6 +73,11 @@ const COMMON: &[&str] = &[
 /// the same from every keyboard. Nothing else about it is changed.
 pub struct Password(SecretString);
 
+text_schema! {
+    /// A password as it was typed.
+    Password, { "format": "password", "maxLength": 4096 }
+}
+
 impl Password {
     /// Takes over what was typed.
     #[must_use]
@@ -96,6 +102,11 @@ impl Password {
 
 /// A password that somebody chose and that is good enough to be kept (as a hash).
 pub struct NewPassword(Password);
+
+text_schema! {
+    /// 12 to 128 characters in the normal form NFC, none of them a control character; nothing that is easily guessed.
+    NewPassword, { "format": "password", "maxLength": 4096, "pattern": "^[^\\u0000-\\u001F\\u007F-\\u009F]*$" }
+}
 
 impl NewPassword {
     /// Takes over what the user of `email` chose.
@@ -222,6 +233,21 @@ mod tests {
         );
         let long = format!("{}e\u{301}", "x".repeat(4096));
         assert_eq!(Password::typed(&long.as_str().into()).expose(), long);
+    }
+
+    #[test]
+    fn a_schema_takes_what_can_be_chosen_in_every_form() {
+        let schema =
+            <NewPassword as schemars::JsonSchema>::json_schema(&mut schemars::SchemaGenerator::default());
+        let schema = jsonschema::validator_for(&schema.to_value()).unwrap();
+        let decomposed = format!("pear{}", "\u{3b1}\u{313}\u{300}\u{345}".repeat(124));
+        // Twelve characters, written in six.
+        let composed = "\u{fb2c}\u{fb2c}\u{fb2c}abc";
+        for text in ["apples pears and plums", &decomposed, composed] {
+            assert!(choose(text).is_ok() && schema.is_valid(&text.into()), "{text}");
+        }
+        let broken = "two lines of\u{85}a password";
+        assert!(choose(broken).is_err() && !schema.is_valid(&broken.into()));
     }
 
     #[test]

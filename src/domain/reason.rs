@@ -6,7 +6,7 @@ use super::parsed::parsed_text;
 
 parsed_text! {
     /// One line of 1 to 500 characters.
-    Reason, reason
+    Reason, reason, schema { "minLength": 1, "maxLength": 500 }
 }
 
 fn reason(text: &str) -> Result<String, Invalid> {

@@ -7,6 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::dial::ExtensionNumber;
 use super::invalid::Invalid;
+use super::parsed::text_schema;
 use super::random::{self, LETTERS, NoRandomness, Randomness};
 use super::sip_domain::SipDomain;
 
@@ -17,6 +18,11 @@ const DIGITS: &[u8] = b"0123456789";
 /// Letters and digits only, because FusionPBX writes it into XML unescaped.
 #[derive(Clone)]
 pub struct SipSecret(SecretString);
+
+text_schema! {
+    /// The password of a SIP account: 12 to 64 ASCII letters and digits.
+    SipSecret, { "pattern": "^[A-Za-z0-9]{12,64}$" }
+}
 
 impl SipSecret {
     /// Takes over a secret that somebody chose.
@@ -70,6 +76,11 @@ impl Ha1 {
 /// The PIN of a mailbox: 4 to 10 digits.
 #[derive(Clone)]
 pub struct VoicemailPin(SecretString);
+
+text_schema! {
+    /// The PIN of a mailbox: 4 to 10 digits.
+    VoicemailPin, { "pattern": "^[0-9]{4,10}$" }
+}
 
 impl VoicemailPin {
     /// Takes over a PIN that somebody chose.

@@ -8,7 +8,7 @@ parsed_text! {
     ///
     /// It names contexts and, behind a number, endpoints: Asterisk keeps both in 80 bytes. A dot in it
     /// keeps it apart from every reserved context (`general`, `globals`, `default`, `switchyard-…`).
-    SipDomain, sip_domain
+    SipDomain, sip_domain, schema { "maxLength": LONGEST, "pattern": "^[A-Za-z0-9-]+([.][A-Za-z0-9-]+)+$" }
 }
 
 const LONGEST: usize = 60;

@@ -5,7 +5,7 @@ use super::parsed::parsed_text;
 
 parsed_text! {
     /// The name of an IANA time zone, such as `Europe/Berlin`.
-    Timezone, timezone
+    Timezone, timezone, schema { "maxLength": 64 }
 }
 
 impl Timezone {

@@ -1,17 +1,19 @@
 //! The body of a request, read when the handler asks for it: what the path names is looked for first.
 
-use std::convert::Infallible;
+mod kinds;
+
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, FromRequest, Request};
+use axum::extract::{DefaultBodyLimit, FromRequest as _, Request};
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
-use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 use serde_json::error::Category;
 use tokio::time::timeout;
+
+pub use kinds::{Body, Changes, MergePatch, NoBody, Patched, Rows, Table};
 
 use super::problem::Problem;
 use crate::auth::caller::Caller;
@@ -40,62 +42,30 @@ impl Default for Limits {
 }
 
 /// A body that was not read yet.
-pub struct Body {
+struct Unread {
     request: Request,
     reason: Result<(), Denied>,
 }
 
-impl<S: Send + Sync> FromRequest<S> for Body {
-    type Rejection = Infallible;
-
-    async fn from_request(request: Request, _: &S) -> Result<Self, Infallible> {
+impl Unread {
+    fn new(request: Request) -> Self {
         let caller = request.extensions().get::<Caller>();
         let reason = caller.map_or(Ok(()), |caller| caller.reason_to_change().map(drop));
-        Ok(Self { request, reason })
-    }
-}
-
-impl Body {
-    /// The object that the body holds.
-    ///
-    /// 400 `reason_required` comes before everything that is wrong with the body; then 415, 413 and 400
-    /// `malformed_json`, and 422 with the field that is unknown, missing or of the wrong type.
-    pub async fn json<T: DeserializeOwned>(self) -> Result<T, Problem> {
-        parse(&self.bytes().await?, b'{', "an object")
+        Self { request, reason }
     }
 
-    /// Nothing, or an object without a field; for the routes that take no body.
-    pub async fn none(self) -> Result<(), Problem> {
-        self.reason?;
-        let bytes = read(self.request, Limits::default()).await?;
-        if bytes.is_empty() {
-            return Ok(());
-        }
-        parse::<Nothing>(&bytes, b'{', "empty: this route takes no body").map(drop)
+    fn headers(&self) -> &HeaderMap {
+        self.request.headers()
     }
 
-    /// A JSON merge patch (RFC 7396) of a `T`, all of whose fields are optional: a field may be `null`, and is otherwise
-    /// held to the type it has there.
-    pub async fn merge_patch<T: DeserializeOwned>(self) -> Result<Value, Problem> {
-        let bytes = self.bytes().await?;
-        parse::<T>(&bytes, b'{', "an object").map(drop)?;
-        parse(&bytes, b'{', "an object")
-    }
-
-    /// Whether it says that it is a table of comma-separated values.
-    #[must_use]
-    pub fn is_csv(&self) -> bool {
-        media_type(self.request.headers()) == "text/csv" && is_unencoded(self.request.headers())
-    }
-
-    /// The bytes of such a table; what is wrong with the request comes in the same order as for [`Self::json`].
-    pub async fn csv(self) -> Result<Bytes, Problem> {
+    /// The bytes, whatever they are.
+    async fn bytes(self) -> Result<Bytes, Problem> {
         self.reason?;
         read(self.request, Limits::default()).await
     }
 
-    /// The bytes of what says that it is JSON, for [`json_list`].
-    pub async fn bytes(self) -> Result<Bytes, Problem> {
+    /// The bytes of what says that it is JSON.
+    async fn json(self) -> Result<Bytes, Problem> {
         self.reason?;
         if !is_json(self.request.headers()) {
             return Err(Problem::new(
@@ -106,16 +76,6 @@ impl Body {
         }
         read(self.request, Limits::default()).await
     }
-}
-
-/// What a route reads that takes no body.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Nothing {}
-
-/// The list that a body holds; wrong in the same ways as for [`Body::json`].
-pub fn json_list<T: DeserializeOwned>(bytes: &[u8]) -> Result<Vec<T>, Problem> {
-    parse(bytes, b'[', "a list")
 }
 
 /// What a JSON object says, or the field that is unknown, missing or of the wrong type.

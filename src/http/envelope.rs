@@ -3,74 +3,120 @@
 use std::fmt::Display;
 
 use axum::Json;
+use axum::response::{IntoResponse, Response};
+use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
 
+use super::answer::Answer;
+use super::openapi::shape::{Media, Reply, SchemaOf};
 use crate::domain::page::Page;
 
 /// `{"data":…}`.
-#[derive(Serialize, Debug)]
+#[derive(Serialize, JsonSchema, Debug)]
+#[schemars(inline)]
 pub struct Single<T> {
     data: T,
 }
 
 /// `{"data":[…],"meta":{"page","per_page","total","last_page"}}`.
-#[derive(Serialize, Debug)]
+#[derive(Serialize, JsonSchema, Debug)]
+#[schemars(inline)]
 pub struct List<T> {
     data: Vec<T>,
     meta: Meta,
 }
 
-#[derive(Serialize, Debug)]
+#[derive(Serialize, JsonSchema, Debug)]
 struct Meta {
+    /// Which page it is.
     page: i64,
+    /// The most items of a page.
     per_page: i64,
+    /// How many items all pages have together.
     total: i64,
+    /// The number of the last page; an empty list has one page.
     last_page: i64,
 }
 
 /// `{"data":[…],"meta":{"next_cursor"}}`.
-#[derive(Serialize, Debug)]
+#[derive(Serialize, JsonSchema, Debug)]
+#[schemars(inline)]
 pub struct Behind<T> {
     data: Vec<T>,
     meta: Next,
 }
 
-#[derive(Serialize, Debug)]
+#[derive(Serialize, JsonSchema, Debug)]
 struct Next {
+    /// Where the next page begins; absent on the last one.
     next_cursor: Option<String>,
 }
 
+/// What stands in no envelope: the contract gives it a shape of its own.
+#[derive(Serialize, JsonSchema, Debug)]
+#[serde(transparent)]
+#[schemars(inline)]
+pub struct Bare<T>(pub T);
+
 /// One thing.
-pub fn single<T: Serialize>(data: T) -> Json<Single<T>> {
-    Json(Single { data })
+pub const fn single<T: Serialize>(data: T) -> Single<T> {
+    Single { data }
 }
 
 /// All things that there are, which are few.
-pub fn all<T: Serialize>(data: impl IntoIterator<Item = T>) -> Json<Single<Vec<T>>> {
+pub fn all<T: Serialize>(data: impl IntoIterator<Item = T>) -> Single<Vec<T>> {
     single(data.into_iter().collect())
 }
 
 /// One page of things.
-pub fn list<T: Serialize>(page: Page<T>) -> Json<List<T>> {
+#[must_use]
+pub fn list<T: Serialize>(page: Page<T>) -> List<T> {
     let meta = Meta {
         page: page.request.page(),
         per_page: page.request.per_page(),
         total: page.total,
         last_page: page.last_page(),
     };
-    Json(List {
+    List {
         data: page.items,
         meta,
-    })
+    }
 }
 
 /// One page of things, behind the cursor of the page before; `next` is absent on the last one.
-pub fn behind<T: Serialize>(data: impl Iterator<Item = T>, next: Option<impl Display>) -> Json<Behind<T>> {
+pub fn behind<T: Serialize>(data: impl Iterator<Item = T>, next: Option<impl Display>) -> Behind<T> {
     let next_cursor = next.map(|cursor| cursor.to_string());
-    Json(Behind {
+    Behind {
         data: data.collect(),
         meta: Next { next_cursor },
-    })
+    }
+}
+
+macro_rules! in_json {
+    ($($name:ident),+ $(,)?) => {$(
+        impl<T: Serialize> IntoResponse for $name<T> {
+            fn into_response(self) -> Response {
+                Json(self).into_response()
+            }
+        }
+
+        impl<T: Serialize + JsonSchema> Answer for $name<T> {
+            fn replies() -> Vec<Reply> {
+                vec![ok(SchemaGenerator::subschema_for::<Self>)]
+            }
+        }
+    )+};
+}
+
+in_json!(Single, List, Behind, Bare);
+
+fn ok(schema: SchemaOf) -> Reply {
+    let name = "application/json";
+    Reply {
+        status: 200,
+        body: vec![Media { name, schema }],
+        headers: Vec::new(),
+    }
 }
 
 #[cfg(test)]
@@ -87,9 +133,9 @@ mod tests {
             request: PageRequest::new(2, 2).unwrap(),
         };
         assert_eq!(
-            serde_json::to_value(list(page).0).unwrap(),
+            serde_json::to_value(list(page)).unwrap(),
             json!({"data": ["a", "b"], "meta": {"page": 2, "per_page": 2, "total": 5, "last_page": 3}})
         );
-        assert_eq!(serde_json::to_value(single("x").0).unwrap(), json!({"data": "x"}));
+        assert_eq!(serde_json::to_value(single("x")).unwrap(), json!({"data": "x"}));
     }
 }

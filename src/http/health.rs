@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::answer::{Either, NotReady};
 use super::envelope::{Single, single};
 
 /// One thing that the daemon needs for its work.
-#[derive(Serialize, Debug)]
+#[derive(Serialize, JsonSchema, Debug)]
 pub struct Check {
     /// Such as `database`.
     pub name: &'static str,
@@ -27,31 +27,33 @@ pub trait Readiness: Send + Sync {
 }
 
 /// `{"status":"ok"}`.
-#[derive(Serialize, Debug)]
+#[derive(Serialize, JsonSchema, Debug)]
 pub struct Health {
     status: &'static str,
 }
 
 /// `{"ready","checks":[{"name","ok"}]}`: names only, since everybody may ask.
-#[derive(Serialize, Debug)]
+#[derive(Serialize, JsonSchema, Debug)]
 pub struct Ready {
     ready: bool,
     checks: Vec<Check>,
 }
 
 /// Always 200.
-pub async fn live() -> Json<Single<Health>> {
+pub async fn live() -> Single<Health> {
     single(Health { status: "ok" })
 }
 
 /// 200 when every need is met, otherwise 503.
-pub async fn ready(State(readiness): State<Arc<dyn Readiness>>) -> (StatusCode, Json<Single<Ready>>) {
+pub async fn ready(
+    State(readiness): State<Arc<dyn Readiness>>,
+) -> Either<Single<Ready>, NotReady<Single<Ready>>> {
     let checks = readiness.checks().await;
     let ready = checks.iter().all(|check| check.ok);
-    let status = if ready {
-        StatusCode::OK
+    let answer = single(Ready { ready, checks });
+    if ready {
+        Either::This(answer)
     } else {
-        StatusCode::SERVICE_UNAVAILABLE
-    };
-    (status, single(Ready { ready, checks }))
+        Either::That(NotReady(answer))
+    }
 }

@@ -4,7 +4,10 @@ use std::str::FromStr;
 
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
+use schemars::JsonSchema;
 
+use super::openapi::schemas;
+use super::openapi::shape::{Input, Shape};
 use super::problem::Problem;
 
 /// The only parameter of a path.
@@ -18,5 +21,12 @@ impl<T: FromStr + Send, S: Send + Sync> FromRequestParts<S> for Id<T> {
         let path = Path::<String>::from_request_parts(parts, state).await;
         let Path(text) = path.map_err(|_| Problem::not_found())?;
         text.parse().map(Self).map_err(|_| Problem::not_found())
+    }
+}
+
+impl<T: JsonSchema> Input for Id<T> {
+    fn describe(shape: &mut Shape) {
+        shape.id = Some(schemas::of::<T>());
+        shape.problems.add(404, &["not_found"]);
     }
 }

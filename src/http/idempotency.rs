@@ -4,17 +4,18 @@ use std::convert::Infallible;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode};
 
+use super::openapi::schemas;
+use super::openapi::shape::{Input, Parameter, Shape};
 use super::problem::Problem;
-use crate::app::idempotency::{Done, Once};
+use crate::app::idempotency::Once;
 use crate::domain::digest::Digest;
 use crate::domain::idempotency_key::IdempotencyKey;
+use crate::domain::invalid::FieldErrors;
 
 /// The request's header.
-pub const KEY: &str = "idempotency-key";
-
-const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+const KEY: &str = "Idempotency-Key";
 
 /// A request that may be sent again, with a key or without.
 pub struct Repeatable {
@@ -89,11 +90,45 @@ impl<S: Send + Sync> FromRequestParts<S> for Repeatable {
     }
 }
 
-/// Says of an answer that it was given before.
-pub fn replayed<T>(done: &Done<T>) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    if done.is_repeated() {
-        headers.insert(REPLAYED, HeaderValue::from_static("true"));
+impl Input for Repeatable {
+    fn describe(shape: &mut Shape) {
+        shape.headers.push(Parameter {
+            name: KEY,
+            description: "Sent again with the same key, the request has its effect once.",
+            schema: schemas::of::<IdempotencyKey>(),
+        });
+        shape.problems.add(400, &["idempotency_key_malformed"]);
+        shape.problems.add(422, &["idempotency_key_reused"]);
     }
-    headers
+}
+
+/// A request whose answer shows a secret once: a repeated one would have to hold it again.
+pub struct ShownOnce {
+    has_key: bool,
+}
+
+impl ShownOnce {
+    /// Refuses a key; `instead` says what a caller can do who lost the answer.
+    pub fn refuse_key(self, instead: &str) -> Result<(), Problem> {
+        if self.has_key {
+            let reason = format!("is not honoured here, since the answer shows a secret once; {instead}");
+            return Err(Problem::invalid(FieldErrors::one(KEY, reason)));
+        }
+        Ok(())
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for ShownOnce {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let has_key = parts.headers.contains_key(KEY);
+        Ok(Self { has_key })
+    }
+}
+
+impl Input for ShownOnce {
+    fn describe(shape: &mut Shape) {
+        shape.problems.add(422, &["invalid"]);
+    }
 }

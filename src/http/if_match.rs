@@ -1,15 +1,54 @@
 //! `If-Match` (RFC 9110, section 13.1.1): which version a change is meant for.
 
-use axum::http::header::IF_MATCH;
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use std::convert::Infallible;
 
+use axum::extract::FromRequestParts;
+use axum::http::header::IF_MATCH;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use schemars::json_schema;
+
+use super::openapi::shape::{Input, Parameter, Shape};
 use super::problem::Problem;
 use crate::app::precondition::IfMatch;
+
+/// `*`, or tags that visible ASCII characters are written with, as those of ours are.
+const LIST: &str = "^([*]|(W/)?\"[!#-~]*\"( *, *(W/)?\"[!#-~]*\")*)$";
+
+/// The version that a request is meant for, not looked at so far.
+pub struct Precondition(HeaderMap);
+
+impl Precondition {
+    /// What the request says; 400 where it cannot be read.
+    pub fn if_match(&self) -> Result<IfMatch, Problem> {
+        if_match(&self.0)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Precondition {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self(parts.headers.clone()))
+    }
+}
+
+impl Input for Precondition {
+    fn describe(shape: &mut Shape) {
+        shape.headers.push(Parameter {
+            name: "If-Match",
+            description: "Only of a version that it names, as `ETag` gave it; `*` is any.",
+            schema: json_schema!({"type": "string", "pattern": LIST}),
+        });
+        shape.problems.add(400, &["if_match_malformed"]);
+        shape.problems.add(412, &["precondition_failed"]);
+    }
+}
 
 /// What the request says; 400 where it cannot be read.
 ///
 /// `*` is whichever version there is, since the thing has been found before. Weak tags are left out: they never match here.
-pub fn if_match(headers: &HeaderMap) -> Result<IfMatch, Problem> {
+fn if_match(headers: &HeaderMap) -> Result<IfMatch, Problem> {
     let mut values = headers.get_all(IF_MATCH).iter().peekable();
     if values.peek().is_none() {
         return Ok(IfMatch::Any);

@@ -1,21 +1,23 @@
 //! The HTTP API: speaks HTTP, proves who is calling, and leaves every decision to the layers below.
 
+pub mod answer;
 pub mod api;
 pub mod body;
 mod caller;
+mod docs;
 pub mod envelope;
+mod events;
 mod guard;
 mod headers;
 pub mod health;
 pub mod id;
 mod idempotency;
 mod if_match;
+pub mod openapi;
 pub mod problem;
 pub mod query;
+pub mod reference;
 pub mod routes;
 mod standing;
 pub mod streams;
 mod trace;
-
-#[cfg(test)]
-mod tests;

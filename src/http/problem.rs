@@ -6,6 +6,7 @@ use axum::Json;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -27,12 +28,25 @@ pub struct Problem {
     retry_after: Option<u64>,
 }
 
-#[derive(Serialize)]
-struct Body {
+/// What is written of it.
+#[derive(Serialize, JsonSchema)]
+#[schemars(
+    rename = "Problem",
+    description = "A problem as in RFC 9457; a code may have members of its own."
+)]
+pub(super) struct Body {
+    /// The status in words.
     title: &'static str,
+    /// The status.
+    #[schemars(range(min = 400, max = 599))]
     status: u16,
+    /// Stable, for programs.
+    #[schemars(regex(pattern = "^[a-z0-9_]+$"))]
     code: &'static str,
+    /// What to do, for people.
+    #[schemars(length(min = 1))]
     detail: String,
+    /// What is wrong, by field.
     #[serde(skip_serializing_if = "Option::is_none")]
     errors: Option<FieldErrors>,
     #[serde(flatten)]

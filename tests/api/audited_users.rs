@@ -1,4 +1,4 @@
-//! How each route of users, roles and sessions is asked so that it changes something, and what the entry of that says.
+//! How each route of users, roles and sessions is asked so that it changes something.
 
 use reqwest::Method;
 use serde_json::json;
@@ -9,8 +9,8 @@ use super::server::Server;
 
 const NEW_PASSWORD: &str = "another good one";
 
-/// Of these routes; `path` as the table has it, without `/api/v1`.
-pub async fn change<'a>(server: &'a Server, method: &Method, path: &str) -> Option<(Ask<'a>, &'static str)> {
+/// Of these routes, a request for each action that it can leave; `path` as the table has it, without `/api/v1`.
+pub async fn changes<'a>(server: &'a Server, method: &Method, path: &str) -> Option<Vec<Ask<'a>>> {
     let ann = server.person("ann", &server.acme, "agent").await;
     let own = |path: &str| server.of(&ann.token, method.clone(), path);
     let inside = |path: &str| server.ask(method.clone(), &path.replace("{id}", &ann.id));
@@ -18,56 +18,49 @@ pub async fn change<'a>(server: &'a Server, method: &Method, path: &str) -> Opti
     let change = match (method.as_str(), path) {
         ("POST", "/auth/user-login") => {
             let body = json!({"email": ann.email, "password": PASSWORD});
-            (own(path).without("authorization").json(&body), "session.begin")
+            own(path).without("authorization").json(&body)
         }
-        ("POST", "/auth/logout") | ("DELETE", "/auth/sessions") => (own(path), "session.end"),
+        ("POST", "/auth/refresh" | "/auth/logout") | ("DELETE", "/auth/sessions") => own(path),
         ("DELETE", "/auth/sessions/{id}") => {
             let list = server.of(&ann.token, Method::GET, "/auth/sessions").send().await;
             let id = list.data(200)[0]["id"].as_str().unwrap();
-            (own(&path.replace("{id}", id)), "session.end")
+            own(&path.replace("{id}", id))
         }
-        ("PATCH", "/org-users/me/profile") => (own(path).json(&json!({"name": "Anna"})), "user.change"),
+        ("PATCH", "/org-users/me/profile") => own(path).json(&json!({"name": "Anna"})),
         ("PUT", "/org-users/me/password") => {
-            let body = json!({"current_password": PASSWORD, "new_password": NEW_PASSWORD});
-            (own(path).json(&body), "user.change_password")
+            own(path).json(&json!({"current_password": PASSWORD, "new_password": NEW_PASSWORD}))
         }
-        ("PUT", "/org-users/{id}/role") => {
-            (inside(path).json(&json!({"role": "manager"})), "user.assign_role")
-        }
-        ("POST", "/org-users/{id}/suspend") => (inside(path), "user.suspend"),
+        ("PUT", "/org-users/{id}/role") => inside(path).json(&json!({"role": "manager"})),
+        ("POST", "/org-users/{id}/suspend") | ("DELETE", "/org-users/{id}") => inside(path),
         ("POST", "/org-users/{id}/reactivate") => {
             let suspended = server.ask(Method::POST, &format!("/org-users/{}/suspend", ann.id));
             suspended.send().await.data(200);
-            (inside(path), "user.reactivate")
+            inside(path)
         }
-        ("DELETE", "/org-users/{id}") => (inside(path), "user.delete"),
-        ("POST", "/roles") => (inside(path).json(&role("keeper")), "role.create"),
+        ("POST", "/roles") => inside(path).json(&role("keeper")),
         ("PATCH" | "DELETE", "/roles/{id}") => {
             let made = server.post("/roles", &role("porter")).send().await;
             let id = made.data(201)["id"].as_str().unwrap();
             let ask = server.ask(method.clone(), &path.replace("{id}", id));
             if *method == Method::PATCH {
-                (ask.json(&json!({"name": "keeper"})), "role.change")
+                ask.json(&json!({"name": "keeper"}))
             } else {
-                (ask, "role.delete")
+                ask
             }
         }
         ("POST", "/platform/users") => {
             let body = json!({"tenant_id": server.acme, "name": "Bob", "email": "bob@example.com",
                 "password": PASSWORD});
-            (platform(path).json(&body), "user.create")
+            platform(path).json(&body)
         }
-        ("PUT", "/platform/users/{id}/password") => (
-            platform(path).json(&json!({"password": NEW_PASSWORD})),
-            "user.reset_password",
-        ),
-        ("PUT", "/platform/users/{id}/platform-manager") => (
-            platform(path).json(&json!({"platform_manager": true})),
-            "user.grant_platform_manager",
-        ),
+        ("PUT", "/platform/users/{id}/password") => platform(path).json(&json!({"password": NEW_PASSWORD})),
+        ("PUT", "/platform/users/{id}/platform-manager") => {
+            let change = |manages: bool| platform(path).json(&json!({"platform_manager": manages}));
+            return Some(vec![change(true), change(false)]);
+        }
         _ => return None,
     };
-    Some(change)
+    Some(vec![change])
 }
 
 fn role(name: &str) -> serde_json::Value {

@@ -8,6 +8,7 @@ use reqwest::{Method, RequestBuilder, Response};
 use serde_json::Value;
 
 use super::server::Server;
+use super::support::contract::{self, Answered, Asked};
 
 /// A request that is being put together.
 #[must_use]
@@ -116,6 +117,21 @@ impl<'a> Ask<'a> {
             text,
         };
         let what = format!("{} {}: {answer:?}", self.method, self.path);
+        let json = self
+            .body
+            .as_ref()
+            .and_then(|body| serde_json::from_slice(body).ok());
+        let asked = Asked {
+            method: self.method.as_str(),
+            path: &self.path,
+            json: json.as_ref(),
+        };
+        let answered = Answered {
+            status: answer.status,
+            media_type: answer.header("content-type"),
+            body: &answer.body,
+        };
+        contract::check(&asked, &answered);
         answer.check(&self.method, &what);
         answer.check_secrets(self.server, &self.method, &self.path, &what);
         answer
@@ -161,15 +177,7 @@ impl Answer {
         assert_eq!(self.header("cache-control"), "no-store", "{what}");
         if method == Method::HEAD || self.status == 204 {
             assert_eq!(self.text, "", "{what}");
-        } else if self.status < 400 {
-            let events = what.contains("/events");
-            let expected = if events {
-                "text/event-stream"
-            } else {
-                "application/json"
-            };
-            assert_eq!(self.header("content-type"), expected, "{what}");
-        } else {
+        } else if self.status >= 400 {
             assert_eq!(self.header("content-type"), "application/problem+json", "{what}");
             assert_eq!(self.body["status"], self.status, "{what}");
             let code = self.body["code"].as_str().unwrap();

@@ -97,6 +97,11 @@ fn a_forbidden_layer_is_found(#[case] text: &str) {
     "use crate::auth;",
     "`http::api` may know of `auth` the caller only"
 )]
+#[case::api_and_routes(
+    "src/http/api/x.rs",
+    "use crate::http::routes::Route;",
+    "`http::api` may not know of `http::routes::Route`"
+)]
 #[case::unknown_module("src/helpers/x.rs", "", "`helpers` is not in the layer table")]
 #[case::item_at_the_root("src/lib.rs", "pub use store::Pool;", "the crate's root holds modules only")]
 #[case::module_at_the_root(

@@ -110,8 +110,15 @@ fn broken_layer(reference: &Reference) -> Option<String> {
     if to == "*" {
         return Some("names everything of the crate's root, which is every layer".to_owned());
     }
+    let in_api = module.get(1).is_some_and(|inner| inner == "api");
     if to == from {
-        return None;
+        let reaches = in_api && from == "http" && target.get(1).is_some_and(|inner| inner == "routes");
+        return reaches.then(|| {
+            format!(
+                "`http::api` may not know of `{}`: routes are made there only",
+                target.join("::")
+            )
+        });
     }
     let Some(imports) = allowed(from) else {
         return None; // Reported once for the file.
@@ -131,7 +138,6 @@ fn broken_layer(reference: &Reference) -> Option<String> {
             target.join("::")
         ));
     }
-    let in_api = module.get(1).is_some_and(|inner| inner == "api");
     if in_api && to == "auth" && target.get(1).is_none_or(|inner| inner != "caller") {
         return Some(format!(
             "`http::api` may know of `auth` the caller only (`{}`)",

@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 
-use super::run::{Ended, Place, Running, run};
+use super::support::demo::{Ended, Place, Running, run, sign_in};
 
 fn once(mut command: Command) -> Ended {
     command.arg("--once");
@@ -64,10 +64,10 @@ fn a10_a_second_start_keeps_generation_and_ports() {
 fn a10_a_port_that_was_taken_meanwhile_is_another_one() {
     let place = Place::new();
     once(place.command());
-    let sip = super::run::sip(&place.record());
+    let sip = super::support::demo::sip(&place.record());
     let _taken = std::net::UdpSocket::bind(sip).unwrap();
     once(place.command());
-    assert_ne!(super::run::sip(&place.record()), sip);
+    assert_ne!(super::support::demo::sip(&place.record()), sip);
     assert_eq!(place.record()["pbx"]["live"], true);
 }
 
@@ -151,7 +151,7 @@ async fn a10_without_asterisk_every_place_says_so() {
             "{}/api/v1/config/deploy?wait=true",
             record["api"].as_str().unwrap()
         ))
-        .bearer_auth(super::ready::sign_in(&record, &record["users"][0]).await)
+        .bearer_auth(sign_in(&record, &record["users"][0]).await)
         .header("X-Operate-As-Tenant", tenant)
         .header("X-Reason", "to see what it says")
         .json(&json!({}))

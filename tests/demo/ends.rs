@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use super::run::{Place, Running, run};
+use super::support::demo::{Place, Running, run};
 
 #[test]
 fn a10_a_killed_demo_leaves_no_asterisk() {
@@ -131,7 +131,7 @@ fn a10_a_directory_serves_one_demo_at_a_time() {
     refused(place.bare_command(), &[&demo, "already", "another directory"]);
     assert_eq!(place.record(), before, "the running one's record is untouched");
     assert!(super::support::phone::registers(
-        super::run::sip(&before),
+        super::support::demo::sip(&before),
         "1001",
         "acme.example.com",
         before["tenants"][0]["extensions"][0]["secret"].as_str().unwrap()

@@ -7,7 +7,5 @@ mod ends;
 #[cfg(test)]
 mod ready;
 #[cfg(test)]
-mod run;
-#[cfg(test)]
 #[path = "../support/mod.rs"]
 mod support;

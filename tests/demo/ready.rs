@@ -5,8 +5,8 @@ use std::os::unix::fs::MetadataExt as _;
 
 use serde_json::{Value, json};
 
-use super::run::{Place, run, sip};
 use super::support::ami::{Ami, field};
+use super::support::demo::{Place, run, sign_in, sip};
 use super::support::phone;
 
 /// The keys of an object.
@@ -30,21 +30,6 @@ fn register_all(record: &Value) {
             );
         }
     }
-}
-
-/// A token of one of the demo's users.
-pub async fn sign_in(record: &Value, user: &Value) -> String {
-    let login = reqwest::Client::new()
-        .post(format!(
-            "{}/api/v1/auth/user-login",
-            record["api"].as_str().unwrap()
-        ))
-        .json(&json!({"email": user["email"], "password": user["password"]}));
-    let answer = login.send().await.unwrap();
-    assert_eq!(answer.status().as_u16(), 200);
-    let login: Value = answer.json().await.unwrap();
-    assert_eq!(login["user"]["id"], user["id"]);
-    login["token"].as_str().unwrap().to_owned()
 }
 
 /// Everybody who is there: one manager without tenant, and one of each role in each tenant.

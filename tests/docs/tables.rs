@@ -41,6 +41,11 @@ fn the_page_of_the_command_line_is_true() {
 }
 
 #[test]
+fn the_page_of_routes_is_true() {
+    holds("api.md", "routes", &switchyard::http::reference::markdown());
+}
+
+#[test]
 fn the_accounts_on_the_page_and_of_the_demo_have_the_rights_that_the_driver_needs() {
     let lines = switchyard::driver::asterisk::account_lines().join("\n");
     for path in ["docs/asterisk.md", "pbx/demo/manager.conf"] {

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod access;
+mod docs;
 #[cfg(test)]
 mod every_route;
 #[cfg(test)]
@@ -11,3 +12,5 @@ mod server;
 #[cfg(test)]
 #[path = "../support/mod.rs"]
 mod support;
+#[cfg(test)]
+mod table;

@@ -35,6 +35,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use crate::people::{People, Who};
+use crate::support::contract::{self, Answered, Asked};
 use crate::support::{operator, sign_in};
 
 /// A tenant with one extension and one deployment.
@@ -188,7 +189,7 @@ impl Server {
                 .header("x-operate-as-tenant", tenant.to_string())
                 .header("x-reason", "test");
         }
-        self.send(request.body(Body::empty()).unwrap()).await
+        self.send(request, None).await
     }
 
     /// Gives a tenant an extension, a deployment, a user with a session and a role of its own.
@@ -231,26 +232,58 @@ impl Server {
         }
     }
 
+    /// The bytes that everybody gets at a path, and the policy that a browser gets with them.
+    pub async fn text(&self, path: &str) -> (String, String) {
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), 200, "{path}");
+        let policy = response.headers()["content-security-policy"]
+            .to_str()
+            .unwrap()
+            .to_owned();
+        let bytes = axum::body::to_bytes(response.into_body(), 4 * 1024 * 1024)
+            .await
+            .unwrap();
+        (String::from_utf8_lossy(&bytes).into_owned(), policy)
+    }
+
     pub async fn ask(&self, who: As<'_>, method: &Method, path: &str, body: Option<Value>) -> Answer {
         let request = Request::builder().method(method).uri(path);
         let mut request = signed(who, &self.token, request);
         if body.is_some() {
             request = request.header("content-type", "application/json");
         }
-        let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
-        self.send(request.body(body).unwrap()).await
+        self.send(request, body).await
     }
 
-    async fn send(&self, request: Request<Body>) -> Answer {
+    async fn send(&self, request: Builder, json: Option<Value>) -> Answer {
+        let sent = json
+            .as_ref()
+            .map_or_else(Body::empty, |json| Body::from(json.to_string()));
+        let request = request.body(sent).unwrap();
+        let (method, path) = (request.method().clone(), request.uri().to_string());
         let response = self.router.clone().oneshot(request).await.unwrap();
         let status = response.status().as_u16();
+        let media_type = response.headers().get("content-type").cloned();
         let bytes = axum::body::to_bytes(response.into_body(), 1024 * 1024)
             .await
             .unwrap();
-        Answer {
+        let answer = Answer {
             status,
             body: serde_json::from_slice(&bytes).unwrap_or_default(),
-        }
+        };
+        let asked = Asked {
+            method: method.as_str(),
+            path: &path,
+            json: json.as_ref(),
+        };
+        let answered = Answered {
+            status,
+            media_type: media_type.as_ref().map_or("", |value| value.to_str().unwrap()),
+            body: &answer.body,
+        };
+        contract::check(&asked, &answered);
+        answer
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::domain::api_key::{ApiKey, KeySecret};
@@ -11,7 +12,8 @@ use crate::domain::name::KeyName;
 use crate::domain::permission::Permission;
 
 /// An API key.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ApiKey")]
 pub struct ApiKeyView {
     id: ApiKeyId,
     name: KeyName,
@@ -39,10 +41,12 @@ impl From<ApiKey> for ApiKeyView {
 }
 
 /// An API key with the whole of it, for whoever has just made or rotated it.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "CreatedApiKey")]
 pub struct CreatedKeyView {
     #[serde(flatten)]
     key: ApiKeyView,
+    #[schemars(with = "KeySecret")]
     secret: String,
 }
 

@@ -1,6 +1,7 @@
 //! An entry of the audit log as every surface shows it.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
@@ -10,7 +11,8 @@ use crate::domain::digest::Digest;
 use crate::domain::ids::{AuditId, TenantId};
 
 /// An entry.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "AuditEntry")]
 pub struct AuditEntryView {
     /// Its id.
     pub id: AuditId,
@@ -48,7 +50,8 @@ pub struct AuditEntryView {
 }
 
 /// Who did something, as they were called then.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Actor")]
 pub struct ActorView {
     /// What kind of somebody.
     pub kind: ActorKind,
@@ -59,7 +62,8 @@ pub struct ActorView {
 }
 
 /// Where in the log an entry is, and what holds it there.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "AuditPlace")]
 pub struct PlaceView {
     /// Its number.
     pub number: i64,

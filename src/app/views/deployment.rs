@@ -1,6 +1,7 @@
 //! A deployment as every surface shows it.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::domain::change::Change;
@@ -9,7 +10,8 @@ use crate::domain::finding::Finding;
 use crate::domain::ids::DeploymentId;
 
 /// A deployment.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Deployment")]
 pub struct DeploymentView {
     id: DeploymentId,
     generation: Option<i64>,

@@ -1,23 +1,29 @@
 //! An extension as every surface shows it: never with a secret, but where one is shown on purpose.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::auth::caller::Caller;
 use crate::domain::caller_id::CallerId;
 use crate::domain::codec::Codecs;
+use crate::domain::dial::ExtensionNumber;
 use crate::domain::extension::{
     Extension, ExtensionStatus, Forward, MaxContacts, OutboundClass, Recording, RingTime, Transport,
     Voicemail,
 };
 use crate::domain::ids::ExtensionId;
-use crate::domain::secret::ExtensionSecrets;
+use crate::domain::name::DisplayName;
+use crate::domain::secret::{ExtensionSecrets, SipSecret, VoicemailPin};
 
 /// An extension.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Extension")]
 pub struct ExtensionView {
     id: ExtensionId,
+    #[schemars(with = "ExtensionNumber")]
     number: String,
+    #[schemars(with = "DisplayName")]
     name: String,
     status: ExtensionStatus,
     caller_id: CallerId,
@@ -57,7 +63,7 @@ impl From<Extension> for ExtensionView {
 }
 
 /// An extension as far as its reader may see it.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum VisibleExtension {
     /// All but the secrets.
@@ -67,8 +73,10 @@ pub enum VisibleExtension {
         /// Its id.
         id: ExtensionId,
         /// What to dial.
+        #[schemars(with = "ExtensionNumber")]
         number: String,
         /// Who is there.
+        #[schemars(with = "DisplayName")]
         name: String,
     },
 }
@@ -90,7 +98,8 @@ impl VisibleExtension {
 }
 
 /// An extension with its secrets: shown once to whoever made it, and where they are asked for.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "CreatedExtension")]
 pub struct CreatedView {
     #[serde(flatten)]
     extension: ExtensionView,
@@ -109,9 +118,12 @@ impl CreatedView {
 }
 
 /// The secrets of an extension, shown on purpose.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ExtensionSecrets")]
 pub struct SecretsView {
+    #[schemars(with = "SipSecret")]
     secret: String,
+    #[schemars(with = "VoicemailPin")]
     voicemail_pin: String,
 }
 
@@ -122,5 +134,21 @@ impl SecretsView {
             secret: secrets.sip.expose().to_owned(),
             voicemail_pin: secrets.pin.expose().to_owned(),
         }
+    }
+}
+
+/// The SIP secret of an extension alone, shown once.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "SipSecret")]
+pub struct SecretView {
+    #[schemars(with = "SipSecret")]
+    secret: String,
+}
+
+impl SecretView {
+    #[must_use]
+    pub fn new(secret: &SipSecret) -> Self {
+        let secret = secret.expose().to_owned();
+        Self { secret }
     }
 }

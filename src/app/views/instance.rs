@@ -1,6 +1,7 @@
 //! A PBX instance as every surface shows it: without the secret of its manager account.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::domain::ids::InstanceId;
@@ -8,7 +9,8 @@ use crate::domain::instance::{InstanceSettings, NodeName, PbxInstance};
 use crate::domain::name::InstanceName;
 
 /// A PBX instance.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Instance")]
 pub struct InstanceView {
     /// Its id.
     pub id: InstanceId,

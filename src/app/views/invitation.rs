@@ -1,6 +1,7 @@
 //! A user who has just been invited, as every surface shows them.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::UserView;
@@ -9,7 +10,8 @@ use crate::domain::mail::Link;
 use crate::domain::user::User;
 
 /// A user, with what became of the invitation where there is one.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "InvitedUser")]
 pub struct InvitedView {
     #[serde(flatten)]
     user: UserView,
@@ -18,7 +20,8 @@ pub struct InvitedView {
 }
 
 /// An invitation. Without a mail server it shows the link, this once.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Invitation")]
 struct InvitationView {
     expires_at: Timestamp,
     mailed: bool,

@@ -1,5 +1,6 @@
 //! The own tenant as its people see it, and what it uses.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::TenantView;
@@ -7,7 +8,8 @@ use crate::app::own_tenant::{OwnTenant, Usage};
 use crate::domain::limits::SessionTimeout;
 
 /// A tenant with its settings and limits.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "OwnTenant")]
 pub struct OwnTenantView {
     #[serde(flatten)]
     tenant: TenantView,
@@ -30,21 +32,24 @@ impl From<OwnTenant> for OwnTenantView {
 }
 
 /// What a tenant uses of what it may have.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Usage")]
 pub struct UsageView {
     users: UsedView,
     extensions: UsedView,
     concurrent_calls: LimitView,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Used")]
 struct UsedView {
     used: i64,
     limit: Option<i64>,
 }
 
 /// Of what is not counted yet.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Limit")]
 struct LimitView {
     limit: Option<i64>,
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::domain::ids::RoleId;
@@ -10,7 +11,8 @@ use crate::domain::permission::{Permission, PlatformPermission};
 use crate::domain::role::{Rank, Role};
 
 /// A role.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Role")]
 pub struct RoleView {
     id: RoleId,
     name: RoleName,
@@ -32,13 +34,14 @@ impl From<Role> for RoleView {
 }
 
 /// All roles that there are to give, with the rights on the platform beside them, which no role holds.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Roles")]
 pub struct RolesView {
     data: Vec<RoleView>,
     meta: RolesMeta,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct RolesMeta {
     platform_permissions: &'static [PlatformPermission],
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 
@@ -13,7 +14,8 @@ use crate::domain::permission::Permission;
 use crate::domain::session::{Presence, Session};
 
 /// A token, until when it is good, and whose it is.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Login")]
 pub struct LoginView {
     token: String,
     expires_at: Timestamp,
@@ -33,7 +35,8 @@ impl LoginView {
 }
 
 /// Who signed in, with what a dashboard needs to know of their rights.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Who")]
 pub struct WhoView {
     id: UserId,
     email: EmailAddress,
@@ -64,7 +67,8 @@ impl From<Presence> for WhoView {
 }
 
 /// One of the own sessions.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Session")]
 pub struct SessionView {
     id: SessionId,
     created_at: Timestamp,

@@ -1,6 +1,7 @@
 //! A tenant as every surface shows it.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::domain::ids::{InstanceId, TenantId};
@@ -10,7 +11,8 @@ use crate::domain::tenant::{Tenant, TenantStatus};
 use crate::domain::timezone::Timezone;
 
 /// A tenant.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Tenant")]
 pub struct TenantView {
     /// Its id.
     pub id: TenantId,

@@ -1,6 +1,7 @@
 //! A user as every surface shows it.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::domain::contact::Contact;
@@ -10,7 +11,8 @@ use crate::domain::name::{PersonName, RoleName};
 use crate::domain::user::{User, UserStatus};
 
 /// A user.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "User")]
 pub struct UserView {
     /// Its id.
     pub id: UserId,

@@ -1,7 +1,6 @@
 //! `/api/v1/audit-log` and `/api/v1/platform/audit-log`.
 
 use axum::extract::State;
-use axum::response::IntoResponse;
 
 use crate::app::App;
 use crate::app::audit_log;
@@ -9,19 +8,49 @@ use crate::app::views::AuditEntryView;
 use crate::auth::caller::Caller;
 use crate::domain::audit_query::{AuditFilter, AuditQuery};
 use crate::domain::ids::TenantId;
-use crate::http::envelope::behind;
+use crate::http::envelope::{Behind, behind};
 use crate::http::problem::Problem;
-use crate::http::query::Query;
+use crate::http::query::{Given, Parameters, Query};
+
+impl Parameters for AuditQuery {
+    fn read(given: &mut Given) -> Self {
+        let filter = AuditFilter {
+            actor: given.text("actor", "An actor's id, or the name as it was then."),
+            action: given.optional("action"),
+            resource: given.optional("resource"),
+            ..AuditFilter::default()
+        };
+        let (from, to) = (given.optional("from"), given.optional("to"));
+        Self {
+            filter: given.checked(filter.within(from, to)),
+            after: given.optional("cursor"),
+            per_page: given.per_page(),
+        }
+    }
+}
+
+/// What the platform asks for: entries of one tenant, or all.
+pub struct Anywhere {
+    tenant: Option<TenantId>,
+    wanted: AuditQuery,
+}
+
+impl Parameters for Anywhere {
+    fn read(given: &mut Given) -> Self {
+        Self {
+            tenant: given.optional("tenant"),
+            wanted: AuditQuery::read(given),
+        }
+    }
+}
 
 /// `GET /audit-log`: one page, newest first.
 pub async fn of_tenant(
     State(app): State<App>,
     caller: Caller,
-    mut query: Query,
-) -> Result<impl IntoResponse, Problem> {
-    let wanted = wanted(&mut query);
-    query.finish()?;
-    let page = audit_log::list(&app, &caller, &wanted).await?;
+    query: Query<AuditQuery>,
+) -> Result<Behind<AuditEntryView>, Problem> {
+    let page = audit_log::list(&app, &caller, &query.read()?).await?;
     Ok(behind(
         page.entries.into_iter().map(AuditEntryView::of_tenant),
         page.next,
@@ -32,29 +61,12 @@ pub async fn of_tenant(
 pub async fn of_platform(
     State(app): State<App>,
     caller: Caller,
-    mut query: Query,
-) -> Result<impl IntoResponse, Problem> {
-    let tenant: Option<TenantId> = query.optional("tenant");
-    let wanted = wanted(&mut query);
-    query.finish()?;
+    query: Query<Anywhere>,
+) -> Result<Behind<AuditEntryView>, Problem> {
+    let Anywhere { tenant, wanted } = query.read()?;
     let page = audit_log::list_all(&app, &caller, tenant, &wanted).await?;
     Ok(behind(
         page.entries.into_iter().map(AuditEntryView::of_platform),
         page.next,
     ))
-}
-
-fn wanted(query: &mut Query) -> AuditQuery {
-    let filter = AuditFilter {
-        actor: query.text("actor"),
-        action: query.optional("action"),
-        resource: query.optional("resource"),
-        ..AuditFilter::default()
-    };
-    let (from, to) = (query.optional("from"), query.optional("to"));
-    AuditQuery {
-        filter: query.checked(filter.within(from, to)),
-        after: query.optional("cursor"),
-        per_page: query.per_page(),
-    }
 }

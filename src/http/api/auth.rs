@@ -1,9 +1,7 @@
 //! `/api/v1/auth`: signing in, going on, signing out, and the own sessions.
 
-use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::response::IntoResponse;
+use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -14,18 +12,22 @@ use crate::auth::caller::{Caller, Origin};
 use crate::domain::email::EmailAddress;
 use crate::domain::ids::SessionId;
 use crate::domain::invalid::FieldErrors;
-use crate::http::body::Body;
-use crate::http::envelope::all;
+use crate::domain::password::Password;
+use crate::http::answer::NoContent;
+use crate::http::body::{Body, NoBody};
+use crate::http::envelope::{Bare, Single, all};
 use crate::http::id::Id;
 use crate::http::problem::Problem;
 use crate::http::query::Query;
 
 /// What somebody signs in with: address and password, or the token of an issuer of identities.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LoginInput {
     email: Option<EmailAddress>,
+    #[schemars(with = "Option<Password>")]
     password: Option<SecretString>,
+    #[schemars(with = "Option<String>", regex(pattern = "^[A-Za-z0-9_.-]+$"))]
     firebase_token: Option<SecretString>,
 }
 
@@ -34,10 +36,10 @@ pub async fn user_login(
     State(app): State<App>,
     origin: Origin,
     query: Query,
-    body: Body,
-) -> Result<impl IntoResponse, Problem> {
-    let input: LoginInput = body.json().await?;
-    query.finish()?;
+    body: Body<LoginInput>,
+) -> Result<Bare<LoginView>, Problem> {
+    let input = body.read().await?;
+    query.read()?;
     let login = match input {
         LoginInput {
             email: Some(email),
@@ -79,10 +81,10 @@ pub async fn refresh(
     State(app): State<App>,
     caller: Caller,
     query: Query,
-    body: Body,
-) -> Result<impl IntoResponse, Problem> {
-    body.none().await?;
-    query.finish()?;
+    body: NoBody,
+) -> Result<Bare<LoginView>, Problem> {
+    body.read().await?;
+    query.read()?;
     Ok(shown(sign_in::refresh(&app, &caller).await?))
 }
 
@@ -91,12 +93,12 @@ pub async fn logout(
     State(app): State<App>,
     caller: Caller,
     query: Query,
-    body: Body,
-) -> Result<impl IntoResponse, Problem> {
-    body.none().await?;
-    query.finish()?;
+    body: NoBody,
+) -> Result<NoContent, Problem> {
+    body.read().await?;
+    query.read()?;
     sign_in::out(&app, &caller).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(NoContent)
 }
 
 /// `GET /auth/sessions`.
@@ -104,8 +106,8 @@ pub async fn sessions(
     State(app): State<App>,
     caller: Caller,
     query: Query,
-) -> Result<impl IntoResponse, Problem> {
-    query.finish()?;
+) -> Result<Single<Vec<SessionView>>, Problem> {
+    query.read()?;
     let current = caller.own()?.session_id;
     let own = sessions::list(&app, &caller).await?;
     Ok(all(own
@@ -118,12 +120,12 @@ pub async fn end_sessions(
     State(app): State<App>,
     caller: Caller,
     query: Query,
-    body: Body,
-) -> Result<impl IntoResponse, Problem> {
-    body.none().await?;
-    query.finish()?;
+    body: NoBody,
+) -> Result<NoContent, Problem> {
+    body.read().await?;
+    query.read()?;
     sessions::end_others(&app, &caller).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(NoContent)
 }
 
 /// `DELETE /auth/sessions/{id}`.
@@ -132,15 +134,15 @@ pub async fn end_session(
     caller: Caller,
     Id(id): Id<SessionId>,
     query: Query,
-    body: Body,
-) -> Result<impl IntoResponse, Problem> {
-    body.none().await?;
-    query.finish()?;
+    body: NoBody,
+) -> Result<NoContent, Problem> {
+    body.read().await?;
+    query.read()?;
     sessions::end(&app, &caller, id).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(NoContent)
 }
 
 /// Not in `data`, as the contract has it.
-fn shown(login: Login) -> Json<LoginView> {
-    Json(LoginView::revealing(&login.token, login.presence))
+fn shown(login: Login) -> Bare<LoginView> {
+    Bare(LoginView::revealing(&login.token, login.presence))
 }

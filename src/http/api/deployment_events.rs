@@ -5,10 +5,8 @@ use std::time::Duration;
 
 use axum::Extension;
 use axum::extract::State;
-use axum::http::header::CACHE_CONTROL;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use axum::response::sse::{Event, KeepAlive, Sse};
-use axum::response::{IntoResponse, Response};
+use axum::http::StatusCode;
+use axum::response::sse::Event;
 use futures_util::stream;
 
 use crate::app::App;
@@ -17,7 +15,9 @@ use crate::app::deployments;
 use crate::app::views::DeploymentView;
 use crate::auth::caller::Caller;
 use crate::domain::ids::DeploymentId;
+use crate::http::answer::{Either, NoContent};
 use crate::http::envelope::single;
+use crate::http::events::{Events, LastEventId};
 use crate::http::id::Id;
 use crate::http::problem::Problem;
 use crate::http::query::Query;
@@ -26,15 +26,6 @@ use crate::http::streams::{self, Place, Streams};
 
 /// A caller whose rights were revoked sees nothing more after this.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
-
-/// Comments in between, so that nobody on the way takes a slow deploy for a dead connection.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
-
-/// What a browser that connects again has seen last.
-const LAST_EVENT_ID: &str = "last-event-id";
-
-/// nginx would otherwise gather events before it hands them on.
-const BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// `GET /config/deployments/{id}/events`: the deployment as it stands, and again each time its status or stages change,
 /// until it has ended.
@@ -47,32 +38,25 @@ pub async fn follow(
     Extension(standing): Extension<Arc<Standing>>,
     Id(id): Id<DeploymentId>,
     query: Query,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
+    LastEventId(seen): LastEventId,
+) -> Result<Either<Events, NoContent>, Problem> {
     let (found, _) = deployments::find(&app, &caller, id).await?;
-    query.finish()?;
+    query.read()?;
     let tenant = found.scope.tenant_id().ok_or_else(Problem::not_found)?;
-    let seen = headers.get(LAST_EVENT_ID).and_then(|value| value.to_str().ok());
-    let first = deployment_events::next(&app, &caller, id, seen, Duration::ZERO).await?;
+    let first = deployment_events::next(&app, &caller, id, seen.as_deref(), Duration::ZERO).await?;
     if first.is_none() && found.status.is_end() {
-        return Ok(StatusCode::NO_CONTENT.into_response());
+        return Ok(Either::That(NoContent));
     }
     let following = Following {
         place: streams.enter(tenant).ok_or_else(too_many)?,
-        seen: seen.map(str::to_owned),
+        seen,
         app,
         standing,
         id,
         first,
     };
     let events = stream::unfold(Some(following), async |following| following?.event().await);
-    let mut response = Sse::new(events)
-        .keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
-        .into_response();
-    let headers = response.headers_mut();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(BUFFERING, HeaderValue::from_static("no"));
-    Ok(response)
+    Ok(Either::This(Events::new(events)))
 }
 
 fn too_many() -> Problem {
@@ -103,7 +87,7 @@ impl Following {
         };
         let (id, ended) = (step.progress.to_string(), step.progress.status.is_end());
         let view = DeploymentView::new(step.deployment, step.stages);
-        let event = Event::default().id(id.as_str()).json_data(single(view).0);
+        let event = Event::default().id(id.as_str()).json_data(single(view));
         self.seen = Some(id);
         Some((event, (!ended).then_some(self)))
     }

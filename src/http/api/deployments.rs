@@ -3,35 +3,52 @@
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
 
 use crate::app::App;
 use crate::app::deployments;
 use crate::app::idempotency::Done;
-use crate::app::views::DeploymentView;
+use crate::app::views::{DeploymentView, PlanView, VerificationView};
 use crate::auth::caller::Caller;
 use crate::domain::deployment::Deployment;
 use crate::domain::ids::DeploymentId;
-use crate::http::body::Body;
-use crate::http::envelope::{list, single};
+use crate::domain::page::PageRequest;
+use crate::http::answer::{Accepted, Either, Replayed};
+use crate::http::body::NoBody;
+use crate::http::envelope::{List, Single, list, single};
 use crate::http::id::Id;
-use crate::http::idempotency::{Key, Repeatable, replayed};
+use crate::http::idempotency::{Key, Repeatable};
 use crate::http::problem::Problem;
-use crate::http::query::Query;
+use crate::http::query::{Given, Parameters, Query};
 use crate::http::streams::Streams;
 
 /// A request that waits is answered after this in any case.
 const LONGEST_WAIT: Duration = Duration::from_mins(1);
 
+/// A deployment that has ended, or one that goes on.
+type Asked = Replayed<Either<Single<DeploymentView>, Accepted<Single<DeploymentView>>>>;
+
+/// Whether the answer waits for the end.
+pub struct Wait(bool);
+
+impl Parameters for Wait {
+    fn read(given: &mut Given) -> Self {
+        Self(given.flag(
+            "wait",
+            "Whether to answer once it has ended, after 60 seconds at the latest.",
+        ))
+    }
+}
+
+impl Parameters for PageRequest {
+    fn read(given: &mut Given) -> Self {
+        given.page()
+    }
+}
+
 /// `GET /config/plan`.
-pub async fn plan(
-    State(app): State<App>,
-    caller: Caller,
-    query: Query,
-) -> Result<impl IntoResponse, Problem> {
-    query.finish()?;
-    Ok(single(deployments::plan(&app, &caller).await?))
+pub async fn plan(State(app): State<App>, caller: Caller, query: Query) -> Result<Single<PlanView>, Problem> {
+    query.read()?;
+    Ok(single(deployments::plan(&app, &caller).await?.into()))
 }
 
 /// `POST /config/deploy?wait`: 202, or 200 when it was waited for and ended; at once where the
@@ -40,15 +57,14 @@ pub async fn deploy(
     State(app): State<App>,
     State(streams): State<Streams>,
     caller: Caller,
-    mut query: Query,
+    query: Query<Wait>,
     repeatable: Repeatable,
-    body: Body,
-) -> Result<Response, Problem> {
+    body: NoBody,
+) -> Result<Asked, Problem> {
     caller.reason_to_change()?;
     let key = repeatable.key()?;
-    body.none().await?;
-    let wait = query.flag("wait");
-    query.finish()?;
+    body.read().await?;
+    let Wait(wait) = query.read()?;
     let once = key.map(Key::without_body);
     let done = deployments::deploy(&app, &caller, once.as_ref()).await?;
     answer(&app, &streams, done, wait).await
@@ -60,16 +76,15 @@ pub async fn roll_back(
     State(streams): State<Streams>,
     caller: Caller,
     Id(id): Id<DeploymentId>,
-    mut query: Query,
+    query: Query<Wait>,
     repeatable: Repeatable,
-    body: Body,
-) -> Result<Response, Problem> {
+    body: NoBody,
+) -> Result<Asked, Problem> {
     deployments::find(&app, &caller, id).await?;
     caller.reason_to_change()?;
     let key = repeatable.key()?;
-    body.none().await?;
-    let wait = query.flag("wait");
-    query.finish()?;
+    body.read().await?;
+    let Wait(wait) = query.read()?;
     let once = key.map(Key::without_body);
     let done = deployments::roll_back(&app, &caller, id, once.as_ref()).await?;
     answer(&app, &streams, done, wait).await
@@ -79,11 +94,9 @@ pub async fn roll_back(
 pub async fn index(
     State(app): State<App>,
     caller: Caller,
-    mut query: Query,
-) -> Result<impl IntoResponse, Problem> {
-    let page = query.page();
-    query.finish()?;
-    let page = deployments::list(&app, &caller, page).await?;
+    query: Query<PageRequest>,
+) -> Result<List<DeploymentView>, Problem> {
+    let page = deployments::list(&app, &caller, query.read()?).await?;
     Ok(list(
         page.map(|deployment| DeploymentView::new(deployment, Vec::new())),
     ))
@@ -95,9 +108,9 @@ pub async fn show(
     caller: Caller,
     Id(id): Id<DeploymentId>,
     query: Query,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<Single<DeploymentView>, Problem> {
     let (deployment, stages) = deployments::find(&app, &caller, id).await?;
-    query.finish()?;
+    query.read()?;
     Ok(single(DeploymentView::new(deployment, stages)))
 }
 
@@ -106,18 +119,13 @@ pub async fn verify(
     State(app): State<App>,
     caller: Caller,
     query: Query,
-) -> Result<impl IntoResponse, Problem> {
-    query.finish()?;
-    Ok(single(deployments::verify(&app, &caller).await?))
+) -> Result<Single<VerificationView>, Problem> {
+    query.read()?;
+    Ok(single(deployments::verify(&app, &caller).await?.into()))
 }
 
-async fn answer(
-    app: &App,
-    streams: &Streams,
-    done: Done<Deployment>,
-    wait: bool,
-) -> Result<Response, Problem> {
-    let replayed = replayed(&done);
+async fn answer(app: &App, streams: &Streams, done: Done<Deployment>, wait: bool) -> Result<Asked, Problem> {
+    let replayed = done.is_repeated();
     let deployment = done.into_inner();
     // Whoever waits looks into the database again and again, as a stream does. For one too many it goes on all the same.
     let place = deployment
@@ -133,10 +141,11 @@ async fn answer(
     };
     drop(place);
     let ended = wait && deployment.status.is_end();
-    let status = if ended {
-        StatusCode::OK
+    let shown = single(DeploymentView::new(deployment, stages));
+    let answer = if ended {
+        Either::This(shown)
     } else {
-        StatusCode::ACCEPTED
+        Either::That(Accepted(shown))
     };
-    Ok((status, replayed, single(DeploymentView::new(deployment, stages))).into_response())
+    Ok(Replayed::new(replayed, answer))
 }

@@ -1,16 +1,13 @@
 //! `/api/v1/extensions`.
 
 use axum::extract::State;
-use axum::http::header::ETAG;
-use axum::http::{HeaderMap, HeaderName, StatusCode};
-use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::app::extension_import::{self, ImportReport, Row};
 use crate::app::precondition::{self, IfMatch};
-use crate::app::views::{CreatedView, ExtensionView, SecretsView, VisibleExtension};
+use crate::app::views::{CreatedView, ExtensionView, SecretView, SecretsView, VisibleExtension};
 use crate::app::{extension_csv, extensions};
 use crate::auth::caller::Caller;
 use crate::domain::error_chain::error_chain;
@@ -19,30 +16,43 @@ use crate::domain::extension_input::ExtensionInput;
 use crate::domain::ids::ExtensionId;
 use crate::domain::invalid::FieldErrors;
 use crate::domain::query::ExtensionQuery;
-use crate::http::body::{Body, from_value, json_list};
-use crate::http::envelope::{list, single};
+use crate::http::answer::{Created, Either, NoContent, Replayed, Tagged};
+use crate::http::body::{Body, MergePatch, NoBody, Patched, Rows, Table, from_value};
+use crate::http::envelope::{List, Single, list, single};
 use crate::http::id::Id;
-use crate::http::idempotency::{self, Repeatable, replayed};
-use crate::http::if_match::if_match;
+use crate::http::idempotency::{Repeatable, ShownOnce};
+use crate::http::if_match::Precondition;
 use crate::http::problem::Problem;
-use crate::http::query::Query;
+use crate::http::query::{Given, Parameters, Query};
+
+impl Patched for ExtensionInput {
+    const FIXED: &'static [&'static str] = &["secret"];
+}
+
+/// What to do instead of sending a creation again.
+const LOOK_FOR_IT: &str = "look for the number instead";
+
+impl Parameters for ExtensionQuery {
+    fn read(given: &mut Given) -> Self {
+        let usual = Self::default();
+        let (sort, descending) = given.sort().unwrap_or((usual.sort, usual.descending));
+        Self {
+            search: given.text("search", "A part of the number or the name, in any case."),
+            status: given.optional("status"),
+            sort,
+            descending,
+            page: given.page(),
+        }
+    }
+}
 
 /// `GET /extensions`: one page, by number unless `sort` says otherwise.
 pub async fn index(
     State(app): State<App>,
     caller: Caller,
-    mut query: Query,
-) -> Result<impl IntoResponse, Problem> {
-    let usual = ExtensionQuery::default();
-    let (sort, descending) = query.sort().unwrap_or((usual.sort, usual.descending));
-    let wanted = ExtensionQuery {
-        search: query.text("search"),
-        status: query.optional("status"),
-        sort,
-        descending,
-        page: query.page(),
-    };
-    query.finish()?;
+    query: Query<ExtensionQuery>,
+) -> Result<List<VisibleExtension>, Problem> {
+    let wanted = query.read()?;
     let page = extensions::list(&app, &caller, &wanted).await?;
     Ok(list(
         page.map(|extension| VisibleExtension::to(&caller, extension)),
@@ -55,10 +65,11 @@ pub async fn show(
     caller: Caller,
     Id(id): Id<ExtensionId>,
     query: Query,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<Tagged<Single<VisibleExtension>>, Problem> {
     let extension = extensions::find(&app, &caller, id).await?;
-    query.finish()?;
-    Ok((tag(&extension), single(VisibleExtension::to(&caller, extension))))
+    query.read()?;
+    let tag = precondition::tag(&extension);
+    Ok(Tagged::new(tag, single(VisibleExtension::to(&caller, extension))))
 }
 
 /// `POST /extensions`: answers the secrets, this once.
@@ -66,19 +77,16 @@ pub async fn create(
     State(app): State<App>,
     caller: Caller,
     query: Query,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<impl IntoResponse, Problem> {
-    let input: ExtensionInput = body.json().await?;
-    query.finish()?;
-    refuse_idempotency(&headers)?;
+    once: ShownOnce,
+    body: Body<ExtensionInput>,
+) -> Result<Created<Tagged<Single<CreatedView>>>, Problem> {
+    let input = body.read().await?;
+    query.read()?;
+    once.refuse_key(LOOK_FOR_IT)?;
     let (extension, secrets) = extensions::create(&app, &caller, input).await?;
-    let tag = tag(&extension);
-    Ok((
-        StatusCode::CREATED,
-        tag,
-        single(CreatedView::new(extension, &secrets)),
-    ))
+    let tag = precondition::tag(&extension);
+    let created = single(CreatedView::new(extension, &secrets));
+    Ok(Created(Tagged::new(tag, created)))
 }
 
 /// `PATCH /extensions/{id}`: a JSON merge patch; with `If-Match` only of the version that it names.
@@ -87,14 +95,14 @@ pub async fn change(
     caller: Caller,
     Id(id): Id<ExtensionId>,
     query: Query,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<impl IntoResponse, Problem> {
+    precondition: Precondition,
+    body: MergePatch<ExtensionInput>,
+) -> Result<Tagged<Single<ExtensionView>>, Problem> {
     extensions::find(&app, &caller, id).await?;
     caller.reason_to_change()?;
-    let if_match = if_match(&headers)?;
-    let patch = body.merge_patch::<ExtensionInput>().await?;
-    query.finish()?;
+    let if_match = precondition.if_match()?;
+    let patch = body.read().await?;
+    query.read()?;
     let extension = extensions::patch(&app, &caller, id, patch, &if_match).await?;
     Ok(tagged(extension))
 }
@@ -105,12 +113,12 @@ pub async fn delete(
     caller: Caller,
     Id(id): Id<ExtensionId>,
     query: Query,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<impl IntoResponse, Problem> {
-    let if_match = may_change(&app, &caller, id, query, &headers, body).await?;
+    precondition: Precondition,
+    body: NoBody,
+) -> Result<NoContent, Problem> {
+    let if_match = may_change(&app, &caller, id, query, precondition, body).await?;
     extensions::delete(&app, &caller, id, &if_match).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(NoContent)
 }
 
 /// `POST /extensions/{id}/reveal-secret`; with `If-Match` only of the version that it names.
@@ -119,10 +127,10 @@ pub async fn reveal_secret(
     caller: Caller,
     Id(id): Id<ExtensionId>,
     query: Query,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<impl IntoResponse, Problem> {
-    let if_match = may_change(&app, &caller, id, query, &headers, body).await?;
+    precondition: Precondition,
+    body: NoBody,
+) -> Result<Single<SecretsView>, Problem> {
+    let if_match = may_change(&app, &caller, id, query, precondition, body).await?;
     let secrets = extensions::reveal_secret(&app, &caller, id, &if_match).await?;
     Ok(single(SecretsView::new(&secrets)))
 }
@@ -133,13 +141,14 @@ pub async fn rotate_secret(
     caller: Caller,
     Id(id): Id<ExtensionId>,
     query: Query,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<impl IntoResponse, Problem> {
-    let if_match = may_change(&app, &caller, id, query, &headers, body).await?;
-    refuse_idempotency(&headers)?;
+    precondition: Precondition,
+    once: ShownOnce,
+    body: NoBody,
+) -> Result<Single<SecretView>, Problem> {
+    let if_match = may_change(&app, &caller, id, query, precondition, body).await?;
+    once.refuse_key("rotate it again instead")?;
     let secret = extensions::rotate_secret(&app, &caller, id, &if_match).await?;
-    Ok(single(json!({ "secret": secret.expose() })))
+    Ok(single(SecretView::new(&secret)))
 }
 
 /// `POST /extensions/import?dry_run`: `[{…}, …]`, each an extension as `POST /extensions` takes it, or the same as
@@ -150,38 +159,47 @@ pub async fn rotate_secret(
 pub async fn import(
     State(app): State<App>,
     caller: Caller,
-    mut query: Query,
+    query: Query<DryRun>,
     repeatable: Repeatable,
-    body: Body,
-) -> Result<Response, Problem> {
+    body: Rows<ExtensionInput>,
+) -> Result<Either<Single<ImportReport>, Replayed<Created<Single<ImportReport>>>>, Problem> {
     caller.reason_to_change()?;
     let key = repeatable.key()?;
     let (bytes, rows) = read_rows(body).await?;
-    let dry_run = query.flag("dry_run");
-    query.finish()?;
+    let DryRun(dry_run) = query.read()?;
     // A dry run has no effect that could come twice.
     let once = key.filter(|_| !dry_run).map(|key| key.with_body(&bytes));
     let done = extension_import::import(&app, &caller, rows, dry_run, once.as_ref()).await?;
-    let replayed = replayed(&done);
+    let replayed = done.is_repeated();
     let report = done.into_inner();
     match (dry_run, report.bad) {
-        (true, _) => Ok(single(report).into_response()),
-        (false, 0) => Ok((StatusCode::CREATED, replayed, single(report)).into_response()),
+        (true, _) => Ok(Either::This(single(report))),
+        (false, 0) => Ok(Either::That(Replayed::new(replayed, Created(single(report))))),
         (false, _) => Err(wrong_rows(&report)),
     }
 }
 
-async fn read_rows(body: Body) -> Result<(Bytes, Vec<Row>), Problem> {
-    if body.is_csv() {
-        let table = body.csv().await?;
-        let rows = extension_csv::read(table.as_ref())
-            .map_err(|error| FieldErrors::one("body", error_chain(&error)))?;
-        return Ok((table, rows));
+/// Whether rows are only looked at.
+pub struct DryRun(bool);
+
+impl Parameters for DryRun {
+    fn read(given: &mut Given) -> Self {
+        Self(given.flag("dry_run", "Whether the rows are only looked at."))
     }
-    let bytes = body.bytes().await?;
-    let rows: Vec<Value> = json_list(&bytes)?;
-    let rows = (1..).zip(&rows).map(|(line, row)| read_row(line, row)).collect();
-    Ok((bytes, rows))
+}
+
+async fn read_rows(body: Rows<ExtensionInput>) -> Result<(Bytes, Vec<Row>), Problem> {
+    match body.read().await? {
+        Table::Csv(table) => {
+            let rows = extension_csv::read(table.as_ref())
+                .map_err(|error| FieldErrors::one("body", error_chain(&error)))?;
+            Ok((table, rows))
+        }
+        Table::List(bytes, rows) => {
+            let rows = (1..).zip(&rows).map(|(line, row)| read_row(line, row)).collect();
+            Ok((bytes, rows))
+        }
+    }
 }
 
 fn read_row(line: u64, row: &Value) -> Row {
@@ -211,32 +229,17 @@ async fn may_change(
     caller: &Caller,
     id: ExtensionId,
     query: Query,
-    headers: &HeaderMap,
-    body: Body,
+    precondition: Precondition,
+    body: NoBody,
 ) -> Result<IfMatch, Problem> {
     extensions::find(app, caller, id).await?;
     caller.reason_to_change()?;
-    let if_match = if_match(headers)?;
-    body.none().await?;
-    query.finish()?;
+    let if_match = precondition.if_match()?;
+    body.read().await?;
+    query.read()?;
     Ok(if_match)
 }
 
-fn tagged(extension: Extension) -> impl IntoResponse {
-    (tag(&extension), single(ExtensionView::from(extension)))
-}
-
-/// A strong one: another version of the extension never has the same.
-fn tag(extension: &Extension) -> [(HeaderName, String); 1] {
-    [(ETAG, format!("\"{}\"", precondition::tag(extension)))]
-}
-
-/// A repeated answer would have to hold the secret that is shown once.
-fn refuse_idempotency(headers: &HeaderMap) -> Result<(), Problem> {
-    if headers.contains_key(idempotency::KEY) {
-        let reason =
-            "is not honoured here, since the answer shows a secret once; look for the number instead";
-        return Err(Problem::invalid(FieldErrors::one("Idempotency-Key", reason)));
-    }
-    Ok(())
+fn tagged(extension: Extension) -> Tagged<Single<ExtensionView>> {
+    Tagged::new(precondition::tag(&extension), single(extension.into()))
 }

@@ -1,50 +1,59 @@
 //! `/api/v1/platform/users`: users of every tenant, and those of the operator.
 
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::response::IntoResponse;
+use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::users::wanted;
 use crate::app::App;
 use crate::app::platform_users::{self, UserInput};
 use crate::app::views::{InvitedView, UserView};
 use crate::auth::caller::Caller;
 use crate::domain::ids::UserId;
+use crate::domain::password::NewPassword;
 use crate::domain::user_query::UserQuery;
+use crate::http::answer::{Created, NoContent};
 use crate::http::body::Body;
-use crate::http::envelope::{list, single};
+use crate::http::envelope::{List, Single, list, single};
 use crate::http::id::Id;
 use crate::http::problem::Problem;
-use crate::http::query::Query;
+use crate::http::query::{Given, Parameters, Query};
 
 /// A new password.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PasswordChoice {
+    #[schemars(with = "NewPassword")]
     password: SecretString,
 }
 
 /// Whether somebody manages the platform.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ManagerChoice {
     platform_manager: bool,
+}
+
+/// What a list of the users of all tenants asks for.
+pub struct OfAllTenants(UserQuery);
+
+impl Parameters for OfAllTenants {
+    fn read(given: &mut Given) -> Self {
+        Self(UserQuery {
+            tenant_id: given.optional("tenant_id"),
+            platform_manager: given.choice("platform_manager", "Only platform managers, or only others."),
+            ..UserQuery::read(given)
+        })
+    }
 }
 
 /// `GET /platform/users`: one page, by name unless `sort` says otherwise.
 pub async fn index(
     State(app): State<App>,
     caller: Caller,
-    mut query: Query,
-) -> Result<impl IntoResponse, Problem> {
-    let wanted = UserQuery {
-        tenant_id: query.optional("tenant_id"),
-        platform_manager: query.choice("platform_manager"),
-        ..wanted(&mut query)
-    };
-    query.finish()?;
+    query: Query<OfAllTenants>,
+) -> Result<List<UserView>, Problem> {
+    let OfAllTenants(wanted) = query.read()?;
     let page = platform_users::list(&app, &caller, &wanted).await?;
     Ok(list(page.map(|user| UserView::from(&user))))
 }
@@ -55,9 +64,9 @@ pub async fn show(
     caller: Caller,
     Id(id): Id<UserId>,
     query: Query,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<Single<UserView>, Problem> {
     let user = platform_users::find(&app, &caller, id).await?;
-    query.finish()?;
+    query.read()?;
     Ok(single(UserView::from(&user)))
 }
 
@@ -66,15 +75,12 @@ pub async fn create(
     State(app): State<App>,
     caller: Caller,
     query: Query,
-    body: Body,
-) -> Result<impl IntoResponse, Problem> {
-    let input: UserInput = body.json().await?;
-    query.finish()?;
+    body: Body<UserInput>,
+) -> Result<Created<Single<InvitedView>>, Problem> {
+    let input = body.read().await?;
+    query.read()?;
     let (user, invitation) = platform_users::create(&app, &caller, input).await?;
-    Ok((
-        StatusCode::CREATED,
-        single(InvitedView::new(&user, invitation.as_ref())),
-    ))
+    Ok(Created(single(InvitedView::new(&user, invitation.as_ref()))))
 }
 
 /// `PUT /platform/users/{id}/password`.
@@ -83,13 +89,13 @@ pub async fn set_password(
     caller: Caller,
     Id(id): Id<UserId>,
     query: Query,
-    body: Body,
-) -> Result<impl IntoResponse, Problem> {
+    body: Body<PasswordChoice>,
+) -> Result<NoContent, Problem> {
     platform_users::find(&app, &caller, id).await?;
-    let choice: PasswordChoice = body.json().await?;
-    query.finish()?;
+    let choice = body.read().await?;
+    query.read()?;
     platform_users::set_password(&app, &caller, id, &choice.password).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(NoContent)
 }
 
 /// `PUT /platform/users/{id}/platform-manager`.
@@ -98,11 +104,11 @@ pub async fn set_platform_manager(
     caller: Caller,
     Id(id): Id<UserId>,
     query: Query,
-    body: Body,
-) -> Result<impl IntoResponse, Problem> {
+    body: Body<ManagerChoice>,
+) -> Result<Single<UserView>, Problem> {
     platform_users::find(&app, &caller, id).await?;
-    let choice: ManagerChoice = body.json().await?;
-    query.finish()?;
+    let choice = body.read().await?;
+    query.read()?;
     let user = platform_users::set_platform_manager(&app, &caller, id, choice.platform_manager).await?;
     Ok(single(UserView::from(&user)))
 }

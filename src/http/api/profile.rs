@@ -1,8 +1,7 @@
 //! `/api/v1/org-users/me`: the own profile and password.
 
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::response::IntoResponse;
+use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -11,36 +10,39 @@ use crate::app::profile::{self, ProfileChange};
 use crate::app::views::UserView;
 use crate::auth::caller::Caller;
 use crate::domain::contact::Contact;
+use crate::domain::json_object;
 use crate::domain::name::PersonName;
-use crate::http::body::Body;
-use crate::http::envelope::single;
+use crate::domain::password::{NewPassword, Password};
+use crate::http::answer::NoContent;
+use crate::http::body::{Body, Changes, Patched};
+use crate::http::envelope::{Single, single};
 use crate::http::problem::Problem;
 use crate::http::query::Query;
 
 /// What changes; what is absent stays.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-#[derive(Default)]
 pub struct ProfileInput {
     name: Option<PersonName>,
+    #[serde(deserialize_with = "json_object::optional")]
     contact: Option<Contact>,
 }
 
+impl Patched for ProfileInput {}
+
 /// A new password, with the present one.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PasswordInput {
+    #[schemars(with = "Password")]
     current_password: SecretString,
+    #[schemars(with = "NewPassword")]
     new_password: SecretString,
 }
 
 /// `GET /org-users/me/profile`.
-pub async fn show(
-    State(app): State<App>,
-    caller: Caller,
-    query: Query,
-) -> Result<impl IntoResponse, Problem> {
-    query.finish()?;
+pub async fn show(State(app): State<App>, caller: Caller, query: Query) -> Result<Single<UserView>, Problem> {
+    query.read()?;
     let user = profile::find(&app, &caller).await?;
     Ok(single(UserView::from(&user)))
 }
@@ -50,10 +52,10 @@ pub async fn change(
     State(app): State<App>,
     caller: Caller,
     query: Query,
-    body: Body,
-) -> Result<impl IntoResponse, Problem> {
-    let input: ProfileInput = body.json().await?;
-    query.finish()?;
+    body: Changes<ProfileInput>,
+) -> Result<Single<UserView>, Problem> {
+    let input = body.read().await?;
+    query.read()?;
     let change = ProfileChange {
         name: input.name,
         contact: input.contact,
@@ -67,10 +69,10 @@ pub async fn change_password(
     State(app): State<App>,
     caller: Caller,
     query: Query,
-    body: Body,
-) -> Result<impl IntoResponse, Problem> {
-    let input: PasswordInput = body.json().await?;
-    query.finish()?;
+    body: Body<PasswordInput>,
+) -> Result<NoContent, Problem> {
+    let input = body.read().await?;
+    query.read()?;
     profile::change_password(&app, &caller, &input.current_password, &input.new_password).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(NoContent)
 }

@@ -1,30 +1,26 @@
 //! `/api/v1/roles`: the built-in roles and the tenant's own.
 
-use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::response::IntoResponse;
 
 use crate::app::App;
 use crate::app::roles::{self, RoleInput};
 use crate::app::views::{RoleView, RolesView};
 use crate::auth::caller::Caller;
 use crate::domain::ids::RoleId;
-use crate::http::body::Body;
-use crate::http::envelope::single;
+use crate::http::answer::{Created, NoContent};
+use crate::http::body::{Body, Changes, NoBody, Patched};
+use crate::http::envelope::{Bare, Single, single};
 use crate::http::id::Id;
 use crate::http::problem::Problem;
 use crate::http::query::Query;
 
+impl Patched for RoleInput {}
+
 /// `GET /roles`, with the platform's rights beside them.
-pub async fn index(
-    State(app): State<App>,
-    caller: Caller,
-    query: Query,
-) -> Result<impl IntoResponse, Problem> {
-    query.finish()?;
+pub async fn index(State(app): State<App>, caller: Caller, query: Query) -> Result<Bare<RolesView>, Problem> {
+    query.read()?;
     let roles = roles::list(&app, &caller).await?;
-    Ok(Json(RolesView::new(roles)))
+    Ok(Bare(RolesView::new(roles)))
 }
 
 /// `POST /roles`.
@@ -32,12 +28,12 @@ pub async fn create(
     State(app): State<App>,
     caller: Caller,
     query: Query,
-    body: Body,
-) -> Result<impl IntoResponse, Problem> {
-    let input: RoleInput = body.json().await?;
-    query.finish()?;
+    body: Body<RoleInput>,
+) -> Result<Created<Single<RoleView>>, Problem> {
+    let input = body.read().await?;
+    query.read()?;
     let role = roles::create(&app, &caller, input).await?;
-    Ok((StatusCode::CREATED, single(RoleView::from(role))))
+    Ok(Created(single(RoleView::from(role))))
 }
 
 /// `PATCH /roles/{id}`.
@@ -46,11 +42,11 @@ pub async fn change(
     caller: Caller,
     Id(id): Id<RoleId>,
     query: Query,
-    body: Body,
-) -> Result<impl IntoResponse, Problem> {
+    body: Changes<RoleInput>,
+) -> Result<Single<RoleView>, Problem> {
     roles::exists(&app, &caller, id).await?;
-    let input: RoleInput = body.json().await?;
-    query.finish()?;
+    let input = body.read().await?;
+    query.read()?;
     let role = roles::change(&app, &caller, id, input).await?;
     Ok(single(RoleView::from(role)))
 }
@@ -61,11 +57,11 @@ pub async fn delete(
     caller: Caller,
     Id(id): Id<RoleId>,
     query: Query,
-    body: Body,
-) -> Result<impl IntoResponse, Problem> {
+    body: NoBody,
+) -> Result<NoContent, Problem> {
     roles::exists(&app, &caller, id).await?;
-    body.none().await?;
-    query.finish()?;
+    body.read().await?;
+    query.read()?;
     roles::delete(&app, &caller, id).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(NoContent)
 }

@@ -1,53 +1,56 @@
 //! `/api/v1/org-users`: the users of a tenant.
 
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::response::IntoResponse;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::app::views::UserView;
 use crate::app::{App, users};
 use crate::auth::caller::Caller;
 use crate::domain::ids::UserId;
+use crate::domain::name::RoleName;
 use crate::domain::user_query::UserQuery;
-use crate::http::body::Body;
-use crate::http::envelope::{list, single};
+use crate::http::answer::NoContent;
+use crate::http::body::{Body, NoBody};
+use crate::http::envelope::{List, Single, list, single};
 use crate::http::id::Id;
 use crate::http::problem::Problem;
-use crate::http::query::Query;
+use crate::http::query::{Given, Parameters, Query};
 
 /// The name of a role.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RoleChoice {
+    #[schemars(with = "RoleName")]
     role: String,
+}
+
+/// What a list of users asks for, without what only the platform asks.
+impl Parameters for UserQuery {
+    fn read(given: &mut Given) -> Self {
+        let usual = Self::default();
+        let (sort, descending) = given.sort().unwrap_or((usual.sort, usual.descending));
+        Self {
+            search: given.text("search", "A part of the name or the address, in any case."),
+            status: given.optional("status"),
+            role: given.optional("role"),
+            sort,
+            descending,
+            page: given.page(),
+            ..usual
+        }
+    }
 }
 
 /// `GET /org-users`: one page, by name unless `sort` says otherwise.
 pub async fn index(
     State(app): State<App>,
     caller: Caller,
-    mut query: Query,
-) -> Result<impl IntoResponse, Problem> {
-    let wanted = wanted(&mut query);
-    query.finish()?;
+    query: Query<UserQuery>,
+) -> Result<List<UserView>, Problem> {
+    let wanted = query.read()?;
     let page = users::list(&app, &caller, &wanted).await?;
     Ok(list(page.map(|user| UserView::from(&user))))
-}
-
-/// What a list of users asks for, without what only the platform asks.
-pub(super) fn wanted(query: &mut Query) -> UserQuery {
-    let usual = UserQuery::default();
-    let (sort, descending) = query.sort().unwrap_or((usual.sort, usual.descending));
-    UserQuery {
-        search: query.text("search"),
-        status: query.optional("status"),
-        role: query.optional("role"),
-        sort,
-        descending,
-        page: query.page(),
-        ..usual
-    }
 }
 
 /// `GET /org-users/{id}`.
@@ -56,9 +59,9 @@ pub async fn show(
     caller: Caller,
     Id(id): Id<UserId>,
     query: Query,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<Single<UserView>, Problem> {
     let user = users::find(&app, &caller, id).await?;
-    query.finish()?;
+    query.read()?;
     Ok(single(UserView::from(&user)))
 }
 
@@ -68,11 +71,11 @@ pub async fn assign_role(
     caller: Caller,
     Id(id): Id<UserId>,
     query: Query,
-    body: Body,
-) -> Result<impl IntoResponse, Problem> {
+    body: Body<RoleChoice>,
+) -> Result<Single<UserView>, Problem> {
     users::exists(&app, &caller, id).await?;
-    let choice: RoleChoice = body.json().await?;
-    query.finish()?;
+    let choice = body.read().await?;
+    query.read()?;
     let user = users::assign_role(&app, &caller, id, &choice.role).await?;
     Ok(single(UserView::from(&user)))
 }
@@ -83,11 +86,11 @@ pub async fn suspend(
     caller: Caller,
     Id(id): Id<UserId>,
     query: Query,
-    body: Body,
-) -> Result<impl IntoResponse, Problem> {
+    body: NoBody,
+) -> Result<Single<UserView>, Problem> {
     users::exists(&app, &caller, id).await?;
-    body.none().await?;
-    query.finish()?;
+    body.read().await?;
+    query.read()?;
     let user = users::suspend(&app, &caller, id).await?;
     Ok(single(UserView::from(&user)))
 }
@@ -98,11 +101,11 @@ pub async fn reactivate(
     caller: Caller,
     Id(id): Id<UserId>,
     query: Query,
-    body: Body,
-) -> Result<impl IntoResponse, Problem> {
+    body: NoBody,
+) -> Result<Single<UserView>, Problem> {
     users::exists(&app, &caller, id).await?;
-    body.none().await?;
-    query.finish()?;
+    body.read().await?;
+    query.read()?;
     let user = users::reactivate(&app, &caller, id).await?;
     Ok(single(UserView::from(&user)))
 }
@@ -113,11 +116,11 @@ pub async fn delete(
     caller: Caller,
     Id(id): Id<UserId>,
     query: Query,
-    body: Body,
-) -> Result<impl IntoResponse, Problem> {
+    body: NoBody,
+) -> Result<NoContent, Problem> {
     users::exists(&app, &caller, id).await?;
-    body.none().await?;
-    query.finish()?;
+    body.read().await?;
+    query.read()?;
     users::delete(&app, &caller, id).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(NoContent)
 }

@@ -2,6 +2,7 @@
 
 use axum::http::Request;
 use rstest::rstest;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::*;
@@ -12,20 +13,19 @@ use crate::http::body::Body;
 use crate::http::id::Id;
 use crate::http::problem::Problem;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Change {
     name: String,
 }
 
 /// As the handlers of the API do it: find what the path names, then read the body.
-async fn change(caller: Caller, Id(id): Id<TenantId>, body: Body) -> Result<String, Problem> {
+async fn change(caller: Caller, Id(id): Id<TenantId>, body: Body<Change>) -> Result<String, Problem> {
     caller.tenant(Permission::ConfigWrite, Act::Change)?;
     if id != ACTIVE {
         return Err(Problem::not_found());
     }
-    let change: Change = body.json().await?;
-    Ok(change.name)
+    Ok(body.read().await?.name)
 }
 
 async fn read(caller: Caller) -> Result<String, Problem> {
@@ -33,17 +33,33 @@ async fn read(caller: Caller) -> Result<String, Problem> {
     Ok(tenant.to_string())
 }
 
-async fn anything(_: Caller) {}
+async fn anything(_: Caller) -> String {
+    String::new()
+}
 
 fn guarded() -> Router {
     let routes = vec![
-        Route::get("/things", Access::Tenant(Permission::ConfigRead), read),
-        Route::patch("/things/{id}", Access::Tenant(Permission::ConfigWrite), change),
-        Route::get("/keys", Access::Tenant(Permission::OrgApiKeys), anything),
-        Route::delete("/keys/{id}", Access::Tenant(Permission::OrgApiKeys), anything),
+        Route::get("/things", Access::Tenant(Permission::ConfigRead), "", read),
+        Route::patch(
+            "/things/{id}",
+            Access::Tenant(Permission::ConfigWrite),
+            UNAUDITED,
+            "",
+            change,
+        ),
+        Route::get("/keys", Access::Tenant(Permission::OrgApiKeys), "", anything),
+        Route::delete(
+            "/keys/{id}",
+            Access::Tenant(Permission::OrgApiKeys),
+            UNAUDITED,
+            "",
+            anything,
+        ),
         Route::post(
             "/tenants",
             Access::Platform(PlatformPermission::TenantsCreate),
+            UNAUDITED,
+            "",
             anything,
         ),
     ];
@@ -184,7 +200,7 @@ async fn a_database_that_is_down_is_503_and_keeps_its_secrets() {
 
 #[tokio::test]
 async fn the_handler_of_a_public_route_gets_no_caller() {
-    let router = serve(vec![Route::get("/open", Access::Public, anything)], ());
+    let router = serve(vec![Route::get("/open", Access::Public, "", anything)], ());
     assert_eq!(
         ask(&router, signed(get("/open")), "").await.problem(),
         (500, "internal_error")

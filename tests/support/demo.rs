@@ -6,13 +6,14 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::support::pbx::{open_directory, program, runs};
+use super::pbx::{open_directory, program, runs};
 
 /// Far longer than anything takes.
 const LONGEST: Duration = Duration::from_mins(1);
@@ -26,6 +27,8 @@ pub struct Place {
 pub struct Running {
     child: Child,
     lines: mpsc::Receiver<String>,
+    /// Reads its log, for a log that nobody reads would stop it.
+    log: Option<JoinHandle<String>>,
     /// What it has said so far, line by line.
     pub said: Vec<String>,
 }
@@ -152,9 +155,16 @@ impl Running {
                 }
             }
         });
+        let mut err = child.stderr.take().unwrap();
+        let log = std::thread::spawn(move || {
+            let mut bytes = Vec::new();
+            let _ = err.read_to_end(&mut bytes);
+            String::from_utf8_lossy(&bytes).into_owned()
+        });
         Self {
             child,
             lines,
+            log: Some(log),
             said: Vec::new(),
         }
     }
@@ -211,11 +221,9 @@ impl Running {
     }
 
     fn errors(&mut self) -> String {
-        let mut text = String::new();
-        if let Some(mut err) = self.child.stderr.take() {
-            let _ = err.read_to_string(&mut text);
-        }
-        text
+        self.log
+            .take()
+            .map_or_else(String::new, |log| log.join().unwrap())
     }
 }
 
@@ -243,6 +251,21 @@ pub fn run(command: Command) -> Ended {
 /// Where phones sign in.
 pub fn sip(record: &Value) -> SocketAddr {
     record["pbx"]["sip"].as_str().unwrap().parse().unwrap()
+}
+
+/// A token of one of a demo's users.
+pub async fn sign_in(record: &Value, user: &Value) -> String {
+    let login = reqwest::Client::new()
+        .post(format!(
+            "{}/api/v1/auth/user-login",
+            record["api"].as_str().unwrap()
+        ))
+        .json(&json!({"email": user["email"], "password": user["password"]}));
+    let answer = login.send().await.unwrap();
+    assert_eq!(answer.status().as_u16(), 200);
+    let login: Value = answer.json().await.unwrap();
+    assert_eq!(login["user"]["id"], user["id"]);
+    login["token"].as_str().unwrap().to_owned()
 }
 
 /// The processes of this host with their arguments.
