@@ -1,10 +1,14 @@
 //! The handlers of the API: each reads the request, calls one use case, and shapes the answer.
 
+pub mod api_keys;
 pub mod audit_log;
 pub mod auth;
 pub mod deployment_events;
 pub mod deployments;
 pub mod extensions;
+pub mod invitations;
+pub mod own_tenant;
+pub mod password_reset;
 pub mod platform_users;
 pub mod profile;
 pub mod roles;
