@@ -4,6 +4,7 @@ use futures_util::future::join_all;
 use rstest::rstest;
 use secrecy::ExposeSecret as _;
 use switchyard::app::error::AppError;
+use switchyard::app::invitations::InvitationInput;
 use switchyard::app::{invitations, operator, platform_users, users};
 use switchyard::auth::denied::Denied;
 use switchyard::domain::tenant::TenantStatus;
@@ -84,7 +85,7 @@ async fn a40_nobody_invites_into_a_role_at_or_above_their_own(#[values(Sqlite, P
     let caller = world.caller(&admin.token).await;
     let emperor = invitations::invite(&world.app, &caller, invitation("x", "emperor")).await;
     assert_eq!(fields(emperor), ["role"]);
-    let nobody = invitations::invite(&world.app, &caller, Default::default()).await;
+    let nobody = invitations::invite(&world.app, &caller, InvitationInput::default()).await;
     assert_eq!(fields(nobody), ["email", "name"]);
     let twice = invitations::invite(&world.app, &caller, invitation("owner", "agent")).await;
     assert!(matches!(twice, Err(AppError::Taken { field }) if field == "email"));

@@ -35,7 +35,7 @@ impl World {
     }
 }
 
-fn denied<T>(done: Result<T, AppError>) -> bool {
+fn denied<T>(done: &Result<T, AppError>) -> bool {
     matches!(done, Err(AppError::Denied(Denied::Permission)))
 }
 
@@ -119,14 +119,14 @@ async fn a_key_has_no_profile_makes_no_keys_and_enters_no_tenant(
     let (made, secret) = world.key(&author, &all).await;
     assert_eq!(made.permissions.len(), 28);
     let caller = world.caller(secret.expose()).await;
-    assert!(denied(profile::find(&world.app, &caller).await));
+    assert!(denied(&profile::find(&world.app, &caller).await));
     assert!(denied(
-        api_keys::list(&world.app, &caller, PageRequest::default()).await
+        &api_keys::list(&world.app, &caller, PageRequest::default()).await
     ));
     assert!(denied(
-        api_keys::create(&world.app, &caller, key(&["config.read"])).await
+        &api_keys::create(&world.app, &caller, key(&["config.read"])).await
     ));
-    assert!(denied(api_keys::rotate(&world.app, &caller, made.id).await));
+    assert!(denied(&api_keys::rotate(&world.app, &caller, made.id).await));
     let mut credentials = switchyard::auth::authenticator::Credentials {
         bearer: Some(secret.expose().into()),
         ..Default::default()
@@ -135,7 +135,7 @@ async fn a_key_has_no_profile_makes_no_keys_and_enters_no_tenant(
         credentials.operate_as = Some(tenant.id.to_string());
         let caller = world.authenticator.caller(credentials.clone()).await.unwrap();
         let query = ExtensionQuery::default();
-        assert!(denied(extensions::list(&world.app, &caller, &query).await));
+        assert!(denied(&extensions::list(&world.app, &caller, &query).await));
     }
 }
 
@@ -209,12 +209,12 @@ async fn only_what_the_author_may_is_given_to_a_key(#[values(Sqlite, Postgres)] 
     let manager = world.manager("boss").await;
     let inside = world.inside(&manager, &world.acme).await;
     assert!(denied(
-        api_keys::list(&world.app, &inside, PageRequest::default()).await
+        &api_keys::list(&world.app, &inside, PageRequest::default()).await
     ));
     let admin = world.person("admin", &world.acme, "admin").await;
     let admin = world.caller(&admin.token).await;
     assert!(denied(
-        api_keys::list(&world.app, &admin, PageRequest::default()).await
+        &api_keys::list(&world.app, &admin, PageRequest::default()).await
     ));
 }
 
@@ -327,6 +327,6 @@ async fn a06_a_key_sees_of_extensions_what_its_author_sees(#[values(Sqlite, Post
     assert!(!caller.sees_the_directory_only());
     assert!(matches!(caller.identity(), Identity::ApiKey(_)));
     assert!(denied(
-        users::list(&world.app, &caller, &UserQuery::default()).await
+        &users::list(&world.app, &caller, &UserQuery::default()).await
     ));
 }
