@@ -94,7 +94,7 @@ async fn measure(part: &str, url: &str, entries: u64) -> Outcome<()> {
     let config = Config::load(None, &environment)?.config;
     database::migrate(&config).await?;
     let parts = parts::assemble(&config).await?;
-    let before = memory("VmRSS")?;
+    let before = memory(std::process::id(), "VmRSS")?;
     let begun = Instant::now();
     let what = match part {
         "single" => single(&parts.store).await?,
@@ -105,7 +105,7 @@ async fn measure(part: &str, url: &str, entries: u64) -> Outcome<()> {
         other => return Err(format!("unknown part: {other}").into()),
     };
     let took = begun.elapsed();
-    let most = memory("VmHWM")?;
+    let most = memory(std::process::id(), "VmHWM")?;
     writeln!(
         stdout(),
         "  {part}: {took:.2?}; {what}; memory {before} kB before, {most} kB at most"

@@ -1,6 +1,6 @@
 //! Renders 100,000 endpoints, and hands the same data and its own output on for a comparison with other engines.
 //!
-//! `cargo bench --bench render` prints how long it takes. `scripts/bench-render` names a directory as well, into which
+//! `cargo bench --bench render` prints how long it takes. `scripts/bench` names a directory as well, into which
 //! the data goes as JSON and each file as it was rendered.
 
 use std::collections::BTreeMap;

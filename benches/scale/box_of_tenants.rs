@@ -1,4 +1,4 @@
-//! A box with many tenants in a database, and the use cases over it.
+//! A box with many tenants in a database, and the program's parts over it.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,91 +7,81 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde_json::json;
 use switchyard::app::extension_import::{self, Row};
-use switchyard::app::{App, instances, operator, tenants};
+use switchyard::app::{instances, operator, tenants};
 use switchyard::auth::caller::Caller;
-use switchyard::crypto::SealingKey;
+use switchyard::config::{Config, Environment};
+use switchyard::daemon::database;
+use switchyard::daemon::parts::{self, Parts};
 use switchyard::deploy::{DriverFactory, Engine, EngineOptions, ShadowPolicy, TemplateSource};
 use switchyard::domain::clock::SystemClock;
-use switchyard::domain::ids::SystemIds;
+use switchyard::domain::ids::{InstanceId, SystemIds};
 use switchyard::domain::instance::{AsteriskSettings, InstanceSettings, PbxInstance};
-use switchyard::domain::page::PageRequest;
 use switchyard::domain::query::TenantQuery;
-use switchyard::domain::random::SystemRandom;
 use switchyard::domain::tenant::Tenant;
 use switchyard::driver::PbxDriver;
-use switchyard::driver::asterisk::{AsteriskDriver, Program, RunAs, Shadow};
-use switchyard::store::{Database, DatabaseUrl, Store};
-use tokio::sync::Notify;
+use switchyard::driver::asterisk::AsteriskDriver;
 
 use super::Outcome;
+use super::pbx::{Pbx, asterisk};
+use super::unasked::Unasked;
 
 /// Of each tenant.
 pub const EXTENSIONS: usize = 100;
 
-/// The use cases over a box.
+const SEALING_KEY: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+/// The host that drives the box.
+const NODE: &str = "here";
+
+/// Whether a second Asterisk reads first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Shadow {
+    Always,
+    Never,
+}
+
+/// A box, as the program works with it.
 pub struct Box {
-    pub app: App,
-    pub engine: Arc<Engine>,
+    pub parts: Parts,
+    state: PathBuf,
 }
 
-/// Real drivers.
-struct Drivers {
-    shadow: bool,
+/// The configuration of the box in a directory, as environment.
+pub fn variables(directory: &Path, shadow: Shadow) -> Outcome<Vec<(&'static str, String)>> {
+    let shadow = match shadow {
+        Shadow::Always => "always",
+        Shadow::Never => "never",
+    };
+    let database = format!("sqlite:{}", directory.join("scale.db").display());
+    Ok(vec![
+        ("SWITCHYARD_DATABASE_URL", database),
+        ("SWITCHYARD_STATE_DIR", state(directory).display().to_string()),
+        ("SWITCHYARD_SEALING_KEY", SEALING_KEY.to_owned()),
+        ("SWITCHYARD_NODE_NAME", NODE.to_owned()),
+        ("SWITCHYARD_DEPLOY_SHADOW", shadow.to_owned()),
+        ("SWITCHYARD_DEPLOY_ASTERISK", asterisk()?.display().to_string()),
+        ("SWITCHYARD_LOG_LEVEL", "warn".to_owned()),
+    ])
 }
 
-impl DriverFactory for Drivers {
-    fn driver(&self, instance: &PbxInstance, secret: SecretString) -> std::boxed::Box<dyn PbxDriver> {
-        let InstanceSettings::Asterisk(settings) = &instance.settings;
-        let program = Program::new(asterisk(), Some(RunAs::NOBODY));
-        let shadow = self.shadow.then(|| Shadow::new(program));
-        std::boxed::Box::new(AsteriskDriver::new(settings.clone(), secret, shadow))
-    }
+fn config(directory: &Path, shadow: Shadow) -> Outcome<Config> {
+    let variables = variables(directory, shadow)?;
+    let environment: Environment = variables
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    Ok(Config::load(None, &environment)?.config)
 }
 
-/// The `asterisk` program.
-pub fn asterisk() -> PathBuf {
-    std::env::var_os("SWITCHYARD_TEST_ASTERISK").map_or_else(|| "asterisk".into(), PathBuf::from)
-}
-
-fn url(directory: &Path) -> Outcome<DatabaseUrl> {
-    Ok(format!("sqlite:{}", directory.join("scale.db").display()).parse()?)
+fn state(directory: &Path) -> PathBuf {
+    directory.join("state")
 }
 
 /// Opens the box in a directory.
-pub async fn open(directory: &Path, shadow: bool) -> Outcome<Box> {
-    let key = SealingKey::parse(&"a".repeat(64).into())?;
-    let store = Store::open(&url(directory)?, Some(key)).await?;
-    let shadow_policy = if shadow {
-        ShadowPolicy::Auto
-    } else {
-        ShadowPolicy::Never
-    };
-    let options = EngineOptions {
-        node: "here".parse()?,
-        holder: "bench".to_owned(),
-        lease: Duration::from_secs(30),
-        state_dir: directory.join("state"),
-        shadow: shadow_policy,
-        keep_generations: 20,
-        patience: Duration::from_secs(30),
-    };
-    let engine = Arc::new(Engine::new(
-        store.clone(),
-        TemplateSource::new(None),
-        std::boxed::Box::new(Drivers { shadow }),
-        Arc::new(SystemClock),
-        Arc::new(SystemIds),
-        options,
-    ));
-    let app = App::new(
-        store,
-        Arc::clone(&engine),
-        Arc::new(SystemClock),
-        Arc::new(SystemIds),
-        Arc::new(SystemRandom),
-        Arc::new(Notify::new()),
-    );
-    Ok(Box { app, engine })
+pub async fn open(directory: &Path, shadow: Shadow) -> Outcome<Box> {
+    Ok(Box {
+        parts: parts::assemble(&config(directory, shadow)?).await?,
+        state: state(directory),
+    })
 }
 
 /// The operator, on the platform.
@@ -99,32 +89,79 @@ pub fn platform() -> Caller {
     operator::platform(None)
 }
 
-/// Any one tenant.
-pub async fn some_tenant(app: &App) -> Outcome<Tenant> {
-    let query = TenantQuery {
-        page: PageRequest::default(),
-        ..TenantQuery::default()
-    };
-    let page = tenants::list(app, &platform(), &query).await?;
-    Ok(page.items.into_iter().next().ok_or("the box has no tenant")?)
+/// Drivers that ask no Asterisk.
+struct Drivers;
+
+impl DriverFactory for Drivers {
+    fn driver(&self, instance: &PbxInstance, secret: SecretString) -> std::boxed::Box<dyn PbxDriver> {
+        let InstanceSettings::Asterisk(settings) = &instance.settings;
+        let driver = AsteriskDriver::new(settings.clone(), secret, None);
+        std::boxed::Box::new(Unasked(driver))
+    }
+}
+
+impl Box {
+    /// An engine like the program's, whose drivers ask no Asterisk.
+    pub fn unasked(&self) -> Engine {
+        let options = EngineOptions {
+            node: self.parts.node.clone(),
+            holder: "bench".to_owned(),
+            lease: Duration::from_secs(30),
+            state_dir: self.state.clone(),
+            shadow: ShadowPolicy::Never,
+            keep_generations: 10,
+            patience: Duration::from_secs(20),
+        };
+        Engine::new(
+            self.parts.store.clone(),
+            TemplateSource::new(None),
+            std::boxed::Box::new(Drivers),
+            Arc::new(SystemClock),
+            Arc::new(SystemIds),
+            options,
+        )
+    }
+
+    /// The only instance.
+    pub async fn instance(&self) -> Outcome<InstanceId> {
+        let all = instances::list(&self.parts.app, &platform()).await?;
+        Ok(all.first().ok_or("no instance")?.id)
+    }
+
+    /// Any one tenant.
+    pub async fn some_tenant(&self) -> Outcome<Tenant> {
+        let page = tenants::list(&self.parts.app, &platform(), &TenantQuery::default()).await?;
+        Ok(page.items.into_iter().next().ok_or("the box has no tenant")?)
+    }
+
+    /// Has the instance lead to an Asterisk that runs.
+    pub async fn lead_to(&self, pbx: &Pbx) -> Outcome<()> {
+        let id = self.instance().await?;
+        let settings = InstanceSettings::Asterisk(pbx.private.settings().clone());
+        let secret = pbx.private.secret();
+        instances::change_settings(&self.parts.app, &platform(), id, settings, secret).await?;
+        Ok(())
+    }
 }
 
 /// Makes the box: an instance that leads nowhere yet, and tenants with extensions.
 pub async fn make(directory: &Path, count: usize) -> Outcome<()> {
-    Database::create(&url(directory)?).await?.migrate().await?;
-    let Box { app, .. } = open(directory, false).await?;
+    database::migrate(&config(directory, Shadow::Never)?).await?;
+    let app = open(directory, Shadow::Never).await?.parts.app;
+    let config = directory.join("config");
+    std::fs::create_dir(&config)?;
     let settings = AsteriskSettings {
         ami_host: "127.0.0.1".parse()?,
         ami_port: 5038,
         ami_username: "switchyard".parse()?,
-        config_dir: directory.join("config").display().to_string().parse()?,
+        config_dir: config.display().to_string().parse()?,
         ami_tls: None,
         log_file: None,
         emergency_numbers: Vec::new(),
     };
     let new = instances::NewInstance {
         name: "large".parse()?,
-        node: "here".parse()?,
+        node: NODE.parse()?,
         settings: InstanceSettings::Asterisk(settings),
         ami_secret: "none yet".to_owned().into(),
     };
@@ -148,10 +185,10 @@ pub async fn make(directory: &Path, count: usize) -> Outcome<()> {
     Ok(())
 }
 
-/// A bit of everything, the same in every tenant.
+/// Four of five have a mailbox.
 fn row(place: usize) -> Outcome<Row> {
     let number = (1000 + place).to_string();
-    let voicemail = json!({"enabled": place % 5 == 1});
+    let voicemail = json!({"enabled": !place.is_multiple_of(5)});
     let input = json!({"number": number, "name": format!("Phone {place}"), "voicemail": voicemail});
     Ok(Row {
         line: u64::try_from(place)?,

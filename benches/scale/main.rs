@@ -1,21 +1,27 @@
-//! How a large box behaves: what a plan costs, what a whole first deploy needs, how soon the daemon is ready.
+//! How a box behaves: what one change costs beside the reload it needs, what hints cost, and what a large box takes.
 //!
-//! `cargo bench --bench scale` measures all of it with a real Asterisk, the one of the PATH or of
-//! `SWITCHYARD_TEST_ASTERISK`. Every part runs in a process of its own, so that none is charged with another's memory.
+//! `scripts/bench` runs the parts and says what each measures. They need an `asterisk`, the one of the PATH or of
+//! `SWITCHYARD_TEST_ASTERISK`. What is charged with memory runs in a process of its own.
 
 mod box_of_tenants;
+mod daemon;
+mod dialplan;
+mod first_deploy;
+mod large_box;
 mod memory;
-mod parts;
+mod one_change;
+mod pbx;
+mod plan;
+mod times;
+mod unasked;
 
 use std::error::Error;
-use std::io::{Write as _, stdout};
 use std::path::Path;
 use std::process::Command;
 
-type Outcome<T> = Result<T, Box<dyn Error>>;
+use self::box_of_tenants::Shadow;
 
-/// Tenants of the small and of the large box; each has a hundred extensions.
-const SIZES: [usize; 2] = [10, 1_000];
+type Outcome<T> = Result<T, Box<dyn Error>>;
 
 fn main() -> Outcome<()> {
     // `cargo bench` adds `--bench`.
@@ -23,37 +29,31 @@ fn main() -> Outcome<()> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     match words.as_slice() {
-        [] => everything(),
+        ["change", tenants] => runtime.block_on(one_change::measure(tenants.parse()?)),
+        ["dialplan", tenants] => runtime.block_on(dialplan::measure(tenants.parse()?)),
+        ["first", tenants] => runtime.block_on(first_deploy::by_daemon(tenants.parse()?, Shadow::Always)),
+        ["first-unshadowed", tenants] => {
+            runtime.block_on(first_deploy::by_daemon(tenants.parse()?, Shadow::Never))
+        }
+        ["box", tenants] => large_box::measure(tenants),
+        // The steps of a large box.
         ["make", directory, tenants] => {
             runtime.block_on(box_of_tenants::make(Path::new(directory), tenants.parse()?))
         }
-        ["deploy", directory] => runtime.block_on(parts::first_deploy(Path::new(directory))),
-        ["plan", directory] => runtime.block_on(parts::plan(Path::new(directory))),
+        ["deploy-unasked", directory] => runtime.block_on(first_deploy::unasked(Path::new(directory))),
+        ["redeploy-unasked", directory] => runtime.block_on(first_deploy::another(Path::new(directory))),
+        ["plan", directory] => runtime.block_on(plan::measure(Path::new(directory))),
+        ["start", directory] => runtime.block_on(daemon::measure_start(Path::new(directory))),
         other => Err(format!("unknown part: {}", other.join(" ")).into()),
     }
 }
 
-fn everything() -> Outcome<()> {
-    for tenants in SIZES {
-        let directory = tempfile::tempdir()?;
-        writeln!(
-            stdout(),
-            "a box of {} extensions",
-            tenants * box_of_tenants::EXTENSIONS
-        )?;
-        let path = directory.path().display().to_string();
-        own_process(&["make", &path, &tenants.to_string()])?;
-        own_process(&["deploy", &path])?;
-        own_process(&["plan", &path])?;
-    }
-    Ok(())
-}
-
+/// Runs a step in a process of its own, so that it is not charged with another's memory.
 fn own_process(arguments: &[&str]) -> Outcome<()> {
     let status = Command::new(std::env::current_exe()?).args(arguments).status()?;
     if status.success() {
         Ok(())
     } else {
-        Err(format!("the part `{}` failed", arguments.join(" ")).into())
+        Err(format!("the step `{}` failed", arguments.join(" ")).into())
     }
 }

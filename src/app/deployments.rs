@@ -38,9 +38,7 @@ pub async fn plan(app: &App, caller: &Caller) -> Result<Preview, AppError> {
 /// What a platform deploy of an instance would do.
 pub async fn plan_instance(app: &App, caller: &Caller, id: InstanceId) -> Result<Preview, AppError> {
     caller.platform(PlatformPermission::InstancesDeploy)?;
-    let mut plan = app.engine.preview_platform(id).await?.ok_or(AppError::NotFound)?;
-    plan.findings.extend(app.engine.templates().refused());
-    Ok(plan)
+    app.engine.preview_platform(id).await?.ok_or(AppError::NotFound)
 }
 
 /// Asks for the tenant's head to go live.

@@ -8,6 +8,7 @@ use super::denied::Denied;
 use super::key_holder::KeyHolder;
 use crate::domain::api_key::KeyPresence;
 use crate::domain::audit::{Actor, ActorKind};
+use crate::domain::deployment::AUTOMATIC;
 use crate::domain::email::EmailAddress;
 use crate::domain::ids::{SessionId, TenantId, UserId};
 use crate::domain::name::PersonName;
@@ -78,7 +79,7 @@ impl Identity {
                 name: key.name.to_string(),
             },
             Self::SystemCli => Actor::named(ActorKind::System, "system:cli"),
-            Self::SystemAuto => Actor::named(ActorKind::System, "system:auto"),
+            Self::SystemAuto => Actor::named(ActorKind::System, AUTOMATIC),
         }
     }
 

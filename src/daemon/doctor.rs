@@ -2,31 +2,20 @@
 
 use std::io;
 use std::path::Path;
-use std::process::Stdio;
-use std::time::Duration;
 
 use serde::Serialize;
-use tokio::process::Command;
-use tokio::time::timeout;
 
 use super::parts::{self, Parts};
+use super::unit::{self, Unit};
 use super::{database, identity, mail, own_pbx, settings, templates};
 use crate::app::{instances, operator};
 use crate::config::{Config, ConfigError, Loaded};
 use crate::domain::error_chain::error_chain;
-use crate::domain::instance::PbxInstance;
+use crate::domain::instance::{InstanceSettings, PbxInstance};
 use crate::domain::parsed::word_enum;
 use crate::domain::pbx_part::State;
+use crate::driver::Check;
 use crate::store::sealing_keys;
-
-/// Where systemd looks for a unit, the operator's first.
-const UNITS: [&str; 3] = [
-    "/etc/systemd/system/switchyard.service",
-    "/usr/lib/systemd/system/switchyard.service",
-    "/lib/systemd/system/switchyard.service",
-];
-/// How long systemd may take to answer.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 word_enum! {
     /// How a check came out.
@@ -75,6 +64,15 @@ impl Findings {
             detail: detail.into(),
             mend: mend.map(str::to_owned),
         });
+    }
+
+    fn check(&mut self, subject: &str, check: &Check) {
+        let outcome = match (check.ok, &check.mend) {
+            (true, None) => Outcome::Good,
+            (true, Some(_)) => Outcome::Doubtful,
+            (false, _) => Outcome::Bad,
+        };
+        self.add(subject, check.name, outcome, &check.detail, check.mend.as_deref());
     }
 
     fn good(&mut self, subject: &str, name: &'static str, detail: impl Into<String>) {
@@ -188,7 +186,7 @@ fn may_be_made(directory: &Path) -> bool {
 /// The unit, the mail server, the database, the key, each instance of this node; gives the instances.
 async fn asked(config: &Config, findings: &mut Findings) -> Vec<PbxInstance> {
     const SUBJECT: &str = "database";
-    unit(findings).await;
+    service(findings).await;
     mail_server(config, findings).await;
     let schema = match database::status(config).await {
         Ok(schema) => schema,
@@ -225,6 +223,21 @@ async fn asked(config: &Config, findings: &mut Findings) -> Vec<PbxInstance> {
     let instances = ours(&parts, findings).await;
     parts.store.close().await;
     instances
+}
+
+/// The service, where it is one.
+async fn service(findings: &mut Findings) {
+    const NAME: &str = "systemd_unit";
+    match unit::examine().await {
+        Unit::Absent => {
+            let detail = "no unit is installed; whoever starts the daemon looks after it";
+            findings.good(NAME, NAME, detail);
+        }
+        Unit::Active(path) => findings.good(NAME, NAME, format!("{path} is enabled and active")),
+        Unit::Lacking { detail, mend } => {
+            findings.add(NAME, NAME, Outcome::Doubtful, detail, Some(mend));
+        }
+    }
 }
 
 async fn mail_server(config: &Config, findings: &mut Findings) {
@@ -274,16 +287,11 @@ async fn ours(parts: &Parts, findings: &mut Findings) -> Vec<PbxInstance> {
     for instance in &all {
         let subject = format!("instance {}", instance.name);
         match instances::test(&parts.app, &caller, instance.id).await {
-            Ok(checks) => {
-                for check in checks {
-                    let outcome = if check.ok { Outcome::Good } else { Outcome::Bad };
-                    findings.add(
-                        subject.clone(),
-                        check.name,
-                        outcome,
-                        check.detail,
-                        check.mend.as_deref(),
-                    );
+            Ok(mut checks) => {
+                let InstanceSettings::Asterisk(settings) = &instance.settings;
+                checks.extend(unit::may_write(settings.config_dir.as_path()).await);
+                for check in &checks {
+                    findings.check(&subject, check);
                 }
             }
             Err(error) => findings.bad(&subject, "test", error_chain(&error), "mend what stands above"),
@@ -317,40 +325,4 @@ fn pbx(config: &Config, instance: &PbxInstance, findings: &mut Findings) {
             findings.add(subject, "pbx", Outcome::Doubtful, error_chain(&error), Some(mend));
         }
     }
-}
-
-/// The service, where it is one.
-async fn unit(findings: &mut Findings) {
-    const NAME: &str = "systemd_unit";
-    let Some(unit) = UNITS.iter().find(|unit| Path::new(unit).exists()) else {
-        findings.good(
-            NAME,
-            NAME,
-            "no unit is installed; whoever starts the daemon looks after it",
-        );
-        return;
-    };
-    for (question, mend) in [
-        ("is-enabled", "type `systemctl enable switchyard`"),
-        (
-            "is-active",
-            "type `systemctl start switchyard`, and read `journalctl -u switchyard`",
-        ),
-    ] {
-        let mut systemctl = Command::new("systemctl");
-        systemctl
-            .args([question, "switchyard"])
-            .stdin(Stdio::null())
-            .kill_on_drop(true);
-        let said = match timeout(PATIENCE, systemctl.output()).await {
-            Ok(Ok(ended)) if ended.status.success() => continue,
-            Ok(Ok(ended)) => String::from_utf8_lossy(&ended.stdout).trim().to_owned(),
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => format!("no answer within {} s", PATIENCE.as_secs()),
-        };
-        let detail = format!("{unit}: `systemctl {question}` says \"{said}\"");
-        findings.add(NAME, NAME, Outcome::Doubtful, detail, Some(mend));
-        return;
-    }
-    findings.good(NAME, NAME, format!("{unit} is enabled and active"));
 }

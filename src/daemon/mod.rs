@@ -22,3 +22,4 @@ mod supervisor;
 pub mod tasks;
 mod template_watch;
 pub mod templates;
+pub mod unit;

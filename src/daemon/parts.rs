@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use super::drivers::Drivers;
 use super::mail;
 use super::settings::{self, SettingError};
+use super::template_watch::{self, Fingerprint};
 use crate::app::App;
 use crate::app::sign_in::SignIn;
 use crate::auth::authenticator::Authenticator;
@@ -63,6 +64,14 @@ pub struct Parts {
     pub authenticator: Arc<Authenticator>,
     /// The host that this is.
     pub node: NodeName,
+}
+
+impl Parts {
+    /// Checks the operator's templates, before anything may be deployed, whoever asks for it: where they cannot be used,
+    /// the last good set is, and a record that it concerns says so. Gives what they were read from.
+    pub async fn check_templates(&self) -> Option<Fingerprint> {
+        template_watch::begin(&self.store, &self.engine, &self.node).await
+    }
 }
 
 /// Opens the database and puts the parts together.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use thiserror::Error;
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::auto_deploy;
@@ -20,6 +21,7 @@ use super::template_watch::{self, Fingerprint};
 use crate::config::{Config, DeployMode};
 use crate::domain::ids::SystemIds;
 use crate::domain::mail::PublicUrl;
+use crate::driver::asterisk::Shadow;
 use crate::http::health::{Check, Readiness};
 use crate::http::routes::{Shared, router, table};
 use crate::http::streams::Streams;
@@ -73,8 +75,16 @@ impl Service {
             tracing::warn!("{lacking}");
         }
         settings::templates(config).map_err(PartsError::from)?;
+        // A task that panicked swept nothing; the next deploy does it again.
+        let swept = spawn_blocking(Shadow::sweep).await.unwrap_or_default();
+        if swept > 0 {
+            tracing::info!(
+                swept,
+                "removed what private Asterisks left whose process was killed"
+            );
+        }
         let mut parts = parts::assemble(config).await?;
-        let templates = template_watch::begin(&parts.store, &parts.engine, &parts.node).await;
+        let templates = parts.check_templates().await;
         let listener = listener::listen(config.http.listen).await?;
         let debounce = (config.deploy.mode == DeployMode::Auto)
             .then(|| Duration::from_secs(config.deploy.debounce_seconds.into()));

@@ -14,9 +14,14 @@ pub(super) fn mend(code: &str, instance: &InstanceName) -> String {
         "pbx_not_ready" => {
             format!("Give the manager account what it lacks ({test} says what), then deploy again")
         }
+        "drift_held_back" => format!(
+            "`switchyard deploy verify --instance {instance}` shows what was made of which file. Put it back as it was, and \
+             the edits go live by themselves; or keep what is worth it elsewhere, since `switchyard deploy apply --instance \
+             {instance}` writes all of it anew, then deploy again"
+        ),
         "stage_failed" => format!(
-            "See that there is room on the disk, and that the daemon's user may write there ({test} tries it), then \
-             deploy again"
+            "See that there is room on the disk, and that the daemon's user may write there ({test} tries it; a service that \
+             was started before its directory was there may not before `systemctl restart switchyard`), then deploy again"
         ),
         "sealing_key_missing" | "sealing_key_wrong" => {
             "Restart the daemon with that key, then deploy again".to_owned()
@@ -33,6 +38,7 @@ mod tests {
     fn every_code_has_something_to_do() {
         let instance = "pbx1".parse().unwrap();
         for code in [
+            "drift_held_back",
             "pbx_unreachable",
             "pbx_not_ready",
             "stage_failed",

@@ -41,6 +41,8 @@ pub(super) struct Aim {
     pub reload: Vec<ConfFile>,
     pub changes: ChangeList,
     pub findings: Vec<Finding>,
+    /// How many tenants are served on as they are and were not read.
+    aside: usize,
     /// Tenants that stay at their live revision, because theirs does not validate.
     pub left_out: BTreeSet<TenantId>,
     /// The new templates do not even render what is live.
@@ -67,7 +69,9 @@ impl Aim {
             self.left_out.contains(&tenant)
         } else {
             let mut concerned = self.before.tenants.keys().chain(self.after.tenants.keys());
-            !self.left_out.is_empty() && concerned.all(|tenant| self.left_out.contains(tenant))
+            self.aside == 0
+                && !self.left_out.is_empty()
+                && concerned.all(|tenant| self.left_out.contains(tenant))
         };
         self.unusable || asked_for
     }
@@ -207,7 +211,15 @@ pub(super) async fn aim(
         (Target::Platform, None) => MadeWith::Current,
         (_, None) => MadeWith::Live,
     };
-    let ground = Ground::read(engine, &mut tx, instance, made_with).await?;
+    let ground = match (purpose, target) {
+        (Purpose::Look, Target::Tenant(id, _)) => {
+            Ground::glance(engine, &mut tx, instance, made_with, Some(id)).await?
+        }
+        (Purpose::Look, Target::Platform) => {
+            Ground::glance(engine, &mut tx, instance, made_with, None).await?
+        }
+        _ => Ground::read(engine, &mut tx, instance, made_with).await?,
+    };
     drop(tx);
     let mut moves = Moves::new(engine, purpose, instance, &ground)?;
     match target {
@@ -241,6 +253,7 @@ pub(super) async fn aim(
         templates,
         settings_revision,
         marker_salt,
+        aside,
     } = ground;
     let generation = Generation {
         id: GenerationId::fresh(engine.ids.as_ref()),
@@ -269,6 +282,7 @@ pub(super) async fn aim(
         reload,
         changes,
         findings,
+        aside: aside.map_or(0, |aside| aside.served),
         left_out,
         unusable,
         expected,

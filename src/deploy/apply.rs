@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::aim::Aim;
 use super::error::DeployError;
 use super::inquiry::Seen;
+use super::mending::mended;
 use super::proof::Proof;
 use super::run::{Run, names};
 use crate::domain::deployment::{DeploymentStatus, Stage, StageResult};
@@ -73,8 +74,9 @@ impl Run<'_> {
         &self,
         aim: &Aim,
         seen: Seen,
-        findings: Vec<Finding>,
+        mut findings: Vec<Finding>,
     ) -> Result<DeploymentStatus, DeployError> {
+        findings.extend(mended(&findings, Some(aim.former())));
         let detail = format!(
             "the running PBX serves generation {}: {} markers, {} extensions as they should be, {} gone",
             aim.generation.number, seen.markers, seen.present, seen.absent

@@ -6,20 +6,24 @@ use std::fs;
 use tokio::task::spawn_blocking;
 
 use super::aim::Aim;
-use super::assemble;
+use super::assemble::{self, FileDigests};
 use super::engine::Engine;
 use super::error::DeployError;
-use super::ground::Ground;
-use super::preview::{FileDiff, unified};
+use super::ground::{Ground, MadeWith};
+use super::masking;
+use super::preview::FileDiff;
 use super::reading::as_written;
-use super::run::Run;
 use crate::domain::artifact::ConfFile;
 use crate::domain::finding::Finding;
-use crate::domain::instance::PbxInstance;
-use crate::driver::{Part, PbxDriver, StagedFile};
+use crate::domain::ids::InstanceId;
+use crate::domain::instance::{InstanceSettings, PbxInstance};
+use crate::driver::{Closeness, Drifted, Foreign, Part, PbxDriver, StagedFile};
 
 /// Longer files are named, but not compared line by line.
 const LONGEST_SHOWN: u64 = 2_000_000;
+/// What is not ours is shown up to this length, and so much of it is named.
+const LONGEST_FOREIGN: u64 = 64 * 1024;
+const MOST_FOREIGN: usize = 50;
 
 /// What was found on disk.
 #[derive(Default)]
@@ -29,8 +33,24 @@ pub(super) struct Drift {
     pub files: Vec<FileDiff>,
 }
 
+impl Drift {
+    fn unknown(why: &str) -> Self {
+        let message = format!("it was not looked at what lies on disk: {why}");
+        Self {
+            findings: vec![Finding::warning("not_compared", message)],
+            files: Vec::new(),
+        }
+    }
+
+    /// Leaves what a tenant may hear: paths and texts are the operator's, or another tenant's.
+    pub fn for_tenant(&mut self) {
+        self.findings.retain(|finding| finding.code == "drift");
+        self.files.clear();
+    }
+}
+
 impl Engine {
-    /// Compares what stands behind the live link with what is served.
+    /// Compares what stands behind the live link with what was written, and names what is not ours.
     pub(super) async fn drift(
         &self,
         instance: &PbxInstance,
@@ -38,104 +58,191 @@ impl Engine {
         ground: &Ground,
     ) -> Result<Drift, DeployError> {
         let mut drift = Drift::default();
-        let (Some(live), Some(made_with)) = (&ground.live, &ground.live_templates) else {
-            return Ok(drift);
-        };
-        match driver.standing().await {
-            Ok(Some(number)) if number == live.number => {}
-            Ok(standing) => drift
-                .findings
-                .push(Finding::error("not_in_place", misplaced(standing, live.number))),
-            Err(error) => drift.findings.push(Finding::error("not_in_place", error.full())),
+        if let Some(live) = &ground.live {
+            match driver.standing().await {
+                Ok(Some(number)) if number == live.number => {}
+                Ok(standing) => drift.findings.push(Finding::error(
+                    "not_in_place",
+                    format!("{}; a deploy puts it right", misplaced(standing, live.number)),
+                )),
+                Err(error) => drift.findings.push(Finding::error("not_in_place", error.full())),
+            }
+            self.compare(instance, driver, ground, &mut drift).await?;
         }
-        let is_in_place = drift.findings.is_empty();
+        let InstanceSettings::Asterisk(settings) = &instance.settings;
+        let foreign = driver.foreign(LONGEST_FOREIGN).await?;
+        if let Some(unnamed) = foreign.len().checked_sub(MOST_FOREIGN).filter(|more| *more > 0) {
+            let message = format!("{unnamed} more files and directories in our place are not ours");
+            drift.findings.push(Finding::warning("foreign_file", message));
+        }
+        for Foreign { path, what, text } in foreign.into_iter().take(MOST_FOREIGN) {
+            let message = format!(
+                "{} is not ours ({what}). Nothing reads it and no deploy removes it; remove it, or have it elsewhere",
+                path.display()
+            );
+            drift.findings.push(Finding::warning("foreign_file", message));
+            if let Some(shown) = text.and_then(|text| masking::foreign(&text)) {
+                let below = path.strip_prefix(settings.config_dir.as_path()).unwrap_or(&path);
+                let name = below.display().to_string();
+                drift.files.push(FileDiff::between(&name, "", &shown));
+            }
+        }
+        Ok(drift)
+    }
+
+    async fn compare(
+        &self,
+        instance: &PbxInstance,
+        driver: &dyn PbxDriver,
+        ground: &Ground,
+        drift: &mut Drift,
+    ) -> Result<(), DeployError> {
+        let Some(files) = self.as_served(instance, ground).await? else {
+            let message = "the files could not be compared: fragments in the state directory are lost; the next deploy renders them again";
+            drift.findings.push(Finding::warning("not_compared", message));
+            return Ok(());
+        };
+        let drifted = driver.drifted(files.compared, Closeness::Whole).await?;
+        let mut written = files.shown;
+        for (file, how) in drifted {
+            let found = driver.live_text(file, LONGEST_SHOWN).await?;
+            let too_long = if found.is_none() && how == Drifted::Edited {
+                ", and is too long to be shown"
+            } else {
+                ""
+            };
+            let message = format!(
+                "{}{too_long}; the next deploy writes it anew",
+                happened(file, how)
+            );
+            drift
+                .findings
+                .push(Finding::error("drift", message).about(file.as_str()));
+            let found = match how {
+                Drifted::Edited => found,
+                Drifted::Missing => Some(String::new()),
+            };
+            if let (Some(found), Some(wanted)) = (found, written.remove(&file))
+                && let Some(wanted) = text(wanted).await?
+            {
+                let masked = |text: &str| masking::masked(file, text);
+                let diff = FileDiff::between(file.as_str(), &masked(&wanted), &masked(&found));
+                drift.files.push(diff);
+            }
+        }
+        Ok(())
+    }
+
+    /// The live files as they were written; `None` where neither that was noted nor all fragments are there any more.
+    async fn as_served(
+        &self,
+        instance: &PbxInstance,
+        ground: &Ground,
+    ) -> Result<Option<ServedFiles>, DeployError> {
+        let Some(made_with) = &ground.live_templates else {
+            return Ok(None);
+        };
         let cache = self.fragments(instance.id);
         let (looked, before) = (cache.clone(), ground.before.clone());
         let whole = spawn_blocking(move || looked.has_all(&before)).await?;
         if !whole && ground.written.is_empty() {
-            let message = "the files could not be compared: fragments in the state directory are lost; the next deploy renders them again";
-            drift.findings.push(Finding::warning("not_compared", message));
-            return Ok(drift);
+            return Ok(None);
         }
         let files = || assemble::files(&cache, made_with, &ground.before, &[], &ground.written);
-        let mut written = if whole { files()? } else { BTreeMap::new() };
-        for file in driver.drifted(files()?).await? {
-            let found = driver.live_text(file, LONGEST_SHOWN).await?;
-            let what = match found {
-                Some(_) => "was edited in place",
-                None => "was edited in place, and is too long to be shown, or is missing",
-            };
-            let message = format!("{file} {what} since the last deploy; the next deploy writes it anew");
-            drift
-                .findings
-                .push(Finding::error("drift", message).about(file.as_str()));
-            if let (Some(found), Some(wanted)) = (found, written.remove(&file))
-                && let Some(wanted) = text(wanted).await?
-            {
-                drift.files.push(FileDiff {
-                    file,
-                    diff: unified(&masked(file, &wanted), &masked(file, &found), file),
-                    truncated: false,
-                });
-            }
+        Ok(Some(ServedFiles {
+            compared: files()?,
+            shown: if whole { files()? } else { BTreeMap::new() },
+        }))
+    }
+
+    /// Where all our files are in place, those that the PBX would not find if it read its own again.
+    pub(super) async fn not_included(
+        &self,
+        instance: &PbxInstance,
+        driver: &dyn PbxDriver,
+        ground: &Ground,
+    ) -> Result<Vec<Finding>, DeployError> {
+        let live = ground.live.as_ref().map(|live| live.number);
+        if live.is_none() || !matches!(driver.standing().await, Ok(standing) if standing == live) {
+            return Ok(Vec::new());
         }
         // A PBX that does not answer has been told of already.
-        if is_in_place && let Ok(missing) = driver.not_included().await {
-            let missing = as_written(driver, missing, files()?).await?;
-            drift.findings.extend(missing.into_values());
-        }
-        for path in driver.foreign().await? {
-            let message = format!(
-                "{} is not ours; remove it: nothing includes it, and a deploy may",
-                path.display()
-            );
-            drift.findings.push(Finding::warning("foreign_file", message));
-        }
-        Ok(drift)
-    }
-}
-
-impl Run<'_> {
-    /// Whether the live files are still as they were written. Those that are not are written and read anew, and everything
-    /// is asked for: the markers may have been right all the time.
-    pub(super) async fn find_drift(
-        &self,
-        aim: &mut Aim,
-        findings: &mut Vec<Finding>,
-    ) -> Result<(), DeployError> {
-        let cache = self.engine.fragments(self.instance.id);
-        let (looked, before) = (cache.clone(), aim.before.clone());
-        let known = !aim.live_files.is_empty() || spawn_blocking(move || looked.has_all(&before)).await?;
-        let served = match &aim.live_templates {
-            // Of what moves, the fragments that are served may be lost; then what is written is compared.
-            Some(made_with) if known => {
-                assemble::files(&cache, made_with, &aim.before, &[], &aim.live_files)?
-            }
-            _ if aim.is_unchanged() => {
-                assemble::files(&cache, &aim.templates, &aim.after, &[], &aim.live_files)?
-            }
-            _ => return Ok(()),
+        let Ok(missing) = driver.not_included().await else {
+            return Ok(Vec::new());
         };
-        for file in self.driver.drifted(served).await? {
-            findings.push(overwritten(file));
-            aim.overwrite(file);
+        let Some(files) = self.as_served(instance, ground).await? else {
+            return Ok(Vec::new());
+        };
+        let missing = as_written(driver, missing, files.compared).await?;
+        Ok(missing.into_values().collect())
+    }
+
+    /// What a plan tells of it: nobody waits for a plan, so that a file is read only if it was written to since it went live.
+    pub(super) async fn glance_at_drift(&self, id: InstanceId, aim: &Aim) -> Result<Drift, DeployError> {
+        let (instance, driver) = match self.driver_in_force(id).await {
+            Ok(driver) => driver,
+            Err(DeployError::DrivenElsewhere { .. }) => return Ok(Drift::default()),
+            Err(error) => return Ok(Drift::unknown(&error.told().1)),
+        };
+        let live = aim.live.as_ref().map(|live| live.number);
+        let noted = noted(&aim.live_files);
+        let as_it_was = match (driver.standing().await, driver.foreign(0).await) {
+            (Ok(standing), Ok(foreign)) => {
+                let drifted = driver.drifted(noted, Closeness::Touched).await;
+                let in_place = live.is_none() || standing == live;
+                in_place && foreign.is_empty() && drifted.is_ok_and(|drifted| drifted.is_empty())
+            }
+            _ => false,
+        };
+        if as_it_was {
+            return Ok(Drift::default());
         }
-        Ok(())
+        let mut tx = self.store.read("plan_drift").await?;
+        let ground = Ground::read(self, &mut tx, &instance, MadeWith::Live).await?;
+        drop(tx);
+        match self.drift(&instance, driver.as_ref(), &ground).await {
+            // What was to be found out: a plan says it, and does not end with it.
+            Err(DeployError::Driver(error)) => Ok(Drift::unknown(&error.full())),
+            drift => drift,
+        }
     }
 }
 
-/// What a deploy says of a file that it found edited.
-pub(super) fn overwritten(file: ConfFile) -> Finding {
-    let message = format!("{file} was edited in place since the last deploy; this deploy overwrites it");
-    Finding::warning("drift", message).about(file.as_str())
+/// The files that are served, twice, since they are read as they are used.
+struct ServedFiles {
+    compared: BTreeMap<ConfFile, StagedFile>,
+    /// None where they cannot be put together any more.
+    shown: BTreeMap<ConfFile, StagedFile>,
 }
 
-fn misplaced(standing: Option<i64>, live: i64) -> String {
+/// The files of which it was noted how they were written.
+fn noted(written: &FileDigests) -> BTreeMap<ConfFile, StagedFile> {
+    let file = |(file, digest): (&ConfFile, &crate::domain::digest::Digest)| {
+        let staged = StagedFile {
+            parts: Vec::new(),
+            unchanged: true,
+            written: Some(*digest),
+        };
+        (*file, staged)
+    };
+    written.iter().map(file).collect()
+}
+
+/// What somebody did to a file.
+pub(super) fn happened(file: ConfFile, how: Drifted) -> String {
+    match how {
+        Drifted::Edited => format!("{file} was edited in place since the last deploy"),
+        Drifted::Missing => format!("{file} is missing: somebody removed it since the last deploy"),
+    }
+}
+
+/// Where the link leads in place of the generation that was proven last.
+pub(super) fn misplaced(standing: Option<i64>, live: i64) -> String {
     let found = match standing {
         Some(number) => format!("leads to generation {number}"),
         None => "is missing".to_owned(),
     };
-    format!("the live link {found}, although generation {live} was proven last; a deploy puts it right")
+    format!("the live link {found}, although generation {live} was proven last")
 }
 
 /// The text that was written, from its parts; `None` where it is too long to be shown.
@@ -154,62 +261,4 @@ async fn text(file: StagedFile) -> Result<Option<String>, DeployError> {
         Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
     });
     read.await?.map_err(DeployError::Fragments)
-}
-
-/// Without what signs in: whatever a key that sounds like it holds, and the PIN of each mailbox.
-fn masked(file: ConfFile, text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for line in text.split_inclusive('\n') {
-        match hidden(file, line) {
-            Some((before, after)) => {
-                shown.push_str(before);
-                shown.push_str("(hidden)");
-                shown.push_str(after);
-            }
-            None => shown.push_str(line),
-        }
-    }
-    shown
-}
-
-/// What stands before and after the secret of a line that holds one.
-fn hidden(file: ConfFile, line: &str) -> Option<(&str, &str)> {
-    let end = if line.ends_with('\n') { "\n" } else { "" };
-    if file == ConfFile::Voicemail {
-        // Asterisk takes `=` as well as `=>`.
-        let equals = line.find('=')? + 1;
-        let value = equals + usize::from(line.get(equals..)?.starts_with('>'));
-        let comma = line.get(value..)?.find(',').map(|at| value + at);
-        return Some((
-            line.get(..value)?,
-            comma.and_then(|at| line.get(at..)).unwrap_or(end),
-        ));
-    }
-    let equals = line.find('=')?;
-    let key = line.get(..equals)?.to_ascii_lowercase();
-    let is_secret = ["pass", "secret", "digest", "cred", "token"]
-        .iter()
-        .any(|word| key.contains(word));
-    is_secret.then_some((line.get(..=equals)?, end))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_secret_is_shown() {
-        let pjsip = "[1001]\ntype=auth\npassword_digest=MD5:abc\nPassword = clear\nrealm=x";
-        assert_eq!(
-            masked(ConfFile::Pjsip, pjsip),
-            "[1001]\ntype=auth\npassword_digest=(hidden)\nPassword =(hidden)\nrealm=x"
-        );
-        assert_eq!(
-            masked(
-                ConfFile::Voicemail,
-                "1001 => -1234,Ann\n1002 =>99\n1003 = 12,Bob\n[x]\n"
-            ),
-            "1001 =>(hidden),Ann\n1002 =>(hidden)\n1003 =(hidden),Bob\n[x]\n"
-        );
-    }
 }

@@ -8,6 +8,7 @@ use super::lease::Lease;
 use super::moves::Purpose;
 use crate::domain::finding::Finding;
 use crate::domain::ids::InstanceId;
+use crate::driver::Closeness;
 use crate::store::generations;
 
 /// What was written.
@@ -44,7 +45,7 @@ impl Engine {
         let nothing = FileDigests::new();
         let whole = assemble::files(&cache, &aim.templates, &aim.after, &[], &nothing)?;
         if let Some(generation @ 1..) = driver.standing().await?
-            && driver.drifted(whole).await?.is_empty()
+            && driver.drifted(whole, Closeness::Whole).await?.is_empty()
         {
             return Ok(Written {
                 generation,

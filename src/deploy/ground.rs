@@ -1,6 +1,6 @@
 //! What a deploy starts from: the live generation, and the templates that the next one is made with.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::assemble::FileDigests;
 use super::engine::Engine;
@@ -10,11 +10,15 @@ use crate::domain::artifact::ConfFile;
 use crate::domain::change::Change;
 use crate::domain::digest::Digest;
 use crate::domain::generation::Generation;
+use crate::domain::ids::TenantId;
 use crate::domain::instance::PbxInstance;
 use crate::domain::served::Served;
 use crate::render::asterisk;
 use crate::render::template_set::TemplateSet;
-use crate::store::{Tx, generations, instances, served};
+use crate::store::{Tx, generations, instances, served, tenants};
+
+/// More pending tenants than these are not looked up one by one.
+const FEW: usize = 64;
 
 /// What is live, and the templates that the next generation is made with.
 pub(super) struct Ground {
@@ -28,6 +32,16 @@ pub(super) struct Ground {
     pub settings_revision: i64,
     /// What the next generation's markers are made with.
     pub marker_salt: i64,
+    /// What was not read, where only what would move was.
+    pub aside: Option<Aside>,
+}
+
+/// What a look at the plan leaves aside: tenants of which nothing would move. They are served on as they are.
+pub(super) struct Aside {
+    /// How many they are.
+    pub served: usize,
+    /// The tenants of which something would move, or may.
+    pub pending: Vec<tenants::TenantState>,
 }
 
 /// Which template set the next generation is made with. An instance's first is made with the current one in any case.
@@ -60,8 +74,60 @@ impl Ground {
                 templates,
                 settings_revision,
                 marker_salt: 0,
+                aside: None,
             });
         };
+        Self::on(engine, tx, instance, made_with, (live, live_templates), before).await
+    }
+
+    /// Reads no more of what is live than what a deploy of this tenant, or else of the platform, would move.
+    pub async fn glance(
+        engine: &Engine,
+        tx: &mut Tx,
+        instance: &PbxInstance,
+        made_with: MadeWith,
+        tenant: Option<TenantId>,
+    ) -> Result<Self, DeployError> {
+        let mut concerned: BTreeSet<TenantId> = tenant.into_iter().collect();
+        let mut pending = Vec::new();
+        if tenant.is_none() {
+            pending = tenants::pending_of_instance(tx, instance.id).await?;
+            concerned.extend(pending.iter().map(|state| state.id));
+            concerned.extend(served::gone(tx, instance.id).await?);
+        }
+        let live = match instance.live {
+            Some(id) if concerned.len() <= FEW => {
+                generations::find_with(tx, instance.id, id, &concerned).await?
+            }
+            _ => None,
+        };
+        let Some(live) = live else {
+            return Self::read(engine, tx, instance, made_with).await;
+        };
+        let live_templates = engine.templates.kept(tx, live.template_digest).await?;
+        let served = served::of(tx, instance.id, &concerned).await?;
+        let aside = served::count(tx, instance.id).await?.saturating_sub(served.len());
+        let before = state(&live_templates, live.marker_salt, &served)?;
+        let mut ground = Self::on(engine, tx, instance, made_with, (live, live_templates), before).await?;
+        if ground.templates_moved() || ground.settings_moved() {
+            // Then every tenant moves.
+            return Self::read(engine, tx, instance, made_with).await;
+        }
+        ground.aside = Some(Aside {
+            served: aside,
+            pending,
+        });
+        Ok(ground)
+    }
+
+    async fn on(
+        engine: &Engine,
+        tx: &mut Tx,
+        instance: &PbxInstance,
+        made_with: MadeWith,
+        (live, live_templates): (Generation, TemplateSet),
+        before: InstanceState,
+    ) -> Result<Self, DeployError> {
         let (settings_revision, marker_salt) = match made_with {
             MadeWith::Current => {
                 let settings = instances::live_settings(tx, instance.id).await?;
@@ -85,6 +151,7 @@ impl Ground {
             templates,
             settings_revision,
             marker_salt,
+            aside: None,
         })
     }
 
@@ -101,12 +168,8 @@ impl Ground {
         let Some(live) = live else { return Ok(None) };
         let templates = engine.templates.kept(tx, live.template_digest).await?;
         let served = served::all(tx, instance.id).await?;
-        let tenants = served
-            .iter()
-            .map(|(id, served)| (*id, state_of(served)))
-            .collect();
-        let common = common(&templates, live.marker_salt)?;
-        Ok(Some((live, InstanceState { common, tenants }, templates)))
+        let state = state(&templates, live.marker_salt, &served)?;
+        Ok(Some((live, state, templates)))
     }
 
     pub fn templates_moved(&self) -> bool {
@@ -129,6 +192,20 @@ impl Ground {
             (self.templates.digest(), self.settings_revision),
         )
     }
+}
+
+fn state(
+    templates: &TemplateSet,
+    salt: i64,
+    served: &BTreeMap<TenantId, Served>,
+) -> Result<InstanceState, DeployError> {
+    Ok(InstanceState {
+        common: common(templates, salt)?,
+        tenants: served
+            .iter()
+            .map(|(id, served)| (*id, state_of(served)))
+            .collect(),
+    })
 }
 
 /// The digests of the common parts, which have no marker while one is being made, with what the markers are salted with.

@@ -15,6 +15,8 @@ mod ground;
 mod host_lock;
 mod inquiry;
 mod lease;
+mod masking;
+mod mending;
 mod moves;
 mod plan;
 mod preview;

@@ -140,9 +140,12 @@ impl<'a> Moves<'a> {
 
     /// The tenants of the instance. For a deploy, each with the revision that its head equals.
     async fn heads(&self) -> Result<BTreeMap<TenantId, tenants::TenantState>, DeployError> {
-        let mut tx = self.engine.store.read("heads").await?;
-        let states = tenants::states_of_instance(&mut tx, self.instance.id).await?;
-        drop(tx);
+        let states = if let Some(aside) = &self.ground.aside {
+            aside.pending.clone()
+        } else {
+            let mut tx = self.engine.store.read("heads").await?;
+            tenants::states_of_instance(&mut tx, self.instance.id).await?
+        };
         let mut heads: BTreeMap<_, _> = states.into_iter().map(|state| (state.id, state)).collect();
         let Purpose::Deploy(lease) = self.purpose else {
             return Ok(heads);

@@ -1,6 +1,6 @@
 //! What a deploy would do, for people: the semantic diff, our findings, and a diff of the files without a secret.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use schemars::JsonSchema;
@@ -29,8 +29,8 @@ const LONGEST_DIFF: usize = 200_000;
 /// One file's diff.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, JsonSchema)]
 pub struct FileDiff {
-    /// Which file.
-    pub file: ConfFile,
+    /// Which file, by its name or its path below our directory.
+    pub file: String,
     /// Unified diff of the texts with secrets hidden; empty where only secrets differ.
     pub diff: String,
     /// Whether it was cut.
@@ -54,6 +54,9 @@ pub struct Preview {
     pub reload: Vec<&'static str>,
     /// Line by line.
     pub files: Vec<FileDiff>,
+    /// What somebody made of our files; of a whole instance only, since a file is every tenant's.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub drift: Vec<FileDiff>,
 }
 
 impl Preview {
@@ -67,6 +70,7 @@ impl Preview {
             findings: vec![templates_unusable(error)],
             reload: Vec::new(),
             files: Vec::new(),
+            drift: Vec::new(),
         }
     }
 }
@@ -121,7 +125,8 @@ impl Engine {
             Look::Tenant(id) => Target::Tenant(id, Which::Head),
         };
         let live = match instance.live {
-            Some(live) => generations::find(&mut tx, instance_id, live).await?,
+            // Its number only.
+            Some(live) => generations::find_with(&mut tx, instance_id, live, &BTreeSet::new()).await?,
             None => None,
         };
         drop(tx);
@@ -130,10 +135,18 @@ impl Engine {
             Look::Platform => instance,
             Look::Tenant(_) => self.in_force(instance).await?,
         };
-        let aim = match aim::aim(self, Purpose::Look, &instance, target).await {
+        let mut aim = match aim::aim(self, Purpose::Look, &instance, target).await {
             Err(DeployError::Templates(error)) => return Ok(Some(Preview::unusable(&error, live))),
             aim => aim?,
         };
+        if matches!(look, Look::Platform) || aim.live.is_none() {
+            aim.findings.extend(self.templates.refused());
+        }
+        let mut drift = self.glance_at_drift(instance_id, &aim).await?;
+        if let Look::Tenant(_) = look {
+            drift.for_tenant();
+        }
+        aim.findings.append(&mut drift.findings);
         let files = self.diffs(&aim).await?;
         Ok(Some(Preview {
             live_generation: aim.live.as_ref().map(|live| live.number),
@@ -145,6 +158,7 @@ impl Engine {
             changes: aim.changes.listed,
             findings: aim.findings,
             files,
+            drift: drift.files,
         }))
     }
 
@@ -172,11 +186,11 @@ impl Engine {
             for file in ConfFile::ALL {
                 let text = |fragments: &asterisk::Fragments| fragments.get(file).cloned().unwrap_or_default();
                 let entry = diffs.entry(*file).or_insert_with(|| FileDiff {
-                    file: *file,
+                    file: file.as_str().to_owned(),
                     diff: String::new(),
                     truncated: false,
                 });
-                let fresh = unified(&text(&old), &text(&new), *file);
+                let fresh = unified(&text(&old), &text(&new), file.as_str());
                 if entry.diff.len() + fresh.len() > LONGEST_DIFF {
                     entry.truncated = true;
                 } else {
@@ -193,8 +207,28 @@ fn masked(templates: &TemplateSet, config: &TenantConfig) -> Result<asterisk::Fr
     asterisk::tenant(templates, config, Secrets::Masked).map_err(DeployError::Templates)
 }
 
-pub(super) fn unified(old: &str, new: &str, file: ConfFile) -> String {
-    let name = file.as_str();
+impl FileDiff {
+    /// What was made of a text, both without secrets.
+    pub(super) fn between(file: &str, old: &str, new: &str) -> Self {
+        let mut diff = unified(old, new, file);
+        let truncated = diff.len() > LONGEST_DIFF;
+        if truncated {
+            let end = diff.floor_char_boundary(LONGEST_DIFF);
+            let end = diff
+                .get(..end)
+                .and_then(|kept| kept.rfind('\n'))
+                .unwrap_or_default();
+            diff.truncate(end);
+        }
+        Self {
+            file: file.to_owned(),
+            diff,
+            truncated,
+        }
+    }
+}
+
+fn unified(old: &str, new: &str, name: &str) -> String {
     TextDiff::from_lines(old, new)
         .unified_diff()
         .context_radius(3)

@@ -10,6 +10,7 @@ use super::error::DeployError;
 use super::expectation::{Expectation, TenantExpectation};
 use super::ground::Ground;
 use super::inquiry::{self, Seen};
+use super::mending::mended;
 use super::plan::InstanceState;
 use super::run::Run;
 use crate::domain::artifact::ConfFile;
@@ -115,6 +116,9 @@ impl Run<'_> {
             instances::set_applying(&mut tx, self.instance.id, None).await?;
             if let Some(id) = back.id {
                 generations::put_files(&mut tx, id, &renewed).await?;
+            }
+            if !renewed.is_empty() {
+                findings.extend(mended(&findings, None));
             }
             let detail = format!("the running PBX is proven to be back: {what}");
             let last = (Stage::RollingBack, StageResult::Ok, detail.as_str());

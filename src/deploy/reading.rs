@@ -10,7 +10,7 @@ use super::error::DeployError;
 use super::run::{Run, names};
 use crate::domain::artifact::ConfFile;
 use crate::domain::finding::Finding;
-use crate::driver::{DriverError, PbxDriver, StagedFile};
+use crate::driver::{Closeness, DriverError, PbxDriver, StagedFile};
 
 impl Run<'_> {
     /// Whether the PBX is reached, takes orders and reads our files; `Err` with why not, which is then a finding too.
@@ -99,8 +99,8 @@ pub(super) async fn as_written(
     mut missing: BTreeMap<ConfFile, Finding>,
     written: BTreeMap<ConfFile, StagedFile>,
 ) -> Result<BTreeMap<ConfFile, Finding>, DriverError> {
-    for file in driver.drifted(written).await? {
-        missing.remove(&file);
+    for file in driver.drifted(written, Closeness::Whole).await?.keys() {
+        missing.remove(file);
     }
     Ok(missing)
 }

@@ -4,7 +4,6 @@ use super::advice;
 use super::aim::{self, Aim};
 use super::assemble;
 use super::discretion;
-use super::drift;
 use super::engine::{Engine, ShadowPolicy};
 use super::error::DeployError;
 use super::lease::Lease;
@@ -64,7 +63,7 @@ pub(super) async fn run(
 /// One deployment on its way.
 pub(super) struct Run<'a> {
     pub(super) engine: &'a Engine,
-    deployment: &'a Deployment,
+    pub(super) deployment: &'a Deployment,
     pub(super) instance: PbxInstance,
     pub(super) driver: Box<dyn PbxDriver>,
     pub(super) record: Record<'a>,
@@ -171,14 +170,28 @@ impl Run<'_> {
             Err(error) => return Err(error),
         };
         findings.append(&mut aim.findings);
+        if *scope == Scope::Platform || aim.live.is_none() {
+            findings.extend(self.engine.templates.refused());
+        }
         if aim.is_rejected(scope) {
             return refused("what was asked for does not validate; nothing was touched".to_owned()).await;
         }
-        let dirty = self.instance.applying.is_some() || !self.stands(&aim).await;
+        let stands = self.stands(&aim).await;
+        if stands {
+            self.find_drift(&mut aim, findings).await?;
+        } else {
+            self.find_misplaced(&aim, findings).await;
+        }
+        if let Some(held) = self.held_back(findings) {
+            return self
+                .hold_back(Stage::Planning, held, findings)
+                .await
+                .map(Step::End);
+        }
+        let dirty = self.instance.applying.is_some() || !stands;
         if dirty {
             aim.overwrite_all(self.tried().await?.as_ref());
         } else {
-            self.find_drift(&mut aim, findings).await?;
             self.find_unread(&mut aim, findings).await;
         }
         if aim.is_unchanged() {
@@ -267,9 +280,15 @@ impl Run<'_> {
             }
             Err(error) => return Err(error),
         };
-        for file in staged.drifted {
-            findings.push(drift::overwritten(file));
+        for (file, how) in staged.drifted {
+            findings.push(self.drifted(file, how));
             aim.overwrite(file);
+        }
+        if let Some(held) = self.held_back(findings) {
+            return self
+                .hold_back(Stage::Validating, held, findings)
+                .await
+                .map(Step::End);
         }
         let rehearsed = self.rehearse(number, findings).await;
         if let Err(detail) = rehearsed {
@@ -333,7 +352,10 @@ impl Run<'_> {
         let mut findings = self.discreet(&mut tx, findings).await?;
         if findings.len() > MOST_FINDINGS {
             let more = findings.len() - MOST_FINDINGS;
-            findings.truncate(MOST_FINDINGS);
+            // The last one says what became of it, and what to do.
+            let verdict = findings.pop();
+            findings.truncate(MOST_FINDINGS - 1);
+            findings.extend(verdict);
             findings.push(Finding::warning(
                 "more_findings",
                 format!("{more} more findings are not listed"),

@@ -7,8 +7,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::error::DeployError;
 use crate::domain::digest::Digest;
 use crate::domain::finding::{Finding, Severity};
-use crate::render::RenderError;
 use crate::render::template_set::TemplateSet;
+use crate::render::{RenderError, asterisk};
 use crate::store::{Tx, template_sets};
 
 /// Parsed sets that are kept in memory; an instance needs two, the live one and the next.
@@ -16,8 +16,9 @@ const KEPT: usize = 8;
 
 /// Gives template sets.
 ///
-/// Where nobody watches the override directory it is read at each call. Whoever watches it hands every set over that is
-/// good, and what is wrong with every other: then the last good one is given, whatever stands in the directory.
+/// Whoever reads the override directory hands every set over that is good, and what is wrong with every other: then the
+/// last good one is given, whatever stands in the directory. Where none was handed over it is read, and checked, at each
+/// call: nobody is given a set that was not checked as a whole.
 pub struct TemplateSource {
     overrides: Option<PathBuf>,
     held: Mutex<Held>,
@@ -54,7 +55,11 @@ impl TemplateSource {
             return Ok(good.clone());
         }
         if let Some(directory) = &self.overrides {
-            return TemplateSet::with_overrides(directory);
+            let set = TemplateSet::with_overrides(directory)?;
+            return match asterisk::check(&set).into_iter().next() {
+                Some(problem) => Err(problem),
+                None => Ok(set),
+            };
         }
         let built_in = TemplateSet::built_in()?;
         self.held().good = Some(built_in.clone());
@@ -148,14 +153,25 @@ mod tests {
         assert_eq!(source.refused(), None);
     }
 
-    /// Neither the built-in set nor any other was asked for.
+    /// Neither the built-in set nor any other was asked for. The second parses, and renders with no tenant.
     #[test]
     fn without_a_good_set_the_directory_is_the_error() {
-        let directory = tempfile::tempdir().unwrap();
-        std::fs::write(directory.path().join("nothing.conf"), "").unwrap();
-        let source = TemplateSource::new(Some(directory.path().to_owned()));
-        source.refuse(vec!["`nothing.conf` overrides no template".to_owned()]);
-        assert!(source.current().is_err());
-        assert_eq!(source.refused(), None, "the error says it");
+        for (name, text) in [
+            ("nothing.conf", ""),
+            ("asterisk/pjsip.conf", "{{ tenant.nmae }}\n"),
+        ] {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+            let source = TemplateSource::new(Some(directory.path().to_owned()));
+            assert!(
+                source.current().is_err(),
+                "{name}: nobody has looked at it before"
+            );
+            source.refuse(vec![format!("`{name}` is wrong")]);
+            assert!(source.current().is_err(), "{name}");
+            assert_eq!(source.refused(), None, "the error says it");
+        }
     }
 }

@@ -121,10 +121,10 @@ impl Engine {
             Err(error) => return Err(error),
         }
         let mut drift = self.drift(&instance, driver.as_ref(), &ground).await?;
+        let astray = self.not_included(&instance, driver.as_ref(), &ground).await?;
+        drift.findings.extend(astray);
         if only.is_some() {
-            // Paths and texts are the operator's, or another tenant's.
-            drift.findings.retain(|finding| finding.code == "drift");
-            drift.files.clear();
+            drift.for_tenant();
         }
         findings.extend(drift.findings);
         let ok = !findings.iter().any(Finding::is_error);

@@ -196,3 +196,14 @@ pub struct Deployment {
     /// When it ended.
     pub ended_at: Option<Timestamp>,
 }
+
+/// Who asks for the deploys that nobody asks for, as the audit log names them.
+pub const AUTOMATIC: &str = "system:auto";
+
+impl Deployment {
+    /// Whether nobody asked for it.
+    #[must_use]
+    pub fn is_automatic(&self) -> bool {
+        self.requested_by == AUTOMATIC
+    }
+}

@@ -51,8 +51,38 @@ pub struct StagedFile {
 pub struct Staged {
     /// Digest and size of each file.
     pub files: BTreeMap<ConfFile, (Digest, u64)>,
-    /// Files that should have been unchanged and were not: somebody edited or removed the live one.
-    pub drifted: Vec<ConfFile>,
+    /// Files that should have been unchanged and were not.
+    pub drifted: BTreeMap<ConfFile, Drifted>,
+}
+
+/// What somebody did to a live file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Drifted {
+    /// It holds other bytes than were written.
+    Edited,
+    /// It is not there.
+    Missing,
+}
+
+/// How closely the live files are looked at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Closeness {
+    /// Those that were written to since the live link was moved are read. It costs the same whatever their size, and does
+    /// not see an edit that has hidden its time.
+    Touched,
+    /// All of them are read.
+    Whole,
+}
+
+/// Something in our place on disk that is not ours. Nothing of ours reads or removes it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Foreign {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// What it is, in words.
+    pub what: String,
+    /// What it says, where it is a text that is short enough; links are not followed.
+    pub text: Option<String>,
 }
 
 /// What a rehearsal on a private PBX found.
@@ -73,7 +103,7 @@ pub struct Check {
     pub ok: bool,
     /// What was found.
     pub detail: String,
-    /// What to do where it is not.
+    /// What to do where it is not, or where it works and should be mended all the same.
     pub mend: Option<String>,
 }
 
@@ -91,13 +121,17 @@ pub trait PbxDriver: Send + Sync {
     ) -> Result<Staged, DriverError>;
 
     /// The live files that do not have these bytes; nothing is written.
-    async fn drifted(&self, files: BTreeMap<ConfFile, StagedFile>) -> Result<Vec<ConfFile>, DriverError>;
+    async fn drifted(
+        &self,
+        files: BTreeMap<ConfFile, StagedFile>,
+        closeness: Closeness,
+    ) -> Result<BTreeMap<ConfFile, Drifted>, DriverError>;
 
     /// A live file's text, to show what somebody made of it; `None` where it is missing, or longer than `limit` bytes.
     async fn live_text(&self, file: ConfFile, limit: u64) -> Result<Option<String>, DriverError>;
 
-    /// What lies in our place on disk and is not ours, by path.
-    async fn foreign(&self) -> Result<Vec<PathBuf>, DriverError>;
+    /// What lies in our place on disk and is not ours, by path; texts up to `limit` bytes.
+    async fn foreign(&self, limit: u64) -> Result<Vec<Foreign>, DriverError>;
 
     /// Lets a private PBX of the same kind read a staged generation.
     async fn rehearse(&self, generation: i64) -> Result<Rehearsal, DriverError>;
@@ -131,7 +165,7 @@ pub trait PbxDriver: Send + Sync {
     /// The generation behind the live link; `None` before the first.
     async fn standing(&self) -> Result<Option<i64>, DriverError>;
 
-    /// Removes staged generations other than these.
+    /// Removes staged generations other than these, and nothing that is not ours.
     async fn keep_only(&self, generations: &[i64]) -> Result<(), DriverError>;
 
     /// Tests connection, rights and paths.

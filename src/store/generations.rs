@@ -1,6 +1,6 @@
 //! Generations of an instance: which revision of each tenant it served.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -34,6 +34,7 @@ statements! {
     FIND = select!("where instance_id = $1 and id = $2");
     FIND_BY_NUMBER = select!("where instance_id = $1 and number = $2");
     TENANTS = "select tenant_id, revision_id from generation_tenants where generation_id = $1";
+    TENANT = "select tenant_id, revision_id from generation_tenants where generation_id = $1 and tenant_id = $2";
     FILES = "select file, digest from generation_files where generation_id = $1";
     PUT_FILES = "insert into generation_files (generation_id, file, digest) values {rows} \
         on conflict (generation_id, file) do update set digest = excluded.digest", 3;
@@ -129,6 +130,27 @@ pub async fn find(
     with_tenants(tx, row).await
 }
 
+/// The same with the entries of a few tenants only.
+pub async fn find_with(
+    tx: &mut Tx,
+    instance: InstanceId,
+    id: GenerationId,
+    tenants: &BTreeSet<TenantId>,
+) -> Result<Option<Generation>, StoreError> {
+    let Some(row) = run!(tx, fetch_optional::<Row>(FIND, instance.uuid(), id.uuid()))? else {
+        return Ok(None);
+    };
+    let mut entries = Vec::new();
+    for tenant in tenants {
+        let entry = run!(
+            tx,
+            fetch_optional::<(Uuid, Uuid)>(TENANT, id.uuid(), tenant.uuid())
+        )?;
+        entries.extend(entry);
+    }
+    row.with(entries).map(Some)
+}
+
 /// The instance's generation with this number.
 pub async fn find_by_number(
     tx: &mut Tx,
@@ -141,22 +163,31 @@ pub async fn find_by_number(
 
 async fn with_tenants(tx: &mut Tx, row: Option<Row>) -> Result<Option<Generation>, StoreError> {
     let Some(row) = row else { return Ok(None) };
-    let id = row.id;
-    let tenants: BTreeMap<TenantId, RevisionId> = run!(tx, fetch_all::<(Uuid, Uuid)>(TENANTS, id))?
-        .into_iter()
-        .map(|(tenant, revision)| (TenantId::from_uuid(tenant), RevisionId::from_uuid(revision)))
-        .collect();
-    let origin = Origin { table: TABLE, id };
-    Ok(Some(Generation {
-        id: GenerationId::from_uuid(row.id),
-        instance_id: InstanceId::from_uuid(row.instance_id),
-        number: row.number,
-        template_digest: origin.text("template_digest", &row.template_digest)?,
-        settings_revision: row.settings_revision,
-        marker_salt: row.marker_salt,
-        tenants,
-        created_at: origin.time("created_at", row.created_at)?,
-    }))
+    let entries = run!(tx, fetch_all::<(Uuid, Uuid)>(TENANTS, row.id))?;
+    row.with(entries).map(Some)
+}
+
+impl Row {
+    /// The generation with these entries: tenant and revision.
+    fn with(self, entries: Vec<(Uuid, Uuid)>) -> Result<Generation, StoreError> {
+        let origin = Origin {
+            table: TABLE,
+            id: self.id,
+        };
+        Ok(Generation {
+            id: GenerationId::from_uuid(self.id),
+            instance_id: InstanceId::from_uuid(self.instance_id),
+            number: self.number,
+            template_digest: origin.text("template_digest", &self.template_digest)?,
+            settings_revision: self.settings_revision,
+            marker_salt: self.marker_salt,
+            tenants: entries
+                .into_iter()
+                .map(|(tenant, revision)| (TenantId::from_uuid(tenant), RevisionId::from_uuid(revision)))
+                .collect(),
+            created_at: origin.time("created_at", self.created_at)?,
+        })
+    }
 }
 
 /// Notes the digest of each file of a generation as it was written.

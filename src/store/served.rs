@@ -1,6 +1,6 @@
 //! What an instance was last proven to serve, tenant by tenant.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
@@ -12,6 +12,11 @@ use crate::domain::served::Served;
 
 statements! {
     ALL = "select tenant_id, revision_id, secrets_version, status, fragments from served where instance_id = $1";
+    ONE = "select tenant_id, revision_id, secrets_version, status, fragments from served \
+        where instance_id = $1 and tenant_id = $2";
+    COUNT = "select count(*) from served where instance_id = $1";
+    GONE = "select s.tenant_id from served s where s.instance_id = $1 \
+        and not exists (select 1 from tenants t where t.id = s.tenant_id and t.instance_id = s.instance_id)";
     PUT = "insert into served (instance_id, tenant_id, revision_id, secrets_version, status, fragments) \
         values {rows} on conflict (instance_id, tenant_id) do update set revision_id = excluded.revision_id, \
         secrets_version = excluded.secrets_version, status = excluded.status, fragments = excluded.fragments", 6;
@@ -49,6 +54,32 @@ pub async fn all(tx: &mut Tx, instance: InstanceId) -> Result<BTreeMap<TenantId,
         .into_iter()
         .map(Row::parse)
         .collect()
+}
+
+/// What the instance serves of a few tenants.
+pub async fn of(
+    tx: &mut Tx,
+    instance: InstanceId,
+    tenants: &BTreeSet<TenantId>,
+) -> Result<BTreeMap<TenantId, Served>, StoreError> {
+    let mut found = BTreeMap::new();
+    for tenant in tenants {
+        let row = run!(tx, fetch_optional::<Row>(ONE, instance.uuid(), tenant.uuid()))?;
+        found.extend(row.map(Row::parse).transpose()?);
+    }
+    Ok(found)
+}
+
+/// How many tenants the instance serves.
+pub async fn count(tx: &mut Tx, instance: InstanceId) -> Result<usize, StoreError> {
+    let (count,) = run!(tx, fetch_one::<(i64,)>(COUNT, instance.uuid()))?;
+    Ok(usize::try_from(count).unwrap_or_default())
+}
+
+/// The tenants that the instance serves and that are its own no more.
+pub async fn gone(tx: &mut Tx, instance: InstanceId) -> Result<Vec<TenantId>, StoreError> {
+    let rows = run!(tx, fetch_all::<(Uuid,)>(GONE, instance.uuid()))?;
+    Ok(rows.into_iter().map(|(id,)| TenantId::from_uuid(id)).collect())
 }
 
 /// Notes what the instance serves now; only rows that differ are written.

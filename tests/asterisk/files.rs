@@ -10,7 +10,7 @@ use std::thread;
 
 use serde_json::{Value, json};
 use switchyard::domain::artifact::ConfFile::{self, Extensions, Pjsip, Voicemail};
-use switchyard::driver::PbxDriver;
+use switchyard::driver::{Drifted, PbxDriver};
 
 use super::support::ami::{Ami, field};
 use super::support::bench::{Bench, codes};
@@ -115,8 +115,8 @@ async fn a_file_that_was_edited_where_it_lies_is_named_and_replaced() {
         file.unchanged = true;
     }
     let staged = bench.driver.stage(2, files).await.unwrap();
-    assert_eq!(staged.drifted, [Pjsip]);
-    bench.driver.apply(2, &staged.drifted).await.unwrap();
+    assert_eq!(staged.drifted, BTreeMap::from([(Pjsip, Drifted::Edited)]));
+    bench.driver.apply(2, &[Pjsip]).await.unwrap();
     assert_eq!(bench.verify(&expected).await, []);
 }
 

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod asterisk;
+mod asterisk_surfaces;
 mod audit;
 mod auto_deploys;
 mod database;

@@ -25,7 +25,7 @@ pub struct Daemon {
 const MANAGER: &str = "manager@example.com";
 
 /// Adds a platform manager; gives what they sign in with.
-fn add_manager(host: &Host) -> String {
+pub fn add_manager(host: &Host) -> String {
     let made = host.json(&["admin", "create-manager", "--email", MANAGER, "--name", "Manager"]);
     made["password"].as_str().unwrap().to_owned()
 }
@@ -57,7 +57,7 @@ impl Daemon {
     }
 
     /// A token of the platform manager.
-    async fn sign_in(&self, password: &str) -> String {
+    pub async fn sign_in(&self, password: &str) -> String {
         let login = self.request(Method::POST, "/api/v1/auth/user-login");
         let login = login.json(&json!({"email": MANAGER, "password": password}));
         let login: Value = login.send().await.unwrap().json().await.unwrap();
@@ -83,7 +83,7 @@ impl Daemon {
         }
     }
 
-    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         Client::new()
             .request(method, format!("http://{}{path}", self.address))
             .timeout(Duration::from_secs(20))

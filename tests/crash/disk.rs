@@ -1,13 +1,13 @@
 //! A disk that is full or read-only, which only the daemon sees: the record says what is known, and nothing is half done.
 
 use std::path::Path;
-use std::process::Command;
 
 use rstest::rstest;
 use switchyard::domain::deployment::DeploymentStatus::{Failed, Live};
 
 use super::support::database::Backend::{Postgres, Sqlite};
 use super::support::host::Host;
+use super::support::mounts::apart;
 use super::support::victim::Victim;
 
 /// Where the disk is broken.
@@ -28,19 +28,7 @@ pub const READ_ONLY: &str =
 
 /// The daemon with a broken disk that nobody else sees.
 pub fn daemon(host: &Host, broken: &str, directory: &Path, log: Option<&Path>) -> Victim {
-    let real = host.command(&["serve"]);
-    let mut command = Command::new("unshare");
-    if !rustix::process::geteuid().is_root() {
-        command.arg("--map-root-user");
-    }
-    command.args(["--mount", "--propagation", "private", "sh", "-c", broken, "sh"]);
-    command.arg(real.get_program()).args(real.get_args());
-    command.env_clear();
-    command.env("DIR", directory);
-    command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
-    for (name, value) in real.get_envs() {
-        command.env(name, value.unwrap());
-    }
+    let mut command = apart(&host.command(&["serve"]), broken, directory);
     match log {
         Some(log) => Victim::logged(&mut command, log),
         None => Victim::spawn(&mut command),

@@ -5,6 +5,10 @@ mod disk;
 #[cfg(test)]
 mod random;
 #[cfg(test)]
+mod read_only;
+#[cfg(test)]
+mod shadow;
+#[cfg(test)]
 mod small_disk;
 #[cfg(test)]
 mod stages;

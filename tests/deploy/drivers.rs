@@ -1,7 +1,6 @@
 //! The real driver, with what a test does in the middle of an order, and a record of who drives when.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -11,7 +10,10 @@ use switchyard::domain::artifact::ConfFile;
 use switchyard::domain::finding::Finding;
 use switchyard::domain::instance::{InstanceSettings, PbxInstance};
 use switchyard::driver::asterisk::{AsteriskDriver, Program, Shadow};
-use switchyard::driver::{Check, DriverError, Expected, PbxDriver, Rehearsal, Staged, StagedFile, Warrant};
+use switchyard::driver::{
+    Check, Closeness, Drifted, DriverError, Expected, Foreign, PbxDriver, Rehearsal, Staged, StagedFile,
+    Warrant,
+};
 
 use super::support::pbx::Pbx;
 
@@ -116,16 +118,21 @@ impl PbxDriver for Witnessed {
         self.hear(Order::Stage, self.real.stage(generation, files)).await
     }
 
-    async fn drifted(&self, files: BTreeMap<ConfFile, StagedFile>) -> Result<Vec<ConfFile>, DriverError> {
-        self.hear(Order::Drifted, self.real.drifted(files)).await
+    async fn drifted(
+        &self,
+        files: BTreeMap<ConfFile, StagedFile>,
+        closeness: Closeness,
+    ) -> Result<BTreeMap<ConfFile, Drifted>, DriverError> {
+        self.hear(Order::Drifted, self.real.drifted(files, closeness))
+            .await
     }
 
     async fn live_text(&self, file: ConfFile, limit: u64) -> Result<Option<String>, DriverError> {
         self.real.live_text(file, limit).await
     }
 
-    async fn foreign(&self) -> Result<Vec<PathBuf>, DriverError> {
-        self.real.foreign().await
+    async fn foreign(&self, limit: u64) -> Result<Vec<Foreign>, DriverError> {
+        self.real.foreign(limit).await
     }
 
     async fn rehearse(&self, generation: i64) -> Result<Rehearsal, DriverError> {

@@ -25,6 +25,8 @@ mod ended;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod foretold;
+#[cfg(test)]
 mod generations;
 #[cfg(test)]
 mod includes;

@@ -64,6 +64,49 @@ async fn a10_a_look_at_the_plan_leaves_nothing_behind(#[case] backend: Backend) 
     assert!(!world.state_dir().exists(), "fragments of a plan were kept");
 }
 
+/// What a tenant serves that nobody edited cannot even be read: so it is not read, and a plan costs what changed.
+#[rstest]
+#[case(Sqlite)]
+#[case(Postgres)]
+#[tokio::test]
+async fn a10_a_look_at_the_plan_reads_only_what_would_move(#[case] backend: Backend) {
+    let world = World::new(backend).await;
+    let [(acme, ann), (globex, _)] = world.acme_and_globex().await;
+    world.deploy_platform().await.expect(Live);
+    world
+        .database
+        .sql(
+            "update served set fragments = '\"damaged\"' where tenant_id = \
+             (select id from tenants where domain = 'globex.example.com')",
+        )
+        .await;
+    let looks = async || {
+        let own = deployments::plan(&world.app, &acme.caller).await.unwrap();
+        let operator = operator();
+        let all = deployments::plan_instance(&world.app, &operator, world.instance_id).await;
+        [own, all.unwrap()]
+    };
+    for seen in looks().await {
+        assert!(
+            seen.unchanged && seen.changes.is_empty() && seen.files.is_empty(),
+            "{seen:#?}"
+        );
+    }
+    world.patch(&acme, &ann, json!({"name": "Ann"})).await;
+    for seen in looks().await {
+        assert_eq!(
+            (seen.unchanged, seen.rejected, seen.changes.len()),
+            (false, false, 1)
+        );
+        assert_eq!(seen.reload, ["res_pjsip.so", "app_voicemail.so"]);
+        assert!(seen.files[0].diff.contains("+callerid=\"Ann\""), "{seen:#?}");
+    }
+    assert!(
+        deployments::plan(&world.app, &globex.caller).await.is_err(),
+        "it was damaged"
+    );
+}
+
 /// Whoever loses a fragment of another tenant's has it rendered with today's secrets, and proven like everything else.
 #[rstest]
 #[case(Sqlite)]

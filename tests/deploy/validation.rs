@@ -2,11 +2,12 @@
 
 use rstest::rstest;
 use serde_json::json;
+use switchyard::app::deployments;
 use switchyard::domain::deployment::DeploymentStatus::{Live, Partial, Rejected};
 
 use super::served::{caller_id, endpoints};
 use super::support::database::Backend::{self, Postgres, Sqlite};
-use super::world::World;
+use super::world::{World, operator};
 
 #[rstest]
 #[case(Sqlite)]
@@ -87,6 +88,35 @@ async fn a10_a_tenant_that_does_not_validate_is_left_out_alone(#[case] backend: 
             .all(|change| change.tenant_id == Some(globex.id)),
         "{platform:#?}"
     );
+}
+
+/// The others are served as they are, which a look does not read.
+#[rstest]
+#[case(Sqlite)]
+#[case(Postgres)]
+#[tokio::test]
+async fn a10_a_plan_is_rejected_where_its_deploy_would_be(#[case] backend: Backend) {
+    let world = World::new(backend).await;
+    let [(acme, ann), _] = world.acme_and_globex().await;
+    let itself = json!({"forward": {"always": "1001"}});
+    world.patch(&acme, &ann, itself.clone()).await;
+    let rejected = async || {
+        let own = deployments::plan(&world.app, &acme.caller).await.unwrap();
+        let all = deployments::plan_instance(&world.app, &operator(), world.instance_id).await;
+        [own.rejected, all.unwrap().rejected]
+    };
+    assert_eq!(rejected().await, [true, false]);
+    world.deploy_platform().await.expect(Partial);
+    assert_eq!(rejected().await, [true, false], "only the other is live");
+    world
+        .patch(&acme, &ann, json!({"forward": {"always": null}}))
+        .await;
+    assert_eq!(rejected().await, [false, false]);
+    world.deploy_platform().await.expect(Live);
+    world.patch(&acme, &ann, itself).await;
+    assert_eq!(rejected().await, [true, false], "both are live");
+    world.deploy(&acme).await.expect(Rejected);
+    world.deploy_platform().await.expect(Partial);
 }
 
 /// What is live and was allowed is told of when the settings forbid it: it would take emergency calls.

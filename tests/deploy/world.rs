@@ -154,6 +154,7 @@ impl World {
         let input = tenants::TenantInput {
             name: Some(format!("Tenant {word}")),
             domain: Some(format!("{word}.example.com")),
+            pbx_instance_id: Some(self.instance_id.to_string()),
             ..tenants::TenantInput::default()
         };
         let tenant = tenants::create(&self.app, &operator(), input).await.unwrap();

@@ -10,6 +10,7 @@ mod host;
 mod own;
 mod peer;
 mod refused;
+mod service;
 #[path = "../support/mod.rs"]
 mod support;
 mod tls;

@@ -1,6 +1,6 @@
-//! Generations, the template sets they are rendered with, and what is served.
+//! Generations, and the template sets they are rendered with.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rstest::rstest;
 use switchyard::domain::deployment::{DeploymentStatus, Scope};
@@ -76,11 +76,20 @@ async fn every_field_comes_back(#[values(Sqlite, Postgres)] backend: Backend) {
         Some(&second)
     );
 
+    for tenants in [BTreeSet::new(), BTreeSet::from([world.globex.id])] {
+        let mut few = second.clone();
+        few.tenants.retain(|id, _| tenants.contains(id));
+        let found = generations::find_with(&mut tx, world.instance.id, second.id, &tenants).await;
+        assert_eq!(found.unwrap(), Some(few));
+    }
+
     instances::insert(&mut tx, &other, &ami_secret()).await.unwrap();
     assert_eq!(
         generations::find(&mut tx, other.id, first.id).await.unwrap(),
         None
     );
+    let elsewhere = generations::find_with(&mut tx, other.id, first.id, &BTreeSet::new()).await;
+    assert_eq!(elsewhere.unwrap(), None);
     assert_eq!(generations::next_number(&mut tx, other.id).await.unwrap(), 1);
     assert_eq!(
         generations::list(&mut tx, other.id, PageRequest::default())
@@ -139,89 +148,6 @@ async fn a_generation_serves_no_tenant_with_anothers_revision(#[values(Sqlite, P
     let mut tx = store.begin("insert").await.unwrap();
     let error = generations::insert(&mut tx, &crossed).await.unwrap_err();
     assert!(matches!(error, StoreError::Reference { .. }), "{error:?}");
-}
-
-#[rstest]
-#[tokio::test]
-async fn what_is_served_is_replaced_as_a_whole(#[values(Sqlite, Postgres)] backend: Backend) {
-    let (_bench, store) = Bench::migrated(backend).await;
-    let world = World::store(&store).await;
-    store_extension(&store, world.acme.id, "1001", "Ann").await;
-    let acme = store_revision(&store, world.acme.id).await;
-    let globex = store_revision(&store, world.globex.id).await;
-    let row = |revision_id, status, text: &str| Served {
-        revision_id,
-        secrets_version: 7,
-        status,
-        fragments: BTreeMap::from([
-            ("pjsip".into(), Digest::of(text)),
-            ("voicemail".into(), Digest::of("v")),
-        ]),
-    };
-    let id = world.instance.id;
-    let both = BTreeMap::from([
-        (world.acme.id, row(acme.id, TenantStatus::Active, "a")),
-        (world.globex.id, row(globex.id, TenantStatus::Suspended, "g")),
-    ]);
-    let one = BTreeMap::from([(world.acme.id, row(acme.id, TenantStatus::Active, "changed"))]);
-    for wanted in [&both, &both, &one, &BTreeMap::new(), &both] {
-        let mut tx = store.begin("replace").await.unwrap();
-        served::replace(&mut tx, id, wanted).await.unwrap();
-        assert_eq!(served::all(&mut tx, id).await.unwrap(), *wanted);
-        tx.commit().await.unwrap();
-    }
-    let mut tx = store.begin("other").await.unwrap();
-    let other = instance("other");
-    instances::insert(&mut tx, &other, &ami_secret()).await.unwrap();
-    assert_eq!(served::all(&mut tx, other.id).await.unwrap(), BTreeMap::new());
-    tx.commit().await.unwrap();
-}
-
-#[rstest]
-#[tokio::test]
-async fn only_rows_that_differ_are_written(#[values(Sqlite, Postgres)] backend: Backend) {
-    let (bench, store) = Bench::migrated(backend).await;
-    let world = World::store(&store).await;
-    let (acme, globex) = (
-        store_revision(&store, world.acme.id).await,
-        store_revision(&store, world.globex.id).await,
-    );
-    let row = |revision_id, secrets_version| Served {
-        revision_id,
-        secrets_version,
-        status: TenantStatus::Active,
-        fragments: BTreeMap::new(),
-    };
-    let mut wanted = BTreeMap::from([
-        (world.acme.id, row(acme.id, 1)),
-        (world.globex.id, row(globex.id, 1)),
-    ]);
-    let mut tx = store.begin("first").await.unwrap();
-    served::replace(&mut tx, world.instance.id, &wanted)
-        .await
-        .unwrap();
-    tx.commit().await.unwrap();
-    // A trigger that refuses any write to Globex' row.
-    bench.sql(match backend {
-        Sqlite => "create trigger guard before update on served when new.revision_id = (select r.revision_id from served r join tenants t on t.id = r.tenant_id where t.domain = 'globex.example.com') begin select raise(abort, 'written'); end",
-        Postgres => "create function guard() returns trigger language plpgsql as $$ begin \
-            if exists (select 1 from tenants t where t.id = new.tenant_id and t.domain = 'globex.example.com') \
-            then raise exception 'written'; end if; return new; end $$; \
-            create trigger guard before update on served for each row execute function guard()",
-    }).await;
-    wanted.insert(world.acme.id, row(acme.id, 2));
-    let mut tx = store.begin("second").await.unwrap();
-    served::replace(&mut tx, world.instance.id, &wanted)
-        .await
-        .unwrap();
-    tx.commit().await.unwrap();
-    wanted.insert(world.globex.id, row(globex.id, 2));
-    let mut tx = store.begin("third").await.unwrap();
-    assert!(
-        served::replace(&mut tx, world.instance.id, &wanted)
-            .await
-            .is_err()
-    );
 }
 
 #[rstest]

@@ -20,6 +20,7 @@ mod revisions;
 mod samples;
 mod schema;
 mod sealing;
+mod served;
 mod stages;
 #[path = "../support/mod.rs"]
 mod support;

@@ -97,6 +97,7 @@ impl Host {
         fs::write(&key_file, "a".repeat(64)).unwrap();
         fs::set_permissions(&key_file, fs::Permissions::from_mode(0o600)).unwrap();
         fs::create_dir_all(pbx.directory.path().join("templates/asterisk")).unwrap();
+        fs::create_dir(pbx.directory.path().join("tmp")).unwrap();
         let mut settings = pbx.private.settings().clone();
         settings.ami_port = before(settings.ami_port);
         let new = instances::NewInstance {
@@ -142,6 +143,7 @@ impl Host {
             .env("SWITCHYARD_HTTP_LISTEN", "127.0.0.1:0")
             .env("SWITCHYARD_DEPLOY_SHADOW", "never")
             .env("SWITCHYARD_DEPLOY_LEASE_SECONDS", "5")
+            .env("TMPDIR", self.temporary())
             .current_dir("/")
             .stdin(Stdio::null());
         command
@@ -150,6 +152,11 @@ impl Host {
     /// The daemon, which takes up whatever is queued or unfinished.
     pub fn daemon(&self) -> Victim {
         Victim::spawn(&mut self.command(&["serve"]))
+    }
+
+    /// Where the program has its temporary files.
+    pub fn temporary(&self) -> PathBuf {
+        self.pbx.directory.path().join("tmp")
     }
 
     /// The same, with what it logs in a file.

@@ -11,6 +11,7 @@ pub mod database;
 pub mod demo;
 pub mod host;
 pub mod media;
+pub mod mounts;
 pub mod operator;
 pub mod pbx;
 pub mod phone;

@@ -39,6 +39,7 @@ pub struct Apply {
 pub fn run(context: &mut Context<'_>, apply: Apply) -> Result<(), Failure> {
     context.with_parts(async |context, parts| {
         let found = apply.target.find(parts).await?;
+        parts.check_templates().await;
         let deployment = if let Some(tenant) = &found.tenant {
             deployments::deploy(&parts.app, &operator::in_tenant(tenant, apply.reason), None)
                 .await?

@@ -11,6 +11,7 @@ const REJECTED: &str = "a deploy would be rejected";
 pub fn run(context: &mut Context<'_>, target: &Target) -> Result<(), Failure> {
     context.with_parts(async |context, parts| {
         let found = target.find(parts).await?;
+        parts.check_templates().await;
         let plan = match &found.tenant {
             Some(tenant) => deployments::plan(&parts.app, &operator::in_tenant(tenant, None)).await?,
             None => {

@@ -33,6 +33,7 @@ pub struct Rollback {
 pub fn run(context: &mut Context<'_>, rollback: Rollback) -> Result<(), Failure> {
     context.with_parts(async |context, parts| {
         let found = rollback.target.find(parts).await?;
+        parts.check_templates().await;
         let deployment = if let Some(tenant) = &found.tenant {
             let to: DeploymentId = parsed(&rollback.to, "is the id of a deployment of the tenant")?;
             let caller = operator::in_tenant(tenant, rollback.reason);

@@ -5,8 +5,10 @@ use serde_json::json;
 
 use super::Heeding;
 use crate::cli::manager_tls::ManagerTlsArguments;
+use crate::cli::session::block_on;
 use crate::cli::{Context, Failure};
 use crate::daemon::own_pbx::{self, InstallOptions};
+use crate::daemon::unit;
 use crate::domain::instance::{AbsolutePath, AccountName, EmergencyNumber};
 use crate::domain::name::InstanceName;
 use crate::domain::pbx_part::State;
@@ -85,8 +87,10 @@ pub fn run(context: &mut Context<'_>, install: Install) -> Result<(), Failure> {
         install.reload,
     )?;
     let (name, dry_run) = (&install.name, install.dry_run);
+    let place = installed.config_dir.as_path();
+    let shut_out = block_on(async { Ok(unit::shut_out(place).await.filter(|_| !dry_run)) })?;
     let mut value = json!({"instance": name, "dry_run": dry_run, "asterisk_dir": installed.asterisk_dir,
-        "parts": installed.parts, "changes": installed.changes, "registered": installed.known || !dry_run});
+        "parts": installed.parts, "changes": installed.changes, "registered": installed.known || !dry_run, "service": shut_out});
     if let (Some(value), serde_json::Value::Object(more)) = (value.as_object_mut(), heeding.json()) {
         value.extend(more);
     }
@@ -96,6 +100,13 @@ pub fn run(context: &mut Context<'_>, install: Install) -> Result<(), Failure> {
             text.line("every file is as it must be; none was touched")?;
         }
         heeding.write(text)?;
+        if let Some(check) = &shut_out {
+            text.line(&format!(
+                "{}; {}",
+                check.detail,
+                check.mend.as_deref().unwrap_or_default()
+            ))?;
+        }
         if dry_run {
             return text.line("nothing was changed");
         }

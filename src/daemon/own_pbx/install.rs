@@ -63,6 +63,8 @@ pub enum TlsChoice {
 pub struct Installed {
     /// The directory of Asterisk's own files.
     pub asterisk_dir: AbsolutePath,
+    /// Our directory.
+    pub config_dir: AbsolutePath,
     /// What was found before.
     pub parts: Vec<Part>,
     /// What changed; empty where all was in place.
@@ -138,6 +140,7 @@ pub fn install(
     )?;
     let installed = Installed {
         asterisk_dir,
+        config_dir: site.config_dir.clone(),
         changes: plan.changes.iter().map(FileChanged::of).collect(),
         parts: plan.parts,
         // Of one that was cut off, nobody knows what Asterisk has read.

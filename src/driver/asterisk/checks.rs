@@ -12,6 +12,9 @@ use crate::wire::ami::LinkError;
 
 /// The oldest Asterisk that what is written and asked was measured with.
 const OLDEST: u32 = 22;
+/// So many files that are not ours are named.
+const NAMED: usize = 5;
+
 impl AsteriskDriver {
     /// Every check that can be made; those that need a signed-in session are left out where there is none.
     pub(super) async fn checks(&self) -> Vec<Check> {
@@ -144,6 +147,14 @@ impl AsteriskDriver {
         let what = format!("writing into {directory}");
         checks.push(match self.on_disk(&what, |tree| tree.try_writing()).await {
             Ok(()) => good("config_dir_writable", format!("{directory} can be written to")),
+            Err(error) if is_read_only(&error) => {
+                let mend = format!(
+                    "have its file system mounted for writing; a service may write only to what its unit names and what was there \
+                     when it was started: type `systemctl restart switchyard`, where {directory} is none of the unit's \
+                     `ReadWritePaths` after a drop-in that adds it"
+                );
+                bad("config_dir_writable", error.full(), mend)
+            }
             Err(error) => {
                 let mend = format!(
                     "let the user {user} write there: `chown -R {user} {directory} && chmod -R u+rwX {directory}`"
@@ -151,7 +162,38 @@ impl AsteriskDriver {
                 bad("config_dir_writable", error.full(), mend)
             }
         });
+        checks.extend(self.foreign_files().await);
         standing.ok().flatten()
+    }
+
+    /// What lies in our directory and is not ours: nothing is broken by it.
+    async fn foreign_files(&self) -> Option<Check> {
+        const NAME: &str = "foreign_files";
+        let directory = &self.settings.config_dir;
+        let looked = self.on_disk("looking at our directory", |tree| tree.foreign(0));
+        // One that cannot be read is told of already.
+        let found = looked.await.ok()?;
+        let Some(first) = found.first() else {
+            return Some(good(NAME, format!("all that is in {directory} is ours")));
+        };
+        let named: Vec<String> = found
+            .iter()
+            .take(NAMED)
+            .map(|foreign| foreign.path.display().to_string())
+            .collect();
+        let more = match found.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let mend = format!(
+            "have it elsewhere, or remove it: nothing reads it, and no deploy removes it; {} is {}",
+            first.path.display(),
+            first.what
+        );
+        Some(Check {
+            mend: Some(mend),
+            ..good(NAME, format!("not ours: {}{more}", named.join(", ")))
+        })
     }
 
     /// Whether Asterisk has read our file, and would do so again.
@@ -284,6 +326,15 @@ async fn module(session: &Session, name: &'static str, file: ConfFile) -> Check 
             bad(name, error.full(), mend)
         }
     }
+}
+
+/// Whether nobody may write there, whoever owns it.
+fn is_read_only(error: &DriverError) -> bool {
+    let DriverError::NotApplied { source, .. } = error else {
+        return false;
+    };
+    let kind = source.downcast_ref().map(std::io::Error::kind);
+    kind == Some(std::io::ErrorKind::ReadOnlyFilesystem)
 }
 
 fn good(name: &'static str, detail: String) -> Check {

@@ -9,8 +9,8 @@ use crate::domain::random::{self, Randomness};
 /// How often Asterisk is asked for the line, how often that is looked for, and at which distance: for 5 s in all. It
 /// takes milliseconds.
 const ASKS: usize = 10;
-const LOOKS: usize = 100;
-const LOOK: Duration = Duration::from_millis(5);
+const LOOKS: usize = 500;
+const LOOK: Duration = Duration::from_millis(1);
 
 /// What makes a reading's own line: whoever reads at the same time, in this process or another, waits for another one.
 const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyz";

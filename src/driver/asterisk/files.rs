@@ -8,9 +8,11 @@ use std::path::{Path, PathBuf};
 
 mod survey;
 
+use self::survey::Place;
+
 use crate::domain::artifact::ConfFile;
 use crate::domain::digest::Digest;
-use crate::driver::{Part, Staged, StagedFile, Warrant};
+use crate::driver::{Closeness, Drifted, Part, Staged, StagedFile, Warrant};
 
 /// `DIR/live -> generations/N`, `DIR/generations/N/{pjsip,extensions,voicemail}.conf`.
 ///
@@ -57,12 +59,9 @@ impl FileTree {
         let generations = self.root.join("generations");
         let making = generations.join(format!(".{number}.new"));
         directory(&generations)?;
-        remove_directory(&making)?;
+        make_room(&making)?;
         directory(&making)?;
-        let mut staged = Staged {
-            files: BTreeMap::new(),
-            drifted: Vec::new(),
-        };
+        let mut staged = Staged::default();
         for (file, staged_file) in files {
             let StagedFile {
                 parts,
@@ -85,32 +84,40 @@ impl FileTree {
             } else {
                 write(&path, &parts)?;
                 if unchanged {
-                    staged.drifted.push(file);
+                    staged.drifted.insert(file, drifted(found));
                 }
             }
             staged.files.insert(file, wanted);
         }
         sync_directory(&making)?;
         self.warrant.check()?;
-        remove_directory(&target)?;
+        make_room(&target)?;
         fs::rename(&making, &target).map_err(at(&target))?;
         sync_directory(&generations)?;
         Ok(staged)
     }
 
     /// The live files that do not have these bytes.
-    pub fn drifted(&self, files: &BTreeMap<ConfFile, StagedFile>) -> io::Result<Vec<ConfFile>> {
-        let mut drifted = Vec::new();
+    pub fn drifted(
+        &self,
+        files: &BTreeMap<ConfFile, StagedFile>,
+        closeness: Closeness,
+    ) -> io::Result<BTreeMap<ConfFile, Drifted>> {
+        let mut all = BTreeMap::new();
         for (file, staged) in files {
+            if closeness == Closeness::Touched && !self.is_touched(*file)? {
+                continue;
+            }
             let wanted = match staged.written {
                 Some(written) => written,
                 None => stream(&staged.parts, io::sink())?.0,
             };
-            if digest(&self.live(*file))? != Some(wanted) {
-                drifted.push(*file);
+            let found = digest(&self.live(*file))?;
+            if found != Some(wanted) {
+                all.insert(*file, drifted(found));
             }
         }
-        Ok(drifted)
+        Ok(all)
     }
 
     /// Whether a line of Asterisk's log is about a file of ours.
@@ -171,27 +178,39 @@ impl FileTree {
         }
     }
 
-    /// Removes every other generation, and what cut-off deploys left. The live one always stays.
+    /// Removes every other generation, and what cut-off deploys left. The live one always stays, and so does what is not
+    /// ours. What cannot be removed keeps nothing else from being removed.
     pub fn keep_only(&self, keep: &[i64]) -> io::Result<()> {
         let live = self.standing()?;
-        let generations = self.root.join("generations");
-        let entries = match fs::read_dir(&generations) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            entries => entries.map_err(at(&generations))?,
-        };
-        for entry in entries {
-            let entry = entry.map_err(at(&generations))?;
-            let number = entry
-                .file_name()
-                .to_str()
-                .and_then(|name| name.parse::<i64>().ok());
+        let mut done = Ok(());
+        for (path, place) in self.places()? {
             self.warrant.check()?;
-            if number.is_none_or(|number| Some(number) != live && !keep.contains(&number)) {
-                remove_directory(&entry.path())?;
+            let goes = match place {
+                Place::Generation(number) => Some(number) != live && !keep.contains(&number),
+                Place::CutOff => true,
+                Place::Foreign => false,
+            };
+            if goes && let Err(error) = remove_ours(&path) {
+                done = done.and(Err(error));
             }
         }
-        Ok(())
+        done
     }
+}
+
+fn drifted(found: Option<Digest>) -> Drifted {
+    match found {
+        Some(_) => Drifted::Edited,
+        None => Drifted::Missing,
+    }
+}
+
+/// How many bytes a staged generation has.
+pub fn size(generation: &Path) -> io::Result<u64> {
+    let sizes = ConfFile::ALL
+        .iter()
+        .map(|file| Ok(fs::metadata(generation.join(file.as_str()))?.len()));
+    sizes.sum()
 }
 
 /// The digest of a file's contents; `None` where there is no file.
@@ -291,11 +310,46 @@ fn directory(path: &Path) -> io::Result<()> {
     }
 }
 
-fn remove_directory(path: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        result => result.map_err(at(path)),
+/// Removes a generation's directory; whether nothing is there any more. What is not ours stays, and the directory with it.
+fn remove_ours(path: &Path) -> io::Result<bool> {
+    let there = match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
+        there => there.map_err(at(path))?,
+    };
+    if !there.is_dir() {
+        return Ok(false);
     }
+    for file in ConfFile::ALL {
+        let file = path.join(file.as_str());
+        match fs::remove_file(&file) {
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::IsADirectory
+                ) => {}
+            removed => removed.map_err(at(&file))?,
+        }
+    }
+    match fs::remove_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(false),
+        removed => removed.map(|()| true).map_err(at(path)),
+    }
+}
+
+/// Makes room for a directory of ours. What is in the way and not ours is moved aside, under a name that is not ours.
+fn make_room(path: &Path) -> io::Result<()> {
+    if remove_ours(path)? {
+        return Ok(());
+    }
+    let aside = |number: u32| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".foreign{number}"));
+        PathBuf::from(name)
+    };
+    let free = (1..1_000)
+        .map(aside)
+        .find(|path| path.symlink_metadata().is_err());
+    fs::rename(path, free.unwrap_or_default()).map_err(at(path))
 }
 
 fn sync_directory(path: &Path) -> io::Result<()> {

@@ -14,7 +14,6 @@ mod transport;
 mod verify;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
@@ -28,7 +27,10 @@ pub use self::rights::account_lines;
 use self::session::Session;
 pub use self::shadow::Shadow;
 pub use self::transport::Transport;
-use super::{Check, DriverError, Expected, PbxDriver, Rehearsal, Staged, StagedFile, Warrant};
+use super::{
+    Check, Closeness, Drifted, DriverError, Expected, Foreign, PbxDriver, Rehearsal, Staged, StagedFile,
+    Warrant,
+};
 use crate::domain::artifact::ConfFile;
 use crate::domain::finding::{Finding, Severity};
 use crate::domain::instance::AsteriskSettings;
@@ -123,9 +125,15 @@ impl PbxDriver for AsteriskDriver {
             .await
     }
 
-    async fn drifted(&self, files: BTreeMap<ConfFile, StagedFile>) -> Result<Vec<ConfFile>, DriverError> {
-        self.on_disk("comparing the live files", move |tree| tree.drifted(&files))
-            .await
+    async fn drifted(
+        &self,
+        files: BTreeMap<ConfFile, StagedFile>,
+        closeness: Closeness,
+    ) -> Result<BTreeMap<ConfFile, Drifted>, DriverError> {
+        self.on_disk("comparing the live files", move |tree| {
+            tree.drifted(&files, closeness)
+        })
+        .await
     }
 
     async fn live_text(&self, file: ConfFile, limit: u64) -> Result<Option<String>, DriverError> {
@@ -133,8 +141,8 @@ impl PbxDriver for AsteriskDriver {
             .await
     }
 
-    async fn foreign(&self) -> Result<Vec<PathBuf>, DriverError> {
-        self.on_disk("looking at our directory", |tree| tree.foreign())
+    async fn foreign(&self, limit: u64) -> Result<Vec<Foreign>, DriverError> {
+        self.on_disk("looking at our directory", move |tree| tree.foreign(limit))
             .await
     }
 
@@ -177,9 +185,8 @@ impl PbxDriver for AsteriskDriver {
         let session = self.session().await?;
         self.open_window();
         self.place(generation).await?;
+        let size = files::size(&self.files.generation(generation)).unwrap_or_default();
         for file in reload {
-            let live = self.files.live(*file);
-            let size = std::fs::metadata(live).map_or(0, |metadata| metadata.len());
             session
                 .reload(*file, size)
                 .await

@@ -23,8 +23,9 @@ const ANSWER: Duration = Duration::from_secs(30);
 /// A start with 20,000 endpoints took 17 s (telephony facts).
 const BOOT: Duration = Duration::from_mins(1);
 const RELOAD: Duration = Duration::from_mins(2);
-/// Reading 23 MB of endpoints took 13 s, 76 MB more than two minutes (measured): it grows with the square.
-const RELOAD_PER_MEGABYTE: Duration = Duration::from_secs(10);
+/// Of a whole generation: reading 23 MB of endpoints took 13 s, 76 MB more than two minutes (measured), for it grows with
+/// the square.
+const READ_PER_MEGABYTE: Duration = Duration::from_secs(10);
 /// Between two tries while another reload runs.
 const PAUSE: Duration = Duration::from_millis(250);
 /// How long an Asterisk that has started may take to say so; it does with the login, or in the moment it has started.
@@ -205,10 +206,10 @@ impl Session {
         Ok(answer.get("Value").unwrap_or_default().to_owned())
     }
 
-    /// Has Asterisk read one of our files again, of `size` bytes. Its "Success" says nothing about the file.
+    /// Has Asterisk read one of our files again, of a generation of `size` bytes: a short file of mailboxes takes about as
+    /// long as the long one of endpoints. Its "Success" says nothing about the file.
     pub async fn reload(&self, file: ConfFile, size: u64) -> Result<(), DriverError> {
-        let megabytes = u32::try_from(size / 1_000_000).unwrap_or(u32::MAX);
-        let limit = RELOAD.saturating_add(RELOAD_PER_MEGABYTE.saturating_mul(megabytes));
+        let limit = RELOAD.saturating_add(reading_limit(size));
         let end = Instant::now() + limit;
         loop {
             let action = action(ActionName::Reload, &[("Module", file.module())])?;
@@ -224,6 +225,12 @@ impl Session {
             }
         }
     }
+}
+
+/// What Asterisk may take to read so many bytes of ours.
+pub fn reading_limit(size: u64) -> Duration {
+    let megabytes = u32::try_from(size / 1_000_000).unwrap_or(u32::MAX);
+    READ_PER_MEGABYTE.saturating_mul(megabytes)
 }
 
 fn no_answer(error: &DriverError) -> DriverError {

@@ -21,6 +21,30 @@ fn tree() -> (tempfile::TempDir, FileTree) {
     (directory, tree)
 }
 
+fn whole(tree: &FileTree, files: &BTreeMap<ConfFile, StagedFile>) -> BTreeMap<ConfFile, Drifted> {
+    tree.drifted(files, Closeness::Whole).unwrap()
+}
+
+fn edited(file: ConfFile) -> BTreeMap<ConfFile, Drifted> {
+    BTreeMap::from([(file, Drifted::Edited)])
+}
+
+/// Two generations, of which the second is live.
+fn two() -> (tempfile::TempDir, FileTree) {
+    let (directory, tree) = tree();
+    for number in [1, 2] {
+        let texts = generation(text(&format!("a{number}"), false), text("b", false));
+        tree.stage(number, texts).unwrap();
+        tree.swap(number).unwrap();
+    }
+    (directory, tree)
+}
+
+fn foreign(tree: &FileTree) -> Vec<PathBuf> {
+    let found = tree.foreign(0).unwrap().into_iter();
+    found.map(|foreign| foreign.path).collect()
+}
+
 #[test]
 fn nothing_is_live_before_the_swap() {
     let (directory, tree) = tree();
@@ -77,7 +101,7 @@ fn a_kept_file_keeps_inode_and_mtime() {
         (before.ino(), before.mtime_nsec()),
         (after.ino(), after.mtime_nsec())
     );
-    assert_eq!(staged.drifted, []);
+    assert!(staged.drifted.is_empty());
     assert_eq!(
         fs::read_to_string(directory.path().join("live/extensions.conf")).unwrap(),
         "c"
@@ -98,9 +122,9 @@ fn an_unchanged_file_stays_as_it_was_written_whatever_its_pieces_give_today() {
         ..text("head of today, a", unchanged)
     };
     let looked_at = generation(today(true), text("b", true));
-    assert_eq!(tree.drifted(&looked_at).unwrap(), []);
+    assert_eq!(whole(&tree, &looked_at), BTreeMap::new());
     let staged = tree.stage(2, looked_at).unwrap();
-    assert_eq!(staged.drifted, []);
+    assert!(staged.drifted.is_empty());
     let expected = (Digest::of("head of old, a"), 14);
     assert_eq!(staged.files[&ConfFile::Pjsip], expected);
     tree.swap(2).unwrap();
@@ -111,8 +135,8 @@ fn an_unchanged_file_stays_as_it_was_written_whatever_its_pieces_give_today() {
     assert_eq!(staged.files[&ConfFile::Pjsip].0, Digest::of("head of today, a"));
     fs::write(&live, "by hand").unwrap();
     let looked_at = generation(today(true), text("b", true));
-    assert_eq!(tree.drifted(&looked_at).unwrap(), [ConfFile::Pjsip]);
-    assert_eq!(tree.stage(4, looked_at).unwrap().drifted, [ConfFile::Pjsip]);
+    assert_eq!(whole(&tree, &looked_at), edited(ConfFile::Pjsip));
+    assert_eq!(tree.stage(4, looked_at).unwrap().drifted, edited(ConfFile::Pjsip));
 }
 
 #[test]
@@ -125,7 +149,7 @@ fn a_file_that_was_edited_in_place_is_written_anew_and_named() {
     let staged = tree
         .stage(2, generation(text("a", true), text("b", false)))
         .unwrap();
-    assert_eq!(staged.drifted, [ConfFile::Pjsip]);
+    assert_eq!(staged.drifted, edited(ConfFile::Pjsip));
     tree.swap(2).unwrap();
     assert_eq!(
         fs::read_to_string(directory.path().join("live/pjsip.conf")).unwrap(),
@@ -181,4 +205,94 @@ fn files_are_for_owner_and_group_only() {
         .unwrap()
         .mode();
     assert_eq!(mode & 0o777 & !0o640, 0);
+}
+
+#[test]
+fn what_is_not_ours_is_named_left_alone_and_stops_no_cleaning() {
+    let (directory, tree) = two();
+    let at = |name: &str| directory.path().join("generations").join(name);
+    fs::write(at("007"), "a file").unwrap();
+    fs::write(at("0"), "a file of our kind of name").unwrap();
+    fs::create_dir(at("backup")).unwrap();
+    fs::write(at("backup/pjsip.conf"), "copied").unwrap();
+    symlink("2", at("3")).unwrap();
+    fs::write(at("1/extra.conf"), "mine").unwrap();
+    // What a deploy left that was cut off.
+    fs::create_dir(at(".9.new")).unwrap();
+    fs::write(at(".9.new/pjsip.conf"), "half").unwrap();
+    let named = ["0", "007", "1/extra.conf", "3", "backup"].map(at);
+    assert_eq!(foreign(&tree), named);
+
+    tree.keep_only(&[]).unwrap();
+    assert_eq!(foreign(&tree), named, "all of it is there");
+    assert_eq!(fs::read_to_string(at("backup/pjsip.conf")).unwrap(), "copied");
+    assert!(!at("1/pjsip.conf").exists() && !at(".9.new").exists());
+    assert_eq!(fs::read_to_string(at("2/pjsip.conf")).unwrap(), "a2");
+}
+
+#[test]
+fn what_is_in_the_way_of_a_generation_is_moved_aside_and_not_removed() {
+    let (directory, tree) = two();
+    let at = |name: &str| directory.path().join("generations").join(name);
+    fs::write(at("3"), "a file").unwrap();
+    fs::write(at(".3.new"), "another").unwrap();
+    fs::write(at("1/extra.conf"), "mine").unwrap();
+    for number in [3, 1] {
+        tree.stage(number, generation(text("new", false), text("b", false)))
+            .unwrap();
+        tree.swap(number).unwrap();
+    }
+    assert_eq!(
+        foreign(&tree),
+        [".3.new.foreign1", "1.foreign1", "3.foreign1"].map(at)
+    );
+    assert_eq!(fs::read_to_string(at("3.foreign1")).unwrap(), "a file");
+    assert_eq!(fs::read_to_string(at("1.foreign1/extra.conf")).unwrap(), "mine");
+    assert_eq!(fs::read_to_string(at("1/pjsip.conf")).unwrap(), "new");
+}
+
+#[test]
+fn a_link_or_a_long_text_is_named_and_not_read() {
+    let (directory, tree) = two();
+    let at = |name: &str| directory.path().join(name);
+    fs::write(at("long"), "x".repeat(11)).unwrap();
+    fs::write(at("short"), "x".repeat(10)).unwrap();
+    fs::write(at("binary"), [0xff]).unwrap();
+    symlink(at("short"), at("a-link")).unwrap();
+    let found = tree.foreign(10).unwrap();
+    let texts: Vec<_> = found
+        .iter()
+        .filter_map(|foreign| foreign.text.as_deref())
+        .collect();
+    assert_eq!(texts, ["xxxxxxxxxx"]);
+    assert_eq!(found.len(), 4);
+    assert!(found[0].what.starts_with("a link to "), "{found:?}");
+}
+
+/// A glance costs nothing where nobody wrote anything.
+#[test]
+fn a_glance_reads_what_was_written_to_since_the_swap() {
+    let (_directory, tree) = two();
+    let wanted = generation(text("a2", true), text("other than was written", true));
+    let glance = || tree.drifted(&wanted, Closeness::Touched).unwrap();
+    let put = |file: ConfFile, seconds: i64| {
+        let moved = fs::symlink_metadata(tree.root.join("live"))
+            .unwrap()
+            .modified()
+            .unwrap();
+        let at = if seconds < 0 {
+            moved - std::time::Duration::from_secs(seconds.unsigned_abs())
+        } else {
+            moved + std::time::Duration::from_secs(seconds.unsigned_abs())
+        };
+        File::open(tree.live(file)).unwrap().set_modified(at).unwrap();
+    };
+    put(ConfFile::Pjsip, -1);
+    put(ConfFile::Extensions, -1);
+    assert_eq!(glance(), BTreeMap::new());
+    put(ConfFile::Extensions, 1);
+    assert_eq!(glance(), edited(ConfFile::Extensions));
+    assert_eq!(whole(&tree, &wanted), edited(ConfFile::Extensions));
+    fs::remove_file(tree.live(ConfFile::Pjsip)).unwrap();
+    assert_eq!(glance()[&ConfFile::Pjsip], Drifted::Missing);
 }

@@ -1,24 +1,29 @@
 //! The shadow Asterisk: a private second one that reads a staged generation for real, before anything is live.
 
 mod config;
+mod home;
 mod process;
 
-use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::fs::{self, File};
+use std::io::{self, BufRead as _, BufReader};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
+use self::home::Home;
 use self::process::{Isolation, Process};
+use super::files;
 use super::log::{self, LogWindow};
 use super::program::{Program, ProgramError, RunAs};
+use super::session::reading_limit;
 use crate::domain::artifact::ConfFile;
 use crate::domain::finding::{Finding, Severity};
 use crate::driver::Rehearsal;
 
-/// Reading 20,000 endpoints took 17 s from start (measured); a shadow that needs longer than this hangs.
-const LONGEST: Duration = Duration::from_secs(90);
+/// What a start may take beside the reading. Reading 15 MB of endpoints took 17 to 28 s from start (measured), and grows
+/// with the square like a reload: a shadow that needs longer than both hangs.
+const START: Duration = Duration::from_secs(90);
 /// A module that does not exist: the complaint about it is the last line, and all before it has been written.
 const SENTINEL: &str = "switchyard-end-of-reading";
 /// How long the log is looked into for it, and how often.
@@ -29,7 +34,7 @@ const LOOKS: usize = 100;
 #[derive(Clone, Debug)]
 pub struct Shadow {
     program: Program,
-    longest: Duration,
+    start: Duration,
 }
 
 /// Why the shadow did not get to read the files.
@@ -64,40 +69,49 @@ pub enum ShadowError {
 }
 
 impl Shadow {
+    /// Removes what shadows of this user left whose process was killed; how many.
+    #[must_use]
+    pub fn sweep() -> usize {
+        home::sweep(&std::env::temp_dir())
+    }
+
     /// A shadow that runs this program.
     #[must_use]
     pub fn new(program: Program) -> Self {
         Self {
             program,
-            longest: LONGEST,
+            start: START,
         }
     }
 
-    /// The same, given up after another time.
+    /// The same, given up after another time where the files are small.
     #[must_use]
-    pub fn given_up_after(self, longest: Duration) -> Self {
-        Self { longest, ..self }
+    pub fn given_up_after(self, start: Duration) -> Self {
+        Self { start, ..self }
     }
 
     /// Has a shadow read the files in `staged`, and tells what it complained about.
     pub async fn rehearse(&self, staged: &Path) -> Result<Rehearsal, ShadowError> {
         let begun = Instant::now();
         let version = self.program.version().await?;
-        let home = tempfile::Builder::new()
-            .prefix("switchyard-shadow-")
-            .permissions(std::fs::Permissions::from_mode(0o711))
-            .tempdir()
-            .map_err(ShadowError::Prepare)?;
+        let home = Home::make().map_err(ShadowError::Prepare)?;
         let isolation = Isolation::find(&self.program).await;
         config::write(home.path(), staged, isolation.own_network()).map_err(ShadowError::Prepare)?;
         if let Some(run_as) = self.program.run_as() {
             own(home.path(), run_as).map_err(ShadowError::Prepare)?;
         }
-        let mut findings = transports(staged);
+        let pjsip = staged.join(ConfFile::Pjsip.as_str());
+        let searched = tokio::task::spawn_blocking(move || transports(&pjsip)).await;
+        let mut findings = searched
+            .map_err(io::Error::other)
+            .flatten()
+            .map_err(ShadowError::Prepare)?;
+        let size = files::size(staged).map_err(ShadowError::Prepare)?;
+        let longest = self.start.saturating_add(reading_limit(size));
         let mut process = Process::start(&self.program, home, &isolation)?;
-        let lines = tokio::time::timeout(self.longest, process.read_all())
+        let lines = tokio::time::timeout(longest, process.read_all())
             .await
-            .map_err(|_| ShadowError::TooSlow(self.longest))??;
+            .map_err(|_| ShadowError::TooSlow(longest))??;
         drop(process);
         let message = "a private Asterisk refuses these files; correct what it names and deploy again";
         findings.extend(log::findings(lines, "asterisk_refused", message, Severity::Error));
@@ -123,6 +137,7 @@ impl Shadow {
 impl Process {
     /// Waits until everything was read, and returns all that was logged up to then.
     async fn read_all(&mut self) -> Result<Vec<log::LogLine>, ShadowError> {
+        self.opened().await?;
         self.console("core waitfullybooted").await?;
         let window = LogWindow::from_start(&self.home().join("log/findings"));
         loop {
@@ -145,11 +160,9 @@ impl Process {
 }
 
 /// Transports belong to the operator's own pjsip.conf: a bad one stops all SIP, so none comes in through a template.
-fn transports(staged: &Path) -> Vec<Finding> {
-    let file = ConfFile::Pjsip;
-    let Ok(text) = std::fs::read_to_string(staged.join(file.as_str())) else {
-        return Vec::new();
-    };
+///
+/// Line by line, for the file of a large box is longer than the memory that a deploy may take.
+fn transports(pjsip: &Path) -> io::Result<Vec<Finding>> {
     let is_transport = |line: &str| {
         line.split_once('=').is_some_and(|(key, value)| {
             key.trim().eq_ignore_ascii_case("type")
@@ -160,21 +173,23 @@ fn transports(staged: &Path) -> Vec<Finding> {
                     .starts_with("transport")
         })
     };
-    text.lines()
-        .zip(1_usize..)
-        .filter(|(line, _)| is_transport(line))
-        .map(|(_, number)| {
+    let file = ConfFile::Pjsip;
+    let mut findings = Vec::new();
+    for (line, number) in BufReader::new(File::open(pjsip)?).split(b'\n').zip(1_usize..) {
+        if is_transport(&String::from_utf8_lossy(&line?)) {
             let message = format!(
                 "line {number} of {file} begins a transport; transports stand in the operator's own pjsip.conf, since a \
                  reload with a bad one stops all SIP"
             );
-            Finding::error("transport_in_template", message).about(file.as_str())
-        })
-        .collect()
+            findings.push(Finding::error("transport_in_template", message).about(file.as_str()));
+        }
+    }
+    Ok(findings)
 }
 
 fn own(home: &Path, RunAs { uid, gid }: RunAs) -> io::Result<()> {
-    for entry in std::fs::read_dir(home)? {
+    std::os::unix::fs::chown(home, Some(uid), Some(gid))?;
+    for entry in fs::read_dir(home)? {
         std::os::unix::fs::chown(entry?.path(), Some(uid), Some(gid))?;
     }
     Ok(())

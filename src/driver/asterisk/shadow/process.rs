@@ -7,14 +7,16 @@ use std::process::{ExitStatus, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
 use super::ShadowError;
+use super::home::Home;
 use crate::driver::asterisk::program::Program;
 
 /// How often a console command is tried while the shadow starts; each try takes some 10 ms.
 const PAUSE: Duration = Duration::from_millis(20);
+/// How often it is looked whether the console is open.
+const LOOK: Duration = Duration::from_millis(5);
 /// How often it is looked whether a killed shadow is gone; it takes milliseconds.
 const LOOKS: usize = 2_000;
 
@@ -84,11 +86,11 @@ impl Isolation {
 pub struct Process {
     child: Child,
     program: Program,
-    home: TempDir,
+    home: Home,
 }
 
 impl Process {
-    pub fn start(program: &Program, home: TempDir, isolation: &Isolation) -> Result<Self, ShadowError> {
+    pub fn start(program: &Program, home: Home, isolation: &Isolation) -> Result<Self, ShadowError> {
         let said = File::create(home.path().join("said")).map_err(ShadowError::Prepare)?;
         let child = isolation
             .command(program.path())
@@ -112,6 +114,17 @@ impl Process {
 
     pub fn home(&self) -> &Path {
         self.home.path()
+    }
+
+    /// Waits until the shadow's console is open. A command that is tried before that costs a process of its own, while the
+    /// shadow could do with the processor.
+    pub async fn opened(&mut self) -> Result<(), ShadowError> {
+        let socket = self.home().join("run/asterisk.ctl");
+        while !socket.exists() {
+            self.check_alive()?;
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(())
     }
 
     /// Runs a command on the shadow's console, trying again until it listens.

@@ -1,0 +1,112 @@
+//! Texts from a disk as they may be shown: without what signs in, whoever wrote them.
+
+use crate::domain::artifact::ConfFile;
+
+/// Begins a key or a certificate, whose lines look like nothing in particular.
+const ARMOUR: &str = "-----BEGIN";
+/// What a key is called that holds a secret.
+const SECRETS: [&str; 5] = ["pass", "secret", "digest", "cred", "token"];
+/// A word alone on its line that is as long as this may be a key.
+const LIKE_A_KEY: usize = 20;
+
+/// Without what signs in: whatever a key that sounds like it holds, and the PIN of each mailbox.
+pub(super) fn masked(file: ConfFile, text: &str) -> String {
+    without(text, |line| hidden(file, line))
+}
+
+/// A text of somebody else's that lies beside ours, and may be a copy of one; `None` where it cannot be shown.
+pub(super) fn foreign(text: &str) -> Option<String> {
+    let is_mailbox = |line: &str| {
+        let key = line.split('=').next().unwrap_or_default().trim();
+        !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let shown = without(text, |line| {
+        let like = if is_mailbox(line) {
+            ConfFile::Voicemail
+        } else {
+            ConfFile::Pjsip
+        };
+        let whole = is_secret(line) || is_like_a_key(line);
+        hidden(like, line).or(whole.then_some(("", "\n")))
+    });
+    (!text.contains(ARMOUR)).then_some(shown)
+}
+
+fn without<'a>(text: &'a str, hidden: impl Fn(&'a str) -> Option<(&'a str, &'a str)>) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        match hidden(line) {
+            Some((before, after)) => {
+                shown.push_str(before);
+                shown.push_str("(hidden)");
+                shown.push_str(after);
+            }
+            None => shown.push_str(line),
+        }
+    }
+    shown
+}
+
+/// What stands before and after the secret of a line that holds one.
+fn hidden(file: ConfFile, line: &str) -> Option<(&str, &str)> {
+    let end = if line.ends_with('\n') { "\n" } else { "" };
+    if file == ConfFile::Voicemail {
+        // Asterisk takes `=` as well as `=>`.
+        let equals = line.find('=')? + 1;
+        let value = equals + usize::from(line.get(equals..)?.starts_with('>'));
+        let comma = line.get(value..)?.find(',').map(|at| value + at);
+        return Some((
+            line.get(..value)?,
+            comma.and_then(|at| line.get(at..)).unwrap_or(end),
+        ));
+    }
+    let equals = line.find('=')?;
+    is_secret(line.get(..equals)?).then_some((line.get(..=equals)?, end))
+}
+
+fn is_secret(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    SECRETS.iter().any(|word| key.contains(word))
+}
+
+fn is_like_a_key(line: &str) -> bool {
+    let word = line.trim().trim_end_matches('=');
+    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"+/_-.".contains(&byte);
+    word.len() >= LIKE_A_KEY && word.bytes().all(is_letter)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_secret_is_shown() {
+        let pjsip = "[1001]\ntype=auth\npassword_digest=MD5:abc\nPassword = clear\nrealm=x";
+        assert_eq!(
+            masked(ConfFile::Pjsip, pjsip),
+            "[1001]\ntype=auth\npassword_digest=(hidden)\nPassword =(hidden)\nrealm=x"
+        );
+        assert_eq!(
+            masked(
+                ConfFile::Voicemail,
+                "1001 => -1234,Ann\n1002 =>99\n1003 = 12,Bob\n[x]\n"
+            ),
+            "1001 =>(hidden),Ann\n1002 =>(hidden)\n1003 =(hidden),Bob\n[x]\n"
+        );
+    }
+
+    #[test]
+    fn a_text_of_somebody_else_shows_neither_secrets_nor_pins_nor_keys() {
+        let text = "[1001]\npassword_digest=MD5:abc\n1001 => -1234,Ann\nexten => 100,1,Answer()\n";
+        assert_eq!(
+            foreign(text).unwrap(),
+            "[1001]\npassword_digest=(hidden)\n1001 =>(hidden),Ann\nexten => 100,1,Answer()\n"
+        );
+        let text = "my password is apples\n0123456789abcdef0123456789abcdef\nallow=ulaw,alaw,opus,g722\n";
+        assert_eq!(
+            foreign(text).unwrap(),
+            "(hidden)\n(hidden)\nallow=ulaw,alaw,opus,g722\n"
+        );
+        assert_eq!(foreign("-----BEGIN PRIVATE KEY-----\nabc\n"), None);
+    }
+}
