@@ -100,6 +100,9 @@ pub async fn import(
         reports.push(RowReport { line, number, errors });
     }
     let bad = reports.len() - fresh.len();
+    if bad == 0 {
+        app.check_room(&mut tx, tenant, fresh.len()).await?;
+    }
     let report = ImportReport {
         imported: bad == 0 && !dry_run,
         good: fresh.len(),

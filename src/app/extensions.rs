@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::App;
 use super::audit::Changed;
 use super::error::AppError;
-use super::precondition::IfMatch;
+use super::guards;
+use super::precondition::{IfMatch, tag};
 use crate::auth::access::Act;
 use crate::auth::caller::Caller;
 use crate::domain::dial::ExtensionNumber;
@@ -60,6 +61,7 @@ pub async fn create(
     let parsed = input.parse()?;
     let mut tx = app.begin_in(tenant, "create_extension").await?;
     emergency_numbers(&mut tx, tenant).await?.refuse(&parsed.number)?;
+    app.check_room(&mut tx, tenant, 1).await?;
     let (extension, secrets) = app.fresh_extension(tenant, parsed)?;
     store::extensions::insert(&mut tx, &extension, &secrets).await?;
     app.audit(
@@ -93,7 +95,7 @@ pub async fn patch(
     let input: ExtensionInput =
         serde_json::from_value(merged).map_err(|error| FieldErrors::one("body", error.to_string()))?;
     let parsed = input.parse()?;
-    if_match.check(&before)?;
+    if_match.check(&tag(&before))?;
     if parsed.settings == before.settings && parsed.pin.is_none() {
         return Ok(before);
     }
@@ -144,7 +146,7 @@ pub async fn delete(app: &App, caller: &Caller, id: ExtensionId, if_match: &IfMa
         .await?
         .ok_or(AppError::NotFound)?;
     caller.reason_to_change()?;
-    if_match.check(&before)?;
+    if_match.check(&tag(&before))?;
     store::extensions::delete(&mut tx, tenant, id).await?;
     app.audit(
         &mut tx,
@@ -168,7 +170,7 @@ pub async fn reveal_secret(
         .await?
         .ok_or(AppError::NotFound)?;
     caller.reason_to_change()?;
-    if_match.check(&extension)?;
+    if_match.check(&tag(&extension))?;
     let secrets = extension_secrets::find(&mut tx, tenant, id)
         .await?
         .ok_or(AppError::NotFound)?;
@@ -195,7 +197,7 @@ pub async fn rotate_secret(
         .await?
         .ok_or(AppError::NotFound)?;
     caller.reason_to_change()?;
-    if_match.check(&extension)?;
+    if_match.check(&tag(&extension))?;
     extension_secrets::set_sip(&mut tx, tenant, id, &secret).await?;
     store::extensions::count_change(&mut tx, tenant, id, app.now()).await?;
     app.audit(
@@ -208,6 +210,17 @@ pub async fn rotate_secret(
 }
 
 impl App {
+    /// C14: room for so many more extensions, under the tenant's lock.
+    pub(super) async fn check_room(
+        &self,
+        tx: &mut Tx,
+        tenant: TenantId,
+        more: usize,
+    ) -> Result<(), AppError> {
+        let limits = tenants::limits(tx, tenant).await?.ok_or(AppError::NotFound)?;
+        guards::room(tx, tenant, limits.max_extensions, more).await
+    }
+
     /// An extension with an id, times, and secrets where none were given.
     pub(super) fn fresh_extension(
         &self,

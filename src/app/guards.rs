@@ -7,6 +7,7 @@ use crate::domain::ids::{TenantId, UserId};
 use crate::domain::role::Rank;
 use crate::domain::user::{User, UserStatus};
 use crate::store::Tx;
+use crate::store::extensions;
 use crate::store::user_counts::{managers_besides, managers_inside, owners_besides, seats};
 
 /// Somebody who acts on users.
@@ -46,9 +47,10 @@ fn rank_of(caller: &Caller) -> Rank {
             let home = user.home.as_ref();
             home.map_or(Rank::Agent, |home| home.membership.rank)
         }
+        (Identity::ApiKey(key), Place::Home { .. }) => key.rank,
         // The operator's people and the host's command line have an owner's rank in whichever tenant.
         (Identity::User(_) | Identity::SystemCli, _) => Rank::Owner,
-        (Identity::SystemAuto, _) => Rank::Agent,
+        (Identity::ApiKey(_) | Identity::SystemAuto, _) => Rank::Agent,
     }
 }
 
@@ -105,4 +107,24 @@ pub(super) async fn seat(tx: &mut Tx, tenant: TenantId, most: Option<i64>) -> Re
         }
         _ => Ok(()),
     }
+}
+
+/// C14: room for so many more extensions.
+pub(super) async fn room(
+    tx: &mut Tx,
+    tenant: TenantId,
+    most: Option<i64>,
+    more: usize,
+) -> Result<(), AppError> {
+    let Some(most) = most else {
+        return Ok(());
+    };
+    let there = extensions::count(tx, tenant).await?;
+    if there.saturating_add(i64::try_from(more).unwrap_or(i64::MAX)) <= most {
+        return Ok(());
+    }
+    let message = format!(
+        "the tenant may have {most} extensions and has {there}; remove some, or ask for a higher limit"
+    );
+    Err(AppError::conflict("max_extensions_reached", message))
 }

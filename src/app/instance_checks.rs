@@ -15,8 +15,8 @@ use crate::domain::permission::PlatformPermission;
 use crate::driver::Check;
 use crate::store::instance_checks;
 
-/// Tests that are kept of each instance: a day of one each minute.
-const KEPT: i64 = 1_440;
+/// Tests that are kept of each instance: three days of one every five minutes.
+const KEPT: i64 = 864;
 
 /// Tests connection, rights and paths of an instance on this host, and keeps what was found.
 pub async fn test(app: &App, caller: &Caller, id: InstanceId) -> Result<Vec<Check>, AppError> {

@@ -1,6 +1,7 @@
 //! The use cases: each authorises its caller, changes in one named transaction with the audit entry, and nudges the
 //! deploys; HTTP, dashboard and command line call the same functions.
 
+pub mod api_keys;
 mod audit;
 pub mod audit_log;
 pub mod auto_deploy;
@@ -18,8 +19,12 @@ pub mod instance_changes;
 pub mod instance_checks;
 pub mod instance_input;
 pub mod instances;
+pub mod invitations;
 pub mod mail;
+mod one_time;
 pub mod operator;
+pub mod own_tenant;
+pub mod password_reset;
 pub mod patch;
 pub mod platform_user_changes;
 pub mod platform_users;
@@ -29,6 +34,7 @@ pub mod roles;
 pub mod sessions;
 pub mod sign_in;
 pub mod tenant_change;
+pub mod tenant_creation;
 pub mod tenant_deletion;
 pub mod tenant_status;
 pub mod tenant_upkeep;
@@ -49,6 +55,7 @@ use crate::deploy::Engine;
 use crate::domain::clock::Clock;
 use crate::domain::ids::{IdSource, TenantId};
 use crate::domain::random::Randomness;
+use crate::domain::sip_domain::SipDomain;
 use crate::store::{self, Store, Tx};
 
 /// All that the use cases work with.
@@ -62,6 +69,7 @@ pub struct App {
     deploys: Arc<Notify>,
     mailing: Mailing,
     sign_in: Option<Arc<SignIn>>,
+    domain_suffix: Option<SipDomain>,
 }
 
 impl App {
@@ -84,6 +92,16 @@ impl App {
             deploys,
             mailing: Mailing::default(),
             sign_in: None,
+            domain_suffix: None,
+        }
+    }
+
+    /// Has new tenants whose domain is not given have one that ends so.
+    #[must_use]
+    pub fn with_domain_suffix(self, domain_suffix: Option<SipDomain>) -> Self {
+        Self {
+            domain_suffix,
+            ..self
         }
     }
 

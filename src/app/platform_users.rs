@@ -6,10 +6,10 @@ use serde::Deserialize;
 
 use super::App;
 use super::error::AppError;
+use super::invitations::Invitation;
 use super::user_changes::{changed, found, locate, view};
 use super::users::role_by_name;
 use crate::auth::caller::Caller;
-use crate::domain::contact::Contact;
 use crate::domain::email::EmailAddress;
 use crate::domain::ids::{TenantId, UserId};
 use crate::domain::invalid::{FieldErrors, Invalid};
@@ -24,7 +24,7 @@ use crate::store::{Tx, tenants, user_lists, users};
 /// A user as it is written. Without tenant it is one of the operator's people, and without role then.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-#[schemars(extend("required" = ["name", "email", "password"]))]
+#[schemars(extend("required" = ["name", "email"]))]
 pub struct UserInput {
     /// The tenant they work for.
     #[schemars(with = "Option<TenantId>")]
@@ -39,8 +39,10 @@ pub struct UserInput {
     #[schemars(with = "Option<RoleName>")]
     pub role: Option<String>,
     /// What they sign in with.
-    #[schemars(with = "NewPassword")]
+    #[schemars(with = "Option<NewPassword>")]
     pub password: Option<SecretString>,
+    /// In place of a password: they choose their own, by a link that works once.
+    pub invite: Option<bool>,
     /// Whether they manage the platform.
     pub platform_manager: Option<bool>,
 }
@@ -51,7 +53,8 @@ struct Parsed {
     name: PersonName,
     email: EmailAddress,
     role: String,
-    password: NewPassword,
+    /// None of an invited user.
+    password: Option<NewPassword>,
     platform_manager: bool,
 }
 
@@ -74,66 +77,72 @@ impl UserInput {
         if tenant.is_none() && self.role.is_some() {
             errors.add("role", "is a role in a tenant; leave it out, or name the tenant");
         }
-        let password = match (self.password, &email) {
-            (None, _) => {
-                errors.add("password", "is required");
+        let password = match (self.password, self.invite.unwrap_or_default(), &email) {
+            (None, false, _) => {
+                errors.add("password", "is required, unless `invite` is true");
                 None
             }
-            (Some(text), Some(email)) => errors.take("password", NewPassword::choose(&text, email)),
-            (Some(_), None) => None,
-        };
-        match (tenant.unwrap_or_default(), name, email, password) {
-            (tenant, Some(name), Some(email), Some(password)) if errors.iter().next().is_none() => {
-                Ok(Parsed {
-                    tenant,
-                    name,
-                    email,
-                    role: self.role.unwrap_or_else(|| "agent".to_owned()),
-                    password,
-                    platform_manager,
-                })
+            (Some(_), true, _) => {
+                errors.add("invite", "stands in place of a password; leave one of them out");
+                None
             }
-            _ => Err(errors),
+            (Some(text), false, Some(email)) => errors.take("password", NewPassword::choose(&text, email)),
+            (None, true, _) | (Some(_), false, None) => None,
+        };
+        match (tenant.unwrap_or_default(), name, email, errors.check()) {
+            (tenant, Some(name), Some(email), Ok(())) => Ok(Parsed {
+                tenant,
+                name,
+                email,
+                role: self.role.unwrap_or_else(|| "agent".to_owned()),
+                password,
+                platform_manager,
+            }),
+            (_, _, _, checked) => Err(checked.err().unwrap_or_default()),
         }
     }
 }
 
-/// Makes a user who signs in by password.
-pub async fn create(app: &App, caller: &Caller, input: UserInput) -> Result<User, AppError> {
+/// Makes a user who signs in by password, or invites one.
+pub async fn create(
+    app: &App,
+    caller: &Caller,
+    input: UserInput,
+) -> Result<(User, Option<Invitation>), AppError> {
     caller.platform(PlatformPermission::UsersCreate)?;
     if input.platform_manager == Some(true) {
         caller.platform(PlatformPermission::Managers)?;
     }
     let parsed = input.parse()?;
     // Outside of the transaction: it takes its time.
-    let hash = app.hash(parsed.password).await?;
+    let hash = match parsed.password {
+        None => None,
+        Some(password) => Some(app.hash(password).await?),
+    };
     let mut tx = app.begin_on_user(None, "create_user").await?;
     let membership = match parsed.tenant {
         None => None,
         Some(tenant) => Some(member(app, &mut tx, tenant, &parsed.role).await?),
     };
-    let now = app.now();
-    let user = User {
-        id: UserId::fresh(app.ids.as_ref()),
-        membership,
-        email: parsed.email,
-        name: parsed.name,
-        status: UserStatus::Active,
-        platform_manager: parsed.platform_manager,
-        contact: Contact::default(),
-        extension_id: None,
-        has_password: true,
-        external: None,
-        last_login_at: None,
-        version: 1,
-        created_at: now,
-        updated_at: now,
+    let status = match hash {
+        Some(_) => UserStatus::Active,
+        None => UserStatus::Invited,
     };
-    users::insert(&mut tx, &user, Some(&hash)).await?;
+    let user = User {
+        platform_manager: parsed.platform_manager,
+        has_password: hash.is_some(),
+        ..app.fresh_user(membership, parsed.email, parsed.name, status)
+    };
+    users::insert(&mut tx, &user, hash.as_ref()).await?;
+    let invitation = match status {
+        UserStatus::Invited => Some(app.send_invitation(&mut tx, caller, &user).await?),
+        UserStatus::Active | UserStatus::Suspended => None,
+    };
     let entry = changed("user.create", &user, None, Some(view(&user)));
     app.audit(&mut tx, caller, entry)?;
     tx.commit().await?;
-    Ok(user)
+    app.posted();
+    Ok((user, invitation))
 }
 
 /// A place in a tenant, if there is one left.

@@ -1,12 +1,26 @@
 //! What a change may ask of the thing it changes: that it still is as its author saw it.
 
 use super::error::AppError;
+use crate::domain::digest::Digest;
 use crate::domain::extension::Extension;
+use crate::domain::tenant::TenantSettings;
 
 /// Names the version of an extension: every change of it gives it another one.
 #[must_use]
 pub fn tag(extension: &Extension) -> String {
     extension.version.to_string()
+}
+
+/// Names what a tenant has set for itself: equal settings have equal tags.
+#[must_use]
+pub fn tag_of_settings(settings: &TenantSettings) -> String {
+    let minutes = settings.session_timeout_minutes.minutes().to_string();
+    let parts = [
+        settings.name.as_str(),
+        settings.timezone.as_str(),
+        minutes.as_str(),
+    ];
+    Digest::of_parts(parts.map(str::as_bytes)).short()
 }
 
 /// Which versions a change is meant for.
@@ -21,9 +35,9 @@ pub enum IfMatch {
 
 impl IfMatch {
     /// Refuses another version; to be asked in the transaction of the change.
-    pub(super) fn check(&self, extension: &Extension) -> Result<(), AppError> {
+    pub(super) fn check(&self, current: &str) -> Result<(), AppError> {
         match self {
-            Self::OneOf(tags) if !tags.contains(&tag(extension)) => Err(AppError::PreconditionFailed),
+            Self::OneOf(tags) if !tags.iter().any(|tag| tag == current) => Err(AppError::PreconditionFailed),
             Self::Any | Self::OneOf(_) => Ok(()),
         }
     }

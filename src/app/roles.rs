@@ -44,7 +44,7 @@ pub async fn list(app: &App, caller: &Caller) -> Result<Vec<Role>, AppError> {
 
 /// Refuses an id that the tenant has no role of, before a body is looked at.
 pub async fn exists(app: &App, caller: &Caller, id: RoleId) -> Result<(), AppError> {
-    let tenant = caller.member(Act::Change)?;
+    let tenant = caller.inside(Act::Change)?;
     let mut tx = app.store.read("find_role").await?;
     let role = roles::find(&mut tx, tenant, id).await?;
     role.map(drop).ok_or(AppError::NotFound)
@@ -176,7 +176,11 @@ async fn role(
 }
 
 /// A07: nobody gives what they have not.
-fn permissions(errors: &mut FieldErrors, caller: &Caller, words: Vec<String>) -> BTreeSet<Permission> {
+pub(super) fn permissions(
+    errors: &mut FieldErrors,
+    caller: &Caller,
+    words: Vec<String>,
+) -> BTreeSet<Permission> {
     let mut permissions = BTreeSet::new();
     for word in words {
         match word.parse::<Permission>() {
@@ -200,6 +204,7 @@ fn has(caller: &Caller, permission: Permission) -> bool {
     match (caller.identity(), caller.place()) {
         (Identity::User(user), Place::Home { .. }) => user.may(permission),
         (Identity::User(_), _) => permission.is_for_operators(),
+        (Identity::ApiKey(key), _) => key.may(permission),
         (Identity::SystemCli, _) => true,
         (Identity::SystemAuto, _) => false,
     }

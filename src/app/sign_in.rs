@@ -1,5 +1,6 @@
 //! Signing in, going on, and signing out.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use secrecy::SecretString;
@@ -9,7 +10,7 @@ use super::audit::Changed;
 use super::error::AppError;
 use crate::auth::caller::{Caller, Origin};
 use crate::auth::denied::Denied;
-use crate::auth::oidc::{IdTokenError, Issuers};
+use crate::auth::oidc::{ExternalIdentity, IdTokenError, Issuers};
 use crate::auth::password_check::{CheckError, PasswordCheck};
 use crate::auth::throttle::Attempt;
 use crate::auth::token::{Claims, TokenKey};
@@ -20,7 +21,7 @@ use crate::domain::one_time_token::Purpose;
 use crate::domain::password::{NewPassword, Password, PasswordHash};
 use crate::domain::session::{LONGEST, Presence, Session};
 use crate::domain::user::{External, User, UserStatus};
-use crate::store::{StoreError, Tx, one_time_tokens, sealing_keys, sessions, users};
+use crate::store::{StoreError, Tx, sealing_keys, sessions, users};
 
 /// What proves who somebody is, and what says so afterwards.
 pub struct SignIn {
@@ -64,7 +65,7 @@ pub async fn with_password(
     if let Some(hash) = rehashed {
         users::set_password_hash(&mut tx, user.id, &hash, app.now()).await?;
     }
-    app.begin_session(tx, &user, origin).await
+    app.begin_session(tx, &user, origin, None).await
 }
 
 /// Signs somebody in whom a configured issuer vouches for, by the token that it gave them.
@@ -72,21 +73,7 @@ pub async fn with_password(
 /// They are known by their id there, or the first time by the address that the issuer has verified; who was invited becomes
 /// active. Who is unknown here gets nothing.
 pub async fn with_id_token(app: &App, origin: Origin, token: &SecretString) -> Result<Login, AppError> {
-    let nobody = Attempt {
-        account: None,
-        address: origin.address,
-    };
-    let sign_in = app.sign_in()?;
-    let throttle = sign_in.check.throttle();
-    throttle.check(nobody).map_err(CheckError::from)?;
-    let identity = match sign_in.issuers.verify(token).await {
-        Err(error @ IdTokenError::Refused(_)) => {
-            tracing::info!(error = error_chain(&error), "an ID token is refused");
-            throttle.failed(nobody);
-            return Err(Denied::Credentials.into());
-        }
-        verified => verified?,
-    };
+    let identity = app.vouched(origin.address, token).await?;
     let external = External {
         issuer: identity.issuer.to_string(),
         subject: identity.subject,
@@ -96,7 +83,7 @@ pub async fn with_id_token(app: &App, origin: Origin, token: &SecretString) -> R
         Some(user) => user,
         None => app.recognise(&mut tx, &identity.email, &external).await?,
     };
-    app.begin_session(tx, &user, origin).await
+    app.begin_session(tx, &user, origin, None).await
 }
 
 /// The user with this address, and what their password is compared with.
@@ -136,6 +123,29 @@ impl App {
         Ok(self.sign_in()?.check.hasher().hash(password).await?)
     }
 
+    /// Whom the issuer of an ID token vouches for; tokens that do not do are counted like wrong passwords.
+    pub(super) async fn vouched(
+        &self,
+        address: Option<IpAddr>,
+        token: &SecretString,
+    ) -> Result<ExternalIdentity, AppError> {
+        let attempt = Attempt {
+            account: None,
+            address,
+        };
+        let sign_in = self.sign_in()?;
+        let throttle = sign_in.check.throttle();
+        throttle.check(attempt).map_err(CheckError::from)?;
+        match sign_in.issuers.verify(token).await {
+            Err(error @ IdTokenError::Refused(_)) => {
+                tracing::info!(error = error_chain(&error), "an ID token is refused");
+                throttle.failed(attempt);
+                Err(Denied::Credentials.into())
+            }
+            verified => Ok(verified?),
+        }
+    }
+
     /// Links the user with this address to whom an issuer knows, and accepts their invitation.
     async fn recognise(
         &self,
@@ -150,17 +160,20 @@ impl App {
         users::set_external(tx, user.id, external, self.now()).await?;
         if user.status == UserStatus::Invited {
             users::set_status(tx, user.id, UserStatus::Active, self.now()).await?;
-            one_time_tokens::revoke(tx, Purpose::Invitation, user.id).await?;
+            self.void(tx, Purpose::Invitation, &user).await?;
         }
         Ok(user)
     }
 
     /// Begins a session in the transaction of what proved who it is, and ends that.
+    ///
+    /// The entry tells of the session, or of what the session is only a part of.
     pub(super) async fn begin_session(
         &self,
         mut tx: Tx,
         user: &User,
         origin: Origin,
+        whole: Option<Changed>,
     ) -> Result<Login, AppError> {
         // Another key than the database's would sign what no other host takes.
         sealing_keys::check(&mut tx).await?;
@@ -184,7 +197,7 @@ impl App {
         let caller = Caller::signed_in(presence.clone(), false, None, origin);
         // Of a suspended tenant.
         caller.standing()?;
-        let changed = Changed {
+        let begun = Changed {
             action: "session.begin",
             resource: "session",
             target: session.id.to_string(),
@@ -192,7 +205,7 @@ impl App {
             before: None,
             after: None,
         };
-        self.audit(&mut tx, &caller, changed)?;
+        self.audit(&mut tx, &caller, whole.unwrap_or(begun))?;
         let login = self.login(presence)?;
         tx.commit().await?;
         Ok(login)

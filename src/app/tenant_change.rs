@@ -22,8 +22,8 @@ use crate::domain::sip_domain::SipDomain;
 use crate::domain::tenant::{SuspensionPolicy, Tenant, TenantStatus};
 use crate::domain::tenant_overview::TenantOverview;
 use crate::domain::timezone::Timezone;
+use crate::store::platform_tenants::{self, Whereabouts};
 use crate::store::tenant_lifecycle::{self, Standing};
-use crate::store::tenant_settings::{self, Whereabouts};
 use crate::store::{Tx, instances, tenant_overviews, tenants};
 
 /// For how long phones may sign in at a domain that the tenant had before.
@@ -137,17 +137,17 @@ pub async fn change(
     }
     let (old, new) = (&before.tenant.domain, &after.tenant.domain);
     if old != new {
-        match tenant_settings::holder(&mut tx, new).await? {
+        match platform_tenants::holder(&mut tx, new).await? {
             Some(holder) if holder != id => return Err(former_domain()),
-            Some(_) => tenant_settings::drop_alias(&mut tx, id, new).await?,
+            Some(_) => platform_tenants::drop_alias(&mut tx, id, new).await?,
             None => {}
         }
-        tenant_settings::put_alias(&mut tx, id, old, app.now() + ALIAS).await?;
+        platform_tenants::put_alias(&mut tx, id, old, app.now() + ALIAS).await?;
         warnings.push(format!(
             "phones may sign in at {old} for 30 days from the next deploy on; set them up for {new} until then"
         ));
     }
-    tenant_settings::update(&mut tx, &after.tenant, &after.limits, after.policy).await?;
+    platform_tenants::update(&mut tx, &after.tenant, &after.limits, after.policy).await?;
     let service = before.tenant.status.service(before.policy);
     let asked = app.have_followed(&mut tx, caller, id, service).await?;
     let after_view = merged(view(&after), json!({"deployments": asked.deployments}));
@@ -183,8 +183,8 @@ async fn detail(tx: &mut Tx, id: TenantId) -> Result<TenantDetail, AppError> {
         overview: tenant_overviews::find(tx, id).await?.ok_or_else(missing)?,
         limits: tenants::limits(tx, id).await?.ok_or_else(missing)?,
         standing: tenant_lifecycle::standing(tx, id).await?.ok_or_else(missing)?,
-        aliases: tenant_settings::aliases(tx, id).await?,
-        whereabouts: tenant_settings::whereabouts(tx, id).await?,
+        aliases: platform_tenants::aliases(tx, id).await?,
+        whereabouts: platform_tenants::whereabouts(tx, id).await?,
     })
 }
 

@@ -13,7 +13,7 @@ use crate::deploy::request;
 use crate::domain::deployment::Deployment;
 use crate::domain::ids::{InstanceId, TenantId};
 use crate::domain::permission::PlatformPermission;
-use crate::store::{deployments, tenant_lifecycle, tenant_settings};
+use crate::store::{deployments, platform_tenants, tenant_lifecycle};
 
 /// How long after a deploy that came to nothing the next one is asked for.
 const AGAIN: SignedDuration = SignedDuration::from_mins(1);
@@ -25,7 +25,7 @@ pub async fn turn(app: &App) -> Result<usize, AppError> {
     let mut tx = app.store.read("tenants_served_otherwise").await?;
     let lagging = tenant_lifecycle::served_otherwise(&mut tx).await?;
     let leaving = tenant_lifecycle::leaving(&mut tx).await?;
-    let expired = tenant_settings::with_expired_aliases(&mut tx, app.now()).await?;
+    let expired = platform_tenants::with_expired_aliases(&mut tx, app.now()).await?;
     drop(tx);
     for tenant in expired {
         give_up_aliases(app, &caller, tenant).await?;
@@ -66,9 +66,9 @@ async fn ask_again(
 async fn give_up_aliases(app: &App, caller: &Caller, tenant: TenantId) -> Result<(), AppError> {
     caller.platform(PlatformPermission::InstancesDeploy)?;
     let mut tx = app.begin_in(tenant, "give_up_aliases").await?;
-    let before = tenant_settings::aliases(&mut tx, tenant).await?;
-    tenant_settings::drop_expired(&mut tx, tenant, app.now()).await?;
-    let after = tenant_settings::aliases(&mut tx, tenant).await?;
+    let before = platform_tenants::aliases(&mut tx, tenant).await?;
+    platform_tenants::drop_expired(&mut tx, tenant, app.now()).await?;
+    let after = platform_tenants::aliases(&mut tx, tenant).await?;
     let entry = Changed {
         action: "tenant.alias_expired",
         resource: "tenant",

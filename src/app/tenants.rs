@@ -9,6 +9,7 @@ use super::error::AppError;
 use crate::auth::caller::Caller;
 use crate::domain::ids::{InstanceId, TenantId};
 use crate::domain::invalid::{FieldErrors, Invalid};
+use crate::domain::name::TenantName;
 use crate::domain::page::Page;
 use crate::domain::permission::PlatformPermission;
 use crate::domain::query::TenantQuery;
@@ -16,7 +17,8 @@ use crate::domain::sip_domain::SipDomain;
 use crate::domain::tenant::{Tenant, TenantStatus};
 use crate::domain::tenant_overview::TenantOverview;
 use crate::domain::timezone::Timezone;
-use crate::store::{self, instances, tenant_overviews, tenant_settings};
+use crate::domain::user::User;
+use crate::store::{self, Tx, instances, platform_tenants, tenant_overviews};
 
 /// A tenant as it is written.
 #[derive(Clone, Default, Debug, Serialize, Deserialize)]
@@ -32,71 +34,121 @@ pub struct TenantInput {
     pub pbx_instance_id: Option<String>,
 }
 
-/// Makes a tenant.
+/// An input that reads well, before it is known whether its domain is free and its PBX is there.
+pub(super) struct ParsedTenant {
+    name: TenantName,
+    domain: SipDomain,
+    timezone: Timezone,
+    instance: Option<InstanceId>,
+}
+
+impl TenantInput {
+    /// Reads it; with a suffix the domain may be absent, and is made of the name.
+    pub(super) fn parse(self, errors: &mut FieldErrors, suffix: Option<&SipDomain>) -> Option<ParsedTenant> {
+        let required = |text: Option<String>| text.ok_or_else(|| Invalid::new("is required"));
+        let made = self
+            .name
+            .as_deref()
+            .zip(suffix)
+            .and_then(|(name, suffix)| slug(name).map(|slug| format!("{slug}.{suffix}")));
+        let domain = errors.take(
+            "domain",
+            required(self.domain.or(made)).and_then(|text| text.parse()),
+        );
+        let name = errors.take("name", required(self.name).and_then(|text| text.parse()));
+        let timezone = self
+            .timezone
+            .map(|text| errors.take("timezone", text.parse::<Timezone>()));
+        let instance = self
+            .pbx_instance_id
+            .map(|text| errors.take("pbx_instance_id", text.parse::<InstanceId>()));
+        Some(ParsedTenant {
+            name: name?,
+            domain: domain?,
+            timezone: timezone.unwrap_or_else(|| Some(Timezone::utc()))?,
+            instance: match instance {
+                Some(instance) => Some(instance?),
+                None => None,
+            },
+        })
+    }
+}
+
+/// What stands before the suffix in a domain that is made of a name: letters, digits and single hyphens.
+fn slug(name: &str) -> Option<String> {
+    let lower = name.to_lowercase();
+    let words = lower.split(|c: char| !c.is_ascii_alphanumeric());
+    let slug = words
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join("-");
+    (!slug.is_empty()).then_some(slug)
+}
+
+/// Makes a tenant, without anybody in it yet.
 pub async fn create(app: &App, caller: &Caller, input: TenantInput) -> Result<Tenant, AppError> {
     caller.platform(PlatformPermission::TenantsCreate)?;
     let mut errors = FieldErrors::default();
-    let required = |text: Option<String>| text.ok_or_else(|| Invalid::new("is required"));
-    let name = errors.take("name", required(input.name).and_then(|text| text.parse()));
-    let domain = errors.take(
-        "domain",
-        required(input.domain).and_then(|text| text.parse::<SipDomain>()),
-    );
-    let timezone = input
-        .timezone
-        .and_then(|text| errors.take("timezone", text.parse::<Timezone>()));
-    let wanted = input
-        .pbx_instance_id
-        .and_then(|text| errors.take("pbx_instance_id", text.parse::<InstanceId>()));
-    let (Some(name), Some(domain)) = (name, domain) else {
+    let parsed = input.parse(&mut errors, app.domain_suffix.as_ref());
+    let Some(parsed) = parsed else {
         return Err(errors.into());
     };
-    errors.check()?;
-
     let mut tx = app.store.begin("create_tenant").await?;
-    let all = instances::list(&mut tx).await?;
-    let instance = match (wanted, all.as_slice()) {
-        (Some(id), all) => all.iter().find(|instance| instance.id == id),
-        (None, [only]) => Some(only),
-        (None, _) => None,
-    };
-    let Some(instance) = instance else {
-        let reason = if all.is_empty() {
-            "must name an instance, and there is none yet; add one first"
-        } else {
-            "must name an instance; it may be absent only while exactly one exists"
+    let tenant = app.insert_tenant(&mut tx, parsed).await?;
+    app.audit(&mut tx, caller, made(&tenant, None))?;
+    tx.commit().await?;
+    Ok(tenant)
+}
+
+impl App {
+    pub(super) async fn insert_tenant(&self, tx: &mut Tx, parsed: ParsedTenant) -> Result<Tenant, AppError> {
+        let all = instances::list(tx).await?;
+        let instance = match (parsed.instance, all.as_slice()) {
+            (Some(id), all) => all.iter().find(|instance| instance.id == id),
+            (None, [only]) => Some(only),
+            (None, _) => None,
         };
-        return Err(FieldErrors::one("pbx_instance_id", reason).into());
-    };
-    let now = app.now();
-    let tenant = Tenant {
-        id: TenantId::fresh(app.ids.as_ref()),
-        name,
-        domain,
-        status: TenantStatus::Active,
-        instance_id: instance.id,
-        timezone: timezone.unwrap_or_else(Timezone::utc),
-        secrets_version: 1,
-        created_at: now,
-        updated_at: now,
-    };
-    if tenant_settings::holder(&mut tx, &tenant.domain).await?.is_some() {
-        return Err(former_domain());
+        let Some(instance) = instance else {
+            let reason = if all.is_empty() {
+                "must name an instance, and there is none yet; add one first"
+            } else {
+                "must name an instance; it may be absent only while exactly one exists"
+            };
+            return Err(FieldErrors::one("pbx_instance_id", reason).into());
+        };
+        let now = self.now();
+        let tenant = Tenant {
+            id: TenantId::fresh(self.ids.as_ref()),
+            name: parsed.name,
+            domain: parsed.domain,
+            status: TenantStatus::Active,
+            instance_id: instance.id,
+            timezone: parsed.timezone,
+            secrets_version: 1,
+            created_at: now,
+            updated_at: now,
+        };
+        if platform_tenants::holder(tx, &tenant.domain).await?.is_some() {
+            return Err(former_domain());
+        }
+        store::tenants::insert(tx, &tenant).await?;
+        Ok(tenant)
     }
-    store::tenants::insert(&mut tx, &tenant).await?;
+}
+
+/// The entry of a new tenant, with its owner where it has one from the start.
+pub(super) fn made(tenant: &Tenant, owner: Option<&User>) -> Changed {
+    let owner = owner.map(|owner| json!({"id": owner.id, "name": owner.name, "email": owner.email}));
     let after = json!({"name": tenant.name, "domain": tenant.domain, "timezone": tenant.timezone,
-        "pbx_instance_id": tenant.instance_id});
-    let changed = Changed {
+        "pbx_instance_id": tenant.instance_id, "owner": owner});
+    Changed {
         action: "tenant.create",
         resource: "tenant",
         target: tenant.id.to_string(),
         tenant_id: Some(tenant.id),
         before: None,
         after: Some(after),
-    };
-    app.audit(&mut tx, caller, changed)?;
-    tx.commit().await?;
-    Ok(tenant)
+    }
 }
 
 /// One page of all tenants, with what is counted of each.
@@ -126,5 +178,30 @@ pub async fn find_by_domain(app: &App, caller: &Caller, domain: &SipDomain) -> R
 pub(super) fn former_domain() -> AppError {
     AppError::Taken {
         field: "domain".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn o24_a_domain_is_made_of_the_name_where_there_is_a_suffix() {
+        let made = |name: &str, suffix: Option<&str>| {
+            let suffix = suffix.map(|suffix| suffix.parse().unwrap());
+            let input = TenantInput {
+                name: Some(name.to_owned()),
+                ..TenantInput::default()
+            };
+            let parsed = input.parse(&mut FieldErrors::default(), suffix.as_ref());
+            parsed.map(|parsed| parsed.domain.to_string())
+        };
+        let pbx = Some("pbx.example.com");
+        assert_eq!(
+            made("Acme & Co. KG", pbx).as_deref(),
+            Some("acme-co-kg.pbx.example.com")
+        );
+        assert_eq!(made("株式会社", pbx), None);
+        assert_eq!(made("Acme", None), None);
     }
 }

@@ -7,11 +7,16 @@ use super::App;
 use super::audit::Changed;
 use super::error::AppError;
 use super::guards;
+use super::one_time::subject;
 use crate::auth::caller::Caller;
+use crate::domain::contact::Contact;
+use crate::domain::email::EmailAddress;
 use crate::domain::ids::{TenantId, UserId};
+use crate::domain::name::PersonName;
+use crate::domain::one_time_token::Purpose;
 use crate::domain::password::PasswordHash;
 use crate::domain::role::Role;
-use crate::domain::user::{User, UserStatus};
+use crate::domain::user::{Membership, User, UserStatus};
 use crate::store::{Tx, sessions, tenants, user_counts, users};
 
 impl App {
@@ -95,12 +100,55 @@ impl App {
         caller: &Caller,
         user: &User,
     ) -> Result<(), AppError> {
+        self.remove_user(tx, caller, user, "user.delete").await
+    }
+
+    /// The same under another name.
+    pub(super) async fn remove_user(
+        &self,
+        tx: &mut Tx,
+        caller: &Caller,
+        user: &User,
+        action: &'static str,
+    ) -> Result<(), AppError> {
         guards::acts_on(caller, user)?;
         guards::not_last_owner(tx, user).await?;
         guards::not_last_manager(tx, user).await?;
+        // Their links are good for nothing once they are gone.
+        for purpose in Purpose::ALL {
+            self.take_back(tx, user.tenant_id(), &subject(*purpose, user.id)?)
+                .await?;
+        }
         users::delete(tx, user.id).await?;
-        let changed = changed("user.delete", user, Some(view(user)), None);
+        let changed = changed(action, user, Some(view(user)), None);
         self.audit(tx, caller, changed).map(drop)
+    }
+
+    /// A user who has just been made, in a tenant or, without a membership, of the operator.
+    pub(super) fn fresh_user(
+        &self,
+        membership: Option<Membership>,
+        email: EmailAddress,
+        name: PersonName,
+        status: UserStatus,
+    ) -> User {
+        let now = self.now();
+        User {
+            id: UserId::fresh(self.ids.as_ref()),
+            membership,
+            email,
+            name,
+            status,
+            platform_manager: false,
+            contact: Contact::default(),
+            extension_id: None,
+            has_password: false,
+            external: None,
+            last_login_at: None,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        }
     }
 
     /// Gives a user another password, and ends their sessions.

@@ -31,7 +31,7 @@ pub async fn find(app: &App, caller: &Caller, id: UserId) -> Result<User, AppErr
 
 /// Refuses an id that the tenant has no user of, before a body is looked at.
 pub async fn exists(app: &App, caller: &Caller, id: UserId) -> Result<(), AppError> {
-    let tenant = caller.member(Act::Change)?;
+    let tenant = caller.inside(Act::Change)?;
     let mut tx = app.store.read("find_user").await?;
     found(users::find(&mut tx, tenant, id).await?).map(drop)
 }

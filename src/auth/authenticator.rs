@@ -9,19 +9,19 @@ use super::caller::{Caller, Origin};
 use super::denied::Denied;
 use super::directory::{Directory, Unavailable};
 use super::token::TokenKey;
+use crate::domain::api_key::KeySecret;
 use crate::domain::clock::Clock;
 use crate::domain::error_chain::error_chain;
 use crate::domain::ids::TenantId;
 use crate::domain::reason::Reason;
-use crate::domain::session::Session;
 
-/// How exactly it is known when a session was last used: a write for each request would cost more than it tells.
+/// How exactly it is known when a session or a key was last used: a write for each request would cost more than it tells.
 const EXACTNESS: SignedDuration = SignedDuration::from_mins(1);
 
 /// What a request presents.
 #[derive(Clone, Default)]
 pub struct Credentials {
-    /// The bearer token.
+    /// The bearer token: of a session, or an API key.
     pub bearer: Option<SecretString>,
     /// The tenant that one of the operator's people wants to enter, as it was written.
     pub operate_as: Option<String>,
@@ -29,6 +29,27 @@ pub struct Credentials {
     pub reason: Option<String>,
     /// Where the request came from.
     pub origin: Origin,
+}
+
+impl Credentials {
+    /// A reason that is none counts as missing: where one is required, the refusal says what it must be.
+    fn reason(&self) -> Option<Reason> {
+        self.reason.as_ref().and_then(|text| text.parse().ok())
+    }
+}
+
+fn is_worth_noting(last: Option<Timestamp>, now: Timestamp) -> bool {
+    last.is_none_or(|last| now.duration_since(last) >= EXACTNESS)
+}
+
+/// A use that cannot be noted is no reason to refuse somebody: a session ends the sooner for it.
+fn noted(done: Result<(), Unavailable>) {
+    if let Err(error) = done {
+        tracing::warn!(
+            error = error_chain(&error),
+            "the use of a session or an API key could not be noted"
+        );
+    }
 }
 
 /// Why there is no caller.
@@ -66,6 +87,13 @@ impl Authenticator {
 
     /// Who presents these credentials.
     pub async fn caller(&self, credentials: Credentials) -> Result<Caller, AuthError> {
+        match credentials.bearer.as_ref().and_then(KeySecret::presented) {
+            Some(key) => self.by_key(&key, credentials).await,
+            None => self.by_token(credentials).await,
+        }
+    }
+
+    async fn by_token(&self, credentials: Credentials) -> Result<Caller, AuthError> {
         let now = self.clock.now();
         let tokens = self.tokens.as_ref().ok_or(AuthError::NoKey)?;
         let claims = credentials
@@ -83,9 +111,11 @@ impl Authenticator {
             .await?
             .filter(|presence| presence.is_good(now) && presence.session.user_id == claims.user_id)
             .ok_or(AuthError::Denied(Denied::Credentials))?;
-        self.note_use(&presence.session, now).await;
-        // A reason that is none counts as missing: where one is required, the refusal says what it must be.
-        let reason = credentials.reason.and_then(|text| text.parse::<Reason>().ok());
+        let session = &presence.session;
+        if is_worth_noting(Some(session.last_used_at), now) {
+            noted(self.directory.touch(session.id, now).await);
+        }
+        let reason = credentials.reason();
         Ok(Caller::signed_in(
             presence,
             entering.is_some(),
@@ -94,17 +124,19 @@ impl Authenticator {
         ))
     }
 
-    /// A use that cannot be noted is no reason to refuse somebody: the session ends the sooner for it.
-    async fn note_use(&self, session: &Session, now: Timestamp) {
-        if now.duration_since(session.last_used_at) < EXACTNESS {
-            return;
+    async fn by_key(&self, secret: &KeySecret, credentials: Credentials) -> Result<Caller, AuthError> {
+        let now = self.clock.now();
+        let presence = self
+            .directory
+            .key_presence(secret.prefix())
+            .await?
+            .filter(|presence| presence.is_good(secret, now))
+            .ok_or(AuthError::Denied(Denied::Credentials))?;
+        if is_worth_noting(presence.key.last_used_at, now) {
+            noted(self.directory.touch_key(presence.key.id, now).await);
         }
-        if let Err(error) = self.directory.touch(session.id, now).await {
-            tracing::warn!(
-                error = error_chain(&error),
-                "the use of a session could not be noted"
-            );
-        }
+        let (enters, reason) = (credentials.operate_as.is_some(), credentials.reason());
+        Ok(Caller::of_key(presence, enters, reason, credentials.origin))
     }
 }
 

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use super::access::Act;
 use super::denied::Denied;
+use super::key_holder::KeyHolder;
+use crate::domain::api_key::KeyPresence;
 use crate::domain::audit::{Actor, ActorKind};
 use crate::domain::deployment::AUTOMATIC;
 use crate::domain::email::EmailAddress;
@@ -23,6 +25,8 @@ use crate::domain::user_agent::UserAgent;
 pub enum Identity {
     /// Somebody who signed in.
     User(Arc<SignedIn>),
+    /// A program of a tenant, by its API key.
+    ApiKey(Arc<KeyHolder>),
     /// The host's command line: root, or the service's group.
     SystemCli,
     /// The daemon itself, where it deploys what was edited.
@@ -69,6 +73,11 @@ impl Identity {
                 id: Some(user.user_id.uuid()),
                 name: user.email.to_string(),
             },
+            Self::ApiKey(key) => Actor {
+                kind: ActorKind::ApiKey,
+                id: Some(key.key_id.uuid()),
+                name: key.name.to_string(),
+            },
             Self::SystemCli => Actor::named(ActorKind::System, "system:cli"),
             Self::SystemAuto => Actor::named(ActorKind::System, AUTOMATIC),
         }
@@ -79,6 +88,7 @@ impl Identity {
     pub fn key(&self) -> String {
         match self {
             Self::User(user) => format!("user:{}", user.user_id),
+            Self::ApiKey(key) => format!("api_key:{}", key.key_id),
             Self::SystemCli | Self::SystemAuto => self.actor().name,
         }
     }
@@ -162,6 +172,21 @@ impl Caller {
         Self::new(Identity::User(Arc::new(user)), place, reason, origin)
     }
 
+    /// A program of a tenant. It is at home there, and enters no other.
+    #[must_use]
+    pub fn of_key(presence: KeyPresence, enters: bool, reason: Option<Reason>, origin: Origin) -> Self {
+        let key = KeyHolder::from(presence);
+        let place = if enters {
+            Place::Unknown
+        } else {
+            Place::Home {
+                id: key.tenant_id,
+                status: key.status,
+            }
+        };
+        Self::new(Identity::ApiKey(Arc::new(key)), place, reason, origin)
+    }
+
     /// Who it is.
     #[must_use]
     pub const fn identity(&self) -> &Identity {
@@ -196,9 +221,10 @@ impl Caller {
         self.check_standing(act)?;
         let may = match (&self.identity, self.place) {
             (Identity::SystemCli, _) => true,
-            // What it asks for is asked for on the platform, whatever the tenant's status.
-            (Identity::SystemAuto, _) => false,
             (Identity::User(user), Place::Home { .. }) => user.may(permission),
+            (Identity::ApiKey(key), Place::Home { .. }) => key.may(permission),
+            // A key enters no tenant. What the daemon asks for is asked for on the platform, whatever the tenant's status.
+            (Identity::ApiKey(_) | Identity::SystemAuto, _) => false,
             (Identity::User(user), _) => user.platform_manager && permission.is_for_operators(),
         };
         if may {
@@ -213,7 +239,8 @@ impl Caller {
         self.check_standing(act)?;
         let may = match (&self.identity, self.place) {
             (Identity::SystemCli, _) | (Identity::User(_), Place::Home { .. }) => true,
-            (Identity::SystemAuto, _) => false,
+            // What no right names is for people only.
+            (Identity::ApiKey(_) | Identity::SystemAuto, _) => false,
             (Identity::User(user), _) => user.platform_manager,
         };
         if may {
@@ -223,12 +250,20 @@ impl Caller {
         }
     }
 
+    /// The tenant it acts in, for whoever has been found to hold the right that is asked of them.
+    pub fn inside(&self, act: Act) -> Result<TenantId, Denied> {
+        match (&self.identity, self.place) {
+            (Identity::ApiKey(_), Place::Home { id, .. }) => self.check_standing(act).map(|()| id),
+            _ => self.member(act),
+        }
+    }
+
     /// The user it is, for what is their own.
     pub fn own(&self) -> Result<&SignedIn, Denied> {
+        self.standing()?;
         let Identity::User(user) = &self.identity else {
             return Err(Denied::Permission);
         };
-        check_home(user)?;
         if user.may(Permission::UsersViewSelf) || user.home.is_none() {
             Ok(user)
         } else {
@@ -244,6 +279,7 @@ impl Caller {
                 let home = user.home.as_ref();
                 home.is_none_or(|home| home.membership.rank == Rank::Agent)
             }
+            (Identity::ApiKey(key), _) => key.author_rank == Rank::Agent,
             _ => false,
         }
     }
@@ -260,6 +296,7 @@ impl Caller {
                 }
             }
             (Identity::SystemCli, _) | (Identity::SystemAuto, PlatformPermission::InstancesDeploy) => Ok(()),
+            (Identity::ApiKey(_), _) => self.standing().and(Err(Denied::Permission)),
             (Identity::SystemAuto, _) => Err(Denied::Permission),
         }
     }
@@ -279,7 +316,8 @@ impl Caller {
     pub fn standing(&self) -> Result<(), Denied> {
         match &self.identity {
             Identity::User(user) => check_home(user),
-            Identity::SystemCli | Identity::SystemAuto => Ok(()),
+            Identity::ApiKey(key) if key.status != TenantStatus::Active => Err(Denied::TenantSuspended),
+            Identity::ApiKey(_) | Identity::SystemCli | Identity::SystemAuto => Ok(()),
         }
     }
 

@@ -5,9 +5,10 @@ use std::error::Error;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::domain::ids::{SessionId, TenantId};
+use crate::domain::api_key::KeyPresence;
+use crate::domain::ids::{ApiKeyId, SessionId, TenantId};
 use crate::domain::session::Presence;
-use crate::store::{Store, StoreError, sessions};
+use crate::store::{Store, StoreError, api_keys, sessions};
 
 /// The caller could not be looked up.
 #[derive(Debug, thiserror::Error)]
@@ -20,7 +21,7 @@ impl From<StoreError> for Unavailable {
     }
 }
 
-/// Knows every session.
+/// Knows every session, and every API key.
 #[async_trait]
 pub trait Directory: Send + Sync {
     /// Who stands behind a session, and the tenant that they want to enter; nothing when there is no such session.
@@ -32,6 +33,12 @@ pub trait Directory: Send + Sync {
 
     /// Notes that a session is used.
     async fn touch(&self, id: SessionId, now: Timestamp) -> Result<(), Unavailable>;
+
+    /// Who stands behind an API key that begins so; nothing when there is none.
+    async fn key_presence(&self, prefix: &str) -> Result<Option<KeyPresence>, Unavailable>;
+
+    /// Notes that an API key is used.
+    async fn touch_key(&self, id: ApiKeyId, now: Timestamp) -> Result<(), Unavailable>;
 }
 
 #[async_trait]
@@ -50,6 +57,19 @@ impl Directory for Store {
     async fn touch(&self, id: SessionId, now: Timestamp) -> Result<(), Unavailable> {
         let mut tx = self.begin("touch_session").await?;
         sessions::touch(&mut tx, id, now).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn key_presence(&self, prefix: &str) -> Result<Option<KeyPresence>, Unavailable> {
+        let mut tx = self.read("key_presence").await?;
+        let presence = api_keys::presence(&mut tx, prefix).await?;
+        tx.commit().await?;
+        Ok(presence)
+    }
+
+    async fn touch_key(&self, id: ApiKeyId, now: Timestamp) -> Result<(), Unavailable> {
+        let mut tx = self.begin("touch_api_key").await?;
+        api_keys::touch(&mut tx, id, now).await?;
         Ok(tx.commit().await?)
     }
 }

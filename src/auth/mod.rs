@@ -6,6 +6,7 @@ pub mod caller;
 pub mod denied;
 pub mod directory;
 mod jwt;
+pub mod key_holder;
 pub mod oidc;
 pub mod password;
 pub mod password_check;

@@ -180,6 +180,11 @@ pub const KEYS: &[Key] = &[
         "templates in it go before the built-in ones; an absolute path",
         Default::Words("`/etc/switchyard/templates` where it exists"),
     ),
+    plain(
+        "tenants.domain_suffix",
+        "what the domain of a new tenant ends in that is given none: the name `Acme` makes `acme.` and this",
+        Default::Words("none: each new tenant is given its domain"),
+    ),
 ];
 
 /// Where an operator's own templates are looked for when nothing else is said.

@@ -25,6 +25,7 @@ pub use parse::{ClearSecretMode, DeployMode, LogFilter, LogFormat, ShadowMode, S
 use crate::domain::instance::NodeName;
 use crate::domain::issuer::Issuer;
 use crate::domain::mail::{PublicUrl, SmtpServer};
+use crate::domain::sip_domain::SipDomain;
 
 /// Read when no other file is named, and only where it exists.
 pub const DEFAULT_FILE: &str = "/etc/switchyard/switchyard.toml";
@@ -45,6 +46,8 @@ pub struct Config {
     pub mail: Option<Mail>,
     /// The operator's own templates.
     pub templates: Templates,
+    /// What new tenants are given.
+    pub tenants: Tenants,
     /// The daemon's own directory.
     pub state: State,
     /// How configurations go live.
@@ -71,6 +74,12 @@ pub struct Sealing {
 pub struct Node {
     /// The instances that name it are driven by this daemon.
     pub name: NodeName,
+}
+
+/// Section `tenants`.
+pub struct Tenants {
+    /// What the domain of a new tenant ends in that is given none.
+    pub domain_suffix: Option<SipDomain>,
 }
 
 /// Section `http`.

@@ -12,7 +12,8 @@ use secrecy::SecretString;
 use super::database_url::DatabaseUrl;
 use super::given::Given;
 use super::{
-    Ami, Auth, Config, Database, Deploy, Http, Log, Node, Sealing, State, Templates, issuers, keys, mail,
+    Ami, Auth, Config, Database, Deploy, Http, Log, Node, Sealing, State, Templates, Tenants, issuers, keys,
+    mail,
 };
 use crate::domain::instance::NodeName;
 use crate::domain::invalid::Invalid;
@@ -92,6 +93,7 @@ pub fn config(given: &mut Given) -> Option<Config> {
     let public_url = given.parsed("http.public_url", str::parse);
     let mail = mail::mail(given);
     let templates_dir = given.parsed("templates.dir", absolute_path);
+    let domain_suffix = given.parsed("tenants.domain_suffix", str::parse);
     let state_dir = given.parsed("state.dir", absolute_path);
     let shadow = given.parsed("deploy.shadow", str::parse);
     let asterisk = given.parsed("deploy.asterisk", absolute_path);
@@ -126,6 +128,7 @@ pub fn config(given: &mut Given) -> Option<Config> {
         templates: Templates {
             dir: templates_dir.or_else(usual_templates),
         },
+        tenants: Tenants { domain_suffix },
         state: State { dir: state_dir? },
         deploy: Deploy {
             shadow: shadow?,

@@ -9,6 +9,7 @@ mod drivers;
 pub mod forgetting;
 pub mod identity;
 mod impatient;
+mod instance_checks;
 pub mod key_file;
 pub mod lifecycle;
 pub mod listener;

@@ -94,6 +94,7 @@ pub async fn assemble(config: &Config) -> Result<Parts, PartsError> {
         Arc::clone(&deploys),
     )
     .with_mailing(mailing)
+    .with_domain_suffix(config.tenants.domain_suffix.clone())
     .with_sign_in(sign_in);
     let authenticator = Arc::new(Authenticator::new(
         tokens,

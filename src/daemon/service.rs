@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use super::auto_deploy;
 use super::deploy_worker::{self, Rhythm};
 use super::forgetting;
+use super::instance_checks;
 use super::lifecycle::{Lifecycle, LifecycleError};
 use super::listener::{self, Limits, ListenError};
 use super::parts::{self, Parts, PartsError};
@@ -149,6 +150,16 @@ impl Service {
         tasks.spawn(
             "forgetting",
             forgetting::run(app.clone(), forgetting::PERIOD, tasks.soft_stop()),
+        );
+        tasks.spawn(
+            "checks",
+            instance_checks::run(
+                app.clone(),
+                store.clone(),
+                node.clone(),
+                instance_checks::PERIOD,
+                tasks.soft_stop(),
+            ),
         );
         tasks.spawn(
             "tenants",

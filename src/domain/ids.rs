@@ -75,6 +75,8 @@ id! {
     SessionId,
     /// One invitation, or one reset of a password.
     OneTimeTokenId,
+    /// One key that programs of a tenant call with.
+    ApiKeyId,
     /// One message of the outbox.
     MessageId,
 }

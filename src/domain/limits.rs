@@ -1,5 +1,7 @@
 //! What a tenant may have, and how long its users' sessions may rest.
 
+use schemars::JsonSchema;
+
 use super::invalid::Invalid;
 
 /// The limits and settings of a tenant; what is absent is not limited.
@@ -16,10 +18,10 @@ pub struct Limits {
 }
 
 /// For how many minutes a session may rest: 5 to 1440.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, schemars::JsonSchema)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, JsonSchema)]
 #[serde(transparent)]
-#[schemars(extend("minimum" = 5, "maximum" = 1440))]
-pub struct SessionTimeout(i64);
+#[schemars(inline)]
+pub struct SessionTimeout(#[schemars(range(min = 5, max = 1440))] i64);
 
 impl SessionTimeout {
     /// Refuses what is too short to work with, or longer than a day.

@@ -1,5 +1,6 @@
 //! The pure types of the product: each proves its own validity when it is made, none does I/O.
 
+pub mod api_key;
 pub mod artifact;
 pub mod audit;
 pub mod audit_chain;

@@ -47,6 +47,11 @@ parsed_text! {
 }
 
 parsed_text! {
+    /// The name of an API key: 1 to 50 characters.
+    KeyName, key_name, schema { "minLength": 1, "maxLength": 50, "pattern": PLAIN_TEXT }
+}
+
+parsed_text! {
     /// The name of a PBX instance: 1 to 50 letters, digits, `.`, `_` or `-`.
     InstanceName, instance_name, schema { "pattern": "^[A-Za-z0-9._-]{1,50}$" }
 }
@@ -70,6 +75,10 @@ fn person_name(text: &str) -> Result<String, Invalid> {
 
 fn role_name(text: &str) -> Result<String, Invalid> {
     sized(text, 2..=50, "must have 2 to 50 characters")
+}
+
+fn key_name(text: &str) -> Result<String, Invalid> {
+    sized(text, 1..=50, "must have 1 to 50 characters")
 }
 
 fn sized(text: &str, length: RangeInclusive<usize>, refused: &'static str) -> Result<String, Invalid> {

@@ -154,7 +154,9 @@ mod tests {
     use crate::domain::email::EmailAddress;
     use crate::domain::idempotency_key::IdempotencyKey;
     use crate::domain::instance::{AbsolutePath, EmergencyNumber, HostName, NodeName};
-    use crate::domain::name::{DisplayName, InstanceName, IssuerName, PersonName, RoleName, TenantName};
+    use crate::domain::name::{
+        DisplayName, InstanceName, IssuerName, KeyName, PersonName, RoleName, TenantName,
+    };
     use crate::domain::reason::Reason;
     use crate::domain::sip_domain::SipDomain;
 
@@ -208,6 +210,7 @@ mod tests {
             exactly::<TenantName>(&text);
             exactly::<PersonName>(&text);
             exactly::<RoleName>(&text);
+            exactly::<KeyName>(&text);
             exactly::<ContactText>(&text);
             exactly::<IssuerName>(&text);
             exactly::<AuditWord>(&text);

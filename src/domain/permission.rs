@@ -77,6 +77,14 @@ impl Permission {
     }
 }
 
+impl Permission {
+    /// Whether an API key can have it: not what is a person's own, nor what would let a key make others that outlast it.
+    #[must_use]
+    pub const fn is_for_keys(self) -> bool {
+        !matches!(self, Self::OrgApiKeys | Self::UsersViewSelf)
+    }
+}
+
 word_enum! {
     /// A right on the platform, which only the operator's people have.
     PlatformPermission {

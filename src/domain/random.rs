@@ -21,6 +21,9 @@ impl Randomness for SystemRandom {
     }
 }
 
+/// Letters and digits, which stand as they are in links, headers and files of every kind: 5.95 bits each.
+pub const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
 /// `length` characters drawn evenly from `alphabet` (2 to 256 ASCII characters).
 pub fn text(random: &dyn Randomness, alphabet: &[u8], length: usize) -> Result<String, NoRandomness> {
     let size = alphabet.len().clamp(1, 256);

@@ -8,10 +8,9 @@ use secrecy::{ExposeSecret, SecretString};
 use super::dial::ExtensionNumber;
 use super::invalid::Invalid;
 use super::parsed::text_schema;
-use super::random::{self, NoRandomness, Randomness};
+use super::random::{self, LETTERS, NoRandomness, Randomness};
 use super::sip_domain::SipDomain;
 
-const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 const DIGITS: &[u8] = b"0123456789";
 
 /// The password of a SIP account: 12 to 64 ASCII letters and digits.

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::ids::{InstanceId, TenantId};
+use super::limits::SessionTimeout;
 use super::name::TenantName;
 use super::parsed::word_enum;
 use super::reason::Reason;
@@ -110,4 +111,15 @@ pub struct Tenant {
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
+}
+
+/// What a tenant sets for itself.
+#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize)]
+pub struct TenantSettings {
+    /// As people call it.
+    pub name: TenantName,
+    /// For voicemail's times.
+    pub timezone: Timezone,
+    /// For how many minutes its users' sessions may rest.
+    pub session_timeout_minutes: SessionTimeout,
 }

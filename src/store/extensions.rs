@@ -128,6 +128,15 @@ pub async fn insert_many(
     Ok(())
 }
 
+/// How many extensions a tenant has.
+pub async fn count(tx: &mut Tx, tenant: TenantId) -> Result<i64, StoreError> {
+    let (count,) = run!(
+        tx,
+        fetch_one::<(i64,)>(COUNT, tenant.uuid(), None::<&str>, None::<&str>)
+    )?;
+    Ok(count)
+}
+
 /// The tenant's extension with this id.
 pub async fn find(tx: &mut Tx, tenant: TenantId, id: ExtensionId) -> Result<Option<Extension>, StoreError> {
     run!(tx, fetch_optional::<Row>(FIND, tenant.uuid(), id.uuid()))?

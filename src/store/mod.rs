@@ -22,6 +22,7 @@ mod statement;
 mod tx;
 mod url;
 
+pub mod api_keys;
 pub mod audit;
 pub mod audit_chain;
 pub mod deployments;
@@ -35,6 +36,7 @@ pub mod leases;
 pub mod one_time_tokens;
 pub mod outbox;
 pub mod platform_figures;
+pub mod platform_tenants;
 pub mod revisions;
 pub mod roles;
 pub mod sealing_keys;
@@ -62,6 +64,7 @@ pub use url::DatabaseUrl;
 #[must_use]
 pub fn statements() -> Vec<&'static Statement> {
     [
+        api_keys::STATEMENTS,
         audit::STATEMENTS,
         audit_chain::STATEMENTS,
         deployments::STATEMENTS,
@@ -75,6 +78,7 @@ pub fn statements() -> Vec<&'static Statement> {
         one_time_tokens::STATEMENTS,
         outbox::STATEMENTS,
         platform_figures::STATEMENTS,
+        platform_tenants::STATEMENTS,
         revisions::STATEMENTS,
         roles::STATEMENTS,
         sealing_keys::STATEMENTS,

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::row::{Origin, RawJson, to_json};
 use super::statement::{run, statements};
-use super::{StoreError, Tx, extensions, tenant_settings, tenants};
+use super::{StoreError, Tx, extensions, platform_tenants, tenants};
 use crate::domain::digest::Digest;
 use crate::domain::ids::{RevisionId, TenantId};
 use crate::domain::page::{Page, PageRequest};
@@ -84,7 +84,7 @@ pub async fn head(tx: &mut Tx, tenant: TenantId) -> Result<Option<TenantConfig>,
     Ok(Some(TenantConfig {
         name: found.name,
         domain: found.domain,
-        aliases: tenant_settings::aliases(tx, tenant).await?,
+        aliases: platform_tenants::aliases(tx, tenant).await?,
         timezone: found.timezone,
         extensions: extensions.collect(),
     }))

@@ -47,6 +47,7 @@ steps! {
     17 "0017_users_and_roles",
     18 "0018_marker_salts",
     19 "0019_tenant_lifecycle",
+    20 "0020_api_keys",
 }
 
 /// Which text of a migration.

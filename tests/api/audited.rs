@@ -16,13 +16,16 @@ use switchyard::store::{deployments, generations, template_sets};
 use super::client::Ask;
 use super::server::Server;
 use super::support::database::Backend::{self, Postgres, Sqlite};
-use super::{audited_platform, audited_users};
+use super::{audited_people, audited_platform, audited_users};
 
 /// Requests by which a route changes something, one for each action that its row names. A new route belongs here.
 async fn changes<'a>(server: &'a Server, route: &Route<Shared>) -> Vec<Ask<'a>> {
     let (method, path) = (route.method(), route.path().strip_prefix("/api/v1").unwrap());
     if let Some(changes) = audited_users::changes(server, method, path).await {
         return changes;
+    }
+    if let Some(change) = audited_people::change(server, method, path).await {
+        return vec![change];
     }
     if let Some(changes) = audited_platform::changes(server, method, path).await {
         return changes;
@@ -115,7 +118,12 @@ async fn o61_every_route_that_changes_something_writes_exactly_the_entry_that_it
     let routes = table();
     let changing = routes.iter().filter(|route| !route.method().is_safe());
     for route in changing.skip(part).step_by(PARTS) {
-        let server = Server::start(backend).await;
+        // Without a mail server nobody can be sent a link.
+        let server = if route.path().ends_with("/password-reset") {
+            Server::with_mail(backend).await
+        } else {
+            Server::start(backend).await
+        };
         server.hold_deploys().await;
         let asks = changes(&server, route).await;
         let named = match route.audits() {

@@ -10,6 +10,9 @@ use super::server::Server;
 pub async fn changes<'a>(server: &'a Server, method: &Method, path: &str) -> Option<Vec<Ask<'a>>> {
     let at = |id: &str| server.platform(method.clone(), &path.replace("{id}", id));
     let change = match (method.as_str(), path) {
+        ("POST", "/platform/tenants") => at("")
+            .json(&json!({"name": "Initech", "domain": "initech.example.com",
+            "owner_name": "Bill", "owner_email": "bill@initech.example"})),
         ("PATCH", "/platform/tenants/{id}") => at(&server.acme).json(&json!({"max_users": 7})),
         ("POST", "/platform/tenants/{id}/suspend") => at(&server.acme).json(&json!({"category": "pause"})),
         ("POST", "/platform/tenants/{id}/reactivate") => {

@@ -207,8 +207,13 @@ impl Answer {
         for secret in before {
             assert!(!self.text.contains(&secret), "shows a secret: {what}");
         }
-        let shows =
-            path.ends_with("/rotate-secret") || method == Method::POST && path.ends_with("/extensions");
+        let made = ["/extensions", "/api-keys", "/rotate"];
+        let shows = path.ends_with("/rotate-secret")
+            || method == Method::POST && made.iter().any(|end| path.ends_with(end));
+        if let Some(link) = self.body["data"]["invitation"]["link"].as_str() {
+            let (_, token) = link.split_once("#token=").unwrap();
+            server.remember(token);
+        }
         match self.body["data"]["secret"].as_str() {
             Some(secret) if shows => server.remember(secret),
             Some(_) => panic!("shows a secret: {what}"),

@@ -2,9 +2,11 @@
 
 #![cfg(test)]
 
+mod api_keys;
 mod audit;
 mod audit_log;
 mod audited;
+mod audited_people;
 mod audited_platform;
 mod audited_users;
 mod changing;
@@ -16,11 +18,13 @@ mod guards;
 mod hostile;
 mod idempotency;
 mod importing;
+mod inviting;
 mod isolation;
 mod keys;
 mod listing;
 mod methods;
 mod order;
+mod own_tenant;
 mod parallel;
 mod people;
 mod platform;

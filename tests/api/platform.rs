@@ -299,3 +299,49 @@ async fn c05_an_instance_is_added_tested_changed_and_deleted(#[values(Sqlite, Po
     assert_eq!(deleted.status, 204);
     assert_eq!(get(&server, &path).await.status, 404);
 }
+
+#[rstest]
+#[tokio::test]
+async fn o23_a_tenant_is_made_with_its_owner_who_comes_in_by_the_link(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let server = Server::start(backend).await;
+    let make = async |body: Value| {
+        server
+            .platform(Method::POST, "/platform/tenants")
+            .json(&body)
+            .send()
+            .await
+    };
+    let refused = make(json!({"name": "x", "owner_email": "nobody"})).await;
+    let mut fields = refused.fields();
+    fields.sort_unstable();
+    // No suffix is configured: the domain has to be given.
+    assert_eq!(fields, ["domain", "name", "owner_email", "owner_name"]);
+    let ann = server.person("ann", &server.acme, "owner").await;
+    let body = |domain: &str, email: &str| json!({"name": "Initech", "domain": domain, "owner_name": "Bill", "owner_email": email});
+    let taken = make(body("initech.example.com", &ann.email)).await;
+    assert_eq!(taken.code(), (409, "taken"));
+    assert!(taken.body["errors"]["owner_email"].is_array(), "{}", taken.text);
+    let listed = get(&server, "/platform/tenants?search=initech").await;
+    assert_eq!(listed.body["meta"]["total"], 0, "nothing is half made");
+
+    let made = make(body("initech.example.com", "bill@initech.example")).await;
+    let owner = &made.data(201)["owner"];
+    assert_eq!(
+        (&owner["status"], &owner["role"]),
+        (&json!("invited"), &json!("owner"))
+    );
+    let link = owner["invitation"]["link"].as_str().unwrap();
+    let token = link.rsplit(['#', '=', '/']).next().unwrap();
+    let accepted = server
+        .platform(Method::POST, "/auth/invitations/accept")
+        .without("authorization")
+        .json(&json!({"token": token, "password": super::people::PASSWORD}))
+        .send()
+        .await;
+    assert_eq!(accepted.status, 200, "{}", accepted.text);
+    assert_eq!(accepted.body["user"]["orgId"], made.data(201)["id"]);
+    let listed = get(&server, "/platform/tenants?search=initech").await;
+    assert_eq!(listed.data(200)[0]["owner"]["email"], "bill@initech.example");
+}

@@ -229,7 +229,12 @@ async fn nothing_that_is_sent_is_the_servers_fault(#[values(Sqlite, Postgres)] b
         }
         let answer = ask.send().await;
         let known = [200, 201, 202, 204, 400, 401, 404, 405, 409, 412, 413, 415, 422];
-        assert!(known.contains(&answer.status), "{request:?}: {answer:?}");
+        // The operator's people, who ask here, have no right to a tenant's keys.
+        let denied = answer.status == 403 && request.path.contains("/api-keys");
+        assert!(
+            denied || known.contains(&answer.status),
+            "{request:?}: {answer:?}"
+        );
         *seen.entry(answer.status).or_default() += 1;
         if request.method == "DELETE" && answer.status == 204 {
             // Numbers come to an end otherwise.

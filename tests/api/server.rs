@@ -50,11 +50,29 @@ pub struct Server {
 
 impl Server {
     pub async fn start(backend: Backend) -> Self {
+        Self::with(backend, &[]).await
+    }
+
+    /// The same with a mail server, which is not there: what is posted waits.
+    pub async fn with_mail(backend: Backend) -> Self {
+        let mail = [
+            ("SWITCHYARD_HTTP_PUBLIC_URL", "https://pbx.example.com"),
+            ("SWITCHYARD_MAIL_HOST", "127.0.0.1"),
+            ("SWITCHYARD_MAIL_PORT", "1"),
+            ("SWITCHYARD_MAIL_TLS", "none"),
+            ("SWITCHYARD_MAIL_FROM", "pbx@example.com"),
+        ];
+        Self::with(backend, &mail).await
+    }
+
+    async fn with(backend: Backend, more: &[(&str, &str)]) -> Self {
         let database = Bench::empty(backend).await;
         let made = Database::create(&database.url).await.unwrap();
         made.migrate().await.unwrap();
         let key = SealingKey::generate().unwrap();
-        let service = Service::prepare(&config(&database, Some(&key))).await.unwrap();
+        let service = Service::prepare(&config(&database, Some(&key), more))
+            .await
+            .unwrap();
         let (app, store) = (service.parts().app.clone(), service.parts().store.clone());
         let operator = Caller::new(Identity::SystemCli, Place::Platform, None, Origin::default());
         let instance = instance(&database);
@@ -81,7 +99,7 @@ impl Server {
     /// Ends the service, and starts one with another key on the same database.
     pub async fn restart(&mut self, key: Option<&SecretString>) {
         self.running.shutdown().await;
-        let service = Service::prepare(&config(&self.database, key)).await.unwrap();
+        let service = Service::prepare(&config(&self.database, key, &[])).await.unwrap();
         (self.address, self.running) = run(service);
     }
 
@@ -174,7 +192,7 @@ fn run(service: Service) -> (SocketAddr, JoinSet<()>) {
     (address, running)
 }
 
-fn config(database: &Bench, key: Option<&SecretString>) -> Config {
+fn config(database: &Bench, key: Option<&SecretString>, more: &[(&str, &str)]) -> Config {
     let state = database.folder.path().join("state");
     let mut variables = vec![
         ("SWITCHYARD_DATABASE_URL", database.text.as_str()),
@@ -184,6 +202,7 @@ fn config(database: &Bench, key: Option<&SecretString>) -> Config {
         ("SWITCHYARD_STATE_DIR", state.to_str().unwrap()),
     ];
     variables.extend(key.map(|key| ("SWITCHYARD_SEALING_KEY", key.expose_secret())));
+    variables.extend(more);
     let environment: Environment = variables.into_iter().collect();
     let loaded = Config::load(None, &environment).unwrap_or_else(|error| panic!("{error}"));
     loaded.config

@@ -19,12 +19,13 @@ const NOT_AUDITED: [(&str, &str, &str); 2] = [
 ];
 
 /// Methods that add one entry, and are held to that themselves; whoever calls one commits it.
-const AUDITING: [&str; 8] = [
+const AUDITING: [&str; 9] = [
     "assign_role",
     "audit_user",
     "begin_session",
     "delete_user",
     "reactivate_user",
+    "remove_user",
     "replace_password",
     "set_platform_manager",
     "suspend_user",

@@ -13,6 +13,7 @@ mod extensions;
 mod host;
 mod import;
 mod instances;
+mod invites;
 mod ordinary_user;
 mod readme;
 mod secrets;

@@ -10,7 +10,7 @@ use switchyard::domain::clock::{Clock as _, SystemClock};
 use switchyard::domain::deployment::DeploymentStatus::Live;
 use switchyard::domain::instance::InstanceSettings;
 use switchyard::domain::tenant::SuspensionPolicy;
-use switchyard::store::{tenant_lifecycle, tenants};
+use switchyard::store::tenant_lifecycle;
 
 use super::support::database::Backend::{self, Postgres, Sqlite};
 use super::support::suspension::pause;

@@ -13,12 +13,7 @@ use crate::people::Who;
 use crate::server::Server;
 
 /// Rights whose routes come later. In the end there is none.
-const WITHOUT_ROUTE: [Permission; 22] = [
-    Permission::OrgSettingsRead,
-    Permission::OrgSettingsWrite,
-    Permission::OrgApiKeys,
-    Permission::OrgBilling,
-    Permission::UsersCreate,
+const WITHOUT_ROUTE: [Permission; 17] = [
     Permission::CallsViewAll,
     Permission::CallsViewOwn,
     Permission::CallsListenRecording,
@@ -94,6 +89,12 @@ fn refusal(who: Who, right: &str) -> Option<(u16, &'static str)> {
                 DENIED
             };
         }
+        // What a right names is open to a key with that right; what is a person's, or makes keys, is not.
+        Who::Key => {
+            let open = !right.starts_with("platform.") && !matches!(right, "own" | "member" | "org.api_keys");
+            return if open { None } else { DENIED };
+        }
+        Who::NarrowKey => return if right == "users.list" { None } else { DENIED },
         Who::Owner => "owner",
         Who::Admin => "admin",
         Who::Manager => "manager",

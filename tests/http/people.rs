@@ -7,13 +7,15 @@ use secrecy::ExposeSecret as _;
 use switchyard::app::platform_users::{self, UserInput};
 use switchyard::app::{App, operator};
 use switchyard::auth::token::{Claims, TokenKey};
+use switchyard::domain::api_key::{ApiKey, KeySecret};
 use switchyard::domain::clock::{Clock as _, SystemClock};
-use switchyard::domain::ids::{RoleId, SessionId, SystemIds, TenantId, UserId};
+use switchyard::domain::ids::{ApiKeyId, RoleId, SessionId, SystemIds, TenantId, UserId};
 use switchyard::domain::permission::Permission;
+use switchyard::domain::random::SystemRandom;
 use switchyard::domain::role::{Rank, Role};
 use switchyard::domain::session::{LONGEST, Session};
 use switchyard::domain::user::UserStatus;
-use switchyard::store::{Store, roles, sessions, tenant_lifecycle, users};
+use switchyard::store::{Store, api_keys, roles, sessions, tenant_lifecycle, users};
 
 use crate::support::suspension::pause;
 
@@ -36,10 +38,14 @@ pub enum Who {
     DeletedUser,
     /// An owner of a suspended tenant.
     OfSuspendedTenant,
+    /// A program with an API key of an owner's, which may all that a key can.
+    Key,
+    /// The same with a key that allows to list users and nothing else.
+    NarrowKey,
 }
 
 impl Who {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Nobody,
         Self::Owner,
         Self::Admin,
@@ -52,6 +58,8 @@ impl Who {
         Self::SuspendedUser,
         Self::DeletedUser,
         Self::OfSuspendedTenant,
+        Self::Key,
+        Self::NarrowKey,
     ];
 
     /// Whether the request names the tenant.
@@ -71,7 +79,9 @@ impl Who {
             | Self::OwnerEntering
             | Self::SuspendedUser
             | Self::DeletedUser
-            | Self::OfSuspendedTenant => Some("owner"),
+            | Self::OfSuspendedTenant
+            | Self::Key
+            | Self::NarrowKey => Some("owner"),
         }
     }
 }
@@ -112,11 +122,12 @@ impl People<'_> {
             role: who.role().map(str::to_owned),
             password: Some("apples pears plums".into()),
             platform_manager: Some(home.is_none()),
+            ..UserInput::default()
         };
-        let user = platform_users::create(self.app, &operator::platform(None), input)
+        let (user, _) = platform_users::create(self.app, &operator::platform(None), input)
             .await
-            .unwrap()
-            .id;
+            .unwrap();
+        let user = user.id;
         let token = self.sign_in(user).await;
         let mut tx = self.store.begin("end").await.unwrap();
         match who {
@@ -136,6 +147,11 @@ impl People<'_> {
             _ => {}
         }
         tx.commit().await.unwrap();
+        let token = match who {
+            Who::Key => self.key(user, tenant, Permission::ALL).await,
+            Who::NarrowKey => self.key(user, tenant, &[Permission::UsersList]).await,
+            _ => token,
+        };
         Some(Person { user, token })
     }
 
@@ -157,6 +173,31 @@ impl People<'_> {
         };
         let token = self.tokens.sign(&claims).unwrap();
         token.expose_secret().to_owned()
+    }
+
+    /// An API key of somebody's, as far as keys can have these rights.
+    async fn key(&self, author: UserId, tenant: TenantId, rights: &[Permission]) -> String {
+        let secret = KeySecret::generate(&SystemRandom).unwrap();
+        let key = ApiKey {
+            id: ApiKeyId::fresh(&SystemIds),
+            tenant_id: tenant,
+            author_id: author,
+            name: "crm".parse().unwrap(),
+            prefix: secret.prefix().to_owned(),
+            permissions: rights
+                .iter()
+                .copied()
+                .filter(|right| right.is_for_keys())
+                .collect(),
+            rank: Rank::Admin,
+            expires_at: None,
+            last_used_at: None,
+            created_at: SystemClock.now(),
+        };
+        let mut tx = self.store.begin("key").await.unwrap();
+        api_keys::insert(&mut tx, &key, &secret).await.unwrap();
+        tx.commit().await.unwrap();
+        secret.expose().to_owned()
     }
 
     async fn ensure_custom_role(&self, tenant: TenantId) {

@@ -46,6 +46,7 @@ pub struct TestTenant {
     pub role: String,
     pub session: String,
     pub deployment: String,
+    pub api_key: String,
     pub instance: String,
 }
 
@@ -222,12 +223,21 @@ impl Server {
             (201, 202),
             "{extension:?} {deployment:?}"
         );
+        let owner = self.people().one(Who::Owner, tenant, tenant).await.unwrap();
+        let key = Request::post("/api/v1/api-keys")
+            .header("authorization", format!("Bearer {}", owner.token))
+            .header("content-type", "application/json");
+        let key = self
+            .send(key, Some(json!({"name": "crm", "permissions": ["config.read"]})))
+            .await;
+        assert_eq!(key.status, 201, "{key:?}");
         let text = |answer: &Answer| answer.body["data"]["id"].as_str().unwrap().to_owned();
         TestTenant {
             extension: text(&extension),
             instance: self.instance().await,
             deployment: text(&deployment),
             role: text(&role),
+            api_key: text(&key),
             user: person.user.to_string(),
             session: sessions.body["data"][0]["id"].as_str().unwrap().to_owned(),
             id,

@@ -130,7 +130,7 @@ fn bodies_refuse_fields_that_nobody_knows_and_texts_of_any_length() {
                         .as_array()
                         .is_some_and(|types| types.contains(&"string".into()))
                 {
-                    let bounds = ["enum", "maxLength", "pattern", "format"];
+                    let bounds = ["const", "enum", "maxLength", "pattern", "format"];
                     assert!(
                         bounds.iter().any(|keyword| schema.get(keyword).is_some()),
                         "{place}: {schema}"

@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod api_keys;
 mod audit;
 mod audit_adopted;
 mod audit_blanked;
@@ -13,6 +14,7 @@ mod generations;
 mod idempotency_keys;
 mod instances;
 mod leases;
+mod one_time_tokens;
 mod outbox;
 mod revisions;
 mod samples;
@@ -23,6 +25,7 @@ mod stages;
 #[path = "../support/mod.rs"]
 mod support;
 mod tenant_overviews;
+mod tenant_settings;
 mod tenants;
 mod transactions;
 mod users;

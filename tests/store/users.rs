@@ -16,12 +16,12 @@ use super::bench::Backend::{self, Postgres, Sqlite};
 use super::bench::Bench;
 use super::samples::{World, at};
 
-async fn two_tenants(store: &Store) -> (TenantId, TenantId) {
+pub async fn two_tenants(store: &Store) -> (TenantId, TenantId) {
     let world = World::store(store).await;
     (world.acme.id, world.globex.id)
 }
 
-fn now() -> Timestamp {
+pub fn now() -> Timestamp {
     at(10)
 }
 

@@ -1,12 +1,15 @@
 //! What use cases answer, in the JSON shape that API and command line share.
 
+mod api_key;
 mod audit_entry;
 mod check;
 mod dashboard;
 mod deployment;
 mod extension;
 mod instance;
+mod invitation;
 mod looks;
+mod own_tenant;
 mod role;
 mod session;
 mod tenant;
@@ -15,17 +18,20 @@ mod tenant_followed;
 mod tenant_row;
 mod user;
 
+pub use api_key::{ApiKeyView, CreatedKeyView};
 pub use audit_entry::{ActorView, AuditEntryView, PlaceView};
 pub use check::{CheckView, ChecksView};
 pub use dashboard::{DashboardView, InstanceHealthView};
 pub use deployment::DeploymentView;
 pub use extension::{CreatedView, ExtensionView, SecretView, SecretsView, VisibleExtension};
 pub use instance::InstanceView;
+pub use invitation::InvitedView;
 pub use looks::{PlanView, VerificationView};
+pub use own_tenant::{OwnTenantView, UsageView};
 pub use role::{RoleView, RolesView};
 pub use session::{LoginView, SessionView, WhoView};
 pub use tenant::TenantView;
 pub use tenant_detail::{SuspensionView, TenantDetailView};
-pub use tenant_followed::{ChangedTenantView, FollowedView, LeavingView};
+pub use tenant_followed::{ChangedTenantView, FollowedView, LeavingView, NewTenantView};
 pub use tenant_row::{Files, TenantRowView};
 pub use user::UserView;

@@ -3,10 +3,31 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{TenantDetailView, TenantView};
+use super::{InvitedView, TenantDetailView, TenantView};
+use crate::app::tenant_creation::NewTenant;
 use crate::app::tenant_deletion::Leaving;
 use crate::app::tenant_status::Followed;
 use crate::domain::ids::DeploymentId;
+
+/// A tenant that was made.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "NewTenant")]
+pub struct NewTenantView {
+    /// The tenant.
+    #[serde(flatten)]
+    pub tenant: TenantView,
+    /// Its owner; without a mail server with the link, this once.
+    pub owner: InvitedView,
+}
+
+impl From<&NewTenant> for NewTenantView {
+    fn from(made: &NewTenant) -> Self {
+        Self {
+            tenant: made.tenant.clone().into(),
+            owner: InvitedView::new(&made.owner, Some(&made.invitation)),
+        }
+    }
+}
 
 /// A tenant that was suspended or may work again.
 #[derive(Serialize, JsonSchema)]

@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use rstest::rstest;
 use uuid::Uuid;
 
-use crate::domain::ids::RoleId;
+use crate::domain::ids::{ApiKeyId, RoleId};
 use crate::domain::role::Rank;
 use crate::domain::user::Membership;
 
@@ -160,6 +160,68 @@ fn a_platform_manager_without_tenant_has_a_profile_too() {
         Err(Denied::TenantRequired)
     );
     assert_eq!(caller(manager(), entered(ACTIVE)).member(Act::Read), Ok(ID));
+}
+
+fn key(status: TenantStatus, permissions: &[Permission]) -> Identity {
+    Identity::ApiKey(Arc::new(KeyHolder {
+        key_id: ApiKeyId::from_uuid(Uuid::nil()),
+        name: "crm".parse().unwrap(),
+        tenant_id: OTHER,
+        status,
+        permissions: permissions.iter().copied().collect(),
+        rank: Rank::Admin,
+        author_rank: Rank::Owner,
+    }))
+}
+
+#[test]
+fn a_key_may_at_home_what_it_names_and_nowhere_else_anything() {
+    let identity = key(ACTIVE, Permission::ALL);
+    let home = Place::Home {
+        id: OTHER,
+        status: ACTIVE,
+    };
+    let at_home = caller(identity.clone(), home);
+    for permission in Permission::ALL {
+        // Not even where its row says so.
+        let expected = if permission.is_for_keys() {
+            Ok(OTHER)
+        } else {
+            Err(Denied::Permission)
+        };
+        assert_eq!(at_home.tenant(*permission, Act::Change), expected);
+        for place in [entered(ACTIVE), Place::Unknown, Place::Platform] {
+            let outside = caller(identity.clone(), place);
+            let refused = Err(Denied::Permission);
+            assert_eq!(outside.tenant(*permission, Act::Read), refused);
+            assert_eq!(outside.inside(Act::Read), refused);
+        }
+    }
+    assert_eq!(at_home.member(Act::Read), Err(Denied::Permission));
+    assert_eq!(at_home.inside(Act::Change), Ok(OTHER));
+    assert_eq!(at_home.own().map(drop), Err(Denied::Permission));
+    assert_eq!(at_home.reason_to_change(), Ok(None));
+    assert!(!at_home.sees_the_directory_only());
+    for permission in PlatformPermission::ALL {
+        assert_eq!(at_home.platform(*permission), Err(Denied::Permission));
+    }
+}
+
+#[test]
+fn o29_a_key_of_a_suspended_tenant_is_refused_everything() {
+    let home = Place::Home {
+        id: OTHER,
+        status: SUSPENDED,
+    };
+    let key = caller(key(SUSPENDED, Permission::ALL), home);
+    let refused = Err(Denied::TenantSuspended);
+    assert_eq!(key.tenant(Permission::ConfigRead, Act::Read), refused);
+    assert_eq!(key.inside(Act::Read), refused);
+    assert_eq!(key.own().map(drop), Err(Denied::TenantSuspended));
+    assert_eq!(
+        key.platform(PlatformPermission::TenantsRead),
+        Err(Denied::TenantSuspended)
+    );
 }
 
 #[test]

@@ -11,8 +11,9 @@ use uuid::Uuid;
 use super::{Directory, Unavailable};
 use crate::auth::authenticator::Authenticator;
 use crate::auth::token::{Claims, TokenKey};
+use crate::domain::api_key::KeyPresence;
 use crate::domain::clock::{Clock, SystemClock};
-use crate::domain::ids::{SessionId, TenantId, UserId};
+use crate::domain::ids::{ApiKeyId, SessionId, TenantId, UserId};
 use crate::domain::session::{LONGEST, Presence, Session};
 use crate::domain::tenant::TenantStatus;
 use crate::domain::user::UserStatus;
@@ -30,7 +31,9 @@ pub(crate) struct Fake {
     pub tenants: Mutex<BTreeMap<TenantId, TenantStatus>>,
     /// Asking for it fails.
     pub unreachable: Option<TenantId>,
-    /// When the session was noted as used.
+    /// The API key there is.
+    pub key: Mutex<Option<KeyPresence>>,
+    /// When session or key was noted as used.
     pub touched: Mutex<Vec<Timestamp>>,
 }
 
@@ -62,6 +65,7 @@ impl Fake {
             }),
             tenants: Mutex::new(tenants.into_iter().collect()),
             unreachable,
+            key: Mutex::default(),
             touched: Mutex::default(),
         })
     }
@@ -114,6 +118,16 @@ impl Directory for Fake {
     }
 
     async fn touch(&self, _: SessionId, now: Timestamp) -> Result<(), Unavailable> {
+        self.touched.lock().unwrap().push(now);
+        Ok(())
+    }
+
+    async fn key_presence(&self, prefix: &str) -> Result<Option<KeyPresence>, Unavailable> {
+        let known = self.key.lock().unwrap().clone();
+        Ok(known.filter(|known| known.key.prefix == prefix))
+    }
+
+    async fn touch_key(&self, _: ApiKeyId, now: Timestamp) -> Result<(), Unavailable> {
         self.touched.lock().unwrap().push(now);
         Ok(())
     }

@@ -39,7 +39,7 @@ pub fn run(context: &mut Context<'_>, create: CreateManager) -> Result<(), Failu
             platform_manager: Some(true),
             ..UserInput::default()
         };
-        let user = platform_users::create(&parts.app, &operator::platform(None), input).await?;
+        let (user, _) = platform_users::create(&parts.app, &operator::platform(None), input).await?;
         let shown = is_new.then(|| password.expose_secret());
         let value = json!({"id": user.id, "email": user.email, "name": user.name, "password": shown});
         context.output.result(&value, |text| {

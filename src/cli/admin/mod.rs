@@ -1,6 +1,7 @@
 //! `switchyard admin`: who manages the platform, from the host itself.
 
 mod create_manager;
+mod invite;
 mod manager;
 mod reset_password;
 
@@ -14,13 +15,11 @@ use crate::app::error::AppError;
 use crate::app::{operator, platform_users};
 use crate::daemon::parts::Parts;
 use crate::domain::email::EmailAddress;
-use crate::domain::random::{self, SystemRandom};
+use crate::domain::random::{self, LETTERS, SystemRandom};
 use crate::domain::user::User;
 
 /// The variable that may hold a password.
 const VARIABLE: &str = "SWITCHYARD_PASSWORD";
-
-const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
 /// What to do with users of the platform.
 #[derive(Subcommand)]
@@ -28,6 +27,9 @@ pub enum AdminCommand {
     /// Add a platform manager who signs in by password
     #[command(after_help = create_manager::EXAMPLE)]
     CreateManager(create_manager::CreateManager),
+    /// Invite a user, who chooses a password by a link that works once
+    #[command(after_help = invite::EXAMPLE)]
+    Invite(invite::Invite),
     /// Make a user a platform manager
     #[command(after_help = "Example:\n  switchyard admin grant ann@example.com")]
     Grant(manager::Who),
@@ -42,6 +44,7 @@ pub enum AdminCommand {
 pub fn run(context: &mut Context<'_>, command: AdminCommand) -> Result<(), Failure> {
     match command {
         AdminCommand::CreateManager(create) => create_manager::run(context, create),
+        AdminCommand::Invite(invite) => invite::run(context, invite),
         AdminCommand::Grant(who) => manager::run(context, &who, true),
         AdminCommand::Revoke(who) => manager::run(context, &who, false),
         AdminCommand::ResetPassword(reset) => reset_password::run(context, &reset),

@@ -34,6 +34,7 @@ fn sample(key: &str) -> &'static str {
         "sealing.key" => "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
         "state.dir" => "/srv/switchyard",
         "templates.dir" => "/srv/templates",
+        "tenants.domain_suffix" => "pbx.example.com",
         other => panic!("no sample for {other}"),
     }
 }
@@ -79,6 +80,7 @@ pub fn effective(config: &Config, key: &str) -> String {
         "sealing.key" => secret(&config.sealing.key),
         "state.dir" => config.state.dir.display().to_string(),
         "templates.dir" => path(&config.templates.dir),
+        "tenants.domain_suffix" => config.tenants.domain_suffix.as_ref().unwrap().to_string(),
         other => panic!("no field for {other}"),
     }
 }

@@ -64,8 +64,9 @@ async fn one(
                 role: role.map(|role| role.to_string()),
                 password: Some(password.clone()),
                 platform_manager: Some(role.is_none()),
+                ..UserInput::default()
             };
-            platform_users::create(app, caller, input).await?.id
+            platform_users::create(app, caller, input).await?.0.id
         }
         found => {
             let id = found?.id;

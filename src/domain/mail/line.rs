@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use crate::domain::email::EmailAddress;
 use crate::domain::invalid::Invalid;
-use crate::domain::name::{DisplayName, TenantName, plain_text};
+use crate::domain::name::{DisplayName, PersonName, TenantName, plain_text};
 use crate::domain::parsed::parsed_text;
 
 parsed_text! {
@@ -32,7 +32,7 @@ macro_rules! from_names {
     )+};
 }
 
-from_names!(TenantName, DisplayName);
+from_names!(TenantName, DisplayName, PersonName);
 
 /// An address, with a name where it has one: `Switchyard <pbx@example.com>`.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -143,6 +143,6 @@ pub async fn end_session(
 }
 
 /// Not in `data`, as the contract has it.
-fn shown(login: Login) -> Bare<LoginView> {
+pub(super) fn shown(login: Login) -> Bare<LoginView> {
     Bare(LoginView::revealing(&login.token, login.presence))
 }

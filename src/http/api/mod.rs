@@ -1,5 +1,6 @@
 //! The handlers of the API: each reads the request, calls one use case, and shapes the answer.
 
+pub mod api_keys;
 pub mod audit_log;
 pub mod auth;
 pub mod dashboard;
@@ -7,6 +8,9 @@ pub mod deployment_events;
 pub mod deployments;
 pub mod extensions;
 pub mod instances;
+pub mod invitations;
+pub mod own_tenant;
+pub mod password_reset;
 pub mod platform_user_changes;
 pub mod platform_users;
 pub mod profile;

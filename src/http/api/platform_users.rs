@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::app::App;
 use crate::app::platform_users::{self, UserInput};
-use crate::app::views::UserView;
+use crate::app::views::{InvitedView, UserView};
 use crate::auth::caller::Caller;
 use crate::domain::ids::UserId;
 use crate::domain::password::NewPassword;
@@ -76,11 +76,11 @@ pub async fn create(
     caller: Caller,
     query: Query,
     body: Body<UserInput>,
-) -> Result<Created<Single<UserView>>, Problem> {
+) -> Result<Created<Single<InvitedView>>, Problem> {
     let input = body.read().await?;
     query.read()?;
-    let user = platform_users::create(&app, &caller, input).await?;
-    Ok(Created(single(UserView::from(&user))))
+    let (user, invitation) = platform_users::create(&app, &caller, input).await?;
+    Ok(Created(single(InvitedView::new(&user, invitation.as_ref()))))
 }
 
 /// `PUT /platform/users/{id}/password`.

@@ -5,17 +5,21 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::app::tenant_change::{self, TenantPatch};
+use crate::app::tenant_creation::{self, NewTenantInput};
 use crate::app::tenant_deletion::{self, DeletionPreview};
 use crate::app::tenant_status::{self, SuspensionInput};
-use crate::app::views::{ChangedTenantView, FollowedView, LeavingView, TenantDetailView, TenantRowView};
+use crate::app::views::{
+    ChangedTenantView, FollowedView, LeavingView, NewTenantView, TenantDetailView, TenantRowView,
+};
 use crate::app::{App, tenants};
 use crate::auth::caller::Caller;
 use crate::domain::ids::TenantId;
 use crate::domain::query::TenantQuery;
-use crate::http::answer::Accepted;
+use crate::http::answer::{Accepted, Created};
 use crate::http::body::{Body, Changes, NoBody, Patched};
 use crate::http::envelope::{List, Single, list, single};
 use crate::http::id::Id;
+use crate::http::idempotency::ShownOnce;
 use crate::http::problem::Problem;
 use crate::http::query::{Given, Parameters, Query};
 
@@ -54,6 +58,21 @@ pub async fn index(
     let wanted = query.read()?;
     let page = tenants::list(&app, &caller, &wanted).await?;
     Ok(list(page.map(TenantRowView::from)))
+}
+
+/// `POST /platform/tenants`: shows the owner's link, this once, where no mail goes out.
+pub async fn create(
+    State(app): State<App>,
+    caller: Caller,
+    query: Query,
+    once: ShownOnce,
+    body: Body<NewTenantInput>,
+) -> Result<Created<Single<NewTenantView>>, Problem> {
+    let input = body.read().await?;
+    query.read()?;
+    once.refuse_key("look for the domain, and send the owner's invitation again instead")?;
+    let made = tenant_creation::create(&app, &caller, input).await?;
+    Ok(Created(single(NewTenantView::from(&made))))
 }
 
 /// `GET /platform/tenants/{id}`.

@@ -4,8 +4,8 @@ use super::route::routes;
 use super::{Route, Shared};
 use crate::auth::access::Access::Platform;
 use crate::domain::permission::PlatformPermission::{
-    Dashboard, InstancesDeploy, InstancesRead, InstancesTest, InstancesWrite, TenantsDelete, TenantsRead,
-    TenantsSuspend, TenantsWrite, UsersDelete, UsersWrite,
+    Dashboard, InstancesDeploy, InstancesRead, InstancesTest, InstancesWrite, TenantsCreate, TenantsDelete,
+    TenantsRead, TenantsSuspend, TenantsWrite, UsersDelete, UsersWrite,
 };
 use crate::http::api::{dashboard, instances, platform_user_changes, tenants};
 
@@ -22,6 +22,8 @@ pub(super) fn tenants() -> Vec<Route<Shared>> {
     routes! {
         get "/api/v1/platform/tenants", Platform(TenantsRead) => tenants::index,
             "Lists tenants, with what is counted of each";
+        post "/api/v1/platform/tenants", Platform(TenantsCreate), audits "tenant.create" => tenants::create,
+            "Makes a tenant and invites its owner", 409 ["taken"], 503 SEALED;
         get "/api/v1/platform/tenants/{id}", Platform(TenantsRead) => tenants::show, "Shows a tenant";
         patch "/api/v1/platform/tenants/{id}", Platform(TenantsWrite), audits "tenant.change" => tenants::change,
             "Changes a tenant's name, domain, PBX, limits and settings", 409 ["bad_transition", "taken"];

@@ -4,11 +4,13 @@ use super::route::routes;
 use super::{Route, Shared};
 use crate::auth::access::Access::{Member, Own, Platform, Public, Tenant};
 use crate::domain::permission::Permission::{
-    AuditLogRead, ConfigDeploy, ConfigRead, ConfigWrite, UsersAssignRole, UsersDelete, UsersList,
+    AuditLogRead, ConfigDeploy, ConfigRead, ConfigWrite, OrgApiKeys, OrgBilling, OrgSettingsRead,
+    OrgSettingsWrite, UsersAssignRole, UsersCreate as UsersInvite, UsersDelete, UsersList,
 };
 use crate::domain::permission::PlatformPermission::{Audit, Managers, UsersCreate, UsersRead, UsersWrite};
 use crate::http::api::{
-    audit_log, auth, deployment_events, deployments, extensions, platform_users, profile, roles, users,
+    api_keys, audit_log, auth, deployment_events, deployments, extensions, invitations, own_tenant,
+    password_reset, platform_users, profile, roles, users,
 };
 use crate::http::{docs, health};
 
@@ -64,6 +66,52 @@ pub(super) fn users() -> Vec<Route<Shared>> {
     }
 }
 
+pub(super) fn invitations() -> Vec<Route<Shared>> {
+    routes! {
+        post "/api/v1/org-users/invite", Tenant(UsersInvite), audits "user.invite" => invitations::invite,
+            "Invites somebody; shows the link this once where no mail goes out",
+            409 ["max_users_reached", "rank", "taken"], 503 SEALED;
+        post "/api/v1/org-users/{id}/invitation", Tenant(UsersInvite), audits "user.invite_again"
+            => invitations::again, "Sends another link; the one before is void",
+            409 ["bad_transition", "rank", "self_protection"], 503 SEALED;
+        delete "/api/v1/org-users/{id}/invitation", Tenant(UsersInvite), audits "user.revoke_invitation"
+            => invitations::revoke, "Takes an invitation back, and the user with it",
+            409 LAST, 409 ["bad_transition", "rank", "self_protection"];
+        post "/api/v1/auth/invitations/accept", Public, audits "user.accept_invitation" => invitations::accept,
+            "Accepts an invitation, and signs in", 401 ["credentials_invalid"], 403 ["tenant_suspended"],
+            404 ["not_found"], 409 ["bad_transition"], 429 ["too_many_failures"], 503 SEALED,
+            503 ["issuer_unavailable", "unavailable"];
+        post "/api/v1/auth/password-reset", Public, audits "user.request_password_reset" => password_reset::request,
+            "Mails a link for a new password to whoever signs in with this address", 409 ["no_mail_server"],
+            429 ["too_many_failures"], 503 SEALED, 503 ["unavailable"];
+        post "/api/v1/auth/password-reset/confirm", Public, audits "user.reset_password" => password_reset::confirm,
+            "Takes another password; all sessions end", 404 ["not_found"], 429 ["too_many_failures"], 503 SEALED,
+            503 ["unavailable"];
+    }
+}
+
+pub(super) fn own_tenant() -> Vec<Route<Shared>> {
+    routes! {
+        get "/api/v1/org", Tenant(OrgSettingsRead) => own_tenant::show, "Shows the own tenant";
+        patch "/api/v1/org", Tenant(OrgSettingsWrite), audits "tenant.change" => own_tenant::change,
+            "Changes what the tenant sets for itself";
+        get "/api/v1/org/usage", Tenant(OrgBilling) => own_tenant::usage,
+            "Shows what the tenant uses of what it may have";
+    }
+}
+
+pub(super) fn api_keys() -> Vec<Route<Shared>> {
+    routes! {
+        get "/api/v1/api-keys", Tenant(OrgApiKeys) => api_keys::index, "Lists the tenant's API keys, newest first";
+        post "/api/v1/api-keys", Tenant(OrgApiKeys), audits "api_key.create" => api_keys::create,
+            "Makes an API key, and shows the whole of it this once", 409 ["max_api_keys_reached"];
+        post "/api/v1/api-keys/{id}/rotate", Tenant(OrgApiKeys), audits "api_key.rotate" => api_keys::rotate,
+            "Gives an API key another secret; the one before is void", 409 ["rank"];
+        delete "/api/v1/api-keys/{id}", Tenant(OrgApiKeys), audits "api_key.revoke" => api_keys::revoke,
+            "Revokes an API key";
+    }
+}
+
 pub(super) fn roles() -> Vec<Route<Shared>> {
     routes! {
         get "/api/v1/roles", Member => roles::index,
@@ -81,7 +129,7 @@ pub(super) fn platform_users() -> Vec<Route<Shared>> {
     routes! {
         get "/api/v1/platform/users", Platform(UsersRead) => platform_users::index, "Lists the users of all tenants";
         post "/api/v1/platform/users", Platform(UsersCreate), audits "user.create" => platform_users::create,
-            "Makes a user who signs in by password", 409 ["max_users_reached", "taken"], 503 SEALED;
+            "Makes a user who signs in by password, or invites one", 409 ["max_users_reached", "taken"], 503 SEALED;
         get "/api/v1/platform/users/{id}", Platform(UsersRead) => platform_users::show, "Shows a user of any tenant";
         put "/api/v1/platform/users/{id}/password", Platform(UsersWrite), audits "user.reset_password"
             => platform_users::set_password, "Gives a user another password; their sessions end",
@@ -98,9 +146,9 @@ pub(super) fn extensions() -> Vec<Route<Shared>> {
     routes! {
         get "/api/v1/extensions", Tenant(ConfigRead) => extensions::index, "Lists extensions";
         post "/api/v1/extensions", Tenant(ConfigWrite), audits "extension.create" => extensions::create,
-            "Makes an extension, and shows its secrets this once", 409 ["taken"], 503 SEALED;
+            "Makes an extension, and shows its secrets this once", 409 ["max_extensions_reached", "taken"], 503 SEALED;
         post "/api/v1/extensions/import", Tenant(ConfigWrite), audits "extension.import" => extensions::import,
-            "Makes many extensions or none, and reports row by row", 503 SEALED;
+            "Makes many extensions or none, and reports row by row", 409 ["max_extensions_reached"], 503 SEALED;
         get "/api/v1/extensions/{id}", Tenant(ConfigRead) => extensions::show, "Shows an extension";
         patch "/api/v1/extensions/{id}", Tenant(ConfigWrite), audits "extension.change" => extensions::change,
             "Changes an extension by a JSON merge patch", 503 SEALED;

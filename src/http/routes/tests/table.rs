@@ -6,13 +6,16 @@ use crate::auth::access::Access;
 use crate::http::routes::table;
 
 /// The routes that everybody may ask, whoever they are: a new one belongs here only after thought.
-const PUBLIC: [&str; 6] = [
+const PUBLIC: [&str; 9] = [
     "/healthz",
     "/readyz",
     "/api/openapi.json",
     "/api/docs",
     "/api/docs/{file}",
     "/api/v1/auth/user-login",
+    "/api/v1/auth/invitations/accept",
+    "/api/v1/auth/password-reset",
+    "/api/v1/auth/password-reset/confirm",
 ];
 
 #[test]

@@ -1,0 +1,152 @@
+//! The caller's own tenant: its settings, and what it uses of what it may have.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::App;
+use super::audit::Changed;
+use super::error::AppError;
+use super::precondition::{IfMatch, tag_of_settings};
+use crate::auth::access::Act;
+use crate::auth::caller::Caller;
+use crate::domain::given::given;
+use crate::domain::ids::TenantId;
+use crate::domain::invalid::FieldErrors;
+use crate::domain::limits::{Limits, SessionTimeout};
+use crate::domain::name::TenantName;
+use crate::domain::permission::Permission;
+use crate::domain::tenant::{Tenant, TenantSettings};
+use crate::domain::timezone::Timezone;
+use crate::store::{self, Tx, tenant_settings, user_counts};
+
+/// A tenant with what it may have.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OwnTenant {
+    /// The tenant.
+    pub tenant: Tenant,
+    /// What it may have.
+    pub limits: Limits,
+}
+
+impl OwnTenant {
+    /// What it sets for itself.
+    #[must_use]
+    pub fn settings(&self) -> TenantSettings {
+        TenantSettings {
+            name: self.tenant.name.clone(),
+            timezone: self.tenant.timezone.clone(),
+            session_timeout_minutes: self.limits.session_timeout_minutes,
+        }
+    }
+}
+
+/// What a tenant changes of itself; what is absent stays.
+#[derive(Clone, Default, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct OwnTenantInput {
+    /// 3 to 50 characters.
+    #[serde(deserialize_with = "given")]
+    #[schemars(with = "TenantName")]
+    pub name: Option<String>,
+    /// IANA.
+    #[serde(deserialize_with = "given")]
+    #[schemars(with = "Timezone")]
+    pub timezone: Option<String>,
+    /// 5 to 1440.
+    #[serde(deserialize_with = "given")]
+    #[schemars(with = "SessionTimeout")]
+    pub session_timeout_minutes: Option<i64>,
+}
+
+/// What a tenant has of each thing that may be limited.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Usage {
+    /// Active and invited users.
+    pub users: i64,
+    /// Extensions.
+    pub extensions: i64,
+    /// What it may have.
+    pub limits: Limits,
+}
+
+/// The caller's tenant.
+pub async fn find(app: &App, caller: &Caller) -> Result<OwnTenant, AppError> {
+    let tenant = caller.tenant(Permission::OrgSettingsRead, Act::Read)?;
+    let mut tx = app.store.read("find_own_tenant").await?;
+    own(&mut tx, tenant).await
+}
+
+/// Changes what a tenant sets for itself; a change that changes nothing leaves no trace.
+pub async fn change(
+    app: &App,
+    caller: &Caller,
+    input: OwnTenantInput,
+    if_match: &IfMatch,
+) -> Result<OwnTenant, AppError> {
+    let tenant = caller.tenant(Permission::OrgSettingsWrite, Act::Change)?;
+    caller.reason_to_change()?;
+    let mut tx = app.begin_in(tenant, "change_own_tenant").await?;
+    let there = own(&mut tx, tenant).await?;
+    let before = there.settings();
+    let after = input.onto(&before)?;
+    if_match.check(&tag_of_settings(&before))?;
+    if after == before {
+        return Ok(there);
+    }
+    let now = app.now();
+    tenant_settings::update(&mut tx, tenant, &before, &after, now).await?;
+    let changed = Changed {
+        action: "tenant.change",
+        resource: "tenant",
+        target: tenant.to_string(),
+        tenant_id: Some(tenant),
+        before: Some(json!(before)),
+        after: Some(json!(after)),
+    };
+    app.audit(&mut tx, caller, changed)?;
+    let there = own(&mut tx, tenant).await?;
+    tx.commit().await?;
+    Ok(there)
+}
+
+/// What the caller's tenant uses of what it may have.
+pub async fn usage(app: &App, caller: &Caller) -> Result<Usage, AppError> {
+    let tenant = caller.tenant(Permission::OrgBilling, Act::Read)?;
+    let mut tx = app.store.read("usage").await?;
+    Ok(Usage {
+        users: user_counts::seats(&mut tx, tenant).await?,
+        extensions: store::extensions::count(&mut tx, tenant).await?,
+        limits: own(&mut tx, tenant).await?.limits,
+    })
+}
+
+async fn own(tx: &mut Tx, id: TenantId) -> Result<OwnTenant, AppError> {
+    let tenant = store::tenants::find(tx, id).await?.ok_or(AppError::NotFound)?;
+    let limits = store::tenants::limits(tx, id).await?.ok_or(AppError::NotFound)?;
+    Ok(OwnTenant { tenant, limits })
+}
+
+impl OwnTenantInput {
+    /// The settings as they become.
+    fn onto(self, before: &TenantSettings) -> Result<TenantSettings, FieldErrors> {
+        let mut errors = FieldErrors::default();
+        let mut after = before.clone();
+        if let Some(name) = self.name.and_then(|text| errors.take("name", text.parse())) {
+            after.name = name;
+        }
+        if let Some(zone) = self
+            .timezone
+            .and_then(|text| errors.take("timezone", text.parse()))
+        {
+            after.timezone = zone;
+        }
+        if let Some(rest) = self
+            .session_timeout_minutes
+            .and_then(|minutes| errors.take("session_timeout_minutes", SessionTimeout::new(minutes)))
+        {
+            after.session_timeout_minutes = rest;
+        }
+        errors.check().map(|()| after)
+    }
+}

@@ -1,0 +1,70 @@
+//! The own tenant over HTTP: read, changed of the version that was seen, and what it uses.
+
+use reqwest::Method;
+use rstest::rstest;
+use serde_json::json;
+
+use super::server::Server;
+use super::support::database::Backend::{self, Postgres, Sqlite};
+
+#[rstest]
+#[tokio::test]
+async fn c12_the_own_tenant_is_changed_of_the_version_that_was_seen(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let server = Server::start(backend).await;
+    let ann = server.person("ann", &server.acme, "admin").await;
+    let read = server.of(&ann.token, Method::GET, "/org").send().await;
+    assert_eq!(
+        (
+            &read.data(200)["name"],
+            &read.data(200)["session_timeout_minutes"]
+        ),
+        (&json!("Acme"), &json!(60))
+    );
+    let seen = read.header("etag").to_owned();
+    let change = async |body: serde_json::Value, tag: &str| {
+        let ask = server.of(&ann.token, Method::PATCH, "/org").json(&body);
+        ask.with("if-match", tag).send().await
+    };
+    let changed = change(json!({"name": "Acme Two"}), &seen).await;
+    assert_eq!(changed.data(200)["name"], "Acme Two");
+    assert_ne!(changed.header("etag"), seen);
+    let late = change(json!({"name": "Acme Three"}), &seen).await;
+    assert_eq!(late.code(), (412, "precondition_failed"));
+    for (body, field) in [
+        (json!({"domain": "acme.example.net"}), "domain"),
+        (json!({"max_users": 1000}), "max_users"),
+        (json!({"status": "active"}), "status"),
+        (json!({"name": null}), "name"),
+        (json!({"session_timeout_minutes": 4}), "session_timeout_minutes"),
+        (json!({"timezone": "Mars/Olympus"}), "timezone"),
+    ] {
+        assert_eq!(change(body, "*").await.fields(), [field]);
+    }
+    let agent = server.person("bob", &server.acme, "manager").await;
+    let denied = server.of(&agent.token, Method::GET, "/org").send().await;
+    assert_eq!(denied.code(), (403, "permission_denied"));
+}
+
+#[rstest]
+#[tokio::test]
+async fn usage_shows_what_is_used_beside_the_limit(#[values(Sqlite, Postgres)] backend: Backend) {
+    let server = Server::start(backend).await;
+    let ann = server.person("ann", &server.acme, "owner").await;
+    server.extension("1001").await;
+    server
+        .database
+        .sql("update tenants set max_extensions = 1, max_concurrent_calls = 4")
+        .await;
+    let usage = server.of(&ann.token, Method::GET, "/org/usage").send().await;
+    assert_eq!(
+        usage.data(200),
+        &json!({"users": {"used": 1, "limit": null}, "extensions": {"used": 1, "limit": 1},
+            "concurrent_calls": {"limit": 4}})
+    );
+    // C14, as whoever makes one more is told.
+    let more = json!({"number": "1002", "name": "Bob"});
+    let refused = server.post("/extensions", &more).send().await;
+    assert_eq!(refused.code(), (409, "max_extensions_reached"));
+}

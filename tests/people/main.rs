@@ -1,0 +1,22 @@
+//! The use cases of people and programs on a real database: invitations, passwords that were forgotten, API keys, and
+//! what a tenant sets for itself.
+
+#![cfg(test)]
+
+mod accepting;
+mod firebase;
+mod inviting;
+#[expect(dead_code, reason = "another area uses the rest of it")]
+#[path = "../auth/issuer.rs"]
+mod issuer;
+#[expect(dead_code, reason = "another area uses the rest of it")]
+#[path = "../auth/issuer_keys.rs"]
+mod issuer_keys;
+mod keys;
+mod keys_end;
+mod mailed;
+mod own_tenant;
+mod room;
+#[path = "../support/mod.rs"]
+mod support;
+mod world;
