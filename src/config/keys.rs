@@ -101,6 +101,11 @@ pub const KEYS: &[Key] = &[
         Default::Text("auto"),
     ),
     plain(
+        "http.cors_origins",
+        "the origins of other dashboards, whose pages may call the API from a browser, separated by spaces: `https://dashboard.example.com`",
+        Default::Words("none"),
+    ),
+    plain(
         "http.listen",
         "address and port of the API",
         Default::Text("127.0.0.1:8420"),

@@ -26,6 +26,7 @@ use crate::domain::instance::NodeName;
 use crate::domain::issuer::Issuer;
 use crate::domain::mail::{PublicUrl, SmtpServer};
 use crate::domain::sip_domain::SipDomain;
+use crate::domain::web_origin::WebOrigin;
 
 /// Read when no other file is named, and only where it exists.
 pub const DEFAULT_FILE: &str = "/etc/switchyard/switchyard.toml";
@@ -86,6 +87,8 @@ pub struct Tenants {
 pub struct Http {
     /// Where the API listens.
     pub listen: SocketAddr,
+    /// Other dashboards, whose pages may call the API from a browser.
+    pub cors_origins: Vec<WebOrigin>,
     /// How links begin; absent means by the listener's address.
     pub public_url: Option<PublicUrl>,
 }

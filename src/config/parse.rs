@@ -90,6 +90,11 @@ pub fn config(given: &mut Given) -> Option<Config> {
     let address_failures = given.parsed("auth.address_failures", failures);
     let failure_window_seconds = given.parsed("auth.failure_window_seconds", |text| number(text, 1..=86_400));
     let issuers = issuers::read(given);
+    let cors_origins = given.parsed("http.cors_origins", |text| {
+        text.split_whitespace()
+            .map(str::parse)
+            .collect::<Result<Vec<_>, _>>()
+    });
     let public_url = given.parsed("http.public_url", str::parse);
     let mail = mail::mail(given);
     let templates_dir = given.parsed("templates.dir", absolute_path);
@@ -116,6 +121,7 @@ pub fn config(given: &mut Given) -> Option<Config> {
         node: Node { name: node? },
         http: Http {
             listen: listen?,
+            cors_origins: cors_origins.unwrap_or_default(),
             public_url,
         },
         auth: Auth {

@@ -23,7 +23,9 @@ use super::tenant_upkeep;
 use crate::config::{Config, DeployMode};
 use crate::domain::ids::SystemIds;
 use crate::domain::mail::PublicUrl;
+use crate::domain::web_origin::WebOrigin;
 use crate::driver::asterisk::Shadow;
+use crate::http::cors;
 use crate::http::health::{Check, Readiness};
 use crate::http::routes::{Shared, router, table};
 use crate::http::streams::Streams;
@@ -55,6 +57,7 @@ pub struct Service {
     parts: Parts,
     /// How long an edit waits for quiet before it goes live by itself; `None`: it waits for somebody.
     debounce: Option<Duration>,
+    cors_origins: Vec<WebOrigin>,
     /// What the templates were read from.
     templates: Option<Fingerprint>,
     listener: tokio::net::TcpListener,
@@ -98,6 +101,7 @@ impl Service {
         Ok(Self {
             parts,
             debounce,
+            cors_origins: config.http.cors_origins.clone(),
             templates,
             listener,
             address,
@@ -171,6 +175,7 @@ impl Service {
             streams: Streams::new(tasks.soft_stop()),
         };
         let router = router(table(), shared, &authenticator, Arc::new(SystemIds));
+        let router = cors::allow(router, &self.cors_origins);
         tasks.spawn(
             "http",
             listener::serve(self.listener, router, Limits::default(), tasks.soft_stop()),

@@ -55,4 +55,5 @@ pub mod timezone;
 pub mod user;
 pub mod user_agent;
 pub mod user_query;
+pub mod web_origin;
 pub mod web_url;

@@ -4,6 +4,7 @@ pub mod answer;
 pub mod api;
 pub mod body;
 mod caller;
+pub mod cors;
 mod docs;
 pub mod envelope;
 mod events;

@@ -11,6 +11,7 @@ mod audited_platform;
 mod audited_users;
 mod changing;
 mod client;
+mod cors;
 mod creating;
 mod deploys;
 mod events;

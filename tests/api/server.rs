@@ -65,6 +65,11 @@ impl Server {
         Self::with(backend, &mail).await
     }
 
+    /// One whose API pages of these origins may call.
+    pub async fn with_origins(backend: Backend, origins: &str) -> Self {
+        Self::with(backend, &[("SWITCHYARD_HTTP_CORS_ORIGINS", origins)]).await
+    }
+
     async fn with(backend: Backend, more: &[(&str, &str)]) -> Self {
         let database = Bench::empty(backend).await;
         let made = Database::create(&database.url).await.unwrap();

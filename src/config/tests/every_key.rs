@@ -18,6 +18,7 @@ fn sample(key: &str) -> &'static str {
         "auth.address_failures" => "98",
         "auth.failure_window_seconds" => "97",
         "auth.issuers" => "[{ kind = 'firebase', name = 'google', project = 'acme-phones' }]",
+        "http.cors_origins" => "https://one.example.com https://two.example.com",
         "http.listen" => "127.0.0.1:9999",
         "http.public_url" => "https://pbx.example.com",
         "log.format" => "json",
@@ -73,6 +74,10 @@ pub fn effective(config: &Config, key: &str) -> String {
         "auth.failure_window_seconds" => config.auth.failure_window_seconds.to_string(),
         "auth.issuers" => issuers(&config.auth.issuers),
         "http.listen" => config.http.listen.to_string(),
+        "http.cors_origins" => {
+            let origins: Vec<&str> = config.http.cors_origins.iter().map(AsRef::as_ref).collect();
+            origins.join(" ")
+        }
         "http.public_url" => config.http.public_url.as_ref().unwrap().to_string(),
         "log.format" => config.log.format.to_string(),
         "log.level" => config.log.level.to_string(),
