@@ -23,7 +23,14 @@ fn an_added_tenant_is_listed_and_shown() {
         (&ACME.into(), &"Europe/Berlin".into())
     );
     assert_eq!(host.json(&["tenant", "show", ACME]), added);
-    assert_eq!(host.json(&["tenant", "list"])["data"], json!([added]));
+    let listed = &host.json(&["tenant", "list"])["data"][0];
+    for (field, value) in added.as_object().unwrap() {
+        assert_eq!(listed[field], *value, "{field}");
+    }
+    assert_eq!(
+        (&listed["pbx_instance"], &listed["users"], &listed["extensions"]),
+        (&json!("pbx1"), &json!(0), &json!(0))
+    );
     let shown = host.ok(&["tenant", "show", ACME]);
     assert!(shown.contains("instance  pbx1"), "{shown}");
 }
