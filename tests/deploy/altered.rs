@@ -14,8 +14,8 @@ use super::world::World;
     "asterisk/pjsip.conf",
     "{% for extension in extensions -%}",
     "{% for extension in extensions -%}{% if extension.number != \"1002\" -%}",
-    "{% endfor -%}",
-    "{% endif -%}{% endfor -%}"
+    "qualify_frequency=60\n\n{% endfor -%}",
+    "qualify_frequency=60\n\n{% endif -%}{% endfor -%}"
 )]
 #[case::endpoint_altered(
     "asterisk/pjsip.conf",
