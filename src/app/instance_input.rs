@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use schemars::JsonSchema;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
 use super::patch::Patch;
@@ -51,8 +51,8 @@ pub struct InstanceInput {
     #[schemars(with = "String", length(min = 1, max = 256))]
     pub ami_secret: Option<SecretString>,
     /// Whether it speaks TLS; as the host's configuration says where it is absent or null.
-    #[schemars(with = "Option<ManagerTls>")]
-    pub ami_tls: Patch<ManagerTls>,
+    #[schemars(with = "Option<ManagerTlsInput>")]
+    pub ami_tls: Patch<ManagerTlsInput>,
     /// The directory for our files, which Asterisk's own files include.
     #[serde(deserialize_with = "given")]
     #[schemars(with = "AbsolutePath")]
@@ -64,6 +64,48 @@ pub struct InstanceInput {
     #[serde(deserialize_with = "given")]
     #[schemars(with = "Vec<EmergencyNumber>")]
     pub emergency_numbers: Option<Vec<String>>,
+}
+
+/// Whether a manager interface speaks TLS.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ManagerTlsInput {
+    mode: TlsChoice,
+    /// With `on`: whose certificates are believed; those that the host's configuration names if absent.
+    #[serde(default)]
+    ca_file: Option<AbsolutePath>,
+}
+
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum TlsChoice {
+    Off,
+    On,
+}
+
+impl From<ManagerTls> for ManagerTlsInput {
+    fn from(tls: ManagerTls) -> Self {
+        match tls {
+            ManagerTls::Off => Self {
+                mode: TlsChoice::Off,
+                ca_file: None,
+            },
+            ManagerTls::On { ca_file } => Self {
+                mode: TlsChoice::On,
+                ca_file,
+            },
+        }
+    }
+}
+
+impl ManagerTlsInput {
+    fn parse(self) -> Result<ManagerTls, Invalid> {
+        match (self.mode, self.ca_file) {
+            (TlsChoice::On, ca_file) => Ok(ManagerTls::On { ca_file }),
+            (TlsChoice::Off, None) => Ok(ManagerTls::Off),
+            (TlsChoice::Off, Some(_)) => Err(Invalid::new("must name a `ca_file` with `on` only")),
+        }
+    }
 }
 
 /// What a new instance is to be.
@@ -88,8 +130,15 @@ impl InstanceInput {
         }
         let settings = self.settings(&mut errors);
         let secret = self.ami_secret;
-        if secret.is_none() {
-            errors.add("ami_secret", "is required");
+        match &secret {
+            None => errors.add("ami_secret", "is required"),
+            Some(text) if !is_secret(text.expose_secret()) => {
+                errors.add(
+                    "ami_secret",
+                    "must have 1 to 256 characters, and no control characters",
+                );
+            }
+            Some(_) => {}
         }
         match (name, settings, secret) {
             (Some(name), Some(settings), Some(secret)) if errors.iter().next().is_none() => {
@@ -124,7 +173,10 @@ impl InstanceInput {
             ami_username: self
                 .ami_username
                 .or_else(|| Some(before.ami_username.to_string())),
-            ami_tls: kept(self.ami_tls.over(before.ami_tls.clone())),
+            ami_tls: kept(
+                self.ami_tls
+                    .over(before.ami_tls.clone().map(ManagerTlsInput::from)),
+            ),
             config_dir: self.config_dir.or_else(|| Some(before.config_dir.to_string())),
             log_file: kept(
                 self.log_file
@@ -145,6 +197,8 @@ impl InstanceInput {
         let config_dir = required(errors, "config_dir", self.config_dir.as_deref());
         let log_file = self.log_file.clone().over(None);
         let log_file = log_file.map(|text| errors.take("log_file", text.parse()));
+        let ami_tls = self.ami_tls.clone().over(None);
+        let ami_tls = ami_tls.map(|tls| errors.take("ami_tls", tls.parse()));
         let mut emergency_numbers = Vec::new();
         for text in self.emergency_numbers.iter().flatten() {
             emergency_numbers.extend(errors.take("emergency_numbers", text.parse::<EmergencyNumber>()));
@@ -153,12 +207,16 @@ impl InstanceInput {
             ami_host: ami_host?,
             ami_port: ami_port?,
             ami_username: ami_username?,
-            ami_tls: self.ami_tls.clone().over(None),
+            ami_tls: ami_tls.flatten(),
             config_dir: config_dir?,
             log_file: log_file.flatten(),
             emergency_numbers,
         })
     }
+}
+
+fn is_secret(text: &str) -> bool {
+    (1..=256).contains(&text.chars().count()) && !text.contains(char::is_control)
 }
 
 fn kept<T>(value: Option<T>) -> Patch<T> {

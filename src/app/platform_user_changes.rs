@@ -7,7 +7,7 @@ use super::App;
 use super::error::AppError;
 use super::guards;
 use super::platform_users::{begin_on, member};
-use super::user_changes::bad_transition;
+use super::user_changes::{bad_transition, changed, found, view};
 use super::users::role_by_name;
 use crate::auth::caller::Caller;
 use crate::domain::contact::Contact;
@@ -18,7 +18,7 @@ use crate::domain::json_object;
 use crate::domain::name::{PersonName, RoleName};
 use crate::domain::permission::PlatformPermission;
 use crate::domain::user::{User, UserStatus};
-use crate::store::{Tx, sessions, users};
+use crate::store::{Tx, sessions, tenants, users};
 
 /// What is to change of a user; what is absent stays.
 #[derive(Default, Deserialize, JsonSchema)]
@@ -140,6 +140,10 @@ pub async fn change_tenant(
     let (mut tx, before) = begin_on(app, id, "move_user").await?;
     guards::acts_on(caller, &before)?;
     if tenant == before.tenant_id() {
+        if role.is_some() {
+            let reason = "is for the tenant that somebody moves to; change the role where they are";
+            return Err(FieldErrors::one("role", reason).into());
+        }
         return Ok(before);
     }
     guards::not_last_owner(&mut tx, &before).await?;
@@ -156,9 +160,21 @@ pub async fn change_tenant(
         Some(tenant) => Some(member(app, &mut tx, tenant, role.unwrap_or("agent")).await?),
     };
     let place = membership.as_ref().map(|of| (of.tenant_id, of.role_id));
+    if let Some(tenant) = tenant
+        && tenants::find(&mut tx, tenant)
+            .await?
+            .is_some_and(|there| !there.status.is_active())
+    {
+        // Nobody signs in from there.
+        guards::not_last_manager(&mut tx, &before).await?;
+    }
     users::set_membership(&mut tx, id, place, app.now()).await?;
     sessions::end_all(&mut tx, id, None).await?;
-    let after = app.audit_user(&mut tx, caller, "user.move", &before).await?;
+    let after = found(users::find_anywhere(&mut tx, id).await?)?;
+    let mut entry = changed("user.move", &after, Some(view(&before)), Some(view(&after)));
+    // The platform's: neither tenant reads what the other has.
+    entry.tenant_id = None;
+    app.audit(&mut tx, caller, entry)?;
     tx.commit().await?;
     Ok(after)
 }

@@ -17,6 +17,7 @@ use crate::domain::name::{PersonName, RoleName};
 use crate::domain::page::Page;
 use crate::domain::password::NewPassword;
 use crate::domain::permission::PlatformPermission;
+use crate::domain::tenant::TenantStatus;
 use crate::domain::user::{Membership, User, UserStatus};
 use crate::domain::user_query::UserQuery;
 use crate::store::{Tx, tenants, user_lists, users};
@@ -157,6 +158,9 @@ pub(super) async fn member(
         return Err(unknown().into());
     }
     let there = tenants::find(tx, tenant).await?.ok_or_else(unknown)?;
+    if there.status == TenantStatus::Deleting {
+        return Err(FieldErrors::one("tenant_id", "is being deleted; choose another").into());
+    }
     let role = role_by_name(tx, tenant, "role", role).await?;
     app.check_seat(tx, tenant).await?;
     Ok(Membership {

@@ -9,6 +9,7 @@ use super::audit::Changed;
 use super::error::AppError;
 use super::tenant_status::{bad_transition, found, service};
 use crate::auth::caller::Caller;
+use crate::deploy::Forgotten;
 use crate::domain::ids::{DeploymentId, TenantId};
 use crate::domain::instance::InstanceSettings;
 use crate::domain::permission::PlatformPermission;
@@ -141,9 +142,11 @@ pub async fn finish(app: &App, caller: &Caller, id: TenantId) -> Result<bool, Ap
     let served_once = tenant_lifecycle::served_once(&mut tx, id).await?;
     drop(tx);
     for instance in places.iter().chain(&served_once) {
-        // Another host's files are that host's: its next deploy removes them.
-        if !app.engine.forget(*instance, id).await? && places.contains(instance) {
-            return Ok(false);
+        match app.engine.forget(*instance, id).await? {
+            Forgotten::Done => {}
+            // The host that is to serve it finishes; of those that did once, the next deploy removes what is left.
+            Forgotten::Elsewhere if !places.contains(instance) => {}
+            Forgotten::Busy | Forgotten::Elsewhere => return Ok(false),
         }
     }
 

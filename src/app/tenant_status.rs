@@ -117,7 +117,7 @@ impl App {
         let mut deployments = Vec::new();
         if service(tx, &tenant).await? != before {
             let actor = caller.identity().actor().name;
-            for instance in tenant_lifecycle::places(tx, id).await? {
+            for instance in tenant_lifecycle::serving(tx, id).await? {
                 let asked = request::status(tx, self.ids.as_ref(), id, instance, &actor, self.now());
                 deployments.push(asked.await?.id);
             }

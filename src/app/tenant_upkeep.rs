@@ -11,6 +11,7 @@ use super::tenant_deletion;
 use crate::auth::caller::{Caller, Identity, Origin, Place};
 use crate::deploy::request;
 use crate::domain::deployment::Deployment;
+use crate::domain::error_chain::error_chain;
 use crate::domain::ids::{InstanceId, TenantId};
 use crate::domain::permission::PlatformPermission;
 use crate::store::{deployments, platform_tenants, tenant_lifecycle};
@@ -27,17 +28,32 @@ pub async fn turn(app: &App) -> Result<usize, AppError> {
     let leaving = tenant_lifecycle::leaving(&mut tx).await?;
     let expired = platform_tenants::with_expired_aliases(&mut tx, app.now()).await?;
     drop(tx);
+    // One that fails keeps none of the others waiting.
     for tenant in expired {
-        give_up_aliases(app, &caller, tenant).await?;
+        log(tenant, give_up_aliases(app, &caller, tenant).await);
     }
     for (instance, tenant) in lagging {
-        ask_again(app, &caller, instance, tenant).await?;
+        log(tenant, ask_again(app, &caller, instance, tenant).await.map(drop));
     }
     let mut gone = 0;
     for tenant in leaving {
-        gone += usize::from(tenant_deletion::finish(app, &caller, tenant).await?);
+        match tenant_deletion::finish(app, &caller, tenant).await {
+            Ok(finished) => gone += usize::from(finished),
+            failed => log(tenant, failed.map(drop)),
+        }
     }
     Ok(gone)
+}
+
+/// Another host may have been faster: then there is nothing to do any more.
+fn log(tenant: TenantId, done: Result<(), AppError>) {
+    match done {
+        Ok(()) | Err(AppError::NotFound) => {}
+        Err(error) => {
+            let error = error_chain(&error);
+            tracing::error!(%tenant, error, "a suspended or deleted tenant could not be looked after");
+        }
+    }
 }
 
 async fn ask_again(
@@ -51,10 +67,11 @@ async fn ask_again(
     let now = app.now();
     let newest = deployments::newest_on(&mut tx, instance, tenant).await?;
     let still = tenant_lifecycle::served_otherwise(&mut tx).await?;
-    if !still.contains(&(instance, tenant)) || newest.is_some_and(|newest| waits(&newest, now)) {
+    if !still.contains(&(instance, tenant)) || newest.as_ref().is_some_and(|newest| waits(newest, now)) {
         return Ok(None);
     }
-    let actor = caller.identity().actor().name;
+    // Somebody asked for it, and for no less than that: what was made by hand meanwhile does not hold it back.
+    let actor = newest.map_or_else(|| caller.identity().actor().name, |newest| newest.requested_by);
     let asked = request::status(&mut tx, app.ids.as_ref(), tenant, instance, &actor, now).await?;
     app.audit(&mut tx, caller, requested("config.deploy", &asked))?;
     tx.commit().await?;

@@ -108,7 +108,8 @@ impl Run<'_> {
         self.keep_only(&kept).await;
         let mut used = BTreeMap::<_, BTreeSet<_>>::new();
         let both = aim.before.tenants.iter().chain(&aim.after.tenants);
-        for (tenant_id, state) in both.filter(|(id, _)| keep(id)) {
+        let used_still = |id| keep(id) || aim.after.tenants.contains_key(id);
+        for (tenant_id, state) in both.filter(|(id, _)| used_still(id)) {
             used.entry(*tenant_id)
                 .or_default()
                 .extend(state.fragments.iter().map(|(file, digest)| (*file, *digest)));

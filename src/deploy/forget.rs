@@ -6,17 +6,30 @@ use super::lease::Lease;
 use crate::domain::ids::{InstanceId, TenantId};
 use crate::driver::PbxDriver;
 
+/// What became of the files of a tenant on one instance.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Forgotten {
+    /// None is left.
+    Done,
+    /// A deploy is under way: to be tried again.
+    Busy,
+    /// They are another host's, whose next deploy removes them.
+    Elsewhere,
+}
+
 impl Engine {
     /// Removes what was staged beside the live files, where the tenant may stand in it, and the tenant's fragments.
-    ///
-    /// False while another process drives the instance, or another host does: its files are not this one's.
-    pub async fn forget(&self, instance_id: InstanceId, tenant_id: TenantId) -> Result<bool, DeployError> {
+    pub async fn forget(
+        &self,
+        instance_id: InstanceId,
+        tenant_id: TenantId,
+    ) -> Result<Forgotten, DeployError> {
         let (_, mut driver) = match self.driver_in_force(instance_id).await {
-            Err(DeployError::DrivenElsewhere { .. }) => return Ok(false),
+            Err(DeployError::DrivenElsewhere { .. }) => return Ok(Forgotten::Elsewhere),
             driver => driver?,
         };
         let Some(lease) = Lease::take(self, instance_id).await? else {
-            return Ok(false);
+            return Ok(Forgotten::Busy);
         };
         driver.obey(lease.warrant());
         let forgotten = tokio::select! {
@@ -25,7 +38,7 @@ impl Engine {
             forgotten = self.remove(driver.as_ref(), instance_id, tenant_id) => forgotten,
         };
         lease.give_back().await;
-        forgotten.map(|()| true)
+        forgotten.map(|()| Forgotten::Done)
     }
 
     async fn remove(

@@ -34,6 +34,7 @@ mod verification;
 pub use engine::{DriverFactory, Engine, EngineOptions, ShadowPolicy};
 pub use error::DeployError;
 pub use files_only::Written;
+pub use forget::Forgotten;
 pub use preview::{FileDiff, Preview};
 pub use templates::TemplateSource;
 pub use verification::Verification;

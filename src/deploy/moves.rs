@@ -211,6 +211,13 @@ impl<'a> Moves<'a> {
         if wanted.version.service == Service::Gone {
             return self.remove_tenant(tenant_id).await;
         }
+        if wanted.instance_id != self.instance.id && !self.ground.before.tenants.contains_key(&tenant_id) {
+            let message =
+                "this tenant is on another instance since it was asked for; it is not brought back here";
+            self.findings
+                .push(Finding::warning("tenant_elsewhere", message).of_tenant(tenant_id));
+            return Ok(());
+        }
         let live = self.ground.before.tenants.get(&tenant_id);
         if !self.all_move() && live.is_some_and(|live| live.version == wanted.version) {
             return Ok(());
@@ -220,7 +227,9 @@ impl<'a> Moves<'a> {
             Some(version) => Some(self.engine.config(tenant_id, version.revision_id).await?),
             None => None,
         };
-        let findings = validate::tenant(tenant_id, &wanted.config, &self.instance.settings);
+        // What is not served need not be right: a blocked tenant's phones are refused in any case.
+        let served = wanted.config.clone().under(wanted.version.service);
+        let findings = validate::tenant(tenant_id, &served, &self.instance.settings);
         let refused = findings.iter().any(Finding::is_error);
         self.findings.extend(findings);
         let mut moved = if refused {
@@ -309,6 +318,10 @@ impl<'a> Moves<'a> {
             };
             let subject = Which::Revision(version.revision_id);
             let subject = self.engine.subject(tenant_id, subject).await?;
+            if subject.version.service == Service::Gone {
+                self.remove_tenant(tenant_id).await?;
+                continue;
+            }
             let Some((subject, fragments)) = self.render(tenant_id, subject).await? else {
                 self.unusable = true;
                 continue;

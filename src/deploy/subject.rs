@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::engine::Engine;
 use super::error::DeployError;
 use super::plan::TenantVersion;
-use crate::domain::ids::{ExtensionId, RevisionId, TenantId};
+use crate::domain::ids::{ExtensionId, InstanceId, RevisionId, TenantId};
 use crate::domain::revision::TenantConfig;
 use crate::domain::secret::ExtensionSecrets;
 use crate::store::{Tx, extension_secrets, revisions, tenants};
@@ -22,6 +22,8 @@ pub(super) enum Which {
 /// One tenant, ready to be rendered. Secrets, and what of it is served, are always the current ones.
 pub(super) struct Subject {
     pub version: TenantVersion,
+    /// The instance that is to serve it.
+    pub instance_id: InstanceId,
     pub config: TenantConfig,
     pub secrets: BTreeMap<ExtensionId, ExtensionSecrets>,
 }
@@ -34,6 +36,7 @@ impl Engine {
             what: format!("the tenant {tenant_id}"),
         };
         let state = tenants::state_of(&mut tx, tenant_id).await?.ok_or_else(missing)?;
+        let assigned = tenants::find(&mut tx, tenant_id).await?.ok_or_else(missing)?;
         let (revision_id, config) = match which {
             Which::Revision(id) => (id, config(&mut tx, tenant_id, id).await?),
             Which::Head => {
@@ -50,6 +53,7 @@ impl Engine {
                 secrets_version: state.secrets_version,
                 service: state.service,
             },
+            instance_id: assigned.instance_id,
             config,
             secrets: extension_secrets::of_tenant(&mut tx, tenant_id).await?,
         })

@@ -26,10 +26,11 @@ statements! {
     LET_GO = "update tenants set status = 'deleting', updated_at = $2 where id = $1";
     LEAVING = "select id from tenants where status = 'deleting' order by id";
     SERVED_OTHERWISE = concat!("select s.instance_id, s.tenant_id from served s \
-        join tenants on tenants.id = s.tenant_id where s.service <> ", service!(), " \
+        join tenants on tenants.id = s.tenant_id where s.service <> ", service!(), " or tenants.status = 'deleting' \
         order by s.instance_id, s.tenant_id");
     PLACES = "select instance_id from served where tenant_id = $1 \
         union select instance_id from tenants where id = $1 order by 1";
+    SERVING = "select instance_id from served where tenant_id = $1 order by 1";
     IS_SERVED = "select count(*) from served where tenant_id = $1";
     IS_APPLIED = "select count(*) from instances i join generation_tenants g on g.generation_id = i.applying_generation_id \
         where g.tenant_id = $1";
@@ -124,6 +125,12 @@ pub async fn served_otherwise(tx: &mut Tx) -> Result<BTreeSet<(InstanceId, Tenan
 /// The instances that serve a tenant or are to serve it.
 pub async fn places(tx: &mut Tx, id: TenantId) -> Result<Vec<InstanceId>, StoreError> {
     let rows = run!(tx, fetch_all::<(Uuid,)>(PLACES, id.uuid()))?;
+    Ok(rows.into_iter().map(|(id,)| InstanceId::from_uuid(id)).collect())
+}
+
+/// The instances that serve a tenant.
+pub async fn serving(tx: &mut Tx, id: TenantId) -> Result<Vec<InstanceId>, StoreError> {
+    let rows = run!(tx, fetch_all::<(Uuid,)>(SERVING, id.uuid()))?;
     Ok(rows.into_iter().map(|(id,)| InstanceId::from_uuid(id)).collect())
 }
 

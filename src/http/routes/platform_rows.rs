@@ -47,7 +47,7 @@ pub(super) fn user_changes() -> Vec<Route<Shared>> {
             409 ["bad_transition", "last_owner", "last_platform_manager", "max_users_reached", "rank", "self_protection"];
         put "/api/v1/platform/users/{id}/tenant", Platform(UsersWrite), audits "user.move"
             => platform_user_changes::set_tenant, "Has a user work for another tenant; they have to sign in again",
-            409 ["last_owner", "max_users_reached", "rank", "self_protection"];
+            409 ["last_owner", "last_platform_manager", "max_users_reached", "rank", "self_protection"];
         delete "/api/v1/platform/users/{id}", Platform(UsersDelete), audits "user.delete"
             => platform_user_changes::delete, "Deletes a user of any tenant",
             409 ["last_owner", "last_platform_manager", "rank", "self_protection"];
