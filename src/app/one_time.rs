@@ -98,6 +98,14 @@ impl App {
         Ok(user)
     }
 
+    /// Makes every link that a user was sent good for nothing: what it would open has changed since.
+    pub(super) async fn void_links(&self, tx: &mut Tx, user: &User) -> Result<(), AppError> {
+        for purpose in [Purpose::Invitation, Purpose::PasswordReset] {
+            self.void(tx, purpose, user).await?;
+        }
+        Ok(())
+    }
+
     /// Makes a user's link good for nothing, and a mail with it that still waits is not sent.
     pub(super) async fn void(&self, tx: &mut Tx, purpose: Purpose, user: &User) -> Result<(), AppError> {
         one_time_tokens::revoke(tx, purpose, user.id).await?;

@@ -102,6 +102,7 @@ impl App {
         }
         guards::reaches(caller, role.rank)?;
         guards::not_last_owner(tx, user).await?;
+        self.void_links(tx, user).await?;
         users::set_role(tx, user.id, role.id, self.now()).await?;
         sessions::end_all(tx, user.id, None).await?;
         Ok(())
@@ -121,6 +122,7 @@ impl App {
             }
             (from, _) => return Err(bad_transition(from)),
         }
+        self.void_links(tx, user).await?;
         users::set_status(tx, user.id, status, self.now()).await?;
         Ok(())
     }
@@ -168,6 +170,7 @@ pub async fn change_tenant(
         // Nobody signs in from there.
         guards::not_last_manager(&mut tx, &before).await?;
     }
+    app.void_links(&mut tx, &before).await?;
     users::set_membership(&mut tx, id, place, app.now()).await?;
     sessions::end_all(&mut tx, id, None).await?;
     let after = found(users::find_anywhere(&mut tx, id).await?)?;

@@ -80,6 +80,7 @@ pub async fn change_password(
     }
     let hash = app.hash(new).await?;
     let (mut tx, user) = begin(app, own, "change_password").await?;
+    app.void_links(&mut tx, &user).await?;
     users::set_password_hash(&mut tx, user.id, &hash, app.now()).await?;
     sessions::end_all(&mut tx, user.id, Some(own.session_id)).await?;
     let entry = changed("user.change_password", &user, None, None);

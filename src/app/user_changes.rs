@@ -51,6 +51,7 @@ impl App {
         }
         guards::not_last_owner(tx, user).await?;
         guards::not_last_manager(tx, user).await?;
+        self.void_links(tx, user).await?;
         users::set_status(tx, user.id, UserStatus::Suspended, self.now()).await?;
         sessions::end_all(tx, user.id, None).await?;
         self.audit_user(tx, caller, "user.suspend", user).await
@@ -88,6 +89,7 @@ impl App {
             return Ok(user.clone());
         }
         guards::not_last_owner(tx, user).await?;
+        self.void_links(tx, user).await?;
         users::set_role(tx, user.id, role.id, self.now()).await?;
         sessions::end_all(tx, user.id, None).await?;
         self.audit_user(tx, caller, "user.assign_role", user).await
@@ -160,6 +162,7 @@ impl App {
         hash: &PasswordHash,
     ) -> Result<(), AppError> {
         guards::acts_on(caller, user)?;
+        self.void_links(tx, user).await?;
         users::set_password_hash(tx, user.id, hash, self.now()).await?;
         sessions::end_all(tx, user.id, None).await?;
         let changed = changed("user.reset_password", user, None, None);
@@ -186,6 +189,7 @@ impl App {
             }
             sessions::end_all(tx, user.id, None).await?;
         }
+        self.void_links(tx, user).await?;
         users::set_platform_manager(tx, user.id, manages, self.now()).await?;
         let action = if manages {
             "user.grant_platform_manager"
