@@ -4,6 +4,7 @@
 use super::error::AppError;
 use crate::auth::caller::{Caller, Identity, Place};
 use crate::domain::ids::{TenantId, UserId};
+use crate::domain::permission::PlatformPermission;
 use crate::domain::role::Rank;
 use crate::domain::user::{User, UserStatus};
 use crate::store::Tx;
@@ -12,9 +13,14 @@ use crate::store::user_counts::{managers_besides, managers_inside, owners_beside
 
 /// Somebody who acts on users.
 ///
-/// O70: not on themselves. A40: on those below them only; owners, the operator's people and the host on everybody.
+/// O70: not on themselves. A40: on those below them only; owners, the operator's people and the host on everybody, but only
+/// the latter two on the operator's people, whom no tenant gets rid of.
 pub(super) fn acts_on(caller: &Caller, target: &User) -> Result<(), AppError> {
     not_self(caller, target.id)?;
+    if target.platform_manager && caller.platform(PlatformPermission::Managers).is_err() {
+        let message = "this is one of the operator's people; ask a platform manager";
+        return Err(AppError::conflict("rank", message));
+    }
     match &target.membership {
         Some(membership) => reaches(caller, membership.rank),
         None => Ok(()),
@@ -43,12 +49,13 @@ pub(super) fn reaches(caller: &Caller, rank: Rank) -> Result<(), AppError> {
 
 fn rank_of(caller: &Caller) -> Rank {
     match (caller.identity(), caller.place()) {
-        (Identity::User(user), Place::Home { .. }) => {
+        (Identity::User(user), Place::Home { .. }) if !user.platform_manager => {
             let home = user.home.as_ref();
             home.map_or(Rank::Agent, |home| home.membership.rank)
         }
         (Identity::ApiKey(key), Place::Home { .. }) => key.rank,
-        // The operator's people and the host's command line have an owner's rank in whichever tenant.
+        // The operator's people and the host's command line have an owner's rank in whichever tenant, also in the one that
+        // they work for: they may enter that too.
         (Identity::User(_) | Identity::SystemCli, _) => Rank::Owner,
         (Identity::ApiKey(_) | Identity::SystemAuto, _) => Rank::Agent,
     }

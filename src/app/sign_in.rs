@@ -185,7 +185,7 @@ impl App {
             last_used_at: now,
             expires_at: now + LONGEST,
             address: origin.address.map(|address| address.to_string()),
-            agent: None,
+            agent: origin.agent.as_ref().map(ToString::to_string),
         };
         sessions::purge(&mut tx, user.id, now).await?;
         sessions::insert(&mut tx, &session).await?;

@@ -38,6 +38,13 @@ impl Credentials {
     }
 }
 
+/// Whether finding somebody is a use of their session or key.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Use {
+    Noted,
+    None,
+}
+
 fn is_worth_noting(last: Option<Timestamp>, now: Timestamp) -> bool {
     last.is_none_or(|last| now.duration_since(last) >= EXACTNESS)
 }
@@ -85,15 +92,24 @@ impl Authenticator {
         }
     }
 
-    /// Who presents these credentials.
+    /// Who presents these credentials with a request; their session is used by that, and so goes on.
     pub async fn caller(&self, credentials: Credentials) -> Result<Caller, AuthError> {
+        self.find(credentials, Use::Noted).await
+    }
+
+    /// Who presents them still, while an answer goes on or a body arrives: by that a session is not used.
+    pub async fn caller_still(&self, credentials: Credentials) -> Result<Caller, AuthError> {
+        self.find(credentials, Use::None).await
+    }
+
+    async fn find(&self, credentials: Credentials, used: Use) -> Result<Caller, AuthError> {
         match credentials.bearer.as_ref().and_then(KeySecret::presented) {
-            Some(key) => self.by_key(&key, credentials).await,
-            None => self.by_token(credentials).await,
+            Some(key) => self.by_key(&key, credentials, used).await,
+            None => self.by_token(credentials, used).await,
         }
     }
 
-    async fn by_token(&self, credentials: Credentials) -> Result<Caller, AuthError> {
+    async fn by_token(&self, credentials: Credentials, used: Use) -> Result<Caller, AuthError> {
         let now = self.clock.now();
         let tokens = self.tokens.as_ref().ok_or(AuthError::NoKey)?;
         let claims = credentials
@@ -112,7 +128,7 @@ impl Authenticator {
             .filter(|presence| presence.is_good(now) && presence.session.user_id == claims.user_id)
             .ok_or(AuthError::Denied(Denied::Credentials))?;
         let session = &presence.session;
-        if is_worth_noting(Some(session.last_used_at), now) {
+        if used == Use::Noted && is_worth_noting(Some(session.last_used_at), now) {
             noted(self.directory.touch(session.id, now).await);
         }
         let reason = credentials.reason();
@@ -124,7 +140,12 @@ impl Authenticator {
         ))
     }
 
-    async fn by_key(&self, secret: &KeySecret, credentials: Credentials) -> Result<Caller, AuthError> {
+    async fn by_key(
+        &self,
+        secret: &KeySecret,
+        credentials: Credentials,
+        used: Use,
+    ) -> Result<Caller, AuthError> {
         let now = self.clock.now();
         let presence = self
             .directory
@@ -132,7 +153,7 @@ impl Authenticator {
             .await?
             .filter(|presence| presence.is_good(secret, now))
             .ok_or(AuthError::Denied(Denied::Credentials))?;
-        if is_worth_noting(presence.key.last_used_at, now) {
+        if used == Use::Noted && is_worth_noting(presence.key.last_used_at, now) {
             noted(self.directory.touch_key(presence.key.id, now).await);
         }
         let (enters, reason) = (credentials.operate_as.is_some(), credentials.reason());

@@ -27,7 +27,7 @@ word_enum! {
         Unconfirmed = "unconfirmed",
         /// The program did not write it.
         Forged = "forged",
-        /// Its payload was blanked, and no entry says so.
+        /// Its payload was blanked, and no entry of the tenant's deletion says so.
         Untold = "untold",
         /// The head does not belong to it.
         HeadAltered = "head_altered",
@@ -49,7 +49,7 @@ impl AuditFault {
             Self::Forged => {
                 "stands where the program has written none, behind the head or twice; or the head was changed"
             }
-            Self::Untold => "has no payload any more, and no later entry tells of its blanking",
+            Self::Untold => "has no payload any more, although its tenant was not deleted since",
             Self::HeadAltered => "is not what the head of the log says, or the head is gone",
             Self::NotTheKept => "is not there, or has another digest than the one that was kept",
         }
@@ -95,7 +95,7 @@ pub struct StoredLink {
     pub link: Link,
     /// Whether only a part of its payload is there, or all of it although it counts as blanked.
     pub in_part: bool,
-    /// Whether a later entry, of the same tenant or of the platform, tells of its blanking.
+    /// Whether it names a later entry, by which its tenant was deleted.
     pub told: bool,
 }
 

@@ -18,15 +18,12 @@ fn web_url(text: &str) -> Result<String, Invalid> {
         return Err(refused());
     }
     let url = Url::parse(text).map_err(|_| refused())?;
-    let is_within_this_host = match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => return Err(refused()),
-    };
+    if url.host().is_none() {
+        return Err(refused());
+    }
     match url.scheme() {
         "https" => {}
-        "http" if is_within_this_host => {}
+        "http" if is_of_this_host(&url) => {}
         "http" => {
             return Err(Invalid::new(
                 "must begin with `https://`; `http://` is for this host (127.0.0.1, [::1], localhost) only",
@@ -38,6 +35,23 @@ fn web_url(text: &str) -> Result<String, Invalid> {
         return Err(Invalid::new("must hold no user, no password and no `#`"));
     }
     Ok(text.to_owned())
+}
+
+impl WebUrl {
+    /// Whether it names this host itself.
+    #[must_use]
+    pub fn is_of_this_host(&self) -> bool {
+        Url::parse(self.as_str()).is_ok_and(|url| is_of_this_host(&url))
+    }
+}
+
+fn is_of_this_host(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod kinds;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -16,12 +17,16 @@ use tokio::time::timeout;
 pub use kinds::{Body, Changes, MergePatch, NoBody, Patched, Rows, Table};
 
 use super::problem::Problem;
+use super::standing::Standing;
 use crate::auth::caller::Caller;
 use crate::auth::denied::Denied;
 use crate::domain::invalid::FieldErrors;
 
 /// The most bytes of a JSON body: 1 MiB.
 pub const LARGEST: usize = 1024 * 1024;
+
+/// The same of a public route: 32 KiB, which hold the longest token that is read.
+pub const LARGEST_OF_ANYBODY: usize = 32 * 1024;
 
 /// What a body may take.
 #[derive(Clone, Copy)]
@@ -41,17 +46,37 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// Who did not sign in sends an address, a password or a token.
+    fn of(standing: Option<&Arc<Standing>>) -> Self {
+        match standing {
+            Some(_) => Self::default(),
+            None => Self {
+                largest: LARGEST_OF_ANYBODY,
+                patience: Duration::from_secs(10),
+            },
+        }
+    }
+}
+
 /// A body that was not read yet.
 struct Unread {
     request: Request,
     reason: Result<(), Denied>,
+    /// None of a public route.
+    standing: Option<Arc<Standing>>,
 }
 
 impl Unread {
     fn new(request: Request) -> Self {
         let caller = request.extensions().get::<Caller>();
         let reason = caller.map_or(Ok(()), |caller| caller.reason_to_change().map(drop));
-        Self { request, reason }
+        let standing = request.extensions().get::<Arc<Standing>>().cloned();
+        Self {
+            request,
+            reason,
+            standing,
+        }
     }
 
     fn headers(&self) -> &HeaderMap {
@@ -61,7 +86,7 @@ impl Unread {
     /// The bytes, whatever they are.
     async fn bytes(self) -> Result<Bytes, Problem> {
         self.reason?;
-        read(self.request, Limits::default()).await
+        self.read().await
     }
 
     /// The bytes of what says that it is JSON.
@@ -74,7 +99,16 @@ impl Unread {
                 "send JSON, uncompressed: `Content-Type: application/json`",
             ));
         }
-        read(self.request, Limits::default()).await
+        self.read().await
+    }
+
+    /// Whoever sends a body takes their time for it, in which they may have been refused everything.
+    async fn read(self) -> Result<Bytes, Problem> {
+        let bytes = read(self.request, Limits::of(self.standing.as_ref())).await?;
+        if let Some(standing) = self.standing {
+            standing.caller_still().await?;
+        }
+        Ok(bytes)
     }
 }
 

@@ -39,9 +39,19 @@ impl Standing {
         }
     }
 
-    /// Who it is, if the route is open to them now: read from the database each time.
+    /// Who it is, if the route is open to them.
     pub async fn caller(&self) -> Result<Caller, Problem> {
-        let caller = self.guard.authenticator.caller(self.credentials.clone()).await?;
+        let caller = self.guard.authenticator.caller(self.credentials.clone());
+        self.admitted(caller.await?)
+    }
+
+    /// The same later on, while a body arrives or an answer goes on: read from the database each time.
+    pub async fn caller_still(&self) -> Result<Caller, Problem> {
+        let caller = self.guard.authenticator.caller_still(self.credentials.clone());
+        self.admitted(caller.await?)
+    }
+
+    fn admitted(&self, caller: Caller) -> Result<Caller, Problem> {
         match self.guard.access {
             Access::Public => {}
             Access::Own => caller.own().map(drop)?,

@@ -37,16 +37,6 @@ macro_rules! page_of {
     };
 }
 
-macro_rules! blank {
-    ($which:literal) => {
-        concat!(
-            "update audit_entries set salt = null, actor_name = null, before = null, after = null, reason = null, \
-             request_id = null, address = null, agent = null, blanked_by = $2 where salt is not null and ",
-            $which
-        )
-    };
-}
-
 statements! {
     APPEND = "insert into audit_entries (number, id, at, actor_kind, actor_id, operating_as, action, resource, \
         target_id, tenant_id, payload_digest, digest, salt, actor_name, before, after, reason, request_id, address, \
@@ -58,8 +48,8 @@ statements! {
     EXPORT = matching!("(tenant_id = $1 or $1 is null)", "number > $8 order by number limit $9");
     LAST_CHANGE = "select max(at) from audit_entries where tenant_id = $1 \
         and resource in ('tenant', 'extension') and action <> 'extension.reveal_secret'";
-    BLANK_TENANT = blank!("tenant_id = $1");
-    BLANK_ENTRY = blank!("id = $1");
+    BLANK_TENANT = "update audit_entries set salt = null, actor_name = null, before = null, after = null, reason = null, \
+        request_id = null, address = null, agent = null, blanked_by = $2 where salt is not null and tenant_id = $1";
 }
 
 /// Adds an entry. It is written when the transaction is committed, as the last of all.
@@ -209,19 +199,10 @@ pub async fn last_change(tx: &mut Tx, tenant: TenantId) -> Result<Option<Timesta
 
 /// Blanks the payloads of all entries of a tenant that are in the log already; answers how many.
 ///
-/// `by` is the entry that tells of it, written in the same transaction: without one, a check of the log reports each
-/// blanked payload.
+/// `by` is the entry that tells of it, the tenant's `tenant.gone`, written in the same transaction: without one, a check
+/// of the log reports each blanked payload.
 pub async fn blank_tenant(tx: &mut Tx, tenant: TenantId, by: AuditId) -> Result<u64, StoreError> {
     run!(tx, execute(BLANK_TENANT, tenant.uuid(), by.uuid()))
-}
-
-/// The same of single entries.
-pub async fn blank(tx: &mut Tx, entries: &[AuditId], by: AuditId) -> Result<u64, StoreError> {
-    let mut blanked = 0;
-    for entry in entries {
-        blanked += run!(tx, execute(BLANK_ENTRY, entry.uuid(), by.uuid()))?;
-    }
-    Ok(blanked)
 }
 
 /// A filter as statements take it.

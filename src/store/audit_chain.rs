@@ -1,5 +1,7 @@
 //! The audit log as a chain: its head, and its entries as they are stored.
 
+use uuid::Uuid;
+
 use super::audit_row::Row;
 use super::row::Origin;
 use super::statement::{run, statements};
@@ -13,8 +15,8 @@ statements! {
     AFTER = "select e.number, e.id, e.at, e.actor_kind, e.actor_id, e.operating_as, e.action, e.resource, e.target_id, \
         e.tenant_id, e.payload_digest, e.digest, e.salt, e.actor_name, e.before, e.after, e.reason, e.request_id, \
         e.address, e.agent, e.blanked_by, \
-        coalesce(b.number > e.number and (b.tenant_id = e.tenant_id or b.tenant_id is null), false) as told \
-        from audit_entries e left join audit_entries b on b.id = e.blanked_by \
+        b.number as teller, b.target_id as told_of \
+        from audit_entries e left join audit_entries b on b.id = e.blanked_by and b.action = 'tenant.gone' \
         where e.number > $1 order by e.number limit $2";
 }
 
@@ -37,14 +39,22 @@ pub async fn head(tx: &mut Tx) -> Result<Option<AuditHead>, StoreError> {
 struct CheckedRow {
     #[sqlx(flatten)]
     row: Row,
-    told: bool,
+    teller: Option<i64>,
+    told_of: Option<String>,
+}
+
+impl CheckedRow {
+    /// What tells of a blanking, and of whose entries, stands in the chain: it cannot be made of another entry.
+    fn stored(self) -> StoredLink {
+        let of = self.told_of.and_then(|id| Uuid::parse_str(&id).ok());
+        let is_later = self.teller.is_some_and(|teller| teller > self.row.number());
+        let told = is_later && of.is_some() && of == self.row.tenant_id();
+        self.row.stored(told)
+    }
 }
 
 /// The entries with a number above `after`, by number, as many as `most`, with every column as it is stored.
 pub async fn after(tx: &mut Tx, after: i64, most: i64) -> Result<Vec<StoredLink>, StoreError> {
     let rows = run!(tx, fetch_all::<CheckedRow>(AFTER, after, most))?;
-    Ok(rows
-        .into_iter()
-        .map(|found| found.row.stored(found.told))
-        .collect())
+    Ok(rows.into_iter().map(CheckedRow::stored).collect())
 }

@@ -78,6 +78,16 @@ impl Row {
         })
     }
 
+    /// Its place in the log.
+    pub(super) const fn number(&self) -> i64 {
+        self.number
+    }
+
+    /// Whose it is.
+    pub(super) const fn tenant_id(&self) -> Option<Uuid> {
+        self.tenant_id
+    }
+
     /// The entry with every column as it is.
     pub(super) fn stored(self, told: bool) -> StoredLink {
         let texts = [

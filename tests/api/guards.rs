@@ -5,7 +5,7 @@ use reqwest::Method;
 use rstest::rstest;
 use serde_json::json;
 
-use super::people::Person;
+use super::people::{PASSWORD, Person};
 use super::server::Server;
 use super::support::database::Backend::{self, Postgres, Sqlite};
 
@@ -58,6 +58,72 @@ async fn a40_nobody_acts_on_equals_or_above_but_owners(#[values(Sqlite, Postgres
     assert_eq!(role(&admin, &agent, "emperor").await.fields(), ["role"]);
     assert_eq!(role(&admin, &agent, "manager").await.data(200)["role"], "manager");
     assert_eq!(role(&owner, &other, "owner").await.data(200)["role"], "owner");
+}
+
+/// Whoever works for the operator is theirs, also in the tenant that they work for.
+#[rstest]
+#[tokio::test]
+async fn o71_a_tenant_gets_rid_of_none_of_the_operators_people(#[values(Sqlite, Postgres)] backend: Backend) {
+    let server = Server::start(backend).await;
+    let owner = server.person("owner", &server.acme, "owner").await;
+    let manager = server.person("molly", &server.acme, "agent").await;
+    let path = format!("/platform/users/{}/platform-manager", manager.id);
+    let flag = server
+        .platform(Method::PUT, &path)
+        .json(&json!({"platform_manager": true}));
+    flag.send().await.data(200);
+    let asks = [
+        (Method::DELETE, "", json!({})),
+        (Method::POST, "/suspend", json!({})),
+        (Method::PUT, "/role", json!({"role": "manager"})),
+    ];
+    for (method, path, body) in asks {
+        let ask = server.of(&owner.token, method, &format!("/org-users/{}{path}", manager.id));
+        assert_eq!(ask.json(&body).send().await.code(), (409, "rank"), "{path}");
+    }
+    assert_eq!(server.standing(&manager.token).await.0, 200);
+    let path = format!("/org-users/{}/suspend", manager.id);
+    server.post(&path, &json!({})).send().await.data(200);
+}
+
+/// The flag opens the platform, whatever role somebody has in a tenant.
+#[rstest]
+#[tokio::test]
+async fn o02_on_the_platform_a_manager_has_no_rank_of_a_tenant(
+    #[values(Sqlite, Postgres)] backend: Backend,
+    #[values("agent", "manager", "admin", "owner")] role: &str,
+) {
+    let server = Server::start(backend).await;
+    let manager = server.person("molly", &server.acme, role).await;
+    let path = format!("/platform/users/{}/platform-manager", manager.id);
+    let flag = server
+        .platform(Method::PUT, &path)
+        .json(&json!({"platform_manager": true}));
+    flag.send().await.data(200);
+    let manager = server.sign_in(&manager.email, PASSWORD).await.body["token"].clone();
+    let manager = manager.as_str().unwrap();
+    server.person("other", &server.globex, "owner").await;
+    let owner = server.person("owner", &server.globex, "owner").await;
+    let asks = [
+        (Method::PATCH, "", json!({"name": "Olga"})),
+        (Method::PATCH, "", json!({"role": "owner"})),
+        (
+            Method::PUT,
+            "/password",
+            json!({"password": "plum damson greengage"}),
+        ),
+        (
+            Method::PUT,
+            "/tenant",
+            json!({"tenant_id": server.acme, "role": "owner"}),
+        ),
+        (Method::DELETE, "", json!({})),
+    ];
+    for (method, path, body) in asks {
+        let ask = server.of(manager, method, &format!("/platform/users/{}{path}", owner.id));
+        let answer = ask.json(&body).send().await;
+        assert!(answer.status < 300, "{path}: {}", answer.text);
+    }
 }
 
 #[rstest]

@@ -31,6 +31,7 @@ mod people;
 mod platform;
 mod platform_people;
 mod random;
+mod revoked;
 mod secrets;
 mod server;
 mod sign_in;

@@ -4,6 +4,7 @@ use reqwest::Method;
 use rstest::rstest;
 use serde_json::{Value, json};
 
+use super::client::Ask;
 use super::people::{PASSWORD, each};
 use super::server::Server;
 use super::support::database::Backend::{self, Postgres, Sqlite};
@@ -128,16 +129,20 @@ async fn c12_a_user_sees_and_ends_the_own_sessions(#[values(Sqlite, Postgres)] b
         .as_str()
         .unwrap()
         .to_owned();
-    let third = server.sign_in(&ann.email, PASSWORD).await.body["token"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let third = Ask::new(&server, Method::POST, "/auth/user-login")
+        .with("user-agent", "desk/1.0 (hall)")
+        .json(&json!({"email": ann.email, "password": PASSWORD}));
+    let third = third.send().await.body["token"].as_str().unwrap().to_owned();
     let list = server.of(&ann.token, Method::GET, "/auth/sessions").send().await;
     assert_eq!(
         each(&list, "current"),
         [&json!(false), &json!(false), &json!(true)]
     );
     assert_eq!(each(&list, "address")[0], "127.0.0.1");
+    assert_eq!(
+        each(&list, "agent"),
+        [&json!("desk/1.0 (hall)"), &Value::Null, &Value::Null]
+    );
     let id = |index: usize| format!("/auth/sessions/{}", each(&list, "id")[index].as_str().unwrap());
     // Nobody else's.
     let foreign = server.of(&bob.token, Method::DELETE, &id(0)).send().await;

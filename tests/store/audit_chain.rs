@@ -8,7 +8,7 @@ use switchyard::domain::audit_check::{AuditCheck, AuditReport};
 use switchyard::domain::audit_query::AuditQuery;
 use switchyard::domain::ids::{SystemIds, TenantId};
 use switchyard::domain::random::SystemRandom;
-use switchyard::store::{Store, audit, audit_chain, tenants};
+use switchyard::store::{Store, Tx, audit, audit_chain, tenants};
 
 use super::bench::Backend::{Postgres, Sqlite};
 use super::bench::{Backend, Bench};
@@ -16,12 +16,16 @@ use super::samples::{World, audit_entry, store_audit_entries};
 
 /// Checks the log as the program does.
 pub async fn check(store: &Store, kept: Option<AuditHead>) -> AuditReport {
-    let mut tx = store.read("check").await.unwrap();
-    let mut check = AuditCheck::new(audit_chain::head(&mut tx).await.unwrap(), kept);
+    check_in(&mut store.read("check").await.unwrap(), kept).await
+}
+
+/// The same of what a transaction sees.
+pub async fn check_in(tx: &mut Tx, kept: Option<AuditHead>) -> AuditReport {
+    let mut check = AuditCheck::new(audit_chain::head(tx).await.unwrap(), kept);
     let mut last = i64::MIN;
     loop {
         // Few at once, so that entries are held to those of the batch before.
-        let links = audit_chain::after(&mut tx, last, 4).await.unwrap();
+        let links = audit_chain::after(tx, last, 4).await.unwrap();
         let Some(end) = links.last() else { break };
         last = end.link.number;
         for link in links {

@@ -134,6 +134,13 @@ fn c02_only_platform_managers_enter_a_tenant() {
     let refused = Err(Denied::Permission);
     assert_eq!(stranger.tenant(Permission::ConfigRead, Act::Read), refused);
     assert_eq!(stranger.member(Act::Read), refused);
+    // Whether it is served is told to nobody who may not enter it either.
+    let stranger = caller(
+        user(false, Some(home(ACTIVE, Permission::ALL))),
+        entered(SUSPENDED),
+    );
+    assert_eq!(stranger.tenant(Permission::ConfigWrite, Act::Change), refused);
+    assert_eq!(stranger.member(Act::Change), refused);
 }
 
 #[test]

@@ -57,6 +57,8 @@ pub(super) enum FetchError {
     OtherIssuer,
     #[error("the jwks_uri of its openid-configuration {0}")]
     KeysUrl(Invalid),
+    #[error("the jwks_uri of its openid-configuration leads to this very host")]
+    KeysOfThisHost,
 }
 
 /// Keys, and for how long they are good.
@@ -120,7 +122,7 @@ impl Fetcher {
         if found.issuer != issuer.as_str() {
             return Err(FetchError::OtherIssuer);
         }
-        found.jwks_uri.parse().map_err(FetchError::KeysUrl)
+        keys_url(issuer, &found.jwks_uri)
     }
 
     async fn get(&self, url: &str) -> Result<(HeaderMap, Vec<u8>), FetchError> {
@@ -137,6 +139,15 @@ impl Fetcher {
         }
         Ok((response.headers().clone(), body))
     }
+}
+
+/// Where the keys of a discovered issuer are. One that is elsewhere has no business with what listens on this host.
+fn keys_url(issuer: &WebUrl, told: &str) -> Result<WebUrl, FetchError> {
+    let url: WebUrl = told.parse().map_err(FetchError::KeysUrl)?;
+    if url.is_of_this_host() && !issuer.is_of_this_host() {
+        return Err(FetchError::KeysOfThisHost);
+    }
+    Ok(url)
 }
 
 /// For how long an answer is good: its `max-age` less the time it spent in others' caches.
@@ -191,5 +202,21 @@ mod tests {
         }
         headers.extend(age.map(|age| (AGE, age.parse().unwrap())));
         assert_eq!(good_for(&headers), SignedDuration::from_secs(seconds));
+    }
+    #[rstest]
+    #[case("https://id.example.com", "https://keys.example.net/jwks", true)]
+    #[case("http://127.0.0.1:8080", "http://127.0.0.1:8081/jwks", true)]
+    #[case("http://localhost", "https://keys.example.net/jwks", true)]
+    #[case("https://id.example.com", "http://127.0.0.1:5038/", false)]
+    #[case("https://id.example.com", "https://127.0.0.1/", false)]
+    #[case("https://id.example.com", "http://[::1]/", false)]
+    #[case("https://id.example.com", "http://localhost/", false)]
+    #[case("https://id.example.com", "http://10.0.0.1/", false)]
+    fn a28_an_issuer_elsewhere_sends_nobody_to_this_host(
+        #[case] issuer: &str,
+        #[case] told: &str,
+        #[case] good: bool,
+    ) {
+        assert_eq!(keys_url(&issuer.parse().unwrap(), told).is_ok(), good);
     }
 }

@@ -96,7 +96,7 @@ impl Following {
     async fn step(&self) -> Option<Step> {
         let looking = async {
             loop {
-                let caller = self.standing.caller().await?;
+                let caller = self.standing.caller_still().await?;
                 let seen = self.seen.as_deref();
                 let next = deployment_events::next(&self.app, &caller, self.id, seen, ASK_AGAIN).await?;
                 if let Some(step) = next {

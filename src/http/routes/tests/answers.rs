@@ -7,8 +7,9 @@ use serde_json::json;
 
 use super::*;
 use crate::auth::access::Access;
+use crate::auth::directory::fake::token;
 use crate::domain::parsed::word_enum;
-use crate::http::body::{Body, LARGEST};
+use crate::http::body::{Body, LARGEST, LARGEST_OF_ANYBODY};
 use crate::http::health::{self, Check, Readiness};
 use crate::http::id::Id;
 use crate::http::problem::Problem;
@@ -57,6 +58,7 @@ fn open() -> Router {
     let routes = vec![
         Route::get("/things/{id}", Access::Public, "", find),
         Route::post("/echo", Access::Public, UNAUDITED, "", echo),
+        Route::post("/own/echo", Access::Own, UNAUDITED, "", echo),
         Route::get("/search", Access::Public, "", search),
         Route::get("/panics", Access::Public, "", panics),
     ];
@@ -138,16 +140,29 @@ async fn an_id_that_can_be_none_is_answered_like_one_that_does_not_exist(#[case]
 
 #[tokio::test]
 async fn a_body_may_have_a_mebibyte() {
+    may_have("/own/echo", LARGEST).await;
+}
+
+#[tokio::test]
+async fn o52_a_body_of_anybody_may_have_a_thirty_second_of_that() {
+    may_have("/echo", LARGEST_OF_ANYBODY).await;
+}
+
+async fn may_have(path: &str, largest: usize) {
     let router = open();
+    let post = || {
+        let post = Request::post(path).header("content-type", "application/json");
+        post.header("authorization", format!("Bearer {}", token()))
+    };
     let sized = |length: usize| format!("{{\"x\":\"{}\"}}", "y".repeat(length - 8));
-    assert_eq!(ask(&router, json_post(), sized(LARGEST)).await.status, 200);
-    let announced = json_post().header("content-length", LARGEST + 1);
-    let answer = ask(&router, announced, sized(LARGEST + 1)).await;
+    assert_eq!(ask(&router, post(), sized(largest)).await.status, 200);
+    let announced = post().header("content-length", largest + 1);
+    let answer = ask(&router, announced, sized(largest + 1)).await;
     assert_eq!(answer.problem(), (413, "body_too_large"));
 
-    let chunks = (0..1025).map(|_| Ok::<_, std::io::Error>("x".repeat(1024)));
+    let chunks = (0..=largest / 1024).map(|_| Ok::<_, std::io::Error>("x".repeat(1024)));
     let streamed = Bytes::from_stream(futures_util::stream::iter(chunks));
-    let answer = ask(&router, json_post(), streamed).await;
+    let answer = ask(&router, post(), streamed).await;
     assert_eq!(answer.problem(), (413, "body_too_large"));
 }
 
