@@ -103,6 +103,7 @@ async fn o02_on_the_platform_a_manager_has_no_rank_of_a_tenant(
     let manager = server.sign_in(&manager.email, PASSWORD).await.body["token"].clone();
     let manager = manager.as_str().unwrap();
     server.person("other", &server.globex, "owner").await;
+    server.person("another", &server.acme, "owner").await;
     let owner = server.person("owner", &server.globex, "owner").await;
     let asks = [
         (Method::PATCH, "", json!({"name": "Olga"})),

@@ -61,7 +61,7 @@ enum Cause {
 #[case(Cause::SignedOut, (401, "credentials_invalid"))]
 #[case(Cause::Suspended, (401, "credentials_invalid"))]
 #[case(Cause::Deleted, (401, "credentials_invalid"))]
-#[case(Cause::Demoted, (403, "permission_denied"))]
+#[case(Cause::Demoted, (401, "credentials_invalid"))]
 #[case(Cause::PasswordReset, (401, "credentials_invalid"))]
 #[case(Cause::TenantSuspended, (403, "tenant_suspended"))]
 #[tokio::test]
