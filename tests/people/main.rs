@@ -14,6 +14,7 @@ mod issuer;
 mod issuer_keys;
 mod keys;
 mod keys_end;
+mod links;
 mod mailed;
 mod own_tenant;
 mod room;
