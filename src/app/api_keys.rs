@@ -89,7 +89,7 @@ pub async fn create(app: &App, caller: &Caller, input: KeyInput) -> Result<(ApiK
         return Err(errors.into());
     };
     let secret = KeySecret::generate(app.random.as_ref())?;
-    let mut tx = app.begin_in(tenant, "create_api_key").await?;
+    let mut tx = app.begin_inside(tenant, "create_api_key").await?;
     if api_keys::count(&mut tx, tenant).await? >= MOST {
         let message = format!("a tenant may have {MOST} API keys; revoke one that is not used any more");
         return Err(AppError::conflict("max_api_keys_reached", message));
@@ -120,7 +120,7 @@ pub async fn rotate(app: &App, caller: &Caller, id: ApiKeyId) -> Result<(ApiKey,
     let tenant = caller.tenant(Permission::OrgApiKeys, Act::Change)?;
     let who = author(caller)?;
     let secret = KeySecret::generate(app.random.as_ref())?;
-    let mut tx = app.begin_in(tenant, "rotate_api_key").await?;
+    let mut tx = app.begin_inside(tenant, "rotate_api_key").await?;
     let before = found(&mut tx, tenant, id).await?;
     if let Some(lacking) = before.permissions.iter().find(|right| !who.may(**right)) {
         let message = format!(
@@ -142,7 +142,7 @@ pub async fn rotate(app: &App, caller: &Caller, id: ApiKeyId) -> Result<(ApiKey,
 /// Revokes a key: it is good for nothing from the next request on.
 pub async fn revoke(app: &App, caller: &Caller, id: ApiKeyId) -> Result<(), AppError> {
     let tenant = caller.tenant(Permission::OrgApiKeys, Act::Change)?;
-    let mut tx = app.begin_in(tenant, "revoke_api_key").await?;
+    let mut tx = app.begin_inside(tenant, "revoke_api_key").await?;
     let before = found(&mut tx, tenant, id).await?;
     api_keys::delete(&mut tx, tenant, id).await?;
     let entry = changed("api_key.revoke", &before, Some(view(&before)), None);

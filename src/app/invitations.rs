@@ -6,6 +6,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::App;
+use super::audit::Changed;
 use super::error::AppError;
 use super::guards;
 use super::one_time::{recipient, subject};
@@ -17,7 +18,7 @@ use crate::auth::caller::{Caller, Identity, Origin};
 use crate::domain::email::EmailAddress;
 use crate::domain::ids::UserId;
 use crate::domain::invalid::{FieldErrors, Invalid};
-use crate::domain::mail::{self, Line, Link, Mail};
+use crate::domain::mail::{self, Line, Link, Mail, MailKind};
 use crate::domain::name::{PersonName, RoleName};
 use crate::domain::one_time_token::{OneTimeSecret, Purpose};
 use crate::domain::password::{NewPassword, PasswordHash};
@@ -85,7 +86,7 @@ pub async fn invite(
     let tenant = caller.tenant(Permission::UsersCreate, Act::Change)?;
     caller.reason_to_change()?;
     let (email, name, role) = input.parse()?;
-    let mut tx = app.begin_in(tenant, "invite").await?;
+    let mut tx = app.begin_inside(tenant, "invite").await?;
     let membership = member(app, &mut tx, tenant, &role).await?;
     guards::reaches(caller, membership.rank)?;
     let user = app.fresh_user(Some(membership), email, name, UserStatus::Invited);
@@ -101,7 +102,7 @@ pub async fn invite(
 /// Invites a user once more; the link of before is good for nothing from then on.
 pub async fn again(app: &App, caller: &Caller, id: UserId) -> Result<(User, Invitation), AppError> {
     let tenant = caller.tenant(Permission::UsersCreate, Act::Change)?;
-    let mut tx = app.begin_on_user(Some(tenant), "invite_again").await?;
+    let mut tx = app.begin_on_member(tenant, "invite_again").await?;
     let user = found(users::find(&mut tx, tenant, id).await?)?;
     caller.reason_to_change()?;
     may_invite(caller, &user)?;
@@ -116,7 +117,7 @@ pub async fn again(app: &App, caller: &Caller, id: UserId) -> Result<(User, Invi
 /// Takes an invitation back, and the user with it.
 pub async fn revoke(app: &App, caller: &Caller, id: UserId) -> Result<(), AppError> {
     let tenant = caller.tenant(Permission::UsersCreate, Act::Change)?;
-    let mut tx = app.begin_on_user(Some(tenant), "revoke_invitation").await?;
+    let mut tx = app.begin_on_member(tenant, "revoke_invitation").await?;
     let user = found(users::find(&mut tx, tenant, id).await?)?;
     caller.reason_to_change()?;
     may_invite(caller, &user)?;
@@ -166,9 +167,6 @@ pub async fn accept(
         .begin_on_user(invited.tenant_id(), "accept_invitation")
         .await?;
     let before = app.take_token(&mut tx, Purpose::Invitation, &secret).await?;
-    if before.status != UserStatus::Invited {
-        return Err(bad_transition(before.status));
-    }
     let now = app.now();
     match proof {
         Proof::Password(hash) => users::set_password_hash(&mut tx, before.id, &hash, now).await?,
@@ -180,18 +178,23 @@ pub async fn accept(
             users::set_external(&mut tx, before.id, &external, now).await?
         }
     };
-    users::set_status(&mut tx, before.id, UserStatus::Active, now).await?;
-    let after = found(users::find_anywhere(&mut tx, before.id).await?)?;
-    let entry = changed(
-        "user.accept_invitation",
-        &after,
-        Some(view(&before)),
-        Some(view(&after)),
-    );
-    app.begin_session(tx, &after, origin, Some(entry)).await
+    let entry = app.accepted(&mut tx, &before).await?;
+    app.begin_session(tx, &before, origin, Some(entry)).await
 }
 
 impl App {
+    /// Makes an invited user active; gives the entry of that.
+    pub(super) async fn accepted(&self, tx: &mut Tx, before: &User) -> Result<Changed, AppError> {
+        users::set_status(tx, before.id, UserStatus::Active, self.now()).await?;
+        let after = found(users::find_anywhere(tx, before.id).await?)?;
+        Ok(changed(
+            "user.accept_invitation",
+            &after,
+            Some(view(before)),
+            Some(view(&after)),
+        ))
+    }
+
     /// Gives an invited user a link in the place of a former one, by mail where there is a mail server.
     pub(super) async fn send_invitation(
         &self,
@@ -211,7 +214,7 @@ impl App {
             link,
             expires_at: token.expires_at,
         });
-        let subject = subject(Purpose::Invitation, user.id)?;
+        let subject = subject(MailKind::Invitation, user.id)?;
         let link = self.post(tx, user.tenant_id(), &subject, &mail).await?;
         Ok(Invitation {
             expires_at: token.expires_at,

@@ -113,7 +113,6 @@ impl App {
             (UserStatus::Active, UserStatus::Suspended) => {
                 guards::not_last_owner(tx, user).await?;
                 guards::not_last_manager(tx, user).await?;
-                sessions::end_all(tx, user.id, None).await?;
             }
             (UserStatus::Suspended, UserStatus::Active) => {
                 if let Some(tenant) = user.tenant_id() {
@@ -124,6 +123,9 @@ impl App {
         }
         self.void_links(tx, user).await?;
         users::set_status(tx, user.id, status, self.now()).await?;
+        if status == UserStatus::Suspended {
+            sessions::end_all(tx, user.id, None).await?;
+        }
         Ok(())
     }
 }

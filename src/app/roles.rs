@@ -64,7 +64,7 @@ pub async fn create(app: &App, caller: &Caller, input: RoleInput) -> Result<Role
     let (Some(name), Ok(())) = (name, errors.clone().check()) else {
         return Err(errors.into());
     };
-    let mut tx = app.begin_in(tenant, "create_role").await?;
+    let mut tx = app.begin_inside(tenant, "create_role").await?;
     let role = role(
         &mut tx,
         tenant,
@@ -86,7 +86,7 @@ pub async fn create(app: &App, caller: &Caller, input: RoleInput) -> Result<Role
 /// Changes a role of the tenant's own; who has it has the new rights from the next request on.
 pub async fn change(app: &App, caller: &Caller, id: RoleId, input: RoleInput) -> Result<Role, AppError> {
     let tenant = caller.tenant(Permission::UsersAssignRole, Act::Change)?;
-    let mut tx = app.begin_in(tenant, "change_role").await?;
+    let mut tx = app.begin_inside(tenant, "change_role").await?;
     let before = own(&mut tx, tenant, id).await?;
     caller.reason_to_change()?;
     guards::reaches(caller, before.rank)?;
@@ -124,7 +124,7 @@ pub async fn change(app: &App, caller: &Caller, id: RoleId, input: RoleInput) ->
 /// Deletes a role of the tenant's own that nobody has.
 pub async fn delete(app: &App, caller: &Caller, id: RoleId) -> Result<(), AppError> {
     let tenant = caller.tenant(Permission::UsersAssignRole, Act::Change)?;
-    let mut tx = app.begin_in(tenant, "delete_role").await?;
+    let mut tx = app.begin_inside(tenant, "delete_role").await?;
     let before = own(&mut tx, tenant, id).await?;
     caller.reason_to_change()?;
     guards::reaches(caller, before.rank)?;

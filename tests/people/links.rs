@@ -3,10 +3,13 @@
 use rstest::rstest;
 use switchyard::app::platform_user_changes::{self, UserPatch};
 use switchyard::app::{invitations, operator, platform_users, profile, users};
+use switchyard::domain::clock::{Clock as _, SystemClock};
+use switchyard::domain::mail::Mail;
+use switchyard::store::{roles, users as rows};
 
 use super::mailed::{NEW, with_mail};
 use super::support::database::Backend::{self, Postgres, Sqlite};
-use super::world::{PASSWORD, World, fields};
+use super::world::{PASSWORD, World, fields, invitation};
 
 /// Whoever was shown the link could otherwise follow it into what its user was given later.
 #[rstest]
@@ -103,4 +106,59 @@ async fn a_link_for_a_new_password_is_void_once_its_user_was_suspended(
     assert_eq!(fields(world.confirm(&token, NEW).await), ["token"]);
     users::reactivate(&world.app, &caller, ann.user.id).await.unwrap();
     assert_eq!(fields(world.confirm(&token, NEW).await), ["token"]);
+}
+
+#[rstest]
+#[tokio::test]
+async fn o28_whoever_moves_is_sent_nothing_that_was_written_before(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let world = with_mail(backend).await;
+    let ann = world.person("ann", &world.acme, "owner").await;
+    let caller = world.caller(&ann.token).await;
+    let (bob, _) = invitations::invite(&world.app, &caller, invitation("bob", "agent"))
+        .await
+        .unwrap();
+    let platform = operator::platform(None);
+    platform_user_changes::change_tenant(&world.app, &platform, bob.id, Some(world.globex.id), None)
+        .await
+        .unwrap();
+    assert!(world.waiting().await.is_empty());
+}
+
+/// A version before this one left what was filed under the former tenant.
+#[rstest]
+#[tokio::test]
+async fn o28_what_was_filed_under_a_former_tenant_is_taken_back_with_the_link(
+    #[values(Sqlite, Postgres)] backend: Backend,
+    #[values("sent again", "deleted")] what: &str,
+) {
+    let world = with_mail(backend).await;
+    let ann = world.person("ann", &world.acme, "owner").await;
+    let caller = world.caller(&ann.token).await;
+    let (bob, _) = invitations::invite(&world.app, &caller, invitation("bob", "agent"))
+        .await
+        .unwrap();
+    let mut tx = world.store.begin("move").await.unwrap();
+    let agent = "agent".parse().unwrap();
+    let agent = roles::find_by_name(&mut tx, world.globex.id, &agent)
+        .await
+        .unwrap();
+    let place = Some((world.globex.id, agent.unwrap().id));
+    rows::set_membership(&mut tx, bob.id, place, SystemClock.now())
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    let globex = operator::in_tenant(&world.globex, None);
+    if what == "deleted" {
+        users::delete(&world.app, &globex, bob.id).await.unwrap();
+        assert!(world.waiting().await.is_empty());
+        return;
+    }
+    invitations::again(&world.app, &globex, bob.id).await.unwrap();
+    let mails = world.waiting().await;
+    let [Mail::Invitation(mail)] = mails.as_slice() else {
+        panic!("{} mails", mails.len());
+    };
+    assert_eq!(mail.tenant.as_ref().unwrap().as_str(), "Globex");
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use rstest::rstest;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -51,8 +52,13 @@ impl World {
         mails[0].link().unwrap().token().into()
     }
 
+    /// Asks, and sees to all that was asked for, as the daemon does.
     pub async fn forgot(&self, email: &str) -> Result<(), AppError> {
-        password_reset::request(&self.app, origin(), &email.parse().unwrap()).await
+        password_reset::request(&self.app, origin(), email.parse().unwrap()).await?;
+        while let Some(asked) = password_reset::next(&self.app).now_or_never().flatten() {
+            password_reset::see_to(&self.app, asked).await;
+        }
+        Ok(())
     }
 
     pub async fn confirm(&self, token: &SecretString, password: &str) -> Result<(), AppError> {
