@@ -4,7 +4,8 @@
 use super::error::AppError;
 use crate::auth::caller::{Caller, Identity, Place};
 use crate::domain::ids::{TenantId, UserId};
-use crate::domain::role::Rank;
+use crate::domain::permission::Permission;
+use crate::domain::role::{Rank, Role};
 use crate::domain::user::{User, UserStatus};
 use crate::store::Tx;
 use crate::store::extensions;
@@ -39,6 +40,28 @@ pub(super) fn reaches(caller: &Caller, rank: Rank) -> Result<(), AppError> {
     }
     let message = format!("this needs a rank above {rank}; ask somebody who has one");
     Err(AppError::conflict("rank", message))
+}
+
+/// A40: whether the caller may give this role. A key gives no right that it has not itself: whoever gets the role, by the link
+/// that the key may be shown, could otherwise do what the key may not.
+pub(super) fn gives(caller: &Caller, role: &Role) -> Result<(), AppError> {
+    reaches(caller, role.rank)?;
+    let Identity::ApiKey(key) = caller.identity() else {
+        return Ok(());
+    };
+    // What is a person's own is nothing that a key could have.
+    let own = Permission::UsersViewSelf;
+    let lacking = role
+        .permissions
+        .iter()
+        .find(|right| **right != own && !key.may(**right));
+    match lacking {
+        None => Ok(()),
+        Some(right) => {
+            let message = format!("the role {} allows {right}, which this key may not", role.name);
+            Err(AppError::conflict("rank", message))
+        }
+    }
 }
 
 fn rank_of(caller: &Caller) -> Rank {

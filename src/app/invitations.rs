@@ -23,8 +23,8 @@ use crate::domain::name::{PersonName, RoleName};
 use crate::domain::one_time_token::{OneTimeSecret, Purpose};
 use crate::domain::password::{NewPassword, PasswordHash};
 use crate::domain::permission::{Permission, PlatformPermission};
-use crate::domain::user::{External, User, UserStatus};
-use crate::store::{Tx, users};
+use crate::domain::user::{External, Membership, User, UserStatus};
+use crate::store::{Tx, roles, users};
 
 /// Who is invited.
 #[derive(Default, Deserialize, JsonSchema)]
@@ -88,7 +88,7 @@ pub async fn invite(
     let (email, name, role) = input.parse()?;
     let mut tx = app.begin_inside(tenant, "invite").await?;
     let membership = member(app, &mut tx, tenant, &role).await?;
-    guards::reaches(caller, membership.rank)?;
+    may_give(&mut tx, caller, &membership).await?;
     let user = app.fresh_user(Some(membership), email, name, UserStatus::Invited);
     users::insert(&mut tx, &user, None).await?;
     let invitation = app.send_invitation(&mut tx, caller, &user).await?;
@@ -106,6 +106,9 @@ pub async fn again(app: &App, caller: &Caller, id: UserId) -> Result<(User, Invi
     let user = found(users::find(&mut tx, tenant, id).await?)?;
     caller.reason_to_change()?;
     may_invite(caller, &user)?;
+    if let Some(membership) = &user.membership {
+        may_give(&mut tx, caller, membership).await?;
+    }
     let invitation = app.send_invitation(&mut tx, caller, &user).await?;
     let entry = changed("user.invite_again", &user, None, None);
     app.audit(&mut tx, caller, entry)?;
@@ -137,6 +140,12 @@ fn may_invite(caller: &Caller, user: &User) -> Result<(), AppError> {
         return Err(AppError::conflict("rank", message));
     }
     Ok(())
+}
+
+/// Whether the caller may give somebody their role, which whoever follows the link has.
+async fn may_give(tx: &mut Tx, caller: &Caller, membership: &Membership) -> Result<(), AppError> {
+    let role = roles::find(tx, membership.tenant_id, membership.role_id).await?;
+    guards::gives(caller, &role.ok_or(AppError::NotFound)?)
 }
 
 /// Accepts an invitation, and signs in; once.

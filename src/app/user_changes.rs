@@ -87,7 +87,7 @@ impl App {
         role: &Role,
     ) -> Result<User, AppError> {
         guards::acts_on(caller, user)?;
-        guards::reaches(caller, role.rank)?;
+        guards::gives(caller, role)?;
         if user.membership.as_ref().is_some_and(|of| of.role_id == role.id) {
             return Ok(user.clone());
         }

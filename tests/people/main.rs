@@ -16,6 +16,8 @@ mod issuer;
 mod issuer_keys;
 mod keys;
 mod keys_end;
+mod keys_give;
+mod leaving;
 mod links;
 mod mailed;
 mod own_tenant;

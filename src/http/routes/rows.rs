@@ -105,7 +105,7 @@ pub(super) fn api_keys() -> Vec<Route<Shared>> {
         post "/api/v1/api-keys", Tenant(OrgApiKeys), audits "api_key.create" => api_keys::create,
             "Makes an API key, and shows the whole of it this once", 409 ["max_api_keys_reached"];
         post "/api/v1/api-keys/{id}/rotate", Tenant(OrgApiKeys), audits "api_key.rotate" => api_keys::rotate,
-            "Gives an API key another secret; the one before is void", 409 ["rank"];
+            "Gives an API key another secret; the one before is void", 409 ["author_inactive", "rank"];
         delete "/api/v1/api-keys/{id}", Tenant(OrgApiKeys), audits "api_key.revoke" => api_keys::revoke,
             "Revokes an API key";
     }
