@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::App;
 use super::audit::Changed;
 use super::error::AppError;
-use super::roles::permissions;
+use super::roles::{MOST_NAMED, permissions};
 use crate::auth::access::Act;
 use crate::auth::caller::{Caller, Identity, Place, SignedIn};
 use crate::auth::denied::Denied;
@@ -21,7 +21,8 @@ use crate::domain::name::KeyName;
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::permission::Permission;
 use crate::domain::role::rank_of;
-use crate::store::{Tx, api_keys, roles};
+use crate::domain::user::UserStatus;
+use crate::store::{Tx, api_keys, roles, users};
 
 /// A tenant has no more keys: whoever needs one for each of so many programs has lost sight of them.
 pub const MOST: i64 = 100;
@@ -35,7 +36,7 @@ pub struct KeyInput {
     #[schemars(with = "KeyName")]
     pub name: Option<String>,
     /// What it may do; none that the author may not.
-    #[schemars(with = "Vec<Permission>", length(min = 1))]
+    #[schemars(with = "Vec<Permission>", length(min = 1, max = MOST_NAMED))]
     pub permissions: Option<Vec<String>>,
     /// From then on it is good for nothing; absent: it stays good.
     #[schemars(with = "Option<Moment>")]
@@ -89,7 +90,9 @@ pub async fn create(app: &App, caller: &Caller, input: KeyInput) -> Result<(ApiK
         return Err(errors.into());
     };
     let secret = KeySecret::generate(app.random.as_ref())?;
-    let mut tx = app.begin_in(tenant, "create_api_key").await?;
+    let mut tx = app.begin_inside(tenant, "create_api_key").await?;
+    // The author may have gone, or have another role, since they were let in.
+    app.still_signed_in(&mut tx, author).await?;
     if api_keys::count(&mut tx, tenant).await? >= MOST {
         let message = format!("a tenant may have {MOST} API keys; revoke one that is not used any more");
         return Err(AppError::conflict("max_api_keys_reached", message));
@@ -120,8 +123,14 @@ pub async fn rotate(app: &App, caller: &Caller, id: ApiKeyId) -> Result<(ApiKey,
     let tenant = caller.tenant(Permission::OrgApiKeys, Act::Change)?;
     let who = author(caller)?;
     let secret = KeySecret::generate(app.random.as_ref())?;
-    let mut tx = app.begin_in(tenant, "rotate_api_key").await?;
+    let mut tx = app.begin_inside(tenant, "rotate_api_key").await?;
+    app.still_signed_in(&mut tx, who).await?;
     let before = found(&mut tx, tenant, id).await?;
+    let author = users::find(&mut tx, tenant, before.author_id).await?;
+    if author.is_none_or(|author| author.status != UserStatus::Active) {
+        let message = "whoever made the key may not sign in, so it is good for nothing; make one of your own";
+        return Err(AppError::conflict("author_inactive", message));
+    }
     if let Some(lacking) = before.permissions.iter().find(|right| !who.may(**right)) {
         let message = format!(
             "the key may {lacking}, which you may not yourself; ask somebody who may, or revoke the key and make one of your own"
@@ -142,7 +151,7 @@ pub async fn rotate(app: &App, caller: &Caller, id: ApiKeyId) -> Result<(ApiKey,
 /// Revokes a key: it is good for nothing from the next request on.
 pub async fn revoke(app: &App, caller: &Caller, id: ApiKeyId) -> Result<(), AppError> {
     let tenant = caller.tenant(Permission::OrgApiKeys, Act::Change)?;
-    let mut tx = app.begin_in(tenant, "revoke_api_key").await?;
+    let mut tx = app.begin_inside(tenant, "revoke_api_key").await?;
     let before = found(&mut tx, tenant, id).await?;
     api_keys::delete(&mut tx, tenant, id).await?;
     let entry = changed("api_key.revoke", &before, Some(view(&before)), None);

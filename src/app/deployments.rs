@@ -45,7 +45,7 @@ pub async fn plan_instance(app: &App, caller: &Caller, id: InstanceId) -> Result
 pub async fn deploy(app: &App, caller: &Caller, once: Option<&Once>) -> Result<Done<Deployment>, AppError> {
     let tenant_id = caller.tenant(Permission::ConfigDeploy, Act::Change)?;
     caller.reason_to_change()?;
-    let mut tx = app.begin_in(tenant_id, "request_deploy").await?;
+    let mut tx = app.begin_inside(tenant_id, "request_deploy").await?;
     if let Some(before) = requested_before(app, &mut tx, tenant_id, caller, once).await? {
         return Ok(Done::Before(before));
     }
@@ -85,7 +85,7 @@ pub async fn roll_back(
     once: Option<&Once>,
 ) -> Result<Done<Deployment>, AppError> {
     let tenant_id = caller.tenant(Permission::ConfigDeploy, Act::Change)?;
-    let mut tx = app.begin_in(tenant_id, "request_rollback").await?;
+    let mut tx = app.begin_inside(tenant_id, "request_rollback").await?;
     let to = store::deployments::find_of_tenant(&mut tx, tenant_id, to)
         .await?
         .ok_or(AppError::NotFound)?;

@@ -51,14 +51,14 @@ pub enum AppError {
         /// The states that it can get into.
         allowed: &'static [&'static str],
     },
-    /// Too many sign-ins failed.
-    #[error("too many sign-ins failed; try again in {seconds} seconds")]
+    /// Too much was tried.
+    #[error("too many tries; try again in {seconds} seconds")]
     Throttled {
         /// For how long nothing is tried.
         seconds: u64,
     },
-    /// More passwords wait to be compared than can be in good time.
-    #[error("too many people sign in at the moment")]
+    /// More waits than can be seen to in good time.
+    #[error("too much is asked for at the moment")]
     Crowded,
     /// No password could be hashed or compared.
     #[error("no password could be hashed or compared")]

@@ -73,7 +73,7 @@ pub async fn import(
         let reason = format!("must be 1 to {MOST_ROWS}; split the file where there are more");
         return Err(FieldErrors::one("rows", reason).into());
     }
-    let mut tx = app.begin_in(tenant, "import_extensions").await?;
+    let mut tx = app.begin_inside(tenant, "import_extensions").await?;
     if let Some(before) = app.answered_before(&mut tx, tenant, caller, once).await? {
         return Ok(Done::Before(before));
     }

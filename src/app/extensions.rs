@@ -59,7 +59,7 @@ pub async fn create(
     let tenant = caller.tenant(Permission::ConfigWrite, Act::Change)?;
     caller.reason_to_change()?;
     let parsed = input.parse()?;
-    let mut tx = app.begin_in(tenant, "create_extension").await?;
+    let mut tx = app.begin_inside(tenant, "create_extension").await?;
     emergency_numbers(&mut tx, tenant).await?.refuse(&parsed.number)?;
     app.check_room(&mut tx, tenant, 1).await?;
     let (extension, secrets) = app.fresh_extension(tenant, parsed)?;
@@ -84,7 +84,7 @@ pub async fn patch(
     if_match: &IfMatch,
 ) -> Result<Extension, AppError> {
     let tenant = caller.tenant(Permission::ConfigWrite, Act::Change)?;
-    let mut tx = app.begin_in(tenant, "change_extension").await?;
+    let mut tx = app.begin_inside(tenant, "change_extension").await?;
     let before = store::extensions::find(&mut tx, tenant, id)
         .await?
         .ok_or(AppError::NotFound)?;
@@ -141,7 +141,7 @@ fn refuse_fixed(there: &Value, patch: &Value) -> Result<(), FieldErrors> {
 /// Deletes an extension. What is live changes with the next deploy.
 pub async fn delete(app: &App, caller: &Caller, id: ExtensionId, if_match: &IfMatch) -> Result<(), AppError> {
     let tenant = caller.tenant(Permission::ConfigWrite, Act::Change)?;
-    let mut tx = app.begin_in(tenant, "delete_extension").await?;
+    let mut tx = app.begin_inside(tenant, "delete_extension").await?;
     let before = store::extensions::find(&mut tx, tenant, id)
         .await?
         .ok_or(AppError::NotFound)?;
@@ -165,7 +165,7 @@ pub async fn reveal_secret(
     if_match: &IfMatch,
 ) -> Result<ExtensionSecrets, AppError> {
     let tenant = caller.tenant(Permission::ConfigWrite, Act::Change)?;
-    let mut tx = app.begin_in(tenant, "reveal_secret").await?;
+    let mut tx = app.begin_inside(tenant, "reveal_secret").await?;
     let extension = store::extensions::find(&mut tx, tenant, id)
         .await?
         .ok_or(AppError::NotFound)?;
@@ -192,7 +192,7 @@ pub async fn rotate_secret(
 ) -> Result<SipSecret, AppError> {
     let tenant = caller.tenant(Permission::ConfigWrite, Act::Change)?;
     let secret = SipSecret::generate(app.random.as_ref())?;
-    let mut tx = app.begin_in(tenant, "rotate_secret").await?;
+    let mut tx = app.begin_inside(tenant, "rotate_secret").await?;
     let extension = store::extensions::find(&mut tx, tenant, id)
         .await?
         .ok_or(AppError::NotFound)?;

@@ -4,8 +4,8 @@
 use super::error::AppError;
 use crate::auth::caller::{Caller, Identity, Place};
 use crate::domain::ids::{TenantId, UserId};
-use crate::domain::permission::PlatformPermission;
-use crate::domain::role::Rank;
+use crate::domain::permission::{Permission, PlatformPermission};
+use crate::domain::role::{Rank, Role};
 use crate::domain::user::{User, UserStatus};
 use crate::store::Tx;
 use crate::store::extensions;
@@ -45,6 +45,29 @@ pub(super) fn reaches(caller: &Caller, rank: Rank) -> Result<(), AppError> {
     }
     let message = format!("this needs a rank above {rank}; ask somebody who has one");
     Err(AppError::conflict("rank", message))
+}
+
+/// A07: whether the caller may give this role. Nobody gives a right that they have not themselves: whoever gets the role, by a
+/// link that the giver may be shown, could do what the giver may not.
+pub(super) fn gives(caller: &Caller, role: &Role) -> Result<(), AppError> {
+    reaches(caller, role.rank)?;
+    let has = |right: Permission| match (caller.identity(), caller.place()) {
+        (Identity::User(user), Place::Home { .. }) if !user.platform_manager => user.may(right),
+        // What is a person's own is nothing that a key could have.
+        (Identity::ApiKey(key), _) => right == Permission::UsersViewSelf || key.may(right),
+        (Identity::User(_) | Identity::SystemCli, _) => true,
+        (Identity::SystemAuto, _) => false,
+    };
+    match role.permissions.iter().find(|right| !has(**right)) {
+        None => Ok(()),
+        Some(right) => {
+            let message = format!(
+                "the role {} allows {right}, which you may not yourself; ask somebody who may",
+                role.name
+            );
+            Err(AppError::conflict("rank", message))
+        }
+    }
 }
 
 fn rank_of(caller: &Caller) -> Rank {

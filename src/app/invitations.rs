@@ -6,6 +6,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::App;
+use super::audit::Changed;
 use super::error::AppError;
 use super::guards;
 use super::one_time::{recipient, subject};
@@ -17,13 +18,13 @@ use crate::auth::caller::{Caller, Identity, Origin};
 use crate::domain::email::EmailAddress;
 use crate::domain::ids::UserId;
 use crate::domain::invalid::{FieldErrors, Invalid};
-use crate::domain::mail::{self, Line, Link, Mail};
+use crate::domain::mail::{self, Line, Link, Mail, MailKind};
 use crate::domain::name::{PersonName, RoleName};
 use crate::domain::one_time_token::{OneTimeSecret, Purpose};
 use crate::domain::password::{NewPassword, PasswordHash};
 use crate::domain::permission::{Permission, PlatformPermission};
-use crate::domain::user::{External, User, UserStatus};
-use crate::store::{Tx, users};
+use crate::domain::user::{External, Membership, User, UserStatus};
+use crate::store::{Tx, roles, users};
 
 /// Who is invited.
 #[derive(Default, Deserialize, JsonSchema)]
@@ -85,9 +86,9 @@ pub async fn invite(
     let tenant = caller.tenant(Permission::UsersCreate, Act::Change)?;
     caller.reason_to_change()?;
     let (email, name, role) = input.parse()?;
-    let mut tx = app.begin_in(tenant, "invite").await?;
+    let mut tx = app.begin_inside(tenant, "invite").await?;
     let membership = member(app, &mut tx, tenant, &role).await?;
-    guards::reaches(caller, membership.rank)?;
+    may_give(&mut tx, caller, &membership).await?;
     let user = app.fresh_user(Some(membership), email, name, UserStatus::Invited);
     users::insert(&mut tx, &user, None).await?;
     let invitation = app.send_invitation(&mut tx, caller, &user).await?;
@@ -101,10 +102,13 @@ pub async fn invite(
 /// Invites a user once more; the link of before is good for nothing from then on.
 pub async fn again(app: &App, caller: &Caller, id: UserId) -> Result<(User, Invitation), AppError> {
     let tenant = caller.tenant(Permission::UsersCreate, Act::Change)?;
-    let mut tx = app.begin_on_user(Some(tenant), "invite_again").await?;
+    let mut tx = app.begin_on_member(tenant, "invite_again").await?;
     let user = found(users::find(&mut tx, tenant, id).await?)?;
     caller.reason_to_change()?;
     may_invite(caller, &user)?;
+    if let Some(membership) = &user.membership {
+        may_give(&mut tx, caller, membership).await?;
+    }
     let invitation = app.send_invitation(&mut tx, caller, &user).await?;
     let entry = changed("user.invite_again", &user, None, None);
     app.audit(&mut tx, caller, entry)?;
@@ -116,7 +120,7 @@ pub async fn again(app: &App, caller: &Caller, id: UserId) -> Result<(User, Invi
 /// Takes an invitation back, and the user with it.
 pub async fn revoke(app: &App, caller: &Caller, id: UserId) -> Result<(), AppError> {
     let tenant = caller.tenant(Permission::UsersCreate, Act::Change)?;
-    let mut tx = app.begin_on_user(Some(tenant), "revoke_invitation").await?;
+    let mut tx = app.begin_on_member(tenant, "revoke_invitation").await?;
     let user = found(users::find(&mut tx, tenant, id).await?)?;
     caller.reason_to_change()?;
     may_invite(caller, &user)?;
@@ -131,11 +135,13 @@ fn may_invite(caller: &Caller, user: &User) -> Result<(), AppError> {
     if user.status != UserStatus::Invited {
         return Err(bad_transition(user.status));
     }
-    if user.platform_manager && caller.platform(PlatformPermission::Managers).is_err() {
-        let message = "this user is to manage the platform; ask a platform manager";
-        return Err(AppError::conflict("rank", message));
-    }
     Ok(())
+}
+
+/// Whether the caller may give somebody their role, which whoever follows the link has.
+async fn may_give(tx: &mut Tx, caller: &Caller, membership: &Membership) -> Result<(), AppError> {
+    let role = roles::find(tx, membership.tenant_id, membership.role_id).await?;
+    guards::gives(caller, &role.ok_or(AppError::NotFound)?)
 }
 
 /// Accepts an invitation, and signs in; once.
@@ -166,9 +172,6 @@ pub async fn accept(
         .begin_on_user(invited.tenant_id(), "accept_invitation")
         .await?;
     let before = app.take_token(&mut tx, Purpose::Invitation, &secret).await?;
-    if before.status != UserStatus::Invited {
-        return Err(bad_transition(before.status));
-    }
     let now = app.now();
     match proof {
         Proof::Password(hash) => users::set_password_hash(&mut tx, before.id, &hash, now).await?,
@@ -180,18 +183,23 @@ pub async fn accept(
             users::set_external(&mut tx, before.id, &external, now).await?
         }
     };
-    users::set_status(&mut tx, before.id, UserStatus::Active, now).await?;
-    let after = found(users::find_anywhere(&mut tx, before.id).await?)?;
-    let entry = changed(
-        "user.accept_invitation",
-        &after,
-        Some(view(&before)),
-        Some(view(&after)),
-    );
-    app.begin_session(tx, &after, origin, Some(entry)).await
+    let entry = app.accepted(&mut tx, &before).await?;
+    app.begin_session(tx, &before, origin, Some(entry)).await
 }
 
 impl App {
+    /// Makes an invited user active; gives the entry of that.
+    pub(super) async fn accepted(&self, tx: &mut Tx, before: &User) -> Result<Changed, AppError> {
+        users::set_status(tx, before.id, UserStatus::Active, self.now()).await?;
+        let after = found(users::find_anywhere(tx, before.id).await?)?;
+        Ok(changed(
+            "user.accept_invitation",
+            &after,
+            Some(view(before)),
+            Some(view(&after)),
+        ))
+    }
+
     /// Gives an invited user a link in the place of a former one, by mail where there is a mail server.
     pub(super) async fn send_invitation(
         &self,
@@ -211,7 +219,7 @@ impl App {
             link,
             expires_at: token.expires_at,
         });
-        let subject = subject(Purpose::Invitation, user.id)?;
+        let subject = subject(MailKind::Invitation, user.id)?;
         let link = self.post(tx, user.tenant_id(), &subject, &mail).await?;
         Ok(Invitation {
             expires_at: token.expires_at,

@@ -100,14 +100,9 @@ impl App {
         Ok(None)
     }
 
-    /// Takes back what waits of a subject: it is not sent any more.
-    pub async fn take_back(
-        &self,
-        tx: &mut Tx,
-        tenant: Option<TenantId>,
-        subject: &Subject,
-    ) -> Result<(), AppError> {
-        outbox::revoke(tx, tenant, subject).await?;
+    /// Takes back what waits of a subject, whosever it was filed as: it is not sent any more.
+    pub async fn take_back(&self, tx: &mut Tx, subject: &Subject) -> Result<(), AppError> {
+        outbox::revoke_anywhere(tx, subject).await?;
         Ok(())
     }
 

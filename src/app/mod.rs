@@ -21,7 +21,7 @@ pub mod instance_input;
 pub mod instances;
 pub mod invitations;
 pub mod mail;
-mod one_time;
+pub mod one_time;
 pub mod operator;
 pub mod own_tenant;
 pub mod password_reset;
@@ -33,6 +33,7 @@ pub mod profile;
 pub mod roles;
 pub mod sessions;
 pub mod sign_in;
+mod standing;
 pub mod tenant_change;
 pub mod tenant_creation;
 pub mod tenant_deletion;
@@ -50,6 +51,7 @@ use tokio::sync::Notify;
 
 use self::error::AppError;
 use self::mail::Mailing;
+use self::password_reset::Waiting;
 use self::sign_in::SignIn;
 use crate::deploy::Engine;
 use crate::domain::clock::Clock;
@@ -69,6 +71,7 @@ pub struct App {
     deploys: Arc<Notify>,
     mailing: Mailing,
     sign_in: Option<Arc<SignIn>>,
+    resets: Waiting,
     domain_suffix: Option<SipDomain>,
 }
 
@@ -92,6 +95,7 @@ impl App {
             deploys,
             mailing: Mailing::default(),
             sign_in: None,
+            resets: Waiting::default(),
             domain_suffix: None,
         }
     }

@@ -86,7 +86,7 @@ pub async fn change(
 ) -> Result<OwnTenant, AppError> {
     let tenant = caller.tenant(Permission::OrgSettingsWrite, Act::Change)?;
     caller.reason_to_change()?;
-    let mut tx = app.begin_in(tenant, "change_own_tenant").await?;
+    let mut tx = app.begin_inside(tenant, "change_own_tenant").await?;
     let there = own(&mut tx, tenant).await?;
     let before = there.settings();
     let after = input.onto(&before)?;

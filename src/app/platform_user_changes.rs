@@ -18,7 +18,7 @@ use crate::domain::json_object;
 use crate::domain::name::{PersonName, RoleName};
 use crate::domain::permission::PlatformPermission;
 use crate::domain::user::{User, UserStatus};
-use crate::store::{Tx, sessions, tenants, users};
+use crate::store::{Tx, api_keys, sessions, tenants, users};
 
 /// What is to change of a user; what is absent stays.
 #[derive(Default, Deserialize, JsonSchema)]
@@ -113,7 +113,6 @@ impl App {
             (UserStatus::Active, UserStatus::Suspended) => {
                 guards::not_last_owner(tx, user).await?;
                 guards::not_last_manager(tx, user).await?;
-                sessions::end_all(tx, user.id, None).await?;
             }
             (UserStatus::Suspended, UserStatus::Active) => {
                 if let Some(tenant) = user.tenant_id() {
@@ -124,13 +123,16 @@ impl App {
         }
         self.void_links(tx, user).await?;
         users::set_status(tx, user.id, status, self.now()).await?;
+        if status == UserStatus::Suspended {
+            sessions::end_all(tx, user.id, None).await?;
+        }
         Ok(())
     }
 }
 
 /// Has a user work for another tenant, or, as a platform manager, for none; they have to sign in again.
 ///
-/// Their phone is the former tenant's, and stays there.
+/// Their phone is the former tenant's, and stays there; the API keys that they made there end.
 pub async fn change_tenant(
     app: &App,
     caller: &Caller,
@@ -173,6 +175,10 @@ pub async fn change_tenant(
     app.void_links(&mut tx, &before).await?;
     users::set_membership(&mut tx, id, place, app.now()).await?;
     sessions::end_all(&mut tx, id, None).await?;
+    if let Some(former) = before.tenant_id() {
+        // They would be good again, should their author ever come back.
+        api_keys::delete_of_author(&mut tx, former, id).await?;
+    }
     let after = found(users::find_anywhere(&mut tx, id).await?)?;
     let mut entry = changed("user.move", &after, Some(view(&before)), Some(view(&after)));
     // The platform's: neither tenant reads what the other has.

@@ -207,7 +207,9 @@ pub async fn set_password(
     let hash = app.hash(chosen).await?;
     let (mut tx, user) = begin_on(app, id, "set_password").await?;
     app.replace_password(&mut tx, caller, &user, &hash).await?;
-    Ok(tx.commit().await?)
+    tx.commit().await?;
+    app.posted();
+    Ok(())
 }
 
 /// Makes a user a platform manager, or ends that.

@@ -5,14 +5,14 @@ use secrecy::SecretString;
 use super::App;
 use super::error::AppError;
 use super::user_changes::{changed, found};
-use crate::auth::caller::{Caller, SignedIn};
+use crate::auth::caller::Caller;
 use crate::auth::password_check::CheckError;
 use crate::domain::contact::Contact;
 use crate::domain::invalid::FieldErrors;
 use crate::domain::name::PersonName;
 use crate::domain::password::{NewPassword, Password};
 use crate::domain::user::User;
-use crate::store::{Tx, sessions, users};
+use crate::store::users;
 
 /// What a user changes of themselves; what is absent stays.
 #[derive(Default)]
@@ -33,7 +33,7 @@ pub async fn find(app: &App, caller: &Caller) -> Result<User, AppError> {
 /// Changes the caller's name and contact fields.
 pub async fn change(app: &App, caller: &Caller, change: ProfileChange) -> Result<User, AppError> {
     let own = caller.own()?;
-    let (mut tx, before) = begin(app, own, "change_profile").await?;
+    let (mut tx, before) = app.begin_own(own, "change_profile").await?;
     let name = change.name.unwrap_or_else(|| before.name.clone());
     let contact = change.contact.unwrap_or_else(|| before.contact.clone());
     if name == before.name && contact == before.contact {
@@ -70,26 +70,29 @@ pub async fn change_password(
     match app
         .sign_in()?
         .check
-        .check(&own.email, address, present, stored)
+        .check(&own.email, address, present, stored.clone())
         .await
     {
         Err(CheckError::Wrong) => {
-            return Err(FieldErrors::one("current_password", "is not your password").into());
+            return Err(not_yours());
         }
         checked => drop(checked?),
     }
     let hash = app.hash(new).await?;
-    let (mut tx, user) = begin(app, own, "change_password").await?;
-    app.void_links(&mut tx, &user).await?;
-    users::set_password_hash(&mut tx, user.id, &hash, app.now()).await?;
-    sessions::end_all(&mut tx, user.id, Some(own.session_id)).await?;
+    let (mut tx, user) = app.begin_own(own, "change_password").await?;
+    // Comparing took its time: there may be another one by now.
+    if users::password_hash(&mut tx, user.id).await? != stored {
+        return Err(not_yours());
+    }
+    app.put_password(&mut tx, &user, &hash, None, Some(own.session_id))
+        .await?;
     let entry = changed("user.change_password", &user, None, None);
     app.audit(&mut tx, caller, entry)?;
-    Ok(tx.commit().await?)
+    tx.commit().await?;
+    app.posted();
+    Ok(())
 }
 
-async fn begin(app: &App, own: &SignedIn, name: &'static str) -> Result<(Tx, User), AppError> {
-    let mut tx = app.store.begin(name).await?;
-    let user = found(users::find_anywhere(&mut tx, own.user_id).await?)?;
-    Ok((tx, user))
+fn not_yours() -> AppError {
+    FieldErrors::one("current_password", "is not your password").into()
 }

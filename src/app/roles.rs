@@ -20,6 +20,9 @@ use crate::domain::permission::Permission;
 use crate::domain::role::{Role, rank_of};
 use crate::store::{Tx, roles, user_counts};
 
+/// As many rights are read of a list: there are fewer.
+pub(super) const MOST_NAMED: usize = 100;
+
 /// A role as it is written; in a change, what is absent stays.
 #[derive(Clone, Default, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -31,7 +34,7 @@ pub struct RoleInput {
     pub name: Option<String>,
     /// What it allows; none that the author has not.
     #[serde(deserialize_with = "given")]
-    #[schemars(with = "Vec<Permission>")]
+    #[schemars(with = "Vec<Permission>", length(max = MOST_NAMED))]
     pub permissions: Option<Vec<String>>,
 }
 
@@ -64,7 +67,7 @@ pub async fn create(app: &App, caller: &Caller, input: RoleInput) -> Result<Role
     let (Some(name), Ok(())) = (name, errors.clone().check()) else {
         return Err(errors.into());
     };
-    let mut tx = app.begin_in(tenant, "create_role").await?;
+    let mut tx = app.begin_inside(tenant, "create_role").await?;
     let role = role(
         &mut tx,
         tenant,
@@ -86,7 +89,7 @@ pub async fn create(app: &App, caller: &Caller, input: RoleInput) -> Result<Role
 /// Changes a role of the tenant's own; who has it has the new rights from the next request on.
 pub async fn change(app: &App, caller: &Caller, id: RoleId, input: RoleInput) -> Result<Role, AppError> {
     let tenant = caller.tenant(Permission::UsersAssignRole, Act::Change)?;
-    let mut tx = app.begin_in(tenant, "change_role").await?;
+    let mut tx = app.begin_inside(tenant, "change_role").await?;
     let before = own(&mut tx, tenant, id).await?;
     caller.reason_to_change()?;
     guards::reaches(caller, before.rank)?;
@@ -124,7 +127,7 @@ pub async fn change(app: &App, caller: &Caller, id: RoleId, input: RoleInput) ->
 /// Deletes a role of the tenant's own that nobody has.
 pub async fn delete(app: &App, caller: &Caller, id: RoleId) -> Result<(), AppError> {
     let tenant = caller.tenant(Permission::UsersAssignRole, Act::Change)?;
-    let mut tx = app.begin_in(tenant, "delete_role").await?;
+    let mut tx = app.begin_inside(tenant, "delete_role").await?;
     let before = own(&mut tx, tenant, id).await?;
     caller.reason_to_change()?;
     guards::reaches(caller, before.rank)?;
@@ -182,6 +185,13 @@ pub(super) fn permissions(
     words: Vec<String>,
 ) -> BTreeSet<Permission> {
     let mut permissions = BTreeSet::new();
+    if words.len() > MOST_NAMED {
+        errors.add(
+            "permissions",
+            format!("must name at most {MOST_NAMED}; each needs to be named once only"),
+        );
+        return permissions;
+    }
     for word in words {
         match word.parse::<Permission>() {
             Ok(permission) if has(caller, permission) => {
@@ -193,11 +203,25 @@ pub(super) fn permissions(
             ),
             Err(_) => errors.add(
                 "permissions",
-                "holds something that is no permission; GET /roles lists them",
+                format!(
+                    "holds `{}`, which is no permission; GET /roles lists them",
+                    shown(&word)
+                ),
             ),
         }
     }
     permissions
+}
+
+/// Enough of a word to recognise it, and nothing that a terminal would act on.
+fn shown(word: &str) -> String {
+    const ENOUGH: usize = 40;
+    let visible = |letter: char| if letter.is_ascii_graphic() { letter } else { '?' };
+    let mut shown: String = word.chars().map(visible).take(ENOUGH).collect();
+    if word.chars().count() > ENOUGH {
+        shown.push('…');
+    }
+    shown
 }
 
 fn has(caller: &Caller, permission: Permission) -> bool {

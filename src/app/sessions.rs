@@ -35,6 +35,14 @@ pub async fn end_others(app: &App, caller: &Caller) -> Result<(), AppError> {
     Ok(tx.commit().await?)
 }
 
+/// Removes some of the sessions that reached their end, whosever they are; gives how many.
+pub async fn forget_ended(app: &App) -> Result<u64, AppError> {
+    let mut tx = app.store.begin("forget_ended_sessions").await?;
+    let forgotten = sessions::purge_all(&mut tx, app.now()).await?;
+    tx.commit().await?;
+    Ok(forgotten)
+}
+
 fn ended(caller: &Caller, target: String) -> Result<Changed, AppError> {
     let home = caller.own()?.home.as_ref();
     Ok(Changed {

@@ -12,7 +12,7 @@ use crate::auth::caller::{Caller, Origin};
 use crate::auth::denied::Denied;
 use crate::auth::oidc::{ExternalIdentity, IdTokenError, Issuers};
 use crate::auth::password_check::{CheckError, PasswordCheck};
-use crate::auth::throttle::Attempt;
+use crate::auth::throttle::{Attempt, Throttle};
 use crate::auth::token::{Claims, TokenKey};
 use crate::domain::email::EmailAddress;
 use crate::domain::error_chain::error_chain;
@@ -27,6 +27,8 @@ use crate::store::{StoreError, Tx, sealing_keys, sessions, users};
 pub struct SignIn {
     /// Checks passwords and counts what failed.
     pub check: PasswordCheck,
+    /// Counts who asks for a new password, whatever comes of it.
+    pub asking: Throttle,
     /// Verifies what others vouch for.
     pub issuers: Issuers,
     /// Signs tokens.
@@ -55,13 +57,15 @@ pub async fn with_password(
         Some((user, stored)) if user.status == UserStatus::Active => (Some(user), stored),
         _ => (None, None),
     };
-    let check = app
-        .sign_in()?
-        .check
-        .check(email, origin.address, Password::typed(password), stored);
-    let rehashed = check.await?;
+    let (check, typed) = (&app.sign_in()?.check, Password::typed(password));
+    let rehashed = check.check(email, origin.address, typed, stored.clone()).await?;
     let user = user.ok_or(Denied::Credentials)?;
     let mut tx = app.store.begin("sign_in").await?;
+    let user = app.lock_user(&mut tx, user.id, user.tenant_id()).await?;
+    // Comparing took its time: there may be another password by now, and then this one opens nothing.
+    if users::password_hash(&mut tx, user.id).await? != stored {
+        return Err(Denied::Credentials.into());
+    }
     if let Some(hash) = rehashed {
         users::set_password_hash(&mut tx, user.id, &hash, app.now()).await?;
     }
@@ -79,11 +83,11 @@ pub async fn with_id_token(app: &App, origin: Origin, token: &SecretString) -> R
         subject: identity.subject,
     };
     let mut tx = app.begin_on_user(None, "sign_in_by_issuer").await?;
-    let user = match users::find_by_external(&mut tx, &external).await? {
-        Some(user) => user,
+    let (user, accepted) = match users::find_by_external(&mut tx, &external).await? {
+        Some(user) => (user, None),
         None => app.recognise(&mut tx, &identity.email, &external).await?,
     };
-    app.begin_session(tx, &user, origin, None).await
+    app.begin_session(tx, &user, origin, accepted).await
 }
 
 /// The user with this address, and what their password is compared with.
@@ -146,23 +150,24 @@ impl App {
         }
     }
 
-    /// Links the user with this address to whom an issuer knows, and accepts their invitation.
+    /// Links the user with this address to whom an issuer knows, and accepts their invitation, with the entry of that.
     async fn recognise(
         &self,
         tx: &mut Tx,
         email: &EmailAddress,
         external: &External,
-    ) -> Result<User, AppError> {
+    ) -> Result<(User, Option<Changed>), AppError> {
         let known = users::find_by_email(tx, email).await?;
         // Somebody else at the issuer got hold of the address.
         let known = known.filter(|user| user.external.is_none());
         let user = known.ok_or(Denied::Credentials)?;
         users::set_external(tx, user.id, external, self.now()).await?;
-        if user.status == UserStatus::Invited {
-            users::set_status(tx, user.id, UserStatus::Active, self.now()).await?;
-            self.void(tx, Purpose::Invitation, &user).await?;
+        if user.status != UserStatus::Invited {
+            return Ok((user, None));
         }
-        Ok(user)
+        self.void(tx, Purpose::Invitation, &user).await?;
+        let entry = self.accepted(tx, &user).await?;
+        Ok((user, Some(entry)))
     }
 
     /// Begins a session in the transaction of what proved who it is, and ends that.

@@ -24,16 +24,9 @@ pub struct DeletionPreview {
     pub confirm: String,
     /// Why it would be refused now, as the codes of that answer; empty where it would not.
     pub refused: Vec<&'static str>,
-    /// Users, whatever their status.
-    pub users: i64,
-    /// Extensions.
-    pub extensions: i64,
-    /// Roles of its own.
-    pub roles: i64,
-    /// Kept copies of its configuration.
-    pub revisions: i64,
-    /// Records of its deploys.
-    pub deployments: i64,
+    /// What the database holds of it.
+    #[serde(flatten)]
+    pub belongings: Belongings,
     /// What stays where this service cannot remove it, for somebody to do it by hand.
     pub not_removed: Vec<String>,
 }
@@ -60,21 +53,10 @@ pub async fn preview(app: &App, caller: &Caller, id: TenantId) -> Result<Deletio
     if user_counts::managers_inside(&mut tx, id).await? > 0 {
         refused.push("platform_managers_inside");
     }
-    let Belongings {
-        users,
-        extensions,
-        roles,
-        revisions,
-        deployments,
-    } = tenant_lifecycle::belongings(&mut tx, id).await?;
     Ok(DeletionPreview {
         confirm: tenant.name.to_string(),
         refused,
-        users,
-        extensions,
-        roles,
-        revisions,
-        deployments,
+        belongings: tenant_lifecycle::belongings(&mut tx, id).await?,
         not_removed: not_removed(&mut tx, &tenant).await?,
     })
 }

@@ -7,17 +7,20 @@ use super::App;
 use super::audit::Changed;
 use super::error::AppError;
 use super::guards;
-use super::one_time::subject;
-use crate::auth::caller::Caller;
+use super::one_time::{recipient, subject};
+use crate::auth::caller::{Caller, Identity};
 use crate::domain::contact::Contact;
 use crate::domain::email::EmailAddress;
-use crate::domain::ids::{TenantId, UserId};
+use crate::domain::ids::{SessionId, TenantId, UserId};
+use crate::domain::mail::{self, Line, Mail, MailKind};
 use crate::domain::name::PersonName;
-use crate::domain::one_time_token::Purpose;
 use crate::domain::password::PasswordHash;
 use crate::domain::role::Role;
 use crate::domain::user::{Membership, User, UserStatus};
 use crate::store::{Tx, sessions, tenants, user_counts, users};
+
+/// How a mail names whoever looks after the host.
+const OPERATOR: &str = "the operator of this server";
 
 impl App {
     /// Begins a change of a user, after every other one that guards might count.
@@ -84,7 +87,7 @@ impl App {
         role: &Role,
     ) -> Result<User, AppError> {
         guards::acts_on(caller, user)?;
-        guards::reaches(caller, role.rank)?;
+        guards::gives(caller, role)?;
         if user.membership.as_ref().is_some_and(|of| of.role_id == role.id) {
             return Ok(user.clone());
         }
@@ -116,10 +119,9 @@ impl App {
         guards::acts_on(caller, user)?;
         guards::not_last_owner(tx, user).await?;
         guards::not_last_manager(tx, user).await?;
-        // Their links are good for nothing once they are gone.
-        for purpose in Purpose::ALL {
-            self.take_back(tx, user.tenant_id(), &subject(*purpose, user.id)?)
-                .await?;
+        // Their links are good for nothing once they are gone, and nothing else is sent to them.
+        for kind in MailKind::ALL {
+            self.take_back(tx, &subject(*kind, user.id)?).await?;
         }
         users::delete(tx, user.id).await?;
         let changed = changed(action, user, Some(view(user)), None);
@@ -162,11 +164,36 @@ impl App {
         hash: &PasswordHash,
     ) -> Result<(), AppError> {
         guards::acts_on(caller, user)?;
-        self.void_links(tx, user).await?;
-        users::set_password_hash(tx, user.id, hash, self.now()).await?;
-        sessions::end_all(tx, user.id, None).await?;
+        let by = match caller.identity() {
+            Identity::User(somebody) => Some(Line::from(&somebody.name)),
+            Identity::ApiKey(_) | Identity::SystemCli | Identity::SystemAuto => OPERATOR.parse().ok(),
+        };
+        self.put_password(tx, user, hash, by, None).await?;
         let changed = changed("user.reset_password", user, None, None);
         self.audit(tx, caller, changed).map(drop)
+    }
+
+    /// Puts another password in the place of a user's and tells them by mail, with whoever did it for them; all of their
+    /// sessions end but for one that is named, and their links are void.
+    pub(super) async fn put_password(
+        &self,
+        tx: &mut Tx,
+        user: &User,
+        hash: &PasswordHash,
+        by: Option<Line>,
+        but: Option<SessionId>,
+    ) -> Result<(), AppError> {
+        let now = self.now();
+        self.void_links(tx, user).await?;
+        users::set_password_hash(tx, user.id, hash, now).await?;
+        sessions::end_all(tx, user.id, but).await?;
+        let mail = Mail::PasswordChanged(mail::PasswordChanged {
+            to: recipient(user),
+            changed_at: now,
+            by,
+        });
+        let subject = subject(MailKind::PasswordChanged, user.id)?;
+        self.post(tx, user.tenant_id(), &subject, &mail).await.map(drop)
     }
 
     /// Makes a user a platform manager, or ends that; then they have to sign in again.
@@ -187,10 +214,12 @@ impl App {
                 let message = "this user works for no tenant, which only a platform manager may; give them a tenant first, or delete them";
                 return Err(AppError::conflict("tenant_required", message));
             }
-            sessions::end_all(tx, user.id, None).await?;
         }
         self.void_links(tx, user).await?;
         users::set_platform_manager(tx, user.id, manages, self.now()).await?;
+        if !manages {
+            sessions::end_all(tx, user.id, None).await?;
+        }
         let action = if manages {
             "user.grant_platform_manager"
         } else {

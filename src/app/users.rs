@@ -39,7 +39,7 @@ pub async fn exists(app: &App, caller: &Caller, id: UserId) -> Result<(), AppErr
 /// Gives a user another role; they have to sign in again.
 pub async fn assign_role(app: &App, caller: &Caller, id: UserId, role: &str) -> Result<User, AppError> {
     let tenant = caller.tenant(Permission::UsersAssignRole, Act::Change)?;
-    let mut tx = app.begin_on_user(Some(tenant), "assign_role").await?;
+    let mut tx = app.begin_on_member(tenant, "assign_role").await?;
     let user = found(users::find(&mut tx, tenant, id).await?)?;
     caller.reason_to_change()?;
     let role = role_by_name(&mut tx, tenant, "role", role).await?;
@@ -51,7 +51,7 @@ pub async fn assign_role(app: &App, caller: &Caller, id: UserId, role: &str) -> 
 /// Suspends a user: no sign-in, and every session ends.
 pub async fn suspend(app: &App, caller: &Caller, id: UserId) -> Result<User, AppError> {
     let tenant = caller.tenant(Permission::UsersDelete, Act::Change)?;
-    let mut tx = app.begin_on_user(Some(tenant), "suspend_user").await?;
+    let mut tx = app.begin_on_member(tenant, "suspend_user").await?;
     let user = found(users::find(&mut tx, tenant, id).await?)?;
     caller.reason_to_change()?;
     let user = app.suspend_user(&mut tx, caller, &user).await?;
@@ -62,7 +62,7 @@ pub async fn suspend(app: &App, caller: &Caller, id: UserId) -> Result<User, App
 /// Lets a suspended user sign in again.
 pub async fn reactivate(app: &App, caller: &Caller, id: UserId) -> Result<User, AppError> {
     let tenant = caller.tenant(Permission::UsersDelete, Act::Change)?;
-    let mut tx = app.begin_on_user(Some(tenant), "reactivate_user").await?;
+    let mut tx = app.begin_on_member(tenant, "reactivate_user").await?;
     let user = found(users::find(&mut tx, tenant, id).await?)?;
     caller.reason_to_change()?;
     let user = app.reactivate_user(&mut tx, caller, &user).await?;
@@ -73,7 +73,7 @@ pub async fn reactivate(app: &App, caller: &Caller, id: UserId) -> Result<User, 
 /// Removes a user.
 pub async fn delete(app: &App, caller: &Caller, id: UserId) -> Result<(), AppError> {
     let tenant = caller.tenant(Permission::UsersDelete, Act::Change)?;
-    let mut tx = app.begin_on_user(Some(tenant), "delete_user").await?;
+    let mut tx = app.begin_on_member(tenant, "delete_user").await?;
     let user = found(users::find(&mut tx, tenant, id).await?)?;
     caller.reason_to_change()?;
     app.delete_user(&mut tx, caller, &user).await?;

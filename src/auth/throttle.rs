@@ -76,6 +76,13 @@ impl Throttle {
         }
     }
 
+    /// Counts what is tried, whatever comes of it, where it may be tried.
+    pub fn spend(&self, attempt: Attempt<'_>) -> Result<(), RetryAfter> {
+        self.check(attempt)?;
+        self.failed(attempt);
+        Ok(())
+    }
+
     /// It was tried in vain.
     pub fn failed(&self, attempt: Attempt<'_>) {
         let now = self.clock.now();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::error::AppError;
-use crate::app::{App, idempotency};
+use crate::app::{App, idempotency, one_time, sessions};
 use crate::domain::error_chain::error_chain;
 
 /// Nobody waits for it: what is too old counts for nothing already.
@@ -16,7 +16,10 @@ pub const PERIOD: Duration = Duration::from_hours(1);
 pub async fn run(app: App, period: Duration, stop: CancellationToken) -> Result<(), Infallible> {
     loop {
         if let Err(error) = turn(&app, &stop).await {
-            tracing::error!(error = error_chain(&error), "old answers could not be removed");
+            tracing::error!(
+                error = error_chain(&error),
+                "old answers, tokens and sessions could not be removed"
+            );
         }
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
@@ -27,6 +30,13 @@ pub async fn run(app: App, period: Duration, stop: CancellationToken) -> Result<
 
 async fn turn(app: &App, stop: &CancellationToken) -> Result<(), AppError> {
     // Some at a time: no other writer waits for all of them.
-    while !stop.is_cancelled() && idempotency::forget_old(app).await? > 0 {}
+    while !stop.is_cancelled() && some_forgotten(app).await? > 0 {}
     Ok(())
+}
+
+/// Some answers, tokens and sessions that count for nothing any more; how many.
+async fn some_forgotten(app: &App) -> Result<u64, AppError> {
+    let answers = idempotency::forget_old(app).await?;
+    let tokens = one_time::forget_expired(app).await?;
+    Ok(answers + tokens + sessions::forget_ended(app).await?)
 }

@@ -16,6 +16,7 @@ pub mod listener;
 pub mod mail;
 pub mod own_pbx;
 pub mod parts;
+pub mod password_resets;
 pub mod private_pbx;
 pub mod service;
 pub mod settings;

@@ -114,10 +114,11 @@ pub async fn assemble(config: &Config) -> Result<Parts, PartsError> {
 
 fn sign_in(config: &Config, tokens: Arc<TokenKey>) -> Result<SignIn, PartsError> {
     let hasher = PasswordHasher::new(Cost::default(), Arc::new(SystemRandom))?;
-    let throttle = Throttle::new(settings::throttle(config), Arc::new(SystemClock));
+    let throttle = || Throttle::new(settings::throttle(config), Arc::new(SystemClock));
     let issuers = config.auth.issuers.clone();
     Ok(SignIn {
-        check: PasswordCheck::new(hasher, throttle),
+        check: PasswordCheck::new(hasher, throttle()),
+        asking: throttle(),
         issuers: Issuers::new(issuers, oidc::Limits::default(), Arc::new(SystemClock))?,
         tokens,
     })

@@ -17,6 +17,7 @@ use super::instance_checks;
 use super::lifecycle::{Lifecycle, LifecycleError};
 use super::listener::{self, Limits, ListenError};
 use super::parts::{self, Parts, PartsError};
+use super::password_resets;
 use super::settings;
 use super::template_watch::{self, Fingerprint};
 use super::tenant_upkeep;
@@ -154,6 +155,10 @@ impl Service {
         tasks.spawn(
             "forgetting",
             forgetting::run(app.clone(), forgetting::PERIOD, tasks.soft_stop()),
+        );
+        tasks.spawn(
+            "password resets",
+            password_resets::run(app.clone(), tasks.soft_stop()),
         );
         tasks.spawn(
             "checks",

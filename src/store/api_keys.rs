@@ -47,6 +47,7 @@ statements! {
     ROTATE = "update api_keys set prefix = $3, digest = $4 where tenant_id = $1 and id = $2";
     USE = "update api_keys set last_used_at = $2 where id = $1 and (last_used_at is null or last_used_at < $2)";
     DELETE = "delete from api_keys where tenant_id = $1 and id = $2";
+    DELETE_OF_AUTHOR = "delete from api_keys where tenant_id = $1 and author_id = $2";
 }
 
 #[derive(sqlx::FromRow)]
@@ -188,4 +189,9 @@ pub async fn touch(tx: &mut Tx, id: ApiKeyId, now: Timestamp) -> Result<(), Stor
 /// Deletes a key; false when the tenant has none of that id.
 pub async fn delete(tx: &mut Tx, tenant: TenantId, id: ApiKeyId) -> Result<bool, StoreError> {
     Ok(run!(tx, execute(DELETE, tenant.uuid(), id.uuid()))? == 1)
+}
+
+/// Deletes the keys that somebody made in a tenant; answers how many there were.
+pub async fn delete_of_author(tx: &mut Tx, tenant: TenantId, author: UserId) -> Result<u64, StoreError> {
+    run!(tx, execute(DELETE_OF_AUTHOR, tenant.uuid(), author.uuid()))
 }

@@ -16,7 +16,8 @@ statements! {
     FIND = "select id, user_id, created_at, expires_at from one_time_tokens where purpose = $1 and digest = $2";
     OF_USER = "select id, user_id, created_at, expires_at from one_time_tokens where purpose = $1 and user_id = $2";
     REVOKE = "delete from one_time_tokens where user_id = $1 and purpose = $2 returning id";
-    PURGE = "delete from one_time_tokens where expires_at <= $1";
+    PURGE = "delete from one_time_tokens where id in (select id from one_time_tokens where expires_at <= $1 \
+        order by expires_at, id limit 100)";
 }
 
 type Row = (Uuid, Uuid, i64, i64);
@@ -86,7 +87,7 @@ pub async fn revoke(
     Ok(revoked.map(|(id,)| OneTimeTokenId::from_uuid(id)))
 }
 
-/// Removes tokens that expired before a time.
-pub async fn purge(tx: &mut Tx, before: Timestamp) -> Result<u64, StoreError> {
-    run!(tx, execute(PURGE, before.as_microsecond()))
+/// Removes some of the tokens that have expired until then; answers how many.
+pub async fn purge(tx: &mut Tx, until: Timestamp) -> Result<u64, StoreError> {
+    run!(tx, execute(PURGE, until.as_microsecond()))
 }

@@ -39,6 +39,7 @@ statements! {
     GIVE_UP = "update outbox set payload = null, gave_up_at = $3, last_error = $4, claimed_by = null, \
         claimed_until = null where id = $1 and attempts = $2 and payload is not null";
     REVOKE = "delete from outbox where subject = $1 and tenant_id is not distinct from $2 and payload is not null";
+    REVOKE_ANYWHERE = "delete from outbox where subject = $1 and payload is not null";
     LATEST = "select id, attempts, next_attempt_at, created_at, sent_at, gave_up_at, last_error from outbox \
         where subject = $1 and tenant_id is not distinct from $2 order by created_at desc, id desc limit 1";
     PURGE = "delete from outbox where id in (select id from outbox where payload is null \
@@ -219,6 +220,11 @@ pub async fn give_up(
 /// Takes back what waits of a subject; answers how many there were. What is on the wire at this moment still arrives.
 pub async fn revoke(tx: &mut Tx, tenant: Option<TenantId>, subject: &Subject) -> Result<u64, StoreError> {
     run!(tx, execute(REVOKE, subject.as_str(), tenant.map(TenantId::uuid)))
+}
+
+/// The same in whichever tenant: of somebody who has moved, what was filed under the former one.
+pub async fn revoke_anywhere(tx: &mut Tx, subject: &Subject) -> Result<u64, StoreError> {
+    run!(tx, execute(REVOKE_ANYWHERE, subject.as_str()))
 }
 
 /// How the newest message of a subject stands.

@@ -33,6 +33,8 @@ statements! {
     END = "delete from sessions where user_id = $1 and id = $2";
     END_ALL = "delete from sessions where user_id = $1 and (id <> $2 or $2 is null)";
     PURGE = "delete from sessions where user_id = $1 and expires_at <= $2";
+    PURGE_ALL = "delete from sessions where id in (select id from sessions where expires_at <= $1 \
+        order by expires_at, id limit 100)";
 }
 
 #[derive(sqlx::FromRow)]
@@ -187,4 +189,9 @@ pub async fn end_all(tx: &mut Tx, user: UserId, but: Option<SessionId>) -> Resul
 /// Removes those of the user's sessions that reached their end.
 pub async fn purge(tx: &mut Tx, user: UserId, now: Timestamp) -> Result<u64, StoreError> {
     run!(tx, execute(PURGE, user.uuid(), now.as_microsecond()))
+}
+
+/// Removes some of those that reached their end, whosever they are; answers how many.
+pub async fn purge_all(tx: &mut Tx, now: Timestamp) -> Result<u64, StoreError> {
+    run!(tx, execute(PURGE_ALL, now.as_microsecond()))
 }

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::row::{Origin, RawJson, to_json};
@@ -36,11 +38,18 @@ statements! {
         where g.tenant_id = $1";
     WAS_SERVED = "select distinct n.instance_id from generation_tenants g join generations n on n.id = g.generation_id \
         where g.tenant_id = $1 order by 1";
-    COUNTS = "select (select count(*) from users where tenant_id = $1), \
-        (select count(*) from extensions where tenant_id = $1), \
-        (select count(*) from roles where tenant_id = $1), \
-        (select count(*) from revisions where tenant_id = $1), \
-        (select count(*) from deployments where tenant_id = $1)";
+    COUNTS = "select (select count(*) from users where tenant_id = $1) as users, \
+        (select count(*) from sessions s join users u on u.id = s.user_id where u.tenant_id = $1) as sessions, \
+        (select count(*) from one_time_tokens o join users u on u.id = o.user_id where u.tenant_id = $1) as links, \
+        (select count(*) from outbox where tenant_id = $1) as mails, \
+        (select count(*) from roles where tenant_id = $1) as roles, \
+        (select count(*) from api_keys where tenant_id = $1) as api_keys, \
+        (select count(*) from idempotency_keys where tenant_id = $1) as kept_answers, \
+        (select count(*) from extensions where tenant_id = $1) as extensions, \
+        (select count(*) from tenant_domain_aliases where tenant_id = $1) as aliases, \
+        (select count(*) from revisions where tenant_id = $1) as revisions, \
+        (select count(*) from generation_tenants where tenant_id = $1) as generations, \
+        (select count(*) from deployments where tenant_id = $1) as deployments";
     TELLING_OF = "select id, changes, findings from deployments where tenant_id is null \
         and (cast(changes as text) like $1 or cast(findings as text) like $1 \
         or cast(changes as text) like $2 or cast(findings as text) like $2)";
@@ -147,32 +156,38 @@ pub async fn is_served(tx: &mut Tx, id: TenantId) -> Result<bool, StoreError> {
     Ok(served + applied > 0)
 }
 
-/// What goes with a tenant.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// What goes with a tenant, kind by kind; each with what is a part of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, sqlx::FromRow, Serialize, JsonSchema)]
 pub struct Belongings {
     /// Users, whatever their status.
     pub users: i64,
-    /// Extensions.
-    pub extensions: i64,
+    /// Sessions of theirs.
+    pub sessions: i64,
+    /// Links that they were sent, for accepting an invitation or choosing another password.
+    pub links: i64,
+    /// Mails that wait, and records of those that were sent.
+    pub mails: i64,
     /// Roles of its own.
     pub roles: i64,
+    /// API keys.
+    pub api_keys: i64,
+    /// Answers that are kept for requests which are sent again.
+    pub kept_answers: i64,
+    /// Extensions.
+    pub extensions: i64,
+    /// Former domains at which its phones may still sign in.
+    pub aliases: i64,
     /// Kept copies of its configuration.
     pub revisions: i64,
+    /// Its parts in the generations of PBXs.
+    pub generations: i64,
     /// Records of its deploys.
     pub deployments: i64,
 }
 
 /// Counts what goes with a tenant.
 pub async fn belongings(tx: &mut Tx, id: TenantId) -> Result<Belongings, StoreError> {
-    type Row = (i64, i64, i64, i64, i64);
-    let (users, extensions, roles, revisions, deployments) = run!(tx, fetch_one::<Row>(COUNTS, id.uuid()))?;
-    Ok(Belongings {
-        users,
-        extensions,
-        roles,
-        revisions,
-        deployments,
-    })
+    run!(tx, fetch_one::<Belongings>(COUNTS, id.uuid()))
 }
 
 /// Takes what the records of platform deploys tell of a tenant out of them; answers how many records told something.

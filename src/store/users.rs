@@ -58,6 +58,7 @@ statements! {
     // Nothing that an admin edits: neither version nor time of change move.
     SET_LAST_LOGIN = "update users set last_login_at = $2 where id = $1";
     DELETE = "delete from users where id = $1";
+    LOCK = "update users set updated_at = updated_at where id = $1";
 }
 
 #[derive(sqlx::FromRow)]
@@ -305,6 +306,13 @@ pub async fn set_person(
 pub async fn set_last_login(tx: &mut Tx, id: UserId, now: Timestamp) -> Result<(), StoreError> {
     run!(tx, execute(SET_LAST_LOGIN, id.uuid(), now.as_microsecond()))?;
     Ok(())
+}
+
+/// Keeps others that change the same user waiting until this transaction ends; false when there is none of that id.
+///
+/// Taken after the lock of their tenant.
+pub async fn lock(tx: &mut Tx, id: UserId) -> Result<bool, StoreError> {
+    Ok(run!(tx, execute(LOCK, id.uuid()))? == 1)
 }
 
 /// Deletes a user with their sessions and tokens; false when there is none of that id.

@@ -17,8 +17,13 @@ pub async fn changes<'a>(server: &'a Server, method: &Method, path: &str) -> Opt
     let platform = |path: &str| server.platform(method.clone(), &path.replace("{id}", &ann.id));
     let change = match (method.as_str(), path) {
         ("POST", "/auth/user-login") => {
-            let body = json!({"email": ann.email, "password": PASSWORD});
-            own(path).without("authorization").json(&body)
+            let public = || own(path).without("authorization");
+            let by_password = json!({"email": ann.email, "password": PASSWORD});
+            let body = json!({"email": "invited@example.com", "name": "Ida", "role": "agent"});
+            let invited = server.post("/org-users/invite", &body).send().await;
+            invited.data(201);
+            let accepting = json!({"firebase_token": server.id_token("invited@example.com")});
+            return Some(vec![public().json(&by_password), public().json(&accepting)]);
         }
         ("POST", "/auth/refresh" | "/auth/logout") | ("DELETE", "/auth/sessions") => own(path),
         ("DELETE", "/auth/sessions/{id}") => {

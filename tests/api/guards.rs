@@ -227,6 +227,46 @@ async fn c13_of_many_who_want_the_last_seat_one_gets_it(#[values(Sqlite, Postgre
     }
 }
 
+/// The rank of a narrow role may be high: it says whom its holder stands above, not what they may give away.
+#[rstest]
+#[tokio::test]
+async fn a07_nobody_makes_anybody_what_they_are_not(#[values(Sqlite, Postgres)] backend: Backend) {
+    let server = Server::start(backend).await;
+    let narrow = [
+        "users.create",
+        "users.assign_role",
+        "org.api_keys",
+        "users.view_self",
+    ];
+    let role = json!({"name": "clerk", "permissions": narrow});
+    let owner = server.person("owner", &server.acme, "owner").await;
+    let made = server
+        .of(&owner.token, Method::POST, "/roles")
+        .json(&role)
+        .send()
+        .await;
+    assert_eq!(made.data(201)["rank"], "owner");
+    let clerk = server.person("clerk", &server.acme, "clerk").await;
+    let agent = server.person("agent", &server.acme, "agent").await;
+    for role in ["owner", "admin", "manager", "agent"] {
+        let body = json!({"name": "Eve", "email": "eve@example.com", "role": role});
+        let invited = server
+            .of(&clerk.token, Method::POST, "/org-users/invite")
+            .json(&body);
+        assert_eq!(invited.send().await.code(), (409, "rank"), "{role}");
+        let path = format!("/org-users/{}/role", agent.id);
+        let given = server
+            .of(&clerk.token, Method::PUT, &path)
+            .json(&json!({"role": role}));
+        assert_eq!(given.send().await.code(), (409, "rank"), "{role}");
+    }
+    let body = json!({"name": "Eve", "email": "eve@example.com", "role": "clerk"});
+    let invited = server
+        .of(&clerk.token, Method::POST, "/org-users/invite")
+        .json(&body);
+    invited.send().await.data(201);
+}
+
 #[rstest]
 #[tokio::test]
 async fn a07_nobody_gives_a_role_more_than_they_have(#[values(Sqlite, Postgres)] backend: Backend) {

@@ -61,7 +61,9 @@ async fn usage_shows_what_is_used_beside_the_limit(#[values(Sqlite, Postgres)] b
     assert_eq!(
         usage.data(200),
         &json!({"users": {"used": 1, "limit": null}, "extensions": {"used": 1, "limit": 1},
-            "concurrent_calls": {"limit": 4}})
+            "concurrent_calls": {"used": null, "as_of": null, "limit": 4},
+            "calls": {"used": null, "as_of": null, "limit": null},
+            "storage": {"used": null, "as_of": null, "limit": null}})
     );
     // C14, as whoever makes one more is told.
     let more = json!({"number": "1002", "name": "Bob"});

@@ -22,6 +22,8 @@ use switchyard::store::{Database, Store, leases};
 use tokio::task::JoinSet;
 
 use super::client::Ask;
+use super::issuer::{self, CERTIFICATES, LocalIssuer, PROJECT, firebase_claims};
+use super::issuer_keys::{RsaKey, certificates};
 use super::support;
 use super::support::database::{Backend, Bench};
 use super::support::suspension::pause;
@@ -46,6 +48,7 @@ pub struct Server {
     pub(super) store: Store,
     pub(super) app: App,
     running: JoinSet<()>,
+    issuer: Option<(LocalIssuer, RsaKey)>,
 }
 
 impl Server {
@@ -68,6 +71,27 @@ impl Server {
     /// One whose API pages of these origins may call.
     pub async fn with_origins(backend: Backend, origins: &str) -> Self {
         Self::with(backend, &[("SWITCHYARD_HTTP_CORS_ORIGINS", origins)]).await
+    }
+
+    /// One that believes an issuer of identities.
+    pub async fn believing(backend: Backend) -> Self {
+        let (issuer, key) = (LocalIssuer::start(), RsaKey::new("k1"));
+        issuer.publish(CERTIFICATES, issuer::Answer::keys(certificates(&[&key])));
+        let believed = format!(
+            r#"[{{ name = "firebase", kind = "firebase", project = "{PROJECT}", certificates_url = "{}" }}]"#,
+            issuer.url(CERTIFICATES)
+        );
+        let mut server = Self::with(backend, &[("SWITCHYARD_AUTH_ISSUERS", &believed)]).await;
+        server.issuer = Some((issuer, key));
+        server
+    }
+
+    /// What that issuer gives to whoever has this address.
+    pub fn id_token(&self, email: &str) -> String {
+        let (_, key) = self.issuer.as_ref().unwrap();
+        let mut claims = firebase_claims(SystemClock.now().as_second());
+        claims["email"] = json!(email);
+        key.token(&claims)
     }
 
     async fn with(backend: Backend, more: &[(&str, &str)]) -> Self {
@@ -98,6 +122,7 @@ impl Server {
             store,
             app,
             running,
+            issuer: None,
         }
     }
 

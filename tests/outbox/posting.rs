@@ -173,7 +173,7 @@ async fn what_is_taken_back_is_not_there_any_more() {
     app.post(&mut tx, None, &subject, &reset(&app, TOKEN))
         .await
         .unwrap();
-    app.take_back(&mut tx, None, &subject).await.unwrap();
+    app.take_back(&mut tx, &subject).await.unwrap();
     assert_eq!(app.mail_standing(&mut tx, None, &subject).await.unwrap(), None);
     assert!(
         app.link(Page::Invitation, &SecretString::from("no token"))

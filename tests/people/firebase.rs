@@ -98,3 +98,33 @@ async fn an_account_at_the_issuer_is_one_users_only(#[values(Sqlite, Postgres)] 
     let eve = ground.id_token("user-1", "eve@example.com", true);
     assert_eq!(fields(ground.accept(&second, &eve).await), ["firebase_token"]);
 }
+
+#[rstest]
+#[tokio::test]
+async fn o61_an_invited_user_who_signs_in_by_the_issuer_has_accepted_and_the_audit_log_says_it_once(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let ground = Ground::new(backend).await;
+    let (_, link) = ground.invited("bob").await;
+    let id_token = ground.id_token("user-1", "bob@example.com", true);
+    let sign_in = async || {
+        sign_in::with_id_token(&ground.world.app, origin(), &id_token)
+            .await
+            .unwrap()
+    };
+    sign_in().await;
+    let entries = "select actor_kind || ' ' || action from audit_entries where actor_name = 'bob@example.com' \
+        order by number";
+    assert_eq!(ground.world.texts(entries).await, ["user user.accept_invitation"]);
+    let changed = "select before || after from audit_entries where action = 'user.accept_invitation'";
+    let changed = ground.world.texts(changed).await;
+    let places = ["invited", "active"].map(|status| changed[0].find(&format!("\"status\":\"{status}\"")));
+    assert!(places[0].unwrap() < places[1].unwrap(), "{changed:?}");
+    assert_eq!(fields(ground.accept(&link, &id_token).await), ["token"]);
+    // From then on it is a sign-in like any other.
+    sign_in().await;
+    assert_eq!(
+        ground.world.texts(entries).await,
+        ["user user.accept_invitation", "user session.begin"]
+    );
+}

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use rstest::rstest;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -14,11 +15,11 @@ use switchyard::store::outbox;
 use super::support::database::Backend::{self, Postgres, Sqlite};
 use super::world::{MANY, PASSWORD, Person, World, admitted, code, fields, invitation, origin};
 
-const NEW: &str = "another good one";
+pub const NEW: &str = "another good one";
 const HOUR: Duration = Duration::from_hours(1);
 
 /// Nothing listens there: what is posted waits.
-async fn with_mail(backend: Backend) -> World {
+pub async fn with_mail(backend: Backend) -> World {
     let more = [
         ("SWITCHYARD_MAIL_HOST", "127.0.0.1".to_owned()),
         ("SWITCHYARD_MAIL_PORT", "1".to_owned()),
@@ -30,7 +31,7 @@ async fn with_mail(backend: Backend) -> World {
 
 impl World {
     /// What waits, as whoever sends mails would read it.
-    async fn waiting(&self) -> Vec<Mail> {
+    pub async fn waiting(&self) -> Vec<Mail> {
         let mut mails = Vec::new();
         let now = "2200-01-01T00:00:00Z".parse().unwrap();
         let mut tx = self.store.begin("look").await.unwrap();
@@ -45,21 +46,26 @@ impl World {
     }
 
     /// The token of the only mail that waits.
-    async fn only_token(&self) -> SecretString {
+    pub async fn only_token(&self) -> SecretString {
         let mails = self.waiting().await;
         assert_eq!(mails.len(), 1);
         mails[0].link().unwrap().token().into()
     }
 
-    async fn forgot(&self, email: &str) -> Result<(), AppError> {
-        password_reset::request(&self.app, origin(), &email.parse().unwrap()).await
+    /// Asks, and sees to all that was asked for, as the daemon does.
+    pub async fn forgot(&self, email: &str) -> Result<(), AppError> {
+        password_reset::request(&self.app, origin(), email.parse().unwrap()).await?;
+        while let Some(asked) = password_reset::next(&self.app).now_or_never().flatten() {
+            password_reset::see_to(&self.app, asked).await;
+        }
+        Ok(())
     }
 
-    async fn confirm(&self, token: &SecretString, password: &str) -> Result<(), AppError> {
+    pub async fn confirm(&self, token: &SecretString, password: &str) -> Result<(), AppError> {
         password_reset::confirm(&self.app, origin(), token.clone(), &password.into()).await
     }
 
-    async fn is_in(&self, person: &Person) -> bool {
+    pub async fn is_in(&self, person: &Person) -> bool {
         admitted(&self.authenticator, &person.token).await.is_ok()
     }
 }

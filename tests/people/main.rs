@@ -4,7 +4,9 @@
 #![cfg(test)]
 
 mod accepting;
+mod changed;
 mod firebase;
+mod forgotten;
 mod inviting;
 #[expect(dead_code, reason = "another area uses the rest of it")]
 #[path = "../auth/issuer.rs"]
@@ -14,8 +16,12 @@ mod issuer;
 mod issuer_keys;
 mod keys;
 mod keys_end;
+mod keys_give;
+mod leaving;
+mod links;
 mod mailed;
 mod own_tenant;
+mod racing;
 mod room;
 #[path = "../support/mod.rs"]
 mod support;

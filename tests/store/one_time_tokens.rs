@@ -111,3 +111,22 @@ async fn what_has_expired_is_removed_and_nothing_else(#[values(Sqlite, Postgres)
     assert!(found(&mut tx, Purpose::Invitation, &invitation.1).await.is_some());
     assert!(found(&mut tx, Purpose::PasswordReset, &reset.1).await.is_none());
 }
+
+#[rstest]
+#[tokio::test]
+async fn expired_tokens_go_a_hundred_at_a_time(#[values(Sqlite, Postgres)] backend: Backend) {
+    let (_bench, store) = Bench::migrated(backend).await;
+    let (acme, _) = two_tenants(&store).await;
+    let mut tx = store.begin("tokens").await.unwrap();
+    for n in 0..120 {
+        let user = add(&mut tx, &format!("u{n}@example.com"), Some((acme, Rank::Agent))).await;
+        let (made, secret) = token(&user, Purpose::PasswordReset);
+        one_time_tokens::insert(&mut tx, &made, secret.digest())
+            .await
+            .unwrap();
+    }
+    let end = now() + Purpose::PasswordReset.lifetime();
+    for expected in [100, 20, 0] {
+        assert_eq!(one_time_tokens::purge(&mut tx, end).await.unwrap(), expected);
+    }
+}

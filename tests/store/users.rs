@@ -324,3 +324,30 @@ async fn o34_with_a_tenant_go_its_users_roles_and_sessions(#[values(Sqlite, Post
         ["1"]
     );
 }
+
+#[rstest]
+#[tokio::test]
+async fn ended_sessions_go_a_hundred_at_a_time_whosever_they_are(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let (_bench, store) = Bench::migrated(backend).await;
+    let (acme, globex) = two_tenants(&store).await;
+    let mut tx = store.begin("sessions").await.unwrap();
+    let ann = add(&mut tx, "ann@example.com", Some((acme, Rank::Agent))).await;
+    let bob = add(&mut tx, "bob@example.com", Some((globex, Rank::Agent))).await;
+    for _ in 0..60 {
+        sessions::insert(&mut tx, &session(&ann)).await.unwrap();
+        sessions::insert(&mut tx, &session(&bob)).await.unwrap();
+    }
+    let young = Session {
+        expires_at: now() + LONGEST + SignedDuration::from_secs(1),
+        ..session(&ann)
+    };
+    sessions::insert(&mut tx, &young).await.unwrap();
+    for expected in [100, 20, 0] {
+        let purged = sessions::purge_all(&mut tx, now() + LONGEST).await;
+        assert_eq!(purged.unwrap(), expected);
+    }
+    let left = sessions::of_user(&mut tx, ann.id, now()).await.unwrap();
+    assert_eq!(left, [young]);
+}

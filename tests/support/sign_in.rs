@@ -21,11 +21,13 @@ pub fn cheap(tokens: Arc<TokenKey>) -> SignIn {
         per_address: NonZeroU32::new(50).unwrap(),
         window: Duration::from_mins(15),
     };
+    let throttle = || Throttle::new(limits, Arc::new(SystemClock));
     SignIn {
         check: PasswordCheck::new(
             PasswordHasher::new(cost, Arc::new(SystemRandom)).unwrap(),
-            Throttle::new(limits, Arc::new(SystemClock)),
+            throttle(),
         ),
+        asking: throttle(),
         issuers: Issuers::new(Vec::new(), oidc::Limits::default(), Arc::new(SystemClock)).unwrap(),
         tokens,
     }

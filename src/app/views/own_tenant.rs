@@ -1,5 +1,6 @@
 //! The own tenant as its people see it, and what it uses.
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -37,7 +38,11 @@ impl From<OwnTenant> for OwnTenantView {
 pub struct UsageView {
     users: UsedView,
     extensions: UsedView,
-    concurrent_calls: LimitView,
+    concurrent_calls: MeasuredView,
+    /// Calls that were made and taken.
+    calls: MeasuredView,
+    /// Bytes of recordings and voicemail.
+    storage: MeasuredView,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -47,11 +52,25 @@ struct UsedView {
     limit: Option<i64>,
 }
 
-/// Of what is not counted yet.
+/// What a PBX knows; nothing is known of it as long as none is listened to.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "Limit")]
-struct LimitView {
+#[schemars(rename = "Measured")]
+struct MeasuredView {
+    /// Null where that is not known.
+    used: Option<i64>,
+    /// When that was known.
+    as_of: Option<Timestamp>,
     limit: Option<i64>,
+}
+
+impl MeasuredView {
+    const fn unknown(limit: Option<i64>) -> Self {
+        Self {
+            used: None,
+            as_of: None,
+            limit,
+        }
+    }
 }
 
 impl From<Usage> for UsageView {
@@ -65,9 +84,9 @@ impl From<Usage> for UsageView {
                 used: usage.extensions,
                 limit: usage.limits.max_extensions,
             },
-            concurrent_calls: LimitView {
-                limit: usage.limits.max_concurrent_calls,
-            },
+            concurrent_calls: MeasuredView::unknown(usage.limits.max_concurrent_calls),
+            calls: MeasuredView::unknown(None),
+            storage: MeasuredView::unknown(None),
         }
     }
 }

@@ -41,7 +41,7 @@ pub async fn request(
 ) -> Result<Accepted<NoContent>, Problem> {
     let Forgotten { email } = body.read().await?;
     query.read()?;
-    password_reset::request(&app, origin, &email).await?;
+    password_reset::request(&app, origin, email).await?;
     Ok(Accepted(NoContent))
 }
 

@@ -32,7 +32,7 @@ pub(super) fn service() -> Vec<Route<Shared>> {
 
 pub(super) fn signing_in() -> Vec<Route<Shared>> {
     routes! {
-        post "/api/v1/auth/user-login", Public, audits "session.begin" => auth::user_login,
+        post "/api/v1/auth/user-login", Public, audits "session.begin", "user.accept_invitation" => auth::user_login,
             "Signs in by password, or by the token of an issuer of identities", 401 ["credentials_invalid"],
             403 ["tenant_suspended"], 429 ["too_many_failures"], 503 SEALED, 503 ["issuer_unavailable", "unavailable"];
         post "/api/v1/auth/refresh", Own, audits nothing "it shows the rights of now, and lengthens nothing"
@@ -79,14 +79,13 @@ pub(super) fn invitations() -> Vec<Route<Shared>> {
             409 LAST, 409 ["bad_transition", "rank", "self_protection"];
         post "/api/v1/auth/invitations/accept", Public, audits "user.accept_invitation" => invitations::accept,
             "Accepts an invitation, and signs in", 401 ["credentials_invalid"], 403 ["tenant_suspended"],
-            404 ["not_found"], 409 ["bad_transition"], 429 ["too_many_failures"], 503 SEALED,
-            503 ["issuer_unavailable", "unavailable"];
+            404 ["not_found"], 429 ["too_many_failures"], 503 SEALED, 503 ["issuer_unavailable", "unavailable"];
         post "/api/v1/auth/password-reset", Public, audits "user.request_password_reset" => password_reset::request,
             "Mails a link for a new password to whoever signs in with this address", 409 ["no_mail_server"],
             429 ["too_many_failures"], 503 SEALED, 503 ["unavailable"];
         post "/api/v1/auth/password-reset/confirm", Public, audits "user.reset_password" => password_reset::confirm,
-            "Takes another password; all sessions end", 404 ["not_found"], 429 ["too_many_failures"], 503 SEALED,
-            503 ["unavailable"];
+            "Takes another password; all sessions end", 403 ["tenant_suspended"], 404 ["not_found"],
+            429 ["too_many_failures"], 503 SEALED, 503 ["unavailable"];
     }
 }
 
@@ -106,7 +105,7 @@ pub(super) fn api_keys() -> Vec<Route<Shared>> {
         post "/api/v1/api-keys", Tenant(OrgApiKeys), audits "api_key.create" => api_keys::create,
             "Makes an API key, and shows the whole of it this once", 409 ["max_api_keys_reached"];
         post "/api/v1/api-keys/{id}/rotate", Tenant(OrgApiKeys), audits "api_key.rotate" => api_keys::rotate,
-            "Gives an API key another secret; the one before is void", 409 ["rank"];
+            "Gives an API key another secret; the one before is void", 409 ["author_inactive", "rank"];
         delete "/api/v1/api-keys/{id}", Tenant(OrgApiKeys), audits "api_key.revoke" => api_keys::revoke,
             "Revokes an API key";
     }

@@ -1,0 +1,78 @@
+//! What is asked again under the lock: who asks, and where, may have been suspended or ended since the request came.
+
+use super::App;
+use super::error::AppError;
+use crate::auth::caller::SignedIn;
+use crate::auth::denied::Denied;
+use crate::domain::ids::{TenantId, UserId};
+use crate::domain::session::Presence;
+use crate::domain::user::User;
+use crate::store::{Tx, sessions, tenants, users};
+
+impl App {
+    /// Begins a change by whoever acts in a tenant, after every other one there.
+    pub(super) async fn begin_inside(&self, tenant: TenantId, name: &'static str) -> Result<Tx, AppError> {
+        let mut tx = self.begin_in(tenant, name).await?;
+        served(&mut tx, Some(tenant)).await?;
+        Ok(tx)
+    }
+
+    /// The same of a change of one of the tenant's users.
+    pub(super) async fn begin_on_member(&self, tenant: TenantId, name: &'static str) -> Result<Tx, AppError> {
+        let mut tx = self.begin_on_user(Some(tenant), name).await?;
+        served(&mut tx, Some(tenant)).await?;
+        Ok(tx)
+    }
+
+    /// Begins a change by which a user changes only what is their own; gives them as they are now.
+    ///
+    /// Whoever suspends or moves them, or ends their sessions, has done so before, or waits and then sees this change.
+    pub(super) async fn begin_own(&self, own: &SignedIn, name: &'static str) -> Result<(Tx, User), AppError> {
+        let mut tx = self.store.begin(name).await?;
+        let home = own.home.as_ref().map(|home| home.membership.tenant_id);
+        let user = self.lock_user(&mut tx, own.user_id, home).await?;
+        self.still_signed_in(&mut tx, own).await?;
+        Ok((tx, user))
+    }
+
+    /// Locks a user, after the tenant that they were seen to work for; gives them as they are now.
+    pub(super) async fn lock_user(
+        &self,
+        tx: &mut Tx,
+        id: UserId,
+        tenant: Option<TenantId>,
+    ) -> Result<User, AppError> {
+        if let Some(tenant) = tenant {
+            tenants::lock(tx, tenant).await?;
+        }
+        users::lock(tx, id).await?;
+        let user = users::find_anywhere(tx, id).await?;
+        // Whoever was moved in this very moment has to sign in again in any case.
+        let user = user.filter(|user| user.tenant_id() == tenant);
+        user.ok_or_else(|| Denied::Credentials.into())
+    }
+
+    /// Refuses somebody whose session has ended since.
+    pub(super) async fn still_signed_in(&self, tx: &mut Tx, own: &SignedIn) -> Result<Presence, AppError> {
+        let presence = sessions::presence(tx, own.session_id, None).await?;
+        let presence = presence.filter(|presence| presence.is_good(self.now()));
+        let presence = presence.ok_or(Denied::Credentials)?;
+        match &presence.home {
+            Some(home) if !home.status.is_active() => Err(Denied::TenantSuspended.into()),
+            _ => Ok(presence),
+        }
+    }
+}
+
+/// Refuses what is to be done in a tenant that is not served; who works for none has none to wait for.
+pub(super) async fn served(tx: &mut Tx, tenant: Option<TenantId>) -> Result<(), AppError> {
+    let Some(tenant) = tenant else {
+        return Ok(());
+    };
+    let there = tenants::find(tx, tenant).await?.ok_or(AppError::NotFound)?;
+    if there.status.is_active() {
+        Ok(())
+    } else {
+        Err(Denied::TenantSuspended.into())
+    }
+}
