@@ -4,6 +4,7 @@ use secrecy::SecretString;
 
 use super::App;
 use super::error::AppError;
+use super::precondition::{IfMatch, tag_of_user};
 use super::user_changes::{changed, found};
 use crate::auth::caller::{Caller, SignedIn};
 use crate::auth::password_check::CheckError;
@@ -31,9 +32,15 @@ pub async fn find(app: &App, caller: &Caller) -> Result<User, AppError> {
 }
 
 /// Changes the caller's name and contact fields.
-pub async fn change(app: &App, caller: &Caller, change: ProfileChange) -> Result<User, AppError> {
+pub async fn change(
+    app: &App,
+    caller: &Caller,
+    change: ProfileChange,
+    if_match: &IfMatch,
+) -> Result<User, AppError> {
     let own = caller.own()?;
     let (mut tx, before) = begin(app, own, "change_profile").await?;
+    if_match.check(&tag_of_user(&before))?;
     let name = change.name.unwrap_or_else(|| before.name.clone());
     let contact = change.contact.unwrap_or_else(|| before.contact.clone());
     if name == before.name && contact == before.contact {
@@ -89,7 +96,8 @@ pub async fn change_password(
 }
 
 async fn begin(app: &App, own: &SignedIn, name: &'static str) -> Result<(Tx, User), AppError> {
-    let mut tx = app.store.begin(name).await?;
+    let tenant = own.home.as_ref().map(|home| home.membership.tenant_id);
+    let mut tx = app.begin_on_user(tenant, name).await?;
     let user = found(users::find_anywhere(&mut tx, own.user_id).await?)?;
     Ok((tx, user))
 }

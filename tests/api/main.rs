@@ -18,6 +18,7 @@ mod events;
 mod guards;
 mod hostile;
 mod idempotency;
+mod idempotency_everywhere;
 mod importing;
 mod inviting;
 mod isolation;
@@ -38,3 +39,4 @@ mod sse;
 #[path = "../support/mod.rs"]
 mod support;
 mod versions;
+mod versions_of_all;
