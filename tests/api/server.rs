@@ -70,7 +70,8 @@ impl Server {
         Self::with(backend, &[("SWITCHYARD_HTTP_CORS_ORIGINS", origins)]).await
     }
 
-    async fn with(backend: Backend, more: &[(&str, &str)]) -> Self {
+    /// One that is configured further.
+    pub async fn with(backend: Backend, more: &[(&str, &str)]) -> Self {
         let database = Bench::empty(backend).await;
         let made = Database::create(&database.url).await.unwrap();
         made.migrate().await.unwrap();
@@ -106,6 +107,13 @@ impl Server {
         self.running.shutdown().await;
         let service = Service::prepare(&config(&self.database, key, &[])).await.unwrap();
         (self.address, self.running) = run(service);
+    }
+
+    /// The use cases of another process on the same database, such as the host's command line.
+    pub async fn another_app(&self) -> App {
+        let config = config(&self.database, Some(&self.key), &[]);
+        let parts = switchyard::daemon::parts::assemble(&config).await.unwrap();
+        parts.app
     }
 
     /// A request with all that it needs, in the tenant Acme.
