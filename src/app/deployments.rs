@@ -61,20 +61,36 @@ pub async fn deploy(app: &App, caller: &Caller, once: Option<&Once>) -> Result<D
 
 /// Asks for all tenants of an instance, the template set and the settings to go live.
 pub async fn deploy_instance(app: &App, caller: &Caller, id: InstanceId) -> Result<Deployment, AppError> {
+    Ok(deploy_instance_once(app, caller, id, None).await?.into_inner())
+}
+
+/// The same, which has its effect once.
+pub async fn deploy_instance_once(
+    app: &App,
+    caller: &Caller,
+    id: InstanceId,
+    once: Option<&Once>,
+) -> Result<Done<Deployment>, AppError> {
     caller.platform(PlatformPermission::InstancesDeploy)?;
-    let mut tx = app.store.begin("request_platform_deploy").await?;
+    let mut tx = app.begin_on_user(None, "request_platform_deploy").await?;
     store::instances::find(&mut tx, id)
         .await?
         .ok_or(AppError::NotFound)?;
+    if let Some(id) = app.answered_before(&mut tx, None, caller, once).await? {
+        let before = store::deployments::find_anywhere(&mut tx, id).await?;
+        return before.map(Done::Before).ok_or(AppError::NotFound);
+    }
     let actor = caller.identity().actor().name;
     let mut deployment = request::platform(&mut tx, app.ids.as_ref(), id, &actor, app.now()).await?;
     // Somebody may believe that an edit of theirs goes live with it.
     deployment.findings.extend(app.engine.templates().refused());
     store::deployments::add_findings(&mut tx, deployment.id, &deployment.findings).await?;
     app.audit(&mut tx, caller, requested("instance.deploy", &deployment))?;
+    app.keep_answer(&mut tx, None, caller, once, deployment.id)
+        .await?;
     tx.commit().await?;
     app.deploys.notify_one();
-    Ok(deployment)
+    Ok(Done::Now(deployment))
 }
 
 /// Asks for the tenant to go back to what an earlier deployment of it served.

@@ -27,7 +27,7 @@ pub struct Once {
 }
 
 impl Once {
-    fn of<'a>(&'a self, tenant: TenantId, caller: &'a str) -> Request<'a> {
+    fn of<'a>(&'a self, tenant: Option<TenantId>, caller: &'a str) -> Request<'a> {
         Request {
             tenant,
             caller,
@@ -55,6 +55,14 @@ impl<T> Done<T> {
         }
     }
 
+    /// The same, shown otherwise.
+    pub fn map<U>(self, show: impl FnOnce(T) -> U) -> Done<U> {
+        match self {
+            Self::Now(done) => Done::Now(show(done)),
+            Self::Before(done) => Done::Before(show(done)),
+        }
+    }
+
     /// Whether an earlier request did it.
     pub const fn is_repeated(&self) -> bool {
         matches!(self, Self::Before(_))
@@ -72,12 +80,12 @@ pub async fn forget_old(app: &App) -> Result<u64, AppError> {
 impl App {
     /// What an equal request before this one answered.
     ///
-    /// The transaction must hold the tenant's lock ([`App::begin_in`]): so of two equal requests at the same time, the
-    /// second sees what the first did.
+    /// The transaction must hold the tenant's lock ([`App::begin_in`]), or that of the platform without a tenant: so of two
+    /// equal requests at the same time, the second sees what the first did.
     pub(super) async fn answered_before<T: DeserializeOwned>(
         &self,
         tx: &mut Tx,
-        tenant: TenantId,
+        tenant: impl Into<Option<TenantId>>,
         caller: &Caller,
         once: Option<&Once>,
     ) -> Result<Option<T>, AppError> {
@@ -85,7 +93,7 @@ impl App {
             return Ok(None);
         };
         let caller = caller.identity().key();
-        match idempotency_keys::find(tx, &once.of(tenant, &caller), self.now() - KEPT).await? {
+        match idempotency_keys::find(tx, &once.of(tenant.into(), &caller), self.now() - KEPT).await? {
             None => Ok(None),
             Some(Before::Equal(answer)) => Ok(Some(answer)),
             Some(Before::Other) => Err(AppError::IdempotencyKeyReused),
@@ -96,7 +104,7 @@ impl App {
     pub(super) async fn keep_answer(
         &self,
         tx: &mut Tx,
-        tenant: TenantId,
+        tenant: impl Into<Option<TenantId>>,
         caller: &Caller,
         once: Option<&Once>,
         answer: impl Serialize,
@@ -106,6 +114,6 @@ impl App {
         };
         let now = self.now();
         let caller = caller.identity().key();
-        Ok(idempotency_keys::insert(tx, &once.of(tenant, &caller), &answer, now, now - KEPT).await?)
+        Ok(idempotency_keys::insert(tx, &once.of(tenant.into(), &caller), &answer, now, now - KEPT).await?)
     }
 }

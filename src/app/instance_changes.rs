@@ -5,18 +5,43 @@ use serde_json::json;
 
 use super::App;
 use super::error::AppError;
+use super::idempotency::{Done, Once};
 use super::instance_input::{InstanceInput, ParsedInstance};
-use super::instances::{NewInstance, changed, create, refuse_shared_directory};
+use super::instances::{NewInstance, changed, insert, made, refuse_shared_directory};
+use super::precondition::IfMatch;
 use crate::auth::caller::Caller;
+use crate::domain::digest::Digest;
 use crate::domain::ids::InstanceId;
 use crate::domain::instance::{InstanceSettings, PbxInstance};
 use crate::domain::page::PageRequest;
 use crate::domain::permission::PlatformPermission;
 use crate::domain::query::TenantQuery;
-use crate::store::{deployments, instances, tenant_overviews};
+use crate::store::{Tx, deployments, instances, tenant_overviews};
+
+/// One instance, and what names its version: every change of name, settings or secret gives it another one.
+pub async fn show(app: &App, caller: &Caller, id: InstanceId) -> Result<(PbxInstance, String), AppError> {
+    caller.platform(PlatformPermission::InstancesRead)?;
+    let mut tx = app.store.read("show_instance").await?;
+    let instance = instances::find(&mut tx, id).await?.ok_or(AppError::NotFound)?;
+    let tag = tag(&mut tx, &instance).await?;
+    Ok((instance, tag))
+}
+
+async fn tag(tx: &mut Tx, instance: &PbxInstance) -> Result<String, AppError> {
+    let mark = instances::ami_secret_mark(tx, instance.id).await?;
+    let mark = mark.ok_or(AppError::NotFound)?.to_string();
+    let revision = instance.settings_revision.to_string();
+    let parts = [instance.name.as_str(), &revision, &mark];
+    Ok(Digest::of_parts(parts.map(str::as_bytes)).short())
+}
 
 /// Adds an instance as it is written. Nothing is deployed to it yet.
-pub async fn add(app: &App, caller: &Caller, input: InstanceInput) -> Result<PbxInstance, AppError> {
+pub async fn add(
+    app: &App,
+    caller: &Caller,
+    input: InstanceInput,
+    once: Option<&Once>,
+) -> Result<Done<(PbxInstance, String)>, AppError> {
     caller.platform(PlatformPermission::InstancesWrite)?;
     let ParsedInstance {
         name,
@@ -30,7 +55,18 @@ pub async fn add(app: &App, caller: &Caller, input: InstanceInput) -> Result<Pbx
         settings: InstanceSettings::Asterisk(settings),
         ami_secret: secret,
     };
-    create(app, caller, new).await
+    let mut tx = app.begin_on_user(None, "create_instance").await?;
+    if let Some(id) = app.answered_before(&mut tx, None, caller, once).await? {
+        let instance = instances::find(&mut tx, id).await?.ok_or(AppError::NotFound)?;
+        let tag = tag(&mut tx, &instance).await?;
+        return Ok(Done::Before((instance, tag)));
+    }
+    let instance = insert(app, &mut tx, new).await?;
+    let tag = tag(&mut tx, &instance).await?;
+    app.audit(&mut tx, caller, made(&instance))?;
+    app.keep_answer(&mut tx, None, caller, once, instance.id).await?;
+    tx.commit().await?;
+    Ok(Done::Now((instance, tag)))
 }
 
 /// Changes an instance; what is absent stays. The PBX hears of it with the next platform deploy.
@@ -39,10 +75,12 @@ pub async fn change(
     caller: &Caller,
     id: InstanceId,
     input: InstanceInput,
-) -> Result<PbxInstance, AppError> {
+    if_match: &IfMatch,
+) -> Result<(PbxInstance, String), AppError> {
     caller.platform(PlatformPermission::InstancesWrite)?;
-    let mut tx = app.store.begin("change_instance").await?;
+    let mut tx = app.begin_on_user(None, "change_instance").await?;
     let before = instances::find(&mut tx, id).await?.ok_or(AppError::NotFound)?;
+    let tag = tag(&mut tx, &before).await?;
     let kept = instances::ami_secret(&mut tx, id).await?;
     let InstanceSettings::Asterisk(settings) = &before.settings;
     let mut input = input.over(&before.name, settings)?;
@@ -54,8 +92,9 @@ pub async fn change(
         (Some(given), Some(kept)) => given.expose_secret() == kept.expose_secret(),
         (given, _) => given.is_none(),
     };
+    if_match.check(&tag)?;
     if parsed.name == before.name && settings == before.settings && same_secret {
-        return Ok(before);
+        return Ok((before, tag));
     }
     if parsed.name != before.name {
         instances::rename(&mut tx, id, &parsed.name).await?;
@@ -71,15 +110,17 @@ pub async fn change(
     let was = json!({"name": before.name, "settings": before.settings});
     let is = json!({"name": after.name, "settings": after.settings, "new_secret": !same_secret});
     app.audit(&mut tx, caller, changed("instance.change", &after, Some(was), is))?;
+    let tag = self::tag(&mut tx, &after).await?;
     tx.commit().await?;
-    Ok(after)
+    Ok((after, tag))
 }
 
 /// Deletes an instance that serves no tenant. What lies on its host stays until `switchyard pbx remove` removes it there.
-pub async fn delete(app: &App, caller: &Caller, id: InstanceId) -> Result<(), AppError> {
+pub async fn delete(app: &App, caller: &Caller, id: InstanceId, if_match: &IfMatch) -> Result<(), AppError> {
     caller.platform(PlatformPermission::InstancesWrite)?;
-    let mut tx = app.store.begin("delete_instance").await?;
+    let mut tx = app.begin_on_user(None, "delete_instance").await?;
     let instance = instances::find(&mut tx, id).await?.ok_or(AppError::NotFound)?;
+    if_match.check(&tag(&mut tx, &instance).await?)?;
     let assigned = TenantQuery {
         instance_id: Some(id),
         page: PageRequest::new(1, PageRequest::LARGEST).unwrap_or_default(),

@@ -28,6 +28,14 @@ pub struct NewInstance {
 /// Adds an instance. Nothing is deployed to it yet.
 pub async fn create(app: &App, caller: &Caller, new: NewInstance) -> Result<PbxInstance, AppError> {
     caller.platform(PlatformPermission::InstancesWrite)?;
+    let mut tx = app.store.begin("create_instance").await?;
+    let instance = insert(app, &mut tx, new).await?;
+    app.audit(&mut tx, caller, made(&instance))?;
+    tx.commit().await?;
+    Ok(instance)
+}
+
+pub(super) async fn insert(app: &App, tx: &mut Tx, new: NewInstance) -> Result<PbxInstance, AppError> {
     let instance = PbxInstance {
         id: InstanceId::fresh(app.ids.as_ref()),
         name: new.name,
@@ -38,17 +46,15 @@ pub async fn create(app: &App, caller: &Caller, new: NewInstance) -> Result<PbxI
         applying: None,
         created_at: app.now(),
     };
-    let mut tx = app.store.begin("create_instance").await?;
-    store::instances::insert(&mut tx, &instance, &new.ami_secret).await?;
-    refuse_shared_directory(&mut tx, &instance).await?;
-    let after = json!({"name": instance.name, "node": instance.node, "settings": instance.settings});
-    app.audit(
-        &mut tx,
-        caller,
-        changed("instance.create", &instance, None, after),
-    )?;
-    tx.commit().await?;
+    store::instances::insert(tx, &instance, &new.ami_secret).await?;
+    refuse_shared_directory(tx, &instance).await?;
     Ok(instance)
+}
+
+/// The entry of a new instance.
+pub(super) fn made(instance: &PbxInstance) -> Changed {
+    let after = json!({"name": instance.name, "node": instance.node, "settings": instance.settings});
+    changed("instance.create", instance, None, after)
 }
 
 /// Changes how an instance is reached. What is as it was leaves no trace, and is no new revision of the settings.

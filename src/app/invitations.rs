@@ -22,7 +22,7 @@ use crate::domain::mail::{self, Line, Link, Mail, MailKind};
 use crate::domain::name::{PersonName, RoleName};
 use crate::domain::one_time_token::{OneTimeSecret, Purpose};
 use crate::domain::password::{NewPassword, PasswordHash};
-use crate::domain::permission::{Permission, PlatformPermission};
+use crate::domain::permission::Permission;
 use crate::domain::user::{External, Membership, User, UserStatus};
 use crate::store::{Tx, roles, users};
 

@@ -7,6 +7,7 @@ use super::App;
 use super::error::AppError;
 use super::guards;
 use super::platform_users::{begin_on, member};
+use super::precondition::{IfMatch, tag_of_user};
 use super::user_changes::{bad_transition, changed, found, view};
 use super::users::role_by_name;
 use crate::auth::caller::Caller;
@@ -42,7 +43,13 @@ pub struct UserPatch {
 }
 
 /// Changes a user, wherever they are; with another role, or suspended, they have to sign in again.
-pub async fn change(app: &App, caller: &Caller, id: UserId, patch: UserPatch) -> Result<User, AppError> {
+pub async fn change(
+    app: &App,
+    caller: &Caller,
+    id: UserId,
+    patch: UserPatch,
+    if_match: &IfMatch,
+) -> Result<User, AppError> {
     caller.platform(PlatformPermission::UsersWrite)?;
     let mut errors = FieldErrors::default();
     let name = patch
@@ -60,6 +67,7 @@ pub async fn change(app: &App, caller: &Caller, id: UserId, patch: UserPatch) ->
     errors.check()?;
 
     let (mut tx, before) = begin_on(app, id, "change_user").await?;
+    if_match.check(&tag_of_user(&before))?;
     guards::acts_on(caller, &before)?;
     let now = app.now();
     if let Some(role) = &patch.role {
@@ -139,9 +147,11 @@ pub async fn change_tenant(
     id: UserId,
     tenant: Option<TenantId>,
     role: Option<&str>,
+    if_match: &IfMatch,
 ) -> Result<User, AppError> {
     caller.platform(PlatformPermission::UsersWrite)?;
     let (mut tx, before) = begin_on(app, id, "move_user").await?;
+    if_match.check(&tag_of_user(&before))?;
     guards::acts_on(caller, &before)?;
     if tenant == before.tenant_id() {
         if role.is_some() {
@@ -189,9 +199,10 @@ pub async fn change_tenant(
 }
 
 /// Removes a user, wherever they are.
-pub async fn delete(app: &App, caller: &Caller, id: UserId) -> Result<(), AppError> {
+pub async fn delete(app: &App, caller: &Caller, id: UserId, if_match: &IfMatch) -> Result<(), AppError> {
     caller.platform(PlatformPermission::UsersDelete)?;
     let (mut tx, user) = begin_on(app, id, "delete_user").await?;
+    if_match.check(&tag_of_user(&user))?;
     app.delete_user(&mut tx, caller, &user).await?;
     Ok(tx.commit().await?)
 }

@@ -6,7 +6,9 @@ use serde::Deserialize;
 
 use super::App;
 use super::error::AppError;
+use super::idempotency::{Done, Once};
 use super::invitations::Invitation;
+use super::precondition::{IfMatch, tag_of_user};
 use super::user_changes::{changed, found, locate, view};
 use super::users::role_by_name;
 use crate::auth::caller::Caller;
@@ -110,6 +112,16 @@ pub async fn create(
     caller: &Caller,
     input: UserInput,
 ) -> Result<(User, Option<Invitation>), AppError> {
+    Ok(create_once(app, caller, input, None).await?.into_inner())
+}
+
+/// The same, which has its effect once.
+pub async fn create_once(
+    app: &App,
+    caller: &Caller,
+    input: UserInput,
+    once: Option<&Once>,
+) -> Result<Done<(User, Option<Invitation>)>, AppError> {
     caller.platform(PlatformPermission::UsersCreate)?;
     if input.platform_manager == Some(true) {
         caller.platform(PlatformPermission::Managers)?;
@@ -121,6 +133,10 @@ pub async fn create(
         Some(password) => Some(app.hash(password).await?),
     };
     let mut tx = app.begin_on_user(None, "create_user").await?;
+    if let Some(id) = app.answered_before(&mut tx, None, caller, once).await? {
+        let user = found(users::find_anywhere(&mut tx, id).await?)?;
+        return Ok(Done::Before((user, None)));
+    }
     let membership = match parsed.tenant {
         None => None,
         Some(tenant) => Some(member(app, &mut tx, tenant, &parsed.role).await?),
@@ -141,9 +157,10 @@ pub async fn create(
     };
     let entry = changed("user.create", &user, None, Some(view(&user)));
     app.audit(&mut tx, caller, entry)?;
+    app.keep_answer(&mut tx, None, caller, once, user.id).await?;
     tx.commit().await?;
     app.posted();
-    Ok((user, invitation))
+    Ok(Done::Now((user, invitation)))
 }
 
 /// A place in a tenant, if there is one left.
@@ -199,6 +216,7 @@ pub async fn set_password(
     caller: &Caller,
     id: UserId,
     password: &SecretString,
+    if_match: &IfMatch,
 ) -> Result<(), AppError> {
     caller.platform(PlatformPermission::UsersWrite)?;
     let email = find(app, caller, id).await?.email;
@@ -206,6 +224,7 @@ pub async fn set_password(
         .map_err(|invalid| FieldErrors::one("password", invalid.reason()))?;
     let hash = app.hash(chosen).await?;
     let (mut tx, user) = begin_on(app, id, "set_password").await?;
+    if_match.check(&tag_of_user(&user))?;
     app.replace_password(&mut tx, caller, &user, &hash).await?;
     tx.commit().await?;
     app.posted();
@@ -218,9 +237,11 @@ pub async fn set_platform_manager(
     caller: &Caller,
     id: UserId,
     manages: bool,
+    if_match: &IfMatch,
 ) -> Result<User, AppError> {
     caller.platform(PlatformPermission::Managers)?;
     let (mut tx, user) = begin_on(app, id, "set_platform_manager").await?;
+    if_match.check(&tag_of_user(&user))?;
     let user = app.set_platform_manager(&mut tx, caller, &user, manages).await?;
     tx.commit().await?;
     Ok(user)

@@ -1,14 +1,32 @@
 //! What a change may ask of the thing it changes: that it still is as its author saw it.
 
+use std::iter::once;
+
 use super::error::AppError;
 use crate::domain::digest::Digest;
 use crate::domain::extension::Extension;
+use crate::domain::role::Role;
 use crate::domain::tenant::TenantSettings;
+use crate::domain::user::User;
 
 /// Names the version of an extension: every change of it gives it another one.
 #[must_use]
 pub fn tag(extension: &Extension) -> String {
     extension.version.to_string()
+}
+
+/// Names the version of a user: every change of them gives them another one, a sign-in does not.
+#[must_use]
+pub fn tag_of_user(user: &User) -> String {
+    user.version.to_string()
+}
+
+/// Names what a role allows, and its name: equal roles have equal tags.
+#[must_use]
+pub fn tag_of_role(role: &Role) -> String {
+    let permissions = role.permissions.iter().map(|permission| permission.as_str());
+    let parts = once(role.name.as_str()).chain(permissions);
+    Digest::of_parts(parts.map(str::as_bytes)).short()
 }
 
 /// Names what a tenant has set for itself: equal settings have equal tags.

@@ -4,6 +4,7 @@ use secrecy::SecretString;
 
 use super::App;
 use super::error::AppError;
+use super::precondition::{IfMatch, tag_of_user};
 use super::user_changes::{changed, found};
 use crate::auth::caller::Caller;
 use crate::auth::password_check::CheckError;
@@ -31,9 +32,15 @@ pub async fn find(app: &App, caller: &Caller) -> Result<User, AppError> {
 }
 
 /// Changes the caller's name and contact fields.
-pub async fn change(app: &App, caller: &Caller, change: ProfileChange) -> Result<User, AppError> {
+pub async fn change(
+    app: &App,
+    caller: &Caller,
+    change: ProfileChange,
+    if_match: &IfMatch,
+) -> Result<User, AppError> {
     let own = caller.own()?;
     let (mut tx, before) = app.begin_own(own, "change_profile").await?;
+    if_match.check(&tag_of_user(&before))?;
     let name = change.name.unwrap_or_else(|| before.name.clone());
     let contact = change.contact.unwrap_or_else(|| before.contact.clone());
     if name == before.name && contact == before.contact {

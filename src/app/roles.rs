@@ -10,6 +10,8 @@ use super::App;
 use super::audit::Changed;
 use super::error::AppError;
 use super::guards;
+use super::idempotency::{Done, Once};
+use super::precondition::{IfMatch, tag_of_role};
 use crate::auth::access::Act;
 use crate::auth::caller::{Caller, Identity, Place};
 use crate::domain::given::given;
@@ -45,6 +47,13 @@ pub async fn list(app: &App, caller: &Caller) -> Result<Vec<Role>, AppError> {
     Ok(roles::list(&mut tx, Some(tenant)).await?)
 }
 
+/// One role: a built-in one, or one of the tenant's own.
+pub async fn find(app: &App, caller: &Caller, id: RoleId) -> Result<Role, AppError> {
+    let tenant = caller.member(Act::Read)?;
+    let mut tx = app.store.read("find_role").await?;
+    roles::find(&mut tx, tenant, id).await?.ok_or(AppError::NotFound)
+}
+
 /// Refuses an id that the tenant has no role of, before a body is looked at.
 pub async fn exists(app: &App, caller: &Caller, id: RoleId) -> Result<(), AppError> {
     let tenant = caller.inside(Act::Change)?;
@@ -54,7 +63,12 @@ pub async fn exists(app: &App, caller: &Caller, id: RoleId) -> Result<(), AppErr
 }
 
 /// Makes a role of the tenant's own.
-pub async fn create(app: &App, caller: &Caller, input: RoleInput) -> Result<Role, AppError> {
+pub async fn create(
+    app: &App,
+    caller: &Caller,
+    input: RoleInput,
+    once: Option<&Once>,
+) -> Result<Done<Role>, AppError> {
     let tenant = caller.tenant(Permission::UsersAssignRole, Act::Change)?;
     caller.reason_to_change()?;
     let mut errors = FieldErrors::default();
@@ -68,6 +82,10 @@ pub async fn create(app: &App, caller: &Caller, input: RoleInput) -> Result<Role
         return Err(errors.into());
     };
     let mut tx = app.begin_inside(tenant, "create_role").await?;
+    if let Some(id) = app.answered_before(&mut tx, tenant, caller, once).await? {
+        let role = roles::find(&mut tx, tenant, id).await?;
+        return role.map(Done::Before).ok_or(AppError::NotFound);
+    }
     let role = role(
         &mut tx,
         tenant,
@@ -82,12 +100,19 @@ pub async fn create(app: &App, caller: &Caller, input: RoleInput) -> Result<Role
         caller,
         changed("role.create", tenant, &role, None, Some(view(&role))),
     )?;
+    app.keep_answer(&mut tx, tenant, caller, once, role.id).await?;
     tx.commit().await?;
-    Ok(role)
+    Ok(Done::Now(role))
 }
 
 /// Changes a role of the tenant's own; who has it has the new rights from the next request on.
-pub async fn change(app: &App, caller: &Caller, id: RoleId, input: RoleInput) -> Result<Role, AppError> {
+pub async fn change(
+    app: &App,
+    caller: &Caller,
+    id: RoleId,
+    input: RoleInput,
+    if_match: &IfMatch,
+) -> Result<Role, AppError> {
     let tenant = caller.tenant(Permission::UsersAssignRole, Act::Change)?;
     let mut tx = app.begin_inside(tenant, "change_role").await?;
     let before = own(&mut tx, tenant, id).await?;
@@ -105,6 +130,7 @@ pub async fn change(app: &App, caller: &Caller, id: RoleId, input: RoleInput) ->
         None => before.permissions.clone(),
     };
     errors.check()?;
+    if_match.check(&tag_of_role(&before))?;
     let after = role(&mut tx, tenant, id, name, permissions).await?;
     // Who has it would be given that rank.
     guards::reaches(caller, after.rank)?;
@@ -125,12 +151,13 @@ pub async fn change(app: &App, caller: &Caller, id: RoleId, input: RoleInput) ->
 }
 
 /// Deletes a role of the tenant's own that nobody has.
-pub async fn delete(app: &App, caller: &Caller, id: RoleId) -> Result<(), AppError> {
+pub async fn delete(app: &App, caller: &Caller, id: RoleId, if_match: &IfMatch) -> Result<(), AppError> {
     let tenant = caller.tenant(Permission::UsersAssignRole, Act::Change)?;
     let mut tx = app.begin_inside(tenant, "delete_role").await?;
     let before = own(&mut tx, tenant, id).await?;
     caller.reason_to_change()?;
     guards::reaches(caller, before.rank)?;
+    if_match.check(&tag_of_role(&before))?;
     let users = user_counts::with_role(&mut tx, tenant, id).await?;
     if users > 0 {
         let message = format!("{users} users have this role; give them another first");

@@ -9,9 +9,11 @@ use super::App;
 use super::audit::Changed;
 use super::error::AppError;
 use super::patch::Patch;
+use super::precondition::IfMatch;
 use super::tenant_status::{bad_transition, found};
 use super::tenants::former_domain;
 use crate::auth::caller::Caller;
+use crate::domain::digest::Digest;
 use crate::domain::given::given;
 use crate::domain::ids::{InstanceId, TenantId};
 use crate::domain::invalid::{FieldErrors, Invalid};
@@ -91,6 +93,12 @@ impl TenantDetail {
     pub fn resync_required(&self) -> bool {
         !self.whereabouts.elsewhere.is_empty()
     }
+
+    /// Names the version of what is changed of it: what is counted of it makes no other one.
+    #[must_use]
+    pub fn tag(&self) -> String {
+        tag(&self.overview.tenant, &self.limits, self.standing.policy)
+    }
 }
 
 /// All that is known of one tenant.
@@ -107,12 +115,19 @@ struct State {
     policy: SuspensionPolicy,
 }
 
+impl State {
+    fn view(&self) -> Value {
+        view(&self.tenant, &self.limits, self.policy)
+    }
+}
+
 /// Changes a tenant; what was changed with what should be done about it.
 pub async fn change(
     app: &App,
     caller: &Caller,
     id: TenantId,
     patch: TenantPatch,
+    if_match: &IfMatch,
 ) -> Result<(TenantDetail, Vec<String>), AppError> {
     caller.platform(PlatformPermission::TenantsWrite)?;
     let mut tx = app.begin_on_user(Some(id), "change_tenant").await?;
@@ -121,7 +136,9 @@ pub async fn change(
         return Err(bad_transition(before.tenant.status));
     }
     let mut after = patched(&before, patch)?;
-    if view(&before) == view(&after) {
+    if_match.check(&tag(&before.tenant, &before.limits, before.policy))?;
+    let before_view = before.view();
+    if before_view == after.view() {
         return Ok((detail(&mut tx, id).await?, Vec::new()));
     }
     after.tenant.updated_at = app.now();
@@ -150,13 +167,13 @@ pub async fn change(
     platform_tenants::update(&mut tx, &after.tenant, &after.limits, after.policy).await?;
     let service = before.tenant.status.service(before.policy);
     let asked = app.have_followed(&mut tx, caller, id, service).await?;
-    let after_view = merged(view(&after), json!({"deployments": asked.deployments}));
+    let after_view = merged(after.view(), json!({"deployments": asked.deployments}));
     let entry = Changed {
         action: "tenant.change",
         resource: "tenant",
         target: id.to_string(),
         tenant_id: Some(id),
-        before: Some(view(&before)),
+        before: Some(before_view),
         after: Some(after_view),
     };
     app.audit(&mut tx, caller, entry)?;
@@ -164,6 +181,24 @@ pub async fn change(
     tx.commit().await?;
     app.deploys.notify_one();
     Ok((detail, warnings))
+}
+
+/// Refuses another version of a tenant than the one that a change is meant for.
+pub(super) async fn check_version(tx: &mut Tx, id: TenantId, if_match: &IfMatch) -> Result<(), AppError> {
+    let State {
+        tenant,
+        limits,
+        policy,
+    } = read(tx, id).await?;
+    if_match.check(&tag(&tenant, &limits, policy))
+}
+
+/// Two changes in one microsecond that leave it as it was leave its tag, too.
+fn tag(tenant: &Tenant, limits: &Limits, policy: SuspensionPolicy) -> String {
+    let changed_at = tenant.updated_at.as_microsecond().to_string();
+    let shown = view(tenant, limits, policy).to_string();
+    let parts = [tenant.status.as_str(), &changed_at, &shown];
+    Digest::of_parts(parts.map(str::as_bytes)).short()
 }
 
 async fn read(tx: &mut Tx, id: TenantId) -> Result<State, AppError> {
@@ -245,12 +280,7 @@ fn replace<T: std::str::FromStr<Err = Invalid>>(
 }
 
 /// What an audit entry holds of a tenant.
-fn view(state: &State) -> Value {
-    let State {
-        tenant,
-        limits,
-        policy,
-    } = state;
+fn view(tenant: &Tenant, limits: &Limits, policy: SuspensionPolicy) -> Value {
     json!({
         "name": tenant.name, "domain": tenant.domain, "timezone": tenant.timezone,
         "pbx_instance_id": tenant.instance_id, "suspension_policy": policy,

@@ -7,6 +7,8 @@ use serde_json::json;
 use super::App;
 use super::audit::Changed;
 use super::error::AppError;
+use super::precondition::IfMatch;
+use super::tenant_change::check_version;
 use super::tenant_status::{bad_transition, found, service};
 use crate::auth::caller::Caller;
 use crate::deploy::Forgotten;
@@ -62,10 +64,17 @@ pub async fn preview(app: &App, caller: &Caller, id: TenantId) -> Result<Deletio
 }
 
 /// Has a suspended tenant go for good: it is taken off its PBX, and as soon as that is proven nothing of it is left.
-pub async fn delete(app: &App, caller: &Caller, id: TenantId, confirm: &str) -> Result<Leaving, AppError> {
+pub async fn delete(
+    app: &App,
+    caller: &Caller,
+    id: TenantId,
+    confirm: &str,
+    if_match: &IfMatch,
+) -> Result<Leaving, AppError> {
     caller.platform(PlatformPermission::TenantsDelete)?;
     let mut tx = app.begin_on_user(Some(id), "delete_tenant").await?;
     let tenant = found(&mut tx, id).await?;
+    check_version(&mut tx, id, if_match).await?;
     match tenant.status {
         TenantStatus::Active => {
             let message = "only a suspended tenant can be deleted; suspend it first";

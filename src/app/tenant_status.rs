@@ -8,6 +8,8 @@ use super::App;
 use super::audit::Changed;
 use super::error::AppError;
 use super::guards;
+use super::precondition::IfMatch;
+use super::tenant_change::check_version;
 use crate::auth::caller::Caller;
 use crate::deploy::request;
 use crate::domain::ids::{DeploymentId, TenantId};
@@ -45,6 +47,7 @@ pub async fn suspend(
     caller: &Caller,
     id: TenantId,
     input: SuspensionInput,
+    if_match: &IfMatch,
 ) -> Result<Followed, AppError> {
     caller.platform(PlatformPermission::TenantsSuspend)?;
     let mut errors = FieldErrors::default();
@@ -63,6 +66,7 @@ pub async fn suspend(
 
     let mut tx = app.begin_on_user(Some(id), "suspend_tenant").await?;
     let tenant = found(&mut tx, id).await?;
+    check_version(&mut tx, id, if_match).await?;
     if tenant.status != TenantStatus::Active {
         return Err(bad_transition(tenant.status));
     }
@@ -85,10 +89,16 @@ pub async fn suspend(
 }
 
 /// Lets a suspended tenant work again.
-pub async fn reactivate(app: &App, caller: &Caller, id: TenantId) -> Result<Followed, AppError> {
+pub async fn reactivate(
+    app: &App,
+    caller: &Caller,
+    id: TenantId,
+    if_match: &IfMatch,
+) -> Result<Followed, AppError> {
     caller.platform(PlatformPermission::TenantsSuspend)?;
     let mut tx = app.begin_on_user(Some(id), "reactivate_tenant").await?;
     let tenant = found(&mut tx, id).await?;
+    check_version(&mut tx, id, if_match).await?;
     if tenant.status != TenantStatus::Suspended {
         return Err(bad_transition(tenant.status));
     }

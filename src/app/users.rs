@@ -2,6 +2,7 @@
 
 use super::App;
 use super::error::AppError;
+use super::precondition::{IfMatch, tag_of_user};
 use super::user_changes::found;
 use crate::auth::access::Act;
 use crate::auth::caller::Caller;
@@ -37,45 +38,60 @@ pub async fn exists(app: &App, caller: &Caller, id: UserId) -> Result<(), AppErr
 }
 
 /// Gives a user another role; they have to sign in again.
-pub async fn assign_role(app: &App, caller: &Caller, id: UserId, role: &str) -> Result<User, AppError> {
+pub async fn assign_role(
+    app: &App,
+    caller: &Caller,
+    id: UserId,
+    role: &str,
+    if_match: &IfMatch,
+) -> Result<User, AppError> {
     let tenant = caller.tenant(Permission::UsersAssignRole, Act::Change)?;
     let mut tx = app.begin_on_member(tenant, "assign_role").await?;
     let user = found(users::find(&mut tx, tenant, id).await?)?;
     caller.reason_to_change()?;
     let role = role_by_name(&mut tx, tenant, "role", role).await?;
+    if_match.check(&tag_of_user(&user))?;
     let user = app.assign_role(&mut tx, caller, &user, &role).await?;
     tx.commit().await?;
     Ok(user)
 }
 
 /// Suspends a user: no sign-in, and every session ends.
-pub async fn suspend(app: &App, caller: &Caller, id: UserId) -> Result<User, AppError> {
+pub async fn suspend(app: &App, caller: &Caller, id: UserId, if_match: &IfMatch) -> Result<User, AppError> {
     let tenant = caller.tenant(Permission::UsersDelete, Act::Change)?;
     let mut tx = app.begin_on_member(tenant, "suspend_user").await?;
     let user = found(users::find(&mut tx, tenant, id).await?)?;
     caller.reason_to_change()?;
+    if_match.check(&tag_of_user(&user))?;
     let user = app.suspend_user(&mut tx, caller, &user).await?;
     tx.commit().await?;
     Ok(user)
 }
 
 /// Lets a suspended user sign in again.
-pub async fn reactivate(app: &App, caller: &Caller, id: UserId) -> Result<User, AppError> {
+pub async fn reactivate(
+    app: &App,
+    caller: &Caller,
+    id: UserId,
+    if_match: &IfMatch,
+) -> Result<User, AppError> {
     let tenant = caller.tenant(Permission::UsersDelete, Act::Change)?;
     let mut tx = app.begin_on_member(tenant, "reactivate_user").await?;
     let user = found(users::find(&mut tx, tenant, id).await?)?;
     caller.reason_to_change()?;
+    if_match.check(&tag_of_user(&user))?;
     let user = app.reactivate_user(&mut tx, caller, &user).await?;
     tx.commit().await?;
     Ok(user)
 }
 
 /// Removes a user.
-pub async fn delete(app: &App, caller: &Caller, id: UserId) -> Result<(), AppError> {
+pub async fn delete(app: &App, caller: &Caller, id: UserId, if_match: &IfMatch) -> Result<(), AppError> {
     let tenant = caller.tenant(Permission::UsersDelete, Act::Change)?;
     let mut tx = app.begin_on_member(tenant, "delete_user").await?;
     let user = found(users::find(&mut tx, tenant, id).await?)?;
     caller.reason_to_change()?;
+    if_match.check(&tag_of_user(&user))?;
     app.delete_user(&mut tx, caller, &user).await?;
     Ok(tx.commit().await?)
 }

@@ -116,6 +116,11 @@ pub const KEYS: &[Key] = &[
         Default::Words("`http://` and the address of `http.listen`"),
     ),
     plain(
+        "http.trusted_proxies",
+        "the reverse proxies that are believed about whom they speak for (`X-Forwarded-For`), IP addresses and ranges separated by spaces: `127.0.0.1 10.0.0.0/8`",
+        Default::Words("none: everybody is known by the address that connects"),
+    ),
+    plain(
         "log.format",
         "`text` for people or `json` for programs",
         Default::Text("text"),

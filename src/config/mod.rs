@@ -25,6 +25,7 @@ pub use parse::{ClearSecretMode, DeployMode, LogFilter, LogFormat, ShadowMode, S
 use crate::domain::instance::NodeName;
 use crate::domain::issuer::Issuer;
 use crate::domain::mail::{PublicUrl, SmtpServer};
+use crate::domain::proxies::TrustedProxies;
 use crate::domain::sip_domain::SipDomain;
 use crate::domain::web_origin::WebOrigin;
 
@@ -91,6 +92,8 @@ pub struct Http {
     pub cors_origins: Vec<WebOrigin>,
     /// How links begin; absent means by the listener's address.
     pub public_url: Option<PublicUrl>,
+    /// Who is believed about whom they speak for.
+    pub trusted_proxies: TrustedProxies,
 }
 
 /// Section `auth`.

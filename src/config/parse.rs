@@ -96,6 +96,7 @@ pub fn config(given: &mut Given) -> Option<Config> {
             .collect::<Result<Vec<_>, _>>()
     });
     let public_url = given.parsed("http.public_url", str::parse);
+    let trusted_proxies = given.parsed("http.trusted_proxies", str::parse);
     let mail = mail::mail(given);
     let templates_dir = given.parsed("templates.dir", absolute_path);
     let domain_suffix = given.parsed("tenants.domain_suffix", str::parse);
@@ -123,6 +124,7 @@ pub fn config(given: &mut Given) -> Option<Config> {
             listen: listen?,
             cors_origins: cors_origins.unwrap_or_default(),
             public_url,
+            trusted_proxies: trusted_proxies.unwrap_or_default(),
         },
         auth: Auth {
             issuers: issuers?,

@@ -24,9 +24,11 @@ use super::tenant_upkeep;
 use crate::config::{Config, DeployMode};
 use crate::domain::ids::SystemIds;
 use crate::domain::mail::PublicUrl;
+use crate::domain::proxies::TrustedProxies;
 use crate::domain::web_origin::WebOrigin;
 use crate::driver::asterisk::Shadow;
 use crate::http::cors;
+use crate::http::forwarded;
 use crate::http::health::{Check, Readiness};
 use crate::http::routes::{Shared, router, table};
 use crate::http::streams::Streams;
@@ -59,6 +61,7 @@ pub struct Service {
     /// How long an edit waits for quiet before it goes live by itself; `None`: it waits for somebody.
     debounce: Option<Duration>,
     cors_origins: Vec<WebOrigin>,
+    trusted_proxies: TrustedProxies,
     /// What the templates were read from.
     templates: Option<Fingerprint>,
     listener: tokio::net::TcpListener,
@@ -103,6 +106,7 @@ impl Service {
             parts,
             debounce,
             cors_origins: config.http.cors_origins.clone(),
+            trusted_proxies: config.http.trusted_proxies.clone(),
             templates,
             listener,
             address,
@@ -181,6 +185,7 @@ impl Service {
         };
         let router = router(table(), shared, &authenticator, Arc::new(SystemIds));
         let router = cors::allow(router, &self.cors_origins);
+        let router = forwarded::believe(router, &self.trusted_proxies);
         tasks.spawn(
             "http",
             listener::serve(self.listener, router, Limits::default(), tasks.soft_stop()),

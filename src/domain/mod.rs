@@ -39,6 +39,7 @@ pub mod parsed;
 pub mod password;
 pub mod pbx_part;
 pub mod permission;
+pub mod proxies;
 pub mod query;
 pub mod random;
 pub mod reason;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, FromRequest as _, Request};
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{Extensions, HeaderMap, StatusCode};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 use serde_json::error::Category;
@@ -69,8 +69,7 @@ struct Unread {
 
 impl Unread {
     fn new(request: Request) -> Self {
-        let caller = request.extensions().get::<Caller>();
-        let reason = caller.map_or(Ok(()), |caller| caller.reason_to_change().map(drop));
+        let reason = reason(request.extensions());
         let standing = request.extensions().get::<Arc<Standing>>().cloned();
         Self {
             request,
@@ -110,6 +109,12 @@ impl Unread {
         }
         Ok(bytes)
     }
+}
+
+/// Whether the caller says why there is to be a change, where that is asked of them.
+pub(super) fn reason(extensions: &Extensions) -> Result<(), Denied> {
+    let caller = extensions.get::<Caller>();
+    caller.map_or(Ok(()), |caller| caller.reason_to_change().map(drop))
 }
 
 /// What a JSON object says, or the field that is unknown, missing or of the wrong type.

@@ -63,6 +63,11 @@ impl Key {
         self.once(body, true)
     }
 
+    /// The same where no body holds a secret.
+    pub fn with_open_body(self, body: &[u8]) -> Once {
+        self.once(body, false)
+    }
+
     /// The same where the route takes no body.
     pub fn without_body(self) -> Once {
         self.once(b"", false)

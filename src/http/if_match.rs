@@ -8,20 +8,26 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use schemars::json_schema;
 
+use super::body::reason;
 use super::openapi::shape::{Input, Parameter, Shape};
 use super::problem::Problem;
 use crate::app::precondition::IfMatch;
+use crate::auth::denied::Denied;
 
 /// `*`, or tags that visible ASCII characters are written with, as those of ours are.
 const LIST: &str = "^([*]|(W/)?\"[!#-~]*\"( *, *(W/)?\"[!#-~]*\")*)$";
 
 /// The version that a request is meant for, not looked at so far.
-pub struct Precondition(HeaderMap);
+pub struct Precondition {
+    headers: HeaderMap,
+    reason: Result<(), Denied>,
+}
 
 impl Precondition {
-    /// What the request says; 400 where it cannot be read.
-    pub fn if_match(&self) -> Result<IfMatch, Problem> {
-        if_match(&self.0)
+    /// What the request says; 400 where it cannot be read, once it is known why there is to be a change.
+    pub fn if_match(self) -> Result<IfMatch, Problem> {
+        self.reason?;
+        if_match(&self.headers)
     }
 }
 
@@ -29,7 +35,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Precondition {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(Self(parts.headers.clone()))
+        Ok(Self {
+            headers: parts.headers.clone(),
+            reason: reason(&parts.extensions),
+        })
     }
 }
 

@@ -8,6 +8,7 @@ pub mod cors;
 mod docs;
 pub mod envelope;
 mod events;
+pub mod forwarded;
 mod guard;
 mod headers;
 pub mod health;

@@ -1,4 +1,4 @@
-//! The answers of requests that may be sent again, one tenant's at a time.
+//! The answers of requests that may be sent again: one tenant's at a time, or those about the platform.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -15,20 +15,19 @@ const TABLE: &str = "idempotency_keys";
 
 statements! {
     FIND = "select request, answer from idempotency_keys \
-        where tenant_id = $1 and caller = $2 and key = $3 and created_at > $4";
+        where tenant_id is not distinct from $1 and caller = $2 and key = $3 and created_at > $4";
     INSERT = "insert into idempotency_keys (tenant_id, caller, key, request, answer, created_at) \
         values ($1, $2, $3, $4, $5, $6)";
-    DELETE_OLD = "delete from idempotency_keys where tenant_id = $1 and caller = $2 and key = $3 \
+    DELETE_OLD = "delete from idempotency_keys where tenant_id is not distinct from $1 and caller = $2 and key = $3 \
         and created_at <= $4";
-    PRUNE = "delete from idempotency_keys where (tenant_id, caller, key) in \
-        (select tenant_id, caller, key from idempotency_keys where created_at <= $1 \
-        order by created_at limit 100)";
+    PRUNE = "delete from idempotency_keys where created_at <= (select max(created_at) from \
+        (select created_at from idempotency_keys where created_at <= $1 order by created_at limit 100) as oldest)";
 }
 
 /// The request that came with a key.
 pub struct Request<'a> {
-    /// Whose tenant it is about.
-    pub tenant: TenantId,
+    /// Whose tenant it is about; absent where it is about the platform.
+    pub tenant: Option<TenantId>,
     /// Who sent it: the same text for the same caller, whatever they are called.
     pub caller: &'a str,
     /// Its key.
@@ -74,7 +73,7 @@ pub async fn find<T: DeserializeOwned>(
         tx,
         fetch_optional::<(String, String)>(
             FIND,
-            tenant.uuid(),
+            tenant.map(TenantId::uuid),
             *caller,
             key.as_str(),
             oldest.as_microsecond()
@@ -121,7 +120,7 @@ pub async fn insert(
         tx,
         execute(
             DELETE_OLD,
-            tenant.uuid(),
+            tenant.map(TenantId::uuid),
             *caller,
             key.as_str(),
             oldest.as_microsecond()
@@ -131,7 +130,7 @@ pub async fn insert(
         tx,
         execute(
             INSERT,
-            tenant.uuid(),
+            tenant.map(TenantId::uuid),
             *caller,
             key.as_str(),
             digest.to_string(),

@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::row::{Origin, RawJson, to_json};
 use super::statement::{run, statements};
 use super::{StoreError, Tx, sealing_keys};
+use crate::domain::digest::Digest;
 use crate::domain::ids::{GenerationId, InstanceId};
 use crate::domain::instance::{InstanceSettings, PbxInstance};
 use crate::domain::name::InstanceName;
@@ -134,6 +135,12 @@ pub async fn ami_secret(tx: &mut Tx, id: InstanceId) -> Result<Option<SecretStri
     sealed
         .map(|(sealed,)| tx.unseal(&ami_secret_place(id.uuid()), &sealed))
         .transpose()
+}
+
+/// Something that is another one whenever the secret was set again, and says nothing of it: no seal is made twice.
+pub async fn ami_secret_mark(tx: &mut Tx, id: InstanceId) -> Result<Option<Digest>, StoreError> {
+    let sealed = run!(tx, fetch_optional::<(Vec<u8>,)>(AMI_SECRET, id.uuid()))?;
+    Ok(sealed.map(|(sealed,)| Digest::of(sealed)))
 }
 
 /// Replaces the secret of the manager account; false when there is no such instance.

@@ -20,7 +20,7 @@ use super::support::database::Backend::{self, Postgres, Sqlite};
 use super::{audited_people, audited_platform, audited_users};
 
 /// Requests by which a route changes something, one for each action that its row names. A new route belongs here.
-async fn changes<'a>(server: &'a Server, route: &Route<Shared>) -> Vec<Ask<'a>> {
+pub async fn changes<'a>(server: &'a Server, route: &Route<Shared>) -> Vec<Ask<'a>> {
     let (method, path) = (route.method(), route.path().strip_prefix("/api/v1").unwrap());
     if let Some(changes) = audited_users::changes(server, method, path).await {
         return changes;

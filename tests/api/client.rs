@@ -12,6 +12,7 @@ use super::support::contract::{self, Answered, Asked};
 
 /// A request that is being put together.
 #[must_use]
+#[derive(Clone)]
 pub struct Ask<'a> {
     server: &'a Server,
     method: Method,

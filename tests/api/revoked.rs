@@ -1,150 +1,188 @@
-//! Whoever is refused everything while the body of their request is still on its way changes nothing by it.
+//! What ends somebody's rights ends them with the very next request, whoever did it and in whichever process.
 
 use reqwest::Method;
 use rstest::rstest;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use switchyard::app::precondition::IfMatch;
+use switchyard::app::tenant_status::{self, SuspensionInput};
+use switchyard::app::{operator, platform_users, users};
 
+use super::people::{PASSWORD, Person};
 use super::server::Server;
 use super::support::database::Backend::{self, Postgres, Sqlite};
 
-/// A request that lacks its last byte.
-struct Pending {
-    stream: TcpStream,
-    last: u8,
+const OUT: (u16, &str) = (401, "credentials_invalid");
+
+/// How somebody is answered who was let in until now.
+async fn answered(server: &Server, who: &Person) -> Vec<(u16, String)> {
+    let mut codes = Vec::new();
+    for (method, path) in [
+        (Method::GET, "/org-users/me/profile"),
+        (Method::GET, "/extensions"),
+        (Method::POST, "/auth/refresh"),
+    ] {
+        let answer = server.of(&who.token, method, path).send().await;
+        let (status, code) = answer.code();
+        codes.push((status, code.to_owned()));
+    }
+    codes
 }
 
-impl Pending {
-    async fn send(server: &Server, token: &str, method: Method, path: &str, body: &Value) -> Self {
-        let mut body = body.to_string().into_bytes();
-        let head = format!(
-            "{method} /api/v1{path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: Bearer {token}\r\n\
-             content-type: application/json\r\ncontent-length: {}\r\n\r\n",
-            body.len()
-        );
-        let last = body.pop().unwrap();
-        let mut stream = TcpStream::connect(server.address).await.unwrap();
-        stream.write_all(head.as_bytes()).await.unwrap();
-        stream.write_all(&body).await.unwrap();
-        // Whoever is asked now has been let in by then.
-        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-        Self { stream, last }
-    }
-
-    /// The answer's status and code.
-    async fn end(mut self) -> (u16, String) {
-        self.stream.write_all(&[self.last]).await.unwrap();
-        let mut answer = String::new();
-        self.stream.read_to_string(&mut answer).await.unwrap();
-        let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
-        let body = answer.split_once("\r\n\r\n").unwrap().1;
-        let code = serde_json::from_str::<Value>(body).unwrap_or_default()["code"].clone();
-        (status, code.as_str().unwrap_or_default().to_owned())
-    }
+async fn is_in(server: &Server, who: &Person) {
+    let all = answered(server, who).await;
+    assert!(all.iter().all(|(status, _)| *status == 200), "{all:?}");
 }
 
-/// What happens meanwhile.
-#[derive(Clone, Copy, Debug)]
-enum Cause {
-    Nothing,
-    SignedOut,
-    Suspended,
-    Deleted,
-    Demoted,
-    PasswordReset,
-    TenantSuspended,
+async fn is_out(server: &Server, who: &Person, how: (u16, &str), why: &str) {
+    let all = answered(server, who).await;
+    let so = |(status, code): &(u16, String)| (*status, code.as_str()) == how;
+    assert!(all.iter().all(so), "{why}: {all:?}");
 }
 
 #[rstest]
-#[case(Cause::Nothing, (201, ""))]
-#[case(Cause::SignedOut, (401, "credentials_invalid"))]
-#[case(Cause::Suspended, (401, "credentials_invalid"))]
-#[case(Cause::Deleted, (401, "credentials_invalid"))]
-#[case(Cause::Demoted, (401, "credentials_invalid"))]
-#[case(Cause::PasswordReset, (401, "credentials_invalid"))]
-#[case(Cause::TenantSuspended, (403, "tenant_suspended"))]
 #[tokio::test]
-async fn o67_who_is_refused_while_a_body_arrives_changes_nothing(
+async fn o56_each_cause_over_http_holds_from_the_very_next_request_on(
     #[values(Sqlite, Postgres)] backend: Backend,
-    #[case] cause: Cause,
-    #[case] expected: (u16, &str),
 ) {
     let server = Server::start(backend).await;
-    server.person("owner", &server.acme, "owner").await;
-    let ann = server.person("ann", &server.acme, "admin").await;
-    let body = json!({"email": "way-back@example.com", "name": "Way Back", "role": "manager"});
-    let pending = Pending::send(&server, &ann.token, Method::POST, "/org-users/invite", &body).await;
-    let user = format!("/platform/users/{}", ann.id);
-    let ask = |method: Method, path: &str, body: Value| server.ask(method, path).json(&body);
-    let done = match cause {
-        Cause::Nothing => server.get("/org-users").send().await,
-        Cause::SignedOut => server.of(&ann.token, Method::POST, "/auth/logout").send().await,
-        Cause::Suspended => {
-            let path = format!("/org-users/{}/suspend", ann.id);
-            ask(Method::POST, &path, json!({})).send().await
-        }
-        Cause::Deleted => server.delete(&user).send().await,
-        Cause::Demoted => {
-            let path = format!("/org-users/{}/role", ann.id);
-            ask(Method::PUT, &path, json!({"role": "agent"})).send().await
-        }
-        Cause::PasswordReset => {
-            let password = json!({"password": "plum damson greengage"});
-            ask(Method::PUT, &format!("{user}/password"), password)
-                .send()
-                .await
-        }
-        Cause::TenantSuspended => {
-            let path = format!("/platform/tenants/{}/suspend", server.acme);
-            server
-                .platform(Method::POST, &path)
-                .json(&json!({"category": "pause"}))
-                .send()
-                .await
-        }
+    let tenant = json!({"tenant_id": server.globex});
+    let causes = [
+        ("suspended", Method::POST, "/org-users/{id}/suspend", Value::Null),
+        (
+            "suspended by the platform",
+            Method::PATCH,
+            "/platform/users/{id}",
+            json!({"status": "suspended"}),
+        ),
+        ("deleted", Method::DELETE, "/org-users/{id}", Value::Null),
+        (
+            "deleted by the platform",
+            Method::DELETE,
+            "/platform/users/{id}",
+            Value::Null,
+        ),
+        (
+            "another role",
+            Method::PUT,
+            "/org-users/{id}/role",
+            json!({"role": "manager"}),
+        ),
+        (
+            "another role by the platform",
+            Method::PATCH,
+            "/platform/users/{id}",
+            json!({"role": "manager"}),
+        ),
+        (
+            "another password",
+            Method::PUT,
+            "/platform/users/{id}/password",
+            json!({"password": "yet another one"}),
+        ),
+        ("moved", Method::PUT, "/platform/users/{id}/tenant", tenant),
+    ];
+    for (n, (why, method, path, body)) in causes.into_iter().enumerate() {
+        let ann = server.person(&format!("ann{n}"), &server.acme, "agent").await;
+        is_in(&server, &ann).await;
+        let path = path.replace("{id}", &ann.id);
+        let ask = if path.starts_with("/platform") {
+            server.platform(method, &path)
+        } else {
+            server.ask(method, &path)
+        };
+        let ask = if body.is_null() { ask } else { ask.json(&body) };
+        let done = ask.send().await;
+        assert!(done.status < 300, "{why}: {}", done.text);
+        is_out(&server, &ann, OUT, why).await;
+    }
+
+    let ann = server.person("ann", &server.acme, "agent").await;
+    let path = format!("/platform/tenants/{}/suspend", server.acme);
+    let suspended = server
+        .platform(Method::POST, &path)
+        .json(&json!({"category": "pause"}));
+    suspended.send().await.data(200);
+    is_out(&server, &ann, (403, "tenant_suspended"), "suspended tenant").await;
+    let bob = server.person("bob", &server.globex, "agent").await;
+    let out = server.of(&bob.token, Method::POST, "/auth/logout").send().await;
+    assert_eq!(out.status, 204);
+    is_out(&server, &bob, OUT, "signed out").await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn a07_what_a_role_loses_its_people_lose_with_the_very_next_request(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let server = Server::start(backend).await;
+    let role = json!({"name": "porter", "permissions": ["config.read", "users.view_self"]});
+    let role = server.post("/roles", &role).send().await;
+    let role = format!("/roles/{}", role.data(201)["id"].as_str().unwrap());
+    let ann = server.person("ann", &server.acme, "porter").await;
+    is_in(&server, &ann).await;
+    let less = json!({"permissions": ["users.view_self"]});
+    server.patch(&role, &less).send().await.data(200);
+    let refused = server.of(&ann.token, Method::GET, "/extensions").send().await;
+    assert_eq!(refused.code(), (403, "permission_denied"));
+    assert_eq!(server.standing(&ann.token).await.0, 200);
+}
+
+#[rstest]
+#[tokio::test]
+async fn o56_each_cause_by_the_command_line_holds_from_the_very_next_request_on(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let server = Server::start(backend).await;
+    let cli = server.another_app().await;
+    let (platform, any) = (operator::platform(None), IfMatch::Any);
+    let person = async |name: &str| {
+        let who = server.person(name, &server.acme, "agent").await;
+        is_in(&server, &who).await;
+        let id = who.id.parse().unwrap();
+        (who, id)
     };
-    assert!(done.status < 300, "{}", done.text);
-    let (status, code) = pending.end().await;
-    assert_eq!((status, code.as_str()), expected);
-    let made = "select count(*) || '' from users where email = 'way-back@example.com'";
-    let count = if status == 201 { "1" } else { "0" };
-    assert_eq!(server.database.ask(made.to_owned()).await, [count]);
-}
 
-/// A manager whose flag is taken, or who is deleted, leaves no other behind.
-#[rstest]
-#[tokio::test]
-async fn o67_a_platform_manager_that_was_makes_no_other(
-    #[values(Sqlite, Postgres)] backend: Backend,
-    #[values(true, false)] deleted: bool,
-) {
-    let server = Server::start(backend).await;
-    let mallory = server.platform_manager("mallory").await;
-    let body = json!({"name": "Second", "email": "second@example.com", "password": "plum damson greengage", "platform_manager": true});
-    let pending = Pending::send(&server, &mallory.token, Method::POST, "/platform/users", &body).await;
-    let user = format!("/platform/users/{}", mallory.id);
-    if deleted {
-        assert_eq!(server.platform(Method::DELETE, &user).send().await.status, 204);
-    } else {
-        let home = json!({"tenant_id": server.acme, "role": "agent"});
-        let moved = server
-            .platform(Method::PUT, &format!("{user}/tenant"))
-            .json(&home);
-        moved.send().await.data(200);
-        let flag = server.platform(Method::PUT, &format!("{user}/platform-manager"));
-        flag.json(&json!({"platform_manager": false}))
-            .send()
+    let (ann, id) = person("ann").await;
+    let password = "yet another one".into();
+    platform_users::set_password(&cli, &platform, id, &password, &any)
+        .await
+        .unwrap();
+    is_out(&server, &ann, OUT, "reset-password").await;
+    let (bob, id) = person("bob").await;
+    let set = async |manages: bool| {
+        platform_users::set_platform_manager(&cli, &platform, id, manages, &any)
             .await
-            .data(200);
-    }
-    let (status, code) = pending.end().await;
-    assert_eq!((status, code.as_str()), (401, "credentials_invalid"));
-    assert_eq!(
-        server
-            .sign_in("second@example.com", "plum damson greengage")
-            .await
-            .status,
-        401
-    );
+            .unwrap();
+    };
+    set(true).await;
+    let dashboard = server.of(&bob.token, Method::GET, "/platform/dashboard");
+    assert_eq!(dashboard.send().await.status, 200, "granted");
+    set(false).await;
+    is_out(&server, &bob, OUT, "revoke").await;
+
+    let acme = switchyard::app::tenants::find(&cli, &platform, server.acme.parse().unwrap());
+    let inside = operator::in_tenant(&acme.await.unwrap(), None);
+    let (eve, id) = person("eve").await;
+    users::suspend(&cli, &inside, id, &any).await.unwrap();
+    is_out(&server, &eve, OUT, "suspend").await;
+    let (zoe, id) = person("zoe").await;
+    users::delete(&cli, &inside, id, &any).await.unwrap();
+    is_out(&server, &zoe, OUT, "delete").await;
+    let (gus, id) = person("gus").await;
+    users::assign_role(&cli, &inside, id, "manager", &any)
+        .await
+        .unwrap();
+    is_out(&server, &gus, OUT, "role").await;
+
+    let (kim, _) = person("kim").await;
+    let input = SuspensionInput {
+        category: Some("pause".to_owned()),
+        ..SuspensionInput::default()
+    };
+    tenant_status::suspend(&cli, &platform, server.acme.parse().unwrap(), input, &any)
+        .await
+        .unwrap();
+    is_out(&server, &kim, (403, "tenant_suspended"), "tenant").await;
+    let login = server.sign_in(&kim.email, PASSWORD).await;
+    assert_eq!(login.code(), (403, "tenant_suspended"));
 }

@@ -94,7 +94,8 @@ impl Server {
         key.token(&claims)
     }
 
-    async fn with(backend: Backend, more: &[(&str, &str)]) -> Self {
+    /// One that is configured further.
+    pub async fn with(backend: Backend, more: &[(&str, &str)]) -> Self {
         let database = Bench::empty(backend).await;
         let made = Database::create(&database.url).await.unwrap();
         made.migrate().await.unwrap();
@@ -131,6 +132,13 @@ impl Server {
         self.running.shutdown().await;
         let service = Service::prepare(&config(&self.database, key, &[])).await.unwrap();
         (self.address, self.running) = run(service);
+    }
+
+    /// The use cases of another process on the same database, such as the host's command line.
+    pub async fn another_app(&self) -> App {
+        let config = config(&self.database, Some(&self.key), &[]);
+        let parts = switchyard::daemon::parts::assemble(&config).await.unwrap();
+        parts.app
     }
 
     /// A request with all that it needs, in the tenant Acme.

@@ -5,6 +5,7 @@ use std::path::Path;
 use rstest::rstest;
 use serde_json::json;
 use switchyard::app::error::AppError;
+use switchyard::app::precondition::IfMatch;
 use switchyard::app::{tenant_deletion, tenant_upkeep, tenants};
 use switchyard::domain::deployment::DeploymentStatus::Live;
 use switchyard::domain::tenant::TenantStatus;
@@ -90,7 +91,7 @@ async fn delete(
     tenant: &TestTenant,
     confirm: &str,
 ) -> Result<tenant_deletion::Leaving, AppError> {
-    tenant_deletion::delete(&world.app, &operator(), tenant.id, confirm).await
+    tenant_deletion::delete(&world.app, &operator(), tenant.id, confirm, &IfMatch::Any).await
 }
 
 fn code(refused: Result<tenant_deletion::Leaving, AppError>) -> &'static str {

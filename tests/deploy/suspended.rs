@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rstest::rstest;
 use serde_json::json;
+use switchyard::app::precondition::IfMatch;
 use switchyard::app::tenant_status::{self, Followed, SuspensionInput};
 use switchyard::app::{deployments, tenant_upkeep};
 use switchyard::domain::deployment::DeploymentStatus::{Failed, Live, Unchanged};
@@ -34,7 +35,7 @@ pub async fn suspend(world: &World, tenant: &TestTenant) -> Followed {
         category: Some("non_payment".to_owned()),
         reason: None,
     };
-    tenant_status::suspend(&world.app, &operator(), tenant.id, input)
+    tenant_status::suspend(&world.app, &operator(), tenant.id, input, &IfMatch::Any)
         .await
         .unwrap()
 }
@@ -115,7 +116,7 @@ async fn o29_a_blocked_tenants_phones_are_refused_and_its_calls_end_and_come_bac
     assert!(verified.unwrap().ok);
     assert_eq!(tenant_upkeep::turn(&world.app).await.unwrap(), 0);
 
-    let back = tenant_status::reactivate(&world.app, &operator(), acme.id)
+    let back = tenant_status::reactivate(&world.app, &operator(), acme.id, &IfMatch::Any)
         .await
         .unwrap();
     followed(&world, &back.deployments).await.expect(Live);

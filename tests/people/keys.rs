@@ -4,6 +4,7 @@ use futures_util::future::join_all;
 use rstest::rstest;
 use switchyard::app::api_keys::{self, KeyInput, MOST};
 use switchyard::app::error::AppError;
+use switchyard::app::precondition::IfMatch;
 use switchyard::app::{extensions, invitations, profile, roles, users};
 use switchyard::auth::access::Act;
 use switchyard::auth::caller::{Caller, Identity};
@@ -157,12 +158,12 @@ async fn a40_a_key_acts_on_those_below_its_rights_and_gives_no_more_than_it_has(
     let caller = world.caller(secret.expose()).await;
     for whom in [&ann, &admin] {
         assert_eq!(
-            code(users::suspend(&world.app, &caller, whom.user.id).await),
+            code(users::suspend(&world.app, &caller, whom.user.id, &IfMatch::Any).await),
             "rank"
         );
     }
     for role in ["admin", "owner"] {
-        let assigned = users::assign_role(&world.app, &caller, agent.user.id, role).await;
+        let assigned = users::assign_role(&world.app, &caller, agent.user.id, role, &IfMatch::Any).await;
         assert_eq!(code(assigned), "rank");
         let invited = invitations::invite(&world.app, &caller, invitation("new", role)).await;
         assert_eq!(code(invited), "rank");
@@ -172,11 +173,15 @@ async fn a40_a_key_acts_on_those_below_its_rights_and_gives_no_more_than_it_has(
         permissions: Some(vec!["config.write".to_owned()]),
     };
     assert_eq!(
-        fields(roles::create(&world.app, &caller, role).await),
+        fields(roles::create(&world.app, &caller, role, None).await),
         ["permissions"]
     );
     assert!(users::exists(&world.app, &caller, agent.user.id).await.is_ok());
-    assert!(users::suspend(&world.app, &caller, agent.user.id).await.is_ok());
+    assert!(
+        users::suspend(&world.app, &caller, agent.user.id, &IfMatch::Any)
+            .await
+            .is_ok()
+    );
 }
 
 #[rstest]
@@ -189,7 +194,7 @@ async fn only_what_the_author_may_is_given_to_a_key(#[values(Sqlite, Postgres)] 
         permissions: Some(vec!["org.api_keys".to_owned(), "config.read".to_owned()]),
     };
     let owner = world.caller(&ann.token).await;
-    roles::create(&world.app, &owner, keeper).await.unwrap();
+    roles::create(&world.app, &owner, keeper, None).await.unwrap();
     let bob = world.person("bob", &world.acme, "keeper").await;
     let keeper = world.caller(&bob.token).await;
     let more = api_keys::create(&world.app, &keeper, key(&["config.read", "config.write"])).await;

@@ -3,6 +3,7 @@
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use rstest::rstest;
+use switchyard::app::precondition::IfMatch;
 use switchyard::app::{api_keys, operator, users};
 use switchyard::auth::access::Act;
 use switchyard::auth::authenticator::AuthError;
@@ -99,9 +100,13 @@ async fn o58_a_key_ends_with_its_author(
     let (app, author) = (&ground.world.app, ground.author.user.id);
     assert!(ground.is_good().await);
     match how {
-        "deleted" => users::delete(app, &ground.other, author).await.unwrap(),
+        "deleted" => users::delete(app, &ground.other, author, &IfMatch::Any)
+            .await
+            .unwrap(),
         "suspended" => {
-            users::suspend(app, &ground.other, author).await.unwrap();
+            users::suspend(app, &ground.other, author, &IfMatch::Any)
+                .await
+                .unwrap();
         }
         _ => {
             let sql = "update users set tenant_id = (select id from tenants where domain = 'globex.example.com') \
@@ -111,7 +116,9 @@ async fn o58_a_key_ends_with_its_author(
     }
     assert!(!ground.is_good().await);
     if how == "suspended" {
-        users::reactivate(app, &ground.other, author).await.unwrap();
+        users::reactivate(app, &ground.other, author, &IfMatch::Any)
+            .await
+            .unwrap();
         assert!(ground.is_good().await);
     }
 }
@@ -121,7 +128,7 @@ async fn o58_a_key_ends_with_its_author(
 async fn o58_a_key_loses_what_its_author_loses(#[values(Sqlite, Postgres)] backend: Backend) {
     let ground = Ground::new(backend).await;
     let author = ground.author.user.id;
-    users::assign_role(&ground.world.app, &ground.other, author, "agent")
+    users::assign_role(&ground.world.app, &ground.other, author, "agent", &IfMatch::Any)
         .await
         .unwrap();
     let caller = ground.world.caller(ground.secret.expose()).await;
@@ -263,7 +270,7 @@ async fn o58_what_the_command_line_does_to_the_author_ends_the_key(
 ) {
     let ground = Ground::new(backend).await;
     let cli = operator::in_tenant(&ground.world.acme, None);
-    users::suspend(&ground.world.app, &cli, ground.author.user.id)
+    users::suspend(&ground.world.app, &cli, ground.author.user.id, &IfMatch::Any)
         .await
         .unwrap();
     assert!(!ground.is_good().await);

@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 use rstest::rstest;
 use secrecy::{ExposeSecret as _, SecretString};
 use switchyard::app::error::AppError;
+use switchyard::app::precondition::IfMatch;
 use switchyard::app::{invitations, password_reset, users};
 use switchyard::domain::mail::Mail;
 use switchyard::domain::outbox::MessageKind;
@@ -114,7 +115,9 @@ async fn o28_a_mail_of_an_invitation_that_was_taken_back_is_not_sent(
     let (eve, _) = invitations::invite(&world.app, &caller, invitation("eve", "agent"))
         .await
         .unwrap();
-    users::delete(&world.app, &caller, eve.id).await.unwrap();
+    users::delete(&world.app, &caller, eve.id, &IfMatch::Any)
+        .await
+        .unwrap();
     assert!(world.waiting().await.is_empty());
 }
 
@@ -152,7 +155,9 @@ async fn o52_the_answer_is_the_same_whoever_has_the_address(#[values(Sqlite, Pos
     let ann = world.person("ann", &world.acme, "owner").await;
     let caller = world.caller(&ann.token).await;
     let bob = world.person("bob", &world.acme, "agent").await;
-    users::suspend(&world.app, &caller, bob.user.id).await.unwrap();
+    users::suspend(&world.app, &caller, bob.user.id, &IfMatch::Any)
+        .await
+        .unwrap();
     for address in ["nobody@example.com", "bob@example.com", "ann@example.com"] {
         world.forgot(address).await.unwrap();
     }

@@ -142,7 +142,7 @@ async fn usage_counts_what_the_limits_count(#[values(Sqlite, Postgres)] backend:
     invitations::invite(&world.app, &caller, invitation("bob", "agent"))
         .await
         .unwrap();
-    switchyard::app::users::suspend(&world.app, &caller, agent.user.id)
+    switchyard::app::users::suspend(&world.app, &caller, agent.user.id, &IfMatch::Any)
         .await
         .unwrap();
     world

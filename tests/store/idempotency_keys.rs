@@ -11,9 +11,14 @@ use super::bench::Backend::{Postgres, Sqlite};
 use super::bench::{Backend, Bench, key as sealing_key};
 use super::samples::{World, at};
 
-fn request<'a>(tenant: TenantId, caller: &'a str, key: &'a IdempotencyKey, what: &str) -> Request<'a> {
+fn request<'a>(
+    tenant: impl Into<Option<TenantId>>,
+    caller: &'a str,
+    key: &'a IdempotencyKey,
+    what: &str,
+) -> Request<'a> {
     Request {
-        tenant,
+        tenant: tenant.into(),
         caller,
         key,
         digest: Digest::of(what),
@@ -60,6 +65,7 @@ async fn c02_an_answer_is_found_by_its_own_tenant_and_caller(#[values(Sqlite, Po
     );
     for other in [
         request(globex, "ann", &key_a, "x"),
+        request(None, "ann", &key_a, "x"),
         request(acme, "bob", &key_a, "x"),
         request(acme, "ann", &key_b, "x"),
         request(acme, "ann", &key("A"), "x"),
@@ -72,11 +78,14 @@ async fn c02_an_answer_is_found_by_its_own_tenant_and_caller(#[values(Sqlite, Po
 
 #[rstest]
 #[tokio::test]
-async fn a_key_is_used_once_until_it_is_old(#[values(Sqlite, Postgres)] backend: Backend) {
+async fn a_key_is_used_once_until_it_is_old(
+    #[values(Sqlite, Postgres)] backend: Backend,
+    #[values(true, false)] of_a_tenant: bool,
+) {
     let (_bench, store) = Bench::migrated(backend).await;
     let world = World::store(&store).await;
     let key = key("a");
-    let asked = request(world.acme.id, "ann", &key, "x");
+    let asked = request(of_a_tenant.then_some(world.acme.id), "ann", &key, "x");
     keep(&store, &asked, "first", 10, 0).await;
     let mut tx = store.begin("keep").await.unwrap();
     let refused = insert(&mut tx, &asked, &"second", at(11), at(9))
@@ -98,7 +107,7 @@ async fn old_answers_go_a_hundred_at_a_time_whosever_they_are(#[values(Sqlite, P
     let world = World::store(&store).await;
     let mut tx = store.begin("fill").await.unwrap();
     for n in 0..150 {
-        for tenant in [world.acme.id, world.globex.id] {
+        for tenant in [Some(world.acme.id), None] {
             let key = key(&format!("old-{n}"));
             insert(&mut tx, &request(tenant, "ann", &key, "x"), &"", at(n), at(-1))
                 .await

@@ -7,6 +7,7 @@ use secrecy::ExposeSecret as _;
 use serde_json::json;
 
 use super::{password, user};
+use crate::app::precondition::IfMatch;
 use crate::app::{operator, platform_users};
 use crate::cli::{Context, Failure};
 use crate::domain::email::EmailAddress;
@@ -29,7 +30,14 @@ pub fn run(context: &mut Context<'_>, reset: &ResetPassword) -> Result<(), Failu
     let (password, is_new) = password(context, reset.password_file.as_deref())?;
     context.with_parts(async |context, parts| {
         let user = user(parts, &reset.email).await?;
-        platform_users::set_password(&parts.app, &operator::platform(None), user.id, &password).await?;
+        platform_users::set_password(
+            &parts.app,
+            &operator::platform(None),
+            user.id,
+            &password,
+            &IfMatch::Any,
+        )
+        .await?;
         let shown = is_new.then(|| password.expose_secret());
         let value = json!({"id": user.id, "email": user.email, "password": shown});
         context.output.result(&value, |text| {

@@ -21,6 +21,7 @@ fn sample(key: &str) -> &'static str {
         "http.cors_origins" => "https://one.example.com https://two.example.com",
         "http.listen" => "127.0.0.1:9999",
         "http.public_url" => "https://pbx.example.com",
+        "http.trusted_proxies" => "127.0.0.1/32 10.0.0.0/8",
         "log.format" => "json",
         "log.level" => "debug,sqlx=off",
         "mail.ca_file" => "/srv/mail-ca.pem",
@@ -79,6 +80,7 @@ pub fn effective(config: &Config, key: &str) -> String {
             origins.join(" ")
         }
         "http.public_url" => config.http.public_url.as_ref().unwrap().to_string(),
+        "http.trusted_proxies" => config.http.trusted_proxies.to_string(),
         "log.format" => config.log.format.to_string(),
         "log.level" => config.log.level.to_string(),
         "node.name" => config.node.name.to_string(),

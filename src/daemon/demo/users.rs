@@ -7,6 +7,7 @@ use super::seed::DemoTenant;
 use crate::app::App;
 use crate::app::error::AppError;
 use crate::app::platform_users::{self, UserInput};
+use crate::app::precondition::IfMatch;
 use crate::auth::caller::Caller;
 use crate::domain::email::EmailAddress;
 use crate::domain::ids::{TenantId, UserId};
@@ -70,7 +71,7 @@ async fn one(
         }
         found => {
             let id = found?.id;
-            platform_users::set_password(app, caller, id, &password).await?;
+            platform_users::set_password(app, caller, id, &password, &IfMatch::Any).await?;
             id
         }
     };

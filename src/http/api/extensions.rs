@@ -99,7 +99,6 @@ pub async fn change(
     body: MergePatch<ExtensionInput>,
 ) -> Result<Tagged<Single<ExtensionView>>, Problem> {
     extensions::find(&app, &caller, id).await?;
-    caller.reason_to_change()?;
     let if_match = precondition.if_match()?;
     let patch = body.read().await?;
     query.read()?;
@@ -233,7 +232,6 @@ async fn may_change(
     body: NoBody,
 ) -> Result<IfMatch, Problem> {
     extensions::find(app, caller, id).await?;
-    caller.reason_to_change()?;
     let if_match = precondition.if_match()?;
     body.read().await?;
     query.read()?;

@@ -9,17 +9,27 @@ use crate::app::views::{ChecksView, DeploymentView, InstanceView, PlanView, Veri
 use crate::app::{App, deployments, instances};
 use crate::auth::caller::Caller;
 use crate::domain::ids::{DeploymentId, InstanceId};
+use crate::domain::instance::PbxInstance;
 use crate::domain::instance_check::CheckRecord;
 use crate::domain::page::PageRequest;
-use crate::http::answer::{Accepted, Created, NoContent};
+use crate::http::answer::{Accepted, Created, NoContent, Replayed, Tagged};
 use crate::http::body::{Body, Changes, NoBody, Patched};
 use crate::http::envelope::{List, Single, all, list, single};
 use crate::http::id::Id;
+use crate::http::idempotency::{Key, Repeatable};
+use crate::http::if_match::Precondition;
 use crate::http::problem::Problem;
 use crate::http::query::Query;
 
 impl Patched for InstanceInput {
     const FIXED: &'static [&'static str] = &["kind", "node"];
+}
+
+/// An instance with the tag of its version.
+type TaggedInstance = Tagged<Single<InstanceView>>;
+
+fn tagged((instance, tag): (PbxInstance, String)) -> TaggedInstance {
+    Tagged::new(tag, single(instance.into()))
 }
 
 /// `GET /platform/pbx-instances`: all of them, by name.
@@ -39,52 +49,60 @@ pub async fn show(
     caller: Caller,
     Id(id): Id<InstanceId>,
     query: Query,
-) -> Result<Single<InstanceView>, Problem> {
-    let instance = instances::find(&app, &caller, id).await?;
+) -> Result<TaggedInstance, Problem> {
+    let found = instance_changes::show(&app, &caller, id).await?;
     query.read()?;
-    Ok(single(instance.into()))
+    Ok(tagged(found))
 }
 
-/// `POST /platform/pbx-instances`.
+/// `POST /platform/pbx-instances`; with an `Idempotency-Key` it is made once.
 pub async fn create(
     State(app): State<App>,
     caller: Caller,
     query: Query,
+    repeatable: Repeatable,
     body: Body<InstanceInput>,
-) -> Result<Created<Single<InstanceView>>, Problem> {
-    let input = body.read().await?;
+) -> Result<Replayed<Created<TaggedInstance>>, Problem> {
+    let key = repeatable.key()?;
+    let (bytes, input) = body.read_with_bytes().await?;
     query.read()?;
-    let instance = instance_changes::add(&app, &caller, input).await?;
-    Ok(Created(single(instance.into())))
+    let once = key.map(|key| key.with_body(&bytes));
+    let done = instance_changes::add(&app, &caller, input, once.as_ref()).await?;
+    let replayed = done.is_repeated();
+    Ok(Replayed::new(replayed, Created(tagged(done.into_inner()))))
 }
 
-/// `PATCH /platform/pbx-instances/{id}`.
+/// `PATCH /platform/pbx-instances/{id}`; with `If-Match` only of the version that it names.
 pub async fn change(
     State(app): State<App>,
     caller: Caller,
     Id(id): Id<InstanceId>,
     query: Query,
+    precondition: Precondition,
     body: Changes<InstanceInput>,
-) -> Result<Single<InstanceView>, Problem> {
+) -> Result<TaggedInstance, Problem> {
     instances::find(&app, &caller, id).await?;
+    let if_match = precondition.if_match()?;
     let input = body.read().await?;
     query.read()?;
-    let instance = instance_changes::change(&app, &caller, id, input).await?;
-    Ok(single(instance.into()))
+    let changed = instance_changes::change(&app, &caller, id, input, &if_match).await?;
+    Ok(tagged(changed))
 }
 
-/// `DELETE /platform/pbx-instances/{id}`.
+/// `DELETE /platform/pbx-instances/{id}`; with `If-Match` only of the version that it names.
 pub async fn delete(
     State(app): State<App>,
     caller: Caller,
     Id(id): Id<InstanceId>,
     query: Query,
+    precondition: Precondition,
     body: NoBody,
 ) -> Result<NoContent, Problem> {
     instances::find(&app, &caller, id).await?;
+    let if_match = precondition.if_match()?;
     body.read().await?;
     query.read()?;
-    instance_changes::delete(&app, &caller, id).await?;
+    instance_changes::delete(&app, &caller, id, &if_match).await?;
     Ok(NoContent)
 }
 
@@ -128,19 +146,25 @@ pub async fn checks(
     Ok(all(found))
 }
 
-/// `POST /platform/pbx-instances/{id}/deploy`: every tenant of it, the template set and its settings.
+/// `POST /platform/pbx-instances/{id}/deploy`: every tenant of it, the template set and its settings; with an
+/// `Idempotency-Key` it is asked for once.
 pub async fn deploy(
     State(app): State<App>,
     caller: Caller,
     Id(id): Id<InstanceId>,
     query: Query,
+    repeatable: Repeatable,
     body: NoBody,
-) -> Result<Accepted<Single<DeploymentView>>, Problem> {
+) -> Result<Replayed<Accepted<Single<DeploymentView>>>, Problem> {
     instances::find(&app, &caller, id).await?;
+    let key = repeatable.key()?;
     body.read().await?;
     query.read()?;
-    let deployment = deployments::deploy_instance(&app, &caller, id).await?;
-    Ok(Accepted(single(DeploymentView::new(deployment, Vec::new()))))
+    let once = key.map(Key::without_body);
+    let done = deployments::deploy_instance_once(&app, &caller, id, once.as_ref()).await?;
+    let replayed = done.is_repeated();
+    let deployment = DeploymentView::new(done.into_inner(), Vec::new());
+    Ok(Replayed::new(replayed, Accepted(single(deployment))))
 }
 
 /// `GET /platform/pbx-instances/{id}/plan`: what such a deploy would change.

@@ -34,7 +34,6 @@ pub async fn change(
     precondition: Precondition,
     body: Changes<OwnTenantInput>,
 ) -> Result<Tagged<Single<OwnTenantView>>, Problem> {
-    caller.reason_to_change()?;
     let if_match = precondition.if_match()?;
     let input = body.read().await?;
     query.read()?;

@@ -4,16 +4,16 @@ use axum::extract::State;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::users::{TaggedUser, tagged};
 use crate::app::platform_user_changes::{self, UserPatch};
-use crate::app::views::UserView;
 use crate::app::{App, platform_users};
 use crate::auth::caller::Caller;
 use crate::domain::ids::{TenantId, UserId};
 use crate::domain::name::RoleName;
 use crate::http::answer::NoContent;
 use crate::http::body::{Body, Changes, NoBody, Patched};
-use crate::http::envelope::{Single, single};
 use crate::http::id::Id;
+use crate::http::if_match::Precondition;
 use crate::http::problem::Problem;
 use crate::http::query::Query;
 
@@ -31,47 +31,54 @@ pub struct TenantChoice {
 
 impl Patched for UserPatch {}
 
-/// `PATCH /platform/users/{id}`.
+/// `PATCH /platform/users/{id}`; with `If-Match` only of the version that it names.
 pub async fn change(
     State(app): State<App>,
     caller: Caller,
     Id(id): Id<UserId>,
     query: Query,
+    precondition: Precondition,
     body: Changes<UserPatch>,
-) -> Result<Single<UserView>, Problem> {
+) -> Result<TaggedUser, Problem> {
     platform_users::find(&app, &caller, id).await?;
+    let if_match = precondition.if_match()?;
     let patch = body.read().await?;
     query.read()?;
-    let user = platform_user_changes::change(&app, &caller, id, patch).await?;
-    Ok(single(UserView::from(&user)))
+    let user = platform_user_changes::change(&app, &caller, id, patch, &if_match).await?;
+    Ok(tagged(&user))
 }
 
-/// `PUT /platform/users/{id}/tenant`.
+/// `PUT /platform/users/{id}/tenant`; with `If-Match` only of the version that it names.
 pub async fn set_tenant(
     State(app): State<App>,
     caller: Caller,
     Id(id): Id<UserId>,
     query: Query,
+    precondition: Precondition,
     body: Body<TenantChoice>,
-) -> Result<Single<UserView>, Problem> {
+) -> Result<TaggedUser, Problem> {
     platform_users::find(&app, &caller, id).await?;
+    let if_match = precondition.if_match()?;
     let TenantChoice { tenant_id, role } = body.read().await?;
     query.read()?;
-    let user = platform_user_changes::change_tenant(&app, &caller, id, tenant_id, role.as_deref()).await?;
-    Ok(single(UserView::from(&user)))
+    let role = role.as_deref();
+    let user = platform_user_changes::change_tenant(&app, &caller, id, tenant_id, role, &if_match).await?;
+    Ok(tagged(&user))
 }
 
-/// `DELETE /platform/users/{id}`.
+/// `DELETE /platform/users/{id}`; with `If-Match` only of the version that it names.
 pub async fn delete(
     State(app): State<App>,
     caller: Caller,
     Id(id): Id<UserId>,
     query: Query,
+    precondition: Precondition,
     body: NoBody,
 ) -> Result<NoContent, Problem> {
     platform_users::find(&app, &caller, id).await?;
+    let if_match = precondition.if_match()?;
     body.read().await?;
     query.read()?;
-    platform_user_changes::delete(&app, &caller, id).await?;
+    platform_user_changes::delete(&app, &caller, id, &if_match).await?;
     Ok(NoContent)
 }

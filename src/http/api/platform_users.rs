@@ -5,17 +5,21 @@ use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::Deserialize;
 
+use super::users::{TaggedUser, tagged};
 use crate::app::App;
 use crate::app::platform_users::{self, UserInput};
+use crate::app::precondition::tag_of_user;
 use crate::app::views::{InvitedView, UserView};
 use crate::auth::caller::Caller;
 use crate::domain::ids::UserId;
 use crate::domain::password::NewPassword;
 use crate::domain::user_query::UserQuery;
-use crate::http::answer::{Created, NoContent};
+use crate::http::answer::{Created, NoContent, Replayed, Tagged};
 use crate::http::body::Body;
 use crate::http::envelope::{List, Single, list, single};
 use crate::http::id::Id;
+use crate::http::idempotency::{Repeatable, ShownOnce};
+use crate::http::if_match::Precondition;
 use crate::http::problem::Problem;
 use crate::http::query::{Given, Parameters, Query};
 
@@ -64,51 +68,69 @@ pub async fn show(
     caller: Caller,
     Id(id): Id<UserId>,
     query: Query,
-) -> Result<Single<UserView>, Problem> {
+) -> Result<TaggedUser, Problem> {
     let user = platform_users::find(&app, &caller, id).await?;
     query.read()?;
-    Ok(single(UserView::from(&user)))
+    Ok(tagged(&user))
 }
 
-/// `POST /platform/users`.
+/// `POST /platform/users`: with an `Idempotency-Key` a user is made once, where none is invited: their link is shown once.
 pub async fn create(
     State(app): State<App>,
     caller: Caller,
     query: Query,
+    repeatable: Repeatable,
+    once: ShownOnce,
     body: Body<UserInput>,
-) -> Result<Created<Single<InvitedView>>, Problem> {
-    let input = body.read().await?;
+) -> Result<Replayed<Created<Tagged<Single<InvitedView>>>>, Problem> {
+    let key = repeatable.key()?;
+    let (bytes, input) = body.read_with_bytes().await?;
     query.read()?;
-    let (user, invitation) = platform_users::create(&app, &caller, input).await?;
-    Ok(Created(single(InvitedView::new(&user, invitation.as_ref()))))
+    if input.invite == Some(true) {
+        once.refuse_key("look for the address, and send the invitation again instead")?;
+    }
+    let once = key.map(|key| key.with_body(&bytes));
+    let done = platform_users::create_once(&app, &caller, input, once.as_ref()).await?;
+    let replayed = done.is_repeated();
+    let (user, invitation) = done.into_inner();
+    let made = single(InvitedView::new(&user, invitation.as_ref()));
+    Ok(Replayed::new(
+        replayed,
+        Created(Tagged::new(tag_of_user(&user), made)),
+    ))
 }
 
-/// `PUT /platform/users/{id}/password`.
+/// `PUT /platform/users/{id}/password`; with `If-Match` only of the version that it names.
 pub async fn set_password(
     State(app): State<App>,
     caller: Caller,
     Id(id): Id<UserId>,
     query: Query,
+    precondition: Precondition,
     body: Body<PasswordChoice>,
 ) -> Result<NoContent, Problem> {
     platform_users::find(&app, &caller, id).await?;
+    let if_match = precondition.if_match()?;
     let choice = body.read().await?;
     query.read()?;
-    platform_users::set_password(&app, &caller, id, &choice.password).await?;
+    platform_users::set_password(&app, &caller, id, &choice.password, &if_match).await?;
     Ok(NoContent)
 }
 
-/// `PUT /platform/users/{id}/platform-manager`.
+/// `PUT /platform/users/{id}/platform-manager`; with `If-Match` only of the version that it names.
 pub async fn set_platform_manager(
     State(app): State<App>,
     caller: Caller,
     Id(id): Id<UserId>,
     query: Query,
+    precondition: Precondition,
     body: Body<ManagerChoice>,
-) -> Result<Single<UserView>, Problem> {
+) -> Result<TaggedUser, Problem> {
     platform_users::find(&app, &caller, id).await?;
+    let if_match = precondition.if_match()?;
     let choice = body.read().await?;
     query.read()?;
-    let user = platform_users::set_platform_manager(&app, &caller, id, choice.platform_manager).await?;
-    Ok(single(UserView::from(&user)))
+    let manages = choice.platform_manager;
+    let user = platform_users::set_platform_manager(&app, &caller, id, manages, &if_match).await?;
+    Ok(tagged(&user))
 }

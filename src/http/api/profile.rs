@@ -5,9 +5,9 @@ use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::Deserialize;
 
+use super::users::{TaggedUser, tagged};
 use crate::app::App;
 use crate::app::profile::{self, ProfileChange};
-use crate::app::views::UserView;
 use crate::auth::caller::Caller;
 use crate::domain::contact::Contact;
 use crate::domain::json_object;
@@ -15,7 +15,7 @@ use crate::domain::name::PersonName;
 use crate::domain::password::{NewPassword, Password};
 use crate::http::answer::NoContent;
 use crate::http::body::{Body, Changes, Patched};
-use crate::http::envelope::{Single, single};
+use crate::http::if_match::Precondition;
 use crate::http::problem::Problem;
 use crate::http::query::Query;
 
@@ -41,27 +41,29 @@ pub struct PasswordInput {
 }
 
 /// `GET /org-users/me/profile`.
-pub async fn show(State(app): State<App>, caller: Caller, query: Query) -> Result<Single<UserView>, Problem> {
+pub async fn show(State(app): State<App>, caller: Caller, query: Query) -> Result<TaggedUser, Problem> {
     query.read()?;
     let user = profile::find(&app, &caller).await?;
-    Ok(single(UserView::from(&user)))
+    Ok(tagged(&user))
 }
 
-/// `PATCH /org-users/me/profile`: `contact` is replaced as a whole.
+/// `PATCH /org-users/me/profile`: `contact` is replaced as a whole; with `If-Match` only of the version that it names.
 pub async fn change(
     State(app): State<App>,
     caller: Caller,
     query: Query,
+    precondition: Precondition,
     body: Changes<ProfileInput>,
-) -> Result<Single<UserView>, Problem> {
+) -> Result<TaggedUser, Problem> {
+    let if_match = precondition.if_match()?;
     let input = body.read().await?;
     query.read()?;
     let change = ProfileChange {
         name: input.name,
         contact: input.contact,
     };
-    let user = profile::change(&app, &caller, change).await?;
-    Ok(single(UserView::from(&user)))
+    let user = profile::change(&app, &caller, change, &if_match).await?;
+    Ok(tagged(&user))
 }
 
 /// `PUT /org-users/me/password`.

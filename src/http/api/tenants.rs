@@ -15,11 +15,12 @@ use crate::app::{App, tenants};
 use crate::auth::caller::Caller;
 use crate::domain::ids::TenantId;
 use crate::domain::query::TenantQuery;
-use crate::http::answer::{Accepted, Created};
+use crate::http::answer::{Accepted, Created, Tagged};
 use crate::http::body::{Body, Changes, NoBody, Patched};
 use crate::http::envelope::{List, Single, list, single};
 use crate::http::id::Id;
 use crate::http::idempotency::ShownOnce;
+use crate::http::if_match::Precondition;
 use crate::http::problem::Problem;
 use crate::http::query::{Given, Parameters, Query};
 
@@ -81,57 +82,62 @@ pub async fn show(
     caller: Caller,
     Id(id): Id<TenantId>,
     query: Query,
-) -> Result<Single<TenantDetailView>, Problem> {
+) -> Result<Tagged<Single<TenantDetailView>>, Problem> {
     let detail = tenant_change::show(&app, &caller, id).await?;
     query.read()?;
-    Ok(single(detail.into()))
+    Ok(Tagged::new(detail.tag(), single(detail.into())))
 }
 
-/// `PATCH /platform/tenants/{id}`.
+/// `PATCH /platform/tenants/{id}`; with `If-Match` only of the version that it names.
 pub async fn change(
     State(app): State<App>,
     caller: Caller,
     Id(id): Id<TenantId>,
     query: Query,
+    precondition: Precondition,
     body: Changes<TenantPatch>,
-) -> Result<Single<ChangedTenantView>, Problem> {
+) -> Result<Tagged<Single<ChangedTenantView>>, Problem> {
     tenants::find(&app, &caller, id).await?;
+    let if_match = precondition.if_match()?;
     let patch = body.read().await?;
     query.read()?;
-    let (detail, warnings) = tenant_change::change(&app, &caller, id, patch).await?;
-    Ok(single(ChangedTenantView {
-        tenant: detail.into(),
-        warnings,
-    }))
+    let (detail, warnings) = tenant_change::change(&app, &caller, id, patch, &if_match).await?;
+    let tag = detail.tag();
+    let tenant = detail.into();
+    Ok(Tagged::new(tag, single(ChangedTenantView { tenant, warnings })))
 }
 
-/// `POST /platform/tenants/{id}/suspend`.
+/// `POST /platform/tenants/{id}/suspend`; with `If-Match` only of the version that it names.
 pub async fn suspend(
     State(app): State<App>,
     caller: Caller,
     Id(id): Id<TenantId>,
     query: Query,
+    precondition: Precondition,
     body: Body<SuspensionInput>,
 ) -> Result<Single<FollowedView>, Problem> {
     tenants::find(&app, &caller, id).await?;
+    let if_match = precondition.if_match()?;
     let input = body.read().await?;
     query.read()?;
-    let followed = tenant_status::suspend(&app, &caller, id, input).await?;
+    let followed = tenant_status::suspend(&app, &caller, id, input, &if_match).await?;
     Ok(single(followed.into()))
 }
 
-/// `POST /platform/tenants/{id}/reactivate`.
+/// `POST /platform/tenants/{id}/reactivate`; with `If-Match` only of the version that it names.
 pub async fn reactivate(
     State(app): State<App>,
     caller: Caller,
     Id(id): Id<TenantId>,
     query: Query,
+    precondition: Precondition,
     body: NoBody,
 ) -> Result<Single<FollowedView>, Problem> {
     tenants::find(&app, &caller, id).await?;
+    let if_match = precondition.if_match()?;
     body.read().await?;
     query.read()?;
-    let followed = tenant_status::reactivate(&app, &caller, id).await?;
+    let followed = tenant_status::reactivate(&app, &caller, id, &if_match).await?;
     Ok(single(followed.into()))
 }
 
@@ -147,17 +153,20 @@ pub async fn preview_deletion(
     Ok(single(preview))
 }
 
-/// `DELETE /platform/tenants/{id}`: 202, and gone as soon as no PBX serves it any more.
+/// `DELETE /platform/tenants/{id}`: 202, and gone as soon as no PBX serves it any more; with `If-Match` only of the version
+/// that it names.
 pub async fn delete(
     State(app): State<App>,
     caller: Caller,
     Id(id): Id<TenantId>,
     query: Query,
+    precondition: Precondition,
     body: Body<Confirmation>,
 ) -> Result<Accepted<Single<LeavingView>>, Problem> {
     tenants::find(&app, &caller, id).await?;
+    let if_match = precondition.if_match()?;
     let Confirmation { confirm } = body.read().await?;
     query.read()?;
-    let leaving = tenant_deletion::delete(&app, &caller, id, &confirm).await?;
+    let leaving = tenant_deletion::delete(&app, &caller, id, &confirm, &if_match).await?;
     Ok(Accepted(single(leaving.into())))
 }

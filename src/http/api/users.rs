@@ -4,18 +4,28 @@ use axum::extract::State;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::app::precondition::tag_of_user;
 use crate::app::views::UserView;
 use crate::app::{App, users};
 use crate::auth::caller::Caller;
 use crate::domain::ids::UserId;
 use crate::domain::name::RoleName;
+use crate::domain::user::User;
 use crate::domain::user_query::UserQuery;
-use crate::http::answer::NoContent;
+use crate::http::answer::{NoContent, Tagged};
 use crate::http::body::{Body, NoBody};
 use crate::http::envelope::{List, Single, list, single};
 use crate::http::id::Id;
+use crate::http::if_match::Precondition;
 use crate::http::problem::Problem;
 use crate::http::query::{Given, Parameters, Query};
+
+/// A user with the tag of their version.
+pub(super) type TaggedUser = Tagged<Single<UserView>>;
+
+pub(super) fn tagged(user: &User) -> TaggedUser {
+    Tagged::new(tag_of_user(user), single(UserView::from(user)))
+}
 
 /// The name of a role.
 #[derive(Deserialize, JsonSchema)]
@@ -59,68 +69,76 @@ pub async fn show(
     caller: Caller,
     Id(id): Id<UserId>,
     query: Query,
-) -> Result<Single<UserView>, Problem> {
+) -> Result<TaggedUser, Problem> {
     let user = users::find(&app, &caller, id).await?;
     query.read()?;
-    Ok(single(UserView::from(&user)))
+    Ok(tagged(&user))
 }
 
-/// `PUT /org-users/{id}/role`.
+/// `PUT /org-users/{id}/role`; with `If-Match` only of the version that it names.
 pub async fn assign_role(
     State(app): State<App>,
     caller: Caller,
     Id(id): Id<UserId>,
     query: Query,
+    precondition: Precondition,
     body: Body<RoleChoice>,
-) -> Result<Single<UserView>, Problem> {
+) -> Result<TaggedUser, Problem> {
     users::exists(&app, &caller, id).await?;
+    let if_match = precondition.if_match()?;
     let choice = body.read().await?;
     query.read()?;
-    let user = users::assign_role(&app, &caller, id, &choice.role).await?;
-    Ok(single(UserView::from(&user)))
+    let user = users::assign_role(&app, &caller, id, &choice.role, &if_match).await?;
+    Ok(tagged(&user))
 }
 
-/// `POST /org-users/{id}/suspend`.
+/// `POST /org-users/{id}/suspend`; with `If-Match` only of the version that it names.
 pub async fn suspend(
     State(app): State<App>,
     caller: Caller,
     Id(id): Id<UserId>,
     query: Query,
+    precondition: Precondition,
     body: NoBody,
-) -> Result<Single<UserView>, Problem> {
+) -> Result<TaggedUser, Problem> {
     users::exists(&app, &caller, id).await?;
+    let if_match = precondition.if_match()?;
     body.read().await?;
     query.read()?;
-    let user = users::suspend(&app, &caller, id).await?;
-    Ok(single(UserView::from(&user)))
+    let user = users::suspend(&app, &caller, id, &if_match).await?;
+    Ok(tagged(&user))
 }
 
-/// `POST /org-users/{id}/reactivate`.
+/// `POST /org-users/{id}/reactivate`; with `If-Match` only of the version that it names.
 pub async fn reactivate(
     State(app): State<App>,
     caller: Caller,
     Id(id): Id<UserId>,
     query: Query,
+    precondition: Precondition,
     body: NoBody,
-) -> Result<Single<UserView>, Problem> {
+) -> Result<TaggedUser, Problem> {
     users::exists(&app, &caller, id).await?;
+    let if_match = precondition.if_match()?;
     body.read().await?;
     query.read()?;
-    let user = users::reactivate(&app, &caller, id).await?;
-    Ok(single(UserView::from(&user)))
+    let user = users::reactivate(&app, &caller, id, &if_match).await?;
+    Ok(tagged(&user))
 }
 
-/// `DELETE /org-users/{id}`.
+/// `DELETE /org-users/{id}`; with `If-Match` only of the version that it names.
 pub async fn delete(
     State(app): State<App>,
     caller: Caller,
     Id(id): Id<UserId>,
     query: Query,
+    precondition: Precondition,
     body: NoBody,
 ) -> Result<NoContent, Problem> {
     users::exists(&app, &caller, id).await?;
+    let if_match = precondition.if_match()?;
     body.read().await?;
     query.read()?;
-    users::delete(&app, &caller, id).await?;
+    users::delete(&app, &caller, id, &if_match).await?;
     Ok(NoContent)
 }

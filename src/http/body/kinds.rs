@@ -26,7 +26,14 @@ impl<T: DeserializeOwned> Body<T> {
     /// 400 `reason_required` comes before everything that is wrong with the body; then 415, 413 and 400
     /// `malformed_json`, and 422 with the field that is unknown, missing or of the wrong type.
     pub async fn read(self) -> Result<T, Problem> {
-        parse(&self.0.json().await?, b'{', "an object")
+        Ok(self.read_with_bytes().await?.1)
+    }
+
+    /// The same with its bytes, by which it is recognised when it comes again.
+    pub async fn read_with_bytes(self) -> Result<(Bytes, T), Problem> {
+        let bytes = self.0.json().await?;
+        let read = parse(&bytes, b'{', "an object")?;
+        Ok((bytes, read))
     }
 }
 

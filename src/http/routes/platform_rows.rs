@@ -58,7 +58,7 @@ pub(super) fn instances() -> Vec<Route<Shared>> {
     routes! {
         get "/api/v1/platform/pbx-instances", Platform(InstancesRead) => instances::index, "Lists PBX instances";
         post "/api/v1/platform/pbx-instances", Platform(InstancesWrite), audits "instance.create"
-            => instances::create, "Adds a PBX instance; nothing is deployed to it yet",
+            => instances::create, "Adds a PBX instance; nothing is deployed to it yet", 404 ["not_found"],
             409 ["config_dir_taken", "taken"], 503 SEALED;
         post "/api/v1/platform/pbx-instances/test", Platform(InstancesTest), audits "instance.test_new"
             => instances::test_new, "Tests what is to be a PBX instance of this host", 409 ["driven_elsewhere"];

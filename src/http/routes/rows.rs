@@ -115,8 +115,9 @@ pub(super) fn roles() -> Vec<Route<Shared>> {
     routes! {
         get "/api/v1/roles", Member => roles::index,
             "Lists the roles there are to give, with the platform's rights beside them";
+        get "/api/v1/roles/{id}", Member => roles::show, "Shows a role";
         post "/api/v1/roles", Tenant(UsersAssignRole), audits "role.create" => roles::create,
-            "Makes a role of the tenant's own", 409 ["taken"];
+            "Makes a role of the tenant's own", 404 ["not_found"], 409 ["taken"];
         patch "/api/v1/roles/{id}", Tenant(UsersAssignRole), audits "role.change" => roles::change,
             "Changes a role of the tenant's own", 409 ["built_in", "rank", "taken"];
         delete "/api/v1/roles/{id}", Tenant(UsersAssignRole), audits "role.delete" => roles::delete,
@@ -128,7 +129,7 @@ pub(super) fn platform_users() -> Vec<Route<Shared>> {
     routes! {
         get "/api/v1/platform/users", Platform(UsersRead) => platform_users::index, "Lists the users of all tenants";
         post "/api/v1/platform/users", Platform(UsersCreate), audits "user.create" => platform_users::create,
-            "Makes a user who signs in by password, or invites one", 409 ["max_users_reached", "taken"], 503 SEALED;
+            "Makes a user who signs in by password, or invites one", 404 ["not_found"], 409 ["max_users_reached", "taken"], 503 SEALED;
         get "/api/v1/platform/users/{id}", Platform(UsersRead) => platform_users::show, "Shows a user of any tenant";
         put "/api/v1/platform/users/{id}/password", Platform(UsersWrite), audits "user.reset_password"
             => platform_users::set_password, "Gives a user another password; their sessions end",
