@@ -32,6 +32,7 @@ pub mod precondition;
 pub mod profile;
 pub mod roles;
 pub mod sessions;
+pub mod setbacks;
 pub mod sign_in;
 pub mod tenant_change;
 pub mod tenant_creation;

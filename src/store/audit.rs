@@ -57,7 +57,8 @@ statements! {
     OF_PLATFORM = page_of!("(tenant_id = $1 or $1 is null)");
     EXPORT = matching!("(tenant_id = $1 or $1 is null)", "number > $8 order by number limit $9");
     LAST_CHANGE = "select max(at) from audit_entries where tenant_id = $1 \
-        and resource in ('tenant', 'extension') and action <> 'extension.reveal_secret'";
+        and resource in ('tenant', 'extension') \
+        and action not in ('extension.reveal_secret', 'tenant.suspend', 'tenant.reactivate')";
     BLANK_TENANT = blank!("tenant_id = $1");
     BLANK_ENTRY = blank!("id = $1");
 }

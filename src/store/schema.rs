@@ -48,6 +48,7 @@ steps! {
     18 "0018_marker_salts",
     19 "0019_tenant_lifecycle",
     20 "0020_api_keys",
+    21 "0021_former_domains",
 }
 
 /// Which text of a migration.
