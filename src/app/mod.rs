@@ -18,6 +18,7 @@ pub mod idempotency;
 pub mod instance_changes;
 pub mod instance_checks;
 pub mod instance_input;
+pub mod instance_loss;
 pub mod instances;
 pub mod invitations;
 pub mod mail;

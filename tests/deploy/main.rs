@@ -41,6 +41,8 @@ mod leaving;
 #[cfg(test)]
 mod lost_database;
 #[cfg(test)]
+mod lost_host;
+#[cfg(test)]
 mod moved;
 #[cfg(test)]
 mod panics;
