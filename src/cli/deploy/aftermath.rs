@@ -23,10 +23,9 @@ pub async fn see_through(
     let mut verdict = (Exit::Ok, String::new());
     for id in asked {
         match follow(context, parts, *id, patience).await {
-            Ok((Exit::Ok, _)) => {}
+            // One that is not there went with its tenant: a daemon was faster.
+            Ok((Exit::Ok, _)) | Err(Failure::App(AppError::NotFound)) => {}
             Ok(other) => verdict = other,
-            // It went with its tenant: a daemon was faster.
-            Err(Failure::App(AppError::NotFound)) => {}
             Err(error) => return Err(error),
         }
     }
