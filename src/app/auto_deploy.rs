@@ -11,9 +11,8 @@ use crate::auth::caller::{Caller, Identity, Origin, Place};
 use crate::deploy::request;
 use crate::domain::deployment::{Deployment, DeploymentStatus, Scope};
 use crate::domain::ids::{InstanceId, RevisionId, TenantId};
-use crate::domain::page::PageRequest;
 use crate::domain::permission::PlatformPermission;
-use crate::store::{StoreError, Tx, audit, deployments, revisions, tenants};
+use crate::store::{audit, deployment_history, deployments, revisions, tenants};
 
 /// A deploy that failed is tried again after as long as its edit has been waiting, within these bounds.
 const SOONEST: SignedDuration = SignedDuration::from_mins(1);
@@ -33,10 +32,10 @@ pub async fn pending(app: &App, instance_id: InstanceId) -> Result<Vec<Pending>,
     let mut tx = app.store.read("pending_tenants").await?;
     let now = app.now();
     let mut found = Vec::new();
-    let taken_back = deployments::last_rollback(&mut tx, instance_id).await?;
+    let taken_back = deployment_history::last_rollback(&mut tx, instance_id).await?;
     for state in tenants::pending_of_instance(&mut tx, instance_id).await? {
         let changed = audit::last_change(&mut tx, state.id).await?;
-        let newest = newest(&mut tx, state.id).await?;
+        let newest = deployments::newest_of_edits(&mut tx, state.id).await?;
         let idle = newest
             .as_ref()
             .is_some_and(|newest| !leaves_to_do(newest, state.head_revision, changed, now));
@@ -64,11 +63,11 @@ pub async fn request(app: &App, tenant_id: TenantId) -> Result<Option<Deployment
     let head = revisions::take_head(&mut tx, tenant_id, fresh, now).await?;
     let is_pending = tenants::pending(&mut tx, tenant_id).await?.is_some();
     let changed = audit::last_change(&mut tx, tenant_id).await?;
-    let newest = newest(&mut tx, tenant_id).await?;
+    let newest = deployments::newest_of_edits(&mut tx, tenant_id).await?;
     let Some(tenant) = tenants::find(&mut tx, tenant_id).await? else {
         return Err(AppError::NotFound);
     };
-    let taken_back = deployments::last_rollback(&mut tx, tenant.instance_id).await?;
+    let taken_back = deployment_history::last_rollback(&mut tx, tenant.instance_id).await?;
     let idle = newest
         .as_ref()
         .is_some_and(|newest| !leaves_to_do(newest, head, changed, now));
@@ -82,12 +81,6 @@ pub async fn request(app: &App, tenant_id: TenantId) -> Result<Option<Deployment
     tx.commit().await?;
     app.deploys.notify_one();
     Ok(Some(deployment))
-}
-
-async fn newest(tx: &mut Tx, tenant_id: TenantId) -> Result<Option<Deployment>, StoreError> {
-    let first = PageRequest::new(1, 1).unwrap_or_default();
-    let page = deployments::list_of_tenant(tx, tenant_id, first).await?;
-    Ok(page.items.into_iter().next())
 }
 
 /// Whether somebody had the whole instance go back since: that is not undone until the tenant is edited again.
@@ -115,7 +108,10 @@ fn leaves_to_do(
     // A rollback goes to another revision than the head on purpose.
     let other_head = match newest.scope {
         Scope::Tenant { revision_id, .. } => head != Some(revision_id),
-        Scope::TenantRollback { .. } | Scope::Platform | Scope::PlatformRollback { .. } => head.is_none(),
+        Scope::TenantRollback { .. }
+        | Scope::TenantStatus { .. }
+        | Scope::Platform
+        | Scope::PlatformRollback { .. } => head.is_none(),
     };
     if other_head || changed.is_some_and(|changed| changed > newest.created_at) {
         return true;

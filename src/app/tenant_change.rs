@@ -1,6 +1,5 @@
 //! What only the platform changes of a tenant: name, domain, PBX, time zone, limits, and what a suspension means.
 
-use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -11,6 +10,7 @@ use super::error::AppError;
 use super::patch::Patch;
 use super::precondition::IfMatch;
 use super::tenant_status::{bad_transition, found};
+use super::tenant_upkeep::{Behind, behind};
 use super::tenants::former_domain;
 use crate::auth::caller::Caller;
 use crate::domain::digest::Digest;
@@ -26,10 +26,7 @@ use crate::domain::tenant_overview::TenantOverview;
 use crate::domain::timezone::Timezone;
 use crate::store::platform_tenants::{self, Whereabouts};
 use crate::store::tenant_lifecycle::{self, Standing};
-use crate::store::{Tx, instances, tenant_overviews, tenants};
-
-/// For how long phones may sign in at a domain that the tenant had before.
-const ALIAS: SignedDuration = SignedDuration::from_hours(30 * 24);
+use crate::store::{Tx, domains, instances, tenant_overviews, tenants};
 
 /// More is no limit that anybody would set.
 const MOST: i64 = 1_000_000;
@@ -85,15 +82,11 @@ pub struct TenantDetail {
     pub aliases: Vec<SipDomain>,
     /// Where it is live.
     pub whereabouts: Whereabouts,
+    /// The instances that serve something else of it than its status says.
+    pub behind: Vec<Behind>,
 }
 
 impl TenantDetail {
-    /// Whether it is still to become live on its instance, or to go from another.
-    #[must_use]
-    pub fn resync_required(&self) -> bool {
-        !self.whereabouts.elsewhere.is_empty()
-    }
-
     /// Names the version of what is changed of it: what is counted of it makes no other one.
     #[must_use]
     pub fn tag(&self) -> String {
@@ -146,25 +139,27 @@ pub async fn change(
     if after.tenant.instance_id != before.tenant.instance_id {
         let to = instances::find(&mut tx, after.tenant.instance_id).await?;
         let to = to.ok_or_else(|| FieldErrors::one("pbx_instance_id", "must be the id of a PBX instance"))?;
+        if !tenant_lifecycle::serving(&mut tx, id).await?.is_empty() {
+            platform_tenants::set_moving(&mut tx, id).await?;
+        }
         warnings.push(format!(
-            "deploy {} first, then the instance that serves the tenant until now: until both are done its phones are \
-             served where they were",
-            to.name
+            "deploy {} first, then the instance that serves the tenant until now: that one serves its phones until {} is \
+             proven to, and calls that are up there then go on until they end",
+            to.name, to.name
         ));
     }
     let (old, new) = (&before.tenant.domain, &after.tenant.domain);
     if old != new {
-        match platform_tenants::holder(&mut tx, new).await? {
-            Some(holder) if holder != id => return Err(former_domain()),
-            Some(_) => platform_tenants::drop_alias(&mut tx, id, new).await?,
-            None => {}
-        }
-        platform_tenants::put_alias(&mut tx, id, old, app.now() + ALIAS).await?;
+        domains::drop_alias(&mut tx, id, new).await?;
+        domains::put_alias(&mut tx, id, old).await?;
         warnings.push(format!(
-            "phones may sign in at {old} for 30 days from the next deploy on; set them up for {new} until then"
+            "phones may sign in at {old} for 30 days from the deploy on that puts {new} live; set them up for {new} until then"
         ));
     }
     platform_tenants::update(&mut tx, &after.tenant, &after.limits, after.policy).await?;
+    if old != new && domains::is_reserved(&mut tx, new, id).await? {
+        return Err(former_domain());
+    }
     let service = before.tenant.status.service(before.policy);
     let asked = app.have_followed(&mut tx, caller, id, service).await?;
     let after_view = merged(after.view(), json!({"deployments": asked.deployments}));
@@ -218,8 +213,9 @@ async fn detail(tx: &mut Tx, id: TenantId) -> Result<TenantDetail, AppError> {
         overview: tenant_overviews::find(tx, id).await?.ok_or_else(missing)?,
         limits: tenants::limits(tx, id).await?.ok_or_else(missing)?,
         standing: tenant_lifecycle::standing(tx, id).await?.ok_or_else(missing)?,
-        aliases: platform_tenants::aliases(tx, id).await?,
+        aliases: domains::aliases(tx, id).await?,
         whereabouts: platform_tenants::whereabouts(tx, id).await?,
+        behind: behind(tx, id).await?,
     })
 }
 

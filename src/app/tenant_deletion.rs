@@ -12,12 +12,12 @@ use super::tenant_change::check_version;
 use super::tenant_status::{bad_transition, found, service};
 use crate::auth::caller::Caller;
 use crate::deploy::Forgotten;
-use crate::domain::ids::{DeploymentId, TenantId};
+use crate::domain::ids::{AuditId, DeploymentId, TenantId};
 use crate::domain::instance::InstanceSettings;
 use crate::domain::permission::PlatformPermission;
 use crate::domain::tenant::{Tenant, TenantStatus};
 use crate::store::tenant_lifecycle::{self, Belongings};
-use crate::store::{Tx, audit, instances, user_counts};
+use crate::store::{Tx, audit, domains, instances, tenant_records, user_counts};
 
 /// What goes with a tenant, kind by kind.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
@@ -89,8 +89,7 @@ pub async fn delete(
         return Err(AppError::conflict("platform_managers_inside", message));
     }
     if confirm != tenant.name.as_str() {
-        let message = "`confirm` must be the tenant's name, letter by letter";
-        return Err(AppError::conflict("confirmation_mismatch", message));
+        return Err(mismatch("the tenant's name"));
     }
     let belongings = tenant_lifecycle::belongings(&mut tx, id).await?;
     let not_removed = not_removed(&mut tx, &tenant).await?;
@@ -147,20 +146,37 @@ pub async fn finish(app: &App, caller: &Caller, id: TenantId) -> Result<bool, Ap
     if tenant.status != TenantStatus::Deleting || tenant_lifecycle::is_served(&mut tx, id).await? {
         return Ok(false);
     }
-    tenant_lifecycle::forget_in_records(&mut tx, id, &tenant.domain).await?;
-    let entry = Changed {
+    let told = app.audit(&mut tx, caller, gone(&tenant))?;
+    remove(&mut tx, id, told).await?;
+    tx.commit().await?;
+    Ok(true)
+}
+
+/// What a deletion was confirmed with is not what it has to be.
+pub(super) fn mismatch(what: &str) -> AppError {
+    let message = format!("`confirm` must be {what}, letter by letter");
+    AppError::conflict("confirmation_mismatch", message)
+}
+
+/// The entry of a tenant of which nothing is left; of no tenant, so that it stays.
+pub(super) fn gone(tenant: &Tenant) -> Changed {
+    Changed {
         action: "tenant.gone",
         resource: "tenant",
-        target: id.to_string(),
+        target: tenant.id.to_string(),
         tenant_id: None,
         before: Some(json!({"name": tenant.name, "domain": tenant.domain})),
         after: None,
-    };
-    let told = app.audit(&mut tx, caller, entry)?;
-    audit::blank_tenant(&mut tx, id, told).await?;
-    tenant_lifecycle::delete(&mut tx, id).await?;
-    tx.commit().await?;
-    Ok(true)
+    }
+}
+
+/// Removes every row of a tenant and what others tell of it; of the audit log the payloads, which `told` tells of.
+pub(super) async fn remove(tx: &mut Tx, id: TenantId, told: AuditId) -> Result<(), AppError> {
+    let domains = domains::ever_of(tx, id).await?;
+    tenant_records::forget(tx, id, &domains).await?;
+    audit::blank_tenant(tx, id, told).await?;
+    tenant_lifecycle::delete(tx, id).await?;
+    Ok(())
 }
 
 /// What lies on a PBX's host and is neither ours to read nor to remove.

@@ -129,7 +129,7 @@ impl App {
             let actor = caller.identity().actor().name;
             for instance in tenant_lifecycle::serving(tx, id).await? {
                 let asked = request::status(tx, self.ids.as_ref(), id, instance, &actor, self.now());
-                deployments.push(asked.await?.id);
+                deployments.extend(asked.await?.map(|asked| asked.id));
             }
         }
         Ok(Followed { tenant, deployments })

@@ -1,59 +1,107 @@
 //! What has to become of suspended and deleted tenants by itself: PBXs follow, and what they no longer serve goes.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::App;
 use super::audit::Changed;
 use super::deployments::requested;
 use super::error::AppError;
+use super::setbacks::{Setbacks, pause};
 use super::tenant_deletion;
 use crate::auth::caller::{Caller, Identity, Origin, Place};
 use crate::deploy::request;
 use crate::domain::deployment::Deployment;
-use crate::domain::error_chain::error_chain;
 use crate::domain::ids::{InstanceId, TenantId};
 use crate::domain::permission::PlatformPermission;
-use crate::store::{deployments, platform_tenants, tenant_lifecycle};
-
-/// How long after a deploy that came to nothing the next one is asked for.
-const AGAIN: SignedDuration = SignedDuration::from_mins(1);
+use crate::store::{StoreError, Tx, deployment_history, deployments, domains, tenant_lifecycle, tenants};
 
 /// Asks again where a PBX serves something else of a tenant than its status says, and removes the tenants that are to go
-/// and that no PBX serves any more. Gives how many went.
-pub async fn turn(app: &App) -> Result<usize, AppError> {
+/// and that no PBX serves any more. Gives how many went. What fails is tried again more and more seldom.
+pub async fn turn(app: &App, setbacks: &mut Setbacks) -> Result<usize, AppError> {
     let caller = Caller::new(Identity::SystemAuto, Place::Platform, None, Origin::default());
     let mut tx = app.store.read("tenants_served_otherwise").await?;
     let lagging = tenant_lifecycle::served_otherwise(&mut tx).await?;
     let leaving = tenant_lifecycle::leaving(&mut tx).await?;
-    let expired = platform_tenants::with_expired_aliases(&mut tx, app.now()).await?;
+    let expired = domains::with_expired_aliases(&mut tx, app.now()).await?;
     drop(tx);
+    let mut gone = 0;
     // One that fails keeps none of the others waiting.
-    for tenant in expired {
-        log(tenant, give_up_aliases(app, &caller, tenant).await);
+    for tenant in setbacks.due("expired_aliases", expired, app.now()) {
+        let done = give_up_aliases(app, &caller, tenant).await;
+        setbacks.note("expired_aliases", tenant, done, app.now());
     }
     for (instance, tenant) in lagging {
-        log(tenant, ask_again(app, &caller, instance, tenant).await.map(drop));
-    }
-    let mut gone = 0;
-    for tenant in leaving {
-        match tenant_deletion::finish(app, &caller, tenant).await {
-            Ok(finished) => gone += usize::from(finished),
-            failed => log(tenant, failed.map(drop)),
+        for tenant in setbacks.due("served_otherwise", [tenant], app.now()) {
+            let asked = ask_again(app, &caller, instance, tenant).await;
+            setbacks.note("served_otherwise", tenant, asked.map(drop), app.now());
         }
+    }
+    for tenant in setbacks.due("deletion", leaving, app.now()) {
+        let finished = tenant_deletion::finish(app, &caller, tenant).await;
+        gone += usize::from(matches!(finished, Ok(true)));
+        setbacks.note("deletion", tenant, finished.map(drop), app.now());
     }
     Ok(gone)
 }
 
-/// Another host may have been faster: then there is nothing to do any more.
-fn log(tenant: TenantId, done: Result<(), AppError>) {
-    match done {
-        Ok(()) | Err(AppError::NotFound) => {}
-        Err(error) => {
-            let error = error_chain(&error);
-            tracing::error!(%tenant, error, "a suspended or deleted tenant could not be looked after");
-        }
+/// An instance that serves something else of a tenant than its status says.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Behind {
+    /// Which instance.
+    pub instance: InstanceId,
+    /// Why the last deploy that was to change that came to nothing; none while none has.
+    pub reason: Option<String>,
+    /// When the next one is asked for; none while one is under way.
+    pub again_at: Option<Timestamp>,
+}
+
+/// The instances that serve something else of a tenant than its status says.
+pub(super) async fn behind(tx: &mut Tx, tenant: TenantId) -> Result<Vec<Behind>, AppError> {
+    let mut behind = Vec::new();
+    let lagging = tenant_lifecycle::served_otherwise(tx).await?;
+    for (instance, _) in lagging.into_iter().filter(|(_, whose)| *whose == tenant) {
+        let newest = deployments::newest_on(tx, instance, tenant).await?;
+        let again_at = match &newest {
+            Some(newest) => next(tx, instance, tenant, newest).await?,
+            None => None,
+        };
+        behind.push(Behind {
+            instance,
+            reason: newest.as_ref().and_then(reason),
+            again_at,
+        });
     }
+    Ok(behind)
+}
+
+/// When the next deploy is asked for after one that came to nothing; none while it has not ended.
+///
+/// The records of deploys tell how often that happened: so it is the same on every host, and after a start.
+async fn next(
+    tx: &mut Tx,
+    instance: InstanceId,
+    tenant: TenantId,
+    newest: &Deployment,
+) -> Result<Option<Timestamp>, StoreError> {
+    let Some(ended) = newest.ended_at else {
+        return Ok(None);
+    };
+    // Whoever changes something of the tenant may have mended it.
+    let changed = tenants::find(tx, tenant).await?.map(|tenant| tenant.updated_at);
+    let changed = changed.unwrap_or(newest.created_at);
+    let times = deployment_history::setbacks(tx, instance, tenant, changed).await?;
+    Ok(Some(ended + pause(times)))
+}
+
+/// Why a deploy came to nothing, in its own last words.
+fn reason(deployment: &Deployment) -> Option<String> {
+    let mut errors = deployment
+        .findings
+        .iter()
+        .rev()
+        .filter(|finding| finding.is_error());
+    errors.next().map(|finding| finding.message.clone())
 }
 
 async fn ask_again(
@@ -65,14 +113,21 @@ async fn ask_again(
     caller.platform(PlatformPermission::InstancesDeploy)?;
     let mut tx = app.begin_in(tenant, "follow_status").await?;
     let now = app.now();
-    let newest = deployments::newest_on(&mut tx, instance, tenant).await?;
     let still = tenant_lifecycle::served_otherwise(&mut tx).await?;
-    if !still.contains(&(instance, tenant)) || newest.as_ref().is_some_and(|newest| waits(newest, now)) {
+    if !still.contains(&(instance, tenant)) {
         return Ok(None);
+    }
+    let newest = deployments::newest_on(&mut tx, instance, tenant).await?;
+    if let Some(newest) = &newest {
+        match next(&mut tx, instance, tenant, newest).await? {
+            Some(at) if at <= now => {}
+            _ => return Ok(None),
+        }
     }
     // Somebody asked for it, and for no less than that: what was made by hand meanwhile does not hold it back.
     let actor = newest.map_or_else(|| caller.identity().actor().name, |newest| newest.requested_by);
     let asked = request::status(&mut tx, app.ids.as_ref(), tenant, instance, &actor, now).await?;
+    let Some(asked) = asked else { return Ok(None) };
     app.audit(&mut tx, caller, requested("config.deploy", &asked))?;
     tx.commit().await?;
     app.deploys.notify_one();
@@ -83,9 +138,9 @@ async fn ask_again(
 async fn give_up_aliases(app: &App, caller: &Caller, tenant: TenantId) -> Result<(), AppError> {
     caller.platform(PlatformPermission::InstancesDeploy)?;
     let mut tx = app.begin_in(tenant, "give_up_aliases").await?;
-    let before = platform_tenants::aliases(&mut tx, tenant).await?;
-    platform_tenants::drop_expired(&mut tx, tenant, app.now()).await?;
-    let after = platform_tenants::aliases(&mut tx, tenant).await?;
+    let before = domains::aliases(&mut tx, tenant).await?;
+    domains::drop_expired(&mut tx, tenant, app.now()).await?;
+    let after = domains::aliases(&mut tx, tenant).await?;
     let entry = Changed {
         action: "tenant.alias_expired",
         resource: "tenant",
@@ -96,11 +151,4 @@ async fn give_up_aliases(app: &App, caller: &Caller, tenant: TenantId) -> Result
     };
     app.audit(&mut tx, caller, entry)?;
     Ok(tx.commit().await?)
-}
-
-/// Whether a deploy is under way, or came to nothing a moment ago.
-fn waits(newest: &Deployment, now: Timestamp) -> bool {
-    newest
-        .ended_at
-        .is_none_or(|ended| now.duration_since(ended) < AGAIN)
 }

@@ -18,7 +18,7 @@ use crate::domain::tenant::{Tenant, TenantStatus};
 use crate::domain::tenant_overview::TenantOverview;
 use crate::domain::timezone::Timezone;
 use crate::domain::user::User;
-use crate::store::{self, Tx, instances, platform_tenants, tenant_overviews};
+use crate::store::{self, Tx, domains, instances, tenant_overviews};
 
 /// A tenant as it is written.
 #[derive(Clone, Default, Debug, Serialize, Deserialize)]
@@ -128,10 +128,10 @@ impl App {
             created_at: now,
             updated_at: now,
         };
-        if platform_tenants::holder(tx, &tenant.domain).await?.is_some() {
+        store::tenants::insert(tx, &tenant).await?;
+        if domains::is_reserved(tx, &tenant.domain, tenant.id).await? {
             return Err(former_domain());
         }
-        store::tenants::insert(tx, &tenant).await?;
         Ok(tenant)
     }
 }
@@ -174,7 +174,7 @@ pub async fn find_by_domain(app: &App, caller: &Caller, domain: &SipDomain) -> R
         .ok_or(AppError::NotFound)
 }
 
-/// Another tenant's phones may still sign in at this domain.
+/// Another tenant's phones may still sign in at this domain, or a deploy may go back to it.
 pub(super) fn former_domain() -> AppError {
     AppError::Taken {
         field: "domain".to_owned(),

@@ -4,6 +4,7 @@ mod admin;
 mod args;
 mod audit;
 mod check_config;
+mod confirmation;
 mod database;
 mod demo;
 mod deploy;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::app::setbacks::Setbacks;
 use crate::app::{App, tenant_upkeep};
 use crate::domain::error_chain::error_chain;
 
@@ -13,8 +14,9 @@ pub const PERIOD: Duration = Duration::from_secs(2);
 
 /// Looks, at once and then each time that the period has passed, until the soft stop.
 pub async fn run(app: App, period: Duration, stop: CancellationToken) -> Result<(), Infallible> {
+    let mut setbacks = Setbacks::default();
     loop {
-        if let Err(error) = tenant_upkeep::turn(&app).await {
+        if let Err(error) = tenant_upkeep::turn(&app, &mut setbacks).await {
             tracing::error!(
                 error = error_chain(&error),
                 "suspended and deleted tenants could not be looked after"

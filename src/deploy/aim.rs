@@ -171,6 +171,8 @@ impl Aim {
 pub(super) enum Target {
     /// One tenant.
     Tenant(TenantId, Which),
+    /// What is served of one tenant, to what its status says.
+    Status(TenantId),
     /// Every tenant to its head, the template set and the instance's settings.
     Platform,
     /// Every tenant and the template set to what a generation served.
@@ -188,6 +190,7 @@ impl From<&Scope> for Target {
                 tenant_id,
                 revision_id,
             } => Self::Tenant(*tenant_id, Which::Revision(*revision_id)),
+            Scope::TenantStatus { tenant_id, .. } => Self::Status(*tenant_id),
             Scope::Platform => Self::Platform,
             Scope::PlatformRollback { generation_id } => Self::Generation(*generation_id),
         }
@@ -204,7 +207,7 @@ pub(super) async fn aim(
     let mut tx = engine.store.read("deploy_ground").await?;
     let to = match target {
         Target::Generation(id) => Some(kept(&mut tx, instance, id).await?),
-        Target::Tenant(..) | Target::Platform => None,
+        Target::Tenant(..) | Target::Status(_) | Target::Platform => None,
     };
     let made_with = match (&target, &to) {
         (_, Some(generation)) => MadeWith::Kept(generation.template_digest),
@@ -224,11 +227,20 @@ pub(super) async fn aim(
     let mut moves = Moves::new(engine, purpose, instance, &ground)?;
     match target {
         Target::Tenant(tenant_id, which) => moves.move_tenant(tenant_id, which).await?,
+        Target::Status(tenant_id) => moves.follow_status(tenant_id).await?,
         Target::Platform => moves.move_all().await?,
         Target::Generation(_) => moves.move_back(to.as_ref()).await?,
     }
     if let Purpose::Deploy(_) = purpose {
         moves.mend_cache().await?;
+    }
+    // What was lost of others is rendered anew along with it, and is not for this tenant's record.
+    if let Target::Tenant(own, _) | Target::Status(own) = target {
+        let is_own = |id: TenantId| id == own;
+        moves
+            .changes
+            .listed
+            .retain(|change| change.tenant_id.is_none_or(is_own));
     }
     let Moves {
         after,

@@ -10,9 +10,10 @@ use super::proof::Proof;
 use super::run::{Run, names};
 use crate::domain::deployment::{DeploymentStatus, Stage, StageResult};
 use crate::domain::finding::Finding;
-use crate::domain::tenant::Service;
+use crate::domain::ids::TenantId;
+use crate::domain::tenant::{Service, TenantStatus};
 use crate::driver::DriverError;
-use crate::store::{generations, instances, served, tenant_lifecycle};
+use crate::store::{generations, instances, tenant_lifecycle, tenants};
 
 impl Run<'_> {
     pub(super) async fn apply_and_prove(
@@ -92,7 +93,7 @@ impl Run<'_> {
         instances::set_live(&mut tx, self.instance.id, aim.generation.id).await?;
         generations::set_live(&mut tx, aim.generation.id, self.record.now()).await?;
         generations::put_files(&mut tx, aim.generation.id, &aim.files).await?;
-        served::replace(&mut tx, self.instance.id, &aim.served()).await?;
+        self.note_served(&mut tx, aim).await?;
         generations::prune(&mut tx, self.instance.id, self.engine.options.keep_generations).await?;
         let last = (Stage::Verifying, StageResult::Ok, detail.as_str());
         let status = self.end_in(tx, Some(last), status, findings).await?;
@@ -120,14 +121,18 @@ impl Run<'_> {
         Ok(status)
     }
 
-    /// Ends the calls of tenants whose phones are refused from now on; for the record, how many.
+    /// Ends the calls of tenants whose phones are refused from now on; for the record, how many. Those of one that was moved
+    /// go on.
     ///
     /// Before the deploy is recorded as live: a process that dies before it has ended them does it again.
     async fn end_calls(&self, aim: &Aim, findings: &mut Vec<Finding>) -> Result<String, DeployError> {
         let mut refused = BTreeSet::new();
         for (id, before) in &aim.before.tenants {
             let served = aim.after.tenants.get(id).map(|after| after.version.service);
-            if before.version.service == Service::Open && served != Some(Service::Open) {
+            if before.version.service == Service::Open
+                && served != Some(Service::Open)
+                && (served.is_some() || !self.is_moved(*id).await?)
+            {
                 let config = self.engine.config(*id, before.version.revision_id).await?;
                 refused.insert(config.domain);
             }
@@ -146,6 +151,15 @@ impl Run<'_> {
                 Ok(String::new())
             }
         }
+    }
+
+    /// Whether another instance is to serve a tenant: then its calls here end by themselves.
+    async fn is_moved(&self, id: TenantId) -> Result<bool, DeployError> {
+        let mut tx = self.engine.store.read("moved_tenant").await?;
+        let tenant = tenants::find(&mut tx, id).await?;
+        Ok(tenant.is_some_and(|tenant| {
+            tenant.instance_id != self.instance.id && tenant.status != TenantStatus::Deleting
+        }))
     }
 
     /// Removes staged generations other than these; the one behind the live link stays in any case.

@@ -3,13 +3,36 @@
 use std::collections::BTreeSet;
 
 use crate::domain::finding::Finding;
-use crate::domain::ids::TenantId;
+use crate::domain::ids::{InstanceId, TenantId};
 use crate::domain::sip_domain::names_in;
+use crate::store::{StoreError, Tx, domains};
 
 const WITHHELD: &str =
     "this concerns another part of the PBX; its operator finds the rest in the daemon's log";
 
-/// Withholds what is about others. `others`: the domains of the other tenants of the instance.
+/// The domains by which a PBX may name other tenants: those that are to be served there, are, or were, and the former ones
+/// of each.
+pub async fn others(
+    tx: &mut Tx,
+    instance: InstanceId,
+    own: TenantId,
+) -> Result<BTreeSet<String>, StoreError> {
+    let known = domains::known_on(tx, instance).await?;
+    let others = known.into_iter().filter(|(id, _)| *id != own);
+    Ok(others.map(|(_, domain)| domain.to_string()).collect())
+}
+
+/// What is told in one line, such as why a stage failed, unless it names another tenant.
+#[must_use]
+pub fn detail<'a>(others: &BTreeSet<String>, detail: &'a str) -> &'a str {
+    if names_one_of(detail, others) {
+        tracing::warn!(detail, "the detail of a stage is withheld from a tenant's record");
+        return WITHHELD;
+    }
+    detail
+}
+
+/// Withholds what is about others. `others`: their domains.
 #[must_use]
 pub fn for_tenant(own: TenantId, others: &BTreeSet<String>, findings: Vec<Finding>) -> Vec<Finding> {
     let mut kept: Vec<Finding> = Vec::new();
@@ -34,7 +57,7 @@ pub fn for_tenant(own: TenantId, others: &BTreeSet<String>, findings: Vec<Findin
 }
 
 fn names_one_of(text: &str, domains: &BTreeSet<String>) -> bool {
-    names_in(text).any(|name| domains.contains(name))
+    names_in(text).any(|name| domains.contains(&name))
 }
 
 #[cfg(test)]
@@ -55,6 +78,7 @@ mod tests {
         let findings = vec![
             quoting("object '1001@globex.example.com' is wrong"),
             quoting("context globex.example.com."),
+            quoting("channel PJSIP/1001@globex.example.com-0000002a"),
             Finding::error("render_failed", "m").of_tenant(OTHER),
             Finding::error("render_failed", "m").about("tenant me.example.com"),
         ];
@@ -65,6 +89,14 @@ mod tests {
             kept.iter()
                 .all(|finding| finding.message == WITHHELD && finding.quote.is_none())
         );
+    }
+
+    #[test]
+    fn the_detail_of_a_stage_names_nobody_else() {
+        let others = others();
+        let refused = "reload refused: 1001@globex.example.com";
+        assert_eq!(detail(&others, refused), WITHHELD);
+        assert_eq!(detail(&others, "reloaded: pjsip.conf"), "reloaded: pjsip.conf");
     }
 
     #[test]

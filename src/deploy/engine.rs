@@ -218,6 +218,7 @@ impl Engine {
             Scope::Platform => "platform deploy",
             Scope::PlatformRollback { .. } => "deploy of the same generation",
             Scope::Tenant { .. } | Scope::TenantRollback { .. } => "deploy of the same revision",
+            Scope::TenantStatus { .. } => "deploy of the tenant's status",
         };
         let finding = Finding::new(
             crate::domain::finding::Severity::Info,
@@ -236,6 +237,7 @@ impl Engine {
             lease,
             instance_id: deployment.instance_id,
             deployment_id: deployment.id,
+            tenant_id: deployment.scope.tenant_id(),
         }
     }
 

@@ -1,9 +1,12 @@
 //! Removing the last files of a tenant that no PBX serves any more.
 
+use std::collections::BTreeMap;
+
 use super::engine::Engine;
 use super::error::DeployError;
 use super::lease::Lease;
 use crate::domain::ids::{InstanceId, TenantId};
+use crate::domain::instance::PbxInstance;
 use crate::driver::PbxDriver;
 
 /// What became of the files of a tenant on one instance.
@@ -39,6 +42,17 @@ impl Engine {
         };
         lease.give_back().await;
         forgotten.map(|()| Forgotten::Done)
+    }
+
+    /// Removes every fragment of an instance that is given up, where they are on this host.
+    pub async fn forget_instance(&self, instance: &PbxInstance) -> Result<(), DeployError> {
+        if instance.node != *self.node() {
+            return Ok(());
+        }
+        let fragments = self.fragments(instance.id);
+        tokio::task::spawn_blocking(move || fragments.keep_only(&BTreeMap::new()))
+            .await?
+            .map_err(DeployError::Fragments)
     }
 
     async fn remove(

@@ -16,14 +16,13 @@ use super::validate;
 use crate::domain::change::ChangeList;
 use crate::domain::digest::Digest;
 use crate::domain::finding::Finding;
-use crate::domain::generation::Generation;
 use crate::domain::ids::{RevisionId, TenantId};
 use crate::domain::instance::PbxInstance;
 use crate::domain::revision::TenantConfig;
 use crate::domain::tenant::Service;
 use crate::render::RenderError;
 use crate::render::asterisk::{self, Secrets};
-use crate::store::{generations, revisions, tenants};
+use crate::store::{revisions, tenants};
 
 /// Heads that are taken in one transaction: few enough that nobody waits long, enough that the disk is seldom waited for.
 const TAKEN_AT_ONCE: usize = 64;
@@ -39,10 +38,10 @@ pub(super) enum Purpose<'a> {
 
 /// The moves of one deploy, and what comes of them.
 pub(super) struct Moves<'a> {
-    engine: &'a Engine,
+    pub(super) engine: &'a Engine,
     purpose: Purpose<'a>,
-    instance: &'a PbxInstance,
-    ground: &'a Ground,
+    pub(super) instance: &'a PbxInstance,
+    pub(super) ground: &'a Ground,
     cache: FragmentCache,
     pub after: InstanceState,
     pub changes: ChangeList,
@@ -82,59 +81,15 @@ impl<'a> Moves<'a> {
         })
     }
 
-    /// Every tenant of the instance goes to its head; one that is no longer here goes.
+    /// Every tenant of the instance goes to its head; one that is no longer its own departs.
     pub async fn move_all(&mut self) -> Result<(), DeployError> {
         let heads = self.heads().await?;
-        let gone: Vec<TenantId> = self.ground.before.tenants.keys().copied().collect();
-        for tenant_id in gone.into_iter().filter(|id| !heads.contains_key(id)) {
-            self.remove_tenant(tenant_id).await?;
-        }
+        self.depart(|id| heads.contains_key(&id)).await?;
         for (tenant_id, state) in heads {
             if !self.is_live(&state) {
                 let which = state.head_revision.map_or(Which::Head, Which::Revision);
                 self.move_tenant(tenant_id, which).await?;
             }
-        }
-        Ok(())
-    }
-
-    /// Every tenant goes to what a generation served, with the secrets and the status of today; one that it did not serve
-    /// goes. What cannot come back is left out and told.
-    pub async fn move_back(&mut self, generation: Option<&Generation>) -> Result<(), DeployError> {
-        let nothing = BTreeMap::new();
-        let to = generation.map_or(&nothing, |generation| &generation.tenants);
-        let mut tx = self.engine.store.read("tenants_to_go_back").await?;
-        let states = tenants::states_of_instance(&mut tx, self.instance.id).await?;
-        let deleted = match generation {
-            Some(generation) => generations::deleted_tenants(&mut tx, generation.id).await?,
-            None => Vec::new(),
-        };
-        drop(tx);
-        let here: BTreeSet<TenantId> = states.into_iter().map(|state| state.id).collect();
-        let served: Vec<TenantId> = self.ground.before.tenants.keys().copied().collect();
-        for tenant_id in served {
-            if !to.contains_key(&tenant_id) || !here.contains(&tenant_id) {
-                let message = "that generation did not serve this tenant, or it is gone since: it is served no more until \
-                    the next deploy";
-                self.findings
-                    .push(Finding::warning("not_in_generation", message).of_tenant(tenant_id));
-                self.remove_tenant(tenant_id).await?;
-            }
-        }
-        for (tenant_id, revision_id) in to {
-            if here.contains(tenant_id) {
-                self.move_tenant(*tenant_id, Which::Revision(*revision_id))
-                    .await?;
-            } else if !self.ground.before.tenants.contains_key(tenant_id) {
-                let message = "this tenant is on another instance since and does not come back";
-                self.findings
-                    .push(Finding::warning("tenant_gone", message).of_tenant(*tenant_id));
-            }
-        }
-        for tenant_id in deleted {
-            let message = "this tenant was deleted since and does not come back; the audit log has its name";
-            let finding = Finding::warning("tenant_gone", message).of_tenant(tenant_id);
-            self.findings.push(finding.about(format!("tenant {tenant_id}")));
         }
         Ok(())
     }
@@ -191,20 +146,6 @@ impl<'a> Moves<'a> {
         self.ground.templates_moved() || self.ground.settings_moved()
     }
 
-    async fn remove_tenant(&mut self, tenant_id: TenantId) -> Result<(), DeployError> {
-        let Some(state) = self.after.tenants.remove(&tenant_id) else {
-            return Ok(());
-        };
-        let config = self.engine.config(tenant_id, state.version.revision_id).await?;
-        self.changes.extend(plan::tenant_changes(
-            tenant_id,
-            Some((&config, state.version)),
-            None,
-        ));
-        self.expect(tenant_id, Some(state.version), None, true);
-        Ok(())
-    }
-
     /// Moves one tenant to a revision, or leaves it out with findings. One that is being deleted goes.
     pub async fn move_tenant(&mut self, tenant_id: TenantId, which: Which) -> Result<(), DeployError> {
         let wanted = self.engine.subject(tenant_id, which).await?;
@@ -229,7 +170,10 @@ impl<'a> Moves<'a> {
         };
         // What is not served need not be right: a blocked tenant's phones are refused in any case.
         let served = wanted.config.clone().under(wanted.version.service);
-        let findings = validate::tenant(tenant_id, &served, &self.instance.settings);
+        let mut findings = validate::tenant(tenant_id, &served, &self.instance.settings);
+        if live.is_none_or(|live| live.revision_id != wanted.version.revision_id) {
+            findings.extend(self.domains_of_others(tenant_id, &wanted.config).await?);
+        }
         let refused = findings.iter().any(Finding::is_error);
         self.findings.extend(findings);
         let mut moved = if refused {
@@ -267,7 +211,7 @@ impl<'a> Moves<'a> {
     }
 
     /// One that stays what it is may still be written anew.
-    fn expect(
+    pub(super) fn expect(
         &mut self,
         tenant_id: TenantId,
         before: Option<TenantVersion>,

@@ -193,7 +193,7 @@ impl Run<'_> {
         };
         let live = Ground::live(self.engine, &mut tx, &self.instance).await?;
         drop(tx);
-        let expected = expected_after_undo(tried.as_ref(), live.as_ref());
+        let expected = expected_after_undo(tried.as_ref(), live.as_ref().map(|(_, state, _)| state));
         let back = Back {
             id: live.as_ref().map(|(generation, ..)| generation.id),
             number: live.as_ref().map_or(0, |(generation, ..)| generation.number),
@@ -205,32 +205,72 @@ impl Run<'_> {
     }
 }
 
-/// Every object of the tenants that the attempt may have changed, as the former generation has them.
-fn expected_after_undo(
-    tried: Option<&Generation>,
-    live: Option<&(Generation, InstanceState, TemplateSet)>,
-) -> Expectation {
+/// Every object as the former generation has it. The attempt may have changed any: an equal revision was rendered with
+/// the secrets and the status of its moment, which nobody noted.
+fn expected_after_undo(tried: Option<&Generation>, former: Option<&InstanceState>) -> Expectation {
     let nothing = InstanceState::default();
-    let former = live.map_or(&nothing, |(_, state, _)| state);
+    let former = former.unwrap_or(&nothing);
     let mut expected = Expectation::markers_of(former);
-    let same_templates =
-        tried.map(|tried| tried.template_digest) == live.map(|(generation, ..)| generation.template_digest);
     let attempt = |id: &TenantId| tried.and_then(|tried| tried.tenants.get(id).copied());
     let attempted = tried.into_iter().flat_map(|tried| tried.tenants.keys());
     let all: BTreeSet<&TenantId> = attempted.chain(former.tenants.keys()).collect();
     for tenant_id in all {
-        let tried = attempt(tenant_id);
-        let after = former.tenants.get(tenant_id).map(|state| state.version);
-        if !same_templates || tried != after.map(|version| version.revision_id) {
-            let tenant = TenantExpectation {
-                before: None,
-                tried,
-                after,
-                all: true,
-                secrets: false,
-            };
-            expected.tenants.insert(*tenant_id, tenant);
-        }
+        let tenant = TenantExpectation {
+            before: None,
+            tried: attempt(tenant_id),
+            after: former.tenants.get(tenant_id).map(|state| state.version),
+            all: true,
+            secrets: false,
+        };
+        expected.tenants.insert(*tenant_id, tenant);
     }
     expected
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use jiff::Timestamp;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::deploy::plan::{TenantState, TenantVersion};
+    use crate::domain::digest::Digest;
+    use crate::domain::ids::{InstanceId, RevisionId};
+    use crate::domain::tenant::Service;
+
+    /// A change of status moves no revision: what it was to serve is asked for all the same.
+    #[test]
+    fn what_is_undone_is_asked_for_although_no_revision_moved() {
+        let tenant = TenantId::from_uuid(Uuid::from_u128(1));
+        let revision_id = RevisionId::from_uuid(Uuid::from_u128(2));
+        let version = TenantVersion {
+            revision_id,
+            secrets_version: 1,
+            service: Service::Blocked,
+        };
+        let state = TenantState {
+            version,
+            fragments: BTreeMap::new(),
+        };
+        let former = InstanceState {
+            common: BTreeMap::new(),
+            tenants: BTreeMap::from([(tenant, state)]),
+        };
+        let tried = Generation {
+            id: GenerationId::from_uuid(Uuid::nil()),
+            instance_id: InstanceId::from_uuid(Uuid::nil()),
+            number: 2,
+            template_digest: Digest::of(""),
+            settings_revision: 1,
+            marker_salt: 0,
+            tenants: BTreeMap::from([(tenant, revision_id)]),
+            created_at: Timestamp::UNIX_EPOCH,
+        };
+        let expected = expected_after_undo(Some(&tried), Some(&former));
+        let asked = expected.tenants.get(&tenant).unwrap();
+        assert_eq!((asked.tried, asked.after), (Some(revision_id), Some(version)));
+        assert!(asked.all);
+    }
 }

@@ -2,12 +2,13 @@
 
 use jiff::Timestamp;
 
+use super::discretion;
 use super::engine::Engine;
 use super::error::DeployError;
 use super::lease::Lease;
 use crate::domain::deployment::{DeploymentStatus, Stage, StageRecord, StageResult};
 use crate::domain::finding::Finding;
-use crate::domain::ids::{DeploymentId, InstanceId};
+use crate::domain::ids::{DeploymentId, InstanceId, TenantId};
 use crate::store::{Tx, deployments, generations, stages};
 
 /// The pen of one deployment.
@@ -16,6 +17,8 @@ pub(super) struct Record<'a> {
     pub lease: &'a Lease<'a>,
     pub instance_id: InstanceId,
     pub deployment_id: DeploymentId,
+    /// Whose record it is, if it is one tenant's.
+    pub tenant_id: Option<TenantId>,
 }
 
 impl Record<'_> {
@@ -51,9 +54,20 @@ impl Record<'_> {
         detail: &str,
     ) -> Result<(), DeployError> {
         let mut tx = self.begin("end_stage").await?;
+        let detail = self.discreet(&mut tx, result, detail).await?;
+        let detail = detail.as_str();
         stages::end(&mut tx, self.deployment_id, stage, result, detail, self.now()).await?;
         tx.commit().await?;
         Ok(())
+    }
+
+    /// A detail as whoever reads the record may see it: where a stage did not end well, a PBX may have spoken.
+    async fn discreet(&self, tx: &mut Tx, result: StageResult, detail: &str) -> Result<String, DeployError> {
+        let Some(own) = self.tenant_id.filter(|_| result != StageResult::Ok) else {
+            return Ok(detail.to_owned());
+        };
+        let others = discretion::others(tx, self.instance_id, own).await?;
+        Ok(discretion::detail(&others, detail).to_owned())
     }
 
     /// Ends whatever stage still runs.
@@ -62,7 +76,8 @@ impl Record<'_> {
         for stage in stages::of_deployment(&mut tx, self.deployment_id).await? {
             if stage.ended_at.is_none() {
                 let now = self.now();
-                stages::end(&mut tx, self.deployment_id, stage.stage, result, detail, now).await?;
+                let detail = self.discreet(&mut tx, result, detail).await?;
+                stages::end(&mut tx, self.deployment_id, stage.stage, result, &detail, now).await?;
             }
         }
         tx.commit().await?;
@@ -87,7 +102,8 @@ impl Record<'_> {
         findings: &[Finding],
     ) -> Result<DeploymentStatus, DeployError> {
         if let Some((stage, result, detail)) = last {
-            stages::end(&mut tx, self.deployment_id, stage, result, detail, self.now()).await?;
+            let detail = self.discreet(&mut tx, result, detail).await?;
+            stages::end(&mut tx, self.deployment_id, stage, result, &detail, self.now()).await?;
         }
         deployments::end(&mut tx, self.deployment_id, status, findings, self.now()).await?;
         generations::forget_attempts(&mut tx, self.instance_id).await?;

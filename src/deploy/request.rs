@@ -29,8 +29,8 @@ pub async fn tenant(
     queue(tx, ids, tenant.instance_id, scope, requested_by, now).await
 }
 
-/// Asks for what an instance serves of a tenant to be brought in line with the tenant's status, and for nothing that was
-/// edited since to go live with it.
+/// Asks for what an instance serves of a tenant to be brought in line with the tenant's status; neither what was edited
+/// since nor what was gone back from goes live with it. `None`: the instance does not serve it.
 pub async fn status(
     tx: &mut Tx,
     ids: &dyn IdSource,
@@ -38,19 +38,17 @@ pub async fn status(
     instance_id: InstanceId,
     requested_by: &str,
     now: Timestamp,
-) -> Result<Deployment, DeployError> {
-    let live = served::revision(tx, instance_id, tenant_id).await?;
-    let revision_id = match live {
-        Some(live) => live,
-        None => revisions::take_head(tx, tenant_id, RevisionId::fresh(ids), now)
-            .await?
-            .ok_or_else(|| missing("the tenant"))?,
+) -> Result<Option<Deployment>, DeployError> {
+    let Some(revision_id) = served::revision(tx, instance_id, tenant_id).await? else {
+        return Ok(None);
     };
-    let scope = Scope::Tenant {
+    let scope = Scope::TenantStatus {
         tenant_id,
         revision_id,
     };
-    queue(tx, ids, instance_id, scope, requested_by, now).await
+    queue(tx, ids, instance_id, scope, requested_by, now)
+        .await
+        .map(Some)
 }
 
 /// Asks for a tenant to go back to what an earlier deployment of it served. `None`: that deployment never went live,

@@ -150,6 +150,13 @@ pub enum Scope {
         /// The revision that comes back.
         revision_id: RevisionId,
     },
+    /// What one tenant is served, in line with its status: whatever revision is live when its turn comes stays live.
+    TenantStatus {
+        /// Whose.
+        tenant_id: TenantId,
+        /// The revision that was live when it was asked for.
+        revision_id: RevisionId,
+    },
     /// Every tenant, the template set and the instance's settings.
     Platform,
     /// Every tenant and the template set, back to what an earlier generation served.
@@ -164,7 +171,9 @@ impl Scope {
     #[must_use]
     pub const fn tenant_id(&self) -> Option<TenantId> {
         match self {
-            Self::Tenant { tenant_id, .. } | Self::TenantRollback { tenant_id, .. } => Some(*tenant_id),
+            Self::Tenant { tenant_id, .. }
+            | Self::TenantRollback { tenant_id, .. }
+            | Self::TenantStatus { tenant_id, .. } => Some(*tenant_id),
             Self::Platform | Self::PlatformRollback { .. } => None,
         }
     }

@@ -38,11 +38,18 @@ fn sip_domain(text: &str) -> Result<String, Invalid> {
     Ok(domain)
 }
 
-/// All that may be a domain in a text, whole: `me.example.com` does not stand in `acme.example.com`.
-pub fn names_in(text: &str) -> impl Iterator<Item = &str> {
+/// All that may be a domain in a text, in lower case and whole: `me.example.com` does not stand in `acme.example.com`.
+/// A channel is named by what it is made for, a hyphen and eight digits: that stands there without them too.
+pub fn names_in(text: &str) -> impl Iterator<Item = String> {
     let is_part = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
-    text.split(move |c| !is_part(c))
-        .map(|name| name.trim_matches('.'))
+    text.split(move |c| !is_part(c)).flat_map(|part| {
+        let name = part.trim_matches('.').to_ascii_lowercase();
+        let channel = name.rsplit_once('-').and_then(|(name, number)| {
+            let is_number = number.len() == 8 && number.bytes().all(|b| b.is_ascii_hexdigit());
+            is_number.then(|| name.to_owned())
+        });
+        [Some(name), channel].into_iter().flatten()
+    })
 }
 
 fn is_label(label: &str) -> bool {
@@ -65,6 +72,28 @@ mod tests {
     #[case("xn--bcher-kva.example", "xn--bcher-kva.example")]
     fn host_names_are_folded(#[case] text: &str, #[case] domain: &str) {
         assert_eq!(text.parse::<SipDomain>().map(String::from).as_deref(), Ok(domain));
+    }
+
+    #[test]
+    fn a_name_in_a_text_is_whole_or_a_channels() {
+        let names = |text: &str, name: &str| names_in(text).any(|found| found == name);
+        for text in [
+            "object '1001@acme.example.com' is wrong",
+            "acme.example.com.",
+            "PJSIP/1001@Acme.Example.com-0000001f",
+            "Local/*43@acme.example.com-0000001f;2",
+            "/voicemail/acme.example.com/1001",
+        ] {
+            assert!(names(text, "acme.example.com"), "{text}");
+        }
+        for text in [
+            "my.acme.example.com",
+            "my-acme.example.com",
+            "acme.example.community",
+            "acme.example.com-west",
+        ] {
+            assert!(!names(text, "acme.example.com"), "{text}");
+        }
     }
 
     #[rstest]

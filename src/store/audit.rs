@@ -47,7 +47,8 @@ statements! {
     OF_PLATFORM = page_of!("(tenant_id = $1 or $1 is null)");
     EXPORT = matching!("(tenant_id = $1 or $1 is null)", "number > $8 order by number limit $9");
     LAST_CHANGE = "select max(at) from audit_entries where tenant_id = $1 \
-        and resource in ('tenant', 'extension') and action <> 'extension.reveal_secret'";
+        and resource in ('tenant', 'extension') \
+        and action not in ('extension.reveal_secret', 'tenant.suspend', 'tenant.reactivate')";
     BLANK_TENANT = "update audit_entries set salt = null, actor_name = null, before = null, after = null, reason = null, \
         request_id = null, address = null, agent = null, blanked_by = $2 where salt is not null and tenant_id = $1";
 }

@@ -36,6 +36,8 @@ statements! {
     COUNT_OF_TENANT = "select count(*) from deployments where tenant_id = $1";
     LIST_OF_TENANT = select!("where tenant_id = $1 order by created_at desc, id desc limit $2 offset $3");
     NEWEST_ON = select!("where instance_id = $1 and tenant_id = $2 order by queue_number desc limit 1");
+    NEWEST_OF_EDITS = select!("where tenant_id = $1 and scope <> 'tenant_status' \
+        order by created_at desc, id desc limit 1");
     COUNT_OF_INSTANCE = "select count(*) from deployments where instance_id = $1";
     LIST_OF_INSTANCE = select!("where instance_id = $1 order by created_at desc, id desc limit $2 offset $3");
     NEXT_QUEUED = select!("where instance_id = $1 and ended_at is null and status = 'queued' \
@@ -45,8 +47,6 @@ statements! {
         and (revision_id = $4 or (revision_id is null and $4 is null)) \
         and (to_generation_id = $5 or (to_generation_id is null and $5 is null)) \
         order by queue_number");
-    LAST_ROLLBACK = "select max(created_at) from deployments where instance_id = $1 \
-        and to_generation_id is not null and status in ('live', 'partial', 'unchanged')";
     UNFINISHED = select!("where instance_id = $1 and ended_at is null and status <> 'queued' \
         order by queue_number");
     SET_STATUS = "update deployments set status = $2 where id = $1 and ended_at is null";
@@ -115,6 +115,10 @@ impl Row {
                 tenant_id,
                 revision_id,
             }),
+            ("tenant_status", Some(tenant_id), Some(revision_id)) => Some(Scope::TenantStatus {
+                tenant_id,
+                revision_id,
+            }),
             ("tenant_rollback", Some(tenant_id), Some(revision_id)) => Some(Scope::TenantRollback {
                 tenant_id,
                 revision_id,
@@ -126,23 +130,25 @@ impl Row {
 
 /// The columns of a scope: its word, its tenant, the revision that the tenant goes to, the generation that all go back to.
 fn columns(scope: &Scope) -> (&'static str, Option<Uuid>, Option<Uuid>, Option<Uuid>) {
-    match scope {
-        Scope::Platform => ("platform", None, None, None),
-        Scope::PlatformRollback { generation_id } => ("platform", None, None, Some(generation_id.uuid())),
+    let (word, tenant_id, revision_id) = match scope {
+        Scope::Platform => return ("platform", None, None, None),
+        Scope::PlatformRollback { generation_id } => {
+            return ("platform", None, None, Some(generation_id.uuid()));
+        }
         Scope::Tenant {
             tenant_id,
             revision_id,
-        } => ("tenant", Some(tenant_id.uuid()), Some(revision_id.uuid()), None),
+        } => ("tenant", tenant_id, revision_id),
         Scope::TenantRollback {
             tenant_id,
             revision_id,
-        } => (
-            "tenant_rollback",
-            Some(tenant_id.uuid()),
-            Some(revision_id.uuid()),
-            None,
-        ),
-    }
+        } => ("tenant_rollback", tenant_id, revision_id),
+        Scope::TenantStatus {
+            tenant_id,
+            revision_id,
+        } => ("tenant_status", tenant_id, revision_id),
+    };
+    (word, Some(tenant_id.uuid()), Some(revision_id.uuid()), None)
 }
 
 /// Adds a record, behind all others in the queue of its instance: whoever adds another waits until this transaction ends.
@@ -258,6 +264,13 @@ pub async fn newest_on(
     .transpose()
 }
 
+/// What was asked for last of a tenant's configuration, whichever instance it was for: no change of its status.
+pub async fn newest_of_edits(tx: &mut Tx, tenant: TenantId) -> Result<Option<Deployment>, StoreError> {
+    run!(tx, fetch_optional::<Row>(NEWEST_OF_EDITS, tenant.uuid()))?
+        .map(Row::parse)
+        .transpose()
+}
+
 /// All deployments of the instance, newest first.
 pub async fn list_of_instance(
     tx: &mut Tx,
@@ -301,16 +314,6 @@ pub async fn queued_equal(
             to_generation
         )
     )?)
-}
-
-/// When somebody last asked for the whole instance to go back, and it did.
-pub async fn last_rollback(tx: &mut Tx, instance: InstanceId) -> Result<Option<Timestamp>, StoreError> {
-    let (at,) = run!(tx, fetch_one::<(Option<i64>,)>(LAST_ROLLBACK, instance.uuid()))?;
-    let origin = Origin {
-        table: "deployments",
-        id: instance,
-    };
-    at.map(|micros| origin.time("created_at", micros)).transpose()
 }
 
 /// All that were begun and have not ended, oldest first: after a crash, what is to be resumed.

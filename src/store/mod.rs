@@ -25,7 +25,9 @@ mod url;
 pub mod api_keys;
 pub mod audit;
 pub mod audit_chain;
+pub mod deployment_history;
 pub mod deployments;
+pub mod domains;
 pub mod extension_secrets;
 pub mod extensions;
 pub mod generations;
@@ -46,6 +48,7 @@ pub mod stages;
 pub mod template_sets;
 pub mod tenant_lifecycle;
 pub mod tenant_overviews;
+pub mod tenant_records;
 pub mod tenant_settings;
 pub mod tenants;
 pub mod user_counts;
@@ -67,7 +70,9 @@ pub fn statements() -> Vec<&'static Statement> {
         api_keys::STATEMENTS,
         audit::STATEMENTS,
         audit_chain::STATEMENTS,
+        deployment_history::STATEMENTS,
         deployments::STATEMENTS,
+        domains::STATEMENTS,
         extension_secrets::STATEMENTS,
         extensions::STATEMENTS,
         generations::STATEMENTS,
@@ -88,6 +93,7 @@ pub fn statements() -> Vec<&'static Statement> {
         template_sets::STATEMENTS,
         tenant_lifecycle::STATEMENTS,
         tenant_overviews::STATEMENTS,
+        tenant_records::STATEMENTS,
         tenant_settings::STATEMENTS,
         tenants::STATEMENTS,
         user_counts::STATEMENTS,

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::row::{Origin, RawJson, to_json};
 use super::statement::{run, statements};
-use super::{StoreError, Tx, extensions, platform_tenants, tenants};
+use super::{StoreError, Tx, domains, extensions, tenants};
 use crate::domain::digest::Digest;
 use crate::domain::ids::{RevisionId, TenantId};
 use crate::domain::page::{Page, PageRequest};
@@ -84,7 +84,7 @@ pub async fn head(tx: &mut Tx, tenant: TenantId) -> Result<Option<TenantConfig>,
     Ok(Some(TenantConfig {
         name: found.name,
         domain: found.domain,
-        aliases: platform_tenants::aliases(tx, tenant).await?,
+        aliases: domains::aliases(tx, tenant).await?,
         timezone: found.timezone,
         extensions: extensions.collect(),
     }))
@@ -155,6 +155,7 @@ pub async fn take(
             now.as_microsecond(),
         )
     )?;
+    domains::note(tx, tenant, fresh, config).await?;
     Ok(revision)
 }
 

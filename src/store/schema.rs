@@ -49,6 +49,7 @@ steps! {
     19 "0019_tenant_lifecycle",
     20 "0020_api_keys",
     21 "0021_platform_requests",
+    22 "0022_former_domains",
 }
 
 /// Which text of a migration.

@@ -18,10 +18,14 @@ statements! {
     COUNT = "select count(*) from served where instance_id = $1";
     GONE = "select s.tenant_id from served s where s.instance_id = $1 and not exists (select 1 from tenants t \
         where t.id = s.tenant_id and t.instance_id = s.instance_id and t.status <> 'deleting')";
+    ASSIGNED_ELSEWHERE = "select s.tenant_id, exists (select 1 from served o \
+        where o.tenant_id = t.id and o.instance_id = t.instance_id) from served s join tenants t on t.id = s.tenant_id \
+        where s.instance_id = $1 and t.instance_id <> $1 and t.status <> 'deleting'";
     PUT = "insert into served (instance_id, tenant_id, revision_id, secrets_version, service, fragments) \
         values {rows} on conflict (instance_id, tenant_id) do update set revision_id = excluded.revision_id, \
         secrets_version = excluded.secrets_version, service = excluded.service, fragments = excluded.fragments", 6;
     DELETE = "delete from served where instance_id = $1 and tenant_id = $2";
+    CLEAR = "delete from served where instance_id = $1";
 }
 
 #[derive(sqlx::FromRow)]
@@ -94,6 +98,23 @@ pub async fn count(tx: &mut Tx, instance: InstanceId) -> Result<usize, StoreErro
 pub async fn gone(tx: &mut Tx, instance: InstanceId) -> Result<Vec<TenantId>, StoreError> {
     let rows = run!(tx, fetch_all::<(Uuid,)>(GONE, instance.uuid()))?;
     Ok(rows.into_iter().map(|(id,)| TenantId::from_uuid(id)).collect())
+}
+
+/// The tenants that the instance serves and that another is to serve, each with whether that one does.
+pub async fn assigned_elsewhere(
+    tx: &mut Tx,
+    instance: InstanceId,
+) -> Result<BTreeMap<TenantId, bool>, StoreError> {
+    let rows = run!(tx, fetch_all::<(Uuid, bool)>(ASSIGNED_ELSEWHERE, instance.uuid()))?;
+    Ok(rows
+        .into_iter()
+        .map(|(id, there)| (TenantId::from_uuid(id), there))
+        .collect())
+}
+
+/// Forgets what the instance serves, where nobody will ask it any more.
+pub async fn clear(tx: &mut Tx, instance: InstanceId) -> Result<u64, StoreError> {
+    run!(tx, execute(CLEAR, instance.uuid()))
 }
 
 /// Notes what the instance serves now; only rows that differ are written.

@@ -7,14 +7,11 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::row::{Origin, RawJson, to_json};
+use super::row::Origin;
 use super::statement::{run, statements};
 use super::tenants::service;
 use super::{StoreError, Tx};
-use crate::domain::change::Change;
-use crate::domain::finding::Finding;
 use crate::domain::ids::{InstanceId, TenantId};
-use crate::domain::sip_domain::{SipDomain, names_in};
 use crate::domain::tenant::{Suspension, SuspensionPolicy};
 
 statements! {
@@ -50,11 +47,6 @@ statements! {
         (select count(*) from revisions where tenant_id = $1) as revisions, \
         (select count(*) from generation_tenants where tenant_id = $1) as generations, \
         (select count(*) from deployments where tenant_id = $1) as deployments";
-    TELLING_OF = "select id, changes, findings from deployments where tenant_id is null \
-        and (cast(changes as text) like $1 or cast(findings as text) like $1 \
-        or cast(changes as text) like $2 or cast(findings as text) like $2)";
-    TELL_NO_MORE = "update deployments set changes = $2, findings = $3 where id = $1";
-    BLANK_STAGES = "update deployment_stages set detail = '' where detail like $1 or detail like $2";
     BURY = "insert into generation_tombstones (generation_id, tenant_id) \
         select generation_id, tenant_id from generation_tenants where tenant_id = $1";
     DELETE = "delete from tenants where id = $1";
@@ -188,46 +180,6 @@ pub struct Belongings {
 /// Counts what goes with a tenant.
 pub async fn belongings(tx: &mut Tx, id: TenantId) -> Result<Belongings, StoreError> {
     run!(tx, fetch_one::<Belongings>(COUNTS, id.uuid()))
-}
-
-/// Takes what the records of platform deploys tell of a tenant out of them; answers how many records told something.
-pub async fn forget_in_records(tx: &mut Tx, id: TenantId, domain: &SipDomain) -> Result<u64, StoreError> {
-    let (own_id, own_domain) = (id.to_string(), domain.as_str());
-    let like = |text: &str| format!("%{text}%");
-    let rows = run!(
-        tx,
-        fetch_all::<(Uuid, RawJson, RawJson)>(TELLING_OF, like(&own_id), like(own_domain))
-    )?;
-    let mut told = 0;
-    for (deployment, changes, findings) in rows {
-        let origin = Origin {
-            table: "deployments",
-            id: deployment,
-        };
-        let mut changes: Vec<Change> = origin.json("changes", &changes)?;
-        let mut findings: Vec<Finding> = origin.json("findings", &findings)?;
-        let before = changes.len() + findings.len();
-        let tells = |whose: Option<TenantId>, texts: &[&str]| {
-            whose == Some(id)
-                || texts
-                    .iter()
-                    .any(|text| text.contains(&own_id) || names_in(text).any(|name| name == own_domain))
-        };
-        changes.retain(|change| !tells(change.tenant_id, &[&change.object]));
-        findings.retain(|finding| {
-            let object = finding.object.as_deref().unwrap_or_default();
-            let quote = finding.quote.as_deref().unwrap_or_default();
-            !tells(finding.tenant_id, &[object, quote, &finding.message])
-        });
-        if changes.len() + findings.len() == before {
-            continue;
-        }
-        let changes = to_json("deployments.changes", &changes)?;
-        let findings = to_json("deployments.findings", &findings)?;
-        told += run!(tx, execute(TELL_NO_MORE, deployment, changes, findings))?;
-    }
-    run!(tx, execute(BLANK_STAGES, like(&own_id), like(own_domain)))?;
-    Ok(told)
 }
 
 /// Deletes a tenant with all that is its own; false when there is no such tenant. One that a PBX still serves is in use:

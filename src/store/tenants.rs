@@ -58,7 +58,7 @@ statements! {
     STATES_OF_INSTANCE = concat!("select id, ", service!(), ", secrets_version, head_revision_id from tenants \
         where instance_id = $1 and status <> 'deleting' order by id");
     STATE = concat!("select id, ", service!(), ", secrets_version, head_revision_id from tenants where id = $1");
-    DOMAINS_OF_INSTANCE = "select id, domain from tenants where instance_id = $1";
+    ASSIGNED_TO = select!("where instance_id = $1 order by id");
     LIMITS = "select session_timeout_minutes, max_users, max_extensions, max_concurrent_calls from tenants \
         where id = $1";
     BUMP_SECRETS_VERSION = "update tenants set secrets_version = secrets_version + 1 \
@@ -160,6 +160,14 @@ pub async fn find_by_domain(tx: &mut Tx, domain: &SipDomain) -> Result<Option<Te
         .transpose()
 }
 
+/// The tenants that are assigned to an instance, also those that are being deleted.
+pub async fn assigned_to(tx: &mut Tx, id: InstanceId) -> Result<Vec<Tenant>, StoreError> {
+    run!(tx, fetch_all::<Row>(ASSIGNED_TO, id.uuid()))?
+        .into_iter()
+        .map(Row::parse)
+        .collect()
+}
+
 /// What a tenant may have.
 pub async fn limits(tx: &mut Tx, id: TenantId) -> Result<Option<Limits>, StoreError> {
     type Row = (i64, Option<i64>, Option<i64>, Option<i64>);
@@ -223,20 +231,6 @@ pub(super) async fn set_head_revision(
 pub(super) async fn forget_head_revision(tx: &mut Tx, id: TenantId) -> Result<(), StoreError> {
     run!(tx, execute(FORGET_HEAD_REVISION, id.uuid()))?;
     Ok(())
-}
-
-/// The domains of the tenants that are assigned to an instance.
-pub async fn domains_of_instance(
-    tx: &mut Tx,
-    id: InstanceId,
-) -> Result<Vec<(TenantId, SipDomain)>, StoreError> {
-    let rows = run!(tx, fetch_all::<(Uuid, String)>(DOMAINS_OF_INSTANCE, id.uuid()))?;
-    rows.into_iter()
-        .map(|(id, domain)| {
-            let domain = Origin { table: "tenants", id }.text("domain", &domain)?;
-            Ok((TenantId::from_uuid(id), domain))
-        })
-        .collect()
 }
 
 /// Counts a change of a secret; answers the new version.

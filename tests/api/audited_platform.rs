@@ -37,10 +37,15 @@ pub async fn changes<'a>(server: &'a Server, method: &Method, path: &str) -> Opt
         ("PATCH", "/platform/pbx-instances/{id}") => {
             at(&server.instance().await).json(&json!({"log_file": "/var/log/asterisk/ours"}))
         }
-        ("DELETE", "/platform/pbx-instances/{id}") => {
+        ("DELETE", "/platform/pbx-instances/{id}") | ("POST", "/platform/pbx-instances/{id}/give-up") => {
             let made = server.platform(Method::POST, "/platform/pbx-instances");
             let made = made.json(&instance("second")).send().await;
-            at(made.data(201)["id"].as_str().unwrap())
+            let ask = at(made.data(201)["id"].as_str().unwrap());
+            if method == Method::DELETE {
+                ask
+            } else {
+                ask.json(&json!({"confirm": "second"}))
+            }
         }
         ("POST", "/platform/pbx-instances/{id}/test" | "/platform/pbx-instances/{id}/deploy") => {
             at(&server.instance().await)

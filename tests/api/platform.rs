@@ -295,6 +295,13 @@ async fn c05_an_instance_is_added_tested_changed_and_deleted(#[values(Sqlite, Po
         .await;
     assert_eq!(refused.code(), (409, "in_use"));
     assert_eq!(refused.body["references"].as_array().unwrap().len(), 2);
+    let give_up = format!("/{id}/give-up");
+    assert_eq!(post(&give_up, json!({})).await.fields(), ["confirm"]);
+    let refused = post(&give_up, json!({"confirm": "second"})).await;
+    assert_eq!(refused.code(), (409, "confirmation_mismatch"));
+    let used = format!("/{used}/give-up");
+    let name = get(&server, "/platform/pbx-instances").await.data(200)[0]["name"].clone();
+    assert_eq!(post(&used, json!({"confirm": name})).await.code().0, 409);
     let deleted = server.platform(Method::DELETE, &path).send().await;
     assert_eq!(deleted.status, 204);
     assert_eq!(get(&server, &path).await.status, 404);

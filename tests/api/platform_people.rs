@@ -76,6 +76,46 @@ async fn o47_a_user_of_any_tenant_is_edited_and_signed_out_where_rights_change(
     assert_eq!(patch(&server, &ann.id, json!({"name": "Anna"})).await.status, 404);
 }
 
+/// Neither tenant reads whom the other has: the entry is the platform's.
+#[rstest]
+#[tokio::test]
+async fn o61_the_entry_of_a_move_is_the_platforms_alone(#[values(Sqlite, Postgres)] backend: Backend) {
+    let server = Server::start(backend).await;
+    let bob = server.person("bob", &server.acme, "agent").await;
+    let owners = [
+        server.person("ann", &server.acme, "owner").await,
+        server.person("gina", &server.globex, "owner").await,
+    ];
+    set_tenant(&server, &bob.id, json!({"tenant_id": server.globex}))
+        .await
+        .data(200);
+    let all = server
+        .platform(Method::GET, "/platform/audit-log?action=user.move")
+        .send()
+        .await;
+    let [entry] = <&[Value; 1]>::try_from(all.data(200).as_array().unwrap().as_slice()).unwrap();
+    assert_eq!(
+        (&entry["target_id"], &entry["tenant_id"]),
+        (&json!(bob.id), &Value::Null)
+    );
+    for owner in owners {
+        let read = server
+            .of(&owner.token, Method::GET, "/audit-log?action=user.move")
+            .send()
+            .await;
+        assert_eq!(read.data(200), &json!([]));
+        let all = server
+            .of(&owner.token, Method::GET, "/audit-log?per_page=100")
+            .send()
+            .await;
+        let told = all.data(200).to_string();
+        assert!(
+            told.contains("session.begin") && !told.contains("user.move"),
+            "{told}"
+        );
+    }
+}
+
 #[rstest]
 #[tokio::test]
 async fn o51_a_user_moves_to_a_tenant_that_has_room(#[values(Sqlite, Postgres)] backend: Backend) {

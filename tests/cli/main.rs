@@ -22,4 +22,5 @@ mod serve;
 mod support;
 mod template_edits;
 mod templates;
+mod tenant_lives;
 mod tenants;

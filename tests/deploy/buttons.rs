@@ -30,9 +30,9 @@ fn objects(ended: &Ended) -> Vec<String> {
 /// The revision that a request is for.
 fn revision(deployment: &switchyard::domain::deployment::Deployment) -> String {
     match deployment.scope {
-        Scope::Tenant { revision_id, .. } | Scope::TenantRollback { revision_id, .. } => {
-            revision_id.to_string()
-        }
+        Scope::Tenant { revision_id, .. }
+        | Scope::TenantRollback { revision_id, .. }
+        | Scope::TenantStatus { revision_id, .. } => revision_id.to_string(),
         Scope::Platform | Scope::PlatformRollback { .. } => panic!("a platform deploy is for no revision"),
     }
 }

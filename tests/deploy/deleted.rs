@@ -6,18 +6,19 @@ use rstest::rstest;
 use serde_json::json;
 use switchyard::app::error::AppError;
 use switchyard::app::precondition::IfMatch;
-use switchyard::app::{tenant_deletion, tenant_upkeep, tenants};
+use switchyard::app::{tenant_deletion, tenants};
 use switchyard::domain::deployment::DeploymentStatus::Live;
 use switchyard::domain::tenant::TenantStatus;
 
+use super::domains::change;
 use super::served::{dialplan, endpoints, mailboxes};
 use super::support::database::Backend::{self, Postgres, Sqlite};
 use super::suspended::{call_the_echo, domains_in_call, followed, suspend};
-use super::world::{TestTenant, World, operator};
+use super::world::{TestTenant, World, operator, upkeep, with_mailbox};
 
 /// Every row of every table that names one of these texts, as `table: row`. The audit log keeps who was deleted, and
 /// generations keep the bare id to say who does not come back.
-async fn rows_that_name(world: &World, backend: Backend, texts: &[String]) -> Vec<String> {
+pub async fn rows_that_name(world: &World, backend: Backend, texts: &[String]) -> Vec<String> {
     let tables = match backend {
         Sqlite => "select name from sqlite_master where type = 'table' and name not like 'sqlite_%'",
         Postgres => "select tablename::text from pg_tables where schemaname = 'public'",
@@ -42,7 +43,7 @@ async fn rows_that_name(world: &World, backend: Backend, texts: &[String]) -> Ve
             let bare = text.replace('-', "");
             if texts
                 .iter()
-                .any(|wanted| text.contains(wanted) || bare.contains(wanted))
+                .any(|wanted| stands_in(&text, wanted) || stands_in(&bare, wanted))
             {
                 found.push(format!("{table}: {row}"));
             }
@@ -51,8 +52,22 @@ async fn rows_that_name(world: &World, backend: Backend, texts: &[String]) -> Ve
     found
 }
 
+/// Whether a name stands in a text as a whole: neither behind a longer one's beginning nor before the rest of one.
+fn stands_in(text: &str, wanted: &str) -> bool {
+    let part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let pieces: Vec<&str> = text.split(wanted).collect();
+    pieces.windows(2).any(|around| {
+        let mut after = around[1].chars();
+        let goes_on = match after.next() {
+            Some('.') => after.next().is_some_and(part),
+            next => next.is_some_and(part),
+        };
+        !around[0].ends_with(|c: char| part(c) || matches!(c, '.' | '-')) && !goes_on
+    })
+}
+
 /// Every file and directory below whose name or content names one of these texts.
-fn files_that_name(below: &Path, texts: &[String]) -> Vec<String> {
+pub fn files_that_name(below: &Path, texts: &[String]) -> Vec<String> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(below).unwrap() {
         let path = entry.unwrap().path();
@@ -64,7 +79,7 @@ fn files_that_name(below: &Path, texts: &[String]) -> Vec<String> {
         };
         if texts
             .iter()
-            .any(|text| name.contains(text) || content.contains(text))
+            .any(|text| stands_in(&name, text) || stands_in(&content, text))
         {
             found.push(name);
         }
@@ -76,7 +91,7 @@ fn files_that_name(below: &Path, texts: &[String]) -> Vec<String> {
 }
 
 /// What tells of a tenant: its id as written and as stored, its domain, its name.
-fn texts(tenant: &TestTenant, word: &str) -> Vec<String> {
+pub fn texts(tenant: &TestTenant, word: &str) -> Vec<String> {
     let id = tenant.id.to_string();
     vec![
         id.replace('-', ""),
@@ -86,7 +101,7 @@ fn texts(tenant: &TestTenant, word: &str) -> Vec<String> {
     ]
 }
 
-async fn delete(
+pub async fn delete(
     world: &World,
     tenant: &TestTenant,
     confirm: &str,
@@ -131,14 +146,17 @@ async fn o40_a_deleted_tenant_is_gone_from_pbx_database_and_disk(#[case] backend
     let preview = tenant_deletion::preview(&world.app, &operator(), acme.id)
         .await
         .unwrap();
-    assert_eq!((preview.confirm.as_str(), preview.extensions), ("Tenant acme", 1));
+    assert_eq!(
+        (preview.confirm.as_str(), preview.belongings.extensions),
+        ("Tenant acme", 1)
+    );
     assert!(preview.refused.is_empty() && preview.not_removed.len() == 1);
     let leaving = delete(&world, &acme, &preview.confirm).await.unwrap();
     assert_eq!(leaving.tenant.status, TenantStatus::Deleting);
     // Nothing goes while it is served.
-    assert_eq!(tenant_upkeep::turn(&world.app).await.unwrap(), 0);
+    assert_eq!(upkeep(&world.app).await, 0);
     followed(&world, &leaving.deployments).await.expect(Live);
-    assert_eq!(tenant_upkeep::turn(&world.app).await.unwrap(), 1);
+    assert_eq!(upkeep(&world.app).await, 1);
 
     let found = tenants::find(&world.app, &operator(), acme.id).await;
     assert!(matches!(found, Err(AppError::NotFound)));
@@ -173,6 +191,48 @@ async fn o40_a_deleted_tenant_is_gone_from_pbx_database_and_disk(#[case] backend
     world.tenant("acme").await;
 }
 
+/// Records of other tenants' deploys name it by whichever domain it had, and others by what only looks like its own.
+#[rstest]
+#[case(Sqlite)]
+#[case(Postgres)]
+#[tokio::test]
+async fn o40_a_former_domain_is_forgotten_and_a_neighbours_longer_one_is_not(#[case] backend: Backend) {
+    let world = World::new(backend).await;
+    let [(acme, _), _] = world.acme_and_globex().await;
+    let neighbour = world.tenant("my.acme").await;
+    world.extension(&neighbour, with_mailbox("1001", "Nat")).await;
+    world.deploy_platform().await.expect(Live);
+    change(&world, &acme, json!({"domain": "acme-two.example.com"}))
+        .await
+        .unwrap();
+    world.deploy_platform().await.expect(Live);
+    for sql in [
+        "update deployment_stages set detail = 'hung up: PJSIP/1001@acme.example.com-0000001f' where stage = 'applying'",
+        "update deployment_stages set detail = 'hung up: PJSIP/1001@my.acme.example.com-0000001f' where stage = 'planning'",
+    ] {
+        world.database.sql(sql).await;
+    }
+    let told_of_neighbour = async || {
+        let found = rows_that_name(&world, backend, &["my.acme.example.com".to_owned()]).await;
+        found.into_iter().filter(|row| row.starts_with("deploy")).count()
+    };
+    let before = told_of_neighbour().await;
+    assert!(before > 2, "{before}");
+    let mut own = texts(&acme, "acme");
+    own.push("acme-two.example.com".to_owned());
+    assert!(!rows_that_name(&world, backend, &own).await.is_empty());
+
+    suspend(&world, &acme).await;
+    let leaving = delete(&world, &acme, "Tenant acme").await.unwrap();
+    followed(&world, &leaving.deployments).await.expect(Live);
+    assert_eq!(upkeep(&world.app).await, 1);
+    assert_eq!(rows_that_name(&world, backend, &own).await, [""; 0]);
+    for directory in [world.config_dir(), world.state_dir()] {
+        assert_eq!(files_that_name(&directory, &own), [""; 0]);
+    }
+    assert_eq!(told_of_neighbour().await, before);
+}
+
 #[tokio::test]
 async fn o40_a_tenant_that_was_never_deployed_goes_at_once_when_its_turn_comes() {
     let world = World::new(Sqlite).await;
@@ -180,11 +240,11 @@ async fn o40_a_tenant_that_was_never_deployed_goes_at_once_when_its_turn_comes()
     suspend(&world, &acme).await;
     let leaving = delete(&world, &acme, "Tenant acme").await.unwrap();
     assert_eq!(leaving.deployments, [], "no PBX has to hear of it");
-    assert_eq!(tenant_upkeep::turn(&world.app).await.unwrap(), 1);
+    assert_eq!(upkeep(&world.app).await, 1);
     assert_eq!(
         rows_that_name(&world, Sqlite, &texts(&acme, "acme")).await,
         [""; 0]
     );
     // Twice does no harm.
-    assert_eq!(tenant_upkeep::turn(&world.app).await.unwrap(), 0);
+    assert_eq!(upkeep(&world.app).await, 0);
 }

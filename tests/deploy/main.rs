@@ -15,6 +15,8 @@ mod death;
 #[cfg(test)]
 mod deleted;
 #[cfg(test)]
+mod domains;
+#[cfg(test)]
 mod down;
 #[cfg(test)]
 mod drift;
@@ -35,7 +37,13 @@ mod includes;
 #[cfg(test)]
 mod late_work;
 #[cfg(test)]
+mod leaving;
+#[cfg(test)]
 mod lost_database;
+#[cfg(test)]
+mod lost_host;
+#[cfg(test)]
+mod moved;
 #[cfg(test)]
 mod panics;
 #[cfg(test)]

@@ -7,7 +7,7 @@ use rstest::rstest;
 use serde_json::json;
 use switchyard::app::precondition::IfMatch;
 use switchyard::app::tenant_status::{self, Followed, SuspensionInput};
-use switchyard::app::{deployments, tenant_upkeep};
+use switchyard::app::{auto_deploy, deployments, tenant_change};
 use switchyard::domain::deployment::DeploymentStatus::{Failed, Live, Unchanged};
 use switchyard::domain::tenant::SuspensionPolicy::{self, ApiOnly, BlockAll, BlockOutbound};
 use switchyard::store::tenant_lifecycle;
@@ -15,7 +15,7 @@ use switchyard::store::tenant_lifecycle;
 use super::served::{caller_id, dialplan, endpoints, mailboxes};
 use super::support::ami::{Fields, field};
 use super::support::database::Backend::{self, Postgres, Sqlite};
-use super::world::{Ended, TestTenant, World, operator, record};
+use super::world::{Ended, TestTenant, World, operator, record, upkeep, with_mailbox};
 
 const ACME: &str = "1001@acme.example.com";
 const GLOBEX: &str = "1001@globex.example.com";
@@ -114,7 +114,7 @@ async fn o29_a_blocked_tenants_phones_are_refused_and_its_calls_end_and_come_bac
     // Asked again, it is as it must be, and nothing is pending but the edit.
     let verified = deployments::verify_instance(&world.app, &operator(), world.instance_id).await;
     assert!(verified.unwrap().ok);
-    assert_eq!(tenant_upkeep::turn(&world.app).await.unwrap(), 0);
+    assert_eq!(upkeep(&world.app).await, 0);
 
     let back = tenant_status::reactivate(&world.app, &operator(), acme.id, &IfMatch::Any)
         .await
@@ -142,7 +142,7 @@ async fn o29_without_block_all_a_suspended_tenants_phones_work_on(#[case] policy
     assert_eq!(suspend(&world, &acme).await.deployments, []);
     world.deploy_platform().await.expect(Unchanged);
     assert!(world.registers(&acme, &ann));
-    assert_eq!(tenant_upkeep::turn(&world.app).await.unwrap(), 0);
+    assert_eq!(upkeep(&world.app).await, 0);
 }
 
 /// Whatever another deploy does meanwhile: it renders the tenant as blocked too.
@@ -180,7 +180,7 @@ async fn o29_what_did_not_reach_the_pbx_is_asked_for_again() {
     set_policy(&world, &acme, BlockAll).await;
     let pid = super::support::pbx::pid(&world.pbx.home());
     super::support::pbx::kill(pid);
-    let (app, _) = world.impatient(super::drivers::Drivers::plain(&world.pbx));
+    let (app, engine) = world.impatient(super::drivers::Drivers::plain(&world.pbx));
     let suspended = suspend(&world, &acme).await;
     let (asked, _) =
         deployments::find_of_instance(&app, &operator(), world.instance_id, suspended.deployments[0])
@@ -188,16 +188,129 @@ async fn o29_what_did_not_reach_the_pbx_is_asked_for_again() {
             .unwrap();
     super::world::ended(&app, &asked).await.expect(Failed);
     // Not at once: it would fail again.
-    assert_eq!(tenant_upkeep::turn(&app).await.unwrap(), 0);
+    assert_eq!(upkeep(&app).await, 0);
     let queued = "select cast(count(*) as text) from deployments where status = 'queued'";
     assert_eq!(world.database.ask(queued.to_owned()).await, ["0"]);
     world
         .database
         .sql("update deployments set ended_at = ended_at - 61000000")
         .await;
-    tenant_upkeep::turn(&app).await.unwrap();
+    upkeep(&app).await;
     assert_eq!(world.database.ask(queued.to_owned()).await, ["1"]);
     // Once.
-    tenant_upkeep::turn(&app).await.unwrap();
+    upkeep(&app).await;
     assert_eq!(world.database.ask(queued.to_owned()).await, ["1"]);
+
+    // The next time after twice as long; meanwhile whoever looks sees why.
+    let stop = tokio_util::sync::CancellationToken::new();
+    engine.work_off(world.instance_id, &stop).await.unwrap();
+    assert_eq!(world.database.ask(queued.to_owned()).await, ["0"]);
+    let behind = async || {
+        let shown = tenant_change::show(&app, &operator(), acme.id).await.unwrap();
+        let [behind] = <[_; 1]>::try_from(shown.behind).unwrap();
+        assert_eq!(behind.instance, world.instance_id);
+        behind
+    };
+    let ended = "select cast(max(ended_at) as text) from deployments where scope = 'tenant_status'";
+    let ended: i64 = world.database.ask(ended.to_owned()).await[0].parse().unwrap();
+    let shown = behind().await;
+    assert!(
+        shown.reason.unwrap().contains("deploy again"),
+        "as the record has it"
+    );
+    assert_eq!(shown.again_at.unwrap().as_microsecond(), ended + 120_000_000);
+    world
+        .database
+        .sql("update deployments set ended_at = ended_at - 61000000")
+        .await;
+    upkeep(&app).await;
+    assert_eq!(world.database.ask(queued.to_owned()).await, ["0"]);
+    // Somebody changes something of the tenant: it may be mended.
+    world
+        .database
+        .sql("update tenants set updated_at = updated_at + 3600000000")
+        .await;
+    upkeep(&app).await;
+    assert_eq!(world.database.ask(queued.to_owned()).await, ["1"]);
+    let shown = behind().await;
+    assert_eq!((shown.reason, shown.again_at), (None, None), "one is under way");
+}
+
+/// `deploy.mode = "auto"` puts live what is edited, and not what somebody went back from.
+#[rstest]
+#[case(Sqlite)]
+#[case(Postgres)]
+#[tokio::test]
+async fn o29_a_suspension_brings_nothing_back_that_was_gone_back_from(#[case] backend: Backend) {
+    let world = World::new(backend).await;
+    let [(acme, ann), _] = world.acme_and_globex().await;
+    let good = world.deploy(&acme).await.expect(Live);
+    world.patch(&acme, &ann, json!({"name": "Mistake"})).await;
+    world.deploy(&acme).await.expect(Live);
+    let back = deployments::roll_back(&world.app, &acme.caller, good.deployment.id, None).await;
+    super::world::ended(&world.app, &back.unwrap().into_inner())
+        .await
+        .expect(Live);
+    let nothing_is_asked_for = async || {
+        let pending = auto_deploy::pending(&world.app, world.instance_id).await.unwrap();
+        let asked = auto_deploy::request(&world.app, acme.id).await.unwrap();
+        !pending.iter().any(|pending| pending.tenant_id == acme.id) && asked.is_none()
+    };
+    assert!(nothing_is_asked_for().await);
+    set_policy(&world, &acme, BlockAll).await;
+    let suspended = suspend(&world, &acme).await;
+    assert!(nothing_is_asked_for().await, "before it is carried out");
+    followed(&world, &suspended.deployments).await.expect(Live);
+    assert!(nothing_is_asked_for().await);
+    let back = tenant_status::reactivate(&world.app, &operator(), acme.id, &IfMatch::Any)
+        .await
+        .unwrap();
+    followed(&world, &back.deployments).await.expect(Live);
+    assert!(nothing_is_asked_for().await);
+    assert_eq!(caller_id(&world, ACME).unwrap(), "\"acme\" <1001>");
+    world.patch(&acme, &ann, json!({"name": "Ann"})).await;
+    assert!(!nothing_is_asked_for().await);
+}
+
+/// A deploy that waits in front of it goes live, and stays so.
+#[tokio::test]
+async fn o29_a_suspension_serves_what_is_live_when_its_turn_comes() {
+    let world = World::new(Sqlite).await;
+    let [(acme, ann), _] = world.acme_and_globex().await;
+    world.deploy(&acme).await.expect(Live);
+    world.patch(&acme, &ann, json!({"name": "Edited"})).await;
+    let asked = world.request(&acme).await;
+    set_policy(&world, &acme, BlockAll).await;
+    let suspended = suspend(&world, &acme).await;
+    followed(&world, &suspended.deployments).await;
+    record(&world.app, &asked).await.expect(Live);
+    let back = tenant_status::reactivate(&world.app, &operator(), acme.id, &IfMatch::Any)
+        .await
+        .unwrap();
+    followed(&world, &back.deployments).await.expect(Live);
+    assert_eq!(caller_id(&world, ACME).unwrap(), "\"Edited\" <1001>");
+}
+
+/// What is not served need not be right.
+#[rstest]
+#[case(Sqlite)]
+#[case(Postgres)]
+#[tokio::test]
+async fn o29_a_blocked_tenant_is_not_held_against_a_deploy_of_others(#[case] backend: Backend) {
+    let world = World::new(backend).await;
+    let acme = world.tenant("acme").await;
+    world.extension(&acme, with_mailbox("1001", "Ann")).await;
+    let globex = world.tenant("globex").await;
+    let gina = world.extension(&globex, with_mailbox("1002", "Gina")).await;
+    world.deploy_platform().await.expect(Live);
+    set_policy(&world, &acme, BlockAll).await;
+    let suspended = suspend(&world, &acme).await;
+    followed(&world, &suspended.deployments).await.expect(Live);
+    world
+        .change_settings(|settings| settings.emergency_numbers.push("1001".parse().unwrap()))
+        .await;
+    let deployed = world.deploy_platform().await;
+    assert!(!deployed.codes().contains(&"emergency_number"), "{deployed:?}");
+    assert!(matches!(deployed.status(), Live | Unchanged), "{deployed:?}");
+    assert!(world.registers(&globex, &gina));
 }

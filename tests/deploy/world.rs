@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 use switchyard::app::precondition::IfMatch;
-use switchyard::app::{App, deployments, extensions, instances, tenants};
+use switchyard::app::setbacks::Setbacks;
+use switchyard::app::{App, deployments, extensions, instances, tenant_upkeep, tenants};
 use switchyard::auth::caller::{Caller, Identity, Origin, Place};
 use switchyard::deploy::{Engine, EngineOptions, ShadowPolicy, TemplateSource};
 use switchyard::domain::artifact::ConfFile;
@@ -291,6 +292,11 @@ impl World {
     pub async fn is_verified(&self, tenant: &TestTenant) -> bool {
         deployments::verify(&self.app, &tenant.caller).await.unwrap().ok
     }
+}
+
+/// One turn of the reconciler of tenants, in a process that remembers no setback; gives how many went.
+pub async fn upkeep(app: &App) -> usize {
+    tenant_upkeep::turn(app, &mut Setbacks::default()).await.unwrap()
 }
 
 pub fn operator() -> Caller {

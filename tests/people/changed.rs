@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use rstest::rstest;
+use switchyard::app::precondition::IfMatch;
 use switchyard::app::{operator, platform_users, profile};
 use switchyard::daemon::forgetting;
 use switchyard::domain::mail::{Line, Mail};
@@ -32,13 +33,13 @@ async fn change(world: &World, how: &str) {
         "a platform manager" => {
             let boss = world.manager("boss").await;
             let boss = world.caller(&boss.token).await;
-            platform_users::set_password(&world.app, &boss, ann.user.id, &NEW.into())
+            platform_users::set_password(&world.app, &boss, ann.user.id, &NEW.into(), &IfMatch::Any)
                 .await
                 .unwrap();
         }
         _ => {
             let host = operator::platform(None);
-            platform_users::set_password(&world.app, &host, ann.user.id, &NEW.into())
+            platform_users::set_password(&world.app, &host, ann.user.id, &NEW.into(), &IfMatch::Any)
                 .await
                 .unwrap();
         }

@@ -2,6 +2,7 @@
 
 use rstest::rstest;
 use switchyard::app::error::AppError;
+use switchyard::app::precondition::IfMatch;
 use switchyard::app::{password_reset, sign_in, users};
 use switchyard::auth::caller::Origin;
 use switchyard::auth::denied::Denied;
@@ -188,9 +189,13 @@ async fn o58_a_suspended_user_is_sent_no_link_and_the_one_they_have_is_like_one_
     }
     assert_eq!(refusals[0], refusals[1]);
     let caller = world.caller(&owner.token).await;
-    users::reactivate(&world.app, &caller, ann.user.id).await.unwrap();
+    users::reactivate(&world.app, &caller, ann.user.id, &IfMatch::Any)
+        .await
+        .unwrap();
     assert!(world.log_in(KNOWN, PASSWORD).await.is_ok());
-    users::suspend(&world.app, &caller, ann.user.id).await.unwrap();
+    users::suspend(&world.app, &caller, ann.user.id, &IfMatch::Any)
+        .await
+        .unwrap();
     world.forgot(KNOWN).await.unwrap();
     assert!(world.links().await.is_empty());
 }

@@ -3,6 +3,7 @@
 use rstest::rstest;
 use switchyard::app::api_keys;
 use switchyard::app::error::AppError;
+use switchyard::app::precondition::IfMatch;
 use switchyard::app::roles::{self, RoleInput};
 use switchyard::app::{invitations, operator, platform_user_changes, users};
 use switchyard::auth::caller::Caller;
@@ -62,6 +63,7 @@ async fn a40_a_key_invites_into_no_role_that_may_more_than_the_key(
         &world.app,
         &owner,
         role("reader", &["config.read", "users.view_self"]),
+        None,
     )
     .await
     .unwrap();
@@ -77,14 +79,14 @@ async fn a40_a_key_assigns_no_role_that_may_more_than_the_key(#[values(Sqlite, P
     let world = World::new(backend).await;
     let (owner, key) = world.with_key(&["users.assign_role", "config.read"]).await;
     let bob = world.person("bob", &world.acme, "agent").await.user;
-    let assigned = users::assign_role(&world.app, &key, bob.id, "manager").await;
+    let assigned = users::assign_role(&world.app, &key, bob.id, "manager", &IfMatch::Any).await;
     assert_eq!(code(assigned), "rank");
-    roles::create(&world.app, &owner, role("reader", &["config.read"]))
+    roles::create(&world.app, &owner, role("reader", &["config.read"]), None)
         .await
         .unwrap();
-    let assigned = users::assign_role(&world.app, &key, bob.id, "reader").await;
+    let assigned = users::assign_role(&world.app, &key, bob.id, "reader", &IfMatch::Any).await;
     assert!(assigned.is_ok());
-    let back = users::assign_role(&world.app, &key, bob.id, "agent").await;
+    let back = users::assign_role(&world.app, &key, bob.id, "agent", &IfMatch::Any).await;
     assert_eq!(code(back), "rank");
 }
 
@@ -105,13 +107,14 @@ async fn a07_a_key_makes_and_changes_roles_of_its_own_rights_only(
 ) {
     let world = World::new(backend).await;
     let (_, key) = world.with_key(&["users.assign_role", "config.read"]).await;
-    let more = roles::create(&world.app, &key, role("writer", &["config.write"])).await;
+    let more = roles::create(&world.app, &key, role("writer", &["config.write"]), None).await;
     assert_eq!(fields(more), ["permissions"]);
-    let made = roles::create(&world.app, &key, role("reader", &["config.read"]))
+    let made = roles::create(&world.app, &key, role("reader", &["config.read"]), None)
         .await
-        .unwrap();
+        .unwrap()
+        .into_inner();
     let more = role("reader", &["config.read", "config.write"]);
-    let changed = roles::change(&world.app, &key, made.id, more).await;
+    let changed = roles::change(&world.app, &key, made.id, more, &IfMatch::Any).await;
     assert_eq!(fields(changed), ["permissions"]);
     // Further keys it makes none, whatever it holds.
     let further = api_keys::create(&world.app, &key, super::keys::key(&["config.read"])).await;
@@ -132,9 +135,16 @@ async fn o58_a_key_does_not_come_back_with_an_author_who_was_moved_away(
     let host = operator::platform(None);
     for tenant in [world.globex.id, world.acme.id] {
         let role = Some("owner");
-        platform_user_changes::change_tenant(&world.app, &host, ann.user.id, Some(tenant), role)
-            .await
-            .unwrap();
+        platform_user_changes::change_tenant(
+            &world.app,
+            &host,
+            ann.user.id,
+            Some(tenant),
+            role,
+            &IfMatch::Any,
+        )
+        .await
+        .unwrap();
         assert!(admitted(&world.authenticator, secret.expose()).await.is_err());
     }
     assert!(world.texts("select name from api_keys").await.is_empty());
@@ -148,12 +158,16 @@ async fn o58_a_key_whose_author_may_not_sign_in_is_not_rotated(#[values(Sqlite, 
     let bob = world.person("bob", &world.acme, "owner").await;
     let bob = world.caller(&bob.token).await;
     let (made, secret) = world.key(&world.caller(&ann.token).await, &["config.read"]).await;
-    users::suspend(&world.app, &bob, ann.user.id).await.unwrap();
+    users::suspend(&world.app, &bob, ann.user.id, &IfMatch::Any)
+        .await
+        .unwrap();
     let rotated = api_keys::rotate(&world.app, &bob, made.id).await;
     assert_eq!(code(rotated.map(drop)), "author_inactive");
     // While they are suspended it stops; the secret is what it was once they are not.
     assert!(admitted(&world.authenticator, secret.expose()).await.is_err());
-    users::reactivate(&world.app, &bob, ann.user.id).await.unwrap();
+    users::reactivate(&world.app, &bob, ann.user.id, &IfMatch::Any)
+        .await
+        .unwrap();
     assert!(admitted(&world.authenticator, secret.expose()).await.is_ok());
     assert!(api_keys::rotate(&world.app, &bob, made.id).await.is_ok());
 }
@@ -172,9 +186,13 @@ async fn o58_whoever_has_gone_meanwhile_neither_makes_nor_rotates_a_key(
     let (bobs, _) = world.key(&bob, &["config.read"]).await;
     let (app, id) = (&world.app, ann.user.id);
     match how {
-        "deleted" => users::delete(app, &bob, id).await.unwrap(),
-        "suspended" => drop(users::suspend(app, &bob, id).await.unwrap()),
-        _ => drop(users::assign_role(app, &bob, id, "agent").await.unwrap()),
+        "deleted" => users::delete(app, &bob, id, &IfMatch::Any).await.unwrap(),
+        "suspended" => drop(users::suspend(app, &bob, id, &IfMatch::Any).await.unwrap()),
+        _ => drop(
+            users::assign_role(app, &bob, id, "agent", &IfMatch::Any)
+                .await
+                .unwrap(),
+        ),
     }
     let made = api_keys::create(app, &ann_caller, key(&["config.read"])).await;
     let rotated = api_keys::rotate(app, &ann_caller, bobs.id).await;
@@ -203,7 +221,7 @@ async fn a_long_list_of_rights_is_refused_shortly_and_an_unknown_one_is_shown_cu
         (&[long.as_str()][..], "holds `x?[31mx?[31m"),
     ] {
         let made = api_keys::create(&world.app, &owner, key(words)).await.map(drop);
-        let role = roles::create(&world.app, &owner, role("keeper", words))
+        let role = roles::create(&world.app, &owner, role("keeper", words), None)
             .await
             .map(drop);
         for refused in [made, role] {
@@ -215,5 +233,9 @@ async fn a_long_list_of_rights_is_refused_shortly_and_an_unknown_one_is_shown_cu
             assert!(text.len() < 200, "{} bytes", text.len());
         }
     }
-    assert!(roles::create(&world.app, &owner, role("all", &all)).await.is_ok());
+    assert!(
+        roles::create(&world.app, &owner, role("all", &all), None)
+            .await
+            .is_ok()
+    );
 }

@@ -2,6 +2,7 @@
 
 use rstest::rstest;
 use switchyard::app::platform_user_changes::{self, UserPatch};
+use switchyard::app::precondition::IfMatch;
 use switchyard::app::{invitations, operator, platform_users, profile, users};
 use switchyard::domain::clock::{Clock as _, SystemClock};
 use switchyard::domain::mail::Mail;
@@ -31,19 +32,28 @@ async fn o28_an_invitations_link_is_void_once_what_it_would_open_has_changed(
     let (app, platform) = (&world.app, operator::platform(None));
     let mut place = &world.acme;
     let given = match what {
-        "another role" => users::assign_role(app, &caller, bob.id, "manager").await,
+        "another role" => users::assign_role(app, &caller, bob.id, "manager", &IfMatch::Any).await,
         "another role, by the platform" => {
             let patch = UserPatch {
                 role: Some("manager".to_owned()),
                 ..UserPatch::default()
             };
-            platform_user_changes::change(app, &platform, bob.id, patch).await
+            platform_user_changes::change(app, &platform, bob.id, patch, &IfMatch::Any).await
         }
-        "the platform" => platform_users::set_platform_manager(app, &platform, bob.id, true).await,
+        "the platform" => {
+            platform_users::set_platform_manager(app, &platform, bob.id, true, &IfMatch::Any).await
+        }
         _ => {
             place = &world.globex;
-            platform_user_changes::change_tenant(app, &platform, bob.id, Some(place.id), Some("manager"))
-                .await
+            platform_user_changes::change_tenant(
+                app,
+                &platform,
+                bob.id,
+                Some(place.id),
+                Some("manager"),
+                &IfMatch::Any,
+            )
+            .await
         }
     };
     given.unwrap();
@@ -82,7 +92,7 @@ async fn a_link_for_a_new_password_is_void_once_there_is_one(
             .unwrap();
     } else {
         let platform = operator::platform(None);
-        platform_users::set_password(&world.app, &platform, ann.user.id, &NEW.into())
+        platform_users::set_password(&world.app, &platform, ann.user.id, &NEW.into(), &IfMatch::Any)
             .await
             .unwrap();
     }
@@ -102,9 +112,13 @@ async fn a_link_for_a_new_password_is_void_once_its_user_was_suspended(
     let ann = world.person("ann", &world.acme, "agent").await;
     world.forgot("ann@example.com").await.unwrap();
     let token = world.only_token().await;
-    users::suspend(&world.app, &caller, ann.user.id).await.unwrap();
+    users::suspend(&world.app, &caller, ann.user.id, &IfMatch::Any)
+        .await
+        .unwrap();
     assert_eq!(fields(world.confirm(&token, NEW).await), ["token"]);
-    users::reactivate(&world.app, &caller, ann.user.id).await.unwrap();
+    users::reactivate(&world.app, &caller, ann.user.id, &IfMatch::Any)
+        .await
+        .unwrap();
     assert_eq!(fields(world.confirm(&token, NEW).await), ["token"]);
 }
 
@@ -120,9 +134,16 @@ async fn o28_whoever_moves_is_sent_nothing_that_was_written_before(
         .await
         .unwrap();
     let platform = operator::platform(None);
-    platform_user_changes::change_tenant(&world.app, &platform, bob.id, Some(world.globex.id), None)
-        .await
-        .unwrap();
+    platform_user_changes::change_tenant(
+        &world.app,
+        &platform,
+        bob.id,
+        Some(world.globex.id),
+        None,
+        &IfMatch::Any,
+    )
+    .await
+    .unwrap();
     assert!(world.waiting().await.is_empty());
 }
 
@@ -151,7 +172,9 @@ async fn o28_what_was_filed_under_a_former_tenant_is_taken_back_with_the_link(
     tx.commit().await.unwrap();
     let globex = operator::in_tenant(&world.globex, None);
     if what == "deleted" {
-        users::delete(&world.app, &globex, bob.id).await.unwrap();
+        users::delete(&world.app, &globex, bob.id, &IfMatch::Any)
+            .await
+            .unwrap();
         assert!(world.waiting().await.is_empty());
         return;
     }

@@ -182,15 +182,17 @@ async fn o29_a_request_that_was_let_in_before_a_suspension_changes_nothing_after
     };
     let (present, new) = (PASSWORD.into(), NEW.into());
     let done = [
-        users::suspend(app, &caller, ann.id).await.map(drop),
-        users::assign_role(app, &caller, ann.id, "manager")
+        users::suspend(app, &caller, ann.id, &IfMatch::Any)
             .await
             .map(drop),
-        users::delete(app, &caller, ann.id).await,
+        users::assign_role(app, &caller, ann.id, "manager", &IfMatch::Any)
+            .await
+            .map(drop),
+        users::delete(app, &caller, ann.id, &IfMatch::Any).await,
         invitations::invite(app, &caller, invitation("bob", "agent"))
             .await
             .map(drop),
-        roles::create(app, &caller, role).await.map(drop),
+        roles::create(app, &caller, role, None).await.map(drop),
         api_keys::create(app, &caller, key(&["config.read"]))
             .await
             .map(drop),
@@ -198,7 +200,7 @@ async fn o29_a_request_that_was_let_in_before_a_suspension_changes_nothing_after
             .await
             .map(drop),
         world.extension(&caller, "1001").await.map(drop),
-        profile::change(app, &caller, name).await.map(drop),
+        profile::change(app, &caller, name, &IfMatch::Any).await.map(drop),
         profile::change_password(app, &caller, &present, &new).await,
     ];
     for (place, done) in done.iter().enumerate() {

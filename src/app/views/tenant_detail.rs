@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::TenantRowView;
 use crate::app::tenant_change::TenantDetail;
+use crate::app::tenant_upkeep::Behind;
 use crate::domain::ids::InstanceId;
 use crate::domain::limits::SessionTimeout;
 use crate::domain::reason::Reason;
@@ -37,8 +38,32 @@ pub struct TenantDetailView {
     pub live: bool,
     /// Other instances that serve it still.
     pub live_elsewhere: Vec<InstanceId>,
-    /// Whether it is served somewhere else than where it is to be.
+    /// Whether it was given another instance, and is not served by that one alone yet.
     pub resync_required: bool,
+    /// The instances that serve something else of it than its status says.
+    pub behind: Vec<BehindView>,
+}
+
+/// An instance that has not followed the tenant's status yet.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Behind")]
+pub struct BehindView {
+    /// Which instance.
+    pub pbx_instance_id: InstanceId,
+    /// Why the last deploy that was to change that came to nothing; null while none has.
+    pub reason: Option<String>,
+    /// When the next one is asked for at the earliest; null while one is under way.
+    pub again_at: Option<Timestamp>,
+}
+
+impl From<Behind> for BehindView {
+    fn from(behind: Behind) -> Self {
+        Self {
+            pbx_instance_id: behind.instance,
+            reason: behind.reason,
+            again_at: behind.again_at,
+        }
+    }
 }
 
 /// Since when and why a tenant is suspended.
@@ -71,9 +96,10 @@ impl From<TenantDetail> for TenantDetailView {
             max_extensions: detail.limits.max_extensions,
             max_concurrent_calls: detail.limits.max_concurrent_calls,
             suspension_policy: detail.standing.policy,
-            resync_required: detail.resync_required(),
+            resync_required: detail.whereabouts.resync_required(),
             suspension: detail.standing.suspension.map(SuspensionView::from),
             aliases: detail.aliases,
+            behind: detail.behind.into_iter().map(BehindView::from).collect(),
             live: detail.whereabouts.here,
             live_elsewhere: detail.whereabouts.elsewhere,
             row: detail.overview.into(),

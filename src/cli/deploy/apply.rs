@@ -97,7 +97,7 @@ pub async fn follow(
 }
 
 /// How the command ends, and why.
-fn outcome(deployment: &Deployment) -> (Exit, String) {
+pub(super) fn outcome(deployment: &Deployment) -> (Exit, String) {
     let generation = deployment
         .generation
         .map_or_else(|| "the generation".to_owned(), |n| format!("generation {n}"));

@@ -56,6 +56,7 @@ pub fn scope(scope: &Scope) -> &'static str {
     match scope {
         Scope::Tenant { .. } => "tenant",
         Scope::TenantRollback { .. } => "tenant, back",
+        Scope::TenantStatus { .. } => "tenant, status",
         Scope::Platform => "instance",
         Scope::PlatformRollback { .. } => "instance, back",
     }

@@ -1,5 +1,6 @@
 //! `switchyard deploy`: what would change, putting it live, and what was done.
 
+pub mod aftermath;
 mod apply;
 mod history;
 mod plan;

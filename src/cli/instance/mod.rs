@@ -1,6 +1,7 @@
 //! `switchyard instance`: the PBXs that tenants are assigned to.
 
 mod add;
+mod give_up;
 mod test;
 
 use clap::Subcommand;
@@ -21,6 +22,9 @@ pub enum InstanceCommand {
     /// List them by name
     #[command(after_help = "Example:\n  switchyard instance list")]
     List,
+    /// Delete one whose host is gone for good, without asking its PBX
+    #[command(after_help = give_up::EXAMPLE)]
+    GiveUp(give_up::GiveUp),
     /// Test connection, rights and paths of one that this host drives
     #[command(after_help = "Example:\n  switchyard instance test pbx1")]
     Test {
@@ -33,6 +37,7 @@ pub fn run(context: &mut Context<'_>, command: InstanceCommand) -> Result<(), Fa
     match command {
         InstanceCommand::Add(add) => add::run(context, *add),
         InstanceCommand::List => list(context),
+        InstanceCommand::GiveUp(given) => give_up::run(context, &given),
         InstanceCommand::Test { name } => test::run(context, &name),
     }
 }

@@ -1,10 +1,13 @@
 //! `/api/v1/platform/pbx-instances`: the PBXs that tenants are assigned to.
 
 use axum::extract::State;
+use schemars::JsonSchema;
+use serde::Deserialize;
 
 use crate::app::instance_changes;
 use crate::app::instance_checks;
 use crate::app::instance_input::InstanceInput;
+use crate::app::instance_loss::{self, LostInstance};
 use crate::app::views::{ChecksView, DeploymentView, InstanceView, PlanView, VerificationView};
 use crate::app::{App, deployments, instances};
 use crate::auth::caller::Caller;
@@ -20,6 +23,15 @@ use crate::http::idempotency::{Key, Repeatable};
 use crate::http::if_match::Precondition;
 use crate::http::problem::Problem;
 use crate::http::query::Query;
+
+/// What giving an instance up is confirmed with.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GiveUp {
+    /// The instance's name, letter by letter.
+    #[schemars(length(max = 50))]
+    confirm: String,
+}
 
 impl Patched for InstanceInput {
     const FIXED: &'static [&'static str] = &["kind", "node"];
@@ -104,6 +116,20 @@ pub async fn delete(
     query.read()?;
     instance_changes::delete(&app, &caller, id, &if_match).await?;
     Ok(NoContent)
+}
+
+/// `POST /platform/pbx-instances/{id}/give-up`: its host is gone for good.
+pub async fn give_up(
+    State(app): State<App>,
+    caller: Caller,
+    Id(id): Id<InstanceId>,
+    query: Query,
+    body: Body<GiveUp>,
+) -> Result<Single<LostInstance>, Problem> {
+    instances::find(&app, &caller, id).await?;
+    let GiveUp { confirm } = body.read().await?;
+    query.read()?;
+    Ok(single(instance_loss::give_up(&app, &caller, id, &confirm).await?))
 }
 
 /// `POST /platform/pbx-instances/test`: of one that is to be added.

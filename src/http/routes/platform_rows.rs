@@ -68,6 +68,9 @@ pub(super) fn instances() -> Vec<Route<Shared>> {
             409 ["config_dir_taken", "taken"], 503 SEALED;
         delete "/api/v1/platform/pbx-instances/{id}", Platform(InstancesWrite), audits "instance.delete"
             => instances::delete, "Deletes a PBX instance that serves no tenant", 409 ["in_use"];
+        post "/api/v1/platform/pbx-instances/{id}/give-up", Platform(InstancesWrite), audits "instance.give_up"
+            => instances::give_up, "Deletes a PBX instance whose host is gone for good, without asking its PBX",
+            409 ["confirmation_mismatch", "in_use"];
         post "/api/v1/platform/pbx-instances/{id}/test", Platform(InstancesTest), audits "instance.test"
             => instances::test, "Tests connection, rights and paths of a PBX instance", 409 ["driven_elsewhere"],
             503 SEALED;

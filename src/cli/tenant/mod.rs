@@ -1,5 +1,8 @@
 //! `switchyard tenant`: the customers, each with a SIP domain of its own.
 
+mod delete;
+mod status;
+
 use std::collections::BTreeMap;
 
 use clap::{Args, Subcommand};
@@ -28,6 +31,15 @@ pub enum TenantCommand {
     /// List tenants, one page at a time
     #[command(after_help = "Example:\n  switchyard tenant list --search acme --sort created_at --descending")]
     List(Box<List>),
+    /// Suspend a tenant; its phones may do what its policy says
+    #[command(after_help = status::SUSPEND)]
+    Suspend(status::Suspend),
+    /// Let a suspended tenant work again
+    #[command(after_help = status::REACTIVATE)]
+    Reactivate(status::Whom),
+    /// Delete a suspended tenant for good, with all that is its own
+    #[command(after_help = delete::EXAMPLE)]
+    Delete(delete::Delete),
     /// Show one tenant
     #[command(after_help = "Example:\n  switchyard tenant show acme.example.com")]
     Show {
@@ -79,6 +91,9 @@ pub fn run(context: &mut Context<'_>, command: TenantCommand) -> Result<(), Fail
     match command {
         TenantCommand::Add(new) => add(context, new),
         TenantCommand::List(wanted) => list(context, *wanted),
+        TenantCommand::Suspend(suspend) => status::suspend(context, suspend),
+        TenantCommand::Reactivate(whom) => status::reactivate(context, &whom),
+        TenantCommand::Delete(delete) => delete::run(context, &delete),
         TenantCommand::Show { domain } => show(context, &domain),
     }
 }

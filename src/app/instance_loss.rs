@@ -1,0 +1,158 @@
+//! Giving up a PBX whose host is gone for good: nobody asks it any more, and what only waited for its answer ends.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::json;
+
+use super::App;
+use super::error::AppError;
+use super::instances::changed;
+use super::tenant_deletion::{gone, mismatch, remove};
+use crate::auth::caller::Caller;
+use crate::domain::ids::{InstanceId, TenantId};
+use crate::domain::instance::{InstanceSettings, PbxInstance};
+use crate::domain::name::{InstanceName, TenantName};
+use crate::domain::permission::PlatformPermission;
+use crate::domain::sip_domain::SipDomain;
+use crate::domain::tenant::{Tenant, TenantStatus};
+use crate::store::{Tx, instances, leases, served, tenant_lifecycle, tenants};
+
+/// An instance that was given up.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "LostInstance")]
+pub struct LostInstance {
+    /// Its id, which is no instance's any more.
+    pub id: InstanceId,
+    /// As it was called.
+    pub name: InstanceName,
+    /// The tenants whose deletion waited for it, and that are gone now.
+    pub deleted_tenants: Vec<LostTenant>,
+    /// What nobody could ask the PBX, and what to do before its host is connected again.
+    pub not_proven: Vec<String>,
+}
+
+/// A tenant that went with an instance.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
+pub struct LostTenant {
+    /// Its id.
+    pub id: TenantId,
+    /// As people called it.
+    pub name: TenantName,
+    /// Its SIP domain.
+    pub domain: SipDomain,
+}
+
+/// Deletes an instance whose host is gone, without asking its PBX, and with it the tenants that were being deleted.
+///
+/// Tenants that are to be served are not touched: each has to be given another instance first.
+pub async fn give_up(
+    app: &App,
+    caller: &Caller,
+    id: InstanceId,
+    confirm: &str,
+) -> Result<LostInstance, AppError> {
+    caller.platform(PlatformPermission::InstancesWrite)?;
+    let mut tx = app.begin_on_user(None, "give_up_instance").await?;
+    let instance = instances::find(&mut tx, id).await?.ok_or(AppError::NotFound)?;
+    if confirm != instance.name.as_str() {
+        return Err(mismatch("the instance's name"));
+    }
+    if let Some(lease) = leases::find(&mut tx, id).await?
+        && lease.expires_at > app.now()
+    {
+        let message = format!(
+            "{} works on it right now: its host is not gone; wait for it",
+            lease.holder
+        );
+        return Err(AppError::in_use(message, []));
+    }
+    let assigned = tenants::assigned_to(&mut tx, id).await?;
+    let (leaving, staying): (Vec<Tenant>, Vec<Tenant>) = assigned
+        .into_iter()
+        .partition(|tenant| tenant.status == TenantStatus::Deleting);
+    if !staying.is_empty() {
+        let message = format!(
+            "{} tenants are to be served by it; give each another instance and deploy that, or delete the tenant, first",
+            staying.len()
+        );
+        let references = staying
+            .into_iter()
+            .map(|tenant| json!({"kind": "tenant", "id": tenant.id, "name": tenant.name}));
+        return Err(AppError::in_use(message, references));
+    }
+    let not_proven = not_proven(&mut tx, &instance).await?;
+    served::clear(&mut tx, id).await?;
+    instances::set_applying(&mut tx, id, None).await?;
+    let deleted_tenants = delete_leaving(app, &mut tx, caller, leaving).await?;
+    let was = json!({"name": instance.name, "node": instance.node, "settings": instance.settings});
+    let is = json!({"deleted_tenants": deleted_tenants, "not_proven": not_proven});
+    let entry = changed("instance.give_up", &instance, Some(was), is);
+    app.audit(&mut tx, caller, entry)?;
+    instances::delete(&mut tx, id).await?;
+    app.engine.forget_instance(&instance).await?;
+    tx.commit().await?;
+    Ok(LostInstance {
+        id,
+        name: instance.name,
+        deleted_tenants,
+        not_proven,
+    })
+}
+
+/// Ends the deletions that waited for the instance.
+async fn delete_leaving(
+    app: &App,
+    tx: &mut Tx,
+    caller: &Caller,
+    leaving: Vec<Tenant>,
+) -> Result<Vec<LostTenant>, AppError> {
+    let mut deleted = Vec::new();
+    for tenant in leaving {
+        tenants::lock(tx, tenant.id).await?;
+        if tenant_lifecycle::is_served(tx, tenant.id).await? {
+            let message = format!(
+                "another instance still serves {}; deploy that one first",
+                tenant.name
+            );
+            let reference = json!({"kind": "tenant", "id": tenant.id, "name": tenant.name});
+            return Err(AppError::in_use(message, [reference]));
+        }
+        let told = app.audit(tx, caller, gone(&tenant))?;
+        remove(tx, tenant.id, told).await?;
+        deleted.push(LostTenant {
+            id: tenant.id,
+            name: tenant.name,
+            domain: tenant.domain,
+        });
+    }
+    Ok(deleted)
+}
+
+async fn not_proven(tx: &mut Tx, instance: &PbxInstance) -> Result<Vec<String>, AppError> {
+    let InstanceSettings::Asterisk(settings) = &instance.settings;
+    let mut told = vec![format!(
+        "on the host {node}: the files below {directory}, and what its tenants left in Asterisk's spool directory and \
+         database, are where they were; before {node} is connected to a network again, remove them, and the lines in \
+         Asterisk's own files that lead to {directory}",
+        node = instance.node,
+        directory = settings.config_dir
+    )];
+    let mut domains = Vec::new();
+    for id in served::all(tx, instance.id).await?.keys() {
+        domains.extend(
+            tenants::find(tx, *id)
+                .await?
+                .map(|tenant| tenant.domain.to_string()),
+        );
+    }
+    if !domains.is_empty() {
+        told.push(format!(
+            "as long as its Asterisk runs somewhere, phones may sign in there and call: it was last proven to serve {}",
+            domains.join(", ")
+        ));
+    }
+    if instance.applying.is_some() {
+        told.push("a deploy of it was cut off, so that it may serve others than those".to_owned());
+    }
+    Ok(told)
+}
