@@ -81,7 +81,7 @@ async fn a10_a_plan_tells_what_its_deploy_then_does(#[case] backend: Backend) {
     let concerned: Vec<_> = changes.iter().map(|change| change.tenant_id).collect();
     assert_eq!(concerned, [Some(acme.id), Some(globex.id)]);
 
-    // One that is served and belongs elsewhere now, and one that is not served yet.
+    // One that is served and belongs elsewhere now, where it is served too, and one that is not served yet.
     let mut settings = world.pbx.private.settings().clone();
     settings.config_dir = "/nonexistent/other".parse().unwrap();
     let other = instances::NewInstance {
@@ -94,6 +94,11 @@ async fn a10_a_plan_tells_what_its_deploy_then_does(#[case] backend: Backend) {
     let leave = "update tenants set instance_id = (select id from instances where name = 'other') \
         where domain = 'initech.example.com'";
     world.database.sql(leave).await;
+    // Its new instance serves it, so that it may go from here.
+    let arrive = "insert into served (instance_id, tenant_id, revision_id, secrets_version, service, fragments) \
+        select t.instance_id, s.tenant_id, s.revision_id, s.secrets_version, s.service, s.fragments \
+        from served s join tenants t on t.id = s.tenant_id where t.domain = 'initech.example.com'";
+    world.database.sql(arrive).await;
     let umbrella = world.tenant("umbrella").await;
     world.extension(&umbrella, with_mailbox("1001", "Ute")).await;
     assert_eq!(foretold(&world).await.len(), 4);
