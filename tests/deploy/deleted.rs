@@ -130,7 +130,10 @@ async fn o40_a_deleted_tenant_is_gone_from_pbx_database_and_disk(#[case] backend
     let preview = tenant_deletion::preview(&world.app, &operator(), acme.id)
         .await
         .unwrap();
-    assert_eq!((preview.confirm.as_str(), preview.extensions), ("Tenant acme", 1));
+    assert_eq!(
+        (preview.confirm.as_str(), preview.belongings.extensions),
+        ("Tenant acme", 1)
+    );
     assert!(preview.refused.is_empty() && preview.not_removed.len() == 1);
     let leaving = delete(&world, &acme, &preview.confirm).await.unwrap();
     assert_eq!(leaving.tenant.status, TenantStatus::Deleting);
