@@ -274,6 +274,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_spent_is_counted_whatever_comes_of_it_and_ends_with_the_window() {
+        let (throttle, hand) = throttle();
+        for _ in 0..5 {
+            assert_eq!(throttle.spend(from("192.0.2.1")), Ok(()));
+        }
+        assert_eq!(throttle.spend(from("192.0.2.1")), Err(RetryAfter(900)));
+        assert_eq!(throttle.spend(from("192.0.2.2")), Ok(()));
+        hand.turn(900);
+        assert_eq!(throttle.spend(from("192.0.2.1")), Ok(()));
+    }
+
+    #[test]
     fn a_success_is_not_counted_and_clears_the_account_but_not_the_address() {
         let (throttle, _) = throttle();
         let (ann, address) = (email("ann@example.com"), from("192.0.2.1").address);
