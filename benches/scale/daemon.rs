@@ -87,6 +87,11 @@ impl Daemon {
         asked.is_ok_and(|answer| answer.status() == StatusCode::OK)
     }
 
+    /// Where it answers.
+    pub fn address(&self) -> &str {
+        self.url.strip_prefix("http://").unwrap_or(&self.url)
+    }
+
     /// A line of its status, in kB.
     pub fn memory(&self, name: &str) -> Outcome<u64> {
         Ok(memory(self.process.id(), name)?)

@@ -1,13 +1,16 @@
-//! How a box behaves: what one change costs beside the reload it needs, what hints cost, and what a large box takes.
+//! How a box behaves: what one change costs beside the reload it needs, what hints cost, what a large box takes, and how
+//! many requests the API answers over it.
 //!
 //! `scripts/bench` runs the parts and says what each measures. They need an `asterisk`, the one of the PATH or of
 //! `SWITCHYARD_TEST_ASTERISK`. What is charged with memory runs in a process of its own.
 
 mod box_of_tenants;
+mod connection;
 mod daemon;
 mod dialplan;
 mod first_deploy;
 mod large_box;
+mod load;
 mod memory;
 mod one_change;
 mod pbx;
@@ -36,6 +39,10 @@ fn main() -> Outcome<()> {
             runtime.block_on(first_deploy::by_daemon(tenants.parse()?, Shadow::Never))
         }
         ["box", tenants] => large_box::measure(tenants),
+        ["load", tenants] => load::measure(tenants),
+        // The steps of the load.
+        ["people", directory] => runtime.block_on(load::people(Path::new(directory))),
+        ["asked", directory] => runtime.block_on(load::asked(Path::new(directory))),
         // The steps of a large box.
         ["make", directory, tenants] => {
             runtime.block_on(box_of_tenants::make(Path::new(directory), tenants.parse()?))

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use reqwest::Method;
 use rstest::rstest;
 use serde_json::{Value, json};
+use switchyard::domain::clock::{Clock as _, SystemClock};
 use tokio::time::sleep;
 
 use super::client::{Answer, Ask};
@@ -63,7 +63,7 @@ impl Ground {
 
     /// Good claims of somebody, whose address begins with their name.
     fn claims(&self, name: &str) -> Value {
-        let now = Timestamp::now().as_second();
+        let now = SystemClock.now().as_second();
         let mut claims = match self.kind {
             Firebase => firebase_claims(now),
             Oidc => self.issuer.claims(now),
@@ -109,7 +109,7 @@ async fn a23_each_token_that_is_not_good_is_refused_alike_and_a_good_one_comes_i
     let unknown = ground.sign_in("nobody").await;
     assert_eq!(unknown.code(), (401, "credentials_invalid"));
 
-    let now = Timestamp::now().as_second();
+    let now = SystemClock.now().as_second();
     let good = ground.claims("ann");
     let changed = |member: &str, value: Value| {
         let mut claims = good.clone();

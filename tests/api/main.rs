@@ -41,6 +41,7 @@ mod people;
 mod platform;
 mod platform_people;
 mod proxied;
+mod races;
 mod random;
 mod revoked;
 mod secrets;

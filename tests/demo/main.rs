@@ -5,6 +5,8 @@ mod again;
 #[cfg(test)]
 mod ends;
 #[cfg(test)]
+mod matrix;
+#[cfg(test)]
 mod ready;
 #[cfg(test)]
 #[path = "../support/mod.rs"]

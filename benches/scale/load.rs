@@ -1,0 +1,211 @@
+//! The API under load: the daemon as it is installed, asked by many at once over connections that stay open.
+
+use std::io::{self, Write as _, stdout};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use switchyard::app::platform_users::{self, UserInput};
+use switchyard::app::tenants;
+use switchyard::domain::page::PageRequest;
+use switchyard::domain::query::TenantQuery;
+use tokio::task::JoinSet;
+
+use super::box_of_tenants::{EXTENSIONS, Shadow, open, platform};
+use super::connection::Connection;
+use super::daemon::Daemon;
+use super::pbx::open_directory;
+use super::times::ms;
+use super::{Outcome, own_process};
+
+/// At the same time; each is somebody of another tenant.
+const CONNECTIONS: usize = 16;
+const WARM_UP: Duration = Duration::from_secs(2);
+const MEASURED: Duration = Duration::from_secs(8);
+const ROUNDS: usize = 3;
+/// So many pages of the platform's list are asked for, one after the other.
+const PAGES: usize = 500;
+const PASSWORD: &str = "quince medlar sloe";
+/// Of each tenant.
+const USERS: usize = 3;
+
+pub fn measure(tenants: &str) -> Outcome<()> {
+    let directory = open_directory()?;
+    let count: usize = tenants.parse()?;
+    writeln!(
+        stdout(),
+        "{count} tenants of {EXTENSIONS} extensions and {USERS} users each, on SQLite; the generator is part of this \
+         program, in a process of its own on the same cores"
+    )?;
+    let path = directory.path().display().to_string();
+    own_process(&["make", &path, tenants])?;
+    own_process(&["people", &path])?;
+    own_process(&["asked", &path])
+}
+
+/// Gives each tenant people, of whom some sign in by password, and the platform a manager.
+pub async fn people(directory: &Path) -> Outcome<()> {
+    let app = open(directory, Shadow::Never).await?.parts.app;
+    let manager = UserInput {
+        platform_manager: Some(true),
+        ..person("manager")
+    };
+    platform_users::create(&app, &platform(), manager).await?;
+    let mut query = TenantQuery::default();
+    let mut made = 0;
+    loop {
+        let page = tenants::list(&app, &platform(), &query).await?;
+        let last = page.request.page() >= page.last_page();
+        for found in page.items {
+            let owner = UserInput {
+                tenant_id: Some(found.tenant.id.to_string()),
+                role: Some("owner".to_owned()),
+                ..person(&format!("owner{made}"))
+            };
+            if made < CONNECTIONS {
+                platform_users::create(&app, &platform(), owner).await?;
+            }
+            for other in 0..USERS {
+                let invited = UserInput {
+                    tenant_id: Some(found.tenant.id.to_string()),
+                    password: None,
+                    invite: Some(true),
+                    ..person(&format!("user{made}x{other}"))
+                };
+                platform_users::create(&app, &platform(), invited).await?;
+            }
+            made += 1;
+        }
+        if last {
+            return Ok(());
+        }
+        query.page = PageRequest::new(query.page.page() + 1, query.page.per_page()).unwrap_or_default();
+    }
+}
+
+fn person(name: &str) -> UserInput {
+    UserInput {
+        name: Some(name.to_owned()),
+        email: Some(format!("{name}@example.com")),
+        password: Some(PASSWORD.into()),
+        ..UserInput::default()
+    }
+}
+
+/// Starts the daemon on it and asks.
+pub async fn asked(directory: &Path) -> Outcome<()> {
+    let daemon = Daemon::start(directory, Shadow::Never).await?;
+    let address = daemon.address().to_owned();
+    let mut tokens = Vec::new();
+    for place in 0..CONNECTIONS {
+        tokens.push(sign_in(&address, &format!("owner{place}@example.com")).await?);
+    }
+    extensions(&address, &tokens).await?;
+    let manager = sign_in(&address, "manager@example.com").await?;
+    for path in [
+        "/api/v1/platform/tenants?per_page=25",
+        "/api/v1/platform/tenants?per_page=25&sort=-extensions",
+        "/api/v1/platform/tenants?per_page=100&page=5",
+    ] {
+        pages(&address, &manager, path).await?;
+    }
+    let (before, most) = (daemon.memory("VmRSS")?, daemon.memory("VmHWM")?);
+    writeln!(
+        stdout(),
+        "memory of the daemon: {before} kB now, {most} kB at most"
+    )?;
+    daemon.stop().await
+}
+
+async fn extensions(address: &str, tokens: &[String]) -> Outcome<()> {
+    let path = "/api/v1/extensions?per_page=25";
+    writeln!(
+        stdout(),
+        "GET {path}, {CONNECTIONS} connections, each of another tenant's owner"
+    )?;
+    for _ in 0..ROUNDS {
+        let mut asking = JoinSet::new();
+        let begun = Instant::now();
+        for token in tokens {
+            let (address, request) = (address.to_owned(), request("GET", path, token, ""));
+            asking.spawn(async move {
+                let mut connection = Connection::open(&address).await?;
+                let body = connection.ask(&request).await?;
+                let items = list(&body).map_or(0, Vec::len);
+                if items != 25 || body.pointer("/meta/total") != Some(&json!(EXTENSIONS)) {
+                    return Err(io::Error::other(format!("another page than expected: {body}")));
+                }
+                let mut times = Vec::new();
+                while begun.elapsed() < WARM_UP + MEASURED {
+                    let sent = Instant::now();
+                    connection.send(&request).await?;
+                    let took = sent.elapsed();
+                    if sent.duration_since(begun) >= WARM_UP {
+                        times.push(took);
+                    }
+                }
+                Ok(times)
+            });
+        }
+        let mut times = Vec::new();
+        while let Some(ended) = asking.join_next().await {
+            times.extend(ended??);
+        }
+        let rate = u32::try_from(times.len())? / u32::try_from(MEASURED.as_secs())?;
+        writeln!(stdout(), "  {rate} requests a second; {}", shares(&mut times))?;
+    }
+    Ok(())
+}
+
+async fn pages(address: &str, token: &str, path: &str) -> Outcome<()> {
+    let request = request("GET", path, token, "");
+    let mut connection = Connection::open(address).await?;
+    let mut times = Vec::new();
+    for _ in 0..PAGES {
+        let begun = Instant::now();
+        let body = connection.ask(&request).await?;
+        times.push(begun.elapsed());
+        if list(&body).is_none_or(Vec::is_empty) {
+            return Err(format!("no tenants: {body}").into());
+        }
+    }
+    writeln!(stdout(), "GET {path}, {PAGES} times\n  {}", shares(&mut times))?;
+    Ok(())
+}
+
+/// The middle one, the one that one in a hundred is longer than, and the longest.
+fn shares(times: &mut [Duration]) -> String {
+    times.sort_unstable();
+    let at = |share: usize| times.get(times.len() * share / 1000).copied().unwrap_or_default();
+    let longest = times.last().copied().unwrap_or_default();
+    format!(
+        "half within {}, 99 % within {}, the longest {}",
+        ms(at(500)),
+        ms(at(990)),
+        ms(longest)
+    )
+}
+
+fn list(body: &Value) -> Option<&Vec<Value>> {
+    body.get("data")?.as_array()
+}
+
+async fn sign_in(address: &str, email: &str) -> Outcome<String> {
+    let body = json!({"email": email, "password": PASSWORD}).to_string();
+    let request = request("POST", "/api/v1/auth/user-login", "", &body);
+    let answer = Connection::open(address).await?.ask(&request).await?;
+    let token = answer
+        .get("token")
+        .and_then(Value::as_str)
+        .ok_or_else(|| format!("not signed in: {answer}"))?;
+    Ok(token.to_owned())
+}
+
+fn request(method: &str, path: &str, token: &str, body: &str) -> Vec<u8> {
+    format!(
+        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}
