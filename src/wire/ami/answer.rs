@@ -13,25 +13,31 @@ pub struct List {
 
 /// How many messages an answer is made of.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Expect {
+enum Expect {
     One,
-    /// A single response that the link itself wants, however many requests wait already.
-    LifeSign,
-    List {
-        limit: usize,
-    },
+    List { limit: usize },
 }
 
 /// The messages of one answer so far.
 #[derive(Debug)]
-pub(super) struct Collector {
+pub struct Collector {
     expect: Expect,
     response: Option<Message>,
     events: Vec<Message>,
 }
 
 impl Collector {
-    pub fn new(expect: Expect) -> Self {
+    /// A single response.
+    pub fn one() -> Self {
+        Self::new(Expect::One)
+    }
+
+    /// A response, events, and one that ends them.
+    pub fn list(limit: usize) -> Self {
+        Self::new(Expect::List { limit })
+    }
+
+    fn new(expect: Expect) -> Self {
         Self {
             expect,
             response: None,

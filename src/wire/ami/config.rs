@@ -2,9 +2,10 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use secrecy::SecretString;
+
+use crate::wire::link::Timing;
 
 /// Everything that one link needs. `Debug` shows no secret.
 #[derive(Debug, Clone)]
@@ -130,27 +131,6 @@ impl EventMask {
             // Asterisk reads an empty list as "all".
             Self::Classes(classes) if classes.is_empty() => "off".to_owned(),
             Self::Classes(classes) => classes.join(","),
-        }
-    }
-}
-
-/// Deadlines of the link itself; each request brings its own.
-#[derive(Debug, Clone)]
-pub struct Timing {
-    /// From the first packet to the answered login. Asterisk answers a wrong secret only after one second.
-    pub connect: Duration,
-    /// After this long without a message the link is asked for a sign of life.
-    pub idle: Duration,
-    /// How long that sign may take. Asterisk does not answer while it works at another action.
-    pub ping: Duration,
-}
-
-impl Default for Timing {
-    fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(10),
-            idle: Duration::from_secs(15),
-            ping: Duration::from_secs(10),
         }
     }
 }

@@ -1,12 +1,12 @@
-//! What can go wrong with a link, and with one request on it.
+//! What can go wrong with a link to Asterisk, and with one request on it.
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::action::ActionError;
 use super::codec::CodecError;
+use crate::wire::link::{self, LinkFailure};
 
 /// Why there is no link, or no longer one.
 #[derive(Debug, thiserror::Error)]
@@ -50,54 +50,30 @@ pub enum LinkError {
     Stopped,
 }
 
+impl LinkFailure for LinkError {
+    fn not_tried() -> Self {
+        Self::NotTried
+    }
+
+    fn stopped() -> Self {
+        Self::Stopped
+    }
+
+    fn silent(limit: Duration) -> Self {
+        Self::Silent { limit }
+    }
+
+    fn is_refusal(&self) -> bool {
+        matches!(self, Self::LoginRefused { .. } | Self::BadLogin(_))
+    }
+}
+
 /// Why a request has no good answer.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// Asterisk understood the action and did not do it.
-    #[error("Asterisk refused {action}: {message}")]
-    Refused { action: String, message: String },
-    /// Not a byte of the action was written: it can be asked again.
-    #[error("{action} was not sent")]
-    Unsent {
-        action: String,
-        #[source]
-        reason: UnsentReason,
-    },
-    /// The action was written, at least in part, and nobody knows whether it was done: inspect, do not ask again.
-    #[error("{action} was sent, its outcome is unknown")]
-    Unknown {
-        action: String,
-        #[source]
-        reason: UnknownReason,
-    },
-    /// Asterisk answered, with something that cannot be used. The action itself may have been done.
-    #[error("the answer to {action} is of no use")]
-    Answer {
-        action: String,
-        #[source]
-        reason: AnswerError,
-    },
-}
-
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum UnsentReason {
-    #[error("there is no link to the manager")]
-    LinkDown(#[source] Arc<LinkError>),
-    #[error("{limit} requests wait already")]
-    Busy { limit: usize },
-    #[error("its turn to be written did not come within {after:?}")]
-    TimedOut { after: Duration },
-    #[error("the action cannot be built")]
-    Action(#[source] ActionError),
-}
-
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum UnknownReason {
-    #[error("the link to the manager broke")]
-    LinkBroke(#[source] Arc<LinkError>),
-    #[error("no answer within {after:?}")]
-    TimedOut { after: Duration },
-}
+pub type Error = link::Error<LinkError, ActionError, AnswerError>;
+/// Why nothing was sent.
+pub type UnsentReason = link::UnsentReason<LinkError, ActionError>;
+/// Why it is not known what became of a request.
+pub type UnknownReason = link::UnknownReason<LinkError>;
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AnswerError {

@@ -1,25 +1,21 @@
 //! One signed-in connection: opened, then driven until it breaks.
 
 use std::net::IpAddr;
-use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use tokio::io::{AsyncWriteExt as _, ReadHalf, WriteHalf};
 use tokio::sync::mpsc;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tokio_util::codec::FramedRead;
 
-use super::action::Action;
-use super::client::Client;
+use super::action::{Action, ActionError};
+use super::answer::{Collector, List};
 use super::codec::{Codec, Frame};
-use super::config::{Config, Login, Timing};
-use super::error::LinkError;
+use super::config::{Config, Login};
+use super::error::{AnswerError, LinkError};
 use super::message::Message;
-use super::pending::Outgoing;
 use super::stream::{self, Stream};
-
-/// However short `Timing::idle` is set, we do not ping without a pause.
-const MIN_IDLE: Duration = Duration::from_millis(20);
+use crate::wire::link::{Hub, Outgoing, Protocol, Room, Timing};
 
 /// The number of a challenge's action; the login's is 0, and requests count from 1.
 const CHALLENGE_ID: u64 = u64::MAX;
@@ -27,9 +23,63 @@ const CHALLENGE_ID: u64 = u64::MAX;
 type Reader = FramedRead<ReadHalf<Box<dyn Stream>>, Codec>;
 type Writer = WriteHalf<Box<dyn Stream>>;
 
+/// The manager's protocol.
+#[derive(Debug, Clone)]
+pub struct Ami;
+
+impl Protocol for Ami {
+    type Config = Config;
+    type Line = Line;
+    type Request = Action;
+    type Collector = Collector;
+    type Part = Message;
+    type Answer = List;
+    type Event = Message;
+    type LinkError = LinkError;
+    type BuildError = ActionError;
+    type AnswerError = AnswerError;
+
+    const PEER: &'static str = "the Asterisk manager";
+
+    fn timing(config: &Config) -> &Timing {
+        &config.timing
+    }
+
+    fn room(config: &Config) -> Room {
+        Room {
+            pending: config.limits.pending,
+            events: config.limits.events,
+        }
+    }
+
+    fn life_sign() -> (Action, Collector) {
+        (Action::ping(), Collector::one())
+    }
+
+    fn collect(collector: &mut Collector, message: Message) -> Option<Result<List, AnswerError>> {
+        collector.take(message)
+    }
+
+    async fn open(config: &Config) -> Result<Line, LinkError> {
+        Line::open(config).await
+    }
+
+    async fn serve(
+        line: &mut Line,
+        hub: &Hub<Self>,
+        queue: &mut mpsc::Receiver<Outgoing<Self>>,
+    ) -> LinkError {
+        // Two futures, not one loop: a peer that stops reading must not keep us from reading, or the other way round.
+        tokio::select! {
+            error = read(&mut line.reader, hub, &line.prefix) => error,
+            error = write(&mut line.writer, hub, queue, &line.prefix) => error,
+        }
+    }
+}
+
 /// A connection on which the login was accepted.
 #[derive(Debug)]
-pub(super) struct Link {
+pub struct Line {
     reader: Reader,
     writer: Writer,
     /// Starts our action ids. It is the local port, so no two links to one Asterisk from this host share it at a
@@ -37,9 +87,8 @@ pub(super) struct Link {
     prefix: String,
 }
 
-impl Link {
-    /// Connects and signs in, within the time that `config` gives.
-    pub async fn open(config: &Config) -> Result<Self, LinkError> {
+impl Line {
+    async fn open(config: &Config) -> Result<Self, LinkError> {
         let limit = config.timing.connect;
         let attempt = async {
             let opened = stream::open(&config.endpoint).await?;
@@ -108,22 +157,6 @@ impl Link {
             }
         }
     }
-
-    /// Serves the requests of `client` and its clones until the link breaks; says why it broke.
-    pub async fn run(
-        &mut self,
-        client: &Client,
-        queue: &mut mpsc::Receiver<Outgoing>,
-        timing: &Timing,
-    ) -> LinkError {
-        // Three futures, not one loop: a peer that stops reading must not keep us from reading, or the other
-        // way round.
-        tokio::select! {
-            error = read(&mut self.reader, client, &self.prefix) => error,
-            error = write(&mut self.writer, client, queue, &self.prefix) => error,
-            error = keep_alive(client, timing) => error,
-        }
-    }
 }
 
 /// TLS keeps bytes back until it is told that they are all.
@@ -149,7 +182,7 @@ async fn next_frame(reader: &mut Reader) -> Result<Frame, LinkError> {
     }
 }
 
-async fn read(reader: &mut Reader, client: &Client, prefix: &str) -> LinkError {
+async fn read(reader: &mut Reader, hub: &Hub<Ami>, prefix: &str) -> LinkError {
     loop {
         let message = match next_frame(reader).await {
             Ok(Frame::Message(message)) => message,
@@ -160,10 +193,10 @@ async fn read(reader: &mut Reader, client: &Client, prefix: &str) -> LinkError {
             }
             Err(error) => return error,
         };
-        client.hub().pending.heard();
+        hub.pending.heard();
         match our_id(&message, prefix) {
-            Some(id) => client.hub().pending.answer(id, message),
-            None if message.event().is_some() => client.hub().publish(message),
+            Some(id) => hub.pending.answer(id, message),
+            None if message.event().is_some() => hub.publish(message),
             None => tracing::debug!(?message, "dropped a response to nothing we asked"),
         }
     }
@@ -175,12 +208,12 @@ fn our_id(message: &Message, prefix: &str) -> Option<u64> {
 
 async fn write(
     writer: &mut Writer,
-    client: &Client,
-    queue: &mut mpsc::Receiver<Outgoing>,
+    hub: &Hub<Ami>,
+    queue: &mut mpsc::Receiver<Outgoing<Ami>>,
     prefix: &str,
 ) -> LinkError {
-    while let Some(Outgoing { id, action }) = queue.recv().await {
-        if !client.hub().pending.mark_sent(id) {
+    while let Some(Outgoing { id, request: action }) = queue.recv().await {
+        if !hub.pending.mark_sent(id) {
             continue;
         }
         tracing::debug!(action = action.name(), id, "sending");
@@ -189,19 +222,4 @@ async fn write(
         }
     }
     LinkError::Stopped
-}
-
-/// Ends only when the link gives no sign of life.
-async fn keep_alive(client: &Client, timing: &Timing) -> LinkError {
-    let idle = timing.idle.max(MIN_IDLE);
-    loop {
-        let quiet_for = client.hub().pending.last_heard().elapsed();
-        if quiet_for < idle {
-            sleep(idle.saturating_sub(quiet_for)).await;
-        } else if !client.hub().pending.may_ping() {
-            sleep(idle / 4).await;
-        } else if !client.is_alive(timing.ping).await {
-            return LinkError::Silent { limit: timing.ping };
-        }
-    }
 }

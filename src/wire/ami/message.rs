@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::wire::fields::Fields;
+
 /// A response or an event.
 ///
 /// Fields keep the order of the wire and a key may occur more than once (`Output`, `ChanVariable`). Keys compare
@@ -11,7 +13,7 @@ use std::fmt;
 /// with SIP passwords.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Message {
-    fields: Vec<(String, String)>,
+    fields: Fields,
 }
 
 impl Message {
@@ -21,11 +23,11 @@ impl Message {
     /// answered that way.
     pub(super) fn parse(block: &[u8]) -> Result<Self, String> {
         let text = String::from_utf8_lossy(block);
-        let mut fields: Vec<(String, String)> = Vec::new();
+        let mut fields = Fields::default();
         for line in text.split("\r\n") {
-            match (split_field(line), fields.last_mut()) {
-                (Some((key, value)), _) => fields.push((key.to_owned(), value.to_owned())),
-                (None, Some((_, value))) => {
+            match (split_field(line), fields.last_value()) {
+                (Some((key, value)), _) => fields.push(key, value),
+                (None, Some(value)) => {
                     value.push_str("\r\n");
                     value.push_str(line);
                 }
@@ -38,23 +40,17 @@ impl Message {
     /// The first value under `key`.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&str> {
-        self.fields()
-            .find(|(k, _)| k.eq_ignore_ascii_case(key))
-            .map(|(_, value)| value)
+        self.fields.get(key)
     }
 
     /// All values under `key`, in the order of the wire.
-    pub fn all<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a str> + 'a {
-        self.fields()
-            .filter(move |(k, _)| k.eq_ignore_ascii_case(key))
-            .map(|(_, value)| value)
+    pub fn all(&self, key: &str) -> impl Iterator<Item = &str> {
+        self.fields.all(key)
     }
 
     /// All fields, in the order of the wire.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.fields
-            .iter()
-            .map(|(key, value)| (key.as_str(), value.as_str()))
+        self.fields.iter()
     }
 
     /// The event's name, if this is an event.
@@ -99,13 +95,11 @@ fn split_field(line: &str) -> Option<(&str, &str)> {
 
 impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut keys: Vec<&str> = self.fields().map(|(key, _)| key).collect();
-        keys.dedup();
         f.debug_struct("Message")
             .field("response", &self.response())
             .field("event", &self.event())
             .field("action_id", &self.action_id())
-            .field("keys", &keys)
+            .field("keys", &self.fields)
             .finish()
     }
 }

@@ -16,24 +16,28 @@ mod answer;
 mod client;
 mod codec;
 mod config;
-mod connection;
 mod error;
-mod events;
 mod link;
 mod message;
-mod pending;
 mod stream;
-mod supervisor;
 #[cfg(test)]
 mod tests;
 
 pub use action::{Action, ActionError};
 pub use answer::List;
-pub use client::Client;
+pub use client::{Client, connect, supervise};
 pub use codec::{Codec, CodecError, Frame};
-pub use config::{ClearSecret, Config, Endpoint, EventMask, Limits, Login, Timing, Trust};
-pub use connection::{Connection, LinkState, connect};
+pub use config::{ClearSecret, Config, Endpoint, EventMask, Limits, Login, Trust};
 pub use error::{AnswerError, Error, LinkError, UnknownReason, UnsentReason};
-pub use events::{EventFeed, FeedError};
 pub use message::Message;
-pub use supervisor::{Backoff, Supervisor, supervise};
+
+pub use super::link::{Backoff, FeedError, Timing};
+
+/// One connection to a manager.
+pub type Connection = super::link::Connection<link::Ami>;
+/// The work of a link that is opened again whenever it breaks.
+pub type Supervisor<C> = super::link::Supervisor<link::Ami, C>;
+/// Whether requests can be sent.
+pub type LinkState = super::link::LinkState<LinkError>;
+/// Unsolicited events, in order.
+pub type EventFeed = super::link::EventFeed<Message>;

@@ -1,6 +1,7 @@
 //! The codec on recorded transcripts, on every cut of them, and on garbage.
 
 use super::*;
+use crate::wire::stage;
 use proptest::prelude::*;
 
 const BANNER_LINE: &[u8] = b"Asterisk Call Manager/11.0.0\r\n";
@@ -27,19 +28,8 @@ const VECTORS: [(&str, &[u8]); 11] = vectors![
     "channels",
 ];
 
-/// Feeds the chunks as the network would, and reads to the end of the stream.
-fn decode<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<Frame>, CodecError> {
-    let (mut codec, mut buffer, mut frames) = (Codec::new(MAX_FRAME), BytesMut::new(), Vec::new());
-    for chunk in chunks {
-        buffer.extend_from_slice(chunk);
-        while let Some(frame) = codec.decode(&mut buffer)? {
-            frames.push(frame);
-        }
-    }
-    while let Some(frame) = codec.decode_eof(&mut buffer)? {
-        frames.push(frame);
-    }
-    Ok(frames)
+fn decode<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<Frame>, CodecError> {
+    stage::decode(Codec::new(MAX_FRAME), pieces)
 }
 
 fn vector(name: &str) -> &'static [u8] {

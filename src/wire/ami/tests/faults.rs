@@ -3,9 +3,7 @@
 use std::error::Error as _;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
-
-use super::peer::{LONG, SHORT, Stage, config, eventually};
+use super::peer::{LONG, SHORT, Stage, config, eventually, unused_port};
 use crate::wire::ami::{
     Action, CodecError, Error, FeedError, LinkError, LinkState, UnknownReason, UnsentReason, connect,
 };
@@ -22,12 +20,7 @@ fn broke(error: &Error) -> &LinkError {
 
 #[tokio::test]
 async fn nobody_listens() {
-    let port = TcpListener::bind(("127.0.0.1", 0))
-        .await
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let port = unused_port().await;
     let error = connect(&config(port)).await.unwrap_err();
     assert!(
         matches!(&error, LinkError::Connect { address, .. } if *address == format!("127.0.0.1:{port}")),
@@ -291,7 +284,6 @@ async fn more_requests_than_allowed_are_not_sent() {
         let client = client.clone();
         stage.tasks.spawn(async move {
             let _ = client.request(Action::ping(), LONG).await;
-            Ok(())
         });
     }
     eventually("three requests wait", || client.pending_requests() == 3).await;
@@ -336,7 +328,7 @@ async fn what_waits_to_be_written_is_unsent_when_its_time_is_up() {
         "{error:?}"
     );
     // Now it is, and what was given up stays unsent.
-    stage.tasks.spawn(connection.run(stage.stop.clone()));
+    stage.drive(connection);
     client.request(Action::ping(), LONG).await.unwrap();
     assert_eq!(told.recv().await.as_deref(), Some("Ping"));
 }
@@ -353,7 +345,6 @@ async fn a_stop_ends_the_link_and_tells_who_waits() {
     stage.tasks.spawn(async move {
         tokio::time::sleep(SHORT).await;
         stop.cancel();
-        Ok(())
     });
     let (ended, answer) = tokio::join!(
         connection.run(stage.stop.clone()),

@@ -26,7 +26,6 @@ async fn half_open(ask: u32) -> Arc<LinkError> {
                 let _ = client.request(Action::ping(), SHORT).await;
                 tokio::task::yield_now().await;
             }
-            Ok(())
         });
     }
     let ended = tokio::time::timeout(LONG, connection.run(stage.stop.clone())).await;

@@ -1,23 +1,26 @@
 //! A manager that says exactly what a test tells it to.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use secrecy::SecretString;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
+use tokio::net::TcpStream;
 
-use crate::wire::ami::{Client, Config, LinkError, Timing, connect};
-
-/// Long enough that only a failure waits for it.
-pub const LONG: Duration = Duration::from_secs(20);
-pub const SHORT: Duration = Duration::from_millis(150);
+use crate::wire::ami::{Client, Config, Timing, connect};
+use crate::wire::stage;
+pub use crate::wire::stage::{LONG, SHORT, eventually, unused_port};
 
 /// The server's end of one connection.
 pub struct Peer {
     stream: BufReader<TcpStream>,
+}
+
+impl From<TcpStream> for Peer {
+    fn from(stream: TcpStream) -> Self {
+        Self {
+            stream: BufReader::new(stream),
+        }
+    }
 }
 
 /// One action as it was read.
@@ -80,46 +83,22 @@ impl Peer {
     }
 }
 
-/// A scripted manager, and the tasks of a test; all end with it.
-pub struct Stage {
-    pub tasks: JoinSet<Result<(), std::sync::Arc<LinkError>>>,
-    pub config: Config,
-    pub stop: CancellationToken,
-}
+/// A scripted manager.
+pub type Stage = stage::Stage<Config>;
 
 impl Stage {
     /// `script` plays each connection in turn; it is told the connection's number, from 0.
-    pub async fn new<F>(mut script: impl FnMut(usize, Peer) -> F + Send + 'static) -> Self
+    pub async fn new<F>(script: impl FnMut(usize, Peer) -> F + Send + 'static) -> Self
     where
         F: Future<Output = ()> + Send,
     {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let mut tasks = JoinSet::new();
-        tasks.spawn(async move {
-            for number in 0.. {
-                let (stream, _) = listener.accept().await.unwrap();
-                script(
-                    number,
-                    Peer {
-                        stream: BufReader::new(stream),
-                    },
-                )
-                .await;
-            }
-            Ok(())
-        });
-        Self {
-            tasks,
-            config: config(port),
-            stop: CancellationToken::new(),
-        }
+        Self::serve(config, script).await
     }
 
     /// A client whose connection runs.
     pub async fn client(&mut self) -> Client {
         let (client, connection) = connect(&self.config).await.unwrap();
-        self.tasks.spawn(connection.run(self.stop.clone()));
+        self.drive(connection);
         client
     }
 }
@@ -133,15 +112,4 @@ pub fn config(port: u16) -> Config {
         ping: LONG,
     };
     config
-}
-
-/// Waits until `check` holds; fails loudly if it never does.
-pub async fn eventually(what: &str, mut check: impl FnMut() -> bool) {
-    for _ in 0..1000 {
-        if check() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("never: {what}");
 }

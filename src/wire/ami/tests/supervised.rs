@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::peer::{LONG, SHORT, Stage, config, eventually};
+use super::peer::{LONG, SHORT, Stage, config, eventually, unused_port};
 use crate::wire::ami::{
     Action, Backoff, Client, Error, FeedError, LinkError, LinkState, UnsentReason, supervise,
 };
@@ -15,11 +15,7 @@ const QUICK: Backoff = Backoff {
 impl Stage {
     fn supervised(&mut self, backoff: Backoff) -> Client {
         let (client, supervisor) = supervise(self.config.clone(), backoff, || u32::MAX);
-        let stop = self.stop.clone();
-        self.tasks.spawn(async move {
-            supervisor.run(stop).await;
-            Ok(())
-        });
+        self.keep_up(supervisor);
         client
     }
 }
@@ -70,13 +66,7 @@ async fn a_broken_link_is_opened_again_and_the_same_client_goes_on() {
 #[tokio::test]
 async fn while_there_is_no_link_requests_are_unsent_at_once() {
     let mut stage = Stage::new(|_, _| async {}).await;
-    let port = tokio::net::TcpListener::bind(("127.0.0.1", 0))
-        .await
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
-    stage.config = config(port);
+    stage.config = config(unused_port().await);
     let client = stage.supervised(Backoff {
         first: LONG,
         max: LONG,
@@ -153,7 +143,6 @@ async fn a_stop_ends_it_in_the_middle_of_a_wait() {
     stage.tasks.spawn(async move {
         tokio::time::sleep(SHORT).await;
         stop.cancel();
-        Ok(())
     });
     tokio::time::timeout(LONG / 2, supervisor.run(stage.stop.clone()))
         .await

@@ -6,11 +6,10 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::client::Client;
-use super::config::Config;
-use super::error::LinkError;
-use super::link::Link;
+use super::connection::serve;
+use super::hub::Handle;
 use super::pending::Outgoing;
+use super::{LinkFailure as _, Protocol};
 
 /// However short the waits are set, we do not try without a pause.
 const MIN_WAIT: Duration = Duration::from_millis(20);
@@ -46,7 +45,7 @@ impl Backoff {
     }
 
     /// The wait after `failures` failures in a row. Half of it is left to chance, so that several daemons do not come
-    /// back to one Asterisk in step.
+    /// back to one PBX in step.
     fn wait(&self, failures: u32, chance: u32) -> Duration {
         let doubled = self
             .first
@@ -57,30 +56,34 @@ impl Backoff {
 }
 
 /// A client whose link [`Supervisor::run`] keeps up. `chance` gives evenly spread numbers; no secret hangs on them.
-pub fn supervise<C: FnMut() -> u32>(config: Config, backoff: Backoff, chance: C) -> (Client, Supervisor<C>) {
-    let (client, queue) = Client::new(&config.limits);
+pub fn supervise<P: Protocol, C: FnMut() -> u32>(
+    config: P::Config,
+    backoff: Backoff,
+    chance: C,
+) -> (Handle<P>, Supervisor<P, C>) {
+    let (handle, queue) = Handle::new(P::room(&config));
     let supervisor = Supervisor {
         config,
         backoff,
         chance,
-        client: client.clone(),
+        handle: handle.clone(),
         queue,
     };
-    (client, supervisor)
+    (handle, supervisor)
 }
 
 /// The work of a link; its owner spawns or polls [`Self::run`].
 #[derive(Debug)]
 #[must_use = "a link is not opened unless its supervisor is run"]
-pub struct Supervisor<C> {
-    config: Config,
+pub struct Supervisor<P: Protocol, C> {
+    config: P::Config,
     backoff: Backoff,
     chance: C,
-    client: Client,
-    queue: mpsc::Receiver<Outgoing>,
+    handle: Handle<P>,
+    queue: mpsc::Receiver<Outgoing<P>>,
 }
 
-impl<C: FnMut() -> u32> Supervisor<C> {
+impl<P: Protocol, C: FnMut() -> u32> Supervisor<P, C> {
     /// Keeps the link up until `stop` is cancelled.
     pub async fn run(mut self, stop: CancellationToken) {
         stop.run_until_cancelled(self.keep_up()).await;
@@ -91,17 +94,18 @@ impl<C: FnMut() -> u32> Supervisor<C> {
         loop {
             let (reason, held) = self.one_link().await;
             failures = self.backoff.count(failures, held);
-            // A wrong secret does not get better by haste, and each try is a line in Asterisk's security log.
-            let wait = match reason {
-                LinkError::LoginRefused { .. } | LinkError::BadLogin(_) => self.backoff.max.max(MIN_WAIT),
-                _ => self.backoff.wait(failures, (self.chance)()),
+            let wait = if reason.is_refusal() {
+                self.backoff.max.max(MIN_WAIT)
+            } else {
+                self.backoff.wait(failures, (self.chance)())
             };
             let next_try = Instant::now().checked_add(wait);
-            let reason = self.client.hub().link_down(reason, next_try);
+            let reason = self.handle.hub().link_down(reason, next_try);
             if failures == 1 {
                 tracing::warn!(
                     error = &reason as &dyn std::error::Error,
-                    "no link to the Asterisk manager"
+                    "no link to {}",
+                    P::PEER
                 );
             }
             sleep(wait).await;
@@ -109,23 +113,24 @@ impl<C: FnMut() -> u32> Supervisor<C> {
     }
 
     /// Opens the link and serves it. Says why it ended and how long it had held.
-    async fn one_link(&mut self) -> (LinkError, Duration) {
-        let mut link = match Link::open(&self.config).await {
-            Ok(link) => link,
+    async fn one_link(&mut self) -> (P::LinkError, Duration) {
+        let mut line = match P::open(&self.config).await {
+            Ok(line) => line,
             Err(error) => return (error, Duration::ZERO),
         };
         let since = Instant::now();
-        self.client.hub().link_up(since);
-        tracing::info!("linked to the Asterisk manager");
-        let reason = link.run(&self.client, &mut self.queue, &self.config.timing).await;
+        self.handle.hub().link_up(since);
+        tracing::info!("linked to {}", P::PEER);
+        let timing = P::timing(&self.config);
+        let reason = serve(&mut line, &self.handle, &mut self.queue, timing).await;
         (reason, since.elapsed())
     }
 }
 
 /// However the work ends, also by a dropped future, nobody is left waiting for it.
-impl<C> Drop for Supervisor<C> {
+impl<P: Protocol, C> Drop for Supervisor<P, C> {
     fn drop(&mut self) {
-        self.client.hub().link_down(LinkError::Stopped, None);
+        self.handle.hub().link_down(P::LinkError::stopped(), None);
     }
 }
 

@@ -1,0 +1,54 @@
+//! Users as FreeSWITCH serves them, wherever it has them from.
+
+use std::time::Duration;
+
+use super::form;
+use crate::wire::esl::command::Command;
+use crate::wire::esl::{Client, Error, Word};
+
+/// How FreeSWITCH words that a function printed nothing.
+const NOTHING: &str = "-ERR no reply";
+
+/// Where in a user's XML something stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attribute {
+    /// An attribute of the element itself.
+    Attr,
+    Param,
+    Var,
+}
+
+impl Client {
+    /// Whether a lookup finds this user.
+    pub async fn user_exists(&self, user: &Word, domain: &Word, limit: Duration) -> Result<bool, Error> {
+        let command = Command::words("user_exists id", &[user, domain]);
+        self.read(command, limit, |text| match text.trim() {
+            "true" => Ok(true),
+            "false" => Ok(false),
+            other => Err(form("true or false", other)),
+        })
+        .await
+    }
+
+    /// What a lookup finds under `name`; `None` if there is no such user, or no such entry.
+    pub async fn user_data(
+        &self,
+        user: &Word,
+        domain: &Word,
+        kind: Attribute,
+        name: &Word,
+        limit: Duration,
+    ) -> Result<Option<String>, Error> {
+        let kind = match kind {
+            Attribute::Attr => "attr",
+            Attribute::Param => "param",
+            Attribute::Var => "var",
+        };
+        let command = Command::written(format!("api user_data {user}@{domain} {kind} {name}"));
+        match self.request(command, limit).await {
+            Ok(text) => Ok(Some(text)),
+            Err(Error::Refused { message, .. }) if message == NOTHING => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! The API functions whose answers are known, each with its own form.
+
+mod cache;
+mod calls;
+mod directory;
+mod registrations;
+mod show;
+mod system;
+
+pub use calls::Channel;
+pub use directory::Attribute;
+pub use registrations::{Contact, Registration, Whose};
+pub use system::{Sessions, Status};
+
+use super::codec::quote;
+use super::error::AnswerError;
+
+/// Nothing but a yes.
+fn done(text: &str) -> Result<(), AnswerError> {
+    if text.starts_with("+OK") {
+        return Ok(());
+    }
+    Err(form("+OK", text))
+}
+
+fn form(expected: &'static str, text: &str) -> AnswerError {
+    AnswerError::Form {
+        expected,
+        got: quote(text.trim()),
+    }
+}

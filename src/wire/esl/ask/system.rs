@@ -1,0 +1,126 @@
+//! FreeSWITCH itself: what it is, how it is, and its configuration read again.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::{done, form};
+use crate::wire::esl::command::Command;
+use crate::wire::esl::{AnswerError, Client, Error, Word};
+
+/// How FreeSWITCH is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// Whether it takes calls.
+    pub ready: bool,
+    pub version: String,
+    pub sessions: Sessions,
+}
+
+/// Legs of calls.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Sessions {
+    /// Up now.
+    pub active: u64,
+    /// Up at the same time, at the most since the start.
+    pub peak: u64,
+    /// Since the start.
+    pub total: u64,
+    /// How many there may be.
+    pub limit: u64,
+}
+
+#[derive(Deserialize)]
+struct Envelope {
+    status: String,
+    response: Response,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Response {
+    system_status: String,
+    version: String,
+    sessions: Counted,
+}
+
+#[derive(Deserialize)]
+struct Counted {
+    count: Sessions,
+}
+
+impl Client {
+    /// How FreeSWITCH is.
+    pub async fn status(&self, limit: Duration) -> Result<Status, Error> {
+        let command = Command::words("json {\"command\":\"status\",\"data\":\"\"}", &[]);
+        self.read(command, limit, status).await
+    }
+
+    /// The number of its version: `1.11.3-dev~64bit`.
+    pub async fn version(&self, limit: Duration) -> Result<String, Error> {
+        let command = Command::words("version", &[]);
+        self.read(command, limit, version).await
+    }
+
+    /// The name of its host, with which some keys of FusionPBX's cache begin.
+    pub async fn hostname(&self, limit: Duration) -> Result<Word, Error> {
+        let command = Command::words("hostname", &[]);
+        self.read(command, limit, |text| {
+            Word::new(text.trim()).map_err(|_| form("the name of a host", text))
+        })
+        .await
+    }
+
+    /// Has FreeSWITCH read its static XML again. Its yes says nothing about what it found there. Two at a time load half
+    /// of it: the caller sees to it that there is one.
+    pub async fn reload_xml(&self, limit: Duration) -> Result<(), Error> {
+        let command = Command::words("reloadxml", &[]);
+        self.read(command, limit, done).await
+    }
+}
+
+fn status(text: &str) -> Result<Status, AnswerError> {
+    match serde_json::from_str(text) {
+        Ok(Envelope { status, response }) if status == "success" => Ok(Status {
+            ready: response.system_status == "ready",
+            version: response.version,
+            sessions: response.sessions.count,
+        }),
+        _ => Err(form("a status in JSON", text)),
+    }
+}
+
+fn version(text: &str) -> Result<String, AnswerError> {
+    let number = text.strip_prefix("FreeSWITCH Version ");
+    let number = number.and_then(|rest| rest.split_whitespace().next());
+    number
+        .map(str::to_owned)
+        .ok_or_else(|| form("FreeSWITCH Version …", text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_its_number() {
+        assert_eq!(
+            version("FreeSWITCH Version 1.11.3-dev~64bit ( 64bit)\n").unwrap(),
+            "1.11.3-dev~64bit"
+        );
+        for other in ["", "FreeSWITCH Version ", "Asterisk 22"] {
+            assert!(version(other).is_err(), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_status_that_is_no_success_is_none() {
+        for text in [
+            "",
+            "{}",
+            r#"{"command":"status","status":"error","response":"no"}"#,
+        ] {
+            assert!(matches!(status(text), Err(AnswerError::Form { .. })), "{text}");
+        }
+    }
+}
