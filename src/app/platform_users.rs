@@ -133,6 +133,7 @@ pub async fn create_once(
         Some(password) => Some(app.hash(password).await?),
     };
     let mut tx = app.begin_on_user(None, "create_user").await?;
+    app.still_manages(&mut tx, caller).await?;
     if let Some(id) = app.answered_before(&mut tx, None, caller, once).await? {
         let user = found(users::find_anywhere(&mut tx, id).await?)?;
         return Ok(Done::Before((user, None)));
@@ -224,6 +225,7 @@ pub async fn set_password(
         .map_err(|invalid| FieldErrors::one("password", invalid.reason()))?;
     let hash = app.hash(chosen).await?;
     let (mut tx, user) = begin_on(app, id, "set_password").await?;
+    app.still_manages(&mut tx, caller).await?;
     if_match.check(&tag_of_user(&user))?;
     app.replace_password(&mut tx, caller, &user, &hash).await?;
     tx.commit().await?;

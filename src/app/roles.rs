@@ -25,6 +25,9 @@ use crate::store::{Tx, roles, user_counts};
 /// As many rights are read of a list: there are fewer.
 pub(super) const MOST_NAMED: usize = 100;
 
+/// How many roles of its own a tenant may have: all of them are listed at once.
+const MOST: usize = 100;
+
 /// A role as it is written; in a change, what is absent stays.
 #[derive(Clone, Default, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -85,6 +88,11 @@ pub async fn create(
     if let Some(id) = app.answered_before(&mut tx, tenant, caller, once).await? {
         let role = roles::find(&mut tx, tenant, id).await?;
         return role.map(Done::Before).ok_or(AppError::NotFound);
+    }
+    let own = roles::list(&mut tx, Some(tenant)).await?;
+    if own.iter().filter(|role| !role.is_built_in()).count() >= MOST {
+        let message = format!("a tenant may have {MOST} roles of its own; delete one that nobody has");
+        return Err(AppError::conflict("max_roles_reached", message));
     }
     let role = role(
         &mut tx,
@@ -191,7 +199,10 @@ async fn role(
     permissions: BTreeSet<Permission>,
 ) -> Result<Role, AppError> {
     let built_in = roles::list(tx, None).await?;
-    if built_in.iter().any(|role| role.name == name) {
+    let folded = |name: &RoleName| name.as_str().to_lowercase();
+    // In a list nobody tells them apart.
+    let is_taken = |role: &Role| role.id != id && folded(&role.name) == folded(&name);
+    if roles::list(tx, Some(tenant)).await?.iter().any(is_taken) {
         return Err(AppError::Taken {
             field: "name".to_owned(),
         });

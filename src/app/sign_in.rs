@@ -4,16 +4,19 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use secrecy::SecretString;
+use serde_json::json;
 
 use super::App;
 use super::audit::Changed;
 use super::error::AppError;
+use super::user_changes::changed;
 use crate::auth::caller::{Caller, Origin};
 use crate::auth::denied::Denied;
 use crate::auth::oidc::{ExternalIdentity, IdTokenError, Issuers};
 use crate::auth::password_check::{CheckError, PasswordCheck};
 use crate::auth::throttle::{Attempt, Throttle};
 use crate::auth::token::{Claims, TokenKey};
+use crate::domain::digest::Digest;
 use crate::domain::email::EmailAddress;
 use crate::domain::error_chain::error_chain;
 use crate::domain::ids::SessionId;
@@ -82,12 +85,25 @@ pub async fn with_id_token(app: &App, origin: Origin, token: &SecretString) -> R
         issuer: identity.issuer.to_string(),
         subject: identity.subject,
     };
+    if !app.is_known(&identity.email, &external).await? {
+        // An issuer may let anybody register: strangers keep no other from writing, and are counted.
+        app.sign_in()?.check.throttle().failed(by_address(origin.address));
+        return Err(Denied::Credentials.into());
+    }
     let mut tx = app.begin_on_user(None, "sign_in_by_issuer").await?;
     let (user, accepted) = match users::find_by_external(&mut tx, &external).await? {
         Some(user) => (user, None),
         None => app.recognise(&mut tx, &identity.email, &external).await?,
     };
     app.begin_session(tx, &user, origin, accepted).await
+}
+
+/// What is counted of somebody who names no account.
+const fn by_address(address: Option<IpAddr>) -> Attempt<'static> {
+    Attempt {
+        account: None,
+        address,
+    }
 }
 
 /// The user with this address, and what their password is compared with.
@@ -133,10 +149,7 @@ impl App {
         address: Option<IpAddr>,
         token: &SecretString,
     ) -> Result<ExternalIdentity, AppError> {
-        let attempt = Attempt {
-            account: None,
-            address,
-        };
+        let attempt = by_address(address);
         let sign_in = self.sign_in()?;
         let throttle = sign_in.check.throttle();
         throttle.check(attempt).map_err(CheckError::from)?;
@@ -148,6 +161,12 @@ impl App {
             }
             verified => Ok(verified?),
         }
+    }
+
+    async fn is_known(&self, email: &EmailAddress, external: &External) -> Result<bool, AppError> {
+        let mut tx = self.store.read("known_by_issuer").await?;
+        let known = users::find_by_external(&mut tx, external).await?.is_some();
+        Ok(known || users::find_by_email(&mut tx, email).await?.is_some())
     }
 
     /// Links the user with this address to whom an issuer knows, and accepts their invitation, with the entry of that.
@@ -163,7 +182,9 @@ impl App {
         let user = known.ok_or(Denied::Credentials)?;
         users::set_external(tx, user.id, external, self.now()).await?;
         if user.status != UserStatus::Invited {
-            return Ok((user, None));
+            let after = json!({"issuer": external.issuer, "subject": Digest::of(&external.subject)});
+            let entry = changed("user.link_identity", &user, None, Some(after));
+            return Ok((user, Some(entry)));
         }
         self.void(tx, Purpose::Invitation, &user).await?;
         let entry = self.accepted(tx, &user).await?;

@@ -2,7 +2,7 @@
 
 use super::App;
 use super::error::AppError;
-use crate::auth::caller::SignedIn;
+use crate::auth::caller::{Caller, Identity, SignedIn};
 use crate::auth::denied::Denied;
 use crate::domain::ids::{TenantId, UserId};
 use crate::domain::session::Presence;
@@ -50,6 +50,18 @@ impl App {
         // Whoever was moved in this very moment has to sign in again in any case.
         let user = user.filter(|user| user.tenant_id() == tenant);
         user.ok_or_else(|| Denied::Credentials.into())
+    }
+
+    /// Refuses whoever has waited for a turn, and manages the platform no longer.
+    pub(super) async fn still_manages(&self, tx: &mut Tx, caller: &Caller) -> Result<(), AppError> {
+        let Identity::User(user) = caller.identity() else {
+            return Ok(());
+        };
+        if self.still_signed_in(tx, user).await?.platform_manager {
+            Ok(())
+        } else {
+            Err(Denied::Permission.into())
+        }
     }
 
     /// Refuses somebody whose session has ended since.

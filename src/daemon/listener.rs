@@ -16,8 +16,10 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+use super::crowd::Crowd;
 use super::impatient::Impatient;
 use crate::domain::error_chain::error_chain;
+use crate::domain::proxies::TrustedProxies;
 
 /// How long nothing is accepted after that has failed.
 const AGAIN: Duration = Duration::from_millis(500);
@@ -52,6 +54,8 @@ pub struct Limits {
     /// How many connections are open at a time; others wait until one ends. Below the 1,024 files that a process may
     /// usually open.
     pub connections: usize,
+    /// How many of them may be of one address, unless it is a proxy that speaks for many: others are closed at once.
+    pub of_one_address: usize,
 }
 
 impl Default for Limits {
@@ -60,6 +64,7 @@ impl Default for Limits {
             headers: Duration::from_secs(15),
             writes: Duration::from_secs(15),
             connections: 512,
+            of_one_address: 128,
         }
     }
 }
@@ -69,9 +74,11 @@ pub async fn serve(
     listener: TcpListener,
     router: Router,
     limits: Limits,
+    proxies: TrustedProxies,
     soft_stop: CancellationToken,
 ) -> Result<(), Infallible> {
     let mut connections = JoinSet::new();
+    let crowd = Crowd::default();
     loop {
         tokio::select! {
             biased;
@@ -79,8 +86,13 @@ pub async fn serve(
             Some(ended) = connections.join_next() => log_panic(ended),
             accepted = listener.accept(), if connections.len() < limits.connections => match accepted {
                 Ok((stream, peer)) => {
+                    let most = if proxies.contains(peer.ip()) { usize::MAX } else { limits.of_one_address };
+                    let Some(place) = crowd.enter(peer.ip(), most) else { continue };
                     let talk = converse(stream, peer, router.clone(), limits, soft_stop.clone());
-                    connections.spawn(talk);
+                    connections.spawn(async move {
+                        talk.await;
+                        drop(place);
+                    });
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
@@ -153,7 +165,14 @@ mod tests {
             sleep(Duration::from_millis(100)).await;
             "done"
         });
-        let served = serve(listener, Router::new().route("/", slow), Limits::default(), stop);
+        let router = Router::new().route("/", slow);
+        let served = serve(
+            listener,
+            router,
+            Limits::default(),
+            TrustedProxies::default(),
+            stop,
+        );
         let asked = async { reqwest::get(url).await.unwrap().text().await.unwrap() };
         let both = timeout(Duration::from_secs(20), async { tokio::join!(served, asked) });
         let (served, answer) = both.await.unwrap();
@@ -165,12 +184,23 @@ mod tests {
 
     /// A server with short limits that says "hello", later than any of them at `/late`, and much at `/much`.
     async fn short(connections: usize) -> (SocketAddr, CancellationToken, JoinSet<()>) {
+        of_one_address(connections, connections, "").await
+    }
+
+    /// The same with a limit of each address but those of proxies.
+    async fn of_one_address(
+        connections: usize,
+        of_one_address: usize,
+        proxies: &str,
+    ) -> (SocketAddr, CancellationToken, JoinSet<()>) {
+        let proxies: TrustedProxies = proxies.parse().unwrap();
         let listener = listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let address = listener.local_addr().unwrap();
         let limits = Limits {
             headers: SHORT,
             writes: SHORT,
             connections,
+            of_one_address,
         };
         let late = get(async || {
             sleep(SHORT * 3).await;
@@ -181,7 +211,7 @@ mod tests {
             .route("/late", late)
             .route("/much", get(async || vec![b'x'; 1024 * 1024]));
         let (stop, mut serving) = (CancellationToken::new(), JoinSet::new());
-        let served = serve(listener, router, limits, stop.clone());
+        let served = serve(listener, router, limits, proxies, stop.clone());
         serving.spawn(async move { served.await.unwrap() });
         (address, stop, serving)
     }
@@ -230,6 +260,41 @@ mod tests {
         assert_eq!(answered.unwrap(), "hello");
         // All places were taken until then.
         assert!(slow.try_join_next().is_some());
+    }
+
+    /// From another address of this host.
+    async fn hello_from(from: &str, to: SocketAddr) -> String {
+        let client = reqwest::Client::builder().local_address(Some(from.parse().unwrap()));
+        let asked = client.build().unwrap().get(format!("http://{to}/")).send().await;
+        asked.unwrap().text().await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn c12_one_address_takes_no_places_of_others() {
+        let (address, _stop, _serving) = of_one_address(10, 2, "").await;
+        let idle = [
+            TcpStream::connect(address).await.unwrap(),
+            TcpStream::connect(address).await.unwrap(),
+        ];
+        sleep(Duration::from_millis(50)).await;
+        let mut third = TcpStream::connect(address).await.unwrap();
+        let closed = timeout(Duration::from_millis(200), third.read_u8()).await;
+        closed.unwrap().unwrap_err();
+        assert_eq!(hello_from("127.0.0.2", address).await, "hello");
+        drop(idle);
+        sleep(Duration::from_millis(50)).await;
+        assert_eq!(hello(address).await, "hello");
+    }
+
+    #[tokio::test]
+    async fn c12_a_trusted_proxy_speaks_for_many() {
+        let (address, _stop, _serving) = of_one_address(10, 2, "127.0.0.1").await;
+        let _idle = [
+            TcpStream::connect(address).await.unwrap(),
+            TcpStream::connect(address).await.unwrap(),
+        ];
+        sleep(Duration::from_millis(50)).await;
+        assert_eq!(hello(address).await, "hello");
     }
 
     #[tokio::test]

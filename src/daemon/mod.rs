@@ -1,6 +1,7 @@
 //! The running daemon: the only place that knows all parts and puts them together.
 
 mod auto_deploy;
+mod crowd;
 pub mod database;
 pub mod demo;
 pub mod deploy_worker;

@@ -188,7 +188,13 @@ impl Service {
         let router = forwarded::believe(router, &self.trusted_proxies);
         tasks.spawn(
             "http",
-            listener::serve(self.listener, router, Limits::default(), tasks.soft_stop()),
+            listener::serve(
+                self.listener,
+                router,
+                Limits::default(),
+                self.trusted_proxies,
+                tasks.soft_stop(),
+            ),
         );
         tasks.spawn(
             "templates",

@@ -23,7 +23,9 @@ pub async fn changes<'a>(server: &'a Server, method: &Method, path: &str) -> Opt
             let invited = server.post("/org-users/invite", &body).send().await;
             invited.data(201);
             let accepting = json!({"firebase_token": server.id_token("invited@example.com")});
-            return Some(vec![public().json(&by_password), public().json(&accepting)]);
+            let linking = json!({"firebase_token": server.id_token(&ann.email)});
+            let bodies = [by_password, accepting, linking];
+            return Some(bodies.iter().map(|body| public().json(body)).collect());
         }
         ("POST", "/auth/refresh" | "/auth/logout") | ("DELETE", "/auth/sessions") => own(path),
         ("DELETE", "/auth/sessions/{id}") => {

@@ -269,6 +269,48 @@ async fn a07_nobody_makes_anybody_what_they_are_not(#[values(Sqlite, Postgres)] 
 
 #[rstest]
 #[tokio::test]
+async fn a07_roles_are_told_apart_and_are_not_without_number(#[values(Sqlite, Postgres)] backend: Backend) {
+    let server = Server::start(backend).await;
+    let make = async |name: &str| {
+        let role = json!({"name": name, "permissions": ["config.read"]});
+        server.post("/roles", &role).send().await
+    };
+    for name in ["Owner", "ADMIN"] {
+        assert_eq!(make(name).await.code(), (409, "taken"), "{name}");
+    }
+    for number in 0..100 {
+        make(&format!("role {number}")).await.data(201);
+    }
+    assert_eq!(make("ROLE 7").await.code(), (409, "max_roles_reached"));
+    let all = server.get("/roles").send().await;
+    let id = |name: &str| {
+        let roles = all.data(200)["roles"]
+            .as_array()
+            .or(all.data(200).as_array())
+            .unwrap();
+        let role = roles.iter().find(|role| role["name"] == name).unwrap();
+        role["id"].as_str().unwrap().to_owned()
+    };
+    let path = format!("/roles/{}", id("role 7"));
+    assert_eq!(
+        server
+            .patch(&path, &json!({"name": "Role 8"}))
+            .send()
+            .await
+            .code(),
+        (409, "taken")
+    );
+    server
+        .patch(&path, &json!({"name": "ROLE 7"}))
+        .send()
+        .await
+        .data(200);
+    assert_eq!(server.delete(&path).send().await.status, 204);
+    make("role 7").await.data(201);
+}
+
+#[rstest]
+#[tokio::test]
 async fn a07_nobody_gives_a_role_more_than_they_have(#[values(Sqlite, Postgres)] backend: Backend) {
     let server = Server::start(backend).await;
     let admin = server.person("admin", &server.acme, "admin").await;

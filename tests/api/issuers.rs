@@ -244,3 +244,37 @@ async fn a23_a_new_key_is_fetched_and_one_that_was_rotated_away_is_refused(
     assert_eq!(ground.sign_in("ann").await.code(), (401, "credentials_invalid"));
     assert_eq!(ground.issuer.asked(path), 2);
 }
+
+/// An issuer may let anybody register: what it vouches for opens nothing here, and goes on for only so long.
+#[rstest]
+#[tokio::test]
+async fn c12_strangers_whom_an_issuer_knows_are_counted(#[values(Firebase, Oidc)] kind: Kind) {
+    let ground = Ground::new(Sqlite, kind).await;
+    for number in 0..50 {
+        let refused = ground.sign_in(&format!("stranger{number}")).await;
+        assert_eq!(refused.code(), (401, "credentials_invalid"));
+    }
+    let refused = ground.sign_in("stranger").await;
+    assert_eq!(refused.code(), (429, "too_many_failures"));
+}
+
+#[rstest]
+#[tokio::test]
+async fn o61_that_an_issuer_vouches_for_somebody_from_now_on_is_an_entry(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let ground = Ground::new(backend, Oidc).await;
+    let ann = ground.server.person("ann", &ground.server.acme, "agent").await;
+    let before = ground.server.audit_actions().await.len();
+    for _ in 0..2 {
+        assert_eq!(ground.sign_in("ann").await.status, 200);
+    }
+    assert_eq!(
+        ground.server.audit_actions().await[before..],
+        ["user.link_identity"]
+    );
+    let sql = "select target_id || ' ' || cast(after as text) from audit_entries where action = 'user.link_identity'";
+    let told = ground.server.database.ask(sql.to_owned()).await;
+    assert!(told[0].starts_with(&ann.id), "{told:?}");
+    assert!(told[0].contains(&ground.issuer.url("")), "{told:?}");
+}

@@ -91,6 +91,7 @@ impl Server {
         let (_, key) = self.issuer.as_ref().unwrap();
         let mut claims = firebase_claims(SystemClock.now().as_second());
         claims["email"] = json!(email);
+        claims["sub"] = json!(email);
         key.token(&claims)
     }
 

@@ -32,7 +32,8 @@ pub(super) fn service() -> Vec<Route<Shared>> {
 
 pub(super) fn signing_in() -> Vec<Route<Shared>> {
     routes! {
-        post "/api/v1/auth/user-login", Public, audits "session.begin", "user.accept_invitation" => auth::user_login,
+        post "/api/v1/auth/user-login", Public, audits "session.begin", "user.accept_invitation", "user.link_identity"
+            => auth::user_login,
             "Signs in by password, or by the token of an issuer of identities", 401 ["credentials_invalid"],
             403 ["tenant_suspended"], 429 ["too_many_failures"], 503 SEALED, 503 ["issuer_unavailable", "unavailable"];
         post "/api/v1/auth/refresh", Own, audits nothing "it shows the rights of now, and lengthens nothing"
@@ -117,7 +118,7 @@ pub(super) fn roles() -> Vec<Route<Shared>> {
             "Lists the roles there are to give, with the platform's rights beside them";
         get "/api/v1/roles/{id}", Member => roles::show, "Shows a role";
         post "/api/v1/roles", Tenant(UsersAssignRole), audits "role.create" => roles::create,
-            "Makes a role of the tenant's own", 404 ["not_found"], 409 ["taken"];
+            "Makes a role of the tenant's own", 404 ["not_found"], 409 ["max_roles_reached", "taken"];
         patch "/api/v1/roles/{id}", Tenant(UsersAssignRole), audits "role.change" => roles::change,
             "Changes a role of the tenant's own", 409 ["built_in", "rank", "taken"];
         delete "/api/v1/roles/{id}", Tenant(UsersAssignRole), audits "role.delete" => roles::delete,
