@@ -19,7 +19,7 @@ use crate::domain::page::Page;
 use crate::domain::permission::Permission;
 use crate::domain::query::ExtensionQuery;
 use crate::domain::secret::{ExtensionSecrets, SipSecret, VoicemailPin};
-use crate::store::{self, Tx, extension_secrets, instances, tenants};
+use crate::store::{self, Tx, extension_secrets, instances, tenants, users};
 
 /// One page of the tenant's extensions.
 pub async fn list(app: &App, caller: &Caller, query: &ExtensionQuery) -> Result<Page<Extension>, AppError> {
@@ -138,7 +138,7 @@ fn refuse_fixed(there: &Value, patch: &Value) -> Result<(), FieldErrors> {
     errors.check()
 }
 
-/// Deletes an extension. What is live changes with the next deploy.
+/// Deletes an extension; whoever had it as their phone has none then. What is live changes with the next deploy.
 pub async fn delete(app: &App, caller: &Caller, id: ExtensionId, if_match: &IfMatch) -> Result<(), AppError> {
     let tenant = caller.tenant(Permission::ConfigWrite, Act::Change)?;
     let mut tx = app.begin_inside(tenant, "delete_extension").await?;
@@ -147,6 +147,7 @@ pub async fn delete(app: &App, caller: &Caller, id: ExtensionId, if_match: &IfMa
         .ok_or(AppError::NotFound)?;
     caller.reason_to_change()?;
     if_match.check(&tag(&before))?;
+    users::unlink(&mut tx, id, app.now()).await?;
     store::extensions::delete(&mut tx, tenant, id).await?;
     app.audit(
         &mut tx,

@@ -6,14 +6,15 @@ use serde::Deserialize;
 use super::App;
 use super::error::AppError;
 use super::guards;
+use super::patch::Patch;
 use super::platform_users::{begin_on, member};
 use super::precondition::{IfMatch, tag_of_user};
-use super::user_changes::{bad_transition, changed, found, view};
+use super::user_changes::{bad_transition, changed, found, may_be_phone_of, view};
 use super::users::role_by_name;
 use crate::auth::caller::Caller;
 use crate::domain::contact::Contact;
 use crate::domain::given::given;
-use crate::domain::ids::{TenantId, UserId};
+use crate::domain::ids::{ExtensionId, TenantId, UserId};
 use crate::domain::invalid::FieldErrors;
 use crate::domain::json_object;
 use crate::domain::name::{PersonName, RoleName};
@@ -40,6 +41,9 @@ pub struct UserPatch {
     #[serde(deserialize_with = "given")]
     #[schemars(with = "UserStatus")]
     pub status: Option<String>,
+    /// Their phone: an extension of their tenant that nobody else has; `null` for none.
+    #[schemars(with = "Option<ExtensionId>")]
+    pub extension_id: Patch<ExtensionId>,
 }
 
 /// Changes a user, wherever they are; with another role, or suspended, they have to sign in again.
@@ -78,8 +82,12 @@ pub async fn change(
     }
     let name = name.unwrap_or_else(|| before.name.clone());
     let contact = patch.contact.unwrap_or_else(|| before.contact.clone());
-    if name != before.name || contact != before.contact {
-        users::set_person(&mut tx, id, &name, &contact, before.extension_id, now).await?;
+    let extension = patch.extension_id.over(before.extension_id);
+    if extension != before.extension_id {
+        may_be_phone_of(&mut tx, &before, extension).await?;
+    }
+    if name != before.name || contact != before.contact || extension != before.extension_id {
+        users::set_person(&mut tx, id, &name, &contact, extension, now).await?;
     }
     let unchanged = users::find_anywhere(&mut tx, id)
         .await?

@@ -11,13 +11,14 @@ use super::one_time::{recipient, subject};
 use crate::auth::caller::{Caller, Identity};
 use crate::domain::contact::Contact;
 use crate::domain::email::EmailAddress;
-use crate::domain::ids::{SessionId, TenantId, UserId};
+use crate::domain::ids::{ExtensionId, SessionId, TenantId, UserId};
+use crate::domain::invalid::FieldErrors;
 use crate::domain::mail::{self, Line, Mail, MailKind};
 use crate::domain::name::PersonName;
 use crate::domain::password::PasswordHash;
 use crate::domain::role::Role;
 use crate::domain::user::{Membership, User, UserStatus};
-use crate::store::{Tx, sessions, tenants, user_counts, users};
+use crate::store::{Tx, extensions, sessions, tenants, user_counts, users};
 
 /// How a mail names whoever looks after the host.
 const OPERATOR: &str = "the operator of this server";
@@ -96,6 +97,23 @@ impl App {
         users::set_role(tx, user.id, role.id, self.now()).await?;
         sessions::end_all(tx, user.id, None).await?;
         self.audit_user(tx, caller, "user.assign_role", user).await
+    }
+
+    /// Gives a user a phone, another one or none.
+    pub(super) async fn link_extension(
+        &self,
+        tx: &mut Tx,
+        caller: &Caller,
+        user: &User,
+        extension: Option<ExtensionId>,
+    ) -> Result<User, AppError> {
+        guards::acts_on(caller, user)?;
+        if user.extension_id == extension {
+            return Ok(user.clone());
+        }
+        may_be_phone_of(tx, user, extension).await?;
+        users::set_person(tx, user.id, &user.name, &user.contact, extension, self.now()).await?;
+        self.audit_user(tx, caller, "user.link_extension", user).await
     }
 
     /// Deletes a user; what the audit log says of them stays.
@@ -284,6 +302,28 @@ pub(super) fn view(user: &User) -> Value {
 pub(super) async fn locate(app: &App, id: UserId) -> Result<Option<TenantId>, AppError> {
     let mut tx = app.store.read("locate_user").await?;
     Ok(found(users::find_anywhere(&mut tx, id).await?)?.tenant_id())
+}
+
+/// A36: a user's phone is an extension of their tenant. One that is another tenant's is answered like one that is not there.
+pub(super) async fn may_be_phone_of(
+    tx: &mut Tx,
+    user: &User,
+    extension: Option<ExtensionId>,
+) -> Result<(), AppError> {
+    let Some(extension) = extension else {
+        return Ok(());
+    };
+    let Some(tenant) = user.tenant_id() else {
+        let reason = "is an extension of a tenant, and this user works for none; give them a tenant first";
+        return Err(FieldErrors::one("extension_id", reason).into());
+    };
+    // Nobody deletes it meanwhile, also where the user has changed tenants since their tenant was locked.
+    tenants::lock(tx, tenant).await?;
+    if extensions::find(tx, tenant, extension).await?.is_none() {
+        let reason = "must be the id of an extension of the user's tenant";
+        return Err(FieldErrors::one("extension_id", reason).into());
+    }
+    Ok(())
 }
 
 /// What can become of a user in this status.

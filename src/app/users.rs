@@ -6,7 +6,7 @@ use super::precondition::{IfMatch, tag_of_user};
 use super::user_changes::found;
 use crate::auth::access::Act;
 use crate::auth::caller::Caller;
-use crate::domain::ids::{TenantId, UserId};
+use crate::domain::ids::{ExtensionId, TenantId, UserId};
 use crate::domain::invalid::FieldErrors;
 use crate::domain::name::RoleName;
 use crate::domain::page::Page;
@@ -52,6 +52,24 @@ pub async fn assign_role(
     let role = role_by_name(&mut tx, tenant, "role", role).await?;
     if_match.check(&tag_of_user(&user))?;
     let user = app.assign_role(&mut tx, caller, &user, &role).await?;
+    tx.commit().await?;
+    Ok(user)
+}
+
+/// Gives a user a phone, which is an extension of the tenant that nobody else has, or takes it from them.
+pub async fn link_extension(
+    app: &App,
+    caller: &Caller,
+    id: UserId,
+    extension: Option<ExtensionId>,
+    if_match: &IfMatch,
+) -> Result<User, AppError> {
+    let tenant = caller.tenant(Permission::UsersAssignRole, Act::Change)?;
+    let mut tx = app.begin_on_member(tenant, "link_extension").await?;
+    let user = found(users::find(&mut tx, tenant, id).await?)?;
+    caller.reason_to_change()?;
+    if_match.check(&tag_of_user(&user))?;
+    let user = app.link_extension(&mut tx, caller, &user, extension).await?;
     tx.commit().await?;
     Ok(user)
 }

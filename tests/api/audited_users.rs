@@ -38,6 +38,9 @@ pub async fn changes<'a>(server: &'a Server, method: &Method, path: &str) -> Opt
             own(path).json(&json!({"current_password": PASSWORD, "new_password": NEW_PASSWORD}))
         }
         ("PUT", "/org-users/{id}/role") => inside(path).json(&json!({"role": "manager"})),
+        ("PUT", "/org-users/{id}/extension") => {
+            inside(path).json(&json!({"extension_id": server.extension("1009").await}))
+        }
         ("POST", "/org-users/{id}/suspend") | ("DELETE", "/org-users/{id}") => inside(path),
         ("POST", "/org-users/{id}/reactivate") => {
             let suspended = server.ask(Method::POST, &format!("/org-users/{}/suspend", ann.id));

@@ -38,6 +38,7 @@ mod own_tenant;
 mod parallel;
 mod pending;
 mod people;
+mod phones;
 mod platform;
 mod platform_people;
 mod proxied;

@@ -65,8 +65,10 @@ async fn thing(server: &Server, kind: &str) -> Thing {
     let (path, changes, token) = match kind {
         "user" => {
             let ann = server.person("ann", &server.acme, "agent").await;
+            let phone = server.extension("1009").await;
             let changes = vec![
                 (PUT, "/role", json!({"role": "manager"})),
+                (PUT, "/extension", json!({"extension_id": phone})),
                 (POST, "/suspend", Value::Null),
                 (POST, "/reactivate", Value::Null),
                 (DELETE, "", Value::Null),

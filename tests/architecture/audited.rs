@@ -29,11 +29,12 @@ const NOT_AUDITED: [(&str, &str, &str); 4] = [
 ];
 
 /// Methods that add one entry, and are held to that themselves; whoever calls one commits it.
-const AUDITING: [&str; 9] = [
+const AUDITING: [&str; 10] = [
     "assign_role",
     "audit_user",
     "begin_session",
     "delete_user",
+    "link_extension",
     "reactivate_user",
     "remove_user",
     "replace_password",

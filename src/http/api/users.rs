@@ -8,7 +8,7 @@ use crate::app::precondition::tag_of_user;
 use crate::app::views::UserView;
 use crate::app::{App, users};
 use crate::auth::caller::Caller;
-use crate::domain::ids::UserId;
+use crate::domain::ids::{ExtensionId, UserId};
 use crate::domain::name::RoleName;
 use crate::domain::user::User;
 use crate::domain::user_query::UserQuery;
@@ -33,6 +33,15 @@ pub(super) fn tagged(user: &User) -> TaggedUser {
 pub struct RoleChoice {
     #[schemars(with = "RoleName")]
     role: String,
+}
+
+/// A user's phone.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExtensionChoice {
+    /// An extension of the tenant that nobody else has; null for none.
+    #[serde(deserialize_with = "Option::deserialize")]
+    extension_id: Option<ExtensionId>,
 }
 
 /// What a list of users asks for, without what only the platform asks.
@@ -89,6 +98,23 @@ pub async fn assign_role(
     let choice = body.read().await?;
     query.read()?;
     let user = users::assign_role(&app, &caller, id, &choice.role, &if_match).await?;
+    Ok(tagged(&user))
+}
+
+/// `PUT /org-users/{id}/extension`; with `If-Match` only of the version that it names.
+pub async fn link_extension(
+    State(app): State<App>,
+    caller: Caller,
+    Id(id): Id<UserId>,
+    query: Query,
+    precondition: Precondition,
+    body: Body<ExtensionChoice>,
+) -> Result<TaggedUser, Problem> {
+    users::exists(&app, &caller, id).await?;
+    let if_match = precondition.if_match()?;
+    let ExtensionChoice { extension_id } = body.read().await?;
+    query.read()?;
+    let user = users::link_extension(&app, &caller, id, extension_id, &if_match).await?;
     Ok(tagged(&user))
 }
 

@@ -44,7 +44,7 @@ pub(super) fn user_changes() -> Vec<Route<Shared>> {
     routes! {
         patch "/api/v1/platform/users/{id}", Platform(UsersWrite), audits "user.change"
             => platform_user_changes::change, "Changes a user of any tenant",
-            409 ["bad_transition", "last_owner", "last_platform_manager", "max_users_reached", "rank", "self_protection"];
+            409 ["bad_transition", "last_owner", "last_platform_manager", "max_users_reached", "rank", "self_protection", "taken"];
         put "/api/v1/platform/users/{id}/tenant", Platform(UsersWrite), audits "user.move"
             => platform_user_changes::set_tenant, "Has a user work for another tenant; they have to sign in again",
             409 ["last_owner", "last_platform_manager", "max_users_reached", "rank", "self_protection"];

@@ -58,6 +58,9 @@ pub(super) fn users() -> Vec<Route<Shared>> {
         get "/api/v1/org-users/{id}", Tenant(UsersList) => users::show, "Shows a user";
         put "/api/v1/org-users/{id}/role", Tenant(UsersAssignRole), audits "user.assign_role" => users::assign_role,
             "Gives a user another role; they have to sign in again", 409 ["last_owner", "rank", "self_protection"];
+        put "/api/v1/org-users/{id}/extension", Tenant(UsersAssignRole), audits "user.link_extension"
+            => users::link_extension, "Gives a user an extension as their phone, or takes it from them",
+            409 ["rank", "self_protection", "taken"];
         post "/api/v1/org-users/{id}/suspend", Tenant(UsersDelete), audits "user.suspend" => users::suspend,
             "Suspends a user, whose sessions end", 409 LAST, 409 ["bad_transition", "rank", "self_protection"];
         post "/api/v1/org-users/{id}/reactivate", Tenant(UsersDelete), audits "user.reactivate" => users::reactivate,
