@@ -67,9 +67,11 @@ pub async fn give_up(
         return Err(AppError::in_use(message, []));
     }
     let assigned = tenants::assigned_to(&mut tx, id).await?;
-    let (leaving, staying): (Vec<Tenant>, Vec<Tenant>) = assigned
+    let (mut leaving, mut staying): (Vec<Tenant>, Vec<Tenant>) = assigned
         .into_iter()
         .partition(|tenant| tenant.status == TenantStatus::Deleting);
+    staying.extend(served_nowhere_else(&mut tx, id).await?);
+    leaving.extend(leaving_from(&mut tx, id).await?);
     if !staying.is_empty() {
         let message = format!(
             "{} tenants are to be served by it; give each another instance and deploy that, or delete the tenant, first",
@@ -97,6 +99,29 @@ pub async fn give_up(
         deleted_tenants,
         not_proven,
     })
+}
+
+/// The tenants that were given another instance, which does not serve them yet.
+async fn served_nowhere_else(tx: &mut Tx, id: InstanceId) -> Result<Vec<Tenant>, AppError> {
+    let mut waiting = Vec::new();
+    for (tenant, is_served) in served::assigned_elsewhere(tx, id).await? {
+        if !is_served {
+            waiting.extend(tenants::find(tx, tenant).await?);
+        }
+    }
+    Ok(waiting)
+}
+
+/// The tenants of other instances that are being deleted, and that only this one still serves.
+async fn leaving_from(tx: &mut Tx, id: InstanceId) -> Result<Vec<Tenant>, AppError> {
+    let mut leaving = Vec::new();
+    for tenant in tenant_lifecycle::leaving(tx).await? {
+        if tenant_lifecycle::serving(tx, tenant).await? == [id] {
+            let tenant = tenants::find(tx, tenant).await?;
+            leaving.extend(tenant.filter(|tenant| tenant.instance_id != id));
+        }
+    }
+    Ok(leaving)
 }
 
 /// Ends the deletions that waited for the instance.

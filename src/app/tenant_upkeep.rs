@@ -16,6 +16,9 @@ use crate::domain::ids::{InstanceId, TenantId};
 use crate::domain::permission::PlatformPermission;
 use crate::store::{StoreError, Tx, deployment_history, deployments, domains, tenant_lifecycle, tenants};
 
+/// Who asks, in records, for a PBX to follow a status where nobody's own request is known.
+const FOLLOWS: &str = "system:status";
+
 /// Asks again where a PBX serves something else of a tenant than its status says, and removes the tenants that are to go
 /// and that no PBX serves any more. Gives how many went. What fails is tried again more and more seldom.
 pub async fn turn(app: &App, setbacks: &mut Setbacks) -> Result<usize, AppError> {
@@ -90,6 +93,10 @@ async fn next(
     // Whoever changes something of the tenant may have mended it.
     let changed = tenants::find(tx, tenant).await?.map(|tenant| tenant.updated_at);
     let changed = changed.unwrap_or(newest.created_at);
+    if newest.created_at < changed {
+        // It was asked for before that and knew nothing of it: nothing has come to nothing yet.
+        return Ok(Some(ended));
+    }
     let times = deployment_history::setbacks(tx, instance, tenant, changed).await?;
     Ok(Some(ended + pause(times)))
 }
@@ -125,7 +132,8 @@ async fn ask_again(
         }
     }
     // Somebody asked for it, and for no less than that: what was made by hand meanwhile does not hold it back.
-    let actor = newest.map_or_else(|| caller.identity().actor().name, |newest| newest.requested_by);
+    let somebody = newest.filter(|newest| !newest.is_automatic());
+    let actor = somebody.map_or_else(|| FOLLOWS.to_owned(), |newest| newest.requested_by);
     let asked = request::status(&mut tx, app.ids.as_ref(), tenant, instance, &actor, now).await?;
     let Some(asked) = asked else { return Ok(None) };
     app.audit(&mut tx, caller, requested("config.deploy", &asked))?;

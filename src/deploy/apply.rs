@@ -11,7 +11,7 @@ use super::run::{Run, names};
 use crate::domain::deployment::{DeploymentStatus, Stage, StageResult};
 use crate::domain::finding::Finding;
 use crate::domain::ids::TenantId;
-use crate::domain::tenant::{Service, TenantStatus};
+use crate::domain::tenant::Service;
 use crate::driver::DriverError;
 use crate::store::{generations, instances, tenant_lifecycle, tenants};
 
@@ -153,13 +153,13 @@ impl Run<'_> {
         }
     }
 
-    /// Whether another instance is to serve a tenant: then its calls here end by themselves.
+    /// Whether another instance is to let a tenant's phones in: then its calls here end by themselves.
     async fn is_moved(&self, id: TenantId) -> Result<bool, DeployError> {
         let mut tx = self.engine.store.read("moved_tenant").await?;
         let tenant = tenants::find(&mut tx, id).await?;
-        Ok(tenant.is_some_and(|tenant| {
-            tenant.instance_id != self.instance.id && tenant.status != TenantStatus::Deleting
-        }))
+        let is_elsewhere = tenant.is_some_and(|tenant| tenant.instance_id != self.instance.id);
+        let state = tenants::state_of(&mut tx, id).await?;
+        Ok(is_elsewhere && state.is_some_and(|state| state.service == Service::Open))
     }
 
     /// Removes staged generations other than these; the one behind the live link stays in any case.

@@ -18,7 +18,8 @@ const ALIAS: SignedDuration = SignedDuration::from_hours(30 * 24);
 statements! {
     ALIASES = "select domain from tenant_domain_aliases where tenant_id = $1 order by domain";
     PUT_ALIAS = "insert into tenant_domain_aliases (domain, tenant_id, expires_at) values ($1, $2, null) \
-        on conflict (domain) do update set expires_at = null";
+        on conflict (domain) do update set expires_at = null \
+        where tenant_domain_aliases.tenant_id = excluded.tenant_id";
     DROP_ALIAS = "delete from tenant_domain_aliases where tenant_id = $1 and domain = $2";
     EXPIRED = "select distinct tenant_id from tenant_domain_aliases where expires_at <= $1 order by tenant_id";
     DROP_EXPIRED = "delete from tenant_domain_aliases where tenant_id = $1 and expires_at <= $2";

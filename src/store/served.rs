@@ -19,7 +19,8 @@ statements! {
     GONE = "select s.tenant_id from served s where s.instance_id = $1 and not exists (select 1 from tenants t \
         where t.id = s.tenant_id and t.instance_id = s.instance_id and t.status <> 'deleting')";
     ASSIGNED_ELSEWHERE = "select s.tenant_id, exists (select 1 from served o \
-        where o.tenant_id = t.id and o.instance_id = t.instance_id) from served s join tenants t on t.id = s.tenant_id \
+        join instances i on i.id = o.instance_id where o.tenant_id = t.id and o.instance_id = t.instance_id \
+        and i.applying_generation_id is null) from served s join tenants t on t.id = s.tenant_id \
         where s.instance_id = $1 and t.instance_id <> $1 and t.status <> 'deleting'";
     PUT = "insert into served (instance_id, tenant_id, revision_id, secrets_version, service, fragments) \
         values {rows} on conflict (instance_id, tenant_id) do update set revision_id = excluded.revision_id, \
@@ -100,7 +101,8 @@ pub async fn gone(tx: &mut Tx, instance: InstanceId) -> Result<Vec<TenantId>, St
     Ok(rows.into_iter().map(|(id,)| TenantId::from_uuid(id)).collect())
 }
 
-/// The tenants that the instance serves and that another is to serve, each with whether that one does.
+/// The tenants that the instance serves and that another is to serve, each with whether that one does: of one whose PBX
+/// may serve anything at the moment, that is not known.
 pub async fn assigned_elsewhere(
     tx: &mut Tx,
     instance: InstanceId,

@@ -15,7 +15,7 @@ use switchyard::store::leases;
 
 use super::deleted::{delete, rows_that_name, texts};
 use super::domains::change;
-use super::moved::second;
+use super::moved::{second, serves_too};
 use super::support::database::Backend::{self, Postgres, Sqlite};
 use super::suspended::suspend;
 use super::world::{World, operator, upkeep};
@@ -66,6 +66,9 @@ async fn o40_a_deletion_ends_although_its_pbx_is_gone_for_good(#[case] backend: 
     change(&world, &globex, json!({"pbx_instance_id": second}))
         .await
         .unwrap();
+    // Nor one that nobody else serves yet.
+    assert_eq!(in_the_way(give_up(&world, main, "main").await), ["Tenant globex"]);
+    serves_too(&world, &globex).await;
     let lost = give_up(&world, main, "main").await.unwrap();
     let gone: Vec<&str> = lost
         .deleted_tenants

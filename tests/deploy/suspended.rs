@@ -8,6 +8,7 @@ use serde_json::json;
 use switchyard::app::precondition::IfMatch;
 use switchyard::app::tenant_status::{self, Followed, SuspensionInput};
 use switchyard::app::{auto_deploy, deployments, tenant_change};
+use switchyard::domain::clock::{Clock as _, SystemClock};
 use switchyard::domain::deployment::DeploymentStatus::{Failed, Live, Unchanged};
 use switchyard::domain::tenant::SuspensionPolicy::{self, ApiOnly, BlockAll, BlockOutbound};
 use switchyard::store::tenant_lifecycle;
@@ -169,6 +170,25 @@ async fn o29_no_deploy_and_no_rollback_lets_a_blocked_tenant_back_in(#[case] bac
         .unwrap();
     super::world::ended(&world.app, &back).await.expect(Live);
     assert!(!world.registers(&acme, &ann) && world.registers(&globex, &gina));
+}
+
+/// A first deploy that had read the status before it was changed goes live after that.
+#[rstest]
+#[tokio::test]
+async fn o29_what_a_deploy_under_way_knew_nothing_of_is_asked_for_at_once(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let world = World::new(backend).await;
+    let [(acme, _), _] = world.acme_and_globex().await;
+    set_policy(&world, &acme, BlockAll).await;
+    world.deploy_platform().await.expect(Live);
+    let mut tx = world.store.begin("suspend").await.unwrap();
+    let why = super::support::suspension::pause(SystemClock.now());
+    tenant_lifecycle::suspend(&mut tx, acme.id, &why).await.unwrap();
+    tx.commit().await.unwrap();
+    upkeep(&world.app).await;
+    let asked = "select requested_by from deployments where scope = 'tenant_status'";
+    assert_eq!(world.database.ask(asked.to_owned()).await.len(), 1);
 }
 
 /// A PBX that was down when the tenant was blocked is told again by itself.
