@@ -100,7 +100,8 @@ pub async fn asked(directory: &Path) -> Outcome<()> {
     for place in 0..CONNECTIONS {
         tokens.push(sign_in(&address, &format!("owner{place}@example.com")).await?);
     }
-    extensions(&address, &tokens).await?;
+    at_once(&address, &tokens, &NOTHING).await?;
+    at_once(&address, &tokens, &EXTENSION_PAGE).await?;
     let manager = sign_in(&address, "manager@example.com").await?;
     for path in [
         "/api/v1/platform/tenants?per_page=25",
@@ -117,12 +118,32 @@ pub async fn asked(directory: &Path) -> Outcome<()> {
     daemon.stop().await
 }
 
-async fn extensions(address: &str, tokens: &[String]) -> Outcome<()> {
-    let path = "/api/v1/extensions?per_page=25";
-    writeln!(
-        stdout(),
-        "GET {path}, {CONNECTIONS} connections, each of another tenant's owner"
-    )?;
+/// What is asked of all connections at once, and what its answer must be.
+struct Asked {
+    path: &'static str,
+    by: &'static str,
+    is_right: fn(&Value) -> bool,
+}
+
+/// What the server and the generator take where nobody is authorised and no database asked.
+const NOTHING: Asked = Asked {
+    path: "/healthz",
+    by: "of nobody, for comparison",
+    is_right: Value::is_object,
+};
+
+const EXTENSION_PAGE: Asked = Asked {
+    path: "/api/v1/extensions?per_page=25",
+    by: "each of another tenant's owner",
+    is_right: |body| {
+        list(body).is_some_and(|items| items.len() == 25)
+            && body.pointer("/meta/total") == Some(&json!(EXTENSIONS))
+    },
+};
+
+async fn at_once(address: &str, tokens: &[String], asked: &Asked) -> Outcome<()> {
+    let (path, by, is_right) = (asked.path, asked.by, asked.is_right);
+    writeln!(stdout(), "GET {path}, {CONNECTIONS} connections, {by}")?;
     for _ in 0..ROUNDS {
         let mut asking = JoinSet::new();
         let begun = Instant::now();
@@ -131,9 +152,8 @@ async fn extensions(address: &str, tokens: &[String]) -> Outcome<()> {
             asking.spawn(async move {
                 let mut connection = Connection::open(&address).await?;
                 let body = connection.ask(&request).await?;
-                let items = list(&body).map_or(0, Vec::len);
-                if items != 25 || body.pointer("/meta/total") != Some(&json!(EXTENSIONS)) {
-                    return Err(io::Error::other(format!("another page than expected: {body}")));
+                if !is_right(&body) {
+                    return Err(io::Error::other(format!("another answer than expected: {body}")));
                 }
                 let mut times = Vec::new();
                 while begun.elapsed() < WARM_UP + MEASURED {

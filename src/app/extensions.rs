@@ -24,7 +24,11 @@ use crate::store::{self, Tx, extension_secrets, instances, tenants, users};
 /// One page of the tenant's extensions.
 pub async fn list(app: &App, caller: &Caller, query: &ExtensionQuery) -> Result<Page<Extension>, AppError> {
     let tenant = caller.tenant(Permission::ConfigRead, Act::Read)?;
-    let mut tx = app.store.read("list_extensions").await?;
+    let mut tx = if query.page.offset() == 0 {
+        app.store.read_once("list_extensions").await?
+    } else {
+        app.store.read("list_extensions").await?
+    };
     Ok(store::extensions::list(&mut tx, tenant, query).await?)
 }
 

@@ -48,10 +48,8 @@ impl Directory for Store {
         id: SessionId,
         entering: Option<TenantId>,
     ) -> Result<Option<Presence>, Unavailable> {
-        let mut tx = self.read("presence").await?;
-        let presence = sessions::presence(&mut tx, id, entering).await?;
-        tx.commit().await?;
-        Ok(presence)
+        let mut tx = self.read_once("presence").await?;
+        Ok(sessions::presence(&mut tx, id, entering).await?)
     }
 
     async fn touch(&self, id: SessionId, now: Timestamp) -> Result<(), Unavailable> {
@@ -61,10 +59,8 @@ impl Directory for Store {
     }
 
     async fn key_presence(&self, prefix: &str) -> Result<Option<KeyPresence>, Unavailable> {
-        let mut tx = self.read("key_presence").await?;
-        let presence = api_keys::presence(&mut tx, prefix).await?;
-        tx.commit().await?;
-        Ok(presence)
+        let mut tx = self.read_once("key_presence").await?;
+        Ok(api_keys::presence(&mut tx, prefix).await?)
     }
 
     async fn touch_key(&self, id: ApiKeyId, now: Timestamp) -> Result<(), Unavailable> {

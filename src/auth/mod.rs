@@ -1,6 +1,7 @@
 //! Who is calling, and what they may do.
 
 pub mod access;
+mod argon;
 pub mod authenticator;
 pub mod caller;
 pub mod denied;

@@ -17,7 +17,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _, Postgres, SqlSafeStr, 
 use super::audit_adoption;
 use super::error::StoreError;
 use super::schema::{self, Dialect, SchemaStatus, SchemaVersion};
-use super::tx::{Connection, Shared, Tx};
+use super::tx::{Begun, Connection, Shared, Tx};
 use super::url::{DatabaseUrl, Place};
 
 /// How long SQLite waits for another process that writes.
@@ -124,7 +124,10 @@ impl Database {
             before.check(&self.url.to_string())?;
         }
         let connection = match &self.pools {
-            Pools::Sqlite { writer, .. } => migrated_sqlite(writer).await.map(Connection::Sqlite),
+            Pools::Sqlite { writer, .. } => migrated_sqlite(writer)
+                .await
+                .map(Begun::from)
+                .map(Connection::Sqlite),
             Pools::Postgres(pool) => migrated_postgres(pool).await.map(Connection::Postgres),
         };
         let database = self.url.to_string();
@@ -273,6 +276,8 @@ async fn sqlite_pools(path: &Path) -> sqlx::Result<Pools> {
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .max_lifetime(None)
             .idle_timeout(None)
+            // A file does not go away as a server does, and the worker's thread was asked when the connection came back.
+            .test_before_acquire(false)
     };
     let writer = pool().max_connections(1).connect_with(options.clone()).await?;
     let reader = pool()

@@ -51,6 +51,12 @@ pub enum StoreError {
         #[source]
         source: sqlx::Error,
     },
+    /// Another statement after the only one of its kind: what it read might be of another state.
+    #[error("{transaction}: it may run one statement only")]
+    Used {
+        /// The transaction.
+        transaction: &'static str,
+    },
     /// A value that must be unique is there already.
     #[error("{table} has a row with this {} already", .columns.join(", "))]
     Conflict {

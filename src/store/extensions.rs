@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::row::{Origin, RawJson, name_key, search_pattern, to_json};
-use super::statement::{insert_rows, run, statements};
+use super::statement::{insert_rows, run, search, statements};
 use super::{Statement, StoreError, Tx};
 use super::{extension_secrets, tenants};
 use crate::domain::dial::ExtensionNumber;
@@ -28,14 +28,35 @@ macro_rules! select {
 
 macro_rules! matching {
     () => {
-        "and (name_key like $2 escape '\\' or number like $2 escape '\\' or $2 is null) \
-         and (status = $3 or $3 is null)"
+        concat!(
+            "and ",
+            search!("$2", "name_key", "number"),
+            " and (status = $3 or $3 is null)"
+        )
     };
 }
 
+macro_rules! counted {
+    () => {
+        concat!(
+            "select count(*) from extensions where tenant_id = $1 ",
+            matching!()
+        )
+    };
+}
+
+/// Each row says how many match; that is counted once.
 macro_rules! page_by {
     ($order:literal) => {
-        select!(matching!(), " order by ", $order, " limit $4 offset $5")
+        concat!(
+            "select id, tenant_id, number, settings, version, created_at, updated_at, (",
+            counted!(),
+            ") as total from extensions where tenant_id = $1 ",
+            matching!(),
+            " order by ",
+            $order,
+            " limit $4 offset $5"
+        )
     };
 }
 
@@ -45,7 +66,7 @@ statements! {
     FIND = select!("and id = $2");
     FIND_BY_NUMBER = select!("and number = $2");
     ALL = select!("order by number");
-    COUNT = concat!("select count(*) from extensions where tenant_id = $1 ", matching!());
+    COUNT = counted!();
     BY_NUMBER = page_by!("number");
     BY_NUMBER_DOWN = page_by!("number desc");
     BY_NAME = page_by!("name_key, id");
@@ -89,6 +110,13 @@ impl Row {
             updated_at: origin.time("updated_at", self.updated_at)?,
         })
     }
+}
+
+#[derive(sqlx::FromRow)]
+struct Listed {
+    #[sqlx(flatten)]
+    row: Row,
+    total: i64,
 }
 
 /// Adds an extension with its secrets. A number that the tenant has already is a conflict.
@@ -158,27 +186,30 @@ pub async fn find_by_number(
     .transpose()
 }
 
-/// One page of the tenant's extensions that match.
+/// One page of the tenant's extensions that match. A first page is one statement; where there is no row to say the total,
+/// another page takes a second.
 pub async fn list(
     tx: &mut Tx,
     tenant: TenantId,
     query: &ExtensionQuery,
 ) -> Result<Page<Extension>, StoreError> {
     let search = search_pattern(query.search.as_deref());
+    let search = search.as_deref();
     let status = query.status.map(ExtensionStatus::as_str);
-    let (total,) = run!(
-        tx,
-        fetch_one::<(i64,)>(COUNT, tenant.uuid(), search.as_deref(), status)
-    )?;
     let statement = page_statement(query.sort, query.descending);
     let (limit, offset) = (query.page.per_page(), query.page.offset());
     let rows = run!(
         tx,
-        fetch_all::<Row>(statement, tenant.uuid(), search.as_deref(), status, limit, offset)
+        fetch_all::<Listed>(statement, tenant.uuid(), search, status, limit, offset)
     )?;
-    let items = rows.into_iter().map(Row::parse).collect::<Result<_, _>>()?;
+    let total = match rows.first() {
+        Some(listed) => listed.total,
+        None if offset == 0 => 0,
+        None => run!(tx, fetch_one::<(i64,)>(COUNT, tenant.uuid(), search, status))?.0,
+    };
+    let items = rows.into_iter().map(|listed| listed.row.parse());
     Ok(Page {
-        items,
+        items: items.collect::<Result<_, _>>()?,
         total,
         request: query.page,
     })

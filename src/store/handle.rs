@@ -6,7 +6,7 @@ use sqlx::{Connection as _, PgPool, Postgres, Transaction};
 
 use super::database::{Database, POSTGRES_CONNECTIONS, Pools, SQLITE_READERS};
 use super::error::StoreError;
-use super::tx::{Connection, Shared, Tx};
+use super::tx::{Begun, Connection, Shared, Tx};
 use super::url::DatabaseUrl;
 use crate::crypto::SealingKey;
 
@@ -66,6 +66,19 @@ impl Store {
         self.transaction(name, true, connection)
     }
 
+    /// Begins to read by a single statement, which sees one state of the whole database by itself: a second one is refused.
+    ///
+    /// On SQLite, where begin and commit cost more than most statements, there is no transaction around it. PostgreSQL has
+    /// one: by its begin it is found out whether the connection still lives.
+    pub async fn read_once(&self, name: &'static str) -> Result<Tx, StoreError> {
+        let connection = match &self.database.pools {
+            Pools::Sqlite { reader, .. } => reader.acquire().await.map(Begun::Nothing),
+            Pools::Postgres(_) => return self.read(name).await.map(Tx::of_one_statement),
+        };
+        let tx = self.transaction(name, true, connection.map(Connection::Sqlite));
+        tx.map(Tx::of_one_statement)
+    }
+
     /// Closes all connections.
     pub async fn close(&self) {
         self.database.close().await;
@@ -95,10 +108,11 @@ async fn begin_sqlite(pool: &sqlx::SqlitePool, statement: &'static str) -> sqlx:
                     connection.close().await?;
                 }
             }
-            begun => return begun.map(Connection::Sqlite),
+            begun => return begun.map(Begun::from).map(Connection::Sqlite),
         }
     }
-    pool.begin_with(statement).await.map(Connection::Sqlite)
+    let begun = pool.begin_with(statement).await;
+    begun.map(Begun::from).map(Connection::Sqlite)
 }
 
 /// Begins on a connection that still lives: after a restart of the server, each idle one has gone.

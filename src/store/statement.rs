@@ -51,13 +51,28 @@ macro_rules! statements {
     };
 }
 
+/// That one of the columns is like the pattern of [`search_pattern`](super::row::search_pattern) in a parameter, or that
+/// there is no pattern.
+///
+/// Of a bare parameter SQLite would look whether its value lets an index serve, and for that prepare the statement anew each
+/// time it runs; such a pattern begins with a wildcard. PostgreSQL wants the first to say the type.
+macro_rules! search {
+    ($parameter:literal, $($column:literal),+) => {
+        concat!(
+            "(cast(", $parameter, " as text) is null"
+            $(, " or ", $column, " like cast(", $parameter, " as text) escape '\\'")+,
+            ")"
+        )
+    };
+}
+
 /// Runs one statement: `run!(tx, execute(DELETE, id))` answers how many rows it touched,
 /// `run!(tx, fetch_optional::<Row>(FIND, id))` (or `fetch_one`, `fetch_all`) answers rows.
 /// Leaves the function with an error when an earlier statement of the transaction has failed.
 macro_rules! run {
     ($tx:expr, execute($statement:expr $(, $bind:expr)* $(,)?)) => {{
         let tx: &mut $crate::store::Tx = $tx;
-        tx.check()?;
+        tx.admit()?;
         let done = match &mut tx.connection {
             $crate::store::tx::Connection::Sqlite(connection) => {
                 let query = sqlx::query::<sqlx::Sqlite>($statement.sql)$(.bind($bind))*;
@@ -74,7 +89,7 @@ macro_rules! run {
     }};
     ($tx:expr, $method:ident::<$row:ty>($statement:expr $(, $bind:expr)* $(,)?)) => {{
         let tx: &mut $crate::store::Tx = $tx;
-        tx.check()?;
+        tx.admit()?;
         let rows = match &mut tx.connection {
             $crate::store::tx::Connection::Sqlite(connection) => {
                 let query = sqlx::query_as::<sqlx::Sqlite, $row>($statement.sql)$(.bind($bind))*;
@@ -94,7 +109,7 @@ macro_rules! run {
 macro_rules! insert_rows {
     ($tx:expr, $statement:expr, $rows:expr, |$row:pat_param| ($($bind:expr),+ $(,)?)) => {{
         let tx: &mut $crate::store::Tx = $tx;
-        tx.check()?;
+        tx.admit()?;
         let mut touched = 0;
         for batch in $rows.chunks($crate::store::statement::BATCH) {
             let sql = sqlx::AssertSqlSafe($statement.sql_for(batch.len()));
@@ -124,7 +139,7 @@ macro_rules! insert_rows {
     }};
 }
 
-pub(super) use {insert_rows, run, statements};
+pub(super) use {insert_rows, run, search, statements};
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,7 @@
 //! The platform's list of tenants, each with what is counted of it: one statement a page, nothing counted row by row.
 
 use super::row::{Origin, search_pattern};
-use super::statement::{run, statements};
+use super::statement::{run, search, statements};
 use super::tenants::Row as TenantRow;
 use super::{Statement, StoreError, Tx};
 use crate::domain::ids::{InstanceId, TenantId};
@@ -12,8 +12,11 @@ use crate::domain::tenant_overview::{Owner, TenantOverview};
 
 macro_rules! matching {
     () => {
-        "where (t.name_key like $1 escape '\\' or t.domain like $1 escape '\\' or $1 is null) \
-         and (t.status = $2 or $2 is null) and (t.instance_id = $3 or $3 is null)"
+        concat!(
+            "where ",
+            search!("$1", "t.name_key", "t.domain"),
+            " and (t.status = $2 or $2 is null) and (t.instance_id = $3 or $3 is null)"
+        )
     };
 }
 

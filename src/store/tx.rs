@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use secrecy::SecretString;
 use sqlx::error::{DatabaseError, ErrorKind};
-use sqlx::{Postgres, Sqlite, Transaction};
+use sqlx::pool::PoolConnection;
+use sqlx::{Postgres, Sqlite, SqliteConnection, Transaction};
 
 use super::audit;
 use super::error::StoreError;
@@ -25,8 +27,50 @@ pub(super) struct Shared {
 }
 
 pub(super) enum Connection {
-    Sqlite(Transaction<'static, Sqlite>),
+    Sqlite(Begun),
     Postgres(Transaction<'static, Postgres>),
+}
+
+/// A connection to SQLite, and whether a transaction was begun on it.
+pub(super) enum Begun {
+    Transaction(Transaction<'static, Sqlite>),
+    /// None: one statement reads one state by itself.
+    Nothing(PoolConnection<Sqlite>),
+}
+
+impl Begun {
+    async fn commit(self) -> sqlx::Result<()> {
+        match self {
+            Self::Transaction(transaction) => transaction.commit().await,
+            Self::Nothing(_) => Ok(()),
+        }
+    }
+}
+
+impl From<Transaction<'static, Sqlite>> for Begun {
+    fn from(transaction: Transaction<'static, Sqlite>) -> Self {
+        Self::Transaction(transaction)
+    }
+}
+
+impl Deref for Begun {
+    type Target = SqliteConnection;
+
+    fn deref(&self) -> &SqliteConnection {
+        match self {
+            Self::Transaction(transaction) => transaction,
+            Self::Nothing(connection) => connection,
+        }
+    }
+}
+
+impl DerefMut for Begun {
+    fn deref_mut(&mut self) -> &mut SqliteConnection {
+        match self {
+            Self::Transaction(transaction) => transaction,
+            Self::Nothing(connection) => connection,
+        }
+    }
 }
 
 /// A transaction. Dropped without [`Tx::commit`], it leaves nothing behind.
@@ -38,6 +82,8 @@ pub struct Tx {
     /// The first statement that failed.
     failed: Option<&'static str>,
     only_reads: bool,
+    /// How many statements it may still run.
+    left: usize,
     /// What the audit log gets with the commit.
     pub(super) audited: Vec<Link>,
 }
@@ -57,8 +103,23 @@ impl Tx {
             shared,
             failed: None,
             only_reads,
+            left: usize::MAX,
             audited: Vec::new(),
         }
+    }
+
+    /// The same, for no more than one statement.
+    pub(super) fn of_one_statement(self) -> Self {
+        Self { left: 1, ..self }
+    }
+
+    /// Stands before each statement: refuses it after one that failed, or after the only one.
+    pub(super) fn admit(&mut self) -> Result<(), StoreError> {
+        self.check()?;
+        self.left = self.left.checked_sub(1).ok_or(StoreError::Used {
+            transaction: self.name,
+        })?;
+        Ok(())
     }
 
     /// Keeps all that was done, with the entries of the audit log. Refused after a failed statement, however its error was dealt with.
@@ -75,7 +136,7 @@ impl Tx {
 
     /// Refuses to go on after a failed statement: PostgreSQL would answer a commit with "done" and keep nothing,
     /// SQLite would keep the rest.
-    pub(super) fn check(&self) -> Result<(), StoreError> {
+    fn check(&self) -> Result<(), StoreError> {
         match self.failed {
             Some(statement) => Err(StoreError::Aborted {
                 transaction: self.name,

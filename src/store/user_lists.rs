@@ -1,7 +1,7 @@
 //! Lists of users: one tenant's, and the platform's.
 
 use super::row::search_pattern;
-use super::statement::{run, statements};
+use super::statement::{run, search, statements};
 use super::users::{Row, select};
 use super::{Statement, StoreError, Tx};
 use crate::domain::ids::TenantId;
@@ -11,9 +11,11 @@ use crate::domain::user_query::{UserQuery, UserSort};
 
 macro_rules! matching {
     () => {
-        "where (u.tenant_id = $1 or $1 is null) \
-         and (u.name_key like $2 escape '\\' or u.email like $2 escape '\\' or $2 is null) \
-         and (u.status = $3 or $3 is null) and (r.name = $4 or $4 is null) and (u.platform_manager = $5 or $5 is null)"
+        concat!(
+            "where (u.tenant_id = $1 or $1 is null) and ",
+            search!("$2", "u.name_key", "u.email"),
+            " and (u.status = $3 or $3 is null) and (r.name = $4 or $4 is null) and (u.platform_manager = $5 or $5 is null)"
+        )
     };
 }
 

@@ -144,3 +144,49 @@ async fn o20_filter_and_pages_agree_with_the_total(#[values(Sqlite, Postgres)] b
     };
     assert_eq!(numbers(&store, &world, &active).await, ["1001", "1002", "99"]);
 }
+
+/// A first page says its total with its rows, and whatever is beyond the last one has none to say it.
+#[rstest]
+#[case::first(1, &["1001", "1002"])]
+#[case::last(2, &["101", "99"])]
+#[case::beyond(3, &[])]
+#[tokio::test]
+async fn o20_each_page_says_how_many_there_are(
+    #[values(Sqlite, Postgres)] backend: Backend,
+    #[case] page: i64,
+    #[case] expected: &[&str],
+) {
+    let (_bench, store) = Bench::migrated(backend).await;
+    let world = World::store(&store).await;
+    four(&store, &world).await;
+    store_extension(&store, world.globex.id, "1003", "Elsewhere").await;
+    let query = ExtensionQuery {
+        page: PageRequest::new(page, 2).unwrap(),
+        ..ExtensionQuery::default()
+    };
+    assert_eq!(numbers(&store, &world, &query).await, expected);
+    let mut tx = store.read("total").await.unwrap();
+    let found = extensions::list(&mut tx, world.acme.id, &query).await.unwrap();
+    assert_eq!(found.total, 4);
+}
+
+#[rstest]
+#[case::full("", 4)]
+#[case::empty("nobody", 0)]
+#[tokio::test]
+async fn o20_a_first_page_is_one_statement(
+    #[values(Sqlite, Postgres)] backend: Backend,
+    #[case] search: &str,
+    #[case] total: i64,
+) {
+    let (_bench, store) = Bench::migrated(backend).await;
+    let world = World::store(&store).await;
+    four(&store, &world).await;
+    let query = ExtensionQuery {
+        search: Some(search.to_owned()),
+        ..ExtensionQuery::default()
+    };
+    let mut tx = store.read_once("first_page").await.unwrap();
+    let found = extensions::list(&mut tx, world.acme.id, &query).await.unwrap();
+    assert_eq!(found.total, total);
+}

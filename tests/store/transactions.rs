@@ -151,6 +151,48 @@ async fn a_reading_transaction_sees_one_moment(#[values(Sqlite, Postgres)] backe
     assert_eq!(instances::list(&mut reading).await.unwrap().len(), 1);
 }
 
+/// By such reads it is decided who may do what: what another process has just changed counts.
+#[rstest]
+#[tokio::test]
+async fn a_read_of_one_statement_sees_the_state_of_its_moment_and_runs_no_second(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let (bench, store) = Bench::migrated(backend).await;
+    let world = World::store(&store).await;
+    let other = bench.another_store(Some(key('a'))).await;
+    for version in 2..12 {
+        let mut tx = other.begin("change").await.unwrap();
+        tenants::bump_secrets_version(&mut tx, world.acme.id)
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+
+        let mut tx = store.read_once("one_look").await.unwrap();
+        let acme = tenants::find(&mut tx, world.acme.id).await.unwrap().unwrap();
+        assert_eq!(acme.secrets_version, version);
+        let refused = tenants::find(&mut tx, world.acme.id).await.unwrap_err();
+        assert!(
+            matches!(
+                refused,
+                StoreError::Used {
+                    transaction: "one_look"
+                }
+            ),
+            "{refused}"
+        );
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_read_of_one_statement_cannot_write(#[values(Sqlite, Postgres)] backend: Backend) {
+    let (_bench, store) = Bench::migrated(backend).await;
+    let world = World::store(&store).await;
+    let mut tx = store.read_once("one_look").await.unwrap();
+    let refused = tenants::bump_secrets_version(&mut tx, world.acme.id).await;
+    assert!(matches!(refused, Err(StoreError::Refused { .. })));
+}
+
 #[rstest]
 #[tokio::test(flavor = "multi_thread")]
 async fn four_processes_write_at_the_same_time_and_none_is_refused(
