@@ -11,12 +11,14 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use switchyard::domain::artifact::ConfFile;
+use switchyard::domain::artifact::Artifact;
 use switchyard::domain::extension_input::ExtensionInput;
 use switchyard::domain::ids::ExtensionId;
+use switchyard::domain::instance::PbxKind;
 use switchyard::domain::revision::{ExtensionConfig, TenantConfig};
 use switchyard::domain::secret::{ExtensionSecrets, SipSecret, VoicemailPin};
-use switchyard::render::asterisk::{Fragments, Secrets, tenant};
+use switchyard::render::asterisk::tenant;
+use switchyard::render::pbx::{Fragments, Secrets};
 use switchyard::render::template_set::TemplateSet;
 use uuid::Uuid;
 
@@ -131,7 +133,7 @@ fn export(directory: &Path, tenants: &[Tenant], rendered: &[Fragments]) -> Outco
     let mut file = BufWriter::new(File::create(directory.join("tenants.json"))?);
     serde_json::to_writer(&mut file, &data)?;
     file.flush()?;
-    for name in ConfFile::ALL {
+    for name in Artifact::of(PbxKind::Asterisk) {
         let path = directory.join(format!("{}.switchyard", name.as_str()));
         let mut file = BufWriter::new(File::create(path)?);
         for text in rendered.iter().filter_map(|fragments| fragments.get(name)) {

@@ -5,12 +5,14 @@ use std::fs;
 use std::io::{Write as _, stdout};
 
 use serde_json::json;
-use switchyard::domain::artifact::ConfFile;
+use switchyard::domain::artifact::Artifact;
 use switchyard::domain::extension_input::ExtensionInput;
 use switchyard::domain::ids::ExtensionId;
+use switchyard::domain::instance::PbxKind;
 use switchyard::domain::revision::{ExtensionConfig, TenantConfig};
 use switchyard::domain::secret::{ExtensionSecrets, SipSecret, VoicemailPin};
-use switchyard::render::asterisk::{Fragments, Secrets, instance, tenant};
+use switchyard::render::asterisk::{instance, tenant};
+use switchyard::render::pbx::{Fragments, Secrets};
 use switchyard::render::template_set::TemplateSet;
 use uuid::Uuid;
 
@@ -34,11 +36,11 @@ pub async fn measure(tenants: usize) -> Outcome<()> {
     let directory = open_directory()?;
     let pbx = Pbx::start(directory.path()).await?;
     let texts = render(tenants)?;
-    let rendered = text(&texts, ConfFile::Extensions)?;
+    let rendered = text(&texts, Artifact::Extensions)?;
     let explicit = with_explicit_hints(&rendered);
-    fs::create_dir_all(pbx.live(ConfFile::Pjsip).with_file_name(""))?;
-    fs::write(pbx.live(ConfFile::Pjsip), text(&texts, ConfFile::Pjsip)?)?;
-    let endpoints = pbx.reload(&[ConfFile::Pjsip]).await?;
+    fs::create_dir_all(pbx.live(Artifact::Pjsip).with_file_name(""))?;
+    fs::write(pbx.live(Artifact::Pjsip), text(&texts, Artifact::Pjsip)?)?;
+    let endpoints = pbx.reload(&[Artifact::Pjsip]).await?;
     writeln!(
         stdout(),
         "{} endpoints, read in {endpoints:.1?}",
@@ -50,12 +52,12 @@ pub async fn measure(tenants: usize) -> Outcome<()> {
             Kind::Pattern => ("as rendered", &rendered, &mut ours),
             Kind::Explicit => ("a hint each", &explicit, &mut theirs),
         };
-        fs::write(pbx.live(ConfFile::Extensions), text)?;
-        let first = pbx.reload(&[ConfFile::Extensions]).await?;
+        fs::write(pbx.live(Artifact::Extensions), text)?;
+        let first = pbx.reload(&[Artifact::Extensions]).await?;
         let mut again = Times::default();
         for _ in 0..reloads {
-            pbx.touch(&[ConfFile::Extensions])?;
-            let took = pbx.reload(&[ConfFile::Extensions]).await?;
+            pbx.touch(&[Artifact::Extensions])?;
+            let took = pbx.reload(&[Artifact::Extensions]).await?;
             again.push(took);
             all.push(took);
         }
@@ -78,7 +80,7 @@ pub async fn measure(tenants: usize) -> Outcome<()> {
 /// The files of a box, tenant by tenant.
 fn render(tenants: usize) -> Outcome<Vec<Fragments>> {
     let templates = TemplateSet::built_in()?;
-    let common = |file: ConfFile| Ok((file, instance(&templates, file, "sy-0000000000000000")?));
+    let common = |file: Artifact| Ok((file, instance(&templates, file, "sy-0000000000000000")?));
     let mut texts = (0..tenants)
         .map(|one| {
             let mut extensions = Vec::new();
@@ -108,7 +110,7 @@ fn render(tenants: usize) -> Outcome<Vec<Fragments>> {
         })
         .collect::<Outcome<Vec<_>>>()?;
     texts.push(
-        ConfFile::ALL
+        Artifact::of(PbxKind::Asterisk)
             .iter()
             .copied()
             .map(common)
@@ -117,7 +119,7 @@ fn render(tenants: usize) -> Outcome<Vec<Fragments>> {
     Ok(texts)
 }
 
-fn text(texts: &[Fragments], file: ConfFile) -> Outcome<String> {
+fn text(texts: &[Fragments], file: Artifact) -> Outcome<String> {
     let parts = texts
         .iter()
         .map(|fragments| fragments.get(&file).map(String::as_str));

@@ -10,7 +10,7 @@ use serde_json::json;
 use switchyard::app::precondition::IfMatch;
 use switchyard::app::{deployments, extensions, operator};
 use switchyard::auth::caller::Caller;
-use switchyard::domain::artifact::ConfFile::{self, Extensions, Pjsip, Voicemail};
+use switchyard::domain::artifact::Artifact::{self, Extensions, Pjsip, Voicemail};
 use switchyard::domain::clock::{Clock as _, SystemClock};
 use switchyard::domain::deployment::{Deployment, DeploymentStatus, StageRecord};
 use switchyard::domain::ids::ExtensionId;
@@ -24,7 +24,7 @@ use super::times::{Times, ms};
 const ROUNDS: usize = 9;
 
 /// What is changed, and the files that differ then.
-const CASES: [(Case, &str, &[ConfFile]); 4] = [
+const CASES: [(Case, &str, &[Artifact]); 4] = [
     (
         Case::New,
         "a new extension with a mailbox",
@@ -147,7 +147,7 @@ impl Subject {
     }
 
     /// Has the tenant's head go live; only these files may differ.
-    async fn deploy(&self, shadow: Shadow, files: &[ConfFile]) -> Outcome<Deployed> {
+    async fn deploy(&self, shadow: Shadow, files: &[Artifact]) -> Outcome<Deployed> {
         let app = match shadow {
             Shadow::Never => &self.opened.parts.app,
             Shadow::Always => &self.shadowed.parts.app,
@@ -197,7 +197,7 @@ pub fn span(from: Timestamp, to: Option<Timestamp>) -> Outcome<Duration> {
     Ok(to.ok_or("it has not ended")?.duration_since(from).try_into()?)
 }
 
-fn names(files: &[ConfFile]) -> String {
+fn names(files: &[Artifact]) -> String {
     let names: Vec<&str> = files.iter().map(|file| file.as_str()).collect();
     names.join(", ")
 }

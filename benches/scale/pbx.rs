@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use switchyard::daemon::private_pbx::{Options, PrivatePbx};
-use switchyard::domain::artifact::ConfFile;
+use switchyard::domain::artifact::Artifact;
 use switchyard::domain::clock::{Clock as _, SystemClock};
 use switchyard::domain::random::SystemRandom;
 use switchyard::wire::ami::{self, Action, Client, Config};
@@ -66,13 +66,13 @@ impl Pbx {
     }
 
     /// Where Asterisk reads a file of ours.
-    pub fn live(&self, file: ConfFile) -> PathBuf {
+    pub fn live(&self, file: Artifact) -> PathBuf {
         let directory = self.private.settings().config_dir.as_path().join("live");
         directory.join(file.as_str())
     }
 
     /// Gives files a new time, so that Asterisk reads them again, though they hold the same bytes.
-    pub fn touch(&self, files: &[ConfFile]) -> Outcome<()> {
+    pub fn touch(&self, files: &[Artifact]) -> Outcome<()> {
         for file in files {
             let file = File::options().append(true).open(self.live(*file))?;
             file.set_modified(SystemClock.now().into())?;
@@ -81,7 +81,7 @@ impl Pbx {
     }
 
     /// The bare `module reload` of the modules that read these files, and nothing else.
-    pub async fn reload(&self, files: &[ConfFile]) -> Outcome<Duration> {
+    pub async fn reload(&self, files: &[Artifact]) -> Outcome<Duration> {
         let begun = Instant::now();
         for file in files {
             let action = Action::new("Reload")?.header("Module", file.module())?;

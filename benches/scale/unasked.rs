@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
-use switchyard::domain::artifact::ConfFile;
+use switchyard::domain::artifact::Artifact;
 use switchyard::domain::finding::Finding;
 use switchyard::domain::sip_domain::SipDomain;
 use switchyard::driver::asterisk::AsteriskDriver;
@@ -24,20 +24,20 @@ impl PbxDriver for Unasked {
     async fn stage(
         &self,
         generation: i64,
-        files: BTreeMap<ConfFile, StagedFile>,
+        files: BTreeMap<Artifact, StagedFile>,
     ) -> Result<Staged, DriverError> {
         self.0.stage(generation, files).await
     }
 
     async fn drifted(
         &self,
-        files: BTreeMap<ConfFile, StagedFile>,
+        files: BTreeMap<Artifact, StagedFile>,
         closeness: Closeness,
-    ) -> Result<BTreeMap<ConfFile, Drifted>, DriverError> {
+    ) -> Result<BTreeMap<Artifact, Drifted>, DriverError> {
         self.0.drifted(files, closeness).await
     }
 
-    async fn live_text(&self, file: ConfFile, limit: u64) -> Result<Option<String>, DriverError> {
+    async fn live_text(&self, file: Artifact, limit: u64) -> Result<Option<String>, DriverError> {
         self.0.live_text(file, limit).await
     }
 
@@ -55,8 +55,8 @@ impl PbxDriver for Unasked {
 
     async fn unread(
         &self,
-        _markers: &BTreeMap<ConfFile, Option<String>>,
-    ) -> Result<Vec<ConfFile>, DriverError> {
+        _markers: &BTreeMap<Artifact, Option<String>>,
+    ) -> Result<Vec<Artifact>, DriverError> {
         Ok(Vec::new())
     }
 
@@ -64,7 +64,7 @@ impl PbxDriver for Unasked {
         self.0.end_calls(domains).await
     }
 
-    async fn not_included(&self) -> Result<BTreeMap<ConfFile, Finding>, DriverError> {
+    async fn not_included(&self) -> Result<BTreeMap<Artifact, Finding>, DriverError> {
         Ok(BTreeMap::new())
     }
 
@@ -72,7 +72,7 @@ impl PbxDriver for Unasked {
         self.0.place(generation).await
     }
 
-    async fn apply(&self, generation: i64, _reload: &[ConfFile]) -> Result<(), DriverError> {
+    async fn apply(&self, generation: i64, _reload: &[Artifact]) -> Result<(), DriverError> {
         self.0.place(generation).await
     }
 

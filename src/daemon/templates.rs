@@ -9,7 +9,7 @@ use thiserror::Error;
 use crate::domain::error_chain::error_chain;
 use crate::render::mail::MailTemplates;
 use crate::render::template_set::TemplateSet;
-use crate::render::{RenderError, asterisk, mail};
+use crate::render::{RenderError, mail, pbx, samples};
 
 /// Every template that cannot be used.
 #[derive(Debug, Error)]
@@ -65,7 +65,7 @@ pub fn check(overrides: Option<&Path>) -> Result<Checked, TemplatesError> {
     templates.extend(told(mails.files(), MailTemplates::built_in()?.files()));
     Ok(Checked {
         templates,
-        samples: asterisk::samples().len(),
+        samples: samples().len(),
         mails: mail::samples().len(),
         digest: set.digest().short(),
     })
@@ -95,7 +95,7 @@ pub(super) fn read(overrides: Option<&Path>) -> Result<TemplateSet, TemplatesErr
         Some(directory) => TemplateSet::with_usable_overrides(directory)?,
         None => (TemplateSet::built_in()?, Vec::new()),
     };
-    problems.extend(asterisk::check(&set));
+    problems.extend(pbx::check(&set));
     without(problems, set)
 }
 

@@ -11,7 +11,7 @@ use super::moves::{Moves, Purpose};
 use super::plan::{self, InstanceState, TenantState};
 use super::proof::Back;
 use super::subject::Which;
-use crate::domain::artifact::ConfFile;
+use crate::domain::artifact::Artifact;
 use crate::domain::change::ChangeList;
 use crate::domain::deployment::Scope;
 use crate::domain::finding::{Finding, Severity};
@@ -38,7 +38,7 @@ pub(super) struct Aim {
     /// The files of this generation as they were written.
     pub files: FileDigests,
     /// The files that the PBX has to read again.
-    pub reload: Vec<ConfFile>,
+    pub reload: Vec<Artifact>,
     pub changes: ChangeList,
     pub findings: Vec<Finding>,
     /// How many tenants are served on as they are and were not read.
@@ -96,7 +96,7 @@ impl Aim {
 
     /// Has a file that somebody edited in place read anew, and asks for every object: the marker may have been right all
     /// the time.
-    pub fn overwrite(&mut self, file: ConfFile) {
+    pub fn overwrite(&mut self, file: Artifact) {
         if !self.reload.contains(&file) {
             self.reload.push(file);
         }
@@ -105,7 +105,7 @@ impl Aim {
 
     /// Has everything read anew and asked for, where it is not known what the PBX has read last. `tried`: what it may be.
     pub fn overwrite_all(&mut self, tried: Option<&Generation>) {
-        self.reload = ConfFile::ALL.to_vec();
+        self.reload = Artifact::of(self.after.kind).to_vec();
         self.expect_everything(tried);
     }
 

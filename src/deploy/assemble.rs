@@ -5,19 +5,16 @@ use std::collections::BTreeMap;
 use super::error::DeployError;
 use super::fragments::FragmentCache;
 use super::plan::InstanceState;
-use crate::domain::artifact::ConfFile;
+use crate::domain::artifact::Artifact;
 use crate::domain::digest::Digest;
+use crate::domain::instance::PbxKind;
 use crate::driver::{Part, Staged, StagedFile};
-use crate::render::asterisk;
+use crate::render::pbx;
 use crate::render::template_set::TemplateSet;
-
-/// What stands at the head of each file, for whoever opens it.
-const HEAD: &str = "; Written by switchyard. Changes made here are lost with the next deploy; make them in the \
-                    dashboard, or in a template.\n\n";
 
 /// The digest of each file as it was written. What stands around and between the fragments is the program's, and another
 /// version may put something else there.
-pub(super) type FileDigests = BTreeMap<ConfFile, Digest>;
+pub(super) type FileDigests = BTreeMap<Artifact, Digest>;
 
 /// The files of a state; only fragments on disk are referred to, none is read. `written`: the live files as they were
 /// written.
@@ -25,19 +22,19 @@ pub(super) fn files(
     cache: &FragmentCache,
     templates: &TemplateSet,
     state: &InstanceState,
-    changed: &[ConfFile],
+    changed: &[Artifact],
     written: &FileDigests,
-) -> Result<BTreeMap<ConfFile, StagedFile>, DeployError> {
+) -> Result<BTreeMap<Artifact, StagedFile>, DeployError> {
     let mut files = BTreeMap::new();
-    for file in ConfFile::ALL.iter().copied() {
-        let mut parts = vec![Part::Bytes(HEAD.into())];
+    for file in Artifact::of(state.kind).iter().copied() {
+        let mut parts = vec![Part::Bytes(pbx::head(file).into())];
         for (tenant_id, tenant) in &state.tenants {
             if let Some(digest) = tenant.fragments.get(&file) {
                 parts.push(cache.part(*tenant_id, file, *digest));
             }
         }
         let marker = state.marker(file).unwrap_or_default();
-        let common = asterisk::instance(templates, file, &marker).map_err(DeployError::Templates)?;
+        let common = pbx::instance(templates, file, &marker).map_err(DeployError::Templates)?;
         parts.push(Part::Bytes(common.into_bytes()));
         files.insert(
             file,
@@ -53,24 +50,23 @@ pub(super) fn files(
 
 /// What was written.
 pub(super) fn written(staged: &Staged) -> FileDigests {
-    let digest = |(file, (digest, _)): (&ConfFile, &(Digest, u64))| (*file, *digest);
+    let digest = |(file, (digest, _)): (&Artifact, &(Digest, u64))| (*file, *digest);
     staged.files.iter().map(digest).collect()
 }
 
-/// No object to the PBX, but a section that it can be asked for: whether its own files lead here.
-const NOTHING: &str = "; Nothing is served.\n[switchyard-marker](!)\n";
-
 /// Generation 0: nothing is served. What a first deploy goes back to.
-pub(super) fn empty() -> BTreeMap<ConfFile, StagedFile> {
-    let file = |file: &ConfFile| {
+pub(super) fn empty(kind: PbxKind) -> BTreeMap<Artifact, StagedFile> {
+    let file = |file: &Artifact| {
         (
             *file,
             StagedFile {
-                parts: vec![Part::Bytes(format!("{HEAD}{NOTHING}").into())],
+                parts: vec![Part::Bytes(
+                    format!("{}{}", pbx::head(*file), pbx::nothing(*file)).into(),
+                )],
                 unchanged: false,
                 written: None,
             },
         )
     };
-    ConfFile::ALL.iter().map(file).collect()
+    Artifact::of(kind).iter().map(file).collect()
 }

@@ -13,7 +13,7 @@ use super::ground::{Ground, MadeWith};
 use super::masking;
 use super::preview::FileDiff;
 use super::reading::as_written;
-use crate::domain::artifact::ConfFile;
+use crate::domain::artifact::Artifact;
 use crate::domain::finding::Finding;
 use crate::domain::ids::InstanceId;
 use crate::domain::instance::{InstanceSettings, PbxInstance};
@@ -210,14 +210,14 @@ impl Engine {
 
 /// The files that are served, twice, since they are read as they are used.
 struct ServedFiles {
-    compared: BTreeMap<ConfFile, StagedFile>,
+    compared: BTreeMap<Artifact, StagedFile>,
     /// None where they cannot be put together any more.
-    shown: BTreeMap<ConfFile, StagedFile>,
+    shown: BTreeMap<Artifact, StagedFile>,
 }
 
 /// The files of which it was noted how they were written.
-fn noted(written: &FileDigests) -> BTreeMap<ConfFile, StagedFile> {
-    let file = |(file, digest): (&ConfFile, &crate::domain::digest::Digest)| {
+fn noted(written: &FileDigests) -> BTreeMap<Artifact, StagedFile> {
+    let file = |(file, digest): (&Artifact, &crate::domain::digest::Digest)| {
         let staged = StagedFile {
             parts: Vec::new(),
             unchanged: true,
@@ -229,7 +229,7 @@ fn noted(written: &FileDigests) -> BTreeMap<ConfFile, StagedFile> {
 }
 
 /// What somebody did to a file.
-pub(super) fn happened(file: ConfFile, how: Drifted) -> String {
+pub(super) fn happened(file: Artifact, how: Drifted) -> String {
     match how {
         Drifted::Edited => format!("{file} was edited in place since the last deploy"),
         Drifted::Missing => format!("{file} is missing: somebody removed it since the last deploy"),

@@ -6,7 +6,7 @@ use super::engine::Engine;
 use super::error::DeployError;
 use super::plan::{InstanceState, TenantVersion};
 use super::subject::Which;
-use crate::domain::artifact::ConfFile;
+use crate::domain::artifact::Artifact;
 use crate::domain::ids::{ExtensionId, RevisionId, TenantId};
 use crate::domain::revision::{ExtensionConfig, TenantConfig};
 use crate::domain::secret::ExtensionSecrets;
@@ -17,7 +17,7 @@ use crate::driver::{AbsentExtension, ClearedContext, Expected, PresentTenant};
 #[derive(Clone, Default, Debug)]
 pub(super) struct Expectation {
     /// The marker of each file; `None`: no marker may be there.
-    pub markers: BTreeMap<ConfFile, Option<String>>,
+    pub markers: BTreeMap<Artifact, Option<String>>,
     /// The tenants whose objects are asked for.
     pub tenants: BTreeMap<TenantId, TenantExpectation>,
 }
@@ -176,7 +176,7 @@ fn expect_absent(
 mod tests {
     use super::*;
     use crate::domain::extension::ExtensionStatus;
-    use crate::render::asterisk::samples;
+    use crate::render::samples;
     use uuid::Uuid;
 
     const TENANT: TenantId = TenantId::from_uuid(Uuid::nil());

@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 use super::plan::InstanceState;
-use crate::domain::artifact::ConfFile;
+use crate::domain::artifact::Artifact;
 use crate::domain::digest::Digest;
 use crate::domain::ids::{InstanceId, TenantId};
 use crate::driver::Part;
-use crate::render::asterisk::Fragments;
+use crate::render::pbx::Fragments;
 
 /// The fragments of one instance: `DIR/instances/<instance>/fragments/<tenant>/<digest>.<file>`.
 ///
@@ -37,7 +37,7 @@ impl FragmentCache {
     }
 
     /// Keeps a tenant's fragments; gives their digests.
-    pub fn put(&self, tenant_id: TenantId, fragments: &Fragments) -> io::Result<BTreeMap<ConfFile, Digest>> {
+    pub fn put(&self, tenant_id: TenantId, fragments: &Fragments) -> io::Result<BTreeMap<Artifact, Digest>> {
         let directory = self.root.join(tenant_id.to_string());
         DirBuilder::new().recursive(true).mode(0o700).create(&directory)?;
         let mut digests = BTreeMap::new();
@@ -54,7 +54,7 @@ impl FragmentCache {
 
     /// Whether every one of these fragments is there, with the bytes that were put.
     #[must_use]
-    pub fn has_whole(&self, tenant_id: TenantId, digests: &BTreeMap<ConfFile, Digest>) -> bool {
+    pub fn has_whole(&self, tenant_id: TenantId, digests: &BTreeMap<Artifact, Digest>) -> bool {
         digests
             .iter()
             .all(|(file, digest)| is_whole(&self.path(tenant_id, *file, *digest), *digest))
@@ -69,7 +69,7 @@ impl FragmentCache {
 
     /// A fragment as a part of a file.
     #[must_use]
-    pub fn part(&self, tenant_id: TenantId, file: ConfFile, digest: Digest) -> Part {
+    pub fn part(&self, tenant_id: TenantId, file: Artifact, digest: Digest) -> Part {
         Part::File {
             path: self.path(tenant_id, file, digest),
             digest,
@@ -77,7 +77,7 @@ impl FragmentCache {
     }
 
     /// Removes the fragments that no state in `keep` uses.
-    pub fn keep_only(&self, keep: &BTreeMap<TenantId, BTreeSet<(ConfFile, Digest)>>) -> io::Result<()> {
+    pub fn keep_only(&self, keep: &BTreeMap<TenantId, BTreeSet<(Artifact, Digest)>>) -> io::Result<()> {
         for tenant in entries(&self.root)? {
             let id = tenant
                 .file_name()
@@ -111,7 +111,7 @@ impl FragmentCache {
         }
     }
 
-    fn path(&self, tenant_id: TenantId, file: ConfFile, digest: Digest) -> PathBuf {
+    fn path(&self, tenant_id: TenantId, file: Artifact, digest: Digest) -> PathBuf {
         self.root
             .join(tenant_id.to_string())
             .join(format!("{digest}.{file}"))
@@ -155,19 +155,19 @@ mod tests {
     fn what_was_put_is_there_until_it_is_removed() {
         let (_directory, cache) = cache();
         let digests = cache
-            .put(TENANT, &Fragments::from([(ConfFile::Pjsip, "text".to_owned())]))
+            .put(TENANT, &Fragments::from([(Artifact::Pjsip, "text".to_owned())]))
             .unwrap();
         assert!(cache.has_whole(TENANT, &digests));
-        fs::remove_file(cache.path(TENANT, ConfFile::Pjsip, digests[&ConfFile::Pjsip])).unwrap();
+        fs::remove_file(cache.path(TENANT, Artifact::Pjsip, digests[&Artifact::Pjsip])).unwrap();
         assert!(!cache.has_whole(TENANT, &digests));
     }
 
     #[test]
     fn a_damaged_fragment_is_none_and_is_written_again() {
         let (_directory, cache) = cache();
-        let fragments = Fragments::from([(ConfFile::Pjsip, "text".to_owned())]);
+        let fragments = Fragments::from([(Artifact::Pjsip, "text".to_owned())]);
         let digests = cache.put(TENANT, &fragments).unwrap();
-        fs::write(cache.path(TENANT, ConfFile::Pjsip, digests[&ConfFile::Pjsip]), "").unwrap();
+        fs::write(cache.path(TENANT, Artifact::Pjsip, digests[&Artifact::Pjsip]), "").unwrap();
         assert!(!cache.has_whole(TENANT, &digests));
         cache.put(TENANT, &fragments).unwrap();
         assert!(cache.has_whole(TENANT, &digests));
@@ -177,10 +177,10 @@ mod tests {
     fn unused_fragments_go_with_their_directory() {
         let (_directory, cache) = cache();
         let old = cache
-            .put(TENANT, &Fragments::from([(ConfFile::Pjsip, "old".to_owned())]))
+            .put(TENANT, &Fragments::from([(Artifact::Pjsip, "old".to_owned())]))
             .unwrap();
         let new = cache
-            .put(TENANT, &Fragments::from([(ConfFile::Pjsip, "new".to_owned())]))
+            .put(TENANT, &Fragments::from([(Artifact::Pjsip, "new".to_owned())]))
             .unwrap();
         let keep = BTreeMap::from([(TENANT, new.clone().into_iter().collect())]);
         cache.keep_only(&keep).unwrap();

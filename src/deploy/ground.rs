@@ -6,14 +6,14 @@ use super::assemble::FileDigests;
 use super::engine::Engine;
 use super::error::DeployError;
 use super::plan::{self, InstanceState, TenantState, TenantVersion};
-use crate::domain::artifact::ConfFile;
+use crate::domain::artifact::Artifact;
 use crate::domain::change::Change;
 use crate::domain::digest::Digest;
 use crate::domain::generation::Generation;
 use crate::domain::ids::TenantId;
-use crate::domain::instance::PbxInstance;
+use crate::domain::instance::{PbxInstance, PbxKind};
 use crate::domain::served::Served;
-use crate::render::asterisk;
+use crate::render::pbx;
 use crate::render::template_set::TemplateSet;
 use crate::store::{Tx, generations, instances, served, tenants};
 
@@ -70,7 +70,7 @@ impl Ground {
                 live: None,
                 live_templates: None,
                 written: FileDigests::new(),
-                before: InstanceState::default(),
+                before: InstanceState::nothing(instance.settings.kind()),
                 templates,
                 settings_revision,
                 marker_salt: 0,
@@ -107,7 +107,8 @@ impl Ground {
         let live_templates = engine.templates.kept(tx, live.template_digest).await?;
         let served = served::of(tx, instance.id, &concerned).await?;
         let aside = served::count(tx, instance.id).await?.saturating_sub(served.len());
-        let before = state(&live_templates, live.marker_salt, &served)?;
+        let kind = instance.settings.kind();
+        let before = state(kind, &live_templates, live.marker_salt, &served)?;
         let mut ground = Self::on(engine, tx, instance, made_with, (live, live_templates), before).await?;
         if ground.templates_moved() || ground.settings_moved() {
             // Then every tenant moves.
@@ -168,7 +169,8 @@ impl Ground {
         let Some(live) = live else { return Ok(None) };
         let templates = engine.templates.kept(tx, live.template_digest).await?;
         let served = served::all(tx, instance.id).await?;
-        let state = state(&templates, live.marker_salt, &served)?;
+        let kind = instance.settings.kind();
+        let state = state(kind, &templates, live.marker_salt, &served)?;
         Ok(Some((live, state, templates)))
     }
 
@@ -195,12 +197,14 @@ impl Ground {
 }
 
 fn state(
+    kind: PbxKind,
     templates: &TemplateSet,
     salt: i64,
     served: &BTreeMap<TenantId, Served>,
 ) -> Result<InstanceState, DeployError> {
     Ok(InstanceState {
-        common: common(templates, salt)?,
+        kind,
+        common: common(kind, templates, salt)?,
         tenants: served
             .iter()
             .map(|(id, served)| (*id, state_of(served)))
@@ -209,11 +213,15 @@ fn state(
 }
 
 /// The digests of the common parts, which have no marker while one is being made, with what the markers are salted with.
-pub(super) fn common(templates: &TemplateSet, salt: i64) -> Result<BTreeMap<ConfFile, Digest>, DeployError> {
-    ConfFile::ALL
+pub(super) fn common(
+    kind: PbxKind,
+    templates: &TemplateSet,
+    salt: i64,
+) -> Result<BTreeMap<Artifact, Digest>, DeployError> {
+    Artifact::of(kind)
         .iter()
         .map(|file| {
-            let text = asterisk::instance(templates, *file, "").map_err(DeployError::Templates)?;
+            let text = pbx::instance(templates, *file, "").map_err(DeployError::Templates)?;
             let digest = match salt {
                 0 => Digest::of(text),
                 salt => Digest::of(format!("{text}{salt}")),

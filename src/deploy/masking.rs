@@ -1,6 +1,6 @@
 //! Texts from a disk as they may be shown: without what signs in, whoever wrote them.
 
-use crate::domain::artifact::ConfFile;
+use crate::domain::artifact::Artifact;
 
 /// Begins a key or a certificate, whose lines look like nothing in particular.
 const ARMOUR: &str = "-----BEGIN";
@@ -10,7 +10,7 @@ const SECRETS: [&str; 5] = ["pass", "secret", "digest", "cred", "token"];
 const LIKE_A_KEY: usize = 20;
 
 /// Without what signs in: whatever a key that sounds like it holds, and the PIN of each mailbox.
-pub(super) fn masked(file: ConfFile, text: &str) -> String {
+pub(super) fn masked(file: Artifact, text: &str) -> String {
     without(text, |line| hidden(file, line))
 }
 
@@ -22,9 +22,9 @@ pub(super) fn foreign(text: &str) -> Option<String> {
     };
     let shown = without(text, |line| {
         let like = if is_mailbox(line) {
-            ConfFile::Voicemail
+            Artifact::Voicemail
         } else {
-            ConfFile::Pjsip
+            Artifact::Pjsip
         };
         let whole = is_secret(line) || is_like_a_key(line);
         hidden(like, line).or(whole.then_some(("", "\n")))
@@ -48,9 +48,9 @@ fn without<'a>(text: &'a str, hidden: impl Fn(&'a str) -> Option<(&'a str, &'a s
 }
 
 /// What stands before and after the secret of a line that holds one.
-fn hidden(file: ConfFile, line: &str) -> Option<(&str, &str)> {
+fn hidden(file: Artifact, line: &str) -> Option<(&str, &str)> {
     let end = if line.ends_with('\n') { "\n" } else { "" };
-    if file == ConfFile::Voicemail {
+    if file == Artifact::Voicemail {
         // Asterisk takes `=` as well as `=>`.
         let equals = line.find('=')? + 1;
         let value = equals + usize::from(line.get(equals..)?.starts_with('>'));
@@ -83,12 +83,12 @@ mod tests {
     fn no_secret_is_shown() {
         let pjsip = "[1001]\ntype=auth\npassword_digest=MD5:abc\nPassword = clear\nrealm=x";
         assert_eq!(
-            masked(ConfFile::Pjsip, pjsip),
+            masked(Artifact::Pjsip, pjsip),
             "[1001]\ntype=auth\npassword_digest=(hidden)\nPassword =(hidden)\nrealm=x"
         );
         assert_eq!(
             masked(
-                ConfFile::Voicemail,
+                Artifact::Voicemail,
                 "1001 => -1234,Ann\n1002 =>99\n1003 = 12,Bob\n[x]\n"
             ),
             "1001 =>(hidden),Ann\n1002 =>(hidden)\n1003 =(hidden),Bob\n[x]\n"

@@ -8,7 +8,7 @@ use super::assemble;
 use super::drift::{happened, misplaced};
 use super::error::DeployError;
 use super::run::Run;
-use crate::domain::artifact::ConfFile;
+use crate::domain::artifact::Artifact;
 use crate::domain::deployment::{DeploymentStatus, Stage, StageResult};
 use crate::domain::finding::{Finding, Severity};
 use crate::driver::{Closeness, Drifted};
@@ -59,7 +59,7 @@ impl Run<'_> {
     }
 
     /// What a deploy says of a file that it found changed.
-    pub(super) fn drifted(&self, file: ConfFile, how: Drifted) -> Finding {
+    pub(super) fn drifted(&self, file: Artifact, how: Drifted) -> Finding {
         let message = format!("{}; {}", happened(file, how), self.consequence());
         Finding::warning(DRIFT, message).about(file.as_str())
     }

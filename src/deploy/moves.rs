@@ -13,6 +13,7 @@ use super::lease::Lease;
 use super::plan::{self, InstanceState, TenantState, TenantVersion};
 use super::subject::{Subject, Which};
 use super::validate;
+use crate::domain::artifact::Artifact;
 use crate::domain::change::ChangeList;
 use crate::domain::digest::Digest;
 use crate::domain::finding::Finding;
@@ -21,7 +22,7 @@ use crate::domain::instance::PbxInstance;
 use crate::domain::revision::TenantConfig;
 use crate::domain::tenant::Service;
 use crate::render::RenderError;
-use crate::render::asterisk::{self, Secrets};
+use crate::render::pbx::{self, Secrets};
 use crate::store::{revisions, tenants};
 
 /// Heads that are taken in one transaction: few enough that nobody waits long, enough that the disk is seldom waited for.
@@ -62,6 +63,7 @@ impl<'a> Moves<'a> {
     ) -> Result<Self, DeployError> {
         let mut changes = ChangeList::default();
         changes.extend(ground.changes());
+        let kind = instance.settings.kind();
         Ok(Self {
             engine,
             purpose,
@@ -69,7 +71,8 @@ impl<'a> Moves<'a> {
             ground,
             cache: engine.fragments(instance.id),
             after: InstanceState {
-                common: ground::common(&ground.templates, ground.marker_salt)?,
+                kind,
+                common: ground::common(kind, &ground.templates, ground.marker_salt)?,
                 tenants: ground.before.tenants.clone(),
             },
             changes,
@@ -290,11 +293,12 @@ impl<'a> Moves<'a> {
             Purpose::Look => None,
         };
         let templates = self.ground.templates.clone();
+        let kind = self.instance.settings.kind();
         // Of a large tenant it takes long enough to keep the lease from being prolonged.
         let rendered = spawn_blocking(move || {
             let secrets = Secrets::Real(&subject.secrets);
             let served = subject.config.clone().under(subject.version.service);
-            let fragments = match asterisk::tenant(&templates, &served, secrets) {
+            let fragments = match pbx::tenant(kind, &templates, &served, secrets) {
                 Ok(fragments) => fragments,
                 Err(error) => return Ok(Err(render_finding(tenant_id, &subject.config, &error))),
             };
@@ -318,7 +322,7 @@ impl<'a> Moves<'a> {
 }
 
 /// A tenant, and the digests of what it was rendered to.
-type Moved = (Subject, BTreeMap<crate::domain::artifact::ConfFile, Digest>);
+type Moved = (Subject, BTreeMap<Artifact, Digest>);
 
 fn render_finding(tenant_id: TenantId, config: &TenantConfig, error: &RenderError) -> Finding {
     Finding::error("render_failed", error.to_string())

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::domain::artifact::ConfFile;
+use crate::domain::artifact::Artifact;
 use crate::domain::change::{self, Change, ChangeKind, FieldChange};
 use crate::domain::digest::Digest;
 use crate::domain::ids::{RevisionId, TenantId};
+use crate::domain::instance::PbxKind;
 use crate::domain::revision::TenantConfig;
 use crate::domain::tenant::Service;
-use crate::render::asterisk::marker;
+use crate::render::pbx::marker;
 
 /// What makes the texts of one tenant: two equal ones render the same bytes under the same templates.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,22 +28,34 @@ pub struct TenantState {
     /// What makes its texts.
     pub version: TenantVersion,
     /// Their digests.
-    pub fragments: BTreeMap<ConfFile, Digest>,
+    pub fragments: BTreeMap<Artifact, Digest>,
 }
 
 /// All that an instance serves, or should serve.
-#[derive(Clone, Default, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct InstanceState {
+    /// What kind of PBX it is.
+    pub kind: PbxKind,
     /// Digest of the common part of each file, rendered without a marker.
-    pub common: BTreeMap<ConfFile, Digest>,
+    pub common: BTreeMap<Artifact, Digest>,
     /// By tenant, which is also the order in the files: tenants keep their place, new ones come last.
     pub tenants: BTreeMap<TenantId, TenantState>,
 }
 
 impl InstanceState {
+    /// Nothing is served.
+    #[must_use]
+    pub const fn nothing(kind: PbxKind) -> Self {
+        Self {
+            kind,
+            common: BTreeMap::new(),
+            tenants: BTreeMap::new(),
+        }
+    }
+
     /// The marker of a file: the digest of all that goes into it.
     #[must_use]
-    pub fn marker(&self, file: ConfFile) -> Option<String> {
+    pub fn marker(&self, file: Artifact) -> Option<String> {
         let common = self.common.get(&file)?;
         let fragments = self
             .tenants
@@ -53,8 +66,8 @@ impl InstanceState {
 
     /// The markers of all files; `None` for one that is not served.
     #[must_use]
-    pub fn markers(&self) -> BTreeMap<ConfFile, Option<String>> {
-        ConfFile::ALL
+    pub fn markers(&self) -> BTreeMap<Artifact, Option<String>> {
+        Artifact::of(self.kind)
             .iter()
             .map(|file| (*file, self.marker(*file)))
             .collect()
@@ -63,8 +76,8 @@ impl InstanceState {
 
 /// The files whose bytes differ between two states: the smallest set of modules to reload.
 #[must_use]
-pub fn changed_files(before: &InstanceState, after: &InstanceState) -> Vec<ConfFile> {
-    ConfFile::ALL
+pub fn changed_files(before: &InstanceState, after: &InstanceState) -> Vec<Artifact> {
+    Artifact::of(after.kind)
         .iter()
         .copied()
         .filter(|file| before.marker(*file) != after.marker(*file))
@@ -157,15 +170,18 @@ mod tests {
     use proptest::prelude::*;
     use uuid::Uuid;
 
+    const KIND: PbxKind = PbxKind::Asterisk;
+
     fn state(tenants: &[(u128, &str)]) -> InstanceState {
         let fragments = |text: &str| {
-            ConfFile::ALL
+            Artifact::of(KIND)
                 .iter()
                 .map(|file| (*file, Digest::of(text)))
                 .collect()
         };
         InstanceState {
-            common: ConfFile::ALL
+            kind: KIND,
+            common: Artifact::of(KIND)
                 .iter()
                 .map(|file| (*file, Digest::of(file.as_str())))
                 .collect(),
@@ -201,23 +217,23 @@ mod tests {
         let before = state(&[(1, "a"), (2, "b")]);
         let mut after = before.clone();
         let tenant = after.tenants.values_mut().next().unwrap();
-        tenant.fragments.insert(ConfFile::Voicemail, Digest::of("new"));
-        assert_eq!(changed_files(&before, &after), [ConfFile::Voicemail]);
+        tenant.fragments.insert(Artifact::Voicemail, Digest::of("new"));
+        assert_eq!(changed_files(&before, &after), [Artifact::Voicemail]);
         assert_eq!(moved_tenants(&before, &after).len(), 1);
     }
 
     #[test]
     fn an_instance_that_served_nothing_reads_every_file() {
         assert_eq!(
-            changed_files(&InstanceState::default(), &state(&[])),
-            ConfFile::ALL
+            changed_files(&InstanceState::nothing(KIND), &state(&[])),
+            Artifact::of(KIND)
         );
-        assert_eq!(InstanceState::default().markers()[&ConfFile::Pjsip], None);
+        assert_eq!(InstanceState::nothing(KIND).markers()[&Artifact::Pjsip], None);
     }
 
     #[test]
     fn a_rotated_secret_is_a_change_although_no_value_is_shown() {
-        let config = crate::render::asterisk::samples().pop().unwrap().config;
+        let config = crate::render::samples().pop().unwrap().config;
         let id = TenantId::from_uuid(Uuid::nil());
         let old = state(&[(1, "a")]).tenants.into_values().next().unwrap().version;
         let new = TenantVersion {

@@ -11,16 +11,17 @@ use super::engine::Engine;
 use super::error::DeployError;
 use super::moves::Purpose;
 use super::subject::Which;
-use crate::domain::artifact::ConfFile;
+use crate::domain::artifact::Artifact;
 use crate::domain::change::Change;
 use crate::domain::deployment::Scope;
 use crate::domain::error_chain::error_chain;
 use crate::domain::finding::Finding;
 use crate::domain::ids::{InstanceId, TenantId};
+use crate::domain::instance::PbxKind;
 use crate::domain::revision::TenantConfig;
 use crate::domain::tenant::Service;
 use crate::render::RenderError;
-use crate::render::asterisk::{self, Secrets};
+use crate::render::pbx::{self, Fragments, Secrets};
 use crate::render::template_set::TemplateSet;
 use crate::store::{generations, instances, tenants};
 
@@ -164,7 +165,7 @@ impl Engine {
     }
 
     async fn diffs(&self, aim: &Aim) -> Result<Vec<FileDiff>, DeployError> {
-        let mut diffs: BTreeMap<ConfFile, FileDiff> = BTreeMap::new();
+        let mut diffs: BTreeMap<Artifact, FileDiff> = BTreeMap::new();
         for tenant_id in super::plan::moved_tenants(&aim.before, &aim.after) {
             let before = aim.before.tenants.get(&tenant_id).map(|tenant| tenant.version);
             let after = aim.after.tenants.get(&tenant_id).map(|tenant| tenant.version);
@@ -172,9 +173,9 @@ impl Engine {
             let old = match (&aim.live_templates, before) {
                 (Some(templates), Some(before)) => {
                     let config = self.config(tenant_id, before.revision_id).await?;
-                    masked(templates, config, before.service)?
+                    masked(aim.after.kind, templates, config, before.service)?
                 }
-                _ => asterisk::Fragments::new(),
+                _ => Fragments::new(),
             };
             let new = match after {
                 Some(after) => {
@@ -184,12 +185,12 @@ impl Engine {
                         // What is looked at goes to its head, which may not have been taken as a revision.
                         self.subject(tenant_id, Which::Head).await?.config
                     };
-                    masked(&aim.templates, config, after.service)?
+                    masked(aim.after.kind, &aim.templates, config, after.service)?
                 }
-                None => asterisk::Fragments::new(),
+                None => Fragments::new(),
             };
-            for file in ConfFile::ALL {
-                let text = |fragments: &asterisk::Fragments| fragments.get(file).cloned().unwrap_or_default();
+            for file in Artifact::of(aim.after.kind) {
+                let text = |fragments: &Fragments| fragments.get(file).cloned().unwrap_or_default();
                 let entry = diffs.entry(*file).or_insert_with(|| FileDiff {
                     file: file.as_str().to_owned(),
                     diff: String::new(),
@@ -209,11 +210,12 @@ impl Engine {
 }
 
 fn masked(
+    kind: PbxKind,
     templates: &TemplateSet,
     config: TenantConfig,
     service: Service,
-) -> Result<asterisk::Fragments, DeployError> {
-    asterisk::tenant(templates, &config.under(service), Secrets::Masked).map_err(DeployError::Templates)
+) -> Result<Fragments, DeployError> {
+    pbx::tenant(kind, templates, &config.under(service), Secrets::Masked).map_err(DeployError::Templates)
 }
 
 impl FileDiff {

@@ -13,12 +13,13 @@ use super::inquiry::{self, Seen};
 use super::mending::mended;
 use super::plan::InstanceState;
 use super::run::Run;
-use crate::domain::artifact::ConfFile;
+use crate::domain::artifact::Artifact;
 use crate::domain::deployment::{DeploymentStatus, Stage, StageResult};
 use crate::domain::error_chain::error_chain;
 use crate::domain::finding::Finding;
 use crate::domain::generation::Generation;
 use crate::domain::ids::{GenerationId, TenantId};
+use crate::domain::instance::PbxKind;
 use crate::driver::DriverError;
 use crate::render::template_set::TemplateSet;
 use crate::store::{generations, instances};
@@ -158,12 +159,19 @@ impl Run<'_> {
         if self.driver.standing().await? == Some(back.number) {
             return Ok(FileDigests::new());
         }
+        let kind = self.instance.settings.kind();
         let files = match back.served {
             Some((templates, state)) => {
                 let cache = self.engine.fragments(self.instance.id);
-                assemble::files(&cache, templates, state, ConfFile::ALL, &FileDigests::new())?
+                assemble::files(
+                    &cache,
+                    templates,
+                    state,
+                    Artifact::of(state.kind),
+                    &FileDigests::new(),
+                )?
             }
-            None => assemble::empty(),
+            None => assemble::empty(kind),
         };
         Ok(assemble::written(&self.driver.stage(back.number, files).await?))
     }
@@ -172,8 +180,9 @@ impl Run<'_> {
     async fn apply_back(&self, number: i64) -> Result<(), DriverError> {
         self.driver.place(number).await?;
         let deadline = Instant::now() + self.engine.options.patience;
+        let all = Artifact::of(self.instance.settings.kind());
         loop {
-            match self.driver.apply(number, ConfFile::ALL).await {
+            match self.driver.apply(number, all).await {
                 Err(DriverError::Unreachable { .. }) if Instant::now() < deadline => sleep(PAUSE).await,
                 applied => return applied,
             }
@@ -193,7 +202,11 @@ impl Run<'_> {
         };
         let live = Ground::live(self.engine, &mut tx, &self.instance).await?;
         drop(tx);
-        let expected = expected_after_undo(tried.as_ref(), live.as_ref().map(|(_, state, _)| state));
+        let expected = expected_after_undo(
+            self.instance.settings.kind(),
+            tried.as_ref(),
+            live.as_ref().map(|(_, state, _)| state),
+        );
         let back = Back {
             id: live.as_ref().map(|(generation, ..)| generation.id),
             number: live.as_ref().map_or(0, |(generation, ..)| generation.number),
@@ -207,8 +220,12 @@ impl Run<'_> {
 
 /// Every object as the former generation has it. The attempt may have changed any: an equal revision was rendered with
 /// the secrets and the status of its moment, which nobody noted.
-fn expected_after_undo(tried: Option<&Generation>, former: Option<&InstanceState>) -> Expectation {
-    let nothing = InstanceState::default();
+fn expected_after_undo(
+    kind: PbxKind,
+    tried: Option<&Generation>,
+    former: Option<&InstanceState>,
+) -> Expectation {
+    let nothing = InstanceState::nothing(kind);
     let former = former.unwrap_or(&nothing);
     let mut expected = Expectation::markers_of(former);
     let attempt = |id: &TenantId| tried.and_then(|tried| tried.tenants.get(id).copied());
@@ -255,6 +272,7 @@ mod tests {
             fragments: BTreeMap::new(),
         };
         let former = InstanceState {
+            kind: PbxKind::Asterisk,
             common: BTreeMap::new(),
             tenants: BTreeMap::from([(tenant, state)]),
         };
@@ -268,7 +286,7 @@ mod tests {
             tenants: BTreeMap::from([(tenant, revision_id)]),
             created_at: Timestamp::UNIX_EPOCH,
         };
-        let expected = expected_after_undo(Some(&tried), Some(&former));
+        let expected = expected_after_undo(PbxKind::Asterisk, Some(&tried), Some(&former));
         let asked = expected.tenants.get(&tenant).unwrap();
         assert_eq!((asked.tried, asked.after), (Some(revision_id), Some(version)));
         assert!(asked.all);

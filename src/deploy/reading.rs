@@ -8,7 +8,7 @@ use super::aim::Aim;
 use super::assemble;
 use super::error::DeployError;
 use super::run::{Run, names};
-use crate::domain::artifact::ConfFile;
+use crate::domain::artifact::Artifact;
 use crate::domain::finding::Finding;
 use crate::driver::{Closeness, DriverError, PbxDriver, StagedFile};
 
@@ -23,7 +23,7 @@ impl Run<'_> {
             Ok(()) => match self.astray(aim).await {
                 Ok(astray) if astray.is_empty() => return Ok(Ok(())),
                 Ok(astray) => {
-                    let files: Vec<ConfFile> = astray.keys().copied().collect();
+                    let files: Vec<Artifact> = astray.keys().copied().collect();
                     findings.extend(astray.into_values().map(touched_nothing));
                     return Ok(Err(format!(
                         "the PBX's own files do not lead to ours: {}",
@@ -45,7 +45,7 @@ impl Run<'_> {
 
     /// The files that the PBX would not find. It is asked about the generation that stands, which was live: of a new one
     /// it would not tell apart whether it cannot find or cannot parse it.
-    async fn astray(&self, aim: &Aim) -> Result<BTreeMap<ConfFile, Finding>, DeployError> {
+    async fn astray(&self, aim: &Aim) -> Result<BTreeMap<Artifact, Finding>, DeployError> {
         let mut standing = self.driver.standing().await?;
         if aim.live.is_none() && standing.is_none() {
             // It serves nothing, and its sections can be asked for.
@@ -57,7 +57,7 @@ impl Run<'_> {
             return Ok(missing);
         }
         let written = match (standing, &aim.live, &aim.live_templates) {
-            (Some(0), None, _) => assemble::empty(),
+            (Some(0), None, _) => assemble::empty(self.instance.settings.kind()),
             (Some(number), Some(live), Some(made_with)) if number == live.number => {
                 let cache = self.engine.fragments(self.instance.id);
                 let (looked, before) = (cache.clone(), aim.before.clone());
@@ -96,9 +96,9 @@ impl Run<'_> {
 /// what it cannot parse.
 pub(super) async fn as_written(
     driver: &dyn PbxDriver,
-    mut missing: BTreeMap<ConfFile, Finding>,
-    written: BTreeMap<ConfFile, StagedFile>,
-) -> Result<BTreeMap<ConfFile, Finding>, DriverError> {
+    mut missing: BTreeMap<Artifact, Finding>,
+    written: BTreeMap<Artifact, StagedFile>,
+) -> Result<BTreeMap<Artifact, Finding>, DriverError> {
     for file in driver.drifted(written, Closeness::Whole).await?.keys() {
         missing.remove(file);
     }

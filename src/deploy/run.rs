@@ -10,7 +10,7 @@ use super::lease::Lease;
 use super::moves::Purpose;
 use super::preview::templates_unusable;
 use super::record::Record;
-use crate::domain::artifact::ConfFile;
+use crate::domain::artifact::Artifact;
 use crate::domain::deployment::{Deployment, DeploymentStatus, Scope, Stage, StageResult};
 use crate::domain::error_chain::error_chain;
 use crate::domain::finding::{Finding, Severity};
@@ -308,7 +308,9 @@ impl Run<'_> {
         let cache = self.engine.fragments(self.instance.id);
         // What a first deploy goes back to. One that is tried again finds it standing already.
         if aim.live.is_none() && self.driver.standing().await? != Some(0) {
-            self.driver.stage(0, assemble::empty()).await?;
+            self.driver
+                .stage(0, assemble::empty(self.instance.settings.kind()))
+                .await?;
         }
         let files = assemble::files(&cache, &aim.templates, &aim.after, &aim.reload, &aim.live_files)?;
         Ok(self.driver.stage(aim.generation.number, files).await?)
@@ -387,7 +389,7 @@ impl Run<'_> {
     }
 }
 
-pub(super) fn names(files: &[ConfFile]) -> String {
+pub(super) fn names(files: &[Artifact]) -> String {
     let names: Vec<&str> = files.iter().map(|file| file.as_str()).collect();
     if names.is_empty() {
         "none".to_owned()

@@ -66,7 +66,7 @@ fn targets(forward: &Forward) -> impl Iterator<Item = (&'static str, &DialNumber
 mod tests {
     use super::*;
     use crate::domain::instance::AsteriskSettings;
-    use crate::render::asterisk::samples;
+    use crate::render::samples;
     use uuid::Uuid;
 
     fn findings(change: impl FnOnce(&mut TenantConfig)) -> Vec<String> {

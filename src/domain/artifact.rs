@@ -1,24 +1,33 @@
-//! The files that an Asterisk reads, one for each module that reads one.
+//! What a PBX is given: for each kind the texts that it reads, or that rows are made of.
 
+use super::instance::PbxKind;
 use super::parsed::word_enum;
 
 word_enum! {
-    /// A configuration file of ours.
+    /// One of the texts that a generation consists of.
     ///
     /// Few and large, since Asterisk reads one file of 1,000 tenants three times as fast as 1,000 included
     /// ones (measured); one for each module, since a module is reloaded only when its bytes changed.
-    ConfFile {
-        /// Endpoints, auths and AORs, read by `res_pjsip`.
+    Artifact {
+        /// Asterisk's endpoints, auths and AORs, read by `res_pjsip`.
         Pjsip = "pjsip.conf",
-        /// The dialplan, read by `pbx_config`.
+        /// Asterisk's dialplan, read by `pbx_config`.
         Extensions = "extensions.conf",
-        /// Mailboxes, read by `app_voicemail`.
+        /// Asterisk's mailboxes, read by `app_voicemail`.
         Voicemail = "voicemail.conf",
     }
 }
 
-impl ConfFile {
-    /// The Asterisk module that reads it.
+impl Artifact {
+    /// All of a kind, in the order in which the PBX takes them.
+    #[must_use]
+    pub const fn of(kind: PbxKind) -> &'static [Self] {
+        match kind {
+            PbxKind::Asterisk => &[Self::Pjsip, Self::Extensions, Self::Voicemail],
+        }
+    }
+
+    /// What of the PBX reads it, by the name that its administrators know.
     #[must_use]
     pub const fn module(self) -> &'static str {
         match self {

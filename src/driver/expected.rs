@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::domain::artifact::ConfFile;
+use crate::domain::artifact::Artifact;
 use crate::domain::dial::ExtensionNumber;
 use crate::domain::ids::{ExtensionId, TenantId};
 use crate::domain::revision::ExtensionConfig;
@@ -13,7 +13,7 @@ use crate::domain::sip_domain::SipDomain;
 #[derive(Clone, Default)]
 pub struct Expected {
     /// The marker of each file; `None`: no marker may be there.
-    pub markers: BTreeMap<ConfFile, Option<String>>,
+    pub markers: BTreeMap<Artifact, Option<String>>,
     /// What must be there, with these values.
     pub present: Vec<PresentTenant>,
     /// What must not be there.

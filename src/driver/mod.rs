@@ -3,6 +3,7 @@
 pub mod asterisk;
 mod error;
 mod expected;
+mod files;
 mod warrant;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,7 +15,7 @@ pub use error::DriverError;
 pub use expected::{AbsentExtension, ClearedContext, Expected, PresentTenant};
 pub use warrant::Warrant;
 
-use crate::domain::artifact::ConfFile;
+use crate::domain::artifact::Artifact;
 use crate::domain::digest::Digest;
 use crate::domain::finding::Finding;
 use crate::domain::sip_domain::SipDomain;
@@ -51,9 +52,9 @@ pub struct StagedFile {
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct Staged {
     /// Digest and size of each file.
-    pub files: BTreeMap<ConfFile, (Digest, u64)>,
+    pub files: BTreeMap<Artifact, (Digest, u64)>,
     /// Files that should have been unchanged and were not.
-    pub drifted: BTreeMap<ConfFile, Drifted>,
+    pub drifted: BTreeMap<Artifact, Drifted>,
 }
 
 /// What somebody did to a live file.
@@ -118,18 +119,18 @@ pub trait PbxDriver: Send + Sync {
     async fn stage(
         &self,
         generation: i64,
-        files: BTreeMap<ConfFile, StagedFile>,
+        files: BTreeMap<Artifact, StagedFile>,
     ) -> Result<Staged, DriverError>;
 
     /// The live files that do not have these bytes; nothing is written.
     async fn drifted(
         &self,
-        files: BTreeMap<ConfFile, StagedFile>,
+        files: BTreeMap<Artifact, StagedFile>,
         closeness: Closeness,
-    ) -> Result<BTreeMap<ConfFile, Drifted>, DriverError>;
+    ) -> Result<BTreeMap<Artifact, Drifted>, DriverError>;
 
     /// A live file's text, to show what somebody made of it; `None` where it is missing, or longer than `limit` bytes.
-    async fn live_text(&self, file: ConfFile, limit: u64) -> Result<Option<String>, DriverError>;
+    async fn live_text(&self, file: Artifact, limit: u64) -> Result<Option<String>, DriverError>;
 
     /// What lies in our place on disk and is not ours, by path; texts up to `limit` bytes.
     async fn foreign(&self, limit: u64) -> Result<Vec<Foreign>, DriverError>;
@@ -143,18 +144,18 @@ pub trait PbxDriver: Send + Sync {
     /// The files of which the running PBX shows another marker than this, or one where none is expected.
     async fn unread(
         &self,
-        markers: &BTreeMap<ConfFile, Option<String>>,
-    ) -> Result<Vec<ConfFile>, DriverError>;
+        markers: &BTreeMap<Artifact, Option<String>>,
+    ) -> Result<Vec<Artifact>, DriverError>;
 
     /// The files of ours that the PBX would not find if it read its files again, each with what is known and what to do. One
     /// that it cannot parse may count as one of them.
-    async fn not_included(&self) -> Result<BTreeMap<ConfFile, Finding>, DriverError>;
+    async fn not_included(&self) -> Result<BTreeMap<Artifact, Finding>, DriverError>;
 
     /// Makes a staged generation the live one on disk, without the PBX's knowing: all that can be done where none runs.
     async fn place(&self, generation: i64) -> Result<(), DriverError>;
 
     /// Makes a staged generation the live one and has the PBX read the given files, each once.
-    async fn apply(&self, generation: i64, reload: &[ConfFile]) -> Result<(), DriverError>;
+    async fn apply(&self, generation: i64, reload: &[Artifact]) -> Result<(), DriverError>;
 
     /// Asks the running PBX for what it should serve. Empty: all of it was seen.
     async fn verify(&self, expected: &Expected) -> Result<Vec<Finding>, DriverError>;

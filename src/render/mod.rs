@@ -5,8 +5,11 @@ pub mod escape;
 mod files;
 mod language;
 pub mod mail;
+pub mod pbx;
+mod sample;
 pub mod template_set;
 
+pub use sample::samples;
 use thiserror::Error;
 
 /// Why a text could not be rendered.

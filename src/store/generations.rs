@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::row::Origin;
 use super::statement::{insert_rows, run, statements};
 use super::{StoreError, Tx};
-use crate::domain::artifact::ConfFile;
+use crate::domain::artifact::Artifact;
 use crate::domain::digest::Digest;
 use crate::domain::generation::Generation;
 use crate::domain::ids::{GenerationId, InstanceId, RevisionId, TenantId};
@@ -193,9 +193,9 @@ impl Row {
 pub async fn put_files(
     tx: &mut Tx,
     id: GenerationId,
-    files: &BTreeMap<ConfFile, Digest>,
+    files: &BTreeMap<Artifact, Digest>,
 ) -> Result<(), StoreError> {
-    let rows: Vec<(&ConfFile, &Digest)> = files.iter().collect();
+    let rows: Vec<(&Artifact, &Digest)> = files.iter().collect();
     insert_rows!(tx, PUT_FILES, rows, |(file, digest)| (
         id.uuid(),
         file.as_str(),
@@ -205,7 +205,7 @@ pub async fn put_files(
 }
 
 /// The digest of each file of a generation as it was written; empty where none was noted.
-pub async fn files(tx: &mut Tx, id: GenerationId) -> Result<BTreeMap<ConfFile, Digest>, StoreError> {
+pub async fn files(tx: &mut Tx, id: GenerationId) -> Result<BTreeMap<Artifact, Digest>, StoreError> {
     let origin = Origin {
         table: "generation_files",
         id: id.uuid(),

@@ -5,7 +5,7 @@ mod kinds;
 use std::fmt::Write as _;
 
 use serde_json::json;
-use switchyard::domain::artifact::ConfFile::Extensions;
+use switchyard::domain::artifact::Artifact::Extensions;
 use switchyard::domain::finding::Finding;
 use switchyard::driver::PbxDriver;
 use switchyard::driver::asterisk::AsteriskDriver;

@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use serde_json::{Value, json};
-use switchyard::domain::artifact::ConfFile::{self, Extensions, Pjsip, Voicemail};
+use switchyard::domain::artifact::Artifact::{self, Extensions, Pjsip, Voicemail};
+use switchyard::domain::instance::PbxKind;
 use switchyard::driver::{Drifted, PbxDriver};
 
 use super::support::ami::{Ami, field};
@@ -27,13 +28,13 @@ fn tenant(ring_time: u16, count: usize) -> TestTenant {
 }
 
 /// Inode and time of change of each live file.
-fn live_files(bench: &Bench) -> BTreeMap<ConfFile, (u64, i64, i64)> {
+fn live_files(bench: &Bench) -> BTreeMap<Artifact, (u64, i64, i64)> {
     let live = bench.pbx.home().join("config/live");
-    let identity = |file: &ConfFile| {
+    let identity = |file: &Artifact| {
         let metadata = fs::metadata(live.join(file.as_str())).unwrap();
         (*file, (metadata.ino(), metadata.mtime(), metadata.mtime_nsec()))
     };
-    ConfFile::ALL.iter().map(identity).collect()
+    Artifact::of(PbxKind::Asterisk).iter().map(identity).collect()
 }
 
 #[tokio::test]
@@ -58,7 +59,7 @@ async fn what_did_not_change_stays_the_same_file_and_is_not_read_again() {
 
     // The next order that is heard of came later than every reload.
     bench.apply(&[Voicemail]).await;
-    let is_reload_of = |event: &super::support::ami::Fields, file: ConfFile| {
+    let is_reload_of = |event: &super::support::ami::Fields, file: Artifact| {
         field(event, "Event") == Some("Reload") && field(event, "Module") == Some(file.module())
     };
     let heard = ami.heard_until(|event| is_reload_of(event, Voicemail));
@@ -91,7 +92,7 @@ async fn a_rollback_makes_the_former_files_live_again() {
     let before = live_files(&bench);
     bench.serve(&[tenant(25, 2)]).await;
     assert!(!bench.verify(&former).await.is_empty());
-    bench.driver.apply(1, ConfFile::ALL).await.unwrap();
+    bench.driver.apply(1, Artifact::of(PbxKind::Asterisk)).await.unwrap();
     assert_eq!(bench.verify(&former).await, []);
     assert_eq!(live_files(&bench), before);
     assert_eq!(bench.driver.standing().await.unwrap(), Some(1));
@@ -124,14 +125,14 @@ async fn a_file_that_was_edited_where_it_lies_is_named_and_replaced() {
 fn read_until(stop: &AtomicBool, live: &Path, known: &[Texts]) -> Result<usize, String> {
     let mut readings = 0;
     while !stop.load(Ordering::Relaxed) {
-        for file in ConfFile::ALL {
+        for file in Artifact::of(PbxKind::Asterisk) {
             let text = fs::read_to_string(live.join(file.as_str())).map_err(|error| error.to_string())?;
             if !known.iter().any(|texts| texts[file] == text) {
                 return Err(format!("{file} of {} bytes is of no generation", text.len()));
             }
         }
         let generation = fs::canonicalize(live).map_err(|error| error.to_string())?;
-        let texts: Texts = ConfFile::ALL
+        let texts: Texts = Artifact::of(PbxKind::Asterisk)
             .iter()
             .map(|file| Ok((*file, fs::read_to_string(generation.join(file.as_str()))?)))
             .collect::<Result<_, std::io::Error>>()

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use rstest::rstest;
 use serde_json::json;
-use switchyard::domain::artifact::ConfFile::Extensions;
+use switchyard::domain::artifact::Artifact::Extensions;
 use switchyard::domain::finding::Finding;
 use switchyard::driver::{AbsentExtension, ClearedContext, Expected};
 

@@ -1,7 +1,8 @@
 //! Good generations: they go live, the running Asterisk shows all of it, and no log complains.
 
 use serde_json::{Value, json};
-use switchyard::domain::artifact::ConfFile;
+use switchyard::domain::artifact::Artifact;
+use switchyard::domain::instance::PbxKind;
 use switchyard::driver::PbxDriver;
 
 use super::support::bench::Bench;
@@ -43,7 +44,7 @@ async fn two_tenants_with_the_same_number_are_proven_live() {
     let (texts, expected) = generation(&[acme(), globex()]);
     bench.stage(&texts).await;
     assert_eq!(bench.driver.standing().await.unwrap(), None);
-    bench.apply(ConfFile::ALL).await;
+    bench.apply(Artifact::of(PbxKind::Asterisk)).await;
     assert_eq!(bench.verify(&expected).await, []);
     assert_eq!(bench.driver.log_since_apply().await, []);
     assert_eq!(bench.driver.standing().await.unwrap(), Some(1));

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use switchyard::domain::artifact::ConfFile;
+use switchyard::domain::artifact::Artifact;
 use switchyard::driver::asterisk::{AsteriskDriver, Program, RunAs, Shadow};
 use switchyard::driver::{DriverError, PbxDriver, Rehearsal};
 use tempfile::TempDir;
@@ -69,9 +69,9 @@ fn texts(added: &str) -> Texts {
     let extensions = "[acme.example.com]\nexten => 1001,1,Dial(PJSIP/1001@acme.example.com)\n";
     let voicemail = "[acme.example.com]\n1001 => -1234,Ann\n";
     Texts::from([
-        (ConfFile::Pjsip, pjsip),
-        (ConfFile::Extensions, extensions.to_owned()),
-        (ConfFile::Voicemail, voicemail.to_owned()),
+        (Artifact::Pjsip, pjsip),
+        (Artifact::Extensions, extensions.to_owned()),
+        (Artifact::Voicemail, voicemail.to_owned()),
     ])
 }
 

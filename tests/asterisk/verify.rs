@@ -2,8 +2,9 @@
 
 use rstest::rstest;
 use serde_json::json;
-use switchyard::domain::artifact::ConfFile::{self, Extensions, Pjsip, Voicemail};
+use switchyard::domain::artifact::Artifact::{self, Extensions, Pjsip, Voicemail};
 use switchyard::domain::finding::Finding;
+use switchyard::domain::instance::PbxKind;
 use switchyard::driver::{AbsentExtension, Expected, PbxDriver};
 
 use super::support::bench::{Bench, codes};
@@ -31,11 +32,11 @@ fn globex() -> TestTenant {
 const BOB: &str = "[1002@acme.example.com]\ntype=endpoint\n";
 
 /// Puts altered text live and verifies what the unaltered one promises.
-async fn after(file: ConfFile, alter: impl FnOnce(&str) -> String) -> Vec<Finding> {
+async fn after(file: Artifact, alter: impl FnOnce(&str) -> String) -> Vec<Finding> {
     served(file, alter).await.1
 }
 
-async fn served(file: ConfFile, alter: impl FnOnce(&str) -> String) -> (Bench, Vec<Finding>) {
+async fn served(file: Artifact, alter: impl FnOnce(&str) -> String) -> (Bench, Vec<Finding>) {
     let mut bench = Bench::start().await;
     let (mut texts, expected) = generation(&[acme(), globex()]);
     let text = texts.get_mut(&file).unwrap();
@@ -164,7 +165,7 @@ async fn an_altered_mailbox_is_found(
 )]
 #[tokio::test]
 async fn what_asterisk_keeps_quiet_about_is_found(
-    #[case] file: ConfFile,
+    #[case] file: Artifact,
     #[case] from: &str,
     #[case] to: &str,
     #[case] code: &str,
@@ -180,7 +181,7 @@ async fn what_asterisk_keeps_quiet_about_is_found(
 #[case(Extensions, &["marker_missing", "context_missing", "context_missing"])]
 #[case(Voicemail, &["marker_missing", "mailbox_missing"])]
 #[tokio::test]
-async fn an_empty_file_is_found(#[case] file: ConfFile, #[case] expected: &[&str]) {
+async fn an_empty_file_is_found(#[case] file: Artifact, #[case] expected: &[&str]) {
     let (bench, findings) = served(file, |_| String::new()).await;
     assert_eq!(codes(&findings), expected, "{findings:?}");
     assert_eq!(bench.driver.log_since_apply().await, []);
@@ -269,7 +270,7 @@ async fn a_missing_context_is_found() {
 #[case(Extensions)]
 #[case(Voicemail)]
 #[tokio::test]
-async fn another_marker_is_found(#[case] file: ConfFile) {
+async fn another_marker_is_found(#[case] file: Artifact) {
     let findings = after(file, |text| text.replacen("sy-", "sy-0", 1)).await;
     assert_one(&findings, "marker_missing", file.as_str(), "sy-0");
 }
@@ -279,12 +280,12 @@ async fn another_marker_is_found(#[case] file: ConfFile) {
 #[case(Extensions)]
 #[case(Voicemail)]
 #[tokio::test]
-async fn a_file_that_is_not_reloaded_is_found(#[case] file: ConfFile) {
+async fn a_file_that_is_not_reloaded_is_found(#[case] file: Artifact) {
     let mut bench = Bench::start().await;
     bench.serve(&[acme()]).await;
     let (texts, expected) = generation(&[acme(), globex()]);
     bench.stage(&texts).await;
-    let others: Vec<ConfFile> = ConfFile::ALL.iter().copied().filter(|f| *f != file).collect();
+    let others: Vec<Artifact> = Artifact::of(PbxKind::Asterisk).iter().copied().filter(|f| *f != file).collect();
     bench.apply(&others).await;
     let findings = bench.verify(&expected).await;
     assert!(codes(&findings).contains(&"marker_missing"), "{findings:?}");
@@ -334,7 +335,7 @@ async fn nothing_of_ours_is_served_before_the_first_generation_and_after_the_las
         ]
     );
 
-    let empty = ConfFile::ALL
+    let empty = Artifact::of(PbxKind::Asterisk)
         .iter()
         .map(|file| (*file, String::new()))
         .collect::<Texts>();

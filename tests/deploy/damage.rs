@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use rstest::rstest;
 use serde_json::json;
-use switchyard::domain::artifact::ConfFile::{self, Extensions, Pjsip};
+use switchyard::domain::artifact::Artifact::{self, Extensions, Pjsip};
 use switchyard::domain::deployment::DeploymentStatus::{Failed, Live, Unchanged};
+use switchyard::domain::instance::PbxKind;
 
 use super::served::{endpoints, reloads};
 use super::support::database::Backend::{self, Postgres, Sqlite};
@@ -97,7 +98,7 @@ async fn a10_a_lost_or_damaged_fragment_is_rendered_again(#[case] backend: Backe
     let (reloaded, ended) = reloads(&world, world.deploy(&acme)).await;
     ended.expect(Unchanged);
     assert!(reloaded.is_empty());
-    assert_eq!(fragments(&world.state_dir()).len(), 2 * ConfFile::ALL.len());
+    assert_eq!(fragments(&world.state_dir()).len(), 2 * Artifact::of(PbxKind::Asterisk).len());
 
     for damage in ["", "damaged"] {
         for fragment in fragments(&world.state_dir()) {

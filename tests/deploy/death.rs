@@ -10,10 +10,11 @@ use rstest::rstest;
 use serde_json::json;
 use switchyard::app::deployments;
 use switchyard::deploy::Engine;
-use switchyard::domain::artifact::ConfFile;
+use switchyard::domain::artifact::Artifact;
 use switchyard::domain::deployment::Deployment;
 use switchyard::domain::deployment::DeploymentStatus::{Live, Queued, RolledBack};
 use switchyard::domain::deployment::Stage::RollingBack;
+use switchyard::domain::instance::PbxKind;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -95,8 +96,8 @@ impl Mortal {
 
     /// Before anybody has mended anything: behind the link stands a whole generation.
     fn assert_whole_on_disk(&self) {
-        let files: BTreeMap<ConfFile, _> = self.world.files();
-        assert_eq!(files.len(), ConfFile::ALL.len());
+        let files: BTreeMap<Artifact, _> = self.world.files();
+        assert_eq!(files.len(), Artifact::of(PbxKind::Asterisk).len());
         for (file, (_, _, text)) in files {
             assert!(text.contains("switchyard-marker"), "{file} is cut: {text}");
         }

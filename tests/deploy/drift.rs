@@ -4,7 +4,7 @@ use rstest::rstest;
 use serde_json::json;
 use switchyard::app::{auto_deploy, deployments};
 use switchyard::deploy::{Preview, Verification};
-use switchyard::domain::artifact::ConfFile::{self, Extensions, Pjsip, Voicemail};
+use switchyard::domain::artifact::Artifact::{self, Extensions, Pjsip, Voicemail};
 use switchyard::domain::deployment::DeploymentStatus::{Failed, Live, Unchanged};
 
 use super::support::database::Backend::{self, Postgres, Sqlite};
@@ -29,7 +29,7 @@ async fn automatic(world: &World, tenant: &TestTenant) -> Ended {
 }
 
 /// Adds a line to a live file; gives what it is then.
-fn edit(world: &World, file: ConfFile) -> String {
+fn edit(world: &World, file: Artifact) -> String {
     let path = world.live_file(file);
     let text = std::fs::read_to_string(&path).unwrap() + "; by hand\n";
     std::fs::write(path, &text).unwrap();

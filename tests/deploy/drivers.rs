@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use secrecy::SecretString;
 use switchyard::deploy::DriverFactory;
-use switchyard::domain::artifact::ConfFile;
+use switchyard::domain::artifact::Artifact;
 use switchyard::domain::finding::Finding;
 use switchyard::domain::instance::{InstanceSettings, PbxInstance};
 use switchyard::domain::sip_domain::SipDomain;
@@ -114,21 +114,21 @@ impl PbxDriver for Witnessed {
     async fn stage(
         &self,
         generation: i64,
-        files: BTreeMap<ConfFile, StagedFile>,
+        files: BTreeMap<Artifact, StagedFile>,
     ) -> Result<Staged, DriverError> {
         self.hear(Order::Stage, self.real.stage(generation, files)).await
     }
 
     async fn drifted(
         &self,
-        files: BTreeMap<ConfFile, StagedFile>,
+        files: BTreeMap<Artifact, StagedFile>,
         closeness: Closeness,
-    ) -> Result<BTreeMap<ConfFile, Drifted>, DriverError> {
+    ) -> Result<BTreeMap<Artifact, Drifted>, DriverError> {
         self.hear(Order::Drifted, self.real.drifted(files, closeness))
             .await
     }
 
-    async fn live_text(&self, file: ConfFile, limit: u64) -> Result<Option<String>, DriverError> {
+    async fn live_text(&self, file: Artifact, limit: u64) -> Result<Option<String>, DriverError> {
         self.real.live_text(file, limit).await
     }
 
@@ -146,8 +146,8 @@ impl PbxDriver for Witnessed {
 
     async fn unread(
         &self,
-        markers: &BTreeMap<ConfFile, Option<String>>,
-    ) -> Result<Vec<ConfFile>, DriverError> {
+        markers: &BTreeMap<Artifact, Option<String>>,
+    ) -> Result<Vec<Artifact>, DriverError> {
         self.real.unread(markers).await
     }
 
@@ -155,7 +155,7 @@ impl PbxDriver for Witnessed {
         self.real.end_calls(domains).await
     }
 
-    async fn not_included(&self) -> Result<BTreeMap<ConfFile, Finding>, DriverError> {
+    async fn not_included(&self) -> Result<BTreeMap<Artifact, Finding>, DriverError> {
         self.real.not_included().await
     }
 
@@ -163,7 +163,7 @@ impl PbxDriver for Witnessed {
         self.hear(Order::Place, self.real.place(generation)).await
     }
 
-    async fn apply(&self, generation: i64, reload: &[ConfFile]) -> Result<(), DriverError> {
+    async fn apply(&self, generation: i64, reload: &[Artifact]) -> Result<(), DriverError> {
         self.hear(Order::Apply, self.real.apply(generation, reload)).await
     }
 

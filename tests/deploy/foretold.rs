@@ -4,11 +4,12 @@ use rstest::rstest;
 use serde_json::json;
 use switchyard::app::precondition::IfMatch;
 use switchyard::app::{deployments, extensions, instances};
-use switchyard::domain::artifact::ConfFile;
+use switchyard::domain::artifact::Artifact;
 use switchyard::domain::change::Change;
 use switchyard::domain::clock::{Clock as _, SystemClock};
 use switchyard::domain::deployment::DeploymentStatus::Live;
 use switchyard::domain::instance::InstanceSettings;
+use switchyard::domain::instance::PbxKind;
 use switchyard::domain::tenant::SuspensionPolicy;
 use switchyard::store::tenant_lifecycle;
 
@@ -38,7 +39,7 @@ async fn foretold(world: &World) -> Vec<Change> {
         .1
         .split(", ")
         .filter(|name| *name != "none")
-        .map(|name| ConfFile::ALL.iter().find(|file| file.as_str() == name).unwrap())
+        .map(|name| Artifact::of(PbxKind::Asterisk).iter().find(|file| file.as_str() == name).unwrap())
         .map(|file| file.module())
         .collect();
     assert_eq!(seen.reload, reload);

@@ -7,7 +7,7 @@ use serde_json::json;
 use switchyard::app::error::AppError;
 use switchyard::app::precondition::IfMatch;
 use switchyard::app::{deployments, extensions};
-use switchyard::domain::artifact::ConfFile;
+use switchyard::domain::artifact::Artifact;
 use switchyard::domain::deployment::DeploymentStatus::{Live, Rejected, Unchanged};
 use switchyard::store::{StoreError, tenant_lifecycle};
 
@@ -15,7 +15,7 @@ use super::served::{caller_id, endpoints};
 use super::support::database::Backend::{self, Postgres, Sqlite};
 use super::world::{Ended, World, ended, operator, with_mailbox};
 
-fn texts(world: &World) -> BTreeMap<ConfFile, String> {
+fn texts(world: &World) -> BTreeMap<Artifact, String> {
     let files = world.files().into_iter();
     files.map(|(file, (.., text))| (file, text)).collect()
 }
@@ -35,7 +35,7 @@ async fn a42_an_instance_goes_back_to_any_kept_generation_byte_for_byte(#[case] 
     let world = World::new(backend).await;
     let [(acme, ann), (globex, gina)] = world.acme_and_globex().await;
     let mut kept = Vec::new();
-    let keep = async |ended: Ended, kept: &mut Vec<(i64, BTreeMap<ConfFile, String>)>| {
+    let keep = async |ended: Ended, kept: &mut Vec<(i64, BTreeMap<Artifact, String>)>| {
         kept.push((ended.expect(Live).deployment.generation.unwrap(), texts(&world)));
     };
     keep(world.deploy_platform().await, &mut kept).await;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rstest::rstest;
 use serde_json::json;
 use switchyard::app::deployments;
-use switchyard::domain::artifact::ConfFile::{self, Extensions, Pjsip, Voicemail};
+use switchyard::domain::artifact::Artifact::{self, Extensions, Pjsip, Voicemail};
 use switchyard::domain::deployment::DeploymentStatus::{Failed, Live, Unchanged};
 use switchyard::domain::deployment::{Stage, StageResult};
 use switchyard::domain::finding::Finding;
@@ -32,7 +32,7 @@ struct Own {
 }
 
 impl Own {
-    fn lose(world: &World, file: ConfFile) -> Self {
+    fn lose(world: &World, file: Artifact) -> Self {
         let path = world.pbx.home().join("etc").join(file.as_str());
         let whole = fs::read_to_string(&path).unwrap();
         let (without, line) = whole.rsplit_once("#tryinclude").unwrap();
@@ -46,12 +46,12 @@ impl Own {
     }
 }
 
-fn line(world: &World, file: ConfFile) -> String {
+fn line(world: &World, file: Artifact) -> String {
     format!("`#tryinclude {}/live/{file}`", world.config_dir().display())
 }
 
 /// The one error, which names file, line and command.
-fn missing<'a>(world: &World, file: ConfFile, findings: &'a [Finding]) -> &'a Finding {
+fn missing<'a>(world: &World, file: Artifact, findings: &'a [Finding]) -> &'a Finding {
     let errors: Vec<&Finding> = findings.iter().filter(|finding| finding.is_error()).collect();
     let [error] = errors[..] else {
         panic!("{errors:#?}");
@@ -71,7 +71,7 @@ fn missing<'a>(world: &World, file: ConfFile, findings: &'a [Finding]) -> &'a Fi
 }
 
 /// It ended before the apply, and says so.
-fn untouched<'a>(world: &World, file: ConfFile, ended: &'a Ended) -> &'a str {
+fn untouched<'a>(world: &World, file: Artifact, ended: &'a Ended) -> &'a str {
     let last = ended.stages().pop();
     assert_eq!(last, Some((Stage::Validating, Some(StageResult::Failed))));
     let message = &missing(world, file, &ended.deployment.findings).message;
@@ -88,7 +88,7 @@ fn untouched<'a>(world: &World, file: ConfFile, ended: &'a Ended) -> &'a str {
 #[case(Voicemail, Sqlite)]
 #[tokio::test]
 async fn a10_a_first_deploy_without_an_include_line_touches_nothing_and_names_the_line(
-    #[case] file: ConfFile,
+    #[case] file: Artifact,
     #[case] backend: Backend,
 ) {
     let world = World::new(backend).await;
@@ -118,7 +118,7 @@ async fn a10_a_first_deploy_without_an_include_line_touches_nothing_and_names_th
 #[case(Voicemail, Since::Restart, Postgres)]
 #[tokio::test]
 async fn a10_a_later_deploy_without_an_include_line_touches_nothing_and_names_the_line(
-    #[case] file: ConfFile,
+    #[case] file: Artifact,
     #[case] since: Since,
     #[case] backend: Backend,
 ) {
@@ -223,7 +223,7 @@ async fn a10_phones_that_are_read_from_another_file_are_no_missing_line() {
     world.deploy(&acme).await.expect(Live);
 }
 
-async fn happens(world: &World, file: ConfFile, since: Since) -> Option<Restarted> {
+async fn happens(world: &World, file: Artifact, since: Since) -> Option<Restarted> {
     match since {
         Since::Nothing => None,
         Since::Reload => {

@@ -8,7 +8,7 @@ use serde_json::json;
 use switchyard::app::extension_import::{self, Row};
 use switchyard::app::precondition::IfMatch;
 use switchyard::app::{deployments, extensions};
-use switchyard::domain::artifact::ConfFile;
+use switchyard::domain::artifact::Artifact;
 use switchyard::domain::clock::{Clock as _, SystemClock};
 use switchyard::domain::deployment::DeploymentStatus::{Failed, Live, Planning, RolledBack};
 use switchyard::domain::deployment::{Stage, StageRecord, StageResult};
@@ -221,7 +221,7 @@ async fn a10_a_deploy_whose_proof_cannot_be_read_goes_back(#[case] backend: Back
     let former = world.deploy_platform().await.expect(Live).deployment.generation;
     world.patch(&acme, &ann, json!({"name": "Ann"})).await;
     // Everything is asked for where a file was edited in place, the other tenant's secrets among it.
-    let path = world.live_file(ConfFile::Pjsip);
+    let path = world.live_file(Artifact::Pjsip);
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, format!("{text}; by hand\n")).unwrap();
     let broken = match backend {

@@ -6,14 +6,15 @@ use rstest::rstest;
 use serde_json::json;
 use switchyard::app::precondition::IfMatch;
 use switchyard::app::{deployments, extensions};
-use switchyard::domain::artifact::ConfFile::{self, Extensions, Pjsip, Voicemail};
+use switchyard::domain::artifact::Artifact::{self, Extensions, Pjsip, Voicemail};
 use switchyard::domain::deployment::DeploymentStatus::{Live, Unchanged};
+use switchyard::domain::instance::PbxKind;
 
 use super::served::{caller_id, dialplan, endpoints, mailboxes, reloads};
 use super::support::database::Backend::{self, Postgres, Sqlite};
 use super::world::World;
 
-fn modules(files: &[ConfFile]) -> BTreeSet<String> {
+fn modules(files: &[Artifact]) -> BTreeSet<String> {
     files.iter().map(|file| file.module().to_owned()).collect()
 }
 
@@ -29,7 +30,7 @@ async fn a10_a_first_deploy_is_live_and_a_second_one_does_nothing(#[case] backen
     let first = first.expect(Live);
     assert_eq!(first.deployment.generation, Some(1));
     assert_eq!((world.live().await, world.standing()), (Some(1), Some(1)));
-    assert_eq!(reloaded, modules(ConfFile::ALL));
+    assert_eq!(reloaded, modules(Artifact::of(PbxKind::Asterisk)));
     let both = ["1001@acme.example.com", "1001@globex.example.com"].map(str::to_owned);
     assert_eq!(endpoints(&world), BTreeSet::from(both.clone()));
     assert_eq!(mailboxes(&world), BTreeSet::from(both));
@@ -106,13 +107,13 @@ async fn a10_only_what_changed_is_written_and_reloaded(#[case] backend: Backend)
 }
 
 /// Deploys a tenant and asserts that these files, and no others, were written and their modules reloaded.
-async fn expect_only(world: &World, tenant: &super::world::TestTenant, changed: &[ConfFile], what: &str) {
+async fn expect_only(world: &World, tenant: &super::world::TestTenant, changed: &[Artifact], what: &str) {
     let before = world.files();
     let (reloaded, ended) = reloads(world, world.deploy(tenant)).await;
     ended.expect(Live);
     assert_eq!(reloaded, modules(changed), "{what}");
     let after = world.files();
-    for file in ConfFile::ALL {
+    for file in Artifact::of(PbxKind::Asterisk) {
         let is_same = before.get(file) == after.get(file);
         assert_eq!(is_same, !changed.contains(file), "{what}: {file}");
     }

@@ -6,9 +6,10 @@ use rstest::rstest;
 use serde_json::json;
 use switchyard::app::deployments;
 use switchyard::deploy::Verification;
-use switchyard::domain::artifact::ConfFile::{self, Extensions, Pjsip, Voicemail};
+use switchyard::domain::artifact::Artifact::{self, Extensions, Pjsip, Voicemail};
 use switchyard::domain::deployment::DeploymentStatus::{Live, RolledBack, Unchanged};
 use switchyard::domain::digest::Digest;
+use switchyard::domain::instance::PbxKind;
 
 use super::served::reloads;
 use super::support::database::Backend::{self, Postgres, Sqlite};
@@ -19,7 +20,7 @@ const OLD: &str = "; Written by an older version.";
 
 /// Has the live files and their record be as that version left them.
 async fn written_before(world: &World) {
-    for file in ConfFile::ALL {
+    for file in Artifact::of(PbxKind::Asterisk) {
         let path = world.live_file(*file);
         let text = fs::read_to_string(&path).unwrap();
         let (head, rest) = text.split_once('\n').unwrap();
@@ -42,7 +43,7 @@ async fn seen(world: &World) -> Verification {
         .unwrap()
 }
 
-fn is_old(world: &World, file: ConfFile) -> bool {
+fn is_old(world: &World, file: Artifact) -> bool {
     world.files()[&file].2.starts_with(OLD)
 }
 

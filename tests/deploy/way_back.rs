@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use rstest::rstest;
 use serde_json::json;
 use switchyard::deploy::ShadowPolicy::Never;
-use switchyard::domain::artifact::ConfFile;
+use switchyard::domain::artifact::Artifact;
 use switchyard::domain::deployment::DeploymentStatus::{Live, RolledBack};
 
 use super::drivers::{Drivers, Moment, Order, Witness};
@@ -43,7 +43,7 @@ fn meddled(world: &World, former: i64, meddle: fn(&Path, i64)) -> Drivers {
     Drivers::witnessed(&world.pbx, Arc::new(meddler))
 }
 
-fn texts(world: &World) -> BTreeMap<ConfFile, String> {
+fn texts(world: &World) -> BTreeMap<Artifact, String> {
     world
         .files()
         .into_iter()

@@ -12,11 +12,12 @@ use switchyard::app::setbacks::Setbacks;
 use switchyard::app::{App, deployments, extensions, instances, tenant_upkeep, tenants};
 use switchyard::auth::caller::{Caller, Identity, Origin, Place};
 use switchyard::deploy::{Engine, EngineOptions, ShadowPolicy, TemplateSource};
-use switchyard::domain::artifact::ConfFile;
+use switchyard::domain::artifact::Artifact;
 use switchyard::domain::clock::SystemClock;
 use switchyard::domain::deployment::Deployment;
 use switchyard::domain::extension::Extension;
 use switchyard::domain::ids::{InstanceId, SystemIds, TenantId};
+use switchyard::domain::instance::PbxKind;
 use switchyard::domain::instance::{AsteriskSettings, InstanceSettings};
 use switchyard::domain::random::SystemRandom;
 use switchyard::domain::secret::ExtensionSecrets;
@@ -245,9 +246,9 @@ impl World {
     }
 
     /// The files behind the live link; none before the first deploy.
-    pub fn files(&self) -> BTreeMap<ConfFile, LiveFile> {
+    pub fn files(&self) -> BTreeMap<Artifact, LiveFile> {
         let mut files = BTreeMap::new();
-        for file in ConfFile::ALL {
+        for file in Artifact::of(PbxKind::Asterisk) {
             let path = self.live_file(*file);
             if let Ok(metadata) = std::fs::metadata(&path) {
                 let changed = metadata.mtime() * 1_000_000_000 + metadata.mtime_nsec();
@@ -258,7 +259,7 @@ impl World {
         files
     }
 
-    pub fn live_file(&self, file: ConfFile) -> PathBuf {
+    pub fn live_file(&self, file: Artifact) -> PathBuf {
         self.config_dir().join("live").join(file.as_str())
     }
 

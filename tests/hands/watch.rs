@@ -8,7 +8,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
-use switchyard::domain::artifact::ConfFile;
+use switchyard::domain::artifact::Artifact;
+use switchyard::domain::instance::PbxKind;
 
 /// For so long an answer to a reload is kept back: whoever does not wait for their turn comes in between.
 const HELD: Duration = Duration::from_millis(100);
@@ -196,7 +197,7 @@ fn pass(mut from: &TcpStream, mut to: &TcpStream, mut show: impl FnMut(&str)) {
 /// The id of an action that has one of our files read.
 fn reload(block: &str) -> Option<String> {
     let module = field(block, "Module")?;
-    let is_ours = ConfFile::ALL.iter().any(|file| file.module() == module);
+    let is_ours = Artifact::of(PbxKind::Asterisk).iter().any(|file| file.module() == module);
     (is_ours && field(block, "Action") == Some("Reload"))
         .then(|| field(block, "ActionID").unwrap_or_default().to_owned())
 }

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use switchyard::domain::artifact::ConfFile;
+use switchyard::domain::artifact::Artifact;
 use switchyard::domain::finding::Finding;
+use switchyard::domain::instance::PbxKind;
 use switchyard::driver::asterisk::{AsteriskDriver, Shadow};
 use switchyard::driver::{Expected, Part, PbxDriver, Rehearsal, Staged, StagedFile};
 
@@ -41,14 +42,14 @@ impl Bench {
     }
 
     /// Makes the generation that was staged last the live one.
-    pub async fn apply(&self, reload: &[ConfFile]) {
+    pub async fn apply(&self, reload: &[Artifact]) {
         self.driver.apply(self.last, reload).await.unwrap();
     }
 
     /// Makes these texts live, all of them read again.
     pub async fn live(&mut self, texts: &Texts) {
         self.stage(texts).await;
-        self.apply(ConfFile::ALL).await;
+        self.apply(Artifact::of(PbxKind::Asterisk)).await;
     }
 
     pub async fn verify(&self, expected: &Expected) -> Vec<Finding> {
@@ -66,7 +67,7 @@ impl Bench {
 }
 
 /// Texts as files to be staged.
-pub fn staged_files(texts: &Texts) -> BTreeMap<ConfFile, StagedFile> {
+pub fn staged_files(texts: &Texts) -> BTreeMap<Artifact, StagedFile> {
     let staged = |text: &String| StagedFile {
         parts: vec![Part::Bytes(text.clone().into_bytes())],
         unchanged: false,

@@ -14,10 +14,11 @@ use switchyard::app::precondition::IfMatch;
 use switchyard::app::{App, deployments, extensions, instances, operator, tenants};
 use switchyard::auth::caller::Caller;
 use switchyard::deploy::{DriverFactory, Engine, EngineOptions, ShadowPolicy, TemplateSource};
-use switchyard::domain::artifact::ConfFile;
+use switchyard::domain::artifact::Artifact;
 use switchyard::domain::clock::SystemClock;
 use switchyard::domain::deployment::{Deployment, DeploymentStatus, Stage, StageRecord};
 use switchyard::domain::ids::{ExtensionId, InstanceId, SystemIds};
+use switchyard::domain::instance::PbxKind;
 use switchyard::domain::instance::{InstanceSettings, PbxInstance};
 use switchyard::domain::query::ExtensionQuery;
 use switchyard::domain::random::SystemRandom;
@@ -265,7 +266,7 @@ impl Host {
 
     /// Before anybody has mended anything: behind the link stands one whole generation.
     pub fn assert_whole_on_disk(&self, what: &str) {
-        for file in ConfFile::ALL {
+        for file in Artifact::of(PbxKind::Asterisk) {
             let path = self.config_dir().join("live").join(file.as_str());
             let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{what}: {path:?}: {error}"));
             assert!(text.contains("switchyard-marker"), "{what}: {file} is cut");

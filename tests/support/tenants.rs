@@ -3,18 +3,20 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use switchyard::domain::artifact::ConfFile;
+use switchyard::domain::artifact::Artifact;
 use switchyard::domain::digest::Digest;
 use switchyard::domain::extension_input::ExtensionInput;
 use switchyard::domain::ids::{ExtensionId, IdSource, SystemIds, TenantId};
+use switchyard::domain::instance::PbxKind;
 use switchyard::domain::revision::{ExtensionConfig, TenantConfig};
 use switchyard::domain::secret::{ExtensionSecrets, SipSecret, VoicemailPin};
 use switchyard::driver::{Expected, PresentTenant};
-use switchyard::render::asterisk::{Secrets, instance, marker, tenant};
+use switchyard::render::asterisk::{instance, tenant};
+use switchyard::render::pbx::{Secrets, marker};
 use switchyard::render::template_set::TemplateSet;
 
 /// The whole text of each file.
-pub type Texts = BTreeMap<ConfFile, String>;
+pub type Texts = BTreeMap<Artifact, String>;
 
 /// The PIN of every mailbox.
 pub const PIN: &str = "246813";
@@ -90,7 +92,7 @@ pub fn secret(number: impl std::fmt::Display, domain: &str) -> String {
 pub fn generation(tenants: &[TestTenant]) -> (Texts, Expected) {
     let templates = TemplateSet::built_in().unwrap();
     let mut texts = Texts::new();
-    let mut digests: BTreeMap<ConfFile, Vec<Digest>> = BTreeMap::new();
+    let mut digests: BTreeMap<Artifact, Vec<Digest>> = BTreeMap::new();
     for test in tenants {
         let fragments = tenant(&templates, &test.config, Secrets::Real(&test.secrets)).unwrap();
         for (file, fragment) in fragments {
@@ -102,7 +104,7 @@ pub fn generation(tenants: &[TestTenant]) -> (Texts, Expected) {
         present: tenants.iter().map(TestTenant::present).collect(),
         ..Expected::default()
     };
-    for file in ConfFile::ALL {
+    for file in Artifact::of(PbxKind::Asterisk) {
         let marker = marker(templates.digest(), digests.remove(file).unwrap_or_default());
         let common = instance(&templates, *file, &marker).unwrap();
         texts.entry(*file).or_default().push_str(&common);

@@ -19,7 +19,7 @@ use super::templates;
 use crate::deploy::{DeployError, Engine, TemplateSource};
 use crate::domain::error_chain::error_chain;
 use crate::domain::instance::NodeName;
-use crate::render::asterisk;
+use crate::render::pbx;
 use crate::render::template_set::TemplateSet;
 use crate::store::{Store, generations, instances};
 
@@ -178,5 +178,5 @@ async fn former(
         return Ok(None);
     };
     let set = source.kept(&mut tx, digest).await?;
-    Ok(asterisk::check(&set).is_empty().then_some(set))
+    Ok(pbx::check(&set).is_empty().then_some(set))
 }

@@ -5,7 +5,7 @@ use super::log::LogWindow;
 use super::rights::{self, ActionName, LackingRights, Right};
 use super::session::{Arrival, Session};
 use super::{AsteriskDriver, included, verify};
-use crate::domain::artifact::ConfFile;
+use crate::domain::artifact::Artifact;
 use crate::domain::random::SystemRandom;
 use crate::driver::{Check, DriverError};
 use crate::wire::ami::LinkError;
@@ -197,7 +197,7 @@ impl AsteriskDriver {
     }
 
     /// Whether Asterisk has read our file, and would do so again.
-    async fn included(&self, session: &Session, name: &'static str, file: ConfFile) -> Check {
+    async fn included(&self, session: &Session, name: &'static str, file: Artifact) -> Check {
         let directory = &self.settings.config_dir;
         let asked = match verify::shown_marker(session, file).await {
             Ok(marker) => included::is_included(session, file)
@@ -271,16 +271,16 @@ impl AsteriskDriver {
     }
 }
 
-const MODULES: [(&str, ConfFile); 3] = [
-    ("module_pjsip", ConfFile::Pjsip),
-    ("module_dialplan", ConfFile::Extensions),
-    ("module_voicemail", ConfFile::Voicemail),
+const MODULES: [(&str, Artifact); 3] = [
+    ("module_pjsip", Artifact::Pjsip),
+    ("module_dialplan", Artifact::Extensions),
+    ("module_voicemail", Artifact::Voicemail),
 ];
 
-const INCLUDES: [(&str, ConfFile); 3] = [
-    ("include_pjsip", ConfFile::Pjsip),
-    ("include_dialplan", ConfFile::Extensions),
-    ("include_voicemail", ConfFile::Voicemail),
+const INCLUDES: [(&str, Artifact); 3] = [
+    ("include_pjsip", Artifact::Pjsip),
+    ("include_dialplan", Artifact::Extensions),
+    ("include_voicemail", Artifact::Voicemail),
 ];
 
 async fn version(session: &Session) -> Check {
@@ -309,16 +309,16 @@ fn major(version: &str) -> Option<u32> {
         .ok()
 }
 
-async fn module(session: &Session, name: &'static str, file: ConfFile) -> Check {
+async fn module(session: &Session, name: &'static str, file: Artifact) -> Check {
     let module = file.module();
     match session.ask(ActionName::ModuleCheck, &[("Module", module)]).await {
         Ok(_) => good(name, format!("{module} is loaded")),
         Err(error) => {
             let twins = match file {
-                ConfFile::Voicemail => {
+                Artifact::Voicemail => {
                     ", and `noload => app_voicemail_odbc.so` and `noload => app_voicemail_imap.so`, which take its place"
                 }
-                ConfFile::Pjsip | ConfFile::Extensions => "",
+                Artifact::Pjsip | Artifact::Extensions => "",
             };
             let mend = format!(
                 "in modules.conf have `load => {module}`{twins}, then type `asterisk -rx 'module load {module}'`"

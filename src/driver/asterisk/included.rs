@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use super::rights::ActionName;
 use super::session::Session;
 use super::verify;
-use crate::domain::artifact::ConfFile;
+use crate::domain::artifact::Artifact;
 use crate::domain::finding::Finding;
-use crate::domain::instance::AbsolutePath;
+use crate::domain::instance::{AbsolutePath, PbxKind};
 use crate::driver::DriverError;
 use crate::wire::ami::{self, Message};
 
@@ -15,12 +15,12 @@ use crate::wire::ami::{self, Message};
 const SECTION: &str = "switchyard-marker";
 
 /// The line that ends Asterisk's own file of that name. What is not there yet is no error with it.
-pub fn line(config_dir: &AbsolutePath, file: ConfFile) -> String {
+pub fn line(config_dir: &AbsolutePath, file: Artifact) -> String {
     format!("#tryinclude {}", target(config_dir, file))
 }
 
 /// What it leads to.
-pub fn target(config_dir: &AbsolutePath, file: ConfFile) -> String {
+pub fn target(config_dir: &AbsolutePath, file: Artifact) -> String {
     format!("{config_dir}/live/{file}")
 }
 
@@ -29,7 +29,7 @@ pub fn target(config_dir: &AbsolutePath, file: ConfFile) -> String {
 ///
 /// Nothing that it serves changes. It parses the whole file, in a fifteenth of the time that the reload takes (24 ms for 2,000
 /// endpoints, 0.3 s for 20,000; measured). A file of ours that it cannot parse counts as one that is not there (measured).
-pub async fn is_included(session: &Session, file: ConfFile) -> Result<Option<bool>, DriverError> {
+pub async fn is_included(session: &Session, file: Artifact) -> Result<Option<bool>, DriverError> {
     let found = match section(session, file.as_str(), SECTION).await {
         Ok(answer) => Some(answer.get("Category-000000").is_some()),
         Err(DriverError::Refused { source, .. }) => match source.downcast_ref::<ami::Error>() {
@@ -38,7 +38,7 @@ pub async fn is_included(session: &Session, file: ConfFile) -> Result<Option<boo
         },
         Err(error) => return Err(error),
     };
-    if found == Some(false) && file == ConfFile::Pjsip && is_read_elsewhere(session).await? {
+    if found == Some(false) && file == Artifact::Pjsip && is_read_elsewhere(session).await? {
         return Ok(None);
     }
     Ok(found)
@@ -55,7 +55,7 @@ async fn is_read_elsewhere(session: &Session) -> Result<bool, DriverError> {
         .fields()
         .filter(|(key, _)| key.starts_with("Line-"))
         .filter_map(|(_, mapping)| mapping.split_once("=config,"))
-        .any(|(_, from)| from.split(',').next() != Some(ConfFile::Pjsip.as_str()));
+        .any(|(_, from)| from.split(',').next() != Some(Artifact::Pjsip.as_str()));
     Ok(is_elsewhere)
 }
 
@@ -72,9 +72,9 @@ async fn section(session: &Session, file: &str, name: &str) -> Result<Message, D
 pub async fn missing(
     session: &Session,
     config_dir: &AbsolutePath,
-) -> Result<BTreeMap<ConfFile, Finding>, DriverError> {
+) -> Result<BTreeMap<Artifact, Finding>, DriverError> {
     let mut missing = BTreeMap::new();
-    for file in ConfFile::ALL.iter().copied() {
+    for file in Artifact::of(PbxKind::Asterisk).iter().copied() {
         if is_included(session, file).await? == Some(false) {
             let shown = verify::shown_marker(session, file).await?;
             missing.insert(file, finding(config_dir, file, !shown.is_empty()));
@@ -83,7 +83,7 @@ pub async fn missing(
     Ok(missing)
 }
 
-fn finding(config_dir: &AbsolutePath, file: ConfFile, is_served: bool) -> Finding {
+fn finding(config_dir: &AbsolutePath, file: Artifact, is_served: bool) -> Finding {
     let known = if is_served {
         "It serves what it has read before, until it reads its files again"
     } else {
@@ -98,7 +98,7 @@ fn finding(config_dir: &AbsolutePath, file: ConfFile, is_served: bool) -> Findin
 }
 
 /// What puts it right.
-pub fn mend(config_dir: &AbsolutePath, file: ConfFile) -> String {
+pub fn mend(config_dir: &AbsolutePath, file: Artifact) -> String {
     format!(
         "End Asterisk's own {file} with the line `{}` (`switchyard pbx install NAME` does so), and let Asterisk's group read \
          {config_dir}",

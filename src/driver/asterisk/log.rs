@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::files::read_from;
 use crate::domain::finding::{Finding, Severity};
+use crate::driver::files::read_from;
 
 /// Beyond this a window is cut; a broken file of 100,000 endpoints complains in every line.
 const LONGEST_WINDOW: u64 = 256 * 1024;

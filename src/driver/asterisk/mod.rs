@@ -3,7 +3,6 @@
 mod calls;
 mod checks;
 mod complaints;
-mod files;
 mod included;
 pub mod install;
 mod log;
@@ -20,7 +19,6 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use secrecy::SecretString;
 
-use self::files::FileTree;
 use self::log::LogWindow;
 pub use self::program::{Program, ProgramError, RunAs};
 use self::rights::ActionName;
@@ -28,13 +26,14 @@ pub use self::rights::account_lines;
 use self::session::Session;
 pub use self::shadow::Shadow;
 pub use self::transport::Transport;
+use super::files::{self, FileTree};
 use super::{
     Check, Closeness, Drifted, DriverError, Expected, Foreign, PbxDriver, Rehearsal, Staged, StagedFile,
     Warrant,
 };
-use crate::domain::artifact::ConfFile;
+use crate::domain::artifact::Artifact;
 use crate::domain::finding::{Finding, Severity};
-use crate::domain::instance::AsteriskSettings;
+use crate::domain::instance::{AsteriskSettings, PbxKind};
 use crate::domain::random::SystemRandom;
 use crate::domain::sip_domain::SipDomain;
 
@@ -58,7 +57,7 @@ impl AsteriskDriver {
     /// `shadow`: the program to rehearse with, if there is one on this host.
     #[must_use]
     pub fn new(settings: AsteriskSettings, secret: SecretString, shadow: Option<Shadow>) -> Self {
-        let files = FileTree::new(settings.config_dir.as_path());
+        let files = FileTree::new(settings.config_dir.as_path(), PbxKind::Asterisk);
         Self {
             settings,
             secret,
@@ -120,7 +119,7 @@ impl PbxDriver for AsteriskDriver {
     async fn stage(
         &self,
         generation: i64,
-        files: BTreeMap<ConfFile, StagedFile>,
+        files: BTreeMap<Artifact, StagedFile>,
     ) -> Result<Staged, DriverError> {
         let what = format!("writing a generation into {}", self.settings.config_dir);
         self.on_disk(&what, move |tree| tree.stage(generation, files))
@@ -129,16 +128,16 @@ impl PbxDriver for AsteriskDriver {
 
     async fn drifted(
         &self,
-        files: BTreeMap<ConfFile, StagedFile>,
+        files: BTreeMap<Artifact, StagedFile>,
         closeness: Closeness,
-    ) -> Result<BTreeMap<ConfFile, Drifted>, DriverError> {
+    ) -> Result<BTreeMap<Artifact, Drifted>, DriverError> {
         self.on_disk("comparing the live files", move |tree| {
             tree.drifted(&files, closeness)
         })
         .await
     }
 
-    async fn live_text(&self, file: ConfFile, limit: u64) -> Result<Option<String>, DriverError> {
+    async fn live_text(&self, file: Artifact, limit: u64) -> Result<Option<String>, DriverError> {
         self.on_disk("reading a live file", move |tree| tree.live_text(file, limit))
             .await
     }
@@ -169,12 +168,12 @@ impl PbxDriver for AsteriskDriver {
 
     async fn unread(
         &self,
-        markers: &BTreeMap<ConfFile, Option<String>>,
-    ) -> Result<Vec<ConfFile>, DriverError> {
+        markers: &BTreeMap<Artifact, Option<String>>,
+    ) -> Result<Vec<Artifact>, DriverError> {
         verify::unread(&self.session().await?, markers).await
     }
 
-    async fn not_included(&self) -> Result<BTreeMap<ConfFile, Finding>, DriverError> {
+    async fn not_included(&self) -> Result<BTreeMap<Artifact, Finding>, DriverError> {
         included::missing(&self.session().await?, &self.settings.config_dir).await
     }
 
@@ -183,11 +182,11 @@ impl PbxDriver for AsteriskDriver {
             .await
     }
 
-    async fn apply(&self, generation: i64, reload: &[ConfFile]) -> Result<(), DriverError> {
+    async fn apply(&self, generation: i64, reload: &[Artifact]) -> Result<(), DriverError> {
         let session = self.session().await?;
         self.open_window();
         self.place(generation).await?;
-        let size = files::size(&self.files.generation(generation)).unwrap_or_default();
+        let size = files::size(&self.files.generation(generation), PbxKind::Asterisk).unwrap_or_default();
         for file in reload {
             session
                 .reload(*file, size)

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::rights::{self, ActionName, LackingRights, Right};
 use super::transport::Transport;
-use crate::domain::artifact::ConfFile;
+use crate::domain::artifact::Artifact;
 use crate::domain::instance::{AccountName, AsteriskSettings};
 use crate::driver::DriverError;
 use crate::wire::ami::{self, Action, Client, EventFeed, FeedError, LinkError, List, Message};
@@ -208,7 +208,7 @@ impl Session {
 
     /// Has Asterisk read one of our files again, of a generation of `size` bytes: a short file of mailboxes takes about as
     /// long as the long one of endpoints. Its "Success" says nothing about the file.
-    pub async fn reload(&self, file: ConfFile, size: u64) -> Result<(), DriverError> {
+    pub async fn reload(&self, file: Artifact, size: u64) -> Result<(), DriverError> {
         let limit = RELOAD.saturating_add(reading_limit(size));
         let end = Instant::now() + limit;
         loop {

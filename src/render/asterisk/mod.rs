@@ -2,7 +2,6 @@
 
 mod dialplan;
 mod pjsip;
-mod sample;
 mod voicemail;
 
 use std::collections::BTreeMap;
@@ -10,27 +9,20 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::RenderError;
+use super::pbx::{Fragments, Secrets};
+use super::sample::samples;
 use super::template_set::TemplateSet;
-use crate::domain::artifact::ConfFile;
-use crate::domain::digest::Digest;
-use crate::domain::ids::ExtensionId;
-use crate::domain::revision::{ExtensionConfig, TenantConfig};
-use crate::domain::secret::ExtensionSecrets;
+use crate::domain::artifact::Artifact;
+use crate::domain::instance::PbxKind;
+use crate::domain::revision::TenantConfig;
 use crate::domain::sip_domain::SipDomain;
 
-pub use sample::samples;
+/// What stands at the head of each file, for whoever opens it.
+pub(super) const HEAD: &str = "; Written by switchyard. Changes made here are lost with the next deploy; make them in the \
+                               dashboard, or in a template.\n\n";
 
-/// How the secrets of a tenant come into its files.
-#[derive(Clone, Copy)]
-pub enum Secrets<'a> {
-    /// For the PBX.
-    Real(&'a BTreeMap<ExtensionId, ExtensionSecrets>),
-    /// For people: a diff of masked texts shows every change but the secrets themselves.
-    Masked,
-}
-
-/// The texts of one tenant.
-pub type Fragments = BTreeMap<ConfFile, String>;
+/// No object to the PBX, but a section that it can be asked for: whether its own files lead here.
+pub(super) const NOTHING: &str = "; Nothing is served.\n[switchyard-marker](!)\n";
 
 /// Renders all that one tenant adds to the files.
 pub fn tenant(
@@ -39,32 +31,23 @@ pub fn tenant(
     secrets: Secrets<'_>,
 ) -> Result<Fragments, RenderError> {
     Ok(BTreeMap::from([
-        (ConfFile::Pjsip, pjsip::tenant(templates, config, secrets)?),
-        (ConfFile::Extensions, dialplan::tenant(templates, config)?),
+        (Artifact::Pjsip, pjsip::tenant(templates, config, secrets)?),
+        (Artifact::Extensions, dialplan::tenant(templates, config)?),
         (
-            ConfFile::Voicemail,
+            Artifact::Voicemail,
             voicemail::tenant(templates, config, secrets)?,
         ),
     ]))
 }
 
 /// Renders the part of a file that stands behind all tenants, with the marker of that file's contents.
-pub fn instance(templates: &TemplateSet, file: ConfFile, marker: &str) -> Result<String, RenderError> {
+pub fn instance(templates: &TemplateSet, file: Artifact, marker: &str) -> Result<String, RenderError> {
     let name = match file {
-        ConfFile::Pjsip => "asterisk/pjsip-instance.conf",
-        ConfFile::Extensions => "asterisk/extensions-instance.conf",
-        ConfFile::Voicemail => "asterisk/voicemail-instance.conf",
+        Artifact::Pjsip => "asterisk/pjsip-instance.conf",
+        Artifact::Extensions => "asterisk/extensions-instance.conf",
+        Artifact::Voicemail => "asterisk/voicemail-instance.conf",
     };
     templates.render(name, &InstanceContext { marker })
-}
-
-/// What tells a running module's contents: the digest of all that went into its file.
-#[must_use]
-pub fn marker(templates: Digest, fragments: impl IntoIterator<Item = Digest>) -> String {
-    let mut digests = vec![templates];
-    digests.extend(fragments);
-    let digest = Digest::of_parts(digests.iter().map(|digest| digest.as_bytes().as_slice()));
-    format!("sy-{}", digest.short())
 }
 
 /// Renders every template with every sample; what `templates check` and the tests run. Gives each template's first error.
@@ -84,7 +67,7 @@ pub fn check(templates: &TemplateSet) -> Vec<RenderError> {
             keep("voicemail", voicemail::tenant(templates, config, secrets));
         }
     }
-    for file in ConfFile::ALL {
+    for file in Artifact::of(PbxKind::Asterisk) {
         keep(file.as_str(), instance(templates, *file, "sy-0123456789abcdef"));
     }
     failed.into_values().collect()
@@ -112,13 +95,6 @@ impl<'a> TenantContext<'a> {
             timezone: config.timezone.as_str(),
             aliases: config.aliases.iter().map(SipDomain::as_str).collect(),
         }
-    }
-}
-
-fn missing_secret(template: &str, extension: &ExtensionConfig) -> RenderError {
-    RenderError::Render {
-        template: template.to_owned(),
-        reason: format!("extension {} has no secret; rotate it", extension.number),
     }
 }
 

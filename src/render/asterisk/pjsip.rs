@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
-use super::{Secrets, TenantContext, missing_secret};
+use super::TenantContext;
 use crate::domain::revision::{ExtensionConfig, TenantConfig};
 use crate::render::RenderError;
+use crate::render::pbx::{Secrets, missing_secret};
 use crate::render::template_set::TemplateSet;
 
 const TEMPLATE: &str = "asterisk/pjsip.conf";

@@ -16,14 +16,14 @@ fn every_template_renders_every_sample() {
 fn the_full_sample_renders_as_reviewed() {
     let sample = samples().pop().unwrap();
     let fragments = tenant(&set(), &sample.config, Secrets::Real(&sample.secrets)).unwrap();
-    insta::assert_snapshot!("pjsip", fragments[&ConfFile::Pjsip]);
-    insta::assert_snapshot!("extensions", fragments[&ConfFile::Extensions]);
-    insta::assert_snapshot!("voicemail", fragments[&ConfFile::Voicemail]);
+    insta::assert_snapshot!("pjsip", fragments[&Artifact::Pjsip]);
+    insta::assert_snapshot!("extensions", fragments[&Artifact::Extensions]);
+    insta::assert_snapshot!("voicemail", fragments[&Artifact::Voicemail]);
 }
 
 #[test]
 fn the_common_parts_render_as_reviewed() {
-    for file in ConfFile::ALL {
+    for file in Artifact::of(PbxKind::Asterisk) {
         let text = instance(&set(), *file, "sy-0123456789abcdef").unwrap();
         insta::assert_snapshot!(format!("instance-{file}"), text);
     }
@@ -66,12 +66,4 @@ fn an_extension_without_a_secret_fails_the_render_instead_of_being_open() {
         error.to_string().contains("extension 1001 has no secret"),
         "{error}"
     );
-}
-
-#[test]
-fn the_marker_follows_the_contents_and_their_order() {
-    let (a, b) = (Digest::of("a"), Digest::of("b"));
-    assert_ne!(marker(a, [a, b]), marker(a, [b, a]));
-    assert_ne!(marker(a, [a]), marker(b, [a]));
-    assert_eq!(marker(a, [a, b]), marker(a, [a, b]));
 }

@@ -1,12 +1,12 @@
 //! The kinds of broken files, each with the words that Asterisk has for it.
 
-use switchyard::domain::artifact::ConfFile::{self, Extensions, Pjsip, Voicemail};
+use switchyard::domain::artifact::Artifact::{self, Extensions, Pjsip, Voicemail};
 
 use At::{Behind, End, InPlaceOf};
 
 /// What is wrong, in which file, what Asterisk says to it, and whether it takes something away that was to be served.
 pub struct Broken {
-    pub file: ConfFile,
+    pub file: Artifact,
     pub what: &'static str,
     pub at: At,
     pub text: &'static str,
@@ -24,7 +24,7 @@ pub enum At {
 }
 
 const fn broken(
-    file: ConfFile,
+    file: Artifact,
     what: &'static str,
     at: At,
     text: &'static str,

@@ -7,19 +7,19 @@ use super::edit::{created, edited, removed, unclosed};
 use super::place;
 use super::text::{MARK, Text};
 use super::{Found, InstallError, Site};
-use crate::domain::artifact::ConfFile;
+use crate::domain::artifact::Artifact;
 
-const NAMES: [(&str, ConfFile); 3] = [
-    ("include_pjsip", ConfFile::Pjsip),
-    ("include_dialplan", ConfFile::Extensions),
-    ("include_voicemail", ConfFile::Voicemail),
+const NAMES: [(&str, Artifact); 3] = [
+    ("include_pjsip", Artifact::Pjsip),
+    ("include_dialplan", Artifact::Extensions),
+    ("include_voicemail", Artifact::Voicemail),
 ];
 
 /// Whether each line is there.
 pub fn find(site: &Site) -> Result<Vec<Found>, InstallError> {
     // Before the first deploy there is nothing to be read.
     let deployed = site.config_dir.as_path().join("live").exists();
-    let find = |(name, file): &(&'static str, ConfFile)| {
+    let find = |(name, file): &(&'static str, Artifact)| {
         let found = find_one(site, name, *file)?;
         Ok(if deployed {
             found.heeded_by(reload(*file))
@@ -33,7 +33,7 @@ pub fn find(site: &Site) -> Result<Vec<Found>, InstallError> {
 /// Takes each out that leads to one of these directories: those to the first whoever put them in, the others as far as
 /// they carry our mark.
 pub fn removal(site: &Site, directories: &[PathBuf]) -> Result<Vec<Found>, InstallError> {
-    let remove = |(name, file): &(&'static str, ConfFile)| {
+    let remove = |(name, file): &(&'static str, Artifact)| {
         removed(name, &site.file(file.as_str()), |text, index| {
             let Some(line) = text.lines().get(index) else {
                 return false;
@@ -76,16 +76,16 @@ pub fn leads(site: &Site) -> Result<Vec<Lead>, InstallError> {
 }
 
 /// The directory behind whose `live` link an included file lies.
-fn directory(included: &str, file: ConfFile) -> Option<&Path> {
+fn directory(included: &str, file: Artifact) -> Option<&Path> {
     let directory = included.strip_suffix(file.as_str())?.strip_suffix("/live/")?;
     directory.starts_with('/').then(|| Path::new(directory))
 }
 
-fn reload(file: ConfFile) -> String {
+fn reload(file: Artifact) -> String {
     format!("module reload {}", file.module())
 }
 
-fn find_one(site: &Site, name: &'static str, conf: ConfFile) -> Result<Found, InstallError> {
+fn find_one(site: &Site, name: &'static str, conf: Artifact) -> Result<Found, InstallError> {
     let path = site.file(conf.as_str());
     let target = included::target(&site.config_dir, conf);
     let line = format!("{}{MARK}", included::line(&site.config_dir, conf));

@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
-use crate::domain::artifact::ConfFile;
+use crate::domain::artifact::Artifact;
 
 /// The modules that read our files, and what they need; none that opens a port (measured: 14 lines, 30 modules with
 /// the core's, no line in the log for a good configuration).
@@ -75,9 +75,9 @@ pub fn write(home: &Path, staged: &Path, own_network: bool) -> io::Result<()> {
         fs::write(etc.join("sorcery.conf"), "[res_pjsip]\ntransport=memory\n")?;
     }
     for (file, before) in [
-        (ConfFile::Pjsip, "[global]\ntype=global\n"),
-        (ConfFile::Extensions, "[general]\nstatic=yes\nwriteprotect=yes\n"),
-        (ConfFile::Voicemail, "[general]\nformat=wav\n"),
+        (Artifact::Pjsip, "[global]\ntype=global\n"),
+        (Artifact::Extensions, "[general]\nstatic=yes\nwriteprotect=yes\n"),
+        (Artifact::Voicemail, "[general]\nformat=wav\n"),
     ] {
         let include = format!("{before}#include {}/{file}\n", staged.display());
         fs::write(etc.join(file.as_str()), include)?;

@@ -13,13 +13,14 @@ use thiserror::Error;
 
 use self::home::Home;
 use self::process::{Isolation, Process};
-use super::files;
 use super::log::{self, LogWindow};
 use super::program::{Program, ProgramError, RunAs};
 use super::session::reading_limit;
-use crate::domain::artifact::ConfFile;
+use crate::domain::artifact::Artifact;
 use crate::domain::finding::{Finding, Severity};
+use crate::domain::instance::PbxKind;
 use crate::driver::Rehearsal;
+use crate::driver::files;
 
 /// What a start may take beside the reading. Reading 15 MB of endpoints took 17 to 28 s from start (measured), and grows
 /// with the square like a reload: a shadow that needs longer than both hangs.
@@ -100,13 +101,13 @@ impl Shadow {
         if let Some(run_as) = self.program.run_as() {
             own(home.path(), run_as).map_err(ShadowError::Prepare)?;
         }
-        let pjsip = staged.join(ConfFile::Pjsip.as_str());
+        let pjsip = staged.join(Artifact::Pjsip.as_str());
         let searched = tokio::task::spawn_blocking(move || transports(&pjsip)).await;
         let mut findings = searched
             .map_err(io::Error::other)
             .flatten()
             .map_err(ShadowError::Prepare)?;
-        let size = files::size(staged).map_err(ShadowError::Prepare)?;
+        let size = files::size(staged, PbxKind::Asterisk).map_err(ShadowError::Prepare)?;
         let longest = self.start.saturating_add(reading_limit(size));
         let mut process = Process::start(&self.program, home, &isolation)?;
         let lines = tokio::time::timeout(longest, process.read_all())
@@ -173,7 +174,7 @@ fn transports(pjsip: &Path) -> io::Result<Vec<Finding>> {
                     .starts_with("transport")
         })
     };
-    let file = ConfFile::Pjsip;
+    let file = Artifact::Pjsip;
     let mut findings = Vec::new();
     for (line, number) in BufReader::new(File::open(pjsip)?).split(b'\n').zip(1_usize..) {
         if is_transport(&String::from_utf8_lossy(&line?)) {

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use super::included;
 use super::log::without_digests;
 use super::session::Session;
-use crate::domain::artifact::ConfFile;
+use crate::domain::artifact::Artifact;
 use crate::domain::finding::Finding;
 use crate::domain::instance::AbsolutePath;
 use crate::driver::{DriverError, Expected};
@@ -43,23 +43,23 @@ pub async fn verify(
 }
 
 /// The marker of a file as the running Asterisk shows it; empty where it has read none.
-pub async fn shown_marker(session: &Session, file: ConfFile) -> Result<String, DriverError> {
+pub async fn shown_marker(session: &Session, file: Artifact) -> Result<String, DriverError> {
     match file {
-        ConfFile::Pjsip => {
+        Artifact::Pjsip => {
             session
                 .variable("PJSIP_AOR(switchyard-marker,voicemail_extension)")
                 .await
         }
-        ConfFile::Extensions => dialplan::marker(session).await,
-        ConfFile::Voicemail => mailbox::marker(session).await,
+        Artifact::Extensions => dialplan::marker(session).await,
+        Artifact::Voicemail => mailbox::marker(session).await,
     }
 }
 
 /// The files of which the running Asterisk shows another marker.
 pub async fn unread(
     session: &Session,
-    markers: &BTreeMap<ConfFile, Option<String>>,
-) -> Result<Vec<ConfFile>, DriverError> {
+    markers: &BTreeMap<Artifact, Option<String>>,
+) -> Result<Vec<Artifact>, DriverError> {
     let mut unread = Vec::new();
     for (file, expected) in markers {
         if shown_marker(session, *file).await? != expected.as_deref().unwrap_or_default() {
@@ -72,7 +72,7 @@ pub async fn unread(
 async fn marker_finding(
     session: &Session,
     config_dir: &AbsolutePath,
-    file: ConfFile,
+    file: Artifact,
     expected: Option<&str>,
 ) -> Result<Option<Finding>, DriverError> {
     let found = shown_marker(session, file).await?;

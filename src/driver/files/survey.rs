@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{FileTree, at, read_from};
-use crate::domain::artifact::ConfFile;
+use crate::domain::artifact::Artifact;
 use crate::driver::Foreign;
 
 /// So many texts are read; what else is there is named.
@@ -44,7 +44,7 @@ impl Place {
 
 impl FileTree {
     /// A live file's text; `None` where it is missing, or longer than `limit` bytes.
-    pub fn live_text(&self, file: ConfFile, limit: u64) -> io::Result<Option<String>> {
+    pub fn live_text(&self, file: Artifact, limit: u64) -> io::Result<Option<String>> {
         let path = self.live(file);
         match fs::metadata(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -55,7 +55,7 @@ impl FileTree {
     }
 
     /// Whether a live file is missing, or was written to since the link was moved.
-    pub(super) fn is_touched(&self, file: ConfFile) -> io::Result<bool> {
+    pub(super) fn is_touched(&self, file: Artifact) -> io::Result<bool> {
         let link = self.root.join("live");
         let moved = fs::symlink_metadata(&link).and_then(|metadata| metadata.modified());
         let path = self.live(file);
@@ -83,7 +83,7 @@ impl FileTree {
             matches!(name, "live" | "generations" | ".live.new")
         })?;
         for (path, place) in self.places()? {
-            let is_ours = |name: &str| ConfFile::ALL.iter().any(|file| file.as_str() == name);
+            let is_ours = |name: &str| Artifact::of(self.kind).iter().any(|file| file.as_str() == name);
             match place {
                 Place::Generation(_) | Place::CutOff => found.extend(others(&path, is_ours)?),
                 Place::Foreign => found.push(path),

@@ -11,21 +11,21 @@ fn text(text: &str, unchanged: bool) -> StagedFile {
     }
 }
 
-fn generation(pjsip: StagedFile, extensions: StagedFile) -> BTreeMap<ConfFile, StagedFile> {
-    BTreeMap::from([(ConfFile::Pjsip, pjsip), (ConfFile::Extensions, extensions)])
+fn generation(pjsip: StagedFile, extensions: StagedFile) -> BTreeMap<Artifact, StagedFile> {
+    BTreeMap::from([(Artifact::Pjsip, pjsip), (Artifact::Extensions, extensions)])
 }
 
 fn tree() -> (tempfile::TempDir, FileTree) {
     let directory = tempfile::tempdir().unwrap();
-    let tree = FileTree::new(directory.path());
+    let tree = FileTree::new(directory.path(), PbxKind::Asterisk);
     (directory, tree)
 }
 
-fn whole(tree: &FileTree, files: &BTreeMap<ConfFile, StagedFile>) -> BTreeMap<ConfFile, Drifted> {
+fn whole(tree: &FileTree, files: &BTreeMap<Artifact, StagedFile>) -> BTreeMap<Artifact, Drifted> {
     tree.drifted(files, Closeness::Whole).unwrap()
 }
 
-fn edited(file: ConfFile) -> BTreeMap<ConfFile, Drifted> {
+fn edited(file: Artifact) -> BTreeMap<Artifact, Drifted> {
     BTreeMap::from([(file, Drifted::Edited)])
 }
 
@@ -126,17 +126,17 @@ fn an_unchanged_file_stays_as_it_was_written_whatever_its_pieces_give_today() {
     let staged = tree.stage(2, looked_at).unwrap();
     assert!(staged.drifted.is_empty());
     let expected = (Digest::of("head of old, a"), 14);
-    assert_eq!(staged.files[&ConfFile::Pjsip], expected);
+    assert_eq!(staged.files[&Artifact::Pjsip], expected);
     tree.swap(2).unwrap();
     assert_eq!(fs::metadata(&live).unwrap().ino(), inode);
 
     // One that changes is written as of today, and an edit is found all the same.
     let staged = tree.stage(3, generation(today(false), text("b", true))).unwrap();
-    assert_eq!(staged.files[&ConfFile::Pjsip].0, Digest::of("head of today, a"));
+    assert_eq!(staged.files[&Artifact::Pjsip].0, Digest::of("head of today, a"));
     fs::write(&live, "by hand").unwrap();
     let looked_at = generation(today(true), text("b", true));
-    assert_eq!(whole(&tree, &looked_at), edited(ConfFile::Pjsip));
-    assert_eq!(tree.stage(4, looked_at).unwrap().drifted, edited(ConfFile::Pjsip));
+    assert_eq!(whole(&tree, &looked_at), edited(Artifact::Pjsip));
+    assert_eq!(tree.stage(4, looked_at).unwrap().drifted, edited(Artifact::Pjsip));
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn a_file_that_was_edited_in_place_is_written_anew_and_named() {
     let staged = tree
         .stage(2, generation(text("a", true), text("b", false)))
         .unwrap();
-    assert_eq!(staged.drifted, edited(ConfFile::Pjsip));
+    assert_eq!(staged.drifted, edited(Artifact::Pjsip));
     tree.swap(2).unwrap();
     assert_eq!(
         fs::read_to_string(directory.path().join("live/pjsip.conf")).unwrap(),
@@ -184,7 +184,7 @@ fn a_damaged_fragment_fails_the_staging_and_leaves_the_live_one() {
         digest: Digest::of("whole"),
     };
     let files = BTreeMap::from([(
-        ConfFile::Pjsip,
+        Artifact::Pjsip,
         StagedFile {
             parts: vec![part],
             unchanged: false,
@@ -275,7 +275,7 @@ fn a_glance_reads_what_was_written_to_since_the_swap() {
     let (_directory, tree) = two();
     let wanted = generation(text("a2", true), text("other than was written", true));
     let glance = || tree.drifted(&wanted, Closeness::Touched).unwrap();
-    let put = |file: ConfFile, seconds: i64| {
+    let put = |file: Artifact, seconds: i64| {
         let moved = fs::symlink_metadata(tree.root.join("live"))
             .unwrap()
             .modified()
@@ -287,12 +287,12 @@ fn a_glance_reads_what_was_written_to_since_the_swap() {
         };
         File::open(tree.live(file)).unwrap().set_modified(at).unwrap();
     };
-    put(ConfFile::Pjsip, -1);
-    put(ConfFile::Extensions, -1);
+    put(Artifact::Pjsip, -1);
+    put(Artifact::Extensions, -1);
     assert_eq!(glance(), BTreeMap::new());
-    put(ConfFile::Extensions, 1);
-    assert_eq!(glance(), edited(ConfFile::Extensions));
-    assert_eq!(whole(&tree, &wanted), edited(ConfFile::Extensions));
-    fs::remove_file(tree.live(ConfFile::Pjsip)).unwrap();
-    assert_eq!(glance()[&ConfFile::Pjsip], Drifted::Missing);
+    put(Artifact::Extensions, 1);
+    assert_eq!(glance(), edited(Artifact::Extensions));
+    assert_eq!(whole(&tree, &wanted), edited(Artifact::Extensions));
+    fs::remove_file(tree.live(Artifact::Pjsip)).unwrap();
+    assert_eq!(glance()[&Artifact::Pjsip], Drifted::Missing);
 }

@@ -1,4 +1,4 @@
-//! The directory that Asterisk includes: whole generations side by side, and a `live` link that one rename moves.
+//! The directory that a PBX reads: whole generations side by side, and a `live` link that one rename moves.
 
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -10,24 +10,27 @@ mod survey;
 
 use self::survey::Place;
 
-use crate::domain::artifact::ConfFile;
+use crate::domain::artifact::Artifact;
 use crate::domain::digest::Digest;
+use crate::domain::instance::PbxKind;
 use crate::driver::{Closeness, Drifted, Part, Staged, StagedFile, Warrant};
 
-/// `DIR/live -> generations/N`, `DIR/generations/N/{pjsip,extensions,voicemail}.conf`.
+/// `DIR/live -> generations/N`, and in `DIR/generations/N` a file for each artifact.
 ///
 /// Files hold digests that sign in, so nobody but owner and group may read them; the directory's group (set-gid)
-/// is the one Asterisk runs with.
+/// is the one the PBX runs with.
 #[derive(Clone)]
 pub struct FileTree {
     root: PathBuf,
+    kind: PbxKind,
     warrant: Warrant,
 }
 
 impl FileTree {
-    pub fn new(root: &Path) -> Self {
+    pub fn new(root: &Path, kind: PbxKind) -> Self {
         Self {
             root: root.to_owned(),
+            kind,
             warrant: Warrant::default(),
         }
     }
@@ -43,13 +46,13 @@ impl FileTree {
     }
 
     /// Where the PBX reads a file.
-    pub fn live(&self, file: ConfFile) -> PathBuf {
+    pub fn live(&self, file: Artifact) -> PathBuf {
         self.root.join("live").join(file.as_str())
     }
 
     /// Writes a generation whole and synced; the live one is not touched. A leftover of the same number, from a
     /// deploy that was cut off, is replaced.
-    pub fn stage(&self, number: i64, files: BTreeMap<ConfFile, StagedFile>) -> io::Result<Staged> {
+    pub fn stage(&self, number: i64, files: BTreeMap<Artifact, StagedFile>) -> io::Result<Staged> {
         let target = self.generation(number);
         if self.standing()? == Some(number) {
             return Err(io::Error::other(format!(
@@ -59,7 +62,7 @@ impl FileTree {
         let generations = self.root.join("generations");
         let making = generations.join(format!(".{number}.new"));
         directory(&generations)?;
-        make_room(&making)?;
+        self.make_room(&making)?;
         directory(&making)?;
         let mut staged = Staged::default();
         for (file, staged_file) in files {
@@ -91,7 +94,7 @@ impl FileTree {
         }
         sync_directory(&making)?;
         self.warrant.check()?;
-        make_room(&target)?;
+        self.make_room(&target)?;
         fs::rename(&making, &target).map_err(at(&target))?;
         sync_directory(&generations)?;
         Ok(staged)
@@ -100,9 +103,9 @@ impl FileTree {
     /// The live files that do not have these bytes.
     pub fn drifted(
         &self,
-        files: &BTreeMap<ConfFile, StagedFile>,
+        files: &BTreeMap<Artifact, StagedFile>,
         closeness: Closeness,
-    ) -> io::Result<BTreeMap<ConfFile, Drifted>> {
+    ) -> io::Result<BTreeMap<Artifact, Drifted>> {
         let mut all = BTreeMap::new();
         for (file, staged) in files {
             if closeness == Closeness::Touched && !self.is_touched(*file)? {
@@ -120,7 +123,7 @@ impl FileTree {
         Ok(all)
     }
 
-    /// Whether a line of Asterisk's log is about a file of ours.
+    /// Whether a line of the PBX's log is about a file of ours.
     pub fn is_named_in(&self, line: &str) -> bool {
         line.contains(&format!("{}/", self.root.display()))
     }
@@ -190,11 +193,53 @@ impl FileTree {
                 Place::CutOff => true,
                 Place::Foreign => false,
             };
-            if goes && let Err(error) = remove_ours(&path) {
+            if goes && let Err(error) = self.remove_ours(&path) {
                 done = done.and(Err(error));
             }
         }
         done
+    }
+
+    /// Removes a generation's directory; whether nothing is there any more. What is not ours stays, and the directory with it.
+    fn remove_ours(&self, path: &Path) -> io::Result<bool> {
+        let there = match fs::symlink_metadata(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
+            there => there.map_err(at(path))?,
+        };
+        if !there.is_dir() {
+            return Ok(false);
+        }
+        for file in Artifact::of(self.kind) {
+            let file = path.join(file.as_str());
+            match fs::remove_file(&file) {
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        io::ErrorKind::NotFound | io::ErrorKind::IsADirectory
+                    ) => {}
+                removed => removed.map_err(at(&file))?,
+            }
+        }
+        match fs::remove_dir(path) {
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(false),
+            removed => removed.map(|()| true).map_err(at(path)),
+        }
+    }
+
+    /// Makes room for a directory of ours. What is in the way and not ours is moved aside, under a name that is not ours.
+    fn make_room(&self, path: &Path) -> io::Result<()> {
+        if self.remove_ours(path)? {
+            return Ok(());
+        }
+        let aside = |number: u32| {
+            let mut name = path.as_os_str().to_owned();
+            name.push(format!(".foreign{number}"));
+            PathBuf::from(name)
+        };
+        let free = (1..1_000)
+            .map(aside)
+            .find(|path| path.symlink_metadata().is_err());
+        fs::rename(path, free.unwrap_or_default()).map_err(at(path))
     }
 }
 
@@ -206,8 +251,8 @@ fn drifted(found: Option<Digest>) -> Drifted {
 }
 
 /// How many bytes a staged generation has.
-pub fn size(generation: &Path) -> io::Result<u64> {
-    let sizes = ConfFile::ALL
+pub fn size(generation: &Path, kind: PbxKind) -> io::Result<u64> {
+    let sizes = Artifact::of(kind)
         .iter()
         .map(|file| Ok(fs::metadata(generation.join(file.as_str()))?.len()));
     sizes.sum()
@@ -308,48 +353,6 @@ fn directory(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         result => result.map_err(at(path)),
     }
-}
-
-/// Removes a generation's directory; whether nothing is there any more. What is not ours stays, and the directory with it.
-fn remove_ours(path: &Path) -> io::Result<bool> {
-    let there = match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
-        there => there.map_err(at(path))?,
-    };
-    if !there.is_dir() {
-        return Ok(false);
-    }
-    for file in ConfFile::ALL {
-        let file = path.join(file.as_str());
-        match fs::remove_file(&file) {
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::NotFound | io::ErrorKind::IsADirectory
-                ) => {}
-            removed => removed.map_err(at(&file))?,
-        }
-    }
-    match fs::remove_dir(path) {
-        Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(false),
-        removed => removed.map(|()| true).map_err(at(path)),
-    }
-}
-
-/// Makes room for a directory of ours. What is in the way and not ours is moved aside, under a name that is not ours.
-fn make_room(path: &Path) -> io::Result<()> {
-    if remove_ours(path)? {
-        return Ok(());
-    }
-    let aside = |number: u32| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(format!(".foreign{number}"));
-        PathBuf::from(name)
-    };
-    let free = (1..1_000)
-        .map(aside)
-        .find(|path| path.symlink_metadata().is_err());
-    fs::rename(path, free.unwrap_or_default()).map_err(at(path))
 }
 
 fn sync_directory(path: &Path) -> io::Result<()> {

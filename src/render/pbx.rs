@@ -1,0 +1,96 @@
+//! What a PBX of any kind is given: a part for each tenant and a common part that ends in the marker, per artifact.
+
+use std::collections::BTreeMap;
+
+use super::template_set::TemplateSet;
+use super::{RenderError, asterisk};
+use crate::domain::artifact::Artifact;
+use crate::domain::digest::Digest;
+use crate::domain::ids::ExtensionId;
+use crate::domain::instance::PbxKind;
+use crate::domain::revision::{ExtensionConfig, TenantConfig};
+use crate::domain::secret::ExtensionSecrets;
+
+/// How the secrets of a tenant come into its texts.
+#[derive(Clone, Copy)]
+pub enum Secrets<'a> {
+    /// For the PBX.
+    Real(&'a BTreeMap<ExtensionId, ExtensionSecrets>),
+    /// For people: a diff of masked texts shows every change but the secrets themselves.
+    Masked,
+}
+
+/// The texts of one tenant.
+pub type Fragments = BTreeMap<Artifact, String>;
+
+/// Renders all that one tenant adds to the texts of a PBX.
+pub fn tenant(
+    kind: PbxKind,
+    templates: &TemplateSet,
+    config: &TenantConfig,
+    secrets: Secrets<'_>,
+) -> Result<Fragments, RenderError> {
+    match kind {
+        PbxKind::Asterisk => asterisk::tenant(templates, config, secrets),
+    }
+}
+
+/// Renders the part of a text that stands behind all tenants, with the marker of that text's contents.
+pub fn instance(templates: &TemplateSet, artifact: Artifact, marker: &str) -> Result<String, RenderError> {
+    match artifact {
+        Artifact::Pjsip | Artifact::Extensions | Artifact::Voicemail => {
+            asterisk::instance(templates, artifact, marker)
+        }
+    }
+}
+
+/// What stands in front of all tenants, for whoever opens it.
+#[must_use]
+pub const fn head(artifact: Artifact) -> &'static str {
+    match artifact {
+        Artifact::Pjsip | Artifact::Extensions | Artifact::Voicemail => asterisk::HEAD,
+    }
+}
+
+/// What stands behind the head where nothing is served.
+#[must_use]
+pub const fn nothing(artifact: Artifact) -> &'static str {
+    match artifact {
+        Artifact::Pjsip | Artifact::Extensions | Artifact::Voicemail => asterisk::NOTHING,
+    }
+}
+
+/// What tells a running PBX's contents: the digest of all that went into a text.
+#[must_use]
+pub fn marker(templates: Digest, fragments: impl IntoIterator<Item = Digest>) -> String {
+    let mut digests = vec![templates];
+    digests.extend(fragments);
+    let digest = Digest::of_parts(digests.iter().map(|digest| digest.as_bytes().as_slice()));
+    format!("sy-{}", digest.short())
+}
+
+/// Renders every template with every sample; what `templates check` and the tests run. Gives each template's first error.
+#[must_use]
+pub fn check(templates: &TemplateSet) -> Vec<RenderError> {
+    asterisk::check(templates)
+}
+
+pub(super) fn missing_secret(template: &str, extension: &ExtensionConfig) -> RenderError {
+    RenderError::Render {
+        template: template.to_owned(),
+        reason: format!("extension {} has no secret; rotate it", extension.number),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_marker_follows_the_contents_and_their_order() {
+        let [a, b] = ["a", "b"].map(Digest::of);
+        assert_ne!(marker(a, [a, b]), marker(a, [b, a]));
+        assert_ne!(marker(a, [a]), marker(b, [a]));
+        assert_eq!(marker(a, [a, b]), marker(a, [a, b]));
+    }
+}
