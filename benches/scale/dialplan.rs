@@ -11,8 +11,8 @@ use switchyard::domain::ids::ExtensionId;
 use switchyard::domain::instance::PbxKind;
 use switchyard::domain::revision::{ExtensionConfig, TenantConfig};
 use switchyard::domain::secret::{ExtensionSecrets, SipSecret, VoicemailPin};
-use switchyard::render::asterisk::{instance, tenant};
-use switchyard::render::pbx::{Fragments, Secrets};
+use switchyard::render::asterisk::tenant;
+use switchyard::render::pbx::{Fragments, Secrets, instance};
 use switchyard::render::template_set::TemplateSet;
 use uuid::Uuid;
 

@@ -13,7 +13,7 @@ use crate::domain::dial::ExtensionNumber;
 use crate::domain::extension::Extension;
 use crate::domain::extension_input::{ExtensionInput, ParsedExtension};
 use crate::domain::ids::{ExtensionId, TenantId};
-use crate::domain::instance::{AsteriskSettings, InstanceSettings};
+use crate::domain::instance::InstanceSettings;
 use crate::domain::invalid::FieldErrors;
 use crate::domain::page::Page;
 use crate::domain::permission::Permission;
@@ -252,7 +252,7 @@ impl App {
 }
 
 /// The emergency numbers of the PBX that a tenant is on; the number's type has refused those of everywhere.
-pub(super) struct EmergencyNumbers(AsteriskSettings);
+pub(super) struct EmergencyNumbers(InstanceSettings);
 
 impl EmergencyNumbers {
     /// Refuses to give an extension such a number.
@@ -274,8 +274,7 @@ pub(super) async fn emergency_numbers(tx: &mut Tx, tenant: TenantId) -> Result<E
     let instance = instances::find(tx, tenant.instance_id)
         .await?
         .ok_or(AppError::NotFound)?;
-    let InstanceSettings::Asterisk(settings) = instance.settings;
-    Ok(EmergencyNumbers(settings))
+    Ok(EmergencyNumbers(instance.settings))
 }
 
 fn changed(

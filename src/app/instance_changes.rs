@@ -1,18 +1,17 @@
 //! What the API changes of PBX instances: adding one as it is written, changing and deleting it.
 
-use secrecy::ExposeSecret as _;
 use serde_json::json;
 
 use super::App;
 use super::error::AppError;
 use super::idempotency::{Done, Once};
 use super::instance_input::{InstanceInput, ParsedInstance};
-use super::instances::{NewInstance, changed, insert, made, refuse_shared_directory};
+use super::instances::{NewInstance, changed, insert, made, refuse_shared_place};
 use super::precondition::IfMatch;
 use crate::auth::caller::Caller;
 use crate::domain::digest::Digest;
 use crate::domain::ids::InstanceId;
-use crate::domain::instance::{InstanceSettings, PbxInstance};
+use crate::domain::instance::PbxInstance;
 use crate::domain::page::PageRequest;
 use crate::domain::permission::PlatformPermission;
 use crate::domain::query::TenantQuery;
@@ -28,7 +27,7 @@ pub async fn show(app: &App, caller: &Caller, id: InstanceId) -> Result<(PbxInst
 }
 
 async fn tag(tx: &mut Tx, instance: &PbxInstance) -> Result<String, AppError> {
-    let mark = instances::ami_secret_mark(tx, instance.id).await?;
+    let mark = instances::secrets_mark(tx, instance.id).await?;
     let mark = mark.ok_or(AppError::NotFound)?.to_string();
     let revision = instance.settings_revision.to_string();
     let parts = [instance.name.as_str(), &revision, &mark];
@@ -47,13 +46,13 @@ pub async fn add(
         name,
         node,
         settings,
-        secret,
+        secrets,
     } = input.parse()?;
     let new = NewInstance {
         name,
         node: node.unwrap_or_else(|| app.engine.node().clone()),
-        settings: InstanceSettings::Asterisk(settings),
-        ami_secret: secret,
+        settings,
+        secrets,
     };
     let mut tx = app.begin_on_user(None, "create_instance").await?;
     if let Some(id) = app.answered_before(&mut tx, None, caller, once).await? {
@@ -81,19 +80,12 @@ pub async fn change(
     let mut tx = app.begin_on_user(None, "change_instance").await?;
     let before = instances::find(&mut tx, id).await?.ok_or(AppError::NotFound)?;
     let tag = tag(&mut tx, &before).await?;
-    let kept = instances::ami_secret(&mut tx, id).await?;
-    let InstanceSettings::Asterisk(settings) = &before.settings;
-    let mut input = input.over(&before.name, settings)?;
-    let given = input.ami_secret.take();
-    input.ami_secret = given.clone().or_else(|| kept.clone());
-    let parsed = input.parse()?;
-    let settings = InstanceSettings::Asterisk(parsed.settings);
-    let same_secret = match (&given, &kept) {
-        (Some(given), Some(kept)) => given.expose_secret() == kept.expose_secret(),
-        (given, _) => given.is_none(),
-    };
+    let kept = instances::secrets(&mut tx, id).await?.ok_or(AppError::NotFound)?;
+    let parsed = input.over(&before, &kept)?.parse()?;
+    let settings = parsed.settings;
+    let same_secrets = parsed.secrets.same(&kept);
     if_match.check(&tag)?;
-    if parsed.name == before.name && settings == before.settings && same_secret {
+    if parsed.name == before.name && settings == before.settings && same_secrets {
         return Ok((before, tag));
     }
     if parsed.name != before.name {
@@ -102,13 +94,13 @@ pub async fn change(
     if settings != before.settings {
         instances::update_settings(&mut tx, id, &settings).await?;
     }
-    if !same_secret {
-        instances::set_ami_secret(&mut tx, id, &parsed.secret).await?;
+    if !same_secrets {
+        instances::set_secrets(&mut tx, id, &parsed.secrets).await?;
     }
     let after = instances::find(&mut tx, id).await?.ok_or(AppError::NotFound)?;
-    refuse_shared_directory(&mut tx, &after).await?;
+    refuse_shared_place(&mut tx, &after).await?;
     let was = json!({"name": before.name, "settings": before.settings});
-    let is = json!({"name": after.name, "settings": after.settings, "new_secret": !same_secret});
+    let is = json!({"name": after.name, "settings": after.settings, "new_secret": !same_secrets});
     app.audit(&mut tx, caller, changed("instance.change", &after, Some(was), is))?;
     let tag = self::tag(&mut tx, &after).await?;
     tx.commit().await?;

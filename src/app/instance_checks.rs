@@ -9,7 +9,7 @@ use super::instance_input::{InstanceInput, ParsedInstance};
 use super::instances::{changed, find};
 use crate::auth::caller::Caller;
 use crate::domain::ids::InstanceId;
-use crate::domain::instance::{InstanceSettings, PbxInstance};
+use crate::domain::instance::PbxInstance;
 use crate::domain::instance_check::{CheckRecord, KeptCheck};
 use crate::domain::permission::PlatformPermission;
 use crate::driver::Check;
@@ -47,7 +47,7 @@ pub async fn test_new(app: &App, caller: &Caller, input: InstanceInput) -> Resul
         name,
         node,
         settings,
-        secret,
+        secrets,
     } = input.parse()?;
     let entry = Changed {
         action: "instance.test_new",
@@ -61,13 +61,13 @@ pub async fn test_new(app: &App, caller: &Caller, input: InstanceInput) -> Resul
         id: InstanceId::fresh(app.ids.as_ref()),
         name,
         node: node.unwrap_or_else(|| app.engine.node().clone()),
-        settings: InstanceSettings::Asterisk(settings),
+        settings,
         settings_revision: 1,
         live: None,
         applying: None,
         created_at: app.now(),
     };
-    let driver = app.engine.driver_for(&instance, secret)?;
+    let driver = app.engine.driver_for(&instance, secrets)?;
     // Before it is asked: somebody may have this host connect to wherever they like, and that is to be seen.
     let mut tx = app.store.begin("test_new_instance").await?;
     app.audit(&mut tx, caller, entry)?;

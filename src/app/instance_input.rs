@@ -1,5 +1,7 @@
 //! A PBX instance as it is written: made anew, or changed field by field.
 
+mod settings;
+
 use std::str::FromStr;
 
 use schemars::JsonSchema;
@@ -9,18 +11,17 @@ use serde::Deserialize;
 use super::patch::Patch;
 use crate::domain::given::given;
 use crate::domain::instance::{
-    AbsolutePath, AccountName, AsteriskSettings, EmergencyNumber, HostName, ManagerTls, NodeName, PbxKind,
+    AbsolutePath, AccountName, EmergencyNumber, HostName, InstanceSettings, NodeName, PbxInstance, PbxKind,
+    Tls,
 };
+use crate::domain::instance_secrets::InstanceSecrets;
 use crate::domain::invalid::{FieldErrors, Invalid};
 use crate::domain::name::InstanceName;
 
-/// Where Asterisk's manager interface listens as a rule.
-const AMI_PORT: i64 = 5038;
-
-/// A PBX instance as it is written.
+/// A PBX instance as it is written. What is of no concern to its kind is refused.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-#[schemars(extend("required" = ["name", "ami_username", "ami_secret", "config_dir"]))]
+#[schemars(extend("required" = ["name"]))]
 pub struct InstanceInput {
     /// Unique.
     #[serde(deserialize_with = "given")]
@@ -30,34 +31,69 @@ pub struct InstanceInput {
     #[serde(deserialize_with = "given")]
     #[schemars(with = "NodeName")]
     pub node: Option<String>,
-    /// `asterisk`, which it is if absent. It cannot be changed afterwards.
+    /// `asterisk` if absent. It cannot be changed afterwards.
     #[serde(deserialize_with = "given")]
     #[schemars(with = "PbxKind")]
     pub kind: Option<String>,
-    /// Where the manager interface listens; `127.0.0.1` if absent.
+    /// With `asterisk`: where the manager interface listens; `127.0.0.1` if absent.
     #[serde(deserialize_with = "given")]
     #[schemars(with = "HostName")]
     pub ami_host: Option<String>,
-    /// Its TCP port; 5038 if absent.
+    /// With `asterisk`: its TCP port; 5038 if absent.
     #[serde(deserialize_with = "given")]
     #[schemars(with = "i64", range(min = 1, max = 65535))]
     pub ami_port: Option<i64>,
-    /// The account in `manager.conf`.
+    /// With `asterisk`, required: the account in `manager.conf`.
     #[serde(deserialize_with = "given")]
     #[schemars(with = "AccountName")]
     pub ami_username: Option<String>,
-    /// The account's secret; never shown again.
+    /// With `asterisk`, required: the account's secret; never shown again.
     #[serde(deserialize_with = "given")]
     #[schemars(with = "String", length(min = 1, max = 256))]
     pub ami_secret: Option<SecretString>,
-    /// Whether it speaks TLS; as the host's configuration says where it is absent or null.
-    #[schemars(with = "Option<ManagerTlsInput>")]
-    pub ami_tls: Patch<ManagerTlsInput>,
-    /// The directory for our files, which Asterisk's own files include.
+    /// With `asterisk`: whether it speaks TLS; as the host's configuration says where it is absent or null.
+    #[schemars(with = "Option<TlsInput>")]
+    pub ami_tls: Patch<TlsInput>,
+    /// With `fusionpbx`: where the event socket listens; `127.0.0.1` if absent.
+    #[serde(deserialize_with = "given")]
+    #[schemars(with = "HostName")]
+    pub event_socket_host: Option<String>,
+    /// With `fusionpbx`: its TCP port; 8021 if absent.
+    #[serde(deserialize_with = "given")]
+    #[schemars(with = "i64", range(min = 1, max = 65535))]
+    pub event_socket_port: Option<i64>,
+    /// With `fusionpbx`, required: the password of the event socket; never shown again.
+    #[serde(deserialize_with = "given")]
+    #[schemars(with = "String", length(min = 1, max = 256))]
+    pub event_socket_password: Option<SecretString>,
+    /// With `fusionpbx`: where its PostgreSQL listens; `127.0.0.1` if absent.
+    #[serde(deserialize_with = "given")]
+    #[schemars(with = "HostName")]
+    pub database_host: Option<String>,
+    /// With `fusionpbx`: its TCP port; 5432 if absent.
+    #[serde(deserialize_with = "given")]
+    #[schemars(with = "i64", range(min = 1, max = 65535))]
+    pub database_port: Option<i64>,
+    /// With `fusionpbx`: the name of its database; `fusionpbx` if absent.
+    #[serde(deserialize_with = "given")]
+    #[schemars(with = "AccountName")]
+    pub database_name: Option<String>,
+    /// With `fusionpbx`, required: the role in its database.
+    #[serde(deserialize_with = "given")]
+    #[schemars(with = "AccountName")]
+    pub database_username: Option<String>,
+    /// With `fusionpbx`, required: the role's password; never shown again.
+    #[serde(deserialize_with = "given")]
+    #[schemars(with = "String", length(min = 1, max = 256))]
+    pub database_password: Option<SecretString>,
+    /// With `fusionpbx`: whether the connection to its database is under TLS; where the server can if absent or null.
+    #[schemars(with = "Option<TlsInput>")]
+    pub database_tls: Patch<TlsInput>,
+    /// With `asterisk`, required: the directory for our files, which the PBX's own files include.
     #[serde(deserialize_with = "given")]
     #[schemars(with = "AbsolutePath")]
     pub config_dir: Option<String>,
-    /// The log with Asterisk's warnings and errors.
+    /// With `asterisk`: the log with its warnings and errors.
     #[schemars(with = "Option<AbsolutePath>")]
     pub log_file: Patch<String>,
     /// Emergency numbers of the place, beside those of everywhere.
@@ -66,10 +102,10 @@ pub struct InstanceInput {
     pub emergency_numbers: Option<Vec<String>>,
 }
 
-/// Whether a manager interface speaks TLS.
+/// Whether a connection is under TLS.
 #[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct ManagerTlsInput {
+pub struct TlsInput {
     mode: TlsChoice,
     /// With `on`: whose certificates are believed; those that the host's configuration names if absent.
     #[serde(default)]
@@ -83,14 +119,14 @@ enum TlsChoice {
     On,
 }
 
-impl From<ManagerTls> for ManagerTlsInput {
-    fn from(tls: ManagerTls) -> Self {
+impl From<Tls> for TlsInput {
+    fn from(tls: Tls) -> Self {
         match tls {
-            ManagerTls::Off => Self {
+            Tls::Off => Self {
                 mode: TlsChoice::Off,
                 ca_file: None,
             },
-            ManagerTls::On { ca_file } => Self {
+            Tls::On { ca_file } => Self {
                 mode: TlsChoice::On,
                 ca_file,
             },
@@ -98,11 +134,11 @@ impl From<ManagerTls> for ManagerTlsInput {
     }
 }
 
-impl ManagerTlsInput {
-    fn parse(self) -> Result<ManagerTls, Invalid> {
+impl TlsInput {
+    fn parse(self) -> Result<Tls, Invalid> {
         match (self.mode, self.ca_file) {
-            (TlsChoice::On, ca_file) => Ok(ManagerTls::On { ca_file }),
-            (TlsChoice::Off, None) => Ok(ManagerTls::Off),
+            (TlsChoice::On, ca_file) => Ok(Tls::On { ca_file }),
+            (TlsChoice::Off, None) => Ok(Tls::Off),
             (TlsChoice::Off, Some(_)) => Err(Invalid::new("must name a `ca_file` with `on` only")),
         }
     }
@@ -112,8 +148,8 @@ impl ManagerTlsInput {
 pub(super) struct ParsedInstance {
     pub name: InstanceName,
     pub node: Option<NodeName>,
-    pub settings: AsteriskSettings,
-    pub secret: SecretString,
+    pub settings: InstanceSettings,
+    pub secrets: InstanceSecrets,
 }
 
 impl InstanceInput {
@@ -125,36 +161,28 @@ impl InstanceInput {
             .node
             .as_deref()
             .and_then(|text| errors.take("node", text.parse::<NodeName>()));
-        if let Some(kind) = self.kind.as_deref() {
-            errors.take("kind", kind.parse::<PbxKind>());
-        }
-        let settings = self.settings(&mut errors);
-        let secret = self.ami_secret;
-        match &secret {
-            None => errors.add("ami_secret", "is required"),
-            Some(text) if !is_secret(text.expose_secret()) => {
-                errors.add(
-                    "ami_secret",
-                    "must have 1 to 256 characters, and no control characters",
-                );
-            }
-            Some(_) => {}
-        }
-        match (name, settings, secret) {
-            (Some(name), Some(settings), Some(secret)) if errors.iter().next().is_none() => {
-                Ok(ParsedInstance {
-                    name,
-                    node,
-                    settings,
-                    secret,
-                })
-            }
-            _ => Err(errors),
+        let kind = self.kind.as_deref().unwrap_or(PbxKind::Asterisk.as_str());
+        let kind = errors.take("kind", kind.parse::<PbxKind>());
+        let settings = kind.and_then(|kind| self.settings(kind, &mut errors));
+        let secrets = kind.and_then(|kind| self.secrets(kind, &mut errors));
+        errors.check()?;
+        match (name, settings, secrets) {
+            (Some(name), Some(settings), Some(secrets)) => Ok(ParsedInstance {
+                name,
+                node,
+                settings,
+                secrets,
+            }),
+            _ => Err(FieldErrors::default()),
         }
     }
 
     /// The same with what is absent as it is; what cannot be changed is refused.
-    pub(super) fn over(self, name: &InstanceName, before: &AsteriskSettings) -> Result<Self, FieldErrors> {
+    pub(super) fn over(
+        mut self,
+        before: &PbxInstance,
+        secrets: &InstanceSecrets,
+    ) -> Result<Self, FieldErrors> {
         let mut errors = FieldErrors::default();
         for (field, given) in [("kind", self.kind.is_some()), ("node", self.node.is_some())] {
             if given {
@@ -165,62 +193,66 @@ impl InstanceInput {
             }
         }
         errors.check()?;
-        let numbers = || before.emergency_numbers.iter().map(ToString::to_string).collect();
-        Ok(Self {
-            name: self.name.or_else(|| Some(name.to_string())),
-            ami_host: self.ami_host.or_else(|| Some(before.ami_host.to_string())),
-            ami_port: self.ami_port.or_else(|| Some(before.ami_port.into())),
-            ami_username: self
-                .ami_username
-                .or_else(|| Some(before.ami_username.to_string())),
-            ami_tls: kept(
-                self.ami_tls
-                    .over(before.ami_tls.clone().map(ManagerTlsInput::from)),
-            ),
-            config_dir: self.config_dir.or_else(|| Some(before.config_dir.to_string())),
-            log_file: kept(
-                self.log_file
-                    .over(before.log_file.as_ref().map(ToString::to_string)),
-            ),
-            emergency_numbers: self.emergency_numbers.or_else(|| Some(numbers())),
-            ..self
-        })
+        self.kind = Some(before.settings.kind().to_string());
+        self.name.get_or_insert_with(|| before.name.to_string());
+        let numbers = before.settings.emergency_numbers();
+        self.emergency_numbers
+            .get_or_insert_with(|| numbers.iter().map(ToString::to_string).collect());
+        self.keep(&before.settings);
+        self.keep_secrets(before.settings.kind(), secrets);
+        Ok(self)
     }
 
-    fn settings(&self, errors: &mut FieldErrors) -> Option<AsteriskSettings> {
-        let host = self.ami_host.as_deref().unwrap_or("127.0.0.1");
-        let ami_host = errors.take("ami_host", host.parse());
-        let port = self.ami_port.unwrap_or(AMI_PORT);
-        let port = u16::try_from(port).ok().filter(|port| *port > 0);
-        let ami_port = errors.take("ami_port", port.ok_or_else(|| Invalid::new("must be 1 to 65535")));
-        let ami_username = required(errors, "ami_username", self.ami_username.as_deref());
-        let config_dir = required(errors, "config_dir", self.config_dir.as_deref());
-        let log_file = self.log_file.clone().over(None);
-        let log_file = log_file.map(|text| errors.take("log_file", text.parse()));
-        let ami_tls = self.ami_tls.clone().over(None);
-        let ami_tls = ami_tls.map(|tls| errors.take("ami_tls", tls.parse()));
-        let mut emergency_numbers = Vec::new();
-        for text in self.emergency_numbers.iter().flatten() {
-            emergency_numbers.extend(errors.take("emergency_numbers", text.parse::<EmergencyNumber>()));
+    fn secrets(&self, kind: PbxKind, errors: &mut FieldErrors) -> Option<InstanceSecrets> {
+        match kind {
+            PbxKind::Asterisk => {
+                let control = secret(errors, "ami_secret", self.ami_secret.as_ref())?;
+                Some(InstanceSecrets::of_control(control))
+            }
+            PbxKind::FusionPbx => {
+                let control = secret(
+                    errors,
+                    "event_socket_password",
+                    self.event_socket_password.as_ref(),
+                );
+                let database = secret(errors, "database_password", self.database_password.as_ref());
+                Some(InstanceSecrets {
+                    control: control?,
+                    database: Some(database?),
+                })
+            }
         }
-        Some(AsteriskSettings {
-            ami_host: ami_host?,
-            ami_port: ami_port?,
-            ami_username: ami_username?,
-            ami_tls: ami_tls.flatten(),
-            config_dir: config_dir?,
-            log_file: log_file.flatten(),
-            emergency_numbers,
-        })
     }
+
+    fn keep_secrets(&mut self, kind: PbxKind, kept: &InstanceSecrets) {
+        let control = match kind {
+            PbxKind::Asterisk => &mut self.ami_secret,
+            PbxKind::FusionPbx => &mut self.event_socket_password,
+        };
+        control.get_or_insert_with(|| kept.control.clone());
+        if kind == PbxKind::FusionPbx && self.database_password.is_none() {
+            self.database_password.clone_from(&kept.database);
+        }
+    }
+}
+
+fn secret(
+    errors: &mut FieldErrors,
+    field: &'static str,
+    text: Option<&SecretString>,
+) -> Option<SecretString> {
+    let text = match text {
+        None => Err(Invalid::new("is required")),
+        Some(text) if !is_secret(text.expose_secret()) => Err(Invalid::new(
+            "must have 1 to 256 characters, and no control characters",
+        )),
+        Some(text) => Ok(text.clone()),
+    };
+    errors.take(field, text)
 }
 
 fn is_secret(text: &str) -> bool {
     (1..=256).contains(&text.chars().count()) && !text.contains(char::is_control)
-}
-
-fn kept<T>(value: Option<T>) -> Patch<T> {
-    value.map_or(Patch::Clear, Patch::Set)
 }
 
 fn required<T: FromStr<Err = Invalid>>(

@@ -10,7 +10,7 @@ use super::instances::changed;
 use super::tenant_deletion::{gone, mismatch, remove};
 use crate::auth::caller::Caller;
 use crate::domain::ids::{InstanceId, TenantId};
-use crate::domain::instance::{InstanceSettings, PbxInstance};
+use crate::domain::instance::{AsteriskSettings, InstanceSettings, PbxInstance};
 use crate::domain::name::{InstanceName, TenantName};
 use crate::domain::permission::PlatformPermission;
 use crate::domain::sip_domain::SipDomain;
@@ -154,14 +154,19 @@ async fn delete_leaving(
 }
 
 async fn not_proven(tx: &mut Tx, instance: &PbxInstance) -> Result<Vec<String>, AppError> {
-    let InstanceSettings::Asterisk(settings) = &instance.settings;
-    let mut told = vec![format!(
-        "on the host {node}: the files below {directory}, and what its tenants left in Asterisk's spool directory and \
-         database, are where they were; before {node} is connected to a network again, remove them, and the lines in \
-         Asterisk's own files that lead to {directory}",
-        node = instance.node,
-        directory = settings.config_dir
-    )];
+    let node = &instance.node;
+    let mut told = vec![match &instance.settings {
+        InstanceSettings::Asterisk(AsteriskSettings { config_dir, .. }) => format!(
+            "on the host {node}: the files below {config_dir}, and what its tenants left in Asterisk's spool directory and \
+             database, are where they were; before {node} is connected to a network again, remove them, and the lines in \
+             Asterisk's own files that lead to {config_dir}"
+        ),
+        InstanceSettings::FusionPbx(_) => format!(
+            "in {place}: the rows of its tenants' domains, and on its host what they left in FreeSWITCH's storage and \
+             recordings directories, are where they were; before its FreeSWITCH is connected to a network again, remove them",
+            place = instance.settings.place()
+        ),
+    }];
     let mut domains = Vec::new();
     for id in served::all(tx, instance.id).await?.keys() {
         domains.extend(
@@ -172,7 +177,7 @@ async fn not_proven(tx: &mut Tx, instance: &PbxInstance) -> Result<Vec<String>, 
     }
     if !domains.is_empty() {
         told.push(format!(
-            "as long as its Asterisk runs somewhere, phones may sign in there and call: it was last proven to serve {}",
+            "as long as its PBX runs somewhere, phones may sign in there and call: it was last proven to serve {}",
             domains.join(", ")
         ));
     }

@@ -1,6 +1,6 @@
 //! PBX instances: add, find, and what is known of each.
 
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use serde_json::json;
 
 use super::App;
@@ -8,7 +8,8 @@ use super::audit::Changed;
 use super::error::AppError;
 use crate::auth::caller::Caller;
 use crate::domain::ids::InstanceId;
-use crate::domain::instance::{InstanceSettings, NodeName, PbxInstance};
+use crate::domain::instance::{InstanceSettings, NodeName, PbxInstance, PbxKind};
+use crate::domain::instance_secrets::InstanceSecrets;
 use crate::domain::name::InstanceName;
 use crate::domain::permission::PlatformPermission;
 use crate::store::{self, Tx};
@@ -21,8 +22,8 @@ pub struct NewInstance {
     pub node: NodeName,
     /// How it is reached.
     pub settings: InstanceSettings,
-    /// The secret of the manager account.
-    pub ami_secret: SecretString,
+    /// What is signed in with there.
+    pub secrets: InstanceSecrets,
 }
 
 /// Adds an instance. Nothing is deployed to it yet.
@@ -46,8 +47,8 @@ pub(super) async fn insert(app: &App, tx: &mut Tx, new: NewInstance) -> Result<P
         applying: None,
         created_at: app.now(),
     };
-    store::instances::insert(tx, &instance, &new.ami_secret).await?;
-    refuse_shared_directory(tx, &instance).await?;
+    store::instances::insert(tx, &instance, &new.secrets).await?;
+    refuse_shared_place(tx, &instance).await?;
     Ok(instance)
 }
 
@@ -63,7 +64,7 @@ pub async fn change_settings(
     caller: &Caller,
     id: InstanceId,
     settings: InstanceSettings,
-    ami_secret: &SecretString,
+    secrets: &InstanceSecrets,
 ) -> Result<PbxInstance, AppError> {
     caller.platform(PlatformPermission::InstancesWrite)?;
     let mut tx = app.store.begin("change_instance").await?;
@@ -71,14 +72,14 @@ pub async fn change_settings(
         .await?
         .ok_or(AppError::NotFound)?;
     let same_settings = before.settings == settings;
-    let kept = store::instances::ami_secret(&mut tx, id).await?;
-    if same_settings && kept.is_some_and(|kept| kept.expose_secret() == ami_secret.expose_secret()) {
+    let kept = store::instances::secrets(&mut tx, id).await?;
+    if same_settings && kept.is_some_and(|kept| kept.same(secrets)) {
         return Ok(before);
     }
     if !same_settings {
         store::instances::update_settings(&mut tx, id, &settings).await?;
     }
-    store::instances::set_ami_secret(&mut tx, id, ami_secret).await?;
+    store::instances::set_secrets(&mut tx, id, secrets).await?;
     let after = store::instances::find(&mut tx, id)
         .await?
         .ok_or(AppError::NotFound)?;
@@ -132,15 +133,16 @@ pub async fn live_generation(app: &App, caller: &Caller, id: InstanceId) -> Resu
         .map(|generation| generation.number))
 }
 
-/// The secret of the manager account, for whoever puts it where Asterisk reads it.
-pub async fn manager_secret(
+/// The secret of the control interface, for whoever puts it where the PBX reads it.
+pub async fn control_secret(
     app: &App,
     caller: &Caller,
     id: InstanceId,
 ) -> Result<Option<SecretString>, AppError> {
     caller.platform(PlatformPermission::InstancesWrite)?;
-    let mut tx = app.store.read("manager_secret").await?;
-    Ok(store::instances::ami_secret(&mut tx, id).await?)
+    let mut tx = app.store.read("control_secret").await?;
+    let secrets = store::instances::secrets(&mut tx, id).await?;
+    Ok(secrets.map(|secrets| secrets.control))
 }
 
 /// How many tenants the instance was last proven to serve.
@@ -150,22 +152,26 @@ pub async fn served_tenants(app: &App, caller: &Caller, id: InstanceId) -> Resul
     Ok(store::served::all(&mut tx, id).await?.len())
 }
 
-/// Two instances of one host may not have one directory: each would remove what the other serves.
-pub(super) async fn refuse_shared_directory(tx: &mut Tx, instance: &PbxInstance) -> Result<(), AppError> {
-    let InstanceSettings::Asterisk(settings) = &instance.settings;
+/// Two instances may not have one directory of a host, or one database: each would remove what the other serves.
+pub(super) async fn refuse_shared_place(tx: &mut Tx, instance: &PbxInstance) -> Result<(), AppError> {
     for other in store::instances::list(tx).await? {
+        if other.id == instance.id || (instance.settings.is_local() && other.node != instance.node) {
+            continue;
+        }
         // It may be about to move, and serve from where it was until then.
         let live = store::instances::live_settings(tx, other.id).await?;
-        let taken = [Some(other.settings), live]
-            .into_iter()
-            .flatten()
-            .any(|InstanceSettings::Asterisk(taken)| taken.config_dir == settings.config_dir);
-        if other.id != instance.id && other.node == instance.node && taken {
+        let mut places = [Some(other.settings), live].into_iter().flatten();
+        if places.any(|taken| taken.same_place(&instance.settings)) {
             let message = format!(
-                "the instance {} has {} on this host; each would remove what the other serves",
-                other.name, settings.config_dir
+                "the instance {} has {} already; each would remove what the other serves",
+                other.name,
+                instance.settings.place()
             );
-            return Err(AppError::conflict("config_dir_taken", message));
+            let code = match instance.settings.kind() {
+                PbxKind::Asterisk => "config_dir_taken",
+                PbxKind::FusionPbx => "database_taken",
+            };
+            return Err(AppError::conflict(code, message));
         }
     }
     Ok(())

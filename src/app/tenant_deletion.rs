@@ -186,14 +186,21 @@ async fn not_removed(tx: &mut Tx, tenant: &Tenant) -> Result<Vec<String>, AppErr
         let Some(instance) = instances::find(tx, id).await? else {
             continue;
         };
-        let InstanceSettings::Asterisk(_) = instance.settings;
+        let domain = &tenant.domain;
+        let what = match instance.settings {
+            InstanceSettings::Asterisk(_) => format!(
+                "voicemail messages of the context {domain} and recordings of it under Asterisk's spool directory, and its \
+                 phones' last addresses in Asterisk's own database (`database deltree registrar/contact` shows and removes \
+                 them)"
+            ),
+            InstanceSettings::FusionPbx(_) => format!(
+                "voicemail messages and recordings in the folders named {domain} below FreeSWITCH's storage and recordings \
+                 directories"
+            ),
+        };
         left.push(format!(
-            "on the host {} of the instance {}: voicemail messages of the context {domain} and recordings of it under \
-             Asterisk's spool directory, and its phones' last addresses in Asterisk's own database (`database deltree \
-             registrar/contact` shows and removes them)",
-            instance.node,
-            instance.name,
-            domain = tenant.domain
+            "on the host {} of the instance {}: {what}",
+            instance.node, instance.name
         ));
     }
     Ok(left)

@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 
 use super::Failure;
 use crate::daemon::own_pbx::TlsChoice;
-use crate::domain::instance::{AbsolutePath, ManagerTls};
+use crate::domain::instance::{AbsolutePath, Tls};
 
 /// Whether TLS is spoken.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -33,8 +33,8 @@ impl ManagerTlsArguments {
     pub fn choice(self) -> Result<Option<TlsChoice>, Failure> {
         match (self.ami_tls, self.ami_ca_file) {
             (None, None) => Ok(None),
-            (Some(Mode::On) | None, ca_file) => Ok(Some(TlsChoice::Own(ManagerTls::On { ca_file }))),
-            (Some(Mode::Off), None) => Ok(Some(TlsChoice::Own(ManagerTls::Off))),
+            (Some(Mode::On) | None, ca_file) => Ok(Some(TlsChoice::Own(Tls::On { ca_file }))),
+            (Some(Mode::Off), None) => Ok(Some(TlsChoice::Own(Tls::Off))),
             (Some(Mode::Host), None) => Ok(Some(TlsChoice::Host)),
             (Some(Mode::Off | Mode::Host), Some(_)) => {
                 let reason = "is for `--ami-tls on`".to_owned();

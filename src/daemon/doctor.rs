@@ -11,7 +11,7 @@ use super::{database, identity, mail, own_pbx, settings, templates};
 use crate::app::{instance_checks, instances, operator};
 use crate::config::{Config, ConfigError, Loaded};
 use crate::domain::error_chain::error_chain;
-use crate::domain::instance::{InstanceSettings, PbxInstance};
+use crate::domain::instance::PbxInstance;
 use crate::domain::parsed::word_enum;
 use crate::domain::pbx_part::State;
 use crate::driver::Check;
@@ -108,8 +108,9 @@ pub fn examine(loaded: Result<Loaded, ConfigError>) -> Result<Vec<Finding>, iden
             }
         }
     })?;
-    for instance in instances {
-        pbx(&config, &instance, &mut findings);
+    let asterisks = instances.iter().filter(|instance| instance.settings.asterisk().is_some());
+    for instance in asterisks {
+        pbx(&config, instance, &mut findings);
     }
     Ok(findings.0)
 }
@@ -288,8 +289,9 @@ async fn ours(parts: &Parts, findings: &mut Findings) -> Vec<PbxInstance> {
         let subject = format!("instance {}", instance.name);
         match instance_checks::probe(&parts.app, &caller, instance.id).await {
             Ok(mut checks) => {
-                let InstanceSettings::Asterisk(settings) = &instance.settings;
-                checks.extend(unit::may_write(settings.config_dir.as_path()).await);
+                if let Some(directory) = instance.settings.config_dir() {
+                    checks.extend(unit::may_write(directory.as_path()).await);
+                }
                 for check in &checks {
                     findings.check(&subject, check);
                 }

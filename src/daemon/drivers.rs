@@ -3,24 +3,29 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use secrecy::SecretString;
-
 use crate::deploy::DriverFactory;
 use crate::domain::instance::{InstanceSettings, PbxInstance};
+use crate::domain::instance_secrets::InstanceSecrets;
 use crate::driver::PbxDriver;
 use crate::driver::asterisk::{AsteriskDriver, Program, RunAs, Shadow, Transport};
+use crate::driver::fusionpbx::FusionPbxDriver;
 
 /// The drivers of this host.
 pub struct Drivers {
+    state_dir: PathBuf,
     asterisk: Option<PathBuf>,
     transport: Transport,
 }
 
 impl Drivers {
-    /// `asterisk`: the program to rehearse with; by default the one of the PATH. `transport`: how each is reached.
+    /// `state_dir`: the daemon's own directory. `asterisk`: the program to rehearse with; by default the one of the PATH. `transport`: how each is reached.
     #[must_use]
-    pub fn new(asterisk: Option<PathBuf>, transport: Transport) -> Self {
-        Self { asterisk, transport }
+    pub fn new(state_dir: PathBuf, asterisk: Option<PathBuf>, transport: Transport) -> Self {
+        Self {
+            state_dir,
+            asterisk,
+            transport,
+        }
     }
 
     fn shadow(&self, config_dir: &Path) -> Option<Shadow> {
@@ -34,11 +39,18 @@ impl Drivers {
 }
 
 impl DriverFactory for Drivers {
-    fn driver(&self, instance: &PbxInstance, secret: SecretString) -> Box<dyn PbxDriver> {
-        let InstanceSettings::Asterisk(settings) = &instance.settings;
-        let shadow = self.shadow(settings.config_dir.as_path());
-        let driver = AsteriskDriver::new(settings.clone(), secret, shadow);
-        Box::new(driver.with_transport(self.transport.clone()))
+    fn driver(&self, instance: &PbxInstance, secrets: InstanceSecrets) -> Box<dyn PbxDriver> {
+        match &instance.settings {
+            InstanceSettings::Asterisk(settings) => {
+                let shadow = self.shadow(settings.config_dir.as_path());
+                let driver = AsteriskDriver::new(settings.clone(), secrets.control, shadow);
+                Box::new(driver.with_transport(self.transport.clone()))
+            }
+            InstanceSettings::FusionPbx(settings) => {
+                let staging = self.state_dir.join("staged").join(instance.id.to_string());
+                Box::new(FusionPbxDriver::new(instance.id, settings.clone(), secrets, &staging))
+            }
+        }
     }
 }
 

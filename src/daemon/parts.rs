@@ -143,6 +143,7 @@ fn engine(config: &Config, store: Store) -> Engine {
         store,
         templates(config.templates.dir.clone()),
         Box::new(Drivers::new(
+            options.state_dir.clone(),
             config.deploy.asterisk.clone(),
             settings::transport(config),
         )),

@@ -16,7 +16,7 @@ use super::reading::as_written;
 use crate::domain::artifact::Artifact;
 use crate::domain::finding::Finding;
 use crate::domain::ids::InstanceId;
-use crate::domain::instance::{InstanceSettings, PbxInstance};
+use crate::domain::instance::PbxInstance;
 use crate::driver::{Closeness, Drifted, Foreign, Part, PbxDriver, StagedFile};
 
 /// Longer files are named, but not compared line by line.
@@ -69,7 +69,7 @@ impl Engine {
             }
             self.compare(instance, driver, ground, &mut drift).await?;
         }
-        let InstanceSettings::Asterisk(settings) = &instance.settings;
+        let root = instance.settings.config_dir();
         let foreign = driver.foreign(LONGEST_FOREIGN).await?;
         if let Some(unnamed) = foreign.len().checked_sub(MOST_FOREIGN).filter(|more| *more > 0) {
             let message = format!("{unnamed} more files and directories in our place are not ours");
@@ -82,7 +82,9 @@ impl Engine {
             );
             drift.findings.push(Finding::warning("foreign_file", message));
             if let Some(shown) = text.and_then(|text| masking::foreign(&text)) {
-                let below = path.strip_prefix(settings.config_dir.as_path()).unwrap_or(&path);
+                let below = root
+                    .and_then(|root| path.strip_prefix(root.as_path()).ok())
+                    .unwrap_or(&path);
                 let name = below.display().to_string();
                 drift.files.push(FileDiff::between(&name, "", &shown));
             }

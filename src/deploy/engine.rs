@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
 use super::advice;
@@ -20,6 +19,7 @@ use crate::domain::error_chain::error_chain;
 use crate::domain::finding::Finding;
 use crate::domain::ids::{IdSource, InstanceId};
 use crate::domain::instance::{NodeName, PbxInstance};
+use crate::domain::instance_secrets::InstanceSecrets;
 use crate::domain::parsed::word_enum;
 use crate::driver::PbxDriver;
 use crate::store::{Store, deployments, instances};
@@ -38,8 +38,8 @@ word_enum! {
 
 /// Makes the driver of an instance.
 pub trait DriverFactory: Send + Sync {
-    /// `secret`: of the manager account.
-    fn driver(&self, instance: &PbxInstance, secret: SecretString) -> Box<dyn PbxDriver>;
+    /// The driver of its kind.
+    fn driver(&self, instance: &PbxInstance, secrets: InstanceSecrets) -> Box<dyn PbxDriver>;
 }
 
 /// How an engine works.
@@ -265,7 +265,7 @@ impl Engine {
     pub fn driver_for(
         &self,
         instance: &PbxInstance,
-        secret: SecretString,
+        secrets: InstanceSecrets,
     ) -> Result<Box<dyn PbxDriver>, DeployError> {
         if instance.node != self.options.node {
             return Err(DeployError::DrivenElsewhere {
@@ -273,7 +273,7 @@ impl Engine {
                 node: instance.node.clone(),
             });
         }
-        Ok(self.drivers.driver(instance, secret))
+        Ok(self.drivers.driver(instance, secrets))
     }
 
     /// The driver of an instance of this host by today's settings, with its secret unsealed.
@@ -309,11 +309,11 @@ impl Engine {
         instance: PbxInstance,
     ) -> Result<(PbxInstance, Box<dyn PbxDriver>), DeployError> {
         let instance_id = instance.id;
-        let mut tx = self.store.read("ami_secret").await?;
-        let secret = instances::ami_secret(&mut tx, instance_id)
+        let mut tx = self.store.read("instance_secrets").await?;
+        let secrets = instances::secrets(&mut tx, instance_id)
             .await?
             .ok_or_else(|| missing(instance_id))?;
-        let driver = self.drivers.driver(&instance, secret);
+        let driver = self.drivers.driver(&instance, secrets);
         Ok((instance, driver))
     }
 }

@@ -298,7 +298,7 @@ impl<'a> Moves<'a> {
         let rendered = spawn_blocking(move || {
             let secrets = Secrets::Real(&subject.secrets);
             let served = subject.config.clone().under(subject.version.service);
-            let fragments = match pbx::tenant(kind, &templates, &served, secrets) {
+            let fragments = match pbx::tenant(kind, &templates, tenant_id, &served, secrets) {
                 Ok(fragments) => fragments,
                 Err(error) => return Ok(Err(render_finding(tenant_id, &subject.config, &error))),
             };

@@ -173,7 +173,7 @@ impl Engine {
             let old = match (&aim.live_templates, before) {
                 (Some(templates), Some(before)) => {
                     let config = self.config(tenant_id, before.revision_id).await?;
-                    masked(aim.after.kind, templates, config, before.service)?
+                    masked(aim.after.kind, tenant_id, templates, config, before.service)?
                 }
                 _ => Fragments::new(),
             };
@@ -185,7 +185,7 @@ impl Engine {
                         // What is looked at goes to its head, which may not have been taken as a revision.
                         self.subject(tenant_id, Which::Head).await?.config
                     };
-                    masked(aim.after.kind, &aim.templates, config, after.service)?
+                    masked(aim.after.kind, tenant_id, &aim.templates, config, after.service)?
                 }
                 None => Fragments::new(),
             };
@@ -211,11 +211,12 @@ impl Engine {
 
 fn masked(
     kind: PbxKind,
+    tenant_id: TenantId,
     templates: &TemplateSet,
     config: TenantConfig,
     service: Service,
 ) -> Result<Fragments, DeployError> {
-    pbx::tenant(kind, templates, &config.under(service), Secrets::Masked).map_err(DeployError::Templates)
+    pbx::tenant(kind, templates, tenant_id, &config.under(service), Secrets::Masked).map_err(DeployError::Templates)
 }
 
 impl FileDiff {

@@ -12,8 +12,7 @@ use crate::domain::revision::TenantConfig;
 /// Checks one tenant against the instance that is to serve it. An error keeps the tenant at its live revision.
 #[must_use]
 pub fn tenant(tenant_id: TenantId, config: &TenantConfig, settings: &InstanceSettings) -> Vec<Finding> {
-    let InstanceSettings::Asterisk(asterisk) = settings;
-    let emergency: BTreeSet<&str> = asterisk.all_emergency_numbers().collect();
+    let emergency: BTreeSet<&str> = settings.all_emergency_numbers().collect();
     let numbers: BTreeSet<&str> = config
         .active()
         .map(|extension| extension.number.as_str())

@@ -15,6 +15,12 @@ word_enum! {
         Extensions = "extensions.conf",
         /// Asterisk's mailboxes, read by `app_voicemail`.
         Voicemail = "voicemail.conf",
+        /// FusionPBX's domains and extensions, a row a line, from which FreeSWITCH's directory is made.
+        ExtensionRows = "extensions.jsonl",
+        /// FusionPBX's mailboxes, a row a line.
+        VoicemailRows = "voicemails.jsonl",
+        /// FusionPBX's dialplans, a row a line.
+        DialplanRows = "dialplans.jsonl",
     }
 }
 
@@ -24,6 +30,7 @@ impl Artifact {
     pub const fn of(kind: PbxKind) -> &'static [Self] {
         match kind {
             PbxKind::Asterisk => &[Self::Pjsip, Self::Extensions, Self::Voicemail],
+            PbxKind::FusionPbx => &[Self::ExtensionRows, Self::VoicemailRows, Self::DialplanRows],
         }
     }
 
@@ -34,6 +41,9 @@ impl Artifact {
             Self::Pjsip => "res_pjsip.so",
             Self::Extensions => "pbx_config.so",
             Self::Voicemail => "app_voicemail.so",
+            Self::ExtensionRows => "directory",
+            Self::VoicemailRows => "voicemail",
+            Self::DialplanRows => "dialplan",
         }
     }
 }

@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use jiff::Timestamp;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
-use super::dial::EMERGENCY_NUMBERS;
 use super::ids::{GenerationId, InstanceId};
+pub use super::instance_settings::{
+    AsteriskSettings, FusionPbxSettings, InstanceSettings, Tls,
+};
 use super::invalid::Invalid;
 use super::name::InstanceName;
 use super::parsed::{parsed_text, word_enum};
@@ -17,6 +17,8 @@ word_enum! {
     PbxKind {
         /// Configuration files and the manager interface.
         Asterisk = "asterisk",
+        /// Rows in its PostgreSQL, and the event socket of its FreeSWITCH.
+        FusionPbx = "fusionpbx",
     }
 }
 
@@ -31,12 +33,12 @@ parsed_text! {
 }
 
 parsed_text! {
-    /// An address of a manager interface: a host name or an IP address.
+    /// An address that something listens at: a host name or an IP address.
     HostName, host_name, schema { "pattern": "^[A-Za-z0-9.:-]{1,253}$" }
 }
 
 parsed_text! {
-    /// A login name of a manager account: 1 to 64 letters, digits, `.`, `_` or `-`.
+    /// A login name, or the name of a database: 1 to 64 letters, digits, `.`, `_` or `-`.
     AccountName, node_name, schema { "pattern": "^[A-Za-z0-9._-]{1,64}$" }
 }
 
@@ -50,107 +52,6 @@ impl AbsolutePath {
     #[must_use]
     pub fn as_path(&self) -> &Path {
         Path::new(self.as_str())
-    }
-}
-
-/// Whether a manager interface speaks TLS, whatever its host's configuration says of others.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "mode", rename_all = "lowercase", deny_unknown_fields)]
-pub enum ManagerTls {
-    /// It does not.
-    Off,
-    /// It does.
-    On {
-        /// Whose certificates are believed; `None`: those that the host's configuration names.
-        #[serde(default)]
-        ca_file: Option<AbsolutePath>,
-    },
-}
-
-/// How an Asterisk is reached; its manager secret is sealed and stands apart.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct AsteriskSettings {
-    /// Where the manager interface listens.
-    pub ami_host: HostName,
-    /// Its TCP port.
-    pub ami_port: u16,
-    /// The account of the daemon.
-    pub ami_username: AccountName,
-    /// Whether it speaks TLS; `None`: as the configuration of its host says.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ami_tls: Option<ManagerTls>,
-    /// The directory of ours that the PBX's own files include through its `live` link.
-    pub config_dir: AbsolutePath,
-    /// The PBX's log of warnings and errors, read during a reload.
-    #[serde(default)]
-    pub log_file: Option<AbsolutePath>,
-    /// Emergency numbers of the place, beside the ones that are emergency numbers everywhere.
-    #[serde(default)]
-    pub emergency_numbers: Vec<EmergencyNumber>,
-}
-
-impl AsteriskSettings {
-    /// Every number that no extension may have.
-    pub fn all_emergency_numbers(&self) -> impl Iterator<Item = &str> {
-        EMERGENCY_NUMBERS
-            .into_iter()
-            .chain(self.emergency_numbers.iter().map(EmergencyNumber::as_str))
-    }
-}
-
-/// What differs between the kinds.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "lowercase")]
-pub enum InstanceSettings {
-    /// An Asterisk.
-    Asterisk(AsteriskSettings),
-}
-
-impl InstanceSettings {
-    /// The kind these settings are for.
-    #[must_use]
-    pub const fn kind(&self) -> PbxKind {
-        match self {
-            Self::Asterisk(_) => PbxKind::Asterisk,
-        }
-    }
-
-    /// Whether the PBX reads the same directory by both.
-    #[must_use]
-    pub fn same_place(&self, other: &Self) -> bool {
-        let (Self::Asterisk(one), Self::Asterisk(other)) = (self, other);
-        one.config_dir == other.config_dir
-    }
-
-    /// What is in force for whoever moves no settings, where `live` are those that a deploy has put live: files stay where
-    /// the PBX reads them. How it is reached is nothing that a deploy moves, and an emergency number protects from both.
-    #[must_use]
-    pub fn in_force(self, live: Self) -> Self {
-        let (Self::Asterisk(today), Self::Asterisk(live)) = (self, live);
-        let mut emergency_numbers = live.emergency_numbers;
-        for number in today.emergency_numbers {
-            if !emergency_numbers.contains(&number) {
-                emergency_numbers.push(number);
-            }
-        }
-        Self::Asterisk(AsteriskSettings {
-            config_dir: live.config_dir,
-            emergency_numbers,
-            ..today
-        })
-    }
-}
-
-impl AsteriskSettings {
-    /// The port of an instance that has no Asterisk, such as the one of a demo on a host without any: nothing ever
-    /// listens there.
-    pub const NO_PBX: u16 = 0;
-
-    /// Whether there is an Asterisk to reach.
-    #[must_use]
-    pub const fn has_pbx(&self) -> bool {
-        self.ami_port != Self::NO_PBX
     }
 }
 
@@ -217,27 +118,6 @@ fn emergency_number(text: &str) -> Result<String, Invalid> {
 mod tests {
     use super::*;
     use rstest::rstest;
-
-    #[test]
-    fn files_stay_where_they_are_live_and_emergency_numbers_of_both_are_guarded() {
-        let settings = |port, directory: &str, numbers: &[&str]| {
-            InstanceSettings::Asterisk(AsteriskSettings {
-                ami_host: "127.0.0.1".parse().unwrap(),
-                ami_port: port,
-                ami_username: "switchyard".parse().unwrap(),
-                config_dir: directory.parse().unwrap(),
-                log_file: None,
-                emergency_numbers: numbers.iter().map(|number| number.parse().unwrap()).collect(),
-                ami_tls: None,
-            })
-        };
-        let today = settings(5039, "/new", &["115", "116"]);
-        let live = settings(5038, "/live", &["114", "115"]);
-        assert_eq!(
-            today.in_force(live),
-            settings(5039, "/live", &["114", "115", "116"])
-        );
-    }
 
     #[rstest]
     #[case("/etc/asterisk/switchyard", true)]

@@ -13,7 +13,7 @@ use self::survey::Place;
 use crate::domain::artifact::Artifact;
 use crate::domain::digest::Digest;
 use crate::domain::instance::PbxKind;
-use crate::driver::{Closeness, Drifted, Part, Staged, StagedFile, Warrant};
+use crate::driver::{Closeness, Drifted, DriverError, Part, Staged, StagedFile, Warrant};
 
 /// `DIR/live -> generations/N`, and in `DIR/generations/N` a file for each artifact.
 ///
@@ -38,6 +38,33 @@ impl FileTree {
     /// Moves and removes something only as long as this holds.
     pub fn obey(&mut self, warrant: Warrant) {
         self.warrant = warrant;
+    }
+
+    /// Refused once nothing may be moved any more.
+    pub fn warrant(&self) -> io::Result<()> {
+        self.warrant.check()
+    }
+
+    /// Runs blocking work off the async threads.
+    pub async fn on_disk<T: Send + 'static>(
+        &self,
+        what: &str,
+        work: impl FnOnce(Self) -> io::Result<T> + Send + 'static,
+    ) -> Result<T, DriverError> {
+        let tree = self.clone();
+        match tokio::task::spawn_blocking(move || work(tree)).await {
+            Ok(result) => result.map_err(|source| DriverError::not_applied(what, source)),
+            Err(source) => Err(DriverError::unknown(what, source)),
+        }
+    }
+
+    /// Makes the directory where there is none, for nobody else to look into.
+    pub fn make(&self) -> io::Result<()> {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.root)
+            .map_err(at(&self.root))
     }
 
     /// Where a generation lies.

@@ -4,6 +4,7 @@ pub mod asterisk;
 mod error;
 mod expected;
 mod files;
+pub mod fusionpbx;
 mod warrant;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -107,6 +108,30 @@ pub struct Check {
     pub detail: String,
     /// What to do where it is not, or where it works and should be mended all the same.
     pub mend: Option<String>,
+}
+
+impl Check {
+    /// As it must be.
+    #[must_use]
+    pub const fn good(name: &'static str, detail: String) -> Self {
+        Self {
+            name,
+            ok: true,
+            detail,
+            mend: None,
+        }
+    }
+
+    /// Not as it must be.
+    #[must_use]
+    pub fn bad(name: &'static str, detail: String, mend: impl Into<String>) -> Self {
+        Self {
+            name,
+            ok: false,
+            detail,
+            mend: Some(mend.into()),
+        }
+    }
 }
 
 /// Drives one PBX. Generation 0 is the empty one: nothing of ours is served.

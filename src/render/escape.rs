@@ -36,6 +36,19 @@ pub fn html(value: &str, out: &mut dyn Write) -> io::Result<()> {
     tera::escape_html(value, out)
 }
 
+/// Writes a value into FreeSWITCH's XML, where none of it is markup and none of it names a variable: `$` is looked for before
+/// XML is parsed.
+pub fn xml(value: &str, out: &mut dyn Write) -> io::Result<()> {
+    one_line(value)?;
+    let mut rest = value;
+    while let Some((before, after)) = rest.split_once('$') {
+        tera::escape_html(before, out)?;
+        out.write_all(b"&#36;")?;
+        rest = after;
+    }
+    tera::escape_html(rest, out)
+}
+
 fn one_line(value: &str) -> io::Result<()> {
     if !value.contains(['\r', '\n', '\0']) {
         return Ok(());

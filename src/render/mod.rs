@@ -3,9 +3,11 @@
 pub mod asterisk;
 pub mod escape;
 mod files;
+mod fusionpbx;
 mod language;
 pub mod mail;
 pub mod pbx;
+mod plain_text;
 mod sample;
 pub mod template_set;
 

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::template_set::TemplateSet;
-use super::{RenderError, asterisk};
+use super::{RenderError, asterisk, fusionpbx};
 use crate::domain::artifact::Artifact;
 use crate::domain::digest::Digest;
-use crate::domain::ids::ExtensionId;
+use crate::domain::ids::{ExtensionId, TenantId};
 use crate::domain::instance::PbxKind;
 use crate::domain::revision::{ExtensionConfig, TenantConfig};
 use crate::domain::secret::ExtensionSecrets;
@@ -27,19 +27,24 @@ pub type Fragments = BTreeMap<Artifact, String>;
 pub fn tenant(
     kind: PbxKind,
     templates: &TemplateSet,
+    tenant_id: TenantId,
     config: &TenantConfig,
     secrets: Secrets<'_>,
 ) -> Result<Fragments, RenderError> {
     match kind {
         PbxKind::Asterisk => asterisk::tenant(templates, config, secrets),
+        PbxKind::FusionPbx => fusionpbx::tenant(templates, tenant_id, config, secrets),
     }
 }
 
 /// Renders the part of a text that stands behind all tenants, with the marker of that text's contents.
 pub fn instance(templates: &TemplateSet, artifact: Artifact, marker: &str) -> Result<String, RenderError> {
     match artifact {
-        Artifact::Pjsip | Artifact::Extensions | Artifact::Voicemail => {
-            asterisk::instance(templates, artifact, marker)
+        Artifact::Pjsip => asterisk::instance(templates, asterisk::PJSIP, marker),
+        Artifact::Extensions => asterisk::instance(templates, asterisk::EXTENSIONS, marker),
+        Artifact::Voicemail => asterisk::instance(templates, asterisk::VOICEMAIL, marker),
+        Artifact::ExtensionRows | Artifact::VoicemailRows | Artifact::DialplanRows => {
+            fusionpbx::instance(artifact, marker)
         }
     }
 }
@@ -49,6 +54,7 @@ pub fn instance(templates: &TemplateSet, artifact: Artifact, marker: &str) -> Re
 pub const fn head(artifact: Artifact) -> &'static str {
     match artifact {
         Artifact::Pjsip | Artifact::Extensions | Artifact::Voicemail => asterisk::HEAD,
+        Artifact::ExtensionRows | Artifact::VoicemailRows | Artifact::DialplanRows => "",
     }
 }
 
@@ -57,6 +63,7 @@ pub const fn head(artifact: Artifact) -> &'static str {
 pub const fn nothing(artifact: Artifact) -> &'static str {
     match artifact {
         Artifact::Pjsip | Artifact::Extensions | Artifact::Voicemail => asterisk::NOTHING,
+        Artifact::ExtensionRows | Artifact::VoicemailRows | Artifact::DialplanRows => "",
     }
 }
 
@@ -72,7 +79,9 @@ pub fn marker(templates: Digest, fragments: impl IntoIterator<Item = Digest>) ->
 /// Renders every template with every sample; what `templates check` and the tests run. Gives each template's first error.
 #[must_use]
 pub fn check(templates: &TemplateSet) -> Vec<RenderError> {
-    asterisk::check(templates)
+    let mut failed = asterisk::check(templates);
+    failed.extend(fusionpbx::check(templates));
+    failed
 }
 
 pub(super) fn missing_secret(template: &str, extension: &ExtensionConfig) -> RenderError {

@@ -7,12 +7,14 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::domain::extension_input::ExtensionInput;
-use crate::domain::ids::ExtensionId;
+use crate::domain::ids::{ExtensionId, TenantId};
 use crate::domain::revision::{ExtensionConfig, TenantConfig};
 use crate::domain::secret::{ExtensionSecrets, SipSecret, VoicemailPin};
 
 /// A tenant to try templates on.
 pub struct Sample {
+    /// Its id, the same in every run.
+    pub tenant_id: TenantId,
     /// Its configuration.
     pub config: TenantConfig,
     /// Its secrets, the same in every run.
@@ -67,5 +69,9 @@ fn sample(extensions: &[Value]) -> Option<Sample> {
         timezone: "Europe/Berlin".parse().ok()?,
         extensions: configs,
     };
-    Some(Sample { config, secrets })
+    Some(Sample {
+        tenant_id: TenantId::from_uuid(Uuid::from_u128(0xac3e)),
+        config,
+        secrets,
+    })
 }

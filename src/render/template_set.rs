@@ -17,7 +17,8 @@ use crate::domain::digest::Digest;
 pub struct TemplateSet {
     files: Arc<BTreeMap<String, String>>,
     digest: Digest,
-    language: Arc<Language>,
+    conf: Arc<Language>,
+    xml: Arc<Language>,
 }
 
 impl TemplateSet {
@@ -44,7 +45,8 @@ impl TemplateSet {
 
     /// A set as it was kept: the same files give the same digest and the same output.
     pub fn from_files(files: BTreeMap<String, String>) -> Result<Self, RenderError> {
-        let language = Language::new(".conf", escape::conf, &files)?;
+        let conf = Language::new(".conf", escape::conf, &files)?;
+        let xml = Language::new(".xml", escape::xml, &files)?;
         let parts = files
             .iter()
             .flat_map(|(name, text)| [name.as_bytes(), text.as_bytes()]);
@@ -52,7 +54,8 @@ impl TemplateSet {
         Ok(Self {
             files: Arc::new(files),
             digest,
-            language: Arc::new(language),
+            conf: Arc::new(conf),
+            xml: Arc::new(xml),
         })
     }
 
@@ -70,7 +73,12 @@ impl TemplateSet {
 
     /// Renders one template. Only the typed functions beside the context types call this.
     pub(super) fn render(&self, template: &str, context: &impl Serialize) -> Result<String, RenderError> {
-        self.language.render(template, context)
+        let language = if template.ends_with(".xml") {
+            &self.xml
+        } else {
+            &self.conf
+        };
+        language.render(template, context)
     }
 }
 

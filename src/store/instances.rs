@@ -1,6 +1,6 @@
 //! Rows of PBX instances.
 
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::ExposeSecret as _;
 use uuid::Uuid;
 
 use super::row::{Origin, RawJson, to_json};
@@ -9,6 +9,7 @@ use super::{StoreError, Tx, sealing_keys};
 use crate::domain::digest::Digest;
 use crate::domain::ids::{GenerationId, InstanceId};
 use crate::domain::instance::{InstanceSettings, PbxInstance};
+use crate::domain::instance_secrets::InstanceSecrets;
 use crate::domain::name::InstanceName;
 
 macro_rules! select {
@@ -22,13 +23,14 @@ macro_rules! select {
 }
 
 statements! {
-    INSERT = "insert into instances (id, name, node, settings, settings_revision, ami_secret, \
-        live_generation_id, applying_generation_id, created_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    INSERT = "insert into instances (id, name, node, settings, settings_revision, control_secret, \
+        database_secret, live_generation_id, applying_generation_id, created_at) \
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
     FIND = select!("where id = $1");
     FIND_BY_NAME = select!("where name = $1");
     LIST = select!("order by name");
-    AMI_SECRET = "select ami_secret from instances where id = $1";
-    SET_AMI_SECRET = "update instances set ami_secret = $2 where id = $1";
+    SECRETS = "select control_secret, database_secret from instances where id = $1";
+    SET_SECRETS = "update instances set control_secret = $2, database_secret = $3 where id = $1";
     UPDATE_SETTINGS = "update instances set settings = $2, settings_revision = settings_revision + 1 \
         where id = $1 returning settings_revision";
     KEEP_SETTINGS = "insert into instance_settings (instance_id, revision, settings) \
@@ -75,19 +77,54 @@ impl Row {
     }
 }
 
-pub(super) fn ami_secret_place(id: Uuid) -> String {
+/// Where the secret of the control interface is sealed; it is named as when Asterisk's was the only one.
+pub(super) fn control_secret_place(id: Uuid) -> String {
     format!("instances.ami_secret/{id}")
 }
 
-/// Adds an instance with the secret of its manager account. A name that is taken is a conflict; with another key than the
-/// database's it is refused.
+fn database_secret_place(id: Uuid) -> String {
+    format!("instances.database_secret/{id}")
+}
+
+#[derive(sqlx::FromRow)]
+struct Sealed {
+    control_secret: Vec<u8>,
+    database_secret: Option<Vec<u8>>,
+}
+
+impl Sealed {
+    fn seal(tx: &Tx, id: InstanceId, secrets: &InstanceSecrets) -> Result<Self, StoreError> {
+        let control = secrets.control.expose_secret();
+        let database = secrets
+            .database
+            .as_ref()
+            .map(|secret| tx.seal(&database_secret_place(id.uuid()), secret.expose_secret()));
+        Ok(Self {
+            control_secret: tx.seal(&control_secret_place(id.uuid()), control)?,
+            database_secret: database.transpose()?,
+        })
+    }
+
+    fn unseal(self, tx: &Tx, id: InstanceId) -> Result<InstanceSecrets, StoreError> {
+        let database = self
+            .database_secret
+            .map(|sealed| tx.unseal(&database_secret_place(id.uuid()), &sealed));
+        Ok(InstanceSecrets {
+            control: tx.unseal(&control_secret_place(id.uuid()), &self.control_secret)?,
+            database: database.transpose()?,
+        })
+    }
+}
+
+/// Adds an instance with its secrets. A name that is taken is a conflict; with another key than the database's it is
+/// refused.
 pub async fn insert(
     tx: &mut Tx,
     instance: &PbxInstance,
-    ami_secret: &SecretString,
+    secrets: &InstanceSecrets,
 ) -> Result<(), StoreError> {
     sealing_keys::claim(tx).await?;
-    let sealed = tx.seal(&ami_secret_place(instance.id.uuid()), ami_secret.expose_secret())?;
+    let sealed = Sealed::seal(tx, instance.id, secrets)?;
     run!(
         tx,
         execute(
@@ -97,7 +134,8 @@ pub async fn insert(
             instance.node.as_str(),
             to_json("settings", &instance.settings)?,
             instance.settings_revision,
-            sealed,
+            sealed.control_secret,
+            sealed.database_secret,
             instance.live.map(GenerationId::uuid),
             instance.applying.map(GenerationId::uuid),
             instance.created_at.as_microsecond(),
@@ -129,29 +167,30 @@ pub async fn list(tx: &mut Tx) -> Result<Vec<PbxInstance>, StoreError> {
         .collect()
 }
 
-/// The secret of the manager account.
-pub async fn ami_secret(tx: &mut Tx, id: InstanceId) -> Result<Option<SecretString>, StoreError> {
-    let sealed = run!(tx, fetch_optional::<(Vec<u8>,)>(AMI_SECRET, id.uuid()))?;
-    sealed
-        .map(|(sealed,)| tx.unseal(&ami_secret_place(id.uuid()), &sealed))
-        .transpose()
+/// What is signed in with at the instance.
+pub async fn secrets(tx: &mut Tx, id: InstanceId) -> Result<Option<InstanceSecrets>, StoreError> {
+    let sealed = run!(tx, fetch_optional::<Sealed>(SECRETS, id.uuid()))?;
+    sealed.map(|sealed| sealed.unseal(tx, id)).transpose()
 }
 
-/// Something that is another one whenever the secret was set again, and says nothing of it: no seal is made twice.
-pub async fn ami_secret_mark(tx: &mut Tx, id: InstanceId) -> Result<Option<Digest>, StoreError> {
-    let sealed = run!(tx, fetch_optional::<(Vec<u8>,)>(AMI_SECRET, id.uuid()))?;
-    Ok(sealed.map(|(sealed,)| Digest::of(sealed)))
+/// Something that is another one whenever a secret was set again, and says nothing of it: no seal is made twice.
+pub async fn secrets_mark(tx: &mut Tx, id: InstanceId) -> Result<Option<Digest>, StoreError> {
+    let sealed = run!(tx, fetch_optional::<Sealed>(SECRETS, id.uuid()))?;
+    Ok(sealed.map(|sealed| {
+        let database = sealed.database_secret.unwrap_or_default();
+        Digest::of_parts([sealed.control_secret.as_slice(), &database])
+    }))
 }
 
-/// Replaces the secret of the manager account; false when there is no such instance.
-pub async fn set_ami_secret(
-    tx: &mut Tx,
-    id: InstanceId,
-    ami_secret: &SecretString,
-) -> Result<bool, StoreError> {
+/// Replaces the secrets; false when there is no such instance.
+pub async fn set_secrets(tx: &mut Tx, id: InstanceId, secrets: &InstanceSecrets) -> Result<bool, StoreError> {
     sealing_keys::claim(tx).await?;
-    let sealed = tx.seal(&ami_secret_place(id.uuid()), ami_secret.expose_secret())?;
-    Ok(run!(tx, execute(SET_AMI_SECRET, id.uuid(), sealed))? == 1)
+    let sealed = Sealed::seal(tx, id, secrets)?;
+    let set = run!(
+        tx,
+        execute(SET_SECRETS, id.uuid(), sealed.control_secret, sealed.database_secret)
+    )?;
+    Ok(set == 1)
 }
 
 /// Replaces the settings; answers their new revision. Those before stay as long as a generation was made with them.

@@ -50,6 +50,7 @@ steps! {
     20 "0020_api_keys",
     21 "0021_platform_requests",
     22 "0022_former_domains",
+    23 "0023_instance_secrets",
 }
 
 /// Which text of a migration.

@@ -14,7 +14,7 @@ const MARK: &str = "switchyard";
 statements! {
     FIND = "select mark from sealing_keys where seals = 'all secrets'";
     CLAIM = "insert into sealing_keys (seals, mark) values ('all secrets', $1) on conflict do nothing";
-    OLDEST_AMI_SECRET = "select id, ami_secret from instances order by created_at, id limit 1";
+    OLDEST_CONTROL_SECRET = "select id, control_secret from instances order by created_at, id limit 1";
 }
 
 /// Refuses to go on without a key, and with another one than the database's.
@@ -43,8 +43,8 @@ async fn checked(tx: &mut Tx) -> Result<bool, StoreError> {
         return Ok(true);
     }
     // A database from before there were marks: an instance was there before any other secret could be.
-    if let Some((id, sealed)) = run!(tx, fetch_optional::<(Uuid, Vec<u8>)>(OLDEST_AMI_SECRET))? {
-        tx.unseal(&instances::ami_secret_place(id), &sealed)?;
+    if let Some((id, sealed)) = run!(tx, fetch_optional::<(Uuid, Vec<u8>)>(OLDEST_CONTROL_SECRET))? {
+        tx.unseal(&instances::control_secret_place(id), &sealed)?;
     }
     Ok(false)
 }

@@ -92,7 +92,11 @@ async fn a_rollback_makes_the_former_files_live_again() {
     let before = live_files(&bench);
     bench.serve(&[tenant(25, 2)]).await;
     assert!(!bench.verify(&former).await.is_empty());
-    bench.driver.apply(1, Artifact::of(PbxKind::Asterisk)).await.unwrap();
+    bench
+        .driver
+        .apply(1, Artifact::of(PbxKind::Asterisk))
+        .await
+        .unwrap();
     assert_eq!(bench.verify(&former).await, []);
     assert_eq!(live_files(&bench), before);
     assert_eq!(bench.driver.standing().await.unwrap(), Some(1));

@@ -285,7 +285,11 @@ async fn a_file_that_is_not_reloaded_is_found(#[case] file: Artifact) {
     bench.serve(&[acme()]).await;
     let (texts, expected) = generation(&[acme(), globex()]);
     bench.stage(&texts).await;
-    let others: Vec<Artifact> = Artifact::of(PbxKind::Asterisk).iter().copied().filter(|f| *f != file).collect();
+    let others: Vec<Artifact> = Artifact::of(PbxKind::Asterisk)
+        .iter()
+        .copied()
+        .filter(|f| *f != file)
+        .collect();
     bench.apply(&others).await;
     let findings = bench.verify(&expected).await;
     assert!(codes(&findings).contains(&"marker_missing"), "{findings:?}");

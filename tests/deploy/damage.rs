@@ -98,7 +98,10 @@ async fn a10_a_lost_or_damaged_fragment_is_rendered_again(#[case] backend: Backe
     let (reloaded, ended) = reloads(&world, world.deploy(&acme)).await;
     ended.expect(Unchanged);
     assert!(reloaded.is_empty());
-    assert_eq!(fragments(&world.state_dir()).len(), 2 * Artifact::of(PbxKind::Asterisk).len());
+    assert_eq!(
+        fragments(&world.state_dir()).len(),
+        2 * Artifact::of(PbxKind::Asterisk).len()
+    );
 
     for damage in ["", "damaged"] {
         for fragment in fragments(&world.state_dir()) {

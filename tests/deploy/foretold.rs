@@ -39,7 +39,12 @@ async fn foretold(world: &World) -> Vec<Change> {
         .1
         .split(", ")
         .filter(|name| *name != "none")
-        .map(|name| Artifact::of(PbxKind::Asterisk).iter().find(|file| file.as_str() == name).unwrap())
+        .map(|name| {
+            Artifact::of(PbxKind::Asterisk)
+                .iter()
+                .find(|file| file.as_str() == name)
+                .unwrap()
+        })
         .map(|file| file.module())
         .collect();
     assert_eq!(seen.reload, reload);

@@ -197,7 +197,9 @@ fn pass(mut from: &TcpStream, mut to: &TcpStream, mut show: impl FnMut(&str)) {
 /// The id of an action that has one of our files read.
 fn reload(block: &str) -> Option<String> {
     let module = field(block, "Module")?;
-    let is_ours = Artifact::of(PbxKind::Asterisk).iter().any(|file| file.module() == module);
+    let is_ours = Artifact::of(PbxKind::Asterisk)
+        .iter()
+        .any(|file| file.module() == module);
     (is_ours && field(block, "Action") == Some("Reload"))
         .then(|| field(block, "ActionID").unwrap_or_default().to_owned())
 }

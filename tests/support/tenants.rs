@@ -11,8 +11,8 @@ use switchyard::domain::instance::PbxKind;
 use switchyard::domain::revision::{ExtensionConfig, TenantConfig};
 use switchyard::domain::secret::{ExtensionSecrets, SipSecret, VoicemailPin};
 use switchyard::driver::{Expected, PresentTenant};
-use switchyard::render::asterisk::{instance, tenant};
-use switchyard::render::pbx::{Secrets, marker};
+use switchyard::render::asterisk::tenant;
+use switchyard::render::pbx::{Secrets, instance, marker};
 use switchyard::render::template_set::TemplateSet;
 
 /// The whole text of each file.

@@ -13,6 +13,7 @@ use crate::daemon::own_pbx::TlsChoice;
 use crate::domain::instance::{
     AbsolutePath, AccountName, AsteriskSettings, EmergencyNumber, HostName, InstanceSettings, NodeName,
 };
+use crate::domain::instance_secrets::InstanceSecrets;
 use crate::domain::name::InstanceName;
 
 pub const EXAMPLE: &str = "The secret of the manager account comes from a file or from SWITCHYARD_AMI_SECRET, never from \
@@ -81,7 +82,7 @@ pub fn run(context: &mut Context<'_>, add: Add) -> Result<(), Failure> {
             name: add.name,
             node: add.node.unwrap_or_else(|| parts.node.clone()),
             settings: InstanceSettings::Asterisk(settings),
-            ami_secret,
+            secrets: InstanceSecrets::of_control(ami_secret),
         };
         let instance = instances::create(&parts.app, &operator::platform(None), new).await?;
         let view = InstanceView::from(instance);

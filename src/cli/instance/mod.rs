@@ -10,7 +10,7 @@ use serde_json::json;
 use super::{Context, Failure};
 use crate::app::views::InstanceView;
 use crate::app::{instances, operator};
-use crate::domain::instance::{InstanceSettings, PbxInstance};
+use crate::domain::instance::PbxInstance;
 use crate::domain::name::InstanceName;
 
 /// What to do with PBX instances.
@@ -45,16 +45,15 @@ pub fn run(context: &mut Context<'_>, command: InstanceCommand) -> Result<(), Fa
 fn list(context: &mut Context<'_>) -> Result<(), Failure> {
     context.with_parts(async |context, parts| {
         let all = instances::list(&parts.app, &operator::platform(None)).await?;
-        let rows: Vec<[String; 5]> = all.iter().map(row).collect();
+        let rows: Vec<[String; 6]> = all.iter().map(row).collect();
         let views: Vec<InstanceView> = all.into_iter().map(InstanceView::from).collect();
         context.output.result(&json!({ "data": views }), |text| {
-            text.table(["NAME", "NODE", "MANAGER", "DIRECTORY", "STATE"], &rows)
+            text.table(["NAME", "KIND", "NODE", "CONTROL", "PLACE", "STATE"], &rows)
         })
     })
 }
 
-fn row(instance: &PbxInstance) -> [String; 5] {
-    let InstanceSettings::Asterisk(settings) = &instance.settings;
+fn row(instance: &PbxInstance) -> [String; 6] {
     let state = match (instance.live, instance.applying) {
         (_, Some(_)) => "not proven",
         (Some(_), None) => "live",
@@ -62,9 +61,10 @@ fn row(instance: &PbxInstance) -> [String; 5] {
     };
     [
         instance.name.to_string(),
+        instance.settings.kind().to_string(),
         instance.node.to_string(),
-        format!("{}:{}", settings.ami_host, settings.ami_port),
-        settings.config_dir.to_string(),
+        instance.settings.control(),
+        instance.settings.place(),
         state.to_owned(),
     ]
 }

@@ -7,7 +7,6 @@ use crate::cli::exit::Exit;
 use crate::cli::output::{ADDED, REMOVED};
 use crate::cli::{Context, Failure, lookup};
 use crate::daemon::unit;
-use crate::domain::instance::InstanceSettings;
 use crate::domain::name::InstanceName;
 
 /// The checks without which the PBX is not asked anything.
@@ -24,8 +23,9 @@ pub fn run(context: &mut Context<'_>, name: &InstanceName) -> Result<(), Failure
             return Err(Failure::ended(Exit::Conflict, message));
         }
         let mut checks = instance_checks::test(&parts.app, &operator::platform(None), instance.id).await?;
-        let InstanceSettings::Asterisk(settings) = &instance.settings;
-        checks.extend(unit::may_write(settings.config_dir.as_path()).await);
+        if let Some(directory) = instance.settings.config_dir() {
+            checks.extend(unit::may_write(directory.as_path()).await);
+        }
         let failed = checks.iter().filter(|check| !check.ok).count();
         let reached = checks.iter().all(|check| check.ok || !CONNECTION.contains(&check.name));
         let value = json!({"instance": name, "ok": failed == 0, "checks": checks});

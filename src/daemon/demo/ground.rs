@@ -15,6 +15,7 @@ use crate::config::{Config, Environment};
 use crate::daemon::private_pbx::PrivatePbx;
 use crate::daemon::{key_file, settings};
 use crate::domain::instance::{AbsolutePath, AsteriskSettings, InstanceSettings};
+use crate::domain::instance_secrets::InstanceSecrets;
 use crate::domain::invalid::Invalid;
 use crate::store::Database;
 
@@ -112,11 +113,11 @@ impl Ground {
     }
 
     /// How the demo's instance is reached, if it has an Asterisk.
-    pub fn instance(&self, pbx: Option<&PrivatePbx>) -> Result<(InstanceSettings, SecretString), DemoError> {
+    pub fn instance(&self, pbx: Option<&PrivatePbx>) -> Result<(InstanceSettings, InstanceSecrets), DemoError> {
         if let Some(pbx) = pbx {
             return Ok((
                 InstanceSettings::Asterisk(pbx.settings().clone()),
-                pbx.secret().clone(),
+                InstanceSecrets::of_control(pbx.secret().clone()),
             ));
         }
         let config_dir = self.config_dir()?;
@@ -134,7 +135,8 @@ impl Ground {
             log_file: None,
             emergency_numbers: Vec::new(),
         };
-        Ok((InstanceSettings::Asterisk(settings), SecretString::default()))
+        let secrets = InstanceSecrets::of_control(SecretString::default());
+        Ok((InstanceSettings::Asterisk(settings), secrets))
     }
 
     /// Removes what an earlier demo wrote, which names ports that are no longer ours. To be called once the directory is

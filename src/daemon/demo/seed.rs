@@ -10,6 +10,7 @@ use crate::domain::extension::Extension;
 use crate::domain::extension_input::{ExtensionInput, VoicemailInput};
 use crate::domain::ids::{ExtensionId, InstanceId, TenantId};
 use crate::domain::instance::{InstanceSettings, NodeName};
+use crate::domain::instance_secrets::InstanceSecrets;
 use crate::domain::invalid::Invalid;
 use crate::domain::name::InstanceName;
 use crate::domain::page::PageRequest;
@@ -50,12 +51,12 @@ pub(super) async fn instance(
     caller: &Caller,
     node: &NodeName,
     settings: InstanceSettings,
-    secret: SecretString,
+    secrets: InstanceSecrets,
 ) -> Result<InstanceId, DemoError> {
     let name: InstanceName = INSTANCE.parse()?;
     match instances::find_by_name(app, caller, &name).await {
         Ok(instance) => Ok(
-            instances::change_settings(app, caller, instance.id, settings, &secret)
+            instances::change_settings(app, caller, instance.id, settings, &secrets)
                 .await?
                 .id,
         ),
@@ -64,7 +65,7 @@ pub(super) async fn instance(
                 name,
                 node: node.clone(),
                 settings,
-                ami_secret: secret,
+                secrets,
             };
             Ok(instances::create(app, caller, new).await?.id)
         }

@@ -3,15 +3,16 @@
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::work::{Interruptible, Known, look, with_parts};
-use super::{FileChanged, OwnPbxError, asterisk_dir};
+use super::{FileChanged, OwnPbxError, asterisk, asterisk_dir};
 use crate::app::instances::{self, NewInstance};
 use crate::app::operator;
 use crate::config::Config;
 use crate::daemon::parts::Parts;
 use crate::daemon::{identity, settings};
 use crate::domain::instance::{
-    AbsolutePath, AccountName, AsteriskSettings, EmergencyNumber, InstanceSettings, ManagerTls,
+    AbsolutePath, AccountName, AsteriskSettings, EmergencyNumber, InstanceSettings, Tls,
 };
+use crate::domain::instance_secrets::InstanceSecrets;
 use crate::domain::name::InstanceName;
 use crate::domain::pbx_part::{Part, State};
 use crate::domain::random::{self, Randomness};
@@ -56,7 +57,7 @@ pub enum TlsChoice {
     /// As the host's configuration says.
     Host,
     /// Its own.
-    Own(ManagerTls),
+    Own(Tls),
 }
 
 /// What was done, or would be.
@@ -86,10 +87,10 @@ pub fn install(
 ) -> Result<Installed, OwnPbxError> {
     let name = &options.name;
     let known = with_parts(config, async |parts| look(parts, name).await)?.known;
-    let before = known.as_ref().map(|known| {
-        let InstanceSettings::Asterisk(settings) = &known.instance.settings;
-        settings.clone()
-    });
+    let before = match &known {
+        Some(known) => Some(asterisk(&known.instance)?.clone()),
+        None => None,
+    };
     let asterisk_dir = asterisk_dir(
         options.asterisk_dir.clone(),
         known.as_ref().map(|known| &known.instance),
@@ -187,7 +188,7 @@ fn secret(site: &Site, known: Option<&Known>, random: &dyn Randomness) -> Result
 fn asterisk_settings(
     site: &Site,
     manager: Manager,
-    ami_tls: Option<ManagerTls>,
+    ami_tls: Option<Tls>,
     emergency_numbers: Vec<EmergencyNumber>,
     before: Option<&AsteriskSettings>,
 ) -> Result<AsteriskSettings, OwnPbxError> {
@@ -214,15 +215,16 @@ async fn register(
 ) -> Result<(), OwnPbxError> {
     let caller = operator::platform(None);
     let settings = InstanceSettings::Asterisk(settings);
+    let secrets = InstanceSecrets::of_control(secret);
     if let Some(known) = known {
-        instances::change_settings(&parts.app, &caller, known.instance.id, settings, &secret).await?;
+        instances::change_settings(&parts.app, &caller, known.instance.id, settings, &secrets).await?;
         return Ok(());
     }
     let new = NewInstance {
         name: name.clone(),
         node: parts.node.clone(),
         settings,
-        ami_secret: secret,
+        secrets,
     };
     instances::create(&parts.app, &caller, new).await?;
     Ok(())

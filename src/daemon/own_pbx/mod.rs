@@ -20,7 +20,7 @@ use super::identity::IdentityError;
 use super::parts::PartsError;
 use super::settings::SettingError;
 use crate::app::error::AppError;
-use crate::domain::instance::{AbsolutePath, InstanceSettings, NodeName, PbxInstance};
+use crate::domain::instance::{AbsolutePath, AsteriskSettings, NodeName, PbxInstance, PbxKind};
 use crate::domain::invalid::Invalid;
 use crate::domain::name::InstanceName;
 use crate::domain::pbx_part::Part;
@@ -48,6 +48,14 @@ pub enum OwnPbxError {
     /// The Asterisk cannot be looked at.
     #[error(transparent)]
     Look(#[from] InstallError),
+    /// The instance is no Asterisk.
+    #[error("{name} is an instance of kind `{kind}`; `switchyard pbx` is for an Asterisk of this host")]
+    OtherKind {
+        /// Its name.
+        name: InstanceName,
+        /// What it is.
+        kind: PbxKind,
+    },
     /// The lines are another instance's.
     #[error("what leads from {} to {config_dir} is of {other}; `switchyard pbx remove {other}` takes it out", .asterisk_dir)]
     Belongs {
@@ -128,6 +136,7 @@ impl OwnPbxError {
         match self {
             Self::Blocked(_)
             | Self::Elsewhere { .. }
+            | Self::OtherKind { .. }
             | Self::Belongs { .. }
             | Self::Serving { .. }
             | Self::Look(InstallError::Busy(_)) => true,
@@ -216,7 +225,7 @@ fn asterisk_dir(
     known: Option<&PbxInstance>,
 ) -> Result<AbsolutePath, OwnPbxError> {
     let beside = known.and_then(|instance| {
-        let InstanceSettings::Asterisk(settings) = &instance.settings;
+        let settings = instance.settings.asterisk()?;
         let parent = settings.config_dir.as_path().parent()?;
         parent.join("manager.conf").exists().then(|| parent.to_owned())
     });
@@ -227,6 +236,17 @@ fn asterisk_dir(
             Ok(path.display().to_string().parse()?)
         }
     }
+}
+
+/// How an instance is reached that must be an Asterisk.
+fn asterisk(instance: &PbxInstance) -> Result<&AsteriskSettings, OwnPbxError> {
+    instance
+        .settings
+        .asterisk()
+        .ok_or_else(|| OwnPbxError::OtherKind {
+            name: instance.name.clone(),
+            kind: instance.settings.kind(),
+        })
 }
 
 /// Asterisk's main file, for its own program.

@@ -4,7 +4,7 @@ use super::work::{Host, look, with_parts};
 use super::{FileChanged, OwnPbxError, asterisk_dir, install, status};
 use crate::config::Config;
 use crate::daemon::identity;
-use crate::domain::instance::{AbsolutePath, InstanceSettings, PbxInstance};
+use crate::domain::instance::{AbsolutePath, PbxInstance};
 use crate::domain::name::InstanceName;
 use crate::driver::asterisk::install::{self as files, Site, Wanted};
 
@@ -80,13 +80,8 @@ pub fn remove(config: &Config, options: &RemoveOptions) -> Result<Removed, OwnPb
 }
 
 fn directories(others: &[PbxInstance]) -> Vec<AbsolutePath> {
-    others
-        .iter()
-        .map(|other| {
-            let InstanceSettings::Asterisk(settings) = &other.settings;
-            settings.config_dir.clone()
-        })
-        .collect()
+    let asterisks = others.iter().filter_map(|other| other.settings.asterisk());
+    asterisks.map(|settings| settings.config_dir.clone()).collect()
 }
 
 /// The Asterisk of an instance that nobody knows, unless it is another's.
@@ -101,11 +96,14 @@ fn unknown(config: &Config, asterisk_dir: AbsolutePath, others: &[PbxInstance]) 
         owner: identity::user(config)?,
         tls: false,
     })?;
-    for (other, config_dir) in others.iter().zip(directories(others)) {
-        if files::leads_to(&site, &config_dir)? {
+    for other in others {
+        let Some(settings) = other.settings.asterisk() else {
+            continue;
+        };
+        if files::leads_to(&site, &settings.config_dir)? {
             return Err(OwnPbxError::Belongs {
                 asterisk_dir,
-                config_dir,
+                config_dir: settings.config_dir.clone(),
                 other: other.name.clone(),
             });
         }

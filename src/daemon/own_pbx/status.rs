@@ -1,10 +1,10 @@
 //! What leads from an Asterisk's own files to ours, part by part.
 
 use super::work::{look as look_up, with_parts};
-use super::{OwnPbxError, asterisk_dir};
+use super::{OwnPbxError, asterisk, asterisk_dir};
 use crate::config::Config;
 use crate::daemon::{identity, settings};
-use crate::domain::instance::{AbsolutePath, InstanceSettings, PbxInstance};
+use crate::domain::instance::{AbsolutePath, PbxInstance};
 use crate::domain::name::InstanceName;
 use crate::domain::pbx_part::{Part, State};
 use crate::driver::asterisk::install::{self as files, Aim, Site, Wanted};
@@ -55,7 +55,7 @@ pub fn site(
     asterisk_dir: AbsolutePath,
     instance: &PbxInstance,
 ) -> Result<Site, OwnPbxError> {
-    let InstanceSettings::Asterisk(settings) = &instance.settings;
+    let settings = asterisk(instance)?;
     Ok(Site::survey(Wanted {
         asterisk_dir,
         config_dir: Some(settings.config_dir.clone()),

@@ -114,7 +114,7 @@ pub async fn look(parts: &Parts, name: &InstanceName) -> Result<Host, OwnPbxErro
         });
     }
     let known = Known {
-        secret: instances::manager_secret(&parts.app, &caller, instance.id).await?,
+        secret: instances::control_secret(&parts.app, &caller, instance.id).await?,
         tenants: instances::served_tenants(&parts.app, &caller, instance.id).await?,
         instance,
     };

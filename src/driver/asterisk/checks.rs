@@ -45,18 +45,18 @@ impl AsteriskDriver {
         let address = format!("{}:{}", settings.ami_host, settings.ami_port);
         if !settings.has_pbx() {
             let mend = "start the demo with `--asterisk PATH`, or name host and port of an Asterisk";
-            checks.push(bad("ami", super::NO_PBX.to_owned(), mend));
+            checks.push(Check::bad("ami", super::NO_PBX.to_owned(), mend));
             return None;
         }
         let mut arrival = match Arrival::sign_in(settings, &self.secret, &self.transport).await {
             Ok(arrival) => arrival,
             Err(error @ (LinkError::LoginRefused { .. } | LinkError::BadLogin(_))) => {
-                checks.push(good("ami", format!("something answers at {address}")));
+                checks.push(Check::good("ami", format!("something answers at {address}")));
                 let mend = format!(
                     "name account and secret as they stand in manager.conf, there have `permit = 127.0.0.1/255.255.255.255` \
                      (or this host's address) under [{account}], then type `asterisk -rx 'manager reload'`"
                 );
-                checks.push(bad("ami_login", chain(&error), mend));
+                checks.push(Check::bad("ami_login", chain(&error), mend));
                 return None;
             }
             Err(
@@ -68,7 +68,7 @@ impl AsteriskDriver {
                      `--ami-ca-file`; or have no TLS, by `--ami-tls off` for this instance or `ami.tls` for all",
                     settings.ami_host
                 );
-                checks.push(bad("ami", chain(&error), mend));
+                checks.push(Check::bad("ami", chain(&error), mend));
                 return None;
             }
             Err(error) => {
@@ -78,12 +78,12 @@ impl AsteriskDriver {
                      host and port of the instance",
                     settings.ami_host, settings.ami_port
                 );
-                checks.push(bad("ami", chain(&error), mend));
+                checks.push(Check::bad("ami", chain(&error), mend));
                 return None;
             }
         };
-        checks.push(good("ami", format!("Asterisk's manager answers at {address}")));
-        checks.push(good("ami_login", format!("signed in as {account}")));
+        checks.push(Check::good("ami", format!("Asterisk's manager answers at {address}")));
+        checks.push(Check::good("ami_login", format!("signed in as {account}")));
         let known = arrival.lacking().await;
         let heard = arrival.has_heard();
         let started = arrival.started().await;
@@ -100,16 +100,16 @@ impl AsteriskDriver {
                 "Asterisk did not say that it has started: it has not, or the account may not read it"
                     .to_owned()
             } else {
-                checks.push(good(right.check(), format!("{account} has `{right}`")));
+                checks.push(Check::good(right.check(), format!("{account} has `{right}`")));
                 continue;
             };
-            checks.push(bad(right.check(), detail, rights::mend(account)));
+            checks.push(Check::bad(right.check(), detail, rights::mend(account)));
         }
         if let Err(error) = &started
             && lacking.is_empty()
         {
             let mend = "wait until `asterisk -rx 'core waitfullybooted'` returns, and test again";
-            checks.push(bad("asterisk_started", error.full(), mend));
+            checks.push(Check::bad("asterisk_started", error.full(), mend));
         }
         started.ok()
     }
@@ -128,38 +128,38 @@ impl AsteriskDriver {
             let mend = format!(
                 "type `install -d -o {user} -g asterisk -m 2750 {directory}`, with the group that Asterisk runs with"
             );
-            checks.push(bad("config_dir", format!("{directory}: {reason}"), mend));
+            checks.push(Check::bad("config_dir", format!("{directory}: {reason}"), mend));
             return None;
         }
         let what = format!("reading {directory}");
-        let standing = self.on_disk(&what, |tree| tree.standing()).await;
+        let standing = self.files.on_disk(&what, |tree| tree.standing()).await;
         checks.push(match &standing {
-            Ok(Some(number)) => good("config_dir", format!("generation {number} stands in {directory}")),
-            Ok(None) => good("config_dir", format!("{directory} holds no generation yet")),
+            Ok(Some(number)) => Check::good("config_dir", format!("generation {number} stands in {directory}")),
+            Ok(None) => Check::good("config_dir", format!("{directory} holds no generation yet")),
             Err(error) => {
                 let mend = format!(
                     "let the user {user} read it: `chown -R {user} {directory}`; a `live` that is no link of ours is in the \
                      way: `rm {directory}/live`"
                 );
-                bad("config_dir", error.full(), mend)
+                Check::bad("config_dir", error.full(), mend)
             }
         });
         let what = format!("writing into {directory}");
-        checks.push(match self.on_disk(&what, |tree| tree.try_writing()).await {
-            Ok(()) => good("config_dir_writable", format!("{directory} can be written to")),
+        checks.push(match self.files.on_disk(&what, |tree| tree.try_writing()).await {
+            Ok(()) => Check::good("config_dir_writable", format!("{directory} can be written to")),
             Err(error) if is_read_only(&error) => {
                 let mend = format!(
                     "have its file system mounted for writing; a service may write only to what its unit names and what was there \
                      when it was started: type `systemctl restart switchyard`, where {directory} is none of the unit's \
                      `ReadWritePaths` after a drop-in that adds it"
                 );
-                bad("config_dir_writable", error.full(), mend)
+                Check::bad("config_dir_writable", error.full(), mend)
             }
             Err(error) => {
                 let mend = format!(
                     "let the user {user} write there: `chown -R {user} {directory} && chmod -R u+rwX {directory}`"
                 );
-                bad("config_dir_writable", error.full(), mend)
+                Check::bad("config_dir_writable", error.full(), mend)
             }
         });
         checks.extend(self.foreign_files().await);
@@ -170,11 +170,11 @@ impl AsteriskDriver {
     async fn foreign_files(&self) -> Option<Check> {
         const NAME: &str = "foreign_files";
         let directory = &self.settings.config_dir;
-        let looked = self.on_disk("looking at our directory", |tree| tree.foreign(0));
+        let looked = self.files.on_disk("looking at our directory", |tree| tree.foreign(0));
         // One that cannot be read is told of already.
         let found = looked.await.ok()?;
         let Some(first) = found.first() else {
-            return Some(good(NAME, format!("all that is in {directory} is ours")));
+            return Some(Check::good(NAME, format!("all that is in {directory} is ours")));
         };
         let named: Vec<String> = found
             .iter()
@@ -192,7 +192,7 @@ impl AsteriskDriver {
         );
         Some(Check {
             mend: Some(mend),
-            ..good(NAME, format!("not ours: {}{more}", named.join(", ")))
+            ..Check::good(NAME, format!("not ours: {}{more}", named.join(", ")))
         })
     }
 
@@ -206,21 +206,21 @@ impl AsteriskDriver {
             Err(error) => Err(error),
         };
         let detail = match asked {
-            Ok((true, true)) => return good(name, format!("Asterisk has read our {file}")),
+            Ok((true, true)) => return Check::good(name, format!("Asterisk has read our {file}")),
             Ok((true, false)) => format!(
                 "Asterisk's own {file} does not lead to {} any more: it serves what it has read before, until it reads its \
                  files again",
                 included::target(directory, file)
             ),
             Ok((false, _)) => format!("Asterisk has not read {}", included::target(directory, file)),
-            Err(error) => return bad(name, error.full(), "test again"),
+            Err(error) => return Check::bad(name, error.full(), "test again"),
         };
         let mend = format!(
             "{}, then type `asterisk -rx 'module reload {}'`",
             included::mend(directory, file),
             file.module()
         );
-        bad(name, detail, mend)
+        Check::bad(name, detail, mend)
     }
 
     /// The log, where the instance has one: readable, and of the Asterisk that answers.
@@ -242,30 +242,30 @@ impl AsteriskDriver {
                     "in logger.conf have `{name} => warning,error` under [logfiles], then type `asterisk -rx 'logger \
                      reload'`; or name the instance's log file as it is"
                 );
-                return Some(bad(NAME, format!("{path}: {error}"), mend));
+                return Some(Check::bad(NAME, format!("{path}: {error}"), mend));
             }
             Err(error) => {
                 let mend = format!(
                     "let the user {user} read it: `setfacl -m u:{user}:rX {path}` and its directory, or \
                      add that user to the file's group"
                 );
-                return Some(bad(NAME, format!("{path}: {error}"), mend));
+                return Some(Check::bad(NAME, format!("{path}: {error}"), mend));
             }
         };
         let Some(session) = session else {
-            return Some(good(
+            return Some(Check::good(
                 NAME,
                 format!("{path} can be read; whether this Asterisk writes it was not asked"),
             ));
         };
         Some(match complaints::read(session, &window, &SystemRandom).await.1 {
-            Ok(()) => good(NAME, format!("{path} can be read, and this Asterisk writes it")),
+            Ok(()) => Check::good(NAME, format!("{path} can be read, and this Asterisk writes it")),
             Err(reason) => {
                 let mend = format!(
                     "name the file that this Asterisk writes its warnings and errors to (`asterisk -rx 'logger show \
                      channels'` lists them), or have it write {path} in logger.conf"
                 );
-                bad(NAME, format!("{path}: {reason}"), mend)
+                Check::bad(NAME, format!("{path}: {reason}"), mend)
             }
         })
     }
@@ -288,11 +288,11 @@ async fn version(session: &Session) -> Check {
     let mend = format!("install Asterisk {OLDEST} or newer");
     let said = match session.ask(ActionName::CoreSettings, &[]).await {
         Ok(answer) => answer.get("AsteriskVersion").unwrap_or_default().to_owned(),
-        Err(error) => return bad(NAME, error.full(), mend),
+        Err(error) => return Check::bad(NAME, error.full(), mend),
     };
     match major(&said) {
-        Some(major) if major >= OLDEST => good(NAME, format!("Asterisk {said}")),
-        _ => bad(
+        Some(major) if major >= OLDEST => Check::good(NAME, format!("Asterisk {said}")),
+        _ => Check::bad(
             NAME,
             format!("Asterisk {said}; it must be {OLDEST} or newer"),
             mend,
@@ -312,18 +312,17 @@ fn major(version: &str) -> Option<u32> {
 async fn module(session: &Session, name: &'static str, file: Artifact) -> Check {
     let module = file.module();
     match session.ask(ActionName::ModuleCheck, &[("Module", module)]).await {
-        Ok(_) => good(name, format!("{module} is loaded")),
+        Ok(_) => Check::good(name, format!("{module} is loaded")),
         Err(error) => {
-            let twins = match file {
-                Artifact::Voicemail => {
-                    ", and `noload => app_voicemail_odbc.so` and `noload => app_voicemail_imap.so`, which take its place"
-                }
-                Artifact::Pjsip | Artifact::Extensions => "",
+            let twins = if file == Artifact::Voicemail {
+                ", and `noload => app_voicemail_odbc.so` and `noload => app_voicemail_imap.so`, which take its place"
+            } else {
+                ""
             };
             let mend = format!(
                 "in modules.conf have `load => {module}`{twins}, then type `asterisk -rx 'module load {module}'`"
             );
-            bad(name, error.full(), mend)
+            Check::bad(name, error.full(), mend)
         }
     }
 }
@@ -335,24 +334,6 @@ fn is_read_only(error: &DriverError) -> bool {
     };
     let kind = source.downcast_ref().map(std::io::Error::kind);
     kind == Some(std::io::ErrorKind::ReadOnlyFilesystem)
-}
-
-fn good(name: &'static str, detail: String) -> Check {
-    Check {
-        name,
-        ok: true,
-        detail,
-        mend: None,
-    }
-}
-
-fn bad(name: &'static str, detail: String, mend: impl Into<String>) -> Check {
-    Check {
-        name,
-        ok: false,
-        detail,
-        mend: Some(mend.into()),
-    }
 }
 
 fn chain(error: &LinkError) -> String {

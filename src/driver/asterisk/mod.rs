@@ -85,19 +85,6 @@ impl AsteriskDriver {
         Session::open(&self.settings, &self.secret, &self.transport).await
     }
 
-    /// Runs blocking file work off the async threads.
-    async fn on_disk<T: Send + 'static>(
-        &self,
-        what: &str,
-        work: impl FnOnce(FileTree) -> std::io::Result<T> + Send + 'static,
-    ) -> Result<T, DriverError> {
-        let files = self.files.clone();
-        match tokio::task::spawn_blocking(move || work(files)).await {
-            Ok(result) => result.map_err(|source| DriverError::not_applied(what, source)),
-            Err(source) => Err(DriverError::unknown(what, source)),
-        }
-    }
-
     fn open_window(&self) {
         let window = match &self.settings.log_file {
             Some(path) => LogWindow::open(path.as_path()).map_err(|error| format!("{path}: {error}")),
@@ -122,7 +109,7 @@ impl PbxDriver for AsteriskDriver {
         files: BTreeMap<Artifact, StagedFile>,
     ) -> Result<Staged, DriverError> {
         let what = format!("writing a generation into {}", self.settings.config_dir);
-        self.on_disk(&what, move |tree| tree.stage(generation, files))
+        self.files.on_disk(&what, move |tree| tree.stage(generation, files))
             .await
     }
 
@@ -131,19 +118,19 @@ impl PbxDriver for AsteriskDriver {
         files: BTreeMap<Artifact, StagedFile>,
         closeness: Closeness,
     ) -> Result<BTreeMap<Artifact, Drifted>, DriverError> {
-        self.on_disk("comparing the live files", move |tree| {
+        self.files.on_disk("comparing the live files", move |tree| {
             tree.drifted(&files, closeness)
         })
         .await
     }
 
     async fn live_text(&self, file: Artifact, limit: u64) -> Result<Option<String>, DriverError> {
-        self.on_disk("reading a live file", move |tree| tree.live_text(file, limit))
+        self.files.on_disk("reading a live file", move |tree| tree.live_text(file, limit))
             .await
     }
 
     async fn foreign(&self, limit: u64) -> Result<Vec<Foreign>, DriverError> {
-        self.on_disk("looking at our directory", move |tree| tree.foreign(limit))
+        self.files.on_disk("looking at our directory", move |tree| tree.foreign(limit))
             .await
     }
 
@@ -178,7 +165,7 @@ impl PbxDriver for AsteriskDriver {
     }
 
     async fn place(&self, generation: i64) -> Result<(), DriverError> {
-        self.on_disk("moving the live link", move |tree| tree.swap(generation))
+        self.files.on_disk("moving the live link", move |tree| tree.swap(generation))
             .await
     }
 
@@ -241,13 +228,13 @@ impl PbxDriver for AsteriskDriver {
     }
 
     async fn standing(&self) -> Result<Option<i64>, DriverError> {
-        self.on_disk("reading the live link", |tree| tree.standing())
+        self.files.on_disk("reading the live link", |tree| tree.standing())
             .await
     }
 
     async fn keep_only(&self, generations: &[i64]) -> Result<(), DriverError> {
         let generations = generations.to_vec();
-        self.on_disk("removing old generations", move |tree| {
+        self.files.on_disk("removing old generations", move |tree| {
             tree.keep_only(&generations)
         })
         .await

@@ -2,7 +2,7 @@
 
 use secrecy::SecretString;
 
-use crate::domain::instance::{AsteriskSettings, ManagerTls};
+use crate::domain::instance::{AsteriskSettings, Tls};
 use crate::wire::ami::{ClearSecret, Config, Endpoint, EventMask, Login, Trust};
 
 /// What goes over the wire, and how.
@@ -29,11 +29,11 @@ impl Default for Transport {
 impl Transport {
     /// Whose certificates an instance's manager has to show; `None` speaks no TLS.
     #[must_use]
-    pub fn tls_of(&self, own: Option<&ManagerTls>) -> Option<Trust> {
+    pub fn tls_of(&self, own: Option<&Tls>) -> Option<Trust> {
         match own {
             None => self.tls.then(|| self.trust.clone()),
-            Some(ManagerTls::Off) => None,
-            Some(ManagerTls::On { ca_file }) => Some(match ca_file {
+            Some(Tls::Off) => None,
+            Some(Tls::On { ca_file }) => Some(match ca_file {
                 Some(path) => Trust::File(path.as_path().to_owned()),
                 None => self.trust.clone(),
             }),

@@ -13,7 +13,6 @@ use super::pbx::{Fragments, Secrets};
 use super::sample::samples;
 use super::template_set::TemplateSet;
 use crate::domain::artifact::Artifact;
-use crate::domain::instance::PbxKind;
 use crate::domain::revision::TenantConfig;
 use crate::domain::sip_domain::SipDomain;
 
@@ -40,13 +39,15 @@ pub fn tenant(
     ]))
 }
 
-/// Renders the part of a file that stands behind all tenants, with the marker of that file's contents.
-pub fn instance(templates: &TemplateSet, file: Artifact, marker: &str) -> Result<String, RenderError> {
-    let name = match file {
-        Artifact::Pjsip => "asterisk/pjsip-instance.conf",
-        Artifact::Extensions => "asterisk/extensions-instance.conf",
-        Artifact::Voicemail => "asterisk/voicemail-instance.conf",
-    };
+/// Behind all tenants of `pjsip.conf`.
+pub(super) const PJSIP: &str = "asterisk/pjsip-instance.conf";
+/// Behind all tenants of `extensions.conf`.
+pub(super) const EXTENSIONS: &str = "asterisk/extensions-instance.conf";
+/// Behind all tenants of `voicemail.conf`.
+pub(super) const VOICEMAIL: &str = "asterisk/voicemail-instance.conf";
+
+/// Renders one of these, with the marker of the file's contents.
+pub(super) fn instance(templates: &TemplateSet, name: &str, marker: &str) -> Result<String, RenderError> {
     templates.render(name, &InstanceContext { marker })
 }
 
@@ -67,8 +68,8 @@ pub fn check(templates: &TemplateSet) -> Vec<RenderError> {
             keep("voicemail", voicemail::tenant(templates, config, secrets));
         }
     }
-    for file in Artifact::of(PbxKind::Asterisk) {
-        keep(file.as_str(), instance(templates, *file, "sy-0123456789abcdef"));
+    for name in [PJSIP, EXTENSIONS, VOICEMAIL] {
+        keep(name, instance(templates, name, "sy-0123456789abcdef"));
     }
     failed.into_values().collect()
 }

@@ -24,7 +24,7 @@ fn the_full_sample_renders_as_reviewed() {
 #[test]
 fn the_common_parts_render_as_reviewed() {
     for file in Artifact::of(PbxKind::Asterisk) {
-        let text = instance(&set(), *file, "sy-0123456789abcdef").unwrap();
+        let text = crate::render::pbx::instance(&set(), *file, "sy-0123456789abcdef").unwrap();
         insta::assert_snapshot!(format!("instance-{file}"), text);
     }
 }

@@ -52,6 +52,7 @@ pub async fn shown_marker(session: &Session, file: Artifact) -> Result<String, D
         }
         Artifact::Extensions => dialplan::marker(session).await,
         Artifact::Voicemail => mailbox::marker(session).await,
+        Artifact::ExtensionRows | Artifact::VoicemailRows | Artifact::DialplanRows => Ok(String::new()),
     }
 }
 

@@ -1,0 +1,271 @@
+//! How a PBX of each kind is reached, and where it finds what it is given.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::dial::EMERGENCY_NUMBERS;
+use super::instance::{AbsolutePath, AccountName, EmergencyNumber, HostName, PbxKind};
+
+/// Whether a connection is under TLS, whatever its host's configuration says of others.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "mode", rename_all = "lowercase", deny_unknown_fields)]
+pub enum Tls {
+    /// It is not.
+    Off,
+    /// It is.
+    On {
+        /// Whose certificates are believed; `None`: those that the host's configuration names.
+        #[serde(default)]
+        ca_file: Option<AbsolutePath>,
+    },
+}
+
+/// How an Asterisk is reached; its manager secret is sealed and stands apart.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AsteriskSettings {
+    /// Where the manager interface listens.
+    pub ami_host: HostName,
+    /// Its TCP port.
+    pub ami_port: u16,
+    /// The account of the daemon.
+    pub ami_username: AccountName,
+    /// Whether it speaks TLS; `None`: as the configuration of its host says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ami_tls: Option<Tls>,
+    /// The directory of ours that the PBX's own files include through its `live` link.
+    pub config_dir: AbsolutePath,
+    /// The PBX's log of warnings and errors, read during a reload.
+    #[serde(default)]
+    pub log_file: Option<AbsolutePath>,
+    /// Emergency numbers of the place, beside the ones that are emergency numbers everywhere.
+    #[serde(default)]
+    pub emergency_numbers: Vec<EmergencyNumber>,
+}
+
+/// How a FusionPBX is reached: the PostgreSQL that it reads, and the event socket of its FreeSWITCH. Both passwords are
+/// sealed and stand apart.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FusionPbxSettings {
+    /// Where its PostgreSQL listens.
+    pub database_host: HostName,
+    /// Its TCP port.
+    pub database_port: u16,
+    /// The name of FusionPBX's database.
+    pub database_name: AccountName,
+    /// The role of the daemon.
+    pub database_username: AccountName,
+    /// Whether the connection is under TLS; `None`: it is where the server can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub database_tls: Option<Tls>,
+    /// Where FreeSWITCH's event socket listens.
+    pub event_socket_host: HostName,
+    /// Its TCP port.
+    pub event_socket_port: u16,
+    /// Emergency numbers of the place, beside the ones that are emergency numbers everywhere.
+    #[serde(default)]
+    pub emergency_numbers: Vec<EmergencyNumber>,
+}
+
+/// What differs between the kinds.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum InstanceSettings {
+    /// An Asterisk.
+    Asterisk(AsteriskSettings),
+    /// A FusionPBX.
+    FusionPbx(FusionPbxSettings),
+}
+
+impl InstanceSettings {
+    /// The kind these settings are for.
+    #[must_use]
+    pub const fn kind(&self) -> PbxKind {
+        match self {
+            Self::Asterisk(_) => PbxKind::Asterisk,
+            Self::FusionPbx(_) => PbxKind::FusionPbx,
+        }
+    }
+
+    /// Those of an Asterisk.
+    #[must_use]
+    pub const fn asterisk(&self) -> Option<&AsteriskSettings> {
+        match self {
+            Self::Asterisk(settings) => Some(settings),
+            Self::FusionPbx(_) => None,
+        }
+    }
+
+    /// The directory of ours on the PBX's host; none where it reads a database.
+    #[must_use]
+    pub const fn config_dir(&self) -> Option<&AbsolutePath> {
+        match self {
+            Self::Asterisk(settings) => Some(&settings.config_dir),
+            Self::FusionPbx(_) => None,
+        }
+    }
+
+    /// Where the PBX takes orders and answers, for people.
+    #[must_use]
+    pub fn control(&self) -> String {
+        let (host, port) = match self {
+            Self::Asterisk(settings) => (&settings.ami_host, settings.ami_port),
+            Self::FusionPbx(settings) => (&settings.event_socket_host, settings.event_socket_port),
+        };
+        format!("{host}:{port}")
+    }
+
+    /// Where the PBX finds what it is given, for people.
+    #[must_use]
+    pub fn place(&self) -> String {
+        match self {
+            Self::Asterisk(settings) => settings.config_dir.to_string(),
+            Self::FusionPbx(settings) => format!(
+                "the database {} at {}:{}",
+                settings.database_name, settings.database_host, settings.database_port
+            ),
+        }
+    }
+
+    /// Whether the PBX finds what it is given at the same place by both.
+    #[must_use]
+    pub fn same_place(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::FusionPbx(one), Self::FusionPbx(other)) => {
+                (&one.database_host, one.database_port, &one.database_name)
+                    == (&other.database_host, other.database_port, &other.database_name)
+            }
+            _ => self.config_dir().is_some() && self.config_dir() == other.config_dir(),
+        }
+    }
+
+    /// Whether that place is on the host whose daemon drives it: then another host's may have the same name.
+    #[must_use]
+    pub const fn is_local(&self) -> bool {
+        self.config_dir().is_some()
+    }
+
+    /// What is in force for whoever moves no settings, where `live` are those that a deploy has put live: files stay where
+    /// the PBX reads them. How it is reached is nothing that a deploy moves, and an emergency number protects from both.
+    #[must_use]
+    pub fn in_force(mut self, live: Self) -> Self {
+        // The rows of a FusionPBX say themselves which generation they are of.
+        if let (Self::Asterisk(today), Self::Asterisk(live)) = (&mut self, &live) {
+            today.config_dir.clone_from(&live.config_dir);
+        }
+        let mut numbers = live.into_emergency_numbers();
+        for number in self.emergency_numbers() {
+            if !numbers.contains(number) {
+                numbers.push(number.clone());
+            }
+        }
+        *self.emergency_numbers_mut() = numbers;
+        self
+    }
+
+    /// Every number that no extension may have.
+    pub fn all_emergency_numbers(&self) -> impl Iterator<Item = &str> {
+        EMERGENCY_NUMBERS
+            .into_iter()
+            .chain(self.emergency_numbers().iter().map(EmergencyNumber::as_str))
+    }
+
+    /// The emergency numbers of the place.
+    #[must_use]
+    pub fn emergency_numbers(&self) -> &[EmergencyNumber] {
+        match self {
+            Self::Asterisk(settings) => &settings.emergency_numbers,
+            Self::FusionPbx(settings) => &settings.emergency_numbers,
+        }
+    }
+
+    fn emergency_numbers_mut(&mut self) -> &mut Vec<EmergencyNumber> {
+        match self {
+            Self::Asterisk(settings) => &mut settings.emergency_numbers,
+            Self::FusionPbx(settings) => &mut settings.emergency_numbers,
+        }
+    }
+
+    fn into_emergency_numbers(mut self) -> Vec<EmergencyNumber> {
+        std::mem::take(self.emergency_numbers_mut())
+    }
+}
+
+impl AsteriskSettings {
+    /// The port of an instance that has no Asterisk, such as the one of a demo on a host without any: nothing ever
+    /// listens there.
+    pub const NO_PBX: u16 = 0;
+
+    /// Whether there is an Asterisk to reach.
+    #[must_use]
+    pub const fn has_pbx(&self) -> bool {
+        self.ami_port != Self::NO_PBX
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asterisk(port: u16, directory: &str, numbers: &[&str]) -> InstanceSettings {
+        InstanceSettings::Asterisk(AsteriskSettings {
+            ami_host: "127.0.0.1".parse().unwrap(),
+            ami_port: port,
+            ami_username: "switchyard".parse().unwrap(),
+            config_dir: directory.parse().unwrap(),
+            log_file: None,
+            emergency_numbers: numbers.iter().map(|number| number.parse().unwrap()).collect(),
+            ami_tls: None,
+        })
+    }
+
+    fn fusionpbx(host: &str, port: u16, numbers: &[&str]) -> InstanceSettings {
+        InstanceSettings::FusionPbx(FusionPbxSettings {
+            database_host: host.parse().unwrap(),
+            database_port: 5432,
+            database_name: "fusionpbx".parse().unwrap(),
+            database_username: "switchyard".parse().unwrap(),
+            database_tls: None,
+            event_socket_host: host.parse().unwrap(),
+            event_socket_port: port,
+            emergency_numbers: numbers.iter().map(|number| number.parse().unwrap()).collect(),
+        })
+    }
+
+    #[test]
+    fn files_stay_where_they_are_live_and_emergency_numbers_of_both_are_guarded() {
+        let today = asterisk(5039, "/new", &["115", "116"]);
+        let live = asterisk(5038, "/live", &["114", "115"]);
+        assert_eq!(
+            today.in_force(live),
+            asterisk(5039, "/live", &["114", "115", "116"])
+        );
+        let today = fusionpbx("10.0.0.2", 8022, &["115"]);
+        let live = fusionpbx("10.0.0.1", 8021, &["114"]);
+        assert_eq!(today.in_force(live), fusionpbx("10.0.0.2", 8022, &["114", "115"]));
+    }
+
+    #[test]
+    fn a_place_is_a_directory_or_a_database() {
+        let (one, other) = (asterisk(1, "/a", &[]), asterisk(2, "/a", &[]));
+        assert!(one.same_place(&other) && one.is_local());
+        assert!(!one.same_place(&asterisk(1, "/b", &[])));
+        let database = fusionpbx("10.0.0.1", 8021, &[]);
+        assert!(database.same_place(&fusionpbx("10.0.0.1", 8022, &[])) && !database.is_local());
+        assert!(!database.same_place(&fusionpbx("10.0.0.2", 8021, &[])));
+        assert!(!database.same_place(&one) && !one.same_place(&database));
+    }
+
+    #[test]
+    fn settings_are_stored_with_the_word_of_their_kind() {
+        for settings in [asterisk(1, "/a", &["115"]), fusionpbx("10.0.0.1", 8021, &[])] {
+            let stored = serde_json::to_value(&settings).unwrap();
+            assert_eq!(stored["kind"], settings.kind().as_str());
+            assert_eq!(
+                serde_json::from_value::<InstanceSettings>(stored).unwrap(),
+                settings
+            );
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! What differs between the rows that are there and those that should be, as a pure function.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::domain::fusionpbx_row::{FusionRow, FusionTable, FusionValue};
+
+/// A row of ours as the database has it: every column, as JSON.
+pub type Found = Map<String, Value>;
+/// The rows of ours that are there.
+pub type Rows = BTreeMap<(FusionTable, Uuid), Found>;
+
+/// What makes the one the other.
+#[derive(Default)]
+pub struct Difference<'a> {
+    /// Not there.
+    pub missing: Vec<&'a FusionRow>,
+    /// There with other values in columns of ours; the row as it is beside it.
+    pub other: Vec<(&'a FusionRow, &'a Found)>,
+    /// There, and of no use.
+    pub surplus: Vec<(FusionTable, Uuid, &'a Found)>,
+}
+
+impl<'a> Difference<'a> {
+    /// Compares.
+    pub fn between(found: &'a Rows, wanted: &'a [FusionRow]) -> Self {
+        let mut difference = Self::default();
+        let mut unseen: BTreeMap<_, _> = found.iter().collect();
+        for row in wanted {
+            match unseen.remove(&(row.table, row.id)) {
+                None => difference.missing.push(row),
+                Some(there) if is_same(row, there) => {}
+                Some(there) => difference.other.push((row, there)),
+            }
+        }
+        let surplus = unseen.into_iter().map(|((table, id), row)| (*table, *id, row));
+        difference.surplus.extend(surplus);
+        difference
+    }
+
+    /// Whether there is nothing to do.
+    pub const fn is_empty(&self) -> bool {
+        self.missing.is_empty() && self.other.is_empty() && self.surplus.is_empty()
+    }
+}
+
+/// Whether a row has the values of ours; a column that this version of FusionPBX does not have cannot differ.
+fn is_same(wanted: &FusionRow, found: &Found) -> bool {
+    wanted.values.iter().all(|(column, value)| {
+        found
+            .get(column.as_str())
+            .is_none_or(|there| is_value(value, there))
+    })
+}
+
+/// FusionPBX keeps a flag as a boolean or as a word, and a number as a number or as a text, depending on its version.
+pub fn is_value(wanted: &FusionValue, found: &Value) -> bool {
+    match (wanted, found) {
+        (FusionValue::Null, Value::Null) => true,
+        (FusionValue::Flag(wanted), Value::Bool(found)) => wanted == found,
+        (FusionValue::Flag(wanted), Value::String(found)) => found == if *wanted { "true" } else { "false" },
+        (FusionValue::Number(wanted), Value::Number(found)) => found.as_i64() == Some(*wanted),
+        (FusionValue::Number(wanted), Value::String(found)) => *found == wanted.to_string(),
+        (FusionValue::Text(wanted), Value::String(found)) => wanted == found,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+    use serde_json::json;
+
+    fn row(id: u128, enabled: bool) -> FusionRow {
+        FusionRow {
+            table: FusionTable::Extensions,
+            id: Uuid::from_u128(id),
+            values: BTreeMap::from([("enabled".parse().unwrap(), FusionValue::Flag(enabled))]),
+        }
+    }
+
+    fn found(rows: &[(u128, Value)]) -> Rows {
+        let row = |(id, row): &(u128, Value)| {
+            let key = (FusionTable::Extensions, Uuid::from_u128(*id));
+            (key, row.as_object().unwrap().clone())
+        };
+        rows.iter().map(row).collect()
+    }
+
+    #[test]
+    fn what_is_missing_other_and_surplus_is_told_apart() {
+        let there = found(&[
+            (1, json!({"enabled": true, "description": "theirs"})),
+            (2, json!({"enabled": "false"})),
+            (9, json!({"enabled": true})),
+        ]);
+        let wanted = [row(1, true), row(2, true), row(3, true)];
+        let difference = Difference::between(&there, &wanted);
+        let ids = |rows: &[&FusionRow]| rows.iter().map(|row| row.id.as_u128()).collect::<Vec<_>>();
+        assert_eq!(ids(&difference.missing), [3]);
+        assert_eq!(difference.other.len(), 1);
+        assert_eq!(difference.surplus.len(), 1);
+        assert!(Difference::between(&there, &[row(1, true), row(2, false), row(9, true)]).is_empty());
+    }
+
+    #[rstest]
+    #[case(FusionValue::Flag(true), json!("true"), true)]
+    #[case(FusionValue::Flag(true), json!(true), true)]
+    #[case(FusionValue::Flag(true), json!(null), false)]
+    #[case(FusionValue::Flag(false), json!(""), false)]
+    #[case(FusionValue::Number(30), json!(30), true)]
+    #[case(FusionValue::Number(30), json!("30"), true)]
+    #[case(FusionValue::Number(30), json!(31), false)]
+    #[case(FusionValue::Null, json!(null), true)]
+    #[case(FusionValue::Null, json!(""), false)]
+    #[case(FusionValue::Text(String::new()), json!(null), false)]
+    #[case(FusionValue::Text("1001".to_owned()), json!("1001"), true)]
+    fn a_value_is_the_same_in_whatever_form_a_version_keeps_it(
+        #[case] wanted: FusionValue,
+        #[case] there: Value,
+        #[case] same: bool,
+    ) {
+        assert_eq!(is_value(&wanted, &there), same);
+    }
+}

@@ -1,0 +1,281 @@
+//! Makes our rows what they should be, in one transaction under a lock that whoever else does so takes too.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Postgres, Transaction};
+use uuid::Uuid;
+
+use super::conflicts;
+use super::database::Schema;
+use super::difference::{Difference, Found, Rows};
+use super::staged::Generation;
+use super::touched::Touched;
+use crate::domain::artifact::Artifact;
+use crate::domain::finding::Finding;
+use crate::domain::fusionpbx_row::{FusionRow, FusionTable, id_of};
+
+/// Two of us never write at once; of the database, and of nobody else's business in it.
+const LOCK: &str = "select pg_advisory_xact_lock(7310593858020254331)";
+/// What the note's row is called, and the context that no call reaches.
+const NOTE: &str = "switchyard-note";
+
+/// Which generation stands in the database, noted with its rows in one transaction. It is a dialplan that is switched off,
+/// since that is a table in which we have rights anyway.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Note {
+    /// Its number.
+    pub generation: i64,
+    /// Its markers.
+    pub markers: BTreeMap<Artifact, String>,
+    /// How many rows of ours there are.
+    pub rows: usize,
+    /// The transaction that wrote them last.
+    pub transaction: String,
+}
+
+/// Whose rows: every row of ours has this as the user who inserted it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Owner(Uuid);
+
+impl Owner {
+    /// The rows of this instance.
+    pub const fn new(instance: Uuid) -> Self {
+        Self(instance)
+    }
+
+    pub const fn uuid(self) -> Uuid {
+        self.0
+    }
+
+    fn note(self) -> Uuid {
+        id_of(self.0, NOTE)
+    }
+}
+
+/// What was written, and what stood in its way.
+pub struct Written {
+    /// How many rows are new, other ones, or gone.
+    pub rows: usize,
+    /// Whom that concerns.
+    pub touched: Touched,
+    /// Why nothing was written.
+    pub conflicts: Vec<Finding>,
+}
+
+/// Writes a generation; the caller commits. `everything`: it is not known what FreeSWITCH has looked up last.
+pub async fn write(
+    transaction: &mut Transaction<'_, Postgres>,
+    schema: &Schema,
+    owner: Owner,
+    number: i64,
+    generation: &Generation,
+    everything: bool,
+) -> sqlx::Result<Written> {
+    sqlx::query(LOCK).execute(&mut **transaction).await?;
+    let found = rows(transaction, owner).await?;
+    let difference = Difference::between(&found, &generation.rows);
+    let conflicts = conflicts::find(transaction, owner, &generation.rows, &difference.missing).await?;
+    if !conflicts.is_empty() {
+        return Ok(Written {
+            rows: 0,
+            touched: Touched::default(),
+            conflicts,
+        });
+    }
+    for table in FusionTable::ALL {
+        let gone = difference.surplus.iter().filter(|(of, ..)| of == table);
+        delete(transaction, owner, *table, gone.map(|(_, id, _)| *id).collect()).await?;
+        let other = difference.other.iter().map(|(row, _)| *row);
+        for (columns, rows) in alike(schema, *table, other) {
+            update(transaction, owner, *table, &columns, &rows).await?;
+        }
+        for (columns, rows) in alike(schema, *table, difference.missing.iter().copied()) {
+            insert(transaction, owner, *table, columns, &rows).await?;
+        }
+    }
+    put_note(transaction, owner, number, generation).await?;
+    Ok(Written {
+        rows: difference.missing.len() + difference.other.len() + difference.surplus.len(),
+        touched: Touched::by(&found, &generation.rows, &difference, everything),
+        conflicts,
+    })
+}
+
+/// Our rows as they are, the note aside.
+pub async fn rows(connection: &mut PgConnection, owner: Owner) -> sqlx::Result<Rows> {
+    let mut rows = Rows::new();
+    for table in FusionTable::ALL {
+        let id = table.id_column();
+        let sql = format!("select {id}, to_jsonb(t) from {table} t where insert_user = $1 and {id} <> $2");
+        let found: Vec<(Uuid, sqlx::types::Json<Found>)> = sqlx::query_as(AssertSqlSafe(sql))
+            .bind(owner.uuid())
+            .bind(owner.note())
+            .fetch_all(&mut *connection)
+            .await?;
+        rows.extend(found.into_iter().map(|(id, row)| ((*table, id), row.0)));
+    }
+    Ok(rows)
+}
+
+/// What is noted; `None` where no generation of ours stands here.
+pub async fn note(connection: &mut PgConnection, owner: Owner) -> sqlx::Result<Option<Note>> {
+    let sql = "select dialplan_description from v_dialplans where dialplan_uuid = $1 and insert_user = $2";
+    let found: Option<(Option<String>,)> = sqlx::query_as(sql)
+        .bind(owner.note())
+        .bind(owner.uuid())
+        .fetch_optional(connection)
+        .await?;
+    let text = found.and_then(|(text,)| text);
+    // One that somebody edited notes nothing: then it is not known what stands here.
+    Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
+}
+
+/// Whether rows of ours may have been written, added or removed since the note. It sees who wrote, not what, and costs no
+/// more than reading past them.
+pub async fn is_touched(connection: &mut PgConnection, owner: Owner, note: &Note) -> sqlx::Result<bool> {
+    let mut count = 0;
+    for table in FusionTable::ALL {
+        let id = table.id_column();
+        let sql = format!(
+            "select count(*), coalesce(bool_or(age(xmin) < age($2::text::xid)), false) from {table} \
+             where insert_user = $1 and {id} <> $3"
+        );
+        let (rows, later): (i64, bool) = sqlx::query_as(AssertSqlSafe(sql))
+            .bind(owner.uuid())
+            .bind(&note.transaction)
+            .bind(owner.note())
+            .fetch_one(&mut *connection)
+            .await?;
+        count += usize::try_from(rows).unwrap_or_default();
+        if later {
+            return Ok(true);
+        }
+    }
+    Ok(count != note.rows)
+}
+
+/// FreeSWITCH's SIP profiles, at which phones sign in.
+pub async fn profiles(connection: &mut PgConnection) -> sqlx::Result<Vec<String>> {
+    let sql = "select distinct sip_profile_name from v_sip_profiles \
+        where sip_profile_enabled::text = 'true' and sip_profile_name is not null order by sip_profile_name";
+    let found: Vec<(String,)> = sqlx::query_as(sql).fetch_all(connection).await?;
+    Ok(found.into_iter().map(|(name,)| name).collect())
+}
+
+async fn delete(
+    connection: &mut PgConnection,
+    owner: Owner,
+    table: FusionTable,
+    ids: Vec<Uuid>,
+) -> sqlx::Result<()> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let sql = format!("delete from {table} where {} = any ($1) and insert_user = $2", table.id_column());
+    let query = sqlx::query(AssertSqlSafe(sql)).bind(ids).bind(owner.uuid());
+    query.execute(connection).await.map(drop)
+}
+
+async fn update(
+    connection: &mut PgConnection,
+    owner: Owner,
+    table: FusionTable,
+    columns: &BTreeSet<&str>,
+    rows: &[&FusionRow],
+) -> sqlx::Result<()> {
+    let id = table.id_column();
+    let set: Vec<String> = columns.iter().map(|column| format!("{column} = s.{column}")).collect();
+    let sql = format!(
+        "update {table} t set {}, update_date = now(), update_user = $2 \
+         from jsonb_populate_recordset(null::{table}, $1) s where t.{id} = s.{id} and t.insert_user = $2",
+        set.join(", ")
+    );
+    let query = sqlx::query(AssertSqlSafe(sql)).bind(objects(table, rows)).bind(owner.uuid());
+    query.execute(connection).await.map(drop)
+}
+
+async fn insert(
+    connection: &mut PgConnection,
+    owner: Owner,
+    table: FusionTable,
+    mut columns: BTreeSet<&str>,
+    rows: &[&FusionRow],
+) -> sqlx::Result<()> {
+    columns.insert(table.id_column());
+    let list = columns.into_iter().collect::<Vec<_>>().join(", ");
+    let sql = format!(
+        "insert into {table} ({list}, insert_date, insert_user) \
+         select {list}, now(), $2 from jsonb_populate_recordset(null::{table}, $1)"
+    );
+    let query = sqlx::query(AssertSqlSafe(sql)).bind(objects(table, rows)).bind(owner.uuid());
+    query.execute(connection).await.map(drop)
+}
+
+/// PostgreSQL makes of each value what its column is: of `true` a boolean, or the word where the column is a text.
+fn objects(table: FusionTable, rows: &[&FusionRow]) -> Value {
+    let object = |row: &&FusionRow| {
+        let mut object = json!(row.values);
+        if let Some(object) = object.as_object_mut() {
+            object.insert(table.id_column().to_owned(), json!(row.id));
+        }
+        object
+    };
+    rows.iter().map(object).collect()
+}
+
+/// The rows of a table by the columns that they and this version of FusionPBX have: one that an earlier version of this
+/// program rendered may have others.
+fn alike<'a>(
+    schema: &Schema,
+    table: FusionTable,
+    rows: impl Iterator<Item = &'a FusionRow>,
+) -> BTreeMap<BTreeSet<&'a str>, Vec<&'a FusionRow>> {
+    let mut alike = BTreeMap::<_, Vec<_>>::new();
+    for row in rows.filter(|row| row.table == table) {
+        let columns = row.values.keys().map(AsRef::as_ref);
+        let columns: BTreeSet<&str> = columns.filter(|column| schema.has(table, column)).collect();
+        alike.entry(columns).or_default().push(row);
+    }
+    alike
+}
+
+async fn put_note(
+    connection: &mut PgConnection,
+    owner: Owner,
+    number: i64,
+    generation: &Generation,
+) -> sqlx::Result<()> {
+    let (transaction,): (String,) = sqlx::query_as("select (pg_current_xact_id()::xid)::text")
+        .fetch_one(&mut *connection)
+        .await?;
+    let note = json!(Note {
+        generation: number,
+        markers: generation.markers.clone(),
+        rows: generation.rows.len(),
+        transaction,
+    });
+    sqlx::query("delete from v_dialplans where dialplan_uuid = $1 and insert_user = $2")
+        .bind(owner.note())
+        .bind(owner.uuid())
+        .execute(&mut *connection)
+        .await?;
+    let row = json!([{
+        "dialplan_uuid": owner.note(),
+        "dialplan_context": NOTE,
+        "dialplan_name": NOTE,
+        "dialplan_enabled": false,
+        "dialplan_continue": false,
+        "dialplan_order": 999,
+        "dialplan_description": note.to_string(),
+        "insert_user": owner.uuid(),
+    }]);
+    let sql = "insert into v_dialplans (dialplan_uuid, dialplan_context, dialplan_name, dialplan_enabled, dialplan_continue, \
+        dialplan_order, dialplan_description, insert_user, insert_date) \
+        select dialplan_uuid, dialplan_context, dialplan_name, dialplan_enabled, dialplan_continue, dialplan_order, \
+        dialplan_description, insert_user, now() from jsonb_populate_recordset(null::v_dialplans, $1)";
+    sqlx::query(sql).bind(row).execute(connection).await.map(drop)
+}
+
