@@ -7,7 +7,7 @@ use super::App;
 use super::audit::Changed;
 use super::deployments::requested;
 use super::error::AppError;
-use super::setbacks::{Setbacks, pause};
+use super::setbacks::{Setbacks, Task, pause};
 use super::tenant_deletion;
 use crate::auth::caller::{Caller, Identity, Origin, Place};
 use crate::deploy::request;
@@ -28,22 +28,26 @@ pub async fn turn(app: &App, setbacks: &mut Setbacks) -> Result<usize, AppError>
     let leaving = tenant_lifecycle::leaving(&mut tx).await?;
     let expired = domains::with_expired_aliases(&mut tx, app.now()).await?;
     drop(tx);
+    let tasks = expired.into_iter().map(Task::ExpiredAliases);
+    let tasks = tasks.chain(
+        lagging
+            .into_iter()
+            .map(|(pbx, tenant)| Task::ServedOtherwise(pbx, tenant)),
+    );
+    let tasks = tasks.chain(leaving.into_iter().map(Task::Deletion));
     let mut gone = 0;
     // One that fails keeps none of the others waiting.
-    for tenant in setbacks.due("expired_aliases", expired, app.now()) {
-        let done = give_up_aliases(app, &caller, tenant).await;
-        setbacks.note("expired_aliases", tenant, done, app.now());
-    }
-    for (instance, tenant) in lagging {
-        for tenant in setbacks.due("served_otherwise", [tenant], app.now()) {
-            let asked = ask_again(app, &caller, instance, tenant).await;
-            setbacks.note("served_otherwise", tenant, asked.map(drop), app.now());
-        }
-    }
-    for tenant in setbacks.due("deletion", leaving, app.now()) {
-        let finished = tenant_deletion::finish(app, &caller, tenant).await;
-        gone += usize::from(matches!(finished, Ok(true)));
-        setbacks.note("deletion", tenant, finished.map(drop), app.now());
+    for task in setbacks.due(tasks, app.now()) {
+        let done = match task {
+            Task::ExpiredAliases(tenant) => give_up_aliases(app, &caller, tenant).await,
+            Task::ServedOtherwise(pbx, tenant) => ask_again(app, &caller, pbx, tenant).await.map(drop),
+            Task::Deletion(tenant) => {
+                let finished = tenant_deletion::finish(app, &caller, tenant).await;
+                gone += usize::from(matches!(finished, Ok(true)));
+                finished.map(drop)
+            }
+        };
+        setbacks.note(task, done, app.now());
     }
     Ok(gone)
 }
