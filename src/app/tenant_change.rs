@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::App;
-use super::audit::Changed;
+use super::audit::{Changed, merged};
 use super::error::AppError;
 use super::patch::Patch;
 use super::precondition::IfMatch;
@@ -283,11 +283,4 @@ fn view(tenant: &Tenant, limits: &Limits, policy: SuspensionPolicy) -> Value {
         "session_timeout_minutes": limits.session_timeout_minutes, "max_users": limits.max_users,
         "max_extensions": limits.max_extensions, "max_concurrent_calls": limits.max_concurrent_calls,
     })
-}
-
-fn merged(mut value: Value, more: Value) -> Value {
-    if let (Value::Object(fields), Value::Object(more)) = (&mut value, more) {
-        fields.extend(more);
-    }
-    value
 }
