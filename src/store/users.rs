@@ -55,7 +55,8 @@ statements! {
     SET_PLATFORM_MANAGER = update!("platform_manager = $3");
     SET_EXTERNAL = update!("issuer = $3, subject = $4");
     SET_PERSON = update!("name = $3, name_key = $4, contact = $5, extension_id = $6");
-    UNLINK = "update users set extension_id = null, version = version + 1, updated_at = $2 where extension_id = $1";
+    UNLINK = "update users set extension_id = null, version = version + 1, updated_at = $2 where extension_id = $1 \
+        returning id";
     // Nothing that an admin edits: neither version nor time of change move.
     SET_LAST_LOGIN = "update users set last_login_at = $2 where id = $1";
     DELETE = "delete from users where id = $1";
@@ -303,11 +304,18 @@ pub async fn set_person(
     )? == 1)
 }
 
-/// Takes an extension from whoever has it as their phone, and counts that as a change of them. One that is deleted would go
-/// by itself, but leave the user's version as it was.
-pub async fn unlink(tx: &mut Tx, extension: ExtensionId, now: Timestamp) -> Result<(), StoreError> {
-    run!(tx, execute(UNLINK, extension.uuid(), now.as_microsecond()))?;
-    Ok(())
+/// Takes an extension from whoever has it as their phone, and counts that as a change of them; answers who that was. One that
+/// is deleted would go by itself, but leave the user's version as it was.
+pub async fn unlink(
+    tx: &mut Tx,
+    extension: ExtensionId,
+    now: Timestamp,
+) -> Result<Option<UserId>, StoreError> {
+    let row = run!(
+        tx,
+        fetch_optional::<(Uuid,)>(UNLINK, extension.uuid(), now.as_microsecond())
+    )?;
+    Ok(row.map(|(id,)| UserId::from_uuid(id)))
 }
 
 /// Notes a sign-in.
