@@ -70,7 +70,7 @@ pub async fn with_password(
         return Err(Denied::Credentials.into());
     }
     if let Some(hash) = rehashed {
-        users::set_password_hash(&mut tx, user.id, &hash, app.now()).await?;
+        users::rehash(&mut tx, user.id, &hash).await?;
     }
     app.begin_session(tx, &user, origin, None).await
 }

@@ -58,6 +58,7 @@ statements! {
     UNLINK = "update users set extension_id = null, version = version + 1, updated_at = $2 where extension_id = $1 \
         returning id";
     // Nothing that an admin edits: neither version nor time of change move.
+    REHASH = "update users set password_hash = $2 where id = $1";
     SET_LAST_LOGIN = "update users set last_login_at = $2 where id = $1";
     DELETE = "delete from users where id = $1";
     LOCK = "update users set updated_at = updated_at where id = $1";
@@ -209,6 +210,12 @@ pub async fn set_password_hash(
         tx,
         execute(SET_PASSWORD_HASH, id.uuid(), now.as_microsecond(), hash.expose())
     )? == 1)
+}
+
+/// Keeps the same password hashed in another way, which changes nothing for anybody.
+pub async fn rehash(tx: &mut Tx, id: UserId, hash: &PasswordHash) -> Result<(), StoreError> {
+    run!(tx, execute(REHASH, id.uuid(), hash.expose()))?;
+    Ok(())
 }
 
 /// Lets a user sign in, or not any more; false when there is no such user.
