@@ -333,7 +333,7 @@ pub async fn set_last_login(tx: &mut Tx, id: UserId, now: Timestamp) -> Result<(
 
 /// Keeps others that change the same user waiting until this transaction ends; false when there is none of that id.
 ///
-/// Taken after the lock of their tenant.
+/// Taken after the lock of their tenant, where that is taken.
 pub async fn lock(tx: &mut Tx, id: UserId) -> Result<bool, StoreError> {
     Ok(run!(tx, execute(LOCK, id.uuid()))? == 1)
 }

@@ -7,7 +7,7 @@ use switchyard::auth::password::{Cost, PasswordHasher};
 use switchyard::domain::clock::{Clock as _, SystemClock};
 use switchyard::domain::password::NewPassword;
 use switchyard::domain::random::SystemRandom;
-use switchyard::store::users;
+use switchyard::store::{tenants, users};
 
 use super::support::database::Backend::{self, Postgres, Sqlite};
 use super::world::{PASSWORD, World};
@@ -42,4 +42,22 @@ async fn a_sign_in_that_hashes_the_password_anew_makes_the_user_no_other_version
     assert!(before.2 == former && after.2 != former, "it is hashed anew");
     assert_eq!((before.0, before.1), (after.0, after.1));
     world.log_in(ANN, PASSWORD).await.unwrap();
+}
+
+/// An import takes its time; SQLite has one writer in any case.
+#[tokio::test]
+async fn a_sign_in_waits_for_nothing_that_is_done_in_the_tenant() {
+    let world = World::new(Postgres).await;
+    world.person("ann", &world.acme, "agent").await;
+    let mut importing = world.store.begin("import").await.unwrap();
+    assert!(tenants::lock(&mut importing, world.acme.id).await.unwrap());
+    let somebody_waits = async {
+        let sql = "select pid::text from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+        while world.texts(sql).await.is_empty() {}
+    };
+    tokio::select! {
+        login = world.log_in(ANN, PASSWORD) => assert!(login.is_ok()),
+        () = somebody_waits => panic!("the sign-in waits for the import"),
+    }
+    importing.commit().await.unwrap();
 }
