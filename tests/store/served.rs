@@ -10,7 +10,7 @@ use switchyard::store::{domains, instances, platform_tenants, served, tenants};
 
 use super::bench::Backend::{Postgres, Sqlite};
 use super::bench::{Backend, Bench};
-use super::samples::{World, ami_secret, at, instance, store_extension, store_revision};
+use super::samples::{World, ami_secret, at, instance, store_extension, store_generation, store_revision};
 
 #[rstest]
 #[tokio::test]
@@ -90,6 +90,49 @@ async fn what_is_served_of_a_few_is_read_alone(#[values(Sqlite, Postgres)] backe
     let mut tx = store.read("gone").await.unwrap();
     assert_eq!(served::gone(&mut tx, id).await.unwrap(), [world.acme.id]);
     assert_eq!(served::gone(&mut tx, other.id).await.unwrap(), []);
+}
+
+/// Its last deploy may have ended without an answer: then nobody takes a tenant away from where it was.
+#[rstest]
+#[tokio::test]
+async fn c18_an_instance_that_may_serve_anything_is_not_known_to_serve_who_moved_there(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let (bench, store) = Bench::migrated(backend).await;
+    let world = World::store(&store).await;
+    let (acme, main, other) = (world.acme.id, world.instance.id, instance("other"));
+    let revision = store_revision(&store, acme).await;
+    let mut tx = store.begin("serve").await.unwrap();
+    instances::insert(&mut tx, &other, &ami_secret()).await.unwrap();
+    tx.commit().await.unwrap();
+    let generation = store_generation(&store, other.id, &[&revision]).await;
+    bench
+        .sql(
+            "update tenants set instance_id = (select id from instances where name = 'other') \
+             where domain = 'acme.example.com'",
+        )
+        .await;
+    let row = Served {
+        revision_id: revision.id,
+        secrets_version: 1,
+        service: Service::Open,
+        fragments: BTreeMap::new(),
+    };
+    let acme_alone = BTreeMap::from([(acme, row)]);
+    let mut tx = store.begin("move").await.unwrap();
+    for (serving, applying, there) in [
+        (main, None, false),
+        (other.id, None, true),
+        (other.id, Some(generation.id), false),
+        (other.id, None, true),
+    ] {
+        served::replace(&mut tx, serving, &acme_alone).await.unwrap();
+        instances::set_applying(&mut tx, other.id, applying)
+            .await
+            .unwrap();
+        let known = served::assigned_elsewhere(&mut tx, main).await.unwrap();
+        assert_eq!(known, BTreeMap::from([(acme, there)]));
+    }
 }
 
 #[rstest]
