@@ -49,3 +49,11 @@ impl App {
         Ok(entry.id)
     }
 }
+
+/// What an entry holds of a thing, with what only this entry tells of it.
+pub(super) fn merged(mut view: Value, more: Value) -> Value {
+    if let (Value::Object(fields), Value::Object(more)) = (&mut view, more) {
+        fields.extend(more);
+    }
+    view
+}

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::App;
-use super::audit::Changed;
+use super::audit::{Changed, merged};
 use super::error::AppError;
 use super::guards;
 use super::precondition::{IfMatch, tag};
@@ -151,12 +151,15 @@ pub async fn delete(app: &App, caller: &Caller, id: ExtensionId, if_match: &IfMa
         .ok_or(AppError::NotFound)?;
     caller.reason_to_change()?;
     if_match.check(&tag(&before))?;
-    users::unlink(&mut tx, id, app.now()).await?;
+    let mut was = view(&before);
+    if let Some(user) = users::unlink(&mut tx, id, app.now()).await? {
+        was = merged(was, json!({"linked_user_id": user}));
+    }
     store::extensions::delete(&mut tx, tenant, id).await?;
     app.audit(
         &mut tx,
         caller,
-        changed("extension.delete", &before, Some(view(&before)), None),
+        changed("extension.delete", &before, Some(was), None),
     )?;
     tx.commit().await?;
     Ok(())

@@ -9,6 +9,7 @@ use super::error::AppError;
 use super::instances::changed;
 use super::tenant_deletion::{gone, mismatch, remove};
 use crate::auth::caller::Caller;
+use crate::domain::error_chain::error_chain;
 use crate::domain::ids::{InstanceId, TenantId};
 use crate::domain::instance::{AsteriskSettings, InstanceSettings, PbxInstance};
 use crate::domain::name::{InstanceName, TenantName};
@@ -91,8 +92,12 @@ pub async fn give_up(
     let entry = changed("instance.give_up", &instance, Some(was), is);
     app.audit(&mut tx, caller, entry)?;
     instances::delete(&mut tx, id).await?;
-    app.engine.forget_instance(&instance).await?;
     tx.commit().await?;
+    // Nobody waits for the disk, and what is left there is read by nobody.
+    if let Err(error) = app.engine.forget_instance(&instance).await {
+        let error = error_chain(&error);
+        tracing::warn!(instance = %instance.name, error, "what was rendered for an instance that is given up was not removed");
+    }
     Ok(LostInstance {
         id,
         name: instance.name,

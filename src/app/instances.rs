@@ -29,7 +29,7 @@ pub struct NewInstance {
 /// Adds an instance. Nothing is deployed to it yet.
 pub async fn create(app: &App, caller: &Caller, new: NewInstance) -> Result<PbxInstance, AppError> {
     caller.platform(PlatformPermission::InstancesWrite)?;
-    let mut tx = app.store.begin("create_instance").await?;
+    let mut tx = app.begin_on_user(None, "create_instance").await?;
     let instance = insert(app, &mut tx, new).await?;
     app.audit(&mut tx, caller, made(&instance))?;
     tx.commit().await?;
@@ -67,7 +67,7 @@ pub async fn change_settings(
     secrets: &InstanceSecrets,
 ) -> Result<PbxInstance, AppError> {
     caller.platform(PlatformPermission::InstancesWrite)?;
-    let mut tx = app.store.begin("change_instance").await?;
+    let mut tx = app.begin_on_user(None, "change_instance").await?;
     let before = store::instances::find(&mut tx, id)
         .await?
         .ok_or(AppError::NotFound)?;
@@ -83,6 +83,7 @@ pub async fn change_settings(
     let after = store::instances::find(&mut tx, id)
         .await?
         .ok_or(AppError::NotFound)?;
+    refuse_shared_directory(&mut tx, &after).await?;
     let values = (
         json!({"settings": before.settings}),
         json!({"settings": after.settings}),

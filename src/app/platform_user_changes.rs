@@ -1,9 +1,13 @@
 //! What platform managers change of users: person, role, status and tenant; and removing them.
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::json;
 
 use super::App;
+use super::audit::merged;
 use super::error::AppError;
 use super::guards;
 use super::patch::Patch;
@@ -193,12 +197,17 @@ pub async fn change_tenant(
     app.void_links(&mut tx, &before).await?;
     users::set_membership(&mut tx, id, place, app.now()).await?;
     sessions::end_all(&mut tx, id, None).await?;
-    if let Some(former) = before.tenant_id() {
+    let ended = match before.tenant_id() {
         // They would be good again, should their author ever come back.
-        api_keys::delete_of_author(&mut tx, former, id).await?;
-    }
+        Some(former) => api_keys::delete_of_author(&mut tx, former, id).await?,
+        None => BTreeSet::new(),
+    };
     let after = found(users::find_anywhere(&mut tx, id).await?)?;
-    let mut entry = changed("user.move", &after, Some(view(&before)), Some(view(&after)));
+    let mut is = view(&after);
+    if !ended.is_empty() {
+        is = merged(is, json!({"ended_api_keys": ended}));
+    }
+    let mut entry = changed("user.move", &after, Some(view(&before)), Some(is));
     // The platform's: neither tenant reads what the other has.
     entry.tenant_id = None;
     app.audit(&mut tx, caller, entry)?;

@@ -15,7 +15,8 @@ pub fn tag(extension: &Extension) -> String {
     extension.version.to_string()
 }
 
-/// Names the version of a user: every change of them gives them another one, a sign-in does not.
+/// Names the version of a user: every change of them gives them another one. A sign-in is none, but the first one by an issuer,
+/// which links them.
 #[must_use]
 pub fn tag_of_user(user: &User) -> String {
     user.version.to_string()

@@ -13,7 +13,7 @@ use super::guards;
 use super::idempotency::{Done, Once};
 use super::precondition::{IfMatch, tag_of_role};
 use crate::auth::access::Act;
-use crate::auth::caller::{Caller, Identity, Place};
+use crate::auth::caller::Caller;
 use crate::domain::given::given;
 use crate::domain::ids::{RoleId, TenantId};
 use crate::domain::invalid::{FieldErrors, Invalid};
@@ -232,7 +232,7 @@ pub(super) fn permissions(
     }
     for word in words {
         match word.parse::<Permission>() {
-            Ok(permission) if has(caller, permission) => {
+            Ok(permission) if caller.may(permission) => {
                 permissions.insert(permission);
             }
             Ok(permission) => errors.add(
@@ -260,16 +260,6 @@ fn shown(word: &str) -> String {
         shown.push('…');
     }
     shown
-}
-
-fn has(caller: &Caller, permission: Permission) -> bool {
-    match (caller.identity(), caller.place()) {
-        (Identity::User(user), Place::Home { .. }) => user.may(permission),
-        (Identity::User(_), _) => permission.is_for_operators(),
-        (Identity::ApiKey(key), _) => key.may(permission),
-        (Identity::SystemCli, _) => true,
-        (Identity::SystemAuto, _) => false,
-    }
 }
 
 fn changed(

@@ -1,12 +1,12 @@
 //! What failed by itself and is tried again more and more seldom: after a minute, then after twice the time, up to an hour.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::error::AppError;
 use crate::domain::error_chain::error_chain;
-use crate::domain::ids::TenantId;
+use crate::domain::ids::{InstanceId, TenantId};
 
 const FIRST: SignedDuration = SignedDuration::from_mins(1);
 const LONGEST: SignedDuration = SignedDuration::from_hours(1);
@@ -19,10 +19,21 @@ pub(super) fn pause(times: u32) -> SignedDuration {
     (FIRST * doubled).min(LONGEST)
 }
 
-/// What this process failed in, tenant by tenant and by what was to be done. In memory: what fails here (a directory that
-/// cannot be removed, a database that refuses) may not fail on another host or after a start.
+/// Something that has to become of a tenant by itself.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Task {
+    /// Its former domains whose time is over are given up.
+    ExpiredAliases(TenantId),
+    /// An instance that serves something else of it than its status says is told.
+    ServedOtherwise(InstanceId, TenantId),
+    /// It goes.
+    Deletion(TenantId),
+}
+
+/// What this process failed in. In memory: what fails here (a directory that cannot be removed, a database that refuses) may
+/// not fail on another host or after a start.
 #[derive(Default, Debug)]
-pub struct Setbacks(BTreeMap<(&'static str, TenantId), Setback>);
+pub struct Setbacks(BTreeMap<Task, Setback>);
 
 #[derive(Debug)]
 struct Setback {
@@ -32,40 +43,28 @@ struct Setback {
 }
 
 impl Setbacks {
-    /// Those of the tenants whose turn it is. What has to be done of no other is forgotten.
-    pub(super) fn due(
-        &mut self,
-        what: &'static str,
-        tenants: impl IntoIterator<Item = TenantId>,
-        now: Timestamp,
-    ) -> Vec<TenantId> {
-        let is_due = |id: &TenantId| {
-            self.0
-                .get(&(what, *id))
-                .is_none_or(|setback| setback.again <= now)
-        };
-        tenants.into_iter().filter(is_due).collect()
+    /// Those of all the tasks there are whose turn it is. What failed once and is no task any more is forgotten.
+    pub(super) fn due(&mut self, tasks: impl IntoIterator<Item = Task>, now: Timestamp) -> BTreeSet<Task> {
+        let mut tasks: BTreeSet<Task> = tasks.into_iter().collect();
+        self.0.retain(|task, _| tasks.contains(task));
+        tasks.retain(|task| self.0.get(task).is_none_or(|setback| setback.again <= now));
+        tasks
     }
 
     /// Notes how it went; the reason of a failure is logged when it is another than the last time.
-    pub(super) fn note(
-        &mut self,
-        what: &'static str,
-        tenant: TenantId,
-        done: Result<(), AppError>,
-        now: Timestamp,
-    ) {
+    pub(super) fn note(&mut self, task: Task, done: Result<(), AppError>, now: Timestamp) {
+        let before = self.0.remove(&task);
         let error = match done {
             // Another host may have been faster: then there is nothing to do any more.
-            Ok(()) | Err(AppError::NotFound) => {
-                self.0.remove(&(what, tenant));
-                return;
-            }
+            Ok(()) | Err(AppError::NotFound) => return,
             Err(error) => error_chain(&error),
         };
-        let before = self.0.remove(&(what, tenant));
         if before.as_ref().is_none_or(|before| before.reason != error) {
-            tracing::error!(%tenant, what, error, "a tenant could not be looked after; it is tried again more and more seldom");
+            tracing::error!(
+                ?task,
+                error,
+                "a tenant could not be looked after; it is tried again more and more seldom"
+            );
         }
         let times = before.map_or(1, |before| before.times.saturating_add(1));
         let setback = Setback {
@@ -73,7 +72,7 @@ impl Setbacks {
             again: now + pause(times),
             reason: error,
         };
-        self.0.insert((what, tenant), setback);
+        self.0.insert(task, setback);
     }
 }
 
@@ -84,7 +83,21 @@ mod tests {
 
     use super::*;
 
-    const ID: TenantId = TenantId::from_uuid(Uuid::nil());
+    const TENANT: TenantId = TenantId::from_uuid(Uuid::nil());
+    const GOES: Task = Task::Deletion(TENANT);
+
+    fn at(minutes: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + minutes.minutes()
+    }
+
+    fn failed() -> Result<(), AppError> {
+        Err(AppError::conflict("in_use", "it is in use"))
+    }
+
+    /// Whether its turn has come, with nothing else to do.
+    fn is_due(setbacks: &mut Setbacks, task: Task, minutes: i64) -> bool {
+        !setbacks.due([task], at(minutes)).is_empty()
+    }
 
     #[test]
     fn a_pause_doubles_up_to_an_hour() {
@@ -96,16 +109,37 @@ mod tests {
     #[test]
     fn what_failed_waits_and_what_went_well_does_not() {
         let mut setbacks = Setbacks::default();
-        let at = |minutes: i64| Timestamp::UNIX_EPOCH + minutes.minutes();
-        let failed = || Err(AppError::conflict("in_use", "it is in use"));
-        setbacks.note("deletion", ID, failed(), at(0));
-        assert_eq!(setbacks.due("deletion", [ID], at(0)), []);
-        assert_eq!(setbacks.due("expired_aliases", [ID], at(0)), [ID]);
-        assert_eq!(setbacks.due("deletion", [ID], at(1)), [ID]);
-        setbacks.note("deletion", ID, failed(), at(1));
-        assert_eq!(setbacks.due("deletion", [ID], at(2)), []);
-        assert_eq!(setbacks.due("deletion", [ID], at(3)), [ID]);
-        setbacks.note("deletion", ID, Ok(()), at(3));
-        assert_eq!(setbacks.due("deletion", [ID], at(3)), [ID]);
+        setbacks.note(GOES, failed(), at(0));
+        assert!(!is_due(&mut setbacks, GOES, 0));
+        assert!(is_due(&mut setbacks, GOES, 1));
+        setbacks.note(GOES, failed(), at(1));
+        assert!(!is_due(&mut setbacks, GOES, 2));
+        assert!(is_due(&mut setbacks, GOES, 3));
+        setbacks.note(GOES, Ok(()), at(3));
+        assert!(is_due(&mut setbacks, GOES, 3));
+    }
+
+    #[test]
+    fn what_fails_on_one_instance_keeps_no_other_one_waiting() {
+        let [one, other] = [1, 2].map(|id| InstanceId::from_uuid(Uuid::from_u128(id)));
+        let [one, other] = [one, other].map(|instance| Task::ServedOtherwise(instance, TENANT));
+        let all = [one, other, GOES, Task::ExpiredAliases(TENANT)];
+        let mut setbacks = Setbacks::default();
+        setbacks.note(one, failed(), at(0));
+        assert_eq!(setbacks.due(all, at(0)), all.into_iter().skip(1).collect());
+        setbacks.note(other, Ok(()), at(0));
+        assert_eq!(setbacks.due(all, at(0)), all.into_iter().skip(1).collect());
+    }
+
+    /// Another host did it, or the tenant went otherwise.
+    #[test]
+    fn what_is_no_task_any_more_is_forgotten() {
+        let mut setbacks = Setbacks::default();
+        setbacks.note(GOES, failed(), at(0));
+        let aliases = Task::ExpiredAliases(TENANT);
+        setbacks.note(aliases, failed(), at(0));
+        assert!(!is_due(&mut setbacks, GOES, 0));
+        assert_eq!(setbacks.0.keys().collect::<Vec<_>>(), [&GOES]);
+        assert!(setbacks.due([], at(0)).is_empty() && setbacks.0.is_empty());
     }
 }

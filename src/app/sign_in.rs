@@ -22,7 +22,7 @@ use crate::domain::error_chain::error_chain;
 use crate::domain::ids::SessionId;
 use crate::domain::one_time_token::Purpose;
 use crate::domain::password::{NewPassword, Password, PasswordHash};
-use crate::domain::session::{LONGEST, Presence, Session};
+use crate::domain::session::{LONGEST, MOST, Presence, Session};
 use crate::domain::user::{External, User, UserStatus};
 use crate::store::{StoreError, Tx, sealing_keys, sessions, users};
 
@@ -70,7 +70,7 @@ pub async fn with_password(
         return Err(Denied::Credentials.into());
     }
     if let Some(hash) = rehashed {
-        users::set_password_hash(&mut tx, user.id, &hash, app.now()).await?;
+        users::rehash(&mut tx, user.id, &hash).await?;
     }
     app.begin_session(tx, &user, origin, None).await
 }
@@ -219,7 +219,9 @@ impl App {
         // As it is in this transaction: the user may have been suspended since the password was compared.
         let presence = presence.filter(|presence| presence.is_good(now));
         let presence = presence.ok_or(Denied::Credentials)?;
+        // Locks them: of two who sign in at once, the second sees the session of the first.
         users::set_last_login(&mut tx, user.id, now).await?;
+        let ended = sessions::make_room(&mut tx, user.id, session.id, now - presence.rest(), MOST).await?;
         let caller = Caller::signed_in(presence.clone(), false, None, origin);
         // Of a suspended tenant.
         caller.standing()?;
@@ -229,7 +231,7 @@ impl App {
             target: session.id.to_string(),
             tenant_id: user.tenant_id(),
             before: None,
-            after: None,
+            after: (ended > 0).then(|| json!({"ended_sessions": ended})),
         };
         self.audit(&mut tx, &caller, whole.unwrap_or(begun))?;
         let login = self.login(presence)?;

@@ -30,21 +30,24 @@ impl App {
     pub(super) async fn begin_own(&self, own: &SignedIn, name: &'static str) -> Result<(Tx, User), AppError> {
         let mut tx = self.store.begin(name).await?;
         let home = own.home.as_ref().map(|home| home.membership.tenant_id);
+        if let Some(home) = home {
+            tenants::lock(&mut tx, home).await?;
+        }
         let user = self.lock_user(&mut tx, own.user_id, home).await?;
         self.still_signed_in(&mut tx, own).await?;
         Ok((tx, user))
     }
 
-    /// Locks a user, after the tenant that they were seen to work for; gives them as they are now.
+    /// Locks a user who was seen to work for this tenant; gives them as they are now.
+    ///
+    /// Whoever suspends, moves or deletes them, or suspends their tenant, locks them too: so a sign-in waits for none of what
+    /// else is done in the tenant.
     pub(super) async fn lock_user(
         &self,
         tx: &mut Tx,
         id: UserId,
         tenant: Option<TenantId>,
     ) -> Result<User, AppError> {
-        if let Some(tenant) = tenant {
-            tenants::lock(tx, tenant).await?;
-        }
         users::lock(tx, id).await?;
         let user = users::find_anywhere(tx, id).await?;
         // Whoever was moved in this very moment has to sign in again in any case.

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::App;
-use super::audit::Changed;
+use super::audit::{Changed, merged};
 use super::error::AppError;
 use super::patch::Patch;
 use super::precondition::IfMatch;
@@ -151,10 +151,17 @@ pub async fn change(
     let (old, new) = (&before.tenant.domain, &after.tenant.domain);
     if old != new {
         domains::drop_alias(&mut tx, id, new).await?;
-        domains::put_alias(&mut tx, id, old).await?;
-        warnings.push(format!(
-            "phones may sign in at {old} for 30 days from the deploy on that puts {new} live; set them up for {new} until then"
-        ));
+        warnings.push(if domains::put_alias(&mut tx, id, old).await? {
+            format!(
+                "phones may sign in at {old} for 30 days from the deploy on that puts {new} live; set them up for {new} until then"
+            )
+        } else {
+            // An earlier version gave both of them one domain. To refuse it would keep them so.
+            format!(
+                "{old} is kept for another tenant that had it before: from the deploy on that puts {new} live, no phone of this \
+                 tenant signs in there; set them up for {new} before"
+            )
+        });
     }
     platform_tenants::update(&mut tx, &after.tenant, &after.limits, after.policy).await?;
     if old != new && domains::is_reserved(&mut tx, new, id).await? {
@@ -283,11 +290,4 @@ fn view(tenant: &Tenant, limits: &Limits, policy: SuspensionPolicy) -> Value {
         "session_timeout_minutes": limits.session_timeout_minutes, "max_users": limits.max_users,
         "max_extensions": limits.max_extensions, "max_concurrent_calls": limits.max_concurrent_calls,
     })
-}
-
-fn merged(mut value: Value, more: Value) -> Value {
-    if let (Value::Object(fields), Value::Object(more)) = (&mut value, more) {
-        fields.extend(more);
-    }
-    value
 }

@@ -7,14 +7,15 @@ use super::App;
 use super::audit::Changed;
 use super::deployments::requested;
 use super::error::AppError;
-use super::setbacks::{Setbacks, pause};
+use super::setbacks::{Setbacks, Task, pause};
 use super::tenant_deletion;
+use super::tenant_status::found;
 use crate::auth::caller::{Caller, Identity, Origin, Place};
 use crate::deploy::request;
 use crate::domain::deployment::Deployment;
 use crate::domain::ids::{InstanceId, TenantId};
 use crate::domain::permission::PlatformPermission;
-use crate::store::{StoreError, Tx, deployment_history, deployments, domains, tenant_lifecycle, tenants};
+use crate::store::{Tx, deployment_history, deployments, domains, tenant_lifecycle};
 
 /// Who asks, in records, for a PBX to follow a status where nobody's own request is known.
 const FOLLOWS: &str = "system:status";
@@ -28,22 +29,26 @@ pub async fn turn(app: &App, setbacks: &mut Setbacks) -> Result<usize, AppError>
     let leaving = tenant_lifecycle::leaving(&mut tx).await?;
     let expired = domains::with_expired_aliases(&mut tx, app.now()).await?;
     drop(tx);
+    let tasks = expired.into_iter().map(Task::ExpiredAliases);
+    let tasks = tasks.chain(
+        lagging
+            .into_iter()
+            .map(|(pbx, tenant)| Task::ServedOtherwise(pbx, tenant)),
+    );
+    let tasks = tasks.chain(leaving.into_iter().map(Task::Deletion));
     let mut gone = 0;
     // One that fails keeps none of the others waiting.
-    for tenant in setbacks.due("expired_aliases", expired, app.now()) {
-        let done = give_up_aliases(app, &caller, tenant).await;
-        setbacks.note("expired_aliases", tenant, done, app.now());
-    }
-    for (instance, tenant) in lagging {
-        for tenant in setbacks.due("served_otherwise", [tenant], app.now()) {
-            let asked = ask_again(app, &caller, instance, tenant).await;
-            setbacks.note("served_otherwise", tenant, asked.map(drop), app.now());
-        }
-    }
-    for tenant in setbacks.due("deletion", leaving, app.now()) {
-        let finished = tenant_deletion::finish(app, &caller, tenant).await;
-        gone += usize::from(matches!(finished, Ok(true)));
-        setbacks.note("deletion", tenant, finished.map(drop), app.now());
+    for task in setbacks.due(tasks, app.now()) {
+        let done = match task {
+            Task::ExpiredAliases(tenant) => give_up_aliases(app, &caller, tenant).await,
+            Task::ServedOtherwise(pbx, tenant) => ask_again(app, &caller, pbx, tenant).await.map(drop),
+            Task::Deletion(tenant) => {
+                let finished = tenant_deletion::finish(app, &caller, tenant).await;
+                gone += usize::from(matches!(finished, Ok(true)));
+                finished.map(drop)
+            }
+        };
+        setbacks.note(task, done, app.now());
     }
     Ok(gone)
 }
@@ -53,7 +58,7 @@ pub async fn turn(app: &App, setbacks: &mut Setbacks) -> Result<usize, AppError>
 pub struct Behind {
     /// Which instance.
     pub instance: InstanceId,
-    /// Why the last deploy that was to change that came to nothing; none while none has.
+    /// Why the last deploy that was to change that came to nothing; none where none has.
     pub reason: Option<String>,
     /// When the next one is asked for; none while one is under way.
     pub again_at: Option<Timestamp>,
@@ -64,37 +69,36 @@ pub(super) async fn behind(tx: &mut Tx, tenant: TenantId) -> Result<Vec<Behind>,
     let mut behind = Vec::new();
     let lagging = tenant_lifecycle::served_otherwise(tx).await?;
     for (instance, _) in lagging.into_iter().filter(|(_, whose)| *whose == tenant) {
-        let newest = deployments::newest_on(tx, instance, tenant).await?;
-        let again_at = match &newest {
-            Some(newest) => next(tx, instance, tenant, newest).await?,
-            None => None,
-        };
+        let asked = deployments::newest_of_status(tx, instance, tenant).await?;
+        let again_at = next(tx, instance, tenant, asked.as_ref()).await?;
         behind.push(Behind {
             instance,
-            reason: newest.as_ref().and_then(reason),
+            reason: asked.as_ref().and_then(reason),
             again_at,
         });
     }
     Ok(behind)
 }
 
-/// When the next deploy is asked for after one that came to nothing; none while it has not ended.
+/// When the next deploy is asked for after the last one of the tenant's status; none while any of the tenant is under way.
 ///
-/// The records of deploys tell how often that happened: so it is the same on every host, and after a start.
+/// The records of deploys tell how often one came to nothing: so it is the same on every host, and after a start.
 async fn next(
     tx: &mut Tx,
     instance: InstanceId,
     tenant: TenantId,
-    newest: &Deployment,
-) -> Result<Option<Timestamp>, StoreError> {
-    let Some(ended) = newest.ended_at else {
+    asked: Option<&Deployment>,
+) -> Result<Option<Timestamp>, AppError> {
+    if deployment_history::is_under_way(tx, instance, tenant).await? {
         return Ok(None);
-    };
+    }
     // Whoever changes something of the tenant may have mended it.
-    let changed = tenants::find(tx, tenant).await?.map(|tenant| tenant.updated_at);
-    let changed = changed.unwrap_or(newest.created_at);
-    if newest.created_at < changed {
-        // It was asked for before that and knew nothing of it: nothing has come to nothing yet.
+    let changed = found(tx, tenant).await?.updated_at;
+    let Some((asked, ended)) = asked.and_then(|asked| asked.ended_at.map(|ended| (asked, ended))) else {
+        return Ok(Some(changed));
+    };
+    if asked.created_at < changed {
+        // It knew nothing of that: nothing has come to nothing yet.
         return Ok(Some(ended));
     }
     let times = deployment_history::setbacks(tx, instance, tenant, changed).await?;
@@ -124,16 +128,14 @@ async fn ask_again(
     if !still.contains(&(instance, tenant)) {
         return Ok(None);
     }
-    let newest = deployments::newest_on(&mut tx, instance, tenant).await?;
-    if let Some(newest) = &newest {
-        match next(&mut tx, instance, tenant, newest).await? {
-            Some(at) if at <= now => {}
-            _ => return Ok(None),
-        }
+    let before = deployments::newest_of_status(&mut tx, instance, tenant).await?;
+    match next(&mut tx, instance, tenant, before.as_ref()).await? {
+        Some(at) if at <= now => {}
+        _ => return Ok(None),
     }
     // Somebody asked for it, and for no less than that: what was made by hand meanwhile does not hold it back.
-    let somebody = newest.filter(|newest| !newest.is_automatic());
-    let actor = somebody.map_or_else(|| FOLLOWS.to_owned(), |newest| newest.requested_by);
+    let somebody = before.filter(|before| !before.is_automatic());
+    let actor = somebody.map_or_else(|| FOLLOWS.to_owned(), |before| before.requested_by);
     let asked = request::status(&mut tx, app.ids.as_ref(), tenant, instance, &actor, now).await?;
     let Some(asked) = asked else { return Ok(None) };
     app.audit(&mut tx, caller, requested("config.deploy", &asked))?;

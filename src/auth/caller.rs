@@ -219,18 +219,23 @@ impl Caller {
     /// Whether a reason was given is asked for by [`Self::reason_to_change`], once the thing to change is found.
     pub fn tenant(&self, permission: Permission, act: Act) -> Result<TenantId, Denied> {
         self.check_standing(act)?;
-        let may = match (&self.identity, self.place) {
+        if self.may(permission) {
+            self.id_of_place()
+        } else {
+            Err(Denied::Permission)
+        }
+    }
+
+    /// Whether it has a right where it acts, which is also what it may give to others.
+    #[must_use]
+    pub fn may(&self, permission: Permission) -> bool {
+        match (&self.identity, self.place) {
             (Identity::SystemCli, _) => true,
             (Identity::User(user), Place::Home { .. }) => user.may(permission),
             (Identity::ApiKey(key), Place::Home { .. }) => key.may(permission),
             // A key enters no tenant. What the daemon asks for is asked for on the platform, whatever the tenant's status.
             (Identity::ApiKey(_) | Identity::SystemAuto, _) => false,
             (Identity::User(user), _) => user.platform_manager && permission.is_for_operators(),
-        };
-        if may {
-            self.id_of_place()
-        } else {
-            Err(Denied::Permission)
         }
     }
 

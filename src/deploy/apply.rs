@@ -13,7 +13,7 @@ use crate::domain::finding::Finding;
 use crate::domain::ids::TenantId;
 use crate::domain::tenant::Service;
 use crate::driver::DriverError;
-use crate::store::{generations, instances, tenant_lifecycle, tenants};
+use crate::store::{generations, instances, served, tenant_lifecycle, tenants};
 
 impl Run<'_> {
     pub(super) async fn apply_and_prove(
@@ -93,7 +93,7 @@ impl Run<'_> {
         instances::set_live(&mut tx, self.instance.id, aim.generation.id).await?;
         generations::set_live(&mut tx, aim.generation.id, self.record.now()).await?;
         generations::put_files(&mut tx, aim.generation.id, &aim.files).await?;
-        self.note_served(&mut tx, aim).await?;
+        served::prove(&mut tx, self.instance.id, &aim.served(), self.record.now()).await?;
         generations::prune(&mut tx, self.instance.id, self.engine.options.keep_generations).await?;
         let last = (Stage::Verifying, StageResult::Ok, detail.as_str());
         let status = self.end_in(tx, Some(last), status, findings).await?;

@@ -17,7 +17,7 @@ use crate::domain::finding::{Finding, Severity};
 use crate::domain::generation::Generation;
 use crate::domain::instance::PbxInstance;
 use crate::driver::PbxDriver;
-use crate::store::{Tx, deployments, domains, generations, instances, platform_tenants, served};
+use crate::store::{Tx, deployments, generations, instances, served};
 
 /// Cut off more often than this, a deploy is not tried again: it may be what ends the process.
 const MOST_INTERRUPTIONS: usize = 10;
@@ -199,7 +199,7 @@ impl Run<'_> {
             // A new secret of what is not served changes no file.
             if aim.before.tenants != aim.after.tenants {
                 let mut tx = self.record.begin("serve_the_same").await?;
-                self.note_served(&mut tx, &aim).await?;
+                served::prove(&mut tx, self.instance.id, &aim.served(), self.record.now()).await?;
                 tx.commit().await?;
             }
             let (status, detail) = if aim.left_out.is_empty() {
@@ -377,15 +377,6 @@ impl Run<'_> {
         }
         let others = discretion::others(tx, self.instance.id, own).await?;
         Ok(discretion::for_tenant(own, &others, findings))
-    }
-
-    /// Notes what the instance is proven to serve now, and what begins with that: the time of former domains, and that a
-    /// tenant which was moved has arrived.
-    pub(super) async fn note_served(&self, tx: &mut Tx, aim: &Aim) -> Result<(), DeployError> {
-        served::replace(tx, self.instance.id, &aim.served()).await?;
-        domains::begin_time_of_aliases(tx, self.instance.id, self.record.now()).await?;
-        platform_tenants::settle(tx).await?;
-        Ok(())
     }
 }
 

@@ -11,13 +11,14 @@ pub trait Randomness: Send + Sync {
 #[error("the system's random generator failed; no secret can be made")]
 pub struct NoRandomness;
 
-/// The system's generator.
+/// The system's generator, which is ready at once. The crypto library's own seeds itself from the processor's jitter in each
+/// process that asks it: some 60 ms of work before the first byte.
 #[derive(Clone, Copy, Default, Debug)]
 pub struct SystemRandom;
 
 impl Randomness for SystemRandom {
     fn fill(&self, buffer: &mut [u8]) -> Result<(), NoRandomness> {
-        aws_lc_rs::rand::fill(buffer).map_err(|_| NoRandomness)
+        getrandom::fill(buffer).map_err(|_| NoRandomness)
     }
 }
 

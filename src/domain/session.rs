@@ -17,6 +17,9 @@ pub const LONGEST: SignedDuration = SignedDuration::from_hours(24);
 /// How long a session of somebody without tenant may rest; a tenant has its own setting.
 pub const REST: SignedDuration = SignedDuration::from_mins(60);
 
+/// So many sessions a user has at the same time: with one more, the oldest ends.
+pub const MOST: i64 = 50;
+
 /// A session.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Session {
@@ -69,12 +72,17 @@ pub struct Home {
 }
 
 impl Presence {
+    /// How long the session may rest.
+    #[must_use]
+    pub fn rest(&self) -> SignedDuration {
+        self.home.as_ref().map_or(REST, |home| home.rest)
+    }
+
     /// Whether the session has neither ended nor rested too long, and its owner may be signed in.
     #[must_use]
     pub fn is_good(&self, now: Timestamp) -> bool {
-        let rest = self.home.as_ref().map_or(REST, |home| home.rest);
         self.status == UserStatus::Active
             && now < self.session.expires_at
-            && now.duration_since(self.session.last_used_at) < rest
+            && now.duration_since(self.session.last_used_at) < self.rest()
     }
 }

@@ -1,5 +1,7 @@
 //! The address of something that the daemon fetches, or that people open.
 
+use std::net::IpAddr;
+
 use url::{Host, Url};
 
 use super::invalid::Invalid;
@@ -23,7 +25,7 @@ fn web_url(text: &str) -> Result<String, Invalid> {
     }
     match url.scheme() {
         "https" => {}
-        "http" if is_of_this_host(&url) => {}
+        "http" if is_loopback(&url) => {}
         "http" => {
             return Err(Invalid::new(
                 "must begin with `https://`; `http://` is for this host (127.0.0.1, [::1], localhost) only",
@@ -38,14 +40,29 @@ fn web_url(text: &str) -> Result<String, Invalid> {
 }
 
 impl WebUrl {
-    /// Whether it names this host itself.
+    /// Whether it names this host itself, in whichever way. What a name resolves to is not asked.
     #[must_use]
     pub fn is_of_this_host(&self) -> bool {
-        Url::parse(self.as_str()).is_ok_and(|url| is_of_this_host(&url))
+        Url::parse(self.as_str()).is_ok_and(|url| match url.host() {
+            Some(Host::Ipv4(address)) => is_here(address.into()),
+            Some(Host::Ipv6(address)) => is_here(address.into()),
+            Some(Host::Domain(name)) => {
+                let name = name.strip_suffix('.').unwrap_or(name);
+                name == "localhost" || name.ends_with(".localhost")
+            }
+            None => false,
+        })
     }
 }
 
-fn is_of_this_host(url: &Url) -> bool {
+/// An address that does not say of whom leads here, too.
+fn is_here(address: IpAddr) -> bool {
+    let address = address.to_canonical();
+    address.is_loopback() || address.is_unspecified()
+}
+
+/// Written as what stays within this host on every system.
+fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
@@ -89,6 +106,38 @@ mod tests {
     #[case("")]
     fn anything_else_is_refused(#[case] text: &str) {
         assert!(text.parse::<WebUrl>().is_err());
+    }
+
+    #[rstest]
+    #[case("http://127.0.0.1:8080/keys")]
+    #[case("https://127.8.9.1/")]
+    #[case("https://2130706433/")]
+    #[case("https://0x7f.1/")]
+    #[case("https://127.0.0.1./")]
+    #[case("https://0.0.0.0/")]
+    #[case("https://0/")]
+    #[case("https://[::1]/")]
+    #[case("https://[::]/")]
+    #[case("https://[::ffff:127.0.0.1]/")]
+    #[case("https://[::ffff:0.0.0.0]/")]
+    #[case("https://localhost/")]
+    #[case("https://LOCALHOST/")]
+    #[case("https://localhost./")]
+    #[case("https://keys.localhost/")]
+    #[case("https://keys.localhost.:8443/")]
+    fn this_host_is_known_however_it_is_written(#[case] text: &str) {
+        assert!(text.parse::<WebUrl>().unwrap().is_of_this_host());
+    }
+
+    #[rstest]
+    #[case("https://id.example.com/")]
+    #[case("https://localhost.example.com/")]
+    #[case("https://notlocalhost/")]
+    #[case("https://10.0.0.1/")]
+    #[case("https://[::ffff:10.0.0.1]/")]
+    #[case("https://[2001:db8::1]/")]
+    fn another_host_is_not_this_one(#[case] text: &str) {
+        assert!(!text.parse::<WebUrl>().unwrap().is_of_this_host());
     }
 
     #[test]

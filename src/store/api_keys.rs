@@ -1,5 +1,7 @@
 //! Rows of API keys, one tenant's at a time; and who stands behind one.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -47,7 +49,7 @@ statements! {
     ROTATE = "update api_keys set prefix = $3, digest = $4 where tenant_id = $1 and id = $2";
     USE = "update api_keys set last_used_at = $2 where id = $1 and (last_used_at is null or last_used_at < $2)";
     DELETE = "delete from api_keys where tenant_id = $1 and id = $2";
-    DELETE_OF_AUTHOR = "delete from api_keys where tenant_id = $1 and author_id = $2";
+    DELETE_OF_AUTHOR = "delete from api_keys where tenant_id = $1 and author_id = $2 returning id";
 }
 
 #[derive(sqlx::FromRow)]
@@ -191,7 +193,15 @@ pub async fn delete(tx: &mut Tx, tenant: TenantId, id: ApiKeyId) -> Result<bool,
     Ok(run!(tx, execute(DELETE, tenant.uuid(), id.uuid()))? == 1)
 }
 
-/// Deletes the keys that somebody made in a tenant; answers how many there were.
-pub async fn delete_of_author(tx: &mut Tx, tenant: TenantId, author: UserId) -> Result<u64, StoreError> {
-    run!(tx, execute(DELETE_OF_AUTHOR, tenant.uuid(), author.uuid()))
+/// Deletes the keys that somebody made in a tenant; answers which.
+pub async fn delete_of_author(
+    tx: &mut Tx,
+    tenant: TenantId,
+    author: UserId,
+) -> Result<BTreeSet<ApiKeyId>, StoreError> {
+    let rows = run!(
+        tx,
+        fetch_all::<(Uuid,)>(DELETE_OF_AUTHOR, tenant.uuid(), author.uuid())
+    )?;
+    Ok(rows.into_iter().map(|(id,)| ApiKeyId::from_uuid(id)).collect())
 }

@@ -12,6 +12,7 @@ statements! {
         and status in ('rejected', 'rolled_back', 'failed') and created_at >= $3 and queue_number > \
         coalesce((select max(queue_number) from deployments where instance_id = $1 \
         and (tenant_id = $2 or tenant_id is null) and status in ('live', 'unchanged')), 0)";
+    UNDER_WAY = "select count(*) from deployments where instance_id = $1 and tenant_id = $2 and ended_at is null";
     LAST_ROLLBACK = "select max(created_at) from deployments where instance_id = $1 \
         and to_generation_id is not null and status in ('live', 'partial', 'unchanged')";
 }
@@ -29,6 +30,12 @@ pub async fn setbacks(
         fetch_one::<(i64,)>(SETBACKS, instance.uuid(), tenant.uuid(), since)
     )?;
     Ok(u32::try_from(count).unwrap_or(u32::MAX))
+}
+
+/// Whether a deploy of a tenant on an instance waits or is carried out, whatever it moves.
+pub async fn is_under_way(tx: &mut Tx, instance: InstanceId, tenant: TenantId) -> Result<bool, StoreError> {
+    let (unfinished,) = run!(tx, fetch_one::<(i64,)>(UNDER_WAY, instance.uuid(), tenant.uuid()))?;
+    Ok(unfinished > 0)
 }
 
 /// When somebody last asked for the whole instance to go back, and it did.

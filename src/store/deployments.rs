@@ -35,7 +35,8 @@ statements! {
     FIND_OF_TENANT = select!("where tenant_id = $1 and id = $2");
     COUNT_OF_TENANT = "select count(*) from deployments where tenant_id = $1";
     LIST_OF_TENANT = select!("where tenant_id = $1 order by created_at desc, id desc limit $2 offset $3");
-    NEWEST_ON = select!("where instance_id = $1 and tenant_id = $2 order by queue_number desc limit 1");
+    NEWEST_OF_STATUS = select!("where instance_id = $1 and tenant_id = $2 and scope = 'tenant_status' \
+        order by queue_number desc limit 1");
     NEWEST_OF_EDITS = select!("where tenant_id = $1 and scope <> 'tenant_status' \
         order by created_at desc, id desc limit 1");
     COUNT_OF_INSTANCE = "select count(*) from deployments where instance_id = $1";
@@ -250,15 +251,15 @@ pub async fn list_of_tenant(
     })
 }
 
-/// What was asked for last of a tenant on an instance.
-pub async fn newest_on(
+/// What was asked for last because of a tenant's status on an instance.
+pub async fn newest_of_status(
     tx: &mut Tx,
     instance: InstanceId,
     tenant: TenantId,
 ) -> Result<Option<Deployment>, StoreError> {
     run!(
         tx,
-        fetch_optional::<Row>(NEWEST_ON, instance.uuid(), tenant.uuid())
+        fetch_optional::<Row>(NEWEST_OF_STATUS, instance.uuid(), tenant.uuid())
     )?
     .map(Row::parse)
     .transpose()

@@ -67,10 +67,12 @@ fn parsed<C: FromIterator<SipDomain>>(
     domains.collect()
 }
 
-/// Keeps a former domain of the tenant; its time begins when a deploy puts the new one live.
-pub async fn put_alias(tx: &mut Tx, tenant: TenantId, domain: &SipDomain) -> Result<(), StoreError> {
-    run!(tx, execute(PUT_ALIAS, domain.as_str(), tenant.uuid()))?;
-    tenants::forget_head_revision(tx, tenant).await
+/// Keeps a former domain of the tenant; its time begins when a deploy puts the new one live. False, with nothing kept, where
+/// it is another tenant's.
+pub async fn put_alias(tx: &mut Tx, tenant: TenantId, domain: &SipDomain) -> Result<bool, StoreError> {
+    let kept = run!(tx, execute(PUT_ALIAS, domain.as_str(), tenant.uuid()))? == 1;
+    tenants::forget_head_revision(tx, tenant).await?;
+    Ok(kept)
 }
 
 /// Gives a former domain of the tenant up.

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::row::{Origin, RawJson, to_json};
 use super::statement::{insert_rows, run, statements};
-use super::{StoreError, Tx};
+use super::{StoreError, Tx, domains, platform_tenants};
 use crate::domain::ids::{InstanceId, RevisionId, TenantId};
 use crate::domain::served::Served;
 
@@ -117,6 +118,21 @@ pub async fn assigned_elsewhere(
 /// Forgets what the instance serves, where nobody will ask it any more.
 pub async fn clear(tx: &mut Tx, instance: InstanceId) -> Result<u64, StoreError> {
     run!(tx, execute(CLEAR, instance.uuid()))
+}
+
+/// Notes what the instance is proven to serve now, and what begins with that: that a tenant which was moved has arrived,
+/// and the time of former domains.
+///
+/// Rows of tenants before those of their domains, as whoever changes a tenant takes them: so two never wait for each other.
+pub async fn prove(
+    tx: &mut Tx,
+    instance: InstanceId,
+    served: &BTreeMap<TenantId, Served>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    replace(tx, instance, served).await?;
+    platform_tenants::settle(tx).await?;
+    domains::begin_time_of_aliases(tx, instance, now).await
 }
 
 /// Notes what the instance serves now; only rows that differ are written.

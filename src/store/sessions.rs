@@ -32,6 +32,9 @@ statements! {
     USE = "update sessions set last_used_at = $2 where id = $1 and last_used_at < $2";
     END = "delete from sessions where user_id = $1 and id = $2";
     END_ALL = "delete from sessions where user_id = $1 and (id <> $2 or $2 is null)";
+    // Those that have rested too long first, then the oldest.
+    MAKE_ROOM = "delete from sessions where user_id = $1 and id <> $2 and id not in (select id from sessions \
+        where user_id = $1 and id <> $2 order by last_used_at > $3 desc, created_at desc, id desc limit $4)";
     PURGE = "delete from sessions where user_id = $1 and expires_at <= $2";
     PURGE_ALL = "delete from sessions where id in (select id from sessions where expires_at <= $1 \
         order by expires_at, id limit 100)";
@@ -184,6 +187,19 @@ pub async fn end(tx: &mut Tx, user: UserId, id: SessionId) -> Result<bool, Store
 /// Ends all of the user's sessions, but for one that is named; answers how many.
 pub async fn end_all(tx: &mut Tx, user: UserId, but: Option<SessionId>) -> Result<u64, StoreError> {
     run!(tx, execute(END_ALL, user.uuid(), but.map(SessionId::uuid)))
+}
+
+/// Leaves a user so many sessions at most, the one that is named among them: those that were last used until `rested` end
+/// first, then the oldest. Answers how many ended. To be called under the user's lock.
+pub async fn make_room(
+    tx: &mut Tx,
+    user: UserId,
+    own: SessionId,
+    rested: Timestamp,
+    most: i64,
+) -> Result<u64, StoreError> {
+    let (rested, others) = (rested.as_microsecond(), most.saturating_sub(1));
+    run!(tx, execute(MAKE_ROOM, user.uuid(), own.uuid(), rested, others))
 }
 
 /// Removes those of the user's sessions that reached their end.

@@ -19,6 +19,7 @@ statements! {
         where id = $1";
     SUSPEND = "update tenants set status = 'suspended', suspension_category = $2, suspension_reason = $3, \
         suspended_at = $4, updated_at = $4 where id = $1";
+    LOCK_USERS = "update users set updated_at = updated_at where tenant_id = $1";
     SET_POLICY = "update tenants set suspension_policy = $2 where id = $1";
     REACTIVATE = "update tenants set status = 'active', suspension_category = null, suspension_reason = null, \
         suspended_at = null, updated_at = $2 where id = $1";
@@ -85,6 +86,9 @@ pub async fn standing(tx: &mut Tx, id: TenantId) -> Result<Option<Standing>, Sto
 }
 
 /// Suspends a tenant; false when there is none by this id.
+///
+/// Its users are locked with it, and not the tenant by them: whoever of them is signing in is done with that before, or finds
+/// the tenant suspended.
 pub async fn suspend(tx: &mut Tx, id: TenantId, suspension: &Suspension) -> Result<bool, StoreError> {
     let reason = suspension.reason.as_ref().map(AsRef::<str>::as_ref);
     let at = suspension.at.as_microsecond();
@@ -92,6 +96,7 @@ pub async fn suspend(tx: &mut Tx, id: TenantId, suspension: &Suspension) -> Resu
         tx,
         execute(SUSPEND, id.uuid(), suspension.category.as_str(), reason, at)
     )?;
+    run!(tx, execute(LOCK_USERS, id.uuid()))?;
     Ok(suspended == 1)
 }
 

@@ -55,8 +55,10 @@ statements! {
     SET_PLATFORM_MANAGER = update!("platform_manager = $3");
     SET_EXTERNAL = update!("issuer = $3, subject = $4");
     SET_PERSON = update!("name = $3, name_key = $4, contact = $5, extension_id = $6");
-    UNLINK = "update users set extension_id = null, version = version + 1, updated_at = $2 where extension_id = $1";
+    UNLINK = "update users set extension_id = null, version = version + 1, updated_at = $2 where extension_id = $1 \
+        returning id";
     // Nothing that an admin edits: neither version nor time of change move.
+    REHASH = "update users set password_hash = $2 where id = $1";
     SET_LAST_LOGIN = "update users set last_login_at = $2 where id = $1";
     DELETE = "delete from users where id = $1";
     LOCK = "update users set updated_at = updated_at where id = $1";
@@ -210,6 +212,12 @@ pub async fn set_password_hash(
     )? == 1)
 }
 
+/// Keeps the same password hashed in another way, which changes nothing for anybody.
+pub async fn rehash(tx: &mut Tx, id: UserId, hash: &PasswordHash) -> Result<(), StoreError> {
+    run!(tx, execute(REHASH, id.uuid(), hash.expose()))?;
+    Ok(())
+}
+
 /// Lets a user sign in, or not any more; false when there is no such user.
 pub async fn set_status(
     tx: &mut Tx,
@@ -303,11 +311,18 @@ pub async fn set_person(
     )? == 1)
 }
 
-/// Takes an extension from whoever has it as their phone, and counts that as a change of them. One that is deleted would go
-/// by itself, but leave the user's version as it was.
-pub async fn unlink(tx: &mut Tx, extension: ExtensionId, now: Timestamp) -> Result<(), StoreError> {
-    run!(tx, execute(UNLINK, extension.uuid(), now.as_microsecond()))?;
-    Ok(())
+/// Takes an extension from whoever has it as their phone, and counts that as a change of them; answers who that was. One that
+/// is deleted would go by itself, but leave the user's version as it was.
+pub async fn unlink(
+    tx: &mut Tx,
+    extension: ExtensionId,
+    now: Timestamp,
+) -> Result<Option<UserId>, StoreError> {
+    let row = run!(
+        tx,
+        fetch_optional::<(Uuid,)>(UNLINK, extension.uuid(), now.as_microsecond())
+    )?;
+    Ok(row.map(|(id,)| UserId::from_uuid(id)))
 }
 
 /// Notes a sign-in.
@@ -318,7 +333,7 @@ pub async fn set_last_login(tx: &mut Tx, id: UserId, now: Timestamp) -> Result<(
 
 /// Keeps others that change the same user waiting until this transaction ends; false when there is none of that id.
 ///
-/// Taken after the lock of their tenant.
+/// Taken after the lock of their tenant, where that is taken.
 pub async fn lock(tx: &mut Tx, id: UserId) -> Result<bool, StoreError> {
     Ok(run!(tx, execute(LOCK, id.uuid()))? == 1)
 }

@@ -221,7 +221,7 @@ async fn a36_a40_o70_nobody_gives_a_phone_to_themselves_to_equals_or_above(
 
 #[rstest]
 #[tokio::test]
-async fn a36_a_phone_that_is_deleted_is_nobodys_and_that_is_a_version_of_its_user(
+async fn a36_a_phone_that_is_deleted_is_nobodys_which_its_entry_tells_and_a_version_of_its_user(
     #[values(Sqlite, Postgres)] backend: Backend,
 ) {
     let server = Server::start(backend).await;
@@ -235,6 +235,14 @@ async fn a36_a_phone_that_is_deleted_is_nobodys_and_that_is_a_version_of_its_use
     assert_eq!(deleted.status, 204, "{}", deleted.text);
     assert_eq!(server.phone(&ann.id).await, Value::Null);
     assert_eq!(server.phone(&bob.id).await, json!(kept));
+    // Whoever asks why ann has none finds it in her tenant's log.
+    let nobodys = server.extension("1003").await;
+    let gone = server.delete(&format!("/extensions/{nobodys}")).send().await;
+    assert_eq!(gone.status, 204, "{}", gone.text);
+    let told = server.get("/audit-log?action=extension.delete").send().await;
+    let told = told.data(200).as_array().unwrap().iter();
+    let who: Vec<Option<&Value>> = told.map(|entry| entry["before"].get("linked_user_id")).collect();
+    assert_eq!(who, [None, Some(&json!(ann.id))]);
     let stale = server
         .link(Tenant, &ann.id, phone)
         .with("if-match", &tag)

@@ -182,6 +182,25 @@ async fn c15_a_changed_domain_stays_an_alias_and_is_nobody_elses(
     assert_eq!(back.data(200)["aliases"], json!(["new.example.com"]));
 }
 
+/// As a database of an earlier version may hold it: two tenants with one domain.
+#[rstest]
+#[tokio::test]
+async fn c15_a_former_domain_that_is_kept_for_another_tenant_is_not_promised(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let server = Server::start(backend).await;
+    let other = "insert into tenant_domain_aliases (domain, tenant_id) \
+        select 'acme.example.com', id from tenants where domain = 'globex.example.com'";
+    server.database.sql(other).await;
+    let path = format!("/platform/tenants/{}", server.acme);
+    let changed = patch(&server, &path, json!({"domain": "new.example.com"})).await;
+    assert_eq!(changed.data(200)["aliases"], json!([]));
+    let told = changed.data(200)["warnings"][0].as_str().unwrap();
+    assert!(told.contains("is kept for another tenant"), "{told}");
+    let globex = get(&server, &format!("/platform/tenants/{}", server.globex)).await;
+    assert_eq!(globex.data(200)["aliases"], json!(["acme.example.com"]));
+}
+
 #[rstest]
 #[tokio::test]
 async fn o20_the_list_of_tenants_is_searched_filtered_and_sorted(

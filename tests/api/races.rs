@@ -4,6 +4,10 @@ use futures_util::future::join_all;
 use reqwest::Method;
 use rstest::rstest;
 use serde_json::{Value, json};
+use switchyard::app::error::AppError;
+use switchyard::app::instances::{self, NewInstance};
+use switchyard::app::operator;
+use switchyard::domain::instance::InstanceSettings;
 
 use super::audited_platform::instance;
 use super::client::{Answer, Ask};
@@ -163,6 +167,46 @@ async fn what_is_being_used_is_not_deleted_however_close_it_is(
     if done(&deleted) == 0 {
         assert!(deleted.iter().filter(in_use).count() > 0, "{deleted:?}");
     }
+}
+
+/// The host's command line is no exception: it adds instances and changes where they are by the same rule.
+#[rstest]
+#[tokio::test]
+async fn of_many_commands_that_give_an_instance_the_same_directory_one_does(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let server = Server::start(backend).await;
+    let (cli, platform) = (server.another_app().await, operator::platform(None));
+    let there = instances::list(&cli, &platform).await.unwrap().remove(0);
+    let at = |directory: &str| {
+        let InstanceSettings::Asterisk(mut settings) = there.settings.clone();
+        settings.config_dir = directory.parse().unwrap();
+        InstanceSettings::Asterisk(settings)
+    };
+    let make = |name: String, directory: &str| {
+        let new = NewInstance {
+            name: name.parse().unwrap(),
+            node: there.node.clone(),
+            settings: at(directory),
+            ami_secret: "not a secret".into(),
+        };
+        instances::create(&cli, &platform, new)
+    };
+    let is_taken = |refused: &AppError| {
+        let code = "config_dir_taken";
+        matches!(refused, AppError::Conflict { code: told, .. } if *told == code)
+    };
+    let made = join_all((0..MANY).map(|n| make(format!("shared{n}"), "/nowhere/shared"))).await;
+    let refused: Vec<AppError> = made.into_iter().filter_map(Result::err).collect();
+    assert_eq!(refused.len(), MANY - 1);
+    assert!(refused.iter().all(is_taken), "{refused:?}");
+
+    let other = make("other".to_owned(), "/nowhere/other").await.unwrap();
+    let secret = "not a secret".into();
+    let moved = instances::change_settings(&cli, &platform, other.id, at("/nowhere/shared"), &secret).await;
+    assert!(is_taken(&moved.unwrap_err()));
+    let stays = instances::find(&cli, &platform, other.id).await.unwrap();
+    assert_eq!(stays.settings, at("/nowhere/other"));
 }
 
 #[rstest]

@@ -143,3 +143,21 @@ async fn o40_an_instance_that_somebody_works_on_or_whose_tenants_are_served_else
     };
     assert!(message.contains("switchyard on pbx-2 works on it"), "{message}");
 }
+
+/// It is given up because its host is broken: nothing of that stands in the way.
+#[rstest]
+#[case(Sqlite)]
+#[case(Postgres)]
+#[tokio::test]
+async fn o40_an_instance_is_given_up_although_what_was_rendered_for_it_cannot_be_removed(
+    #[case] backend: Backend,
+) {
+    let world = World::new(backend).await;
+    let second = second(&world).await;
+    let fragments = world.state_dir().join(format!("instances/{second}/fragments"));
+    std::fs::create_dir_all(fragments.parent().unwrap()).unwrap();
+    std::fs::write(&fragments, "no directory").unwrap();
+    give_up(&world, second, "second").await.unwrap();
+    let found = instances::find(&world.app, &operator(), second).await;
+    assert!(matches!(found, Err(AppError::NotFound)));
+}

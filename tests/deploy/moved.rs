@@ -182,3 +182,32 @@ async fn o29_a_change_of_status_asks_the_instances_that_serve_the_tenant_only(#[
     let asked = "select cast(count(*) as text) from deployments where scope = 'tenant_status'";
     assert_eq!(world.database.ask(asked.to_owned()).await, ["1"]);
 }
+
+/// It is blocked while the deploy that takes it off waits: its calls are not those of a tenant that only moved.
+#[rstest]
+#[case(Sqlite)]
+#[case(Postgres)]
+#[tokio::test]
+async fn o29_calls_of_a_blocked_tenant_end_also_where_it_leaves_by_a_move(#[case] backend: Backend) {
+    let world = World::new(backend).await;
+    let [(acme, ann), _] = world.acme_and_globex().await;
+    world.deploy_platform().await.expect(Live);
+    for domain in ["acme.example.com", "globex.example.com"] {
+        call_the_echo(&world, domain).await;
+    }
+    let second = second(&world).await;
+    change(&world, &acme, json!({"pbx_instance_id": second}))
+        .await
+        .unwrap();
+    serves_too(&world, &acme).await;
+    let asked = deployments::deploy_instance(&world.app, &operator(), world.instance_id).await;
+    set_policy(&world, &acme, BlockAll).await;
+    suspend(&world, &acme).await;
+    let moved = ended(&world.app, &asked.unwrap()).await.expect(Live);
+    assert!(moved.codes().contains(&"moved_away"), "{moved:?}");
+    let last = moved.stages.last().unwrap();
+    assert!(last.detail.contains("channels hung up"), "{last:?}");
+    assert!(!world.registers(&acme, &ann));
+    let in_call: Vec<_> = domains_in_call(&world).into_iter().collect();
+    assert_eq!(in_call, ["globex.example.com"]);
+}

@@ -9,9 +9,12 @@ use switchyard::app::precondition::IfMatch;
 use switchyard::app::tenant_status::{self, Followed, SuspensionInput};
 use switchyard::app::{auto_deploy, deployments, tenant_change};
 use switchyard::domain::clock::{Clock as _, SystemClock};
-use switchyard::domain::deployment::DeploymentStatus::{Failed, Live, Unchanged};
+use switchyard::domain::deployment::Deployment;
+use switchyard::domain::deployment::DeploymentStatus::{Failed, Live, Rejected, Unchanged};
+use switchyard::domain::finding::Finding;
+use switchyard::domain::ids::{DeploymentId, SystemIds};
 use switchyard::domain::tenant::SuspensionPolicy::{self, ApiOnly, BlockAll, BlockOutbound};
-use switchyard::store::tenant_lifecycle;
+use switchyard::store::{deployments as records, tenant_lifecycle};
 
 use super::served::{caller_id, dialplan, endpoints, mailboxes};
 use super::support::ami::{Fields, field};
@@ -42,7 +45,7 @@ pub async fn suspend(world: &World, tenant: &TestTenant) -> Followed {
 }
 
 /// Works off what is queued for the instance; gives the only deploy that a change of status asked for.
-pub async fn followed(world: &World, deployments: &[switchyard::domain::ids::DeploymentId]) -> Ended {
+pub async fn followed(world: &World, deployments: &[DeploymentId]) -> Ended {
     assert_eq!(deployments.len(), 1);
     let id = deployments[0];
     let (asked, _) = deployments::find_of_instance(&world.app, &operator(), world.instance_id, id)
@@ -189,6 +192,41 @@ async fn o29_what_a_deploy_under_way_knew_nothing_of_is_asked_for_at_once(
     upkeep(&world.app).await;
     let asked = "select requested_by from deployments where scope = 'tenant_status'";
     assert_eq!(world.database.ask(asked.to_owned()).await.len(), 1);
+}
+
+/// What somebody edits, and what becomes of that, is none of the suspension's business.
+#[rstest]
+#[tokio::test]
+async fn o29_a_deploy_of_an_edit_neither_explains_nor_delays_what_a_status_waits_for(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let world = World::new(backend).await;
+    let [(acme, _), _] = world.acme_and_globex().await;
+    let edit = world.deploy(&acme).await.expect(Live).deployment;
+    set_policy(&world, &acme, BlockAll).await;
+    let mut tx = world.store.begin("suspend").await.unwrap();
+    let why = super::support::suspension::pause(SystemClock.now());
+    tenant_lifecycle::suspend(&mut tx, acme.id, &why).await.unwrap();
+    let now = SystemClock.now();
+    let rejected = Deployment {
+        id: DeploymentId::fresh(&SystemIds),
+        status: Rejected,
+        findings: vec![Finding::error("emergency_number", "1001 is an emergency number")],
+        created_at: now,
+        ended_at: Some(now),
+        ..edit
+    };
+    records::insert(&mut tx, &rejected).await.unwrap();
+    tx.commit().await.unwrap();
+    let shown = tenant_change::show(&world.app, &operator(), acme.id)
+        .await
+        .unwrap();
+    let [behind] = <[_; 1]>::try_from(shown.behind).unwrap();
+    assert_eq!(behind.reason, None);
+    assert!(behind.again_at.unwrap() <= now, "{behind:?}");
+    upkeep(&world.app).await;
+    let asked = "select requested_by from deployments where scope = 'tenant_status'";
+    assert_eq!(world.database.ask(asked.to_owned()).await, ["system:status"]);
 }
 
 /// A PBX that was down when the tenant was blocked is told again by itself.

@@ -3,8 +3,9 @@
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use rstest::rstest;
+use serde_json::{Value, json};
 use switchyard::app::precondition::IfMatch;
-use switchyard::app::{api_keys, operator, users};
+use switchyard::app::{api_keys, operator, platform_user_changes, users};
 use switchyard::auth::access::Act;
 use switchyard::auth::authenticator::AuthError;
 use switchyard::auth::caller::Caller;
@@ -121,6 +122,33 @@ async fn o58_a_key_ends_with_its_author(
             .unwrap();
         assert!(ground.is_good().await);
     }
+}
+
+/// The entry is the platform's, as that of every move.
+#[rstest]
+#[tokio::test]
+async fn o58_the_entry_of_a_move_names_the_keys_that_end_with_it(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let ground = Ground::new(backend).await;
+    let world = &ground.world;
+    let caller = world.caller(&ground.author.token).await;
+    let (second, _) = world.key(&caller, &["config.read"]).await;
+    let (others, _) = world.key(&ground.other, &["config.read"]).await;
+    let (platform, author) = (operator::platform(None), ground.author.user.id);
+    for to in [world.globex.id, world.acme.id] {
+        platform_user_changes::change_tenant(&world.app, &platform, author, Some(to), None, &IfMatch::Any)
+            .await
+            .unwrap();
+    }
+    let told = "select cast(after as text) from audit_entries where action = 'user.move' order by number";
+    let told = world.texts(told).await.into_iter();
+    let told: Vec<Value> = told.map(|after| serde_json::from_str(&after).unwrap()).collect();
+    assert_eq!(told[0]["ended_api_keys"], json!([ground.id, second.id]));
+    assert_eq!(told[1].get("ended_api_keys"), None, "there was none");
+    assert_eq!(world.texts("select name from api_keys").await.len(), 1);
+    let page = api_keys::list(&world.app, &ground.other, PageRequest::default()).await;
+    assert_eq!(page.unwrap().items[0].id, others.id);
 }
 
 #[rstest]

@@ -23,6 +23,7 @@ mod mailed;
 mod own_tenant;
 mod racing;
 mod room;
+mod sign_ins;
 #[path = "../support/mod.rs"]
 mod support;
 mod world;

@@ -6,11 +6,11 @@ use rstest::rstest;
 use switchyard::domain::digest::Digest;
 use switchyard::domain::served::Served;
 use switchyard::domain::tenant::Service;
-use switchyard::store::{instances, served};
+use switchyard::store::{domains, instances, platform_tenants, served, tenants};
 
 use super::bench::Backend::{Postgres, Sqlite};
 use super::bench::{Backend, Bench};
-use super::samples::{World, ami_secret, instance, store_extension, store_revision};
+use super::samples::{World, ami_secret, at, instance, store_extension, store_generation, store_revision};
 
 #[rstest]
 #[tokio::test]
@@ -92,6 +92,49 @@ async fn what_is_served_of_a_few_is_read_alone(#[values(Sqlite, Postgres)] backe
     assert_eq!(served::gone(&mut tx, other.id).await.unwrap(), []);
 }
 
+/// Its last deploy may have ended without an answer: then nobody takes a tenant away from where it was.
+#[rstest]
+#[tokio::test]
+async fn c18_an_instance_that_may_serve_anything_is_not_known_to_serve_who_moved_there(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let (bench, store) = Bench::migrated(backend).await;
+    let world = World::store(&store).await;
+    let (acme, main, other) = (world.acme.id, world.instance.id, instance("other"));
+    let revision = store_revision(&store, acme).await;
+    let mut tx = store.begin("serve").await.unwrap();
+    instances::insert(&mut tx, &other, &ami_secret()).await.unwrap();
+    tx.commit().await.unwrap();
+    let generation = store_generation(&store, other.id, &[&revision]).await;
+    bench
+        .sql(
+            "update tenants set instance_id = (select id from instances where name = 'other') \
+             where domain = 'acme.example.com'",
+        )
+        .await;
+    let row = Served {
+        revision_id: revision.id,
+        secrets_version: 1,
+        service: Service::Open,
+        fragments: BTreeMap::new(),
+    };
+    let acme_alone = BTreeMap::from([(acme, row)]);
+    let mut tx = store.begin("move").await.unwrap();
+    for (serving, applying, there) in [
+        (main, None, false),
+        (other.id, None, true),
+        (other.id, Some(generation.id), false),
+        (other.id, None, true),
+    ] {
+        served::replace(&mut tx, serving, &acme_alone).await.unwrap();
+        instances::set_applying(&mut tx, other.id, applying)
+            .await
+            .unwrap();
+        let known = served::assigned_elsewhere(&mut tx, main).await.unwrap();
+        assert_eq!(known, BTreeMap::from([(acme, there)]));
+    }
+}
+
 #[rstest]
 #[tokio::test]
 async fn only_rows_that_differ_are_written(#[values(Sqlite, Postgres)] backend: Backend) {
@@ -137,4 +180,59 @@ async fn only_rows_that_differ_are_written(#[values(Sqlite, Postgres)] backend: 
             .await
             .is_err()
     );
+}
+
+impl Bench {
+    /// Until somebody waits for somebody else; on SQLite nobody but its writer is told.
+    async fn somebody_waits(&self) {
+        let sql = "select pid::text from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+        while self.backend == Postgres && self.ask(sql.to_owned()).await.is_empty() {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+/// Whoever changes a tenant takes its row before those of its domains; so does whoever notes what was proven.
+#[rstest]
+#[tokio::test]
+async fn what_is_proven_waits_for_whoever_changes_the_tenant_and_holds_nothing_of_it(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let (bench, store) = Bench::migrated(backend).await;
+    let world = World::store(&store).await;
+    let (acme, instance) = (world.acme.id, world.instance.id);
+    let former = "former.example.com".parse().unwrap();
+    let mut tx = store.begin("moved").await.unwrap();
+    domains::put_alias(&mut tx, acme, &former).await.unwrap();
+    platform_tenants::set_moving(&mut tx, acme).await.unwrap();
+    tx.commit().await.unwrap();
+    let row = Served {
+        revision_id: store_revision(&store, acme).await.id,
+        secrets_version: 1,
+        service: Service::Open,
+        fragments: BTreeMap::new(),
+    };
+    let proven = BTreeMap::from([(acme, row)]);
+
+    let mut changing = store.begin("changing").await.unwrap();
+    assert!(tenants::lock(&mut changing, acme).await.unwrap());
+    let proving = async {
+        let mut tx = store.begin("proving").await.unwrap();
+        served::prove(&mut tx, instance, &proven, at(20)).await.unwrap();
+        tx.commit().await.unwrap();
+    };
+    let change = async {
+        bench.somebody_waits().await;
+        domains::drop_alias(&mut changing, acme, &former).await.unwrap();
+        domains::put_alias(&mut changing, acme, &former).await.unwrap();
+        changing.commit().await.unwrap();
+    };
+    tokio::join!(proving, change);
+
+    let mut tx = store.read("proven").await.unwrap();
+    let there = platform_tenants::whereabouts(&mut tx, acme).await.unwrap();
+    assert!(there.here && !there.moving, "{there:?}");
+    // Long after its time has begun.
+    let expired = domains::with_expired_aliases(&mut tx, at(i64::pow(10, 15))).await;
+    assert_eq!(expired.unwrap(), [acme]);
 }

@@ -169,8 +169,9 @@ async fn c15_a_former_domain_is_kept_for_its_time(#[values(Sqlite, Postgres)] ba
     let acme = world.acme.id;
     let mut tx = store.begin("aliases").await.unwrap();
     let [old, older] = ["old.example.com", "older.example.com"].map(|domain| domain.parse().unwrap());
-    domains::put_alias(&mut tx, acme, &old).await.unwrap();
-    domains::put_alias(&mut tx, acme, &older).await.unwrap();
+    for former in [&old, &older, &old] {
+        assert!(domains::put_alias(&mut tx, acme, former).await.unwrap());
+    }
     assert_eq!(
         domains::aliases(&mut tx, acme).await.unwrap(),
         [old.clone(), older.clone()]
@@ -195,4 +196,24 @@ async fn c15_a_former_domain_is_kept_for_its_time(#[values(Sqlite, Postgres)] ba
             .await
             .unwrap()
     );
+}
+
+#[rstest]
+#[tokio::test]
+async fn c15_what_is_kept_for_one_tenant_is_neither_prolonged_nor_taken_by_another(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let (bench, store) = Bench::migrated(backend).await;
+    let world = World::store(&store).await;
+    let (acme, globex) = (world.acme.id, world.globex.id);
+    let old = "old.example.com".parse().unwrap();
+    let mut tx = store.begin("alias").await.unwrap();
+    assert!(domains::put_alias(&mut tx, globex, &old).await.unwrap());
+    tx.commit().await.unwrap();
+    bench.sql("update tenant_domain_aliases set expires_at = 7").await;
+    let mut tx = store.begin("another's").await.unwrap();
+    assert!(!domains::put_alias(&mut tx, acme, &old).await.unwrap());
+    assert_eq!(domains::aliases(&mut tx, acme).await.unwrap(), []);
+    let expired = domains::with_expired_aliases(&mut tx, at(0)).await;
+    assert_eq!(expired.unwrap(), [globex]);
 }

@@ -211,6 +211,8 @@ mod tests {
     #[case("https://id.example.com", "https://127.0.0.1/", false)]
     #[case("https://id.example.com", "http://[::1]/", false)]
     #[case("https://id.example.com", "http://localhost/", false)]
+    #[case("https://id.example.com", "https://0.0.0.0/", false)]
+    #[case("https://id.example.com", "https://[::ffff:127.0.0.1]/", false)]
     #[case("https://id.example.com", "http://10.0.0.1/", false)]
     fn a28_an_issuer_elsewhere_sends_nobody_to_this_host(
         #[case] issuer: &str,
