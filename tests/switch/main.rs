@@ -12,6 +12,7 @@ mod freeswitch;
 #[path = "../support/fusionpbx/mod.rs"]
 mod fusionpbx;
 mod phones;
+mod replay;
 mod rig;
 #[path = "../support/mod.rs"]
 mod support;

@@ -64,7 +64,9 @@ impl Demo {
     /// Gives 1001 another name, behind FreeSWITCH's back.
     pub async fn rename(&self, name: &str) {
         let uuid = &self.extensions[0];
-        let sql = format!("update v_extensions set effective_caller_id_name = '{name}' where extension_uuid = '{uuid}'");
+        let sql = format!(
+            "update v_extensions set effective_caller_id_name = '{name}' where extension_uuid = '{uuid}'"
+        );
         self.fusionpbx.run(&sql).await;
     }
 }

@@ -21,7 +21,11 @@ async fn booleans_are_kept_as_the_version_keeps_them(#[case] booleans: Booleans,
     assert!(columns.len() > 25, "{columns:?}");
     for (column, found) in columns {
         // It names who records, and is a text in every version.
-        let expected = if column == "v_extensions.user_record" { "text" } else { kind };
+        let expected = if column == "v_extensions.user_record" {
+            "text"
+        } else {
+            kind
+        };
         assert_eq!(found, expected, "{column}");
     }
 }
@@ -48,7 +52,10 @@ async fn nothing_but_primary_keys_keeps_rows_apart() {
 #[case::native(Booleans::Native, "t")]
 #[case::text(Booleans::Text, "true")]
 #[tokio::test]
-async fn every_table_has_something_in_it_and_some_of_it_is_junk(#[case] booleans: Booleans, #[case] yes: &str) {
+async fn every_table_has_something_in_it_and_some_of_it_is_junk(
+    #[case] booleans: Booleans,
+    #[case] yes: &str,
+) {
     let fusionpbx = FusionPbx::furnished(booleans).await;
     let snapshot = fusionpbx.snapshot().await;
     for table in [
@@ -96,20 +103,31 @@ async fn a_snapshot_tells_what_was_changed_or_taken_and_not_what_was_added() {
         .await;
     let touched = before.missing_in(&fusionpbx.snapshot().await);
     assert_eq!(touched.len(), 2, "{touched:?}");
-    assert!(touched.iter().all(|row| row.starts_with("v_extensions (")), "{touched:?}");
+    assert!(
+        touched.iter().all(|row| row.starts_with("v_extensions (")),
+        "{touched:?}"
+    );
 }
 
 #[tokio::test]
 async fn a_role_has_the_rights_that_it_was_given() {
     let mut fusionpbx = FusionPbx::furnished(Booleans::Native).await;
-    let url = fusionpbx.role(|role| format!("grant select on v_domains to {role}")).await;
+    let url = fusionpbx
+        .role(|role| format!("grant select on v_domains to {role}"))
+        .await;
     let mut connection = PgConnection::connect(&url).await.unwrap();
-    let domains: i64 = sqlx::query_scalar("select count(*) from v_domains").fetch_one(&mut connection).await.unwrap();
+    let domains: i64 = sqlx::query_scalar("select count(*) from v_domains")
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
     assert_eq!(domains, 3);
     for refused in ["select count(*) from v_extensions", "delete from v_domains"] {
         let error = sqlx::query(refused).execute(&mut connection).await.unwrap_err();
         let code = error.as_database_error().unwrap().code().unwrap().into_owned();
         assert_eq!(code, "42501", "{refused}: {error}");
     }
-    assert!(url.ends_with(fusionpbx.url().rsplit('/').next().unwrap()), "the same database");
+    assert!(
+        url.ends_with(fusionpbx.url().rsplit('/').next().unwrap()),
+        "the same database"
+    );
 }

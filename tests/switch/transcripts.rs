@@ -3,100 +3,13 @@
 //! The commands of the recordings are known by their answers only. Where several commands have the same answer, one of them
 //! is asked here.
 
-use std::collections::VecDeque;
-
-use bytes::BytesMut;
-use switchyard::wire::esl::Codec;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
-use tokio::time::timeout;
-use tokio_util::codec::Decoder as _;
-
 use crate::freeswitch::{Caller, Effect, Fault, Figures, FreeSwitch, NewCall, Phone};
 use crate::fusionpbx::Booleans;
-use crate::rig::{DOMAIN, Demo, LONG};
+use crate::replay::Replay;
+use crate::rig::{DOMAIN, Demo};
 
 const DELETION: &str = "api lua ~local c=require(\"resources.functions.cache\"); \
                         stream:write(tostring(c.del(\"directory:1001@demo.local\")))";
-
-/// A connection on which a transcript is due.
-struct Replay {
-    stream: TcpStream,
-    /// What is still due.
-    messages: VecDeque<Vec<u8>>,
-}
-
-impl Replay {
-    /// Connects, and reads the messages that come by themselves.
-    async fn of(name: &str, freeswitch: &FreeSwitch) -> Self {
-        let stream = TcpStream::connect(("127.0.0.1", freeswitch.port)).await.unwrap();
-        let mut replay = Self {
-            stream,
-            messages: messages(name),
-        };
-        replay.comes(1).await;
-        replay
-    }
-
-    /// The next messages are those of the transcript.
-    async fn comes(&mut self, count: usize) {
-        for _ in 0..count {
-            let due = self.messages.pop_front().unwrap();
-            let mut got = vec![0; due.len()];
-            let read = timeout(LONG, self.stream.read_exact(&mut got)).await;
-            assert!(matches!(read, Ok(Ok(_))), "{read:?}: {}", String::from_utf8_lossy(&got));
-            let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-            assert_eq!(text(&got), text(&due));
-        }
-    }
-
-    async fn write(&mut self, bytes: &str) {
-        self.stream.write_all(bytes.as_bytes()).await.unwrap();
-    }
-
-    /// Sends a command; so many messages come of it.
-    async fn say(&mut self, command: &str, messages: usize) {
-        self.write(&format!("{command}\n\n")).await;
-        self.comes(messages).await;
-    }
-
-    async fn sign_in(&mut self) {
-        self.say("auth ClueCon", 1).await;
-    }
-
-    /// Has FreeSWITCH send the events that come next in the transcript.
-    async fn events(&mut self, freeswitch: &FreeSwitch) {
-        let is_event = |message: &&Vec<u8>| message.starts_with(b"Content-Length: ");
-        let events: Vec<Vec<u8>> = self.messages.iter().take_while(is_event).cloned().collect();
-        assert!(!events.is_empty());
-        freeswitch.play(&events.concat());
-        self.comes(events.len()).await;
-    }
-
-    /// The transcript is at its end, and so is what FreeSWITCH says.
-    async fn ends(mut self) {
-        assert_eq!(self.messages.len(), 0);
-        self.stream.shutdown().await.unwrap();
-        let mut more = Vec::new();
-        self.stream.read_to_end(&mut more).await.unwrap();
-        assert_eq!(String::from_utf8(more).unwrap(), "");
-    }
-}
-
-/// The messages of a transcript, with the bytes that each had.
-fn messages(name: &str) -> VecDeque<Vec<u8>> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/esl");
-    let bytes = std::fs::read(format!("{folder}/{name}.raw")).unwrap();
-    let (mut codec, mut buffer) = (Codec::new(1 << 20), BytesMut::from(bytes.as_slice()));
-    let (mut messages, mut start) = (VecDeque::new(), 0);
-    while codec.decode(&mut buffer).unwrap().is_some() {
-        let end = bytes.len() - buffer.len();
-        messages.push_back(bytes[start..end].to_vec());
-        start = end;
-    }
-    assert_eq!(start, bytes.len());
-    messages
-}
 
 fn figures(minutes: i64, micros: i64, sessions: usize, idle: f64) -> Figures {
     Figures {
@@ -109,13 +22,15 @@ fn figures(minutes: i64, micros: i64, sessions: usize, idle: f64) -> Figures {
 
 /// The two phones that were signed in when it was recorded.
 fn phones() -> [Phone; 2] {
-    [("1001", 5099, "1-15716", 1_795_188_319), ("1002", 5098, "1-18622", 1_795_188_398)].map(
-        |(user, port, call, expires)| Phone {
-            call_id: format!("{call}@127.0.0.1"),
-            expires,
-            ..Phone::at("internal", user, DOMAIN, port, 0)
-        },
-    )
+    [
+        ("1001", 5099, "1-15716", 1_795_188_319),
+        ("1002", 5098, "1-18622", 1_795_188_398),
+    ]
+    .map(|(user, port, call, expires)| Phone {
+        call_id: format!("{call}@127.0.0.1"),
+        expires,
+        ..Phone::at("internal", user, DOMAIN, port, 0)
+    })
 }
 
 #[tokio::test]
@@ -161,7 +76,9 @@ async fn t04_tables_without_a_row_and_of_two_phones() {
     ] {
         replay.say(&format!("api {command}"), 1).await;
     }
-    phones().iter().for_each(|phone| freeswitch.sign_in(phone));
+    for phone in phones() {
+        freeswitch.sign_in(&phone);
+    }
     replay.say("api show registrations as json", 1).await;
     replay.ends().await;
 }
@@ -169,7 +86,11 @@ async fn t04_tables_without_a_row_and_of_two_phones() {
 #[tokio::test]
 async fn t05_what_is_not_known_and_users_of_the_tables() {
     for booleans in [Booleans::Native, Booleans::Text] {
-        let Demo { freeswitch, fusionpbx, .. } = Demo::start(booleans).await;
+        let Demo {
+            freeswitch,
+            fusionpbx,
+            ..
+        } = Demo::start(booleans).await;
         freeswitch.sign_in(&phones()[0]);
         let mut replay = Replay::of("05-errors", &freeswitch).await;
         replay.sign_in().await;
@@ -196,21 +117,31 @@ async fn t05_what_is_not_known_and_users_of_the_tables() {
 #[tokio::test]
 async fn t06_a_call_in_events_of_json() {
     let freeswitch = FreeSwitch::start().await;
-    freeswitch
-        .novelties()
-        .next_uuids(["a8acc348-4397-4797-9270-6dd5f749b74f", "7e9810c3-a905-4164-8775-c97517b074a4"]);
+    freeswitch.novelties().next_uuids([
+        "a8acc348-4397-4797-9270-6dd5f749b74f",
+        "7e9810c3-a905-4164-8775-c97517b074a4",
+    ]);
     // It places no call; the recorded end of the job is among the events.
-    freeswitch.faults().add(Fault::at("originate", Effect::JobWithoutEnd));
+    freeswitch
+        .faults()
+        .add(Fault::at("originate", Effect::JobWithoutEnd));
     let mut replay = Replay::of("06-events-json-loopback-call", &freeswitch).await;
     replay.sign_in().await;
     replay.say("event json ALL", 1).await;
     replay.say("api create_uuid", 1).await;
-    replay.say("bgapi originate {origination_caller_id_number=1001}loopback/*9196/demo.local &park()", 1).await;
+    replay
+        .say(
+            "bgapi originate {origination_caller_id_number=1001}loopback/*9196/demo.local &park()",
+            1,
+        )
+        .await;
     replay.events(&freeswitch).await;
     // The legs of a call that goes back to FreeSWITCH itself have columns that are not simulated; how many there are, is.
     freeswitch.add_call(&NewCall::within(DOMAIN, "1001", "1002"));
     let printed = body(&replay.messages[0]);
-    freeswitch.faults().add(Fault::at("show channels as json", Effect::Print(printed)));
+    freeswitch
+        .faults()
+        .add(Fault::at("show channels as json", Effect::Print(printed)));
     replay.say("api show channels as json", 1).await;
     replay.say("api show channels count", 1).await;
     replay.say("api hupall MANAGER_REQUEST", 1).await;
@@ -233,11 +164,15 @@ fn body(message: &[u8]) -> String {
 async fn t07_a_call_in_events_of_text_and_the_end_of_all_calls() {
     let freeswitch = FreeSwitch::start().await;
     let placed = "+OK ec6703c3-7ef2-4952-80b3-9bd693e942ab\n".to_owned();
-    freeswitch.faults().add(Fault::at("originate", Effect::Print(placed)));
+    freeswitch
+        .faults()
+        .add(Fault::at("originate", Effect::Print(placed)));
     let mut replay = Replay::of("07-event-plain-loopback-call", &freeswitch).await;
     replay.sign_in().await;
     replay.say("event plain ALL", 1).await;
-    replay.say("api originate loopback/*9196/demo.local &park()", 1).await;
+    replay
+        .say("api originate loopback/*9196/demo.local &park()", 1)
+        .await;
     replay.events(&freeswitch).await;
     replay.say("api hupall MANAGER_REQUEST", 1).await;
     replay.events(&freeswitch).await;
@@ -248,7 +183,9 @@ async fn t07_a_call_in_events_of_text_and_the_end_of_all_calls() {
 async fn t08_an_event_of_kind_custom() {
     let freeswitch = FreeSwitch::start().await;
     freeswitch.novelties().stop_clock(1_795_184_955_169_170);
-    freeswitch.novelties().next_uuids(["f9925fc0-ce3f-4016-983f-2924fa98f831"]);
+    freeswitch
+        .novelties()
+        .next_uuids(["f9925fc0-ce3f-4016-983f-2924fa98f831"]);
     freeswitch.novelties().next_event(2411);
     let mut replay = Replay::of("08-sendevent-cache", &freeswitch).await;
     replay.sign_in().await;
@@ -261,11 +198,17 @@ async fn t08_an_event_of_kind_custom() {
 
 #[tokio::test]
 async fn t09_a_key_of_the_cache_is_deleted_by_lua() {
-    let Demo { freeswitch, fusionpbx, .. } = Demo::start(Booleans::Native).await;
+    let Demo {
+        freeswitch,
+        fusionpbx,
+        ..
+    } = Demo::start(Booleans::Native).await;
     let mut replay = Replay::of("09-lua-cache-delete", &freeswitch).await;
     replay.sign_in().await;
     replay.say(DELETION, 1).await;
-    replay.say("api lua ~local c=require(\"no.such.module\")", 1).await;
+    replay
+        .say("api lua ~local c=require(\"no.such.module\")", 1)
+        .await;
     replay.say("api hostname", 1).await;
     replay.ends().await;
     drop((freeswitch, fusionpbx));
@@ -280,7 +223,9 @@ async fn t10_a_job_with_a_name_and_its_end() {
     let mut replay = Replay::of("10-bgapi", &freeswitch).await;
     replay.sign_in().await;
     replay.say("event plain BACKGROUND_JOB", 1).await;
-    replay.say("bgapi status\nJob-UUID: 11111111-2222-3333-4444-555555555555", 2).await;
+    replay
+        .say("bgapi status\nJob-UUID: 11111111-2222-3333-4444-555555555555", 2)
+        .await;
     replay.ends().await;
 }
 
@@ -288,7 +233,9 @@ async fn t10_a_job_with_a_name_and_its_end() {
 async fn t11_phones_as_a_table_as_xml_and_as_text() {
     let freeswitch = FreeSwitch::start().await;
     freeswitch.novelties().stop_clock(1_795_184_964_000_000);
-    phones().iter().for_each(|phone| freeswitch.sign_in(phone));
+    for phone in phones() {
+        freeswitch.sign_in(&phone);
+    }
     let mut replay = Replay::of("11-registrations", &freeswitch).await;
     replay.sign_in().await;
     replay.say("api show registrations as json", 1).await;
@@ -303,7 +250,9 @@ async fn t12_status_in_json() {
     freeswitch.set_figures(figures(13, 28_057_015, 15, 3.3));
     let mut replay = Replay::of("12-json-api", &freeswitch).await;
     replay.sign_in().await;
-    replay.say("api json {\"command\":\"status\",\"data\":\"\"}", 1).await;
+    replay
+        .say("api json {\"command\":\"status\",\"data\":\"\"}", 1)
+        .await;
     replay.ends().await;
 }
 
@@ -335,9 +284,10 @@ async fn t14_phones_a_call_and_a_phone_that_is_signed_out() {
     replay.say("event json ALL", 1).await;
     replay.events(&freeswitch).await;
     freeswitch.novelties().stop_clock(1_795_186_157_949_156);
-    freeswitch
-        .novelties()
-        .next_uuids(["20b13f5e-8da5-4b94-ba0f-f7d7946ddb6b", "d1b7b7c5-395d-45f7-9a2f-38a0c6a6c2d2"]);
+    freeswitch.novelties().next_uuids([
+        "20b13f5e-8da5-4b94-ba0f-f7d7946ddb6b",
+        "d1b7b7c5-395d-45f7-9a2f-38a0c6a6c2d2",
+    ]);
     freeswitch.add_call(&NewCall {
         caller: Caller::Extension {
             number: "1001".to_owned(),
@@ -347,7 +297,9 @@ async fn t14_phones_a_call_and_a_phone_that_is_signed_out() {
     });
     replay.say("api show channels as json", 1).await;
     replay.events(&freeswitch).await;
-    replay.say("api sofia profile internal flush_inbound_reg 1002@demo.local", 1).await;
+    replay
+        .say("api sofia profile internal flush_inbound_reg 1002@demo.local", 1)
+        .await;
     assert_eq!(freeswitch.phones(), []);
     replay.events(&freeswitch).await;
     replay.ends().await;

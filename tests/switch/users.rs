@@ -17,12 +17,37 @@ async fn a_row_becomes_a_user_with_params_and_variables(#[case] booleans: Boolea
     for (user, kind, name, value) in [
         ("1001", Attribute::Attr, "id", Some("1001")),
         ("1001", Attribute::Param, "password", Some("throwaway1")),
-        ("1001", Attribute::Param, "vm-mailto", Some("desk@operator.example")),
-        ("1001", Attribute::Var, "domain_uuid", Some("04c4c8d2-6bbd-4acd-8fae-eac7feed5660")),
-        ("1001", Attribute::Var, "extension_uuid", Some("23847e88-68c5-433d-8be9-2f488f4b83c5")),
-        ("1001", Attribute::Var, "user_uuid", Some("66f30b73-65f7-4bcd-ae50-bce2cea9debc")),
+        (
+            "1001",
+            Attribute::Param,
+            "vm-mailto",
+            Some("desk@operator.example"),
+        ),
+        (
+            "1001",
+            Attribute::Var,
+            "domain_uuid",
+            Some("04c4c8d2-6bbd-4acd-8fae-eac7feed5660"),
+        ),
+        (
+            "1001",
+            Attribute::Var,
+            "extension_uuid",
+            Some("23847e88-68c5-433d-8be9-2f488f4b83c5"),
+        ),
+        (
+            "1001",
+            Attribute::Var,
+            "user_uuid",
+            Some("66f30b73-65f7-4bcd-ae50-bce2cea9debc"),
+        ),
         ("1001", Attribute::Var, "user_context", Some(OPERATOR)),
-        ("1001", Attribute::Var, "presence_id", Some("1001@pbx.operator.example")),
+        (
+            "1001",
+            Attribute::Var,
+            "presence_id",
+            Some("1001@pbx.operator.example"),
+        ),
         ("1001", Attribute::Var, "directory_full_name", Some("Ada O'Neil")),
         ("1001", Attribute::Var, "directory-visible", Some("true")),
         ("1001", Attribute::Var, "call_timeout", Some("30")),
@@ -39,7 +64,10 @@ async fn a_row_becomes_a_user_with_params_and_variables(#[case] booleans: Boolea
         ("1003", Attribute::Attr, "id", None),
         ("4711", Attribute::Attr, "id", None),
     ] {
-        let found = client.user_data(&word(user), &domain, kind, &word(name), LONG).await.unwrap();
+        let found = client
+            .user_data(&word(user), &domain, kind, &word(name), LONG)
+            .await
+            .unwrap();
         assert_eq!(found.as_deref(), value, "{user} {name}");
     }
     for (user, domain, exists) in [
@@ -49,7 +77,10 @@ async fn a_row_becomes_a_user_with_params_and_variables(#[case] booleans: Boolea
         ("1001", "PBX.operator.example", false),
         ("1001", DOMAIN, true),
     ] {
-        let found = client.user_exists(&word(user), &word(domain), LONG).await.unwrap();
+        let found = client
+            .user_exists(&word(user), &word(domain), LONG)
+            .await
+            .unwrap();
         assert_eq!(found, exists, "{user}@{domain}");
     }
 }
@@ -68,18 +99,32 @@ async fn a_false_is_shown_or_not_by_the_version(
     let client = demo.freeswitch.client().await;
     let domain = word(OPERATOR);
     let name = word("directory-exten-visible");
-    let found = client.user_data(&word("1002"), &domain, Attribute::Var, &name, LONG).await.unwrap();
+    let found = client
+        .user_data(&word("1002"), &domain, Attribute::Var, &name, LONG)
+        .await
+        .unwrap();
     assert_eq!(found.as_deref(), shown);
     // The box of 1002 is not found: it has an alias, under which there is none. So it counts as enabled.
     for (user, enabled) in [("1001", on), ("1002", "true")] {
         let name = word("vm-enabled");
-        let found = client.user_data(&word(user), &domain, Attribute::Param, &name, LONG).await.unwrap();
+        let found = client
+            .user_data(&word(user), &domain, Attribute::Param, &name, LONG)
+            .await
+            .unwrap();
         assert_eq!(found.as_deref(), Some(enabled), "{user}");
     }
-    demo.fusionpbx.run("update v_voicemails set voicemail_id = '5550102' where voicemail_id = '1002'").await;
+    demo.fusionpbx
+        .run("update v_voicemails set voicemail_id = '5550102' where voicemail_id = '1002'")
+        .await;
     let name = word("vm-enabled");
-    client.delete_cached(&word(&demo.freeswitch.user_key("1002", OPERATOR)), LONG).await.unwrap();
-    let found = client.user_data(&word("1002"), &domain, Attribute::Param, &name, LONG).await.unwrap();
+    client
+        .delete_cached(&word(&demo.freeswitch.user_key("1002", OPERATOR)), LONG)
+        .await
+        .unwrap();
+    let found = client
+        .user_data(&word("1002"), &domain, Attribute::Param, &name, LONG)
+        .await
+        .unwrap();
     assert_eq!(found.as_deref(), Some(off));
 }
 
@@ -108,7 +153,11 @@ async fn settings_of_an_extension_count_whatever_their_domain_and_the_last_param
 #[tokio::test]
 async fn an_ampersand_stays_as_it_is_and_an_entity_is_read() {
     let demo = Demo::start(Booleans::Native).await;
-    for (written, read) in [("Tom & Jerry", "Tom & Jerry"), ("A&amp;B", "A&B"), ("<b>'\"", "<b>'\"")] {
+    for (written, read) in [
+        ("Tom & Jerry", "Tom & Jerry"),
+        ("A&amp;B", "A&B"),
+        ("<b>'\"", "<b>'\""),
+    ] {
         demo.rename(&written.replace('\'', "''")).await;
         demo.freeswitch.forget("1001", DOMAIN);
         assert_eq!(demo.name_of("1001").await.as_deref(), Some(read));
@@ -137,12 +186,25 @@ async fn call_groups_are_served_by_the_old_version_only_and_keep_who_is_disabled
     let mut groups = demo.freeswitch.groups(OPERATOR).await;
     groups.sort();
     let member = |group: &str, extension: &str| (group.to_owned(), extension.to_owned());
-    let expected =
-        [member("sales", "1001"), member("support", "1001"), member("support", "1002"), member("support", "1003")];
+    let expected = [
+        member("sales", "1001"),
+        member("support", "1001"),
+        member("support", "1002"),
+        member("support", "1003"),
+    ];
     assert_eq!(groups, expected);
-    assert!(demo.freeswitch.cache().holds("directory:groups:pbx.operator.example"));
+    assert!(
+        demo.freeswitch
+            .cache()
+            .holds("directory:groups:pbx.operator.example")
+    );
 
     let demo = Demo::start(Booleans::Native).await;
     assert_eq!(demo.freeswitch.groups(OPERATOR).await, []);
-    assert!(!demo.freeswitch.cache().holds("directory:groups:pbx.operator.example"));
+    assert!(
+        !demo
+            .freeswitch
+            .cache()
+            .holds("directory:groups:pbx.operator.example")
+    );
 }

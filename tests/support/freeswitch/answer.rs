@@ -30,5 +30,9 @@ pub fn reply(text: &str) -> Vec<u8> {
 /// What an API function prints. One that prints nothing is said to have said nothing.
 pub fn api(text: &str) -> Vec<u8> {
     let text = if text.is_empty() { "-ERR no reply\n" } else { text };
-    format!("Content-Type: api/response\nContent-Length: {}\n\n{text}", text.len()).into_bytes()
+    format!(
+        "Content-Type: api/response\nContent-Length: {}\n\n{text}",
+        text.len()
+    )
+    .into_bytes()
 }

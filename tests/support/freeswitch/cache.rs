@@ -33,8 +33,8 @@ pub struct Cache {
     race: Mutex<Race>,
     /// Whether lookups wait, with their rows in hand, until a test lets them go on.
     held: watch::Sender<bool>,
-    /// How many do.
-    waiting: watch::Sender<usize>,
+    /// How many lookups are between their rows and the cache.
+    under_way: watch::Sender<usize>,
 }
 
 impl Default for Cache {
@@ -43,7 +43,7 @@ impl Default for Cache {
             entries: Mutex::default(),
             race: Mutex::default(),
             held: watch::Sender::new(false),
-            waiting: watch::Sender::new(0),
+            under_way: watch::Sender::new(0),
         }
     }
 }
@@ -107,24 +107,24 @@ impl Cache {
         self.held.send_replace(false);
     }
 
-    /// Waits until so many lookups wait.
-    pub async fn until_waiting(&self, count: usize) {
-        let mut waiting = self.waiting.subscribe();
-        waiting.wait_for(|now| *now >= count).await.unwrap();
+    /// Waits until so many lookups have read their rows and not written yet.
+    pub async fn until_under_way(&self, count: usize) {
+        let mut under_way = self.under_way.subscribe();
+        under_way.wait_for(|now| *now >= count).await.unwrap();
     }
 
     /// What lies between reading the rows, begun at `at`, and writing the cache.
     pub(super) async fn pause(&self, at: Instant) -> Read {
         let mut held = self.held.subscribe();
         let was_held = *held.borrow_and_update();
+        self.under_way.send_modify(|count| *count += 1);
         if was_held {
-            self.waiting.send_modify(|waiting| *waiting += 1);
             held.wait_for(|held| !held).await.unwrap();
-            self.waiting.send_modify(|waiting| *waiting -= 1);
         } else {
             let pause = self.race.lock().unwrap().pause;
             tokio::time::sleep(pause).await;
         }
+        self.under_way.send_modify(|count| *count -= 1);
         Read { at, was_held }
     }
 }

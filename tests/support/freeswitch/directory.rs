@@ -36,7 +36,13 @@ fn last<'a>(entries: &'a [(String, String)], name: &str) -> Option<&'a str> {
 }
 
 /// The element of a section that `xml_locate` finds.
-pub fn locate<'a>(document: &'a Element, section: &str, tag: &str, key: &str, value: &str) -> Option<&'a Element> {
+pub fn locate<'a>(
+    document: &'a Element,
+    section: &str,
+    tag: &str,
+    key: &str,
+    value: &str,
+) -> Option<&'a Element> {
     document
         .child_with("section", "name", section)?
         .child_with(tag, key, value)
@@ -71,8 +77,13 @@ fn in_domain<'a>(domain: &'a Element, user: &str) -> Option<(&'a Element, Option
 /// other than `pointer`. A user with such a `type` is therefore found under every name; FusionPBX relies on it.
 fn matching<'a>(users: &'a Element, name: &str) -> Option<&'a Element> {
     users.named("user").find(|user| {
-        let is = |attribute| user.attribute(attribute).is_some_and(|v| v.eq_ignore_ascii_case(name));
-        let typed = user.attribute("type").is_some_and(|v| !v.eq_ignore_ascii_case("pointer"));
+        let is = |attribute| {
+            user.attribute(attribute)
+                .is_some_and(|v| v.eq_ignore_ascii_case(name))
+        };
+        let typed = user
+            .attribute("type")
+            .is_some_and(|v| !v.eq_ignore_ascii_case("pointer"));
         is("id") || is("number-alias") || typed
     })
 }
@@ -86,7 +97,10 @@ fn lend(entries: &mut Vec<(String, String)>, source: &Element, container: &str, 
     for entry in container.named(tag) {
         let name = entry.attribute("name").unwrap_or_default();
         let value = entry.attribute("value").unwrap_or_default();
-        if !entries[..known].iter().any(|(key, _)| key.eq_ignore_ascii_case(name)) {
+        if !entries[..known]
+            .iter()
+            .any(|(key, _)| key.eq_ignore_ascii_case(name))
+        {
             entries.push((name.to_owned(), value.to_owned()));
         }
     }

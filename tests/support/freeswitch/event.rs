@@ -1,5 +1,7 @@
 //! Events, in both forms in which they are sent.
 
+use std::fmt::Write as _;
+
 use super::identity::{Names, Novelties, local, written};
 
 /// Letters that the plain form writes as `%` and a number; others beyond ASCII too.
@@ -64,7 +66,9 @@ impl Event {
     /// The last value under a name.
     pub fn get(&self, name: &str) -> Option<&str> {
         let mut found = self.headers.iter().rev();
-        found.find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        found
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// The message that carries it.
@@ -84,11 +88,12 @@ impl Event {
     pub fn plain(&self) -> String {
         let mut out = String::new();
         for (key, value) in &self.headers {
-            out.push_str(&format!("{key}: {}\n", escaped(value)));
+            let _ = writeln!(out, "{key}: {}", escaped(value));
         }
-        match &self.body {
-            Some(body) => out.push_str(&format!("Content-Length: {}\n\n{body}", body.len())),
-            None => out.push('\n'),
+        if let Some(body) = &self.body {
+            let _ = write!(out, "Content-Length: {}\n\n{body}", body.len());
+        } else {
+            out.push('\n');
         }
         out
     }
@@ -97,7 +102,10 @@ impl Event {
         let text = |value: &str| serde_json::Value::from(value).to_string();
         let length = self.body.as_ref().map(|body| body.len().to_string());
         let mut members: Vec<String> = Vec::new();
-        let headers = self.headers.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        let headers = self
+            .headers
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()));
         let length = length.iter().map(|length| ("Content-Length", length.as_str()));
         let body = self.body.iter().map(|body| ("_body", body.as_str()));
         for (key, value) in headers.chain(length).chain(body) {
@@ -113,7 +121,7 @@ fn escaped(value: &str) -> String {
         if byte.is_ascii() && !ESCAPED.contains(char::from(byte)) && byte >= 0x20 {
             out.push(char::from(byte));
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            let _ = write!(out, "%{byte:02X}");
         }
     }
     out

@@ -114,12 +114,11 @@ impl Faults {
             if !command.contains(&fault.matching) {
                 continue;
             }
-            match fault.skip.checked_sub(1) {
-                Some(left) => fault.skip = left,
-                None => {
-                    hit = Some(at);
-                    break;
-                }
+            if let Some(left) = fault.skip.checked_sub(1) {
+                fault.skip = left;
+            } else {
+                hit = Some(at);
+                break;
             }
         }
         let at = hit?;

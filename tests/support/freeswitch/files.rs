@@ -35,19 +35,29 @@ fn read(file: &Path, folder: &Path, globals: &mut Globals, document: &mut String
     };
     for line in text.split_inclusive('\n') {
         let line = expanded(line, globals);
-        if ["<include>", "</include>", "<?"].iter().any(|mark| line.contains(mark)) {
+        if ["<include>", "</include>", "<?"]
+            .iter()
+            .any(|mark| line.contains(mark))
+        {
             continue;
         }
-        match instruction(&line) {
-            None => document.push_str(&line),
-            Some(None) => {}
-            Some(Some((command, data))) => obey(&command, &data, folder, globals, document, depth),
+        match Line::read(&line) {
+            Line::Xml => document.push_str(&line),
+            Line::Nothing => {}
+            Line::Instruction { command, data } => obey(&command, &data, folder, globals, document, depth),
         }
     }
     true
 }
 
-fn obey(command: &str, data: &str, folder: &Path, globals: &mut Globals, document: &mut String, depth: usize) {
+fn obey(
+    command: &str,
+    data: &str,
+    folder: &Path,
+    globals: &mut Globals,
+    document: &mut String,
+    depth: usize,
+) {
     match command.to_ascii_lowercase().as_str() {
         "set" => {
             if let Some((name, value)) = data.split_once('=') {
@@ -67,23 +77,43 @@ fn obey(command: &str, data: &str, folder: &Path, globals: &mut Globals, documen
     }
 }
 
-/// The command and data of a line with `X-PRE-PROCESS`; `Some(None)` where it is no command, which drops the line too.
-fn instruction(line: &str) -> Option<Option<(String, String)>> {
-    let at = line.to_ascii_lowercase().find("x-pre-process")?;
-    if !line[..at].ends_with('<') {
-        return Some(None);
+/// What a line is for.
+enum Line {
+    Xml,
+    /// It names an instruction and holds none that can be read; it is dropped all the same.
+    Nothing,
+    Instruction {
+        command: String,
+        data: String,
+    },
+}
+
+impl Line {
+    fn read(line: &str) -> Self {
+        let Some(at) = line.to_ascii_lowercase().find("x-pre-process") else {
+            return Self::Xml;
+        };
+        let (before, written) = line.split_at(at);
+        let written = written.split_once("/>").map_or(written, |(written, _)| written);
+        let read = || {
+            let (command, rest) = quoted(written, "cmd")?;
+            let (data, _) = quoted(&rest, "data")?;
+            Some(Self::Instruction { command, data })
+        };
+        if before.ends_with('<') {
+            read().unwrap_or(Self::Nothing)
+        } else {
+            Self::Nothing
+        }
     }
-    let written = line[at..].split_once("/>").map_or(&line[at..], |(written, _)| written);
-    let quoted = |text: &str, name: &str| {
-        let from = text.to_ascii_lowercase().find(name)? + name.len();
-        let (_, value) = text[from..].split_once('=')?.1.split_once('"')?;
-        let (value, rest) = value.split_once('"')?;
-        Some((value.to_owned(), rest.to_owned()))
-    };
-    let Some((command, rest)) = quoted(written, "cmd") else {
-        return Some(None);
-    };
-    Some(quoted(&rest, "data").map(|(data, _)| (command, data)))
+}
+
+/// The value that stands in quotation marks behind a name, and what follows.
+fn quoted(text: &str, name: &str) -> Option<(String, String)> {
+    let from = text.to_ascii_lowercase().find(name)? + name.len();
+    let (_, behind) = text.split_at(from).1.split_once('=')?;
+    let (value, rest) = behind.split_once('"')?.1.split_once('"')?;
+    Some((value.to_owned(), rest.to_owned()))
 }
 
 /// Puts the values of `$${name}` into a line; a name without one is nothing.
@@ -104,7 +134,11 @@ fn expanded(line: &str, globals: &Globals) -> String {
 
 /// The files that a pattern names, in the order of their names.
 fn matching(folder: &Path, pattern: &str) -> Vec<PathBuf> {
-    let mut found = vec![if pattern.starts_with('/') { PathBuf::from("/") } else { folder.to_owned() }];
+    let mut found = vec![if pattern.starts_with('/') {
+        PathBuf::from("/")
+    } else {
+        folder.to_owned()
+    }];
     for part in pattern.split('/').filter(|part| !part.is_empty()) {
         let mut next = Vec::new();
         for folder in found {
@@ -126,14 +160,14 @@ fn matching(folder: &Path, pattern: &str) -> Vec<PathBuf> {
 }
 
 fn fits(name: &str, pattern: &str) -> bool {
-    let Some(wanted) = pattern.chars().next() else {
+    let mut wanted = pattern.chars();
+    let Some(letter) = wanted.next() else {
         return name.is_empty();
     };
-    let rest = &pattern[wanted.len_utf8()..];
-    if wanted == '*' {
-        return (0..=name.len()).any(|at| name.is_char_boundary(at) && fits(&name[at..], rest));
+    let mut left = name.chars();
+    if letter == '*' {
+        return fits(name, wanted.as_str()) || left.next().is_some() && fits(left.as_str(), pattern);
     }
-    name.chars()
-        .next()
-        .is_some_and(|c| (wanted == '?' || wanted == c) && fits(&name[c.len_utf8()..], rest))
+    left.next()
+        .is_some_and(|c| (letter == '?' || letter == c) && fits(left.as_str(), wanted.as_str()))
 }

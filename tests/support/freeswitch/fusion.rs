@@ -98,7 +98,9 @@ impl Fusion {
     }
 
     async fn read_user(&self, user: &str, domain: &str) -> Option<Served> {
-        let domains = self.rows("v_domains", &["domain_uuid"], "domain_name = $1", &[domain]).await;
+        let domains = self
+            .rows("v_domains", &["domain_uuid"], "domain_name = $1", &[domain])
+            .await;
         let domain_uuid = get(domains.last()?, "domain_uuid").to_owned();
         let of_domain = [domain_uuid.as_str(), user];
         let extensions = self
@@ -116,12 +118,20 @@ impl Fusion {
         let settings = self
             .rows(
                 "v_extension_settings",
-                &["extension_setting_type", "extension_setting_name", "extension_setting_value"],
+                &[
+                    "extension_setting_type",
+                    "extension_setting_name",
+                    "extension_setting_value",
+                ],
                 "extension_uuid::text = $1 and extension_setting_enabled = 'true'",
                 &[&uuid],
             )
             .await;
-        let box_id = if number_alias.is_empty() { user } else { &number_alias };
+        let box_id = if number_alias.is_empty() {
+            user
+        } else {
+            &number_alias
+        };
         let boxes = self
             .rows(
                 "v_voicemails",
@@ -137,19 +147,28 @@ impl Fusion {
             )
             .await;
         let person = self
-            .rows("v_extension_users", &["user_uuid"], "domain_uuid::text = $1 and extension_uuid::text = $2", &[
-                &domain_uuid,
-                &uuid,
-            ])
+            .rows(
+                "v_extension_users",
+                &["user_uuid"],
+                "domain_uuid::text = $1 and extension_uuid::text = $2",
+                &[&domain_uuid, &uuid],
+            )
             .await;
         let dial_string = self.setting(&domain_uuid, domain).await;
         Some(Served {
             domain: domain.to_owned(),
             domain_uuid,
             extension: get(&row, "extension").to_owned(),
-            number: if number_alias.is_empty() { get(&row, "extension").to_owned() } else { number_alias },
+            number: if number_alias.is_empty() {
+                get(&row, "extension").to_owned()
+            } else {
+                number_alias
+            },
             row,
-            user_uuid: person.first().map(|row| get(row, "user_uuid").to_owned()).unwrap_or_default(),
+            user_uuid: person
+                .first()
+                .map(|row| get(row, "user_uuid").to_owned())
+                .unwrap_or_default(),
             voicemail: boxes.last().cloned(),
             settings,
             dial_string,
@@ -181,7 +200,8 @@ impl Fusion {
             }
         }
         let read = self.cache.pause(at).await;
-        self.cache.put(&[key], value.as_deref().unwrap_or(NO_SETTING), read);
+        self.cache
+            .put(&[key], value.as_deref().unwrap_or(NO_SETTING), read);
         value
     }
 
@@ -192,20 +212,29 @@ impl Fusion {
     pub async fn context(&self, context: &str, number: &str) -> Option<String> {
         let public = context == "public" || context.starts_with("public@") || context.ends_with(".public");
         let single = public && self.is_single().await;
-        let key = if single { format!("dialplan:{context}:{number}") } else { format!("dialplan:{context}") };
+        let key = if single {
+            format!("dialplan:{context}:{number}")
+        } else {
+            format!("dialplan:{context}")
+        };
         if let Some(cached) = self.cache.get(&key) {
             return Some(cached);
         }
         let at = Instant::now();
-        let rows = if single { self.inbound(number).await } else { self.dialplans(context, public).await };
+        let rows = if single {
+            self.inbound(number).await
+        } else {
+            self.dialplans(context, public).await
+        };
         if rows.is_empty() {
             return None;
         }
         let read = self.cache.pause(at).await;
-        let extensions: String = rows.iter().map(|row| format!("{}\n", get(row, "dialplan_xml"))).collect();
+        let extensions: Vec<&str> = rows.iter().map(|row| get(row, "dialplan_xml")).collect();
+        let extensions = extensions.join("\n");
         let document = format!(
             "<document type=\"freeswitch/xml\"><section name=\"dialplan\"><context name=\"{context}\">\n\
-             {extensions}</context></section></document>"
+             {extensions}\n</context></section></document>"
         );
         self.cache.put(&[key], &document, read);
         Some(document)
@@ -217,8 +246,11 @@ impl Fusion {
             return cached == "single";
         }
         let at = Instant::now();
-        let condition = "default_setting_category = 'destinations' and default_setting_subcategory = 'dialplan_mode'";
-        let rows = self.rows("v_default_settings", &["default_setting_value"], condition, &[]).await;
+        let condition =
+            "default_setting_category = 'destinations' and default_setting_subcategory = 'dialplan_mode'";
+        let rows = self
+            .rows("v_default_settings", &["default_setting_value"], condition, &[])
+            .await;
         let Some(row) = rows.first() else { return false };
         let mode = get(row, "default_setting_value").to_owned();
         let read = self.cache.pause(at).await;
@@ -227,26 +259,47 @@ impl Fusion {
     }
 
     async fn dialplans(&self, context: &str, public: bool) -> Vec<Texts> {
-        let contexts = if public || context.contains('@') { "" } else { ", '${domain_name}', 'global'" };
+        let contexts = if public || context.contains('@') {
+            ""
+        } else {
+            ", '${domain_name}', 'global'"
+        };
         let condition = format!(
             "dialplan_context in ($1{contexts}) and (hostname = $2 or hostname is null) and dialplan_enabled = 'true' \
              order by dialplan_order"
         );
-        self.rows("v_dialplans", &["dialplan_xml"], &condition, &[context, &self.hostname]).await
+        self.rows(
+            "v_dialplans",
+            &["dialplan_xml"],
+            &condition,
+            &[context, &self.hostname],
+        )
+        .await
     }
 
     /// The dialplans of the destinations that this number means, in any of the ways in which it can be put together, and
     /// those of `public` that belong to no domain.
     async fn inbound(&self, number: &str) -> Vec<Texts> {
         let part = |name: &str| format!("coalesce(d.destination_{name}, '')");
-        let (prefix, trunk, area, own) = (part("prefix"), part("trunk_prefix"), part("area_code"), part("number"));
+        let (prefix, trunk, area, own) = (
+            part("prefix"),
+            part("trunk_prefix"),
+            part("area_code"),
+            part("number"),
+        );
         let condition = format!(
             "(dialplan_uuid in (select d.dialplan_uuid from v_destinations d where $1 in ({prefix} || {area} || {own}, \
              {trunk} || {area} || {own}, {prefix} || {own}, '+' || {prefix} || {own}, '+' || {prefix} || {area} || {own}, \
              {area} || {own}, {own})) or (dialplan_context like '%public%' and domain_uuid is null)) \
              and (hostname = $2 or hostname is null) and dialplan_enabled = 'true' order by dialplan_order"
         );
-        self.rows("v_dialplans", &["dialplan_xml"], &condition, &[number, &self.hostname]).await
+        self.rows(
+            "v_dialplans",
+            &["dialplan_xml"],
+            &condition,
+            &[number, &self.hostname],
+        )
+        .await
     }
 
     /// The extensions of each call group of a domain, cached under `directory:groups:<domain>`.
@@ -259,25 +312,27 @@ impl Fusion {
         }
         let key = format!("directory:groups:{domain}");
         let cached = self.cache.get(&key);
-        let document = match cached {
-            Some(cached) => cached,
-            None => {
-                let at = Instant::now();
-                let condition = "domain_uuid in (select d.domain_uuid from v_domains d where d.domain_name = $1) order by call_group";
-                let rows = self.rows("v_extensions", &["call_group", "extension"], condition, &[domain]).await;
-                let members = rows.iter().flat_map(|row| {
-                    let groups = get(row, "call_group").split(',').map(str::trim);
-                    let groups = groups.filter(|group| !group.is_empty());
-                    groups.map(move |group| format!("{group}\t{}\n", get(row, "extension")))
-                });
-                let document: String = members.collect();
-                let read = self.cache.pause(at).await;
-                self.cache.put(&[key], &document, read);
-                document
-            }
+        let document = if let Some(cached) = cached {
+            cached
+        } else {
+            let at = Instant::now();
+            let condition = "domain_uuid in (select d.domain_uuid from v_domains d where d.domain_name = $1) order by call_group";
+            let columns = ["call_group", "extension"];
+            let rows = self.rows("v_extensions", &columns, condition, &[domain]).await;
+            let members = rows.iter().flat_map(|row| {
+                let groups = get(row, "call_group").split(',').map(str::trim);
+                let groups = groups.filter(|group| !group.is_empty());
+                groups.map(move |group| format!("{group}\t{}", get(row, "extension")))
+            });
+            let document = members.collect::<Vec<String>>().join("\n");
+            let read = self.cache.pause(at).await;
+            self.cache.put(&[key], &document, read);
+            document
         };
         let members = document.lines().filter_map(|line| line.split_once('\t'));
-        members.map(|(group, extension)| (group.to_owned(), extension.to_owned())).collect()
+        members
+            .map(|(group, extension)| (group.to_owned(), extension.to_owned()))
+            .collect()
     }
 
     async fn rows(&self, table: &str, columns: &[&str], condition: &str, values: &[&str]) -> Vec<Texts> {
@@ -292,7 +347,12 @@ impl Fusion {
         }
         let rows = query.fetch_all(&self.pool).await.unwrap();
         rows.iter()
-            .map(|row| columns.iter().map(|c| ((*c).to_owned(), row.get::<String, _>(*c))).collect())
+            .map(|row| {
+                columns
+                    .iter()
+                    .map(|c| ((*c).to_owned(), row.get::<String, _>(*c)))
+                    .collect()
+            })
             .collect()
     }
 }

@@ -86,7 +86,10 @@ impl Novelties {
 
     /// The next names that are made up.
     pub fn next_uuids<'a>(&self, uuids: impl IntoIterator<Item = &'a str>) {
-        self.uuids.lock().unwrap().extend(uuids.into_iter().map(str::to_owned));
+        self.uuids
+            .lock()
+            .unwrap()
+            .extend(uuids.into_iter().map(str::to_owned));
     }
 
     /// The number of the next event.

@@ -15,6 +15,7 @@ mod files;
 mod fusion;
 mod identity;
 mod journal;
+mod legs;
 mod phones;
 mod served;
 mod session;
@@ -36,12 +37,12 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub use cache::{Cache, Race};
-pub use calls::{Caller, NewCall};
 pub use directory::User;
 pub use faults::{Effect, Fault, Faults};
 pub use fusion::Keys;
 pub use identity::{Figures, Novelties};
 pub use journal::Journal;
+pub use legs::{Caller, NewCall};
 pub use phones::Phone;
 pub use signing::{Admitted, Refused};
 pub use xml::Element;
@@ -208,7 +209,13 @@ impl FreeSwitch {
     }
 
     /// A phone signs in.
-    pub async fn register(&self, profile: &str, user: &str, domain: &str, password: &str) -> Result<Admitted, Refused> {
+    pub async fn register(
+        &self,
+        profile: &str,
+        user: &str,
+        domain: &str,
+        password: &str,
+    ) -> Result<Admitted, Refused> {
         signing::register(&self.switch, profile, user, domain, password).await
     }
 

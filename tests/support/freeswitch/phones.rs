@@ -1,5 +1,7 @@
 //! Phones that are signed in, as the profiles have them and as the table of all shows them.
 
+use std::fmt::Write as _;
+
 use serde_json::json;
 
 use super::identity::local;
@@ -143,7 +145,8 @@ impl Phones {
         for phone in self.signed_in.iter().filter(|phone| phone.profile == profile) {
             count += 1;
             let address = format!("{}@{}", phone.user, phone.domain);
-            out.push_str(&format!(
+            let _ = write!(
+                out,
                 "Call-ID:    \t{}\nUser:       \t{address}\nContact:    \t\"\" <{}>\nAgent:      \t{}\n\
                  Status:     \tRegistered(UDP)(unknown) EXP({}) EXPSECS({})\nPing-Status:\tReachable\nPing-Time:\t0.00\n\
                  Host:       \t{hostname}\nIP:         \t{}\nPort:       \t{}\nAuth-User:  \t{}\nAuth-Realm: \t{}\n\
@@ -157,9 +160,9 @@ impl Phones {
                 phone.port,
                 phone.user,
                 phone.domain,
-            ));
+            );
         }
-        out.push_str(&format!("Total items returned: {count}\n{LINE}\n"));
+        let _ = writeln!(out, "Total items returned: {count}\n{LINE}");
         out
     }
 
@@ -192,7 +195,7 @@ impl Phones {
                 ("sip-auth-realm", phone.domain.clone()),
                 ("mwi-account", address),
             ] {
-                out.push_str(&format!("        <{name}>{value}</{name}>\n"));
+                let _ = writeln!(out, "        <{name}>{value}</{name}>");
             }
             out.push_str("    </registration>\n");
         }

@@ -1,20 +1,62 @@
 //! The document that FusionPBX's handler makes of an extension's row.
 
+use std::fmt::Write as _;
+
 use super::fusion::get;
 
 /// The columns that it reads of `v_extensions`.
 pub const COLUMNS: &[&str] = &[
-    "extension_uuid", "extension", "number_alias", "password", "accountcode", "effective_caller_id_name",
-    "effective_caller_id_number", "outbound_caller_id_name", "outbound_caller_id_number", "emergency_caller_id_name",
-    "emergency_caller_id_number", "directory_first_name", "directory_last_name", "directory_visible",
-    "directory_exten_visible", "limit_max", "limit_destination", "missed_call_app", "missed_call_data", "user_context",
-    "toll_allow", "call_timeout", "call_group", "call_screen_enabled", "user_record", "hold_music", "auth_acl", "cidr",
-    "sip_force_contact", "nibble_account", "sip_force_expires", "mwi_account", "sip_bypass_media", "dial_string",
-    "do_not_disturb", "forward_all_destination", "forward_all_enabled", "forward_busy_destination",
-    "forward_busy_enabled", "forward_no_answer_destination", "forward_no_answer_enabled",
-    "forward_user_not_registered_destination", "forward_user_not_registered_enabled", "follow_me_enabled",
-    "absolute_codec_string", "force_ping", "max_registrations", "extension_type", "extension_language",
-    "extension_dialect", "extension_voice",
+    "extension_uuid",
+    "extension",
+    "number_alias",
+    "password",
+    "accountcode",
+    "effective_caller_id_name",
+    "effective_caller_id_number",
+    "outbound_caller_id_name",
+    "outbound_caller_id_number",
+    "emergency_caller_id_name",
+    "emergency_caller_id_number",
+    "directory_first_name",
+    "directory_last_name",
+    "directory_visible",
+    "directory_exten_visible",
+    "limit_max",
+    "limit_destination",
+    "missed_call_app",
+    "missed_call_data",
+    "user_context",
+    "toll_allow",
+    "call_timeout",
+    "call_group",
+    "call_screen_enabled",
+    "user_record",
+    "hold_music",
+    "auth_acl",
+    "cidr",
+    "sip_force_contact",
+    "nibble_account",
+    "sip_force_expires",
+    "mwi_account",
+    "sip_bypass_media",
+    "dial_string",
+    "do_not_disturb",
+    "forward_all_destination",
+    "forward_all_enabled",
+    "forward_busy_destination",
+    "forward_busy_enabled",
+    "forward_no_answer_destination",
+    "forward_no_answer_enabled",
+    "forward_user_not_registered_destination",
+    "forward_user_not_registered_enabled",
+    "follow_me_enabled",
+    "absolute_codec_string",
+    "force_ping",
+    "max_registrations",
+    "extension_type",
+    "extension_language",
+    "extension_dialect",
+    "extension_voice",
 ];
 
 /// When a column becomes a variable.
@@ -37,11 +79,23 @@ const VARIABLES: &[(&str, &str, When)] = &[
     ("accountcode", "accountcode", When::Some),
     ("user_context", "user_context", When::Always),
     ("effective_caller_id_name", "effective_caller_id_name", When::Some),
-    ("effective_caller_id_number", "effective_caller_id_number", When::Some),
+    (
+        "effective_caller_id_number",
+        "effective_caller_id_number",
+        When::Some,
+    ),
     ("outbound_caller_id_name", "outbound_caller_id_name", When::Some),
-    ("outbound_caller_id_number", "outbound_caller_id_number", When::Some),
+    (
+        "outbound_caller_id_number",
+        "outbound_caller_id_number",
+        When::Some,
+    ),
     ("emergency_caller_id_name", "emergency_caller_id_name", When::Some),
-    ("emergency_caller_id_number", "emergency_caller_id_number", When::Some),
+    (
+        "emergency_caller_id_number",
+        "emergency_caller_id_number",
+        When::Some,
+    ),
     ("missed_call_app", "missed_call_app", When::Some),
     ("missed_call_data", "missed_call_data", When::Some),
     ("directory_full_name", "directory_full_name", When::Some),
@@ -58,10 +112,26 @@ const VARIABLES: &[(&str, &str, When)] = &[
     ("forward_all_destination", "forward_all_destination", When::Some),
     ("forward_busy_enabled", "forward_busy_enabled", When::True),
     ("forward_busy_destination", "forward_busy_destination", When::Some),
-    ("forward_no_answer_enabled", "forward_no_answer_enabled", When::True),
-    ("forward_no_answer_destination", "forward_no_answer_destination", When::Some),
-    ("forward_user_not_registered_enabled", "forward_user_not_registered_enabled", When::True),
-    ("forward_user_not_registered_destination", "forward_user_not_registered_destination", When::Some),
+    (
+        "forward_no_answer_enabled",
+        "forward_no_answer_enabled",
+        When::True,
+    ),
+    (
+        "forward_no_answer_destination",
+        "forward_no_answer_destination",
+        When::Some,
+    ),
+    (
+        "forward_user_not_registered_enabled",
+        "forward_user_not_registered_enabled",
+        When::True,
+    ),
+    (
+        "forward_user_not_registered_destination",
+        "forward_user_not_registered_destination",
+        When::Some,
+    ),
     ("follow_me_enabled", "follow_me_enabled", When::True),
     ("do_not_disturb", "do_not_disturb", When::True),
     ("extension_language", "default_language", When::Some),
@@ -116,15 +186,28 @@ impl Served {
 
     fn params(&self) -> String {
         let mut out = Entries::new("param");
-        // Neither is escaped: a quotation mark in a password breaks the document, and so the user.
+        // Neither is escaped: a quotation mark in a password ends it, and what follows is markup.
         out.raw("password", self.cell("password"));
         let mailbox = self.voicemail.as_deref().unwrap_or_default();
-        out.add("vm-enabled", if mailbox.is_empty() { "true" } else { self.flag(get(mailbox, "voicemail_enabled")) });
+        out.add(
+            "vm-enabled",
+            if mailbox.is_empty() {
+                "true"
+            } else {
+                self.flag(get(mailbox, "voicemail_enabled"))
+            },
+        );
         if !get(mailbox, "voicemail_mail_to").is_empty() {
             out.add("vm-password", get(mailbox, "voicemail_password"));
-            out.add("vm-email-all-messages", self.flag(get(mailbox, "voicemail_enabled")));
+            out.add(
+                "vm-email-all-messages",
+                self.flag(get(mailbox, "voicemail_enabled")),
+            );
             out.add("vm-attach-file", get(mailbox, "voicemail_attach_file"));
-            out.add("vm-keep-local-after-email", get(mailbox, "voicemail_local_after_email"));
+            out.add(
+                "vm-keep-local-after-email",
+                get(mailbox, "voicemail_local_after_email"),
+            );
             out.add("vm-mailto", get(mailbox, "voicemail_mail_to"));
         }
         for (name, column) in [("MWI-Account", "mwi_account"), ("auth-acl", "auth_acl")] {
@@ -173,7 +256,11 @@ impl Served {
         out.add("caller_id_name", &self.extension);
         out.add("caller_id_number", &self.number);
         out.add("presence_id", &self.address());
-        let name = [self.cell("directory_first_name"), self.cell("directory_last_name")].join(" ");
+        let name = [
+            self.cell("directory_first_name"),
+            self.cell("directory_last_name"),
+        ]
+        .join(" ");
         for (column, variable, when) in VARIABLES {
             let value = match *column {
                 "directory_full_name" if self.cell("directory_first_name").is_empty() => "",
@@ -209,7 +296,10 @@ impl Served {
     fn settle(&self, out: &mut Entries, kind: &str) {
         for setting in &self.settings {
             if get(setting, "extension_setting_type") == kind {
-                out.add(get(setting, "extension_setting_name"), get(setting, "extension_setting_value"));
+                out.add(
+                    get(setting, "extension_setting_name"),
+                    get(setting, "extension_setting_value"),
+                );
             }
         }
     }
@@ -222,7 +312,10 @@ struct Entries {
 
 impl Entries {
     fn new(tag: &'static str) -> Self {
-        Self { tag, text: String::new() }
+        Self {
+            tag,
+            text: String::new(),
+        }
     }
 
     fn add(&mut self, name: &str, value: &str) {
@@ -230,7 +323,7 @@ impl Entries {
     }
 
     fn raw(&mut self, name: &str, value: &str) {
-        self.text.push_str(&format!("<{} name=\"{name}\" value=\"{value}\"/>\n", self.tag));
+        let _ = writeln!(self.text, "<{} name=\"{name}\" value=\"{value}\"/>", self.tag);
     }
 }
 

@@ -80,7 +80,12 @@ pub async fn serve(switch: Arc<Switch>, stream: TcpStream, number: usize) {
 }
 
 impl Session {
-    async fn run(&mut self, commands: &mut Commands, mut told: Receiver<Told>, number: usize) -> Result<(), Over> {
+    async fn run(
+        &mut self,
+        commands: &mut Commands,
+        mut told: Receiver<Told>,
+        number: usize,
+    ) -> Result<(), Over> {
         if self.switch.faults.is_denied() {
             self.send(DENIED.as_bytes()).await?;
             return self.send(GOODBYE.as_bytes()).await;
@@ -151,7 +156,11 @@ impl Session {
             "exit" => return Answer::last("+OK bye"),
             "auth" if !self.signed_in => {
                 self.signed_in = rest == *self.switch.password.lock().unwrap();
-                return if self.signed_in { reply("+OK accepted").into() } else { Answer::last("-ERR invalid") };
+                return if self.signed_in {
+                    reply("+OK accepted").into()
+                } else {
+                    Answer::last("-ERR invalid")
+                };
             }
             _ if !self.signed_in => return reply("-ERR command not found").into(),
             _ => {}
@@ -173,7 +182,9 @@ impl Session {
         let uuid = self.switch.new.uuid();
         let subclass = command.headers.iter().filter(|(key, _)| key == "Event-Subclass");
         let others = command.headers.iter().filter(|(key, _)| key != "Event-Subclass");
-        let mut opening: Vec<(&str, &str)> = subclass.map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        let mut opening: Vec<(&str, &str)> = subclass
+            .map(|(key, value)| (key.as_str(), value.as_str()))
+            .collect();
         let line = format!("sendevent {name}");
         opening.extend([("Command", line.as_str()), ("Event-Name", name)]);
         opening.extend(others.map(|(key, value)| (key.as_str(), value.as_str())));
@@ -186,7 +197,8 @@ impl Session {
     fn begin_job(&mut self, line: &str, command: &Command, ends: bool) -> Vec<u8> {
         let given = command.headers.iter().find(|(key, _)| key == "Job-UUID");
         let job = given.map_or_else(|| self.switch.new.uuid(), |(_, value)| value.clone());
-        let begun = format!("Content-Type: command/reply\nReply-Text: +OK Job-UUID: {job}\nJob-UUID: {job}\n\n");
+        let begun =
+            format!("Content-Type: command/reply\nReply-Text: +OK Job-UUID: {job}\nJob-UUID: {job}\n\n");
         if ends {
             let (switch, line) = (Arc::clone(&self.switch), line.to_owned());
             self.jobs.spawn(async move {

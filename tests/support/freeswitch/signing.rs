@@ -1,5 +1,7 @@
 //! How a phone signs in.
 
+use std::fmt::Write as _;
+
 use md5::{Digest as _, Md5};
 
 use super::phones::Phone;
@@ -48,7 +50,10 @@ pub async fn register(
         // A hash counts before a password.
         (Some(hash), _) => proven(hash == a1(user, domain, password), Admitted::Hash)?,
         // An empty hash is one that nothing fits, where there is a password.
-        (None, Some(known)) => proven(known == password && found.param("a1-hash").is_none(), Admitted::Password)?,
+        (None, Some(known)) => proven(
+            known == password && found.param("a1-hash").is_none(),
+            Admitted::Password,
+        )?,
         (None, None) if said("allow-empty-password").is_some_and(|value| value == "false") => {
             return Err(Refused::WrongPassword);
         }
@@ -71,5 +76,8 @@ fn proven(holds: bool, by: Admitted) -> Result<Admitted, Refused> {
 /// What `a1-hash` holds.
 pub fn a1(user: &str, realm: &str, password: &str) -> String {
     let digest = Md5::digest(format!("{user}:{realm}:{password}"));
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    digest.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }

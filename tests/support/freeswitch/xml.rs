@@ -4,6 +4,8 @@
 //! written), text behind the root. What it does not forgive ends the whole document, with a line number and one of a few
 //! words, which are its own.
 
+use std::fmt::Write as _;
+
 /// One element with what is in it, but for its text.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Element {
@@ -43,9 +45,9 @@ impl Element {
 
     fn write(&self, depth: usize, out: &mut String) {
         let indent = "  ".repeat(depth);
-        out.push_str(&format!("{indent}<{}", self.name));
+        let _ = write!(out, "{indent}<{}", self.name);
         for (key, value) in &self.attributes {
-            out.push_str(&format!(" {key}=\"{}\"", encode(value)));
+            let _ = write!(out, " {key}=\"{}\"", encode(value));
         }
         if self.children.is_empty() {
             out.push_str("/>\n");
@@ -55,7 +57,7 @@ impl Element {
         for child in &self.children {
             child.write(depth + 1, out);
         }
-        out.push_str(&format!("{indent}</{}>\n", self.name));
+        let _ = writeln!(out, "{indent}</{}>", self.name);
     }
 }
 
@@ -103,11 +105,11 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn rest(&self) -> &'a str {
-        &self.text[self.at..]
+        self.text.split_at(self.at).1
     }
 
     fn wrong(&self, at: usize, what: &str) -> String {
-        let line = self.text[..at].matches('\n').count() + 1;
+        let line = self.text.split_at(at).0.matches('\n').count() + 1;
         format!("[error near line {line}]: {what}")
     }
 
@@ -126,7 +128,7 @@ impl<'a> Reader<'a> {
             '?' => ("?", "?>", "unclosed <?"),
             _ => return Err(self.wrong(start, "unexpected <")),
         };
-        match rest[opening.len()..].find(end) {
+        match rest.split_at(opening.len()).1.find(end) {
             Some(length) => {
                 self.at += opening.len() + length + end.len();
                 Ok(())
@@ -139,7 +141,7 @@ impl<'a> Reader<'a> {
         let rest = self.rest();
         let end = rest.find(|c: char| stop(c)).unwrap_or(rest.len());
         self.at += end;
-        &rest[..end]
+        rest.split_at(end).0
     }
 
     fn element(&mut self) -> Result<(), String> {
@@ -219,10 +221,10 @@ fn decode(written: &str) -> String {
     while let Some(letter) = rest.chars().next() {
         if let Some((meant, length)) = entity(rest) {
             out.push(meant);
-            rest = &rest[length..];
+            rest = rest.split_at(length).1;
         } else {
             out.push(if letter.is_whitespace() { ' ' } else { letter });
-            rest = &rest[letter.len_utf8()..];
+            rest = rest.split_at(letter.len_utf8()).1;
         }
     }
     out

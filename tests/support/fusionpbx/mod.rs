@@ -16,7 +16,6 @@ pub use tables::Booleans;
 
 /// A database, gone with the value.
 pub struct FusionPbx {
-    pub booleans: Booleans,
     /// Of the owner of all tables.
     pub pool: PgPool,
     // Before the roles: a role cannot go that still has rights in a database.
@@ -28,18 +27,17 @@ impl FusionPbx {
     /// All tables, empty.
     pub async fn empty(booleans: Booleans) -> Self {
         let bench = Bench::empty(Backend::Postgres).await;
-        let pool = PgPoolOptions::new().max_connections(16).connect(&bench.text).await.unwrap();
+        let pool = PgPoolOptions::new()
+            .max_connections(16)
+            .connect(&bench.text)
+            .await
+            .unwrap();
         pool.execute(AssertSqlSafe(tables::ddl(booleans))).await.unwrap();
         let roles = Roles {
             server: bench.text.clone(),
             names: Vec::new(),
         };
-        Self {
-            booleans,
-            pool,
-            bench,
-            roles,
-        }
+        Self { pool, bench, roles }
     }
 
     /// With what an operator's database holds before we come: a domain of its own with extensions and numbers, global
@@ -64,7 +62,8 @@ impl FusionPbx {
     pub async fn role(&mut self, rights: impl FnOnce(&str) -> String) -> String {
         let name = format!("switchyard_role_{}", SystemIds.next().simple());
         let password = SystemIds.next().simple().to_string();
-        self.run(&format!("create role {name} login password '{password}'")).await;
+        self.run(&format!("create role {name} login password '{password}'"))
+            .await;
         self.roles.names.push(name.clone());
         self.run(&rights(&name)).await;
         let mut url = url::Url::parse(&self.bench.text).unwrap();
@@ -105,11 +104,17 @@ impl Drop for Roles {
         let server = format!("{server}/postgres");
         // A runtime of its own, since the test's is in the middle of this drop.
         let dropping = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
             runtime.block_on(async {
                 let mut connection = PgConnection::connect(&server).await.unwrap();
                 for name in names {
-                    connection.execute(AssertSqlSafe(format!("drop role {name}"))).await.unwrap();
+                    connection
+                        .execute(AssertSqlSafe(format!("drop role {name}")))
+                        .await
+                        .unwrap();
                 }
             });
         });

@@ -143,7 +143,9 @@ fn quoted(text: &str) -> String {
 pub async fn add_domain(fusionpbx: &FusionPbx, name: &str) -> String {
     let uuid = SystemIds.next().to_string();
     let name = quoted(name);
-    let sql = format!("insert into v_domains (domain_uuid, domain_name, domain_enabled) values ('{uuid}', {name}, 'true')");
+    let sql = format!(
+        "insert into v_domains (domain_uuid, domain_name, domain_enabled) values ('{uuid}', {name}, 'true')"
+    );
     fusionpbx.run(&sql).await;
     uuid
 }

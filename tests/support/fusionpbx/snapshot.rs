@@ -15,7 +15,13 @@ impl Snapshot {
         let mut all = BTreeMap::new();
         for table in tables::names() {
             let sql = format!("select t::text from {table} t order by t::text collate \"C\"");
-            all.insert(table, sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(pool).await.unwrap());
+            all.insert(
+                table,
+                sqlx::query_scalar(AssertSqlSafe(sql))
+                    .fetch_all(pool)
+                    .await
+                    .unwrap(),
+            );
         }
         Self(all)
     }

@@ -65,7 +65,8 @@ mod tests {
     }
     #[test]
     fn several_keys_are_deleted_by_one_program() {
-        let keys = ["directory:1001@demo.local", "directory:groups:demo.local"].map(|key| Word::new(key).unwrap());
+        let keys =
+            ["directory:1001@demo.local", "directory:groups:demo.local"].map(|key| Word::new(key).unwrap());
         let sent = deletions(&keys).encode();
         assert_eq!(
             sent.as_slice(),

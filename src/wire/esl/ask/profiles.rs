@@ -30,7 +30,11 @@ fn rescanned(text: &str) -> Result<(), AnswerError> {
     let (first, second) = text.trim().split_once('\n').ok_or_else(|| form(DONE, text))?;
     let read = first.strip_prefix("Reload XML ").unwrap_or_default();
     reloaded(&format!("+OK {read}"))?;
-    if second == DONE { Ok(()) } else { Err(form(DONE, text)) }
+    if second == DONE {
+        Ok(())
+    } else {
+        Err(form(DONE, text))
+    }
 }
 
 /// Reads the list: lines between two rules, their columns parted by tabs. Aliases and gateways stand among the profiles,
@@ -64,10 +68,12 @@ fn profiles(text: &str) -> Result<Vec<Word>, AnswerError> {
 mod tests {
     use super::*;
 
-    const RULE: &str = "=================================================================================================";
+    const RULE: &str =
+        "=================================================================================================";
 
     fn list(lines: &[[&str; 4]]) -> String {
-        let row = |[name, kind, data, state]: &[&str; 4]| format!("{name:>25}\t{kind}\t  {data:>40}\t{state}\n");
+        let row =
+            |[name, kind, data, state]: &[&str; 4]| format!("{name:>25}\t{kind}\t  {data:>40}\t{state}\n");
         let head = row(&["Name", "   Type", "Data", "State"]);
         let rows: String = lines.iter().map(row).collect();
         format!("{head}{RULE}\n{rows}{RULE}\n1 profile 1 alias\n")
@@ -77,10 +83,20 @@ mod tests {
     fn profiles_are_told_from_aliases_and_gateways_and_named_once() {
         let url = "sip:mod_sofia@192.0.2.2:5061;transport=tls";
         let text = list(&[
-            ["external", "profile", "sip:mod_sofia@192.0.2.2:5080", "RUNNING (0)"],
+            [
+                "external",
+                "profile",
+                "sip:mod_sofia@192.0.2.2:5080",
+                "RUNNING (0)",
+            ],
             ["external::carrier", "gateway", "sip:us@carrier.example", "REGED"],
             ["demo.local", "  alias", "internal", "ALIASED"],
-            ["internal", "profile", "sip:mod_sofia@192.0.2.2:5060", "RUNNING (3)"],
+            [
+                "internal",
+                "profile",
+                "sip:mod_sofia@192.0.2.2:5060",
+                "RUNNING (3)",
+            ],
             ["internal", "profile", url, "RUNNING (3) (TLS)"],
         ]);
         let found: Vec<String> = profiles(&text).unwrap().iter().map(ToString::to_string).collect();
@@ -92,7 +108,12 @@ mod tests {
     fn half_a_list_of_profiles_is_none() {
         let whole = list(&[["internal", "profile", "sip:x", "RUNNING (0)"]]);
         let (kept, _) = whole.rsplit_once(RULE).unwrap();
-        for text in ["", "Invalid Syntax!\n", kept, &format!("{RULE}\nno columns\n{RULE}\n")] {
+        for text in [
+            "",
+            "Invalid Syntax!\n",
+            kept,
+            &format!("{RULE}\nno columns\n{RULE}\n"),
+        ] {
             assert!(
                 matches!(profiles(text), Err(AnswerError::Form { expected: LIST, .. })),
                 "{text}"

@@ -12,7 +12,12 @@ const MODULES: [&str; 4] = ["mod_commands", "mod_event_socket", "mod_lua", "mod_
 
 /// Years, days, hours, minutes, seconds, milliseconds and microseconds since the start.
 fn uptime(switch: &Switch) -> [(i64, &'static str); 7] {
-    let micros = switch.figures.lock().unwrap().uptime.unwrap_or_else(|| switch.new.uptime());
+    let micros = switch
+        .figures
+        .lock()
+        .unwrap()
+        .uptime
+        .unwrap_or_else(|| switch.new.uptime());
     let seconds = micros / 1_000_000;
     let days = seconds / 86400;
     [
@@ -27,7 +32,8 @@ fn uptime(switch: &Switch) -> [(i64, &'static str); 7] {
 }
 
 pub fn status(switch: &Switch) -> String {
-    let up = uptime(switch).map(|(count, unit)| format!("{count} {unit}{}", if count == 1 { "" } else { "s" }));
+    let up =
+        uptime(switch).map(|(count, unit)| format!("{count} {unit}{}", if count == 1 { "" } else { "s" }));
     let active = switch.calls.lock().unwrap().sessions();
     let figures = switch.figures.lock().unwrap();
     let (version, peak) = (&switch.names.version_for_people, figures.peak);
@@ -53,7 +59,11 @@ pub fn json(switch: &Switch, argument: &str) -> String {
     let up = uptime(switch).map(|(count, unit)| format!("\"{unit}s\":{count}"));
     let active = switch.calls.lock().unwrap().sessions();
     let figures = switch.figures.lock().unwrap();
-    let (version, total, peak) = (&switch.names.version_for_people, figures.sessions_since_start, figures.peak);
+    let (version, total, peak) = (
+        &switch.names.version_for_people,
+        figures.sessions_since_start,
+        figures.peak,
+    );
     format!(
         "{{\"command\":\"status\",\"data\":\"\",\"status\":\"success\",\"response\":{{\"systemStatus\":\"ready\",\
          \"uptime\":{{{}}},\"version\":\"{version}\",\"sessions\":{{\"count\":{{\"total\":{total},\"active\":{active},\
@@ -70,7 +80,9 @@ pub fn json(switch: &Switch, argument: &str) -> String {
 pub fn global(switch: &Switch, name: &str) -> String {
     let globals = switch.globals.lock().unwrap();
     if name.is_empty() {
-        return globals.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+        return globals.iter().fold(String::new(), |text, (name, value)| {
+            text + name + "=" + value + "\n"
+        });
     }
     globals.get(name).cloned().unwrap_or_default()
 }
@@ -81,7 +93,11 @@ pub fn module(switch: &Switch, how: &str, name: &str) -> String {
         return format!("-USAGE: {how} <mod_name>\n");
     }
     let known = MODULES.contains(&name);
-    let read = if how != "unload" && switch.reload() == "Success" { "+OK Reloading XML\n" } else { "" };
+    let read = if how != "unload" && switch.reload() == "Success" {
+        "+OK Reloading XML\n"
+    } else {
+        ""
+    };
     let done = match (how, known) {
         ("load", true) => "-ERR [Module already loaded]\n",
         ("load", false) => "-ERR [module load file routine returned an error]\n",
@@ -102,7 +118,9 @@ pub fn hang_up(switch: &Switch, words: &[&str]) -> String {
     switch.calls.lock().unwrap().hang_up(&variables);
     match variables.as_slice() {
         [] => format!("+OK hangup all channels with cause {cause}\n"),
-        [(name, value)] => format!("+OK hangup all channels matching [{name}]=[{value}] with cause: {cause}\n"),
+        [(name, value)] => {
+            format!("+OK hangup all channels matching [{name}]=[{value}] with cause: {cause}\n")
+        }
         [(name, value), ..] => {
             format!("+OK hangup all channels matching [{name}]=[{value}]... with cause: {cause}\n")
         }
@@ -115,7 +133,11 @@ pub fn kill(switch: &Switch, words: &[&str]) -> String {
         return "-USAGE: <uuid> [cause]\n".to_owned();
     };
     let killed = switch.calls.lock().unwrap().kill(leg);
-    if killed { "+OK\n".to_owned() } else { "-ERR No such channel!\n".to_owned() }
+    if killed {
+        "+OK\n".to_owned()
+    } else {
+        "-ERR No such channel!\n".to_owned()
+    }
 }
 
 /// `uuid_dump <uuid>`

@@ -26,7 +26,9 @@ fn keys(argument: &str) -> Option<Vec<&str>> {
         let list = list.strip_suffix("}) do c.del(k) end; stream:write(\"true\")")?;
         return list.split(',').map(quoted).collect();
     }
-    let key = program.strip_prefix("stream:write(tostring(c.del(")?.strip_suffix(")))")?;
+    let key = program
+        .strip_prefix("stream:write(tostring(c.del(")?
+        .strip_suffix(")))")?;
     Some(vec![quoted(key)?])
 }
 

@@ -1,5 +1,7 @@
 //! SIP profiles and the phones at them.
 
+use std::fmt::Write as _;
+
 use super::super::switch::Switch;
 
 const LINE: &str =
@@ -15,7 +17,11 @@ pub fn run(switch: &Switch, words: &[&str]) -> String {
             }
             let (host, now) = (&switch.names.hostname, switch.new.seconds());
             let phones = switch.phones.lock().unwrap();
-            if *form == "status" { phones.text(profile, host, now) } else { phones.xml(profile, host, now) }
+            if *form == "status" {
+                phones.text(profile, host, now)
+            } else {
+                phones.xml(profile, host, now)
+            }
         }
         // No line end, unlike above.
         ["profile", profile, _, ..] if !switch.is_profile(profile) => format!("Invalid Profile [{profile}]"),
@@ -37,15 +43,17 @@ pub fn run(switch: &Switch, words: &[&str]) -> String {
 
 /// The list of profiles as text, its columns parted by tabs.
 fn status(switch: &Switch) -> String {
-    let row = |name: &str, kind: &str, data: &str, state: &str| format!("{name:>25}\t{kind}\t  {data:>40}\t{state}\n");
+    let row = |name: &str, kind: &str, data: &str, state: &str| {
+        format!("{name:>25}\t{kind}\t  {data:>40}\t{state}\n")
+    };
     let mut out = row("Name", "   Type", "Data", "State");
-    out.push_str(&format!("{LINE}\n"));
+    let _ = writeln!(out, "{LINE}");
     for profile in &switch.profiles {
         out.push_str(&row(&profile.name, "profile", &profile.url, "RUNNING (0)"));
     }
     let count = switch.profiles.len();
     let plural = if count == 1 { "" } else { "s" };
-    out.push_str(&format!("{LINE}\n{count} profile{plural} 0 aliases\n"));
+    let _ = writeln!(out, "{LINE}\n{count} profile{plural} 0 aliases");
     out
 }
 
