@@ -86,14 +86,15 @@ async fn a_row_becomes_a_user_with_params_and_variables(#[case] booleans: Boolea
 }
 
 #[rstest]
-#[case::native(Booleans::Native, None, "t", "f")]
-#[case::text(Booleans::Text, Some("false"), "true", "false")]
+#[case::native(Booleans::Native, None, "t", "f", None)]
+#[case::text(Booleans::Text, Some("false"), "true", "false", Some("true"))]
 #[tokio::test]
 async fn a_false_is_shown_or_not_by_the_version(
     #[case] booleans: Booleans,
     #[case] shown: Option<&str>,
     #[case] on: &str,
     #[case] off: &str,
+    #[case] unsaid: Option<&str>,
 ) {
     let mut demo = Demo::start(booleans).await;
     let client = demo.freeswitch.client().await;
@@ -126,6 +127,13 @@ async fn a_false_is_shown_or_not_by_the_version(
         .await
         .unwrap();
     assert_eq!(found.as_deref(), Some(off));
+    // The box of 1001 does not say whether mails have the message with them.
+    let name = word("vm-attach-file");
+    let found = client
+        .user_data(&word("1001"), &domain, Attribute::Param, &name, LONG)
+        .await
+        .unwrap();
+    assert_eq!(found.as_deref(), unsaid);
 }
 
 #[tokio::test]

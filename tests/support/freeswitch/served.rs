@@ -188,27 +188,19 @@ impl Served {
         let mut out = Entries::new("param");
         // Neither is escaped: a quotation mark in a password ends it, and what follows is markup.
         out.raw("password", self.cell("password"));
-        let mailbox = self.voicemail.as_deref().unwrap_or_default();
-        out.add(
-            "vm-enabled",
-            if mailbox.is_empty() {
-                "true"
-            } else {
-                self.flag(get(mailbox, "voicemail_enabled"))
-            },
-        );
-        if !get(mailbox, "voicemail_mail_to").is_empty() {
-            out.add("vm-password", get(mailbox, "voicemail_password"));
-            out.add(
-                "vm-email-all-messages",
-                self.flag(get(mailbox, "voicemail_enabled")),
-            );
-            out.add("vm-attach-file", get(mailbox, "voicemail_attach_file"));
+        let mailbox = self.voicemail.as_deref();
+        let told = |column| mailbox.map_or("", |row| get(row, column));
+        let enabled = self.yes(self.flag(told("voicemail_enabled")));
+        out.add("vm-enabled", if mailbox.is_some() { enabled } else { "true" });
+        if !told("voicemail_mail_to").is_empty() {
+            out.add("vm-password", told("voicemail_password"));
+            out.add("vm-email-all-messages", enabled);
+            out.add("vm-attach-file", self.yes(told("voicemail_attach_file")));
             out.add(
                 "vm-keep-local-after-email",
-                get(mailbox, "voicemail_local_after_email"),
+                self.yes(told("voicemail_local_after_email")),
             );
-            out.add("vm-mailto", get(mailbox, "voicemail_mail_to"));
+            out.add("vm-mailto", told("voicemail_mail_to"));
         }
         for (name, column) in [("MWI-Account", "mwi_account"), ("auth-acl", "auth_acl")] {
             if !self.cell(column).is_empty() {
@@ -228,6 +220,15 @@ impl Served {
             "true" if !self.text => "t",
             "false" if !self.text => "f",
             other => other,
+        }
+    }
+
+    /// Until version 5.4 what a box does not say is a yes.
+    fn yes<'a>(&self, written: &'a str) -> &'a str {
+        if self.text && written.is_empty() {
+            "true"
+        } else {
+            written
         }
     }
 
