@@ -8,7 +8,7 @@ use super::{done, form, show};
 use crate::wire::esl::command::Command;
 use crate::wire::esl::{Client, Error, Event, Word};
 
-/// How `uuid_dump` words that there is no such channel.
+/// How FreeSWITCH words that there is no such channel.
 const NO_CHANNEL: &str = "-ERR No such channel!";
 
 /// One leg of a call, in FreeSWITCH's own words for its columns. What is not known is empty.
@@ -69,5 +69,20 @@ impl Client {
     pub async fn hang_up_domain(&self, domain: &Word, limit: Duration) -> Result<(), Error> {
         let command = Command::words("hupall MANAGER_REQUEST domain_name", &[domain]);
         self.read(command, limit, done).await
+    }
+
+    /// Ends each call of which a leg has exactly this value in this variable. There is no way to say all calls.
+    pub async fn hang_up_where(&self, variable: &Word, value: &Word, limit: Duration) -> Result<(), Error> {
+        let command = Command::words("hupall MANAGER_REQUEST", &[variable, value]);
+        self.read(command, limit, done).await
+    }
+
+    /// Ends the call of one leg; whether there was such a leg.
+    pub async fn hang_up(&self, uuid: &Word, limit: Duration) -> Result<bool, Error> {
+        let command = Command::words("uuid_kill", &[uuid]);
+        match self.read(command, limit, done).await {
+            Err(Error::Refused { message, .. }) if message == NO_CHANNEL => Ok(false),
+            read => read.map(|()| true),
+        }
     }
 }

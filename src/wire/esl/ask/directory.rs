@@ -30,7 +30,7 @@ impl Client {
         .await
     }
 
-    /// What a lookup finds under `name`; `None` if there is no such user, or no such entry.
+    /// What a lookup finds under `name`; `None` if there is no such user, no such entry, or nothing in it.
     pub async fn user_data(
         &self,
         user: &Word,
@@ -45,10 +45,15 @@ impl Client {
             Attribute::Var => "var",
         };
         let command = Command::written(format!("api user_data {user}@{domain} {kind} {name}"));
-        match self.request(command, limit).await {
-            Ok(text) => Ok(Some(text)),
-            Err(Error::Refused { message, .. }) if message == NOTHING => Ok(None),
-            Err(error) => Err(error),
-        }
+        something(self.request(command, limit).await)
+    }
+}
+
+/// What a function printed, where it may print nothing.
+pub(super) fn something(answer: Result<String, Error>) -> Result<Option<String>, Error> {
+    match answer {
+        Ok(text) => Ok(Some(text)),
+        Err(Error::Refused { message, .. }) if message == NOTHING => Ok(None),
+        Err(error) => Err(error),
     }
 }

@@ -3,6 +3,7 @@
 mod cache;
 mod calls;
 mod directory;
+mod profiles;
 mod registrations;
 mod show;
 mod system;

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::{done, form};
+use super::directory::something;
+use super::form;
 use crate::wire::esl::command::Command;
 use crate::wire::esl::{AnswerError, Client, Error, Word};
 
@@ -71,11 +72,18 @@ impl Client {
         .await
     }
 
-    /// Has FreeSWITCH read its static XML again. Its yes says nothing about what it found there. Two at a time load half
-    /// of it: the caller sees to it that there is one.
+    /// Has FreeSWITCH read its static XML again. `Ok` says that the whole is XML, not what was found there. Two at a time
+    /// load half of it: the caller sees to it that there is one.
     pub async fn reload_xml(&self, limit: Duration) -> Result<(), Error> {
         let command = Command::words("reloadxml", &[]);
-        self.read(command, limit, done).await
+        self.read(command, limit, reloaded).await
+    }
+
+    /// The value of a global variable, which XML sets and which stays until FreeSWITCH ends; `None` if it is empty or was
+    /// never set. It is set while the files are read, so it says nothing of a document that was refused in the end.
+    pub async fn global(&self, name: &Word, limit: Duration) -> Result<Option<String>, Error> {
+        let command = Command::words("global_getvar", &[name]);
+        something(self.request(command, limit).await)
     }
 }
 
@@ -88,6 +96,14 @@ fn status(text: &str) -> Result<Status, AnswerError> {
         }),
         _ => Err(form("a status in JSON", text)),
     }
+}
+
+/// The answer starts with a yes even where the XML was refused; why stands in the brackets then.
+pub(super) fn reloaded(text: &str) -> Result<(), AnswerError> {
+    if text.trim() == "+OK [Success]" {
+        return Ok(());
+    }
+    Err(form("+OK [Success]", text))
 }
 
 fn version(text: &str) -> Result<String, AnswerError> {
@@ -110,6 +126,21 @@ mod tests {
         );
         for other in ["", "FreeSWITCH Version ", "Asterisk 22"] {
             assert!(version(other).is_err(), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_yes_without_success_is_no_yes() {
+        assert_eq!(reloaded("+OK [Success]\n"), Ok(()));
+        for text in [
+            "+OK [[error near line 7]: unclosed tag <section>]\n",
+            "+OK [Cannot Open log directory or XML Root!]\n",
+            "+OK\n",
+            "",
+        ] {
+            let got = text.trim().to_owned();
+            let expected = "+OK [Success]";
+            assert_eq!(reloaded(text), Err(AnswerError::Form { expected, got }));
         }
     }
 

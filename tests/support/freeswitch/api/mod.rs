@@ -1,0 +1,37 @@
+//! The API functions, by their names.
+
+mod core;
+mod lua;
+mod show;
+mod sofia;
+mod users;
+
+use super::switch::Switch;
+
+/// Runs one; gives what it prints.
+pub async fn run(switch: &Switch, line: &str) -> String {
+    let (name, arguments) = line.split_once(' ').unwrap_or((line, ""));
+    let words: Vec<&str> = arguments.split(' ').filter(|word| !word.is_empty()).collect();
+    match name {
+        "user_exists" => users::exists(switch, &words).await,
+        "user_data" => users::data(switch, &words).await,
+        "xml_locate" => users::locate(switch, &words),
+        "lua" => lua::run(switch, arguments),
+        "show" => show::run(switch, &words),
+        "sofia" => sofia::run(switch, &words),
+        "sofia_contact" => sofia::contact(switch, arguments),
+        "hupall" => core::hang_up(switch, &words),
+        "uuid_kill" => core::kill(switch, &words),
+        "uuid_dump" => core::dump(switch, &words),
+        "status" => core::status(switch),
+        "json" => core::json(switch, arguments),
+        "version" => format!("FreeSWITCH Version {} ( 64bit)\n", switch.names.version),
+        "hostname" => switch.names.hostname.clone(),
+        "create_uuid" => switch.new.uuid(),
+        "global_getvar" => core::global(switch, arguments),
+        // Always a yes: what went wrong stands in the brackets.
+        "reloadxml" => format!("+OK [{}]\n", switch.reload()),
+        "load" | "unload" | "reload" => core::module(switch, name, arguments),
+        _ => format!("-ERR {name} Command not found!\n"),
+    }
+}
