@@ -16,6 +16,7 @@ use switchyard::deploy::{DriverFactory, Engine, EngineOptions, ShadowPolicy, Tem
 use switchyard::domain::clock::SystemClock;
 use switchyard::domain::ids::{InstanceId, SystemIds};
 use switchyard::domain::instance::{AsteriskSettings, InstanceSettings, PbxInstance};
+use switchyard::domain::instance_secrets::InstanceSecrets;
 use switchyard::domain::query::TenantQuery;
 use switchyard::domain::tenant::Tenant;
 use switchyard::driver::PbxDriver;
@@ -93,9 +94,9 @@ pub fn platform() -> Caller {
 struct Drivers;
 
 impl DriverFactory for Drivers {
-    fn driver(&self, instance: &PbxInstance, secret: SecretString) -> std::boxed::Box<dyn PbxDriver> {
-        let InstanceSettings::Asterisk(settings) = &instance.settings;
-        let driver = AsteriskDriver::new(settings.clone(), secret, None);
+    fn driver(&self, instance: &PbxInstance, secrets: InstanceSecrets) -> std::boxed::Box<dyn PbxDriver> {
+        let settings = instance.settings.asterisk().unwrap();
+        let driver = AsteriskDriver::new(settings.clone(), secrets.control, None);
         std::boxed::Box::new(Unasked(driver))
     }
 }
@@ -164,7 +165,7 @@ pub async fn make(directory: &Path, count: usize) -> Outcome<()> {
         name: "large".parse()?,
         node: NODE.parse()?,
         settings: InstanceSettings::Asterisk(settings),
-        ami_secret: "none yet".to_owned().into(),
+        secrets: InstanceSecrets::of_control("none yet".to_owned().into()),
     };
     instances::create(&app, &platform(), new).await?;
     for tenant in 0..count {

@@ -83,7 +83,7 @@ pub async fn change_settings(
     let after = store::instances::find(&mut tx, id)
         .await?
         .ok_or(AppError::NotFound)?;
-    refuse_shared_directory(&mut tx, &after).await?;
+    refuse_shared_place(&mut tx, &after).await?;
     let values = (
         json!({"settings": before.settings}),
         json!({"settings": after.settings}),

@@ -108,7 +108,9 @@ pub fn examine(loaded: Result<Loaded, ConfigError>) -> Result<Vec<Finding>, iden
             }
         }
     })?;
-    let asterisks = instances.iter().filter(|instance| instance.settings.asterisk().is_some());
+    let asterisks = instances
+        .iter()
+        .filter(|instance| instance.settings.asterisk().is_some());
     for instance in asterisks {
         pbx(&config, instance, &mut findings);
     }

@@ -48,7 +48,12 @@ impl DriverFactory for Drivers {
             }
             InstanceSettings::FusionPbx(settings) => {
                 let staging = self.state_dir.join("staged").join(instance.id.to_string());
-                Box::new(FusionPbxDriver::new(instance.id, settings.clone(), secrets, &staging))
+                Box::new(FusionPbxDriver::new(
+                    instance.id,
+                    settings.clone(),
+                    secrets,
+                    &staging,
+                ))
             }
         }
     }

@@ -8,11 +8,11 @@ pub(super) fn mend(code: &str, instance: &InstanceName) -> String {
     match code {
         "pbx_unreachable" | "not_applied" => {
             format!(
-                "See that Asterisk runs and lets the daemon in ({test} says what is missing), then deploy again"
+                "See that the PBX runs and lets the daemon in ({test} says what is missing), then deploy again"
             )
         }
         "pbx_not_ready" => {
-            format!("Give the manager account what it lacks ({test} says what), then deploy again")
+            format!("Give the daemon's account there what it lacks ({test} says what), then deploy again")
         }
         "drift_held_back" => format!(
             "`switchyard deploy verify --instance {instance}` shows what was made of which file. Put it back as it was, and \

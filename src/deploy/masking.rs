@@ -1,17 +1,45 @@
 //! Texts from a disk as they may be shown: without what signs in, whoever wrote them.
 
+use serde_json::Value;
+
 use crate::domain::artifact::Artifact;
 
 /// Begins a key or a certificate, whose lines look like nothing in particular.
 const ARMOUR: &str = "-----BEGIN";
 /// What a key is called that holds a secret.
 const SECRETS: [&str; 5] = ["pass", "secret", "digest", "cred", "token"];
+/// What a user's settings hold, whatever they are called: the digest that its phone signs in with among them.
+const SETTING: &str = "extension_setting_value";
+/// What is shown in place of it.
+const HIDDEN: &str = "(hidden)";
 /// A word alone on its line that is as long as this may be a key.
 const LIKE_A_KEY: usize = 20;
 
 /// Without what signs in: whatever a key that sounds like it holds, and the PIN of each mailbox.
 pub(super) fn masked(file: Artifact, text: &str) -> String {
-    without(text, |line| hidden(file, line))
+    match file {
+        Artifact::Pjsip | Artifact::Extensions | Artifact::Voicemail => {
+            without(text, |line| hidden(file, line))
+        }
+        Artifact::ExtensionRows | Artifact::VoicemailRows | Artifact::DialplanRows => {
+            text.lines().map(|line| masked_row(line) + "\n").collect()
+        }
+    }
+}
+
+/// A row of a database: what is no row is not shown at all.
+fn masked_row(line: &str) -> String {
+    let Ok(mut row) = serde_json::from_str::<Value>(line) else {
+        return HIDDEN.to_owned();
+    };
+    let values = row.get_mut("values").and_then(Value::as_object_mut);
+    for (column, value) in values.into_iter().flatten() {
+        let empty = value.is_null() || value.as_str().is_some_and(str::is_empty);
+        if !empty && (is_secret(column) || column == SETTING) {
+            *value = HIDDEN.into();
+        }
+    }
+    row.to_string()
 }
 
 /// A text of somebody else's that lies beside ours, and may be a copy of one; `None` where it cannot be shown.
@@ -38,7 +66,7 @@ fn without<'a>(text: &'a str, hidden: impl Fn(&'a str) -> Option<(&'a str, &'a s
         match hidden(line) {
             Some((before, after)) => {
                 shown.push_str(before);
-                shown.push_str("(hidden)");
+                shown.push_str(HIDDEN);
                 shown.push_str(after);
             }
             None => shown.push_str(line),
@@ -92,6 +120,28 @@ mod tests {
                 "1001 => -1234,Ann\n1002 =>99\n1003 = 12,Bob\n[x]\n"
             ),
             "1001 =>(hidden),Ann\n1002 =>(hidden)\n1003 =(hidden),Bob\n[x]\n"
+        );
+    }
+
+    #[test]
+    fn a_row_shows_no_secret_and_says_where_there_is_none() {
+        let text = r#"{"table":"v_extensions","id":"1","values":{"extension":"1001","password":""}}
+{"table":"v_extensions","id":"1","values":{"password":"clear"}}
+{"table":"v_extension_settings","id":"2","values":{"extension_setting_value":"0123"}}
+{"table":"v_voicemails","id":"3","values":{"voicemail_password":"1234","voicemail_mail_to":null}}
+half of a row with 1234
+{"marker":"sy-1"}
+"#;
+        let shown = masked(Artifact::ExtensionRows, text);
+        assert_eq!(
+            shown,
+            r#"{"id":"1","table":"v_extensions","values":{"extension":"1001","password":""}}
+{"id":"1","table":"v_extensions","values":{"password":"(hidden)"}}
+{"id":"2","table":"v_extension_settings","values":{"extension_setting_value":"(hidden)"}}
+{"id":"3","table":"v_voicemails","values":{"voicemail_mail_to":null,"voicemail_password":"(hidden)"}}
+(hidden)
+{"marker":"sy-1"}
+"#
         );
     }
 

@@ -216,7 +216,14 @@ fn masked(
     config: TenantConfig,
     service: Service,
 ) -> Result<Fragments, DeployError> {
-    pbx::tenant(kind, templates, tenant_id, &config.under(service), Secrets::Masked).map_err(DeployError::Templates)
+    pbx::tenant(
+        kind,
+        templates,
+        tenant_id,
+        &config.under(service),
+        Secrets::Masked,
+    )
+    .map_err(DeployError::Templates)
 }
 
 impl FileDiff {

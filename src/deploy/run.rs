@@ -15,8 +15,8 @@ use crate::domain::deployment::{Deployment, DeploymentStatus, Scope, Stage, Stag
 use crate::domain::error_chain::error_chain;
 use crate::domain::finding::{Finding, Severity};
 use crate::domain::generation::Generation;
-use crate::domain::instance::PbxInstance;
-use crate::driver::PbxDriver;
+use crate::domain::instance::{PbxInstance, PbxKind};
+use crate::driver::{DriverError, PbxDriver};
 use crate::store::{Tx, deployments, generations, instances, served};
 
 /// Cut off more often than this, a deploy is not tried again: it may be what ends the process.
@@ -318,7 +318,9 @@ impl Run<'_> {
 
     /// `Ok` with what was done, `Err` with why it may not go on.
     async fn rehearse(&self, number: i64, findings: &mut Vec<Finding>) -> Result<String, String> {
-        if self.engine.options.shadow == ShadowPolicy::Never {
+        // A database takes rows for a trial and gives them back: that costs no shadow, and is always done.
+        let on_a_shadow = self.instance.settings.kind() == PbxKind::Asterisk;
+        if on_a_shadow && self.engine.options.shadow == ShadowPolicy::Never {
             let message = "no shadow read the generation: `deploy.shadow` is `never`";
             findings.push(Finding::new(Severity::Info, "shadow_did_not_run", message));
             return Ok("without a shadow".to_owned());
@@ -333,6 +335,12 @@ impl Run<'_> {
                     Ok(rehearsal.detail)
                 }
             }
+            Err(error @ DriverError::Refused { .. }) if !on_a_shadow => {
+                findings.push(self.untouched("rows_refused", &error.full()));
+                Err(error.full())
+            }
+            // Whether it is reached is asked next.
+            Err(error) if !on_a_shadow => Ok(error.full()),
             Err(error) => {
                 let must = self.engine.options.shadow == ShadowPolicy::Always;
                 let severity = if must { Severity::Error } else { Severity::Warning };

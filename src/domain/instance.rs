@@ -5,9 +5,7 @@ use std::path::Path;
 use jiff::Timestamp;
 
 use super::ids::{GenerationId, InstanceId};
-pub use super::instance_settings::{
-    AsteriskSettings, FusionPbxSettings, InstanceSettings, Tls,
-};
+pub use super::instance_settings::{AsteriskSettings, FusionPbxSettings, InstanceSettings, Tls};
 use super::invalid::Invalid;
 use super::name::InstanceName;
 use super::parsed::{parsed_text, word_enum};

@@ -35,7 +35,12 @@ impl InstanceSecrets {
     /// Whether both sign in with the same.
     #[must_use]
     pub fn same(&self, other: &Self) -> bool {
-        let exposed = |secrets: &Self| secrets.database.as_ref().map(|text| text.expose_secret().to_owned());
+        let exposed = |secrets: &Self| {
+            secrets
+                .database
+                .as_ref()
+                .map(|text| text.expose_secret().to_owned())
+        };
         self.control.expose_secret() == other.control.expose_secret() && exposed(self) == exposed(other)
     }
 }
@@ -52,7 +57,11 @@ mod tests {
         };
         let one = secrets("a", Some("b"));
         assert!(one.same(&secrets("a", Some("b"))));
-        for other in [secrets("a", None), secrets("a", Some("c")), secrets("c", Some("b"))] {
+        for other in [
+            secrets("a", None),
+            secrets("a", Some("c")),
+            secrets("c", Some("b")),
+        ] {
             assert!(!one.same(&other));
         }
         assert!(one.suffice(PbxKind::FusionPbx) && !secrets("a", None).suffice(PbxKind::FusionPbx));

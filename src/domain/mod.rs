@@ -42,6 +42,7 @@ pub mod parsed;
 pub mod password;
 pub mod pbx_part;
 pub mod permission;
+pub mod plain_name;
 pub mod proxies;
 pub mod query;
 pub mod random;

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, symlink};
 use std::path::{Path, PathBuf};
 
+mod digesting;
 mod survey;
 
+use self::digesting::{digest, stream};
 use self::survey::Place;
 
 use crate::domain::artifact::Artifact;
@@ -285,18 +287,6 @@ pub fn size(generation: &Path, kind: PbxKind) -> io::Result<u64> {
     sizes.sum()
 }
 
-/// The digest of a file's contents; `None` where there is no file.
-fn digest(path: &Path) -> io::Result<Option<Digest>> {
-    match File::open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        file => {
-            let mut digesting = Digesting::new(io::sink());
-            io::copy(&mut file.map_err(at(path))?, &mut digesting).map_err(at(path))?;
-            Ok(Some(digesting.finish().0))
-        }
-    }
-}
-
 /// Writes a file whole and synced.
 fn write(path: &Path, parts: &[Part]) -> io::Result<()> {
     let file = OpenOptions::new()
@@ -311,68 +301,6 @@ fn write(path: &Path, parts: &[Part]) -> io::Result<()> {
         .map_err(io::IntoInnerError::into_error)
         .and_then(|file| file.sync_all())
         .map_err(at(path))
-}
-
-/// Writes the parts in order; gives digest and size of the whole.
-fn stream(parts: &[Part], to: impl Write) -> io::Result<(Digest, u64)> {
-    let mut out = Digesting::new(to);
-    for part in parts {
-        match part {
-            Part::Bytes(bytes) => out.write_all(bytes)?,
-            Part::File { path, digest } => {
-                let mut from = Digesting::new(&mut out);
-                let mut file = File::open(path).map_err(at(path))?;
-                io::copy(&mut file, &mut from)?;
-                if from.finish().0 != *digest {
-                    return Err(io::Error::new(
-                        io::ErrorKind::InvalidData,
-                        format!(
-                            "{} is not what was rendered; remove it and deploy again",
-                            path.display()
-                        ),
-                    ));
-                }
-            }
-        }
-    }
-    out.flush()?;
-    Ok(out.finish())
-}
-
-/// Passes bytes on and digests them.
-struct Digesting<W> {
-    inner: W,
-    hasher: blake3::Hasher,
-    size: u64,
-}
-
-impl<W> Digesting<W> {
-    fn new(inner: W) -> Self {
-        Self {
-            inner,
-            hasher: blake3::Hasher::new(),
-            size: 0,
-        }
-    }
-
-    fn finish(self) -> (Digest, u64) {
-        (self.hasher.finalize().into(), self.size)
-    }
-}
-
-impl<W: Write> Write for Digesting<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.inner.write(bytes)?;
-        if let Some(bytes) = bytes.get(..written) {
-            self.hasher.update(bytes);
-            self.size += u64::try_from(written).unwrap_or(u64::MAX);
-        }
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.inner.flush()
-    }
 }
 
 fn directory(path: &Path) -> io::Result<()> {

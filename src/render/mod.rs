@@ -7,7 +7,6 @@ mod fusionpbx;
 mod language;
 pub mod mail;
 pub mod pbx;
-mod plain_text;
 mod sample;
 pub mod template_set;
 

@@ -73,7 +73,10 @@ impl TemplateSet {
 
     /// Renders one template. Only the typed functions beside the context types call this.
     pub(super) fn render(&self, template: &str, context: &impl Serialize) -> Result<String, RenderError> {
-        let language = if template.ends_with(".xml") {
+        let language = if Path::new(template)
+            .extension()
+            .is_some_and(|extension| extension == "xml")
+        {
             &self.xml
         } else {
             &self.conf

@@ -188,7 +188,12 @@ pub async fn set_secrets(tx: &mut Tx, id: InstanceId, secrets: &InstanceSecrets)
     let sealed = Sealed::seal(tx, id, secrets)?;
     let set = run!(
         tx,
-        execute(SET_SECRETS, id.uuid(), sealed.control_secret, sealed.database_secret)
+        execute(
+            SET_SECRETS,
+            id.uuid(),
+            sealed.control_secret,
+            sealed.database_secret
+        )
     )?;
     Ok(set == 1)
 }

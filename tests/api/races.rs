@@ -8,6 +8,7 @@ use switchyard::app::error::AppError;
 use switchyard::app::instances::{self, NewInstance};
 use switchyard::app::operator;
 use switchyard::domain::instance::InstanceSettings;
+use switchyard::domain::instance_secrets::InstanceSecrets;
 
 use super::audited_platform::instance;
 use super::client::{Answer, Ask};
@@ -179,7 +180,7 @@ async fn of_many_commands_that_give_an_instance_the_same_directory_one_does(
     let (cli, platform) = (server.another_app().await, operator::platform(None));
     let there = instances::list(&cli, &platform).await.unwrap().remove(0);
     let at = |directory: &str| {
-        let InstanceSettings::Asterisk(mut settings) = there.settings.clone();
+        let mut settings = there.settings.asterisk().unwrap().clone();
         settings.config_dir = directory.parse().unwrap();
         InstanceSettings::Asterisk(settings)
     };
@@ -188,7 +189,7 @@ async fn of_many_commands_that_give_an_instance_the_same_directory_one_does(
             name: name.parse().unwrap(),
             node: there.node.clone(),
             settings: at(directory),
-            ami_secret: "not a secret".into(),
+            secrets: InstanceSecrets::of_control("not a secret".into()),
         };
         instances::create(&cli, &platform, new)
     };
@@ -202,7 +203,7 @@ async fn of_many_commands_that_give_an_instance_the_same_directory_one_does(
     assert!(refused.iter().all(is_taken), "{refused:?}");
 
     let other = make("other".to_owned(), "/nowhere/other").await.unwrap();
-    let secret = "not a secret".into();
+    let secret = InstanceSecrets::of_control("not a secret".into());
     let moved = instances::change_settings(&cli, &platform, other.id, at("/nowhere/shared"), &secret).await;
     assert!(is_taken(&moved.unwrap_err()));
     let stays = instances::find(&cli, &platform, other.id).await.unwrap();

@@ -18,6 +18,7 @@ use switchyard::daemon::service::Service;
 use switchyard::domain::clock::{Clock as _, SystemClock};
 use switchyard::domain::ids::TenantId;
 use switchyard::domain::instance::{AsteriskSettings, InstanceSettings};
+use switchyard::domain::instance_secrets::InstanceSecrets;
 use switchyard::store::{Database, Store, leases};
 use tokio::task::JoinSet;
 
@@ -263,7 +264,7 @@ fn instance(database: &Bench) -> NewInstance {
             log_file: None,
             emergency_numbers: vec![OWN_EMERGENCY.parse().unwrap()],
         }),
-        ami_secret: "ami-secret".into(),
+        secrets: InstanceSecrets::of_control("ami-secret".into()),
     }
 }
 

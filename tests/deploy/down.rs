@@ -12,6 +12,7 @@ use switchyard::deploy::ShadowPolicy::{Always, Auto, Never};
 use switchyard::domain::deployment::DeploymentStatus::{Failed, Live, Rejected, RolledBack, Unchanged};
 use switchyard::domain::deployment::Stage::{Applying, Planning, Validating};
 use switchyard::domain::instance::InstanceSettings;
+use switchyard::domain::instance_secrets::InstanceSecrets;
 
 use super::drivers::{Drivers, Moment, Order, Witness};
 use super::served::reloads;
@@ -198,7 +199,7 @@ async fn a10_a_wrong_manager_secret_is_named(#[case] backend: Backend) {
     let world = World::new(backend).await;
     world.acme_and_globex().await;
     let settings = InstanceSettings::Asterisk(world.pbx.private.settings().clone());
-    let wrong = "not-the-secret".to_owned().into();
+    let wrong = InstanceSecrets::of_control("not-the-secret".into());
     instances::change_settings(&world.app, &operator(), world.instance_id, settings, &wrong)
         .await
         .unwrap();

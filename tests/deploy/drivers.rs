@@ -9,6 +9,7 @@ use switchyard::deploy::DriverFactory;
 use switchyard::domain::artifact::Artifact;
 use switchyard::domain::finding::Finding;
 use switchyard::domain::instance::{InstanceSettings, PbxInstance};
+use switchyard::domain::instance_secrets::InstanceSecrets;
 use switchyard::domain::sip_domain::SipDomain;
 use switchyard::driver::asterisk::{AsteriskDriver, Program, Shadow};
 use switchyard::driver::{
@@ -77,10 +78,10 @@ impl Drivers {
 }
 
 impl DriverFactory for Drivers {
-    fn driver(&self, instance: &PbxInstance, secret: SecretString) -> Box<dyn PbxDriver> {
-        let InstanceSettings::Asterisk(settings) = &instance.settings;
+    fn driver(&self, instance: &PbxInstance, secrets: InstanceSecrets) -> Box<dyn PbxDriver> {
+        let settings = instance.settings.asterisk().unwrap();
         let shadow = self.shadow.clone().map(Shadow::new);
-        let real = AsteriskDriver::new(settings.clone(), secret, shadow);
+        let real = AsteriskDriver::new(settings.clone(), secrets.control, shadow);
         match &self.witness {
             None => Box::new(real),
             Some(witness) => Box::new(Witnessed {

@@ -10,6 +10,7 @@ use switchyard::domain::clock::{Clock as _, SystemClock};
 use switchyard::domain::deployment::DeploymentStatus::Live;
 use switchyard::domain::instance::InstanceSettings;
 use switchyard::domain::instance::PbxKind;
+use switchyard::domain::instance_secrets::InstanceSecrets;
 use switchyard::domain::tenant::SuspensionPolicy;
 use switchyard::store::tenant_lifecycle;
 
@@ -94,7 +95,7 @@ async fn a10_a_plan_tells_what_its_deploy_then_does(#[case] backend: Backend) {
         name: "other".parse().unwrap(),
         node: "elsewhere".parse().unwrap(),
         settings: InstanceSettings::Asterisk(settings),
-        ami_secret: world.pbx.private.secret().clone(),
+        secrets: InstanceSecrets::of_control(world.pbx.private.secret().clone()),
     };
     instances::create(&world.app, &operator(), other).await.unwrap();
     let leave = "update tenants set instance_id = (select id from instances where name = 'other') \

@@ -6,6 +6,7 @@ use switchyard::app::{deployments, instances, tenant_change};
 use switchyard::domain::deployment::DeploymentStatus::{Live, Unchanged};
 use switchyard::domain::ids::InstanceId;
 use switchyard::domain::instance::InstanceSettings;
+use switchyard::domain::instance_secrets::InstanceSecrets;
 use switchyard::domain::tenant::SuspensionPolicy::BlockAll;
 
 use super::domains::change;
@@ -25,7 +26,7 @@ pub async fn second(world: &World) -> InstanceId {
         name: "second".parse().unwrap(),
         node: "here".parse().unwrap(),
         settings: InstanceSettings::Asterisk(settings),
-        ami_secret: world.pbx.private.secret().clone(),
+        secrets: InstanceSecrets::of_control(world.pbx.private.secret().clone()),
     };
     instances::create(&world.app, &operator(), new).await.unwrap().id
 }

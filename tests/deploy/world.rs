@@ -19,6 +19,7 @@ use switchyard::domain::extension::Extension;
 use switchyard::domain::ids::{InstanceId, SystemIds, TenantId};
 use switchyard::domain::instance::PbxKind;
 use switchyard::domain::instance::{AsteriskSettings, InstanceSettings};
+use switchyard::domain::instance_secrets::InstanceSecrets;
 use switchyard::domain::random::SystemRandom;
 use switchyard::domain::secret::ExtensionSecrets;
 use switchyard::domain::sip_domain::SipDomain;
@@ -79,7 +80,7 @@ impl World {
             name: "main".parse().unwrap(),
             node: NODE.parse().unwrap(),
             settings: InstanceSettings::Asterisk(pbx.private.settings().clone()),
-            ami_secret: pbx.private.secret().clone(),
+            secrets: InstanceSecrets::of_control(pbx.private.secret().clone()),
         };
         let instance_id = instances::create(&app, &operator(), new).await.unwrap().id;
         Self {
@@ -226,8 +227,8 @@ impl World {
         let mut settings = self.pbx.private.settings().clone();
         change(&mut settings);
         let settings = InstanceSettings::Asterisk(settings);
-        let secret = self.pbx.private.secret();
-        instances::change_settings(&self.app, &operator(), self.instance_id, settings, secret)
+        let secrets = InstanceSecrets::of_control(self.pbx.private.secret().clone());
+        instances::change_settings(&self.app, &operator(), self.instance_id, settings, &secrets)
             .await
             .unwrap();
     }

@@ -6,6 +6,7 @@ use switchyard::app::{instances, operator};
 use switchyard::domain::deployment::Deployment;
 use switchyard::domain::deployment::DeploymentStatus::{Failed, Live, Queued};
 use switchyard::domain::instance::{AsteriskSettings, InstanceSettings};
+use switchyard::domain::instance_secrets::InstanceSecrets;
 use tokio::task::block_in_place;
 
 use super::office::{ACME, By, Office};
@@ -29,7 +30,7 @@ async fn add_theirs(office: &Office) {
         name: "theirs".parse().unwrap(),
         node: "there".parse().unwrap(),
         settings: InstanceSettings::Asterisk(settings),
-        ami_secret: "secret".to_owned().into(),
+        secrets: InstanceSecrets::of_control("secret".to_owned().into()),
     };
     let caller = operator::platform(None);
     instances::create(&office.host.app, &caller, new).await.unwrap();

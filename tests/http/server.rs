@@ -22,6 +22,7 @@ use switchyard::deploy::{DriverFactory, Engine, EngineOptions, ShadowPolicy, Tem
 use switchyard::domain::clock::SystemClock;
 use switchyard::domain::ids::{SystemIds, TenantId};
 use switchyard::domain::instance::{AsteriskSettings, InstanceSettings, PbxInstance};
+use switchyard::domain::instance_secrets::InstanceSecrets;
 use switchyard::domain::random::SystemRandom;
 use switchyard::driver::PbxDriver;
 use switchyard::driver::asterisk::AsteriskDriver;
@@ -336,16 +337,16 @@ fn instance() -> NewInstance {
             log_file: None,
             emergency_numbers: vec![],
         }),
-        ami_secret: "secret".into(),
+        secrets: InstanceSecrets::of_control("secret".into()),
     }
 }
 
 struct Asterisk;
 
 impl DriverFactory for Asterisk {
-    fn driver(&self, instance: &PbxInstance, secret: SecretString) -> Box<dyn PbxDriver> {
-        let InstanceSettings::Asterisk(settings) = &instance.settings;
-        Box::new(AsteriskDriver::new(settings.clone(), secret, None))
+    fn driver(&self, instance: &PbxInstance, secrets: InstanceSecrets) -> Box<dyn PbxDriver> {
+        let settings = instance.settings.asterisk().unwrap();
+        Box::new(AsteriskDriver::new(settings.clone(), secrets.control, None))
     }
 }
 

@@ -19,6 +19,7 @@ use switchyard::config::{Config, Environment};
 use switchyard::daemon::parts::{self, Parts};
 use switchyard::domain::clock::{Clock as _, SystemClock};
 use switchyard::domain::instance::{AsteriskSettings, InstanceSettings};
+use switchyard::domain::instance_secrets::InstanceSecrets;
 use switchyard::domain::issuer::Issuer;
 use switchyard::domain::tenant::Tenant;
 use switchyard::domain::user::User;
@@ -286,6 +287,6 @@ fn instance(bench: &Bench) -> NewInstance {
             log_file: None,
             emergency_numbers: Vec::new(),
         }),
-        ami_secret: "ami-secret".into(),
+        secrets: InstanceSecrets::of_control("ami-secret".into()),
     }
 }

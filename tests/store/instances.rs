@@ -109,7 +109,9 @@ async fn new_settings_have_a_new_revision(#[values(Sqlite, Postgres)] backend: B
     let (_bench, store) = Bench::migrated(backend).await;
     let world = World::store(&store).await;
     let mut expected = world.instance;
-    let InstanceSettings::Asterisk(settings) = &mut expected.settings;
+    let InstanceSettings::Asterisk(settings) = &mut expected.settings else {
+        panic!("{:?}", expected.settings);
+    };
     settings.ami_port = 65_535;
     settings.log_file = None;
     settings.emergency_numbers.clear();

@@ -20,6 +20,7 @@ use switchyard::domain::deployment::{Deployment, DeploymentStatus, Stage, StageR
 use switchyard::domain::ids::{ExtensionId, InstanceId, SystemIds};
 use switchyard::domain::instance::PbxKind;
 use switchyard::domain::instance::{InstanceSettings, PbxInstance};
+use switchyard::domain::instance_secrets::InstanceSecrets;
 use switchyard::domain::query::ExtensionQuery;
 use switchyard::domain::random::SystemRandom;
 use switchyard::driver::PbxDriver;
@@ -39,9 +40,9 @@ const PATIENCE: Duration = Duration::from_mins(1);
 struct Drivers;
 
 impl DriverFactory for Drivers {
-    fn driver(&self, instance: &PbxInstance, secret: secrecy::SecretString) -> Box<dyn PbxDriver> {
-        let InstanceSettings::Asterisk(settings) = &instance.settings;
-        Box::new(AsteriskDriver::new(settings.clone(), secret, None))
+    fn driver(&self, instance: &PbxInstance, secrets: InstanceSecrets) -> Box<dyn PbxDriver> {
+        let settings = instance.settings.asterisk().unwrap();
+        Box::new(AsteriskDriver::new(settings.clone(), secrets.control, None))
     }
 }
 
@@ -105,7 +106,7 @@ impl Host {
             name: "main".parse().unwrap(),
             node: "here".parse().unwrap(),
             settings: InstanceSettings::Asterisk(settings),
-            ami_secret: pbx.private.secret().clone(),
+            secrets: InstanceSecrets::of_control(pbx.private.secret().clone()),
         };
         let platform = operator::platform(None);
         let instance = instances::create(&app, &platform, new).await.unwrap().id;

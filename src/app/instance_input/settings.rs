@@ -76,7 +76,10 @@ impl InstanceInput {
         ];
         for (field, given, kinds) in given {
             if given && !kinds.contains(&kind) {
-                errors.add(field, format!("must be absent: an instance of kind `{kind}` has none"));
+                errors.add(
+                    field,
+                    format!("must be absent: an instance of kind `{kind}` has none"),
+                );
             }
         }
     }
@@ -177,12 +180,7 @@ fn or<T: FromStr<Err = Invalid>>(
     errors.take(field, text.unwrap_or(otherwise).parse())
 }
 
-fn port(
-    errors: &mut FieldErrors,
-    field: &'static str,
-    given: Option<i64>,
-    otherwise: i64,
-) -> Option<u16> {
+fn port(errors: &mut FieldErrors, field: &'static str, given: Option<i64>, otherwise: i64) -> Option<u16> {
     let port = u16::try_from(given.unwrap_or(otherwise)).ok();
     let port = port.filter(|port| *port > 0);
     errors.take(field, port.ok_or_else(|| Invalid::new("must be 1 to 65535")))

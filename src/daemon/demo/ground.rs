@@ -113,7 +113,10 @@ impl Ground {
     }
 
     /// How the demo's instance is reached, if it has an Asterisk.
-    pub fn instance(&self, pbx: Option<&PrivatePbx>) -> Result<(InstanceSettings, InstanceSecrets), DemoError> {
+    pub fn instance(
+        &self,
+        pbx: Option<&PrivatePbx>,
+    ) -> Result<(InstanceSettings, InstanceSecrets), DemoError> {
         if let Some(pbx) = pbx {
             return Ok((
                 InstanceSettings::Asterisk(pbx.settings().clone()),

@@ -82,7 +82,10 @@ impl AsteriskDriver {
                 return None;
             }
         };
-        checks.push(Check::good("ami", format!("Asterisk's manager answers at {address}")));
+        checks.push(Check::good(
+            "ami",
+            format!("Asterisk's manager answers at {address}"),
+        ));
         checks.push(Check::good("ami_login", format!("signed in as {account}")));
         let known = arrival.lacking().await;
         let heard = arrival.has_heard();
@@ -170,7 +173,9 @@ impl AsteriskDriver {
     async fn foreign_files(&self) -> Option<Check> {
         const NAME: &str = "foreign_files";
         let directory = &self.settings.config_dir;
-        let looked = self.files.on_disk("looking at our directory", |tree| tree.foreign(0));
+        let looked = self
+            .files
+            .on_disk("looking at our directory", |tree| tree.foreign(0));
         // One that cannot be read is told of already.
         let found = looked.await.ok()?;
         let Some(first) = found.first() else {

@@ -109,7 +109,8 @@ impl PbxDriver for AsteriskDriver {
         files: BTreeMap<Artifact, StagedFile>,
     ) -> Result<Staged, DriverError> {
         let what = format!("writing a generation into {}", self.settings.config_dir);
-        self.files.on_disk(&what, move |tree| tree.stage(generation, files))
+        self.files
+            .on_disk(&what, move |tree| tree.stage(generation, files))
             .await
     }
 
@@ -118,19 +119,22 @@ impl PbxDriver for AsteriskDriver {
         files: BTreeMap<Artifact, StagedFile>,
         closeness: Closeness,
     ) -> Result<BTreeMap<Artifact, Drifted>, DriverError> {
-        self.files.on_disk("comparing the live files", move |tree| {
-            tree.drifted(&files, closeness)
-        })
-        .await
+        self.files
+            .on_disk("comparing the live files", move |tree| {
+                tree.drifted(&files, closeness)
+            })
+            .await
     }
 
     async fn live_text(&self, file: Artifact, limit: u64) -> Result<Option<String>, DriverError> {
-        self.files.on_disk("reading a live file", move |tree| tree.live_text(file, limit))
+        self.files
+            .on_disk("reading a live file", move |tree| tree.live_text(file, limit))
             .await
     }
 
     async fn foreign(&self, limit: u64) -> Result<Vec<Foreign>, DriverError> {
-        self.files.on_disk("looking at our directory", move |tree| tree.foreign(limit))
+        self.files
+            .on_disk("looking at our directory", move |tree| tree.foreign(limit))
             .await
     }
 
@@ -165,7 +169,8 @@ impl PbxDriver for AsteriskDriver {
     }
 
     async fn place(&self, generation: i64) -> Result<(), DriverError> {
-        self.files.on_disk("moving the live link", move |tree| tree.swap(generation))
+        self.files
+            .on_disk("moving the live link", move |tree| tree.swap(generation))
             .await
     }
 
@@ -228,16 +233,18 @@ impl PbxDriver for AsteriskDriver {
     }
 
     async fn standing(&self) -> Result<Option<i64>, DriverError> {
-        self.files.on_disk("reading the live link", |tree| tree.standing())
+        self.files
+            .on_disk("reading the live link", |tree| tree.standing())
             .await
     }
 
     async fn keep_only(&self, generations: &[i64]) -> Result<(), DriverError> {
         let generations = generations.to_vec();
-        self.files.on_disk("removing old generations", move |tree| {
-            tree.keep_only(&generations)
-        })
-        .await
+        self.files
+            .on_disk("removing old generations", move |tree| {
+                tree.keep_only(&generations)
+            })
+            .await
     }
 
     async fn test(&self) -> Vec<Check> {

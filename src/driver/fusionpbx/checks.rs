@@ -15,9 +15,12 @@ const RIGHTS: [&str; 4] = ["select", "insert", "update", "delete"];
 /// Every check that can be made.
 pub(super) async fn all(driver: &FusionPbxDriver) -> Vec<Check> {
     let mut checks = Vec::new();
-    match driver.database().await {
+    match driver.database.open().await {
         Ok(mut database) => {
-            checks.push(Check::good("database", format!("{} is reached", driver.place())));
+            checks.push(Check::good(
+                "database",
+                format!("{} is reached", driver.place_name()),
+            ));
             checks.push(tables(&mut database).await);
             checks.push(rights(&mut database).await);
         }
@@ -26,7 +29,9 @@ pub(super) async fn all(driver: &FusionPbxDriver) -> Vec<Check> {
                 DriverError::Refused { .. } => {
                     "see that the role, its password and the database are right, and that pg_hba.conf lets it in from this host"
                 }
-                _ => "see that PostgreSQL listens there (listen_addresses in postgresql.conf) and that no firewall is between",
+                _ => {
+                    "see that PostgreSQL listens there (listen_addresses in postgresql.conf) and that no firewall is between"
+                }
             };
             checks.push(Check::bad("database", error.full(), mend));
         }
@@ -52,8 +57,10 @@ async fn rights(database: &mut PgConnection) -> Check {
     let mut lacking = Vec::new();
     for table in FusionTable::ALL {
         for right in RIGHTS {
-            let sql = format!("select coalesce(has_table_privilege(to_regclass('{table}'), '{right}'), false)");
-            let found: sqlx::Result<(bool,)> = sqlx::query_as(AssertSqlSafe(sql)).fetch_one(&mut *database).await;
+            let sql =
+                format!("select coalesce(has_table_privilege(to_regclass('{table}'), '{right}'), false)");
+            let found: sqlx::Result<(bool,)> =
+                sqlx::query_as(AssertSqlSafe(sql)).fetch_one(&mut *database).await;
             match found {
                 Ok((true,)) => {}
                 Ok((false,)) => lacking.push(format!("{right} on {table}")),
@@ -62,7 +69,10 @@ async fn rights(database: &mut PgConnection) -> Check {
         }
     }
     if lacking.is_empty() {
-        return Check::good("rights", "the role may read and write the rows of tenants".to_owned());
+        return Check::good(
+            "rights",
+            "the role may read and write the rows of tenants".to_owned(),
+        );
     }
     Check::bad(
         "rights",
@@ -88,11 +98,19 @@ async fn event_socket(driver: &FusionPbxDriver) -> Check {
 }
 
 async fn staging(driver: &FusionPbxDriver) -> Check {
-    match driver.files.on_disk("writing to the state directory", |tree| {
-        tree.make()?;
-        tree.try_writing()
-    }).await {
+    match driver
+        .files
+        .on_disk("writing to the state directory", |tree| {
+            tree.make()?;
+            tree.try_writing()
+        })
+        .await
+    {
         Ok(()) => Check::good("state_dir", "what is to be written can be staged".to_owned()),
-        Err(error) => Check::bad("state_dir", error.full(), "let the daemon write below `node.state_dir`"),
+        Err(error) => Check::bad(
+            "state_dir",
+            error.full(),
+            "let the daemon write below `node.state_dir`",
+        ),
     }
 }

@@ -6,7 +6,7 @@ use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
-use super::write::Owner;
+use super::note::Owner;
 use crate::domain::finding::Finding;
 use crate::domain::fusionpbx_row::{FusionRow, FusionTable, FusionValue};
 
@@ -20,7 +20,11 @@ pub async fn find(
     let mut findings = domains(connection, owner, wanted).await?;
     findings.extend(numbers(connection, owner, wanted).await?);
     for table in FusionTable::ALL {
-        let ids: Vec<Uuid> = missing.iter().filter(|row| row.table == *table).map(|row| row.id).collect();
+        let ids: Vec<Uuid> = missing
+            .iter()
+            .filter(|row| row.table == *table)
+            .map(|row| row.id)
+            .collect();
         findings.extend(ids_of_others(connection, *table, ids).await?);
     }
     Ok(findings)
@@ -34,7 +38,11 @@ fn text<'a>(row: &'a FusionRow, column: &str) -> Option<&'a str> {
 }
 
 /// FusionPBX tells domains apart by their name in whatever case, FreeSWITCH by the very name.
-async fn domains(connection: &mut PgConnection, owner: Owner, wanted: &[FusionRow]) -> sqlx::Result<Vec<Finding>> {
+async fn domains(
+    connection: &mut PgConnection,
+    owner: Owner,
+    wanted: &[FusionRow],
+) -> sqlx::Result<Vec<Finding>> {
     let ours = wanted.iter().filter(|row| row.table == FusionTable::Domains);
     let names: Vec<&str> = ours.filter_map(|row| text(row, "domain_name")).collect();
     let taken: Vec<(String,)> = sqlx::query_as(
@@ -55,7 +63,11 @@ async fn domains(connection: &mut PgConnection, owner: Owner, wanted: &[FusionRo
 }
 
 /// A number twice in a domain: FreeSWITCH would serve whichever row comes first.
-async fn numbers(connection: &mut PgConnection, owner: Owner, wanted: &[FusionRow]) -> sqlx::Result<Vec<Finding>> {
+async fn numbers(
+    connection: &mut PgConnection,
+    owner: Owner,
+    wanted: &[FusionRow],
+) -> sqlx::Result<Vec<Finding>> {
     let domains: BTreeMap<String, &str> = wanted
         .iter()
         .filter(|row| row.table == FusionTable::Domains)
@@ -85,7 +97,9 @@ async fn numbers(connection: &mut PgConnection, owner: Owner, wanted: &[FusionRo
                 "FusionPBX has an extension {number} in {name} that this instance did not make; delete it there, or give \
                  ours another number"
             );
-            findings.push(Finding::error("number_taken_on_pbx", message).about(format!("extension {number}@{name}")));
+            findings.push(
+                Finding::error("number_taken_on_pbx", message).about(format!("extension {number}@{name}")),
+            );
         }
     }
     Ok(findings)
@@ -102,7 +116,10 @@ async fn ids_of_others(
     // What is missing is not ours, so that whoever has the id is another.
     let id = table.id_column();
     let sql = format!("select {id}::text from {table} where {id} = any ($1) order by {id} limit 100");
-    let taken: Vec<(String,)> = sqlx::query_as(AssertSqlSafe(sql)).bind(ids).fetch_all(connection).await?;
+    let taken: Vec<(String,)> = sqlx::query_as(AssertSqlSafe(sql))
+        .bind(ids)
+        .fetch_all(connection)
+        .await?;
     Ok(taken.into_iter().map(|(id,)| {
         let message = format!(
             "the row {id} of {table} is no longer marked as this instance's: its insert_user was changed; put it back, or \

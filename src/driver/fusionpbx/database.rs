@@ -1,4 +1,4 @@
-//! FusionPBX's PostgreSQL for the length of one order, with its errors told by what is known afterwards.
+//! FusionPBX's PostgreSQL, with its errors told by what is known afterwards.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -6,6 +6,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{ConnectOptions as _, Connection as _};
+use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use crate::domain::fusionpbx_row::FusionTable;
@@ -14,13 +15,43 @@ use crate::driver::DriverError;
 
 /// How long a connection may take to be there.
 const CONNECT: Duration = Duration::from_secs(10);
-/// Nobody may keep us waiting for longer: the web interface holds locks for milliseconds.
-const LOCK: &str = "set lock_timeout = '10s'";
-/// Ten thousand extensions are written in less than a second (measured).
-const STATEMENT: &str = "set statement_timeout = '120s'";
+/// Nobody may keep us waiting for longer: the web interface holds locks for milliseconds, and ten thousand extensions are
+/// written in seconds.
+const LIMITS: &str = "set lock_timeout = '10s'; set statement_timeout = '120s'";
 
-/// How the database is reached.
-pub fn options(settings: &FusionPbxSettings, password: &SecretString) -> PgConnectOptions {
+/// FusionPBX's database. A connection is kept for the next question.
+pub struct Database {
+    options: PgConnectOptions,
+    kept: Mutex<Option<PgConnection>>,
+}
+
+impl Database {
+    /// Connects once it is asked.
+    pub fn new(settings: &FusionPbxSettings, password: &SecretString) -> Self {
+        Self {
+            options: options(settings, password),
+            kept: Mutex::default(),
+        }
+    }
+
+    /// A connection that works. Whoever is done with it well gives it back.
+    pub async fn open(&self) -> Result<PgConnection, DriverError> {
+        let kept = self.kept.lock().await.take();
+        if let Some(mut connection) = kept
+            && connection.ping().await.is_ok()
+        {
+            return Ok(connection);
+        }
+        connect(&self.options).await
+    }
+
+    /// Keeps a connection that is in the middle of nothing.
+    pub async fn keep(&self, connection: PgConnection) {
+        *self.kept.lock().await = Some(connection);
+    }
+}
+
+fn options(settings: &FusionPbxSettings, password: &SecretString) -> PgConnectOptions {
     let options = PgConnectOptions::new_without_pgpass()
         .host(settings.database_host.as_str())
         .port(settings.database_port)
@@ -39,31 +70,41 @@ pub fn options(settings: &FusionPbxSettings, password: &SecretString) -> PgConne
     }
 }
 
-/// Connects.
-pub async fn connect(options: &PgConnectOptions) -> Result<PgConnection, DriverError> {
+async fn connect(options: &PgConnectOptions) -> Result<PgConnection, DriverError> {
     let what = "FusionPBX's database";
     let unreachable = |source: Box<dyn std::error::Error + Send + Sync>| DriverError::Unreachable {
         what: what.to_owned(),
         source,
     };
-    let mut connection = match timeout(CONNECT, PgConnection::connect_with(options)).await {
-        Ok(Ok(connection)) => connection,
-        Ok(Err(sqlx::Error::Database(error))) => {
-            return Err(DriverError::Refused {
-                what: what.to_owned(),
-                source: error,
-            });
-        }
-        Ok(Err(error)) => return Err(unreachable(error.into())),
-        Err(late) => return Err(unreachable(late.into())),
-    };
-    for setting in [LOCK, STATEMENT] {
-        sqlx::query(setting)
-            .execute(&mut connection)
-            .await
-            .map_err(|error| unreachable(error.into()))?;
+    let connected = timeout(CONNECT, async {
+        let mut connection = PgConnection::connect_with(options).await?;
+        sqlx::raw_sql(LIMITS).execute(&mut connection).await?;
+        Ok(connection)
+    });
+    match connected.await {
+        Ok(Err(sqlx::Error::Database(error))) => Err(DriverError::Refused {
+            what: what.to_owned(),
+            source: error,
+        }),
+        Ok(connected) => connected.map_err(|error: sqlx::Error| unreachable(error.into())),
+        Err(late) => Err(unreachable(late.into())),
     }
-    Ok(connection)
+}
+
+/// What is known after writing failed before its end: nothing was written. The server may have said no to the rows
+/// themselves, which no repetition changes: a right that lacks, a column that is no such one, a value that it does not take.
+pub fn refused_or_not_applied(what: &str, error: sqlx::Error) -> DriverError {
+    match error {
+        sqlx::Error::Database(error) if is_final(error.code().as_deref()) => DriverError::Refused {
+            what: what.to_owned(),
+            source: error,
+        },
+        error => DriverError::not_applied(what, error),
+    }
+}
+
+fn is_final(code: Option<&str>) -> bool {
+    code.is_some_and(|code| ["22", "23", "42"].iter().any(|class| code.starts_with(class)))
 }
 
 /// The columns of FusionPBX's tables as this database has them: they differ between its versions.
@@ -71,10 +112,21 @@ pub struct Schema(BTreeMap<FusionTable, BTreeMap<String, String>>);
 
 /// What every version has that this program knows.
 const NEEDED: [(FusionTable, &[&str]); 5] = [
-    (FusionTable::Domains, &["domain_uuid", "domain_name", "domain_enabled", "insert_user"]),
+    (
+        FusionTable::Domains,
+        &["domain_uuid", "domain_name", "domain_enabled", "insert_user"],
+    ),
     (
         FusionTable::Extensions,
-        &["extension_uuid", "domain_uuid", "extension", "password", "user_context", "enabled", "insert_user"],
+        &[
+            "extension_uuid",
+            "domain_uuid",
+            "extension",
+            "password",
+            "user_context",
+            "enabled",
+            "insert_user",
+        ],
     ),
     (
         FusionTable::ExtensionSettings,
@@ -91,7 +143,14 @@ const NEEDED: [(FusionTable, &[&str]); 5] = [
     ),
     (
         FusionTable::Voicemails,
-        &["voicemail_uuid", "domain_uuid", "voicemail_id", "voicemail_password", "voicemail_enabled", "insert_user"],
+        &[
+            "voicemail_uuid",
+            "domain_uuid",
+            "voicemail_id",
+            "voicemail_password",
+            "voicemail_enabled",
+            "insert_user",
+        ],
     ),
     (
         FusionTable::Dialplans,
@@ -144,13 +203,18 @@ impl Schema {
         if lacking.is_empty() {
             Ok(Self(found))
         } else {
-            Err(UnknownSchema { lacking, found: described(&found) })
+            Err(UnknownSchema {
+                lacking,
+                found: described(&found),
+            })
         }
     }
 
     /// Whether a table has this column.
     pub fn has(&self, table: FusionTable, column: &str) -> bool {
-        self.0.get(&table).is_some_and(|columns| columns.contains_key(column))
+        self.0
+            .get(&table)
+            .is_some_and(|columns| columns.contains_key(column))
     }
 }
 
@@ -158,7 +222,9 @@ fn described(found: &BTreeMap<FusionTable, BTreeMap<String, String>>) -> String 
     if found.is_empty() {
         return "none of its tables can be seen by this role".to_owned();
     }
-    let tables = found.iter().map(|(table, columns)| format!("{table} with {} columns", columns.len()));
+    let tables = found
+        .iter()
+        .map(|(table, columns)| format!("{table} with {} columns", columns.len()));
     tables.collect::<Vec<_>>().join(", ")
 }
 
@@ -180,7 +246,9 @@ mod tests {
 
     fn whole() -> BTreeMap<FusionTable, BTreeMap<String, String>> {
         let table = |(table, columns): (FusionTable, &[&str])| {
-            let columns = columns.iter().map(|column| ((*column).to_owned(), "text".to_owned()));
+            let columns = columns
+                .iter()
+                .map(|column| ((*column).to_owned(), "text".to_owned()));
             (table, columns.collect())
         };
         NEEDED.into_iter().map(table).collect()
@@ -191,9 +259,16 @@ mod tests {
         assert!(Schema::known(whole()).is_ok());
         let mut lacking = whole();
         lacking.remove(&FusionTable::Voicemails);
-        lacking.get_mut(&FusionTable::Domains).unwrap().remove("domain_enabled");
+        lacking
+            .get_mut(&FusionTable::Domains)
+            .unwrap()
+            .remove("domain_enabled");
         let error = Schema::known(lacking).err().unwrap().to_string();
-        for part in ["v_domains.domain_enabled", "the table v_voicemails", "v_extensions with 7 columns"] {
+        for part in [
+            "v_domains.domain_enabled",
+            "the table v_voicemails",
+            "v_extensions with 7 columns",
+        ] {
             assert!(error.contains(part), "{error}");
         }
         let nothing = Schema::known(BTreeMap::new()).err().unwrap().to_string();

@@ -39,11 +39,6 @@ impl<'a> Difference<'a> {
         difference.surplus.extend(surplus);
         difference
     }
-
-    /// Whether there is nothing to do.
-    pub const fn is_empty(&self) -> bool {
-        self.missing.is_empty() && self.other.is_empty() && self.surplus.is_empty()
-    }
 }
 
 /// Whether a row has the values of ours; a column that this version of FusionPBX does not have cannot differ.
@@ -55,10 +50,13 @@ fn is_same(wanted: &FusionRow, found: &Found) -> bool {
     })
 }
 
-/// FusionPBX keeps a flag as a boolean or as a word, and a number as a number or as a text, depending on its version.
+/// FusionPBX keeps a flag as a boolean or as a word, and a number as a number or as a text, depending on its version. It
+/// takes NULL for the empty text, and its pages write the one or the other.
 pub fn is_value(wanted: &FusionValue, found: &Value) -> bool {
     match (wanted, found) {
         (FusionValue::Null, Value::Null) => true,
+        (FusionValue::Null, Value::String(found)) => found.is_empty(),
+        (FusionValue::Text(wanted), Value::Null) => wanted.is_empty(),
         (FusionValue::Flag(wanted), Value::Bool(found)) => wanted == found,
         (FusionValue::Flag(wanted), Value::String(found)) => found == if *wanted { "true" } else { "false" },
         (FusionValue::Number(wanted), Value::Number(found)) => found.as_i64() == Some(*wanted),
@@ -103,7 +101,11 @@ mod tests {
         assert_eq!(ids(&difference.missing), [3]);
         assert_eq!(difference.other.len(), 1);
         assert_eq!(difference.surplus.len(), 1);
-        assert!(Difference::between(&there, &[row(1, true), row(2, false), row(9, true)]).is_empty());
+        let same = [row(1, true), row(2, false), row(9, true)];
+        let difference = Difference::between(&there, &same);
+        assert!(
+            difference.missing.is_empty() && difference.other.is_empty() && difference.surplus.is_empty()
+        );
     }
 
     #[rstest]
@@ -115,8 +117,10 @@ mod tests {
     #[case(FusionValue::Number(30), json!("30"), true)]
     #[case(FusionValue::Number(30), json!(31), false)]
     #[case(FusionValue::Null, json!(null), true)]
-    #[case(FusionValue::Null, json!(""), false)]
-    #[case(FusionValue::Text(String::new()), json!(null), false)]
+    #[case(FusionValue::Null, json!(""), true)]
+    #[case(FusionValue::Null, json!("1"), false)]
+    #[case(FusionValue::Text(String::new()), json!(null), true)]
+    #[case(FusionValue::Text("1".to_owned()), json!(null), false)]
     #[case(FusionValue::Text("1001".to_owned()), json!("1001"), true)]
     fn a_value_is_the_same_in_whatever_form_a_version_keeps_it(
         #[case] wanted: FusionValue,

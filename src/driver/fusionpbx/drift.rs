@@ -2,16 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io;
 use std::path::PathBuf;
 
 use serde_json::{Map, Value};
 
 use super::difference::{Difference, Found, Rows, is_value};
-use super::staged::Generation;
-use super::write::{self, Note};
+use super::note::{self, Note};
+use super::write;
 use super::{FusionPbxDriver, asked};
 use crate::domain::artifact::Artifact;
-use crate::domain::fusionpbx_row::FusionRow;
+use crate::domain::fusionpbx_row::{FusionRow, FusionTable};
+use crate::domain::instance::PbxKind;
 use crate::driver::{Closeness, Drifted, DriverError, StagedFile};
 
 const WHAT: &str = "comparing the rows";
@@ -52,45 +54,51 @@ async fn compare(
     let Some((note, rows)) = state(driver, closeness).await? else {
         return Ok(BTreeMap::new());
     };
-    let written = live(driver, &note).await?;
+    let Some(written) = driver.staged(note.generation).await? else {
+        // What was written is gone from this host, and nothing to compare with.
+        let all = Artifact::of(PbxKind::FusionPbx).iter();
+        return Ok(all.map(|artifact| (*artifact, Drifted::Missing)).collect());
+    };
     let difference = Difference::between(&rows, &written.rows);
     let changed = difference.other.iter().map(|(row, _)| row.table);
     let surplus = difference.surplus.iter().map(|(table, ..)| *table);
     let missing = difference.missing.iter().map(|row| row.table);
-    let mut drifted: BTreeMap<Artifact, Drifted> = changed
+    let drifted: BTreeSet<Artifact> = changed
         .chain(surplus)
         .chain(missing)
-        .map(|table| (table.artifact(), Drifted::Edited))
+        .map(FusionTable::artifact)
         .collect();
-    for (artifact, how) in &mut drifted {
-        let is_there = |table: &_| crate::domain::fusionpbx_row::FusionTable::artifact(*table) == *artifact;
-        if !rows.keys().any(|(table, _)| is_there(table)) {
-            *how = Drifted::Missing;
+    let how = |artifact: Artifact| {
+        let mut found = rows.keys().map(|(table, _)| table.artifact());
+        if found.any(|found| found == artifact) {
+            Drifted::Edited
+        } else {
+            Drifted::Missing
         }
-    }
-    Ok(drifted)
+    };
+    Ok(drifted
+        .into_iter()
+        .map(|artifact| (artifact, how(artifact)))
+        .collect())
 }
 
 /// The note and the rows; `None` where nothing of ours stands, or nothing was touched and no closer look is wanted.
 async fn state(driver: &FusionPbxDriver, closeness: Closeness) -> Result<Option<(Note, Rows)>, DriverError> {
     let failed = |error| asked(WHAT, error);
-    let mut database = driver.database().await?;
-    let note = write::note(&mut database, driver.owner).await.map_err(failed)?;
+    let mut connection = driver.database.open().await?;
+    let note = note::read(&mut connection, driver.owner).await.map_err(failed)?;
     let Some(note) = note else { return Ok(None) };
-    if closeness == Closeness::Touched
-        && !write::is_touched(&mut database, driver.owner, &note)
+    let close = closeness == Closeness::Whole
+        || write::is_touched(&mut connection, driver.owner, &note)
             .await
-            .map_err(failed)?
-    {
-        return Ok(None);
-    }
-    let rows = write::rows(&mut database, driver.owner).await.map_err(failed)?;
-    Ok(Some((note, rows)))
-}
-
-/// What was written: the generation that the note names, as it lies on this host.
-async fn live(driver: &FusionPbxDriver, note: &Note) -> Result<Generation, DriverError> {
-    driver.staged(note.generation).await
+            .map_err(failed)?;
+    let rows = if close {
+        Some(write::rows(&mut connection, driver.owner).await.map_err(failed)?)
+    } else {
+        None
+    };
+    driver.database.keep(connection).await;
+    Ok(rows.map(|rows| (note, rows)))
 }
 
 /// A text with what the database has in place of what was written, row by row; rows that were not written come last.
@@ -104,30 +112,35 @@ pub(super) async fn live_text(
     };
     rows.retain(|(table, _), _| table.artifact() == artifact);
     let path: PathBuf = driver.files.generation(note.generation).join(artifact.as_str());
-    let written = driver
-        .files
-        .on_disk("reading the staged rows", move |_| fs::read_to_string(path))
-        .await?;
+    let read = move |_| match fs::read_to_string(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        read => read.map(Some),
+    };
+    let Some(written) = driver.files.on_disk("reading the staged rows", read).await? else {
+        return Ok(None);
+    };
     let mut text = String::with_capacity(written.len());
     for line in written.lines() {
-        match serde_json::from_str::<FusionRow>(line) {
-            Ok(row) => {
-                if let Some(there) = rows.remove(&(row.table, row.id)) {
-                    push(&mut text, &as_it_is(&row, &there));
-                }
+        if let Ok(row) = serde_json::from_str::<FusionRow>(line) {
+            if let Some(there) = rows.remove(&(row.table, row.id)) {
+                push(&mut text, &as_it_is(&row, &there));
             }
+        } else {
             // The marker, which is noted, and no row.
-            Err(_) => {
-                text.push_str(line);
-                text.push('\n');
-            }
+            text.push_str(line);
+            text.push('\n');
         }
     }
     for ((table, id), row) in rows {
         let values: Map<String, Value> = row.into_iter().filter(|(_, value)| !value.is_null()).collect();
-        push(&mut text, &serde_json::json!({"table": table, "id": id, "values": values}));
+        push(
+            &mut text,
+            &serde_json::json!({"table": table, "id": id, "values": values}),
+        );
     }
-    Ok(u64::try_from(text.len()).is_ok_and(|length| length <= limit).then_some(text))
+    Ok(u64::try_from(text.len())
+        .is_ok_and(|length| length <= limit)
+        .then_some(text))
 }
 
 fn push(text: &mut String, row: &Value) {

@@ -5,6 +5,7 @@ mod conflicts;
 mod database;
 mod difference;
 mod drift;
+mod note;
 mod staged;
 mod switch;
 mod touched;
@@ -20,13 +21,14 @@ use std::time::Instant;
 use async_trait::async_trait;
 use secrecy::SecretString;
 use sqlx::Connection as _;
-use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::postgres::PgConnection;
+use tokio::sync::Mutex;
 
-use self::database::Schema;
+use self::database::{Database, Schema, refused_or_not_applied};
+use self::note::{Note, Owner};
 use self::staged::Generation;
 use self::switch::Switch;
-use self::touched::Touched;
-use self::write::{Note, Owner};
+use self::write::Written;
 use super::files::FileTree;
 use super::{
     Check, Closeness, Drifted, DriverError, Expected, Foreign, PbxDriver, Rehearsal, Staged, StagedFile,
@@ -38,7 +40,8 @@ use crate::domain::ids::InstanceId;
 use crate::domain::instance::{FusionPbxSettings, PbxKind};
 use crate::domain::instance_secrets::InstanceSecrets;
 use crate::domain::sip_domain::SipDomain;
-use crate::wire::esl::Word;
+
+const WRITING: &str = "writing the rows";
 
 /// Drives one FusionPBX, wherever its database and its event socket are.
 ///
@@ -46,124 +49,188 @@ use crate::wire::esl::Word;
 pub struct FusionPbxDriver {
     settings: FusionPbxSettings,
     owner: Owner,
-    options: PgConnectOptions,
+    database: Database,
     password: SecretString,
+    /// The connection of the last question.
+    switch: Mutex<Option<Switch>>,
     files: FileTree,
 }
 
 impl FusionPbxDriver {
     /// `staging`: the directory for what is to be written.
     #[must_use]
-    pub fn new(id: InstanceId, settings: FusionPbxSettings, secrets: InstanceSecrets, staging: &Path) -> Self {
-        let database = secrets.database.unwrap_or_default();
+    pub fn new(
+        id: InstanceId,
+        settings: FusionPbxSettings,
+        secrets: InstanceSecrets,
+        staging: &Path,
+    ) -> Self {
         Self {
             owner: Owner::new(id.uuid()),
-            options: database::options(&settings, &database),
+            database: Database::new(&settings, &secrets.database.unwrap_or_default()),
             password: secrets.control,
+            switch: Mutex::default(),
             files: FileTree::new(staging, PbxKind::FusionPbx),
             settings,
         }
     }
 
-    async fn database(&self) -> Result<PgConnection, DriverError> {
-        database::connect(&self.options).await
-    }
-
     async fn switch(&self) -> Result<Switch, DriverError> {
-        Switch::open(&self.settings, &self.password).await
+        let mut kept = self.switch.lock().await;
+        if let Some(switch) = kept.as_ref().filter(|switch| switch.is_up()) {
+            return Ok(switch.clone());
+        }
+        let switch = Switch::open(&self.settings, &self.password).await?;
+        *kept = Some(switch.clone());
+        Ok(switch)
     }
 
     async fn note(&self) -> Result<Option<Note>, DriverError> {
-        let mut database = self.database().await?;
-        write::note(&mut database, self.owner)
-            .await
-            .map_err(|error| asked("which generation stands in the database", error))
+        let mut connection = self.database.open().await?;
+        let note = note::read(&mut connection, self.owner).await;
+        let note = note.map_err(|error| asked("which generation stands in the database", error))?;
+        self.database.keep(connection).await;
+        Ok(note)
     }
 
-    /// A generation as it lies staged.
-    async fn staged(&self, number: i64) -> Result<Generation, DriverError> {
+    /// A generation as it lies staged; `None` where it does not.
+    async fn staged(&self, number: i64) -> Result<Option<Generation>, DriverError> {
         self.files
-            .on_disk("reading the staged rows", move |tree| read(&tree.generation(number)))
+            .on_disk("reading the staged rows", move |tree| {
+                read(&tree.generation(number))
+            })
             .await
     }
 
-    /// Writes a generation; with `keep` for good. Before the commit nothing has happened, after it everything has.
-    async fn write(&self, number: i64, everything: bool, keep: bool) -> Result<Outcome, DriverError> {
-        let what = "writing the rows";
-        let not_applied = |error: sqlx::Error| DriverError::not_applied(what, error);
-        let generation = self.staged(number).await?;
-        let mut database = self.database().await?;
-        let schema = Schema::read(&mut database).await.map_err(not_applied)?;
-        let schema = schema.map_err(|error| DriverError::Refused {
+    async fn schema(&self, connection: &mut PgConnection) -> Result<Schema, DriverError> {
+        let what = "FusionPBX's tables";
+        let schema = Schema::read(connection)
+            .await
+            .map_err(|error| asked(what, error))?;
+        schema.map_err(|error| DriverError::Refused {
             what: what.to_owned(),
             source: error.into(),
-        })?;
-        let mut transaction = database.begin().await.map_err(not_applied)?;
-        let written = write::write(&mut transaction, &schema, self.owner, number, &generation, everything)
-            .await
-            .map_err(not_applied)?;
-        let profiles = write::profiles(&mut transaction).await.map_err(not_applied)?;
-        let outcome = Outcome {
-            rows: written.rows,
-            touched: written.touched,
-            conflicts: written.conflicts,
-            profiles: profiles.into_iter().filter_map(|name| Word::new(name).ok()).collect(),
-        };
-        if !outcome.conflicts.is_empty() || !keep {
-            transaction.rollback().await.map_err(not_applied)?;
-            return Ok(outcome);
-        }
-        self.files.warrant().map_err(|error| DriverError::not_applied(what, error))?;
-        match transaction.commit().await {
-            Ok(()) => Ok(outcome),
-            // The server said that it did not.
-            Err(error @ sqlx::Error::Database(_)) => Err(not_applied(error)),
-            Err(error) => Err(DriverError::unknown(what, error)),
-        }
+        })
     }
 
-    fn place(&self) -> String {
+    /// Writes a generation; with `keep` for good. Before the commit nothing has happened, after it everything has. `Err` in
+    /// it: what stands in the way of it.
+    async fn write(
+        &self,
+        number: i64,
+        everything: bool,
+        keep: bool,
+    ) -> Result<Result<Written, Vec<Finding>>, DriverError> {
+        let failed = |error: sqlx::Error| refused_or_not_applied(WRITING, error);
+        let generation = self.staged(number).await?.ok_or_else(|| {
+            DriverError::not_applied(WRITING, format!("generation {number} is not staged on this host"))
+        })?;
+        let mut connection = self.database.open().await?;
+        let schema = self.schema(&mut connection).await?;
+        let mut transaction = connection.begin().await.map_err(failed)?;
+        let written = write::write(
+            &mut transaction,
+            &schema,
+            self.owner,
+            number,
+            &generation,
+            everything,
+        )
+        .await
+        .map_err(failed)?;
+        if written.is_err() || !keep {
+            transaction.rollback().await.map_err(failed)?;
+        } else {
+            let warrant = self.files.warrant();
+            warrant.map_err(|error| DriverError::not_applied(WRITING, error))?;
+            match transaction.commit().await {
+                Ok(()) => {}
+                // The server said that it did not.
+                Err(error @ sqlx::Error::Database(_)) => return Err(failed(error)),
+                Err(error) => return Err(DriverError::unknown(WRITING, error)),
+            }
+        }
+        self.database.keep(connection).await;
+        Ok(written)
+    }
+
+    /// The same, for good, and the link on this host with it.
+    async fn put(&self, number: i64, everything: bool) -> Result<Written, DriverError> {
+        let written = match self.write(number, everything, true).await {
+            Ok(Ok(written)) => written,
+            // Whatever the database said no to, nothing was written.
+            Ok(Err(conflicts)) => {
+                let why = conflicts.into_iter().map(|conflict| conflict.message);
+                let why = why.collect::<Vec<_>>().join("; ");
+                return Err(DriverError::not_applied(WRITING, why));
+            }
+            Err(DriverError::Refused { source, .. }) => {
+                return Err(DriverError::not_applied(WRITING, source));
+            }
+            Err(error) => return Err(error),
+        };
+        let swapped = self
+            .files
+            .on_disk("moving the link to what is staged", move |tree| tree.swap(number));
+        swapped.await.map_err(begun)?;
+        Ok(written)
+    }
+
+    /// Tells FreeSWITCH of what was written, and notes that.
+    async fn tell(&self, switch: &Switch, note: Note) -> Result<(), DriverError> {
+        if note.untold.is_empty() {
+            return Ok(());
+        }
+        switch.forget(&note.untold).await?;
+        switch.dismiss(&note.untold).await?;
+        let mut connection = self.database.open().await?;
+        let told = note::told(&mut connection, self.owner, note).await;
+        told.map_err(|error| asked("noting what FreeSWITCH was told of", error))?;
+        self.database.keep(connection).await;
+        Ok(())
+    }
+
+    /// The link says what lies on this host; the note says what stands. A process that died in between left them apart.
+    async fn follow_note(&self) -> Result<(), DriverError> {
+        let Some(note) = self.note().await? else {
+            return Ok(());
+        };
+        self.files
+            .on_disk("moving the link to what stands", move |tree| {
+                if tree.standing()? != Some(note.generation) && tree.generation(note.generation).is_dir() {
+                    tree.swap(note.generation)?;
+                }
+                Ok(())
+            })
+            .await
+    }
+
+    fn place_name(&self) -> String {
         let settings = &self.settings;
         format!(
             "{} at {}:{}",
             settings.database_name, settings.database_host, settings.database_port
         )
     }
-
-    /// The same, for good, and the link on this host with it.
-    async fn put(&self, number: i64, everything: bool) -> Result<Outcome, DriverError> {
-        let outcome = self.write(number, everything, true).await?;
-        if let Some(conflict) = outcome.conflicts.first() {
-            return Err(DriverError::Refused {
-                what: "the rows".to_owned(),
-                source: conflict.message.clone().into(),
-            });
-        }
-        self.files
-            .on_disk("moving the link to what is staged", move |tree| tree.swap(number))
-            .await
-            .map_err(begun)?;
-        Ok(outcome)
-    }
 }
 
-/// What writing did, or would do.
-struct Outcome {
-    rows: usize,
-    touched: Touched,
-    conflicts: Vec<Finding>,
-    profiles: Vec<Word>,
-}
-
-fn read(directory: &Path) -> io::Result<Generation> {
+/// `None` where no such generation is staged.
+fn read(directory: &Path) -> io::Result<Option<Generation>> {
     let mut generation = Generation::default();
     for artifact in Artifact::of(PbxKind::FusionPbx) {
         let path = directory.join(artifact.as_str());
-        let text = fs::read_to_string(&path)
-            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
-        generation.add(*artifact, &text)?;
+        match fs::read_to_string(&path) {
+            Ok(text) => generation.add(*artifact, &text)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => {
+                return Err(io::Error::new(
+                    error.kind(),
+                    format!("{}: {error}", path.display()),
+                ));
+            }
+        }
     }
-    Ok(generation)
+    Ok(Some(generation))
 }
 
 /// Rows are written: whatever fails from now on, it is not known what FreeSWITCH serves.
@@ -193,6 +260,7 @@ impl PbxDriver for FusionPbxDriver {
         generation: i64,
         files: BTreeMap<Artifact, StagedFile>,
     ) -> Result<Staged, DriverError> {
+        self.follow_note().await?;
         let drifted = drift::found(self, &files).await?;
         let mut staged = self
             .files
@@ -225,26 +293,33 @@ impl PbxDriver for FusionPbxDriver {
     /// Writes it all, and takes it back: the database itself says whether it takes these rows.
     async fn rehearse(&self, generation: i64) -> Result<Rehearsal, DriverError> {
         let begun = Instant::now();
-        let outcome = self.write(generation, false, false).await?;
+        let (findings, rows) = match self.write(generation, false, false).await? {
+            Ok(written) => (Vec::new(), written.rows),
+            Err(conflicts) => (conflicts, 0),
+        };
         let detail = format!(
-            "FusionPBX's database took {} rows in {} ms, in a transaction that was taken back",
-            outcome.rows,
+            "FusionPBX's database took {rows} rows in {} ms, in a transaction that was taken back",
             begun.elapsed().as_millis()
         );
-        Ok(Rehearsal {
-            findings: outcome.conflicts,
-            detail,
-        })
+        Ok(Rehearsal { findings, detail })
     }
 
     async fn ready(&self) -> Result<(), DriverError> {
-        self.database().await?;
+        let mut connection = self.database.open().await?;
+        self.schema(&mut connection).await?;
+        self.database.keep(connection).await;
         self.switch().await?.ready().await
     }
 
-    async fn unread(&self, markers: &BTreeMap<Artifact, Option<String>>) -> Result<Vec<Artifact>, DriverError> {
-        let noted = self.note().await?.map(|note| note.markers).unwrap_or_default();
-        let differs = |(file, marker): &(&Artifact, &Option<String>)| noted.get(file) != marker.as_ref();
+    async fn unread(
+        &self,
+        markers: &BTreeMap<Artifact, Option<String>>,
+    ) -> Result<Vec<Artifact>, DriverError> {
+        let note = self.note().await?;
+        let untold = note.as_ref().is_some_and(|note| !note.untold.is_empty());
+        let noted = note.map(|note| note.markers).unwrap_or_default();
+        let differs =
+            |(file, marker): &(&Artifact, &Option<String>)| untold || noted.get(file) != marker.as_ref();
         Ok(markers.iter().filter(differs).map(|(file, _)| *file).collect())
     }
 
@@ -254,16 +329,15 @@ impl PbxDriver for FusionPbxDriver {
     }
 
     async fn place(&self, generation: i64) -> Result<(), DriverError> {
-        self.put(generation, true).await.map(drop)
+        self.put(generation, false).await.map(drop)
     }
 
     async fn apply(&self, generation: i64, reload: &[Artifact]) -> Result<(), DriverError> {
         // Before the rows: without it FreeSWITCH would go on with what it has.
         let switch = self.switch().await?;
         let everything = reload.len() == Artifact::of(PbxKind::FusionPbx).len();
-        let outcome = self.put(generation, everything).await?;
-        switch.forget(&outcome.touched).await.map_err(begun)?;
-        switch.dismiss(&outcome.touched, &outcome.profiles).await.map_err(begun)
+        let written = self.put(generation, everything).await?;
+        self.tell(&switch, written.note).await.map_err(begun)
     }
 
     async fn verify(&self, expected: &Expected) -> Result<Vec<Finding>, DriverError> {
@@ -292,7 +366,9 @@ impl PbxDriver for FusionPbxDriver {
     async fn keep_only(&self, generations: &[i64]) -> Result<(), DriverError> {
         let generations = generations.to_vec();
         self.files
-            .on_disk("removing old generations", move |tree| tree.keep_only(&generations))
+            .on_disk("removing old generations", move |tree| {
+                tree.keep_only(&generations)
+            })
             .await
     }
 

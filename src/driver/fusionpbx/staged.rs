@@ -30,7 +30,10 @@ impl Generation {
         for (number, line) in text.lines().enumerate() {
             let read = serde_json::from_str(line).map_err(|_| {
                 // What serde says of it might repeat a secret.
-                let message = format!("line {} of {artifact} is no row of ours; deploy again", number + 1);
+                let message = format!(
+                    "line {} of {artifact} is no row of ours; deploy again",
+                    number + 1
+                );
                 io::Error::new(io::ErrorKind::InvalidData, message)
             })?;
             match read {
@@ -54,9 +57,18 @@ mod tests {
         generation.add(Artifact::ExtensionRows, text).unwrap();
         assert_eq!(generation.rows.len(), 1);
         assert_eq!(generation.markers[&Artifact::ExtensionRows], "sy-1");
-        for line in ["secret", "{\"table\":\"v_users\",\"id\":\"secret\",\"values\":{}}"] {
-            let error = generation.add(Artifact::ExtensionRows, line).unwrap_err().to_string();
-            assert!(error.contains("line 1 of extensions.jsonl") && !error.contains("secret"), "{error}");
+        for line in [
+            "secret",
+            "{\"table\":\"v_users\",\"id\":\"secret\",\"values\":{}}",
+        ] {
+            let error = generation
+                .add(Artifact::ExtensionRows, line)
+                .unwrap_err()
+                .to_string();
+            assert!(
+                error.contains("line 1 of extensions.jsonl") && !error.contains("secret"),
+                "{error}"
+            );
         }
     }
 }

@@ -1,6 +1,7 @@
-//! FreeSWITCH's event socket for the length of one order, with its errors told by what is known afterwards.
+//! FreeSWITCH's event socket, with its errors told by what is known afterwards.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -11,18 +12,23 @@ use tokio_util::sync::CancellationToken;
 use super::touched::{Touched, User};
 use crate::domain::instance::FusionPbxSettings;
 use crate::driver::DriverError;
-use crate::wire::esl::{self, Client, Config, Error, LinkError, Password, Whose, Word};
+use crate::wire::esl::{self, Channel, Client, Config, Error, LinkError, LinkState, Password, Whose, Word};
 
 /// A question is answered in milliseconds.
-const ANSWER: Duration = Duration::from_secs(10);
+pub const ANSWER: Duration = Duration::from_secs(10);
 /// A lookup that is under way may write what it read before into the cache: after this it has (measured: 4 to 12 of 400
 /// stayed stale with one deletion, none with a second one 30 ms later).
 const LOOKUP: Duration = Duration::from_millis(40);
+/// Keys that one command deletes: some ten kilobytes.
+const KEYS: usize = 200;
 
-/// A signed-in connection; it ends when this is dropped.
+const WHAT: &str = "FreeSWITCH's event socket";
+
+/// A signed-in connection; it ends with its last clone.
+#[derive(Clone)]
 pub struct Switch {
     client: Client,
-    _connection: JoinSet<()>,
+    _connection: Arc<JoinSet<()>>,
 }
 
 impl Switch {
@@ -45,7 +51,7 @@ impl Switch {
         });
         Ok(Self {
             client,
-            _connection: tasks,
+            _connection: Arc::new(tasks),
         })
     }
 
@@ -54,113 +60,134 @@ impl Switch {
         &self.client
     }
 
-    /// Whether it is up and takes orders.
-    pub async fn ready(&self) -> Result<(), DriverError> {
-        self.client.hostname(ANSWER).await.map(drop).map_err(|error| told("a question", error))
+    /// Whether the connection stands, as far as is known.
+    pub fn is_up(&self) -> bool {
+        matches!(*self.client.link().borrow(), LinkState::Connected { .. })
     }
 
-    /// Has FreeSWITCH look anew at what was touched: what it finds is in its cache again at once, so that a lookup that was
-    /// under way could only bring back what was there before, and is waited for.
+    /// Whether it takes orders.
+    pub async fn ready(&self) -> Result<(), DriverError> {
+        self.hostname().await.map(drop)
+    }
+
+    async fn hostname(&self) -> Result<Word, DriverError> {
+        self.client.hostname(ANSWER).await.map_err(asked)
+    }
+
+    async fn channels(&self) -> Result<Vec<Channel>, DriverError> {
+        self.client.channels(ANSWER).await.map_err(asked)
+    }
+
+    /// Has FreeSWITCH look anew at what was touched: twice, since a lookup that is under way may bring back what was there
+    /// before.
     pub async fn forget(&self, touched: &Touched) -> Result<(), DriverError> {
         if touched.is_empty() {
             return Ok(());
         }
-        let keys = self.keys(touched).await?;
-        for round in 0..2 {
-            if round > 0 {
-                sleep(LOOKUP).await;
-            }
-            for key in &keys {
-                self.client
-                    .delete_cached(key, ANSWER)
-                    .await
-                    .map_err(|error| told("the deletion from FreeSWITCH's cache", error))?;
-            }
+        let keys = keys(touched, self.hostname().await?.as_str());
+        self.delete(&keys).await?;
+        sleep(LOOKUP).await;
+        self.delete(&keys).await
+    }
+
+    async fn delete(&self, keys: &[Word]) -> Result<(), DriverError> {
+        for some in keys.chunks(KEYS) {
+            let deleted = self.client.delete_all_cached(some, ANSWER).await;
+            deleted.map_err(|error| told("the deletion from FreeSWITCH's cache", error))?;
         }
         Ok(())
     }
 
-    /// One release of FusionPBX puts the host's name before the keys of the directory, others do not (telephony facts).
-    async fn keys(&self, touched: &Touched) -> Result<Vec<Word>, DriverError> {
-        let host = self.client.hostname(ANSWER).await.map_err(|error| told("a question", error))?;
-        let users = touched.users.iter().map(|(number, domain)| format!("directory:{number}@{domain}"));
-        let groups = touched.domains.iter().map(|domain| format!("directory:groups:{domain}"));
-        let dialplans = touched.domains.iter().map(|domain| format!("dialplan:{domain}"));
-        let directory: Vec<String> = users.chain(groups).collect();
-        let of_host: Vec<String> = directory.iter().map(|key| format!("{host}:{key}")).collect();
-        let keys = directory.into_iter().chain(of_host).chain(dialplans);
-        // What is no word was never ours, and FreeSWITCH would take it as code.
-        Ok(keys.filter_map(|key| Word::new(key).ok()).collect())
-    }
-
-    /// Signs out the phones of who is no more, and ends their calls.
-    pub async fn dismiss(&self, touched: &Touched, profiles: &[Word]) -> Result<(), DriverError> {
-        let mut gone = Vec::new();
-        for domain in touched.gone_domains.iter().filter_map(|domain| Word::new(domain).ok()) {
-            gone.push(Whose::Domain(domain));
+    /// Signs out the phones of who is no more, and ends the calls of single users: those of a whole domain are ended, or
+    /// left alone, by whoever knows why it is gone.
+    pub async fn dismiss(&self, touched: &Touched) -> Result<(), DriverError> {
+        let single: BTreeSet<User> = touched
+            .gone_users
+            .iter()
+            .filter(|(_, domain)| !touched.gone_domains.contains(domain))
+            .cloned()
+            .collect();
+        let domains = words(&touched.gone_domains).map(Whose::Domain);
+        let users = single.iter().filter_map(|(number, domain)| {
+            let (user, domain) = (Word::new(number).ok()?, Word::new(domain).ok()?);
+            Some(Whose::User { user, domain })
+        });
+        let gone: Vec<Whose> = domains.chain(users).collect();
+        if gone.is_empty() {
+            return Ok(());
         }
-        let of_gone_domains = |(_, domain): &&User| touched.gone_domains.contains(domain);
-        let single = touched.gone_users.iter().filter(|user| !of_gone_domains(user));
-        for (number, domain) in single {
-            if let (Ok(user), Ok(domain)) = (Word::new(number), Word::new(domain)) {
-                gone.push(Whose::User { user, domain });
+        for profile in self.client.profiles(ANSWER).await.map_err(asked)? {
+            for whose in &gone {
+                let flushed = self.client.flush_registrations(&profile, whose, ANSWER).await;
+                flushed.map_err(|error| told("the end of registrations", error))?;
             }
         }
-        for whose in &gone {
-            for profile in profiles {
-                self.client
-                    .flush_registrations(profile, whose, ANSWER)
-                    .await
-                    .map_err(|error| told("the end of registrations", error))?;
-            }
-        }
-        self.hang_up_domains(&touched.gone_domains).await?;
-        self.hang_up_users(&touched.gone_users).await
+        self.hang_up_users(&single).await
     }
 
     /// How many legs of these domains are up.
     pub async fn legs_of(&self, domains: &BTreeSet<String>) -> Result<usize, DriverError> {
-        let channels = self.client.channels(ANSWER).await.map_err(|error| told("a question", error))?;
-        let of = |presence: &str| presence.split_once('@').is_some_and(|(_, domain)| domains.contains(domain));
-        let ours = channels.iter().filter(|channel| of(&channel.presence_id) || domains.contains(&channel.context));
-        Ok(ours.count())
+        let channels = self.channels().await?;
+        let is_of = |channel: &&Channel| {
+            let present = user(channel).is_some_and(|(_, domain)| domains.contains(&domain));
+            present || domains.contains(&channel.context)
+        };
+        Ok(channels.iter().filter(is_of).count())
     }
 
     /// Ends every call of these domains.
     pub async fn hang_up_domains(&self, domains: &BTreeSet<String>) -> Result<(), DriverError> {
-        for domain in domains.iter().filter_map(|domain| Word::new(domain).ok()) {
-            self.client
-                .hang_up_domain(&domain, ANSWER)
-                .await
-                .map_err(|error| told("the end of calls", error))?;
+        for domain in words(domains) {
+            let ended = self.client.hang_up_domain(&domain, ANSWER).await;
+            ended.map_err(|error| told("the end of calls", error))?;
         }
         Ok(())
     }
 
-    /// Ends the calls of single users, by who a leg is of.
     async fn hang_up_users(&self, users: &BTreeSet<User>) -> Result<(), DriverError> {
         if users.is_empty() {
             return Ok(());
         }
-        let channels = self.client.channels(ANSWER).await.map_err(|error| told("a question", error))?;
-        for channel in channels {
-            let of = channel.presence_id.split_once('@');
-            let of = of.map(|(number, domain)| (number.to_owned(), domain.to_owned()));
-            let Some(uuid) = of.filter(|user| users.contains(user)).and_then(|_| Word::new(channel.uuid).ok())
-            else {
+        for channel in self.channels().await? {
+            if !user(&channel).is_some_and(|user| users.contains(&user)) {
+                continue;
+            }
+            let Ok(uuid) = Word::new(channel.uuid) else {
                 continue;
             };
-            match self.client.hang_up(&uuid, ANSWER).await {
-                // It has ended by itself meanwhile.
-                Ok(()) | Err(Error::Refused { .. }) => {}
-                Err(error) => return Err(told("the end of a call", error)),
-            }
+            // It may have ended by itself meanwhile.
+            let ended = self.client.hang_up(&uuid, ANSWER).await;
+            ended.map_err(|error| told("the end of a call", error))?;
         }
         Ok(())
     }
 }
 
-const WHAT: &str = "FreeSWITCH's event socket";
+/// One release of FusionPBX puts the host's name before the keys of the directory, others do not.
+fn keys(touched: &Touched, host: &str) -> Vec<Word> {
+    let users = touched.users.iter();
+    let users = users.map(|(number, domain)| format!("directory:{number}@{domain}"));
+    let groups = touched
+        .domains
+        .iter()
+        .map(|domain| format!("directory:groups:{domain}"));
+    let directory: Vec<String> = users.chain(groups).collect();
+    let of_host = directory.iter().map(|key| format!("{host}:{key}"));
+    let dialplans = touched.domains.iter().map(|domain| format!("dialplan:{domain}"));
+    let keys = directory.iter().cloned().chain(of_host).chain(dialplans);
+    // What is no word was never ours, and FreeSWITCH would take it as code.
+    keys.filter_map(|key| Word::new(key).ok()).collect()
+}
+
+fn words(texts: &BTreeSet<String>) -> impl Iterator<Item = Word> {
+    texts.iter().filter_map(|text| Word::new(text).ok())
+}
+
+/// Whose leg it is.
+fn user(channel: &Channel) -> Option<User> {
+    let (number, domain) = channel.presence_id.split_once('@')?;
+    Some((number.to_owned(), domain.to_owned()))
+}
 
 fn unreachable(source: Box<dyn std::error::Error + Send + Sync>) -> DriverError {
     DriverError::Unreachable {
@@ -169,8 +196,13 @@ fn unreachable(source: Box<dyn std::error::Error + Send + Sync>) -> DriverError 
     }
 }
 
+/// What is known after a question failed.
+pub fn asked(error: Error) -> DriverError {
+    told("a question to FreeSWITCH", error)
+}
+
 /// What is known after a request failed.
-pub fn told(what: &str, error: Error) -> DriverError {
+fn told(what: &str, error: Error) -> DriverError {
     match error {
         error @ Error::Refused { .. } => DriverError::Refused {
             what: what.to_owned(),
@@ -181,5 +213,33 @@ pub fn told(what: &str, error: Error) -> DriverError {
             source: error.into(),
         },
         error => DriverError::unknown(what, error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_is_deleted_under_both_of_its_names_and_nothing_that_is_no_word() {
+        let touched = Touched {
+            users: BTreeSet::from([
+                ("1001".to_owned(), "acme.example.com".to_owned()),
+                ("\")x(\"".to_owned(), "acme.example.com".to_owned()),
+            ]),
+            domains: BTreeSet::from(["acme.example.com".to_owned()]),
+            ..Touched::default()
+        };
+        let keys: Vec<String> = keys(&touched, "vm").iter().map(ToString::to_string).collect();
+        assert_eq!(
+            keys,
+            [
+                "directory:1001@acme.example.com",
+                "directory:groups:acme.example.com",
+                "vm:directory:1001@acme.example.com",
+                "vm:directory:groups:acme.example.com",
+                "dialplan:acme.example.com",
+            ]
+        );
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::difference::{Difference, Found, Rows};
@@ -11,7 +12,8 @@ use crate::domain::fusionpbx_row::{FusionRow, FusionTable};
 pub type User = (String, String);
 
 /// What was served before or is served now otherwise.
-#[derive(Clone, Default, PartialEq, Eq, Debug)]
+#[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Touched {
     /// Users that were, are, or are otherwise.
     pub users: BTreeSet<User>,
@@ -23,11 +25,11 @@ pub struct Touched {
     pub gone_domains: BTreeSet<String>,
 }
 
-/// One state: domains by id, and users by the id of their extension.
+/// One state: domains by id, and by the id of an extension its numbers and its domain's id.
 #[derive(Default)]
 struct Served {
     domains: BTreeMap<String, String>,
-    users: BTreeMap<String, (String, String)>,
+    extensions: BTreeMap<String, (Vec<String>, String)>,
 }
 
 impl Served {
@@ -36,11 +38,14 @@ impl Served {
         for (table, id, row) in rows {
             match table {
                 FusionTable::Domains => {
-                    served.domains.extend(text(row, "domain_name").map(|name| (id, name)));
+                    served
+                        .domains
+                        .extend(text(row, "domain_name").map(|name| (id, name)));
                 }
                 FusionTable::Extensions => {
-                    let user = text(row, "extension").zip(text(row, "domain_uuid"));
-                    served.users.extend(user.map(|user| (id, user)));
+                    let numbers = numbers(row);
+                    let extension = text(row, "domain_uuid").map(|domain| (id, (numbers, domain)));
+                    served.extensions.extend(extension);
                 }
                 FusionTable::ExtensionSettings | FusionTable::Voicemails | FusionTable::Dialplans => {}
             }
@@ -48,12 +53,17 @@ impl Served {
         served
     }
 
-    fn user(&self, (number, domain): &(String, String)) -> Option<User> {
-        Some((number.clone(), self.domains.get(domain)?.clone()))
+    fn users(&self, numbers: Vec<String>, domain: Option<String>) -> impl Iterator<Item = User> {
+        let domain = domain.and_then(|id| self.domains.get(&id));
+        let users = numbers.into_iter().zip(domain.into_iter().cycle());
+        users.map(|(number, domain)| (number, domain.clone()))
     }
 
     fn all(&self) -> BTreeSet<User> {
-        self.users.values().filter_map(|user| self.user(user)).collect()
+        let users = self.extensions.values();
+        users
+            .flat_map(|(numbers, domain)| self.users(numbers.clone(), Some(domain.clone())))
+            .collect()
     }
 
     fn names(&self) -> BTreeSet<String> {
@@ -63,49 +73,73 @@ impl Served {
     /// What a row is about.
     fn touch(&self, table: FusionTable, id: &str, row: &Found, touched: &mut Touched) {
         match table {
-            FusionTable::Domains => touched.domains.extend(text(row, "domain_name")),
+            FusionTable::Domains => {
+                touched.domains.extend(text(row, "domain_name"));
+                // All users of a domain that is another one are other ones.
+                let own = self.extensions.values().filter(|(_, domain)| domain == id);
+                for (numbers, domain) in own {
+                    touched
+                        .users
+                        .extend(self.users(numbers.clone(), Some(domain.clone())));
+                }
+            }
             FusionTable::Extensions => {
-                let user = text(row, "extension").zip(text(row, "domain_uuid"));
-                let user = user.and_then(|user| self.user(&user));
-                touched.domains.extend(user.iter().map(|(_, domain)| domain.clone()));
-                touched.users.extend(user);
+                let domain = text(row, "domain_uuid");
+                let name = domain.as_ref().and_then(|id| self.domains.get(id));
+                touched.domains.extend(name.cloned());
+                touched.users.extend(self.users(numbers(row), domain));
             }
             FusionTable::ExtensionSettings => {
-                let owner = text(row, "extension_uuid").and_then(|id| self.users.get(&id));
-                touched.users.extend(owner.and_then(|user| self.user(user)));
+                let owner = text(row, "extension_uuid").and_then(|id| self.extensions.get(&id));
+                if let Some((numbers, domain)) = owner {
+                    touched
+                        .users
+                        .extend(self.users(numbers.clone(), Some(domain.clone())));
+                }
             }
             FusionTable::Voicemails => {
-                let user = text(row, "voicemail_id").zip(text(row, "domain_uuid"));
-                touched.users.extend(user.and_then(|user| self.user(&user)));
+                let numbers = text(row, "voicemail_id").into_iter().collect();
+                touched
+                    .users
+                    .extend(self.users(numbers, text(row, "domain_uuid")));
             }
             FusionTable::Dialplans => touched.domains.extend(text(row, "dialplan_context")),
-        }
-        // All users of a domain that is another one are other ones.
-        if table == FusionTable::Domains {
-            let own = self.users.values().filter(|(_, domain)| domain == id);
-            touched.users.extend(own.filter_map(|user| self.user(user)));
         }
     }
 }
 
 impl Touched {
-    /// By what differs; or all that there is and was, where it is not known what FreeSWITCH has looked up last.
-    pub fn by(found: &Rows, wanted: &[FusionRow], difference: &Difference<'_>, everything: bool) -> Self {
+    /// By what differs; or all that there is and was, with `everything`. `former`: what an earlier write touched that
+    /// FreeSWITCH may never have been told of.
+    pub fn by(
+        found: &Rows,
+        wanted: &[FusionRow],
+        difference: &Difference<'_>,
+        former: Self,
+        everything: bool,
+    ) -> Self {
         let rendered: Vec<(FusionTable, String, Found)> = wanted.iter().map(as_found).collect();
-        let before = Served::of(found.iter().map(|((table, id), row)| (*table, id.to_string(), row)));
+        let before = Served::of(
+            found
+                .iter()
+                .map(|((table, id), row)| (*table, id.to_string(), row)),
+        );
         let after = Served::of(rendered.iter().map(|(table, id, row)| (*table, id.clone(), row)));
-        let mut touched = Self {
-            gone_users: &before.all() - &after.all(),
-            gone_domains: &before.names() - &after.names(),
-            ..Self::default()
-        };
+        let mut touched = former;
         if everything {
-            touched.users = &before.all() | &after.all();
-            touched.domains = &before.names() | &after.names();
-            return touched;
+            touched.users.extend(before.all());
+            touched.users.extend(after.all());
+            touched.domains.extend(before.names());
+            touched.domains.extend(after.names());
         }
-        let gone = difference.surplus.iter().map(|(table, id, row)| (*table, *id, *row));
-        let changed = difference.other.iter().map(|(row, there)| (row.table, row.id, *there));
+        let gone = difference
+            .surplus
+            .iter()
+            .map(|(table, id, row)| (*table, *id, *row));
+        let changed = difference
+            .other
+            .iter()
+            .map(|(row, there)| (row.table, row.id, *there));
         for (table, id, row) in gone.chain(changed) {
             before.touch(table, &id.to_string(), row, &mut touched);
         }
@@ -114,6 +148,11 @@ impl Touched {
             let (table, id, row) = as_found(row);
             after.touch(table, &id, &row, &mut touched);
         }
+        let (users, domains) = (after.all(), after.names());
+        touched.gone_users.extend(before.all());
+        touched.gone_users.retain(|user| !users.contains(user));
+        touched.gone_domains.extend(before.names());
+        touched.gone_domains.retain(|domain| !domains.contains(domain));
         touched
     }
 
@@ -123,13 +162,136 @@ impl Touched {
     }
 }
 
+/// By which numbers a row is looked up.
+fn numbers(row: &Found) -> Vec<String> {
+    let numbers = ["extension", "number_alias"].into_iter();
+    let numbers = numbers.filter_map(|column| text(row, column));
+    numbers.filter(|number| !number.is_empty()).collect()
+}
+
 fn as_found(row: &FusionRow) -> (FusionTable, String, Found) {
     let values = row.values.iter().map(|(column, value)| {
-        (column.as_str().to_owned(), serde_json::to_value(value).unwrap_or_default())
+        (
+            column.as_str().to_owned(),
+            serde_json::to_value(value).unwrap_or_default(),
+        )
     });
     (row.table, row.id.to_string(), values.collect())
 }
 
 fn text(row: &Found, column: &str) -> Option<String> {
     row.get(column).and_then(Value::as_str).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use uuid::Uuid;
+
+    const DOMAIN: u128 = 1;
+
+    fn row(table: FusionTable, id: u128, values: Value) -> FusionRow {
+        serde_json::from_value(json!({"table": table, "id": Uuid::from_u128(id), "values": values})).unwrap()
+    }
+
+    fn extension(id: u128, number: &str, name: &str) -> FusionRow {
+        let values =
+            json!({"domain_uuid": Uuid::from_u128(DOMAIN), "extension": number, "description": name});
+        row(FusionTable::Extensions, id, values)
+    }
+
+    fn domain() -> FusionRow {
+        row(
+            FusionTable::Domains,
+            DOMAIN,
+            json!({"domain_name": "acme.example.com"}),
+        )
+    }
+
+    fn as_rows(rows: &[FusionRow]) -> Rows {
+        let found = |row: &FusionRow| ((row.table, row.id), as_found(row).2);
+        rows.iter().map(found).collect()
+    }
+
+    fn touched(before: &[FusionRow], after: &[FusionRow], former: Touched) -> Touched {
+        let found = as_rows(before);
+        let difference = Difference::between(&found, after);
+        Touched::by(&found, after, &difference, former, false)
+    }
+
+    fn users(numbers: &[&str]) -> BTreeSet<User> {
+        let user = |number: &&str| ((*number).to_owned(), "acme.example.com".to_owned());
+        numbers.iter().map(user).collect()
+    }
+
+    #[test]
+    fn only_what_differs_is_touched() {
+        let before = [domain(), extension(2, "1001", "Ann"), extension(3, "1002", "Bob")];
+        let after = [
+            domain(),
+            extension(2, "1001", "Ann"),
+            extension(3, "1002", "Bert"),
+        ];
+        let found = touched(&before, &after, Touched::default());
+        assert_eq!(found.users, users(&["1002"]));
+        assert!(found.gone_users.is_empty());
+        assert!(touched(&before, &before, Touched::default()).is_empty());
+    }
+
+    #[test]
+    fn a_setting_is_its_extensions_and_a_domain_is_all_of_its_users() {
+        let setting = |value: &str| {
+            let values = json!({"extension_uuid": Uuid::from_u128(2), "extension_setting_value": value});
+            row(FusionTable::ExtensionSettings, 9, values)
+        };
+        let rows = |value: &str| {
+            [
+                domain(),
+                extension(2, "1001", "Ann"),
+                extension(3, "1002", "Bob"),
+                setting(value),
+            ]
+        };
+        assert_eq!(
+            touched(&rows("a"), &rows("b"), Touched::default()).users,
+            users(&["1001"])
+        );
+        let gone = touched(&rows("a"), &[], Touched::default());
+        assert_eq!(
+            (&gone.users, &gone.gone_users),
+            (&users(&["1001", "1002"]), &users(&["1001", "1002"]))
+        );
+        assert_eq!(gone.gone_domains, BTreeSet::from(["acme.example.com".to_owned()]));
+    }
+
+    /// A write that nobody told FreeSWITCH of, and then another one that undid it.
+    #[test]
+    fn what_freeswitch_was_never_told_of_stays_touched_and_what_is_back_is_not_gone() {
+        let one = [domain(), extension(2, "1001", "Ann")];
+        let two = [domain(), extension(2, "1001", "Ann"), extension(3, "1002", "Bob")];
+        let untold = touched(&one, &two, Touched::default());
+        let back = touched(&two, &one, untold);
+        let again = touched(&one, &one, back.clone());
+        assert_eq!(again, back);
+        assert_eq!(
+            (&again.users, &again.gone_users),
+            (&users(&["1002"]), &users(&["1002"]))
+        );
+        assert!(touched(&one, &two, again).gone_users.is_empty());
+    }
+
+    #[test]
+    fn a_number_that_somebody_gave_an_extension_beside_its_own_is_its_too() {
+        let mut before = as_rows(&[domain(), extension(2, "1001", "Ann")]);
+        let row = before
+            .get_mut(&(FusionTable::Extensions, Uuid::from_u128(2)))
+            .unwrap();
+        row.insert("number_alias".to_owned(), json!("5550101"));
+        let after = [domain()];
+        let difference = Difference::between(&before, &after);
+        let found = Touched::by(&before, &after, &difference, Touched::default(), false);
+        assert_eq!(found.gone_users, users(&["1001", "5550101"]));
+        assert_eq!(found.users, users(&["1001", "5550101"]));
+    }
 }

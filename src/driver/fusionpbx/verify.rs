@@ -1,17 +1,23 @@
 //! Proof by the running FreeSWITCH: each user as a lookup finds it, compared with what the domain says it is.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use super::switch::{Switch, told};
-use super::write::Note;
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+
+use super::note::Note;
+use super::switch::{ANSWER, Switch, asked};
 use crate::domain::artifact::Artifact;
 use crate::domain::finding::Finding;
+use crate::domain::plain_name::plain;
 use crate::domain::revision::ExtensionConfig;
 use crate::driver::{AbsentExtension, DriverError, Expected, PresentTenant};
 use crate::wire::esl::{Attribute, Word};
 
-const ANSWER: Duration = Duration::from_secs(10);
+/// Of a tenant with more extensions to ask for than these, each is asked for what its phone signs in with alone: a whole
+/// box is looked up in seconds then.
+const FEW: usize = 50;
+/// Users that are asked for at a time: FreeSWITCH answers one after the other, and does not wait for the next question.
+const AT_A_TIME: usize = 32;
 
 /// Whether the database says of itself what it should.
 pub(super) fn markers(note: Option<&Note>, expected: &BTreeMap<Artifact, Option<String>>) -> Vec<Finding> {
@@ -19,7 +25,9 @@ pub(super) fn markers(note: Option<&Note>, expected: &BTreeMap<Artifact, Option<
     let differs = |(file, marker): &(&Artifact, &Option<String>)| noted(file) != marker.as_ref();
     let finding = |(file, _): (&Artifact, &Option<String>)| {
         let message = match noted(file) {
-            Some(marker) => format!("FusionPBX's database has other rows than these for {file}: it notes \"{marker}\""),
+            Some(marker) => {
+                format!("FusionPBX's database has other rows than these for {file}: it notes \"{marker}\"")
+            }
             None => format!("FusionPBX's database notes no rows of ours for {file}"),
         };
         Finding::error("marker_missing", message).about(file.as_str())
@@ -29,99 +37,148 @@ pub(super) fn markers(note: Option<&Note>, expected: &BTreeMap<Artifact, Option<
 
 /// Asks for every user that must be there, and for those that must not.
 pub(super) async fn objects(switch: &Switch, expected: &Expected) -> Result<Vec<Finding>, DriverError> {
-    let mut findings = Vec::new();
+    let mut present_users = Vec::new();
     for tenant in &expected.present {
-        for extension in &tenant.extensions {
-            findings.extend(present(switch, tenant, extension).await?);
-        }
+        let whole = tenant.extensions.len() <= FEW;
+        let extensions = tenant.extensions.iter();
+        present_users.extend(extensions.map(|extension| present(switch, tenant, extension, whole)));
     }
-    for absent in &expected.absent {
-        findings.extend(absent_user(switch, absent).await?);
-    }
-    Ok(findings)
+    let absent_users: Vec<_> = expected
+        .absent
+        .iter()
+        .map(|absent| absent_user(switch, absent))
+        .collect();
+    let present: Vec<_> = stream::iter(present_users)
+        .buffered(AT_A_TIME)
+        .try_collect()
+        .await?;
+    let absent: Vec<_> = stream::iter(absent_users)
+        .buffered(AT_A_TIME)
+        .try_collect()
+        .await?;
+    Ok(present.into_iter().chain(absent).flatten().collect())
 }
 
 async fn present(
     switch: &Switch,
     tenant: &PresentTenant,
     extension: &ExtensionConfig,
+    whole: bool,
 ) -> Result<Option<Finding>, DriverError> {
-    let domain = tenant.domain.as_str();
-    let about = format!("extension {}@{domain}", extension.number);
-    let finding = |code, message| Some(Finding::error(code, message).of_tenant(tenant.tenant_id).about(about.clone()));
-    if !exists(switch, extension.number.as_str(), domain).await? {
-        let message = format!("FreeSWITCH finds no user {}@{domain}", extension.number);
-        return Ok(finding("user_missing", message));
-    }
-    let mut wanted = vec![
-        (Attribute::Var, "user_context", domain.to_owned()),
-        (Attribute::Var, "call_timeout", extension.settings.ring_time.seconds().to_string()),
-    ];
+    let user = User::new(extension.number.as_str(), tenant.domain.as_str())?;
+    let mut wanted = Vec::new();
     if let Some(ha1) = tenant.ha1.get(&extension.id) {
         wanted.push((Attribute::Param, "a1-hash", ha1.expose().to_owned()));
     }
+    if whole || wanted.is_empty() {
+        wanted.push((Attribute::Var, "user_context", tenant.domain.to_string()));
+    }
+    if whole {
+        let name = plain(extension.caller_name());
+        let seconds = extension.settings.ring_time.seconds().to_string();
+        wanted.push((Attribute::Var, "effective_caller_id_name", name));
+        wanted.push((Attribute::Var, "call_timeout", seconds));
+    }
     let mut differ = Vec::new();
+    let mut nothing = true;
     for (kind, name, value) in wanted {
-        let found = data(switch, extension.number.as_str(), domain, kind, name).await?;
-        if found.as_deref() != Some(value.as_str()) {
+        let found = user.data(switch, kind, name).await?.unwrap_or_default();
+        nothing &= found.is_empty();
+        if found != value {
             differ.push(match kind {
                 // What signs in is in no record.
                 Attribute::Param => format!("{name} is another one"),
-                Attribute::Attr | Attribute::Var => {
-                    format!("{name} is \"{}\" instead of \"{value}\"", found.unwrap_or_default())
-                }
+                Attribute::Attr | Attribute::Var => format!("{name} is \"{found}\" instead of \"{value}\""),
             });
         }
     }
     if differ.is_empty() {
         return Ok(None);
     }
-    let message = format!(
-        "FreeSWITCH serves {}@{domain} otherwise: {}",
-        extension.number,
-        differ.join("; ")
-    );
-    Ok(finding("user_differs", message))
+    let (code, message) = if nothing && !user.exists(switch).await? {
+        (
+            "user_missing",
+            format!("FreeSWITCH finds no user {}", user.address),
+        )
+    } else {
+        let message = format!(
+            "FreeSWITCH serves {} otherwise: {}",
+            user.address,
+            differ.join("; ")
+        );
+        ("user_differs", message)
+    };
+    let about = format!("extension {}", user.address);
+    Ok(Some(
+        Finding::error(code, message)
+            .of_tenant(tenant.tenant_id)
+            .about(about),
+    ))
 }
 
 async fn absent_user(switch: &Switch, absent: &AbsentExtension) -> Result<Option<Finding>, DriverError> {
-    let (number, domain) = (absent.number.as_str(), absent.domain.as_str());
-    let about = format!("extension {number}@{domain}");
-    let finding = |code, message| Some(Finding::error(code, message).of_tenant(absent.tenant_id).about(about));
-    if exists(switch, number, domain).await? {
-        return Ok(finding("user_left", format!("FreeSWITCH still finds the user {number}@{domain}")));
+    let user = User::new(absent.number.as_str(), absent.domain.as_str())?;
+    let (code, message) = if user.exists(switch).await? {
+        (
+            "user_left",
+            format!("FreeSWITCH still finds the user {}", user.address),
+        )
+    } else if user.is_signed_in(switch).await? {
+        (
+            "phone_left",
+            format!("a phone is still signed in as {}", user.address),
+        )
+    } else {
+        return Ok(None);
+    };
+    let about = format!("extension {}", user.address);
+    Ok(Some(
+        Finding::error(code, message)
+            .of_tenant(absent.tenant_id)
+            .about(about),
+    ))
+}
+
+/// A user as FreeSWITCH is asked for it.
+struct User {
+    number: Word,
+    domain: Word,
+    address: String,
+}
+
+impl User {
+    fn new(number: &str, domain: &str) -> Result<Self, DriverError> {
+        Ok(Self {
+            number: word(number)?,
+            domain: word(domain)?,
+            address: format!("{number}@{domain}"),
+        })
     }
-    let dialled = switch
-        .client()
-        .dial_string(&word(number)?, &word(domain)?, ANSWER)
-        .await
-        .map_err(|error| told("a question", error))?;
-    let message = format!("a phone is still signed in as {number}@{domain}");
-    Ok(dialled.and_then(|_| finding("phone_left", message)))
-}
 
-async fn exists(switch: &Switch, number: &str, domain: &str) -> Result<bool, DriverError> {
-    switch
-        .client()
-        .user_exists(&word(number)?, &word(domain)?, ANSWER)
-        .await
-        .map_err(|error| told("a question", error))
-}
+    async fn exists(&self, switch: &Switch) -> Result<bool, DriverError> {
+        let asking = switch.client().user_exists(&self.number, &self.domain, ANSWER);
+        asking.await.map_err(asked)
+    }
 
-async fn data(
-    switch: &Switch,
-    number: &str,
-    domain: &str,
-    kind: Attribute,
-    name: &str,
-) -> Result<Option<String>, DriverError> {
-    switch
-        .client()
-        .user_data(&word(number)?, &word(domain)?, kind, &word(name)?, ANSWER)
-        .await
-        .map_err(|error| told("a question", error))
+    async fn is_signed_in(&self, switch: &Switch) -> Result<bool, DriverError> {
+        let asking = switch.client().dial_string(&self.number, &self.domain, ANSWER);
+        asking.await.map(|found| found.is_some()).map_err(asked)
+    }
+
+    async fn data(
+        &self,
+        switch: &Switch,
+        kind: Attribute,
+        name: &str,
+    ) -> Result<Option<String>, DriverError> {
+        let name = word(name)?;
+        let asking = switch
+            .client()
+            .user_data(&self.number, &self.domain, kind, &name, ANSWER);
+        asking.await.map_err(asked)
+    }
 }
 
 fn word(text: &str) -> Result<Word, DriverError> {
-    Word::new(text).map_err(|error| DriverError::not_applied("a question", error))
+    Word::new(text).map_err(|error| DriverError::not_applied("a question to FreeSWITCH", error))
 }

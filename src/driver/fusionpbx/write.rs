@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Postgres, Transaction};
@@ -11,61 +10,24 @@ use uuid::Uuid;
 use super::conflicts;
 use super::database::Schema;
 use super::difference::{Difference, Found, Rows};
+use super::note::{self, Note, Owner};
 use super::staged::Generation;
 use super::touched::Touched;
-use crate::domain::artifact::Artifact;
 use crate::domain::finding::Finding;
-use crate::domain::fusionpbx_row::{FusionRow, FusionTable, id_of};
+use crate::domain::fusionpbx_row::{FusionRow, FusionTable};
 
 /// Two of us never write at once; of the database, and of nobody else's business in it.
 const LOCK: &str = "select pg_advisory_xact_lock(7310593858020254331)";
-/// What the note's row is called, and the context that no call reaches.
-const NOTE: &str = "switchyard-note";
-
-/// Which generation stands in the database, noted with its rows in one transaction. It is a dialplan that is switched off,
-/// since that is a table in which we have rights anyway.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Note {
-    /// Its number.
-    pub generation: i64,
-    /// Its markers.
-    pub markers: BTreeMap<Artifact, String>,
-    /// How many rows of ours there are.
-    pub rows: usize,
-    /// The transaction that wrote them last.
-    pub transaction: String,
-}
-
-/// Whose rows: every row of ours has this as the user who inserted it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Owner(Uuid);
-
-impl Owner {
-    /// The rows of this instance.
-    pub const fn new(instance: Uuid) -> Self {
-        Self(instance)
-    }
-
-    pub const fn uuid(self) -> Uuid {
-        self.0
-    }
-
-    fn note(self) -> Uuid {
-        id_of(self.0, NOTE)
-    }
-}
-
-/// What was written, and what stood in its way.
+/// What was written.
 pub struct Written {
     /// How many rows are new, other ones, or gone.
     pub rows: usize,
-    /// Whom that concerns.
-    pub touched: Touched,
-    /// Why nothing was written.
-    pub conflicts: Vec<Finding>,
+    /// What stands in the database from now on, with what FreeSWITCH is to be told of.
+    pub note: Note,
 }
 
-/// Writes a generation; the caller commits. `everything`: it is not known what FreeSWITCH has looked up last.
+/// Writes a generation; the caller commits. `Err`: what stands in the way, and nothing was written. `everything`: it is not
+/// known what FreeSWITCH has looked up last.
 pub async fn write(
     transaction: &mut Transaction<'_, Postgres>,
     schema: &Schema,
@@ -73,17 +35,14 @@ pub async fn write(
     number: i64,
     generation: &Generation,
     everything: bool,
-) -> sqlx::Result<Written> {
+) -> sqlx::Result<Result<Written, Vec<Finding>>> {
     sqlx::query(LOCK).execute(&mut **transaction).await?;
+    let former = note::read(transaction, owner).await?;
     let found = rows(transaction, owner).await?;
     let difference = Difference::between(&found, &generation.rows);
     let conflicts = conflicts::find(transaction, owner, &generation.rows, &difference.missing).await?;
     if !conflicts.is_empty() {
-        return Ok(Written {
-            rows: 0,
-            touched: Touched::default(),
-            conflicts,
-        });
+        return Ok(Err(conflicts));
     }
     for table in FusionTable::ALL {
         let gone = difference.surplus.iter().filter(|(of, ..)| of == table);
@@ -96,12 +55,21 @@ pub async fn write(
             insert(transaction, owner, *table, columns, &rows).await?;
         }
     }
-    put_note(transaction, owner, number, generation).await?;
-    Ok(Written {
+    // Rows of ours without a note: somebody took it, and what FreeSWITCH was told of with it.
+    let everything = everything || (former.is_none() && !found.is_empty());
+    let untold = former.map(|note| note.untold).unwrap_or_default();
+    let note = Note {
+        generation: number,
+        markers: generation.markers.clone(),
+        rows: generation.rows.len(),
+        transaction: note::transaction(transaction).await?,
+        untold: Touched::by(&found, &generation.rows, &difference, untold, everything),
+    };
+    note::put(transaction, owner, &note).await?;
+    Ok(Ok(Written {
         rows: difference.missing.len() + difference.other.len() + difference.surplus.len(),
-        touched: Touched::by(&found, &generation.rows, &difference, everything),
-        conflicts,
-    })
+        note,
+    }))
 }
 
 /// Our rows as they are, the note aside.
@@ -118,19 +86,6 @@ pub async fn rows(connection: &mut PgConnection, owner: Owner) -> sqlx::Result<R
         rows.extend(found.into_iter().map(|(id, row)| ((*table, id), row.0)));
     }
     Ok(rows)
-}
-
-/// What is noted; `None` where no generation of ours stands here.
-pub async fn note(connection: &mut PgConnection, owner: Owner) -> sqlx::Result<Option<Note>> {
-    let sql = "select dialplan_description from v_dialplans where dialplan_uuid = $1 and insert_user = $2";
-    let found: Option<(Option<String>,)> = sqlx::query_as(sql)
-        .bind(owner.note())
-        .bind(owner.uuid())
-        .fetch_optional(connection)
-        .await?;
-    let text = found.and_then(|(text,)| text);
-    // One that somebody edited notes nothing: then it is not known what stands here.
-    Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
 }
 
 /// Whether rows of ours may have been written, added or removed since the note. It sees who wrote, not what, and costs no
@@ -157,14 +112,6 @@ pub async fn is_touched(connection: &mut PgConnection, owner: Owner, note: &Note
     Ok(count != note.rows)
 }
 
-/// FreeSWITCH's SIP profiles, at which phones sign in.
-pub async fn profiles(connection: &mut PgConnection) -> sqlx::Result<Vec<String>> {
-    let sql = "select distinct sip_profile_name from v_sip_profiles \
-        where sip_profile_enabled::text = 'true' and sip_profile_name is not null order by sip_profile_name";
-    let found: Vec<(String,)> = sqlx::query_as(sql).fetch_all(connection).await?;
-    Ok(found.into_iter().map(|(name,)| name).collect())
-}
-
 async fn delete(
     connection: &mut PgConnection,
     owner: Owner,
@@ -174,7 +121,10 @@ async fn delete(
     if ids.is_empty() {
         return Ok(());
     }
-    let sql = format!("delete from {table} where {} = any ($1) and insert_user = $2", table.id_column());
+    let sql = format!(
+        "delete from {table} where {} = any ($1) and insert_user = $2",
+        table.id_column()
+    );
     let query = sqlx::query(AssertSqlSafe(sql)).bind(ids).bind(owner.uuid());
     query.execute(connection).await.map(drop)
 }
@@ -187,13 +137,18 @@ async fn update(
     rows: &[&FusionRow],
 ) -> sqlx::Result<()> {
     let id = table.id_column();
-    let set: Vec<String> = columns.iter().map(|column| format!("{column} = s.{column}")).collect();
+    let set: Vec<String> = columns
+        .iter()
+        .map(|column| format!("{column} = s.{column}"))
+        .collect();
     let sql = format!(
         "update {table} t set {}, update_date = now(), update_user = $2 \
          from jsonb_populate_recordset(null::{table}, $1) s where t.{id} = s.{id} and t.insert_user = $2",
         set.join(", ")
     );
-    let query = sqlx::query(AssertSqlSafe(sql)).bind(objects(table, rows)).bind(owner.uuid());
+    let query = sqlx::query(AssertSqlSafe(sql))
+        .bind(objects(table, rows))
+        .bind(owner.uuid());
     query.execute(connection).await.map(drop)
 }
 
@@ -210,7 +165,9 @@ async fn insert(
         "insert into {table} ({list}, insert_date, insert_user) \
          select {list}, now(), $2 from jsonb_populate_recordset(null::{table}, $1)"
     );
-    let query = sqlx::query(AssertSqlSafe(sql)).bind(objects(table, rows)).bind(owner.uuid());
+    let query = sqlx::query(AssertSqlSafe(sql))
+        .bind(objects(table, rows))
+        .bind(owner.uuid());
     query.execute(connection).await.map(drop)
 }
 
@@ -241,41 +198,3 @@ fn alike<'a>(
     }
     alike
 }
-
-async fn put_note(
-    connection: &mut PgConnection,
-    owner: Owner,
-    number: i64,
-    generation: &Generation,
-) -> sqlx::Result<()> {
-    let (transaction,): (String,) = sqlx::query_as("select (pg_current_xact_id()::xid)::text")
-        .fetch_one(&mut *connection)
-        .await?;
-    let note = json!(Note {
-        generation: number,
-        markers: generation.markers.clone(),
-        rows: generation.rows.len(),
-        transaction,
-    });
-    sqlx::query("delete from v_dialplans where dialplan_uuid = $1 and insert_user = $2")
-        .bind(owner.note())
-        .bind(owner.uuid())
-        .execute(&mut *connection)
-        .await?;
-    let row = json!([{
-        "dialplan_uuid": owner.note(),
-        "dialplan_context": NOTE,
-        "dialplan_name": NOTE,
-        "dialplan_enabled": false,
-        "dialplan_continue": false,
-        "dialplan_order": 999,
-        "dialplan_description": note.to_string(),
-        "insert_user": owner.uuid(),
-    }]);
-    let sql = "insert into v_dialplans (dialplan_uuid, dialplan_context, dialplan_name, dialplan_enabled, dialplan_continue, \
-        dialplan_order, dialplan_description, insert_user, insert_date) \
-        select dialplan_uuid, dialplan_context, dialplan_name, dialplan_enabled, dialplan_continue, dialplan_order, \
-        dialplan_description, insert_user, now() from jsonb_populate_recordset(null::v_dialplans, $1)";
-    sqlx::query(sql).bind(row).execute(connection).await.map(drop)
-}
-

@@ -1,6 +1,7 @@
 //! Golden texts and properties of the rendered files.
 
 use super::*;
+use crate::domain::instance::PbxKind;
 
 fn set() -> TemplateSet {
     TemplateSet::built_in().unwrap()

@@ -27,7 +27,10 @@ pub(super) fn tenant(
     let mut rows = vec![rows::domain(tenant_id, config)];
     for extension in config.active() {
         let secrets = match secrets {
-            Secrets::Real(all) => Some(all.get(&extension.id).ok_or_else(|| missing_secret(EXTENSIONS, extension))?),
+            Secrets::Real(all) => Some(
+                all.get(&extension.id)
+                    .ok_or_else(|| missing_secret(EXTENSIONS, extension))?,
+            ),
             Secrets::Masked => None,
         };
         rows.extend(rows::extension(tenant_id, config, extension, secrets));

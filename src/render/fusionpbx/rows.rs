@@ -7,9 +7,9 @@ use crate::domain::dial::DialNumber;
 use crate::domain::extension::{OutboundClass, Recording};
 use crate::domain::fusionpbx_row::{FusionColumn, FusionRow, FusionTable, FusionValue, id_of};
 use crate::domain::ids::TenantId;
+use crate::domain::plain_name::plain;
 use crate::domain::revision::{ExtensionConfig, TenantConfig};
 use crate::domain::secret::ExtensionSecrets;
-use crate::render::plain_text::plain;
 
 use FusionValue::{Flag, Null, Number, Text};
 
@@ -17,7 +17,9 @@ use FusionValue::{Flag, Null, Number, Text};
 const HIDDEN: &str = "(hidden)";
 
 fn row<const N: usize>(table: FusionTable, id: Uuid, values: [(&'static str, FusionValue); N]) -> FusionRow {
-    let values = values.into_iter().map(|(name, value)| (FusionColumn::of(name), value));
+    let values = values
+        .into_iter()
+        .map(|(name, value)| (FusionColumn::of(name), value));
     FusionRow {
         table,
         id,
@@ -25,7 +27,7 @@ fn row<const N: usize>(table: FusionTable, id: Uuid, values: [(&'static str, Fus
     }
 }
 
-fn text(text: impl ToString) -> FusionValue {
+fn text<T: ToString + ?Sized>(text: &T) -> FusionValue {
     Text(text.to_string())
 }
 
@@ -51,7 +53,13 @@ pub(super) fn extension(
 ) -> Vec<FusionRow> {
     let ha1 = secrets.map_or_else(
         || HIDDEN.to_owned(),
-        |secrets| secrets.sip.ha1(&extension.number, &config.domain).expose().to_owned(),
+        |secrets| {
+            secrets
+                .sip
+                .ha1(&extension.number, &config.domain)
+                .expose()
+                .to_owned()
+        },
     );
     let mut rows = vec![
         user(tenant_id, config, extension),
@@ -59,8 +67,8 @@ pub(super) fn extension(
             FusionTable::ExtensionSettings,
             id_of(extension.id.uuid(), "a1-hash"),
             [
-                ("domain_uuid", text(tenant_id)),
-                ("extension_uuid", text(extension.id)),
+                ("domain_uuid", text(&tenant_id)),
+                ("extension_uuid", text(&extension.id)),
                 ("extension_setting_type", text("param")),
                 ("extension_setting_name", text("a1-hash")),
                 ("extension_setting_value", Text(ha1)),
@@ -85,8 +93,10 @@ fn user(tenant_id: TenantId, config: &TenantConfig, extension: &ExtensionConfig)
         FusionTable::Extensions,
         extension.id.uuid(),
         [
-            ("domain_uuid", text(tenant_id)),
+            ("domain_uuid", text(&tenant_id)),
             ("extension", text(&extension.number)),
+            // Under which it would be looked up, and its mailbox.
+            ("number_alias", Null),
             ("password", text("")),
             ("accountcode", text(&config.domain)),
             ("user_context", text(&config.domain)),
@@ -98,7 +108,7 @@ fn user(tenant_id: TenantId, config: &TenantConfig, extension: &ExtensionConfig)
             ("directory_first_name", Text(name.clone())),
             ("directory_visible", Flag(true)),
             ("directory_exten_visible", Flag(true)),
-            ("max_registrations", text(settings.max_contacts.get())),
+            ("max_registrations", text(&settings.max_contacts.get())),
             ("limit_max", text("5")),
             ("limit_destination", text("!USER_BUSY")),
             ("toll_allow", text(toll_allow(settings.outbound_class))),
@@ -127,7 +137,7 @@ fn mailbox(tenant_id: TenantId, extension: &ExtensionConfig, pin: &str) -> Fusio
         FusionTable::Voicemails,
         id_of(extension.id.uuid(), "voicemail"),
         [
-            ("domain_uuid", text(tenant_id)),
+            ("domain_uuid", text(&tenant_id)),
             ("voicemail_id", text(&extension.number)),
             ("voicemail_password", text(pin)),
             ("voicemail_mail_to", voicemail.email.as_ref().map_or(Null, text)),
@@ -135,7 +145,10 @@ fn mailbox(tenant_id: TenantId, extension: &ExtensionConfig, pin: &str) -> Fusio
             ("voicemail_local_after_email", Flag(true)),
             ("voicemail_tutorial", Flag(false)),
             ("voicemail_enabled", Flag(true)),
-            ("voicemail_description", Text(plain(extension.settings.name.as_str()))),
+            (
+                "voicemail_description",
+                Text(plain(extension.settings.name.as_str())),
+            ),
         ],
     )
 }
@@ -146,8 +159,8 @@ pub(super) fn dialplan(tenant_id: TenantId, config: &TenantConfig, id: Uuid, xml
         FusionTable::Dialplans,
         id,
         [
-            ("domain_uuid", text(tenant_id)),
-            ("app_uuid", text(id)),
+            ("domain_uuid", text(&tenant_id)),
+            ("app_uuid", text(&id)),
             ("dialplan_context", text(&config.domain)),
             ("dialplan_name", text("switchyard")),
             ("dialplan_continue", Flag(false)),

@@ -59,12 +59,6 @@ impl Client {
         }
     }
 
-    /// Ends one leg, and its call with it.
-    pub async fn hang_up(&self, uuid: &Word, limit: Duration) -> Result<(), Error> {
-        let command = Command::words("uuid_kill", &[uuid]);
-        self.read(command, limit, done).await
-    }
-
     /// Ends each call of which a leg has this domain as its variable `domain_name`.
     pub async fn hang_up_domain(&self, domain: &Word, limit: Duration) -> Result<(), Error> {
         let command = Command::words("hupall MANAGER_REQUEST domain_name", &[domain]);
