@@ -1,6 +1,16 @@
 //! What to do about a deploy that failed, by what went wrong.
 
 use crate::domain::name::InstanceName;
+use crate::driver::DriverError;
+
+/// What went wrong while a generation was staged: a PBX that reads rows is asked then for those that it has.
+pub(super) const fn code_of_staging(error: &DriverError) -> &'static str {
+    match error {
+        DriverError::Unreachable { .. } => "pbx_unreachable",
+        DriverError::Refused { .. } => "pbx_not_ready",
+        DriverError::NotApplied { .. } | DriverError::Unknown { .. } => "stage_failed",
+    }
+}
 
 /// Ends the finding of a deploy that failed.
 pub(super) fn mend(code: &str, instance: &InstanceName) -> String {
@@ -18,6 +28,9 @@ pub(super) fn mend(code: &str, instance: &InstanceName) -> String {
             "`switchyard deploy verify --instance {instance}` shows what was made of which file. Put it back as it was, and \
              the edits go live by themselves; or keep what is worth it elsewhere, since `switchyard deploy apply --instance \
              {instance}` writes all of it anew, then deploy again"
+        ),
+        "rows_refused" => format!(
+            "Give the daemon's role there what it lacks, or let it drive a version that is known ({test} says what), then deploy again"
         ),
         "stage_failed" => format!(
             "See that there is room on the disk, and that the daemon's user may write there ({test} tries it; a service that \
@@ -41,6 +54,7 @@ mod tests {
             "drift_held_back",
             "pbx_unreachable",
             "pbx_not_ready",
+            "rows_refused",
             "stage_failed",
             "sealing_key_wrong",
             "engine_failed",

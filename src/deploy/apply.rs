@@ -78,7 +78,8 @@ impl Run<'_> {
         seen: Seen,
         mut findings: Vec<Finding>,
     ) -> Result<DeploymentStatus, DeployError> {
-        findings.extend(mended(&findings, Some(aim.former())));
+        let kept = self.instance.settings.is_local().then(|| aim.former());
+        findings.extend(mended(&findings, kept));
         let calls = self.end_calls(aim, &mut findings).await?;
         let detail = format!(
             "the running PBX serves generation {}: {} markers, {} extensions as they should be, {} gone{calls}",

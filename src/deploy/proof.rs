@@ -143,8 +143,7 @@ impl Run<'_> {
             "state_unknown",
             format!(
                 "It is not known what the PBX serves now: neither generation {tried} nor {what} could be proven ({why}). \
-                 See that Asterisk runs and answers its manager interface, then deploy again: the next deploy has it read \
-                 every file anew"
+                 See that it runs and answers the daemon, then deploy again: the next deploy has it read everything anew"
             ),
         ));
         let tx = self.record.begin("state_unknown").await?;

@@ -276,7 +276,7 @@ impl Run<'_> {
                 staged
             }
             Err(DeployError::Driver(error)) => {
-                findings.push(self.untouched("stage_failed", &error.full()));
+                findings.push(self.untouched(advice::code_of_staging(&error), &error.full()));
                 return refused(StageResult::Failed, DeploymentStatus::Failed, error.full()).await;
             }
             Err(error) => return Err(error),

@@ -6,7 +6,7 @@ use crate::domain::dial::DialNumber;
 use crate::domain::extension::Forward;
 use crate::domain::finding::Finding;
 use crate::domain::ids::TenantId;
-use crate::domain::instance::InstanceSettings;
+use crate::domain::instance::{InstanceSettings, PbxKind};
 use crate::domain::revision::TenantConfig;
 
 /// Checks one tenant against the instance that is to serve it. An error keeps the tenant at its live revision.
@@ -17,7 +17,8 @@ pub fn tenant(tenant_id: TenantId, config: &TenantConfig, settings: &InstanceSet
         .active()
         .map(|extension| extension.number.as_str())
         .collect();
-    let mut findings = Vec::new();
+    let not_served = aliases(config, settings).map(|finding| finding.of_tenant(tenant_id));
+    let mut findings: Vec<Finding> = not_served.into_iter().collect();
     for extension in config.active() {
         let about = |finding: Finding| {
             finding
@@ -51,6 +52,20 @@ pub fn tenant(tenant_id: TenantId, config: &TenantConfig, settings: &InstanceSet
     findings
 }
 
+/// FreeSWITCH looks users up under the one name that FusionPBX has of a domain.
+fn aliases(config: &TenantConfig, settings: &InstanceSettings) -> Option<Finding> {
+    let names: Vec<String> = config.aliases.iter().map(ToString::to_string).collect();
+    let served = settings.kind() == PbxKind::Asterisk || names.is_empty();
+    (!served).then(|| {
+        let message = format!(
+            "FusionPBX serves a domain under one name: phones that sign in under {} are refused there; have them sign in under {}",
+            names.join(", "),
+            config.domain
+        );
+        Finding::warning("alias_not_served", message)
+    })
+}
+
 fn targets(forward: &Forward) -> impl Iterator<Item = (&'static str, &DialNumber)> {
     [
         ("forward.always", &forward.always),
@@ -64,17 +79,12 @@ fn targets(forward: &Forward) -> impl Iterator<Item = (&'static str, &DialNumber
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::instance::AsteriskSettings;
+    use crate::domain::instance::{AsteriskSettings, FusionPbxSettings};
     use crate::render::samples;
     use uuid::Uuid;
 
-    fn findings(change: impl FnOnce(&mut TenantConfig)) -> Vec<String> {
-        let mut config = samples().pop().unwrap().config;
-        for extension in &mut config.extensions {
-            extension.settings.forward = Forward::default();
-        }
-        change(&mut config);
-        let settings = InstanceSettings::Asterisk(AsteriskSettings {
+    fn asterisk() -> InstanceSettings {
+        InstanceSettings::Asterisk(AsteriskSettings {
             ami_host: "127.0.0.1".parse().unwrap(),
             ami_port: 5038,
             ami_username: "switchyard".parse().unwrap(),
@@ -82,11 +92,47 @@ mod tests {
             ami_tls: None,
             log_file: None,
             emergency_numbers: vec!["1002".parse().unwrap()],
-        });
-        tenant(TenantId::from_uuid(Uuid::nil()), &config, &settings)
+        })
+    }
+
+    fn fusionpbx() -> InstanceSettings {
+        InstanceSettings::FusionPbx(FusionPbxSettings {
+            database_host: "127.0.0.1".parse().unwrap(),
+            database_port: 5432,
+            database_name: "fusionpbx".parse().unwrap(),
+            database_username: "switchyard".parse().unwrap(),
+            database_tls: None,
+            event_socket_host: "127.0.0.1".parse().unwrap(),
+            event_socket_port: 8021,
+            emergency_numbers: Vec::new(),
+        })
+    }
+
+    fn findings(change: impl FnOnce(&mut TenantConfig)) -> Vec<String> {
+        findings_on(&asterisk(), change)
+    }
+
+    fn findings_on(settings: &InstanceSettings, change: impl FnOnce(&mut TenantConfig)) -> Vec<String> {
+        let mut config = samples().pop().unwrap().config;
+        for extension in &mut config.extensions {
+            extension.settings.forward = Forward::default();
+        }
+        change(&mut config);
+        tenant(TenantId::from_uuid(Uuid::nil()), &config, settings)
             .into_iter()
             .map(|f| f.code)
             .collect()
+    }
+
+    #[test]
+    fn an_alias_that_a_kind_does_not_serve_is_told() {
+        let one = |config: &mut TenantConfig| config.aliases = vec!["old.example.com".parse().unwrap()];
+        assert_eq!(findings_on(&fusionpbx(), one), ["alias_not_served"]);
+        assert_eq!(
+            findings_on(&fusionpbx(), |config| config.aliases.clear()),
+            [""; 0]
+        );
+        assert_eq!(findings_on(&asterisk(), one), ["emergency_number"]);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use switchyard::domain::deployment::DeploymentStatus::{Live, Unchanged};
 
 use super::freeswitch::{Admitted, Keys, Refused};
 use super::fusionpbx::Booleans::{self, Native, Text};
+use super::fusionpbx::OPERATOR;
 use super::support::database::Backend::{self, Postgres, Sqlite};
 use super::world::World;
 
@@ -36,6 +37,11 @@ async fn a_first_deploy_lets_phones_in_by_their_hash_and_touches_nobody_elses_ro
         .await;
     assert_eq!(foreign, Err(Refused::WrongPassword));
     world.assert_untouched(&world.fusionpbx.snapshot().await);
+    let theirs = world
+        .freeswitch
+        .register("internal", "1001", OPERATOR, "throwaway1")
+        .await;
+    assert_eq!(theirs, Ok(Admitted::Password));
     for (table, count) in [
         ("v_domains", 2),
         ("v_extensions", 3),

@@ -2,11 +2,20 @@
 
 #![cfg(test)]
 
+mod changes;
+mod conflicts;
 mod deploys;
+mod drift;
+mod faults;
+#[expect(dead_code, unused_imports, reason = "the area of the rig uses all of it")]
 #[path = "../support/freeswitch/mod.rs"]
 mod freeswitch;
+#[expect(dead_code, unused_imports, reason = "the area of the rig uses all of it")]
 #[path = "../support/fusionpbx/mod.rs"]
 mod fusionpbx;
+mod lives;
+mod race;
 #[path = "../support/mod.rs"]
 mod support;
+mod tested;
 mod world;

@@ -106,7 +106,7 @@ impl World {
         let (settings, secrets) = reached(&role, freeswitch.port);
         let (database, store) = Bench::migrated(backend).await;
         let (clock, state) = (Shifted::default(), tempfile::tempdir().unwrap());
-        let (app, engine) = process(&store, &state, &clock, "first", |_| {});
+        let (app, engine) = process(&store, &state, &clock, "first");
         let new = instances::NewInstance {
             name: "main".parse().unwrap(),
             node: NODE.parse().unwrap(),
@@ -134,12 +134,7 @@ impl World {
     /// Another process over the same databases and the same directory, after the lease of any that died has run out.
     pub fn after_a_death(&self) -> App {
         self.clock.forward(Duration::from_mins(5));
-        process(&self.store, &self.state, &self.clock, "second", |_| {}).0
-    }
-
-    /// The use cases with other options.
-    pub fn with_options(&self, change: impl FnOnce(&mut EngineOptions)) -> App {
-        process(&self.store, &self.state, &self.clock, "first", change).0
+        process(&self.store, &self.state, &self.clock, "second").0
     }
 
     /// From now on the PBX is reached otherwise.
@@ -236,6 +231,11 @@ impl World {
     pub async fn deploy_platform_with(&self, app: &App) -> Ended {
         let asked = deployments::deploy_instance(app, &operator(), self.instance_id).await;
         ended(app, &asked.unwrap()).await
+    }
+
+    /// Where what is to be written is staged.
+    pub fn staged(&self) -> PathBuf {
+        self.state.path().join("staged")
     }
 
     /// The number of the generation that our database calls live.
@@ -357,14 +357,8 @@ fn drivers(state: &TempDir) -> Drivers {
     Drivers(state.path().join("staged"))
 }
 
-fn process(
-    store: &Store,
-    state: &TempDir,
-    clock: &Shifted,
-    holder: &str,
-    change: impl FnOnce(&mut EngineOptions),
-) -> (App, Arc<Engine>) {
-    let mut options = EngineOptions {
+fn process(store: &Store, state: &TempDir, clock: &Shifted, holder: &str) -> (App, Arc<Engine>) {
+    let options = EngineOptions {
         node: NODE.parse().unwrap(),
         holder: holder.to_owned(),
         lease: Duration::from_secs(30),
@@ -373,7 +367,6 @@ fn process(
         keep_generations: 10,
         patience: Duration::from_secs(2),
     };
-    change(&mut options);
     let engine = Arc::new(Engine::new(
         store.clone(),
         TemplateSource::new(None),

@@ -19,6 +19,8 @@ pub async fn find(
 ) -> sqlx::Result<Vec<Finding>> {
     let mut findings = domains(connection, owner, wanted).await?;
     findings.extend(numbers(connection, owner, wanted).await?);
+    findings.extend(mailboxes(connection, owner, wanted).await?);
+    findings.extend(settings(connection, owner, wanted).await?);
     for table in FusionTable::ALL {
         let ids: Vec<Uuid> = missing
             .iter()
@@ -103,6 +105,67 @@ async fn numbers(
         }
     }
     Ok(findings)
+}
+
+/// A mailbox twice: FusionPBX takes whichever row comes last.
+async fn mailboxes(
+    connection: &mut PgConnection,
+    owner: Owner,
+    wanted: &[FusionRow],
+) -> sqlx::Result<Vec<Finding>> {
+    let ours = wanted.iter().filter(|row| row.table == FusionTable::Voicemails);
+    let (domains, ids): (Vec<&str>, Vec<&str>) = ours
+        .filter_map(|row| text(row, "domain_uuid").zip(text(row, "voicemail_id")))
+        .unzip();
+    let taken: Vec<(String, String)> = sqlx::query_as(
+        "select v.voicemail_id, v.voicemail_uuid::text from v_voicemails v \
+         join (select * from unnest($1::text[], $2::text[]) o (domain_uuid, voicemail_id)) o \
+         on v.domain_uuid = o.domain_uuid::uuid and v.voicemail_id = o.voicemail_id \
+         where v.insert_user is distinct from $3 order by v.voicemail_id limit 100",
+    )
+    .bind(domains)
+    .bind(ids)
+    .bind(owner.uuid())
+    .fetch_all(connection)
+    .await?;
+    Ok(taken
+        .into_iter()
+        .map(|(number, id)| {
+            let message = format!(
+                "FusionPBX has a mailbox {number} ({id}) beside ours, and would serve either; delete it there"
+            );
+            Finding::error("mailbox_taken_on_pbx", message).about(format!("mailbox {number}"))
+        })
+        .collect())
+}
+
+/// What a phone signs in with, twice: FreeSWITCH takes the last one.
+async fn settings(
+    connection: &mut PgConnection,
+    owner: Owner,
+    wanted: &[FusionRow],
+) -> sqlx::Result<Vec<Finding>> {
+    let ours = wanted.iter().filter(|row| row.table == FusionTable::Extensions);
+    let extensions: Vec<Uuid> = ours.map(|row| row.id).collect();
+    let taken: Vec<(String, String)> = sqlx::query_as(
+        "select extension_setting_uuid::text, extension_setting_name from v_extension_settings \
+         where extension_uuid = any ($1) and extension_setting_name in ('a1-hash', 'password') \
+         and extension_setting_enabled::text = 'true' and insert_user is distinct from $2 \
+         order by extension_setting_uuid limit 100",
+    )
+    .bind(extensions)
+    .bind(owner.uuid())
+    .fetch_all(connection)
+    .await?;
+    Ok(taken
+        .into_iter()
+        .map(|(id, name)| {
+            let message = format!(
+                "somebody gave an extension of ours another {name} (the row {id} of v_extension_settings); delete it there"
+            );
+            Finding::error("setting_taken_on_pbx", message).about(format!("v_extension_settings {id}"))
+        })
+        .collect())
 }
 
 async fn ids_of_others(

@@ -103,6 +103,14 @@ pub fn refused_or_not_applied(what: &str, error: sqlx::Error) -> DriverError {
     }
 }
 
+/// Whether the server said no to a commit. One that it ends the connection with is none: it may have committed before.
+pub fn is_said_no(error: &sqlx::Error) -> bool {
+    error
+        .as_database_error()
+        .and_then(|error| error.code())
+        .is_some_and(|code| !code.starts_with("57") && !code.starts_with("08"))
+}
+
 fn is_final(code: Option<&str>) -> bool {
     code.is_some_and(|code| ["22", "23", "42"].iter().any(|class| code.starts_with(class)))
 }

@@ -145,8 +145,7 @@ impl FusionPbxDriver {
             warrant.map_err(|error| DriverError::not_applied(WRITING, error))?;
             match transaction.commit().await {
                 Ok(()) => {}
-                // The server said that it did not.
-                Err(error @ sqlx::Error::Database(_)) => return Err(failed(error)),
+                Err(error) if database::is_said_no(&error) => return Err(failed(error)),
                 Err(error) => return Err(DriverError::unknown(WRITING, error)),
             }
         }

@@ -32,7 +32,17 @@ pub(super) fn markers(note: Option<&Note>, expected: &BTreeMap<Artifact, Option<
         };
         Finding::error("marker_missing", message).about(file.as_str())
     };
-    expected.iter().filter(differs).map(finding).collect()
+    let untold = note.is_some_and(|note| !note.untold.is_empty());
+    let untold = (untold && !expected.is_empty()).then(|| {
+        let message = "rows were written that FreeSWITCH was not told of: it may serve what was there before, from its cache";
+        Finding::error("cache_not_cleared", message)
+    });
+    expected
+        .iter()
+        .filter(differs)
+        .map(finding)
+        .chain(untold)
+        .collect()
 }
 
 /// Asks for every user that must be there, and for those that must not.

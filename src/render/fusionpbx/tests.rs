@@ -1,15 +1,18 @@
 //! Golden rows and properties of what is rendered.
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::domain::fusionpbx_row::{FusionRow, FusionTable, FusionValue};
+use crate::render::sample::Sample;
 
 fn set() -> TemplateSet {
     TemplateSet::built_in().unwrap()
 }
 
-fn rendered(secrets: impl Fn(&super::super::sample::Sample) -> bool) -> Vec<Fragments> {
-    let render = |sample: super::super::sample::Sample| {
-        let real = secrets(&sample);
+/// Every sample, with its secrets or without.
+fn rendered(real: bool) -> Vec<Fragments> {
+    let render = |sample: Sample| {
         let secrets = if real {
             Secrets::Real(&sample.secrets)
         } else {
@@ -27,7 +30,7 @@ fn rows(fragments: &Fragments) -> Vec<FusionRow> {
 
 #[test]
 fn the_full_sample_renders_as_reviewed() {
-    let fragments = rendered(|_| true).pop().unwrap();
+    let fragments = rendered(true).pop().unwrap();
     for artifact in Artifact::of(PbxKind::FusionPbx) {
         insta::assert_snapshot!(artifact.as_str(), fragments[artifact]);
     }
@@ -35,7 +38,7 @@ fn the_full_sample_renders_as_reviewed() {
 
 #[test]
 fn every_sample_is_whole_rows_of_which_no_two_have_one_id() {
-    for (fragments, sample) in rendered(|_| true).iter().zip(samples()) {
+    for (fragments, sample) in rendered(true).iter().zip(samples()) {
         let rows = rows(fragments);
         let mut ids: Vec<_> = rows.iter().map(|row| (row.table, row.id)).collect();
         ids.sort_unstable();
@@ -65,7 +68,7 @@ fn the_marker_is_a_line_of_its_own() {
 /// FusionPBX escapes no `&`, and FreeSWITCH looks for variables in what it is given.
 #[test]
 fn no_value_but_our_own_dialplan_holds_what_xml_or_freeswitch_would_take_for_more() {
-    for row in rendered(|_| true).iter().flat_map(|fragments| rows(fragments)) {
+    for row in rendered(true).iter().flat_map(|fragments| rows(fragments)) {
         for (column, value) in &row.values {
             let FusionValue::Text(text) = value else { continue };
             let own = matches!(column.as_str(), "dialplan_xml" | "limit_destination");
@@ -85,9 +88,9 @@ fn no_clear_secret_is_rendered_for_a_phone_and_a_masked_row_holds_none_at_all() 
     let ha1 = sample.secrets[&extension.id]
         .sip
         .ha1(&extension.number, &sample.config.domain);
-    let real: String = rendered(|_| true).pop().unwrap().into_values().collect();
+    let real: String = rendered(true).pop().unwrap().into_values().collect();
     assert!(real.contains(ha1.expose()) && real.contains("864209") && !real.contains("SampleSecretSample"));
-    let masked: String = rendered(|_| false).pop().unwrap().into_values().collect();
+    let masked: String = rendered(false).pop().unwrap().into_values().collect();
     assert!(!masked.contains(ha1.expose()) && !masked.contains("864209"));
     assert!(masked.contains("(hidden)"));
 }
@@ -95,14 +98,13 @@ fn no_clear_secret_is_rendered_for_a_phone_and_a_masked_row_holds_none_at_all() 
 #[test]
 fn an_extension_without_a_secret_fails_the_render_instead_of_being_open() {
     let sample = samples().pop().unwrap();
-    let secrets = std::collections::BTreeMap::new();
+    let secrets = BTreeMap::new();
     let rendered = tenant(&set(), sample.tenant_id, &sample.config, Secrets::Real(&secrets));
     let error = rendered.err().unwrap().to_string();
     assert!(error.contains("extension 1001 has no secret"), "{error}");
 }
 
-/// The web editor writes what its pages show; the same row is written in whatever order extensions stand.
 #[test]
 fn the_same_snapshot_gives_the_same_bytes() {
-    assert!(rendered(|_| true) == rendered(|_| true));
+    assert!(rendered(true) == rendered(true));
 }

@@ -1,0 +1,133 @@
+//! The life of a tenant on a FusionPBX: suspended, back, gone.
+
+use std::time::Duration;
+
+use switchyard::app::precondition::IfMatch;
+use switchyard::app::setbacks::Setbacks;
+use switchyard::app::tenant_status::{self, SuspensionInput};
+use switchyard::app::{deployments, tenant_deletion, tenant_upkeep};
+use switchyard::domain::deployment::DeploymentStatus::Live;
+use switchyard::domain::ids::DeploymentId;
+use switchyard::domain::tenant::SuspensionPolicy;
+use switchyard::store::tenant_lifecycle;
+
+use super::freeswitch::{Admitted, NewCall, Refused};
+use super::fusionpbx::Booleans::Native;
+use super::world::{Ended, TestTenant, World, ended, operator};
+
+async fn suspend(world: &World, tenant: &TestTenant) -> Vec<DeploymentId> {
+    let mut tx = world.store.begin("set_policy").await.unwrap();
+    let set = tenant_lifecycle::set_policy(&mut tx, tenant.id, SuspensionPolicy::BlockAll).await;
+    assert!(set.unwrap());
+    tx.commit().await.unwrap();
+    let input = SuspensionInput {
+        category: Some("non_payment".to_owned()),
+        reason: None,
+    };
+    let followed = tenant_status::suspend(&world.app, &operator(), tenant.id, input, &IfMatch::Any).await;
+    followed.unwrap().deployments
+}
+
+async fn followed(world: &World, deployments: &[DeploymentId]) -> Ended {
+    assert_eq!(deployments.len(), 1);
+    let asked =
+        deployments::find_of_instance(&world.app, &operator(), world.instance_id, deployments[0]).await;
+    ended(&world.app, &asked.unwrap().0).await
+}
+
+#[tokio::test]
+async fn a_blocked_tenants_phones_are_refused_and_its_calls_end_and_come_back_with_it() {
+    let world = World::new(Native).await;
+    let (acme, [ann, _], globex, gina) = world.acme_and_globex().await;
+    world.deploy_platform().await.expect(Live);
+    world.register(&acme, &ann).await.unwrap();
+    world.register(&globex, &gina).await.unwrap();
+    world
+        .freeswitch
+        .add_call(&NewCall::within(&acme.domain, "1001", "1002"));
+    let stays = world
+        .freeswitch
+        .add_call(&NewCall::within(&globex.domain, "1001", "1002"));
+
+    let asked = suspend(&world, &acme).await;
+    followed(&world, &asked).await.expect(Live);
+    assert_eq!(world.register(&acme, &ann).await, Err(Refused::Unknown));
+    assert_eq!(world.freeswitch.calls(), [stays]);
+    let domains: Vec<String> = world
+        .freeswitch
+        .phones()
+        .into_iter()
+        .map(|phone| phone.domain)
+        .collect();
+    assert_eq!(domains, [globex.domain.as_str()]);
+    assert!(world.is_verified().await);
+
+    let back = tenant_status::reactivate(&world.app, &operator(), acme.id, &IfMatch::Any).await;
+    followed(&world, &back.unwrap().deployments).await.expect(Live);
+    assert_eq!(world.register(&acme, &ann).await, Ok(Admitted::Hash));
+    world.assert_untouched(&world.fusionpbx.snapshot().await);
+}
+
+#[tokio::test]
+async fn of_a_deleted_tenant_no_row_is_left() {
+    let world = World::new(Native).await;
+    let (acme, ..) = world.acme_and_globex().await;
+    world.deploy_platform().await.expect(Live);
+    world.name_of(&acme, "1001").await.unwrap();
+    let asked = suspend(&world, &acme).await;
+    followed(&world, &asked).await.expect(Live);
+    let confirm = "Tenant acme";
+    let leaving = tenant_deletion::delete(&world.app, &operator(), acme.id, confirm, &IfMatch::Any).await;
+    followed(&world, &leaving.unwrap().deployments).await.expect(Live);
+    assert_eq!(
+        tenant_upkeep::turn(&world.app, &mut Setbacks::default())
+            .await
+            .unwrap(),
+        1
+    );
+    for table in [
+        "v_domains",
+        "v_extensions",
+        "v_extension_settings",
+        "v_voicemails",
+        "v_dialplans",
+    ] {
+        let rows = world.ours(table).await;
+        let id = acme.id.to_string();
+        assert!(!rows.is_empty(), "{table}");
+        assert!(
+            rows.iter().all(|row| !row.contains(&id) && !row.contains("acme")),
+            "{table}: {rows:?}"
+        );
+    }
+    world.assert_untouched(&world.fusionpbx.snapshot().await);
+    assert!(!files_that_name(world.staged(), "acme").await);
+}
+
+/// Whether a file that is staged on our host names this.
+async fn files_that_name(below: std::path::PathBuf, word: &'static str) -> bool {
+    let look = move || {
+        let mut directories = vec![below];
+        let mut read = 0;
+        while let Some(directory) = directories.pop() {
+            for entry in std::fs::read_dir(directory).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() && !path.is_symlink() {
+                    directories.push(path);
+                } else if path.is_file() {
+                    read += 1;
+                    if std::fs::read_to_string(&path).unwrap().contains(word) {
+                        return true;
+                    }
+                }
+            }
+        }
+        assert!(read > 0);
+        false
+    };
+    let looked = tokio::task::spawn_blocking(look);
+    tokio::time::timeout(Duration::from_secs(20), looked)
+        .await
+        .unwrap()
+        .unwrap()
+}
