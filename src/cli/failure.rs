@@ -236,6 +236,10 @@ pub fn argument_of(field: &str) -> String {
         "codecs" => "--codec".to_owned(),
         "pbx_instance_id" => "--instance".to_owned(),
         "voicemail.enabled" => "--voicemail".to_owned(),
+        "database_tls" => "--database-ca-file".to_owned(),
+        "ami_secret" | "event_socket_password" | "database_password" => {
+            format!("--{}-file", field.replace('_', "-"))
+        }
         field => format!("--{}", field.replace(['.', '_'], "-")),
     }
 }

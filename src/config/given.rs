@@ -14,7 +14,13 @@ use super::{Environment, Problem, Setting, file};
 
 /// Variables that are ours without being a key: the command line's, and those of the project's own tests.
 fn is_other_variable(name: &str) -> bool {
-    matches!(name, "SWITCHYARD_CONFIG" | "SWITCHYARD_AMI_SECRET") || name.starts_with("SWITCHYARD_TEST_")
+    matches!(
+        name,
+        "SWITCHYARD_CONFIG"
+            | "SWITCHYARD_AMI_SECRET"
+            | "SWITCHYARD_EVENT_SOCKET_PASSWORD"
+            | "SWITCHYARD_FUSIONPBX_PASSWORD"
+    ) || name.starts_with("SWITCHYARD_TEST_")
 }
 
 /// A value as it was written, with the place where it stands.

@@ -157,6 +157,71 @@ fn a_test_names_each_check_and_tells_a_pbx_that_does_not_answer() {
 }
 
 #[test]
+fn a_fusionpbx_is_added_with_both_of_its_secrets_and_tested() {
+    let mut host = Host::ready();
+    let socket = host.file("socket", "hunter2hunter2\n");
+    let add = |more: &[&'static str]| {
+        let words = [
+            "instance",
+            "add",
+            "--name",
+            "pbx2",
+            "--kind",
+            "fusionpbx",
+            "--database-port",
+            "1",
+        ];
+        let words = words.into_iter().chain(["--event-socket-port", "1"]);
+        words
+            .chain(more.iter().copied())
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let of = |words: &[String]| words.iter().map(String::as_str).collect::<Vec<_>>();
+    let said = host.refused(2, &of(&add(&[])));
+    assert!(said.contains("--database-username"), "{said}");
+
+    let mut words = add(&[
+        "--database-username",
+        "switchyard",
+        "--event-socket-password-file",
+    ]);
+    words.push(socket);
+    let said = host.refused(4, &of(&words));
+    assert!(
+        said.contains("--database-password-file") && said.contains("SWITCHYARD_FUSIONPBX_PASSWORD"),
+        "{said}"
+    );
+    host.set("SWITCHYARD_FUSIONPBX_PASSWORD", "hunter3hunter3");
+    let asterisks = [
+        words.as_slice(),
+        &["--ami-host".to_owned(), "pbx.example.com".to_owned()],
+    ]
+    .concat();
+    let said = host.refused(4, &of(&asterisks));
+    assert!(
+        said.contains("--ami-host") && said.contains("fusionpbx"),
+        "{said}"
+    );
+
+    let added = host.json(&of(&words));
+    assert_eq!(
+        (&added["kind"], &added["database_name"]),
+        (&"fusionpbx".into(), &"fusionpbx".into())
+    );
+    let table = host.ok(&["instance", "list"]);
+    assert!(table.contains("the database fusionpbx at 127.0.0.1:1"), "{table}");
+    let ended = host.run(&["--json", "instance", "test", "pbx2"]);
+    assert_eq!(ended.code, 9, "{ended:?}");
+    for shown in [added.to_string(), table, ended.out] {
+        assert!(
+            !shown.contains("hunter2") && !shown.contains("hunter3"),
+            "{shown}"
+        );
+    }
+}
+
+#[test]
 fn an_instance_of_another_host_is_not_tested_from_here() {
     let mut host = Host::ready();
     host.add_instance("pbx1");

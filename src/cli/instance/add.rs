@@ -1,55 +1,46 @@
 //! `switchyard instance add`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use secrecy::SecretString;
 
-use crate::app::instances::{self, NewInstance};
+use crate::app::instance_changes;
+use crate::app::instance_input::InstanceInput;
 use crate::app::operator;
+use crate::app::patch::Patch;
 use crate::app::views::InstanceView;
 use crate::cli::manager_tls::ManagerTlsArguments;
 use crate::cli::{Context, Failure, secret_argument};
 use crate::daemon::own_pbx::TlsChoice;
-use crate::domain::instance::{
-    AbsolutePath, AccountName, AsteriskSettings, EmergencyNumber, HostName, InstanceSettings, NodeName,
-};
-use crate::domain::instance_secrets::InstanceSecrets;
+use crate::domain::instance::{AbsolutePath, AccountName, EmergencyNumber, HostName, NodeName, PbxKind, Tls};
 use crate::domain::name::InstanceName;
 
-pub const EXAMPLE: &str = "The secret of the manager account comes from a file or from SWITCHYARD_AMI_SECRET, never from \
-    the command line, which other users can read.\n\nExample:\n  switchyard instance add --name pbx1 \
-    --ami-username switchyard --ami-secret-file /root/ami-secret --config-dir /etc/asterisk/switchyard \
-    --log-file /var/log/asterisk/switchyard";
+pub const EXAMPLE: &str = "Secrets come from files or from SWITCHYARD_AMI_SECRET, SWITCHYARD_EVENT_SOCKET_PASSWORD and \
+    SWITCHYARD_FUSIONPBX_PASSWORD, never from the command line, which other users can read.\n\nExamples:\n  \
+    switchyard instance add --name pbx1 --ami-username switchyard --ami-secret-file /root/ami-secret --config-dir \
+    /etc/asterisk/switchyard --log-file /var/log/asterisk/switchyard\n  switchyard instance add --name pbx2 --kind \
+    fusionpbx --database-username switchyard --database-password-file /root/database-password \
+    --event-socket-password-file /root/event-socket-password";
 
-/// The variable that may hold the secret.
-const VARIABLE: &str = "SWITCHYARD_AMI_SECRET";
+/// A secret's argument, and the variable that may hold it instead.
+const AMI_SECRET: (&str, &str) = ("--ami-secret-file", "SWITCHYARD_AMI_SECRET");
+const EVENT_SOCKET: (&str, &str) = ("--event-socket-password-file", "SWITCHYARD_EVENT_SOCKET_PASSWORD");
+const DATABASE: (&str, &str) = ("--database-password-file", "SWITCHYARD_FUSIONPBX_PASSWORD");
 
-/// A new Asterisk.
+/// A new PBX.
 #[derive(Args)]
 pub struct Add {
     /// A name of your choice: 1 to 50 letters, digits, `.`, `_` or `-`
     #[arg(long)]
     name: InstanceName,
-    /// Where its manager interface listens
-    #[arg(long, value_name = "HOST", default_value = "127.0.0.1")]
-    ami_host: HostName,
-    /// The port of the manager interface
-    #[arg(long, value_name = "PORT", default_value_t = 5038, value_parser = clap::value_parser!(u16).range(1..))]
-    ami_port: u16,
-    /// The account in manager.conf
-    #[arg(long, value_name = "NAME")]
-    ami_username: AccountName,
-    /// A file that holds the account's secret and nothing else; `-` reads it from standard input
-    #[arg(long, value_name = "FILE")]
-    ami_secret_file: Option<PathBuf>,
+    /// What it is: `asterisk` or `fusionpbx`
+    #[arg(long, default_value_t = PbxKind::Asterisk)]
+    kind: PbxKind,
     #[command(flatten)]
-    tls: ManagerTlsArguments,
-    /// The directory for our files, which Asterisk's own files include
-    #[arg(long, value_name = "DIR")]
-    config_dir: AbsolutePath,
-    /// The log file with Asterisk's warnings and errors, read during a deploy
-    #[arg(long, value_name = "FILE")]
-    log_file: Option<AbsolutePath>,
+    asterisk: AsteriskArguments,
+    #[command(flatten)]
+    fusionpbx: FusionPbxArguments,
     /// The host whose daemon drives it [default: this one]
     #[arg(long)]
     node: Option<NodeName>,
@@ -58,33 +49,68 @@ pub struct Add {
     emergency_numbers: Vec<EmergencyNumber>,
 }
 
+/// How an Asterisk is reached.
+#[derive(Args)]
+struct AsteriskArguments {
+    /// With an Asterisk: where its manager interface listens [default: 127.0.0.1]
+    #[arg(long, value_name = "HOST")]
+    ami_host: Option<HostName>,
+    /// The port of the manager interface [default: 5038]
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    ami_port: Option<u16>,
+    /// The account in manager.conf
+    #[arg(long, value_name = "NAME", required_if_eq("kind", "asterisk"))]
+    ami_username: Option<AccountName>,
+    /// A file that holds the account's secret and nothing else; `-` reads it from standard input
+    #[arg(long, value_name = "FILE")]
+    ami_secret_file: Option<PathBuf>,
+    #[command(flatten)]
+    tls: ManagerTlsArguments,
+    /// The directory for our files, which Asterisk's own files include
+    #[arg(long, value_name = "DIR", required_if_eq("kind", "asterisk"))]
+    config_dir: Option<AbsolutePath>,
+    /// The log file with Asterisk's warnings and errors, read during a deploy
+    #[arg(long, value_name = "FILE")]
+    log_file: Option<AbsolutePath>,
+}
+
+/// How a FusionPBX is reached.
+#[derive(Args)]
+struct FusionPbxArguments {
+    /// With a FusionPBX: where its PostgreSQL listens [default: 127.0.0.1]
+    #[arg(long, value_name = "HOST")]
+    database_host: Option<HostName>,
+    /// The port of its PostgreSQL [default: 5432]
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    database_port: Option<u16>,
+    /// The name of its database [default: fusionpbx]
+    #[arg(long, value_name = "NAME")]
+    database_name: Option<AccountName>,
+    /// The role that the daemon has there
+    #[arg(long, value_name = "NAME", required_if_eq("kind", "fusionpbx"))]
+    database_username: Option<AccountName>,
+    /// A file that holds the role's password and nothing else; `-` reads it from standard input
+    #[arg(long, value_name = "FILE")]
+    database_password_file: Option<PathBuf>,
+    /// The certificates that its PostgreSQL is believed by, in PEM; asks for TLS
+    #[arg(long, value_name = "FILE")]
+    database_ca_file: Option<AbsolutePath>,
+    /// Where FreeSWITCH's event socket listens [default: 127.0.0.1]
+    #[arg(long, value_name = "HOST")]
+    event_socket_host: Option<HostName>,
+    /// The port of the event socket [default: 8021]
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    event_socket_port: Option<u16>,
+    /// A file that holds the event socket's password and nothing else; `-` reads it from standard input
+    #[arg(long, value_name = "FILE")]
+    event_socket_password_file: Option<PathBuf>,
+}
+
 pub fn run(context: &mut Context<'_>, add: Add) -> Result<(), Failure> {
-    let ami_secret = secret_argument::read(context, add.ami_secret_file.as_deref(), VARIABLE)?;
-    let ami_secret = ami_secret.ok_or_else(|| {
-        let reason = format!("must name a file with the secret, or {VARIABLE} must hold it");
-        Failure::Input(vec![("--ami-secret-file".to_owned(), reason)])
-    })?;
-    let ami_tls = match add.tls.choice()? {
-        Some(TlsChoice::Own(own)) => Some(own),
-        Some(TlsChoice::Host) | None => None,
-    };
+    let input = input(context, add)?;
     context.with_parts(async |context, parts| {
-        let settings = AsteriskSettings {
-            ami_host: add.ami_host,
-            ami_port: add.ami_port,
-            ami_username: add.ami_username,
-            ami_tls,
-            config_dir: add.config_dir,
-            log_file: add.log_file,
-            emergency_numbers: add.emergency_numbers,
-        };
-        let new = NewInstance {
-            name: add.name,
-            node: add.node.unwrap_or_else(|| parts.node.clone()),
-            settings: InstanceSettings::Asterisk(settings),
-            secrets: InstanceSecrets::of_control(ami_secret),
-        };
-        let instance = instances::create(&parts.app, &operator::platform(None), new).await?;
+        let added = instance_changes::add(&parts.app, &operator::platform(None), input, None).await?;
+        let (instance, _) = added.into_inner();
         let view = InstanceView::from(instance);
         context.output.result(&view, |text| {
             text.line(&format!(
@@ -93,4 +119,75 @@ pub fn run(context: &mut Context<'_>, add: Add) -> Result<(), Failure> {
             ))
         })
     })
+}
+
+fn input(context: &mut Context<'_>, add: Add) -> Result<InstanceInput, Failure> {
+    let Add {
+        name,
+        kind,
+        asterisk,
+        fusionpbx,
+        node,
+        emergency_numbers,
+    } = add;
+    let ami_secret_file = asterisk.ami_secret_file.as_deref();
+    let socket_file = fusionpbx.event_socket_password_file.as_deref();
+    let database_file = fusionpbx.database_password_file.as_deref();
+    let ami_tls = match asterisk.tls.choice()? {
+        Some(TlsChoice::Own(own)) => Patch::Set(own.into()),
+        Some(TlsChoice::Host) | None => Patch::Keep,
+    };
+    let database_tls = fusionpbx.database_ca_file.map_or(Patch::Keep, |ca_file| {
+        Patch::Set(
+            Tls::On {
+                ca_file: Some(ca_file),
+            }
+            .into(),
+        )
+    });
+    let numbers = emergency_numbers.iter().map(ToString::to_string);
+    Ok(InstanceInput {
+        name: Some(name.to_string()),
+        node: text(node),
+        kind: Some(kind.to_string()),
+        ami_secret: secret(context, kind == PbxKind::Asterisk, ami_secret_file, AMI_SECRET)?,
+        event_socket_password: secret(context, kind == PbxKind::FusionPbx, socket_file, EVENT_SOCKET)?,
+        database_password: secret(context, kind == PbxKind::FusionPbx, database_file, DATABASE)?,
+        ami_host: text(asterisk.ami_host),
+        ami_port: asterisk.ami_port.map(i64::from),
+        ami_username: text(asterisk.ami_username),
+        ami_tls,
+        config_dir: text(asterisk.config_dir),
+        log_file: text(asterisk.log_file).map_or(Patch::Keep, Patch::Set),
+        database_host: text(fusionpbx.database_host),
+        database_port: fusionpbx.database_port.map(i64::from),
+        database_name: text(fusionpbx.database_name),
+        database_username: text(fusionpbx.database_username),
+        database_tls,
+        event_socket_host: text(fusionpbx.event_socket_host),
+        event_socket_port: fusionpbx.event_socket_port.map(i64::from),
+        emergency_numbers: Some(numbers.collect()),
+    })
+}
+
+fn text(value: Option<impl ToString>) -> Option<String> {
+    value.map(|value| value.to_string())
+}
+
+/// A secret that is `needed`, or else was given all the same and is refused with what else is of no concern to the kind.
+fn secret(
+    context: &mut Context<'_>,
+    needed: bool,
+    file: Option<&Path>,
+    (argument, variable): (&str, &str),
+) -> Result<Option<SecretString>, Failure> {
+    if !needed && file.is_none() {
+        return Ok(None);
+    }
+    let secret = secret_argument::read(context, file, variable)?;
+    if secret.is_none() {
+        let reason = format!("must name a file with the secret, or {variable} must hold it");
+        return Err(Failure::Input(vec![(argument.to_owned(), reason)]));
+    }
+    Ok(secret)
 }

@@ -16,7 +16,7 @@ use crate::domain::name::InstanceName;
 /// What to do with PBX instances.
 #[derive(Subcommand)]
 pub enum InstanceCommand {
-    /// Add an Asterisk; nothing is deployed to it yet
+    /// Add a PBX; nothing is deployed to it yet
     #[command(after_help = add::EXAMPLE)]
     Add(Box<add::Add>),
     /// List them by name
