@@ -58,16 +58,16 @@ struct AsteriskArguments {
     /// The port of the manager interface [default: 5038]
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     ami_port: Option<u16>,
-    /// The account in manager.conf
-    #[arg(long, value_name = "NAME", required_if_eq("kind", "asterisk"))]
+    /// The account in manager.conf; an Asterisk needs it
+    #[arg(long, value_name = "NAME")]
     ami_username: Option<AccountName>,
     /// A file that holds the account's secret and nothing else; `-` reads it from standard input
     #[arg(long, value_name = "FILE")]
     ami_secret_file: Option<PathBuf>,
     #[command(flatten)]
     tls: ManagerTlsArguments,
-    /// The directory for our files, which Asterisk's own files include
-    #[arg(long, value_name = "DIR", required_if_eq("kind", "asterisk"))]
+    /// The directory for our files, which Asterisk's own files include; an Asterisk needs it
+    #[arg(long, value_name = "DIR")]
     config_dir: Option<AbsolutePath>,
     /// The log file with Asterisk's warnings and errors, read during a deploy
     #[arg(long, value_name = "FILE")]
@@ -86,8 +86,8 @@ struct FusionPbxArguments {
     /// The name of its database [default: fusionpbx]
     #[arg(long, value_name = "NAME")]
     database_name: Option<AccountName>,
-    /// The role that the daemon has there
-    #[arg(long, value_name = "NAME", required_if_eq("kind", "fusionpbx"))]
+    /// The role that the daemon has there; a FusionPBX needs it
+    #[arg(long, value_name = "NAME")]
     database_username: Option<AccountName>,
     /// A file that holds the role's password and nothing else; `-` reads it from standard input
     #[arg(long, value_name = "FILE")]
