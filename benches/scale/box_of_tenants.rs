@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::SecretString;
 use serde_json::json;
 use switchyard::app::extension_import::{self, Row};
 use switchyard::app::{instances, operator, tenants};

@@ -4,11 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use secrecy::SecretString;
 use switchyard::deploy::DriverFactory;
 use switchyard::domain::artifact::Artifact;
 use switchyard::domain::finding::Finding;
-use switchyard::domain::instance::{InstanceSettings, PbxInstance};
+use switchyard::domain::instance::PbxInstance;
 use switchyard::domain::instance_secrets::InstanceSecrets;
 use switchyard::domain::sip_domain::SipDomain;
 use switchyard::driver::asterisk::{AsteriskDriver, Program, Shadow};

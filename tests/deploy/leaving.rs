@@ -69,7 +69,7 @@ async fn o40_one_tenant_that_cannot_go_keeps_no_other(#[case] backend: Backend) 
     world
         .database
         .sql(
-            "update instances set ami_secret = (select m.ami_secret from instances m where m.name = 'main') \
+            "update instances set control_secret = (select m.control_secret from instances m where m.name = 'main') \
              where name = 'second'",
         )
         .await;

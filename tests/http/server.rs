@@ -9,7 +9,6 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::request::Builder;
 use axum::http::{Method, Request};
-use secrecy::SecretString;
 use serde_json::{Value, json};
 use switchyard::app::instances::NewInstance;
 use switchyard::app::tenants::TenantInput;

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::bench::Backend::{Postgres, Sqlite};
 use super::bench::{Backend, Bench};
-use super::samples::{World, ami_secret, at, deployment, instance, store_generation, store_revision};
+use super::samples::{World, at, deployment, instance, instance_secrets, store_generation, store_revision};
 
 fn finding(message: &str) -> Finding {
     Finding::error("asterisk_refused", message)
@@ -138,7 +138,7 @@ async fn c02_a_tenant_sees_its_own_deployments_only(#[values(Sqlite, Postgres)] 
         .await
         .unwrap();
     assert_eq!((page.total, page.items), (4, vec![platform, foreign, new]));
-    instances::insert(&mut tx, &elsewhere, &ami_secret())
+    instances::insert(&mut tx, &elsewhere, &instance_secrets())
         .await
         .unwrap();
     assert_eq!(
@@ -184,7 +184,9 @@ async fn the_queue_is_served_in_the_order_of_requests_whatever_the_time_and_equa
     ];
     let other = instance("other");
     let mut tx = store.begin("queue").await.unwrap();
-    instances::insert(&mut tx, &other, &ami_secret()).await.unwrap();
+    instances::insert(&mut tx, &other, &instance_secrets())
+        .await
+        .unwrap();
     let running = Deployment {
         status: DeploymentStatus::Applying,
         ..deployment(other.id, Scope::Platform, 1)

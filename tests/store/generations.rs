@@ -15,7 +15,8 @@ use switchyard::store::{StoreError, Tx, deployments, generations, instances, ser
 use super::bench::Backend::{Postgres, Sqlite};
 use super::bench::{Backend, Bench};
 use super::samples::{
-    World, ami_secret, at, deployment, instance, store_extension, store_generation, store_revision, templates,
+    World, at, deployment, instance, instance_secrets, store_extension, store_generation, store_revision,
+    templates,
 };
 
 #[rstest]
@@ -83,7 +84,9 @@ async fn every_field_comes_back(#[values(Sqlite, Postgres)] backend: Backend) {
         assert_eq!(found.unwrap(), Some(few));
     }
 
-    instances::insert(&mut tx, &other, &ami_secret()).await.unwrap();
+    instances::insert(&mut tx, &other, &instance_secrets())
+        .await
+        .unwrap();
     assert_eq!(
         generations::find(&mut tx, other.id, first.id).await.unwrap(),
         None

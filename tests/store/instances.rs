@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use rstest::rstest;
-use secrecy::ExposeSecret as _;
 use switchyard::domain::deployment::{Scope, Stage};
 use switchyard::domain::ids::{InstanceId, SystemIds};
 use switchyard::domain::instance::InstanceSettings;
+use switchyard::domain::instance_secrets::InstanceSecrets;
 use switchyard::store::{StoreError, deployments, instances, leases, stages};
 
 use super::bench::Backend::{Postgres, Sqlite};
 use super::bench::{Backend, Bench};
 use super::samples::{
-    World, ami_secret, at, deployment, instance, store_extension, store_generation, store_revision,
+    World, at, deployment, instance, instance_secrets, store_extension, store_generation, store_revision,
 };
 
 #[rstest]
@@ -21,8 +21,12 @@ async fn every_field_comes_back(#[values(Sqlite, Postgres)] backend: Backend) {
     let (_bench, store) = Bench::migrated(backend).await;
     let (alpha, beta) = (instance("alpha"), instance("beta"));
     let mut tx = store.begin("insert").await.unwrap();
-    instances::insert(&mut tx, &beta, &ami_secret()).await.unwrap();
-    instances::insert(&mut tx, &alpha, &ami_secret()).await.unwrap();
+    instances::insert(&mut tx, &beta, &instance_secrets())
+        .await
+        .unwrap();
+    instances::insert(&mut tx, &alpha, &instance_secrets())
+        .await
+        .unwrap();
     assert_eq!(
         instances::find(&mut tx, alpha.id).await.unwrap().as_ref(),
         Some(&alpha)
@@ -50,9 +54,9 @@ async fn what_is_absent_is_absent(#[values(Sqlite, Postgres)] backend: Backend) 
         instances::find_by_name(&mut tx, &absent.name).await.unwrap(),
         None
     );
-    assert!(instances::ami_secret(&mut tx, id).await.unwrap().is_none());
+    assert!(instances::secrets(&mut tx, id).await.unwrap().is_none());
     assert!(
-        !instances::set_ami_secret(&mut tx, id, &ami_secret())
+        !instances::set_secrets(&mut tx, id, &instance_secrets())
             .await
             .unwrap()
     );
@@ -72,10 +76,10 @@ async fn what_is_absent_is_absent(#[values(Sqlite, Postgres)] backend: Backend) 
 async fn a_name_that_is_taken_is_a_conflict(#[values(Sqlite, Postgres)] backend: Backend) {
     let (_bench, store) = Bench::migrated(backend).await;
     let mut tx = store.begin("insert").await.unwrap();
-    instances::insert(&mut tx, &instance("main"), &ami_secret())
+    instances::insert(&mut tx, &instance("main"), &instance_secrets())
         .await
         .unwrap();
-    let error = instances::insert(&mut tx, &instance("main"), &ami_secret())
+    let error = instances::insert(&mut tx, &instance("main"), &instance_secrets())
         .await
         .unwrap_err();
     assert!(
@@ -92,9 +96,11 @@ async fn an_id_that_is_taken_is_a_conflict(#[values(Sqlite, Postgres)] backend: 
     let (_bench, store) = Bench::migrated(backend).await;
     let mut twin = instance("twin");
     let mut tx = store.begin("insert").await.unwrap();
-    instances::insert(&mut tx, &twin, &ami_secret()).await.unwrap();
+    instances::insert(&mut tx, &twin, &instance_secrets())
+        .await
+        .unwrap();
     twin.name = "other".parse().unwrap();
-    let error = instances::insert(&mut tx, &twin, &ami_secret())
+    let error = instances::insert(&mut tx, &twin, &instance_secrets())
         .await
         .unwrap_err();
     assert!(
@@ -132,17 +138,20 @@ async fn new_settings_have_a_new_revision(#[values(Sqlite, Postgres)] backend: B
 
 #[rstest]
 #[tokio::test]
-async fn the_manager_secret_is_replaced(#[values(Sqlite, Postgres)] backend: Backend) {
+async fn both_secrets_are_replaced(#[values(Sqlite, Postgres)] backend: Backend) {
     let (_bench, store) = Bench::migrated(backend).await;
     let world = World::store(&store).await;
     let mut tx = store.begin("replace").await.unwrap();
-    let replaced = instances::set_ami_secret(&mut tx, world.instance.id, &"other".to_owned().into()).await;
-    assert!(replaced.unwrap());
-    let secret = instances::ami_secret(&mut tx, world.instance.id)
-        .await
-        .unwrap()
-        .unwrap();
-    assert_eq!(secret.expose_secret(), "other");
+    for database in [Some("another".into()), None] {
+        let other = InstanceSecrets {
+            control: "other".into(),
+            database,
+        };
+        let replaced = instances::set_secrets(&mut tx, world.instance.id, &other).await;
+        assert!(replaced.unwrap());
+        let kept = instances::secrets(&mut tx, world.instance.id).await.unwrap();
+        assert!(kept.unwrap().same(&other));
+    }
     tx.commit().await.unwrap();
 }
 
@@ -187,7 +196,9 @@ async fn an_instance_cannot_run_a_generation_of_another(#[values(Sqlite, Postgre
     let generation = store_generation(&store, world.instance.id, &[]).await;
     let other = instance("other");
     let mut tx = store.begin("insert").await.unwrap();
-    instances::insert(&mut tx, &other, &ami_secret()).await.unwrap();
+    instances::insert(&mut tx, &other, &instance_secrets())
+        .await
+        .unwrap();
     let error = instances::set_live(&mut tx, other.id, generation.id)
         .await
         .unwrap_err();
@@ -215,7 +226,7 @@ async fn a_row_that_no_longer_parses_is_named(#[values(Sqlite, Postgres)] backen
 async fn a_column_that_holds_something_else_is_corrupt_and_no_refusal() {
     let (bench, store) = Bench::migrated(Sqlite).await;
     let mut tx = store.begin("insert").await.unwrap();
-    instances::insert(&mut tx, &instance("main"), &ami_secret())
+    instances::insert(&mut tx, &instance("main"), &instance_secrets())
         .await
         .unwrap();
     tx.commit().await.unwrap();
@@ -241,7 +252,9 @@ async fn an_instance_without_tenants_goes_with_all_that_is_its_own(
     let world = World::store(&store).await;
     let other = instance("other");
     let mut tx = store.begin("insert").await.unwrap();
-    instances::insert(&mut tx, &other, &ami_secret()).await.unwrap();
+    instances::insert(&mut tx, &other, &instance_secrets())
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
     let generation = store_generation(&store, other.id, &[]).await;
     let mut deployment = deployment(other.id, Scope::Platform, 1);

@@ -9,7 +9,7 @@ use switchyard::store::{StoreError, instances, leases};
 
 use super::bench::Backend::{Postgres, Sqlite};
 use super::bench::{Backend, Bench, key};
-use super::samples::{World, ami_secret, at, instance};
+use super::samples::{World, at, instance, instance_secrets};
 
 /// 10 microseconds: `at` counts in them.
 const TTL: Duration = Duration::from_micros(10);
@@ -119,7 +119,9 @@ async fn each_instance_has_a_lease_of_its_own(#[values(Sqlite, Postgres)] backen
     let world = World::store(&store).await;
     let (one, other) = (world.instance.id, instance("other"));
     let mut tx = store.begin("leases").await.unwrap();
-    instances::insert(&mut tx, &other, &ami_secret()).await.unwrap();
+    instances::insert(&mut tx, &other, &instance_secrets())
+        .await
+        .unwrap();
     assert_eq!(
         leases::acquire(&mut tx, one, "a", None, at(0), TTL)
             .await

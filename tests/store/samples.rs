@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use secrecy::SecretString;
 use switchyard::domain::audit::{Actor, ActorKind, AuditEntry, Salt};
 use switchyard::domain::deployment::{Deployment, DeploymentStatus, Scope};
 use switchyard::domain::digest::Digest;
@@ -14,6 +13,7 @@ use switchyard::domain::ids::{
     TenantId,
 };
 use switchyard::domain::instance::PbxInstance;
+use switchyard::domain::instance_secrets::InstanceSecrets;
 use switchyard::domain::random::SystemRandom;
 use switchyard::domain::revision::Revision;
 use switchyard::domain::secret::{ExtensionSecrets, SipSecret, VoicemailPin};
@@ -46,8 +46,12 @@ pub fn instance(name: &str) -> PbxInstance {
     }
 }
 
-pub fn ami_secret() -> SecretString {
-    "ami-secret-in-clear".to_owned().into()
+/// Both, as a FusionPBX needs them.
+pub fn instance_secrets() -> InstanceSecrets {
+    InstanceSecrets {
+        control: "control-secret-in-clear".into(),
+        database: Some("database-secret-in-clear".into()),
+    }
 }
 
 pub fn tenant(instance: InstanceId, word: &str) -> Tenant {
@@ -155,7 +159,7 @@ impl World {
         let instance = instance("main");
         let (acme, globex) = (tenant(instance.id, "Acme"), tenant(instance.id, "Globex"));
         let mut tx = store.begin("world").await.unwrap();
-        instances::insert(&mut tx, &instance, &ami_secret())
+        instances::insert(&mut tx, &instance, &instance_secrets())
             .await
             .unwrap();
         tenants::insert(&mut tx, &acme).await.unwrap();

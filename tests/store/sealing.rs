@@ -1,16 +1,20 @@
 //! Secrets at rest: unreadable, bound to their row, and only needed where a secret is needed.
 
 use rstest::rstest;
-use secrecy::ExposeSecret as _;
 use switchyard::crypto::OpenError;
 use switchyard::domain::query::ExtensionQuery;
 use switchyard::store::{Store, StoreError, extension_secrets, extensions, instances, sealing_keys};
 
 use super::bench::Backend::{Postgres, Sqlite};
 use super::bench::{Backend, Bench, key};
-use super::samples::{World, ami_secret, extension, instance, secrets, store_extension};
+use super::samples::{World, extension, instance, instance_secrets, secrets, store_extension};
 
-const CLEAR: [&str; 3] = ["CircleOfLife", "73915028", "ami-secret-in-clear"];
+const CLEAR: [&str; 4] = [
+    "CircleOfLife",
+    "73915028",
+    "control-secret-in-clear",
+    "database-secret-in-clear",
+];
 
 #[tokio::test]
 async fn no_secret_stands_in_the_file_in_clear() {
@@ -27,7 +31,7 @@ async fn no_secret_stands_in_the_file_in_clear() {
     let bytes = [journal, std::fs::read(bench.file()).unwrap()].concat();
     let holds = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
     assert!(holds("VisibleName"));
-    assert_eq!(CLEAR.map(holds), [false; 3]);
+    assert_eq!(CLEAR.map(holds), [false; 4]);
 }
 
 #[tokio::test]
@@ -37,10 +41,16 @@ async fn no_secret_stands_in_a_postgresql_row_in_clear() {
     store_extension(&store, world.acme.id, "1001", "Ann").await;
     let columns = "select encode(sip, 'escape') from extension_secrets \
         union all select encode(pin, 'escape') from extension_secrets \
-        union all select encode(ami_secret, 'escape') from instances";
+        union all select encode(control_secret, 'escape') from instances \
+        union all select encode(database_secret, 'escape') from instances";
     let rows = bench.ask(columns.to_owned()).await;
-    assert_eq!(rows.len(), 3);
-    for clear in ["CircleOfLife", "1234", "ami-secret-in-clear"] {
+    assert_eq!(rows.len(), 4);
+    for clear in [
+        "CircleOfLife",
+        "1234",
+        "control-secret-in-clear",
+        "database-secret-in-clear",
+    ] {
         assert!(rows.iter().all(|row| !row.contains(clear)));
     }
 }
@@ -72,7 +82,7 @@ async fn another_key_does_not_open_and_both_keys_are_named(#[values(Sqlite, Post
         }
     );
     assert!(matches!(
-        instances::ami_secret(&mut tx, world.instance.id).await,
+        instances::secrets(&mut tx, world.instance.id).await,
         Err(StoreError::Unsealable { .. })
     ));
 }
@@ -108,11 +118,11 @@ async fn without_a_key_all_works_that_needs_no_secret(#[values(Sqlite, Postgres)
         extension_secrets::set_pin(&mut tx, world.acme.id, ann.id, &given.pin)
             .await
             .err(),
-        instances::ami_secret(&mut tx, world.instance.id).await.err(),
-        instances::set_ami_secret(&mut tx, world.instance.id, &ami_secret())
+        instances::secrets(&mut tx, world.instance.id).await.err(),
+        instances::set_secrets(&mut tx, world.instance.id, &instance_secrets())
             .await
             .err(),
-        instances::insert(&mut tx, &instance("second"), &ami_secret())
+        instances::insert(&mut tx, &instance("second"), &instance_secrets())
             .await
             .err(),
     ];
@@ -144,10 +154,10 @@ async fn a_foreign_key_seals_nothing(#[values(Sqlite, Postgres)] backend: Backen
         let new = extension(world.acme.id, "1002", "Bob");
         let errors = [
             sealing_keys::check(&mut tx).await.err(),
-            instances::insert(&mut tx, &instance("second"), &ami_secret())
+            instances::insert(&mut tx, &instance("second"), &instance_secrets())
                 .await
                 .err(),
-            instances::set_ami_secret(&mut tx, world.instance.id, &ami_secret())
+            instances::set_secrets(&mut tx, world.instance.id, &instance_secrets())
                 .await
                 .err(),
             extensions::insert(&mut tx, &new, &given).await.err(),
@@ -161,7 +171,7 @@ async fn a_foreign_key_seals_nothing(#[values(Sqlite, Postgres)] backend: Backen
         drop(tx);
         let mut tx = store.begin("right_key").await.unwrap();
         sealing_keys::check(&mut tx).await.unwrap();
-        instances::set_ami_secret(&mut tx, world.instance.id, &ami_secret())
+        instances::set_secrets(&mut tx, world.instance.id, &instance_secrets())
             .await
             .unwrap();
         tx.commit().await.unwrap();
@@ -177,7 +187,7 @@ async fn of_two_keys_at_the_same_time_one_becomes_the_databases(
     let other = bench.another_store(Some(key('b'))).await;
     let add = async |store: &Store, name: &str| {
         let mut tx = store.begin("first_instance").await?;
-        instances::insert(&mut tx, &instance(name), &ami_secret()).await?;
+        instances::insert(&mut tx, &instance(name), &instance_secrets()).await?;
         tx.commit().await
     };
     let (one, two) = tokio::join!(add(&store, "one"), add(&other, "two"));
@@ -224,19 +234,23 @@ async fn copied_bytes_do_not_open(#[values(Sqlite, Postgres)] backend: Backend, 
 
 #[rstest]
 #[tokio::test]
-async fn an_ami_secret_of_another_instance_does_not_open(#[values(Sqlite, Postgres)] backend: Backend) {
+async fn a_secret_of_another_instance_does_not_open(#[values(Sqlite, Postgres)] backend: Backend) {
     let (bench, store) = Bench::migrated(backend).await;
     let (one, two) = (instance("one"), instance("two"));
     let mut tx = store.begin("insert").await.unwrap();
-    instances::insert(&mut tx, &one, &ami_secret()).await.unwrap();
-    instances::insert(&mut tx, &two, &ami_secret()).await.unwrap();
+    instances::insert(&mut tx, &one, &instance_secrets())
+        .await
+        .unwrap();
+    instances::insert(&mut tx, &two, &instance_secrets())
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
     bench
-        .sql("update instances set ami_secret = (select o.ami_secret from instances o where o.name = 'two')")
+        .sql("update instances set control_secret = (select o.control_secret from instances o where o.name = 'two')")
         .await;
     let mut tx = store.read("reveal").await.unwrap();
-    assert!(instances::ami_secret(&mut tx, two.id).await.is_ok());
-    let error = instances::ami_secret(&mut tx, one.id).await.err().unwrap();
+    assert!(instances::secrets(&mut tx, two.id).await.is_ok());
+    let error = instances::secrets(&mut tx, one.id).await.err().unwrap();
     assert!(
         matches!(
             error,
@@ -256,14 +270,14 @@ async fn changed_bytes_do_not_open(#[values(Sqlite, Postgres)] backend: Backend)
     let world = World::store(&store).await;
     bench
         .sql(match backend {
-            Sqlite => "update instances set ami_secret = substr(ami_secret, 1, length(ami_secret) - 1)",
+            Sqlite => "update instances set control_secret = substr(control_secret, 1, length(control_secret) - 1)",
             Postgres => {
-                "update instances set ami_secret = set_byte(ami_secret, 40, 255 - get_byte(ami_secret, 40))"
+                "update instances set control_secret = set_byte(control_secret, 40, 255 - get_byte(control_secret, 40))"
             }
         })
         .await;
     let mut tx = store.read("reveal").await.unwrap();
-    let error = instances::ami_secret(&mut tx, world.instance.id)
+    let error = instances::secrets(&mut tx, world.instance.id)
         .await
         .err()
         .unwrap();
@@ -291,9 +305,6 @@ async fn secrets_come_back_as_they_were(#[values(Sqlite, Postgres)] backend: Bac
         .unwrap()
         .unwrap();
     assert_eq!((found.sip.expose(), found.pin.expose()), ("CircleOfLife", "1234"));
-    let secret = instances::ami_secret(&mut tx, world.instance.id)
-        .await
-        .unwrap()
-        .unwrap();
-    assert_eq!(secret.expose_secret(), "ami-secret-in-clear");
+    let kept = instances::secrets(&mut tx, world.instance.id).await.unwrap();
+    assert!(kept.unwrap().same(&instance_secrets()));
 }

@@ -10,7 +10,9 @@ use switchyard::store::{domains, instances, platform_tenants, served, tenants};
 
 use super::bench::Backend::{Postgres, Sqlite};
 use super::bench::{Backend, Bench};
-use super::samples::{World, ami_secret, at, instance, store_extension, store_generation, store_revision};
+use super::samples::{
+    World, at, instance, instance_secrets, store_extension, store_generation, store_revision,
+};
 
 #[rstest]
 #[tokio::test]
@@ -43,7 +45,9 @@ async fn what_is_served_is_replaced_as_a_whole(#[values(Sqlite, Postgres)] backe
     }
     let mut tx = store.begin("other").await.unwrap();
     let other = instance("other");
-    instances::insert(&mut tx, &other, &ami_secret()).await.unwrap();
+    instances::insert(&mut tx, &other, &instance_secrets())
+        .await
+        .unwrap();
     assert_eq!(served::all(&mut tx, other.id).await.unwrap(), BTreeMap::new());
     tx.commit().await.unwrap();
 }
@@ -64,7 +68,9 @@ async fn what_is_served_of_a_few_is_read_alone(#[values(Sqlite, Postgres)] backe
     let both = BTreeMap::from([(world.acme.id, row(acme.id)), (world.globex.id, row(globex.id))]);
     let other = instance("other");
     let mut tx = store.begin("serve").await.unwrap();
-    instances::insert(&mut tx, &other, &ami_secret()).await.unwrap();
+    instances::insert(&mut tx, &other, &instance_secrets())
+        .await
+        .unwrap();
     served::replace(&mut tx, world.instance.id, &both).await.unwrap();
     tx.commit().await.unwrap();
 
@@ -103,7 +109,9 @@ async fn c18_an_instance_that_may_serve_anything_is_not_known_to_serve_who_moved
     let (acme, main, other) = (world.acme.id, world.instance.id, instance("other"));
     let revision = store_revision(&store, acme).await;
     let mut tx = store.begin("serve").await.unwrap();
-    instances::insert(&mut tx, &other, &ami_secret()).await.unwrap();
+    instances::insert(&mut tx, &other, &instance_secrets())
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
     let generation = store_generation(&store, other.id, &[&revision]).await;
     bench

@@ -15,7 +15,7 @@ use switchyard::store::{
 
 use super::bench::Backend::{Postgres, Sqlite};
 use super::bench::{Backend, Bench};
-use super::samples::{World, ami_secret, at, instance, tenant};
+use super::samples::{World, at, instance, instance_secrets, tenant};
 use super::support::suspension::pause;
 
 /// The names of the page that a query gives, without "Tenant ".
@@ -32,8 +32,12 @@ async fn names(store: &Store, query: &TenantQuery) -> Vec<String> {
 async fn four(store: &Store) -> (InstanceId, InstanceId) {
     let (one, two) = (instance("one"), instance("two"));
     let mut tx = store.begin("four").await.unwrap();
-    instances::insert(&mut tx, &one, &ami_secret()).await.unwrap();
-    instances::insert(&mut tx, &two, &ami_secret()).await.unwrap();
+    instances::insert(&mut tx, &one, &instance_secrets())
+        .await
+        .unwrap();
+    instances::insert(&mut tx, &two, &instance_secrets())
+        .await
+        .unwrap();
     let rows = [
         ("beta", "d.example.com", TenantStatus::Active, one.id, 3),
         ("Alpha", "b.example.com", TenantStatus::Suspended, one.id, 4),

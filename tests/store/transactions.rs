@@ -11,14 +11,14 @@ use switchyard::store::{StoreError, extensions, instances, tenant_overviews, ten
 
 use super::bench::Backend::{Postgres, Sqlite};
 use super::bench::{Backend, Bench, key};
-use super::samples::{World, ami_secret, instance, tenant};
+use super::samples::{World, instance, instance_secrets, tenant};
 
 #[rstest]
 #[tokio::test]
 async fn a_dropped_transaction_leaves_nothing_behind(#[values(Sqlite, Postgres)] backend: Backend) {
     let (_bench, store) = Bench::migrated(backend).await;
     let mut tx = store.begin("dropped").await.unwrap();
-    instances::insert(&mut tx, &instance("main"), &ami_secret())
+    instances::insert(&mut tx, &instance("main"), &instance_secrets())
         .await
         .unwrap();
     assert_eq!(instances::list(&mut tx).await.unwrap().len(), 1);
@@ -116,7 +116,7 @@ async fn what_sqlite_rolls_back_by_itself_keeps_no_later_transaction_from_beginn
 async fn a_reading_transaction_cannot_write(#[values(Sqlite, Postgres)] backend: Backend) {
     let (_bench, store) = Bench::migrated(backend).await;
     let mut tx = store.read("only_look").await.unwrap();
-    let error = instances::insert(&mut tx, &instance("main"), &ami_secret())
+    let error = instances::insert(&mut tx, &instance("main"), &instance_secrets())
         .await
         .unwrap_err();
     assert!(
@@ -239,7 +239,7 @@ async fn a_transactions_future_may_move_between_threads() {
     let (_bench, store) = Bench::migrated(Sqlite).await;
     may_move(async {
         let mut tx = store.begin("move").await?;
-        instances::insert(&mut tx, &instance("main"), &ami_secret()).await?;
+        instances::insert(&mut tx, &instance("main"), &instance_secrets()).await?;
         extensions::insert_many(&mut tx, &[]).await?;
         tx.commit().await
     })
