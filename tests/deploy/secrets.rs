@@ -11,6 +11,7 @@ use switchyard::app::{deployments, extensions, instances};
 use switchyard::deploy::ShadowPolicy::Auto;
 use switchyard::domain::deployment::DeploymentStatus::{Failed, Live, Rejected, RolledBack};
 use switchyard::domain::instance::InstanceSettings;
+use switchyard::domain::instance_secrets::InstanceSecrets;
 
 use super::support::database::Backend::{self, Postgres, Sqlite};
 use super::world::{Phone, TestTenant, World, ended, operator};
@@ -187,7 +188,7 @@ async fn a10_no_secret_is_in_a_record_a_preview_or_a_log(#[case] backend: Backen
         &operator(),
         world.instance_id,
         settings,
-        &wrong.to_owned().into(),
+        &InstanceSecrets::of_control(wrong.into()),
     )
     .await
     .unwrap();

@@ -107,7 +107,7 @@ pub fn refused_or_not_applied(what: &str, error: sqlx::Error) -> DriverError {
 pub fn is_said_no(error: &sqlx::Error) -> bool {
     error
         .as_database_error()
-        .and_then(|error| error.code())
+        .and_then(sqlx::error::DatabaseError::code)
         .is_some_and(|code| !code.starts_with("57") && !code.starts_with("08"))
 }
 

@@ -191,21 +191,21 @@ mod tests {
 
     const DOMAIN: u128 = 1;
 
-    fn row(table: FusionTable, id: u128, values: Value) -> FusionRow {
+    fn row(table: FusionTable, id: u128, values: &Value) -> FusionRow {
         serde_json::from_value(json!({"table": table, "id": Uuid::from_u128(id), "values": values})).unwrap()
     }
 
     fn extension(id: u128, number: &str, name: &str) -> FusionRow {
         let values =
             json!({"domain_uuid": Uuid::from_u128(DOMAIN), "extension": number, "description": name});
-        row(FusionTable::Extensions, id, values)
+        row(FusionTable::Extensions, id, &values)
     }
 
     fn domain() -> FusionRow {
         row(
             FusionTable::Domains,
             DOMAIN,
-            json!({"domain_name": "acme.example.com"}),
+            &json!({"domain_name": "acme.example.com"}),
         )
     }
 
@@ -243,7 +243,7 @@ mod tests {
     fn a_setting_is_its_extensions_and_a_domain_is_all_of_its_users() {
         let setting = |value: &str| {
             let values = json!({"extension_uuid": Uuid::from_u128(2), "extension_setting_value": value});
-            row(FusionTable::ExtensionSettings, 9, values)
+            row(FusionTable::ExtensionSettings, 9, &values)
         };
         let rows = |value: &str| {
             [

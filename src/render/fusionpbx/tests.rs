@@ -68,7 +68,7 @@ fn the_marker_is_a_line_of_its_own() {
 /// FusionPBX escapes no `&`, and FreeSWITCH looks for variables in what it is given.
 #[test]
 fn no_value_but_our_own_dialplan_holds_what_xml_or_freeswitch_would_take_for_more() {
-    for row in rendered(true).iter().flat_map(|fragments| rows(fragments)) {
+    for row in rendered(true).iter().flat_map(rows) {
         for (column, value) in &row.values {
             let FusionValue::Text(text) = value else { continue };
             let own = matches!(column.as_str(), "dialplan_xml" | "limit_destination");
