@@ -156,6 +156,10 @@ fn a_test_names_each_check_and_tells_a_pbx_that_does_not_answer() {
     assert_eq!(error["error"]["code"], "unreachable");
 }
 
+fn of(words: &[String]) -> Vec<&str> {
+    words.iter().map(String::as_str).collect()
+}
+
 #[test]
 fn a_fusionpbx_is_added_with_both_of_its_secrets_and_tested() {
     let mut host = Host::ready();
@@ -177,7 +181,6 @@ fn a_fusionpbx_is_added_with_both_of_its_secrets_and_tested() {
             .map(str::to_owned)
             .collect::<Vec<_>>()
     };
-    let of = |words: &[String]| words.iter().map(String::as_str).collect::<Vec<_>>();
     let mut words = add(&[
         "--database-username",
         "switchyard",

@@ -55,6 +55,17 @@ async fn an_extension_that_goes_is_signed_out_and_its_call_ends() {
     world
         .freeswitch
         .add_call(&NewCall::within(&acme.domain, "1002", "1001"));
+    let caller = Caller::Outside {
+        number: "493012345".to_owned(),
+        name: "Somebody".to_owned(),
+        host: "carrier.example".to_owned(),
+        ip: "192.0.2.9".to_owned(),
+        dialled: "5550100".to_owned(),
+    };
+    world.freeswitch.add_call(&NewCall {
+        caller,
+        ..NewCall::within(&acme.domain, "1001", "1002")
+    });
     let stays = world
         .freeswitch
         .add_call(&NewCall::within(&globex.domain, "1001", "1003"));

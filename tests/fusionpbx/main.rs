@@ -7,7 +7,7 @@ mod conflicts;
 mod deploys;
 mod drift;
 mod faults;
-#[expect(dead_code, unused_imports, reason = "the area of the rig uses all of it")]
+#[expect(dead_code, reason = "the area of the rig uses all of it")]
 #[path = "../support/freeswitch/mod.rs"]
 mod freeswitch;
 #[expect(dead_code, unused_imports, reason = "the area of the rig uses all of it")]

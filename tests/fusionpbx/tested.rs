@@ -59,20 +59,20 @@ async fn what_lacks_is_the_only_thing_that_is_named(
         Lack::DatabasePassword => {
             world
                 .reach(|_, secrets| secrets.database = Some("wrong".into()))
-                .await
+                .await;
         }
         Lack::DatabaseNotThere => world.reach(|settings, _| settings.database_port = 1).await,
         Lack::Table => {
             world
                 .fusionpbx
                 .run("alter table v_domains rename column domain_name to name")
-                .await
+                .await;
         }
         Lack::Right => {
             world
                 .fusionpbx
                 .run(&format!("revoke delete on v_dialplans from {role}"))
-                .await
+                .await;
         }
         Lack::SocketPassword => world.freeswitch.change_password("another"),
         Lack::SocketClosed => world.freeswitch.close().await,
