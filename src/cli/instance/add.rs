@@ -17,11 +17,10 @@ use crate::domain::instance::{AbsolutePath, AccountName, EmergencyNumber, HostNa
 use crate::domain::name::InstanceName;
 
 pub const EXAMPLE: &str = "Secrets come from files or from SWITCHYARD_AMI_SECRET, SWITCHYARD_EVENT_SOCKET_PASSWORD and \
-    SWITCHYARD_FUSIONPBX_PASSWORD, never from the command line, which other users can read.\n\nExamples:\n  \
-    switchyard instance add --name pbx1 --ami-username switchyard --ami-secret-file /root/ami-secret --config-dir \
-    /etc/asterisk/switchyard --log-file /var/log/asterisk/switchyard\n  switchyard instance add --name pbx2 --kind \
-    fusionpbx --database-username switchyard --database-password-file /root/database-password \
-    --event-socket-password-file /root/event-socket-password";
+    SWITCHYARD_FUSIONPBX_PASSWORD, never from the command line, which other users can read. A FusionPBX needs --kind \
+    fusionpbx, --database-username and the secrets of its database and of its event socket.\n\nExample:\n  switchyard \
+    instance add --name pbx1 --ami-username switchyard --ami-secret-file /root/ami-secret --config-dir \
+    /etc/asterisk/switchyard --log-file /var/log/asterisk/switchyard";
 
 /// A secret's argument, and the variable that may hold it instead.
 const AMI_SECRET: (&str, &str) = ("--ami-secret-file", "SWITCHYARD_AMI_SECRET");

@@ -1,4 +1,4 @@
-//! What of others stands in the way of our rows. Nothing of theirs is touched, so that nothing of ours is written then.
+//! What of others stands in the way of our rows, so that none is written: nothing of theirs is ever touched.
 
 use std::collections::{BTreeMap, BTreeSet};
 
