@@ -59,13 +59,13 @@ pub(super) fn instances() -> Vec<Route<Shared>> {
         get "/api/v1/platform/pbx-instances", Platform(InstancesRead) => instances::index, "Lists PBX instances";
         post "/api/v1/platform/pbx-instances", Platform(InstancesWrite), audits "instance.create"
             => instances::create, "Adds a PBX instance; nothing is deployed to it yet", 404 ["not_found"],
-            409 ["config_dir_taken", "taken"], 503 SEALED;
+            409 ["config_dir_taken", "database_taken", "taken"], 503 SEALED;
         post "/api/v1/platform/pbx-instances/test", Platform(InstancesTest), audits "instance.test_new"
             => instances::test_new, "Tests what is to be a PBX instance of this host", 409 ["driven_elsewhere"];
         get "/api/v1/platform/pbx-instances/{id}", Platform(InstancesRead) => instances::show, "Shows a PBX instance";
         patch "/api/v1/platform/pbx-instances/{id}", Platform(InstancesWrite), audits "instance.change"
             => instances::change, "Changes how a PBX instance is reached; it hears of it with its next deploy",
-            409 ["config_dir_taken", "taken"], 503 SEALED;
+            409 ["config_dir_taken", "database_taken", "taken"], 503 SEALED;
         delete "/api/v1/platform/pbx-instances/{id}", Platform(InstancesWrite), audits "instance.delete"
             => instances::delete, "Deletes a PBX instance that serves no tenant", 409 ["in_use"];
         post "/api/v1/platform/pbx-instances/{id}/give-up", Platform(InstancesWrite), audits "instance.give_up"
