@@ -20,6 +20,7 @@ use switchyard::domain::query::TenantQuery;
 use switchyard::domain::tenant::Tenant;
 use switchyard::driver::PbxDriver;
 use switchyard::driver::asterisk::AsteriskDriver;
+use switchyard::driver::fusionpbx::FusionPbxDriver;
 
 use super::Outcome;
 use super::pbx::{Pbx, asterisk};
@@ -94,9 +95,22 @@ struct Drivers;
 
 impl DriverFactory for Drivers {
     fn driver(&self, instance: &PbxInstance, secrets: InstanceSecrets) -> std::boxed::Box<dyn PbxDriver> {
-        let settings = instance.settings.asterisk().unwrap();
-        let driver = AsteriskDriver::new(settings.clone(), secrets.control, None);
-        std::boxed::Box::new(Unasked(driver))
+        match &instance.settings {
+            InstanceSettings::Asterisk(settings) => {
+                let driver = AsteriskDriver::new(settings.clone(), secrets.control, None);
+                std::boxed::Box::new(Unasked(driver))
+            }
+            // The box has none.
+            InstanceSettings::FusionPbx(settings) => {
+                let staging = std::env::temp_dir();
+                std::boxed::Box::new(FusionPbxDriver::new(
+                    instance.id,
+                    settings.clone(),
+                    secrets,
+                    &staging,
+                ))
+            }
+        }
     }
 }
 
@@ -139,8 +153,8 @@ impl Box {
     pub async fn lead_to(&self, pbx: &Pbx) -> Outcome<()> {
         let id = self.instance().await?;
         let settings = InstanceSettings::Asterisk(pbx.private.settings().clone());
-        let secret = pbx.private.secret();
-        instances::change_settings(&self.parts.app, &platform(), id, settings, secret).await?;
+        let secrets = InstanceSecrets::of_control(pbx.private.secret().clone());
+        instances::change_settings(&self.parts.app, &platform(), id, settings, &secrets).await?;
         Ok(())
     }
 }
