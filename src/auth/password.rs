@@ -211,6 +211,37 @@ mod tests {
             .await?
     }
 
+    fn resident() -> u32 {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .unwrap();
+        line.split_whitespace().next().unwrap().parse().unwrap()
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_hashes_take_does_not_grow_with_their_number() {
+        let memory = 19 * 1024;
+        let hasher = hasher(Cost { memory, passes: 1 });
+        let batch = async || {
+            let eight: Vec<_> = (0..8).map(|_| verify(&hasher, "quince", None)).collect();
+            for done in futures_util::future::join_all(eight).await {
+                assert!(matches!(done.unwrap(), Verdict::Wrong));
+            }
+            resident()
+        };
+        let first = batch().await;
+        let mut last = first;
+        for _ in 0..6 {
+            last = batch().await;
+        }
+        assert!(
+            last < first + memory,
+            "{first} kB after 8 hashes of {memory} kB each, {last} kB after 56"
+        );
+    }
+
     #[tokio::test]
     async fn only_the_chosen_password_is_right() {
         let hasher = hasher(CHEAP);
