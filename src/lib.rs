@@ -16,8 +16,3 @@ pub mod render;
 pub mod store;
 pub mod telemetry;
 pub mod wire;
-
-// Rows are made in the thread of their connection and dropped in another. With the C library's allocator that took half of
-// the time of a request for a page; it stands here so that tests and benches have the daemon's.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
