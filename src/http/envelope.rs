@@ -93,10 +93,10 @@ pub fn behind<T: Serialize>(data: impl Iterator<Item = T>, next: Option<impl Dis
     }
 }
 
-/// Room for a page of most things: what grows into it is copied each time.
+/// Room for a page of most things, since each time that an answer outgrows its room it is copied.
 const ROOM: usize = 16 * 1024;
 
-fn in_json(value: &impl Serialize) -> Response {
+fn written(value: &impl Serialize) -> Response {
     let mut body = Vec::with_capacity(ROOM);
     match serde_json::to_writer(&mut body, value) {
         Ok(()) => ([(CONTENT_TYPE, "application/json")], body).into_response(),
@@ -108,7 +108,7 @@ macro_rules! in_json {
     ($($name:ident),+ $(,)?) => {$(
         impl<T: Serialize> IntoResponse for $name<T> {
             fn into_response(self) -> Response {
-                in_json(&self)
+                written(&self)
             }
         }
 
