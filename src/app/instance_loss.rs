@@ -83,7 +83,7 @@ pub async fn give_up(
             .map(|tenant| json!({"kind": "tenant", "id": tenant.id, "name": tenant.name}));
         return Err(AppError::in_use(message, references));
     }
-    let not_proven = not_proven(&mut tx, &instance).await?;
+    let mut not_proven = not_proven(&mut tx, &instance).await?;
     served::clear(&mut tx, id).await?;
     instances::set_applying(&mut tx, id, None).await?;
     let deleted_tenants = delete_leaving(app, &mut tx, caller, leaving).await?;
@@ -93,10 +93,15 @@ pub async fn give_up(
     app.audit(&mut tx, caller, entry)?;
     instances::delete(&mut tx, id).await?;
     tx.commit().await?;
-    // Nobody waits for the disk, and what is left there is read by nobody.
+    // After the commit: a disk that fails keeps no host from being given up.
     if let Err(error) = app.engine.forget_instance(&instance).await {
         let error = error_chain(&error);
-        tracing::warn!(instance = %instance.name, error, "what was rendered for an instance that is given up was not removed");
+        let left = format!(
+            "on this host: what was rendered for it, with digests that sign in, below instances/{id} in the state directory; it \
+             could not be removed ({error}), remove it by hand"
+        );
+        tracing::warn!(instance = %instance.name, "{left}");
+        not_proven.push(left);
     }
     Ok(LostInstance {
         id,

@@ -149,6 +149,8 @@ pub async fn change(
         ));
     }
     let (old, new) = (&before.tenant.domain, &after.tenant.domain);
+    // Before the rows of domains, as whoever proves a deploy takes them.
+    platform_tenants::update(&mut tx, &after.tenant, &after.limits, after.policy).await?;
     if old != new {
         domains::drop_alias(&mut tx, id, new).await?;
         warnings.push(if domains::put_alias(&mut tx, id, old).await? {
@@ -163,7 +165,6 @@ pub async fn change(
             )
         });
     }
-    platform_tenants::update(&mut tx, &after.tenant, &after.limits, after.policy).await?;
     if old != new && domains::is_reserved(&mut tx, new, id).await? {
         return Err(former_domain());
     }

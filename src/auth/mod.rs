@@ -1,7 +1,6 @@
 //! Who is calling, and what they may do.
 
 pub mod access;
-mod argon;
 pub mod authenticator;
 pub mod caller;
 pub mod denied;

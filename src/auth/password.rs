@@ -4,11 +4,10 @@
 use std::sync::Arc;
 
 use argon2::password_hash::phc;
-use argon2::{CustomizedPasswordHasher as _, Params, PasswordVerifier as _};
+use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
 use tokio::sync::Semaphore;
 use tokio::task::{JoinError, spawn_blocking};
 
-use super::argon::Argon;
 use crate::domain::password::{NewPassword, Password, PasswordHash};
 use crate::domain::random::{NoRandomness, Randomness};
 
@@ -137,11 +136,16 @@ impl PasswordHasher {
 }
 
 impl Work {
+    fn argon2(&self) -> Argon2<'static> {
+        Argon2::new(Algorithm::Argon2id, Version::V0x13, self.params.clone())
+    }
+
     fn hash(&self, password: &Password) -> Result<PasswordHash, HashError> {
         let mut salt = [0; 16];
         self.random.fill(&mut salt)?;
-        let hash =
-            Argon.hash_password_with_params(password.expose().as_bytes(), &salt, self.params.clone())?;
+        let hash: phc::PasswordHash = self
+            .argon2()
+            .hash_password_with_salt(password.expose().as_bytes(), &salt)?;
         PasswordHash::parse(hash.to_string().into())
             .map_err(|invalid| HashError::Algorithm(invalid.to_string()))
     }
@@ -154,7 +158,10 @@ impl Work {
     ) -> Result<Verdict, HashError> {
         let bytes = password.expose().as_bytes();
         let Some(stored) = stored else {
-            let nothing = Argon.hash_password_with_params(bytes, &[0; 16], self.params.clone())?;
+            let mut nothing = [0; LENGTH];
+            self.argon2()
+                .hash_password_into(bytes, &[0; 16], &mut nothing)
+                .map_err(|error| HashError::Algorithm(error.to_string()))?;
             std::hint::black_box(nothing);
             return Ok(Verdict::Wrong);
         };
@@ -162,7 +169,7 @@ impl Work {
         if stored.salt.is_none() || stored.hash.is_none() {
             return Err(HashError::Algorithm("the stored hash is cut off".to_owned()));
         }
-        match Argon.verify_password(bytes, &stored) {
+        match self.argon2().verify_password(bytes, &stored) {
             Ok(()) if Params::try_from(&stored)? == self.params => Ok(Verdict::Right { rehashed: None }),
             Ok(()) => Ok(Verdict::Right {
                 rehashed: Some(self.hash(password)?),
@@ -202,6 +209,38 @@ mod tests {
         hasher
             .in_turn(move |work| work.verify(&typed, stored.as_ref()))
             .await?
+    }
+
+    fn resident() -> u32 {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .unwrap();
+        line.split_whitespace().next().unwrap().parse().unwrap()
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_hashes_take_does_not_grow_with_their_number() {
+        let memory = 19 * 1024;
+        let hasher = hasher(Cost { memory, passes: 1 });
+        let batch = async || {
+            let eight: Vec<_> = (0..8).map(|_| verify(&hasher, "quince", None)).collect();
+            for done in futures_util::future::join_all(eight).await {
+                assert!(matches!(done.unwrap(), Verdict::Wrong));
+            }
+            resident()
+        };
+        let before = resident();
+        let first = batch().await;
+        let mut last = first;
+        for _ in 0..6 {
+            last = batch().await;
+        }
+        let told = format!("{before} kB, {first} kB after 8 hashes of {memory} kB each, {last} kB after 56");
+        assert!(last < first + memory, "{told}");
+        // Two at once, and what else the first one brings.
+        assert!(last < before + 3 * memory, "{told}");
     }
 
     #[tokio::test]

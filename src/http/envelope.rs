@@ -2,13 +2,14 @@
 
 use std::fmt::Display;
 
-use axum::Json;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
 
 use super::answer::Answer;
 use super::openapi::shape::{Media, Reply, SchemaOf};
+use super::problem::Problem;
 use crate::domain::page::Page;
 
 /// `{"data":…}`.
@@ -92,11 +93,22 @@ pub fn behind<T: Serialize>(data: impl Iterator<Item = T>, next: Option<impl Dis
     }
 }
 
+/// Room for a page of most things, since each time that an answer outgrows its room it is copied.
+const ROOM: usize = 16 * 1024;
+
+fn written(value: &impl Serialize) -> Response {
+    let mut body = Vec::with_capacity(ROOM);
+    match serde_json::to_writer(&mut body, value) {
+        Ok(()) => ([(CONTENT_TYPE, "application/json")], body).into_response(),
+        Err(error) => Problem::internal(&error).into_response(),
+    }
+}
+
 macro_rules! in_json {
     ($($name:ident),+ $(,)?) => {$(
         impl<T: Serialize> IntoResponse for $name<T> {
             fn into_response(self) -> Response {
-                Json(self).into_response()
+                written(&self)
             }
         }
 

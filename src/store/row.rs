@@ -10,13 +10,51 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::value::RawValue;
+use sqlx::error::BoxDynError;
+use sqlx::postgres::{PgTypeInfo, PgValueRef};
+use sqlx::sqlite::{SqliteTypeInfo, SqliteValueRef};
 use sqlx::types::Json;
+use sqlx::{Decode, Postgres, Sqlite, Type};
 
 use super::error::StoreError;
 use crate::domain::invalid::Invalid;
 
-/// A JSON column as it is read: parsed later, when the row's id is at hand for the error.
-pub(super) type RawJson = Json<Box<RawValue>>;
+/// A JSON column as it is read: parsed later and once, when the row's id is at hand for the error.
+pub(super) struct RawJson(String);
+
+impl Type<Sqlite> for RawJson {
+    fn type_info() -> SqliteTypeInfo {
+        <Json<()> as Type<Sqlite>>::type_info()
+    }
+
+    fn compatible(column: &SqliteTypeInfo) -> bool {
+        <Json<()> as Type<Sqlite>>::compatible(column)
+    }
+}
+
+impl<'r> Decode<'r, Sqlite> for RawJson {
+    fn decode(value: SqliteValueRef<'r>) -> Result<Self, BoxDynError> {
+        <String as Decode<'r, Sqlite>>::decode(value).map(Self)
+    }
+}
+
+impl Type<Postgres> for RawJson {
+    fn type_info() -> PgTypeInfo {
+        <Json<()> as Type<Postgres>>::type_info()
+    }
+
+    fn compatible(column: &PgTypeInfo) -> bool {
+        <Json<()> as Type<Postgres>>::compatible(column)
+    }
+}
+
+impl<'r> Decode<'r, Postgres> for RawJson {
+    fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
+        // It knows the forms that PostgreSQL sends.
+        let Json(text) = <Json<&'r RawValue> as Decode<'r, Postgres>>::decode(value)?;
+        Ok(Self(text.get().to_owned()))
+    }
+}
 
 /// The row that columns are read from, for the error that names it.
 pub(super) struct Origin<I> {
@@ -33,7 +71,7 @@ impl<I: Display> Origin<I> {
 
     /// A JSON value.
     pub(super) fn json<T: DeserializeOwned>(&self, column: &str, json: &RawJson) -> Result<T, StoreError> {
-        serde_json::from_str(json.get()).map_err(|error| self.corrupt(column, error))
+        serde_json::from_str(&json.0).map_err(|error| self.corrupt(column, error))
     }
 
     /// A time in microseconds.

@@ -123,7 +123,8 @@ pub async fn clear(tx: &mut Tx, instance: InstanceId) -> Result<u64, StoreError>
 /// Notes what the instance is proven to serve now, and what begins with that: that a tenant which was moved has arrived,
 /// and the time of former domains.
 ///
-/// Rows of tenants before those of their domains, as whoever changes a tenant takes them: so two never wait for each other.
+/// Rows of tenants before those of their domains, as whoever changes a tenant takes them. Where a tenant that arrives is given
+/// another domain at that very moment, PostgreSQL may still end one of the two, which is then done again.
 pub async fn prove(
     tx: &mut Tx,
     instance: InstanceId,

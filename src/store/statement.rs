@@ -52,16 +52,13 @@ macro_rules! statements {
 }
 
 /// That one of the columns is like the pattern of [`search_pattern`](super::row::search_pattern) in a parameter, or that
-/// there is no pattern.
-///
-/// Of a bare parameter SQLite would look whether its value lets an index serve, and for that prepare the statement anew each
-/// time it runs; such a pattern begins with a wildcard. PostgreSQL wants the first to say the type.
+/// there is no pattern. The columns come first: by them PostgreSQL knows the parameter's type.
 macro_rules! search {
     ($parameter:literal, $($column:literal),+) => {
         concat!(
-            "(cast(", $parameter, " as text) is null"
-            $(, " or ", $column, " like cast(", $parameter, " as text) escape '\\'")+,
-            ")"
+            "("
+            $(, $column, " like ", $parameter, " escape '\\' or ")+,
+            $parameter, " is null)"
         )
     };
 }

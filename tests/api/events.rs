@@ -179,6 +179,43 @@ async fn a_caller_who_would_be_refused_hears_nothing_more(
     assert_eq!(left, ["planning"]);
 }
 
+/// A step comes while the stream waits for one: it is not sent to somebody who has no rights any more.
+#[rstest]
+#[case::tenant_suspended("/platform/tenants/{tenant}/suspend")]
+#[case::user_suspended("/org-users/{user}/suspend")]
+#[case::signed_out("/auth/logout")]
+#[tokio::test]
+async fn o29_a_stream_of_the_tenants_own_user_sends_no_step_once_they_are_out(
+    #[case] cause: &str,
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let server = Server::start(backend).await;
+    server.hold_deploys().await;
+    let id = server.deployment_in(&server.acme).await;
+    let ann = server.person("ann", &server.acme, "admin").await;
+    let ask = server.of(&ann.token, Method::GET, &path(&id));
+    let mut stream = Stream::open(ask.without("x-reason")).await;
+    stream.next().await.unwrap();
+    let cause = cause.replace("{tenant}", &server.acme).replace("{user}", &ann.id);
+    let out = match cause.as_str() {
+        "/auth/logout" => server.of(&ann.token, Method::POST, &cause),
+        path if path.starts_with("/platform") => {
+            let suspension = server.platform(Method::POST, path);
+            suspension.json(&serde_json::json!({"category": "pause"}))
+        }
+        path => server.ask(Method::POST, path),
+    };
+    let out = out.send().await;
+    assert!(out.status < 300, "{}", out.text);
+    take(
+        &server,
+        &id,
+        Step::Begin(Stage::Planning, DeploymentStatus::Planning),
+    )
+    .await;
+    assert_eq!(stream.next().await, None);
+}
+
 #[tokio::test]
 async fn a_tenant_has_so_many_streams_and_whoever_goes_away_makes_room() {
     let server = Server::start(Sqlite).await;

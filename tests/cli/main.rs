@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod admins;
 mod asterisk;
 mod asterisk_surfaces;
 mod audit;

@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use futures_util::future::join_all;
 use rstest::rstest;
+use sqlx::{Connection as _, SqliteConnection};
 use switchyard::store::{Database, DatabaseUrl, Store, StoreError};
 
 use super::bench::Backend::{Postgres, Sqlite};
@@ -14,6 +15,19 @@ fn migrations() -> usize {
     std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/sqlite"))
         .unwrap()
         .count()
+}
+
+/// What `.cargo/config.toml` asks for, where the program is built in the project's directory.
+#[tokio::test]
+async fn sqlite_keeps_a_statements_plan_and_takes_no_lock_of_the_process_for_memory() {
+    let mut memory = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+    let options: Vec<(String,)> = sqlx::query_as("pragma compile_options")
+        .fetch_all(&mut memory)
+        .await
+        .unwrap();
+    let has = |option: &str| options.iter().any(|(found,)| found == option);
+    assert!(has("ENABLE_QPSG") && has("DEFAULT_MEMSTATUS=0"), "{options:?}");
+    assert!(!has("ENABLE_MEMORY_MANAGEMENT"), "{options:?}");
 }
 
 #[rstest]

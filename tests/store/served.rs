@@ -203,7 +203,7 @@ impl Bench {
 /// Whoever changes a tenant takes its row before those of its domains; so does whoever notes what was proven.
 #[rstest]
 #[tokio::test]
-async fn what_is_proven_waits_for_whoever_changes_the_tenant_and_holds_nothing_of_it(
+async fn what_is_proven_waits_for_whoever_changes_the_tenant_before_it_takes_a_row_of_its_domains(
     #[values(Sqlite, Postgres)] backend: Backend,
 ) {
     let (bench, store) = Bench::migrated(backend).await;

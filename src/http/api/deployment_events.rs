@@ -100,6 +100,8 @@ impl Following {
                 let seen = self.seen.as_deref();
                 let next = deployment_events::next(&self.app, &caller, self.id, seen, ASK_AGAIN).await?;
                 if let Some(step) = next {
+                    // It was waited for: they may not be who they were.
+                    self.standing.caller_still().await?;
                     return Ok::<Step, Problem>(step);
                 }
             }
