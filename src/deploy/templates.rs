@@ -8,7 +8,7 @@ use super::error::DeployError;
 use crate::domain::digest::Digest;
 use crate::domain::finding::{Finding, Severity};
 use crate::render::template_set::TemplateSet;
-use crate::render::{RenderError, asterisk};
+use crate::render::{RenderError, pbx};
 use crate::store::{Tx, template_sets};
 
 /// Parsed sets that are kept in memory; an instance needs two, the live one and the next.
@@ -56,7 +56,7 @@ impl TemplateSource {
         }
         if let Some(directory) = &self.overrides {
             let set = TemplateSet::with_overrides(directory)?;
-            return match asterisk::check(&set).into_iter().next() {
+            return match pbx::check(&set).into_iter().next() {
                 Some(problem) => Err(problem),
                 None => Ok(set),
             };
@@ -153,12 +153,13 @@ mod tests {
         assert_eq!(source.refused(), None);
     }
 
-    /// Neither the built-in set nor any other was asked for. The second parses, and renders with no tenant.
+    /// Neither the built-in set nor any other was asked for. The others parse, and the second renders with no tenant.
     #[test]
     fn without_a_good_set_the_directory_is_the_error() {
         for (name, text) in [
             ("nothing.conf", ""),
             ("asterisk/pjsip.conf", "{{ tenant.nmae }}\n"),
+            ("fusionpbx/dialplan.xml", "<extension>\n"),
         ] {
             let directory = tempfile::tempdir().unwrap();
             let path = directory.path().join(name);

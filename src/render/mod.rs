@@ -9,6 +9,7 @@ pub mod mail;
 pub mod pbx;
 mod sample;
 pub mod template_set;
+mod xml;
 
 pub use sample::samples;
 use thiserror::Error;

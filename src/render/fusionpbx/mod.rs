@@ -9,6 +9,7 @@ use super::RenderError;
 use super::pbx::{Fragments, Secrets, missing_secret};
 use super::sample::samples;
 use super::template_set::TemplateSet;
+use super::xml::one_element;
 use crate::domain::artifact::Artifact;
 use crate::domain::fusionpbx_row::id_of;
 use crate::domain::ids::TenantId;
@@ -38,6 +39,11 @@ pub(super) fn tenant(
     if config.active().next().is_some() {
         let id = id_of(tenant_id.uuid(), "dialplan");
         let xml = templates.render(DIALPLAN, &DialplanContext { uuid: id.to_string() })?;
+        // FusionPBX puts the text of every row of a context one behind the other.
+        one_element(&xml, "extension").map_err(|reason| RenderError::Render {
+            template: DIALPLAN.to_owned(),
+            reason,
+        })?;
         rows.push(rows::dialplan(tenant_id, config, id, xml));
     }
     let mut fragments: Fragments = Artifact::of(PbxKind::FusionPbx)
