@@ -7,7 +7,8 @@ use crate::domain::extension::Forward;
 use crate::domain::finding::Finding;
 use crate::domain::ids::TenantId;
 use crate::domain::instance::{InstanceSettings, PbxKind};
-use crate::domain::revision::TenantConfig;
+use crate::domain::plain_name::is_plain;
+use crate::domain::revision::{ExtensionConfig, TenantConfig};
 
 /// Checks one tenant against the instance that is to serve it. An error keeps the tenant at its live revision.
 #[must_use]
@@ -17,6 +18,8 @@ pub fn tenant(tenant_id: TenantId, config: &TenantConfig, settings: &InstanceSet
         .active()
         .map(|extension| extension.number.as_str())
         .collect();
+    // Elsewhere what is no extension may be reached by a route, a group or a menu that is not ours.
+    let is_closed = settings.kind() == PbxKind::Asterisk;
     let not_served = aliases(config, settings).map(|finding| finding.of_tenant(tenant_id));
     let mut findings: Vec<Finding> = not_served.into_iter().collect();
     for extension in config.active() {
@@ -35,13 +38,14 @@ pub fn tenant(tenant_id: TenantId, config: &TenantConfig, settings: &InstanceSet
                 ),
             )));
         }
+        findings.extend(unmailed(extension, settings).map(about));
         for (field, target) in targets(&extension.settings.forward) {
             if target.as_str() == extension.number.as_str() {
                 findings.push(about(Finding::error(
                     "forward_to_itself",
                     format!("{field} leads back to {target}; choose another number"),
                 )));
-            } else if !numbers.contains(target.as_str()) {
+            } else if is_closed && !numbers.contains(target.as_str()) {
                 findings.push(about(Finding::warning(
                     "forward_leads_nowhere",
                     format!("{field} leads to {target}, which no extension of the tenant has: callers hear that the number does not exist"),
@@ -63,6 +67,20 @@ fn aliases(config: &TenantConfig, settings: &InstanceSettings) -> Option<Finding
             config.domain
         );
         Finding::warning("alias_not_served", message)
+    })
+}
+
+/// FusionPBX writes an address into XML as it is, and FreeSWITCH looks for variables in it.
+fn unmailed(extension: &ExtensionConfig, settings: &InstanceSettings) -> Option<Finding> {
+    let voicemail = &extension.settings.voicemail;
+    let email = voicemail.email.as_ref()?.as_str();
+    let mailed = settings.kind() == PbxKind::Asterisk || !voicemail.enabled || is_plain(email);
+    (!mailed).then(|| {
+        let message = format!(
+            "voicemail.email {email} holds characters that FusionPBX and FreeSWITCH take for their own, so that no message is \
+             sent there; give it an address of letters, digits, `.`, `-`, `_` and `+`"
+        );
+        Finding::warning("email_not_served", message)
     })
 }
 
@@ -133,6 +151,34 @@ mod tests {
             [""; 0]
         );
         assert_eq!(findings_on(&asterisk(), one), ["emergency_number"]);
+    }
+
+    #[test]
+    fn what_a_fusionpbx_reaches_beside_our_extensions_is_no_forward_that_leads_nowhere() {
+        let outside = |config: &mut TenantConfig| {
+            config.extensions[0].settings.forward.busy = Some("7777".parse().unwrap())
+        };
+        let found = findings(outside);
+        assert!(found.contains(&"forward_leads_nowhere".to_owned()), "{found:?}");
+        let found = findings_on(&fusionpbx(), outside);
+        assert_eq!(found, ["alias_not_served"]);
+        let itself = findings_on(&fusionpbx(), |config| {
+            let number = config.extensions[0].number.to_string();
+            config.extensions[0].settings.forward.busy = Some(number.parse().unwrap());
+        });
+        assert_eq!(itself, ["alias_not_served", "forward_to_itself"]);
+    }
+
+    #[test]
+    fn an_address_that_a_fusionpbx_is_not_given_is_told_of_its_extension() {
+        let set = |config: &mut TenantConfig| {
+            config.aliases.clear();
+            let voicemail = &mut config.extensions[1].settings.voicemail;
+            voicemail.enabled = true;
+            voicemail.email = Some("ann&co@example.com".parse().unwrap());
+        };
+        assert_eq!(findings_on(&fusionpbx(), set), ["email_not_served"]);
+        assert_eq!(findings(set), ["emergency_number"]);
     }
 
     #[test]

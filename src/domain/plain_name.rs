@@ -18,6 +18,12 @@ pub fn plain(text: &str) -> String {
     plain
 }
 
+/// Whether a text is such a one already: it can be written as it is.
+#[must_use]
+pub fn is_plain(text: &str) -> bool {
+    plain(text) == text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

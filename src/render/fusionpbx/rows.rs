@@ -7,7 +7,7 @@ use crate::domain::dial::DialNumber;
 use crate::domain::extension::{OutboundClass, Recording};
 use crate::domain::fusionpbx_row::{FusionColumn, FusionRow, FusionTable, FusionValue, id_of};
 use crate::domain::ids::TenantId;
-use crate::domain::plain_name::plain;
+use crate::domain::plain_name::{is_plain, plain};
 use crate::domain::revision::{ExtensionConfig, TenantConfig};
 use crate::domain::secret::ExtensionSecrets;
 
@@ -133,6 +133,8 @@ fn user(tenant_id: TenantId, config: &TenantConfig, extension: &ExtensionConfig)
 
 fn mailbox(tenant_id: TenantId, extension: &ExtensionConfig, pin: &str) -> FusionRow {
     let voicemail = &extension.settings.voicemail;
+    // One with other characters is written nowhere, and a deploy tells of it.
+    let mailed = voicemail.email.as_ref().filter(|email| is_plain(email.as_str()));
     row(
         FusionTable::Voicemails,
         id_of(extension.id.uuid(), "voicemail"),
@@ -140,7 +142,7 @@ fn mailbox(tenant_id: TenantId, extension: &ExtensionConfig, pin: &str) -> Fusio
             ("domain_uuid", text(&tenant_id)),
             ("voicemail_id", text(&extension.number)),
             ("voicemail_password", text(pin)),
-            ("voicemail_mail_to", voicemail.email.as_ref().map_or(Null, text)),
+            ("voicemail_mail_to", mailed.map_or(Null, text)),
             ("voicemail_file", text("attach")),
             ("voicemail_local_after_email", Flag(true)),
             ("voicemail_tutorial", Flag(false)),

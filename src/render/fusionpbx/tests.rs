@@ -2,8 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use proptest::prelude::*;
+use serde_json::json;
+
 use super::*;
-use crate::domain::fusionpbx_row::{FusionRow, FusionTable, FusionValue};
+use crate::domain::extension_input::ExtensionInput;
+use crate::domain::fusionpbx_row::{FusionColumn, FusionRow, FusionTable, FusionValue};
 use crate::render::sample::Sample;
 
 fn set() -> TemplateSet {
@@ -65,20 +69,80 @@ fn the_marker_is_a_line_of_its_own() {
     }
 }
 
-/// FusionPBX escapes no `&`, and FreeSWITCH looks for variables in what it is given.
+/// FusionPBX escapes no `&`, its handler is Lua, and FreeSWITCH looks for variables and lists in what it is given.
+fn means_something(text: &str) -> bool {
+    text.contains(|c: char| "<>&'\"$`{}[]\\;|!^~=#%*?".contains(c) || c.is_control())
+}
+
+/// What of a row is neither our own dialplan nor a word of FreeSWITCH's that we write.
+fn active(row: &FusionRow) -> Vec<String> {
+    let is_own = |column: &str| matches!(column, "dialplan_xml" | "limit_destination");
+    let found = |(column, value): (&FusionColumn, &FusionValue)| match value {
+        FusionValue::Text(text) if !is_own(column.as_str()) && means_something(text) => {
+            Some(format!("{}: {text}", column.as_str()))
+        }
+        _ => None,
+    };
+    row.values.iter().filter_map(found).collect()
+}
+
 #[test]
 fn no_value_but_our_own_dialplan_holds_what_xml_or_freeswitch_would_take_for_more() {
     for row in rendered(true).iter().flat_map(rows) {
-        for (column, value) in &row.values {
-            let FusionValue::Text(text) = value else { continue };
-            let own = matches!(column.as_str(), "dialplan_xml" | "limit_destination");
-            assert!(
-                own || !text.contains(|c: char| "<>&'\"$`{}\\;|!".contains(c) || c.is_control()),
-                "{}: {text}",
-                column.as_str()
-            );
+        assert_eq!(active(&row), [""; 0]);
+    }
+}
+
+/// A text with what means something to somebody in every place.
+fn hostile() -> impl Strategy<Value = String> {
+    "[A-Za-z0-9 <>&'\"$`{}\\[\\]\\\\;|!^~=#%*?äø.,-]{0,40}"
+}
+
+proptest! {
+    /// Whatever the types let through.
+    #[test]
+    fn of_no_configuration_that_the_types_take_a_row_holds_more_than_it_says(
+        name in hostile(),
+        tenant_name in hostile(),
+        caller in hostile(),
+        email in "[A-Za-z0-9!#$%&'*+/=?^_`{}|~.-]{1,20}@[a-z]{1,8}[.][a-z]{2,5}",
+        number in "[+]?[0-9]{2,15}",
+    ) {
+        let input = json!({
+            "number": "1001", "name": name, "caller_id": {"name": caller, "number": number},
+            "voicemail": {"enabled": true, "email": email}, "forward": {"busy": number},
+        });
+        let input: ExtensionInput = serde_json::from_value(input).unwrap();
+        let (Ok(parsed), Ok(tenant_name)) = (input.parse(), tenant_name.parse()) else {
+            return Ok(());
+        };
+        let mut sample = samples().pop().unwrap();
+        sample.config.name = tenant_name;
+        sample.config.extensions.truncate(1);
+        sample.config.extensions[0].settings = parsed.settings;
+        let secrets = Secrets::Real(&sample.secrets);
+        let fragments = tenant(&set(), sample.tenant_id, &sample.config, secrets).unwrap();
+        for row in rows(&fragments) {
+            prop_assert_eq!(active(&row), Vec::<String>::new());
         }
     }
+}
+
+#[test]
+fn a_plain_address_is_written_and_another_one_is_not() {
+    let mail_to = |email: &str| {
+        let mut sample = samples().pop().unwrap();
+        let id = sample.config.extensions[1].id;
+        sample.config.extensions[1].settings.voicemail.email = Some(email.parse().unwrap());
+        let secrets = Secrets::Real(&sample.secrets);
+        let fragments = tenant(&set(), sample.tenant_id, &sample.config, secrets).unwrap();
+        let rows = rows(&fragments);
+        let mailbox = rows.iter().find(|row| row.id == id_of(id.uuid(), "voicemail"));
+        let column = FusionColumn::of("voicemail_mail_to");
+        serde_json::to_value(&mailbox.unwrap().values[&column]).unwrap()
+    };
+    assert_eq!(mail_to("zoe.x+y@acme.example.com"), "zoe.x+y@acme.example.com");
+    assert_eq!(mail_to("`&'@acme.example.com"), json!(null));
 }
 
 #[test]
@@ -107,4 +171,25 @@ fn an_extension_without_a_secret_fails_the_render_instead_of_being_open() {
 #[test]
 fn the_same_snapshot_gives_the_same_bytes() {
     assert!(rendered(true) == rendered(true));
+}
+
+/// It would end every dialplan of a domain.
+#[test]
+fn a_dialplan_that_is_left_open_is_found_by_the_check_and_by_every_render() {
+    let mut files = set().files().clone();
+    files.insert(
+        DIALPLAN.to_owned(),
+        "<extension name=\"echo\">\n  <condition>\n</extension>\n".to_owned(),
+    );
+    let broken = TemplateSet::from_files(files).unwrap();
+    let sample = samples().pop().unwrap();
+    let secrets = Secrets::Real(&sample.secrets);
+    let rendered = tenant(&broken, sample.tenant_id, &sample.config, secrets);
+    for error in [rendered.err(), check(&broken)] {
+        let error = error.unwrap().to_string();
+        assert!(
+            error.contains("`fusionpbx/dialplan.xml`") && error.contains("line 3"),
+            "{error}"
+        );
+    }
 }
