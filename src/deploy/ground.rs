@@ -143,6 +143,13 @@ impl Ground {
             MadeWith::Current => engine.templates.current().map_err(DeployError::Templates)?,
             MadeWith::Kept(digest) => engine.templates.kept(tx, digest).await?,
         };
+        // Another kind's templates make nothing of this one.
+        let kind = instance.settings.kind();
+        let templates = if templates.digest_of(kind) == live_templates.digest_of(kind) {
+            live_templates.clone()
+        } else {
+            templates
+        };
         let written = generations::files(tx, live.id).await?;
         Ok(Self {
             live: Some(live),

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::language::Language;
 use super::{RenderError, escape, files};
 use crate::domain::digest::Digest;
+use crate::domain::instance::PbxKind;
 
 /// A set of templates that parsed and may be used.
 ///
@@ -71,6 +72,16 @@ impl TemplateSet {
         self.digest
     }
 
+    /// The same of the templates of one kind alone.
+    #[must_use]
+    pub fn digest_of(&self, kind: PbxKind) -> Digest {
+        let of_kind = self.files.iter().filter(|(name, _)| {
+            name.split_once('/')
+                .is_some_and(|(folder, _)| folder == kind.as_str())
+        });
+        Digest::of_parts(of_kind.flat_map(|(name, text)| [name.as_bytes(), text.as_bytes()]))
+    }
+
     /// Renders one template. Only the typed functions beside the context types call this.
     pub(super) fn render(&self, template: &str, context: &impl Serialize) -> Result<String, RenderError> {
         let language = if Path::new(template)
@@ -109,6 +120,20 @@ mod tests {
                 .unwrap()
                 .digest()
         );
+    }
+
+    #[test]
+    fn a_template_of_one_kind_is_another_set_for_that_kind_alone() {
+        let built_in = TemplateSet::built_in().unwrap();
+        for (name, [asterisk, fusionpbx]) in [
+            ("asterisk/pjsip.conf", [false, true]),
+            ("fusionpbx/dialplan.xml", [true, false]),
+        ] {
+            let own = with(name, "<extension/>\n").unwrap();
+            let same = |kind| own.digest_of(kind) == built_in.digest_of(kind);
+            assert_eq!(same(PbxKind::Asterisk), asterisk, "{name}");
+            assert_eq!(same(PbxKind::FusionPbx), fusionpbx, "{name}");
+        }
     }
 
     #[test]
