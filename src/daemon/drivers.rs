@@ -8,7 +8,7 @@ use crate::domain::instance::{InstanceSettings, PbxInstance};
 use crate::domain::instance_secrets::InstanceSecrets;
 use crate::driver::PbxDriver;
 use crate::driver::asterisk::{AsteriskDriver, Program, RunAs, Shadow, Transport};
-use crate::driver::fusionpbx::FusionPbxDriver;
+use crate::driver::fusionpbx::{self, FusionPbxDriver};
 
 /// The drivers of this host.
 pub struct Drivers {
@@ -47,7 +47,7 @@ impl DriverFactory for Drivers {
                 Box::new(driver.with_transport(self.transport.clone()))
             }
             InstanceSettings::FusionPbx(settings) => {
-                let staging = self.state_dir.join("staged").join(instance.id.to_string());
+                let staging = fusionpbx::staging(&self.state_dir, instance.id);
                 Box::new(FusionPbxDriver::new(
                     instance.id,
                     settings.clone(),

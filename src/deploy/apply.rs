@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::advice;
 use super::aim::Aim;
 use super::error::DeployError;
 use super::inquiry::Seen;
@@ -29,7 +30,7 @@ impl Run<'_> {
         let (result, detail) = match &applied {
             Ok(()) => (
                 StageResult::Ok,
-                format!("swapped; reloaded: {}", names(&aim.reload)),
+                format!("{}: {}", self.words().applied, names(&aim.reload)),
             ),
             Err(error) => (StageResult::Failed, error.full()),
         };
@@ -145,8 +146,9 @@ impl Run<'_> {
             Ok(ended) => Ok(format!(", {ended} channels hung up")),
             Err(error) => {
                 let message = format!(
-                    "phones are refused, but calls that were up may go on: {}; end them on the PBX (`channel request hangup`)",
-                    error.full()
+                    "phones are refused, but calls that were up may go on: {}; end them on the PBX ({})",
+                    error.full(),
+                    advice::ending_calls(self.instance.settings.kind())
                 );
                 findings.push(Finding::warning("calls_not_ended", message));
                 Ok(String::new())

@@ -13,6 +13,7 @@ use super::ground::{Ground, MadeWith};
 use super::masking;
 use super::preview::FileDiff;
 use super::reading::as_written;
+use super::words::Words;
 use crate::domain::artifact::Artifact;
 use crate::domain::finding::Finding;
 use crate::domain::ids::InstanceId;
@@ -35,7 +36,7 @@ pub(super) struct Drift {
 
 impl Drift {
     fn unknown(why: &str) -> Self {
-        let message = format!("it was not looked at what lies on disk: {why}");
+        let message = format!("it was not looked at what stands at the PBX: {why}");
         Self {
             findings: vec![Finding::warning("not_compared", message)],
             files: Vec::new(),
@@ -58,12 +59,16 @@ impl Engine {
         ground: &Ground,
     ) -> Result<Drift, DeployError> {
         let mut drift = Drift::default();
+        let words = Words::of(&instance.settings);
         if let Some(live) = &ground.live {
             match driver.standing().await {
                 Ok(Some(number)) if number == live.number => {}
                 Ok(standing) => drift.findings.push(Finding::error(
                     "not_in_place",
-                    format!("{}; a deploy puts it right", misplaced(standing, live.number)),
+                    format!(
+                        "{}; a deploy puts it right",
+                        words.misplaced(standing, live.number)
+                    ),
                 )),
                 Err(error) => drift.findings.push(Finding::error("not_in_place", error.full())),
             }
@@ -99,9 +104,11 @@ impl Engine {
         ground: &Ground,
         drift: &mut Drift,
     ) -> Result<(), DeployError> {
+        let words = Words::of(&instance.settings);
         let Some(files) = self.as_served(instance, ground).await? else {
-            let message = "the files could not be compared: fragments in the state directory are lost; the next deploy renders them again";
-            drift.findings.push(Finding::warning("not_compared", message));
+            drift
+                .findings
+                .push(Finding::warning("not_compared", words.not_compared));
             return Ok(());
         };
         let drifted = driver.drifted(files.compared, Closeness::Whole).await?;
@@ -115,7 +122,7 @@ impl Engine {
             };
             let message = format!(
                 "{}{too_long}; the next deploy writes it anew",
-                happened(file, how)
+                words.happened(file, how)
             );
             drift
                 .findings
@@ -123,6 +130,7 @@ impl Engine {
             let found = match how {
                 Drifted::Edited => found,
                 Drifted::Missing => Some(String::new()),
+                Drifted::Lost => None,
             };
             if let (Some(found), Some(wanted)) = (found, written.remove(&file))
                 && let Some(wanted) = text(wanted).await?
@@ -228,23 +236,6 @@ fn noted(written: &FileDigests) -> BTreeMap<Artifact, StagedFile> {
         (*file, staged)
     };
     written.iter().map(file).collect()
-}
-
-/// What somebody did to a file.
-pub(super) fn happened(file: Artifact, how: Drifted) -> String {
-    match how {
-        Drifted::Edited => format!("{file} was edited in place since the last deploy"),
-        Drifted::Missing => format!("{file} is missing: somebody removed it since the last deploy"),
-    }
-}
-
-/// Where the link leads in place of the generation that was proven last.
-pub(super) fn misplaced(standing: Option<i64>, live: i64) -> String {
-    let found = match standing {
-        Some(number) => format!("leads to generation {number}"),
-        None => "is missing".to_owned(),
-    };
-    format!("the live link {found}, although generation {live} was proven last")
 }
 
 /// The text that was written, from its parts; `None` where it is too long to be shown.

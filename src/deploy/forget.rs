@@ -1,13 +1,15 @@
 //! Removing the last files of a tenant that no PBX serves any more.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::io;
 
 use super::engine::Engine;
 use super::error::DeployError;
 use super::lease::Lease;
 use crate::domain::ids::{InstanceId, TenantId};
 use crate::domain::instance::PbxInstance;
-use crate::driver::PbxDriver;
+use crate::driver::{PbxDriver, fusionpbx};
 
 /// What became of the files of a tenant on one instance.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -44,15 +46,28 @@ impl Engine {
         forgotten.map(|()| Forgotten::Done)
     }
 
-    /// Removes every fragment of an instance that is given up, where they are on this host.
+    /// Takes away what an instance that serves nothing has left at its PBX.
+    pub async fn leave(&self, instance_id: InstanceId) -> Result<(), DeployError> {
+        let (_, driver) = self.driver(instance_id).await?;
+        Ok(driver.leave().await?)
+    }
+
+    /// Removes all that was rendered and staged for an instance that is none any more, where it is on this host.
     pub async fn forget_instance(&self, instance: &PbxInstance) -> Result<(), DeployError> {
         if instance.node != *self.node() {
             return Ok(());
         }
         let fragments = self.fragments(instance.id);
-        tokio::task::spawn_blocking(move || fragments.keep_only(&BTreeMap::new()))
-            .await?
-            .map_err(DeployError::Fragments)
+        let staged = fusionpbx::staging(&self.options.state_dir, instance.id);
+        tokio::task::spawn_blocking(move || {
+            let removed = match fs::remove_dir_all(staged) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+                removed => removed,
+            };
+            fragments.keep_only(&BTreeMap::new()).and(removed)
+        })
+        .await?
+        .map_err(DeployError::Fragments)
     }
 
     async fn remove(

@@ -5,9 +5,9 @@ use tokio::task::spawn_blocking;
 
 use super::aim::Aim;
 use super::assemble;
-use super::drift::{happened, misplaced};
 use super::error::DeployError;
 use super::run::Run;
+use super::words::Words;
 use crate::domain::artifact::Artifact;
 use crate::domain::deployment::{DeploymentStatus, Stage, StageResult};
 use crate::domain::finding::{Finding, Severity};
@@ -18,6 +18,10 @@ const DRIFT: &str = "drift";
 const NOT_IN_PLACE: &str = "not_in_place";
 
 impl Run<'_> {
+    pub(super) const fn words(&self) -> &'static Words {
+        Words::of(&self.instance.settings)
+    }
+
     /// Whether the live files are still as they were written. Those that are not are written and read anew, and everything
     /// is asked for: the markers may have been right all the time.
     pub(super) async fn find_drift(
@@ -51,7 +55,7 @@ impl Run<'_> {
             return;
         };
         let found = match self.driver.standing().await {
-            Ok(standing) => misplaced(standing, live.number),
+            Ok(standing) => self.words().misplaced(standing, live.number),
             Err(error) => error.full(),
         };
         let message = format!("{found}; {}", self.consequence());
@@ -60,7 +64,7 @@ impl Run<'_> {
 
     /// What a deploy says of a file that it found changed.
     pub(super) fn drifted(&self, file: Artifact, how: Drifted) -> Finding {
-        let message = format!("{}; {}", happened(file, how), self.consequence());
+        let message = format!("{}; {}", self.words().happened(file, how), self.consequence());
         Finding::warning(DRIFT, message).about(file.as_str())
     }
 
@@ -97,8 +101,9 @@ impl Run<'_> {
         findings: &mut Vec<Finding>,
     ) -> Result<DeploymentStatus, DeployError> {
         findings.push(held);
-        let detail = "held back: our files are not as they were written";
-        self.record.stage_end(stage, StageResult::Refused, detail).await?;
+        self.record
+            .stage_end(stage, StageResult::Refused, self.words().held_back)
+            .await?;
         Ok(DeploymentStatus::Failed)
     }
 }

@@ -30,8 +30,10 @@ pub mod request;
 mod run;
 mod subject;
 mod templates;
+mod trial;
 mod validate;
 mod verification;
+mod words;
 
 pub use engine::{DriverFactory, Engine, EngineOptions, ShadowPolicy};
 pub use error::DeployError;

@@ -51,11 +51,16 @@ impl Run<'_> {
     pub(super) async fn prove(&self, number: i64, expected: &Expectation) -> Result<Proof, DeployError> {
         let deadline = Instant::now() + self.engine.options.patience;
         loop {
-            match inquiry::ask(self.engine, self.driver.as_ref(), expected).await {
+            let asked = match inquiry::ask(self.engine, self.driver.as_ref(), expected).await {
                 Ok(answer) if answer.differences.is_empty() => {
-                    return Ok(self.proof_on_disk(number, answer.seen).await);
+                    let proof = self.proof_in_place(number, answer.seen).await;
+                    proof.map_err(DeployError::Driver)
                 }
-                Ok(answer) => return Ok(Proof::Differs(answer.differences)),
+                Ok(answer) => Ok(Proof::Differs(answer.differences)),
+                Err(error) => Err(error),
+            };
+            match asked {
+                Ok(proof) => return Ok(proof),
                 Err(DeployError::Driver(error)) => {
                     let is_final = matches!(error, DriverError::Refused { .. });
                     if is_final || Instant::now() >= deadline {
@@ -75,15 +80,12 @@ impl Run<'_> {
     }
 
     /// What runs must also be what the PBX reads when it starts the next time.
-    async fn proof_on_disk(&self, number: i64, seen: Seen) -> Proof {
-        match self.driver.standing().await {
-            Ok(standing) if standing == Some(number) => Proof::Seen(seen),
-            Ok(_) => Proof::Differs(vec![Finding::error(
-                "not_in_place",
-                "what runs is as it should be, but the live link leads to other files, which the PBX would read at its next start",
-            )]),
-            Err(error) => Proof::Unknown(error.full()),
+    async fn proof_in_place(&self, number: i64, seen: Seen) -> Result<Proof, DriverError> {
+        if self.driver.standing().await? == Some(number) {
+            return Ok(Proof::Seen(seen));
         }
+        let message = "what runs is as it should be, but something else stands where the PBX would read it at its next start";
+        Ok(Proof::Differs(vec![Finding::error("not_in_place", message)]))
     }
 
     /// Puts the former generation back and proves it. `tried`: the number of the one that could not be proven.
@@ -175,13 +177,16 @@ impl Run<'_> {
         Ok(assemble::written(&self.driver.stage(back.number, files).await?))
     }
 
-    /// The files first: a PBX that is not running now reads them when it starts.
+    /// What it reads first: a PBX that is not running now reads it when it starts.
     async fn apply_back(&self, number: i64) -> Result<(), DriverError> {
-        self.driver.place(number).await?;
         let deadline = Instant::now() + self.engine.options.patience;
         let all = Artifact::of(self.instance.settings.kind());
         loop {
-            match self.driver.apply(number, all).await {
+            let applied = match self.driver.place(number).await {
+                Ok(()) => self.driver.apply(number, all).await,
+                Err(error) => Err(error),
+            };
+            match applied {
                 Err(DriverError::Unreachable { .. }) if Instant::now() < deadline => sleep(PAUSE).await,
                 applied => return applied,
             }

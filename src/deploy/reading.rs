@@ -47,8 +47,8 @@ impl Run<'_> {
     /// it would not tell apart whether it cannot find or cannot parse it.
     async fn astray(&self, aim: &Aim) -> Result<BTreeMap<Artifact, Finding>, DeployError> {
         let mut standing = self.driver.standing().await?;
-        if aim.live.is_none() && standing.is_none() {
-            // It serves nothing, and its sections can be asked for.
+        if aim.live.is_none() && standing.is_none() && self.instance.settings.is_local() {
+            // It serves nothing, and its sections can be asked for. A database is written to by an apply alone.
             self.driver.place(0).await?;
             standing = Some(0);
         }

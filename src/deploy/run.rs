@@ -4,7 +4,7 @@ use super::advice;
 use super::aim::{self, Aim};
 use super::assemble;
 use super::discretion;
-use super::engine::{Engine, ShadowPolicy};
+use super::engine::Engine;
 use super::error::DeployError;
 use super::lease::Lease;
 use super::moves::Purpose;
@@ -13,10 +13,10 @@ use super::record::Record;
 use crate::domain::artifact::Artifact;
 use crate::domain::deployment::{Deployment, DeploymentStatus, Scope, Stage, StageResult};
 use crate::domain::error_chain::error_chain;
-use crate::domain::finding::{Finding, Severity};
+use crate::domain::finding::Finding;
 use crate::domain::generation::Generation;
-use crate::domain::instance::{PbxInstance, PbxKind};
-use crate::driver::{DriverError, PbxDriver};
+use crate::domain::instance::PbxInstance;
+use crate::driver::PbxDriver;
 use crate::store::{Tx, deployments, generations, instances, served};
 
 /// Cut off more often than this, a deploy is not tried again: it may be what ends the process.
@@ -306,49 +306,15 @@ impl Run<'_> {
 
     async fn stage(&self, aim: &Aim) -> Result<crate::driver::Staged, DeployError> {
         let cache = self.engine.fragments(self.instance.id);
-        // What a first deploy goes back to. One that is tried again finds it standing already.
-        if aim.live.is_none() && self.driver.standing().await? != Some(0) {
+        // What a first deploy goes back to. One that is tried again finds it standing already; where nobody says what stands,
+        // staging it says why.
+        if aim.live.is_none() && !matches!(self.driver.standing().await, Ok(Some(0))) {
             self.driver
                 .stage(0, assemble::empty(self.instance.settings.kind()))
                 .await?;
         }
         let files = assemble::files(&cache, &aim.templates, &aim.after, &aim.reload, &aim.live_files)?;
         Ok(self.driver.stage(aim.generation.number, files).await?)
-    }
-
-    /// `Ok` with what was done, `Err` with why it may not go on.
-    async fn rehearse(&self, number: i64, findings: &mut Vec<Finding>) -> Result<String, String> {
-        // A database takes rows for a trial and gives them back: that costs no shadow, and is always done.
-        let on_a_shadow = self.instance.settings.kind() == PbxKind::Asterisk;
-        if on_a_shadow && self.engine.options.shadow == ShadowPolicy::Never {
-            let message = "no shadow read the generation: `deploy.shadow` is `never`";
-            findings.push(Finding::new(Severity::Info, "shadow_did_not_run", message));
-            return Ok("without a shadow".to_owned());
-        }
-        match self.driver.rehearse(number).await {
-            Ok(rehearsal) => {
-                let refused = rehearsal.findings.iter().any(Finding::is_error);
-                findings.extend(rehearsal.findings);
-                if refused {
-                    Err(rehearsal.detail)
-                } else {
-                    Ok(rehearsal.detail)
-                }
-            }
-            Err(error @ DriverError::Refused { .. }) if !on_a_shadow => {
-                findings.push(self.untouched("rows_refused", &error.full()));
-                Err(error.full())
-            }
-            // Whether it is reached is asked next.
-            Err(error) if !on_a_shadow => Ok(error.full()),
-            Err(error) => {
-                let must = self.engine.options.shadow == ShadowPolicy::Always;
-                let severity = if must { Severity::Error } else { Severity::Warning };
-                let message = format!("no shadow read the generation: {}", error.full());
-                findings.push(Finding::new(severity, "shadow_did_not_run", message.clone()));
-                if must { Err(message) } else { Ok(message) }
-            }
-        }
     }
 
     /// Ends the deploy, and its last stage, in the transaction that says what is live: a process that dies leaves

@@ -1,5 +1,6 @@
 //! A PBX instance: one Asterisk, FusionPBX or FreeSWITCH that tenants are assigned to.
 
+use std::net::IpAddr;
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -43,6 +44,22 @@ parsed_text! {
 parsed_text! {
     /// A number that reaches help where an instance stands: 2 to 8 digits.
     EmergencyNumber, emergency_number, schema { "pattern": "^[0-9]{2,8}$" }
+}
+
+impl HostName {
+    /// Whether it names whichever host uses it: then another host's is another one.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        let text = self.as_str();
+        text.eq_ignore_ascii_case("localhost")
+            || text.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
+
+    /// Whether both name the same host, of two that stand on one.
+    #[must_use]
+    pub fn same_host(&self, other: &Self) -> bool {
+        self.as_str().eq_ignore_ascii_case(other.as_str()) || (self.is_loopback() && other.is_loopback())
+    }
 }
 
 impl AbsolutePath {
@@ -116,6 +133,18 @@ fn emergency_number(text: &str) -> Result<String, Invalid> {
 mod tests {
     use super::*;
     use rstest::rstest;
+
+    #[rstest]
+    #[case("localhost", "127.0.0.1", true)]
+    #[case("::1", "127.9.9.9", true)]
+    #[case("LocalHost", "::1", true)]
+    #[case("db.example.com", "DB.example.com", true)]
+    #[case("127.0.0.1", "10.0.0.5", false)]
+    #[case("localhost.example.com", "localhost", false)]
+    fn all_names_of_the_own_host_are_one(#[case] one: &str, #[case] other: &str, #[case] same: bool) {
+        let [one, other]: [HostName; 2] = [one, other].map(|text| text.parse().unwrap());
+        assert_eq!(one.same_host(&other), same);
+    }
 
     #[rstest]
     #[case("/etc/asterisk/switchyard", true)]

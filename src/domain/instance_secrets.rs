@@ -2,8 +2,6 @@
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::instance::PbxKind;
-
 /// The secrets of one instance.
 #[derive(Clone)]
 pub struct InstanceSecrets {
@@ -20,15 +18,6 @@ impl InstanceSecrets {
         Self {
             control,
             database: None,
-        }
-    }
-
-    /// Whether a kind can do with these.
-    #[must_use]
-    pub const fn suffice(&self, kind: PbxKind) -> bool {
-        match kind {
-            PbxKind::FusionPbx => self.database.is_some(),
-            PbxKind::Asterisk => true,
         }
     }
 
@@ -64,6 +53,5 @@ mod tests {
         ] {
             assert!(!one.same(&other));
         }
-        assert!(one.suffice(PbxKind::FusionPbx) && !secrets("a", None).suffice(PbxKind::FusionPbx));
     }
 }

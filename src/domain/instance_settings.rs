@@ -133,14 +133,23 @@ impl InstanceSettings {
     pub fn same_place(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::FusionPbx(one), Self::FusionPbx(other)) => {
-                (&one.database_host, one.database_port, &one.database_name)
-                    == (&other.database_host, other.database_port, &other.database_name)
+                one.database_host.same_host(&other.database_host)
+                    && (one.database_port, &one.database_name) == (other.database_port, &other.database_name)
             }
             _ => self.config_dir().is_some() && self.config_dir() == other.config_dir(),
         }
     }
 
-    /// Whether that place is on the host whose daemon drives it: then another host's may have the same name.
+    /// Whether another host's place may have the same name and be another one.
+    #[must_use]
+    pub fn is_own_to_host(&self) -> bool {
+        match self {
+            Self::FusionPbx(settings) => settings.database_host.is_loopback(),
+            Self::Asterisk(_) => true,
+        }
+    }
+
+    /// Whether that place is a directory on the host whose daemon drives it.
     #[must_use]
     pub const fn is_local(&self) -> bool {
         self.config_dir().is_some()
@@ -254,6 +263,9 @@ mod tests {
         let database = fusionpbx("10.0.0.1", 8021, &[]);
         assert!(database.same_place(&fusionpbx("10.0.0.1", 8022, &[])) && !database.is_local());
         assert!(!database.same_place(&fusionpbx("10.0.0.2", 8021, &[])));
+        assert!(!database.is_own_to_host());
+        let [one, other] = ["localhost", "127.0.0.1"].map(|host| fusionpbx(host, 8021, &[]));
+        assert!(one.same_place(&other) && one.is_own_to_host());
         assert!(!database.same_place(&one) && !one.same_place(&database));
     }
 

@@ -210,6 +210,18 @@ impl FileTree {
         }
     }
 
+    /// The same where the directory may not have been made yet: then it could be. Nothing is.
+    pub fn try_making(&self) -> io::Result<()> {
+        let there = self.root.ancestors().find(|path| path.is_dir());
+        match there {
+            Some(there) if there == self.root => self.try_writing(),
+            there => {
+                let there = there.unwrap_or(&self.root);
+                tempfile::tempfile_in(there).map(drop).map_err(at(there))
+            }
+        }
+    }
+
     /// Removes every other generation, and what cut-off deploys left. The live one always stays, and so does what is not
     /// ours. What cannot be removed keeps nothing else from being removed.
     pub fn keep_only(&self, keep: &[i64]) -> io::Result<()> {

@@ -65,6 +65,8 @@ pub enum Drifted {
     Edited,
     /// It is not there.
     Missing,
+    /// What was written is not there any more to be compared with.
+    Lost,
 }
 
 /// How closely the live files are looked at.
@@ -160,7 +162,12 @@ pub trait PbxDriver: Send + Sync {
     /// What lies in our place on disk and is not ours, by path; texts up to `limit` bytes.
     async fn foreign(&self, limit: u64) -> Result<Vec<Foreign>, DriverError>;
 
-    /// Lets a private PBX of the same kind read a staged generation.
+    /// Whether a rehearsal takes a second PBX, which may be forbidden or missing; else it costs nothing and is always held.
+    fn rehearses_on_a_shadow(&self) -> bool {
+        true
+    }
+
+    /// Lets a private PBX of the same kind read a staged generation, or the PBX's own database take it for a trial.
     async fn rehearse(&self, generation: i64) -> Result<Rehearsal, DriverError>;
 
     /// Whether the PBX can be reached and would take orders; asked before anything is touched.
@@ -197,6 +204,11 @@ pub trait PbxDriver: Send + Sync {
 
     /// Removes staged generations other than these, and nothing that is not ours.
     async fn keep_only(&self, generations: &[i64]) -> Result<(), DriverError>;
+
+    /// Takes away what says at the PBX that it is driven from here, once it serves nothing of ours.
+    async fn leave(&self) -> Result<(), DriverError> {
+        Ok(())
+    }
 
     /// Tests connection, rights and paths.
     async fn test(&self) -> Vec<Check>;

@@ -17,10 +17,15 @@ pub fn run(context: &mut Context<'_>, target: &Target) -> Result<(), Failure> {
             deployments::verify_instance(&parts.app, &caller, found.instance.id).await?
         };
         let domains = text::domains(parts, &[], &seen.findings).await?;
+        let read = if found.instance.settings.is_local() {
+            "files"
+        } else {
+            "rows"
+        };
         let (exit, outcome) = match (seen.state, seen.generation) {
             (VerificationState::AsDeployed, Some(number)) => (
                 Exit::Ok,
-                format!("the running PBX and its files are as generation {number} has them"),
+                format!("the running PBX and its {read} are as generation {number} has them"),
             ),
             (VerificationState::AsDeployed, None) => (
                 Exit::Ok,

@@ -57,8 +57,8 @@ async fn domains(
     .await?;
     Ok(taken.into_iter().map(|(name,)| {
         let message = format!(
-            "FusionPBX has a domain {name} that this instance did not make; import it, give the tenant another domain, or \
-             delete it in FusionPBX"
+            "FusionPBX has a domain {name} that this instance did not make; give the tenant another domain, or delete it in \
+             FusionPBX"
         );
         Finding::error("domain_taken_on_pbx", message).about(format!("domain {name}"))
     }).collect())

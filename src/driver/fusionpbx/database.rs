@@ -1,6 +1,6 @@
 //! FusionPBX's PostgreSQL, with its errors told by what is known afterwards.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
@@ -9,40 +9,78 @@ use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use crate::domain::fusionpbx_row::FusionTable;
 use crate::domain::instance::{FusionPbxSettings, Tls};
 use crate::driver::DriverError;
 
-/// How long a connection may take to be there.
-const CONNECT: Duration = Duration::from_secs(10);
-/// Nobody may keep us waiting for longer: the web interface holds locks for milliseconds, and ten thousand extensions are
-/// written in seconds.
-const LIMITS: &str = "set lock_timeout = '10s'; set statement_timeout = '120s'";
+/// How long the answer to one question may take. A peer that went without a word would be waited for without an end.
+const ANSWER: Duration = Duration::from_secs(30);
+/// The same for all rows, which are read and written in seconds where there are twenty thousand extensions.
+const WORK: Duration = Duration::from_mins(5);
+/// Nobody may keep us waiting for longer, or be kept waiting by us: the web interface holds locks for milliseconds, and where
+/// this host goes without a word, the server ends the transaction that it left and lets its locks go. Those of the network
+/// are set where the server has them.
+const LIMITS: &str = "set lock_timeout = '10s'; set statement_timeout = '120s'; \
+    set idle_in_transaction_session_timeout = '60s'; \
+    select set_config(name, wanted, false) from pg_settings join (values ('tcp_keepalives_idle', '30'), \
+    ('tcp_keepalives_interval', '10'), ('tcp_keepalives_count', '3'), ('tcp_user_timeout', '60000')) w (name, wanted) \
+    using (name)";
 
 /// FusionPBX's database. A connection is kept for the next question.
 pub struct Database {
-    options: PgConnectOptions,
+    /// None without a password: nobody signs in with an empty one.
+    options: Option<PgConnectOptions>,
+    answer: Duration,
+    work: Duration,
     kept: Mutex<Option<PgConnection>>,
 }
 
 impl Database {
     /// Connects once it is asked.
-    pub fn new(settings: &FusionPbxSettings, password: &SecretString) -> Self {
+    pub fn new(settings: &FusionPbxSettings, password: Option<&SecretString>) -> Self {
         Self {
-            options: options(settings, password),
+            options: password.map(|password| options(settings, password)),
+            answer: ANSWER,
+            work: WORK,
             kept: Mutex::default(),
         }
+    }
+
+    /// The same with other limits.
+    pub fn set_limits(&mut self, answer: Duration, work: Duration) {
+        (self.answer, self.work) = (answer, work);
+    }
+
+    /// Waits for the answer to a question, and not for ever. Where none came the connection is of no use any more.
+    pub async fn ask<T>(&self, asking: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
+        within(self.answer, asking).await
+    }
+
+    /// The same of reading or writing everything.
+    pub async fn work<T>(&self, working: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
+        within(self.work, working).await
     }
 
     /// A connection that works. Whoever is done with it well gives it back.
     pub async fn open(&self) -> Result<PgConnection, DriverError> {
         let kept = self.kept.lock().await.take();
         if let Some(mut connection) = kept
-            && connection.ping().await.is_ok()
+            && self.ask(connection.ping()).await.is_ok()
         {
             return Ok(connection);
         }
-        connect(&self.options).await
+        let what = "FusionPBX's database";
+        let Some(options) = &self.options else {
+            return Err(DriverError::Refused {
+                what: what.to_owned(),
+                source: "no password of its role is kept; give the instance its `database_password`".into(),
+            });
+        };
+        let connected = self.ask(async {
+            let mut connection = PgConnection::connect_with(options).await?;
+            sqlx::raw_sql(LIMITS).execute(&mut connection).await?;
+            Ok(connection)
+        });
+        connected.await.map_err(|error| asked(what, error))
     }
 
     /// Keeps a connection that is in the middle of nothing.
@@ -70,25 +108,36 @@ fn options(settings: &FusionPbxSettings, password: &SecretString) -> PgConnectOp
     }
 }
 
-async fn connect(options: &PgConnectOptions) -> Result<PgConnection, DriverError> {
-    let what = "FusionPBX's database";
-    let unreachable = |source: Box<dyn std::error::Error + Send + Sync>| DriverError::Unreachable {
-        what: what.to_owned(),
-        source,
-    };
-    let connected = timeout(CONNECT, async {
-        let mut connection = PgConnection::connect_with(options).await?;
-        sqlx::raw_sql(LIMITS).execute(&mut connection).await?;
-        Ok(connection)
-    });
-    match connected.await {
-        Ok(Err(sqlx::Error::Database(error))) => Err(DriverError::Refused {
-            what: what.to_owned(),
-            source: error,
-        }),
-        Ok(connected) => connected.map_err(|error: sqlx::Error| unreachable(error.into())),
-        Err(late) => Err(unreachable(late.into())),
+async fn within<T>(limit: Duration, asking: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
+    timeout(limit, asking).await.unwrap_or_else(|_| {
+        let late = format!("no answer came within {} s", limit.as_secs());
+        Err(sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, late)))
+    })
+}
+
+/// What is known after a question failed: nothing was done. A server that takes nobody just now, or takes its leave, is not
+/// reached; what it says to a question itself stays the same however often it is asked.
+pub fn asked(what: &str, error: sqlx::Error) -> DriverError {
+    let what = what.to_owned();
+    match error {
+        sqlx::Error::Database(error) if !is_passing(error.code().as_deref()) => {
+            DriverError::Refused { what, source: error }
+        }
+        error => DriverError::Unreachable {
+            what,
+            source: error.into(),
+        },
     }
+}
+
+/// No connection (08), a state that ends (25, 40, 55), nothing left of something (53), an operator who stops the server
+/// (57), its disk (58).
+fn is_passing(code: Option<&str>) -> bool {
+    code.is_some_and(|code| {
+        ["08", "25", "40", "53", "55", "57", "58"]
+            .iter()
+            .any(|class| code.starts_with(class))
+    })
 }
 
 /// What is known after writing failed before its end: nothing was written. The server may have said no to the rows
@@ -99,7 +148,22 @@ pub fn refused_or_not_applied(what: &str, error: sqlx::Error) -> DriverError {
             what: what.to_owned(),
             source: error,
         },
+        error if is_lost(&error) => DriverError::Unreachable {
+            what: what.to_owned(),
+            source: error.into(),
+        },
         error => DriverError::not_applied(what, error),
+    }
+}
+
+/// Whether there is no connection any more, or none can be had.
+fn is_lost(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Database(error) => error
+            .code()
+            .is_some_and(|code| ["08", "57P", "53300"].iter().any(|known| code.starts_with(known))),
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) => true,
+        _ => false,
     }
 }
 
@@ -115,171 +179,54 @@ fn is_final(code: Option<&str>) -> bool {
     code.is_some_and(|code| ["22", "23", "42"].iter().any(|class| code.starts_with(class)))
 }
 
-/// The columns of FusionPBX's tables as this database has them: they differ between its versions.
-pub struct Schema(BTreeMap<FusionTable, BTreeMap<String, String>>);
-
-/// What every version has that this program knows.
-const NEEDED: [(FusionTable, &[&str]); 5] = [
-    (
-        FusionTable::Domains,
-        &["domain_uuid", "domain_name", "domain_enabled", "insert_user"],
-    ),
-    (
-        FusionTable::Extensions,
-        &[
-            "extension_uuid",
-            "domain_uuid",
-            "extension",
-            "password",
-            "user_context",
-            "enabled",
-            "insert_user",
-        ],
-    ),
-    (
-        FusionTable::ExtensionSettings,
-        &[
-            "extension_setting_uuid",
-            "domain_uuid",
-            "extension_uuid",
-            "extension_setting_type",
-            "extension_setting_name",
-            "extension_setting_value",
-            "extension_setting_enabled",
-            "insert_user",
-        ],
-    ),
-    (
-        FusionTable::Voicemails,
-        &[
-            "voicemail_uuid",
-            "domain_uuid",
-            "voicemail_id",
-            "voicemail_password",
-            "voicemail_enabled",
-            "insert_user",
-        ],
-    ),
-    (
-        FusionTable::Dialplans,
-        &[
-            "dialplan_uuid",
-            "domain_uuid",
-            "dialplan_context",
-            "dialplan_xml",
-            "dialplan_order",
-            "dialplan_enabled",
-            "insert_user",
-        ],
-    ),
-];
-
-impl Schema {
-    /// Reads it, and refuses one that is no FusionPBX's that this program knows.
-    pub async fn read(connection: &mut PgConnection) -> sqlx::Result<Result<Self, UnknownSchema>> {
-        let tables: Vec<&str> = FusionTable::ALL.iter().map(|table| table.as_str()).collect();
-        let found: Vec<(String, String, String)> = sqlx::query_as(
-            "select table_name::text, column_name::text, data_type::text from information_schema.columns \
-             where table_schema = any (current_schemas(false)) and table_name = any ($1)",
-        )
-        .bind(tables)
-        .fetch_all(connection)
-        .await?;
-        let mut schema = BTreeMap::new();
-        for (table, column, kind) in found {
-            if let Ok(table) = table.parse::<FusionTable>() {
-                schema
-                    .entry(table)
-                    .or_insert_with(BTreeMap::new)
-                    .insert(column, kind);
-            }
-        }
-        Ok(Self::known(schema))
-    }
-
-    fn known(found: BTreeMap<FusionTable, BTreeMap<String, String>>) -> Result<Self, UnknownSchema> {
-        let mut lacking = BTreeSet::new();
-        for (table, columns) in NEEDED {
-            match found.get(&table) {
-                None => drop(lacking.insert(format!("the table {table}"))),
-                Some(there) => {
-                    let missing = columns.iter().filter(|column| !there.contains_key(**column));
-                    lacking.extend(missing.map(|column| format!("{table}.{column}")));
-                }
-            }
-        }
-        if lacking.is_empty() {
-            Ok(Self(found))
-        } else {
-            Err(UnknownSchema {
-                lacking,
-                found: described(&found),
-            })
-        }
-    }
-
-    /// Whether a table has this column.
-    pub fn has(&self, table: FusionTable, column: &str) -> bool {
-        self.0
-            .get(&table)
-            .is_some_and(|columns| columns.contains_key(column))
-    }
-}
-
-fn described(found: &BTreeMap<FusionTable, BTreeMap<String, String>>) -> String {
-    if found.is_empty() {
-        return "none of its tables can be seen by this role".to_owned();
-    }
-    let tables = found
-        .iter()
-        .map(|(table, columns)| format!("{table} with {} columns", columns.len()));
-    tables.collect::<Vec<_>>().join(", ")
-}
-
-/// A database that is not FusionPBX's, or of a version that nobody knows yet.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "this is no FusionPBX's database that is known: {} not there; found: {found}. Name FusionPBX's own database, or let the \
-     role see its tables",
-    .lacking.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
-)]
-pub struct UnknownSchema {
-    lacking: BTreeSet<String>,
-    found: String,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rstest::rstest;
 
-    fn whole() -> BTreeMap<FusionTable, BTreeMap<String, String>> {
-        let table = |(table, columns): (FusionTable, &[&str])| {
-            let columns = columns
-                .iter()
-                .map(|column| ((*column).to_owned(), "text".to_owned()));
-            (table, columns.collect())
-        };
-        NEEDED.into_iter().map(table).collect()
+    #[rstest]
+    #[case::starting_up("57P03", true)]
+    #[case::shut_down("57P01", true)]
+    #[case::too_many_connections("53300", true)]
+    #[case::connection_failure("08006", true)]
+    #[case::a_lock_in_the_way("55P03", true)]
+    #[case::wrong_password("28P01", false)]
+    #[case::not_in_pg_hba("28000", false)]
+    #[case::no_such_database("3D000", false)]
+    #[case::no_right("42501", false)]
+    #[case::no_such_table("42P01", false)]
+    fn a_server_that_takes_nobody_now_is_told_from_one_that_says_no(
+        #[case] code: &str,
+        #[case] passes: bool,
+    ) {
+        assert_eq!(is_passing(Some(code)), passes);
     }
 
-    #[test]
-    fn an_unknown_schema_is_refused_with_what_was_found_and_what_was_not() {
-        assert!(Schema::known(whole()).is_ok());
-        let mut lacking = whole();
-        lacking.remove(&FusionTable::Voicemails);
-        lacking
-            .get_mut(&FusionTable::Domains)
-            .unwrap()
-            .remove("domain_enabled");
-        let error = Schema::known(lacking).err().unwrap().to_string();
-        for part in [
-            "v_domains.domain_enabled",
-            "the table v_voicemails",
-            "v_extensions with 7 columns",
-        ] {
-            assert!(error.contains(part), "{error}");
-        }
-        let nothing = Schema::known(BTreeMap::new()).err().unwrap().to_string();
-        assert!(nothing.contains("none of its tables"), "{nothing}");
+    #[tokio::test]
+    async fn without_a_password_nobody_is_asked_for_anything() {
+        let settings = FusionPbxSettings {
+            database_host: "127.0.0.1".parse().unwrap(),
+            database_port: 1,
+            database_name: "fusionpbx".parse().unwrap(),
+            database_username: "switchyard".parse().unwrap(),
+            database_tls: None,
+            event_socket_host: "127.0.0.1".parse().unwrap(),
+            event_socket_port: 1,
+            emergency_numbers: Vec::new(),
+        };
+        let error = Database::new(&settings, None).open().await.err().unwrap();
+        assert!(matches!(&error, DriverError::Refused { .. }), "{}", error.full());
+        assert!(error.full().contains("database_password"), "{}", error.full());
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_never_comes_is_no_longer_waited_for() {
+        let error = within(Duration::ZERO, std::future::pending::<sqlx::Result<()>>())
+            .await
+            .unwrap_err();
+        assert!(matches!(
+            asked("a question", error),
+            DriverError::Unreachable { .. }
+        ));
     }
 }

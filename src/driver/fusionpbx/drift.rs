@@ -7,10 +7,11 @@ use std::path::PathBuf;
 
 use serde_json::{Map, Value};
 
+use super::FusionPbxDriver;
+use super::database::asked;
 use super::difference::{Difference, Found, Rows, is_value};
 use super::note::{self, Note};
 use super::write;
-use super::{FusionPbxDriver, asked};
 use crate::domain::artifact::Artifact;
 use crate::domain::fusionpbx_row::{FusionRow, FusionTable};
 use crate::domain::instance::PbxKind;
@@ -57,7 +58,7 @@ async fn compare(
     let Some(written) = driver.staged(note.generation).await? else {
         // What was written is gone from this host, and nothing to compare with.
         let all = Artifact::of(PbxKind::FusionPbx).iter();
-        return Ok(all.map(|artifact| (*artifact, Drifted::Missing)).collect());
+        return Ok(all.map(|artifact| (*artifact, Drifted::Lost)).collect());
     };
     let difference = Difference::between(&rows, &written.rows);
     let changed = difference.other.iter().map(|(row, _)| row.table);
@@ -86,14 +87,18 @@ async fn compare(
 async fn state(driver: &FusionPbxDriver, closeness: Closeness) -> Result<Option<(Note, Rows)>, DriverError> {
     let failed = |error| asked(WHAT, error);
     let mut connection = driver.database.open().await?;
-    let note = note::read(&mut connection, driver.owner).await.map_err(failed)?;
-    let Some(note) = note else { return Ok(None) };
-    let close = closeness == Closeness::Whole
-        || write::is_touched(&mut connection, driver.owner, &note)
-            .await
-            .map_err(failed)?;
+    let database = &driver.database;
+    let note = database.ask(note::read(&mut connection, driver.owner)).await;
+    let Some(note) = note.map_err(failed)? else {
+        return Ok(None);
+    };
+    let close = closeness == Closeness::Whole || {
+        let touched = write::is_touched(&mut connection, driver.owner, &note);
+        database.ask(touched).await.map_err(failed)?
+    };
     let rows = if close {
-        Some(write::rows(&mut connection, driver.owner).await.map_err(failed)?)
+        let rows = write::rows(&mut connection, driver.owner);
+        Some(database.work(rows).await.map_err(failed)?)
     } else {
         None
     };

@@ -6,6 +6,8 @@ mod database;
 mod difference;
 mod drift;
 mod note;
+mod same_switch;
+mod schema;
 mod staged;
 mod switch;
 mod touched;
@@ -13,18 +15,15 @@ mod verify;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::io;
-use std::path::Path;
-use std::time::Instant;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use secrecy::SecretString;
 use sqlx::Connection as _;
-use sqlx::postgres::PgConnection;
 use tokio::sync::Mutex;
 
-use self::database::{Database, Schema, refused_or_not_applied};
+use self::database::{Database, asked, refused_or_not_applied};
 use self::note::{Note, Owner};
 use self::staged::Generation;
 use self::switch::Switch;
@@ -42,6 +41,12 @@ use crate::domain::instance_secrets::InstanceSecrets;
 use crate::domain::sip_domain::SipDomain;
 
 const WRITING: &str = "writing the rows";
+
+/// Where what is to be written is staged, below the daemon's own directory.
+#[must_use]
+pub fn staging(state_dir: &Path, instance: InstanceId) -> PathBuf {
+    state_dir.join("staged").join(instance.to_string())
+}
 
 /// Drives one FusionPBX, wherever its database and its event socket are.
 ///
@@ -67,12 +72,19 @@ impl FusionPbxDriver {
     ) -> Self {
         Self {
             owner: Owner::new(id.uuid()),
-            database: Database::new(&settings, &secrets.database.unwrap_or_default()),
+            database: Database::new(&settings, secrets.database.as_ref()),
             password: secrets.control,
             switch: Mutex::default(),
             files: FileTree::new(staging, PbxKind::FusionPbx),
             settings,
         }
+    }
+
+    /// The same with other limits for an answer of the database, and for reading or writing all rows.
+    #[must_use]
+    pub fn with_limits(mut self, answer: Duration, work: Duration) -> Self {
+        self.database.set_limits(answer, work);
+        self
     }
 
     async fn switch(&self) -> Result<Switch, DriverError> {
@@ -87,30 +99,24 @@ impl FusionPbxDriver {
 
     async fn note(&self) -> Result<Option<Note>, DriverError> {
         let mut connection = self.database.open().await?;
-        let note = note::read(&mut connection, self.owner).await;
-        let note = note.map_err(|error| asked("which generation stands in the database", error))?;
-        self.database.keep(connection).await;
-        Ok(note)
+        match self.database.ask(note::read(&mut connection, self.owner)).await {
+            Ok(note) => {
+                self.database.keep(connection).await;
+                Ok(note)
+            }
+            Err(error) => Err(self
+                .why(&mut connection, "which generation stands in the database", error)
+                .await),
+        }
     }
 
     /// A generation as it lies staged; `None` where it does not.
     async fn staged(&self, number: i64) -> Result<Option<Generation>, DriverError> {
         self.files
             .on_disk("reading the staged rows", move |tree| {
-                read(&tree.generation(number))
+                Generation::read(&tree.generation(number))
             })
             .await
-    }
-
-    async fn schema(&self, connection: &mut PgConnection) -> Result<Schema, DriverError> {
-        let what = "FusionPBX's tables";
-        let schema = Schema::read(connection)
-            .await
-            .map_err(|error| asked(what, error))?;
-        schema.map_err(|error| DriverError::Refused {
-            what: what.to_owned(),
-            source: error.into(),
-        })
     }
 
     /// Writes a generation; with `keep` for good. Before the commit nothing has happened, after it everything has. `Err` in
@@ -127,23 +133,22 @@ impl FusionPbxDriver {
         })?;
         let mut connection = self.database.open().await?;
         let schema = self.schema(&mut connection).await?;
-        let mut transaction = connection.begin().await.map_err(failed)?;
-        let written = write::write(
+        let mut transaction = self.database.ask(connection.begin()).await.map_err(failed)?;
+        let writing = write::write(
             &mut transaction,
             &schema,
             self.owner,
             number,
             &generation,
             everything,
-        )
-        .await
-        .map_err(failed)?;
+        );
+        let written = self.database.work(writing).await.map_err(failed)?;
         if written.is_err() || !keep {
-            transaction.rollback().await.map_err(failed)?;
+            self.database.ask(transaction.rollback()).await.map_err(failed)?;
         } else {
             let warrant = self.files.warrant();
             warrant.map_err(|error| DriverError::not_applied(WRITING, error))?;
-            match transaction.commit().await {
+            match self.database.ask(transaction.commit()).await {
                 Ok(()) => {}
                 Err(error) if database::is_said_no(&error) => return Err(failed(error)),
                 Err(error) => return Err(DriverError::unknown(WRITING, error)),
@@ -183,7 +188,10 @@ impl FusionPbxDriver {
         switch.forget(&note.untold).await?;
         switch.dismiss(&note.untold).await?;
         let mut connection = self.database.open().await?;
-        let told = note::told(&mut connection, self.owner, note).await;
+        let told = self
+            .database
+            .ask(note::told(&mut connection, self.owner, note))
+            .await;
         told.map_err(|error| asked("noting what FreeSWITCH was told of", error))?;
         self.database.keep(connection).await;
         Ok(())
@@ -213,38 +221,11 @@ impl FusionPbxDriver {
     }
 }
 
-/// `None` where no such generation is staged.
-fn read(directory: &Path) -> io::Result<Option<Generation>> {
-    let mut generation = Generation::default();
-    for artifact in Artifact::of(PbxKind::FusionPbx) {
-        let path = directory.join(artifact.as_str());
-        match fs::read_to_string(&path) {
-            Ok(text) => generation.add(*artifact, &text)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => {
-                return Err(io::Error::new(
-                    error.kind(),
-                    format!("{}: {error}", path.display()),
-                ));
-            }
-        }
-    }
-    Ok(Some(generation))
-}
-
 /// Rows are written: whatever fails from now on, it is not known what FreeSWITCH serves.
 fn begun(error: DriverError) -> DriverError {
     match error {
         unknown @ DriverError::Unknown { .. } => unknown,
         error => DriverError::unknown("having FreeSWITCH serve the rows that were written", error),
-    }
-}
-
-/// A question to the database failed: nothing was done.
-fn asked(what: &str, error: sqlx::Error) -> DriverError {
-    DriverError::Unreachable {
-        what: what.to_owned(),
-        source: error.into(),
     }
 }
 
@@ -259,8 +240,13 @@ impl PbxDriver for FusionPbxDriver {
         generation: i64,
         files: BTreeMap<Artifact, StagedFile>,
     ) -> Result<Staged, DriverError> {
-        self.follow_note().await?;
-        let drifted = drift::found(self, &files).await?;
+        let drifted = if self.is_known().await? {
+            self.follow_note().await?;
+            drift::found(self, &files).await?
+        } else {
+            // The trial says what was found in place of FusionPBX's tables.
+            BTreeMap::new()
+        };
         let mut staged = self
             .files
             .on_disk("staging rows", move |tree| {
@@ -289,6 +275,10 @@ impl PbxDriver for FusionPbxDriver {
         Ok(Vec::new())
     }
 
+    fn rehearses_on_a_shadow(&self) -> bool {
+        false
+    }
+
     /// Writes it all, and takes it back: the database itself says whether it takes these rows.
     async fn rehearse(&self, generation: i64) -> Result<Rehearsal, DriverError> {
         let begun = Instant::now();
@@ -306,8 +296,18 @@ impl PbxDriver for FusionPbxDriver {
     async fn ready(&self) -> Result<(), DriverError> {
         let mut connection = self.database.open().await?;
         self.schema(&mut connection).await?;
+        let witness = self
+            .database
+            .ask(same_switch::witness(&mut connection, self.owner))
+            .await;
+        let witness = witness.map_err(|error| asked("a user that stands in the database", error))?;
         self.database.keep(connection).await;
-        self.switch().await?.ready().await
+        let switch = self.switch().await?;
+        switch.ready().await?;
+        match &witness {
+            Some(user) => same_switch::knows(&switch, user).await,
+            None => Ok(()),
+        }
     }
 
     async fn unread(
@@ -369,6 +369,12 @@ impl PbxDriver for FusionPbxDriver {
                 tree.keep_only(&generations)
             })
             .await
+    }
+
+    async fn leave(&self) -> Result<(), DriverError> {
+        let mut connection = self.database.open().await?;
+        let removed = self.database.ask(note::remove(&mut connection, self.owner));
+        removed.await.map_err(|error| asked("removing the note", error))
     }
 
     async fn test(&self) -> Vec<Check> {

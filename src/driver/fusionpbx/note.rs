@@ -71,13 +71,19 @@ pub async fn transaction(connection: &mut PgConnection) -> sqlx::Result<String> 
     sqlx::query_scalar(sql).fetch_one(connection).await
 }
 
-/// Writes it anew.
-pub async fn put(connection: &mut PgConnection, owner: Owner, note: &Note) -> sqlx::Result<()> {
+/// Removes it: nothing of ours stands here.
+pub async fn remove(connection: &mut PgConnection, owner: Owner) -> sqlx::Result<()> {
     sqlx::query("delete from v_dialplans where dialplan_uuid = $1 and insert_user = $2")
         .bind(owner.note())
         .bind(owner.uuid())
-        .execute(&mut *connection)
-        .await?;
+        .execute(connection)
+        .await
+        .map(drop)
+}
+
+/// Writes it anew.
+pub async fn put(connection: &mut PgConnection, owner: Owner, note: &Note) -> sqlx::Result<()> {
+    remove(&mut *connection, owner).await?;
     let row = json!([{
         "dialplan_uuid": owner.note(),
         "dialplan_context": NAME,

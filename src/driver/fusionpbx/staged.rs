@@ -1,12 +1,15 @@
 //! A generation as it was staged: rows and markers, read back from its files.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::io;
+use std::path::Path;
 
 use serde::Deserialize;
 
 use crate::domain::artifact::Artifact;
 use crate::domain::fusionpbx_row::FusionRow;
+use crate::domain::instance::PbxKind;
 
 /// What a FusionPBX's database is to hold of ours.
 #[derive(Default)]
@@ -25,6 +28,25 @@ enum Line {
 }
 
 impl Generation {
+    /// Reads one as it lies in a directory; `None` where no such generation is staged.
+    pub fn read(directory: &Path) -> io::Result<Option<Self>> {
+        let mut generation = Self::default();
+        for artifact in Artifact::of(PbxKind::FusionPbx) {
+            let path = directory.join(artifact.as_str());
+            match fs::read_to_string(&path) {
+                Ok(text) => generation.add(*artifact, &text)?,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+                Err(error) => {
+                    return Err(io::Error::new(
+                        error.kind(),
+                        format!("{}: {error}", path.display()),
+                    ));
+                }
+            }
+        }
+        Ok(Some(generation))
+    }
+
     /// Adds what one artifact holds.
     pub fn add(&mut self, artifact: Artifact, text: &str) -> io::Result<()> {
         for (number, line) in text.lines().enumerate() {

@@ -8,9 +8,9 @@ use sqlx::{AssertSqlSafe, Postgres, Transaction};
 use uuid::Uuid;
 
 use super::conflicts;
-use super::database::Schema;
 use super::difference::{Difference, Found, Rows};
 use super::note::{self, Note, Owner};
+use super::schema::Schema;
 use super::staged::Generation;
 use super::touched::Touched;
 use crate::domain::finding::Finding;
