@@ -6,10 +6,12 @@ use super::App;
 use super::error::AppError;
 use super::idempotency::{Done, Once};
 use super::instance_input::{InstanceInput, ParsedInstance};
+use super::instance_moves;
 use super::instances::{NewInstance, changed, insert, made, refuse_shared_place};
 use super::precondition::IfMatch;
 use crate::auth::caller::Caller;
 use crate::domain::digest::Digest;
+use crate::domain::error_chain::error_chain;
 use crate::domain::ids::InstanceId;
 use crate::domain::instance::PbxInstance;
 use crate::domain::page::PageRequest;
@@ -77,6 +79,7 @@ pub async fn change(
     if_match: &IfMatch,
 ) -> Result<(PbxInstance, String), AppError> {
     caller.platform(PlatformPermission::InstancesWrite)?;
+    let seen = look(app, id, input.clone()).await?;
     let mut tx = app.begin_on_user(None, "change_instance").await?;
     let before = instances::find(&mut tx, id).await?.ok_or(AppError::NotFound)?;
     let tag = tag(&mut tx, &before).await?;
@@ -88,6 +91,7 @@ pub async fn change(
     if parsed.name == before.name && settings == before.settings && same_secrets {
         return Ok((before, tag));
     }
+    instance_moves::refuse(&mut tx, &before, &settings, &seen).await?;
     if parsed.name != before.name {
         instances::rename(&mut tx, id, &parsed.name).await?;
     }
@@ -107,18 +111,71 @@ pub async fn change(
     Ok((after, tag))
 }
 
-/// Deletes an instance that serves no tenant. What lies on its host stays until `switchyard pbx remove` removes it there.
+/// What a change would move the instance to, looked at before it is made.
+async fn look(app: &App, id: InstanceId, input: InstanceInput) -> Result<instance_moves::Seen, AppError> {
+    let mut tx = app.store.read("find_instance").await?;
+    let before = instances::find(&mut tx, id).await?.ok_or(AppError::NotFound)?;
+    let kept = instances::secrets(&mut tx, id).await?.ok_or(AppError::NotFound)?;
+    drop(tx);
+    let to = input.over(&before, &kept)?.parse()?;
+    instance_moves::look(app, &before, &to.settings, &to.secrets).await
+}
+
+/// Deletes an instance that serves no tenant, with what of it lies on this host. What lies on an Asterisk's host stays until
+/// `switchyard pbx remove` removes it there; in a FusionPBX's database nothing is left.
 pub async fn delete(app: &App, caller: &Caller, id: InstanceId, if_match: &IfMatch) -> Result<(), AppError> {
     caller.platform(PlatformPermission::InstancesWrite)?;
+    let mut tx = app.store.read("instance_to_delete").await?;
+    let instance = deletable(&mut tx, id, if_match).await?;
+    drop(tx);
+    leave(app, &instance).await?;
     let mut tx = app.begin_on_user(None, "delete_instance").await?;
-    let instance = instances::find(&mut tx, id).await?.ok_or(AppError::NotFound)?;
-    if_match.check(&tag(&mut tx, &instance).await?)?;
+    let instance = deletable(&mut tx, id, if_match).await?;
+    let is = json!({"name": instance.name, "node": instance.node, "settings": instance.settings});
+    let mut entry = changed("instance.delete", &instance, None, is);
+    std::mem::swap(&mut entry.before, &mut entry.after);
+    app.audit(&mut tx, caller, entry)?;
+    instances::delete(&mut tx, id).await?;
+    tx.commit().await?;
+    // After the commit: a disk that fails keeps nothing from being deleted.
+    if let Err(error) = app.engine.forget_instance(&instance).await {
+        let error = error_chain(&error);
+        tracing::warn!(instance = %instance.name, error, "what was rendered for it lies in the state directory still");
+    }
+    Ok(())
+}
+
+/// Before anything is deleted, since nobody knows the way there afterwards. Where nothing was ever live it may lead nowhere.
+async fn leave(app: &App, instance: &PbxInstance) -> Result<(), AppError> {
+    if instance.settings.is_local() {
+        return Ok(());
+    }
+    match app.engine.leave(instance.id).await {
+        Err(error) if instance.live.is_some() => {
+            let message = format!(
+                "the note in {} could not be removed: {}; see that it is reached, from the host {}, and delete the instance then; \
+                 where it is gone for good, `switchyard instance give-up {}` deletes it without asking",
+                instance.settings.place(),
+                error.told().1,
+                instance.node,
+                instance.name
+            );
+            Err(AppError::in_use(message, []))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The instance, where nothing is in the way of its deletion.
+async fn deletable(tx: &mut Tx, id: InstanceId, if_match: &IfMatch) -> Result<PbxInstance, AppError> {
+    let instance = instances::find(tx, id).await?.ok_or(AppError::NotFound)?;
+    if_match.check(&tag(tx, &instance).await?)?;
     let assigned = TenantQuery {
         instance_id: Some(id),
         page: PageRequest::new(1, PageRequest::LARGEST).unwrap_or_default(),
         ..TenantQuery::default()
     };
-    let tenants = tenant_overviews::list(&mut tx, &assigned).await?;
+    let tenants = tenant_overviews::list(tx, &assigned).await?;
     if tenants.total > 0 {
         let references = tenants
             .items
@@ -130,21 +187,16 @@ pub async fn delete(app: &App, caller: &Caller, id: InstanceId, if_match: &IfMat
         );
         return Err(AppError::in_use(message, references));
     }
-    if !deployments::unfinished(&mut tx, id).await?.is_empty()
-        || deployments::next_queued(&mut tx, id).await?.is_some()
+    if !deployments::unfinished(tx, id).await?.is_empty()
+        || deployments::next_queued(tx, id).await?.is_some()
         || instance.applying.is_some()
     {
         let message = "a deploy of it is under way, or it is not known what it serves; wait for it, or deploy it once more";
         return Err(AppError::in_use(message, []));
     }
-    if !crate::store::served::all(&mut tx, id).await?.is_empty() {
+    if !crate::store::served::all(tx, id).await?.is_empty() {
         let message = "it still serves tenants that are assigned elsewhere; deploy it first";
         return Err(AppError::in_use(message, []));
     }
-    let is = json!({"name": instance.name, "node": instance.node, "settings": instance.settings});
-    let mut entry = changed("instance.delete", &instance, None, is);
-    std::mem::swap(&mut entry.before, &mut entry.after);
-    app.audit(&mut tx, caller, entry)?;
-    instances::delete(&mut tx, id).await?;
-    Ok(tx.commit().await?)
+    Ok(instance)
 }

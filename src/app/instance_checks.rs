@@ -1,6 +1,9 @@
 //! Testing the connection to a PBX: one that is to be added, one that is there, and all of this host now and then.
 
+use std::time::Duration;
+
 use serde_json::json;
+use tokio::time::timeout;
 
 use super::App;
 use super::audit::Changed;
@@ -17,6 +20,9 @@ use crate::store::instance_checks;
 
 /// Tests that are kept of each instance: three days of one every five minutes.
 const KEPT: i64 = 864;
+
+/// A test takes seconds. One that takes longer says that, and keeps nobody from being tested next.
+const LONGEST: Duration = Duration::from_mins(2);
 
 /// Tests connection, rights and paths of an instance on this host, and keeps what was found.
 pub async fn test(app: &App, caller: &Caller, id: InstanceId) -> Result<Vec<Check>, AppError> {
@@ -37,7 +43,7 @@ pub async fn probe(app: &App, caller: &Caller, id: InstanceId) -> Result<Vec<Che
     caller.platform(PlatformPermission::InstancesTest)?;
     find(app, caller, id).await?;
     let (_, driver) = app.engine.driver(id).await?;
-    Ok(driver.test().await)
+    Ok(tested(LONGEST, driver.test()).await)
 }
 
 /// Tests what is to be an instance of this host; nothing of it is kept but that somebody tested it.
@@ -72,7 +78,7 @@ pub async fn test_new(app: &App, caller: &Caller, input: InstanceInput) -> Resul
     let mut tx = app.store.begin("test_new_instance").await?;
     app.audit(&mut tx, caller, entry)?;
     tx.commit().await?;
-    Ok(driver.test().await)
+    Ok(tested(LONGEST, driver.test()).await)
 }
 
 /// What the newest tests of an instance found, newest first.
@@ -86,10 +92,19 @@ pub async fn history(app: &App, caller: &Caller, id: InstanceId) -> Result<Vec<C
 /// Tests an instance of this host by itself; nobody changes anything by that.
 pub async fn look(app: &App, id: InstanceId) -> Result<(), AppError> {
     let (_, driver) = app.engine.driver(id).await?;
-    let record = app.record(&driver.test().await);
+    let record = app.record(&tested(LONGEST, driver.test()).await);
     let mut tx = app.store.begin("look_at_instance").await?;
     instance_checks::insert(&mut tx, id, &record, KEPT).await?;
     Ok(tx.commit().await?)
+}
+
+/// What a test finds, or that it goes on for too long.
+async fn tested(longest: Duration, test: impl Future<Output = Vec<Check>>) -> Vec<Check> {
+    timeout(longest, test).await.unwrap_or_else(|_| {
+        let detail = format!("the test had not ended after {} s", longest.as_secs());
+        let mend = "see that the PBX's host answers, and that nothing between swallows what is sent";
+        vec![Check::bad("answer", detail, mend)]
+    })
 }
 
 impl App {
@@ -107,5 +122,20 @@ impl App {
                 })
                 .collect(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_test_that_never_ends_is_a_finding_and_keeps_nobody_waiting() {
+        let found = tested(Duration::ZERO, std::future::pending()).await;
+        assert_eq!(found.len(), 1);
+        assert!(!found[0].ok && found[0].name == "answer");
+        let good = vec![Check::good("ami", "it answers".to_owned())];
+        let ended = tested(LONGEST, std::future::ready(good.clone())).await;
+        assert_eq!(ended, good);
     }
 }

@@ -19,7 +19,7 @@ use crate::domain::invalid::{FieldErrors, Invalid};
 use crate::domain::name::InstanceName;
 
 /// A PBX instance as it is written. What is of no concern to its kind is refused.
-#[derive(Default, Deserialize, JsonSchema)]
+#[derive(Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schemars(extend("required" = ["name"]))]
 pub struct InstanceInput {
@@ -86,7 +86,8 @@ pub struct InstanceInput {
     #[serde(deserialize_with = "given")]
     #[schemars(with = "String", length(min = 1, max = 256))]
     pub database_password: Option<SecretString>,
-    /// With `fusionpbx`: whether the connection to its database is under TLS; where the server can if absent or null.
+    /// With `fusionpbx`: whether the connection to its database is under TLS; `on` needs a `ca_file`. If absent or null: where
+    /// the server can, without a look at who it is.
     #[schemars(with = "Option<TlsInput>")]
     pub database_tls: Patch<TlsInput>,
     /// With `asterisk`, required: the directory for our files, which the PBX's own files include.
@@ -107,7 +108,7 @@ pub struct InstanceInput {
 #[serde(deny_unknown_fields)]
 pub struct TlsInput {
     mode: TlsChoice,
-    /// With `on`: whose certificates are believed; those that the host's configuration names if absent.
+    /// With `on`: whose certificates are believed; those that the host's configuration names if absent, with `ami_tls` only.
     #[serde(default)]
     ca_file: Option<AbsolutePath>,
 }

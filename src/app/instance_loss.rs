@@ -97,7 +97,7 @@ pub async fn give_up(
     if let Err(error) = app.engine.forget_instance(&instance).await {
         let error = error_chain(&error);
         let left = format!(
-            "on this host: what was rendered for it, with digests that sign in, below instances/{id} in the state directory; it \
+            "on this host: what was rendered for it, with digests that sign in, below instances/{id} and staged/{id} in the state directory; it \
              could not be removed ({error}), remove it by hand"
         );
         tracing::warn!(instance = %instance.name, "{left}");
@@ -172,9 +172,11 @@ async fn not_proven(tx: &mut Tx, instance: &PbxInstance) -> Result<Vec<String>, 
              Asterisk's own files that lead to {config_dir}"
         ),
         InstanceSettings::FusionPbx(_) => format!(
-            "in {place}: the rows of its tenants' domains, and on its host what they left in FreeSWITCH's storage and \
-             recordings directories, are where they were; before its FreeSWITCH is connected to a network again, remove them",
-            place = instance.settings.place()
+            "in {place}: the rows of its tenants' domains, each with the insert_user {id}, and on its host what they left in \
+             FreeSWITCH's storage and recordings directories, are where they were; before its FreeSWITCH is connected to a \
+             network again, remove them (docs/fusionpbx.md has the statements)",
+            place = instance.settings.place(),
+            id = instance.id
         ),
     }];
     let mut domains = Vec::new();

@@ -6,6 +6,7 @@ use serde_json::json;
 use super::App;
 use super::audit::Changed;
 use super::error::AppError;
+use super::instance_moves;
 use crate::auth::caller::Caller;
 use crate::domain::ids::InstanceId;
 use crate::domain::instance::{InstanceSettings, NodeName, PbxInstance, PbxKind};
@@ -67,10 +68,12 @@ pub async fn change_settings(
     secrets: &InstanceSecrets,
 ) -> Result<PbxInstance, AppError> {
     caller.platform(PlatformPermission::InstancesWrite)?;
+    let seen = instance_moves::look_from(app, id, &settings, secrets).await?;
     let mut tx = app.begin_on_user(None, "change_instance").await?;
     let before = store::instances::find(&mut tx, id)
         .await?
         .ok_or(AppError::NotFound)?;
+    instance_moves::refuse(&mut tx, &before, &settings, &seen).await?;
     let same_settings = before.settings == settings;
     let kept = store::instances::secrets(&mut tx, id).await?;
     if same_settings && kept.is_some_and(|kept| kept.same(secrets)) {
@@ -156,7 +159,7 @@ pub async fn served_tenants(app: &App, caller: &Caller, id: InstanceId) -> Resul
 /// Two instances may not have one directory of a host, or one database: each would remove what the other serves.
 pub(super) async fn refuse_shared_place(tx: &mut Tx, instance: &PbxInstance) -> Result<(), AppError> {
     for other in store::instances::list(tx).await? {
-        if other.id == instance.id || (instance.settings.is_local() && other.node != instance.node) {
+        if other.id == instance.id || (instance.settings.is_own_to_host() && other.node != instance.node) {
             continue;
         }
         // It may be about to move, and serve from where it was until then.

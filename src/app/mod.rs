@@ -19,6 +19,7 @@ pub mod instance_changes;
 pub mod instance_checks;
 pub mod instance_input;
 pub mod instance_loss;
+mod instance_moves;
 pub mod instances;
 pub mod invitations;
 pub mod mail;

@@ -88,6 +88,16 @@ async fn an_instance_of_a_fusionpbx_is_added_tested_and_changed_and_shows_neithe
         "event_socket_password": "a"}),
     &["ami_host", "ami_port", "ami_secret", "ami_tls", "ami_username", "config_dir", "log_file"]
 )]
+#[case::an_asterisks_field_cleared(
+    json!({"ami_tls": null, "log_file": null, "database_username": "a", "database_password": "a",
+        "event_socket_password": "a"}),
+    &["ami_tls", "log_file"]
+)]
+#[case::tls_by_whichever_certificate(
+    json!({"database_tls": {"mode": "on"}, "database_username": "a", "database_password": "a",
+        "event_socket_password": "a"}),
+    &["database_tls"]
+)]
 #[case::wrong_values(
     json!({"database_host": "a b", "database_port": 0, "database_name": "", "database_username": "a\n",
         "database_password": "", "event_socket_host": "", "event_socket_port": 70_000, "event_socket_password": "a\n"}),
@@ -109,6 +119,22 @@ async fn each_field_that_lacks_or_is_wrong_or_another_kinds_is_named(
     let mut fields = refused.fields();
     fields.sort_unstable();
     assert_eq!(fields, named);
+}
+
+/// Each host has its own loopback, under any of its names.
+#[tokio::test]
+async fn a_database_on_its_own_host_is_another_one_on_each_host() {
+    let server = Server::start(Sqlite).await;
+    let mut there = fusionpbx("pbx2");
+    there["node"] = json!("another");
+    ask(&server, Method::POST, "", there).await.data(201);
+    let mut here = fusionpbx("pbx3");
+    here["database_host"] = json!("localhost");
+    ask(&server, Method::POST, "", here).await.data(201);
+    let mut same = fusionpbx("pbx4");
+    same["database_host"] = json!("::1");
+    let refused = ask(&server, Method::POST, "", same).await;
+    assert_eq!(refused.code(), (409, "database_taken"));
 }
 
 #[tokio::test]

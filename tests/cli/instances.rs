@@ -207,11 +207,18 @@ fn a_fusionpbx_is_added_with_both_of_its_secrets_and_tested() {
         "{said}"
     );
 
+    words.push("--database-tls".to_owned());
+    let unbelieved = [words.as_slice(), &["on".to_owned()]].concat();
+    let said = host.refused(4, &of(&unbelieved));
+    assert!(said.contains("--database-ca-file"), "{said}");
+    words.push("off".to_owned());
+
     let added = host.json(&of(&words));
     assert_eq!(
         (&added["kind"], &added["database_name"]),
         (&"fusionpbx".into(), &"fusionpbx".into())
     );
+    assert_eq!(added["database_tls"]["mode"], "off");
     let table = host.ok(&["instance", "list"]);
     assert!(table.contains("the database fusionpbx at 127.0.0.1:1"), "{table}");
     let ended = host.run(&["--json", "instance", "test", "pbx2"]);

@@ -19,6 +19,8 @@ async fn a_domain_of_somebody_else_is_in_the_way(#[case] theirs: &str) {
     let ended = world.deploy_platform().await.expect(Rejected);
     assert_eq!(ended.codes(), ["domain_taken_on_pbx"]);
     assert!(ended.words().contains(theirs), "{}", ended.words());
+    // What is said to do has to be there.
+    assert!(!ended.words().contains("import"), "{}", ended.words());
     world.assert_nothing_written().await;
     assert_eq!(world.live().await, None);
 

@@ -128,6 +128,13 @@ async fn a_host_that_lost_what_it_staged_writes_it_anew() {
     let (acme, [ann, _], ..) = world.acme_and_globex().await;
     world.deploy_platform().await.expect(Live);
     std::fs::remove_dir_all(world.staged()).unwrap();
+    // Nobody edited anything, and nobody can say so.
+    let seen = look(&world).await;
+    let told = format!("{:?}", seen.findings);
+    assert!(
+        told.contains("no longer staged on this host") && !told.contains("somebody"),
+        "{told}"
+    );
     world.patch(&acme, &ann, json!({"name": "Anne"})).await;
     world.deploy(&acme).await.expect(Live);
     assert_eq!(world.name_of(&acme, "1001").await.as_deref(), Some("Anne"));

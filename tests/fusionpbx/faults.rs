@@ -87,6 +87,14 @@ async fn a_database_that_does_not_let_us_in_or_is_not_there_is_named_and_nothing
     "v_extensions.user_context"
 )]
 #[case::no_table("drop table v_voicemails", "the table v_voicemails")]
+#[case::a_column_of_the_note(
+    "alter table v_dialplans rename column dialplan_description to notes",
+    "v_dialplans.dialplan_description"
+)]
+#[case::a_flag_of_another_type(
+    "alter table v_voicemails alter voicemail_enabled type integer using 1",
+    "v_voicemails.voicemail_enabled as integer"
+)]
 #[tokio::test]
 async fn an_unknown_schema_is_refused_with_what_was_found(#[case] change: &str, #[case] named: &str) {
     let world = World::new(Native).await;
@@ -223,6 +231,23 @@ async fn a_process_that_dies_between_commit_and_cache_leaves_the_rest_to_the_nex
     world.assert_untouched(&world.fusionpbx.snapshot().await);
 }
 
+/// Until then a process that dies has touched nothing, and says so.
+#[tokio::test]
+async fn a_first_deploy_writes_nothing_before_it_has_noted_that_it_does() {
+    let world = World::new(Native).await;
+    world.acme_and_globex().await;
+    world
+        .fusionpbx
+        .run(
+            "create function not_yet() returns trigger language plpgsql as $$ begin \
+               if new.dialplan_description like '{\"generation\":0,%' then raise exception 'too early'; end if; \
+               return new; end $$; \
+             create trigger not_yet before insert on v_dialplans for each row execute function not_yet()",
+        )
+        .await;
+    world.deploy_platform().await.expect(Live);
+}
+
 /// The server ends our connection at the n-th time that extensions are written: at the trial, or for good.
 #[rstest]
 #[case::at_the_trial(1)]
@@ -243,8 +268,9 @@ async fn a_database_that_goes_in_the_middle_leaves_nothing_half_written(#[case] 
         .await;
     let ended = world.deploy_platform().await;
     if nth == 1 {
-        // A trial that was cut off says nothing against the rows.
-        ended.expect(Live);
+        // A trial that was cut off says nothing against the rows, and the record says that there was none.
+        let ended = ended.expect(Live);
+        assert!(ended.codes().contains(&"rows_not_tried"), "{ended:#?}");
     } else {
         let ended = ended.expect(Failed);
         assert!(ended.codes().contains(&"not_applied"), "{ended:#?}");

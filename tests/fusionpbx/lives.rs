@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use switchyard::app::error::AppError;
 use switchyard::app::precondition::IfMatch;
 use switchyard::app::setbacks::Setbacks;
 use switchyard::app::tenant_status::{self, SuspensionInput};
-use switchyard::app::{deployments, tenant_deletion, tenant_upkeep};
+use switchyard::app::{deployments, instance_changes, instance_loss, tenant_deletion, tenant_upkeep};
 use switchyard::domain::deployment::DeploymentStatus::Live;
 use switchyard::domain::ids::DeploymentId;
 use switchyard::domain::tenant::SuspensionPolicy;
@@ -78,7 +79,20 @@ async fn of_a_deleted_tenant_no_row_is_left() {
     followed(&world, &asked).await.expect(Live);
     let confirm = "Tenant acme";
     let leaving = tenant_deletion::delete(&world.app, &operator(), acme.id, confirm, &IfMatch::Any).await;
-    followed(&world, &leaving.unwrap().deployments).await.expect(Live);
+    let leaving = leaving.unwrap();
+    // What others wrote of it is neither ours to read nor to remove, and can be found.
+    let left = leaving.not_removed.join("; ");
+    let domain_uuid = format!("domain_uuid {}", acme.id);
+    for part in [
+        "acme.example.com",
+        "v_xml_cdr",
+        "v_voicemail_messages",
+        "v_users",
+        &domain_uuid,
+    ] {
+        assert!(left.contains(part), "{part}: {left}");
+    }
+    followed(&world, &leaving.deployments).await.expect(Live);
     assert_eq!(
         tenant_upkeep::turn(&world.app, &mut Setbacks::default())
             .await
@@ -102,6 +116,61 @@ async fn of_a_deleted_tenant_no_row_is_left() {
     }
     world.assert_untouched(&world.fusionpbx.snapshot().await);
     assert!(!files_that_name(world.staged(), "acme").await);
+}
+
+/// Its note goes with it, and so does what was staged, with what signs in.
+#[tokio::test]
+async fn of_a_deleted_instance_nothing_is_left_in_their_database_or_on_our_host() {
+    let world = World::new(Native).await;
+    let acme = world.tenant("acme").await;
+    world.extension(&acme, "1001", "Ann").await;
+    world.deploy_platform().await.expect(Live);
+    let asked = suspend(&world, &acme).await;
+    followed(&world, &asked).await.expect(Live);
+    let confirm = "Tenant acme";
+    let leaving = tenant_deletion::delete(&world.app, &operator(), acme.id, confirm, &IfMatch::Any).await;
+    followed(&world, &leaving.unwrap().deployments).await.expect(Live);
+    tenant_upkeep::turn(&world.app, &mut Setbacks::default())
+        .await
+        .unwrap();
+    let staged = world.staged().join(world.instance_id.to_string());
+    assert!(staged.is_dir() && !world.ours("v_dialplans").await.is_empty());
+
+    // Whoever does not reach the database would leave the note there.
+    world
+        .reach(|_, secrets| secrets.database = Some("wrong".into()))
+        .await;
+    let refused = instance_changes::delete(&world.app, &operator(), world.instance_id, &IfMatch::Any).await;
+    match refused {
+        Err(AppError::InUse { message, .. }) => assert!(message.contains("give-up main"), "{message}"),
+        other => panic!("{:?}", other.map_err(|error| error.to_string())),
+    }
+    world.reach(|_, _| {}).await;
+    instance_changes::delete(&world.app, &operator(), world.instance_id, &IfMatch::Any)
+        .await
+        .unwrap();
+    assert_eq!(world.fusionpbx.snapshot().await, world.others);
+    assert!(!staged.exists());
+}
+
+#[tokio::test]
+async fn an_instance_that_is_given_up_leaves_nothing_on_our_host_and_says_what_is_theirs() {
+    let world = World::new(Native).await;
+    let acme = world.tenant("acme").await;
+    world.extension(&acme, "1001", "Ann").await;
+    world.deploy_platform().await.expect(Live);
+    let asked = suspend(&world, &acme).await;
+    followed(&world, &asked).await.expect(Live);
+    let confirm = "Tenant acme";
+    let leaving = tenant_deletion::delete(&world.app, &operator(), acme.id, confirm, &IfMatch::Any).await;
+    leaving.unwrap();
+    let staged = world.staged().join(world.instance_id.to_string());
+    assert!(staged.is_dir());
+    let lost = instance_loss::give_up(&world.app, &operator(), world.instance_id, "main").await;
+    let told = lost.unwrap().not_proven.join("; ");
+    let owner = format!("insert_user {}", world.instance_id);
+    assert!(told.contains(&owner), "{told}");
+    assert!(!staged.exists());
 }
 
 /// Whether a file that is staged on our host names this.

@@ -14,7 +14,10 @@ mod freeswitch;
 #[path = "../support/fusionpbx/mod.rs"]
 mod fusionpbx;
 mod lives;
+mod moved;
 mod race;
+mod relay;
+mod silence;
 #[path = "../support/mod.rs"]
 mod support;
 mod tested;

@@ -85,7 +85,19 @@ async fn what_lacks_is_the_only_thing_that_is_named(
     assert!(failed[0].mend.as_ref().unwrap().contains(mend), "{failed:#?}");
     if matches!(lack, Lack::Right) {
         assert!(failed[0].detail.contains("delete on v_dialplans"), "{failed:#?}");
+        let settings = &world.settings;
+        let mend = format!("psql {} -v role={role} -f", settings.database_name);
+        assert!(failed[0].mend.as_ref().unwrap().contains(&mend), "{failed:#?}");
     }
     let shown = format!("{checks:?}");
     assert!(!shown.contains(super::freeswitch::PASSWORD) && !shown.contains("\"wrong\""));
+}
+
+/// What is to be added may never be.
+#[tokio::test]
+async fn a_test_leaves_nothing_on_our_host() {
+    let world = World::new(Native).await;
+    let checks = checks(&world).await;
+    assert!(checks["state_dir"].ok, "{checks:#?}");
+    assert!(!world.staged().exists());
 }

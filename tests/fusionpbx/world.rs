@@ -1,7 +1,7 @@
 //! A FusionPBX with what an operator has in it, a database of ours, and the use cases over both.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ use switchyard::domain::random::SystemRandom;
 use switchyard::domain::secret::ExtensionSecrets;
 use switchyard::domain::tenant::TenantStatus;
 use switchyard::driver::PbxDriver;
-use switchyard::driver::fusionpbx::FusionPbxDriver;
+use switchyard::driver::fusionpbx::{self, FusionPbxDriver};
 use switchyard::store::Store;
 use tempfile::TempDir;
 use tokio::sync::Notify;
@@ -92,7 +92,11 @@ pub struct World {
     /// What was there before us.
     pub others: Snapshot,
     state: TempDir,
+    limit: Limit,
 }
+
+/// How long an answer of the database is waited for, where it is not as long as the daemon does.
+type Limit = Arc<Mutex<Option<Duration>>>;
 
 impl World {
     pub async fn new(booleans: Booleans) -> Self {
@@ -106,7 +110,8 @@ impl World {
         let (settings, secrets) = reached(&role, freeswitch.port);
         let (database, store) = Bench::migrated(backend).await;
         let (clock, state) = (Shifted::default(), tempfile::tempdir().unwrap());
-        let (app, engine) = process(&store, &state, &clock, "first");
+        let limit = Limit::default();
+        let (app, engine) = process(&store, drivers(&state, &limit), &clock, "first");
         let new = instances::NewInstance {
             name: "main".parse().unwrap(),
             node: NODE.parse().unwrap(),
@@ -128,13 +133,20 @@ impl World {
             clock,
             others,
             state,
+            limit,
         }
+    }
+
+    /// From now on no answer of the database is waited for longer than that.
+    pub fn limit_answers(&self, limit: Duration) {
+        *self.limit.lock().unwrap() = Some(limit);
     }
 
     /// Another process over the same databases and the same directory, after the lease of any that died has run out.
     pub fn after_a_death(&self) -> App {
         self.clock.forward(Duration::from_mins(5));
-        process(&self.store, &self.state, &self.clock, "second").0
+        let drivers = drivers(&self.state, &self.limit);
+        process(&self.store, drivers, &self.clock, "second").0
     }
 
     /// From now on the PBX is reached otherwise.
@@ -156,7 +168,7 @@ impl World {
         let secrets = switchyard::store::instances::secrets(&mut tx, instance.id)
             .await
             .unwrap();
-        drivers(&self.state).driver(&instance, secrets.unwrap())
+        drivers(&self.state, &self.limit).driver(&instance, secrets.unwrap())
     }
 
     pub async fn tenant(&self, word: &str) -> TestTenant {
@@ -336,33 +348,33 @@ pub fn reached(database: &str, event_socket: u16) -> (FusionPbxSettings, Instanc
     (settings, secrets)
 }
 
-/// The real driver, with what is staged in this directory.
-struct Drivers(PathBuf);
+/// The real driver, with what is staged below the state directory, as the daemon has it.
+struct Drivers(PathBuf, Limit);
 
 impl DriverFactory for Drivers {
     fn driver(&self, instance: &PbxInstance, secrets: InstanceSecrets) -> Box<dyn PbxDriver> {
         let InstanceSettings::FusionPbx(settings) = &instance.settings else {
             panic!("{:?}", instance.settings);
         };
-        Box::new(FusionPbxDriver::new(
-            instance.id,
-            settings.clone(),
-            secrets,
-            &self.0,
-        ))
+        let staging = fusionpbx::staging(&self.0, instance.id);
+        let driver = FusionPbxDriver::new(instance.id, settings.clone(), secrets, &staging);
+        match *self.1.lock().unwrap() {
+            Some(limit) => Box::new(driver.with_limits(limit, limit)),
+            None => Box::new(driver),
+        }
     }
 }
 
-fn drivers(state: &TempDir) -> Drivers {
-    Drivers(state.path().join("staged"))
+fn drivers(state: &TempDir, limit: &Limit) -> Drivers {
+    Drivers(state.path().to_owned(), Arc::clone(limit))
 }
 
-fn process(store: &Store, state: &TempDir, clock: &Shifted, holder: &str) -> (App, Arc<Engine>) {
+fn process(store: &Store, drivers: Drivers, clock: &Shifted, holder: &str) -> (App, Arc<Engine>) {
     let options = EngineOptions {
         node: NODE.parse().unwrap(),
         holder: holder.to_owned(),
         lease: Duration::from_secs(30),
-        state_dir: state.path().to_owned(),
+        state_dir: drivers.0.clone(),
         shadow: ShadowPolicy::Never,
         keep_generations: 10,
         patience: Duration::from_secs(2),
@@ -370,7 +382,7 @@ fn process(store: &Store, state: &TempDir, clock: &Shifted, holder: &str) -> (Ap
     let engine = Arc::new(Engine::new(
         store.clone(),
         TemplateSource::new(None),
-        Box::new(drivers(state)),
+        Box::new(drivers),
         Arc::new(clock.clone()),
         Arc::new(SystemIds),
         options,

@@ -41,8 +41,8 @@ impl InstanceInput {
             ("ami_port", self.ami_port.is_some(), &[Asterisk]),
             ("ami_username", self.ami_username.is_some(), &[Asterisk]),
             ("ami_secret", self.ami_secret.is_some(), &[Asterisk]),
-            ("ami_tls", is_set(&self.ami_tls), &[Asterisk]),
-            ("log_file", is_set(&self.log_file), &[Asterisk]),
+            ("ami_tls", is_given(&self.ami_tls), &[Asterisk]),
+            ("log_file", is_given(&self.log_file), &[Asterisk]),
             ("config_dir", self.config_dir.is_some(), &[Asterisk]),
             (
                 "event_socket_host",
@@ -72,7 +72,7 @@ impl InstanceInput {
                 self.database_password.is_some(),
                 &[FusionPbx],
             ),
-            ("database_tls", is_set(&self.database_tls), &[FusionPbx]),
+            ("database_tls", is_given(&self.database_tls), &[FusionPbx]),
         ];
         for (field, given, kinds) in given {
             if given && !kinds.contains(&kind) {
@@ -118,6 +118,10 @@ impl InstanceInput {
         let database_name = or(errors, "database_name", database_name, DATABASE_NAME);
         let database_username = required(errors, "database_username", self.database_username.as_deref());
         let database_tls = tls(errors, "database_tls", &self.database_tls);
+        if matches!(database_tls, Some(Tls::On { ca_file: None })) {
+            let message = "must name the `ca_file` that its PostgreSQL is believed by with `on`";
+            errors.add("database_tls", message);
+        }
         let (host, port) = self.event_socket(errors);
         Some(InstanceSettings::FusionPbx(FusionPbxSettings {
             database_host: database_host?,
@@ -204,6 +208,6 @@ fn kept<T>(value: Option<T>) -> Patch<T> {
     value.map_or(Patch::Clear, Patch::Set)
 }
 
-fn is_set<T>(field: &Patch<T>) -> bool {
-    matches!(field, Patch::Set(_))
+fn is_given<T>(field: &Patch<T>) -> bool {
+    !matches!(field, Patch::Keep)
 }

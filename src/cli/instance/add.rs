@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use secrecy::SecretString;
 
 use crate::app::instance_changes;
-use crate::app::instance_input::InstanceInput;
+use crate::app::instance_input::{InstanceInput, TlsInput};
 use crate::app::operator;
 use crate::app::patch::Patch;
 use crate::app::views::InstanceView;
@@ -91,6 +91,9 @@ struct FusionPbxArguments {
     /// A file that holds the role's password and nothing else; `-` reads it from standard input
     #[arg(long, value_name = "FILE")]
     database_password_file: Option<PathBuf>,
+    /// Whether the connection to it is under TLS; if absent, where the server can, without a look at who it is
+    #[arg(long, value_enum, value_name = "MODE")]
+    database_tls: Option<Mode>,
     /// The certificates that its PostgreSQL is believed by, in PEM; asks for TLS
     #[arg(long, value_name = "FILE")]
     database_ca_file: Option<AbsolutePath>,
@@ -103,6 +106,36 @@ struct FusionPbxArguments {
     /// A file that holds the event socket's password and nothing else; `-` reads it from standard input
     #[arg(long, value_name = "FILE")]
     event_socket_password_file: Option<PathBuf>,
+}
+
+/// Whether TLS is spoken.
+#[derive(Clone, Copy, ValueEnum)]
+enum Mode {
+    /// It is, with the certificates of `--database-ca-file`
+    On,
+    /// It is not
+    Off,
+}
+
+impl FusionPbxArguments {
+    fn tls(&self) -> Result<Patch<TlsInput>, Failure> {
+        let wrong = |argument: &str, reason: &str| {
+            Err(Failure::Input(vec![(argument.to_owned(), reason.to_owned())]))
+        };
+        match (self.database_tls, &self.database_ca_file) {
+            (None, None) => Ok(Patch::Keep),
+            (Some(Mode::Off), None) => Ok(Patch::Set(Tls::Off.into())),
+            (Some(Mode::On) | None, Some(ca_file)) => {
+                let ca_file = Some(ca_file.clone());
+                Ok(Patch::Set(Tls::On { ca_file }.into()))
+            }
+            (Some(Mode::On), None) => wrong(
+                "--database-tls",
+                "`on` needs a `--database-ca-file` that its PostgreSQL is believed by",
+            ),
+            (Some(Mode::Off), Some(_)) => wrong("--database-ca-file", "is for `--database-tls on`"),
+        }
+    }
 }
 
 pub fn run(context: &mut Context<'_>, add: Add) -> Result<(), Failure> {
@@ -136,14 +169,7 @@ fn input(context: &mut Context<'_>, add: Add) -> Result<InstanceInput, Failure> 
         Some(TlsChoice::Own(own)) => Patch::Set(own.into()),
         Some(TlsChoice::Host) | None => Patch::Keep,
     };
-    let database_tls = fusionpbx.database_ca_file.map_or(Patch::Keep, |ca_file| {
-        Patch::Set(
-            Tls::On {
-                ca_file: Some(ca_file),
-            }
-            .into(),
-        )
-    });
+    let database_tls = fusionpbx.tls()?;
     let numbers = emergency_numbers.iter().map(ToString::to_string);
     Ok(InstanceInput {
         name: Some(name.to_string()),

@@ -10,7 +10,7 @@ use crate::daemon::unit;
 use crate::domain::name::InstanceName;
 
 /// The checks without which the PBX is not asked anything.
-const CONNECTION: [&str; 4] = ["ami", "ami_login", "database", "event_socket"];
+const CONNECTION: [&str; 5] = ["ami", "ami_login", "answer", "database", "event_socket"];
 
 pub fn run(context: &mut Context<'_>, name: &InstanceName) -> Result<(), Failure> {
     context.with_parts(async |context, parts| {
