@@ -3,6 +3,7 @@
 use std::fs;
 
 use rstest::rstest;
+use secrecy::ExposeSecret as _;
 use serde_json::json;
 use switchyard::app::deployments;
 use switchyard::deploy::Verification;
@@ -10,9 +11,11 @@ use switchyard::domain::artifact::Artifact::{self, Extensions, Pjsip, Voicemail}
 use switchyard::domain::deployment::DeploymentStatus::{Live, RolledBack, Unchanged};
 use switchyard::domain::digest::Digest;
 use switchyard::domain::instance::PbxKind;
+use switchyard::store::instances;
 
 use super::served::reloads;
 use super::support::database::Backend::{self, Postgres, Sqlite};
+use super::support::database::key;
 use super::world::{World, operator, with_mailbox};
 
 /// What the head of each file began with then.
@@ -118,4 +121,64 @@ async fn a42_a_deploy_that_goes_back_after_an_upgrade_leaves_no_edit_behind(#[ca
     assert!(world.registers(&acme, &ann));
     let unchanged = world.deploy(&acme).await.expect(Unchanged);
     assert!(unchanged.codes().is_empty(), "{unchanged:#?}");
+}
+
+/// As the program of that time left it: one secret, in a column and under a seal that are named after its manager account.
+#[rstest]
+#[case(Sqlite)]
+#[case(Postgres)]
+#[tokio::test]
+async fn a42_an_asterisk_from_before_an_instance_could_have_two_secrets_opens_its_own_and_is_deployed_to(
+    #[case] backend: Backend,
+) {
+    let world = World::new(backend).await;
+    let [(acme, ann), _] = world.acme_and_globex().await;
+    world.deploy_platform().await.expect(Live);
+    let id = world.instance_id;
+    let secret = world.pbx.private.secret().expose_secret().to_owned();
+    let sealed = key('a')
+        .seal(&format!("instances.ami_secret/{id}"), &secret)
+        .unwrap();
+    let hex: String = sealed.iter().map(|byte| format!("{byte:02x}")).collect();
+    let bytes = match backend {
+        Sqlite => format!("x'{hex}'"),
+        Postgres => format!("'\\x{hex}'::bytea"),
+    };
+    world
+        .database
+        .sql("alter table instances drop column database_secret")
+        .await;
+    world
+        .database
+        .sql("alter table instances rename column control_secret to ami_secret")
+        .await;
+    let left = format!("update instances set ami_secret = {bytes} returning name");
+    assert_eq!(world.database.ask(left).await, ["main"]);
+    world.database.forget_migration("instance secrets").await;
+
+    let applied = world.store.database().migrate().await.unwrap();
+    assert_eq!(applied.len(), 1);
+    let mut tx = world.store.read("instance_secrets").await.unwrap();
+    let secrets = instances::secrets(&mut tx, id).await.unwrap().unwrap();
+    drop(tx);
+    assert_eq!(secrets.control.expose_secret(), secret);
+    assert!(secrets.database.is_none());
+    world.patch(&acme, &ann, json!({"name": "Anne"})).await;
+    world.deploy(&acme).await.expect(Live);
+    assert!(world.registers(&acme, &ann));
+}
+
+/// Of all kinds there is one set, and an upgrade may bring templates for a kind that nobody has here.
+#[tokio::test]
+async fn a42_a_template_of_another_kind_is_nothing_to_be_deployed() {
+    let world = World::new(Sqlite).await;
+    world.acme_and_globex().await;
+    world.deploy_platform().await.expect(Live);
+    world.override_template("fusionpbx/dialplan.xml", |text| text.replacen("1000", "2000", 1));
+    let planned = deployments::plan_instance(&world.app, &operator(), world.instance_id).await;
+    let planned = planned.unwrap();
+    assert!(planned.unchanged, "{planned:#?}");
+    world.deploy_platform().await.expect(Unchanged);
+    world.override_template("asterisk/voicemail.conf", |text| format!("; ours\n{text}"));
+    world.deploy_platform().await.expect(Live);
 }

@@ -276,6 +276,7 @@ impl World {
     pub fn override_template(&self, name: &str, edit: impl FnOnce(&str) -> String) {
         let built_in = TemplateSet::built_in().unwrap();
         let path = self.pbx.directory.path().join("templates").join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, edit(built_in.files().get(name).unwrap())).unwrap();
     }
 
