@@ -46,7 +46,7 @@ async fn reached(driver: &FusionPbxDriver, database: &mut PgConnection) -> Check
         Ok(encrypted) => {
             let is_own = driver.settings.database_host.is_loopback();
             told(
-                driver.place_name(),
+                &driver.place_name(),
                 is_own,
                 encrypted.unwrap_or(false),
                 driver.settings.database_tls.as_ref(),
@@ -56,7 +56,7 @@ async fn reached(driver: &FusionPbxDriver, database: &mut PgConnection) -> Check
     }
 }
 
-fn told(place: String, is_own: bool, encrypted: bool, tls: Option<&Tls>) -> Check {
+fn told(place: &str, is_own: bool, encrypted: bool, tls: Option<&Tls>) -> Check {
     let is_believed = encrypted && matches!(tls, Some(Tls::On { .. }));
     if is_own || is_believed {
         return Check::good("database", format!("{place} is reached"));
@@ -173,7 +173,7 @@ mod tests {
         #[case] tls: Option<Tls>,
         #[case] said: Option<&str>,
     ) {
-        let check = told("fusionpbx at db:5432".to_owned(), is_own, encrypted, tls.as_ref());
+        let check = told("fusionpbx at db:5432", is_own, encrypted, tls.as_ref());
         assert!(check.ok);
         assert_eq!(check.mend.is_some(), said.is_some());
         assert!(
