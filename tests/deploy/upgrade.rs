@@ -154,7 +154,7 @@ async fn a42_an_asterisk_from_before_an_instance_could_have_two_secrets_opens_it
         .await;
     let left = format!("update instances set ami_secret = {bytes} returning name");
     assert_eq!(world.database.ask(left).await, ["main"]);
-    world.database.forget_migration("instance secrets").await;
+    world.database.forget_migration("instance_secrets").await;
 
     let applied = world.store.database().migrate().await.unwrap();
     assert_eq!(applied.len(), 1);
