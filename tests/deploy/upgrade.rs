@@ -139,7 +139,9 @@ async fn a42_an_asterisk_from_before_an_instance_could_have_two_secrets_opens_it
     let sealed = key('a')
         .seal(&format!("instances.ami_secret/{id}"), &secret)
         .unwrap();
-    let hex: String = sealed.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = sealed
+        .iter()
+        .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
     let bytes = match backend {
         Sqlite => format!("x'{hex}'"),
         Postgres => format!("'\\x{hex}'::bytea"),

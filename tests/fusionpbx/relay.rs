@@ -117,7 +117,7 @@ fn pass(
     mut to: &TcpStream,
     is_client: bool,
 ) {
-    let mut bytes = [0; 64 * 1024];
+    let mut bytes = vec![0; 64 * 1024];
     while let Ok(count @ 1..) = from.read(&mut bytes) {
         let piece = &bytes[..count];
         let mut state = shared.lock().unwrap();
