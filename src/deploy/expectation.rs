@@ -122,18 +122,18 @@ fn present(
         .filter(|extension| all || !same_domain || !before.is_some_and(|b| b.extensions.contains(extension)))
         .cloned()
         .collect();
-    let ha1 = extensions
+    let sign_ins = extensions
         .iter()
         .filter_map(|extension| {
             let own = secrets?.get(&extension.id)?;
-            Some((extension.id, own.sip.ha1(&extension.number, &after.domain)))
+            Some((extension.id, own.sip.sign_in(&extension.number, &after.domain)))
         })
         .collect();
     PresentTenant {
         tenant_id,
         domain: after.domain.clone(),
         extensions,
-        ha1,
+        sign_ins,
         number_lengths: after.number_lengths(),
         feature_codes: true,
     }

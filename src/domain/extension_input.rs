@@ -312,6 +312,7 @@ mod tests {
             tenant_id: crate::domain::ids::TenantId::from_uuid(uuid::Uuid::nil()),
             number: parsed.number.clone(),
             settings: parsed.settings.clone(),
+            secret_known: true,
             version: 1,
             created_at: jiff::Timestamp::UNIX_EPOCH,
             updated_at: jiff::Timestamp::UNIX_EPOCH,

@@ -53,6 +53,7 @@ pub mod role;
 pub mod secret;
 pub mod served;
 pub mod session;
+pub mod sip_credential;
 pub mod sip_domain;
 pub mod tenant;
 pub mod tenant_overview;

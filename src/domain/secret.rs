@@ -9,6 +9,7 @@ use super::dial::ExtensionNumber;
 use super::invalid::Invalid;
 use super::parsed::text_schema;
 use super::random::{self, LETTERS, NoRandomness, Randomness};
+use super::sip_credential::SipCredential;
 use super::sip_domain::SipDomain;
 
 const DIGITS: &[u8] = b"0123456789";
@@ -66,6 +67,15 @@ impl SipSecret {
 pub struct Ha1(SecretString);
 
 impl Ha1 {
+    /// Takes over a digest that stands somewhere else; large hex digits become small ones.
+    pub fn parse(text: SecretString) -> Result<Self, Invalid> {
+        let exposed = text.expose_secret();
+        if exposed.len() != 32 || !exposed.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Err(Invalid::new("must have 32 hex digits"));
+        }
+        Ok(Self(exposed.to_ascii_lowercase().into()))
+    }
+
     /// The hex digits, for the file that a PBX reads.
     #[must_use]
     pub fn expose(&self) -> &str {
@@ -107,10 +117,29 @@ impl VoicemailPin {
 /// What an extension keeps secret, unsealed.
 #[derive(Clone)]
 pub struct ExtensionSecrets {
-    /// The SIP password.
-    pub sip: SipSecret,
+    /// What its phones sign in with.
+    pub sip: SipCredential,
     /// The mailbox's PIN; kept while the mailbox is switched off.
     pub pin: VoicemailPin,
+}
+
+/// The secrets of an extension for whoever may see them.
+#[derive(Clone)]
+pub struct ShownSecrets {
+    /// The SIP password.
+    pub sip: SipSecret,
+    /// The mailbox's PIN.
+    pub pin: VoicemailPin,
+}
+
+impl ExtensionSecrets {
+    /// The secrets to show; `None` where only a digest of the password is known.
+    #[must_use]
+    pub fn shown(&self) -> Option<ShownSecrets> {
+        let sip = self.sip.password()?.clone();
+        let pin = self.pin.clone();
+        Some(ShownSecrets { sip, pin })
+    }
 }
 
 #[cfg(test)]

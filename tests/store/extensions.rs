@@ -143,7 +143,7 @@ async fn c02_the_id_of_another_tenant_is_absent(#[values(Sqlite, Postgres)] back
             .unwrap()
     );
     assert!(
-        !extensions::count_change(&mut tx, other, ann.id, at(9))
+        !extensions::count_rotation(&mut tx, other, ann.id, at(9))
             .await
             .unwrap()
     );

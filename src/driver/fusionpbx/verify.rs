@@ -77,8 +77,8 @@ async fn present(
 ) -> Result<Option<Finding>, DriverError> {
     let user = User::new(extension.number.as_str(), tenant.domain.as_str())?;
     let mut wanted = Vec::new();
-    if let Some(ha1) = tenant.ha1.get(&extension.id) {
-        wanted.push((Attribute::Param, "a1-hash", ha1.expose().to_owned()));
+    if let Some(sign_in) = tenant.sign_ins.get(&extension.id) {
+        wanted.push((Attribute::Param, "a1-hash", sign_in.ha1.expose().to_owned()));
     }
     if whole || wanted.is_empty() {
         wanted.push((Attribute::Var, "user_context", tenant.domain.to_string()));
