@@ -242,8 +242,9 @@ impl App {
         parsed: ParsedExtension,
     ) -> Result<(Extension, ExtensionSecrets), AppError> {
         let random = self.random.as_ref();
+        let generate = || SipSecret::generate(random).map(SipCredential::Password);
         let secrets = ExtensionSecrets {
-            sip: SipCredential::Password(parsed.secret.map_or_else(|| SipSecret::generate(random), Ok)?),
+            sip: parsed.secret.map_or_else(generate, Ok)?,
             pin: parsed.pin.map_or_else(|| VoicemailPin::generate(random), Ok)?,
         };
         let now = self.now();
@@ -252,7 +253,7 @@ impl App {
             tenant_id,
             number: parsed.number,
             settings: parsed.settings,
-            secret_known: true,
+            secret_known: secrets.sip.password().is_some(),
             version: 1,
             created_at: now,
             updated_at: now,
@@ -276,6 +277,12 @@ impl EmergencyNumbers {
             return Err(FieldErrors::one("number", reason));
         }
         Ok(())
+    }
+}
+
+impl From<InstanceSettings> for EmergencyNumbers {
+    fn from(settings: InstanceSettings) -> Self {
+        Self(settings)
     }
 }
 

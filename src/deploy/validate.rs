@@ -1,13 +1,15 @@
 //! Our own findings about a tenant's configuration: what the types cannot rule out, because it spans objects.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::dial::DialNumber;
 use crate::domain::extension::Forward;
 use crate::domain::finding::Finding;
-use crate::domain::ids::TenantId;
+use crate::domain::ids::{ExtensionId, TenantId};
 use crate::domain::instance::{InstanceSettings, PbxKind};
 use crate::domain::revision::TenantConfig;
+use crate::domain::secret::ExtensionSecrets;
+use crate::domain::sip_credential::Realm;
 
 /// Checks one tenant against the instance that is to serve it. An error keeps the tenant at its live revision.
 #[must_use]
@@ -52,6 +54,34 @@ pub fn tenant(tenant_id: TenantId, config: &TenantConfig, settings: &InstanceSet
     findings
 }
 
+/// Tells of phones that are refused: a digest is good for one realm, and FreeSWITCH has no other than the domain.
+#[must_use]
+pub fn credentials(
+    tenant_id: TenantId,
+    config: &TenantConfig,
+    kind: PbxKind,
+    secrets: &BTreeMap<ExtensionId, ExtensionSecrets>,
+) -> Vec<Finding> {
+    if kind == PbxKind::Asterisk {
+        return Vec::new();
+    }
+    let domain = Realm::from(&config.domain);
+    let refused = config.active().filter(|extension| {
+        secrets
+            .get(&extension.id)
+            .is_some_and(|own| own.sip.realm(&config.domain) != domain)
+    });
+    refused
+        .map(|extension| {
+            let message = "all that is known of its password is a digest for another realm than its domain, so its phones cannot \
+                sign in on this kind of PBX: rotate its secret, and give its phones the new one";
+            Finding::warning("secret_of_other_realm", message)
+                .of_tenant(tenant_id)
+                .about(format!("extension {}", extension.number))
+        })
+        .collect()
+}
+
 /// FreeSWITCH looks users up under the one name that FusionPBX has of a domain.
 fn aliases(config: &TenantConfig, settings: &InstanceSettings) -> Option<Finding> {
     let names: Vec<String> = config.aliases.iter().map(ToString::to_string).collect();
@@ -80,7 +110,8 @@ fn targets(forward: &Forward) -> impl Iterator<Item = (&'static str, &DialNumber
 mod tests {
     use super::*;
     use crate::domain::instance::{AsteriskSettings, FusionPbxSettings};
-    use crate::render::samples;
+    use crate::domain::sip_credential::SipCredential;
+    use crate::render::{Sample, samples};
     use uuid::Uuid;
 
     fn asterisk() -> InstanceSettings {
@@ -133,6 +164,22 @@ mod tests {
             [""; 0]
         );
         assert_eq!(findings_on(&asterisk(), one), ["emergency_number"]);
+    }
+
+    #[test]
+    fn a_digest_for_another_realm_is_told_where_the_domain_is_the_only_one() {
+        let mut sample = samples().pop().unwrap();
+        let id = sample.config.extensions[0].id;
+        let told = |sample: &Sample, kind| {
+            let id = TenantId::from_uuid(Uuid::nil());
+            let found = credentials(id, &sample.config, kind, &sample.secrets);
+            found.into_iter().map(|f| f.code).collect::<Vec<_>>()
+        };
+        assert_eq!(told(&sample, PbxKind::FusionPbx), [""; 0]);
+        let digest = format!("HA1:asterisk:{}", "0".repeat(32));
+        sample.secrets.get_mut(&id).unwrap().sip = SipCredential::parse(digest.into()).unwrap();
+        assert_eq!(told(&sample, PbxKind::FusionPbx), ["secret_of_other_realm"]);
+        assert_eq!(told(&sample, PbxKind::Asterisk), [""; 0]);
     }
 
     #[test]

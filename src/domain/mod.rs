@@ -19,6 +19,7 @@ pub mod error_chain;
 pub mod extension;
 pub mod extension_input;
 pub mod finding;
+pub mod found;
 pub mod fusionpbx_row;
 pub mod generation;
 pub mod given;

@@ -49,16 +49,7 @@ impl SipSecret {
     /// What a PBX needs to check a digest, without the clear secret: `md5(number:realm:secret)`.
     #[must_use]
     pub fn ha1(&self, number: &ExtensionNumber, realm: &SipDomain) -> Ha1 {
-        let mut hasher = Md5::new();
-        for part in [number.as_str(), ":", realm.as_str(), ":", self.expose()] {
-            hasher.update(part.as_bytes());
-        }
-        let mut hex = String::with_capacity(32);
-        for byte in hasher.finalize() {
-            // Writing to a String cannot fail.
-            let _ = write!(hex, "{byte:02x}");
-        }
-        Ha1(hex.into())
+        Ha1::of(number, realm, &self.0)
     }
 }
 
@@ -67,6 +58,27 @@ impl SipSecret {
 pub struct Ha1(SecretString);
 
 impl Ha1 {
+    /// The digest of a password, whatever its form: a password that none of ours could be stays what its phone signs in with.
+    #[must_use]
+    pub fn of(number: &ExtensionNumber, realm: &SipDomain, password: &SecretString) -> Self {
+        let mut hasher = Md5::new();
+        for part in [
+            number.as_str(),
+            ":",
+            realm.as_str(),
+            ":",
+            password.expose_secret(),
+        ] {
+            hasher.update(part.as_bytes());
+        }
+        let mut hex = String::with_capacity(32);
+        for byte in hasher.finalize() {
+            // Writing to a String cannot fail.
+            let _ = write!(hex, "{byte:02x}");
+        }
+        Self(hex.into())
+    }
+
     /// Takes over a digest that stands somewhere else; large hex digits become small ones.
     pub fn parse(text: SecretString) -> Result<Self, Invalid> {
         let exposed = text.expose_secret();

@@ -10,7 +10,7 @@ pub mod pbx;
 mod sample;
 pub mod template_set;
 
-pub use sample::samples;
+pub use sample::{Sample, samples};
 use thiserror::Error;
 
 /// Why a text could not be rendered.

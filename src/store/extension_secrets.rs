@@ -69,7 +69,10 @@ pub(super) async fn insert_many(
     sealing_keys::claim(tx).await?;
     let mut rows = Vec::with_capacity(extensions.len());
     for (Extension { tenant_id, id, .. }, secrets) in extensions {
-        let sip = tx.seal(&place("sip", *tenant_id, *id), secrets.sip.to_sealable().expose_secret())?;
+        let sip = tx.seal(
+            &place("sip", *tenant_id, *id),
+            secrets.sip.to_sealable().expose_secret(),
+        )?;
         let pin = tx.seal(&place("pin", *tenant_id, *id), secrets.pin.expose())?;
         rows.push((tenant_id.uuid(), id.uuid(), sip, pin));
     }

@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod brought_in;
 mod changes;
 mod conflicts;
 mod deploys;

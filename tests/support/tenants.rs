@@ -9,7 +9,7 @@ use switchyard::domain::extension_input::ExtensionInput;
 use switchyard::domain::ids::{ExtensionId, IdSource, SystemIds, TenantId};
 use switchyard::domain::instance::PbxKind;
 use switchyard::domain::revision::{ExtensionConfig, TenantConfig};
-use switchyard::domain::secret::{ExtensionSecrets, SipSecret, VoicemailPin};
+use switchyard::domain::secret::{ExtensionSecrets, VoicemailPin};
 use switchyard::domain::sip_credential::SipCredential;
 use switchyard::driver::{Expected, PresentTenant};
 use switchyard::render::asterisk::tenant;
@@ -41,8 +41,8 @@ impl TestTenant {
                 .parse()
                 .unwrap_or_else(|errors| panic!("{value}: {errors:?}"));
             let id = ExtensionId::from_uuid(SystemIds.next());
-            let derived = || SipSecret::parse(secret(&parsed.number, domain).into()).unwrap();
-            let sip = SipCredential::Password(parsed.secret.unwrap_or_else(derived));
+            let derived = || SipCredential::parse(secret(&parsed.number, domain).into()).unwrap();
+            let sip = parsed.secret.unwrap_or_else(derived);
             let pin = VoicemailPin::parse(PIN.to_owned().into()).unwrap();
             secrets.insert(id, ExtensionSecrets { sip, pin });
             configs.push(ExtensionConfig {

@@ -73,7 +73,10 @@ pub fn run(context: &mut Context<'_>, reveal: &Reveal) -> Result<(), Failure> {
 }
 
 /// Every extension of the tenant with its secrets, each revealed by itself, and the numbers of those that have none to show.
-async fn all(parts: &Parts, tenant: &Tenant) -> Result<(Vec<(Extension, ShownSecrets)>, Vec<String>), Failure> {
+async fn all(
+    parts: &Parts,
+    tenant: &Tenant,
+) -> Result<(Vec<(Extension, ShownSecrets)>, Vec<String>), Failure> {
     let caller = operator::in_tenant(tenant, None);
     let (mut revealed, mut unknown) = (Vec::new(), Vec::new());
     for page in 1.. {

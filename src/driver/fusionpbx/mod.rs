@@ -5,6 +5,7 @@ mod conflicts;
 mod database;
 mod difference;
 mod drift;
+pub mod found;
 mod note;
 mod staged;
 mod switch;
