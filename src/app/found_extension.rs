@@ -83,7 +83,7 @@ fn credential(
             Ok(secret) => return Some(SipCredential::Password(secret)),
             Err(_) => (Realm::from(domain), Ha1::of(&parsed.number, domain, &password)),
         },
-        FoundSecret::Digest { realm, ha1 } => match (realm.parse::<Realm>(), Ha1::parse(ha1)) {
+        FoundSecret::Digest { realm, ha1 } => match (realm.parse::<Realm>(), Ha1::parse(&ha1)) {
             (Ok(realm), Ok(ha1)) if kind == PbxKind::Asterisk || realm == Realm::from(domain) => (realm, ha1),
             (Ok(_), Ok(_)) => return renewed("its digest is made for another realm than its domain"),
             _ => {

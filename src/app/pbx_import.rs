@@ -1,5 +1,4 @@
-//! Bringing in tenants and extensions that stand on a PBX and were not made here: a dry run first, all or none, and a report
-//! row by row. The PBX that they stand on is only read.
+//! Bringing in tenants and extensions that stand on a PBX, which is only read: a dry run first, all or none, every row told.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

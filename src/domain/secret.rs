@@ -80,7 +80,7 @@ impl Ha1 {
     }
 
     /// Takes over a digest that stands somewhere else; large hex digits become small ones.
-    pub fn parse(text: SecretString) -> Result<Self, Invalid> {
+    pub fn parse(text: &SecretString) -> Result<Self, Invalid> {
         let exposed = text.expose_secret();
         if exposed.len() != 32 || !exposed.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Err(Invalid::new("must have 32 hex digits"));

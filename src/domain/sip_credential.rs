@@ -117,7 +117,7 @@ impl SipCredential {
             .ok_or_else(|| Invalid::new("must have a realm and a digest, parted by a colon"))?;
         Ok(Self::Digest {
             realm: realm.parse()?,
-            ha1: Ha1::parse(ha1.to_owned().into())?,
+            ha1: Ha1::parse(&ha1.to_owned().into())?,
         })
     }
 }

@@ -81,7 +81,7 @@ async fn c18_phones_sign_in_as_before_whether_their_password_is_known_or_its_dig
 
     let entries = world
         .database
-        .ask("select cast(after as text) from audit_entries where action = 'extension.import'")
+        .ask("select cast(after as text) from audit_entries where action = 'extension.import'".to_owned())
         .await;
     assert_eq!(entries.len(), 1, "{entries:?}");
     let numbers = json!(["1001", "1002", "1003"]).to_string();

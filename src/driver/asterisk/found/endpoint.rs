@@ -60,7 +60,7 @@ impl<'a> Site<'a> {
             .find(|name| name.parse::<ExtensionNumber>().is_ok());
         let Some(number) = number else {
             return Err(aside(
-                "neither its name nor the name that it signs in by is a number of 2 to 8 digits",
+                "neither its name nor the name that it signs in by is a number that an extension can have: 2 to 8 digits, no emergency number",
             ));
         };
         let mut notes = Vec::new();

@@ -1,3 +1,5 @@
+//! Files of other people's Asterisks, and what is found in them.
+
 use std::fs;
 
 use secrecy::ExposeSecret as _;
@@ -147,7 +149,7 @@ fn c18_what_is_no_extension_is_left_aside_with_the_reason() {
     let reasons: Vec<&str> = found.aside.iter().map(|aside| aside.reason.as_str()).collect();
     for (reason, part) in reasons
         .iter()
-        .zip(["is a number", "already", "a program is not run"])
+        .zip(["is a number that", "already", "a program is not run"])
     {
         assert!(reason.contains(part), "{reasons:?}");
     }

@@ -1,3 +1,5 @@
+//! Rows of other people's FusionPBX, and what is found in them.
+
 use super::*;
 use secrecy::ExposeSecret as _;
 use serde_json::json;
