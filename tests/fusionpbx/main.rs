@@ -14,6 +14,7 @@ mod freeswitch;
 #[path = "../support/fusionpbx/mod.rs"]
 mod fusionpbx;
 mod lives;
+mod many;
 mod race;
 #[path = "../support/mod.rs"]
 mod support;
