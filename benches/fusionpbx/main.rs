@@ -6,7 +6,7 @@
 
 #![cfg(test)]
 
-#[expect(dead_code, reason = "the area of the rig uses all of it")]
+#[expect(dead_code, unused_imports, reason = "the area of the rig uses all of it")]
 #[path = "../../tests/support/freeswitch/mod.rs"]
 mod freeswitch;
 #[expect(dead_code, unused_imports, reason = "the area of the rig uses all of it")]
@@ -15,6 +15,7 @@ mod fusionpbx;
 mod measures;
 #[path = "../../tests/support/mod.rs"]
 mod support;
+#[expect(dead_code, reason = "the area of scale uses all of it")]
 #[path = "../scale/times.rs"]
 mod times;
 #[expect(dead_code, reason = "the area of FusionPBX uses all of it")]

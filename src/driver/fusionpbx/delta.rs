@@ -220,7 +220,8 @@ mod tests {
 
     #[test]
     fn what_is_the_same_is_left_out_but_for_what_differing_rows_are_of() {
-        let extensions = |secret| (0..5).map(|number| (number, (0, 0, if number == 3 { secret } else { 0 })));
+        let extensions =
+            |secret| (0..5).map(move |number| (number, (0, 0, if number == 3 { secret } else { 0 })));
         let state = |secret| {
             let domain = |number| {
                 (
