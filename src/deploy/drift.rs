@@ -13,6 +13,7 @@ use super::ground::{Ground, MadeWith};
 use super::masking;
 use super::preview::FileDiff;
 use super::reading::as_written;
+use super::wording::{happened, misplaced};
 use crate::domain::artifact::Artifact;
 use crate::domain::finding::Finding;
 use crate::domain::ids::InstanceId;
@@ -35,7 +36,7 @@ pub(super) struct Drift {
 
 impl Drift {
     fn unknown(why: &str) -> Self {
-        let message = format!("it was not looked at what lies on disk: {why}");
+        let message = format!("it was not looked at what somebody may have made of it: {why}");
         Self {
             findings: vec![Finding::warning("not_compared", message)],
             files: Vec::new(),
@@ -58,12 +59,16 @@ impl Engine {
         ground: &Ground,
     ) -> Result<Drift, DeployError> {
         let mut drift = Drift::default();
+        let kind = instance.settings.kind();
         if let Some(live) = &ground.live {
             match driver.standing().await {
                 Ok(Some(number)) if number == live.number => {}
                 Ok(standing) => drift.findings.push(Finding::error(
                     "not_in_place",
-                    format!("{}; a deploy puts it right", misplaced(standing, live.number)),
+                    format!(
+                        "{}; a deploy puts it right",
+                        misplaced(kind, standing, live.number)
+                    ),
                 )),
                 Err(error) => drift.findings.push(Finding::error("not_in_place", error.full())),
             }
@@ -100,7 +105,7 @@ impl Engine {
         drift: &mut Drift,
     ) -> Result<(), DeployError> {
         let Some(files) = self.as_served(instance, ground).await? else {
-            let message = "the files could not be compared: fragments in the state directory are lost; the next deploy renders them again";
+            let message = "what is live could not be compared: fragments in the state directory are lost; the next deploy renders them again";
             drift.findings.push(Finding::warning("not_compared", message));
             return Ok(());
         };
@@ -115,7 +120,7 @@ impl Engine {
             };
             let message = format!(
                 "{}{too_long}; the next deploy writes it anew",
-                happened(file, how)
+                happened(instance.settings.kind(), file, how)
             );
             drift
                 .findings
@@ -228,23 +233,6 @@ fn noted(written: &FileDigests) -> BTreeMap<Artifact, StagedFile> {
         (*file, staged)
     };
     written.iter().map(file).collect()
-}
-
-/// What somebody did to a file.
-pub(super) fn happened(file: Artifact, how: Drifted) -> String {
-    match how {
-        Drifted::Edited => format!("{file} was edited in place since the last deploy"),
-        Drifted::Missing => format!("{file} is missing: somebody removed it since the last deploy"),
-    }
-}
-
-/// Where the link leads in place of the generation that was proven last.
-pub(super) fn misplaced(standing: Option<i64>, live: i64) -> String {
-    let found = match standing {
-        Some(number) => format!("leads to generation {number}"),
-        None => "is missing".to_owned(),
-    };
-    format!("the live link {found}, although generation {live} was proven last")
 }
 
 /// The text that was written, from its parts; `None` where it is too long to be shown.

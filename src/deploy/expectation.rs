@@ -35,6 +35,8 @@ pub(super) struct TenantExpectation {
     pub all: bool,
     /// Whether the digests that phones sign in with are those of the current secrets.
     pub secrets: bool,
+    /// Whether it is served for the first time.
+    pub is_new: bool,
 }
 
 impl Expectation {
@@ -74,6 +76,7 @@ impl TenantExpectation {
             let mut present = present(tenant_id, before, after, self.all, secrets.as_ref());
             // What ran before is right on the way back, whatever its templates made of it.
             present.feature_codes = self.secrets;
+            present.is_new = self.is_new;
             expected.present.push(present);
         }
         if let Some(before) = before {
@@ -132,6 +135,7 @@ fn present(
     PresentTenant {
         tenant_id,
         domain: after.domain.clone(),
+        is_new: false,
         extensions,
         sign_ins,
         number_lengths: after.number_lengths(),

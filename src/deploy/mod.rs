@@ -32,6 +32,7 @@ mod subject;
 mod templates;
 mod validate;
 mod verification;
+mod wording;
 
 pub use engine::{DriverFactory, Engine, EngineOptions, ShadowPolicy};
 pub use error::DeployError;

@@ -229,6 +229,7 @@ impl<'a> Moves<'a> {
             after,
             all,
             secrets: true,
+            is_new: before.is_none(),
         };
         // Secrets that were served before may be known no more.
         let back = TenantExpectation {
@@ -237,6 +238,7 @@ impl<'a> Moves<'a> {
             after: before,
             all,
             secrets: false,
+            is_new: false,
         };
         self.expected.tenants.insert(tenant_id, there);
         self.expected_back.tenants.insert(tenant_id, back);

@@ -13,6 +13,7 @@ use super::inquiry::{self, Seen};
 use super::mending::mended;
 use super::plan::InstanceState;
 use super::run::Run;
+use super::wording;
 use crate::domain::artifact::Artifact;
 use crate::domain::deployment::{DeploymentStatus, Stage, StageResult};
 use crate::domain::error_chain::error_chain;
@@ -80,7 +81,7 @@ impl Run<'_> {
             Ok(standing) if standing == Some(number) => Proof::Seen(seen),
             Ok(_) => Proof::Differs(vec![Finding::error(
                 "not_in_place",
-                "what runs is as it should be, but the live link leads to other files, which the PBX would read at its next start",
+                wording::not_in_place(self.instance.settings.kind()),
             )]),
             Err(error) => Proof::Unknown(error.full()),
         }
@@ -177,6 +178,7 @@ impl Run<'_> {
 
     /// The files first: a PBX that is not running now reads them when it starts.
     async fn apply_back(&self, number: i64) -> Result<(), DriverError> {
+        self.driver.distrust();
         self.driver.place(number).await?;
         let deadline = Instant::now() + self.engine.options.patience;
         let all = Artifact::of(self.instance.settings.kind());
@@ -237,6 +239,7 @@ fn expected_after_undo(
             after: former.tenants.get(tenant_id).map(|state| state.version),
             all: true,
             secrets: false,
+            is_new: false,
         };
         expected.tenants.insert(*tenant_id, tenant);
     }

@@ -29,6 +29,8 @@ pub struct PresentTenant {
     pub tenant_id: TenantId,
     /// Context and the right side of every name.
     pub domain: SipDomain,
+    /// Whether nothing of it was served before: then no cache of the PBX's holds anything of it.
+    pub is_new: bool,
     /// The extensions to ask for; all of them active.
     pub extensions: Vec<ExtensionConfig>,
     /// What their phones sign in with, where it is to be compared too.

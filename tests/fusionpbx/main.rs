@@ -15,6 +15,7 @@ mod freeswitch;
 #[path = "../support/fusionpbx/mod.rs"]
 mod fusionpbx;
 mod lives;
+mod many;
 mod race;
 #[path = "../support/mod.rs"]
 mod support;

@@ -99,6 +99,10 @@ impl World {
         Self::with(Backend::Sqlite, booleans, Keys::Plain).await
     }
 
+    pub async fn on(backend: Backend) -> Self {
+        Self::with(backend, Booleans::Native, Keys::Plain).await
+    }
+
     pub async fn with(backend: Backend, booleans: Booleans, keys: Keys) -> Self {
         let mut fusionpbx = FusionPbx::furnished(booleans).await;
         let role = fusionpbx.role(rights).await;

@@ -74,6 +74,7 @@ impl TestTenant {
             )
         };
         PresentTenant {
+            is_new: false,
             tenant_id: self.id,
             domain: self.config.domain.clone(),
             extensions: self.config.active().cloned().collect(),

@@ -16,8 +16,9 @@ use crate::driver::DriverError;
 /// How long a connection may take to be there.
 const CONNECT: Duration = Duration::from_secs(10);
 /// Nobody may keep us waiting for longer: the web interface holds locks for milliseconds, and ten thousand extensions are
-/// written in seconds.
-const LIMITS: &str = "set lock_timeout = '10s'; set statement_timeout = '120s'";
+/// written in seconds. Nor do we keep anybody waiting: a trial whose process does not go on is ended by the server.
+const LIMITS: &str = "set lock_timeout = '10s'; set statement_timeout = '120s'; \
+                      set idle_in_transaction_session_timeout = '10s'";
 
 /// FusionPBX's database. A connection is kept for the next question.
 pub struct Database {

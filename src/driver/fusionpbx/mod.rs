@@ -3,6 +3,7 @@
 mod checks;
 mod conflicts;
 mod database;
+mod delta;
 mod difference;
 mod drift;
 pub mod found;
@@ -10,26 +11,24 @@ mod note;
 mod staged;
 mod switch;
 mod touched;
+mod trial;
 mod verify;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::io;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use async_trait::async_trait;
 use secrecy::SecretString;
-use sqlx::Connection as _;
 use sqlx::postgres::PgConnection;
 use tokio::sync::Mutex;
 
-use self::database::{Database, Schema, refused_or_not_applied};
+use self::database::{Database, Schema};
 use self::note::{Note, Owner};
-use self::staged::Generation;
 use self::switch::Switch;
-use self::write::Written;
+use self::trial::Trial;
 use super::files::FileTree;
 use super::{
     Check, Closeness, Drifted, DriverError, Expected, Foreign, PbxDriver, Rehearsal, Staged, StagedFile,
@@ -42,8 +41,6 @@ use crate::domain::instance::{FusionPbxSettings, PbxKind};
 use crate::domain::instance_secrets::InstanceSecrets;
 use crate::domain::sip_domain::SipDomain;
 
-const WRITING: &str = "writing the rows";
-
 /// Drives one FusionPBX, wherever its database and its event socket are.
 ///
 /// What is staged lies on this host, and what is live is a note in the database that is written with the rows.
@@ -55,6 +52,10 @@ pub struct FusionPbxDriver {
     /// The connection of the last question.
     switch: Mutex<Option<Switch>>,
     files: FileTree,
+    /// What was tried and is not committed yet.
+    trial: Mutex<Option<Trial>>,
+    /// Whether it is not known what FreeSWITCH has looked up last.
+    is_distrusted: AtomicBool,
 }
 
 impl FusionPbxDriver {
@@ -72,6 +73,8 @@ impl FusionPbxDriver {
             password: secrets.control,
             switch: Mutex::default(),
             files: FileTree::new(staging, PbxKind::FusionPbx),
+            trial: Mutex::default(),
+            is_distrusted: AtomicBool::new(false),
             settings,
         }
     }
@@ -94,15 +97,6 @@ impl FusionPbxDriver {
         Ok(note)
     }
 
-    /// A generation as it lies staged; `None` where it does not.
-    async fn staged(&self, number: i64) -> Result<Option<Generation>, DriverError> {
-        self.files
-            .on_disk("reading the staged rows", move |tree| {
-                read(&tree.generation(number))
-            })
-            .await
-    }
-
     async fn schema(&self, connection: &mut PgConnection) -> Result<Schema, DriverError> {
         let what = "FusionPBX's tables";
         let schema = Schema::read(connection)
@@ -114,66 +108,10 @@ impl FusionPbxDriver {
         })
     }
 
-    /// Writes a generation; with `keep` for good. Before the commit nothing has happened, after it everything has. `Err` in
-    /// it: what stands in the way of it.
-    async fn write(
-        &self,
-        number: i64,
-        everything: bool,
-        keep: bool,
-    ) -> Result<Result<Written, Vec<Finding>>, DriverError> {
-        let failed = |error: sqlx::Error| refused_or_not_applied(WRITING, error);
-        let generation = self.staged(number).await?.ok_or_else(|| {
-            DriverError::not_applied(WRITING, format!("generation {number} is not staged on this host"))
-        })?;
-        let mut connection = self.database.open().await?;
-        let schema = self.schema(&mut connection).await?;
-        let mut transaction = connection.begin().await.map_err(failed)?;
-        let written = write::write(
-            &mut transaction,
-            &schema,
-            self.owner,
-            number,
-            &generation,
-            everything,
-        )
-        .await
-        .map_err(failed)?;
-        if written.is_err() || !keep {
-            transaction.rollback().await.map_err(failed)?;
-        } else {
-            let warrant = self.files.warrant();
-            warrant.map_err(|error| DriverError::not_applied(WRITING, error))?;
-            match transaction.commit().await {
-                Ok(()) => {}
-                Err(error) if database::is_said_no(&error) => return Err(failed(error)),
-                Err(error) => return Err(DriverError::unknown(WRITING, error)),
-            }
-        }
-        self.database.keep(connection).await;
-        Ok(written)
-    }
-
-    /// The same, for good, and the link on this host with it.
-    async fn put(&self, number: i64, everything: bool) -> Result<Written, DriverError> {
-        let written = match self.write(number, everything, true).await {
-            Ok(Ok(written)) => written,
-            // Whatever the database said no to, nothing was written.
-            Ok(Err(conflicts)) => {
-                let why = conflicts.into_iter().map(|conflict| conflict.message);
-                let why = why.collect::<Vec<_>>().join("; ");
-                return Err(DriverError::not_applied(WRITING, why));
-            }
-            Err(DriverError::Refused { source, .. }) => {
-                return Err(DriverError::not_applied(WRITING, source));
-            }
-            Err(error) => return Err(error),
-        };
-        let swapped = self
-            .files
-            .on_disk("moving the link to what is staged", move |tree| tree.swap(number));
-        swapped.await.map_err(begun)?;
-        Ok(written)
+    /// The link on this host follows what is written.
+    async fn link(&self, number: i64) -> Result<(), DriverError> {
+        let what = "moving the link to what is staged";
+        self.files.on_disk(what, move |tree| tree.swap(number)).await
     }
 
     /// Tells FreeSWITCH of what was written, and notes that.
@@ -212,25 +150,6 @@ impl FusionPbxDriver {
             settings.database_name, settings.database_host, settings.database_port
         )
     }
-}
-
-/// `None` where no such generation is staged.
-fn read(directory: &Path) -> io::Result<Option<Generation>> {
-    let mut generation = Generation::default();
-    for artifact in Artifact::of(PbxKind::FusionPbx) {
-        let path = directory.join(artifact.as_str());
-        match fs::read_to_string(&path) {
-            Ok(text) => generation.add(*artifact, &text)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => {
-                return Err(io::Error::new(
-                    error.kind(),
-                    format!("{}: {error}", path.display()),
-                ));
-            }
-        }
-    }
-    Ok(Some(generation))
 }
 
 /// Rows are written: whatever fails from now on, it is not known what FreeSWITCH serves.
@@ -290,15 +209,20 @@ impl PbxDriver for FusionPbxDriver {
         Ok(Vec::new())
     }
 
-    /// Writes it all, and takes it back: the database itself says whether it takes these rows.
+    /// Writes it all and commits nothing: the database itself says whether it takes these rows. What is applied next is
+    /// this very transaction.
     async fn rehearse(&self, generation: i64) -> Result<Rehearsal, DriverError> {
         let begun = Instant::now();
-        let (findings, rows) = match self.write(generation, false, false).await? {
-            Ok(written) => (Vec::new(), written.rows),
+        let (findings, rows) = match self.attempt(generation).await? {
+            Ok(trial) => {
+                let rows = trial.written.rows;
+                *self.trial.lock().await = Some(trial);
+                (Vec::new(), rows)
+            }
             Err(conflicts) => (conflicts, 0),
         };
         let detail = format!(
-            "FusionPBX's database took {rows} rows in {} ms, in a transaction that was taken back",
+            "FusionPBX's database took {rows} rows in {} ms, in a transaction that was not committed yet",
             begun.elapsed().as_millis()
         );
         Ok(Rehearsal { findings, detail })
@@ -329,21 +253,44 @@ impl PbxDriver for FusionPbxDriver {
     }
 
     async fn place(&self, generation: i64) -> Result<(), DriverError> {
-        self.put(generation, false).await.map(drop)
+        if generation == 0 && self.trial.lock().await.is_some() && self.note().await?.is_none() {
+            // Nothing of ours stands there, and what is tried follows at once.
+            return Ok(());
+        }
+        self.put(generation).await?;
+        self.link(generation).await.map_err(begun)
     }
 
-    async fn apply(&self, generation: i64, reload: &[Artifact]) -> Result<(), DriverError> {
+    fn distrust(&self) {
+        self.is_distrusted.store(true, Ordering::SeqCst);
+    }
+
+    /// Which rows differ says what FreeSWITCH is told of.
+    async fn apply(&self, generation: i64, _reload: &[Artifact]) -> Result<(), DriverError> {
         // Before the rows: without it FreeSWITCH would go on with what it has.
         let switch = self.switch().await?;
-        let everything = reload.len() == Artifact::of(PbxKind::FusionPbx).len();
-        let written = self.put(generation, everything).await?;
-        self.tell(&switch, written.note).await.map_err(begun)
+        let written = self.put(generation).await?;
+        let (told, linked) = tokio::join!(self.tell(&switch, written.note), self.link(generation));
+        told.and(linked).map_err(begun)
     }
 
     async fn verify(&self, expected: &Expected) -> Result<Vec<Finding>, DriverError> {
         let mut findings = verify::markers(self.note().await?.as_ref(), &expected.markers);
+        if verify::asked_for(expected)
+            < expected
+                .present
+                .iter()
+                .map(|tenant| tenant.extensions.len())
+                .sum()
+        {
+            findings.extend(drift::differing(self).await?);
+        }
         findings.extend(verify::objects(&self.switch().await?, expected).await?);
         Ok(findings)
+    }
+
+    fn asks_for(&self, expected: &Expected) -> usize {
+        verify::asked_for(expected)
     }
 
     async fn end_calls(&self, domains: &BTreeSet<SipDomain>) -> Result<usize, DriverError> {

@@ -46,6 +46,8 @@ pub struct Note {
     pub rows: usize,
     /// The transaction that wrote them last.
     pub transaction: String,
+    /// Every transaction before this one had ended when they were looked at for it.
+    pub since: String,
     /// What FreeSWITCH may have in its cache as it was before: a process that dies after the rows were written leaves it
     /// to the next.
     #[serde(default, skip_serializing_if = "Touched::is_empty")]
