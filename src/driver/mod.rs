@@ -2,6 +2,7 @@
 
 pub mod asterisk;
 mod error;
+mod event_socket;
 mod expected;
 mod files;
 pub mod fusionpbx;

@@ -5,11 +5,9 @@ mod conflicts;
 mod database;
 mod difference;
 mod drift;
-mod note;
+pub(super) mod note;
 mod staged;
-mod switch;
-mod touched;
-mod verify;
+pub(super) mod touched;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,8 +25,8 @@ use tokio::sync::Mutex;
 use self::database::{Database, Schema, refused_or_not_applied};
 use self::note::{Note, Owner};
 use self::staged::Generation;
-use self::switch::Switch;
 use self::write::Written;
+use super::event_socket::{Switch, users};
 use super::files::FileTree;
 use super::{
     Check, Closeness, Drifted, DriverError, Expected, Foreign, PbxDriver, Rehearsal, Staged, StagedFile,
@@ -340,8 +338,8 @@ impl PbxDriver for FusionPbxDriver {
     }
 
     async fn verify(&self, expected: &Expected) -> Result<Vec<Finding>, DriverError> {
-        let mut findings = verify::markers(self.note().await?.as_ref(), &expected.markers);
-        findings.extend(verify::objects(&self.switch().await?, expected).await?);
+        let mut findings = users::markers(self.note().await?.as_ref(), &expected.markers);
+        findings.extend(users::objects(&self.switch().await?, expected).await?);
         Ok(findings)
     }
 

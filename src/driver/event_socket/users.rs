@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
-use super::note::Note;
-use super::switch::{ANSWER, Switch, asked};
+use super::{ANSWER, Switch, asked};
 use crate::domain::artifact::Artifact;
 use crate::domain::finding::Finding;
 use crate::domain::plain_name::plain;
 use crate::domain::revision::ExtensionConfig;
+use crate::driver::fusionpbx::note::Note;
 use crate::driver::{AbsentExtension, DriverError, Expected, PresentTenant};
 use crate::wire::esl::{Attribute, Word};
 
@@ -20,7 +20,7 @@ const FEW: usize = 50;
 const AT_A_TIME: usize = 32;
 
 /// Whether the database says of itself what it should.
-pub(super) fn markers(note: Option<&Note>, expected: &BTreeMap<Artifact, Option<String>>) -> Vec<Finding> {
+pub fn markers(note: Option<&Note>, expected: &BTreeMap<Artifact, Option<String>>) -> Vec<Finding> {
     let noted = |file: &Artifact| note.and_then(|note| note.markers.get(file));
     let differs = |(file, marker): &(&Artifact, &Option<String>)| noted(file) != marker.as_ref();
     let finding = |(file, _): (&Artifact, &Option<String>)| {
@@ -46,7 +46,7 @@ pub(super) fn markers(note: Option<&Note>, expected: &BTreeMap<Artifact, Option<
 }
 
 /// Asks for every user that must be there, and for those that must not.
-pub(super) async fn objects(switch: &Switch, expected: &Expected) -> Result<Vec<Finding>, DriverError> {
+pub async fn objects(switch: &Switch, expected: &Expected) -> Result<Vec<Finding>, DriverError> {
     let mut present_users = Vec::new();
     for tenant in &expected.present {
         let whole = tenant.extensions.len() <= FEW;

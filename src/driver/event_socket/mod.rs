@@ -1,5 +1,7 @@
 //! FreeSWITCH's event socket, with its errors told by what is known afterwards.
 
+pub mod users;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::touched::{Touched, User};
+use super::fusionpbx::touched::{Touched, User};
 use crate::domain::instance::FusionPbxSettings;
 use crate::driver::DriverError;
 use crate::wire::esl::{self, Channel, Client, Config, Error, LinkError, LinkState, Password, Whose, Word};
