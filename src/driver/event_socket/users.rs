@@ -1,15 +1,11 @@
 //! Proof by the running FreeSWITCH: each user as a lookup finds it, compared with what the domain says it is.
 
-use std::collections::BTreeMap;
-
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::{ANSWER, Switch, asked};
-use crate::domain::artifact::Artifact;
 use crate::domain::finding::Finding;
 use crate::domain::plain_name::plain;
 use crate::domain::revision::ExtensionConfig;
-use crate::driver::fusionpbx::note::Note;
 use crate::driver::{AbsentExtension, DriverError, Expected, PresentTenant};
 use crate::wire::esl::{Attribute, Word};
 
@@ -18,32 +14,6 @@ use crate::wire::esl::{Attribute, Word};
 const FEW: usize = 50;
 /// Users that are asked for at a time: FreeSWITCH answers one after the other, and does not wait for the next question.
 const AT_A_TIME: usize = 32;
-
-/// Whether the database says of itself what it should.
-pub fn markers(note: Option<&Note>, expected: &BTreeMap<Artifact, Option<String>>) -> Vec<Finding> {
-    let noted = |file: &Artifact| note.and_then(|note| note.markers.get(file));
-    let differs = |(file, marker): &(&Artifact, &Option<String>)| noted(file) != marker.as_ref();
-    let finding = |(file, _): (&Artifact, &Option<String>)| {
-        let message = match noted(file) {
-            Some(marker) => {
-                format!("FusionPBX's database has other rows than these for {file}: it notes \"{marker}\"")
-            }
-            None => format!("FusionPBX's database notes no rows of ours for {file}"),
-        };
-        Finding::error("marker_missing", message).about(file.as_str())
-    };
-    let untold = note.is_some_and(|note| !note.untold.is_empty());
-    let untold = (untold && !expected.is_empty()).then(|| {
-        let message = "rows were written that FreeSWITCH was not told of: it may serve what was there before, from its cache";
-        Finding::error("cache_not_cleared", message)
-    });
-    expected
-        .iter()
-        .filter(differs)
-        .map(finding)
-        .chain(untold)
-        .collect()
-}
 
 /// Asks for every user that must be there, and for those that must not.
 pub async fn objects(switch: &Switch, expected: &Expected) -> Result<Vec<Finding>, DriverError> {

@@ -1,13 +1,14 @@
 //! FusionPBX: rows in its PostgreSQL, and the event socket to have FreeSWITCH look anew and to ask what it serves.
 
+mod cache;
 mod checks;
 mod conflicts;
 mod database;
 mod difference;
 mod drift;
-pub(super) mod note;
+mod note;
 mod staged;
-pub(super) mod touched;
+mod touched;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,16 +18,14 @@ use std::path::Path;
 use std::time::Instant;
 
 use async_trait::async_trait;
-use secrecy::SecretString;
 use sqlx::Connection as _;
 use sqlx::postgres::PgConnection;
-use tokio::sync::Mutex;
 
 use self::database::{Database, Schema, refused_or_not_applied};
 use self::note::{Note, Owner};
 use self::staged::Generation;
 use self::write::Written;
-use super::event_socket::{Switch, users};
+use super::event_socket::{Socket, Switch, users};
 use super::files::FileTree;
 use super::{
     Check, Closeness, Drifted, DriverError, Expected, Foreign, PbxDriver, Rehearsal, Staged, StagedFile,
@@ -48,9 +47,7 @@ pub struct FusionPbxDriver {
     settings: FusionPbxSettings,
     owner: Owner,
     database: Database,
-    password: SecretString,
-    /// The connection of the last question.
-    switch: Mutex<Option<Switch>>,
+    socket: Socket,
     files: FileTree,
 }
 
@@ -66,21 +63,18 @@ impl FusionPbxDriver {
         Self {
             owner: Owner::new(id.uuid()),
             database: Database::new(&settings, &secrets.database.unwrap_or_default()),
-            password: secrets.control,
-            switch: Mutex::default(),
+            socket: Socket::new(
+                settings.event_socket_host.clone(),
+                settings.event_socket_port,
+                secrets.control,
+            ),
             files: FileTree::new(staging, PbxKind::FusionPbx),
             settings,
         }
     }
 
     async fn switch(&self) -> Result<Switch, DriverError> {
-        let mut kept = self.switch.lock().await;
-        if let Some(switch) = kept.as_ref().filter(|switch| switch.is_up()) {
-            return Ok(switch.clone());
-        }
-        let switch = Switch::open(&self.settings, &self.password).await?;
-        *kept = Some(switch.clone());
-        Ok(switch)
+        self.socket.switch().await
     }
 
     async fn note(&self) -> Result<Option<Note>, DriverError> {
@@ -178,8 +172,10 @@ impl FusionPbxDriver {
         if note.untold.is_empty() {
             return Ok(());
         }
-        switch.forget(&note.untold).await?;
-        switch.dismiss(&note.untold).await?;
+        cache::forget(switch, &note.untold).await?;
+        switch
+            .dismiss(&note.untold.gone_users, &note.untold.gone_domains)
+            .await?;
         let mut connection = self.database.open().await?;
         let told = note::told(&mut connection, self.owner, note).await;
         told.map_err(|error| asked("noting what FreeSWITCH was told of", error))?;
@@ -338,17 +334,13 @@ impl PbxDriver for FusionPbxDriver {
     }
 
     async fn verify(&self, expected: &Expected) -> Result<Vec<Finding>, DriverError> {
-        let mut findings = users::markers(self.note().await?.as_ref(), &expected.markers);
+        let mut findings = note::differences(self.note().await?.as_ref(), &expected.markers);
         findings.extend(users::objects(&self.switch().await?, expected).await?);
         Ok(findings)
     }
 
     async fn end_calls(&self, domains: &BTreeSet<SipDomain>) -> Result<usize, DriverError> {
-        let names: BTreeSet<String> = domains.iter().map(ToString::to_string).collect();
-        let switch = self.switch().await?;
-        let up = switch.legs_of(&names).await?;
-        switch.hang_up_domains(&names).await?;
-        Ok(up)
+        self.switch().await?.end_calls(domains).await
     }
 
     /// FreeSWITCH complains about rows when it looks them up, which is asked for.

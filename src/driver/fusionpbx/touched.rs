@@ -7,9 +7,7 @@ use serde_json::Value;
 
 use super::difference::{Difference, Found, Rows};
 use crate::domain::fusionpbx_row::{FusionRow, FusionTable};
-
-/// A user as FreeSWITCH knows it: number and domain.
-pub type User = (String, String);
+use crate::driver::event_socket::User;
 
 /// What was served before or is served now otherwise.
 #[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
