@@ -5,6 +5,7 @@ mod error;
 mod event_socket;
 mod expected;
 mod files;
+pub mod freeswitch;
 pub mod fusionpbx;
 mod warrant;
 

@@ -222,3 +222,8 @@ pub fn told(what: &str, error: Error) -> DriverError {
         error => DriverError::unknown(what, error),
     }
 }
+
+/// What may stand in a question.
+pub fn word(text: &str) -> Result<Word, DriverError> {
+    Word::new(text).map_err(|error| DriverError::not_applied("a question to FreeSWITCH", error))
+}

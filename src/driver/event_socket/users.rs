@@ -2,7 +2,7 @@
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
-use super::{ANSWER, Switch, asked};
+use super::{ANSWER, Switch, asked, word};
 use crate::domain::finding::Finding;
 use crate::domain::plain_name::plain;
 use crate::domain::revision::ExtensionConfig;
@@ -157,8 +157,4 @@ impl User {
             .user_data(&self.number, &self.domain, kind, &name, ANSWER);
         asking.await.map_err(asked)
     }
-}
-
-fn word(text: &str) -> Result<Word, DriverError> {
-    Word::new(text).map_err(|error| DriverError::not_applied("a question to FreeSWITCH", error))
 }

@@ -353,12 +353,7 @@ impl PbxDriver for FusionPbxDriver {
     }
 
     async fn keep_only(&self, generations: &[i64]) -> Result<(), DriverError> {
-        let generations = generations.to_vec();
-        self.files
-            .on_disk("removing old generations", move |tree| {
-                tree.keep_only(&generations)
-            })
-            .await
+        self.files.clean_up(generations).await
     }
 
     async fn test(&self) -> Vec<Check> {
