@@ -56,11 +56,11 @@ async fn an_edited_file_is_named_and_shown_without_a_secret_and_the_next_deploy_
 /// FreeSWITCH has read it, and its users are other ones: the marker is right all the same.
 #[tokio::test]
 async fn an_edit_that_freeswitch_has_read_is_seen_in_what_it_serves() {
-    let (rig, acme, ..) = Rig::live(Sqlite).await;
+    let (mut rig, acme, ..) = Rig::live(Sqlite).await;
     let file = rig.plain.live_file("directory");
     let text = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, text.replacen("value=\"Ann\"", "value=\"Edited\"", 1)).unwrap();
-    rig.plain.freeswitch.switch_reload();
+    rig.somebody_reloads().await;
     assert_eq!(rig.name_of(&acme, "1001").await.as_deref(), Some("Edited"));
     let seen = rig.look().await;
     for code in ["drift", "user_differs"] {

@@ -1,6 +1,7 @@
 //! A FreeSWITCH with its files, and the use cases over it.
 
 use std::ops::Deref;
+use std::time::Duration;
 
 use switchyard::domain::deployment::DeploymentStatus::Live;
 use switchyard::domain::instance::{FreeSwitchSettings, InstanceSettings};
@@ -59,6 +60,12 @@ impl Rig {
     /// How often FreeSWITCH was told to read its files.
     pub fn reloads(&self) -> usize {
         self.plain.freeswitch.journal().with(RELOAD).len()
+    }
+
+    /// Somebody at FreeSWITCH's console has it read its files.
+    pub async fn somebody_reloads(&mut self) {
+        let client = self.plain.freeswitch.client().await;
+        client.reload_xml(Duration::from_secs(20)).await.unwrap();
     }
 
     /// From now on FreeSWITCH is reached otherwise.

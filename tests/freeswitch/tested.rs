@@ -89,7 +89,7 @@ async fn what_lacks_is_the_only_thing_that_is_named(
         Lack::DialplanLine => rig.plain.exclude("dialplan"),
         Lack::Read => {
             rig.plain.exclude("directory");
-            rig.plain.freeswitch.switch_reload();
+            rig.somebody_reloads().await;
             rig.plain.include("directory");
         }
     }

@@ -165,11 +165,6 @@ impl FreeSwitch {
         self.switch.reloads.load(Ordering::SeqCst)
     }
 
-    /// Its files are read again, as when somebody at its console says so.
-    pub fn switch_reload(&self) -> String {
-        self.switch.reload()
-    }
-
     /// Sends these bytes on every connection.
     pub fn play(&self, bytes: &[u8]) {
         // There may be no connection.
