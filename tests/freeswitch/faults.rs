@@ -1,5 +1,6 @@
 //! An event socket that goes before, at and after the reload, and a process that dies there: what is known then.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use rstest::rstest;
@@ -86,6 +87,48 @@ async fn a_connection_that_breaks_in_the_middle_ends_in_a_state_that_is_proven(
     rig.deploy(&acme).await;
     assert_eq!(rig.name_of(&acme, "1001").await.as_deref(), Some("Anne"));
     assert_eq!(rig.register(&acme, &bob).await, Err(Refused::Unknown));
+}
+
+/// Cut once at the first command of a deploy, at the second, and so on, until a deploy has no more of them.
+#[tokio::test]
+async fn at_whichever_command_the_connection_breaks_it_is_known_what_is_served_and_the_next_deploy_goes_on() {
+    let (rig, acme, [ann, _], ..) = Rig::live(Sqlite).await;
+    let mut served = "Ann".to_owned();
+    let mut ends = BTreeSet::new();
+    for nth in 1..100 {
+        let name = format!("Ann {nth}");
+        rig.patch(&acme, &ann, json!({ "name": name })).await;
+        let (journal, faults) = (rig.plain.freeswitch.journal(), rig.plain.freeswitch.faults());
+        journal.clear();
+        faults.add(Fault::at("api", Effect::CloseUndone).nth(nth));
+        let ended = rig.deploy(&acme).await;
+        let reached = journal.with("api").len() >= nth;
+        faults.clear();
+        let status = ended.deployment.status;
+        assert!(matches!(status, Live | RolledBack | Failed), "{nth}: {ended:#?}");
+        if status == Live {
+            served.clone_from(&name);
+        }
+        assert_eq!(
+            rig.name_of(&acme, "1001").await.as_ref(),
+            Some(&served),
+            "{nth}: {ended:#?}"
+        );
+        assert_eq!(rig.standing().await, rig.world.live().await, "{nth}: {ended:#?}");
+        let looked = rig.look().await;
+        assert!(looked.ok, "{nth}: {looked:#?}");
+        if !reached {
+            assert_eq!(status, Live, "{ended:#?}");
+            assert_eq!(ends.len(), 3, "not every end was met: {ends:?}");
+            return;
+        }
+        ends.insert(status.as_str());
+        if status != Live {
+            rig.deploy(&acme).await.expect(Live);
+            served = name;
+        }
+    }
+    panic!("a deploy has no end of commands");
 }
 
 /// Nobody knows what FreeSWITCH serves, and that is what the record says.

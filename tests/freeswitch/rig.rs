@@ -7,7 +7,7 @@ use switchyard::domain::deployment::DeploymentStatus::Live;
 use switchyard::domain::instance::{FreeSwitchSettings, InstanceSettings};
 
 use super::freeswitch::{Admitted, Refused};
-use super::plain_freeswitch::Plain;
+use super::plain_freeswitch::{Plain, secrets};
 use super::support::database::Backend;
 use super::support::world::{Phone, Tenant, World};
 
@@ -32,7 +32,7 @@ impl Rig {
     pub async fn new(backend: Backend) -> Self {
         let plain = Plain::start().await;
         let settings = InstanceSettings::FreeSwitch(plain.settings());
-        let world = World::new(backend, settings, plain.secrets(), plain.home()).await;
+        let world = World::new(backend, settings, secrets(), plain.home()).await;
         Self { world, plain }
     }
 
@@ -73,6 +73,6 @@ impl Rig {
         let mut settings = self.plain.settings();
         change(&mut settings);
         let settings = InstanceSettings::FreeSwitch(settings);
-        self.reach(settings, &self.plain.secrets()).await;
+        self.reach(settings, &secrets()).await;
     }
 }

@@ -12,7 +12,7 @@ use url::Url;
 
 use super::freeswitch::{Admitted, FreeSwitch, Keys, NewCall, PASSWORD};
 use super::fusionpbx::{Booleans, FusionPbx};
-use super::plain_freeswitch::{Plain, write};
+use super::plain_freeswitch::{Plain, secrets, write};
 use super::rig::Pbx;
 
 /// A FusionPBX with what an operator has in it.
@@ -113,7 +113,7 @@ impl Pbx for OnFiles {
     }
 
     fn secrets(&self) -> InstanceSecrets {
-        self.plain.secrets()
+        secrets()
     }
 
     fn home(&self) -> PathBuf {

@@ -97,15 +97,16 @@ impl Plain {
         }
     }
 
-    pub fn secrets(&self) -> InstanceSecrets {
-        InstanceSecrets::of_control(PASSWORD.into())
-    }
-
     /// What a lookup of a user shows as its name, or that there is none.
     pub async fn name_of(&self, domain: &str, number: &str) -> Option<String> {
         let user = self.freeswitch.user(number, domain).await?;
         user.shown("var", "effective_caller_id_name").map(str::to_owned)
     }
+}
+
+/// What its event socket asks for.
+pub fn secrets() -> InstanceSecrets {
+    InstanceSecrets::of_control(PASSWORD.into())
 }
 
 pub fn write(path: &Path, text: &str) {
