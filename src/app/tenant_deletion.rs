@@ -193,7 +193,7 @@ async fn not_removed(tx: &mut Tx, tenant: &Tenant) -> Result<Vec<String>, AppErr
                  phones' last addresses in Asterisk's own database (`database deltree registrar/contact` shows and removes \
                  them)"
             ),
-            InstanceSettings::FusionPbx(_) => format!(
+            InstanceSettings::FusionPbx(_) | InstanceSettings::FreeSwitch(_) => format!(
                 "voicemail messages and recordings in the folders named {domain} below FreeSWITCH's storage and recordings \
                  directories"
             ),

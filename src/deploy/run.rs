@@ -320,7 +320,7 @@ impl Run<'_> {
 
     /// `Ok` with what was done, `Err` with why it may not go on.
     async fn rehearse(&self, number: i64, findings: &mut Vec<Finding>) -> Result<String, String> {
-        // A database takes rows for a trial and gives them back: that costs no shadow, and is always done.
+        // A database takes rows for a trial, and XML is read by a parser: that costs no shadow, and is always done.
         let on_a_shadow = self.instance.settings.kind() == PbxKind::Asterisk;
         if on_a_shadow && self.engine.options.shadow == ShadowPolicy::Never {
             let message = "no shadow read the generation: `deploy.shadow` is `never`";

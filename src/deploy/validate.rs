@@ -82,13 +82,13 @@ pub fn credentials(
         .collect()
 }
 
-/// FreeSWITCH looks users up under the one name that FusionPBX has of a domain.
+/// FreeSWITCH looks users up under the one name that a domain has.
 fn aliases(config: &TenantConfig, settings: &InstanceSettings) -> Option<Finding> {
     let names: Vec<String> = config.aliases.iter().map(ToString::to_string).collect();
     let served = settings.kind() == PbxKind::Asterisk || names.is_empty();
     (!served).then(|| {
         let message = format!(
-            "FusionPBX serves a domain under one name: phones that sign in under {} are refused there; have them sign in under {}",
+            "FreeSWITCH serves a domain under one name: phones that sign in under {} are refused there; have them sign in under {}",
             names.join(", "),
             config.domain
         );

@@ -8,7 +8,7 @@ use crate::driver::Drifted;
 /// Whether it stands in a database that others write to as well.
 pub(super) const fn has_rows(kind: PbxKind) -> bool {
     match kind {
-        PbxKind::Asterisk => false,
+        PbxKind::Asterisk | PbxKind::FreeSwitch => false,
         PbxKind::FusionPbx => true,
     }
 }
@@ -100,7 +100,7 @@ pub(super) fn unread(kind: PbxKind, artifact: Artifact) -> String {
 pub(super) const fn ending_calls(kind: PbxKind) -> &'static str {
     match kind {
         PbxKind::Asterisk => "`channel request hangup`",
-        PbxKind::FusionPbx => "`hupall MANAGER_REQUEST domain_name DOMAIN`",
+        PbxKind::FusionPbx | PbxKind::FreeSwitch => "`hupall MANAGER_REQUEST domain_name DOMAIN`",
     }
 }
 

@@ -28,7 +28,7 @@ impl InstanceSecrets {
     pub const fn suffice(&self, kind: PbxKind) -> bool {
         match kind {
             PbxKind::FusionPbx => self.database.is_some(),
-            PbxKind::Asterisk => true,
+            PbxKind::Asterisk | PbxKind::FreeSwitch => true,
         }
     }
 

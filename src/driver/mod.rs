@@ -2,8 +2,10 @@
 
 pub mod asterisk;
 mod error;
+mod event_socket;
 mod expected;
 mod files;
+pub mod freeswitch;
 pub mod fusionpbx;
 mod warrant;
 

@@ -3,11 +3,13 @@
 pub mod asterisk;
 pub mod escape;
 mod files;
+mod freeswitch;
 mod fusionpbx;
 mod language;
 pub mod mail;
 pub mod pbx;
 mod sample;
+mod switch;
 pub mod template_set;
 
 pub use sample::{Sample, samples};

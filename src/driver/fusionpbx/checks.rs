@@ -7,7 +7,7 @@ use super::FusionPbxDriver;
 use super::database::Schema;
 use crate::domain::error_chain::error_chain;
 use crate::domain::fusionpbx_row::FusionTable;
-use crate::driver::{Check, DriverError};
+use crate::driver::{Check, DriverError, event_socket};
 
 /// What is done with rows of ours.
 const RIGHTS: [&str; 4] = ["select", "insert", "update", "delete"];
@@ -36,7 +36,7 @@ pub(super) async fn all(driver: &FusionPbxDriver) -> Vec<Check> {
             checks.push(Check::bad("database", error.full(), mend));
         }
     }
-    checks.push(event_socket(driver).await);
+    checks.push(event_socket::check(&driver.socket).await);
     checks.push(staging(driver).await);
     checks
 }
@@ -79,22 +79,6 @@ async fn rights(database: &mut PgConnection) -> Check {
         format!("the role lacks {}", lacking.join(", ")),
         "grant them as FusionPBX's owner: `psql fusionpbx -f pbx/fusionpbx/grants.sql`",
     )
-}
-
-async fn event_socket(driver: &FusionPbxDriver) -> Check {
-    let answered = async { driver.switch().await?.ready().await };
-    match answered.await {
-        Ok(()) => Check::good("event_socket", "FreeSWITCH answers".to_owned()),
-        Err(error) => {
-            let mend = match error {
-                DriverError::Refused { .. } => {
-                    "see the password and apply-inbound-acl in FreeSWITCH's event_socket.conf.xml, then `reload mod_event_socket`"
-                }
-                _ => "see that FreeSWITCH runs and that event_socket.conf.xml has it listen there",
-            };
-            Check::bad("event_socket", error.full(), mend)
-        }
-    }
 }
 
 async fn staging(driver: &FusionPbxDriver) -> Check {

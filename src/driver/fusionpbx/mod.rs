@@ -1,5 +1,6 @@
 //! FusionPBX: rows in its PostgreSQL, and the event socket to have FreeSWITCH look anew and to ask what it serves.
 
+mod cache;
 mod checks;
 mod conflicts;
 mod database;
@@ -9,10 +10,8 @@ mod drift;
 pub mod found;
 mod note;
 mod staged;
-mod switch;
 mod touched;
 mod trial;
-mod verify;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,14 +20,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use async_trait::async_trait;
-use secrecy::SecretString;
 use sqlx::postgres::PgConnection;
 use tokio::sync::Mutex;
 
 use self::database::{Database, Schema};
 use self::note::{Note, Owner};
-use self::switch::Switch;
 use self::trial::Trial;
+use super::event_socket::{Socket, Switch, users};
 use super::files::FileTree;
 use super::{
     Check, Closeness, Drifted, DriverError, Expected, Foreign, PbxDriver, Rehearsal, Staged, StagedFile,
@@ -48,9 +46,7 @@ pub struct FusionPbxDriver {
     settings: FusionPbxSettings,
     owner: Owner,
     database: Database,
-    password: SecretString,
-    /// The connection of the last question.
-    switch: Mutex<Option<Switch>>,
+    socket: Socket,
     files: FileTree,
     /// What was tried and is not committed yet.
     trial: Mutex<Option<Trial>>,
@@ -70,8 +66,11 @@ impl FusionPbxDriver {
         Self {
             owner: Owner::new(id.uuid()),
             database: Database::new(&settings, &secrets.database.unwrap_or_default()),
-            password: secrets.control,
-            switch: Mutex::default(),
+            socket: Socket::new(
+                settings.event_socket_host.clone(),
+                settings.event_socket_port,
+                secrets.control,
+            ),
             files: FileTree::new(staging, PbxKind::FusionPbx),
             trial: Mutex::default(),
             is_distrusted: AtomicBool::new(false),
@@ -80,13 +79,7 @@ impl FusionPbxDriver {
     }
 
     async fn switch(&self) -> Result<Switch, DriverError> {
-        let mut kept = self.switch.lock().await;
-        if let Some(switch) = kept.as_ref().filter(|switch| switch.is_up()) {
-            return Ok(switch.clone());
-        }
-        let switch = Switch::open(&self.settings, &self.password).await?;
-        *kept = Some(switch.clone());
-        Ok(switch)
+        self.socket.switch().await
     }
 
     async fn note(&self) -> Result<Option<Note>, DriverError> {
@@ -119,8 +112,10 @@ impl FusionPbxDriver {
         if note.untold.is_empty() {
             return Ok(());
         }
-        switch.forget(&note.untold).await?;
-        switch.dismiss(&note.untold).await?;
+        cache::forget(switch, &note.untold).await?;
+        switch
+            .dismiss(&note.untold.gone_users, &note.untold.gone_domains)
+            .await?;
         let mut connection = self.database.open().await?;
         let told = note::told(&mut connection, self.owner, note).await;
         told.map_err(|error| asked("noting what FreeSWITCH was told of", error))?;
@@ -275,30 +270,22 @@ impl PbxDriver for FusionPbxDriver {
     }
 
     async fn verify(&self, expected: &Expected) -> Result<Vec<Finding>, DriverError> {
-        let mut findings = verify::markers(self.note().await?.as_ref(), &expected.markers);
-        if verify::asked_for(expected)
-            < expected
-                .present
-                .iter()
-                .map(|tenant| tenant.extensions.len())
-                .sum()
-        {
+        let mut findings = note::differences(self.note().await?.as_ref(), &expected.markers);
+        let step = users::step(expected);
+        let named = expected.present.iter().map(|tenant| tenant.extensions.len());
+        if users::asked_for(expected, step) < named.sum() {
             findings.extend(drift::differing(self).await?);
         }
-        findings.extend(verify::objects(&self.switch().await?, expected).await?);
+        findings.extend(users::objects(&self.switch().await?, expected, step).await?);
         Ok(findings)
     }
 
     fn asks_for(&self, expected: &Expected) -> usize {
-        verify::asked_for(expected)
+        users::asked_for(expected, users::step(expected))
     }
 
     async fn end_calls(&self, domains: &BTreeSet<SipDomain>) -> Result<usize, DriverError> {
-        let names: BTreeSet<String> = domains.iter().map(ToString::to_string).collect();
-        let switch = self.switch().await?;
-        let up = switch.legs_of(&names).await?;
-        switch.hang_up_domains(&names).await?;
-        Ok(up)
+        self.switch().await?.end_calls(domains).await
     }
 
     /// FreeSWITCH complains about rows when it looks them up, which is asked for.
@@ -311,12 +298,7 @@ impl PbxDriver for FusionPbxDriver {
     }
 
     async fn keep_only(&self, generations: &[i64]) -> Result<(), DriverError> {
-        let generations = generations.to_vec();
-        self.files
-            .on_disk("removing old generations", move |tree| {
-                tree.keep_only(&generations)
-            })
-            .await
+        self.files.clean_up(generations).await
     }
 
     async fn test(&self) -> Vec<Check> {

@@ -8,9 +8,7 @@ use uuid::Uuid;
 
 use super::difference::{Difference, Found, Rows};
 use crate::domain::fusionpbx_row::{FusionRow, FusionTable, FusionValue};
-
-/// A user as FreeSWITCH knows it: number and domain.
-pub type User = (String, String);
+use crate::driver::event_socket::User;
 
 /// What was served before or is served now otherwise.
 #[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]

@@ -2,14 +2,14 @@
 
 use uuid::Uuid;
 
-use crate::domain::codec::Codec;
 use crate::domain::dial::DialNumber;
-use crate::domain::extension::{OutboundClass, Recording};
+use crate::domain::extension::Recording;
 use crate::domain::fusionpbx_row::{FusionColumn, FusionRow, FusionTable, FusionValue, id_of};
 use crate::domain::ids::TenantId;
 use crate::domain::plain_name::plain;
 use crate::domain::revision::{ExtensionConfig, TenantConfig};
 use crate::domain::secret::ExtensionSecrets;
+use crate::render::switch::{codecs, toll_allow};
 
 use FusionValue::{Flag, Null, Number, Text};
 
@@ -176,15 +176,6 @@ fn destination(number: Option<&DialNumber>) -> FusionValue {
     number.map_or(Null, text)
 }
 
-/// The words of FusionPBX's own outbound routes.
-const fn toll_allow(class: OutboundClass) -> &'static str {
-    match class {
-        OutboundClass::Internal => "",
-        OutboundClass::National => "local,domestic",
-        OutboundClass::International => "local,domestic,international",
-    }
-}
-
 fn user_record(recording: Recording) -> FusionValue {
     match recording {
         Recording::Never => Null,
@@ -192,17 +183,4 @@ fn user_record(recording: Recording) -> FusionValue {
         Recording::Outbound => text("outbound"),
         Recording::Always => text("all"),
     }
-}
-
-/// By the names that FreeSWITCH gives them in an offer.
-fn codecs(codecs: &[Codec]) -> String {
-    let name = |codec: &Codec| match codec {
-        Codec::Opus => "OPUS",
-        Codec::G722 => "G722",
-        Codec::Alaw => "PCMA",
-        Codec::Ulaw => "PCMU",
-        Codec::Gsm => "GSM",
-        Codec::G729 => "G729",
-    };
-    codecs.iter().map(name).collect::<Vec<_>>().join(",")
 }

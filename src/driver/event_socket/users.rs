@@ -1,13 +1,9 @@
 //! Proof by the running FreeSWITCH: each user as a lookup finds it, compared with what the domain says it is.
 
-use std::collections::BTreeMap;
-
 use futures_util::future::try_join_all;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
-use super::note::Note;
-use super::switch::{ANSWER, Switch, asked};
-use crate::domain::artifact::Artifact;
+use super::{ANSWER, Switch, asked, word};
 use crate::domain::finding::Finding;
 use crate::domain::plain_name::plain;
 use crate::domain::revision::ExtensionConfig;
@@ -23,36 +19,9 @@ const AT_A_TIME: usize = 32;
 const MANY_NEW: usize = 200;
 const ONE_IN: usize = 20;
 
-/// Whether the database says of itself what it should.
-pub(super) fn markers(note: Option<&Note>, expected: &BTreeMap<Artifact, Option<String>>) -> Vec<Finding> {
-    let noted = |file: &Artifact| note.and_then(|note| note.markers.get(file));
-    let differs = |(file, marker): &(&Artifact, &Option<String>)| noted(file) != marker.as_ref();
-    let finding = |(file, _): (&Artifact, &Option<String>)| {
-        let message = match noted(file) {
-            Some(marker) => {
-                format!("FusionPBX's database has other rows than these for {file}: it notes \"{marker}\"")
-            }
-            None => format!("FusionPBX's database notes no rows of ours for {file}"),
-        };
-        Finding::error("marker_missing", message).about(file.as_str())
-    };
-    let untold = note.is_some_and(|note| !note.untold.is_empty());
-    let untold = (untold && !expected.is_empty()).then(|| {
-        let message = "rows were written that FreeSWITCH was not told of: it may serve what was there before, from its cache";
-        Finding::error("cache_not_cleared", message)
-    });
-    expected
-        .iter()
-        .filter(differs)
-        .map(finding)
-        .chain(untold)
-        .collect()
-}
-
-/// Asks for every user that must be there, and for those that must not.
-pub(super) async fn objects(switch: &Switch, expected: &Expected) -> Result<Vec<Finding>, DriverError> {
+/// Asks for the users that must be there, of new tenants for one in `step`, and for those that must not.
+pub async fn objects(switch: &Switch, expected: &Expected, step: usize) -> Result<Vec<Finding>, DriverError> {
     let mut present_users = Vec::new();
-    let step = step(expected);
     for tenant in &expected.present {
         let whole = tenant.extensions.len() <= FEW;
         let extensions = asked_of(tenant, step);
@@ -75,8 +44,7 @@ pub(super) async fn objects(switch: &Switch, expected: &Expected) -> Result<Vec<
 }
 
 /// How many users are looked up.
-pub(super) fn asked_for(expected: &Expected) -> usize {
-    let step = step(expected);
+pub fn asked_for(expected: &Expected, step: usize) -> usize {
     let asked = expected
         .present
         .iter()
@@ -84,8 +52,8 @@ pub(super) fn asked_for(expected: &Expected) -> usize {
     asked.sum()
 }
 
-/// Of how many new users one is looked up.
-fn step(expected: &Expected) -> usize {
+/// Of how many new users one is looked up where lookups fill a cache.
+pub fn step(expected: &Expected) -> usize {
     let new = expected.present.iter().filter(|tenant| tenant.is_new);
     let new: usize = new.map(|tenant| tenant.extensions.len()).sum();
     if new > MANY_NEW { ONE_IN } else { 1 }
@@ -219,8 +187,4 @@ impl User {
             .user_data(&self.number, &self.domain, kind, &name, ANSWER);
         asking.await.map_err(asked)
     }
-}
-
-fn word(text: &str) -> Result<Word, DriverError> {
-    Word::new(text).map_err(|error| DriverError::not_applied("a question to FreeSWITCH", error))
 }
