@@ -20,6 +20,7 @@ use switchyard::domain::query::TenantQuery;
 use switchyard::domain::tenant::Tenant;
 use switchyard::driver::PbxDriver;
 use switchyard::driver::asterisk::AsteriskDriver;
+use switchyard::driver::freeswitch::FreeSwitchDriver;
 use switchyard::driver::fusionpbx::FusionPbxDriver;
 
 use super::Outcome;
@@ -100,7 +101,7 @@ impl DriverFactory for Drivers {
                 let driver = AsteriskDriver::new(settings.clone(), secrets.control, None);
                 std::boxed::Box::new(Unasked(driver))
             }
-            // The box has none.
+            // The box has none of these.
             InstanceSettings::FusionPbx(settings) => {
                 let staging = std::env::temp_dir();
                 std::boxed::Box::new(FusionPbxDriver::new(
@@ -109,6 +110,9 @@ impl DriverFactory for Drivers {
                     secrets,
                     &staging,
                 ))
+            }
+            InstanceSettings::FreeSwitch(settings) => {
+                std::boxed::Box::new(FreeSwitchDriver::new(settings.clone(), secrets))
             }
         }
     }

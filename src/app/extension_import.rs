@@ -131,7 +131,10 @@ pub async fn import(
     Ok(Done::Now(report))
 }
 
-fn untaken(parsed: ParsedExtension, taken: &mut BTreeSet<String>) -> Result<ParsedExtension, FieldErrors> {
+pub(super) fn untaken(
+    parsed: ParsedExtension,
+    taken: &mut BTreeSet<String>,
+) -> Result<ParsedExtension, FieldErrors> {
     if taken.insert(parsed.number.to_string()) {
         Ok(parsed)
     } else {

@@ -18,8 +18,12 @@ use crate::domain::invalid::FieldErrors;
 use crate::domain::page::Page;
 use crate::domain::permission::Permission;
 use crate::domain::query::ExtensionQuery;
-use crate::domain::secret::{ExtensionSecrets, SipSecret, VoicemailPin};
+use crate::domain::secret::{ExtensionSecrets, ShownSecrets, SipSecret, VoicemailPin};
+use crate::domain::sip_credential::SipCredential;
 use crate::store::{self, Tx, extension_secrets, instances, tenants, users};
+
+/// The code of the conflict where only a digest of a password is known.
+pub const SECRET_UNKNOWN: &str = "secret_unknown";
 
 /// One page of the tenant's extensions.
 pub async fn list(app: &App, caller: &Caller, query: &ExtensionQuery) -> Result<Page<Extension>, AppError> {
@@ -59,7 +63,7 @@ pub async fn create(
     app: &App,
     caller: &Caller,
     input: ExtensionInput,
-) -> Result<(Extension, ExtensionSecrets), AppError> {
+) -> Result<(Extension, ShownSecrets), AppError> {
     let tenant = caller.tenant(Permission::ConfigWrite, Act::Change)?;
     caller.reason_to_change()?;
     let parsed = input.parse()?;
@@ -73,6 +77,7 @@ pub async fn create(
         caller,
         changed("extension.create", &extension, None, Some(view(&extension))),
     )?;
+    let secrets = shown(&secrets)?;
     tx.commit().await?;
     Ok((extension, secrets))
 }
@@ -165,13 +170,13 @@ pub async fn delete(app: &App, caller: &Caller, id: ExtensionId, if_match: &IfMa
     Ok(())
 }
 
-/// Shows an extension's secrets; audited.
+/// Shows an extension's secrets; audited. Where only a digest of the password is known there is nothing to show.
 pub async fn reveal_secret(
     app: &App,
     caller: &Caller,
     id: ExtensionId,
     if_match: &IfMatch,
-) -> Result<ExtensionSecrets, AppError> {
+) -> Result<ShownSecrets, AppError> {
     let tenant = caller.tenant(Permission::ConfigWrite, Act::Change)?;
     let mut tx = app.begin_inside(tenant, "reveal_secret").await?;
     let extension = store::extensions::find(&mut tx, tenant, id)
@@ -182,6 +187,7 @@ pub async fn reveal_secret(
     let secrets = extension_secrets::find(&mut tx, tenant, id)
         .await?
         .ok_or(AppError::NotFound)?;
+    let secrets = shown(&secrets)?;
     app.audit(
         &mut tx,
         caller,
@@ -207,7 +213,7 @@ pub async fn rotate_secret(
     caller.reason_to_change()?;
     if_match.check(&tag(&extension))?;
     extension_secrets::set_sip(&mut tx, tenant, id, &secret).await?;
-    store::extensions::count_change(&mut tx, tenant, id, app.now()).await?;
+    store::extensions::count_rotation(&mut tx, tenant, id, app.now()).await?;
     app.audit(
         &mut tx,
         caller,
@@ -236,8 +242,9 @@ impl App {
         parsed: ParsedExtension,
     ) -> Result<(Extension, ExtensionSecrets), AppError> {
         let random = self.random.as_ref();
+        let generate = || SipSecret::generate(random).map(SipCredential::Password);
         let secrets = ExtensionSecrets {
-            sip: parsed.secret.map_or_else(|| SipSecret::generate(random), Ok)?,
+            sip: parsed.secret.map_or_else(generate, Ok)?,
             pin: parsed.pin.map_or_else(|| VoicemailPin::generate(random), Ok)?,
         };
         let now = self.now();
@@ -246,6 +253,7 @@ impl App {
             tenant_id,
             number: parsed.number,
             settings: parsed.settings,
+            secret_known: secrets.sip.password().is_some(),
             version: 1,
             created_at: now,
             updated_at: now,
@@ -272,12 +280,26 @@ impl EmergencyNumbers {
     }
 }
 
+impl From<InstanceSettings> for EmergencyNumbers {
+    fn from(settings: InstanceSettings) -> Self {
+        Self(settings)
+    }
+}
+
 pub(super) async fn emergency_numbers(tx: &mut Tx, tenant: TenantId) -> Result<EmergencyNumbers, AppError> {
     let tenant = tenants::find(tx, tenant).await?.ok_or(AppError::NotFound)?;
     let instance = instances::find(tx, tenant.instance_id)
         .await?
         .ok_or(AppError::NotFound)?;
     Ok(EmergencyNumbers(instance.settings))
+}
+
+fn shown(secrets: &ExtensionSecrets) -> Result<ShownSecrets, AppError> {
+    secrets.shown().ok_or_else(|| {
+        let message = "this extension was brought in from a PBX with a digest of its password, and nobody here knows the password: \
+            rotate the secret for one that can be shown";
+        AppError::conflict(SECRET_UNKNOWN, message)
+    })
 }
 
 fn changed(

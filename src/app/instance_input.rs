@@ -54,15 +54,15 @@ pub struct InstanceInput {
     /// With `asterisk`: whether it speaks TLS; as the host's configuration says where it is absent or null.
     #[schemars(with = "Option<TlsInput>")]
     pub ami_tls: Patch<TlsInput>,
-    /// With `fusionpbx`: where the event socket listens; `127.0.0.1` if absent.
+    /// With `fusionpbx` and `freeswitch`: where the event socket listens; `127.0.0.1` if absent.
     #[serde(deserialize_with = "given")]
     #[schemars(with = "HostName")]
     pub event_socket_host: Option<String>,
-    /// With `fusionpbx`: its TCP port; 8021 if absent.
+    /// With `fusionpbx` and `freeswitch`: its TCP port; 8021 if absent.
     #[serde(deserialize_with = "given")]
     #[schemars(with = "i64", range(min = 1, max = 65535))]
     pub event_socket_port: Option<i64>,
-    /// With `fusionpbx`, required: the password of the event socket; never shown again.
+    /// With `fusionpbx` and `freeswitch`, required: the password of the event socket; never shown again.
     #[serde(deserialize_with = "given")]
     #[schemars(with = "String", length(min = 1, max = 256))]
     pub event_socket_password: Option<SecretString>,
@@ -90,7 +90,7 @@ pub struct InstanceInput {
     /// the server can, without a look at who it is.
     #[schemars(with = "Option<TlsInput>")]
     pub database_tls: Patch<TlsInput>,
-    /// With `asterisk`, required: the directory for our files, which the PBX's own files include.
+    /// With `asterisk` and `freeswitch`, required: the directory for our files, which the PBX's own files include.
     #[serde(deserialize_with = "given")]
     #[schemars(with = "AbsolutePath")]
     pub config_dir: Option<String>,
@@ -211,24 +211,26 @@ impl InstanceInput {
                 Some(InstanceSecrets::of_control(control))
             }
             PbxKind::FusionPbx => {
-                let control = secret(
-                    errors,
-                    "event_socket_password",
-                    self.event_socket_password.as_ref(),
-                );
+                let control = self.event_socket_secret(errors);
                 let database = secret(errors, "database_password", self.database_password.as_ref());
                 Some(InstanceSecrets {
                     control: control?,
                     database: Some(database?),
                 })
             }
+            PbxKind::FreeSwitch => self.event_socket_secret(errors).map(InstanceSecrets::of_control),
         }
+    }
+
+    fn event_socket_secret(&self, errors: &mut FieldErrors) -> Option<SecretString> {
+        let password = self.event_socket_password.as_ref();
+        secret(errors, "event_socket_password", password)
     }
 
     fn keep_secrets(&mut self, kind: PbxKind, kept: &InstanceSecrets) {
         let control = match kind {
             PbxKind::Asterisk => &mut self.ami_secret,
-            PbxKind::FusionPbx => &mut self.event_socket_password,
+            PbxKind::FusionPbx | PbxKind::FreeSwitch => &mut self.event_socket_password,
         };
         control.get_or_insert_with(|| kept.control.clone());
         if kind == PbxKind::FusionPbx && self.database_password.is_none() {

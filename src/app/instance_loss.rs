@@ -11,7 +11,7 @@ use super::tenant_deletion::{gone, mismatch, remove};
 use crate::auth::caller::Caller;
 use crate::domain::error_chain::error_chain;
 use crate::domain::ids::{InstanceId, TenantId};
-use crate::domain::instance::{AsteriskSettings, InstanceSettings, PbxInstance};
+use crate::domain::instance::{AsteriskSettings, FreeSwitchSettings, InstanceSettings, PbxInstance};
 use crate::domain::name::{InstanceName, TenantName};
 use crate::domain::permission::PlatformPermission;
 use crate::domain::sip_domain::SipDomain;
@@ -170,6 +170,11 @@ async fn not_proven(tx: &mut Tx, instance: &PbxInstance) -> Result<Vec<String>, 
             "on the host {node}: the files below {config_dir}, and what its tenants left in Asterisk's spool directory and \
              database, are where they were; before {node} is connected to a network again, remove them, and the lines in \
              Asterisk's own files that lead to {config_dir}"
+        ),
+        InstanceSettings::FreeSwitch(FreeSwitchSettings { config_dir, .. }) => format!(
+            "on the host {node}: the files below {config_dir}, and what its tenants left in FreeSWITCH's storage and recordings \
+             directories, are where they were; before {node} is connected to a network again, remove them, and the lines in \
+             FreeSWITCH's own files that lead to {config_dir}"
         ),
         InstanceSettings::FusionPbx(_) => format!(
             "in {place}: the rows of its tenants' domains, each with the insert_user {id}, and on its host what they left in \

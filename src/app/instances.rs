@@ -172,7 +172,7 @@ pub(super) async fn refuse_shared_place(tx: &mut Tx, instance: &PbxInstance) -> 
                 instance.settings.place()
             );
             let code = match instance.settings.kind() {
-                PbxKind::Asterisk => "config_dir_taken",
+                PbxKind::Asterisk | PbxKind::FreeSwitch => "config_dir_taken",
                 PbxKind::FusionPbx => "database_taken",
             };
             return Err(AppError::conflict(code, message));

@@ -187,6 +187,10 @@ async fn not_removed(tx: &mut Tx, tenant: &Tenant) -> Result<Vec<String>, AppErr
             continue;
         };
         let domain = &tenant.domain;
+        let folders = format!(
+            "voicemail messages, greetings and recordings in the folders named {domain} below FreeSWITCH's storage and \
+             recordings directories"
+        );
         let what = match &instance.settings {
             InstanceSettings::Asterisk(_) => format!(
                 "voicemail messages of the context {domain} and recordings of it under Asterisk's spool directory, and its \
@@ -194,13 +198,13 @@ async fn not_removed(tx: &mut Tx, tenant: &Tenant) -> Result<Vec<String>, AppErr
                  them)"
             ),
             InstanceSettings::FusionPbx(_) => format!(
-                "voicemail messages, greetings and recordings in the folders named {domain} below FreeSWITCH's storage and \
-                 recordings directories; and in {place} what others wrote under the domain_uuid {id}: rows of v_xml_cdr, \
+                "{folders}; and in {place} what others wrote under the domain_uuid {id}: rows of v_xml_cdr, \
                  v_voicemail_messages, v_voicemail_greetings, v_users, v_destinations, v_ring_groups and of every other table \
                  with that column",
                 place = instance.settings.place(),
                 id = tenant.id
             ),
+            InstanceSettings::FreeSwitch(_) => folders,
         };
         left.push(format!(
             "on the host {} of the instance {}: {what}",

@@ -42,6 +42,12 @@ pub(super) struct ParsedTenant {
     instance: Option<InstanceId>,
 }
 
+impl ParsedTenant {
+    pub(super) const fn domain(&self) -> &SipDomain {
+        &self.domain
+    }
+}
+
 impl TenantInput {
     /// Reads it; with a suffix the domain may be absent, and is made of the name.
     pub(super) fn parse(self, errors: &mut FieldErrors, suffix: Option<&SipDomain>) -> Option<ParsedTenant> {

@@ -10,6 +10,7 @@ use super::audit::AuditCommand;
 use super::database::DbCommand;
 use super::deploy::DeployCommand;
 use super::extension::ExtensionCommand;
+use super::import::ImportCommand;
 use super::instance::InstanceCommand;
 use super::pbx::PbxCommand;
 use super::templates::TemplatesCommand;
@@ -80,6 +81,9 @@ pub enum Command {
     /// Extensions of a tenant
     #[command(subcommand)]
     Extension(ExtensionCommand),
+    /// Bring in what stands on a PBX already; it is only read
+    #[command(subcommand)]
+    Import(ImportCommand),
     /// From the database to the running PBX
     #[command(subcommand)]
     Deploy(DeployCommand),

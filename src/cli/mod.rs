@@ -13,6 +13,7 @@ pub mod exit;
 mod extension;
 mod failure;
 mod generate_key;
+mod import;
 mod instance;
 mod lookup;
 mod manager_tls;
@@ -132,6 +133,7 @@ fn run(
         Command::Instance(command) => instance::run(&mut context, command),
         Command::Tenant(command) => tenant::run(&mut context, command),
         Command::Extension(command) => extension::run(&mut context, command),
+        Command::Import(command) => import::run(&mut context, command),
         Command::Deploy(command) => deploy::run(&mut context, command),
         Command::Audit(command) => audit::run(&mut context, command),
         Command::Templates(command) => templates::run(&mut context, &command),

@@ -8,6 +8,7 @@ use crate::domain::instance::{InstanceSettings, PbxInstance};
 use crate::domain::instance_secrets::InstanceSecrets;
 use crate::driver::PbxDriver;
 use crate::driver::asterisk::{AsteriskDriver, Program, RunAs, Shadow, Transport};
+use crate::driver::freeswitch::FreeSwitchDriver;
 use crate::driver::fusionpbx::{self, FusionPbxDriver};
 
 /// The drivers of this host.
@@ -45,6 +46,9 @@ impl DriverFactory for Drivers {
                 let shadow = self.shadow(settings.config_dir.as_path());
                 let driver = AsteriskDriver::new(settings.clone(), secrets.control, shadow);
                 Box::new(driver.with_transport(self.transport.clone()))
+            }
+            InstanceSettings::FreeSwitch(settings) => {
+                Box::new(FreeSwitchDriver::new(settings.clone(), secrets))
             }
             InstanceSettings::FusionPbx(settings) => {
                 let staging = fusionpbx::staging(&self.state_dir, instance.id);

@@ -1,6 +1,5 @@
 //! What to do about a deploy that failed, by what went wrong.
 
-use crate::domain::instance::PbxKind;
 use crate::domain::name::InstanceName;
 use crate::driver::DriverError;
 
@@ -44,23 +43,9 @@ pub(super) fn mend(code: &str, instance: &InstanceName) -> String {
     }
 }
 
-/// How people end calls at a PBX itself.
-pub(super) const fn ending_calls(kind: PbxKind) -> &'static str {
-    match kind {
-        PbxKind::Asterisk => "`channel request hangup`",
-        PbxKind::FusionPbx => "`hupall MANAGER_REQUEST domain_name` and the domain, in `fs_cli`",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn calls_are_ended_by_the_command_that_the_pbx_has() {
-        assert!(ending_calls(PbxKind::Asterisk).contains("channel request hangup"));
-        assert!(ending_calls(PbxKind::FusionPbx).contains("hupall"));
-    }
 
     #[test]
     fn every_code_has_something_to_do() {

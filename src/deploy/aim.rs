@@ -128,6 +128,7 @@ impl Aim {
                 after,
                 all: true,
                 secrets,
+                is_new: false,
             };
             self.expected.tenants.insert(*id, expect(before, after, true));
             // Secrets that were served before may be known no more.

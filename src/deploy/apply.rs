@@ -2,19 +2,27 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::advice;
 use super::aim::Aim;
 use super::error::DeployError;
 use super::inquiry::Seen;
 use super::mending::mended;
 use super::proof::Proof;
-use super::run::{Run, names};
+use super::run::Run;
+use super::wording;
 use crate::domain::deployment::{DeploymentStatus, Stage, StageResult};
 use crate::domain::finding::Finding;
 use crate::domain::ids::TenantId;
 use crate::domain::tenant::Service;
 use crate::driver::DriverError;
 use crate::store::{generations, instances, served, tenant_lifecycle, tenants};
+
+/// What the record says where not every extension was asked for.
+fn in_part(seen: &Seen) -> String {
+    if seen.asked == seen.present {
+        return String::new();
+    }
+    format!(" (by their rows, and {} of them looked up)", seen.asked)
+}
 
 impl Run<'_> {
     pub(super) async fn apply_and_prove(
@@ -30,7 +38,7 @@ impl Run<'_> {
         let (result, detail) = match &applied {
             Ok(()) => (
                 StageResult::Ok,
-                format!("{}: {}", self.words().applied, names(&aim.reload)),
+                wording::applied(self.instance.settings.kind(), &aim.reload),
             ),
             Err(error) => (StageResult::Failed, error.full()),
         };
@@ -83,8 +91,12 @@ impl Run<'_> {
         findings.extend(mended(&findings, kept));
         let calls = self.end_calls(aim, &mut findings).await?;
         let detail = format!(
-            "the running PBX serves generation {}: {} markers, {} extensions as they should be, {} gone{calls}",
-            aim.generation.number, seen.markers, seen.present, seen.absent
+            "the running PBX serves generation {}: {} markers, {} extensions as they should be{}, {} gone{calls}",
+            aim.generation.number,
+            seen.markers,
+            seen.present,
+            in_part(&seen),
+            seen.absent
         );
         let status = if aim.left_out.is_empty() {
             DeploymentStatus::Live
@@ -148,7 +160,7 @@ impl Run<'_> {
                 let message = format!(
                     "phones are refused, but calls that were up may go on: {}; end them on the PBX ({})",
                     error.full(),
-                    advice::ending_calls(self.instance.settings.kind())
+                    wording::ending_calls(self.instance.settings.kind())
                 );
                 findings.push(Finding::warning("calls_not_ended", message));
                 Ok(String::new())

@@ -13,7 +13,7 @@ use super::ground::{Ground, MadeWith};
 use super::masking;
 use super::preview::FileDiff;
 use super::reading::as_written;
-use super::words::Words;
+use super::wording::{happened, misplaced, not_compared};
 use crate::domain::artifact::Artifact;
 use crate::domain::finding::Finding;
 use crate::domain::ids::InstanceId;
@@ -36,7 +36,7 @@ pub(super) struct Drift {
 
 impl Drift {
     fn unknown(why: &str) -> Self {
-        let message = format!("it was not looked at what stands at the PBX: {why}");
+        let message = format!("it was not looked at what somebody may have made of it: {why}");
         Self {
             findings: vec![Finding::warning("not_compared", message)],
             files: Vec::new(),
@@ -59,7 +59,7 @@ impl Engine {
         ground: &Ground,
     ) -> Result<Drift, DeployError> {
         let mut drift = Drift::default();
-        let words = Words::of(&instance.settings);
+        let kind = instance.settings.kind();
         if let Some(live) = &ground.live {
             match driver.standing().await {
                 Ok(Some(number)) if number == live.number => {}
@@ -67,7 +67,7 @@ impl Engine {
                     "not_in_place",
                     format!(
                         "{}; a deploy puts it right",
-                        words.misplaced(standing, live.number)
+                        misplaced(kind, standing, live.number)
                     ),
                 )),
                 Err(error) => drift.findings.push(Finding::error("not_in_place", error.full())),
@@ -104,11 +104,10 @@ impl Engine {
         ground: &Ground,
         drift: &mut Drift,
     ) -> Result<(), DeployError> {
-        let words = Words::of(&instance.settings);
+        let kind = instance.settings.kind();
         let Some(files) = self.as_served(instance, ground).await? else {
-            drift
-                .findings
-                .push(Finding::warning("not_compared", words.not_compared));
+            let message = not_compared(kind);
+            drift.findings.push(Finding::warning("not_compared", message));
             return Ok(());
         };
         let drifted = driver.drifted(files.compared, Closeness::Whole).await?;
@@ -122,7 +121,7 @@ impl Engine {
             };
             let message = format!(
                 "{}{too_long}; the next deploy writes it anew",
-                words.happened(file, how)
+                happened(kind, file, how)
             );
             drift
                 .findings

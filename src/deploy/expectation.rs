@@ -35,6 +35,8 @@ pub(super) struct TenantExpectation {
     pub all: bool,
     /// Whether the digests that phones sign in with are those of the current secrets.
     pub secrets: bool,
+    /// Whether it is served for the first time.
+    pub is_new: bool,
 }
 
 impl Expectation {
@@ -74,6 +76,7 @@ impl TenantExpectation {
             let mut present = present(tenant_id, before, after, self.all, secrets.as_ref());
             // What ran before is right on the way back, whatever its templates made of it.
             present.feature_codes = self.secrets;
+            present.is_new = self.is_new;
             expected.present.push(present);
         }
         if let Some(before) = before {
@@ -122,18 +125,19 @@ fn present(
         .filter(|extension| all || !same_domain || !before.is_some_and(|b| b.extensions.contains(extension)))
         .cloned()
         .collect();
-    let ha1 = extensions
+    let sign_ins = extensions
         .iter()
         .filter_map(|extension| {
             let own = secrets?.get(&extension.id)?;
-            Some((extension.id, own.sip.ha1(&extension.number, &after.domain)))
+            Some((extension.id, own.sip.sign_in(&extension.number, &after.domain)))
         })
         .collect();
     PresentTenant {
         tenant_id,
         domain: after.domain.clone(),
+        is_new: false,
         extensions,
-        ha1,
+        sign_ins,
         number_lengths: after.number_lengths(),
         feature_codes: true,
     }

@@ -27,6 +27,8 @@ const EACH: Duration = Duration::from_millis(100);
 pub(super) struct Seen {
     pub markers: usize,
     pub present: usize,
+    /// How many of them were asked for one by one.
+    pub asked: usize,
     pub absent: usize,
 }
 
@@ -132,6 +134,7 @@ impl Asking<'_> {
         })??;
         self.answer.differences.extend(differences);
         self.answer.seen.present += present(&portion);
+        self.answer.seen.asked += self.driver.asks_for(&portion);
         self.answer.seen.absent += portion.absent.len();
         Ok(())
     }

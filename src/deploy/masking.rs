@@ -7,9 +7,11 @@ use crate::domain::artifact::Artifact;
 /// Begins a key or a certificate, whose lines look like nothing in particular.
 const ARMOUR: &str = "-----BEGIN";
 /// What a key is called that holds a secret.
-const SECRETS: [&str; 5] = ["pass", "secret", "digest", "cred", "token"];
+const SECRETS: [&str; 6] = ["pass", "secret", "digest", "cred", "token", "a1-hash"];
 /// What a user's settings hold, whatever they are called: the digest that its phone signs in with among them.
 const SETTING: &str = "extension_setting_value";
+/// The digits of what phones sign in with.
+const DIGEST: usize = 32;
 /// What is shown in place of it.
 const HIDDEN: &str = "(hidden)";
 /// A word alone on its line that is as long as this may be a key.
@@ -24,6 +26,7 @@ pub(super) fn masked(file: Artifact, text: &str) -> String {
         Artifact::ExtensionRows | Artifact::VoicemailRows | Artifact::DialplanRows => {
             text.lines().map(|line| masked_row(line) + "\n").collect()
         }
+        Artifact::DirectoryXml | Artifact::DialplanXml => without(text, hidden_xml),
     }
 }
 
@@ -54,7 +57,7 @@ pub(super) fn foreign(text: &str) -> Option<String> {
         } else {
             Artifact::Pjsip
         };
-        let whole = is_secret(line) || is_like_a_key(line);
+        let whole = is_secret(line) || has_digest(line) || is_like_a_key(line);
         hidden(like, line).or(whole.then_some(("", "\n")))
     });
     (!text.contains(ARMOUR)).then_some(shown)
@@ -92,9 +95,24 @@ fn hidden(file: Artifact, line: &str) -> Option<(&str, &str)> {
     is_secret(line.get(..equals)?).then_some((line.get(..=equals)?, end))
 }
 
+/// What stands before and after what a line of XML may hold of a secret: from its first value on, since somebody may have
+/// written it in any order, or broken it so that no value of it can be told.
+fn hidden_xml(line: &str) -> Option<(&str, &str)> {
+    let end = if line.ends_with('\n') { "\n" } else { "" };
+    (is_secret(line) || has_digest(line)).then(|| {
+        let value = line.find("value").unwrap_or_default();
+        (line.get(..value).unwrap_or_default(), end)
+    })
+}
+
 fn is_secret(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
     SECRETS.iter().any(|word| key.contains(word))
+}
+
+fn has_digest(line: &str) -> bool {
+    let mut digits = line.split(|c: char| !c.is_ascii_hexdigit());
+    digits.any(|digits| digits.len() >= DIGEST)
 }
 
 fn is_like_a_key(line: &str) -> bool {
@@ -121,6 +139,20 @@ mod tests {
             ),
             "1001 =>(hidden),Ann\n1002 =>(hidden)\n1003 =(hidden),Bob\n[x]\n"
         );
+    }
+
+    #[test]
+    fn no_secret_is_shown_of_xml_however_it_was_written() {
+        let hash = "0123456789abcdef0123456789abcdef";
+        let text = format!(
+            "<user id=\"1001\">\n<param name=\"a1-hash\" value=\"{hash}\"/>\n<param value=\"12\" name=\"vm-password\"/>\n\
+             <param name=\n\"a1-hash\"\nvalue='{hash}'/><variable name=\"x\" value=\"y\"/>\n</user>"
+        );
+        assert_eq!(
+            masked(Artifact::DirectoryXml, &text),
+            "<user id=\"1001\">\n<param name=\"a1-hash\" (hidden)\n<param (hidden)\n<param name=\n(hidden)\n(hidden)\n</user>"
+        );
+        assert!(!foreign(&text).unwrap().contains(hash));
     }
 
     #[test]

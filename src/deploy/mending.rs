@@ -7,7 +7,7 @@ use super::aim::Aim;
 use super::assemble;
 use super::error::DeployError;
 use super::run::Run;
-use super::words::Words;
+use super::wording::{self, happened, has_rows, misplaced};
 use crate::domain::artifact::Artifact;
 use crate::domain::deployment::{DeploymentStatus, Stage, StageResult};
 use crate::domain::finding::{Finding, Severity};
@@ -18,10 +18,6 @@ const DRIFT: &str = "drift";
 const NOT_IN_PLACE: &str = "not_in_place";
 
 impl Run<'_> {
-    pub(super) const fn words(&self) -> &'static Words {
-        Words::of(&self.instance.settings)
-    }
-
     /// Whether the live files are still as they were written. Those that are not are written and read anew, and everything
     /// is asked for: the markers may have been right all the time.
     pub(super) async fn find_drift(
@@ -42,7 +38,13 @@ impl Run<'_> {
             }
             _ => return Ok(()),
         };
-        for (file, how) in self.driver.drifted(served, Closeness::Whole).await? {
+        // An edit can hide the time of a file, and not the transaction of a row.
+        let closeness = if has_rows(aim.after.kind) {
+            Closeness::Touched
+        } else {
+            Closeness::Whole
+        };
+        for (file, how) in self.driver.drifted(served, closeness).await? {
             findings.push(self.drifted(file, how));
             aim.overwrite(file);
         }
@@ -55,7 +57,7 @@ impl Run<'_> {
             return;
         };
         let found = match self.driver.standing().await {
-            Ok(standing) => self.words().misplaced(standing, live.number),
+            Ok(standing) => misplaced(self.instance.settings.kind(), standing, live.number),
             Err(error) => error.full(),
         };
         let message = format!("{found}; {}", self.consequence());
@@ -64,7 +66,11 @@ impl Run<'_> {
 
     /// What a deploy says of a file that it found changed.
     pub(super) fn drifted(&self, file: Artifact, how: Drifted) -> Finding {
-        let message = format!("{}; {}", self.words().happened(file, how), self.consequence());
+        let message = format!(
+            "{}; {}",
+            happened(self.instance.settings.kind(), file, how),
+            self.consequence()
+        );
         Finding::warning(DRIFT, message).about(file.as_str())
     }
 
@@ -101,9 +107,8 @@ impl Run<'_> {
         findings: &mut Vec<Finding>,
     ) -> Result<DeploymentStatus, DeployError> {
         findings.push(held);
-        self.record
-            .stage_end(stage, StageResult::Refused, self.words().held_back)
-            .await?;
+        let detail = wording::held_back(self.instance.settings.kind());
+        self.record.stage_end(stage, StageResult::Refused, detail).await?;
         Ok(DeploymentStatus::Failed)
     }
 }

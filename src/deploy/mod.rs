@@ -33,7 +33,7 @@ mod templates;
 mod trial;
 mod validate;
 mod verification;
-mod words;
+mod wording;
 
 pub use engine::{DriverFactory, Engine, EngineOptions, ShadowPolicy};
 pub use error::DeployError;

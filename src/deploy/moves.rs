@@ -174,6 +174,8 @@ impl<'a> Moves<'a> {
         // What is not served need not be right: a blocked tenant's phones are refused in any case.
         let served = wanted.config.clone().under(wanted.version.service);
         let mut findings = validate::tenant(tenant_id, &served, &self.instance.settings);
+        let kind = self.instance.settings.kind();
+        findings.extend(validate::credentials(tenant_id, &served, kind, &wanted.secrets));
         if live.is_none_or(|live| live.revision_id != wanted.version.revision_id) {
             findings.extend(self.domains_of_others(tenant_id, &wanted.config).await?);
         }
@@ -227,6 +229,7 @@ impl<'a> Moves<'a> {
             after,
             all,
             secrets: true,
+            is_new: before.is_none(),
         };
         // Secrets that were served before may be known no more.
         let back = TenantExpectation {
@@ -235,6 +238,7 @@ impl<'a> Moves<'a> {
             after: before,
             all,
             secrets: false,
+            is_new: false,
         };
         self.expected.tenants.insert(tenant_id, there);
         self.expected_back.tenants.insert(tenant_id, back);

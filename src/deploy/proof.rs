@@ -13,6 +13,7 @@ use super::inquiry::{self, Seen};
 use super::mending::mended;
 use super::plan::InstanceState;
 use super::run::Run;
+use super::wording;
 use crate::domain::artifact::Artifact;
 use crate::domain::deployment::{DeploymentStatus, Stage, StageResult};
 use crate::domain::error_chain::error_chain;
@@ -84,7 +85,7 @@ impl Run<'_> {
         if self.driver.standing().await? == Some(number) {
             return Ok(Proof::Seen(seen));
         }
-        let message = "what runs is as it should be, but something else stands where the PBX would read it at its next start";
+        let message = wording::not_in_place(self.instance.settings.kind());
         Ok(Proof::Differs(vec![Finding::error("not_in_place", message)]))
     }
 
@@ -179,6 +180,7 @@ impl Run<'_> {
 
     /// What it reads first: a PBX that is not running now reads it when it starts.
     async fn apply_back(&self, number: i64) -> Result<(), DriverError> {
+        self.driver.distrust();
         let deadline = Instant::now() + self.engine.options.patience;
         let all = Artifact::of(self.instance.settings.kind());
         loop {
@@ -242,6 +244,7 @@ fn expected_after_undo(
             after: former.tenants.get(tenant_id).map(|state| state.version),
             all: true,
             secrets: false,
+            is_new: false,
         };
         expected.tenants.insert(*tenant_id, tenant);
     }

@@ -8,6 +8,7 @@ use super::aim::Aim;
 use super::assemble;
 use super::error::DeployError;
 use super::run::{Run, names};
+use super::wording;
 use crate::domain::artifact::Artifact;
 use crate::domain::finding::Finding;
 use crate::driver::{Closeness, DriverError, PbxDriver, StagedFile};
@@ -84,8 +85,7 @@ impl Run<'_> {
             .await
             .unwrap_or_default()
         {
-            let message =
-                format!("the PBX does not serve {file} as it was proven last; this deploy has it read again");
+            let message = wording::unread(aim.after.kind, file);
             findings.push(Finding::warning("not_read", message).about(file.as_str()));
             aim.overwrite(file);
         }

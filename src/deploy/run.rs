@@ -10,6 +10,7 @@ use super::lease::Lease;
 use super::moves::Purpose;
 use super::preview::templates_unusable;
 use super::record::Record;
+use super::wording;
 use crate::domain::artifact::Artifact;
 use crate::domain::deployment::{Deployment, DeploymentStatus, Scope, Stage, StageResult};
 use crate::domain::error_chain::error_chain;
@@ -191,6 +192,7 @@ impl Run<'_> {
         }
         let dirty = self.instance.applying.is_some() || !stands;
         if dirty {
+            self.driver.distrust();
             aim.overwrite_all(self.tried().await?.as_ref());
         } else {
             self.find_unread(&mut aim, findings).await;
@@ -205,7 +207,7 @@ impl Run<'_> {
             let (status, detail) = if aim.left_out.is_empty() {
                 (
                     DeploymentStatus::Unchanged,
-                    "nothing differs from what is live; nothing was written or reloaded",
+                    wording::nothing_to_do(aim.after.kind),
                 )
             } else {
                 (
@@ -229,10 +231,10 @@ impl Run<'_> {
         .await?;
         tx.commit().await?;
         let detail = format!(
-            "generation {}: {} changes, files that differ: {}{}",
+            "generation {}: {} changes, {}{}",
             aim.generation.number,
             aim.changes.total(),
-            names(&aim.reload),
+            wording::differing(aim.after.kind, &aim.reload),
             if dirty {
                 " (all, since it is not known what the PBX has read last)"
             } else {

@@ -1,14 +1,16 @@
 //! Our own findings about a tenant's configuration: what the types cannot rule out, because it spans objects.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::dial::DialNumber;
 use crate::domain::extension::Forward;
 use crate::domain::finding::Finding;
-use crate::domain::ids::TenantId;
+use crate::domain::ids::{ExtensionId, TenantId};
 use crate::domain::instance::{InstanceSettings, PbxKind};
 use crate::domain::plain_name::is_plain;
 use crate::domain::revision::{ExtensionConfig, TenantConfig};
+use crate::domain::secret::ExtensionSecrets;
+use crate::domain::sip_credential::Realm;
 
 /// Checks one tenant against the instance that is to serve it. An error keeps the tenant at its live revision.
 #[must_use]
@@ -19,7 +21,7 @@ pub fn tenant(tenant_id: TenantId, config: &TenantConfig, settings: &InstanceSet
         .map(|extension| extension.number.as_str())
         .collect();
     // Elsewhere what is no extension may be reached by a route, a group or a menu that is not ours.
-    let is_closed = settings.kind() == PbxKind::Asterisk;
+    let is_closed = settings.kind() != PbxKind::FusionPbx;
     let not_served = aliases(config, settings).map(|finding| finding.of_tenant(tenant_id));
     let mut findings: Vec<Finding> = not_served.into_iter().collect();
     for extension in config.active() {
@@ -56,13 +58,41 @@ pub fn tenant(tenant_id: TenantId, config: &TenantConfig, settings: &InstanceSet
     findings
 }
 
-/// FreeSWITCH looks users up under the one name that FusionPBX has of a domain.
+/// Tells of phones that are refused: a digest is good for one realm, and FreeSWITCH has no other than the domain.
+#[must_use]
+pub fn credentials(
+    tenant_id: TenantId,
+    config: &TenantConfig,
+    kind: PbxKind,
+    secrets: &BTreeMap<ExtensionId, ExtensionSecrets>,
+) -> Vec<Finding> {
+    if kind == PbxKind::Asterisk {
+        return Vec::new();
+    }
+    let domain = Realm::from(&config.domain);
+    let refused = config.active().filter(|extension| {
+        secrets
+            .get(&extension.id)
+            .is_some_and(|own| own.sip.realm(&config.domain) != domain)
+    });
+    refused
+        .map(|extension| {
+            let message = "all that is known of its password is a digest for another realm than its domain, so its phones cannot \
+                sign in on this kind of PBX: rotate its secret, and give its phones the new one";
+            Finding::warning("secret_of_other_realm", message)
+                .of_tenant(tenant_id)
+                .about(format!("extension {}", extension.number))
+        })
+        .collect()
+}
+
+/// FreeSWITCH looks users up under the one name that a domain has.
 fn aliases(config: &TenantConfig, settings: &InstanceSettings) -> Option<Finding> {
     let names: Vec<String> = config.aliases.iter().map(ToString::to_string).collect();
     let served = settings.kind() == PbxKind::Asterisk || names.is_empty();
     (!served).then(|| {
         let message = format!(
-            "FusionPBX serves a domain under one name: phones that sign in under {} are refused there; have them sign in under {}",
+            "FreeSWITCH serves a domain under one name: phones that sign in under {} are refused there; have them sign in under {}",
             names.join(", "),
             config.domain
         );
@@ -70,7 +100,7 @@ fn aliases(config: &TenantConfig, settings: &InstanceSettings) -> Option<Finding
     })
 }
 
-/// FusionPBX writes an address into XML as it is, and FreeSWITCH looks for variables in it.
+/// FusionPBX writes an address into XML as it is; FreeSWITCH looks for variables in it, and puts it into a command line.
 fn unmailed(extension: &ExtensionConfig, settings: &InstanceSettings) -> Option<Finding> {
     let voicemail = &extension.settings.voicemail;
     let email = voicemail.email.as_ref()?.as_str();
@@ -98,7 +128,8 @@ fn targets(forward: &Forward) -> impl Iterator<Item = (&'static str, &DialNumber
 mod tests {
     use super::*;
     use crate::domain::instance::{AsteriskSettings, FusionPbxSettings};
-    use crate::render::samples;
+    use crate::domain::sip_credential::SipCredential;
+    use crate::render::{Sample, samples};
     use uuid::Uuid;
 
     fn asterisk() -> InstanceSettings {
@@ -156,7 +187,7 @@ mod tests {
     #[test]
     fn what_a_fusionpbx_reaches_beside_our_extensions_is_no_forward_that_leads_nowhere() {
         let outside = |config: &mut TenantConfig| {
-            config.extensions[0].settings.forward.busy = Some("7777".parse().unwrap())
+            config.extensions[0].settings.forward.busy = Some("7777".parse().unwrap());
         };
         let found = findings(outside);
         assert!(found.contains(&"forward_leads_nowhere".to_owned()), "{found:?}");
@@ -179,6 +210,22 @@ mod tests {
         };
         assert_eq!(findings_on(&fusionpbx(), set), ["email_not_served"]);
         assert_eq!(findings(set), ["emergency_number"]);
+    }
+
+    #[test]
+    fn a_digest_for_another_realm_is_told_where_the_domain_is_the_only_one() {
+        let mut sample = samples().pop().unwrap();
+        let id = sample.config.extensions[0].id;
+        let told = |sample: &Sample, kind| {
+            let id = TenantId::from_uuid(Uuid::nil());
+            let found = credentials(id, &sample.config, kind, &sample.secrets);
+            found.into_iter().map(|f| f.code).collect::<Vec<_>>()
+        };
+        assert_eq!(told(&sample, PbxKind::FusionPbx), [""; 0]);
+        let digest = format!("HA1:asterisk:{}", "0".repeat(32));
+        sample.secrets.get_mut(&id).unwrap().sip = SipCredential::parse(digest.into()).unwrap();
+        assert_eq!(told(&sample, PbxKind::FusionPbx), ["secret_of_other_realm"]);
+        assert_eq!(told(&sample, PbxKind::Asterisk), [""; 0]);
     }
 
     #[test]

@@ -103,6 +103,7 @@ impl Engine {
                     all: true,
                     // The PBX has the secrets of the last deploy: newer ones are a pending change, no drift.
                     secrets: true,
+                    is_new: false,
                 };
                 expected.tenants.insert(*id, everything);
             }

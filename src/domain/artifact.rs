@@ -21,6 +21,10 @@ word_enum! {
         VoicemailRows = "voicemails.jsonl",
         /// FusionPBX's dialplans, a row a line.
         DialplanRows = "dialplans.jsonl",
+        /// FreeSWITCH's users, in XML.
+        DirectoryXml = "directory.xml",
+        /// FreeSWITCH's contexts, in XML.
+        DialplanXml = "dialplan.xml",
     }
 }
 
@@ -31,6 +35,7 @@ impl Artifact {
         match kind {
             PbxKind::Asterisk => &[Self::Pjsip, Self::Extensions, Self::Voicemail],
             PbxKind::FusionPbx => &[Self::ExtensionRows, Self::VoicemailRows, Self::DialplanRows],
+            PbxKind::FreeSwitch => &[Self::DirectoryXml, Self::DialplanXml],
         }
     }
 
@@ -41,9 +46,9 @@ impl Artifact {
             Self::Pjsip => "res_pjsip.so",
             Self::Extensions => "pbx_config.so",
             Self::Voicemail => "app_voicemail.so",
-            Self::ExtensionRows => "directory",
+            Self::ExtensionRows | Self::DirectoryXml => "directory",
             Self::VoicemailRows => "voicemail",
-            Self::DialplanRows => "dialplan",
+            Self::DialplanRows | Self::DialplanXml => "dialplan",
         }
     }
 }

@@ -218,6 +218,8 @@ pub struct Extension {
     pub number: ExtensionNumber,
     /// Everything else.
     pub settings: ExtensionSettings,
+    /// Whether its SIP password is known. Of one that was brought in from a PBX perhaps only a digest is, until it is rotated.
+    pub secret_known: bool,
     /// Counts its changes, from 1 on.
     pub version: i64,
     /// When it was made.

@@ -18,6 +18,7 @@ use super::invalid::{FieldErrors, Invalid};
 use super::json_object;
 use super::name::DisplayName;
 use super::secret::{SipSecret, VoicemailPin};
+use super::sip_credential::SipCredential;
 
 /// An extension as it is written in a request or a row of CSV; what is absent takes its default.
 #[derive(Clone, Default, Serialize, Deserialize, JsonSchema)]
@@ -114,8 +115,8 @@ pub struct ParsedExtension {
     pub number: ExtensionNumber,
     /// All that is no secret.
     pub settings: ExtensionSettings,
-    /// The SIP secret, where the caller chose one.
-    pub secret: Option<SipSecret>,
+    /// What its phones sign in with, where that was chosen.
+    pub secret: Option<SipCredential>,
     /// The PIN, where the caller chose one.
     pub pin: Option<VoicemailPin>,
 }
@@ -155,7 +156,7 @@ impl ExtensionInput {
         let outbound_class = parsed(&mut errors, "outbound_class", self.outbound_class);
         let secret = self
             .secret
-            .and_then(|text| errors.take("secret", SipSecret::parse(text)));
+            .and_then(|text| errors.take("secret", SipSecret::parse(text).map(SipCredential::Password)));
         let pin = voicemail
             .pin
             .and_then(|text| errors.take("voicemail.pin", VoicemailPin::parse(text)));
@@ -312,6 +313,7 @@ mod tests {
             tenant_id: crate::domain::ids::TenantId::from_uuid(uuid::Uuid::nil()),
             number: parsed.number.clone(),
             settings: parsed.settings.clone(),
+            secret_known: true,
             version: 1,
             created_at: jiff::Timestamp::UNIX_EPOCH,
             updated_at: jiff::Timestamp::UNIX_EPOCH,

@@ -6,7 +6,9 @@ use std::path::Path;
 use jiff::Timestamp;
 
 use super::ids::{GenerationId, InstanceId};
-pub use super::instance_settings::{AsteriskSettings, FusionPbxSettings, InstanceSettings, Tls};
+pub use super::instance_settings::{
+    AsteriskSettings, FreeSwitchSettings, FusionPbxSettings, InstanceSettings, Tls,
+};
 use super::invalid::Invalid;
 use super::name::InstanceName;
 use super::parsed::{parsed_text, word_enum};
@@ -18,6 +20,8 @@ word_enum! {
         Asterisk = "asterisk",
         /// Rows in its PostgreSQL, and the event socket of its FreeSWITCH.
         FusionPbx = "fusionpbx",
+        /// XML files and the event socket.
+        FreeSwitch = "freeswitch",
     }
 }
 

@@ -68,6 +68,21 @@ pub struct FusionPbxSettings {
     pub emergency_numbers: Vec<EmergencyNumber>,
 }
 
+/// How a FreeSWITCH without FusionPBX is reached; the password of its event socket is sealed and stands apart.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FreeSwitchSettings {
+    /// Where the event socket listens.
+    pub event_socket_host: HostName,
+    /// Its TCP port.
+    pub event_socket_port: u16,
+    /// The directory of ours that the PBX's own files include through its `live` link.
+    pub config_dir: AbsolutePath,
+    /// Emergency numbers of the place, beside the ones that are emergency numbers everywhere.
+    #[serde(default)]
+    pub emergency_numbers: Vec<EmergencyNumber>,
+}
+
 /// What differs between the kinds.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "lowercase")]
@@ -76,6 +91,8 @@ pub enum InstanceSettings {
     Asterisk(AsteriskSettings),
     /// A FusionPBX.
     FusionPbx(FusionPbxSettings),
+    /// A FreeSWITCH without FusionPBX.
+    FreeSwitch(FreeSwitchSettings),
 }
 
 impl InstanceSettings {
@@ -85,6 +102,7 @@ impl InstanceSettings {
         match self {
             Self::Asterisk(_) => PbxKind::Asterisk,
             Self::FusionPbx(_) => PbxKind::FusionPbx,
+            Self::FreeSwitch(_) => PbxKind::FreeSwitch,
         }
     }
 
@@ -93,7 +111,7 @@ impl InstanceSettings {
     pub const fn asterisk(&self) -> Option<&AsteriskSettings> {
         match self {
             Self::Asterisk(settings) => Some(settings),
-            Self::FusionPbx(_) => None,
+            Self::FusionPbx(_) | Self::FreeSwitch(_) => None,
         }
     }
 
@@ -102,6 +120,7 @@ impl InstanceSettings {
     pub const fn config_dir(&self) -> Option<&AbsolutePath> {
         match self {
             Self::Asterisk(settings) => Some(&settings.config_dir),
+            Self::FreeSwitch(settings) => Some(&settings.config_dir),
             Self::FusionPbx(_) => None,
         }
     }
@@ -112,6 +131,7 @@ impl InstanceSettings {
         let (host, port) = match self {
             Self::Asterisk(settings) => (&settings.ami_host, settings.ami_port),
             Self::FusionPbx(settings) => (&settings.event_socket_host, settings.event_socket_port),
+            Self::FreeSwitch(settings) => (&settings.event_socket_host, settings.event_socket_port),
         };
         format!("{host}:{port}")
     }
@@ -120,7 +140,8 @@ impl InstanceSettings {
     #[must_use]
     pub fn place(&self) -> String {
         match self {
-            Self::Asterisk(settings) => settings.config_dir.to_string(),
+            Self::Asterisk(AsteriskSettings { config_dir, .. })
+            | Self::FreeSwitch(FreeSwitchSettings { config_dir, .. }) => config_dir.to_string(),
             Self::FusionPbx(settings) => format!(
                 "the database {} at {}:{}",
                 settings.database_name, settings.database_host, settings.database_port
@@ -145,7 +166,7 @@ impl InstanceSettings {
     pub fn is_own_to_host(&self) -> bool {
         match self {
             Self::FusionPbx(settings) => settings.database_host.is_loopback(),
-            Self::Asterisk(_) => true,
+            Self::Asterisk(_) | Self::FreeSwitch(_) => true,
         }
     }
 
@@ -159,9 +180,13 @@ impl InstanceSettings {
     /// the PBX reads them. How it is reached is nothing that a deploy moves, and an emergency number protects from both.
     #[must_use]
     pub fn in_force(mut self, live: Self) -> Self {
-        // The rows of a FusionPBX say themselves which generation they are of.
-        if let (Self::Asterisk(today), Self::Asterisk(live)) = (&mut self, &live) {
-            today.config_dir.clone_from(&live.config_dir);
+        match (&mut self, &live) {
+            (Self::Asterisk(today), Self::Asterisk(live)) => today.config_dir.clone_from(&live.config_dir),
+            (Self::FreeSwitch(today), Self::FreeSwitch(live)) => {
+                today.config_dir.clone_from(&live.config_dir);
+            }
+            // The rows of a FusionPBX say themselves which generation they are of.
+            _ => {}
         }
         let mut numbers = live.into_emergency_numbers();
         for number in self.emergency_numbers() {
@@ -186,6 +211,7 @@ impl InstanceSettings {
         match self {
             Self::Asterisk(settings) => &settings.emergency_numbers,
             Self::FusionPbx(settings) => &settings.emergency_numbers,
+            Self::FreeSwitch(settings) => &settings.emergency_numbers,
         }
     }
 
@@ -193,6 +219,7 @@ impl InstanceSettings {
         match self {
             Self::Asterisk(settings) => &mut settings.emergency_numbers,
             Self::FusionPbx(settings) => &mut settings.emergency_numbers,
+            Self::FreeSwitch(settings) => &mut settings.emergency_numbers,
         }
     }
 
@@ -242,6 +269,15 @@ mod tests {
         })
     }
 
+    fn freeswitch(port: u16, directory: &str, numbers: &[&str]) -> InstanceSettings {
+        InstanceSettings::FreeSwitch(FreeSwitchSettings {
+            event_socket_host: "127.0.0.1".parse().unwrap(),
+            event_socket_port: port,
+            config_dir: directory.parse().unwrap(),
+            emergency_numbers: numbers.iter().map(|number| number.parse().unwrap()).collect(),
+        })
+    }
+
     #[test]
     fn files_stay_where_they_are_live_and_emergency_numbers_of_both_are_guarded() {
         let today = asterisk(5039, "/new", &["115", "116"]);
@@ -250,6 +286,9 @@ mod tests {
             today.in_force(live),
             asterisk(5039, "/live", &["114", "115", "116"])
         );
+        let today = freeswitch(8022, "/new", &["115"]);
+        let live = freeswitch(8021, "/live", &["114"]);
+        assert_eq!(today.in_force(live), freeswitch(8022, "/live", &["114", "115"]));
         let today = fusionpbx("10.0.0.2", 8022, &["115"]);
         let live = fusionpbx("10.0.0.1", 8021, &["114"]);
         assert_eq!(today.in_force(live), fusionpbx("10.0.0.2", 8022, &["114", "115"]));
@@ -260,6 +299,9 @@ mod tests {
         let (one, other) = (asterisk(1, "/a", &[]), asterisk(2, "/a", &[]));
         assert!(one.same_place(&other) && one.is_local());
         assert!(!one.same_place(&asterisk(1, "/b", &[])));
+        let other = freeswitch(1, "/a", &[]);
+        assert!(one.same_place(&other) && other.is_local() && other.is_own_to_host());
+        assert!(!one.same_place(&freeswitch(1, "/b", &[])));
         let database = fusionpbx("10.0.0.1", 8021, &[]);
         assert!(database.same_place(&fusionpbx("10.0.0.1", 8022, &[])) && !database.is_local());
         assert!(!database.same_place(&fusionpbx("10.0.0.2", 8021, &[])));
@@ -271,7 +313,11 @@ mod tests {
 
     #[test]
     fn settings_are_stored_with_the_word_of_their_kind() {
-        for settings in [asterisk(1, "/a", &["115"]), fusionpbx("10.0.0.1", 8021, &[])] {
+        for settings in [
+            asterisk(1, "/a", &["115"]),
+            fusionpbx("10.0.0.1", 8021, &[]),
+            freeswitch(8021, "/a", &[]),
+        ] {
             let stored = serde_json::to_value(&settings).unwrap();
             assert_eq!(stored["kind"], settings.kind().as_str());
             assert_eq!(

@@ -59,6 +59,12 @@ impl FieldErrors {
         if self.0.is_empty() { Ok(()) } else { Err(self) }
     }
 
+    /// Whether nothing was noted.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Field names with their reasons, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[String])> {
         self.0

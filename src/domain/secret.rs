@@ -9,6 +9,7 @@ use super::dial::ExtensionNumber;
 use super::invalid::Invalid;
 use super::parsed::text_schema;
 use super::random::{self, LETTERS, NoRandomness, Randomness};
+use super::sip_credential::SipCredential;
 use super::sip_domain::SipDomain;
 
 const DIGITS: &[u8] = b"0123456789";
@@ -48,16 +49,7 @@ impl SipSecret {
     /// What a PBX needs to check a digest, without the clear secret: `md5(number:realm:secret)`.
     #[must_use]
     pub fn ha1(&self, number: &ExtensionNumber, realm: &SipDomain) -> Ha1 {
-        let mut hasher = Md5::new();
-        for part in [number.as_str(), ":", realm.as_str(), ":", self.expose()] {
-            hasher.update(part.as_bytes());
-        }
-        let mut hex = String::with_capacity(32);
-        for byte in hasher.finalize() {
-            // Writing to a String cannot fail.
-            let _ = write!(hex, "{byte:02x}");
-        }
-        Ha1(hex.into())
+        Ha1::of(number, realm, &self.0)
     }
 }
 
@@ -66,6 +58,36 @@ impl SipSecret {
 pub struct Ha1(SecretString);
 
 impl Ha1 {
+    /// The digest of a password, whatever its form: a password that none of ours could be stays what its phone signs in with.
+    #[must_use]
+    pub fn of(number: &ExtensionNumber, realm: &SipDomain, password: &SecretString) -> Self {
+        let mut hasher = Md5::new();
+        for part in [
+            number.as_str(),
+            ":",
+            realm.as_str(),
+            ":",
+            password.expose_secret(),
+        ] {
+            hasher.update(part.as_bytes());
+        }
+        let mut hex = String::with_capacity(32);
+        for byte in hasher.finalize() {
+            // Writing to a String cannot fail.
+            let _ = write!(hex, "{byte:02x}");
+        }
+        Self(hex.into())
+    }
+
+    /// Takes over a digest that stands somewhere else; large hex digits become small ones.
+    pub fn parse(text: &SecretString) -> Result<Self, Invalid> {
+        let exposed = text.expose_secret();
+        if exposed.len() != 32 || !exposed.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Err(Invalid::new("must have 32 hex digits"));
+        }
+        Ok(Self(exposed.to_ascii_lowercase().into()))
+    }
+
     /// The hex digits, for the file that a PBX reads.
     #[must_use]
     pub fn expose(&self) -> &str {
@@ -107,10 +129,29 @@ impl VoicemailPin {
 /// What an extension keeps secret, unsealed.
 #[derive(Clone)]
 pub struct ExtensionSecrets {
-    /// The SIP password.
-    pub sip: SipSecret,
+    /// What its phones sign in with.
+    pub sip: SipCredential,
     /// The mailbox's PIN; kept while the mailbox is switched off.
     pub pin: VoicemailPin,
+}
+
+/// The secrets of an extension for whoever may see them.
+#[derive(Clone)]
+pub struct ShownSecrets {
+    /// The SIP password.
+    pub sip: SipSecret,
+    /// The mailbox's PIN.
+    pub pin: VoicemailPin,
+}
+
+impl ExtensionSecrets {
+    /// The secrets to show; `None` where only a digest of the password is known.
+    #[must_use]
+    pub fn shown(&self) -> Option<ShownSecrets> {
+        let sip = self.sip.password()?.clone();
+        let pin = self.pin.clone();
+        Some(ShownSecrets { sip, pin })
+    }
 }
 
 #[cfg(test)]

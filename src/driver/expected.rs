@@ -6,7 +6,7 @@ use crate::domain::artifact::Artifact;
 use crate::domain::dial::ExtensionNumber;
 use crate::domain::ids::{ExtensionId, TenantId};
 use crate::domain::revision::ExtensionConfig;
-use crate::domain::secret::Ha1;
+use crate::domain::sip_credential::SignIn;
 use crate::domain::sip_domain::SipDomain;
 
 /// What to ask the PBX for.
@@ -27,12 +27,14 @@ pub struct Expected {
 pub struct PresentTenant {
     /// Whose.
     pub tenant_id: TenantId,
-    /// Context, realm and the right side of every name.
+    /// Context and the right side of every name.
     pub domain: SipDomain,
+    /// Whether nothing of it was served before: then no cache of the PBX's holds anything of it.
+    pub is_new: bool,
     /// The extensions to ask for; all of them active.
     pub extensions: Vec<ExtensionConfig>,
     /// What their phones sign in with, where it is to be compared too.
-    pub ha1: BTreeMap<ExtensionId, Ha1>,
+    pub sign_ins: BTreeMap<ExtensionId, SignIn>,
     /// The lengths of number that have a pattern hint.
     pub number_lengths: BTreeSet<usize>,
     /// Whether the feature codes that every tenant has must be there.

@@ -6,7 +6,9 @@ use std::io::{self, Read};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, symlink};
 use std::path::{Path, PathBuf};
 
+mod checks;
 mod digesting;
+mod orders;
 mod survey;
 
 use self::digesting::{digest, stream};

@@ -2,8 +2,10 @@
 
 pub mod asterisk;
 mod error;
+mod event_socket;
 mod expected;
 mod files;
+pub mod freeswitch;
 pub mod fusionpbx;
 mod warrant;
 
@@ -72,8 +74,8 @@ pub enum Drifted {
 /// How closely the live files are looked at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Closeness {
-    /// Those that were written to since the live link was moved are read. It costs the same whatever their size, and does
-    /// not see an edit that has hidden its time.
+    /// Those that were written to since they went live are read. It costs the same whatever their size, and does not see an
+    /// edit that has hidden the time of a file.
     Touched,
     /// All of them are read.
     Whole,
@@ -186,11 +188,21 @@ pub trait PbxDriver: Send + Sync {
     /// Makes a staged generation the live one on disk, without the PBX's knowing: all that can be done where none runs.
     async fn place(&self, generation: i64) -> Result<(), DriverError>;
 
+    /// From now on nothing counts as known of what the PBX has read last: `apply` has it look at everything anew, where it
+    /// would otherwise tell of what differs.
+    fn distrust(&self) {}
+
     /// Makes a staged generation the live one and has the PBX read the given files, each once.
     async fn apply(&self, generation: i64, reload: &[Artifact]) -> Result<(), DriverError>;
 
     /// Asks the running PBX for what it should serve. Empty: all of it was seen.
     async fn verify(&self, expected: &Expected) -> Result<Vec<Finding>, DriverError>;
+
+    /// How many of the extensions that must be there `verify` asks for one by one; the others are proven otherwise.
+    fn asks_for(&self, expected: &Expected) -> usize {
+        let extensions = expected.present.iter().map(|tenant| tenant.extensions.len());
+        extensions.sum()
+    }
 
     /// Ends every call of these tenants; gives how many of their channels were up.
     async fn end_calls(&self, domains: &BTreeSet<SipDomain>) -> Result<usize, DriverError>;
@@ -199,7 +211,7 @@ pub trait PbxDriver: Send + Sync {
     /// was applied was not taken whole, whatever the PBX shows.
     async fn log_since_apply(&self) -> Vec<Finding>;
 
-    /// The generation behind the live link; `None` before the first.
+    /// The generation that stands: behind the live link, or noted beside its rows; `None` before the first.
     async fn standing(&self) -> Result<Option<i64>, DriverError>;
 
     /// Removes staged generations other than these, and nothing that is not ours.

@@ -36,15 +36,23 @@ pub fn html(value: &str, out: &mut dyn Write) -> io::Result<()> {
     tera::escape_html(value, out)
 }
 
-/// Writes a value into FreeSWITCH's XML, where none of it is markup and none of it names a variable: `$` is looked for before
-/// XML is parsed.
+/// What FreeSWITCH looks for in a line before it parses any XML: one that holds it in a value is dropped whole.
+const INSTRUCTION: &str = "x-pre-process";
+
+/// Writes a value into FreeSWITCH's XML, where none of it is markup, names a variable or is an instruction: these are looked
+/// for before XML is parsed.
 pub fn xml(value: &str, out: &mut dyn Write) -> io::Result<()> {
     one_line(value)?;
+    let instructs = value.to_ascii_lowercase().contains(INSTRUCTION);
+    let is_looked_for = |c: char| c == '$' || (instructs && c == '-');
     let mut rest = value;
-    while let Some((before, after)) = rest.split_once('$') {
+    while let Some(at) = rest.find(is_looked_for) {
+        let (before, after) = rest.split_at(at);
         tera::escape_html(before, out)?;
-        out.write_all(b"&#36;")?;
-        rest = after;
+        let mut after = after.chars();
+        let code = after.next().map_or(0, u32::from);
+        write!(out, "&#{code};")?;
+        rest = after.as_str();
     }
     tera::escape_html(rest, out)
 }
@@ -106,6 +114,18 @@ mod tests {
             }
         }
         assert_eq!(take_refused(), None);
+    }
+
+    #[test]
+    fn in_xml_nothing_is_left_that_freeswitch_looks_for_before_it_parses() {
+        let escaped = |value: &str| {
+            let mut out = Vec::new();
+            xml(value, &mut out).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(escaped("$${domain} & <x>"), "&#36;&#36;{domain} &amp; &lt;x&gt;");
+        assert_eq!(escaped("a-b"), "a-b");
+        assert_eq!(escaped("X-Pre-Process c-d"), "X&#45;Pre&#45;Process c&#45;d");
     }
 
     #[test]

@@ -3,15 +3,17 @@
 pub mod asterisk;
 pub mod escape;
 mod files;
+mod freeswitch;
 mod fusionpbx;
 mod language;
 pub mod mail;
 pub mod pbx;
 mod sample;
+mod switch;
 pub mod template_set;
 mod xml;
 
-pub use sample::samples;
+pub use sample::{Sample, samples};
 use thiserror::Error;
 
 /// Why a text could not be rendered.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::template_set::TemplateSet;
-use super::{RenderError, asterisk, fusionpbx};
+use super::{RenderError, asterisk, freeswitch, fusionpbx};
 use crate::domain::artifact::Artifact;
 use crate::domain::digest::Digest;
 use crate::domain::ids::{ExtensionId, TenantId};
@@ -34,6 +34,7 @@ pub fn tenant(
     match kind {
         PbxKind::Asterisk => asterisk::tenant(templates, config, secrets),
         PbxKind::FusionPbx => fusionpbx::tenant(templates, tenant_id, config, secrets),
+        PbxKind::FreeSwitch => freeswitch::tenant(templates, config, secrets),
     }
 }
 
@@ -46,6 +47,8 @@ pub fn instance(templates: &TemplateSet, artifact: Artifact, marker: &str) -> Re
         Artifact::ExtensionRows | Artifact::VoicemailRows | Artifact::DialplanRows => {
             fusionpbx::instance(artifact, marker)
         }
+        Artifact::DirectoryXml => freeswitch::instance(templates, freeswitch::DIRECTORY_END, marker),
+        Artifact::DialplanXml => freeswitch::instance(templates, freeswitch::DIALPLAN_END, marker),
     }
 }
 
@@ -54,6 +57,7 @@ pub fn instance(templates: &TemplateSet, artifact: Artifact, marker: &str) -> Re
 pub const fn head(artifact: Artifact) -> &'static str {
     match artifact {
         Artifact::Pjsip | Artifact::Extensions | Artifact::Voicemail => asterisk::HEAD,
+        Artifact::DirectoryXml | Artifact::DialplanXml => freeswitch::HEAD,
         Artifact::ExtensionRows | Artifact::VoicemailRows | Artifact::DialplanRows => "",
     }
 }
@@ -63,6 +67,7 @@ pub const fn head(artifact: Artifact) -> &'static str {
 pub const fn nothing(artifact: Artifact) -> &'static str {
     match artifact {
         Artifact::Pjsip | Artifact::Extensions | Artifact::Voicemail => asterisk::NOTHING,
+        Artifact::DirectoryXml | Artifact::DialplanXml => freeswitch::NOTHING,
         Artifact::ExtensionRows | Artifact::VoicemailRows | Artifact::DialplanRows => "",
     }
 }
@@ -81,6 +86,7 @@ pub fn marker(templates: Digest, fragments: impl IntoIterator<Item = Digest>) ->
 pub fn check(templates: &TemplateSet) -> Vec<RenderError> {
     let mut failed = asterisk::check(templates);
     failed.extend(fusionpbx::check(templates));
+    failed.extend(freeswitch::check(templates));
     failed
 }
 

@@ -9,7 +9,8 @@ use uuid::Uuid;
 use crate::domain::extension_input::ExtensionInput;
 use crate::domain::ids::{ExtensionId, TenantId};
 use crate::domain::revision::{ExtensionConfig, TenantConfig};
-use crate::domain::secret::{ExtensionSecrets, SipSecret, VoicemailPin};
+use crate::domain::secret::{ExtensionSecrets, VoicemailPin};
+use crate::domain::sip_credential::SipCredential;
 
 /// A tenant to try templates on.
 pub struct Sample {
@@ -53,7 +54,7 @@ fn sample(extensions: &[Value]) -> Option<Sample> {
             number: parsed.number,
             settings: parsed.settings,
         });
-        let sip = SipSecret::parse("SampleSecretSample".to_owned().into()).ok()?;
+        let sip = SipCredential::parse("SampleSecretSample".to_owned().into()).ok()?;
         let pin = VoicemailPin::parse("864209".to_owned().into()).ok()?;
         secrets.insert(id, ExtensionSecrets { sip, pin });
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
 use super::row::Origin;
@@ -12,6 +12,7 @@ use crate::domain::extension::Extension;
 use crate::domain::ids::{ExtensionId, TenantId};
 use crate::domain::invalid::Invalid;
 use crate::domain::secret::{ExtensionSecrets, SipSecret, VoicemailPin};
+use crate::domain::sip_credential::SipCredential;
 
 const TABLE: &str = "extension_secrets";
 
@@ -37,7 +38,7 @@ struct Row {
 impl Row {
     fn open(self, tx: &Tx, tenant: TenantId) -> Result<(ExtensionId, ExtensionSecrets), StoreError> {
         let id = ExtensionId::from_uuid(self.extension_id);
-        let sip = open("sip", tx, tenant, id, &self.sip, SipSecret::parse)?;
+        let sip = open("sip", tx, tenant, id, &self.sip, SipCredential::parse)?;
         let pin = open("pin", tx, tenant, id, &self.pin, VoicemailPin::parse)?;
         Ok((id, ExtensionSecrets { sip, pin }))
     }
@@ -68,7 +69,10 @@ pub(super) async fn insert_many(
     sealing_keys::claim(tx).await?;
     let mut rows = Vec::with_capacity(extensions.len());
     for (Extension { tenant_id, id, .. }, secrets) in extensions {
-        let sip = tx.seal(&place("sip", *tenant_id, *id), secrets.sip.expose())?;
+        let sip = tx.seal(
+            &place("sip", *tenant_id, *id),
+            secrets.sip.to_sealable().expose_secret(),
+        )?;
         let pin = tx.seal(&place("pin", *tenant_id, *id), secrets.pin.expose())?;
         rows.push((tenant_id.uuid(), id.uuid(), sip, pin));
     }

@@ -19,7 +19,7 @@ use crate::domain::secret::ExtensionSecrets;
 macro_rules! select {
     ($($rest:expr),+) => {
         concat!(
-            "select id, tenant_id, number, settings, version, created_at, updated_at from extensions \
+            "select id, tenant_id, number, settings, secret_known, version, created_at, updated_at from extensions \
              where tenant_id = $1 ",
             $($rest),+
         )
@@ -49,7 +49,7 @@ macro_rules! counted {
 macro_rules! page_by {
     ($order:literal) => {
         concat!(
-            "select id, tenant_id, number, settings, version, created_at, updated_at, (",
+            "select id, tenant_id, number, settings, secret_known, version, created_at, updated_at, (",
             counted!(),
             ") as total from extensions where tenant_id = $1 ",
             matching!(),
@@ -61,8 +61,8 @@ macro_rules! page_by {
 }
 
 statements! {
-    INSERT = "insert into extensions (id, tenant_id, number, name_key, status, settings, version, \
-        created_at, updated_at) values {rows}", 9;
+    INSERT = "insert into extensions (id, tenant_id, number, name_key, status, settings, secret_known, \
+        version, created_at, updated_at) values {rows}", 10;
     FIND = select!("and id = $2");
     FIND_BY_NUMBER = select!("and number = $2");
     ALL = select!("order by number");
@@ -79,7 +79,8 @@ statements! {
     BY_UPDATED_AT_DOWN = page_by!("updated_at desc, id desc");
     UPDATE_SETTINGS = "update extensions set name_key = $3, status = $4, settings = $5, \
         version = version + 1, updated_at = $6 where tenant_id = $1 and id = $2";
-    COUNT_CHANGE = "update extensions set version = version + 1, updated_at = $3 where tenant_id = $1 and id = $2";
+    COUNT_ROTATION = "update extensions set secret_known = true, version = version + 1, updated_at = $3 \
+        where tenant_id = $1 and id = $2";
     DELETE = "delete from extensions where tenant_id = $1 and id = $2";
 }
 
@@ -89,6 +90,7 @@ struct Row {
     tenant_id: Uuid,
     number: String,
     settings: RawJson,
+    secret_known: bool,
     version: i64,
     created_at: i64,
     updated_at: i64,
@@ -105,6 +107,7 @@ impl Row {
             tenant_id: TenantId::from_uuid(self.tenant_id),
             number: origin.text("number", &self.number)?,
             settings: origin.json("settings", &self.settings)?,
+            secret_known: self.secret_known,
             version: self.version,
             created_at: origin.time("created_at", self.created_at)?,
             updated_at: origin.time("updated_at", self.updated_at)?,
@@ -144,6 +147,7 @@ pub async fn insert_many(
         name_key(extension.settings.name.as_str()),
         extension.settings.status.as_str(),
         settings,
+        extension.secret_known,
         extension.version,
         extension.created_at.as_microsecond(),
         extension.updated_at.as_microsecond(),
@@ -262,8 +266,8 @@ pub async fn update_settings(
     Ok(updated == 1)
 }
 
-/// Counts a change of what is no setting; false when the tenant has no such extension.
-pub async fn count_change(
+/// Counts a change of the SIP secret, which is known from then on; false when the tenant has no such extension.
+pub async fn count_rotation(
     tx: &mut Tx,
     tenant: TenantId,
     id: ExtensionId,
@@ -271,7 +275,7 @@ pub async fn count_change(
 ) -> Result<bool, StoreError> {
     let counted = run!(
         tx,
-        execute(COUNT_CHANGE, tenant.uuid(), id.uuid(), now.as_microsecond())
+        execute(COUNT_ROTATION, tenant.uuid(), id.uuid(), now.as_microsecond())
     )?;
     Ok(counted == 1)
 }

@@ -51,6 +51,7 @@ steps! {
     21 "0021_platform_requests",
     22 "0022_former_domains",
     23 "0023_instance_secrets",
+    24 "0024_known_secrets",
 }
 
 /// Which text of a migration.

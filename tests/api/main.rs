@@ -16,6 +16,7 @@ mod cors;
 mod creating;
 mod deploys;
 mod events;
+mod freeswitch;
 mod fusionpbx;
 mod guards;
 mod hostile;

@@ -232,6 +232,52 @@ fn a_fusionpbx_is_added_with_both_of_its_secrets_and_tested() {
 }
 
 #[test]
+fn a_freeswitch_is_added_with_its_directory_and_its_socket_and_tested() {
+    let host = Host::ready();
+    let socket = host.file("socket", "hunter2hunter2\n");
+    let directory = host.path("freeswitch").display().to_string();
+    std::fs::create_dir(&directory).unwrap();
+    let add = |more: &[&str]| {
+        let words = ["instance", "add", "--name", "pbx3", "--kind", "freeswitch"];
+        let words = words.iter().chain(["--event-socket-port", "1"].iter());
+        words
+            .chain(more)
+            .map(|word| (*word).to_owned())
+            .collect::<Vec<_>>()
+    };
+    let said = host.refused(4, &of(&add(&["--config-dir", &directory])));
+    assert!(
+        said.contains("--event-socket-password-file") && said.contains("SWITCHYARD_EVENT_SOCKET_PASSWORD"),
+        "{said}"
+    );
+    let secret = ["--event-socket-password-file", &socket];
+    let said = host.refused(4, &of(&add(&secret)));
+    assert!(said.contains("--config-dir"), "{said}");
+    let whole = [secret.as_slice(), &["--config-dir", &directory]].concat();
+    let theirs = [whole.as_slice(), &["--database-port", "5432"]].concat();
+    let said = host.refused(4, &of(&add(&theirs)));
+    assert!(
+        said.contains("--database-port") && said.contains("freeswitch"),
+        "{said}"
+    );
+    let added = host.json(&of(&add(&whole)));
+    assert_eq!(
+        (&added["kind"], &added["config_dir"]),
+        (&"freeswitch".into(), &directory.as_str().into())
+    );
+    let table = host.ok(&["instance", "list"]);
+    assert!(
+        table.contains("127.0.0.1:1") && table.contains(&directory),
+        "{table}"
+    );
+    let ended = host.run(&["--json", "instance", "test", "pbx3"]);
+    assert_eq!(ended.code, 9, "{ended:?}");
+    for shown in [added.to_string(), table, ended.out] {
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+}
+
+#[test]
 fn an_instance_of_another_host_is_not_tested_from_here() {
     let mut host = Host::ready();
     host.add_instance("pbx1");

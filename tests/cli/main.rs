@@ -16,6 +16,7 @@ mod import;
 mod instances;
 mod invites;
 mod ordinary_user;
+mod pbx_import;
 mod readme;
 mod secrets;
 mod serve;

@@ -2,8 +2,9 @@
 
 #[cfg(test)]
 mod altered;
-#[cfg(test)]
 mod broken;
+#[cfg(test)]
+mod brought_in;
 #[cfg(test)]
 mod buttons;
 #[cfg(test)]

@@ -21,7 +21,7 @@ use switchyard::domain::instance::PbxKind;
 use switchyard::domain::instance::{AsteriskSettings, InstanceSettings};
 use switchyard::domain::instance_secrets::InstanceSecrets;
 use switchyard::domain::random::SystemRandom;
-use switchyard::domain::secret::ExtensionSecrets;
+use switchyard::domain::secret::ShownSecrets;
 use switchyard::domain::sip_domain::SipDomain;
 use switchyard::domain::tenant::TenantStatus;
 use switchyard::render::template_set::TemplateSet;
@@ -45,7 +45,7 @@ pub type LiveFile = (u64, i64, String);
 #[derive(Clone)]
 pub struct Phone {
     pub extension: Extension,
-    pub secrets: ExtensionSecrets,
+    pub secrets: ShownSecrets,
 }
 
 /// A tenant with the caller that acts in it.

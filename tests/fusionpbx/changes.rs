@@ -1,12 +1,13 @@
 //! What a change costs and reaches: the rows that differ, and what FreeSWITCH has of them in its cache.
 
+use rstest::rstest;
 use serde_json::json;
 use switchyard::app::deployments;
 use switchyard::domain::deployment::DeploymentStatus::{Live, RolledBack};
 
 use super::freeswitch::{Caller, Keys, NewCall, Phone as SignedIn, Refused};
 use super::fusionpbx::Booleans::{Native, Text};
-use super::support::database::Backend::{Postgres, Sqlite};
+use super::support::database::Backend::{self, Postgres, Sqlite};
 use super::world::{World, ended};
 
 /// A lookup fills the cache, and then the new name is served from the next deploy on.
@@ -103,6 +104,29 @@ async fn a_phone_that_stays_signed_in_keeps_a_removal_from_being_proven() {
     world.register(&acme, &bob).await.unwrap();
 }
 
+/// All of its texts differ then, and no other tenant's rows.
+#[tokio::test]
+async fn a_tenant_that_comes_leaves_the_others_in_the_cache() {
+    let world = World::new(Native).await;
+    let acme = world.tenant("acme").await;
+    world.extension(&acme, "1001", "Ann").await;
+    world.deploy_platform().await.expect(Live);
+    assert_eq!(world.name_of(&acme, "1001").await.as_deref(), Some("Ann"));
+    let globex = world.tenant("globex").await;
+    world.extension(&globex, "1001", "Gina").await;
+    world.freeswitch.journal().clear();
+    world.deploy_platform().await.expect(Live);
+    let deletions = world.freeswitch.journal().with("api lua");
+    assert_eq!(deletions.len(), 2, "{deletions:?}");
+    let is_globexs = |command: &str| command.contains("globex") && !command.contains("acme");
+    assert!(
+        deletions.iter().all(|deletion| is_globexs(&deletion.command)),
+        "{deletions:?}"
+    );
+    let kept = world.freeswitch.user_key("1001", &acme.domain);
+    assert!(world.freeswitch.cache().holds(&kept));
+}
+
 #[tokio::test]
 async fn a_mailbox_comes_and_goes_with_its_switch() {
     let world = World::new(Native).await;
@@ -121,9 +145,10 @@ async fn a_mailbox_comes_and_goes_with_its_switch() {
     assert_eq!(user.param("vm-mailto"), Some("ann@acme.example.com"));
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_rollback_restores_the_rows_of_a_former_generation() {
-    let world = World::new(Native).await;
+async fn a_rollback_restores_the_rows_of_a_former_generation(#[values(Sqlite, Postgres)] backend: Backend) {
+    let world = World::on(backend).await;
     let (acme, [ann, bob], ..) = world.acme_and_globex().await;
     let first = world.deploy(&acme).await.expect(Live);
     world.deploy_platform().await.expect(Live);

@@ -72,9 +72,12 @@ async fn no_secret_of_a_phone_is_in_their_database() {
     }
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_second_deploy_of_the_same_writes_nothing_and_asks_nothing_of_the_cache() {
-    let world = World::new(Native).await;
+async fn a_second_deploy_of_the_same_writes_nothing_and_asks_nothing_of_the_cache(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let world = World::on(backend).await;
     world.acme_and_globex().await;
     world.deploy_platform().await.expect(Live);
     let before = world.fusionpbx.snapshot().await;

@@ -8,7 +8,7 @@ use switchyard::domain::deployment::DeploymentStatus::{Live, Unchanged};
 
 use super::freeswitch::Keys;
 use super::fusionpbx::Booleans::{self, Native, Text};
-use super::support::database::Backend::Sqlite;
+use super::support::database::Backend::{self, Postgres, Sqlite};
 use super::world::{World, operator};
 
 async fn look(world: &World) -> Verification {
@@ -29,13 +29,15 @@ fn codes(seen: &Verification) -> Vec<&str> {
 }
 
 #[rstest]
-#[case(Native)]
-#[case(Text)]
+#[case(Sqlite, Native)]
+#[case(Postgres, Native)]
+#[case(Sqlite, Text)]
 #[tokio::test]
 async fn an_edited_row_is_named_and_shown_without_a_secret_and_the_next_deploy_mends_it(
+    #[case] backend: Backend,
     #[case] booleans: Booleans,
 ) {
-    let world = World::with(Sqlite, booleans, Keys::Plain).await;
+    let world = World::with(backend, booleans, Keys::Plain).await;
     let (acme, [ann, _], ..) = world.acme_and_globex().await;
     world.deploy_platform().await.expect(Live);
     assert!(look(&world).await.ok && plan(&world).await.unchanged);
@@ -120,6 +122,34 @@ async fn what_others_write_into_columns_that_are_not_ours_stays_and_is_no_drift(
     let rows = world.ours("v_extensions").await;
     let row = rows.iter().find(|row| row.contains("Anne")).unwrap();
     assert!(row.contains("local_stream://default"), "{row}");
+}
+
+/// A transaction of somebody else that is older than the deploy, and ends after it.
+#[tokio::test]
+async fn an_edit_that_was_under_way_while_a_deploy_looked_is_seen_all_the_same() {
+    let world = World::new(Native).await;
+    let (acme, [ann, _], ..) = world.acme_and_globex().await;
+    world.deploy_platform().await.expect(Live);
+    let mut theirs = world.fusionpbx.pool.begin().await.unwrap();
+    sqlx::query("update v_extensions set call_timeout = 77 where effective_caller_id_name = 'Bob'")
+        .execute(&mut *theirs)
+        .await
+        .unwrap();
+    world.patch(&acme, &ann, json!({"name": "Anne"})).await;
+    world.deploy(&acme).await.expect(Live);
+    assert!(look(&world).await.ok);
+    theirs.commit().await.unwrap();
+    assert!(
+        plan(&world)
+            .await
+            .findings
+            .iter()
+            .any(|finding| finding.code == "drift")
+    );
+    assert!(!look(&world).await.ok);
+    let mended = world.deploy_platform().await.expect(Live);
+    assert!(mended.codes().contains(&"drift_mended"), "{mended:#?}");
+    assert!(look(&world).await.ok);
 }
 
 #[tokio::test]

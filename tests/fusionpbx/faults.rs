@@ -9,13 +9,18 @@ use tokio_util::sync::CancellationToken;
 
 use super::freeswitch::{Effect, Fault};
 use super::fusionpbx::Booleans::Native;
+use super::support::database::Backend::{self, Postgres, Sqlite};
 use super::world::{Phone, TestTenant, World, ended};
 
 /// What makes FreeSWITCH look anew.
 const DELETION: &str = "api lua";
 
 async fn live() -> (World, TestTenant, Phone) {
-    let world = World::new(Native).await;
+    live_on(Sqlite).await
+}
+
+async fn live_on(backend: Backend) -> (World, TestTenant, Phone) {
+    let world = World::on(backend).await;
     let (acme, [ann, _], ..) = world.acme_and_globex().await;
     world.deploy_platform().await.expect(Live);
     assert_eq!(world.name_of(&acme, "1001").await.as_deref(), Some("Ann"));
@@ -149,10 +154,12 @@ async fn a_deletion_whose_answer_is_lost_is_taken_back_and_that_is_proven(#[case
 }
 
 /// The rows stand, and FreeSWITCH cannot be told: nobody knows what it serves, and that is what the record says.
+#[rstest]
 #[tokio::test]
-async fn an_event_socket_that_goes_between_commit_and_cache_leaves_an_unknown_state_that_the_next_deploy_mends()
- {
-    let (world, acme, ann) = live().await;
+async fn an_event_socket_that_goes_between_commit_and_cache_leaves_an_unknown_state_that_the_next_deploy_mends(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let (world, acme, ann) = live_on(backend).await;
     let new = world.extension(&acme, "1009", "Brief").await;
     world.patch(&acme, &ann, json!({"name": "Anne"})).await;
     world
@@ -185,9 +192,12 @@ async fn an_event_socket_that_goes_between_commit_and_cache_leaves_an_unknown_st
     assert!(world.is_verified().await);
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_process_that_dies_between_commit_and_cache_leaves_the_rest_to_the_next() {
-    let (world, acme, ann) = live().await;
+async fn a_process_that_dies_between_commit_and_cache_leaves_the_rest_to_the_next(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let (world, acme, ann) = live_on(backend).await;
     world.patch(&acme, &ann, json!({"name": "Anne"})).await;
     let gone = world.extension(&acme, "1008", "Short").await;
     world.deploy(&acme).await.expect(Live);
@@ -248,42 +258,69 @@ async fn a_first_deploy_writes_nothing_before_it_has_noted_that_it_does() {
     world.deploy_platform().await.expect(Live);
 }
 
-/// The server ends our connection at the n-th time that extensions are written: at the trial, or for good.
-#[rstest]
-#[case::at_the_trial(1)]
-#[case::for_good(2)]
+/// A trial that was cut off says nothing against the rows: they are written anew.
 #[tokio::test]
-async fn a_database_that_goes_in_the_middle_leaves_nothing_half_written(#[case] nth: u32) {
+async fn a_database_that_goes_in_the_middle_leaves_nothing_half_written() {
     let world = World::new(Native).await;
     let (acme, [ann, _], ..) = world.acme_and_globex().await;
     world
         .fusionpbx
-        .run(&format!(
+        .run(
             "create sequence written; \
              create function go() returns trigger language plpgsql security definer as $$ begin \
-               if nextval('written') = {nth} then perform pg_terminate_backend(pg_backend_pid()); end if; \
+               if nextval('written') <= 2 then perform pg_terminate_backend(pg_backend_pid()); end if; \
                return null; end $$; \
-             create trigger go after insert on v_extensions for each statement execute function go()"
-        ))
+             create trigger go after insert on v_extensions for each statement execute function go()",
+        )
         .await;
-    let ended = world.deploy_platform().await;
-    if nth == 1 {
-        // A trial that was cut off says nothing against the rows, and the record says that there was none.
-        let ended = ended.expect(Live);
-        assert!(ended.codes().contains(&"rows_not_tried"), "{ended:#?}");
-    } else {
-        let ended = ended.expect(Failed);
-        assert!(ended.codes().contains(&"not_applied"), "{ended:#?}");
-        world.assert_nothing_written().await;
-        world.deploy_platform().await.expect(Live);
+    // At the trial, and then again where it is written for good.
+    let ended = world.deploy_platform().await.expect(Failed);
+    for code in ["rows_not_tried", "not_applied"] {
+        assert!(ended.codes().contains(&code), "{code}: {ended:#?}");
     }
+    world.assert_nothing_written().await;
+    world.deploy_platform().await.expect(Live);
     world.register(&acme, &ann).await.unwrap();
 }
 
-/// Nobody can say what became of a commit whose answer never came; the next question to the database does.
+/// Between the trial and its commit the event socket is asked, and here the server ends who waits for that.
 #[tokio::test]
-async fn a_database_that_goes_at_the_commit_ends_in_a_state_that_is_proven() {
+async fn a_trial_that_the_server_ended_is_written_anew() {
     let (world, acme, ann) = live().await;
+    world.freeswitch.faults().delay(Duration::from_millis(500));
+    world.patch(&acme, &ann, json!({"name": "Anne"})).await;
+    let ending = async {
+        let idle = format!(
+            "select pg_terminate_backend(pid) from pg_stat_activity where usename = '{}' \
+             and state = 'idle in transaction' and state_change < clock_timestamp() - interval '100 ms'",
+            world.settings.database_username
+        );
+        loop {
+            let idle = sqlx::AssertSqlSafe(idle.clone());
+            let ended: Vec<bool> = sqlx::query_scalar(idle)
+                .fetch_all(&world.fusionpbx.pool)
+                .await
+                .unwrap();
+            if !ended.is_empty() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let (deployed, ()) = tokio::join!(world.deploy(&acme), ending);
+    deployed.expect(Live);
+    world.freeswitch.faults().delay(Duration::ZERO);
+    assert_eq!(world.name_of(&acme, "1001").await.as_deref(), Some("Anne"));
+    assert!(world.is_verified().await);
+}
+
+/// Nobody can say what became of a commit whose answer never came; the next question to the database does.
+#[rstest]
+#[tokio::test]
+async fn a_database_that_goes_at_the_commit_ends_in_a_state_that_is_proven(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let (world, acme, ann) = live_on(backend).await;
     world
         .fusionpbx
         .run(

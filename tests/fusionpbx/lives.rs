@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rstest::rstest;
 use switchyard::app::error::AppError;
 use switchyard::app::precondition::IfMatch;
 use switchyard::app::setbacks::Setbacks;
@@ -14,6 +15,7 @@ use switchyard::store::tenant_lifecycle;
 
 use super::freeswitch::{Admitted, NewCall, Refused};
 use super::fusionpbx::Booleans::Native;
+use super::support::database::Backend::{self, Postgres, Sqlite};
 use super::world::{Ended, TestTenant, World, ended, operator};
 
 async fn suspend(world: &World, tenant: &TestTenant) -> Vec<DeploymentId> {
@@ -36,9 +38,12 @@ async fn followed(world: &World, deployments: &[DeploymentId]) -> Ended {
     ended(&world.app, &asked.unwrap().0).await
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_blocked_tenants_phones_are_refused_and_its_calls_end_and_come_back_with_it() {
-    let world = World::new(Native).await;
+async fn a_blocked_tenants_phones_are_refused_and_its_calls_end_and_come_back_with_it(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let world = World::on(backend).await;
     let (acme, [ann, _], globex, gina) = world.acme_and_globex().await;
     world.deploy_platform().await.expect(Live);
     world.register(&acme, &ann).await.unwrap();
@@ -69,9 +74,10 @@ async fn a_blocked_tenants_phones_are_refused_and_its_calls_end_and_come_back_wi
     world.assert_untouched(&world.fusionpbx.snapshot().await);
 }
 
+#[rstest]
 #[tokio::test]
-async fn of_a_deleted_tenant_no_row_is_left() {
-    let world = World::new(Native).await;
+async fn of_a_deleted_tenant_no_row_is_left(#[values(Sqlite, Postgres)] backend: Backend) {
+    let world = World::on(backend).await;
     let (acme, ..) = world.acme_and_globex().await;
     world.deploy_platform().await.expect(Live);
     world.name_of(&acme, "1001").await.unwrap();

@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod brought_in;
 mod changes;
 mod conflicts;
 mod deploys;
@@ -14,6 +15,7 @@ mod freeswitch;
 #[path = "../support/fusionpbx/mod.rs"]
 mod fusionpbx;
 mod lives;
+mod many;
 mod moved;
 mod race;
 mod relay;

@@ -45,8 +45,8 @@ async fn a_database_that_falls_silent_ends_the_deploy_that_waits_for_it_before_a
 /// It falls silent in the midst of writing, or with the commit. The second may have happened: the next question says so.
 #[rstest]
 #[case::the_rows("update v_extensions", Loss::Answer)]
-#[case::the_commit_does_not_arrive("COMMIT", Loss::Question)]
-#[case::the_answer_to_the_commit_does_not("COMMIT", Loss::Answer)]
+#[case::the_commit_does_not_arrive("commit", Loss::Question)]
+#[case::the_answer_to_the_commit_does_not("commit", Loss::Answer)]
 #[tokio::test]
 async fn a_write_whose_answer_never_comes_ends_in_a_state_that_is_known(
     #[case] text: &'static str,
@@ -56,7 +56,7 @@ async fn a_write_whose_answer_never_comes_ends_in_a_state_that_is_known(
     relay.lose(text, loss);
     let ended = world.deploy(&acme).await;
     assert!(relay.has_lost());
-    if text == "COMMIT" {
+    if text == "commit" {
         let ended = ended.expect(RolledBack);
         let said = if loss == Loss::Answer {
             "cache_not_cleared"

@@ -15,7 +15,7 @@ use switchyard::domain::ids::{InstanceId, SystemIds, TenantId};
 use switchyard::domain::instance::{FusionPbxSettings, InstanceSettings, PbxInstance, Tls};
 use switchyard::domain::instance_secrets::InstanceSecrets;
 use switchyard::domain::random::SystemRandom;
-use switchyard::domain::secret::ExtensionSecrets;
+use switchyard::domain::secret::ShownSecrets;
 use switchyard::domain::tenant::TenantStatus;
 use switchyard::driver::PbxDriver;
 use switchyard::driver::fusionpbx::{self, FusionPbxDriver};
@@ -42,7 +42,7 @@ pub struct TestTenant {
 /// An extension with what its phone signs in with.
 pub struct Phone {
     pub extension: Extension,
-    pub secrets: ExtensionSecrets,
+    pub secrets: ShownSecrets,
 }
 
 impl Phone {
@@ -101,6 +101,10 @@ type Limit = Arc<Mutex<Option<Duration>>>;
 impl World {
     pub async fn new(booleans: Booleans) -> Self {
         Self::with(Backend::Sqlite, booleans, Keys::Plain).await
+    }
+
+    pub async fn on(backend: Backend) -> Self {
+        Self::with(backend, Booleans::Native, Keys::Plain).await
     }
 
     pub async fn with(backend: Backend, booleans: Booleans, keys: Keys) -> Self {

@@ -12,7 +12,7 @@ use switchyard::domain::extension::{
 };
 use switchyard::domain::ids::{SystemIds, TenantId};
 use switchyard::domain::query::ExtensionQuery;
-use switchyard::store::{StoreError, extension_secrets, extensions, tenants};
+use switchyard::store::{StoreError, Tx, extension_secrets, extensions, tenants};
 
 use super::bench::Backend::{Postgres, Sqlite};
 use super::bench::{Backend, Bench};
@@ -143,7 +143,7 @@ async fn c02_the_id_of_another_tenant_is_absent(#[values(Sqlite, Postgres)] back
             .unwrap()
     );
     assert!(
-        !extensions::count_change(&mut tx, other, ann.id, at(9))
+        !extensions::count_rotation(&mut tx, other, ann.id, at(9))
             .await
             .unwrap()
     );
@@ -162,7 +162,7 @@ async fn c02_the_id_of_another_tenant_is_absent(#[values(Sqlite, Postgres)] back
     );
     let given = secrets("OtherSecret99", "9999");
     assert!(
-        !extension_secrets::set_sip(&mut tx, other, ann.id, &given.sip)
+        !extension_secrets::set_sip(&mut tx, other, ann.id, given.sip.password().unwrap())
             .await
             .unwrap()
     );
@@ -271,7 +271,7 @@ async fn secrets_survive_the_deletion_of_their_extension(#[values(Sqlite, Postgr
     );
     let given = secrets("OtherSecret99", "9999");
     assert!(
-        !extension_secrets::set_sip(&mut tx, world.acme.id, ann.id, &given.sip)
+        !extension_secrets::set_sip(&mut tx, world.acme.id, ann.id, given.sip.password().unwrap())
             .await
             .unwrap()
     );
@@ -283,7 +283,10 @@ async fn secrets_survive_the_deletion_of_their_extension(#[values(Sqlite, Postgr
     let kept = extension_secrets::of_tenant(&mut tx, world.acme.id)
         .await
         .unwrap();
-    assert_eq!(kept.get(&ann.id).unwrap().sip.expose(), "CircleOfLife");
+    assert_eq!(
+        kept.get(&ann.id).unwrap().sip.password().unwrap().expose(),
+        "CircleOfLife"
+    );
     tx.commit().await.unwrap();
 }
 
@@ -297,7 +300,7 @@ async fn each_changed_secret_counts_once(#[values(Sqlite, Postgres)] backend: Ba
     let given = secrets("OtherSecret99", "9999");
     let mut tx = store.begin("rotate").await.unwrap();
     assert!(
-        extension_secrets::set_sip(&mut tx, world.acme.id, ann.id, &given.sip)
+        extension_secrets::set_sip(&mut tx, world.acme.id, ann.id, given.sip.password().unwrap())
             .await
             .unwrap()
     );
@@ -309,7 +312,10 @@ async fn each_changed_secret_counts_once(#[values(Sqlite, Postgres)] backend: Ba
     let all = extension_secrets::of_tenant(&mut tx, world.acme.id)
         .await
         .unwrap();
-    let shown = |id| all.get(id).map(|found| (found.sip.expose(), found.pin.expose()));
+    let shown = |id| {
+        all.get(id)
+            .map(|found| (found.sip.password().unwrap().expose(), found.pin.expose()))
+    };
     assert_eq!(all.len(), 2);
     assert_eq!(shown(&ann.id), Some(("OtherSecret99", "1234")));
     assert_eq!(shown(&bob.id), Some(("CircleOfLife", "9999")));
@@ -322,4 +328,37 @@ async fn each_changed_secret_counts_once(#[values(Sqlite, Postgres)] backend: Ba
         3
     );
     tx.commit().await.unwrap();
+}
+
+#[rstest]
+#[tokio::test]
+async fn c18_a_digest_is_sealed_and_read_as_one_until_a_rotation_makes_the_secret_known(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let (_bench, store) = Bench::migrated(backend).await;
+    let world = World::store(&store).await;
+    let digest = "HA1:asterisk:6581963f7e7c44b15a0e3dc3b2ce6bc7";
+    let ann = Extension {
+        secret_known: false,
+        ..extension(world.acme.id, "1001", "Ann")
+    };
+    let mut tx = store.begin("test").await.unwrap();
+    extensions::insert(&mut tx, &ann, &secrets(digest, "1234"))
+        .await
+        .unwrap();
+    let found = extension_secrets::find(&mut tx, ann.tenant_id, ann.id)
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(found.sip.password().is_none() && found.shown().is_none());
+    assert_eq!(found.sip.realm(&world.acme.domain).as_str(), "asterisk");
+    let known = async |tx: &mut Tx| {
+        let found = extensions::find(tx, ann.tenant_id, ann.id).await.unwrap();
+        found.unwrap().secret_known
+    };
+    assert!(!known(&mut tx).await);
+    extensions::count_rotation(&mut tx, ann.tenant_id, ann.id, at(9))
+        .await
+        .unwrap();
+    assert!(known(&mut tx).await);
 }

@@ -16,7 +16,8 @@ use switchyard::domain::instance::PbxInstance;
 use switchyard::domain::instance_secrets::InstanceSecrets;
 use switchyard::domain::random::SystemRandom;
 use switchyard::domain::revision::Revision;
-use switchyard::domain::secret::{ExtensionSecrets, SipSecret, VoicemailPin};
+use switchyard::domain::secret::{ExtensionSecrets, VoicemailPin};
+use switchyard::domain::sip_credential::SipCredential;
 use switchyard::domain::tenant::{Tenant, TenantStatus};
 use switchyard::domain::timezone::Timezone;
 use switchyard::store::{
@@ -74,6 +75,7 @@ pub fn extension(tenant: TenantId, number: &str, name: &str) -> Extension {
         tenant_id: tenant,
         number: number.parse().unwrap(),
         settings: ExtensionSettings::named(name.parse().unwrap()),
+        secret_known: true,
         version: 1,
         created_at: at(4),
         updated_at: at(5),
@@ -82,7 +84,7 @@ pub fn extension(tenant: TenantId, number: &str, name: &str) -> Extension {
 
 pub fn secrets(sip: &str, pin: &str) -> ExtensionSecrets {
     ExtensionSecrets {
-        sip: SipSecret::parse(sip.to_owned().into()).unwrap(),
+        sip: SipCredential::parse(sip.to_owned().into()).unwrap(),
         pin: VoicemailPin::parse(pin.to_owned().into()).unwrap(),
     }
 }

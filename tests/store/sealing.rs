@@ -112,7 +112,7 @@ async fn without_a_key_all_works_that_needs_no_secret(#[values(Sqlite, Postgres)
             .await
             .err(),
         extension_secrets::of_tenant(&mut tx, world.acme.id).await.err(),
-        extension_secrets::set_sip(&mut tx, world.acme.id, ann.id, &given.sip)
+        extension_secrets::set_sip(&mut tx, world.acme.id, ann.id, given.sip.password().unwrap())
             .await
             .err(),
         extension_secrets::set_pin(&mut tx, world.acme.id, ann.id, &given.pin)
@@ -161,7 +161,7 @@ async fn a_foreign_key_seals_nothing(#[values(Sqlite, Postgres)] backend: Backen
                 .await
                 .err(),
             extensions::insert(&mut tx, &new, &given).await.err(),
-            extension_secrets::set_sip(&mut tx, world.acme.id, ann.id, &given.sip)
+            extension_secrets::set_sip(&mut tx, world.acme.id, ann.id, given.sip.password().unwrap())
                 .await
                 .err(),
         ];
@@ -304,7 +304,10 @@ async fn secrets_come_back_as_they_were(#[values(Sqlite, Postgres)] backend: Bac
         .await
         .unwrap()
         .unwrap();
-    assert_eq!((found.sip.expose(), found.pin.expose()), ("CircleOfLife", "1234"));
+    assert_eq!(
+        (found.sip.password().unwrap().expose(), found.pin.expose()),
+        ("CircleOfLife", "1234")
+    );
     let kept = instances::secrets(&mut tx, world.instance.id).await.unwrap();
     assert!(kept.unwrap().same(&instance_secrets()));
 }

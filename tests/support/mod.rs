@@ -23,3 +23,4 @@ pub mod suspension;
 pub mod tenants;
 pub mod victim;
 pub mod wait;
+pub mod world;

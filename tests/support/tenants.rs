@@ -9,7 +9,8 @@ use switchyard::domain::extension_input::ExtensionInput;
 use switchyard::domain::ids::{ExtensionId, IdSource, SystemIds, TenantId};
 use switchyard::domain::instance::PbxKind;
 use switchyard::domain::revision::{ExtensionConfig, TenantConfig};
-use switchyard::domain::secret::{ExtensionSecrets, SipSecret, VoicemailPin};
+use switchyard::domain::secret::{ExtensionSecrets, VoicemailPin};
+use switchyard::domain::sip_credential::SipCredential;
 use switchyard::driver::{Expected, PresentTenant};
 use switchyard::render::asterisk::tenant;
 use switchyard::render::pbx::{Secrets, instance, marker};
@@ -40,7 +41,7 @@ impl TestTenant {
                 .parse()
                 .unwrap_or_else(|errors| panic!("{value}: {errors:?}"));
             let id = ExtensionId::from_uuid(SystemIds.next());
-            let derived = || SipSecret::parse(secret(&parsed.number, domain).into()).unwrap();
+            let derived = || SipCredential::parse(secret(&parsed.number, domain).into()).unwrap();
             let sip = parsed.secret.unwrap_or_else(derived);
             let pin = VoicemailPin::parse(PIN.to_owned().into()).unwrap();
             secrets.insert(id, ExtensionSecrets { sip, pin });
@@ -65,18 +66,19 @@ impl TestTenant {
 
     /// All of it, to be asked for.
     pub fn present(&self) -> PresentTenant {
-        let ha1 = |extension: &ExtensionConfig| {
+        let sign_in = |extension: &ExtensionConfig| {
             let secrets = self.secrets.get(&extension.id).unwrap();
             (
                 extension.id,
-                secrets.sip.ha1(&extension.number, &self.config.domain),
+                secrets.sip.sign_in(&extension.number, &self.config.domain),
             )
         };
         PresentTenant {
+            is_new: false,
             tenant_id: self.id,
             domain: self.config.domain.clone(),
             extensions: self.config.active().cloned().collect(),
-            ha1: self.config.active().map(ha1).collect(),
+            sign_ins: self.config.active().map(sign_in).collect(),
             number_lengths: self.config.number_lengths(),
             feature_codes: true,
         }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use super::{InstanceInput, TlsInput, required};
 use crate::app::patch::Patch;
 use crate::domain::instance::{
-    AsteriskSettings, EmergencyNumber, FusionPbxSettings, InstanceSettings, PbxKind, Tls,
+    AsteriskSettings, EmergencyNumber, FreeSwitchSettings, FusionPbxSettings, InstanceSettings, PbxKind, Tls,
 };
 use crate::domain::invalid::{FieldErrors, Invalid};
 
@@ -30,12 +30,13 @@ impl InstanceInput {
         match kind {
             PbxKind::Asterisk => self.asterisk(errors, emergency_numbers),
             PbxKind::FusionPbx => self.fusionpbx(errors, emergency_numbers),
+            PbxKind::FreeSwitch => self.freeswitch(errors, emergency_numbers),
         }
     }
 
     /// What is of no concern to the kind may have been meant for another instance.
     fn refuse_others(&self, kind: PbxKind, errors: &mut FieldErrors) {
-        use PbxKind::{Asterisk, FusionPbx};
+        use PbxKind::{Asterisk, FreeSwitch, FusionPbx};
         let given: [(&str, bool, &[PbxKind]); 16] = [
             ("ami_host", self.ami_host.is_some(), &[Asterisk]),
             ("ami_port", self.ami_port.is_some(), &[Asterisk]),
@@ -43,21 +44,21 @@ impl InstanceInput {
             ("ami_secret", self.ami_secret.is_some(), &[Asterisk]),
             ("ami_tls", is_given(&self.ami_tls), &[Asterisk]),
             ("log_file", is_given(&self.log_file), &[Asterisk]),
-            ("config_dir", self.config_dir.is_some(), &[Asterisk]),
+            ("config_dir", self.config_dir.is_some(), &[Asterisk, FreeSwitch]),
             (
                 "event_socket_host",
                 self.event_socket_host.is_some(),
-                &[FusionPbx],
+                &[FusionPbx, FreeSwitch],
             ),
             (
                 "event_socket_port",
                 self.event_socket_port.is_some(),
-                &[FusionPbx],
+                &[FusionPbx, FreeSwitch],
             ),
             (
                 "event_socket_password",
                 self.event_socket_password.is_some(),
-                &[FusionPbx],
+                &[FusionPbx, FreeSwitch],
             ),
             ("database_host", self.database_host.is_some(), &[FusionPbx]),
             ("database_port", self.database_port.is_some(), &[FusionPbx]),
@@ -135,6 +136,21 @@ impl InstanceInput {
         }))
     }
 
+    fn freeswitch(
+        &self,
+        errors: &mut FieldErrors,
+        emergency_numbers: Vec<EmergencyNumber>,
+    ) -> Option<InstanceSettings> {
+        let (host, port) = self.event_socket(errors);
+        let config_dir = required(errors, "config_dir", self.config_dir.as_deref());
+        Some(InstanceSettings::FreeSwitch(FreeSwitchSettings {
+            event_socket_host: host?,
+            event_socket_port: port?,
+            config_dir: config_dir?,
+            emergency_numbers,
+        }))
+    }
+
     fn event_socket<T: FromStr<Err = Invalid>>(&self, errors: &mut FieldErrors) -> (Option<T>, Option<u16>) {
         let host = self.event_socket_host.as_deref();
         (
@@ -170,6 +186,12 @@ impl InstanceInput {
                 keep(&mut self.event_socket_host, &before.event_socket_host);
                 let port = before.event_socket_port;
                 self.event_socket_port.get_or_insert_with(|| port.into());
+            }
+            InstanceSettings::FreeSwitch(before) => {
+                keep(&mut self.event_socket_host, &before.event_socket_host);
+                let port = before.event_socket_port;
+                self.event_socket_port.get_or_insert_with(|| port.into());
+                keep(&mut self.config_dir, &before.config_dir);
             }
         }
     }

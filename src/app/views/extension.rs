@@ -14,7 +14,7 @@ use crate::domain::extension::{
 };
 use crate::domain::ids::ExtensionId;
 use crate::domain::name::DisplayName;
-use crate::domain::secret::{ExtensionSecrets, SipSecret, VoicemailPin};
+use crate::domain::secret::{ShownSecrets, SipSecret, VoicemailPin};
 
 /// An extension.
 #[derive(Serialize, JsonSchema)]
@@ -35,6 +35,8 @@ pub struct ExtensionView {
     codecs: Codecs,
     transport: Transport,
     outbound_class: OutboundClass,
+    /// Whether the SIP password can be shown; where not, only a digest of it was found on the PBX that it came from.
+    secret_known: bool,
     created_at: Timestamp,
     updated_at: Timestamp,
 }
@@ -56,6 +58,7 @@ impl From<Extension> for ExtensionView {
             codecs: settings.codecs,
             transport: settings.transport,
             outbound_class: settings.outbound_class,
+            secret_known: extension.secret_known,
             created_at: extension.created_at,
             updated_at: extension.updated_at,
         }
@@ -109,7 +112,7 @@ pub struct CreatedView {
 
 impl CreatedView {
     #[must_use]
-    pub fn new(extension: Extension, secrets: &ExtensionSecrets) -> Self {
+    pub fn new(extension: Extension, secrets: &ShownSecrets) -> Self {
         Self {
             extension: extension.into(),
             secrets: SecretsView::new(secrets),
@@ -129,7 +132,7 @@ pub struct SecretsView {
 
 impl SecretsView {
     #[must_use]
-    pub fn new(secrets: &ExtensionSecrets) -> Self {
+    pub fn new(secrets: &ShownSecrets) -> Self {
         Self {
             secret: secrets.sip.expose().to_owned(),
             voicemail_pin: secrets.pin.expose().to_owned(),

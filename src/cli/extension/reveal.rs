@@ -7,13 +7,14 @@ use crate::app::error::AppError;
 use crate::app::precondition::IfMatch;
 use crate::app::views::CreatedView;
 use crate::app::{extensions, operator};
+use crate::cli::exit::Exit;
 use crate::cli::{Context, Failure, lookup};
 use crate::daemon::parts::Parts;
 use crate::domain::dial::ExtensionNumber;
 use crate::domain::extension::Extension;
 use crate::domain::page::PageRequest;
 use crate::domain::query::ExtensionQuery;
-use crate::domain::secret::ExtensionSecrets;
+use crate::domain::secret::ShownSecrets;
 use crate::domain::sip_domain::SipDomain;
 use crate::domain::tenant::Tenant;
 
@@ -49,22 +50,35 @@ pub fn run(context: &mut Context<'_>, reveal: &Reveal) -> Result<(), Failure> {
             let view = CreatedView::new(extension, &secrets);
             return context.output.result(&view, |text| text.fields(&fields));
         }
-        let revealed = all(parts, &tenant).await?;
+        let (revealed, unknown) = all(parts, &tenant).await?;
         let rows: Vec<[String; 4]> = revealed.iter().map(row).collect();
         let views: Vec<CreatedView> = revealed
             .into_iter()
             .map(|(extension, secrets)| CreatedView::new(extension, &secrets))
             .collect();
-        context.output.result(&json!({ "data": views }), |text| {
+        let told = context.output.result(&json!({ "data": views }), |text| {
             text.table(["NUMBER", "NAME", "SECRET", "VOICEMAIL PIN"], &rows)
-        })
+        });
+        let exit = if unknown.is_empty() {
+            Exit::Ok
+        } else {
+            Exit::Conflict
+        };
+        let verdict = format!(
+            "of {} only a digest of the password is known: `switchyard extension rotate` gives one that can be shown",
+            unknown.join(", ")
+        );
+        Failure::verdict(told, exit, verdict)
     })
 }
 
-/// Every extension of the tenant with its secrets, each revealed by itself.
-async fn all(parts: &Parts, tenant: &Tenant) -> Result<Vec<(Extension, ExtensionSecrets)>, Failure> {
+/// Every extension of the tenant with its secrets, each revealed by itself, and the numbers of those that have none to show.
+async fn all(
+    parts: &Parts,
+    tenant: &Tenant,
+) -> Result<(Vec<(Extension, ShownSecrets)>, Vec<String>), Failure> {
     let caller = operator::in_tenant(tenant, None);
-    let mut revealed = Vec::new();
+    let (mut revealed, mut unknown) = (Vec::new(), Vec::new());
     for page in 1.. {
         let page = PageRequest::new(page, PageRequest::LARGEST).map_err(|errors| Failure::input(&errors))?;
         let query = ExtensionQuery {
@@ -76,6 +90,9 @@ async fn all(parts: &Parts, tenant: &Tenant) -> Result<Vec<(Extension, Extension
         for extension in listed.items {
             match extensions::reveal_secret(&parts.app, &caller, extension.id, &IfMatch::Any).await {
                 Ok(secrets) => revealed.push((extension, secrets)),
+                Err(AppError::Conflict { code, .. }) if code == extensions::SECRET_UNKNOWN => {
+                    unknown.push(extension.number.to_string());
+                }
                 // Deleted since it was listed.
                 Err(AppError::NotFound) => {}
                 Err(error) => return Err(error.into()),
@@ -85,10 +102,10 @@ async fn all(parts: &Parts, tenant: &Tenant) -> Result<Vec<(Extension, Extension
             break;
         }
     }
-    Ok(revealed)
+    Ok((revealed, unknown))
 }
 
-fn row((extension, secrets): &(Extension, ExtensionSecrets)) -> [String; 4] {
+fn row((extension, secrets): &(Extension, ShownSecrets)) -> [String; 4] {
     [
         extension.number.to_string(),
         extension.settings.name.to_string(),

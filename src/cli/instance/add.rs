@@ -18,7 +18,8 @@ use crate::domain::name::InstanceName;
 
 pub const EXAMPLE: &str = "Secrets come from files or from SWITCHYARD_AMI_SECRET, SWITCHYARD_EVENT_SOCKET_PASSWORD and \
     SWITCHYARD_FUSIONPBX_PASSWORD, never from the command line, which other users can read. A FusionPBX needs --kind \
-    fusionpbx, --database-username and the secrets of its database and of its event socket.\n\nExample:\n  switchyard \
+    fusionpbx, --database-username and the secrets of its database and of its event socket; a FreeSWITCH without FusionPBX \
+    needs --kind freeswitch, --config-dir and the secret of its event socket.\n\nExample:\n  switchyard \
     instance add --name pbx1 --ami-username switchyard --ami-secret-file /root/ami-secret --config-dir \
     /etc/asterisk/switchyard --log-file /var/log/asterisk/switchyard";
 
@@ -33,13 +34,13 @@ pub struct Add {
     /// A name of your choice: 1 to 50 letters, digits, `.`, `_` or `-`
     #[arg(long)]
     name: InstanceName,
-    /// What it is: `asterisk` or `fusionpbx`
+    /// What it is: `asterisk`, `fusionpbx` or `freeswitch`
     #[arg(long, default_value_t = PbxKind::Asterisk)]
     kind: PbxKind,
     #[command(flatten)]
     asterisk: AsteriskArguments,
     #[command(flatten)]
-    fusionpbx: FusionPbxArguments,
+    switch: SwitchArguments,
     /// The host whose daemon drives it [default: this one]
     #[arg(long)]
     node: Option<NodeName>,
@@ -65,7 +66,7 @@ struct AsteriskArguments {
     ami_secret_file: Option<PathBuf>,
     #[command(flatten)]
     tls: ManagerTlsArguments,
-    /// The directory for our files, which Asterisk's own files include; an Asterisk needs it
+    /// The directory for our files, which the PBX's own files include; an Asterisk and a FreeSWITCH need it
     #[arg(long, value_name = "DIR")]
     config_dir: Option<AbsolutePath>,
     /// The log file with Asterisk's warnings and errors, read during a deploy
@@ -73,9 +74,9 @@ struct AsteriskArguments {
     log_file: Option<AbsolutePath>,
 }
 
-/// How a FusionPBX is reached.
+/// How a FusionPBX is reached, and a FreeSWITCH without it.
 #[derive(Args)]
-struct FusionPbxArguments {
+struct SwitchArguments {
     /// With a FusionPBX: where its PostgreSQL listens [default: 127.0.0.1]
     #[arg(long, value_name = "HOST")]
     database_host: Option<HostName>,
@@ -97,7 +98,7 @@ struct FusionPbxArguments {
     /// The certificates that its PostgreSQL is believed by, in PEM; asks for TLS
     #[arg(long, value_name = "FILE")]
     database_ca_file: Option<AbsolutePath>,
-    /// Where FreeSWITCH's event socket listens [default: 127.0.0.1]
+    /// With a FusionPBX or a FreeSWITCH: where its event socket listens [default: 127.0.0.1]
     #[arg(long, value_name = "HOST")]
     event_socket_host: Option<HostName>,
     /// The port of the event socket [default: 8021]
@@ -117,7 +118,7 @@ enum Mode {
     Off,
 }
 
-impl FusionPbxArguments {
+impl SwitchArguments {
     fn tls(&self) -> Result<Patch<TlsInput>, Failure> {
         let wrong = |argument: &str, reason: &str| {
             Err(Failure::Input(vec![(argument.to_owned(), reason.to_owned())]))
@@ -158,25 +159,26 @@ fn input(context: &mut Context<'_>, add: Add) -> Result<InstanceInput, Failure> 
         name,
         kind,
         asterisk,
-        fusionpbx,
+        switch,
         node,
         emergency_numbers,
     } = add;
     let ami_secret_file = asterisk.ami_secret_file.as_deref();
-    let socket_file = fusionpbx.event_socket_password_file.as_deref();
-    let database_file = fusionpbx.database_password_file.as_deref();
+    let socket_file = switch.event_socket_password_file.as_deref();
+    let has_socket = matches!(kind, PbxKind::FusionPbx | PbxKind::FreeSwitch);
+    let database_file = switch.database_password_file.as_deref();
     let ami_tls = match asterisk.tls.choice()? {
         Some(TlsChoice::Own(own)) => Patch::Set(own.into()),
         Some(TlsChoice::Host) | None => Patch::Keep,
     };
-    let database_tls = fusionpbx.tls()?;
+    let database_tls = switch.tls()?;
     let numbers = emergency_numbers.iter().map(ToString::to_string);
     Ok(InstanceInput {
         name: Some(name.to_string()),
         node: text(node),
         kind: Some(kind.to_string()),
         ami_secret: secret(context, kind == PbxKind::Asterisk, ami_secret_file, AMI_SECRET)?,
-        event_socket_password: secret(context, kind == PbxKind::FusionPbx, socket_file, EVENT_SOCKET)?,
+        event_socket_password: secret(context, has_socket, socket_file, EVENT_SOCKET)?,
         database_password: secret(context, kind == PbxKind::FusionPbx, database_file, DATABASE)?,
         ami_host: text(asterisk.ami_host),
         ami_port: asterisk.ami_port.map(i64::from),
@@ -184,13 +186,13 @@ fn input(context: &mut Context<'_>, add: Add) -> Result<InstanceInput, Failure> 
         ami_tls,
         config_dir: text(asterisk.config_dir),
         log_file: text(asterisk.log_file).map_or(Patch::Keep, Patch::Set),
-        database_host: text(fusionpbx.database_host),
-        database_port: fusionpbx.database_port.map(i64::from),
-        database_name: text(fusionpbx.database_name),
-        database_username: text(fusionpbx.database_username),
+        database_host: text(switch.database_host),
+        database_port: switch.database_port.map(i64::from),
+        database_name: text(switch.database_name),
+        database_username: text(switch.database_username),
         database_tls,
-        event_socket_host: text(fusionpbx.event_socket_host),
-        event_socket_port: fusionpbx.event_socket_port.map(i64::from),
+        event_socket_host: text(switch.event_socket_host),
+        event_socket_port: switch.event_socket_port.map(i64::from),
         emergency_numbers: Some(numbers.collect()),
     })
 }

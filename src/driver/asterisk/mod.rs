@@ -3,6 +3,7 @@
 mod calls;
 mod checks;
 mod complaints;
+pub mod found;
 mod included;
 pub mod install;
 mod log;
@@ -108,10 +109,7 @@ impl PbxDriver for AsteriskDriver {
         generation: i64,
         files: BTreeMap<Artifact, StagedFile>,
     ) -> Result<Staged, DriverError> {
-        let what = format!("writing a generation into {}", self.settings.config_dir);
-        self.files
-            .on_disk(&what, move |tree| tree.stage(generation, files))
-            .await
+        self.files.stage_generation(generation, files).await
     }
 
     async fn drifted(
@@ -119,23 +117,15 @@ impl PbxDriver for AsteriskDriver {
         files: BTreeMap<Artifact, StagedFile>,
         closeness: Closeness,
     ) -> Result<BTreeMap<Artifact, Drifted>, DriverError> {
-        self.files
-            .on_disk("comparing the live files", move |tree| {
-                tree.drifted(&files, closeness)
-            })
-            .await
+        self.files.compare_live(files, closeness).await
     }
 
     async fn live_text(&self, file: Artifact, limit: u64) -> Result<Option<String>, DriverError> {
-        self.files
-            .on_disk("reading a live file", move |tree| tree.live_text(file, limit))
-            .await
+        self.files.read_live(file, limit).await
     }
 
     async fn foreign(&self, limit: u64) -> Result<Vec<Foreign>, DriverError> {
-        self.files
-            .on_disk("looking at our directory", move |tree| tree.foreign(limit))
-            .await
+        self.files.look_around(limit).await
     }
 
     async fn rehearse(&self, generation: i64) -> Result<Rehearsal, DriverError> {
@@ -169,9 +159,7 @@ impl PbxDriver for AsteriskDriver {
     }
 
     async fn place(&self, generation: i64) -> Result<(), DriverError> {
-        self.files
-            .on_disk("moving the live link", move |tree| tree.swap(generation))
-            .await
+        self.files.move_link(generation).await
     }
 
     async fn apply(&self, generation: i64, reload: &[Artifact]) -> Result<(), DriverError> {
@@ -233,18 +221,11 @@ impl PbxDriver for AsteriskDriver {
     }
 
     async fn standing(&self) -> Result<Option<i64>, DriverError> {
-        self.files
-            .on_disk("reading the live link", |tree| tree.standing())
-            .await
+        self.files.read_link().await
     }
 
     async fn keep_only(&self, generations: &[i64]) -> Result<(), DriverError> {
-        let generations = generations.to_vec();
-        self.files
-            .on_disk("removing old generations", move |tree| {
-                tree.keep_only(&generations)
-            })
-            .await
+        self.files.clean_up(generations).await
     }
 
     async fn test(&self) -> Vec<Check> {

@@ -77,6 +77,13 @@ impl FileTree {
         Ok(places)
     }
 
+    /// The directory of each generation that lies here, whole or as a deploy left it that was cut off.
+    pub fn generations(&self) -> io::Result<Vec<PathBuf>> {
+        let mut places = self.places()?;
+        places.retain(|(_, place)| *place != Place::Foreign);
+        Ok(places.into_iter().map(|(path, _)| path).collect())
+    }
+
     /// Everything beside the link and the generations, among these, and beside the files of each.
     pub fn foreign(&self, limit: u64) -> io::Result<Vec<Foreign>> {
         let mut found = others(&self.root, |name| {

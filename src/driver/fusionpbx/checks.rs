@@ -7,7 +7,7 @@ use super::schema::Schema;
 use crate::domain::error_chain::error_chain;
 use crate::domain::fusionpbx_row::FusionTable;
 use crate::domain::instance::Tls;
-use crate::driver::{Check, DriverError};
+use crate::driver::{Check, DriverError, event_socket};
 
 /// What is done with rows of ours.
 const RIGHTS: [&str; 4] = ["select", "insert", "update", "delete"];
@@ -33,7 +33,7 @@ pub(super) async fn all(driver: &FusionPbxDriver) -> Vec<Check> {
             checks.push(Check::bad("database", error.full(), mend));
         }
     }
-    checks.push(event_socket(driver).await);
+    checks.push(event_socket::check(&driver.socket).await);
     checks.push(staging(driver).await);
     checks
 }
@@ -119,22 +119,6 @@ async fn rights(driver: &FusionPbxDriver, database: &mut PgConnection) -> Check 
     )
 }
 
-async fn event_socket(driver: &FusionPbxDriver) -> Check {
-    let answered = async { driver.switch().await?.ready().await };
-    match answered.await {
-        Ok(()) => Check::good("event_socket", "FreeSWITCH answers".to_owned()),
-        Err(error) => {
-            let mend = match error {
-                DriverError::Refused { .. } => {
-                    "see the password and apply-inbound-acl in FreeSWITCH's event_socket.conf.xml, then `reload mod_event_socket`"
-                }
-                _ => "see that FreeSWITCH runs and that event_socket.conf.xml has it listen there",
-            };
-            Check::bad("event_socket", error.full(), mend)
-        }
-    }
-}
-
 async fn staging(driver: &FusionPbxDriver) -> Check {
     match driver
         .files
@@ -155,15 +139,15 @@ mod tests {
     use super::*;
     use rstest::rstest;
 
-    fn believed() -> Option<Tls> {
-        Some(Tls::On {
+    fn believed() -> Tls {
+        Tls::On {
             ca_file: Some("/etc/ca.pem".parse().unwrap()),
-        })
+        }
     }
 
     #[rstest]
     #[case::on_the_own_host(true, false, None, None)]
-    #[case::believed(false, true, believed(), None)]
+    #[case::believed(false, true, Some(believed()), None)]
     #[case::in_the_clear(false, false, None, Some("in the clear"))]
     #[case::asked_for_in_the_clear(false, false, Some(Tls::Off), Some("in the clear"))]
     #[case::whoever_it_is(false, true, None, Some("without a look at whose it is"))]

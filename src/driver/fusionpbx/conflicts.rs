@@ -1,26 +1,16 @@
 //! What of others stands in the way of our rows, so that none is written: nothing of theirs is ever touched.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
 use super::note::Owner;
 use crate::domain::finding::Finding;
-use crate::domain::fusionpbx_row::{FusionRow, FusionTable, FusionValue};
+use crate::domain::fusionpbx_row::{FusionRow, FusionTable};
 
-/// Looks for domains, numbers and ids that others have.
-pub async fn find(
-    connection: &mut PgConnection,
-    owner: Owner,
-    wanted: &[FusionRow],
-    missing: &[&FusionRow],
-) -> sqlx::Result<Vec<Finding>> {
-    let mut findings = domains(connection, owner, wanted).await?;
-    findings.extend(numbers(connection, owner, wanted).await?);
-    findings.extend(mailboxes(connection, owner, wanted).await?);
-    findings.extend(settings(connection, owner, wanted).await?);
+/// Looks for rows that others have under ids of rows that are to be inserted: before they are, for none would be.
+pub async fn of_ids(connection: &mut PgConnection, missing: &[&FusionRow]) -> sqlx::Result<Vec<Finding>> {
+    let mut findings = Vec::new();
     for table in FusionTable::ALL {
         let ids: Vec<Uuid> = missing
             .iter()
@@ -32,26 +22,21 @@ pub async fn find(
     Ok(findings)
 }
 
-fn text<'a>(row: &'a FusionRow, column: &str) -> Option<&'a str> {
-    row.values.iter().find_map(|(name, value)| match value {
-        FusionValue::Text(text) if name.as_str() == column => Some(text.as_str()),
-        _ => None,
-    })
+/// Looks for domains, numbers, mailboxes and settings that others have beside any of ours, once ours are written.
+pub async fn beside(connection: &mut PgConnection, owner: Owner) -> sqlx::Result<Vec<Finding>> {
+    let mut findings = domains(connection, owner).await?;
+    findings.extend(numbers(connection, owner).await?);
+    findings.extend(mailboxes(connection, owner).await?);
+    findings.extend(settings(connection, owner).await?);
+    Ok(findings)
 }
 
 /// FusionPBX tells domains apart by their name in whatever case, FreeSWITCH by the very name.
-async fn domains(
-    connection: &mut PgConnection,
-    owner: Owner,
-    wanted: &[FusionRow],
-) -> sqlx::Result<Vec<Finding>> {
-    let ours = wanted.iter().filter(|row| row.table == FusionTable::Domains);
-    let names: Vec<&str> = ours.filter_map(|row| text(row, "domain_name")).collect();
+async fn domains(connection: &mut PgConnection, owner: Owner) -> sqlx::Result<Vec<Finding>> {
     let taken: Vec<(String,)> = sqlx::query_as(
-        "select domain_name from v_domains where lower(domain_name) = any ($1) and insert_user is distinct from $2 \
-         order by domain_name limit 100",
+        "select o.domain_name from v_domains o join v_domains ours on lower(ours.domain_name) = lower(o.domain_name) \
+         where ours.insert_user = $1 and o.insert_user is distinct from $1 order by o.domain_name limit 100",
     )
-    .bind(names)
     .bind(owner.uuid())
     .fetch_all(connection)
     .await?;
@@ -65,66 +50,37 @@ async fn domains(
 }
 
 /// A number twice in a domain: FreeSWITCH would serve whichever row comes first.
-async fn numbers(
-    connection: &mut PgConnection,
-    owner: Owner,
-    wanted: &[FusionRow],
-) -> sqlx::Result<Vec<Finding>> {
-    let domains: BTreeMap<String, &str> = wanted
-        .iter()
-        .filter(|row| row.table == FusionTable::Domains)
-        .filter_map(|row| Some((row.id.to_string(), text(row, "domain_name")?)))
-        .collect();
-    let ours: BTreeSet<(&str, &str)> = wanted
-        .iter()
-        .filter(|row| row.table == FusionTable::Extensions)
-        .filter_map(|row| Some((text(row, "domain_uuid")?, text(row, "extension")?)))
-        .collect();
-    let ids: Vec<Uuid> = domains.keys().filter_map(|id| id.parse().ok()).collect();
-    let others: Vec<(String, Option<String>, Option<String>)> = sqlx::query_as(
-        "select domain_uuid::text, extension, number_alias from v_extensions \
-         where domain_uuid = any ($1) and insert_user is distinct from $2",
+async fn numbers(connection: &mut PgConnection, owner: Owner) -> sqlx::Result<Vec<Finding>> {
+    let taken: Vec<(String, String)> = sqlx::query_as(
+        "select d.domain_name, ours.extension \
+         from (select domain_uuid, unnest(array[extension, number_alias]) as number from v_extensions \
+           where insert_user is distinct from $1) o \
+         join v_extensions ours on ours.domain_uuid = o.domain_uuid and ours.extension = o.number \
+         join v_domains d on d.domain_uuid = ours.domain_uuid \
+         where ours.insert_user = $1 and d.insert_user = $1 order by d.domain_name, ours.extension limit 100",
     )
-    .bind(ids)
     .bind(owner.uuid())
     .fetch_all(connection)
     .await?;
-    let mut findings = Vec::new();
-    for (domain, extension, alias) in &others {
-        let taken = [extension, alias].into_iter().flatten();
-        let taken = taken.filter(|number| ours.contains(&(domain.as_str(), number.as_str())));
-        for number in taken {
-            let name = domains.get(domain).copied().unwrap_or(domain);
+    Ok(taken
+        .into_iter()
+        .map(|(domain, number)| {
             let message = format!(
-                "FusionPBX has an extension {number} in {name} that this instance did not make; delete it there, or give \
-                 ours another number"
+                "FusionPBX has an extension {number} in {domain} that this instance did not make; delete it there, or \
+                 give ours another number"
             );
-            findings.push(
-                Finding::error("number_taken_on_pbx", message).about(format!("extension {number}@{name}")),
-            );
-        }
-    }
-    Ok(findings)
+            Finding::error("number_taken_on_pbx", message).about(format!("extension {number}@{domain}"))
+        })
+        .collect())
 }
 
 /// A mailbox twice: FusionPBX takes whichever row comes last.
-async fn mailboxes(
-    connection: &mut PgConnection,
-    owner: Owner,
-    wanted: &[FusionRow],
-) -> sqlx::Result<Vec<Finding>> {
-    let ours = wanted.iter().filter(|row| row.table == FusionTable::Voicemails);
-    let (domains, ids): (Vec<&str>, Vec<&str>) = ours
-        .filter_map(|row| text(row, "domain_uuid").zip(text(row, "voicemail_id")))
-        .unzip();
+async fn mailboxes(connection: &mut PgConnection, owner: Owner) -> sqlx::Result<Vec<Finding>> {
     let taken: Vec<(String, String)> = sqlx::query_as(
-        "select v.voicemail_id, v.voicemail_uuid::text from v_voicemails v \
-         join (select * from unnest($1::text[], $2::text[]) o (domain_uuid, voicemail_id)) o \
-         on v.domain_uuid = o.domain_uuid::uuid and v.voicemail_id = o.voicemail_id \
-         where v.insert_user is distinct from $3 order by v.voicemail_id limit 100",
+        "select o.voicemail_id, o.voicemail_uuid::text from v_voicemails o \
+         join v_voicemails ours on ours.domain_uuid = o.domain_uuid and ours.voicemail_id = o.voicemail_id \
+         where ours.insert_user = $1 and o.insert_user is distinct from $1 order by o.voicemail_id limit 100",
     )
-    .bind(domains)
-    .bind(ids)
     .bind(owner.uuid())
     .fetch_all(connection)
     .await?;
@@ -140,20 +96,13 @@ async fn mailboxes(
 }
 
 /// What a phone signs in with, twice: FreeSWITCH takes the last one.
-async fn settings(
-    connection: &mut PgConnection,
-    owner: Owner,
-    wanted: &[FusionRow],
-) -> sqlx::Result<Vec<Finding>> {
-    let ours = wanted.iter().filter(|row| row.table == FusionTable::Extensions);
-    let extensions: Vec<Uuid> = ours.map(|row| row.id).collect();
+async fn settings(connection: &mut PgConnection, owner: Owner) -> sqlx::Result<Vec<Finding>> {
     let taken: Vec<(String, String)> = sqlx::query_as(
-        "select extension_setting_uuid::text, extension_setting_name from v_extension_settings \
-         where extension_uuid = any ($1) and extension_setting_name in ('a1-hash', 'password') \
-         and extension_setting_enabled::text = 'true' and insert_user is distinct from $2 \
-         order by extension_setting_uuid limit 100",
+        "select o.extension_setting_uuid::text, o.extension_setting_name from v_extension_settings o \
+         join v_extensions ours on ours.extension_uuid = o.extension_uuid \
+         where o.extension_setting_name in ('a1-hash', 'password') and o.extension_setting_enabled::text = 'true' \
+         and ours.insert_user = $1 and o.insert_user is distinct from $1 order by o.extension_setting_uuid limit 100",
     )
-    .bind(extensions)
     .bind(owner.uuid())
     .fetch_all(connection)
     .await?;

@@ -16,11 +16,11 @@ use crate::driver::DriverError;
 const ANSWER: Duration = Duration::from_secs(30);
 /// The same for all rows, which are read and written in seconds where there are twenty thousand extensions.
 const WORK: Duration = Duration::from_mins(5);
-/// Nobody may keep us waiting for longer, or be kept waiting by us: the web interface holds locks for milliseconds, and where
-/// this host goes without a word, the server ends the transaction that it left and lets its locks go. Those of the network
-/// are set where the server has them.
+/// Nobody may keep us waiting for longer, or be kept waiting by us: the web interface holds locks for milliseconds, and a trial
+/// whose process does not go on, or whose host went without a word, is ended by the server, which lets its locks go. Those of
+/// the network are set where the server has them.
 const LIMITS: &str = "set lock_timeout = '10s'; set statement_timeout = '120s'; \
-    set idle_in_transaction_session_timeout = '60s'; \
+    set idle_in_transaction_session_timeout = '10s'; \
     select set_config(name, wanted, false) from pg_settings join (values ('tcp_keepalives_idle', '30'), \
     ('tcp_keepalives_interval', '10'), ('tcp_keepalives_count', '3'), ('tcp_user_timeout', '60000')) w (name, wanted) \
     using (name)";

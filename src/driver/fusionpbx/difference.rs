@@ -41,6 +41,15 @@ impl<'a> Difference<'a> {
     }
 }
 
+/// A row of ours as the database has it once it is written, but for what is not ours.
+pub fn as_found(row: &FusionRow) -> Found {
+    let values = row.values.iter().map(|(column, value)| {
+        let value = serde_json::to_value(value).unwrap_or_default();
+        (column.as_str().to_owned(), value)
+    });
+    values.collect()
+}
+
 /// Whether a row has the values of ours; a column that this version of FusionPBX does not have cannot differ.
 fn is_same(wanted: &FusionRow, found: &Found) -> bool {
     wanted.values.iter().all(|(column, value)| {

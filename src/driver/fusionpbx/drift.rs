@@ -13,6 +13,7 @@ use super::difference::{Difference, Found, Rows, is_value};
 use super::note::{self, Note};
 use super::write;
 use crate::domain::artifact::Artifact;
+use crate::domain::finding::Finding;
 use crate::domain::fusionpbx_row::{FusionRow, FusionTable};
 use crate::domain::instance::PbxKind;
 use crate::driver::{Closeness, Drifted, DriverError, StagedFile};
@@ -46,6 +47,16 @@ pub(super) async fn drifted(
     let mut drifted = compare(driver, closeness).await?;
     drifted.retain(|artifact, _| files.contains_key(artifact));
     Ok(drifted)
+}
+
+/// The artifacts of which a row is not as it was just written, as findings.
+pub(super) async fn differing(driver: &FusionPbxDriver) -> Result<Vec<Finding>, DriverError> {
+    let differing = compare(driver, Closeness::Touched).await?;
+    let finding = |artifact: Artifact| {
+        let message = "rows of it are not as they were written: somebody wrote to them meanwhile";
+        Finding::error("rows_differ", message).about(artifact.as_str())
+    };
+    Ok(differing.into_keys().map(finding).collect())
 }
 
 async fn compare(

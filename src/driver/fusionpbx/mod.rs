@@ -1,33 +1,33 @@
 //! FusionPBX: rows in its PostgreSQL, and the event socket to have FreeSWITCH look anew and to ask what it serves.
 
+mod cache;
 mod checks;
 mod conflicts;
 mod database;
+mod delta;
 mod difference;
 mod drift;
+pub mod found;
 mod note;
 mod same_switch;
 mod schema;
 mod staged;
-mod switch;
 mod touched;
-mod verify;
+mod trial;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use secrecy::SecretString;
-use sqlx::Connection as _;
 use tokio::sync::Mutex;
 
-use self::database::{Database, asked, refused_or_not_applied};
+use self::database::{Database, asked};
 use self::note::{Note, Owner};
-use self::staged::Generation;
-use self::switch::Switch;
-use self::write::Written;
+use self::trial::Trial;
+use super::event_socket::{Socket, Switch, users};
 use super::files::FileTree;
 use super::{
     Check, Closeness, Drifted, DriverError, Expected, Foreign, PbxDriver, Rehearsal, Staged, StagedFile,
@@ -39,8 +39,6 @@ use crate::domain::ids::InstanceId;
 use crate::domain::instance::{FusionPbxSettings, PbxKind};
 use crate::domain::instance_secrets::InstanceSecrets;
 use crate::domain::sip_domain::SipDomain;
-
-const WRITING: &str = "writing the rows";
 
 /// Where what is to be written is staged, below the daemon's own directory.
 #[must_use]
@@ -55,10 +53,12 @@ pub struct FusionPbxDriver {
     settings: FusionPbxSettings,
     owner: Owner,
     database: Database,
-    password: SecretString,
-    /// The connection of the last question.
-    switch: Mutex<Option<Switch>>,
+    socket: Socket,
     files: FileTree,
+    /// What was tried and is not committed yet.
+    trial: Mutex<Option<Trial>>,
+    /// Whether it is not known what FreeSWITCH has looked up last.
+    is_distrusted: AtomicBool,
 }
 
 impl FusionPbxDriver {
@@ -73,9 +73,14 @@ impl FusionPbxDriver {
         Self {
             owner: Owner::new(id.uuid()),
             database: Database::new(&settings, secrets.database.as_ref()),
-            password: secrets.control,
-            switch: Mutex::default(),
+            socket: Socket::new(
+                settings.event_socket_host.clone(),
+                settings.event_socket_port,
+                secrets.control,
+            ),
             files: FileTree::new(staging, PbxKind::FusionPbx),
+            trial: Mutex::default(),
+            is_distrusted: AtomicBool::new(false),
             settings,
         }
     }
@@ -88,13 +93,7 @@ impl FusionPbxDriver {
     }
 
     async fn switch(&self) -> Result<Switch, DriverError> {
-        let mut kept = self.switch.lock().await;
-        if let Some(switch) = kept.as_ref().filter(|switch| switch.is_up()) {
-            return Ok(switch.clone());
-        }
-        let switch = Switch::open(&self.settings, &self.password).await?;
-        *kept = Some(switch.clone());
-        Ok(switch)
+        self.socket.switch().await
     }
 
     async fn note(&self) -> Result<Option<Note>, DriverError> {
@@ -110,74 +109,10 @@ impl FusionPbxDriver {
         }
     }
 
-    /// A generation as it lies staged; `None` where it does not.
-    async fn staged(&self, number: i64) -> Result<Option<Generation>, DriverError> {
-        self.files
-            .on_disk("reading the staged rows", move |tree| {
-                Generation::read(&tree.generation(number))
-            })
-            .await
-    }
-
-    /// Writes a generation; with `keep` for good. Before the commit nothing has happened, after it everything has. `Err` in
-    /// it: what stands in the way of it.
-    async fn write(
-        &self,
-        number: i64,
-        everything: bool,
-        keep: bool,
-    ) -> Result<Result<Written, Vec<Finding>>, DriverError> {
-        let failed = |error: sqlx::Error| refused_or_not_applied(WRITING, error);
-        let generation = self.staged(number).await?.ok_or_else(|| {
-            DriverError::not_applied(WRITING, format!("generation {number} is not staged on this host"))
-        })?;
-        let mut connection = self.database.open().await?;
-        let schema = self.schema(&mut connection).await?;
-        let mut transaction = self.database.ask(connection.begin()).await.map_err(failed)?;
-        let writing = write::write(
-            &mut transaction,
-            &schema,
-            self.owner,
-            number,
-            &generation,
-            everything,
-        );
-        let written = self.database.work(writing).await.map_err(failed)?;
-        if written.is_err() || !keep {
-            self.database.ask(transaction.rollback()).await.map_err(failed)?;
-        } else {
-            let warrant = self.files.warrant();
-            warrant.map_err(|error| DriverError::not_applied(WRITING, error))?;
-            match self.database.ask(transaction.commit()).await {
-                Ok(()) => {}
-                Err(error) if database::is_said_no(&error) => return Err(failed(error)),
-                Err(error) => return Err(DriverError::unknown(WRITING, error)),
-            }
-        }
-        self.database.keep(connection).await;
-        Ok(written)
-    }
-
-    /// The same, for good, and the link on this host with it.
-    async fn put(&self, number: i64, everything: bool) -> Result<Written, DriverError> {
-        let written = match self.write(number, everything, true).await {
-            Ok(Ok(written)) => written,
-            // Whatever the database said no to, nothing was written.
-            Ok(Err(conflicts)) => {
-                let why = conflicts.into_iter().map(|conflict| conflict.message);
-                let why = why.collect::<Vec<_>>().join("; ");
-                return Err(DriverError::not_applied(WRITING, why));
-            }
-            Err(DriverError::Refused { source, .. }) => {
-                return Err(DriverError::not_applied(WRITING, source));
-            }
-            Err(error) => return Err(error),
-        };
-        let swapped = self
-            .files
-            .on_disk("moving the link to what is staged", move |tree| tree.swap(number));
-        swapped.await.map_err(begun)?;
-        Ok(written)
+    /// The link on this host follows what is written.
+    async fn link(&self, number: i64) -> Result<(), DriverError> {
+        let what = "moving the link to what is staged";
+        self.files.on_disk(what, move |tree| tree.swap(number)).await
     }
 
     /// Tells FreeSWITCH of what was written, and notes that.
@@ -185,8 +120,10 @@ impl FusionPbxDriver {
         if note.untold.is_empty() {
             return Ok(());
         }
-        switch.forget(&note.untold).await?;
-        switch.dismiss(&note.untold).await?;
+        cache::forget(switch, &note.untold).await?;
+        switch
+            .dismiss(&note.untold.gone_users, &note.untold.gone_domains)
+            .await?;
         let mut connection = self.database.open().await?;
         let told = self
             .database
@@ -279,15 +216,20 @@ impl PbxDriver for FusionPbxDriver {
         false
     }
 
-    /// Writes it all, and takes it back: the database itself says whether it takes these rows.
+    /// Writes it all and commits nothing: the database itself says whether it takes these rows. What is applied next is
+    /// this very transaction.
     async fn rehearse(&self, generation: i64) -> Result<Rehearsal, DriverError> {
         let begun = Instant::now();
-        let (findings, rows) = match self.write(generation, false, false).await? {
-            Ok(written) => (Vec::new(), written.rows),
+        let (findings, rows) = match self.attempt(generation).await? {
+            Ok(trial) => {
+                let rows = trial.written.rows;
+                *self.trial.lock().await = Some(trial);
+                (Vec::new(), rows)
+            }
             Err(conflicts) => (conflicts, 0),
         };
         let detail = format!(
-            "FusionPBX's database took {rows} rows in {} ms, in a transaction that was taken back",
+            "FusionPBX's database took {rows} rows in {} ms, in a transaction that was not committed yet",
             begun.elapsed().as_millis()
         );
         Ok(Rehearsal { findings, detail })
@@ -328,29 +270,40 @@ impl PbxDriver for FusionPbxDriver {
     }
 
     async fn place(&self, generation: i64) -> Result<(), DriverError> {
-        self.put(generation, false).await.map(drop)
+        self.put(generation).await?;
+        self.link(generation).await.map_err(begun)
     }
 
-    async fn apply(&self, generation: i64, reload: &[Artifact]) -> Result<(), DriverError> {
+    fn distrust(&self) {
+        self.is_distrusted.store(true, Ordering::SeqCst);
+    }
+
+    /// Which rows differ says what FreeSWITCH is told of.
+    async fn apply(&self, generation: i64, _reload: &[Artifact]) -> Result<(), DriverError> {
         // Before the rows: without it FreeSWITCH would go on with what it has.
         let switch = self.switch().await?;
-        let everything = reload.len() == Artifact::of(PbxKind::FusionPbx).len();
-        let written = self.put(generation, everything).await?;
-        self.tell(&switch, written.note).await.map_err(begun)
+        let written = self.put(generation).await?;
+        let (told, linked) = tokio::join!(self.tell(&switch, written.note), self.link(generation));
+        told.and(linked).map_err(begun)
     }
 
     async fn verify(&self, expected: &Expected) -> Result<Vec<Finding>, DriverError> {
-        let mut findings = verify::markers(self.note().await?.as_ref(), &expected.markers);
-        findings.extend(verify::objects(&self.switch().await?, expected).await?);
+        let mut findings = note::differences(self.note().await?.as_ref(), &expected.markers);
+        let step = users::step(expected);
+        let named = expected.present.iter().map(|tenant| tenant.extensions.len());
+        if users::asked_for(expected, step) < named.sum() {
+            findings.extend(drift::differing(self).await?);
+        }
+        findings.extend(users::objects(&self.switch().await?, expected, step).await?);
         Ok(findings)
     }
 
+    fn asks_for(&self, expected: &Expected) -> usize {
+        users::asked_for(expected, users::step(expected))
+    }
+
     async fn end_calls(&self, domains: &BTreeSet<SipDomain>) -> Result<usize, DriverError> {
-        let names: BTreeSet<String> = domains.iter().map(ToString::to_string).collect();
-        let switch = self.switch().await?;
-        let up = switch.legs_of(&names).await?;
-        switch.hang_up_domains(&names).await?;
-        Ok(up)
+        self.switch().await?.end_calls(domains).await
     }
 
     /// FreeSWITCH complains about rows when it looks them up, which is asked for.
@@ -363,12 +316,7 @@ impl PbxDriver for FusionPbxDriver {
     }
 
     async fn keep_only(&self, generations: &[i64]) -> Result<(), DriverError> {
-        let generations = generations.to_vec();
-        self.files
-            .on_disk("removing old generations", move |tree| {
-                tree.keep_only(&generations)
-            })
-            .await
+        self.files.clean_up(generations).await
     }
 
     async fn leave(&self) -> Result<(), DriverError> {

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::touched::Touched;
 use crate::domain::artifact::Artifact;
+use crate::domain::finding::Finding;
 use crate::domain::fusionpbx_row::id_of;
 
 /// What the note's row is called, and the context that no call reaches.
@@ -46,6 +47,8 @@ pub struct Note {
     pub rows: usize,
     /// The transaction that wrote them last.
     pub transaction: String,
+    /// Every transaction before this one had ended when they were looked at for it.
+    pub since: String,
     /// What FreeSWITCH may have in its cache as it was before: a process that dies after the rows were written leaves it
     /// to the next.
     #[serde(default, skip_serializing_if = "Touched::is_empty")]
@@ -118,6 +121,32 @@ pub async fn told(connection: &mut PgConnection, owner: Owner, note: Note) -> sq
         .execute(connection)
         .await
         .map(drop)
+}
+
+/// Whether the database says of itself what it should.
+pub fn differences(note: Option<&Note>, expected: &BTreeMap<Artifact, Option<String>>) -> Vec<Finding> {
+    let noted = |file: &Artifact| note.and_then(|note| note.markers.get(file));
+    let differs = |(file, marker): &(&Artifact, &Option<String>)| noted(file) != marker.as_ref();
+    let finding = |(file, _): (&Artifact, &Option<String>)| {
+        let message = match noted(file) {
+            Some(marker) => {
+                format!("FusionPBX's database has other rows than these for {file}: it notes \"{marker}\"")
+            }
+            None => format!("FusionPBX's database notes no rows of ours for {file}"),
+        };
+        Finding::error("marker_missing", message).about(file.as_str())
+    };
+    let untold = note.is_some_and(|note| !note.untold.is_empty());
+    let untold = (untold && !expected.is_empty()).then(|| {
+        let message = "rows were written that FreeSWITCH was not told of: it may serve what was there before, from its cache";
+        Finding::error("cache_not_cleared", message)
+    });
+    expected
+        .iter()
+        .filter(differs)
+        .map(finding)
+        .chain(untold)
+        .collect()
 }
 
 fn text(note: &Note) -> String {

@@ -3,8 +3,8 @@
 use sqlx::postgres::PgConnection;
 
 use super::note::Owner;
-use super::switch::{ANSWER, Switch, asked};
 use crate::driver::DriverError;
+use crate::driver::event_socket::{ANSWER, Switch, asked};
 use crate::wire::esl::Word;
 
 /// A user of ours that stands in the database and is to be found; `None` where there is none.

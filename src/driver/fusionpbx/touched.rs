@@ -4,12 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::difference::{Difference, Found, Rows};
-use crate::domain::fusionpbx_row::{FusionRow, FusionTable};
-
-/// A user as FreeSWITCH knows it: number and domain.
-pub type User = (String, String);
+use crate::domain::fusionpbx_row::{FusionRow, FusionTable, FusionValue};
+use crate::driver::event_socket::User;
 
 /// What was served before or is served now otherwise.
 #[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -25,26 +24,57 @@ pub struct Touched {
     pub gone_domains: BTreeSet<String>,
 }
 
-/// One state: domains by id, and by the id of an extension its numbers and its domain's id.
-#[derive(Default)]
-struct Served {
-    domains: BTreeMap<String, String>,
-    extensions: BTreeMap<String, (Vec<String>, String)>,
+/// A row of one state or the other.
+#[derive(Clone, Copy)]
+enum Row<'a> {
+    There(&'a Found),
+    Wanted(&'a FusionRow),
 }
 
-impl Served {
-    fn of<'a>(rows: impl Iterator<Item = (FusionTable, String, &'a Found)>) -> Self {
+impl<'a> Row<'a> {
+    fn text(self, column: &str) -> Option<&'a str> {
+        match self {
+            Self::There(row) => row.get(column).and_then(Value::as_str),
+            Self::Wanted(row) => row.values.iter().find_map(|(name, value)| match value {
+                FusionValue::Text(text) if name.as_str() == column => Some(text.as_str()),
+                _ => None,
+            }),
+        }
+    }
+
+    fn uuid(self, column: &str) -> Option<Uuid> {
+        self.text(column).and_then(|text| text.parse().ok())
+    }
+
+    /// By which numbers it is looked up.
+    fn numbers(self) -> Vec<&'a str> {
+        let numbers = ["extension", "number_alias"].into_iter();
+        let numbers = numbers.filter_map(|column| self.text(column));
+        numbers.filter(|number| !number.is_empty()).collect()
+    }
+}
+
+/// One state: domains by id, and by the id of an extension its numbers and its domain's id.
+#[derive(Default)]
+struct Served<'a> {
+    domains: BTreeMap<Uuid, &'a str>,
+    extensions: BTreeMap<Uuid, (Vec<&'a str>, Uuid)>,
+}
+
+impl<'a> Served<'a> {
+    fn of(rows: impl Iterator<Item = (FusionTable, Uuid, Row<'a>)>) -> Self {
         let mut served = Self::default();
         for (table, id, row) in rows {
             match table {
                 FusionTable::Domains => {
                     served
                         .domains
-                        .extend(text(row, "domain_name").map(|name| (id, name)));
+                        .extend(row.text("domain_name").map(|name| (id, name)));
                 }
                 FusionTable::Extensions => {
-                    let numbers = numbers(row);
-                    let extension = text(row, "domain_uuid").map(|domain| (id, (numbers, domain)));
+                    let extension = row
+                        .uuid("domain_uuid")
+                        .map(|domain| (id, (row.numbers(), domain)));
                     served.extensions.extend(extension);
                 }
                 FusionTable::ExtensionSettings | FusionTable::Voicemails | FusionTable::Dialplans => {}
@@ -53,57 +83,71 @@ impl Served {
         served
     }
 
-    fn users(&self, numbers: Vec<String>, domain: Option<String>) -> impl Iterator<Item = User> {
-        let domain = domain.and_then(|id| self.domains.get(&id));
-        let users = numbers.into_iter().zip(domain.into_iter().cycle());
-        users.map(|(number, domain)| (number, domain.clone()))
+    fn users(&self, numbers: &[&str], domain: Option<Uuid>) -> Vec<User> {
+        let Some(domain) = domain.and_then(|id| self.domains.get(&id)) else {
+            return Vec::new();
+        };
+        let user = |number: &&str| ((*number).to_owned(), (*domain).to_owned());
+        numbers.iter().map(user).collect()
     }
 
     fn all(&self) -> BTreeSet<User> {
         let users = self.extensions.values();
         users
-            .flat_map(|(numbers, domain)| self.users(numbers.clone(), Some(domain.clone())))
+            .flat_map(|(numbers, domain)| self.users(numbers, Some(*domain)))
             .collect()
     }
 
     fn names(&self) -> BTreeSet<String> {
-        self.domains.values().cloned().collect()
+        self.domains.values().map(|name| (*name).to_owned()).collect()
+    }
+
+    /// What rows are about.
+    fn touch_all<'r>(&self, rows: impl Iterator<Item = (FusionTable, Uuid, Row<'r>)>, touched: &mut Touched) {
+        let mut domains = BTreeSet::new();
+        for (table, id, row) in rows {
+            if table == FusionTable::Domains {
+                domains.insert(id);
+            }
+            self.touch(table, row, touched);
+        }
+        // All users of a domain that is another one are other ones.
+        for (numbers, domain) in self.extensions.values() {
+            if domains.contains(domain) {
+                touched.users.extend(self.users(numbers, Some(*domain)));
+            }
+        }
     }
 
     /// What a row is about.
-    fn touch(&self, table: FusionTable, id: &str, row: &Found, touched: &mut Touched) {
+    fn touch(&self, table: FusionTable, row: Row<'_>, touched: &mut Touched) {
         match table {
             FusionTable::Domains => {
-                touched.domains.extend(text(row, "domain_name"));
-                // All users of a domain that is another one are other ones.
-                let own = self.extensions.values().filter(|(_, domain)| domain == id);
-                for (numbers, domain) in own {
-                    touched
-                        .users
-                        .extend(self.users(numbers.clone(), Some(domain.clone())));
-                }
+                touched.domains.extend(row.text("domain_name").map(str::to_owned));
             }
             FusionTable::Extensions => {
-                let domain = text(row, "domain_uuid");
-                let name = domain.as_ref().and_then(|id| self.domains.get(id));
-                touched.domains.extend(name.cloned());
-                touched.users.extend(self.users(numbers(row), domain));
+                let domain = row.uuid("domain_uuid");
+                let name = domain.and_then(|id| self.domains.get(&id));
+                touched.domains.extend(name.map(|name| (*name).to_owned()));
+                touched.users.extend(self.users(&row.numbers(), domain));
             }
             FusionTable::ExtensionSettings => {
-                let owner = text(row, "extension_uuid").and_then(|id| self.extensions.get(&id));
+                let owner = row.uuid("extension_uuid").and_then(|id| self.extensions.get(&id));
                 if let Some((numbers, domain)) = owner {
-                    touched
-                        .users
-                        .extend(self.users(numbers.clone(), Some(domain.clone())));
+                    touched.users.extend(self.users(numbers, Some(*domain)));
                 }
             }
             FusionTable::Voicemails => {
-                let numbers = text(row, "voicemail_id").into_iter().collect();
+                let numbers: Vec<&str> = row.text("voicemail_id").into_iter().collect();
                 touched
                     .users
-                    .extend(self.users(numbers, text(row, "domain_uuid")));
+                    .extend(self.users(&numbers, row.uuid("domain_uuid")));
             }
-            FusionTable::Dialplans => touched.domains.extend(text(row, "dialplan_context")),
+            FusionTable::Dialplans => {
+                touched
+                    .domains
+                    .extend(row.text("dialplan_context").map(str::to_owned));
+            }
         }
     }
 }
@@ -118,40 +162,36 @@ impl Touched {
         former: Self,
         everything: bool,
     ) -> Self {
-        let rendered: Vec<(FusionTable, String, Found)> = wanted.iter().map(as_found).collect();
-        let before = Served::of(
-            found
-                .iter()
-                .map(|((table, id), row)| (*table, id.to_string(), row)),
-        );
-        let after = Served::of(rendered.iter().map(|(table, id, row)| (*table, id.clone(), row)));
+        let there = found
+            .iter()
+            .map(|((table, id), row)| (*table, *id, Row::There(row)));
+        let before = Served::of(there);
+        let after = Served::of(wanted.iter().map(|row| (row.table, row.id, Row::Wanted(row))));
         let mut touched = former;
+        let (all_before, all_after) = (before.all(), after.all());
         if everything {
-            touched.users.extend(before.all());
-            touched.users.extend(after.all());
+            touched.users.extend(all_before.iter().cloned());
+            touched.users.extend(all_after.iter().cloned());
             touched.domains.extend(before.names());
             touched.domains.extend(after.names());
         }
-        let gone = difference
-            .surplus
-            .iter()
-            .map(|(table, id, row)| (*table, *id, *row));
+        let gone = difference.surplus.iter().copied();
         let changed = difference
             .other
             .iter()
             .map(|(row, there)| (row.table, row.id, *there));
-        for (table, id, row) in gone.chain(changed) {
-            before.touch(table, &id.to_string(), row, &mut touched);
-        }
+        before.touch_all(
+            gone.chain(changed)
+                .map(|(table, id, row)| (table, id, Row::There(row))),
+            &mut touched,
+        );
         let new = difference.missing.iter().copied();
-        for row in new.chain(difference.other.iter().map(|(row, _)| *row)) {
-            let (table, id, row) = as_found(row);
-            after.touch(table, &id, &row, &mut touched);
-        }
-        let (users, domains) = (after.all(), after.names());
-        touched.gone_users.extend(before.all());
-        touched.gone_users.retain(|user| !users.contains(user));
+        let new = new.chain(difference.other.iter().map(|(row, _)| *row));
+        after.touch_all(new.map(|row| (row.table, row.id, Row::Wanted(row))), &mut touched);
+        touched.gone_users.extend(all_before);
+        touched.gone_users.retain(|user| !all_after.contains(user));
         touched.gone_domains.extend(before.names());
+        let domains = after.names();
         touched.gone_domains.retain(|domain| !domains.contains(domain));
         touched
     }
@@ -162,32 +202,11 @@ impl Touched {
     }
 }
 
-/// By which numbers a row is looked up.
-fn numbers(row: &Found) -> Vec<String> {
-    let numbers = ["extension", "number_alias"].into_iter();
-    let numbers = numbers.filter_map(|column| text(row, column));
-    numbers.filter(|number| !number.is_empty()).collect()
-}
-
-fn as_found(row: &FusionRow) -> (FusionTable, String, Found) {
-    let values = row.values.iter().map(|(column, value)| {
-        (
-            column.as_str().to_owned(),
-            serde_json::to_value(value).unwrap_or_default(),
-        )
-    });
-    (row.table, row.id.to_string(), values.collect())
-}
-
-fn text(row: &Found, column: &str) -> Option<String> {
-    row.get(column).and_then(Value::as_str).map(str::to_owned)
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::difference::as_found;
     use super::*;
     use serde_json::json;
-    use uuid::Uuid;
 
     const DOMAIN: u128 = 1;
 
@@ -210,7 +229,7 @@ mod tests {
     }
 
     fn as_rows(rows: &[FusionRow]) -> Rows {
-        let found = |row: &FusionRow| ((row.table, row.id), as_found(row).2);
+        let found = |row: &FusionRow| ((row.table, row.id), as_found(row));
         rows.iter().map(found).collect()
     }
 

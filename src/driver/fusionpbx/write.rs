@@ -3,21 +3,37 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
+use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
-use sqlx::{AssertSqlSafe, Postgres, Transaction};
+use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::conflicts;
-use super::difference::{Difference, Found, Rows};
+use super::difference::{Difference, Found, Rows, as_found};
 use super::note::{self, Note, Owner};
 use super::schema::Schema;
-use super::staged::Generation;
 use super::touched::Touched;
+use crate::domain::artifact::Artifact;
 use crate::domain::finding::Finding;
 use crate::domain::fusionpbx_row::{FusionRow, FusionTable};
 
 /// Two of us never write at once; of the database, and of nobody else's business in it.
 const LOCK: &str = "select pg_advisory_xact_lock(7310593858020254331)";
+
+/// What is to stand in the database.
+pub struct Wanted {
+    /// The number of its generation.
+    pub number: i64,
+    /// Its markers.
+    pub markers: BTreeMap<Artifact, String>,
+    /// How many rows it has in all.
+    pub count: usize,
+    /// Its rows, or those of them that may differ from what stands there, and those that these are of.
+    pub rows: Vec<FusionRow>,
+    /// Where it is not all of them: which may differ. Otherwise all of ours may.
+    pub differing: Option<BTreeSet<(FusionTable, Uuid)>>,
+}
+
 /// What was written.
 pub struct Written {
     /// How many rows are new, other ones, or gone.
@@ -26,21 +42,58 @@ pub struct Written {
     pub note: Note,
 }
 
-/// Writes a generation; the caller commits. `Err`: what stands in the way, and nothing was written. `everything`: it is not
-/// known what FreeSWITCH has looked up last.
+/// What stands in the database before a write, under the lock.
+pub struct Ground {
+    /// What is noted.
+    pub former: Option<Note>,
+    /// Whether all of it is as it was written.
+    pub is_as_noted: bool,
+    since: String,
+}
+
+impl Ground {
+    /// Takes the lock for the transaction, and looks.
+    pub async fn read(transaction: &mut PgConnection, owner: Owner) -> sqlx::Result<Self> {
+        sqlx::query(LOCK).execute(&mut *transaction).await?;
+        let former = note::read(transaction, owner).await?;
+        let since = "select mod(txid_snapshot_xmin(txid_current_snapshot()), 4294967296)::text";
+        let since = sqlx::query_scalar(since).fetch_one(&mut *transaction).await?;
+        let is_as_noted = match &former {
+            Some(note) => !is_touched(transaction, owner, note).await?,
+            None => false,
+        };
+        Ok(Self {
+            former,
+            is_as_noted,
+            since,
+        })
+    }
+}
+
+/// Writes what is wanted; the caller commits. `Err`: what stands in the way, and the caller takes it back. `everything`: it
+/// is not known what FreeSWITCH has looked up last.
 pub async fn write(
-    transaction: &mut Transaction<'_, Postgres>,
+    transaction: &mut PgConnection,
     schema: &Schema,
     owner: Owner,
-    number: i64,
-    generation: &Generation,
+    ground: Ground,
+    wanted: &Wanted,
     everything: bool,
 ) -> sqlx::Result<Result<Written, Vec<Finding>>> {
-    sqlx::query(LOCK).execute(&mut **transaction).await?;
-    let former = note::read(transaction, owner).await?;
-    let found = rows(transaction, owner).await?;
-    let difference = Difference::between(&found, &generation.rows);
-    let conflicts = conflicts::find(transaction, owner, &generation.rows, &difference.missing).await?;
+    let found = match &wanted.differing {
+        None => rows(transaction, owner).await?,
+        Some(ids) => {
+            let mut found = rows_of(transaction, owner, ids).await?;
+            let same = wanted
+                .rows
+                .iter()
+                .filter(|row| !ids.contains(&(row.table, row.id)));
+            found.extend(same.map(|row| ((row.table, row.id), as_found(row))));
+            found
+        }
+    };
+    let difference = Difference::between(&found, &wanted.rows);
+    let conflicts = conflicts::of_ids(transaction, &difference.missing).await?;
     if !conflicts.is_empty() {
         return Ok(Err(conflicts));
     }
@@ -55,15 +108,20 @@ pub async fn write(
             insert(transaction, owner, *table, columns, &rows).await?;
         }
     }
+    let conflicts = conflicts::beside(transaction, owner).await?;
+    if !conflicts.is_empty() {
+        return Ok(Err(conflicts));
+    }
     // Rows of ours without a note: somebody took it, and what FreeSWITCH was told of with it.
-    let everything = everything || (former.is_none() && !found.is_empty());
-    let untold = former.map(|note| note.untold).unwrap_or_default();
+    let everything = everything || (ground.former.is_none() && !found.is_empty());
+    let untold = ground.former.map(|note| note.untold).unwrap_or_default();
     let note = Note {
-        generation: number,
-        markers: generation.markers.clone(),
-        rows: generation.rows.len(),
+        generation: wanted.number,
+        markers: wanted.markers.clone(),
+        rows: wanted.count,
         transaction: note::transaction(transaction).await?,
-        untold: Touched::by(&found, &generation.rows, &difference, untold, everything),
+        since: ground.since,
+        untold: Touched::by(&found, &wanted.rows, &difference, untold, everything),
     };
     note::put(transaction, owner, &note).await?;
     Ok(Ok(Written {
@@ -78,7 +136,7 @@ pub async fn rows(connection: &mut PgConnection, owner: Owner) -> sqlx::Result<R
     for table in FusionTable::ALL {
         let id = table.id_column();
         let sql = format!("select {id}, to_jsonb(t) from {table} t where insert_user = $1 and {id} <> $2");
-        let found: Vec<(Uuid, sqlx::types::Json<Found>)> = sqlx::query_as(AssertSqlSafe(sql))
+        let found: Vec<(Uuid, Json<Found>)> = sqlx::query_as(AssertSqlSafe(sql))
             .bind(owner.uuid())
             .bind(owner.note())
             .fetch_all(&mut *connection)
@@ -88,28 +146,59 @@ pub async fn rows(connection: &mut PgConnection, owner: Owner) -> sqlx::Result<R
     Ok(rows)
 }
 
+/// Those of them that have these ids.
+async fn rows_of(
+    connection: &mut PgConnection,
+    owner: Owner,
+    ids: &BTreeSet<(FusionTable, Uuid)>,
+) -> sqlx::Result<Rows> {
+    let mut rows = Rows::new();
+    for table in FusionTable::ALL {
+        let ids: Vec<Uuid> = ids
+            .iter()
+            .filter(|(of, _)| of == table)
+            .map(|(_, id)| *id)
+            .collect();
+        if ids.is_empty() {
+            continue;
+        }
+        let id = table.id_column();
+        let sql =
+            format!("select {id}, to_jsonb(t) from {table} t where {id} = any ($2) and insert_user = $1");
+        let found: Vec<(Uuid, Json<Found>)> = sqlx::query_as(AssertSqlSafe(sql))
+            .bind(owner.uuid())
+            .bind(ids)
+            .fetch_all(&mut *connection)
+            .await?;
+        rows.extend(found.into_iter().map(|(id, row)| ((*table, id), row.0)));
+    }
+    Ok(rows)
+}
+
 /// Whether rows of ours may have been written, added or removed since the note. It sees who wrote, not what, and costs no
 /// more than reading past them.
+///
+/// A transaction that had not ended when the note's looked at the rows may have written one after that.
 pub async fn is_touched(connection: &mut PgConnection, owner: Owner, note: &Note) -> sqlx::Result<bool> {
-    let mut count = 0;
-    for table in FusionTable::ALL {
-        let id = table.id_column();
-        let sql = format!(
-            "select count(*), coalesce(bool_or(age(xmin) < age($2::text::xid)), false) from {table} \
-             where insert_user = $1 and {id} <> $3"
-        );
-        let (rows, later): (i64, bool) = sqlx::query_as(AssertSqlSafe(sql))
-            .bind(owner.uuid())
-            .bind(&note.transaction)
-            .bind(owner.note())
-            .fetch_one(&mut *connection)
-            .await?;
-        count += usize::try_from(rows).unwrap_or_default();
-        if later {
-            return Ok(true);
-        }
-    }
-    Ok(count != note.rows)
+    let tables = FusionTable::ALL.iter().map(|table| {
+        format!(
+            "select count(*), bool_or(age(xmin) <= age($3::text::xid) and xmin <> $2::text::xid) from {table} \
+             where insert_user = $1 and {} <> $4",
+            table.id_column()
+        )
+    });
+    let tables = tables.collect::<Vec<_>>().join(" union all ");
+    let sql = format!(
+        "select coalesce(sum(n), 0)::bigint, coalesce(bool_or(later), false) from ({tables}) t (n, later)"
+    );
+    let (count, later): (i64, bool) = sqlx::query_as(AssertSqlSafe(sql))
+        .bind(owner.uuid())
+        .bind(&note.transaction)
+        .bind(&note.since)
+        .bind(owner.note())
+        .fetch_one(connection)
+        .await?;
+    Ok(later || usize::try_from(count) != Ok(note.rows))
 }
 
 async fn delete(

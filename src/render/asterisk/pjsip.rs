@@ -30,6 +30,8 @@ struct Endpoint<'a> {
     /// Whether calls from it are recorded.
     record_outbound: bool,
     max_contacts: u8,
+    /// What `ha1` is made for: the domain, unless the digest came from another PBX.
+    realm: String,
     ha1: String,
 }
 
@@ -57,14 +59,15 @@ fn endpoint<'a>(
     secrets: Secrets<'_>,
 ) -> Result<Endpoint<'a>, RenderError> {
     let settings = &extension.settings;
-    let ha1 = match secrets {
+    let (realm, ha1) = match secrets {
         Secrets::Real(secrets) => {
             let own = secrets
                 .get(&extension.id)
                 .ok_or_else(|| missing_secret(TEMPLATE, extension))?;
-            own.sip.ha1(&extension.number, &config.domain).expose().to_owned()
+            let sign_in = own.sip.sign_in(&extension.number, &config.domain);
+            (sign_in.realm.into(), sign_in.ha1.expose().to_owned())
         }
-        Secrets::Masked => "(hidden)".to_owned(),
+        Secrets::Masked => (config.domain.to_string(), "(hidden)".to_owned()),
     };
     let codecs: Vec<&str> = settings
         .codecs
@@ -81,6 +84,7 @@ fn endpoint<'a>(
         transport: settings.transport.as_str(),
         record_outbound: extension.records_outbound(),
         max_contacts: settings.max_contacts.get(),
+        realm,
         ha1,
     })
 }

@@ -2,14 +2,14 @@
 
 use uuid::Uuid;
 
-use crate::domain::codec::Codec;
 use crate::domain::dial::DialNumber;
-use crate::domain::extension::{OutboundClass, Recording};
+use crate::domain::extension::Recording;
 use crate::domain::fusionpbx_row::{FusionColumn, FusionRow, FusionTable, FusionValue, id_of};
 use crate::domain::ids::TenantId;
-use crate::domain::plain_name::{is_plain, plain};
+use crate::domain::plain_name::plain;
 use crate::domain::revision::{ExtensionConfig, TenantConfig};
 use crate::domain::secret::ExtensionSecrets;
+use crate::render::switch::{codecs, mail_to, toll_allow};
 
 use FusionValue::{Flag, Null, Number, Text};
 
@@ -133,8 +133,6 @@ fn user(tenant_id: TenantId, config: &TenantConfig, extension: &ExtensionConfig)
 
 fn mailbox(tenant_id: TenantId, extension: &ExtensionConfig, pin: &str) -> FusionRow {
     let voicemail = &extension.settings.voicemail;
-    // One with other characters is written nowhere, and a deploy tells of it.
-    let mailed = voicemail.email.as_ref().filter(|email| is_plain(email.as_str()));
     row(
         FusionTable::Voicemails,
         id_of(extension.id.uuid(), "voicemail"),
@@ -142,7 +140,7 @@ fn mailbox(tenant_id: TenantId, extension: &ExtensionConfig, pin: &str) -> Fusio
             ("domain_uuid", text(&tenant_id)),
             ("voicemail_id", text(&extension.number)),
             ("voicemail_password", text(pin)),
-            ("voicemail_mail_to", mailed.map_or(Null, text)),
+            ("voicemail_mail_to", mail_to(voicemail).map_or(Null, text)),
             ("voicemail_file", text("attach")),
             ("voicemail_local_after_email", Flag(true)),
             ("voicemail_tutorial", Flag(false)),
@@ -178,15 +176,6 @@ fn destination(number: Option<&DialNumber>) -> FusionValue {
     number.map_or(Null, text)
 }
 
-/// The words of FusionPBX's own outbound routes.
-const fn toll_allow(class: OutboundClass) -> &'static str {
-    match class {
-        OutboundClass::Internal => "",
-        OutboundClass::National => "local,domestic",
-        OutboundClass::International => "local,domestic,international",
-    }
-}
-
 fn user_record(recording: Recording) -> FusionValue {
     match recording {
         Recording::Never => Null,
@@ -194,17 +183,4 @@ fn user_record(recording: Recording) -> FusionValue {
         Recording::Outbound => text("outbound"),
         Recording::Always => text("all"),
     }
-}
-
-/// By the names that FreeSWITCH gives them in an offer.
-fn codecs(codecs: &[Codec]) -> String {
-    let name = |codec: &Codec| match codec {
-        Codec::Opus => "OPUS",
-        Codec::G722 => "G722",
-        Codec::Alaw => "PCMA",
-        Codec::Ulaw => "PCMU",
-        Codec::Gsm => "GSM",
-        Codec::G729 => "G729",
-    };
-    codecs.iter().map(name).collect::<Vec<_>>().join(",")
 }

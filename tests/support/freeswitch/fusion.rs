@@ -107,7 +107,7 @@ impl Fusion {
             .rows(
                 "v_extensions",
                 served::COLUMNS,
-                "domain_uuid::text = $1 and (extension = $2 or number_alias = $2) and enabled = 'true' and exists ( \
+                "domain_uuid = $1::uuid and (extension = $2 or number_alias = $2) and enabled = 'true' and exists ( \
                    select 1 from v_domains d where d.domain_uuid = t.domain_uuid and d.domain_enabled = 'true')",
                 &of_domain,
             )
@@ -123,7 +123,7 @@ impl Fusion {
                     "extension_setting_name",
                     "extension_setting_value",
                 ],
-                "extension_uuid::text = $1 and extension_setting_enabled = 'true'",
+                "extension_uuid = $1::uuid and extension_setting_enabled = 'true'",
                 &[&uuid],
             )
             .await;
@@ -142,7 +142,7 @@ impl Fusion {
                     "voicemail_attach_file",
                     "voicemail_local_after_email",
                 ],
-                "domain_uuid::text = $1 and voicemail_id = $2",
+                "domain_uuid = $1::uuid and voicemail_id = $2",
                 &[&domain_uuid, box_id],
             )
             .await;
@@ -150,7 +150,7 @@ impl Fusion {
             .rows(
                 "v_extension_users",
                 &["user_uuid"],
-                "domain_uuid::text = $1 and extension_uuid::text = $2",
+                "domain_uuid = $1::uuid and extension_uuid = $2::uuid",
                 &[&domain_uuid, &uuid],
             )
             .await;

@@ -29,6 +29,8 @@ impl Source {
     /// A directory of files, read for the first time; FreeSWITCH does not start on one that cannot be read.
     pub fn files(folder: impl Into<PathBuf>, globals: &Mutex<Globals>) -> Self {
         let folder = folder.into();
+        let conf_dir = folder.display().to_string();
+        globals.lock().unwrap().insert("conf_dir".to_owned(), conf_dir);
         let document = files::load(&folder, &mut globals.lock().unwrap()).unwrap();
         Self::Files(Files {
             folder,

@@ -11,10 +11,10 @@ mod includes;
 mod log_channel;
 mod our_directory;
 mod place;
-mod read;
+pub(super) mod read;
 mod site;
 mod swap;
-mod text;
+pub(super) mod text;
 mod voicemail_twins;
 
 use std::path::{Path, PathBuf};

@@ -76,7 +76,7 @@ fn read(
 }
 
 /// The files that an include means, in order; its last part may hold `*`.
-fn files(directory: &Path, pattern: &str) -> Vec<PathBuf> {
+pub fn files(directory: &Path, pattern: &str) -> Vec<PathBuf> {
     let path = directory.join(pattern);
     let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
         return Vec::new();

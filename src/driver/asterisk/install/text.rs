@@ -24,15 +24,31 @@ pub struct Header<'a> {
     pub name: &'a str,
     /// `[name](!)`: it holds for nothing by itself.
     pub template: bool,
+    /// `[name](+)`: it goes on with a section that was opened before; `[name](+key=value)`, with one that has this.
+    pub adds: bool,
+    /// What stands between the parentheses besides: the templates that it begins with, or the `key=value` of `+`.
+    pub words: Vec<&'a str>,
 }
 
 impl Line {
     /// The section that the line opens.
     pub fn header(&self) -> Option<Header<'_>> {
         let (name, rest) = self.meaning.strip_prefix('[')?.split_once(']')?;
+        let options = rest
+            .trim()
+            .strip_prefix('(')
+            .and_then(|rest| rest.split_once(')'));
+        let options = options.map_or("", |(options, _)| options);
+        let all = options.split([',', '&']).map(str::trim);
+        let (marks, words): (Vec<&str>, Vec<&str>) = all
+            .filter(|word| !word.is_empty())
+            .partition(|word| word.starts_with(['!', '+']));
+        let beside_plus = marks.iter().filter_map(|mark| mark.strip_prefix('+'));
         Some(Header {
             name,
             template: rest.contains('!'),
+            adds: marks.iter().any(|mark| mark.starts_with('+')),
+            words: beside_plus.filter(|word| !word.is_empty()).chain(words).collect(),
         })
     }
 
@@ -236,6 +252,25 @@ mod tests {
     #[case("; #include x", None)]
     fn an_include_is_recognised(#[case] line: &str, #[case] expected: Option<&str>) {
         assert_eq!(Text::read(line.as_bytes()).lines()[0].include(), expected);
+    }
+
+    #[rstest]
+    #[case("[a]", false, false, &[])]
+    #[case("[a](!)", true, false, &[])]
+    #[case("[a](!, b,c)", true, false, &["b", "c"])]
+    #[case("[a](b)", false, false, &["b"])]
+    #[case("[a](+)", false, true, &[])]
+    #[case("[a](+type=endpoint)", false, true, &["type=endpoint"])]
+    fn a_header_says_what_a_section_begins_with(
+        #[case] line: &str,
+        #[case] template: bool,
+        #[case] adds: bool,
+        #[case] words: &[&str],
+    ) {
+        let text = Text::read(line.as_bytes());
+        let header = text.lines()[0].header().unwrap();
+        assert_eq!((header.template, header.adds), (template, adds));
+        assert_eq!(header.words, words);
     }
 
     #[test]

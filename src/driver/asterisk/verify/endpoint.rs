@@ -8,7 +8,7 @@ use super::{Difference, described, differences};
 use crate::domain::extension::Transport;
 use crate::domain::finding::Finding;
 use crate::domain::revision::ExtensionConfig;
-use crate::domain::secret::Ha1;
+use crate::domain::sip_credential::SignIn;
 use crate::driver::{AbsentExtension, DriverError, PresentTenant};
 use crate::wire::ami::Message;
 
@@ -50,7 +50,7 @@ pub async fn present(
         match shown.as_slice() {
             [only] => {
                 wrong.extend(differences(&fields(only), &expected));
-                if event == "AuthDetail" && !signs_in(only, tenant.ha1.get(&extension.id)) {
+                if event == "AuthDetail" && !signs_in(only, tenant.sign_ins.get(&extension.id)) {
                     wrong.push(Difference {
                         field: "PasswordDigest",
                         expected: "(the extension's)".to_owned(),
@@ -92,9 +92,9 @@ pub async fn absent(session: &Session, absent: &AbsentExtension) -> Result<Optio
 }
 
 /// Whether the digest that the PBX checks is the extension's own. It is compared and dropped, never kept or shown.
-fn signs_in(auth: &Message, ha1: Option<&Ha1>) -> bool {
+fn signs_in(auth: &Message, sign_in: Option<&SignIn>) -> bool {
     let shown = auth.get("PasswordDigest").unwrap_or_default();
-    ha1.is_none_or(|ha1| shown.strip_prefix("MD5:") == Some(ha1.expose()))
+    sign_in.is_none_or(|own| shown.strip_prefix("MD5:") == Some(own.ha1.expose()))
 }
 
 fn fields(message: &Message) -> BTreeMap<String, String> {
@@ -172,11 +172,14 @@ fn shown_caller_id(name: &str, number: &str) -> String {
 }
 
 fn expected_auth(tenant: &PresentTenant, extension: &ExtensionConfig) -> Vec<(&'static str, String)> {
-    vec![
+    let mut expected = vec![
         ("ObjectName", extension.address(&tenant.domain)),
         ("Username", extension.number.to_string()),
-        ("Realm", tenant.domain.to_string()),
-    ]
+    ];
+    if let Some(own) = tenant.sign_ins.get(&extension.id) {
+        expected.push(("Realm", own.realm.to_string()));
+    }
+    expected
 }
 
 fn expected_aor(tenant: &PresentTenant, extension: &ExtensionConfig) -> Vec<(&'static str, String)> {

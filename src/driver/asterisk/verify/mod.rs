@@ -52,7 +52,11 @@ pub async fn shown_marker(session: &Session, file: Artifact) -> Result<String, D
         }
         Artifact::Extensions => dialplan::marker(session).await,
         Artifact::Voicemail => mailbox::marker(session).await,
-        Artifact::ExtensionRows | Artifact::VoicemailRows | Artifact::DialplanRows => Ok(String::new()),
+        Artifact::ExtensionRows
+        | Artifact::VoicemailRows
+        | Artifact::DialplanRows
+        | Artifact::DirectoryXml
+        | Artifact::DialplanXml => Ok(String::new()),
     }
 }
 

@@ -6,6 +6,8 @@ use super::form;
 use crate::wire::esl::command::Command;
 use crate::wire::esl::{Client, Error, Word};
 
+/// How FreeSWITCH words that no such element stands in its document.
+const NOT_THERE: &str = "can't find anything";
 /// How FreeSWITCH words that a function printed nothing.
 const NOTHING: &str = "-ERR no reply";
 
@@ -46,6 +48,24 @@ impl Client {
         };
         let command = Command::written(format!("api user_data {user}@{domain} {kind} {name}"));
         something(self.request(command, limit).await)
+    }
+
+    /// The element of a section of FreeSWITCH's document that has this name as its attribute `name`, as XML; `None` if there
+    /// is none. What is looked up elsewhere, such as in FusionPBX's database, is not found.
+    pub async fn located(
+        &self,
+        section: &Word,
+        element: &Word,
+        name: &Word,
+        limit: Duration,
+    ) -> Result<Option<String>, Error> {
+        let command = Command::written(format!("api xml_locate {section} {element} name {name}"));
+        self.read(command, limit, |text| match text.trim() {
+            NOT_THERE => Ok(None),
+            found if found.starts_with('<') => Ok(Some(found.to_owned())),
+            other => Err(form("an element of XML", other)),
+        })
+        .await
     }
 }
 

@@ -1,5 +1,6 @@
 //! FreeSWITCH itself: what it is, how it is, and its configuration read again.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -85,6 +86,20 @@ impl Client {
         let command = Command::words("global_getvar", &[name]);
         something(self.request(command, limit).await)
     }
+
+    /// All global variables, those with FreeSWITCH's own directories among them.
+    pub async fn globals(&self, limit: Duration) -> Result<BTreeMap<String, String>, Error> {
+        let command = Command::words("global_getvar", &[]);
+        self.read(command, limit, |text| Ok(variables(text))).await
+    }
+}
+
+fn variables(text: &str) -> BTreeMap<String, String> {
+    let variable = |line: &str| {
+        let (name, value) = line.split_once('=')?;
+        Some((name.to_owned(), value.to_owned()))
+    };
+    text.lines().filter_map(variable).collect()
 }
 
 fn status(text: &str) -> Result<Status, AnswerError> {
@@ -127,6 +142,14 @@ mod tests {
         for other in ["", "FreeSWITCH Version ", "Asterisk 22"] {
             assert!(version(other).is_err(), "{other}");
         }
+    }
+
+    #[test]
+    fn of_a_list_of_variables_each_line_is_one() {
+        let read = variables("conf_dir=/etc/freeswitch\ndigit=a=b\nempty=\nno variable\n\n");
+        let expected = [("conf_dir", "/etc/freeswitch"), ("digit", "a=b"), ("empty", "")];
+        let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(read, BTreeMap::from(expected));
     }
 
     #[test]

@@ -1,0 +1,253 @@
+//! FreeSWITCH's own files, read as it reads them: which files they lead to.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// How deep FreeSWITCH lets files include files.
+const DEPTH: usize = 100;
+/// So many files are looked at; nobody has more, and a pattern that leads to itself ends.
+const MOST: usize = 20_000;
+
+/// Every file that `freeswitch.xml` of a directory leads to, whether it is there or not. What lies below `ours` is not read.
+/// `globals`: what `$${name}` stands for.
+///
+/// An error says that a file may not be read; then it is not known where it leads.
+pub(super) fn reached(
+    conf: &Path,
+    ours: &Path,
+    globals: BTreeMap<String, String>,
+) -> io::Result<BTreeSet<PathBuf>> {
+    let mut walk = Walk {
+        ours,
+        globals,
+        reached: BTreeSet::new(),
+        left: MOST,
+    };
+    let root = conf.join("freeswitch.xml");
+    let text = fs::read_to_string(&root).map_err(|error| at(&root, &error))?;
+    walk.read(&text, conf, 0)?;
+    Ok(walk.reached)
+}
+
+struct Walk<'a> {
+    ours: &'a Path,
+    globals: BTreeMap<String, String>,
+    reached: BTreeSet<PathBuf>,
+    left: usize,
+}
+
+impl Walk<'_> {
+    /// Line by line, as FreeSWITCH does before it parses any XML: a comment hides no instruction.
+    fn read(&mut self, text: &str, folder: &Path, depth: usize) -> io::Result<()> {
+        for line in text.lines() {
+            let line = self.expanded(line);
+            let Some((command, data)) = instruction(&line) else {
+                continue;
+            };
+            match command.to_ascii_lowercase().as_str() {
+                "set" => {
+                    let set = data.split_once('=');
+                    let set =
+                        set.map(|(name, value)| (name.trim_end().to_owned(), value.trim_start().to_owned()));
+                    self.globals.extend(set);
+                }
+                "include" if depth < DEPTH => self.include(folder, &data, depth)?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn include(&mut self, folder: &Path, pattern: &str, depth: usize) -> io::Result<()> {
+        for file in matching(&folder.join(pattern))? {
+            let left = self.left.checked_sub(1);
+            self.left =
+                left.ok_or_else(|| io::Error::other("FreeSWITCH's own files lead to too many others"))?;
+            if !file.starts_with(self.ours) {
+                match fs::read_to_string(&file) {
+                    Ok(text) => self.read(&text, file.parent().unwrap_or(folder), depth + 1)?,
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    Err(error) => return Err(at(&file, &error)),
+                }
+            }
+            self.reached.insert(file);
+        }
+        Ok(())
+    }
+
+    fn expanded(&self, line: &str) -> String {
+        let mut out = String::with_capacity(line.len());
+        let mut rest = line;
+        while let Some((before, after)) = rest.split_once("$${") {
+            let Some((name, behind)) = after.split_once('}') else {
+                break;
+            };
+            out.push_str(before);
+            out.push_str(self.globals.get(name).map_or("", String::as_str));
+            rest = behind;
+        }
+        out.push_str(rest);
+        out
+    }
+}
+
+/// Command and data of the instruction in a line.
+fn instruction(line: &str) -> Option<(String, String)> {
+    const NAME: &str = "<x-pre-process";
+    let at = line.to_ascii_lowercase().find(NAME)?;
+    let written = line.get(at + NAME.len()..)?;
+    let written = written.split_once("/>").map_or(written, |(written, _)| written);
+    let (command, rest) = value(written, "cmd")?;
+    let (data, _) = value(rest, "data")?;
+    Some((command.to_owned(), data.to_owned()))
+}
+
+/// The value in quotation marks behind a name, and what follows.
+fn value<'a>(text: &'a str, name: &str) -> Option<(&'a str, &'a str)> {
+    let at = text.to_ascii_lowercase().find(name)? + name.len();
+    let (_, behind) = text.get(at..)?.split_once('=')?;
+    behind.split_once('"')?.1.split_once('"')
+}
+
+/// The files that a pattern names, in the order of their names; what has no pattern in it names itself.
+fn matching(pattern: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut found = vec![PathBuf::new()];
+    for part in pattern.components() {
+        let part = part.as_os_str();
+        let Some(wanted) = part.to_str().filter(|part| part.contains(['*', '?'])) else {
+            for path in &mut found {
+                path.push(part);
+            }
+            continue;
+        };
+        let mut next = Vec::new();
+        for folder in found {
+            next.extend(fitting(&folder, wanted)?);
+        }
+        found = next;
+    }
+    Ok(found)
+}
+
+/// What of a folder fits a pattern.
+fn fitting(folder: &Path, wanted: &str) -> io::Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory].contains(&error.kind()) => {
+            return Ok(Vec::new());
+        }
+        entries => entries.map_err(|error| at(folder, &error))?,
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let name = entry.map_err(|error| at(folder, &error))?.file_name();
+        names.extend(name.to_str().filter(|name| fits(name, wanted)).map(str::to_owned));
+    }
+    names.sort_unstable();
+    Ok(names.into_iter().map(|name| folder.join(name)).collect())
+}
+
+/// Whether a name fits a pattern of `*` and `?`. A hidden one has to be named with its dot.
+fn fits(name: &str, pattern: &str) -> bool {
+    fn rest(name: &str, pattern: &str) -> bool {
+        let mut wanted = pattern.chars();
+        let Some(letter) = wanted.next() else {
+            return name.is_empty();
+        };
+        let mut left = name.chars();
+        if letter == '*' {
+            return rest(name, wanted.as_str()) || (left.next().is_some() && rest(left.as_str(), pattern));
+        }
+        let first = left.next();
+        first.is_some_and(|c| letter == '?' || letter == c) && rest(left.as_str(), wanted.as_str())
+    }
+    (!name.starts_with('.') || pattern.starts_with('.')) && rest(name, pattern)
+}
+
+fn at(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        folder
+    }
+
+    fn reached_below(folder: &tempfile::TempDir) -> Vec<String> {
+        let ours = folder.path().join("ours");
+        let all = reached(folder.path(), &ours, BTreeMap::new()).unwrap();
+        let below = |path: &PathBuf| path.strip_prefix(folder.path()).unwrap().display().to_string();
+        all.iter().map(below).collect()
+    }
+
+    #[test]
+    fn patterns_variables_and_files_in_files_are_followed() {
+        let folder = tree(&[
+            (
+                "freeswitch.xml",
+                "<X-PRE-PROCESS cmd=\"include\" data=\"vars.xml\"/>\n<section name=\"directory\">\n \
+                 <x-pre-process cmd=\"include\" data=\"$${users}/*.xml\"/> <!-- more -->\n</section>\n\
+                 <!-- <X-PRE-PROCESS cmd=\"include\" data=\"hidden/a?.xml\"/> -->\n",
+            ),
+            (
+                "vars.xml",
+                "<X-PRE-PROCESS cmd=\"set\" data=\"users=directory\"/>\n",
+            ),
+            (
+                "directory/b.xml",
+                "<X-PRE-PROCESS cmd=\"include\" data=\"more/c.xml\"/>\n",
+            ),
+            (
+                "directory/more/c.xml",
+                "X-PRE-PROCESS cmd=\"include\" data=\"d.xml\"\n",
+            ),
+            ("directory/more/d.xml", ""),
+            ("directory/.e.xml", ""),
+            ("directory/f.txt", ""),
+            ("hidden/a1.xml", ""),
+            ("hidden/a12.xml", ""),
+        ]);
+        assert_eq!(
+            reached_below(&folder),
+            [
+                "directory/b.xml",
+                "directory/more/c.xml",
+                "hidden/a1.xml",
+                "vars.xml"
+            ]
+        );
+    }
+
+    #[test]
+    fn ours_are_named_and_not_read() {
+        let folder = tree(&[
+            (
+                "freeswitch.xml",
+                "<X-PRE-PROCESS cmd=\"include\" data=\"ours/*.xml\"/>\n",
+            ),
+            ("ours/a.xml", "<X-PRE-PROCESS cmd=\"include\" data=\"b.xml\"/>\n"),
+        ]);
+        assert_eq!(reached_below(&folder), ["ours/a.xml"]);
+    }
+
+    #[test]
+    fn a_file_that_leads_to_itself_ends_and_one_that_is_not_there_is_named() {
+        let folder = tree(&[(
+            "freeswitch.xml",
+            "<X-PRE-PROCESS cmd=\"include\" data=\"freeswitch.xml\"/>\n<X-PRE-PROCESS cmd=\"include\" data=\"none/x.xml\"/>\n",
+        )]);
+        assert_eq!(reached_below(&folder), ["freeswitch.xml", "none/x.xml"]);
+        let nothing = tree(&[]);
+        assert!(reached(nothing.path(), Path::new("/ours"), BTreeMap::new()).is_err());
+    }
+}

@@ -1,0 +1,205 @@
+//! Writing a generation: for a trial first, in a transaction that then is the one that is committed.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::atomic::Ordering;
+
+use sqlx::Connection as _;
+use sqlx::postgres::PgConnection;
+
+use super::FusionPbxDriver;
+use super::database::{self, refused_or_not_applied};
+use super::delta::{Delta, outline};
+use super::staged::{Generation, Texts};
+use super::write::{self, Ground, Wanted, Written};
+use crate::domain::artifact::Artifact;
+use crate::domain::finding::Finding;
+use crate::domain::instance::PbxKind;
+use crate::driver::DriverError;
+
+const WRITING: &str = "writing the rows";
+const READING: &str = "reading the staged rows";
+
+/// A generation that is written, in a transaction that has not ended. One that is dropped was never there.
+pub(super) struct Trial {
+    number: i64,
+    /// Whether it counts as not known what FreeSWITCH has looked up.
+    everything: bool,
+    pub(super) written: Written,
+    connection: PgConnection,
+}
+
+impl FusionPbxDriver {
+    /// Writes a generation for a trial, or says what stands in the way of it.
+    pub(super) async fn attempt(&self, number: i64) -> Result<Result<Trial, Vec<Finding>>, DriverError> {
+        let failed = |error: sqlx::Error| refused_or_not_applied(WRITING, error);
+        self.end_trial().await;
+        let everything = self.is_distrusted.load(Ordering::SeqCst);
+        let mut connection = self.database.open().await?;
+        let schema = self.schema(&mut connection).await?;
+        let begun = run(&mut connection, "begin");
+        self.database.ask(begun).await.map_err(failed)?;
+        let ground = Ground::read(&mut connection, self.owner);
+        let ground = self.database.work(ground).await.map_err(failed)?;
+        let wanted = self.wanted(number, &ground, everything).await?;
+        let written = write::write(&mut connection, &schema, self.owner, ground, &wanted, everything);
+        Ok(match self.database.work(written).await.map_err(failed)? {
+            Ok(written) => Ok(Trial {
+                number,
+                everything,
+                written,
+                connection,
+            }),
+            Err(conflicts) => {
+                let taken_back = run(&mut connection, "rollback");
+                self.database.ask(taken_back).await.map_err(failed)?;
+                self.database.keep(connection).await;
+                Err(conflicts)
+            }
+        })
+    }
+
+    /// Writes a generation for good: as it was tried, where that trial still stands. Before the commit nothing has
+    /// happened, after it everything has.
+    pub(super) async fn put(&self, number: i64) -> Result<Written, DriverError> {
+        let everything = self.is_distrusted.load(Ordering::SeqCst);
+        let tried = self.trial.lock().await.take();
+        if let Some(mut trial) = tried {
+            let is_this = trial.number == number && trial.everything == everything;
+            if is_this && self.database.ask(trial.connection.ping()).await.is_ok() {
+                return self.commit(trial).await;
+            }
+            self.take_back(trial).await;
+        }
+        let why = match self.attempt(number).await {
+            Ok(Ok(trial)) => return self.commit(trial).await,
+            // Whatever the database said no to, nothing was written.
+            Ok(Err(conflicts)) => {
+                let why = conflicts.into_iter().map(|conflict| conflict.message);
+                why.collect::<Vec<_>>().join("; ").into()
+            }
+            Err(DriverError::Refused { source, .. }) => source,
+            Err(error) => return Err(error),
+        };
+        Err(DriverError::not_applied(WRITING, why))
+    }
+
+    async fn commit(&self, mut trial: Trial) -> Result<Written, DriverError> {
+        let warrant = self.files.warrant();
+        warrant.map_err(|error| DriverError::not_applied(WRITING, error))?;
+        match self.database.ask(run(&mut trial.connection, "commit")).await {
+            Ok(()) => {}
+            // Without an answer it may have happened all the same.
+            Err(error) if database::is_said_no(&error) => return Err(refused(error)),
+            Err(error) => return Err(DriverError::unknown(WRITING, error)),
+        }
+        self.database.keep(trial.connection).await;
+        Ok(trial.written)
+    }
+
+    /// Nothing else is written while a trial has the lock.
+    async fn end_trial(&self) {
+        let tried = self.trial.lock().await.take();
+        if let Some(trial) = tried {
+            self.take_back(trial).await;
+        }
+    }
+
+    async fn take_back(&self, mut trial: Trial) {
+        // With the connection it would end too, only later.
+        let taken_back = run(&mut trial.connection, "rollback");
+        if self.database.ask(taken_back).await.is_ok() {
+            self.database.keep(trial.connection).await;
+        }
+    }
+
+    /// What is to be written of a generation: where all stands as it was noted, only what differs from that.
+    async fn wanted(&self, number: i64, ground: &Ground, everything: bool) -> Result<Wanted, DriverError> {
+        let former = ground.former.clone().filter(|note| {
+            // What was touched and not told of may be in neither of the two.
+            ground.is_as_noted && !everything && note.untold.is_empty()
+        });
+        let wanted = self.files.on_disk(READING, move |tree| {
+            let Some(texts) = read(&tree.generation(number))? else {
+                return Ok(None);
+            };
+            let (count, markers) = outline(&texts)?;
+            let before = match &former {
+                Some(note) => read(&tree.generation(note.generation))?.zip(Some(note)),
+                None => None,
+            };
+            let mut wanted = Wanted {
+                number,
+                markers,
+                count,
+                rows: Vec::new(),
+                differing: None,
+            };
+            match before {
+                Some((before, note)) if outline(&before)? == (note.rows, note.markers.clone()) => {
+                    let delta = Delta::between(&before, &texts)?;
+                    let both = delta.former.rows.iter().chain(&delta.wanted.rows);
+                    let ids: BTreeSet<_> = both.map(|row| (row.table, row.id)).collect();
+                    wanted.differing = Some(ids);
+                    wanted.rows = delta.wanted.rows;
+                    wanted.rows.extend(delta.context);
+                }
+                _ => wanted.rows = whole(&texts)?.rows,
+            }
+            Ok(Some(wanted))
+        });
+        wanted.await?.ok_or_else(|| {
+            DriverError::not_applied(WRITING, format!("generation {number} is not staged on this host"))
+        })
+    }
+
+    /// A generation as it lies staged; `None` where it does not.
+    pub(super) async fn staged(&self, number: i64) -> Result<Option<Generation>, DriverError> {
+        let read = move |tree: super::FileTree| match read(&tree.generation(number))? {
+            Some(texts) => whole(&texts).map(Some),
+            None => Ok(None),
+        };
+        self.files.on_disk(READING, read).await
+    }
+}
+
+fn refused(error: sqlx::Error) -> DriverError {
+    match refused_or_not_applied(WRITING, error) {
+        // Nothing was written.
+        DriverError::Refused { source, .. } => DriverError::not_applied(WRITING, source),
+        error => error,
+    }
+}
+
+async fn run(connection: &mut PgConnection, sql: &'static str) -> sqlx::Result<()> {
+    sqlx::raw_sql(sql).execute(connection).await.map(drop)
+}
+
+/// `None` where no such generation is staged.
+fn read(directory: &Path) -> io::Result<Option<Texts>> {
+    let mut texts = Texts::new();
+    for artifact in Artifact::of(PbxKind::FusionPbx) {
+        let path = directory.join(artifact.as_str());
+        match fs::read_to_string(&path) {
+            Ok(text) => drop(texts.insert(*artifact, text)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => {
+                return Err(io::Error::new(
+                    error.kind(),
+                    format!("{}: {error}", path.display()),
+                ));
+            }
+        }
+    }
+    Ok(Some(texts))
+}
+
+fn whole(texts: &Texts) -> io::Result<Generation> {
+    let mut generation = Generation::default();
+    for (artifact, text) in texts {
+        generation.add(*artifact, text.lines())?;
+    }
+    Ok(generation)
+}

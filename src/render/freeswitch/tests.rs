@@ -1,0 +1,122 @@
+//! Golden texts and properties of the rendered XML.
+
+use super::*;
+use crate::domain::instance::PbxKind;
+use crate::render::sample::Sample;
+
+fn set() -> TemplateSet {
+    TemplateSet::built_in().unwrap()
+}
+
+/// Every sample, with its secrets or without.
+fn rendered(real: bool) -> Vec<Fragments> {
+    let render = |sample: Sample| {
+        let secrets = if real {
+            Secrets::Real(&sample.secrets)
+        } else {
+            Secrets::Masked
+        };
+        tenant(&set(), &sample.config, secrets).unwrap()
+    };
+    samples().into_iter().map(render).collect()
+}
+
+#[test]
+fn the_full_sample_renders_as_reviewed() {
+    let fragments = rendered(true).pop().unwrap();
+    for artifact in Artifact::of(PbxKind::FreeSwitch) {
+        insta::assert_snapshot!(artifact.as_str(), fragments[artifact]);
+    }
+}
+
+#[test]
+fn the_common_parts_render_as_reviewed() {
+    for artifact in Artifact::of(PbxKind::FreeSwitch) {
+        let text = crate::render::pbx::instance(&set(), *artifact, "sy-0123456789abcdef").unwrap();
+        insta::assert_snapshot!(format!("instance-{artifact}"), text);
+    }
+}
+
+#[test]
+fn a_tenant_without_an_extension_is_not_there_at_all() {
+    let empty = rendered(true).swap_remove(0);
+    assert_eq!(empty.len(), 2);
+    assert!(empty.values().all(String::is_empty));
+}
+
+/// FreeSWITCH drops the line that holds one of these, or puts something else in its place, before it parses any XML.
+#[test]
+fn no_line_holds_what_freeswitch_looks_for_before_it_parses() {
+    for text in rendered(true).iter().flat_map(BTreeMap::values) {
+        for mark in ["<include>", "</include>", "<?", "$$", "type="] {
+            assert!(!text.contains(mark), "{mark}");
+        }
+        assert!(!text.to_ascii_lowercase().contains("x-pre-process"));
+    }
+}
+
+#[test]
+fn a_name_that_freeswitch_would_take_for_an_instruction_stays_a_name() {
+    let mut sample = samples().pop().unwrap();
+    sample.config.extensions[0].settings.name = "X-PRE-PROCESS cmd".parse().unwrap();
+    let fragments = tenant(&set(), &sample.config, Secrets::Real(&sample.secrets)).unwrap();
+    let directory = &fragments[&Artifact::DirectoryXml];
+    assert!(
+        directory.contains("value=\"X&#45;PRE&#45;PROCESS cmd\""),
+        "{directory}"
+    );
+    assert!(!directory.contains("PRE-PROCESS"));
+}
+
+/// FreeSWITCH mails by a command line that the address stands in.
+#[test]
+fn a_plain_address_is_mailed_to_and_another_one_is_not() {
+    let mailed = |email: &str| {
+        let mut sample = samples().pop().unwrap();
+        sample
+            .config
+            .extensions
+            .retain(|extension| extension.settings.voicemail.enabled);
+        sample.config.extensions.truncate(1);
+        sample.config.extensions[0].settings.voicemail.email = Some(email.parse().unwrap());
+        let fragments = tenant(&set(), &sample.config, Secrets::Real(&sample.secrets)).unwrap();
+        fragments[&Artifact::DirectoryXml].contains("vm-mailto")
+    };
+    assert!(mailed("zoe.x+y@acme.example.com"));
+    for email in [
+        "`id`@acme.example.com",
+        "${x}@acme.example.com",
+        "a&b'c@acme.example.com",
+    ] {
+        assert!(!mailed(email), "{email}");
+    }
+}
+
+#[test]
+fn no_clear_secret_is_rendered_for_a_phone_and_a_masked_text_holds_none_at_all() {
+    let sample = samples().pop().unwrap();
+    let extension = &sample.config.extensions[1];
+    let ha1 = sample.secrets[&extension.id]
+        .sip
+        .ha1(&extension.number, &sample.config.domain);
+    let real: String = rendered(true).pop().unwrap().into_values().collect();
+    assert!(real.contains(ha1.expose()) && real.contains("864209") && !real.contains("SampleSecretSample"));
+    let masked: String = rendered(false).pop().unwrap().into_values().collect();
+    assert!(!masked.contains(ha1.expose()) && !masked.contains("864209"));
+    assert!(masked.contains("(hidden)"));
+}
+
+#[test]
+fn an_extension_without_a_secret_fails_the_render_instead_of_being_open() {
+    let sample = samples().pop().unwrap();
+    let error = tenant(&set(), &sample.config, Secrets::Real(&BTreeMap::new())).unwrap_err();
+    assert!(
+        error.to_string().contains("extension 1001 has no secret"),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_same_snapshot_gives_the_same_bytes() {
+    assert!(rendered(true) == rendered(true));
+}

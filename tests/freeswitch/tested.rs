@@ -1,0 +1,106 @@
+//! The connection test: each part that lacks is named, with what mends it.
+
+use std::collections::BTreeMap;
+
+use rstest::rstest;
+use switchyard::domain::deployment::DeploymentStatus::Live;
+use switchyard::driver::Check;
+
+use super::freeswitch::PASSWORD;
+use super::rig::Rig;
+use super::support::database::Backend::Sqlite;
+
+async fn checks(rig: &Rig) -> BTreeMap<&'static str, Check> {
+    let checks = rig.driver().await.test().await;
+    checks.into_iter().map(|check| (check.name, check)).collect()
+}
+
+#[tokio::test]
+async fn where_nothing_lacks_every_part_is_good_before_and_after_the_first_deploy() {
+    let rig = Rig::new(Sqlite).await;
+    rig.acme_and_globex().await;
+    for deployed in [false, true] {
+        if deployed {
+            rig.deploy_platform().await.expect(Live);
+        }
+        let checks = checks(&rig).await;
+        let names: Vec<&str> = checks.keys().copied().collect();
+        assert_eq!(
+            names,
+            [
+                "config_dir",
+                "config_dir_writable",
+                "event_socket",
+                "foreign_files",
+                "include_dialplan",
+                "include_directory",
+                "sip_profiles"
+            ]
+        );
+        assert!(checks.values().all(|check| check.ok), "{checks:#?}");
+    }
+}
+
+/// What lacks.
+#[derive(Clone, Copy)]
+enum Lack {
+    Password,
+    Closed,
+    Address,
+    Directory,
+    Writable,
+    DirectoryLine,
+    DialplanLine,
+    Read,
+}
+
+#[rstest]
+#[case(Lack::Password, "event_socket", "event_socket.conf.xml")]
+#[case(Lack::Closed, "event_socket", "FreeSWITCH runs")]
+#[case(Lack::Address, "event_socket", "apply-inbound-acl")]
+#[case(Lack::Directory, "config_dir", "install -d")]
+#[case(Lack::Writable, "config_dir_writable", "chown")]
+#[case(Lack::DirectoryLine, "include_directory", "directory/switchyard.xml")]
+#[case(Lack::DialplanLine, "include_dialplan", "dialplan/switchyard.xml")]
+#[case(Lack::Read, "include_directory", "reloadxml")]
+#[tokio::test]
+async fn what_lacks_is_the_only_thing_that_is_named(
+    #[case] lack: Lack,
+    #[case] name: &str,
+    #[case] mend: &str,
+) {
+    let (mut rig, ..) = Rig::live(Sqlite).await;
+    match lack {
+        Lack::Password => rig.plain.freeswitch.change_password("another"),
+        Lack::Closed => rig.plain.freeswitch.close().await,
+        Lack::Address => rig.plain.freeswitch.faults().deny_address(true),
+        Lack::Directory => {
+            let elsewhere = rig.plain.home().join("nowhere");
+            rig.reach_with(|settings| settings.config_dir = elsewhere.to_str().unwrap().parse().unwrap())
+                .await;
+        }
+        Lack::Writable => {
+            // A file where the generations are is in the way of whoever writes, root among them.
+            let generations = rig.plain.config_dir().join("generations");
+            std::fs::rename(&generations, rig.plain.home().join("moved")).unwrap();
+            std::fs::write(&generations, "").unwrap();
+        }
+        Lack::DirectoryLine => rig.plain.exclude("directory"),
+        Lack::DialplanLine => rig.plain.exclude("dialplan"),
+        Lack::Read => {
+            rig.plain.exclude("directory");
+            rig.somebody_reloads().await;
+            rig.plain.include("directory");
+        }
+    }
+    let checks = checks(&rig).await;
+    let failed: Vec<&Check> = checks.values().filter(|check| !check.ok).collect();
+    assert!(failed.iter().any(|check| check.name == name), "{checks:#?}");
+    let named = failed.iter().find(|check| check.name == name).unwrap();
+    assert!(named.mend.as_ref().unwrap().contains(mend), "{failed:#?}");
+    // Where there is no directory, nothing leads there.
+    let others = failed.iter().filter(|check| check.name != name);
+    let expected = if matches!(lack, Lack::Directory) { 2 } else { 0 };
+    assert_eq!(others.count(), expected, "{failed:#?}");
+    assert!(!format!("{checks:?}").contains(PASSWORD));
+}

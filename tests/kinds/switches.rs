@@ -1,0 +1,174 @@
+//! A FreeSWITCH that reads FusionPBX's rows, and one that reads files.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use switchyard::domain::instance::{FusionPbxSettings, InstanceSettings, Tls};
+use switchyard::domain::instance_secrets::InstanceSecrets;
+use tempfile::TempDir;
+use url::Url;
+
+use super::freeswitch::{Admitted, FreeSwitch, Keys, NewCall, PASSWORD};
+use super::fusionpbx::{Booleans, FusionPbx};
+use super::plain_freeswitch::{Plain, secrets, write};
+use super::rig::Pbx;
+
+/// A FusionPBX with what an operator has in it.
+pub struct OnRows {
+    // Before the database, which its lookups use.
+    freeswitch: FreeSwitch,
+    fusionpbx: FusionPbx,
+    role: Url,
+    home: TempDir,
+    calls: Calls,
+}
+
+impl OnRows {
+    pub async fn start() -> Self {
+        let mut fusionpbx = FusionPbx::furnished(Booleans::Native).await;
+        let grants = concat!(env!("CARGO_MANIFEST_DIR"), "/pbx/fusionpbx/grants.sql");
+        let grants = std::fs::read_to_string(grants).unwrap();
+        let role = fusionpbx.role(|role| grants.replace(":\"role\"", role)).await;
+        Self {
+            freeswitch: FreeSwitch::with_fusionpbx(fusionpbx.pool.clone(), Keys::Plain).await,
+            fusionpbx,
+            role: role.parse().unwrap(),
+            home: tempfile::tempdir().unwrap(),
+            calls: Calls::default(),
+        }
+    }
+}
+
+#[async_trait]
+impl Pbx for OnRows {
+    fn settings(&self) -> InstanceSettings {
+        let role = &self.role;
+        InstanceSettings::FusionPbx(FusionPbxSettings {
+            database_host: role.host_str().unwrap().parse().unwrap(),
+            database_port: role.port().unwrap(),
+            database_name: role.path().trim_start_matches('/').parse().unwrap(),
+            database_username: role.username().parse().unwrap(),
+            database_tls: Some(Tls::Off),
+            event_socket_host: "127.0.0.1".parse().unwrap(),
+            event_socket_port: self.freeswitch.port,
+            emergency_numbers: Vec::new(),
+        })
+    }
+
+    fn secrets(&self) -> InstanceSecrets {
+        InstanceSecrets {
+            control: PASSWORD.into(),
+            database: Some(self.role.password().unwrap().into()),
+        }
+    }
+
+    fn home(&self) -> PathBuf {
+        self.home.path().to_owned()
+    }
+
+    async fn lets_in(&self, number: &str, domain: &str, secret: &str) -> bool {
+        lets_in(&self.freeswitch, number, domain, secret).await
+    }
+
+    async fn name_of(&self, number: &str, domain: &str) -> Option<String> {
+        name_of(&self.freeswitch, number, domain).await
+    }
+
+    async fn call(&self, domain: &str) {
+        self.calls.add(&self.freeswitch, domain);
+    }
+
+    async fn has_call(&self, domain: &str) -> bool {
+        self.calls.is_up(&self.freeswitch, domain)
+    }
+
+    async fn rename(&self, from: &str, to: &str) {
+        let column = "effective_caller_id_name";
+        let sql = format!("update v_extensions set {column} = '{to}' where {column} = '{from}'");
+        self.fusionpbx.run(&sql).await;
+    }
+}
+
+/// A FreeSWITCH without FusionPBX.
+pub struct OnFiles {
+    plain: Plain,
+    calls: Calls,
+}
+
+impl OnFiles {
+    pub async fn start() -> Self {
+        Self {
+            plain: Plain::start().await,
+            calls: Calls::default(),
+        }
+    }
+}
+
+#[async_trait]
+impl Pbx for OnFiles {
+    fn settings(&self) -> InstanceSettings {
+        InstanceSettings::FreeSwitch(self.plain.settings())
+    }
+
+    fn secrets(&self) -> InstanceSecrets {
+        secrets()
+    }
+
+    fn home(&self) -> PathBuf {
+        self.plain.home().to_owned()
+    }
+
+    async fn lets_in(&self, number: &str, domain: &str, secret: &str) -> bool {
+        lets_in(&self.plain.freeswitch, number, domain, secret).await
+    }
+
+    async fn name_of(&self, number: &str, domain: &str) -> Option<String> {
+        name_of(&self.plain.freeswitch, number, domain).await
+    }
+
+    async fn call(&self, domain: &str) {
+        self.calls.add(&self.plain.freeswitch, domain);
+    }
+
+    async fn has_call(&self, domain: &str) -> bool {
+        self.calls.is_up(&self.plain.freeswitch, domain)
+    }
+
+    async fn rename(&self, from: &str, to: &str) {
+        let file = self.plain.live_file("directory");
+        let text = std::fs::read_to_string(&file).unwrap();
+        let (from, to) = (format!("value=\"{from}\""), format!("value=\"{to}\""));
+        assert!(text.contains(&from));
+        write(&file, &text.replace(&from, &to));
+    }
+}
+
+async fn lets_in(freeswitch: &FreeSwitch, number: &str, domain: &str, secret: &str) -> bool {
+    let let_in = freeswitch.register("internal", number, domain, secret).await;
+    let_in == Ok(Admitted::Hash)
+}
+
+async fn name_of(freeswitch: &FreeSwitch, number: &str, domain: &str) -> Option<String> {
+    let user = freeswitch.user(number, domain).await?;
+    user.shown("var", "effective_caller_id_name").map(str::to_owned)
+}
+
+/// The calls that were put up, by their domains.
+#[derive(Default)]
+struct Calls(Mutex<BTreeMap<String, String>>);
+
+impl Calls {
+    fn add(&self, freeswitch: &FreeSwitch, domain: &str) {
+        let uuid = freeswitch.add_call(&NewCall::within(domain, "1001", "1002"));
+        self.0.lock().unwrap().insert(domain.to_owned(), uuid);
+    }
+
+    fn is_up(&self, freeswitch: &FreeSwitch, domain: &str) -> bool {
+        let calls = self.0.lock().unwrap();
+        calls
+            .get(domain)
+            .is_some_and(|uuid| freeswitch.calls().contains(uuid))
+    }
+}
