@@ -7,6 +7,7 @@ mod accepting;
 mod changed;
 mod firebase;
 mod forgotten;
+mod gone;
 mod inviting;
 #[expect(dead_code, reason = "another area uses the rest of it")]
 #[path = "../auth/issuer.rs"]
