@@ -16,6 +16,7 @@ mod cors;
 mod creating;
 mod deploys;
 mod events;
+mod glance;
 mod guards;
 mod hostile;
 mod idempotency;
