@@ -173,40 +173,6 @@ async fn o69_of_many_who_try_one_owner_is_left(#[values(Sqlite, Postgres)] backe
 
 #[rstest]
 #[tokio::test]
-async fn o71_of_many_who_try_one_platform_manager_is_left(#[values(Sqlite, Postgres)] backend: Backend) {
-    let server = Server::start(backend).await;
-    let ann = server.platform_manager("ann").await;
-    let first = server.platform(Method::GET, "/org-users/me/profile").send().await;
-    let first = first.data(200)["id"].as_str().unwrap().to_owned();
-    // Both work for a tenant, so that the flag alone is at stake.
-    server
-        .database
-        .sql(
-            "update users set tenant_id = (select id from tenants where domain = 'acme.example.com'), \
-            role_id = (select id from roles where name = 'agent')",
-        )
-        .await;
-    let asks = (0..MANY).map(|n| {
-        let (token, whom) = if n % 2 == 0 {
-            (&ann.token, &first)
-        } else {
-            (&server.token, &ann.id)
-        };
-        let path = format!("/platform/users/{whom}/platform-manager");
-        let ask = server
-            .of(token, Method::PUT, &path)
-            .json(&json!({"platform_manager": false}));
-        ask.send()
-    });
-    let answers = join_all(asks).await;
-    let done = answers.iter().filter(|answer| answer.status < 300).count();
-    assert!(done >= 1, "{answers:#?}");
-    let sql = "select count(*) || '' from users where platform_manager and status = 'active'";
-    assert_eq!(server.database.ask(sql.to_owned()).await, ["1"]);
-}
-
-#[rstest]
-#[tokio::test]
 async fn c13_of_many_who_want_the_last_seat_one_gets_it(#[values(Sqlite, Postgres)] backend: Backend) {
     let server = Server::start(backend).await;
     server.person("ann", &server.acme, "owner").await;

@@ -31,6 +31,7 @@ mod issuer;
 mod issuer_keys;
 mod issuers;
 mod keys;
+mod last_manager;
 mod listing;
 mod methods;
 mod order;
