@@ -19,6 +19,7 @@ mod keys_end;
 mod keys_give;
 mod leaving;
 mod links;
+mod losing;
 mod mailed;
 mod own_tenant;
 mod racing;
