@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use reqwest::Method;
 use rstest::rstest;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::people::{PASSWORD, Person};
 use super::server::Server;
@@ -143,6 +143,45 @@ async fn o69_the_last_owner_stays(#[values(Sqlite, Postgres)] backend: Backend) 
         assert_eq!(ask.send().await.code(), (409, "last_owner"), "{path}");
     }
     assert_eq!(server.standing(&ann.token).await.0, 200);
+}
+
+/// Also not by a platform manager, whose rank reaches everybody.
+#[rstest]
+#[case::role(Method::PATCH, "", json!({"name": "Nobody", "role": "admin"}))]
+#[case::status(Method::PATCH, "", json!({"name": "Nobody", "status": "suspended"}))]
+#[case::deletion(Method::DELETE, "", json!({}))]
+#[case::moving(Method::PUT, "/tenant", json!({"tenant_id": "globex"}))]
+#[tokio::test]
+async fn o69_the_last_owner_stays_on_the_platform_too(
+    #[values(Sqlite, Postgres)] backend: Backend,
+    #[case] method: Method,
+    #[case] behind: &str,
+    #[case] mut body: Value,
+) {
+    let server = Server::start(backend).await;
+    if body.get("tenant_id").is_some() {
+        body = json!({"tenant_id": server.globex});
+    }
+    let ann = server.person("ann", &server.acme, "owner").await;
+    // One who could become an owner does not own it yet, and another tenant's owner never does.
+    let invited = json!({"name": "Bob", "email": "bob@example.com", "role": "owner"});
+    server.post("/org-users/invite", &invited).send().await.data(201);
+    server.person("gina", &server.globex, "owner").await;
+    let path = format!("/platform/users/{}{behind}", ann.id);
+    let try_it = || server.platform(method.clone(), &path).json(&body).send();
+    let before = server.audit_actions().await;
+    assert_eq!(try_it().await.code(), (409, "last_owner"));
+    let profile = server
+        .of(&ann.token, Method::GET, "/org-users/me/profile")
+        .send()
+        .await;
+    let is = profile.data(200);
+    assert_eq!((&is["name"], &is["role"]), (&json!("ann"), &json!("owner")));
+    assert_eq!(server.audit_actions().await, before);
+    server.person("carl", &server.acme, "owner").await;
+    let done = try_it().await;
+    assert!(done.status < 300, "{}", done.text);
+    assert_eq!(server.standing(&ann.token).await.0, 401);
 }
 
 /// Owners who all throw each other out at the same time: somebody is left.

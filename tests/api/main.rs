@@ -33,6 +33,7 @@ mod issuers;
 mod keys;
 mod last_manager;
 mod listing;
+mod made_domains;
 mod methods;
 mod order;
 mod own_tenant;
