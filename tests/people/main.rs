@@ -24,6 +24,7 @@ mod mailed;
 mod own_tenant;
 mod racing;
 mod room;
+mod same_work;
 mod sign_ins;
 #[path = "../support/mod.rs"]
 mod support;
