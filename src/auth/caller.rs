@@ -208,6 +208,20 @@ impl Caller {
         }
     }
 
+    /// The same request of somebody who signed in, as the database knows them now.
+    #[must_use]
+    pub fn signed_in_still(&self, presence: Presence) -> Self {
+        let enters = matches!(self.place, Place::Entered { .. } | Place::Unknown);
+        Self::signed_in(presence, enters, self.reason.clone(), self.origin.clone())
+    }
+
+    /// The same request of a program.
+    #[must_use]
+    pub fn of_key_still(&self, presence: KeyPresence) -> Self {
+        let enters = matches!(self.place, Place::Unknown);
+        Self::of_key(presence, enters, self.reason.clone(), self.origin.clone())
+    }
+
     /// Who it is.
     #[must_use]
     pub const fn identity(&self) -> &Identity {
