@@ -128,13 +128,15 @@ pub struct Origin {
     pub agent: Option<UserAgent>,
 }
 
+/// Why something is done, where that was said; an error where what was said is no reason.
+pub type GivenReason = Result<Option<Reason>, Denied>;
+
 /// Somebody who asks for something.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Caller {
     identity: Identity,
     place: Place,
-    /// An error where what was given is none.
-    reason: Result<Option<Reason>, Denied>,
+    reason: GivenReason,
     origin: Origin,
 }
 
@@ -152,12 +154,7 @@ impl Caller {
 
     /// Somebody who signed in, at home or in the tenant that they asked for.
     #[must_use]
-    pub fn signed_in(
-        presence: Presence,
-        enters: bool,
-        reason: Result<Option<Reason>, Denied>,
-        origin: Origin,
-    ) -> Self {
+    pub fn signed_in(presence: Presence, enters: bool, reason: GivenReason, origin: Origin) -> Self {
         let place = match (enters, presence.entered, &presence.home) {
             (true, Some((id, status)), _) => Place::Entered { id, status },
             (true, None, _) => Place::Unknown,
@@ -185,12 +182,7 @@ impl Caller {
 
     /// A program of a tenant. It is at home there, and enters no other.
     #[must_use]
-    pub fn of_key(
-        presence: KeyPresence,
-        enters: bool,
-        reason: Result<Option<Reason>, Denied>,
-        origin: Origin,
-    ) -> Self {
+    pub fn of_key(presence: KeyPresence, enters: bool, reason: GivenReason, origin: Origin) -> Self {
         let key = KeyHolder::from(presence);
         let place = if enters {
             Place::Unknown
