@@ -18,8 +18,11 @@ use super::pbx::open_directory;
 use super::times::ms;
 use super::{Outcome, own_process};
 
-/// At the same time; each is somebody of another tenant.
+/// At the same time.
 const CONNECTIONS: usize = 16;
+/// How many tenants each connection goes on by with each request, where it asks in all of them: no divisor of their number, so
+/// that it comes to every one.
+const STRIDE: usize = 61;
 const WARM_UP: Duration = Duration::from_secs(2);
 const MEASURED: Duration = Duration::from_secs(8);
 const ROUNDS: usize = 3;
@@ -100,9 +103,12 @@ pub async fn asked(directory: &Path) -> Outcome<()> {
     for place in 0..CONNECTIONS {
         tokens.push(sign_in(&address, &format!("owner{place}@example.com")).await?);
     }
-    at_once(&address, &tokens, &NOTHING).await?;
-    at_once(&address, &tokens, &EXTENSION_PAGE).await?;
+    let of_each = |path| tokens.iter().map(|token| vec![get(path, token, "")]).collect();
+    at_once(&address, of_each(HEALTH), &NOTHING).await?;
+    at_once(&address, of_each(PAGE), &BY_OWNERS).await?;
     let manager = sign_in(&address, "manager@example.com").await?;
+    let everywhere = everywhere(&address, &manager).await?;
+    at_once(&address, everywhere, &BY_THE_MANAGER).await?;
     for path in [
         "/api/v1/platform/tenants?per_page=25",
         "/api/v1/platform/tenants?per_page=25&sort=-extensions",
@@ -118,6 +124,34 @@ pub async fn asked(directory: &Path) -> Outcome<()> {
     daemon.stop().await
 }
 
+/// For each connection a page of every tenant's extensions, each at another place of the same round.
+async fn everywhere(address: &str, manager: &str) -> Outcome<Vec<Vec<Vec<u8>>>> {
+    let mut connection = Connection::open(address).await?;
+    let mut requests = Vec::new();
+    for page in 1.. {
+        let path = format!("/api/v1/platform/tenants?sort=id&per_page=100&page={page}");
+        let body = connection.ask(&get(&path, manager, "")).await?;
+        let tenants = list(&body).ok_or("no list of tenants")?;
+        for tenant in tenants {
+            let id = tenant
+                .get("id")
+                .and_then(Value::as_str)
+                .ok_or("a tenant without an id")?;
+            let enters = format!("X-Operate-As-Tenant: {id}\r\n");
+            requests.push(get(PAGE, manager, &enters));
+        }
+        if tenants.len() < 100 {
+            break;
+        }
+    }
+    let count = requests.len();
+    let of = |place| {
+        let turns = (0..count).map(|turn| (place * count / CONNECTIONS + turn * STRIDE) % count);
+        turns.filter_map(|at| requests.get(at).cloned()).collect()
+    };
+    Ok((0..CONNECTIONS).map(of).collect())
+}
+
 /// What is asked of all connections at once, and what its answer must be.
 struct Asked {
     path: &'static str,
@@ -125,40 +159,57 @@ struct Asked {
     is_right: fn(&Value) -> bool,
 }
 
+const HEALTH: &str = "/healthz";
+const PAGE: &str = "/api/v1/extensions?per_page=25";
+
 /// What the server and the generator take where nobody is authorised and no database asked.
 const NOTHING: Asked = Asked {
-    path: "/healthz",
+    path: HEALTH,
     by: "of nobody, for comparison",
     is_right: Value::is_object,
 };
 
-const EXTENSION_PAGE: Asked = Asked {
-    path: "/api/v1/extensions?per_page=25",
+const BY_OWNERS: Asked = Asked {
+    path: PAGE,
     by: "each of another tenant's owner",
-    is_right: |body| {
-        list(body).is_some_and(|items| items.len() == 25)
-            && body.pointer("/meta/total") == Some(&json!(EXTENSIONS))
-    },
+    is_right: is_a_page,
 };
 
-async fn at_once(address: &str, tokens: &[String], asked: &Asked) -> Outcome<()> {
+const BY_THE_MANAGER: Asked = Asked {
+    path: PAGE,
+    by: "of a platform manager, who enters another tenant with each request, all of them in turn",
+    is_right: is_a_page,
+};
+
+fn is_a_page(body: &Value) -> bool {
+    list(body).is_some_and(|items| items.len() == 25)
+        && body.pointer("/meta/total") == Some(&json!(EXTENSIONS))
+}
+
+/// Each connection sends its own requests, one after the other, and begins again behind the last.
+async fn at_once(address: &str, requests: Vec<Vec<Vec<u8>>>, asked: &Asked) -> Outcome<()> {
     let (path, by, is_right) = (asked.path, asked.by, asked.is_right);
     writeln!(stdout(), "GET {path}, {CONNECTIONS} connections, {by}")?;
     for _ in 0..ROUNDS {
         let mut asking = JoinSet::new();
         let begun = Instant::now();
-        for token in tokens {
-            let (address, request) = (address.to_owned(), request("GET", path, token, ""));
+        for requests in requests.clone() {
+            let address = address.to_owned();
             asking.spawn(async move {
                 let mut connection = Connection::open(&address).await?;
-                let body = connection.ask(&request).await?;
-                if !is_right(&body) {
-                    return Err(io::Error::other(format!("another answer than expected: {body}")));
+                if let Some(first) = requests.first() {
+                    let body = connection.ask(first).await?;
+                    if !is_right(&body) {
+                        return Err(io::Error::other(format!("another answer than expected: {body}")));
+                    }
                 }
                 let mut times = Vec::new();
-                while begun.elapsed() < WARM_UP + MEASURED {
+                for request in requests.iter().cycle() {
+                    if begun.elapsed() >= WARM_UP + MEASURED {
+                        break;
+                    }
                     let sent = Instant::now();
-                    connection.send(&request).await?;
+                    connection.send(request).await?;
                     let took = sent.elapsed();
                     if sent.duration_since(begun) >= WARM_UP {
                         times.push(took);
@@ -178,7 +229,7 @@ async fn at_once(address: &str, tokens: &[String], asked: &Asked) -> Outcome<()>
 }
 
 async fn pages(address: &str, token: &str, path: &str) -> Outcome<()> {
-    let request = request("GET", path, token, "");
+    let request = get(path, token, "");
     let mut connection = Connection::open(address).await?;
     let mut times = Vec::new();
     for _ in 0..PAGES {
@@ -221,9 +272,19 @@ async fn sign_in(address: &str, email: &str) -> Outcome<String> {
     Ok(token.to_owned())
 }
 
-fn request(method: &str, path: &str, token: &str, body: &str) -> Vec<u8> {
+/// `more`: further headers, each with its line end.
+fn get(path: &str, token: &str, more: &str) -> Vec<u8> {
+    request(
+        "GET",
+        path,
+        &format!("Authorization: Bearer {token}\r\n{more}"),
+        "",
+    )
+}
+
+fn request(method: &str, path: &str, headers: &str, body: &str) -> Vec<u8> {
     format!(
-        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\
+        "{method} {path} HTTP/1.1\r\nHost: localhost\r\n{headers}\
          Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     )

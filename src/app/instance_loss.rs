@@ -16,7 +16,7 @@ use crate::domain::name::{InstanceName, TenantName};
 use crate::domain::permission::PlatformPermission;
 use crate::domain::sip_domain::SipDomain;
 use crate::domain::tenant::{Tenant, TenantStatus};
-use crate::store::{Tx, instances, leases, served, tenant_lifecycle, tenants};
+use crate::store::{Tx, audit, instances, leases, served, tenant_lifecycle, tenants};
 
 /// An instance that was given up.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
@@ -152,8 +152,9 @@ async fn delete_leaving(
             let reference = json!({"kind": "tenant", "id": tenant.id, "name": tenant.name});
             return Err(AppError::in_use(message, [reference]));
         }
-        let told = app.audit(tx, caller, gone(&tenant))?;
-        remove(tx, tenant.id, told).await?;
+        let moves = audit::moves(tx, tenant.id).await?;
+        let told = app.audit(tx, caller, gone(&tenant, &moves))?;
+        remove(tx, tenant.id, &moves, told).await?;
         deleted.push(LostTenant {
             id: tenant.id,
             name: tenant.name,

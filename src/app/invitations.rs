@@ -87,6 +87,7 @@ pub async fn invite(
     caller.reason_to_change()?;
     let (email, name, role) = input.parse()?;
     let mut tx = app.begin_inside(tenant, "invite").await?;
+    let caller = &app.giver(&mut tx, caller, Permission::UsersCreate).await?;
     let membership = member(app, &mut tx, tenant, &role).await?;
     may_give(&mut tx, caller, &membership).await?;
     let user = app.fresh_user(Some(membership), email, name, UserStatus::Invited);
@@ -103,6 +104,7 @@ pub async fn invite(
 pub async fn again(app: &App, caller: &Caller, id: UserId) -> Result<(User, Invitation), AppError> {
     let tenant = caller.tenant(Permission::UsersCreate, Act::Change)?;
     let mut tx = app.begin_on_member(tenant, "invite_again").await?;
+    let caller = &app.giver(&mut tx, caller, Permission::UsersCreate).await?;
     let user = found(users::find(&mut tx, tenant, id).await?)?;
     caller.reason_to_change()?;
     may_invite(caller, &user)?;

@@ -123,6 +123,7 @@ pub async fn change(
 ) -> Result<Role, AppError> {
     let tenant = caller.tenant(Permission::UsersAssignRole, Act::Change)?;
     let mut tx = app.begin_inside(tenant, "change_role").await?;
+    let caller = &app.giver(&mut tx, caller, Permission::UsersAssignRole).await?;
     let before = own(&mut tx, tenant, id).await?;
     caller.reason_to_change()?;
     guards::reaches(caller, before.rank)?;

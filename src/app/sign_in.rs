@@ -222,7 +222,7 @@ impl App {
         // Locks them: of two who sign in at once, the second sees the session of the first.
         users::set_last_login(&mut tx, user.id, now).await?;
         let ended = sessions::make_room(&mut tx, user.id, session.id, now - presence.rest(), MOST).await?;
-        let caller = Caller::signed_in(presence.clone(), false, None, origin);
+        let caller = Caller::signed_in(presence.clone(), false, Ok(None), origin);
         // Of a suspended tenant.
         caller.standing()?;
         let begun = Changed {

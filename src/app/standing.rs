@@ -2,12 +2,16 @@
 
 use super::App;
 use super::error::AppError;
+use crate::auth::access::Act;
 use crate::auth::caller::{Caller, Identity, SignedIn};
 use crate::auth::denied::Denied;
+use crate::auth::key_holder::KeyHolder;
+use crate::domain::api_key::KeyPresence;
 use crate::domain::ids::{TenantId, UserId};
+use crate::domain::permission::Permission;
 use crate::domain::session::Presence;
 use crate::domain::user::User;
-use crate::store::{Tx, sessions, tenants, users};
+use crate::store::{Tx, api_keys, sessions, tenants, users};
 
 impl App {
     /// Begins a change by whoever acts in a tenant, after every other one there.
@@ -55,6 +59,26 @@ impl App {
         user.ok_or_else(|| Denied::Credentials.into())
     }
 
+    /// The caller with the rights of now, for whoever gives of them: what was taken from them since they were let in, they
+    /// give back to nobody, and not to themselves.
+    pub(super) async fn giver(
+        &self,
+        tx: &mut Tx,
+        caller: &Caller,
+        right: Permission,
+    ) -> Result<Caller, AppError> {
+        let now = match caller.identity() {
+            Identity::User(user) => {
+                let presence = self.present(tx, user, caller.operates_in()).await?;
+                caller.signed_in_still(presence)
+            }
+            Identity::ApiKey(key) => caller.of_key_still(self.key_present(tx, key).await?),
+            Identity::SystemCli | Identity::SystemAuto => caller.clone(),
+        };
+        now.tenant(right, Act::Change)?;
+        Ok(now)
+    }
+
     /// Refuses whoever has waited for a turn, and manages the platform no longer.
     pub(super) async fn still_manages(&self, tx: &mut Tx, caller: &Caller) -> Result<(), AppError> {
         let Identity::User(user) = caller.identity() else {
@@ -69,13 +93,30 @@ impl App {
 
     /// Refuses somebody whose session has ended since.
     pub(super) async fn still_signed_in(&self, tx: &mut Tx, own: &SignedIn) -> Result<Presence, AppError> {
-        let presence = sessions::presence(tx, own.session_id, None).await?;
+        self.present(tx, own, None).await
+    }
+
+    async fn present(
+        &self,
+        tx: &mut Tx,
+        own: &SignedIn,
+        entered: Option<TenantId>,
+    ) -> Result<Presence, AppError> {
+        let presence = sessions::presence(tx, own.session_id, entered).await?;
         let presence = presence.filter(|presence| presence.is_good(self.now()));
         let presence = presence.ok_or(Denied::Credentials)?;
         match &presence.home {
             Some(home) if !home.status.is_active() => Err(Denied::TenantSuspended.into()),
             _ => Ok(presence),
         }
+    }
+
+    async fn key_present(&self, tx: &mut Tx, key: &KeyHolder) -> Result<KeyPresence, AppError> {
+        let row = api_keys::find(tx, key.tenant_id, key.key_id).await?;
+        let row = row.ok_or(Denied::Credentials)?;
+        let presence = api_keys::presence(tx, &row.prefix).await?;
+        let presence = presence.filter(|presence| presence.lasts(self.now()));
+        presence.ok_or_else(|| Denied::Credentials.into())
     }
 }
 

@@ -146,8 +146,9 @@ pub async fn finish(app: &App, caller: &Caller, id: TenantId) -> Result<bool, Ap
     if tenant.status != TenantStatus::Deleting || tenant_lifecycle::is_served(&mut tx, id).await? {
         return Ok(false);
     }
-    let told = app.audit(&mut tx, caller, gone(&tenant))?;
-    remove(&mut tx, id, told).await?;
+    let moves = audit::moves(&mut tx, id).await?;
+    let told = app.audit(&mut tx, caller, gone(&tenant, &moves))?;
+    remove(&mut tx, id, &moves, told).await?;
     tx.commit().await?;
     Ok(true)
 }
@@ -158,23 +159,30 @@ pub(super) fn mismatch(what: &str) -> AppError {
     AppError::conflict("confirmation_mismatch", message)
 }
 
-/// The entry of a tenant of which nothing is left; of no tenant, so that it stays.
-pub(super) fn gone(tenant: &Tenant) -> Changed {
+/// The entry of a tenant of which nothing is left; of no tenant, so that it stays. It names the moves that are blanked with
+/// what is the tenant's own.
+pub(super) fn gone(tenant: &Tenant, moves: &[AuditId]) -> Changed {
     Changed {
         action: "tenant.gone",
         resource: "tenant",
         target: tenant.id.to_string(),
         tenant_id: None,
         before: Some(json!({"name": tenant.name, "domain": tenant.domain})),
-        after: None,
+        after: (!moves.is_empty()).then(|| json!({"moves": moves})),
     }
 }
 
 /// Removes every row of a tenant and what others tell of it; of the audit log the payloads, which `told` tells of.
-pub(super) async fn remove(tx: &mut Tx, id: TenantId, told: AuditId) -> Result<(), AppError> {
+pub(super) async fn remove(
+    tx: &mut Tx,
+    id: TenantId,
+    moves: &[AuditId],
+    told: AuditId,
+) -> Result<(), AppError> {
     let domains = domains::ever_of(tx, id).await?;
     tenant_records::forget(tx, id, &domains).await?;
     audit::blank_tenant(tx, id, told).await?;
+    audit::blank_moves(tx, moves, told).await?;
     tenant_lifecycle::delete(tx, id).await?;
     Ok(())
 }

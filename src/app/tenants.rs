@@ -52,15 +52,12 @@ impl TenantInput {
     /// Reads it; with a suffix the domain may be absent, and is made of the name.
     pub(super) fn parse(self, errors: &mut FieldErrors, suffix: Option<&SipDomain>) -> Option<ParsedTenant> {
         let required = |text: Option<String>| text.ok_or_else(|| Invalid::new("is required"));
-        let made = self
-            .name
-            .as_deref()
-            .zip(suffix)
-            .and_then(|(name, suffix)| slug(name).map(|slug| format!("{slug}.{suffix}")));
-        let domain = errors.take(
-            "domain",
-            required(self.domain.or(made)).and_then(|text| text.parse()),
-        );
+        let domain = match (self.domain, suffix, &self.name) {
+            (None, Some(suffix), Some(name)) => errors.take("domain", domain_of(name, suffix)),
+            // It may be made of the name, which is missing.
+            (None, Some(_), None) => None,
+            (given, _, _) => errors.take("domain", required(given).and_then(|text| text.parse())),
+        };
         let name = errors.take("name", required(self.name).and_then(|text| text.parse()));
         let timezone = self
             .timezone
@@ -78,6 +75,17 @@ impl TenantInput {
             },
         })
     }
+}
+
+/// The domain that is made of a name.
+fn domain_of(name: &str, suffix: &SipDomain) -> Result<SipDomain, Invalid> {
+    let made = slug(name).ok_or_else(|| {
+        Invalid::new("is required: the name has no letter from a to z and no digit to make one of")
+    });
+    let whole = made.map(|slug| format!("{slug}.{suffix}"))?;
+    whole
+        .parse()
+        .map_err(|_| Invalid::new("is required: the one that the name would make is too long"))
 }
 
 /// What stands before the suffix in a domain that is made of a name: letters, digits and single hyphens.

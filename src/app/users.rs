@@ -47,6 +47,7 @@ pub async fn assign_role(
 ) -> Result<User, AppError> {
     let tenant = caller.tenant(Permission::UsersAssignRole, Act::Change)?;
     let mut tx = app.begin_on_member(tenant, "assign_role").await?;
+    let caller = &app.giver(&mut tx, caller, Permission::UsersAssignRole).await?;
     let user = found(users::find(&mut tx, tenant, id).await?)?;
     caller.reason_to_change()?;
     let role = role_by_name(&mut tx, tenant, "role", role).await?;

@@ -32,9 +32,10 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// A reason that is none counts as missing: where one is required, the refusal says what it must be.
-    fn reason(&self) -> Option<Reason> {
-        self.reason.as_ref().and_then(|text| text.parse().ok())
+    /// Where it is asked for, the refusal of what is none says what it must be.
+    fn reason(&self) -> Result<Option<Reason>, Denied> {
+        let reason = self.reason.as_ref().map(|text| text.parse());
+        reason.transpose().map_err(|_| Denied::ReasonRequired)
     }
 }
 

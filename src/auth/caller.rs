@@ -128,12 +128,15 @@ pub struct Origin {
     pub agent: Option<UserAgent>,
 }
 
+/// Why something is done, where that was said; an error where what was said is no reason.
+pub type GivenReason = Result<Option<Reason>, Denied>;
+
 /// Somebody who asks for something.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Caller {
     identity: Identity,
     place: Place,
-    reason: Option<Reason>,
+    reason: GivenReason,
     origin: Origin,
 }
 
@@ -144,14 +147,14 @@ impl Caller {
         Self {
             identity,
             place,
-            reason,
+            reason: Ok(reason),
             origin,
         }
     }
 
     /// Somebody who signed in, at home or in the tenant that they asked for.
     #[must_use]
-    pub fn signed_in(presence: Presence, enters: bool, reason: Option<Reason>, origin: Origin) -> Self {
+    pub fn signed_in(presence: Presence, enters: bool, reason: GivenReason, origin: Origin) -> Self {
         let place = match (enters, presence.entered, &presence.home) {
             (true, Some((id, status)), _) => Place::Entered { id, status },
             (true, None, _) => Place::Unknown,
@@ -169,12 +172,17 @@ impl Caller {
             platform_manager: presence.platform_manager,
             home: presence.home,
         };
-        Self::new(Identity::User(Arc::new(user)), place, reason, origin)
+        Self {
+            identity: Identity::User(Arc::new(user)),
+            place,
+            reason,
+            origin,
+        }
     }
 
     /// A program of a tenant. It is at home there, and enters no other.
     #[must_use]
-    pub fn of_key(presence: KeyPresence, enters: bool, reason: Option<Reason>, origin: Origin) -> Self {
+    pub fn of_key(presence: KeyPresence, enters: bool, reason: GivenReason, origin: Origin) -> Self {
         let key = KeyHolder::from(presence);
         let place = if enters {
             Place::Unknown
@@ -184,7 +192,26 @@ impl Caller {
                 status: key.status,
             }
         };
-        Self::new(Identity::ApiKey(Arc::new(key)), place, reason, origin)
+        Self {
+            identity: Identity::ApiKey(Arc::new(key)),
+            place,
+            reason,
+            origin,
+        }
+    }
+
+    /// The same request of somebody who signed in, as the database knows them now.
+    #[must_use]
+    pub fn signed_in_still(&self, presence: Presence) -> Self {
+        let enters = matches!(self.place, Place::Entered { .. } | Place::Unknown);
+        Self::signed_in(presence, enters, self.reason.clone(), self.origin.clone())
+    }
+
+    /// The same request of a program.
+    #[must_use]
+    pub fn of_key_still(&self, presence: KeyPresence) -> Self {
+        let enters = matches!(self.place, Place::Unknown);
+        Self::of_key(presence, enters, self.reason.clone(), self.origin.clone())
     }
 
     /// Who it is.
@@ -307,13 +334,14 @@ impl Caller {
     }
 
     /// Why it changes something in the tenant it acts in: required of the operator's people, for whom the tenant is
-    /// somebody else's.
+    /// somebody else's. What others say has to be a reason too.
     pub fn reason_to_change(&self) -> Result<Option<&Reason>, Denied> {
         match (self.place, &self.reason) {
-            (Place::Entered { .. }, None) if matches!(self.identity, Identity::User(_)) => {
+            (_, Err(denied)) => Err(*denied),
+            (Place::Entered { .. }, Ok(None)) if matches!(self.identity, Identity::User(_)) => {
                 Err(Denied::ReasonRequired)
             }
-            (_, reason) => Ok(reason.as_ref()),
+            (_, Ok(reason)) => Ok(reason.as_ref()),
         }
     }
 

@@ -94,14 +94,21 @@ pub struct PasswordHasher {
 pub(super) struct Work {
     params: Params,
     random: Arc<dyn Randomness>,
+    /// What is compared where there is no password. Nobody knows one that gives it.
+    nobodys: String,
 }
 
 impl PasswordHasher {
     /// Hashes at that cost.
     pub fn new(cost: Cost, random: Arc<dyn Randomness>) -> Result<Self, BadCost> {
         let params = Params::new(cost.memory, cost.passes, 1, Some(LENGTH)).map_err(|_| BadCost)?;
+        let nobodys = nobodys(&params);
         Ok(Self {
-            work: Arc::new(Work { params, random }),
+            work: Arc::new(Work {
+                params,
+                random,
+                nobodys,
+            }),
             places: Arc::new(Semaphore::new(AT_ONCE + WAITING)),
             turns: Arc::new(Semaphore::new(AT_ONCE)),
         })
@@ -135,6 +142,13 @@ impl PasswordHasher {
     }
 }
 
+/// A hash of that cost: 16 bytes of salt and as many of output as every hash has, all of them zero.
+fn nobodys(params: &Params) -> String {
+    let (salt, output) = ("A".repeat(22), "A".repeat(43));
+    let (memory, passes, lanes) = (params.m_cost(), params.t_cost(), params.p_cost());
+    format!("$argon2id$v=19$m={memory},t={passes},p={lanes}${salt}${output}")
+}
+
 impl Work {
     fn argon2(&self) -> Argon2<'static> {
         Argon2::new(Algorithm::Argon2id, Version::V0x13, self.params.clone())
@@ -150,27 +164,20 @@ impl Work {
             .map_err(|invalid| HashError::Algorithm(invalid.to_string()))
     }
 
-    /// Compares with what is stored. Where nothing is, the same work is done, so that the time does not tell.
+    /// Compares with what is stored, and where nothing is with what is nobody's, so that the time does not tell.
     pub(super) fn verify(
         &self,
         password: &Password,
         stored: Option<&PasswordHash>,
     ) -> Result<Verdict, HashError> {
         let bytes = password.expose().as_bytes();
-        let Some(stored) = stored else {
-            let mut nothing = [0; LENGTH];
-            self.argon2()
-                .hash_password_into(bytes, &[0; 16], &mut nothing)
-                .map_err(|error| HashError::Algorithm(error.to_string()))?;
-            std::hint::black_box(nothing);
-            return Ok(Verdict::Wrong);
-        };
-        let stored = phc::PasswordHash::new(stored.expose())?;
-        if stored.salt.is_none() || stored.hash.is_none() {
+        let kept = phc::PasswordHash::new(stored.map_or(&self.nobodys, PasswordHash::expose))?;
+        if kept.salt.is_none() || kept.hash.is_none() {
             return Err(HashError::Algorithm("the stored hash is cut off".to_owned()));
         }
-        match self.argon2().verify_password(bytes, &stored) {
-            Ok(()) if Params::try_from(&stored)? == self.params => Ok(Verdict::Right { rehashed: None }),
+        match self.argon2().verify_password(bytes, &kept) {
+            Ok(()) if stored.is_none() => Ok(Verdict::Wrong),
+            Ok(()) if Params::try_from(&kept)? == self.params => Ok(Verdict::Right { rehashed: None }),
             Ok(()) => Ok(Verdict::Right {
                 rehashed: Some(self.hash(password)?),
             }),
@@ -268,6 +275,20 @@ mod tests {
                 verify(&hasher(CHEAP), typed, None).await,
                 Ok(Verdict::Wrong)
             ));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_compared_where_there_is_no_password_costs_what_a_new_one_does() {
+        for cost in [CHEAP, DEAR, Cost::default()] {
+            let hasher = hasher(cost);
+            let made = hasher.hash(chosen("apples pears plums")).await.unwrap();
+            let of_cost = |text: &str| {
+                let hash = phc::PasswordHash::new(text).unwrap();
+                let lengths = (hash.salt.unwrap().len(), hash.hash.unwrap().len());
+                (hash.algorithm, hash.version, hash.params, lengths)
+            };
+            assert_eq!(of_cost(&hasher.work.nobodys), of_cost(made.expose()));
         }
     }
 

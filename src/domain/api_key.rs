@@ -139,12 +139,16 @@ pub struct KeyPresence {
 }
 
 impl KeyPresence {
-    /// Whether this is the key, it has not expired, and its author is still somebody here.
+    /// Whether it has not expired, and its author is still somebody here.
+    #[must_use]
+    pub fn lasts(&self, now: Timestamp) -> bool {
+        self.author_status == UserStatus::Active && self.key.expires_at.is_none_or(|end| now < end)
+    }
+
+    /// Whether this is the key, and it lasts.
     #[must_use]
     pub fn is_good(&self, secret: &KeySecret, now: Timestamp) -> bool {
-        self.digest == secret.digest()
-            && self.author_status == UserStatus::Active
-            && self.key.expires_at.is_none_or(|end| now < end)
+        self.digest == secret.digest() && self.lasts(now)
     }
 }
 

@@ -13,8 +13,8 @@ pub struct KeptCheck {
     pub ok: bool,
     /// What was found.
     pub detail: String,
-    /// What to do where it was not.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// What to do where it was not; null where it was.
+    #[serde(default)]
     pub mend: Option<String>,
 }
 

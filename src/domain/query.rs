@@ -9,8 +9,8 @@ use super::tenant::TenantStatus;
 word_enum! {
     /// What a list of tenants is sorted by; equal ones by id.
     TenantSort {
-        Name = "name", Domain = "domain", Owner = "owner", Status = "status", Instance = "pbx_instance",
-        Users = "users", Extensions = "extensions", LastActivity = "last_activity", CreatedAt = "created_at"
+        Id = "id", Name = "name", Domain = "domain", Owner = "owner", Status = "status", Instance = "pbx_instance",
+        Users = "users", Extensions = "extensions", Files = "files", LastActivity = "last_activity", CreatedAt = "created_at"
     }
 }
 

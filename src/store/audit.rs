@@ -37,6 +37,16 @@ macro_rules! page_of {
     };
 }
 
+macro_rules! blank {
+    ($which:literal) => {
+        concat!(
+            "update audit_entries set salt = null, actor_name = null, before = null, after = null, reason = null, \
+             request_id = null, address = null, agent = null, blanked_by = $2 where salt is not null and ",
+            $which
+        )
+    };
+}
+
 statements! {
     APPEND = "insert into audit_entries (number, id, at, actor_kind, actor_id, operating_as, action, resource, \
         target_id, tenant_id, payload_digest, digest, salt, actor_name, before, after, reason, request_id, address, \
@@ -49,8 +59,10 @@ statements! {
     LAST_CHANGE = "select max(at) from audit_entries where tenant_id = $1 \
         and resource in ('tenant', 'extension') \
         and action not in ('extension.reveal_secret', 'tenant.suspend', 'tenant.reactivate')";
-    BLANK_TENANT = "update audit_entries set salt = null, actor_name = null, before = null, after = null, reason = null, \
-        request_id = null, address = null, agent = null, blanked_by = $2 where salt is not null and tenant_id = $1";
+    BLANK_TENANT = blank!("tenant_id = $1");
+    MOVES = "select id from audit_entries where tenant_id is null and action = 'user.move' and salt is not null \
+        and (before like $1 or after like $1) order by number";
+    BLANK_MOVE = blank!("tenant_id is null and id = $1");
 }
 
 /// Adds an entry. It is written when the transaction is committed, as the last of all.
@@ -204,6 +216,22 @@ pub async fn last_change(tx: &mut Tx, tenant: TenantId) -> Result<Option<Timesta
 /// of the log reports each blanked payload.
 pub async fn blank_tenant(tx: &mut Tx, tenant: TenantId, by: AuditId) -> Result<u64, StoreError> {
     run!(tx, execute(BLANK_TENANT, tenant.uuid(), by.uuid()))
+}
+
+/// The entries that tell of somebody who moved into a tenant or out of it, and that are no tenant's.
+pub async fn moves(tx: &mut Tx, tenant: TenantId) -> Result<Vec<AuditId>, StoreError> {
+    // As it is written; what somebody has typed stands there with its quotes escaped.
+    let like = format!("%\"tenant_id\":\"{tenant}\"%");
+    let rows = run!(tx, fetch_all::<(Uuid,)>(MOVES, like))?;
+    Ok(rows.into_iter().map(|(id,)| AuditId::from_uuid(id)).collect())
+}
+
+/// Blanks the payloads of such entries; `by` is the entry that tells of it and names them.
+pub async fn blank_moves(tx: &mut Tx, moves: &[AuditId], by: AuditId) -> Result<(), StoreError> {
+    for id in moves {
+        run!(tx, execute(BLANK_MOVE, id.uuid(), by.uuid()))?;
+    }
+    Ok(())
 }
 
 /// A filter as statements take it.

@@ -1,5 +1,6 @@
 //! The audit log as a chain: its head, and its entries as they are stored.
 
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::audit_row::Row;
@@ -15,7 +16,7 @@ statements! {
     AFTER = "select e.number, e.id, e.at, e.actor_kind, e.actor_id, e.operating_as, e.action, e.resource, e.target_id, \
         e.tenant_id, e.payload_digest, e.digest, e.salt, e.actor_name, e.before, e.after, e.reason, e.request_id, \
         e.address, e.agent, e.blanked_by, \
-        b.number as teller, b.target_id as told_of \
+        b.number as teller, b.target_id as told_of, case when e.tenant_id is null then b.after end as moves \
         from audit_entries e left join audit_entries b on b.id = e.blanked_by and b.action = 'tenant.gone' \
         where e.number > $1 order by e.number limit $2";
 }
@@ -41,16 +42,29 @@ struct CheckedRow {
     row: Row,
     teller: Option<i64>,
     told_of: Option<String>,
+    moves: Option<String>,
 }
 
 impl CheckedRow {
     /// What tells of a blanking, and of whose entries, stands in the chain: it cannot be made of another entry.
     fn stored(self) -> StoredLink {
-        let of = self.told_of.and_then(|id| Uuid::parse_str(&id).ok());
         let is_later = self.teller.is_some_and(|teller| teller > self.row.number());
-        let told = is_later && of.is_some() && of == self.row.tenant_id();
-        self.row.stored(told)
+        let is_of = match self.row.tenant_id() {
+            Some(tenant) => self.told_of.and_then(|id| Uuid::parse_str(&id).ok()) == Some(tenant),
+            // A move is no tenant's: the entry of the deletion names it.
+            None => self.moves.is_some_and(|after| names(&after, self.row.id())),
+        };
+        self.row.stored(is_later && is_of)
     }
+}
+
+/// Whether what a deletion left in the log names an entry among the moves.
+fn names(after: &str, id: Uuid) -> bool {
+    let after: Value = serde_json::from_str(after).unwrap_or_default();
+    let named = after.get("moves").and_then(Value::as_array);
+    let named = named.into_iter().flatten();
+    let mut ids = named.filter_map(|id| Uuid::parse_str(id.as_str()?).ok());
+    ids.any(|named| named == id)
 }
 
 /// The entries with a number above `after`, by number, as many as `most`, with every column as it is stored.

@@ -83,6 +83,11 @@ impl Row {
         self.number
     }
 
+    /// What it is named by.
+    pub(super) const fn id(&self) -> Uuid {
+        self.id
+    }
+
     /// Whose it is.
     pub(super) const fn tenant_id(&self) -> Option<Uuid> {
         self.tenant_id

@@ -134,6 +134,8 @@ macro_rules! page_by_owner {
 statements! {
     FIND = overviews_of!(page!("1", "where t.id = $1"));
     COUNT = concat!("select count(*) from tenants t ", matching!());
+    BY_ID = page_by!("t.id");
+    BY_ID_DOWN = page_by!("t.id desc");
     BY_NAME = page_by!("t.name_key, t.id");
     BY_NAME_DOWN = page_by!("t.name_key desc, t.id desc");
     BY_DOMAIN = page_by!("t.domain");
@@ -224,6 +226,9 @@ pub async fn list(tx: &mut Tx, query: &TenantQuery) -> Result<Page<TenantOvervie
 
 const fn page_statement(sort: TenantSort, descending: bool) -> Statement {
     match (sort, descending) {
+        // Nothing is known of anybody's files yet, and equal ones go by id.
+        (TenantSort::Id | TenantSort::Files, false) => BY_ID,
+        (TenantSort::Id | TenantSort::Files, true) => BY_ID_DOWN,
         (TenantSort::Name, false) => BY_NAME,
         (TenantSort::Name, true) => BY_NAME_DOWN,
         (TenantSort::Domain, false) => BY_DOMAIN,

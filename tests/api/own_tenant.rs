@@ -70,3 +70,62 @@ async fn usage_shows_what_is_used_beside_the_limit(#[values(Sqlite, Postgres)] b
     let refused = server.post("/extensions", &more).send().await;
     assert_eq!(refused.code(), (409, "max_extensions_reached"));
 }
+
+/// As if so many minutes had passed without any request.
+async fn rest(server: &Server, minutes: i64) {
+    let by = minutes * 60_000_000;
+    let sql = format!("update sessions set last_used_at = last_used_at - {by} returning 'rests'");
+    server.database.ask(sql).await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn c12_how_long_a_session_may_rest_is_its_own_tenants(#[values(Sqlite, Postgres)] backend: Backend) {
+    let server = Server::start(backend).await;
+    let owner = server.person("owner", &server.acme, "owner").await;
+    let ann = server.person("ann", &server.acme, "agent").await;
+    let bob = server.person("bob", &server.globex, "agent").await;
+    let five = json!({"session_timeout_minutes": 5});
+    let set = server.of(&owner.token, Method::PATCH, "/org").json(&five);
+    set.send().await.data(200);
+    let standing = async |token: &str| server.standing(token).await.0;
+    // Each request begins it anew.
+    for _ in 0..3 {
+        rest(&server, 4).await;
+        assert_eq!(
+            (standing(&ann.token).await, standing(&bob.token).await),
+            (200, 200)
+        );
+    }
+    rest(&server, 6).await;
+    assert_eq!(
+        (standing(&ann.token).await, standing(&bob.token).await),
+        (401, 200)
+    );
+    let refreshed = server.of(&ann.token, Method::POST, "/auth/refresh").send().await;
+    assert_eq!(refreshed.code(), (401, "credentials_invalid"));
+    // Whoever enters the tenant is at home elsewhere.
+    server.get("/extensions").send().await.data(200);
+
+    // Another setting holds for the sessions that there are.
+    let ann = server.sign_in(&ann.email, super::people::PASSWORD).await.body["token"].clone();
+    let ann = ann.as_str().unwrap();
+    let path = format!("/platform/tenants/{}", server.acme);
+    let minutes = async |minutes: i64| {
+        let ask = server.platform(Method::PATCH, &path);
+        let set = ask.json(&json!({"session_timeout_minutes": minutes}));
+        set.send().await.data(200);
+    };
+    minutes(1440).await;
+    rest(&server, 50).await;
+    assert_eq!((standing(ann).await, standing(&bob.token).await), (200, 200));
+    assert_eq!(standing(&server.token).await, 200);
+    rest(&server, 50).await;
+    minutes(30).await;
+    assert_eq!((standing(ann).await, standing(&bob.token).await), (401, 200));
+    rest(&server, 61).await;
+    assert_eq!(
+        (standing(&bob.token).await, standing(&server.token).await),
+        (401, 401)
+    );
+}

@@ -15,10 +15,13 @@ use super::client::{Answer, Ask};
 use super::server::Server;
 use super::support::database::Backend::{self, Postgres, Sqlite};
 
-const MANY: usize = 50;
+pub(super) const MANY: usize = 50;
 
 /// Sends two kinds of requests at once, half of each; the statuses of the ones and of the others.
-async fn against<'a>(one: impl Fn(usize) -> Ask<'a>, other: impl Fn(usize) -> Ask<'a>) -> [Vec<Answer>; 2] {
+pub(super) async fn against<'a>(
+    one: impl Fn(usize) -> Ask<'a>,
+    other: impl Fn(usize) -> Ask<'a>,
+) -> [Vec<Answer>; 2] {
     let asks = (0..MANY).map(|n| if n % 2 == 0 { one(n) } else { other(n) });
     let answers = join_all(asks.map(Ask::send)).await;
     let mut halves = [Vec::new(), Vec::new()];
@@ -28,7 +31,7 @@ async fn against<'a>(one: impl Fn(usize) -> Ask<'a>, other: impl Fn(usize) -> As
     halves
 }
 
-fn done(answers: &[Answer]) -> usize {
+pub(super) fn done(answers: &[Answer]) -> usize {
     answers.iter().filter(|answer| answer.status < 300).count()
 }
 

@@ -14,10 +14,19 @@ use switchyard::http::routes::table;
 use super::server::Server;
 use super::support::database::Backend::{self, Postgres, Sqlite};
 
+/// Who sends them.
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Sender {
+    /// One of the operator's people, in a tenant.
+    Manager,
+    /// Of that tenant, who alone may have to do with its API keys.
+    Owner,
+}
+
 /// With each database.
 const REQUESTS: usize = 1_000;
 
-const FIELDS: [&str; 20] = [
+const FIELDS: [&str; 22] = [
     "number",
     "name",
     "status",
@@ -38,9 +47,11 @@ const FIELDS: [&str; 20] = [
     "always",
     "id",
     "tenant_id",
+    "permissions",
+    "expires_at",
 ];
 
-const WORDS: [&str; 9] = [
+const WORDS: [&str; 10] = [
     "1001",
     "2002",
     "Ann",
@@ -50,6 +61,7 @@ const WORDS: [&str; 9] = [
     "always",
     "a@b.example",
     "+49301",
+    "config.read",
 ];
 
 #[derive(Clone, Debug)]
@@ -83,17 +95,19 @@ fn json_value() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Mostly an extension, with something replaced in three of four, otherwise any JSON, otherwise any bytes.
+/// Mostly an extension or an API key, with something replaced in three of four, otherwise any JSON, otherwise any bytes.
 fn body() -> impl Strategy<Value = Vec<u8>> {
     let replaced = (proptest::sample::select(&FIELDS[..]), json_value());
-    let nearly_good =
-        ("[0-9]{2,8}", proptest::option::weighted(0.75, replaced)).prop_map(|(number, replaced)| {
-            let mut body = json!({"number": number, "name": "Ann"});
-            if let Some((field, value)) = replaced {
-                body[field] = value;
-            }
-            body.to_string().into_bytes()
-        });
+    let good = prop_oneof![
+        3 => "[0-9]{2,8}".prop_map(|number| json!({"number": number, "name": "Ann"})),
+        2 => Just(json!({"name": "crm", "permissions": ["config.read"]})),
+    ];
+    let nearly_good = (good, proptest::option::weighted(0.75, replaced)).prop_map(|(mut body, replaced)| {
+        if let Some((field, value)) = replaced {
+            body[field] = value;
+        }
+        body.to_string().into_bytes()
+    });
     let rows = vec(json_value(), 0..4).prop_map(|rows| Value::from(rows).to_string().into_bytes());
     prop_oneof![
         5 => nearly_good,
@@ -146,14 +160,15 @@ fn drawn() -> impl Strategy<Value = Drawn> {
     ];
     let value = vec(prop_oneof![9 => 0x20..0x7f_u8, 1 => 0x80..=0xff_u8], 0..40);
     let content_type = prop_oneof![9 => Just("application/json".to_owned()), 1 => "[ -~]{0,30}"];
-    // Mostly a route that is there, and every third time the one that makes extensions: what else makes something takes
-    // bodies that are hardly drawn.
+    // Mostly a route that is there, and every third time one that makes extensions or API keys: what else makes something
+    // takes bodies that are hardly drawn.
     let routes: Vec<_> = table()
         .iter()
         // After which every answer would be the same.
         .filter(|route| route.path() != "/api/v1/auth/logout")
         .map(|route| (route.method().to_string(), route.path()))
         .chain(std::iter::repeat_n(("POST".to_owned(), "/api/v1/extensions"), 24))
+        .chain(std::iter::repeat_n(("POST".to_owned(), "/api/v1/api-keys"), 12))
         .collect();
     let methods = ["GET", "POST", "PATCH", "DELETE", "PUT", "HEAD", "OPTIONS"];
     let mixed = (
@@ -196,22 +211,31 @@ const REACHED: [u16; 7] = [200, 201, 204, 400, 404, 405, 422];
 
 #[rstest]
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_that_is_sent_is_the_servers_fault(#[values(Sqlite, Postgres)] backend: Backend) {
+async fn nothing_that_is_sent_is_the_servers_fault(
+    #[values(Sqlite, Postgres)] backend: Backend,
+    #[values(Sender::Manager, Sender::Owner)] sender: Sender,
+) {
     let server = Server::start(backend).await;
+    let owner = server.person("olga", &server.acme, "owner").await;
     let mut extension = server.extension("1001").await;
     let deployment = server.deployment_in(&server.acme).await;
+    let key = json!({"name": "first", "permissions": ["users.list"]});
+    let key = server.of(&owner.token, Method::POST, "/api-keys").json(&key);
+    let key = key.send().await.data(201)["id"].as_str().unwrap().to_owned();
     let mut runner = TestRunner::new(ProptestConfig::default());
     let mut seen = std::collections::BTreeMap::<u16, u32>::new();
+    let mut keys = 0;
     for number in 0..4 * REQUESTS {
         // What is drawn decides how soon each answer has come; the bound ends a run in which one never does.
-        if number >= REQUESTS && REACHED.iter().all(|status| seen.contains_key(status)) {
+        let whole = keys > 0 || sender == Sender::Manager;
+        if number >= REQUESTS && whole && REACHED.iter().all(|status| seen.contains_key(status)) {
             break;
         }
         let request = drawn().new_tree(&mut runner).unwrap().current();
-        let known = if request.path.contains("deployments") {
-            &deployment
-        } else {
-            &extension
+        let known = match request.path {
+            path if path.contains("deployments") => &deployment,
+            path if path.contains("api-keys") => &key,
+            _ => &extension,
         };
         let path = request
             .path
@@ -222,20 +246,37 @@ async fn nothing_that_is_sent_is_the_servers_fault(#[values(Sqlite, Postgres)] b
             format!("{path}?{}", request.query)
         };
         let method: Method = request.method.parse().unwrap();
-        let mut ask = server.ask(method, "").at(&path).bytes(request.body.clone());
+        let ask = match sender {
+            Sender::Manager => server.ask(method, ""),
+            Sender::Owner => server.of(&owner.token, method, ""),
+        };
+        let mut ask = ask.at(&path).bytes(request.body.clone());
         ask = ask.with("content-type", &request.content_type);
         for (name, value) in &request.headers {
             ask = ask.with_bytes(name, value);
         }
         let answer = ask.send().await;
         let known = [200, 201, 202, 204, 400, 401, 404, 405, 409, 412, 413, 415, 422];
-        // The operator's people, who ask here, have no right to a tenant's keys.
-        let denied = answer.status == 403 && request.path.contains("/api-keys");
+        let denied = match sender {
+            // The operator's people have no right to a tenant's keys.
+            Sender::Manager => request.path.contains("/api-keys"),
+            // Tenants' people have none on the platform, and enter no other tenant.
+            Sender::Owner => {
+                let enters = request
+                    .headers
+                    .iter()
+                    .any(|(name, _)| *name == "x-operate-as-tenant");
+                enters || request.path.contains("/platform/")
+            }
+        };
         assert!(
-            denied || known.contains(&answer.status),
+            known.contains(&answer.status) || denied && answer.status == 403,
             "{request:?}: {answer:?}"
         );
         *seen.entry(answer.status).or_default() += 1;
+        if request.path == "/api/v1/api-keys" && answer.status == 201 {
+            keys += 1;
+        }
         if request.method == "DELETE" && answer.status == 204 {
             // Numbers come to an end otherwise.
             let made = server.post("/extensions", &json!({"number": "77777777", "name": "Next"}));
@@ -248,4 +289,5 @@ async fn nothing_that_is_sent_is_the_servers_fault(#[values(Sqlite, Postgres)] b
     for status in REACHED {
         assert!(seen.contains_key(&status), "no {status}: {seen:?}");
     }
+    assert_eq!(keys > 0, sender == Sender::Owner, "{keys} API keys were made");
 }

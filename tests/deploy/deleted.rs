@@ -1,7 +1,5 @@
 //! A deleted tenant: taken off the running PBX first, and then nothing of it is left in the database or on disk.
 
-use std::path::Path;
-
 use rstest::rstest;
 use serde_json::json;
 use switchyard::app::error::AppError;
@@ -13,82 +11,9 @@ use switchyard::domain::tenant::TenantStatus;
 use super::domains::change;
 use super::served::{dialplan, endpoints, mailboxes};
 use super::support::database::Backend::{self, Postgres, Sqlite};
+use super::support::scan::{files_that_name, rows_that_name};
 use super::suspended::{call_the_echo, domains_in_call, followed, suspend};
 use super::world::{TestTenant, World, operator, upkeep, with_mailbox};
-
-/// Every row of every table that names one of these texts, as `table: row`. The audit log keeps who was deleted, and
-/// generations keep the bare id to say who does not come back.
-pub async fn rows_that_name(world: &World, backend: Backend, texts: &[String]) -> Vec<String> {
-    let tables = match backend {
-        Sqlite => "select name from sqlite_master where type = 'table' and name not like 'sqlite_%'",
-        Postgres => "select tablename::text from pg_tables where schemaname = 'public'",
-    };
-    let mut found = Vec::new();
-    let tables = world.database.ask(tables.to_owned()).await;
-    assert!(tables.len() > 20, "{tables:?}");
-    for table in tables {
-        if table == "audit_entries" || table == "generation_tombstones" {
-            continue;
-        }
-        let rows = match backend {
-            Postgres => format!("select t::text from {table} t"),
-            Sqlite => {
-                let columns = format!("select 'quote(' || name || ')' from pragma_table_info('{table}')");
-                let columns = world.database.ask(columns).await.join(" || ' ' || ");
-                format!("select {columns} from {table}")
-            }
-        };
-        for row in world.database.ask(rows).await {
-            let text = row.to_lowercase();
-            let bare = text.replace('-', "");
-            if texts
-                .iter()
-                .any(|wanted| stands_in(&text, wanted) || stands_in(&bare, wanted))
-            {
-                found.push(format!("{table}: {row}"));
-            }
-        }
-    }
-    found
-}
-
-/// Whether a name stands in a text as a whole: neither behind a longer one's beginning nor before the rest of one.
-fn stands_in(text: &str, wanted: &str) -> bool {
-    let part = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let pieces: Vec<&str> = text.split(wanted).collect();
-    pieces.windows(2).any(|around| {
-        let mut after = around[1].chars();
-        let goes_on = match after.next() {
-            Some('.') => after.next().is_some_and(part),
-            next => next.is_some_and(part),
-        };
-        !around[0].ends_with(|c: char| part(c) || matches!(c, '.' | '-')) && !goes_on
-    })
-}
-
-/// Every file and directory below whose name or content names one of these texts.
-pub fn files_that_name(below: &Path, texts: &[String]) -> Vec<String> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(below).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.display().to_string();
-        let content = if path.is_file() {
-            String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned()
-        } else {
-            String::new()
-        };
-        if texts
-            .iter()
-            .any(|text| stands_in(&name, text) || stands_in(&content, text))
-        {
-            found.push(name);
-        }
-        if path.is_dir() && !path.is_symlink() {
-            found.extend(files_that_name(&path, texts));
-        }
-    }
-    found
-}
 
 /// What tells of a tenant: its id as written and as stored, its domain, its name.
 pub fn texts(tenant: &TestTenant, word: &str) -> Vec<String> {
@@ -129,7 +54,7 @@ async fn o40_a_deleted_tenant_is_gone_from_pbx_database_and_disk(#[case] backend
     world.deploy_platform().await.expect(Live);
     call_the_echo(&world, "acme.example.com").await;
     let own = texts(&acme, "acme");
-    assert!(!rows_that_name(&world, backend, &own).await.is_empty());
+    assert!(!rows_that_name(&world.database, &own).await.is_empty());
     for directory in [world.config_dir(), world.state_dir()] {
         assert!(!files_that_name(&directory, &own).is_empty(), "{directory:?}");
     }
@@ -171,7 +96,7 @@ async fn o40_a_deleted_tenant_is_gone_from_pbx_database_and_disk(#[case] backend
     assert_eq!(dialplan(&world, &acme), [""; 0]);
     assert!(domains_in_call(&world).is_empty());
     assert!(!world.registers(&acme, &ann) && world.registers(&globex, &gina));
-    assert_eq!(rows_that_name(&world, backend, &own).await, [""; 0]);
+    assert_eq!(rows_that_name(&world.database, &own).await, [""; 0]);
     for directory in [world.config_dir(), world.state_dir()] {
         assert_eq!(files_that_name(&directory, &own), [""; 0]);
     }
@@ -213,20 +138,20 @@ async fn o40_a_former_domain_is_forgotten_and_a_neighbours_longer_one_is_not(#[c
         world.database.sql(sql).await;
     }
     let told_of_neighbour = async || {
-        let found = rows_that_name(&world, backend, &["my.acme.example.com".to_owned()]).await;
+        let found = rows_that_name(&world.database, &["my.acme.example.com".to_owned()]).await;
         found.into_iter().filter(|row| row.starts_with("deploy")).count()
     };
     let before = told_of_neighbour().await;
     assert!(before > 2, "{before}");
     let mut own = texts(&acme, "acme");
     own.push("acme-two.example.com".to_owned());
-    assert!(!rows_that_name(&world, backend, &own).await.is_empty());
+    assert!(!rows_that_name(&world.database, &own).await.is_empty());
 
     suspend(&world, &acme).await;
     let leaving = delete(&world, &acme, "Tenant acme").await.unwrap();
     followed(&world, &leaving.deployments).await.expect(Live);
     assert_eq!(upkeep(&world.app).await, 1);
-    assert_eq!(rows_that_name(&world, backend, &own).await, [""; 0]);
+    assert_eq!(rows_that_name(&world.database, &own).await, [""; 0]);
     for directory in [world.config_dir(), world.state_dir()] {
         assert_eq!(files_that_name(&directory, &own), [""; 0]);
     }
@@ -242,7 +167,7 @@ async fn o40_a_tenant_that_was_never_deployed_goes_at_once_when_its_turn_comes()
     assert_eq!(leaving.deployments, [], "no PBX has to hear of it");
     assert_eq!(upkeep(&world.app).await, 1);
     assert_eq!(
-        rows_that_name(&world, Sqlite, &texts(&acme, "acme")).await,
+        rows_that_name(&world.database, &texts(&acme, "acme")).await,
         [""; 0]
     );
     // Twice does no harm.

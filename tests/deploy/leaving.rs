@@ -8,11 +8,12 @@ use switchyard::domain::clock::{Clock as _, SystemClock};
 use switchyard::domain::deployment::DeploymentStatus::Live;
 use switchyard::store::{leases, tenant_lifecycle};
 
-use super::deleted::{delete, files_that_name, texts};
+use super::deleted::{delete, texts};
 use super::domains::change;
 use super::moved::second;
 use super::served::endpoints;
 use super::support::database::Backend::{self, Postgres, Sqlite};
+use super::support::scan::files_that_name;
 use super::suspended::suspend;
 use super::world::{World, upkeep};
 

@@ -13,10 +13,11 @@ use switchyard::domain::deployment::DeploymentStatus::Live;
 use switchyard::domain::ids::InstanceId;
 use switchyard::store::leases;
 
-use super::deleted::{delete, rows_that_name, texts};
+use super::deleted::{delete, texts};
 use super::domains::change;
 use super::moved::{second, serves_too};
 use super::support::database::Backend::{self, Postgres, Sqlite};
+use super::support::scan::rows_that_name;
 use super::suspended::suspend;
 use super::world::{World, operator, upkeep};
 
@@ -84,7 +85,7 @@ async fn o40_a_deletion_ends_although_its_pbx_is_gone_for_good(#[case] backend: 
     assert!(world.registers(&acme, &ann));
 
     assert_eq!(
-        rows_that_name(&world, backend, &texts(&acme, "acme")).await,
+        rows_that_name(&world.database, &texts(&acme, "acme")).await,
         [""; 0]
     );
     let found = instances::find(&world.app, &operator(), main).await;

@@ -165,14 +165,11 @@ impl World {
 
     /// The driver of the instance, as the daemon makes it.
     pub async fn driver(&self) -> Box<dyn PbxDriver> {
-        let instance = instances::find(&self.app, &operator(), self.instance_id)
-            .await
-            .unwrap();
+        let found = instances::find(&self.app, &operator(), self.instance_id).await;
+        let instance = found.unwrap();
         let mut tx = self.store.read("secrets").await.unwrap();
-        let secrets = switchyard::store::instances::secrets(&mut tx, instance.id)
-            .await
-            .unwrap();
-        drivers(&self.state, &self.limit).driver(&instance, secrets.unwrap())
+        let secrets = switchyard::store::instances::secrets(&mut tx, instance.id).await;
+        drivers(&self.state, &self.limit).driver(&instance, secrets.unwrap().unwrap())
     }
 
     pub async fn tenant(&self, word: &str) -> TestTenant {
@@ -317,9 +314,8 @@ pub fn operator() -> Caller {
 
 /// Works a request off and reads its record.
 pub async fn ended(app: &App, deployment: &Deployment) -> Ended {
-    Box::pin(deployments::work_until_ended(app, deployment))
-        .await
-        .unwrap();
+    let worked = Box::pin(deployments::work_until_ended(app, deployment)).await;
+    worked.unwrap();
     let found = deployments::find_of_instance(app, &operator(), deployment.instance_id, deployment.id).await;
     let (deployment, stages) = found.unwrap();
     Ended { deployment, stages }

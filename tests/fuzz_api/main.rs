@@ -5,6 +5,8 @@ mod document;
 #[cfg(test)]
 mod schemathesis;
 #[cfg(test)]
+mod service;
+#[cfg(test)]
 #[path = "../support/mod.rs"]
 mod support;
 #[cfg(test)]

@@ -6,6 +6,7 @@ use switchyard::auth::access::Access;
 use switchyard::domain::ids::{SystemIds, TenantId};
 use switchyard::http::routes::{Route, Shared, table};
 
+use crate::people::Who;
 use crate::server::{As, Server, TestTenant};
 use crate::support::suspension::pause;
 
@@ -144,6 +145,38 @@ async fn every_change_asks_for_a_reason_once_the_thing_is_found_and_before_the_b
             assert_eq!(
                 without(&path).await.code(),
                 (404, "not_found"),
+                "{} {path}",
+                route.method()
+            );
+        }
+    }
+}
+
+/// Nobody at home has to say why, but what they say is kept.
+#[tokio::test]
+async fn a_reason_that_is_none_is_refused_with_every_change_whoever_gives_it() {
+    let server = Server::start().await;
+    let acme = server.fill("acme.example.com").await;
+    let tenant = acme.id.parse().unwrap();
+    let owner = server.people().one(Who::Owner, tenant, tenant).await.unwrap();
+    let manager = server.people().one(Who::PlatformManager, tenant, tenant).await;
+    let manager = manager.unwrap();
+    let own_session = server.session_of(&owner.token).await;
+    let changes = table().into_iter().filter(|route| !route.method().is_safe());
+    for route in changes.filter(|route| route.access() != Access::Public) {
+        let token = match route.access() {
+            Access::Platform(_) => &manager.token,
+            _ => &owner.token,
+        };
+        let path = match route.access() {
+            Access::Own => route.path().replace("{id}", &own_session),
+            _ => path_in(&route, &acme),
+        };
+        for reason in [" ", "no\ttabs", &"x".repeat(501)] {
+            let answer = server.ask_because(reason, token, route.method(), &path).await;
+            assert_eq!(
+                answer.code(),
+                (400, "reason_required"),
                 "{} {path}",
                 route.method()
             );

@@ -8,6 +8,8 @@ mod every_route;
 #[cfg(test)]
 mod people;
 #[cfg(test)]
+mod queries;
+#[cfg(test)]
 mod server;
 #[cfg(test)]
 #[path = "../support/mod.rs"]

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::request::Builder;
-use axum::http::{Method, Request};
+use axum::http::{HeaderName, HeaderValue, Method, Request};
 use serde_json::{Value, json};
 use switchyard::app::instances::NewInstance;
 use switchyard::app::tenants::TenantInput;
@@ -64,6 +64,9 @@ pub struct Server {
 #[derive(PartialEq, Debug)]
 pub struct Answer {
     pub status: u16,
+    /// All but the request's own id, in their order.
+    headers: Vec<(HeaderName, HeaderValue)>,
+    bytes: Bytes,
     pub body: Value,
 }
 
@@ -174,7 +177,7 @@ impl Server {
         }
     }
 
-    /// A request without a body; a reason comes with a tenant.
+    /// A request without a body, and for a version that nothing has; a reason comes with a tenant.
     pub async fn ask_as(
         &self,
         token: Option<&str>,
@@ -182,7 +185,10 @@ impl Server {
         method: &str,
         path: &str,
     ) -> Answer {
-        let mut request = Request::builder().method(method).uri(path);
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("if-match", "\"another\"");
         if let Some(token) = token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
@@ -194,6 +200,13 @@ impl Server {
         self.send(request, None).await
     }
 
+    /// A request of somebody at home, without a body, that says why.
+    pub async fn ask_because(&self, reason: &str, token: &str, method: &Method, path: &str) -> Answer {
+        let request = Request::builder().method(method).uri(path);
+        let request = request.header("authorization", format!("Bearer {token}"));
+        self.send(request.header("x-reason", reason), None).await
+    }
+
     /// Gives a tenant an extension, a deployment, a user with a session and a role of its own.
     pub async fn fill(&self, domain: &str) -> TestTenant {
         let tenant = self.tenant(domain).await;
@@ -203,9 +216,7 @@ impl Server {
         let role = self
             .ask(As::Inside(&id), &Method::POST, "/api/v1/roles", Some(role))
             .await;
-        let sessions = self
-            .ask_as(Some(&person.token), None, "GET", "/api/v1/auth/sessions")
-            .await;
+        let session = self.session_of(&person.token).await;
         let extension = json!({"number": "1001", "name": "Ann"});
         let extension = self
             .ask(
@@ -239,9 +250,19 @@ impl Server {
             role: text(&role),
             api_key: text(&key),
             user: person.user.to_string(),
-            session: sessions.body["data"][0]["id"].as_str().unwrap().to_owned(),
+            session,
             id,
         }
+    }
+
+    /// The id of the session that a token was given in, the only one of whoever has it.
+    pub async fn session_of(&self, token: &str) -> String {
+        let sessions = self
+            .ask_as(Some(token), None, "GET", "/api/v1/auth/sessions")
+            .await;
+        let sessions = sessions.body["data"].as_array().unwrap();
+        assert_eq!(sessions.len(), 1, "{sessions:?}");
+        sessions[0]["id"].as_str().unwrap().to_owned()
     }
 
     /// The id of the only PBX instance.
@@ -284,12 +305,19 @@ impl Server {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let status = response.status().as_u16();
         let media_type = response.headers().get("content-type").cloned();
+        let headers = response.headers().iter();
+        let headers = headers.filter(|(name, _)| *name != "x-request-id");
+        let headers = headers
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
         let bytes = axum::body::to_bytes(response.into_body(), 1024 * 1024)
             .await
             .unwrap();
         let answer = Answer {
             status,
+            headers,
             body: serde_json::from_slice(&bytes).unwrap_or_default(),
+            bytes,
         };
         let asked = Asked {
             method: method.as_str(),

@@ -7,6 +7,7 @@ mod accepting;
 mod changed;
 mod firebase;
 mod forgotten;
+mod gone;
 mod inviting;
 #[expect(dead_code, reason = "another area uses the rest of it")]
 #[path = "../auth/issuer.rs"]
@@ -19,10 +20,12 @@ mod keys_end;
 mod keys_give;
 mod leaving;
 mod links;
+mod losing;
 mod mailed;
 mod own_tenant;
 mod racing;
 mod room;
+mod same_work;
 mod sign_ins;
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,7 +1,5 @@
 //! What somebody does while they are shut out, or another password is put in the place of theirs: it comes to nothing.
 
-use std::time::{Duration, Instant};
-
 use rstest::rstest;
 use switchyard::app::api_keys;
 use switchyard::app::error::AppError;
@@ -35,20 +33,6 @@ impl World {
         };
         let made = platform_users::create(&self.app, &operator::platform(None), input).await;
         made.unwrap().0
-    }
-
-    /// Gives others the time to get as far as they can while a transaction is open. Where they wait is seen on PostgreSQL;
-    /// on SQLite nobody but its writer is told.
-    async fn others_wait(&self) {
-        let deadline = Instant::now() + Duration::from_secs(3);
-        let sql = "select pid::text from pg_stat_activity where datname = current_database() \
-            and wait_event_type = 'Lock'";
-        while self.bench.backend == Postgres && Instant::now() < deadline {
-            if !self.texts(sql).await.is_empty() {
-                return;
-            }
-        }
-        tokio::time::sleep(Duration::from_millis(300)).await;
     }
 
     async fn sessions_of(&self, user: &User) -> usize {
@@ -86,7 +70,7 @@ async fn a_sign_in_with_a_password_that_is_being_replaced_opens_nothing(
     let mut tx = world.put_password(&ann, &other).await;
     sessions::end_all(&mut tx, ann.id, None).await.unwrap();
     let (login, ()) = tokio::join!(world.log_in(ANN, PASSWORD), async {
-        world.others_wait().await;
+        world.bench.others_wait().await;
         tx.commit().await.unwrap();
     });
     assert!(matches!(login, Err(AppError::Denied(Denied::Credentials))));
@@ -106,7 +90,7 @@ async fn a_change_of_the_own_password_does_not_outlive_a_reset(#[values(Sqlite, 
     let (present, third) = (PASSWORD.into(), "yet another one".into());
     let changing = profile::change_password(&world.app, &caller, &present, &third);
     let (changed, ()) = tokio::join!(changing, async {
-        world.others_wait().await;
+        world.bench.others_wait().await;
         tx.commit().await.unwrap();
     });
     assert!(
@@ -130,7 +114,7 @@ async fn the_present_password_is_the_one_that_is_there_when_it_is_replaced(
     let (present, third) = (PASSWORD.into(), "yet another one".into());
     let changing = profile::change_password(&world.app, &caller, &present, &third);
     let (changed, ()) = tokio::join!(changing, async {
-        world.others_wait().await;
+        world.bench.others_wait().await;
         tx.commit().await.unwrap();
     });
     assert_eq!(fields(changed), ["current_password"]);
@@ -150,7 +134,7 @@ async fn o29_a_sign_in_while_the_tenant_is_being_suspended_leaves_no_session(
         .await
         .unwrap();
     let (login, ()) = tokio::join!(world.log_in(ANN, PASSWORD), async {
-        world.others_wait().await;
+        world.bench.others_wait().await;
         tx.commit().await.unwrap();
     });
     assert!(suspended(&login));

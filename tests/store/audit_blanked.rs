@@ -1,8 +1,9 @@
 //! Payloads of the audit log that had to go: the chain holds, and the log tells of it.
 
 use rstest::rstest;
+use serde_json::json;
 use switchyard::domain::audit::{AuditEntry, Salt};
-use switchyard::domain::ids::TenantId;
+use switchyard::domain::ids::{AuditId, SystemIds, TenantId};
 use switchyard::domain::random::SystemRandom;
 use switchyard::store::audit;
 
@@ -119,5 +120,53 @@ async fn o61_payloads_that_went_by_another_hand_are_told_whatever_entry_they_nam
             ["untold 3", "untold 6", "untold 9", "untold 12"],
             "{by:?}"
         );
+    }
+}
+
+/// A move is no tenant's: the entry of the deletion has to name it, and be of a deletion.
+#[rstest]
+#[tokio::test]
+async fn o61_a_move_whose_payload_went_is_told_unless_the_deletion_names_it(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let (_bench, store) = Bench::migrated(backend).await;
+    let (tenant, _) = ten(&store).await;
+    let of = |tenant: TenantId, when| AuditEntry {
+        after: Some(json!({"tenant_id": tenant, "name": "Ann"})),
+        ..audit_entry(None, when, "user.move")
+    };
+    let other = TenantId::fresh(&SystemIds);
+    // Whoever moves chooses the name they have.
+    let named = AuditEntry {
+        after: Some(json!({"tenant_id": other, "name": format!("\"tenant_id\":\"{tenant}\"")})),
+        ..audit_entry(None, 23, "user.move")
+    };
+    let moves = [of(tenant, 21), of(other, 22), named];
+    store_audit_entries(&store, &moves.each_ref()).await;
+    let mut tx = store.begin("delete_tenant").await.unwrap();
+    let found_moves = audit::moves(&mut tx, tenant).await.unwrap();
+    assert_eq!(found_moves, [moves[0].id]);
+    let names = |ids: &[AuditId], tenant: TenantId, action: &str| AuditEntry {
+        after: Some(json!({"moves": ids})),
+        target_id: tenant.to_string(),
+        ..audit_entry(None, 30, action)
+    };
+    let telling = [
+        (names(&[moves[0].id], tenant, "tenant.gone"), vec![]),
+        (names(&[moves[1].id], tenant, "tenant.gone"), vec!["untold 11"]),
+        (names(&[moves[0].id], tenant, "tenant.change"), vec!["untold 11"]),
+        (gone(tenant), vec!["untold 11"]),
+    ];
+    drop(tx);
+    for (entry, _) in &telling {
+        store_audit_entries(&store, &[entry]).await;
+    }
+    for (by, expected) in &telling {
+        let mut tx = store.begin("blank").await.unwrap();
+        audit::blank_moves(&mut tx, &found_moves, by.id).await.unwrap();
+        assert_eq!(audit::moves(&mut tx, tenant).await.unwrap(), []);
+        let report = check_in(&mut tx, None).await;
+        assert_eq!(&found(&report), expected, "{by:?}");
+        assert_eq!(report.blanked, 1);
     }
 }

@@ -1,6 +1,7 @@
 //! A database of its own for each test, gone when the test ends.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
@@ -131,6 +132,20 @@ impl Bench {
         let name = "delete from _sqlx_migrations where description like '%";
         let gone = self.ask(format!("{name}{ending}' returning description")).await;
         assert_eq!(gone.len(), 1, "{gone:?}");
+    }
+
+    /// Gives others the time to get as far as they can while a transaction is open. Where they wait is seen on PostgreSQL;
+    /// on SQLite nobody but its writer is told.
+    pub async fn others_wait(&self) {
+        let deadline = Instant::now() + Duration::from_secs(3);
+        let sql = "select pid::text from pg_stat_activity where datname = current_database() \
+            and wait_event_type = 'Lock'";
+        while self.backend == Backend::Postgres && Instant::now() < deadline {
+            if !self.ask(sql.to_owned()).await.is_empty() {
+                return;
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
     }
 
     /// Asks something behind the store's back; each row is one text.

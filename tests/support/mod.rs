@@ -15,6 +15,7 @@ pub mod mounts;
 pub mod operator;
 pub mod pbx;
 pub mod phone;
+pub mod scan;
 pub mod sign_in;
 pub mod sipp;
 pub mod smtp;

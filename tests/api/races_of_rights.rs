@@ -1,0 +1,236 @@
+//! Who may do what to whom against fifty at once: what somebody has become counts, and nobody gives themselves anything.
+
+use futures_util::future::join_all;
+use reqwest::Method;
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use super::client::Ask;
+use super::races::{MANY, against, done};
+use super::server::Server;
+use super::support::database::Backend::{self, Postgres, Sqlite};
+
+const OWNERS: &str = "select u.email from users u join roles r on r.id = u.role_id join tenants t on t.id = u.tenant_id \
+    where r.name = 'owner' and u.status = 'active' and t.domain = 'acme.example.com'";
+
+impl Server {
+    /// What was done to users and roles but for signing in, in the order in which it was done: who, and what.
+    async fn log(&self) -> Vec<String> {
+        let sql = "select actor_name || ' ' || action from audit_entries where resource in ('user', 'role') \
+            and actor_name not in ('system:cli', 'manager@example.com') order by number";
+        self.database.ask(sql.to_owned()).await
+    }
+
+    fn set_role(&self, token: &str, whom: &str, role: &str) -> Ask<'_> {
+        let ask = self.of(token, Method::PUT, &format!("/org-users/{whom}/role"));
+        ask.json(&json!({"role": role}))
+    }
+
+    fn set_flag(&self, token: &str, whom: &str, manages: bool) -> Ask<'_> {
+        let path = format!("/platform/users/{whom}/platform-manager");
+        let ask = self.of(token, Method::PUT, &path);
+        ask.json(&json!({"platform_manager": manages}))
+    }
+}
+
+#[rstest]
+#[case::role(Method::PATCH, "", json!({"role": "agent"}))]
+#[case::status(Method::PATCH, "", json!({"status": "suspended"}))]
+#[case::deletion(Method::DELETE, "", json!({}))]
+#[case::moving(Method::PUT, "/tenant", json!({"tenant_id": "globex"}))]
+#[tokio::test]
+async fn o69_of_many_who_try_on_the_platform_one_owner_is_left(
+    #[values(Sqlite, Postgres)] backend: Backend,
+    #[case] method: Method,
+    #[case] behind: &str,
+    #[case] mut body: Value,
+) {
+    let server = Server::start(backend).await;
+    if body.get("tenant_id").is_some() {
+        body = json!({"tenant_id": server.globex});
+    }
+    let ann = server.person("ann", &server.acme, "owner").await;
+    let bob = server.person("bob", &server.acme, "owner").await;
+    let before = server.audit_actions().await.len();
+    let ask = |id: &str| {
+        let path = format!("/platform/users/{id}{behind}");
+        server.platform(method.clone(), &path).json(&body)
+    };
+    let [ones, others] = against(|_| ask(&ann.id), |_| ask(&bob.id)).await;
+    let sides = [&ones, &others].map(|answers| usize::from(done(answers) > 0));
+    assert_eq!(sides.iter().sum::<usize>(), 1, "{ones:#?} {others:#?}");
+    let (left, refused) = if sides[0] == 1 { (bob, others) } else { (ann, ones) };
+    for refused in refused {
+        assert_eq!(refused.code(), (409, "last_owner"));
+    }
+    assert_eq!(server.database.ask(OWNERS.to_owned()).await, [left.email]);
+    assert_eq!(server.audit_actions().await.len(), before + 1);
+}
+
+/// A40.
+#[rstest]
+#[case::deletion(Method::DELETE, "", json!({}))]
+#[case::suspension(Method::POST, "/suspend", json!({}))]
+#[case::role(Method::PUT, "/role", json!({"role": "manager"}))]
+#[tokio::test]
+async fn a40_whoever_has_risen_is_out_of_reach_of_those_who_were_above(
+    #[values(Sqlite, Postgres)] backend: Backend,
+    #[case] method: Method,
+    #[case] behind: &str,
+    #[case] body: Value,
+) {
+    let server = Server::start(backend).await;
+    let owner = server.person("owner", &server.acme, "owner").await;
+    let admin = server.person("admin", &server.acme, "admin").await;
+    let bob = server.person("bob", &server.acme, "agent").await;
+    let path = format!("/org-users/{}{behind}", bob.id);
+    let [raised, tried] = against(
+        |_| server.set_role(&owner.token, &bob.id, "admin"),
+        |_| server.of(&admin.token, method.clone(), &path).json(&body),
+    )
+    .await;
+    // Every change is in the log in the order in which it was done: once he has risen, there is none of the admin's.
+    let log = server.log().await;
+    let rose = "owner@example.com user.assign_role";
+    let risen = log.iter().position(|entry| entry == rose);
+    if behind.is_empty() {
+        assert_eq!(log.len(), 1, "{log:?}");
+    } else {
+        assert!(done(&raised) > 0, "{raised:?}");
+    }
+    if let Some(risen) = risen {
+        assert_eq!(log.len(), risen + 1, "{log:?}");
+        let role =
+            "select r.name from users u join roles r on r.id = u.role_id where u.email = 'bob@example.com'";
+        assert_eq!(server.database.ask(role.to_owned()).await, ["admin"]);
+        let refused = tried.iter().filter(|answer| answer.status >= 300);
+        for refused in refused {
+            let known = [(409, "rank"), (409, "bad_transition")];
+            assert!(known.contains(&refused.code()), "{refused:?}");
+        }
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn o70_whoever_is_losing_a_role_does_not_give_it_back_to_themselves(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let server = Server::start(backend).await;
+    let ann = server.person("ann", &server.acme, "owner").await;
+    let bob = server.person("bob", &server.acme, "owner").await;
+    let [taken, given] = against(
+        |_| server.set_role(&bob.token, &ann.id, "agent"),
+        |_| server.set_role(&ann.token, &ann.id, "owner"),
+    )
+    .await;
+    assert_eq!((done(&taken), done(&given)), (MANY / 2, 0), "{given:?}");
+    for refused in given {
+        let known = [(409, "self_protection"), (401, "credentials_invalid")];
+        assert!(known.contains(&refused.code()), "{refused:?}");
+    }
+    assert_eq!(server.log().await, ["bob@example.com user.assign_role"]);
+    assert_eq!(server.database.ask(OWNERS.to_owned()).await, [bob.email]);
+}
+
+#[rstest]
+#[tokio::test]
+async fn o70_whoever_is_losing_the_platform_does_not_give_it_back_to_themselves(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let server = Server::start(backend).await;
+    let ann = server.person("ann", &server.acme, "owner").await;
+    server
+        .set_flag(&server.token, &ann.id, true)
+        .send()
+        .await
+        .data(200);
+    let [taken, given] = against(
+        |_| server.set_flag(&server.token, &ann.id, false),
+        |_| server.set_flag(&ann.token, &ann.id, true),
+    )
+    .await;
+    assert_eq!((done(&taken), done(&given)), (MANY / 2, 0), "{given:?}");
+    for refused in given {
+        let known = [(409, "self_protection"), (401, "credentials_invalid")];
+        assert!(known.contains(&refused.code()), "{refused:?}");
+    }
+    let managers = "select email from users where platform_manager";
+    assert_eq!(
+        server.database.ask(managers.to_owned()).await,
+        ["manager@example.com"]
+    );
+    assert_eq!(server.log().await, [""; 0]);
+}
+
+/// Nobody sets the flag of anybody from inside a tenant, whatever role they have there.
+#[rstest]
+#[tokio::test]
+async fn o06_of_many_in_a_tenant_who_want_the_platform_none_gets_it(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let server = Server::start(backend).await;
+    let ann = server.person("ann", &server.acme, "owner").await;
+    let bob = server.person("bob", &server.acme, "owner").await;
+    let asks = (0..MANY).map(|n| match n % 5 {
+        0 => server.set_flag(&ann.token, &ann.id, true),
+        1 => server.set_flag(&ann.token, &bob.id, true),
+        2 => server.of(&bob.token, Method::PATCH, "/org-users/me/profile").json(&json!({"platform_manager": true})),
+        3 => server.of(&bob.token, Method::PUT, &format!("/org-users/{}/role", ann.id))
+            .json(&json!({"role": "owner", "platform_manager": true})),
+        _ => server.of(&ann.token, Method::POST, "/org-users/invite").json(
+            &json!({"name": "Eve", "email": format!("eve{n}@example.com"), "role": "owner", "platform_manager": true}),
+        ),
+    });
+    let answers = join_all(asks.map(Ask::send)).await;
+    for (n, answer) in answers.iter().enumerate() {
+        match n % 5 {
+            0 | 1 => assert_eq!(answer.code(), (403, "permission_denied")),
+            _ => assert_eq!(answer.fields(), ["platform_manager"]),
+        }
+    }
+    let managers = "select email from users where platform_manager";
+    assert_eq!(
+        server.database.ask(managers.to_owned()).await,
+        ["manager@example.com"]
+    );
+    assert_eq!(server.log().await, [""; 0]);
+}
+
+/// The rank of a role with an owner's rights is an owner's, so its holder may change it: but not back to what was taken.
+#[rstest]
+#[tokio::test]
+async fn a07_whoever_is_losing_a_right_does_not_give_it_back_to_their_role(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let server = Server::start(backend).await;
+    let owner = server.person("owner", &server.acme, "owner").await;
+    let all = ["users.assign_role", "org.api_keys", "config.write"];
+    let made = server.of(&owner.token, Method::POST, "/roles");
+    let made = made.json(&json!({"name": "clerk", "permissions": all}));
+    let role = made.send().await.data(201)["id"].as_str().unwrap().to_owned();
+    let clerk = server.person("clerk", &server.acme, "clerk").await;
+    let change = |token: &str, permissions: &[&str]| {
+        let ask = server.of(token, Method::PATCH, &format!("/roles/{role}"));
+        ask.json(&json!({"permissions": permissions}))
+    };
+    let [taken, given] = against(
+        |_| change(&owner.token, &all[..2]),
+        |_| change(&clerk.token, &all),
+    )
+    .await;
+    assert_eq!(done(&taken), MANY / 2, "{taken:?}");
+    // What they still have they give without a change.
+    for refused in given.iter().filter(|answer| answer.status >= 300) {
+        assert_eq!(refused.fields(), ["permissions"]);
+    }
+    let left = "select permission from role_permissions p join roles r on r.id = p.role_id where r.name = 'clerk' order by permission";
+    assert_eq!(
+        server.database.ask(left.to_owned()).await,
+        ["org.api_keys", "users.assign_role"]
+    );
+    assert_eq!(
+        server.log().await,
+        ["owner@example.com role.create", "owner@example.com role.change"]
+    );
+}

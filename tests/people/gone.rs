@@ -1,0 +1,202 @@
+//! A tenant that was deleted: nothing names it or its people any more, but for what the audit log says of the deletion.
+
+use rstest::rstest;
+use switchyard::app::api_keys::{self, KeyInput};
+use switchyard::app::idempotency::Once;
+use switchyard::app::precondition::IfMatch;
+use switchyard::app::profile::{self, ProfileChange};
+use switchyard::app::roles::{self, RoleInput};
+use switchyard::app::{audit_log, invitations, operator, platform_user_changes, tenant_deletion};
+use switchyard::domain::contact::Contact;
+use switchyard::domain::digest::Digest;
+use switchyard::domain::tenant::Tenant;
+use tempfile::TempDir;
+
+use super::support::database::Backend::{self, Postgres, Sqlite};
+use super::support::scan::{all_rows, that_name};
+use super::world::{Person, World, invitation};
+
+/// On the node that the instance names, and with a mail server that is not there: what is posted waits.
+async fn world(backend: Backend, state: &TempDir) -> World {
+    let more = [
+        ("SWITCHYARD_NODE_NAME", "node1".to_owned()),
+        ("SWITCHYARD_STATE_DIR", state.path().display().to_string()),
+        ("SWITCHYARD_MAIL_HOST", "127.0.0.1".to_owned()),
+        ("SWITCHYARD_MAIL_PORT", "1".to_owned()),
+        ("SWITCHYARD_MAIL_TLS", "none".to_owned()),
+        ("SWITCHYARD_MAIL_FROM", "pbx@example.com".to_owned()),
+    ];
+    World::with(backend, &more).await
+}
+
+impl World {
+    async fn move_to(&self, person: &Person, tenant: &Tenant) {
+        let platform = operator::platform(None);
+        let id = person.user.id;
+        platform_user_changes::change_tenant(&self.app, &platform, id, Some(tenant.id), None, &IfMatch::Any)
+            .await
+            .unwrap();
+    }
+
+    /// A tenant's owner does all that leaves something; gives what tells of it, each in every way that it is written.
+    async fn live_in(&self, tenant: &Tenant) -> Vec<Vec<String>> {
+        let anja = self.person("anja", tenant, "owner").await;
+        let caller = self.caller(&anja.token).await;
+        let contact = Contact {
+            phone: Some("030-5550123".parse().unwrap()),
+            ..Contact::default()
+        };
+        let change = ProfileChange {
+            name: None,
+            contact: Some(contact),
+        };
+        profile::change(&self.app, &caller, change, &IfMatch::Any)
+            .await
+            .unwrap();
+        let dialler = KeyInput {
+            name: Some("the dialler".to_owned()),
+            permissions: Some(vec!["config.read".to_owned()]),
+            expires_at: None,
+        };
+        let (key, _) = api_keys::create(&self.app, &caller, dialler).await.unwrap();
+        let porter = RoleInput {
+            name: Some("night porter".to_owned()),
+            permissions: Some(vec!["users.list".to_owned()]),
+        };
+        let once = Once {
+            key: "the-porter-once".parse().unwrap(),
+            request: Digest::of(b"a role"),
+            secret: false,
+        };
+        roles::create(&self.app, &caller, porter, Some(&once))
+            .await
+            .unwrap();
+        let extension = self.extension(&caller, "70017001").await.unwrap();
+        self.forgot("anja@example.com").await.unwrap();
+        let (bodo, _) = invitations::invite(&self.app, &caller, invitation("bodo", "agent"))
+            .await
+            .unwrap();
+        let boss = self.manager("boss").await;
+        let inside = self.inside(&boss, tenant).await;
+        self.extension(&inside, "70017002").await.unwrap();
+        // Somebody came from elsewhere, and somebody went.
+        let mila = self.person("mila", &self.globex, "agent").await;
+        self.move_to(&mila, tenant).await;
+        let tomi = self.person("tomi", tenant, "agent").await;
+        self.move_to(&tomi, &self.globex).await;
+        let ids = [
+            tenant.id.uuid(),
+            anja.user.id.uuid(),
+            bodo.id.uuid(),
+            mila.user.id.uuid(),
+            key.id.uuid(),
+            extension.id.uuid(),
+        ];
+        let ids = ids.map(|id| vec![id.to_string(), id.simple().to_string()]);
+        let texts = [
+            tenant.domain.as_str(),
+            "acme",
+            "anja",
+            "anja@example.com",
+            "bodo",
+            "bodo@example.com",
+            "030-5550123",
+            "the dialler",
+            &key.prefix.to_lowercase(),
+            "night porter",
+            "the-porter-once",
+            "70017001",
+            "asked by phone",
+            "192.0.2.1",
+        ];
+        let texts = texts.map(|text| vec![text.to_owned()]);
+        ids.into_iter().chain(texts).collect()
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn o40_nothing_of_a_deleted_tenants_people_keys_mails_and_links_is_left_and_the_log_holds(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let state = TempDir::new().unwrap();
+    let world = world(backend, &state).await;
+    let told = world.live_in(&world.acme).await;
+    let rows = all_rows(&world.bench).await;
+    for texts in &told {
+        let found = that_name(&rows, texts);
+        assert!(!found.is_empty(), "nothing that could be left names {texts:?}");
+    }
+    // What has nothing to do with it stays, a move too.
+    let gina = world.manager("gina").await;
+    world.move_to(&gina, &world.globex).await;
+
+    world.suspend(&world.acme).await;
+    let (platform, acme) = (operator::platform(None), world.acme.id);
+    tenant_deletion::delete(&world.app, &platform, acme, "Acme", &IfMatch::Any)
+        .await
+        .unwrap();
+    assert!(
+        tenant_deletion::finish(&world.app, &platform, acme)
+            .await
+            .unwrap()
+    );
+
+    let rows = all_rows(&world.bench).await;
+    assert_eq!(that_name(&rows, &told.concat()), [""; 0]);
+    let logged = |name: &str| {
+        let rows = that_name(&rows, &[name.to_owned()]);
+        let entries = rows.iter().filter_map(|row| row.strip_prefix("audit_entries: "));
+        let actions = entries.map(|entry| entry.split(':').next().unwrap().to_owned());
+        actions.collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(logged("gina"), "user.create session.begin user.move");
+    // Another tenant's log goes on to say who worked there.
+    assert_eq!(logged("mila"), "user.create session.begin");
+    assert_eq!(that_name(&rows, &["mila".to_owned()]).len(), 2);
+    // Whoever had gone lives on where they are.
+    assert!(
+        world
+            .log_in("tomi@example.com", super::world::PASSWORD)
+            .await
+            .is_ok()
+    );
+    let log = audit_log::verify(&world.app, &platform, None).await.unwrap();
+    assert!(log.ok, "{:?}", log.findings);
+    let moves = "select action from audit_entries where tenant_id is null and salt is null";
+    assert_eq!(world.texts(moves).await, ["user.move", "user.move"]);
+}
+
+/// Both tenants of a move go, one after the other.
+#[rstest]
+#[tokio::test]
+async fn o40_a_move_between_two_deleted_tenants_is_blanked_once_and_the_log_holds(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let state = TempDir::new().unwrap();
+    let world = world(backend, &state).await;
+    let mila = world.person("mila", &world.globex, "agent").await;
+    world.move_to(&mila, &world.acme).await;
+    let platform = operator::platform(None);
+    for tenant in [&world.globex, &world.acme] {
+        world.suspend(tenant).await;
+        tenant_deletion::delete(
+            &world.app,
+            &platform,
+            tenant.id,
+            tenant.name.as_str(),
+            &IfMatch::Any,
+        )
+        .await
+        .unwrap();
+        assert!(
+            tenant_deletion::finish(&world.app, &platform, tenant.id)
+                .await
+                .unwrap()
+        );
+        let log = audit_log::verify(&world.app, &platform, None).await.unwrap();
+        assert!(log.ok, "{:?}", log.findings);
+    }
+    let lists = "select cast(count(*) as text) from audit_entries where action = 'tenant.gone' and after like '%moves%'";
+    assert_eq!(world.texts(lists).await, ["1"]);
+}
