@@ -55,16 +55,19 @@ pub async fn add(
         settings: InstanceSettings::Asterisk(settings),
         ami_secret: secret,
     };
-    let mut tx = app.begin_on_user(None, "create_instance").await?;
-    if let Some(id) = app.answered_before(&mut tx, None, caller, once).await? {
+    let right = PlatformPermission::InstancesWrite;
+    let (mut tx, caller) = app
+        .begin_on_platform(caller, right, None, "create_instance")
+        .await?;
+    if let Some(id) = app.answered_before(&mut tx, None, &caller, once).await? {
         let instance = instances::find(&mut tx, id).await?.ok_or(AppError::NotFound)?;
         let tag = tag(&mut tx, &instance).await?;
         return Ok(Done::Before((instance, tag)));
     }
     let instance = insert(app, &mut tx, new).await?;
     let tag = tag(&mut tx, &instance).await?;
-    app.audit(&mut tx, caller, made(&instance))?;
-    app.keep_answer(&mut tx, None, caller, once, instance.id).await?;
+    app.audit(&mut tx, &caller, made(&instance))?;
+    app.keep_answer(&mut tx, None, &caller, once, instance.id).await?;
     tx.commit().await?;
     Ok(Done::Now((instance, tag)))
 }
@@ -77,8 +80,10 @@ pub async fn change(
     input: InstanceInput,
     if_match: &IfMatch,
 ) -> Result<(PbxInstance, String), AppError> {
-    caller.platform(PlatformPermission::InstancesWrite)?;
-    let mut tx = app.begin_on_user(None, "change_instance").await?;
+    let right = PlatformPermission::InstancesWrite;
+    let (mut tx, caller) = app
+        .begin_on_platform(caller, right, None, "change_instance")
+        .await?;
     let before = instances::find(&mut tx, id).await?.ok_or(AppError::NotFound)?;
     let tag = tag(&mut tx, &before).await?;
     let kept = instances::ami_secret(&mut tx, id).await?;
@@ -109,7 +114,11 @@ pub async fn change(
     refuse_shared_directory(&mut tx, &after).await?;
     let was = json!({"name": before.name, "settings": before.settings});
     let is = json!({"name": after.name, "settings": after.settings, "new_secret": !same_secret});
-    app.audit(&mut tx, caller, changed("instance.change", &after, Some(was), is))?;
+    app.audit(
+        &mut tx,
+        &caller,
+        changed("instance.change", &after, Some(was), is),
+    )?;
     let tag = self::tag(&mut tx, &after).await?;
     tx.commit().await?;
     Ok((after, tag))
@@ -117,8 +126,10 @@ pub async fn change(
 
 /// Deletes an instance that serves no tenant. What lies on its host stays until `switchyard pbx remove` removes it there.
 pub async fn delete(app: &App, caller: &Caller, id: InstanceId, if_match: &IfMatch) -> Result<(), AppError> {
-    caller.platform(PlatformPermission::InstancesWrite)?;
-    let mut tx = app.begin_on_user(None, "delete_instance").await?;
+    let right = PlatformPermission::InstancesWrite;
+    let (mut tx, caller) = app
+        .begin_on_platform(caller, right, None, "delete_instance")
+        .await?;
     let instance = instances::find(&mut tx, id).await?.ok_or(AppError::NotFound)?;
     if_match.check(&tag(&mut tx, &instance).await?)?;
     let assigned = TenantQuery {
@@ -152,7 +163,7 @@ pub async fn delete(app: &App, caller: &Caller, id: InstanceId, if_match: &IfMat
     let is = json!({"name": instance.name, "node": instance.node, "settings": instance.settings});
     let mut entry = changed("instance.delete", &instance, None, is);
     std::mem::swap(&mut entry.before, &mut entry.after);
-    app.audit(&mut tx, caller, entry)?;
+    app.audit(&mut tx, &caller, entry)?;
     instances::delete(&mut tx, id).await?;
     Ok(tx.commit().await?)
 }
