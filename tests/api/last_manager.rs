@@ -118,7 +118,7 @@ async fn two_managers(backend: Backend) -> (Server, [Person; 2]) {
 }
 
 /// What is answered to a manager who manages no longer when it is their turn, but did when they were let in.
-async fn overtaken(server: &Server, who: &Person, ask: Ask<'_>) -> Answer {
+pub(super) async fn overtaken(server: &Server, who: &Person, ask: Ask<'_>) -> Answer {
     let mut tx = server.store.begin("overtake").await.unwrap();
     user_counts::lock_platform(&mut tx).await.unwrap();
     let id = who.id.parse().unwrap();
