@@ -4,6 +4,9 @@
 #[path = "architecture/audited.rs"]
 mod audited;
 #[cfg(test)]
+#[path = "architecture/begun.rs"]
+mod begun;
+#[cfg(test)]
 #[path = "architecture/files.rs"]
 mod files;
 #[cfg(test)]

@@ -69,8 +69,11 @@ pub async fn exists(app: &App, caller: &Caller, id: ApiKeyId) -> Result<(), AppE
 
 /// Makes a key; gives the whole of it, which is shown this once.
 pub async fn create(app: &App, caller: &Caller, input: KeyInput) -> Result<(ApiKey, KeySecret), AppError> {
-    let tenant = caller.tenant(Permission::OrgApiKeys, Act::Change)?;
-    let author = author(caller)?;
+    let secret = KeySecret::generate(app.random.as_ref())?;
+    let (mut tx, caller, tenant) = app
+        .begin_inside(caller, Permission::OrgApiKeys, "create_api_key")
+        .await?;
+    let author = author(&caller)?;
     let now = app.now();
     let mut errors = FieldErrors::default();
     let required = |text: Option<String>| text.ok_or_else(|| Invalid::new("is required"));
@@ -78,7 +81,7 @@ pub async fn create(app: &App, caller: &Caller, input: KeyInput) -> Result<(ApiK
         "name",
         required(input.name).and_then(|text| text.parse::<KeyName>()),
     );
-    let permissions = rights(&mut errors, caller, input.permissions.unwrap_or_default());
+    let permissions = rights(&mut errors, &caller, input.permissions.unwrap_or_default());
     let expires_at = input.expires_at.and_then(|text| {
         let end = errors.take("expires_at", text.parse::<Moment>())?.timestamp();
         if end <= now {
@@ -89,10 +92,6 @@ pub async fn create(app: &App, caller: &Caller, input: KeyInput) -> Result<(ApiK
     let (Some(name), Ok(())) = (name, errors.clone().check()) else {
         return Err(errors.into());
     };
-    let secret = KeySecret::generate(app.random.as_ref())?;
-    let mut tx = app.begin_inside(tenant, "create_api_key").await?;
-    // The author may have gone, or have another role, since they were let in.
-    app.still_signed_in(&mut tx, author).await?;
     if api_keys::count(&mut tx, tenant).await? >= MOST {
         let message = format!("a tenant may have {MOST} API keys; revoke one that is not used any more");
         return Err(AppError::conflict("max_api_keys_reached", message));
@@ -111,7 +110,7 @@ pub async fn create(app: &App, caller: &Caller, input: KeyInput) -> Result<(ApiK
     };
     api_keys::insert(&mut tx, &key, &secret).await?;
     let entry = changed("api_key.create", &key, None, Some(view(&key)));
-    app.audit(&mut tx, caller, entry)?;
+    app.audit(&mut tx, &caller, entry)?;
     tx.commit().await?;
     Ok((key, secret))
 }
@@ -120,11 +119,11 @@ pub async fn create(app: &App, caller: &Caller, input: KeyInput) -> Result<(ApiK
 ///
 /// Whoever does that is shown a key with all of its rights, so they must have them.
 pub async fn rotate(app: &App, caller: &Caller, id: ApiKeyId) -> Result<(ApiKey, KeySecret), AppError> {
-    let tenant = caller.tenant(Permission::OrgApiKeys, Act::Change)?;
-    let who = author(caller)?;
     let secret = KeySecret::generate(app.random.as_ref())?;
-    let mut tx = app.begin_inside(tenant, "rotate_api_key").await?;
-    app.still_signed_in(&mut tx, who).await?;
+    let (mut tx, caller, tenant) = app
+        .begin_inside(caller, Permission::OrgApiKeys, "rotate_api_key")
+        .await?;
+    let who = author(&caller)?;
     let before = found(&mut tx, tenant, id).await?;
     let author = users::find(&mut tx, tenant, before.author_id).await?;
     if author.is_none_or(|author| author.status != UserStatus::Active) {
@@ -143,19 +142,20 @@ pub async fn rotate(app: &App, caller: &Caller, id: ApiKeyId) -> Result<(ApiKey,
         ..before.clone()
     };
     let entry = changed("api_key.rotate", &after, Some(view(&before)), Some(view(&after)));
-    app.audit(&mut tx, caller, entry)?;
+    app.audit(&mut tx, &caller, entry)?;
     tx.commit().await?;
     Ok((after, secret))
 }
 
 /// Revokes a key: it is good for nothing from the next request on.
 pub async fn revoke(app: &App, caller: &Caller, id: ApiKeyId) -> Result<(), AppError> {
-    let tenant = caller.tenant(Permission::OrgApiKeys, Act::Change)?;
-    let mut tx = app.begin_inside(tenant, "revoke_api_key").await?;
+    let (mut tx, caller, tenant) = app
+        .begin_inside(caller, Permission::OrgApiKeys, "revoke_api_key")
+        .await?;
     let before = found(&mut tx, tenant, id).await?;
     api_keys::delete(&mut tx, tenant, id).await?;
     let entry = changed("api_key.revoke", &before, Some(view(&before)), None);
-    app.audit(&mut tx, caller, entry)?;
+    app.audit(&mut tx, &caller, entry)?;
     Ok(tx.commit().await?)
 }
 

@@ -43,16 +43,17 @@ pub async fn plan_instance(app: &App, caller: &Caller, id: InstanceId) -> Result
 
 /// Asks for the tenant's head to go live.
 pub async fn deploy(app: &App, caller: &Caller, once: Option<&Once>) -> Result<Done<Deployment>, AppError> {
-    let tenant_id = caller.tenant(Permission::ConfigDeploy, Act::Change)?;
+    caller.tenant(Permission::ConfigDeploy, Act::Change)?;
     caller.reason_to_change()?;
-    let mut tx = app.begin_inside(tenant_id, "request_deploy").await?;
-    if let Some(before) = requested_before(app, &mut tx, tenant_id, caller, once).await? {
+    let begun = app.begin_inside(caller, Permission::ConfigDeploy, "request_deploy");
+    let (mut tx, caller, tenant_id) = begun.await?;
+    if let Some(before) = requested_before(app, &mut tx, tenant_id, &caller, once).await? {
         return Ok(Done::Before(before));
     }
     let actor = caller.identity().actor().name;
     let deployment = request::tenant(&mut tx, app.ids.as_ref(), tenant_id, &actor, app.now()).await?;
-    app.audit(&mut tx, caller, requested("config.deploy", &deployment))?;
-    app.keep_answer(&mut tx, tenant_id, caller, once, deployment.id)
+    app.audit(&mut tx, &caller, requested("config.deploy", &deployment))?;
+    app.keep_answer(&mut tx, tenant_id, &caller, once, deployment.id)
         .await?;
     tx.commit().await?;
     app.deploys.notify_one();
@@ -71,12 +72,13 @@ pub async fn deploy_instance_once(
     id: InstanceId,
     once: Option<&Once>,
 ) -> Result<Done<Deployment>, AppError> {
-    caller.platform(PlatformPermission::InstancesDeploy)?;
-    let mut tx = app.begin_on_user(None, "request_platform_deploy").await?;
+    let right = PlatformPermission::InstancesDeploy;
+    let begun = app.begin_on_platform(caller, right, None, "request_platform_deploy");
+    let (mut tx, caller) = begun.await?;
     store::instances::find(&mut tx, id)
         .await?
         .ok_or(AppError::NotFound)?;
-    if let Some(id) = app.answered_before(&mut tx, None, caller, once).await? {
+    if let Some(id) = app.answered_before(&mut tx, None, &caller, once).await? {
         let before = store::deployments::find_anywhere(&mut tx, id).await?;
         return before.map(Done::Before).ok_or(AppError::NotFound);
     }
@@ -85,8 +87,8 @@ pub async fn deploy_instance_once(
     // Somebody may believe that an edit of theirs goes live with it.
     deployment.findings.extend(app.engine.templates().refused());
     store::deployments::add_findings(&mut tx, deployment.id, &deployment.findings).await?;
-    app.audit(&mut tx, caller, requested("instance.deploy", &deployment))?;
-    app.keep_answer(&mut tx, None, caller, once, deployment.id)
+    app.audit(&mut tx, &caller, requested("instance.deploy", &deployment))?;
+    app.keep_answer(&mut tx, None, &caller, once, deployment.id)
         .await?;
     tx.commit().await?;
     app.deploys.notify_one();
@@ -100,21 +102,21 @@ pub async fn roll_back(
     to: DeploymentId,
     once: Option<&Once>,
 ) -> Result<Done<Deployment>, AppError> {
-    let tenant_id = caller.tenant(Permission::ConfigDeploy, Act::Change)?;
-    let mut tx = app.begin_inside(tenant_id, "request_rollback").await?;
+    let begun = app.begin_inside(caller, Permission::ConfigDeploy, "request_rollback");
+    let (mut tx, caller, tenant_id) = begun.await?;
     let to = store::deployments::find_of_tenant(&mut tx, tenant_id, to)
         .await?
         .ok_or(AppError::NotFound)?;
     caller.reason_to_change()?;
-    if let Some(before) = requested_before(app, &mut tx, tenant_id, caller, once).await? {
+    if let Some(before) = requested_before(app, &mut tx, tenant_id, &caller, once).await? {
         return Ok(Done::Before(before));
     }
     let actor = caller.identity().actor().name;
     let deployment = request::tenant_rollback(&mut tx, app.ids.as_ref(), tenant_id, &to, &actor, app.now())
         .await?
         .ok_or_else(never_live)?;
-    app.audit(&mut tx, caller, requested("config.rollback", &deployment))?;
-    app.keep_answer(&mut tx, tenant_id, caller, once, deployment.id)
+    app.audit(&mut tx, &caller, requested("config.rollback", &deployment))?;
+    app.keep_answer(&mut tx, tenant_id, &caller, once, deployment.id)
         .await?;
     tx.commit().await?;
     app.deploys.notify_one();
@@ -128,8 +130,9 @@ pub async fn roll_back_instance(
     id: InstanceId,
     number: i64,
 ) -> Result<Deployment, AppError> {
-    caller.platform(PlatformPermission::InstancesDeploy)?;
-    let mut tx = app.store.begin("request_platform_rollback").await?;
+    let right = PlatformPermission::InstancesDeploy;
+    let begun = app.begin_on_platform(caller, right, None, "request_platform_rollback");
+    let (mut tx, caller) = begun.await?;
     store::instances::find(&mut tx, id)
         .await?
         .ok_or(AppError::NotFound)?;
@@ -140,7 +143,7 @@ pub async fn roll_back_instance(
     }
     let actor = caller.identity().actor().name;
     let deployment = request::platform_rollback(&mut tx, app.ids.as_ref(), &to, &actor, app.now()).await?;
-    app.audit(&mut tx, caller, requested("instance.rollback", &deployment))?;
+    app.audit(&mut tx, &caller, requested("instance.rollback", &deployment))?;
     tx.commit().await?;
     app.deploys.notify_one();
     Ok(deployment)

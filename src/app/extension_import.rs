@@ -67,14 +67,15 @@ pub async fn import(
     once: Option<&Once>,
 ) -> Result<Done<ImportReport>, AppError> {
     let rows = rows.into_iter();
-    let tenant = caller.tenant(Permission::ConfigWrite, Act::Change)?;
+    caller.tenant(Permission::ConfigWrite, Act::Change)?;
     caller.reason_to_change()?;
     if !(1..=MOST_ROWS).contains(&rows.len()) {
         let reason = format!("must be 1 to {MOST_ROWS}; split the file where there are more");
         return Err(FieldErrors::one("rows", reason).into());
     }
-    let mut tx = app.begin_inside(tenant, "import_extensions").await?;
-    if let Some(before) = app.answered_before(&mut tx, tenant, caller, once).await? {
+    let begun = app.begin_inside(caller, Permission::ConfigWrite, "import_extensions");
+    let (mut tx, caller, tenant) = begun.await?;
+    if let Some(before) = app.answered_before(&mut tx, tenant, &caller, once).await? {
         return Ok(Done::Before(before));
     }
     let emergency = emergency_numbers(&mut tx, tenant).await?;
@@ -124,8 +125,8 @@ pub async fn import(
             before: None,
             after: Some(serde_json::json!({ "numbers": numbers })),
         };
-        app.audit(&mut tx, caller, changed)?;
-        app.keep_answer(&mut tx, tenant, caller, once, &report).await?;
+        app.audit(&mut tx, &caller, changed)?;
+        app.keep_answer(&mut tx, tenant, &caller, once, &report).await?;
         tx.commit().await?;
     }
     Ok(Done::Now(report))

@@ -64,17 +64,18 @@ pub async fn create(
     caller: &Caller,
     input: ExtensionInput,
 ) -> Result<(Extension, ShownSecrets), AppError> {
-    let tenant = caller.tenant(Permission::ConfigWrite, Act::Change)?;
+    caller.tenant(Permission::ConfigWrite, Act::Change)?;
     caller.reason_to_change()?;
     let parsed = input.parse()?;
-    let mut tx = app.begin_inside(tenant, "create_extension").await?;
+    let begun = app.begin_inside(caller, Permission::ConfigWrite, "create_extension");
+    let (mut tx, caller, tenant) = begun.await?;
     emergency_numbers(&mut tx, tenant).await?.refuse(&parsed.number)?;
     app.check_room(&mut tx, tenant, 1).await?;
     let (extension, secrets) = app.fresh_extension(tenant, parsed)?;
     store::extensions::insert(&mut tx, &extension, &secrets).await?;
     app.audit(
         &mut tx,
-        caller,
+        &caller,
         changed("extension.create", &extension, None, Some(view(&extension))),
     )?;
     let secrets = shown(&secrets)?;
@@ -92,8 +93,8 @@ pub async fn patch(
     patch: Value,
     if_match: &IfMatch,
 ) -> Result<Extension, AppError> {
-    let tenant = caller.tenant(Permission::ConfigWrite, Act::Change)?;
-    let mut tx = app.begin_inside(tenant, "change_extension").await?;
+    let begun = app.begin_inside(caller, Permission::ConfigWrite, "change_extension");
+    let (mut tx, caller, tenant) = begun.await?;
     let before = store::extensions::find(&mut tx, tenant, id)
         .await?
         .ok_or(AppError::NotFound)?;
@@ -123,7 +124,7 @@ pub async fn patch(
     }
     app.audit(
         &mut tx,
-        caller,
+        &caller,
         changed("extension.change", &after, Some(view(&before)), Some(shown)),
     )?;
     tx.commit().await?;
@@ -149,8 +150,8 @@ fn refuse_fixed(there: &Value, patch: &Value) -> Result<(), FieldErrors> {
 
 /// Deletes an extension; whoever had it as their phone has none then. What is live changes with the next deploy.
 pub async fn delete(app: &App, caller: &Caller, id: ExtensionId, if_match: &IfMatch) -> Result<(), AppError> {
-    let tenant = caller.tenant(Permission::ConfigWrite, Act::Change)?;
-    let mut tx = app.begin_inside(tenant, "delete_extension").await?;
+    let begun = app.begin_inside(caller, Permission::ConfigWrite, "delete_extension");
+    let (mut tx, caller, tenant) = begun.await?;
     let before = store::extensions::find(&mut tx, tenant, id)
         .await?
         .ok_or(AppError::NotFound)?;
@@ -163,7 +164,7 @@ pub async fn delete(app: &App, caller: &Caller, id: ExtensionId, if_match: &IfMa
     store::extensions::delete(&mut tx, tenant, id).await?;
     app.audit(
         &mut tx,
-        caller,
+        &caller,
         changed("extension.delete", &before, Some(was), None),
     )?;
     tx.commit().await?;
@@ -177,8 +178,8 @@ pub async fn reveal_secret(
     id: ExtensionId,
     if_match: &IfMatch,
 ) -> Result<ShownSecrets, AppError> {
-    let tenant = caller.tenant(Permission::ConfigWrite, Act::Change)?;
-    let mut tx = app.begin_inside(tenant, "reveal_secret").await?;
+    let begun = app.begin_inside(caller, Permission::ConfigWrite, "reveal_secret");
+    let (mut tx, caller, tenant) = begun.await?;
     let extension = store::extensions::find(&mut tx, tenant, id)
         .await?
         .ok_or(AppError::NotFound)?;
@@ -190,7 +191,7 @@ pub async fn reveal_secret(
     let secrets = shown(&secrets)?;
     app.audit(
         &mut tx,
-        caller,
+        &caller,
         changed("extension.reveal_secret", &extension, None, None),
     )?;
     tx.commit().await?;
@@ -204,9 +205,9 @@ pub async fn rotate_secret(
     id: ExtensionId,
     if_match: &IfMatch,
 ) -> Result<SipSecret, AppError> {
-    let tenant = caller.tenant(Permission::ConfigWrite, Act::Change)?;
     let secret = SipSecret::generate(app.random.as_ref())?;
-    let mut tx = app.begin_inside(tenant, "rotate_secret").await?;
+    let begun = app.begin_inside(caller, Permission::ConfigWrite, "rotate_secret");
+    let (mut tx, caller, tenant) = begun.await?;
     let extension = store::extensions::find(&mut tx, tenant, id)
         .await?
         .ok_or(AppError::NotFound)?;
@@ -216,7 +217,7 @@ pub async fn rotate_secret(
     store::extensions::count_rotation(&mut tx, tenant, id, app.now()).await?;
     app.audit(
         &mut tx,
-        caller,
+        &caller,
         changed("extension.rotate_secret", &extension, None, None),
     )?;
     tx.commit().await?;

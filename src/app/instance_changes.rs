@@ -56,16 +56,19 @@ pub async fn add(
         settings,
         secrets,
     };
-    let mut tx = app.begin_on_user(None, "create_instance").await?;
-    if let Some(id) = app.answered_before(&mut tx, None, caller, once).await? {
+    let right = PlatformPermission::InstancesWrite;
+    let (mut tx, caller) = app
+        .begin_on_platform(caller, right, None, "create_instance")
+        .await?;
+    if let Some(id) = app.answered_before(&mut tx, None, &caller, once).await? {
         let instance = instances::find(&mut tx, id).await?.ok_or(AppError::NotFound)?;
         let tag = tag(&mut tx, &instance).await?;
         return Ok(Done::Before((instance, tag)));
     }
     let instance = insert(app, &mut tx, new).await?;
     let tag = tag(&mut tx, &instance).await?;
-    app.audit(&mut tx, caller, made(&instance))?;
-    app.keep_answer(&mut tx, None, caller, once, instance.id).await?;
+    app.audit(&mut tx, &caller, made(&instance))?;
+    app.keep_answer(&mut tx, None, &caller, once, instance.id).await?;
     tx.commit().await?;
     Ok(Done::Now((instance, tag)))
 }
@@ -78,9 +81,12 @@ pub async fn change(
     input: InstanceInput,
     if_match: &IfMatch,
 ) -> Result<(PbxInstance, String), AppError> {
-    caller.platform(PlatformPermission::InstancesWrite)?;
+    let right = PlatformPermission::InstancesWrite;
+    caller.platform(right)?;
     let seen = look(app, id, input.clone()).await?;
-    let mut tx = app.begin_on_user(None, "change_instance").await?;
+    let (mut tx, caller) = app
+        .begin_on_platform(caller, right, None, "change_instance")
+        .await?;
     let before = instances::find(&mut tx, id).await?.ok_or(AppError::NotFound)?;
     let tag = tag(&mut tx, &before).await?;
     let kept = instances::secrets(&mut tx, id).await?.ok_or(AppError::NotFound)?;
@@ -105,7 +111,11 @@ pub async fn change(
     refuse_shared_place(&mut tx, &after).await?;
     let was = json!({"name": before.name, "settings": before.settings});
     let is = json!({"name": after.name, "settings": after.settings, "new_secret": !same_secrets});
-    app.audit(&mut tx, caller, changed("instance.change", &after, Some(was), is))?;
+    app.audit(
+        &mut tx,
+        &caller,
+        changed("instance.change", &after, Some(was), is),
+    )?;
     let tag = self::tag(&mut tx, &after).await?;
     tx.commit().await?;
     Ok((after, tag))
@@ -124,17 +134,20 @@ async fn look(app: &App, id: InstanceId, input: InstanceInput) -> Result<instanc
 /// Deletes an instance that serves no tenant, with what of it lies on this host. What lies on an Asterisk's host stays until
 /// `switchyard pbx remove` removes it there; in a FusionPBX's database nothing is left.
 pub async fn delete(app: &App, caller: &Caller, id: InstanceId, if_match: &IfMatch) -> Result<(), AppError> {
-    caller.platform(PlatformPermission::InstancesWrite)?;
+    let right = PlatformPermission::InstancesWrite;
+    caller.platform(right)?;
     let mut tx = app.store.read("instance_to_delete").await?;
     let instance = deletable(&mut tx, id, if_match).await?;
     drop(tx);
     leave(app, &instance).await?;
-    let mut tx = app.begin_on_user(None, "delete_instance").await?;
+    let (mut tx, caller) = app
+        .begin_on_platform(caller, right, None, "delete_instance")
+        .await?;
     let instance = deletable(&mut tx, id, if_match).await?;
     let is = json!({"name": instance.name, "node": instance.node, "settings": instance.settings});
     let mut entry = changed("instance.delete", &instance, None, is);
     std::mem::swap(&mut entry.before, &mut entry.after);
-    app.audit(&mut tx, caller, entry)?;
+    app.audit(&mut tx, &caller, entry)?;
     instances::delete(&mut tx, id).await?;
     tx.commit().await?;
     // After the commit: a disk that fails keeps nothing from being deleted.

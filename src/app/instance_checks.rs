@@ -75,8 +75,11 @@ pub async fn test_new(app: &App, caller: &Caller, input: InstanceInput) -> Resul
     };
     let driver = app.engine.driver_for(&instance, secrets)?;
     // Before it is asked: somebody may have this host connect to wherever they like, and that is to be seen.
-    let mut tx = app.store.begin("test_new_instance").await?;
-    app.audit(&mut tx, caller, entry)?;
+    let right = PlatformPermission::InstancesTest;
+    let (mut tx, caller) = app
+        .begin_on_platform(caller, right, None, "test_new_instance")
+        .await?;
+    app.audit(&mut tx, &caller, entry)?;
     tx.commit().await?;
     Ok(tested(LONGEST, driver.test()).await)
 }

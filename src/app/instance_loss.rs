@@ -52,8 +52,10 @@ pub async fn give_up(
     id: InstanceId,
     confirm: &str,
 ) -> Result<LostInstance, AppError> {
-    caller.platform(PlatformPermission::InstancesWrite)?;
-    let mut tx = app.begin_on_user(None, "give_up_instance").await?;
+    let right = PlatformPermission::InstancesWrite;
+    let (mut tx, caller) = app
+        .begin_on_platform(caller, right, None, "give_up_instance")
+        .await?;
     let instance = instances::find(&mut tx, id).await?.ok_or(AppError::NotFound)?;
     if confirm != instance.name.as_str() {
         return Err(mismatch("the instance's name"));
@@ -86,11 +88,11 @@ pub async fn give_up(
     let mut not_proven = not_proven(&mut tx, &instance).await?;
     served::clear(&mut tx, id).await?;
     instances::set_applying(&mut tx, id, None).await?;
-    let deleted_tenants = delete_leaving(app, &mut tx, caller, leaving).await?;
+    let deleted_tenants = delete_leaving(app, &mut tx, &caller, leaving).await?;
     let was = json!({"name": instance.name, "node": instance.node, "settings": instance.settings});
     let is = json!({"deleted_tenants": deleted_tenants, "not_proven": not_proven});
     let entry = changed("instance.give_up", &instance, Some(was), is);
-    app.audit(&mut tx, caller, entry)?;
+    app.audit(&mut tx, &caller, entry)?;
     instances::delete(&mut tx, id).await?;
     tx.commit().await?;
     // After the commit: a disk that fails keeps no host from being given up.

@@ -29,10 +29,12 @@ pub struct NewInstance {
 
 /// Adds an instance. Nothing is deployed to it yet.
 pub async fn create(app: &App, caller: &Caller, new: NewInstance) -> Result<PbxInstance, AppError> {
-    caller.platform(PlatformPermission::InstancesWrite)?;
-    let mut tx = app.begin_on_user(None, "create_instance").await?;
+    let right = PlatformPermission::InstancesWrite;
+    let (mut tx, caller) = app
+        .begin_on_platform(caller, right, None, "create_instance")
+        .await?;
     let instance = insert(app, &mut tx, new).await?;
-    app.audit(&mut tx, caller, made(&instance))?;
+    app.audit(&mut tx, &caller, made(&instance))?;
     tx.commit().await?;
     Ok(instance)
 }
@@ -69,7 +71,10 @@ pub async fn change_settings(
 ) -> Result<PbxInstance, AppError> {
     caller.platform(PlatformPermission::InstancesWrite)?;
     let seen = instance_moves::look_from(app, id, &settings, secrets).await?;
-    let mut tx = app.begin_on_user(None, "change_instance").await?;
+    let right = PlatformPermission::InstancesWrite;
+    let (mut tx, caller) = app
+        .begin_on_platform(caller, right, None, "change_instance")
+        .await?;
     let before = store::instances::find(&mut tx, id)
         .await?
         .ok_or(AppError::NotFound)?;
@@ -93,7 +98,7 @@ pub async fn change_settings(
     );
     app.audit(
         &mut tx,
-        caller,
+        &caller,
         changed("instance.change", &after, Some(values.0), values.1),
     )?;
     tx.commit().await?;

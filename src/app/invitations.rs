@@ -83,18 +83,19 @@ pub async fn invite(
     caller: &Caller,
     input: InvitationInput,
 ) -> Result<(User, Invitation), AppError> {
-    let tenant = caller.tenant(Permission::UsersCreate, Act::Change)?;
+    caller.tenant(Permission::UsersCreate, Act::Change)?;
     caller.reason_to_change()?;
     let (email, name, role) = input.parse()?;
-    let mut tx = app.begin_inside(tenant, "invite").await?;
-    let caller = &app.giver(&mut tx, caller, Permission::UsersCreate).await?;
+    let (mut tx, caller, tenant) = app
+        .begin_on_member(caller, Permission::UsersCreate, "invite")
+        .await?;
     let membership = member(app, &mut tx, tenant, &role).await?;
-    may_give(&mut tx, caller, &membership).await?;
+    may_give(&mut tx, &caller, &membership).await?;
     let user = app.fresh_user(Some(membership), email, name, UserStatus::Invited);
     users::insert(&mut tx, &user, None).await?;
-    let invitation = app.send_invitation(&mut tx, caller, &user).await?;
+    let invitation = app.send_invitation(&mut tx, &caller, &user).await?;
     let entry = changed("user.invite", &user, None, Some(view(&user)));
-    app.audit(&mut tx, caller, entry)?;
+    app.audit(&mut tx, &caller, entry)?;
     tx.commit().await?;
     app.posted();
     Ok((user, invitation))
@@ -102,18 +103,18 @@ pub async fn invite(
 
 /// Invites a user once more; the link of before is good for nothing from then on.
 pub async fn again(app: &App, caller: &Caller, id: UserId) -> Result<(User, Invitation), AppError> {
-    let tenant = caller.tenant(Permission::UsersCreate, Act::Change)?;
-    let mut tx = app.begin_on_member(tenant, "invite_again").await?;
-    let caller = &app.giver(&mut tx, caller, Permission::UsersCreate).await?;
+    let (mut tx, caller, tenant) = app
+        .begin_on_member(caller, Permission::UsersCreate, "invite_again")
+        .await?;
     let user = found(users::find(&mut tx, tenant, id).await?)?;
     caller.reason_to_change()?;
-    may_invite(caller, &user)?;
+    may_invite(&caller, &user)?;
     if let Some(membership) = &user.membership {
-        may_give(&mut tx, caller, membership).await?;
+        may_give(&mut tx, &caller, membership).await?;
     }
-    let invitation = app.send_invitation(&mut tx, caller, &user).await?;
+    let invitation = app.send_invitation(&mut tx, &caller, &user).await?;
     let entry = changed("user.invite_again", &user, None, None);
-    app.audit(&mut tx, caller, entry)?;
+    app.audit(&mut tx, &caller, entry)?;
     tx.commit().await?;
     app.posted();
     Ok((user, invitation))
@@ -121,12 +122,13 @@ pub async fn again(app: &App, caller: &Caller, id: UserId) -> Result<(User, Invi
 
 /// Takes an invitation back, and the user with it.
 pub async fn revoke(app: &App, caller: &Caller, id: UserId) -> Result<(), AppError> {
-    let tenant = caller.tenant(Permission::UsersCreate, Act::Change)?;
-    let mut tx = app.begin_on_member(tenant, "revoke_invitation").await?;
+    let (mut tx, caller, tenant) = app
+        .begin_on_member(caller, Permission::UsersCreate, "revoke_invitation")
+        .await?;
     let user = found(users::find(&mut tx, tenant, id).await?)?;
     caller.reason_to_change()?;
-    may_invite(caller, &user)?;
-    app.remove_user(&mut tx, caller, &user, "user.revoke_invitation")
+    may_invite(&caller, &user)?;
+    app.remove_user(&mut tx, &caller, &user, "user.revoke_invitation")
         .await?;
     Ok(tx.commit().await?)
 }

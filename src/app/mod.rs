@@ -54,16 +54,15 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
-use self::error::AppError;
 use self::mail::Mailing;
 use self::password_reset::Waiting;
 use self::sign_in::SignIn;
 use crate::deploy::Engine;
 use crate::domain::clock::Clock;
-use crate::domain::ids::{IdSource, TenantId};
+use crate::domain::ids::IdSource;
 use crate::domain::random::Randomness;
 use crate::domain::sip_domain::SipDomain;
-use crate::store::{self, Store, Tx};
+use crate::store::Store;
 
 /// All that the use cases work with.
 #[derive(Clone)]
@@ -125,15 +124,5 @@ impl App {
 
     fn now(&self) -> Timestamp {
         self.clock.now()
-    }
-
-    /// Begins a change inside of a tenant, after every other one there: what it reads stays so until it has written.
-    async fn begin_in(&self, tenant: TenantId, name: &'static str) -> Result<Tx, AppError> {
-        let mut tx = self.store.begin(name).await?;
-        if store::tenants::lock(&mut tx, tenant).await? {
-            Ok(tx)
-        } else {
-            Err(AppError::NotFound)
-        }
     }
 }

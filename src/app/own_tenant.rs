@@ -84,9 +84,10 @@ pub async fn change(
     input: OwnTenantInput,
     if_match: &IfMatch,
 ) -> Result<OwnTenant, AppError> {
-    let tenant = caller.tenant(Permission::OrgSettingsWrite, Act::Change)?;
+    caller.tenant(Permission::OrgSettingsWrite, Act::Change)?;
     caller.reason_to_change()?;
-    let mut tx = app.begin_inside(tenant, "change_own_tenant").await?;
+    let begun = app.begin_inside(caller, Permission::OrgSettingsWrite, "change_own_tenant");
+    let (mut tx, caller, tenant) = begun.await?;
     let there = own(&mut tx, tenant).await?;
     let before = there.settings();
     let after = input.onto(&before)?;
@@ -104,7 +105,7 @@ pub async fn change(
         before: Some(json!(before)),
         after: Some(json!(after)),
     };
-    app.audit(&mut tx, caller, changed)?;
+    app.audit(&mut tx, &caller, changed)?;
     let there = own(&mut tx, tenant).await?;
     tx.commit().await?;
     Ok(there)

@@ -102,18 +102,19 @@ pub async fn from_asterisk(
     context: Option<String>,
     manner: Manner,
 ) -> Result<PbxImportReport, AppError> {
-    let id = caller.tenant(Permission::ConfigWrite, Act::Change)?;
+    caller.tenant(Permission::ConfigWrite, Act::Change)?;
     let found = spawn_blocking(move || asterisk::found::read(&directory, context.as_deref()));
     let found = found
         .await
         .map_err(|error| AppError::from(DeployError::from(error)))?;
     let found = found.map_err(|error| FieldErrors::one("directory", error_chain(&error)))?;
-    let mut tx = app.begin_inside(id, "import_from_asterisk").await?;
+    let begun = app.begin_inside(caller, Permission::ConfigWrite, "import_from_asterisk");
+    let (mut tx, caller, id) = begun.await?;
     let tenant = tenants::find(&mut tx, id).await?.ok_or(AppError::NotFound)?;
     let instance = instances::find(&mut tx, tenant.instance_id)
         .await?
         .ok_or(AppError::NotFound)?;
-    let mut import = Import::new(app, caller, manner);
+    let mut import = Import::new(app, &caller, manner);
     import
         .extensions(&mut tx, &tenant, &instance, None, found)
         .await?;
@@ -134,7 +135,8 @@ pub async fn from_fusionpbx(
     onto: InstanceId,
     manner: Manner,
 ) -> Result<PbxImportReport, AppError> {
-    caller.platform(PlatformPermission::TenantsCreate)?;
+    let right = PlatformPermission::TenantsCreate;
+    caller.platform(right)?;
     if source == onto {
         let reason = "must be another instance: rows that stand on this one would be in the way of its own";
         return Err(FieldErrors::one("onto", reason).into());
@@ -170,8 +172,9 @@ pub async fn from_fusionpbx(
         errors.check()?;
         found.retain(|tenant| domains.iter().any(|domain| is(tenant, domain)));
     }
-    let mut import = Import::new(app, caller, manner);
-    let mut tx = app.store.begin("import_from_fusionpbx").await?;
+    let begun = app.begin_on_platform(caller, right, None, "import_from_fusionpbx");
+    let (mut tx, caller) = begun.await?;
+    let mut import = Import::new(app, &caller, manner);
     for tenant in found {
         import.tenant(&mut tx, &onto, tenant).await?;
     }

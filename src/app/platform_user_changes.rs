@@ -74,12 +74,13 @@ pub async fn change(
     }
     errors.check()?;
 
-    let (mut tx, before) = begin_on(app, id, "change_user").await?;
+    let right = PlatformPermission::UsersWrite;
+    let (mut tx, caller, before) = begin_on(app, caller, right, id, "change_user").await?;
     if_match.check(&tag_of_user(&before))?;
-    guards::acts_on(caller, &before)?;
+    guards::acts_on(&caller, &before)?;
     let now = app.now();
     if let Some(role) = &patch.role {
-        app.change_role(&mut tx, caller, &before, role).await?;
+        app.change_role(&mut tx, &caller, &before, role).await?;
     }
     if let Some(status) = status.filter(|status| *status != before.status) {
         app.change_status(&mut tx, &before, status).await?;
@@ -99,7 +100,7 @@ pub async fn change(
     if unchanged {
         return Ok(before);
     }
-    let after = app.audit_user(&mut tx, caller, "user.change", &before).await?;
+    let after = app.audit_user(&mut tx, &caller, "user.change", &before).await?;
     tx.commit().await?;
     Ok(after)
 }
@@ -161,10 +162,10 @@ pub async fn change_tenant(
     role: Option<&str>,
     if_match: &IfMatch,
 ) -> Result<User, AppError> {
-    caller.platform(PlatformPermission::UsersWrite)?;
-    let (mut tx, before) = begin_on(app, id, "move_user").await?;
+    let right = PlatformPermission::UsersWrite;
+    let (mut tx, caller, before) = begin_on(app, caller, right, id, "move_user").await?;
     if_match.check(&tag_of_user(&before))?;
-    guards::acts_on(caller, &before)?;
+    guards::acts_on(&caller, &before)?;
     if tenant == before.tenant_id() {
         if role.is_some() {
             let reason = "is for the tenant that somebody moves to; change the role where they are";
@@ -210,16 +211,16 @@ pub async fn change_tenant(
     let mut entry = changed("user.move", &after, Some(view(&before)), Some(is));
     // The platform's: neither tenant reads what the other has.
     entry.tenant_id = None;
-    app.audit(&mut tx, caller, entry)?;
+    app.audit(&mut tx, &caller, entry)?;
     tx.commit().await?;
     Ok(after)
 }
 
 /// Removes a user, wherever they are.
 pub async fn delete(app: &App, caller: &Caller, id: UserId, if_match: &IfMatch) -> Result<(), AppError> {
-    caller.platform(PlatformPermission::UsersDelete)?;
-    let (mut tx, user) = begin_on(app, id, "delete_user").await?;
+    let right = PlatformPermission::UsersDelete;
+    let (mut tx, caller, user) = begin_on(app, caller, right, id, "delete_user").await?;
     if_match.check(&tag_of_user(&user))?;
-    app.delete_user(&mut tx, caller, &user).await?;
+    app.delete_user(&mut tx, &caller, &user).await?;
     Ok(tx.commit().await?)
 }

@@ -132,9 +132,9 @@ pub async fn create_once(
         None => None,
         Some(password) => Some(app.hash(password).await?),
     };
-    let mut tx = app.begin_on_user(None, "create_user").await?;
-    app.still_manages(&mut tx, caller).await?;
-    if let Some(id) = app.answered_before(&mut tx, None, caller, once).await? {
+    let right = PlatformPermission::UsersCreate;
+    let (mut tx, caller) = app.begin_on_platform(caller, right, None, "create_user").await?;
+    if let Some(id) = app.answered_before(&mut tx, None, &caller, once).await? {
         let user = found(users::find_anywhere(&mut tx, id).await?)?;
         return Ok(Done::Before((user, None)));
     }
@@ -153,12 +153,12 @@ pub async fn create_once(
     };
     users::insert(&mut tx, &user, hash.as_ref()).await?;
     let invitation = match status {
-        UserStatus::Invited => Some(app.send_invitation(&mut tx, caller, &user).await?),
+        UserStatus::Invited => Some(app.send_invitation(&mut tx, &caller, &user).await?),
         UserStatus::Active | UserStatus::Suspended => None,
     };
     let entry = changed("user.create", &user, None, Some(view(&user)));
-    app.audit(&mut tx, caller, entry)?;
-    app.keep_answer(&mut tx, None, caller, once, user.id).await?;
+    app.audit(&mut tx, &caller, entry)?;
+    app.keep_answer(&mut tx, None, &caller, once, user.id).await?;
     tx.commit().await?;
     app.posted();
     Ok(Done::Now((user, invitation)))
@@ -224,10 +224,10 @@ pub async fn set_password(
     let chosen = NewPassword::choose(password, &email)
         .map_err(|invalid| FieldErrors::one("password", invalid.reason()))?;
     let hash = app.hash(chosen).await?;
-    let (mut tx, user) = begin_on(app, id, "set_password").await?;
-    app.still_manages(&mut tx, caller).await?;
+    let right = PlatformPermission::UsersWrite;
+    let (mut tx, caller, user) = begin_on(app, caller, right, id, "set_password").await?;
     if_match.check(&tag_of_user(&user))?;
-    app.replace_password(&mut tx, caller, &user, &hash).await?;
+    app.replace_password(&mut tx, &caller, &user, &hash).await?;
     tx.commit().await?;
     app.posted();
     Ok(())
@@ -241,18 +241,25 @@ pub async fn set_platform_manager(
     manages: bool,
     if_match: &IfMatch,
 ) -> Result<User, AppError> {
-    caller.platform(PlatformPermission::Managers)?;
-    let (mut tx, user) = begin_on(app, id, "set_platform_manager").await?;
+    let right = PlatformPermission::Managers;
+    let (mut tx, caller, user) = begin_on(app, caller, right, id, "set_platform_manager").await?;
     if_match.check(&tag_of_user(&user))?;
-    let user = app.set_platform_manager(&mut tx, caller, &user, manages).await?;
+    let user = app.set_platform_manager(&mut tx, &caller, &user, manages).await?;
     tx.commit().await?;
     Ok(user)
 }
 
 /// Begins a change of a user, wherever they are.
-pub(super) async fn begin_on(app: &App, id: UserId, name: &'static str) -> Result<(Tx, User), AppError> {
+pub(super) async fn begin_on(
+    app: &App,
+    caller: &Caller,
+    right: PlatformPermission,
+    id: UserId,
+    name: &'static str,
+) -> Result<(Tx, Caller, User), AppError> {
+    caller.platform(right)?;
     let tenant = locate(app, id).await?;
-    let mut tx = app.begin_on_user(tenant, name).await?;
+    let (mut tx, caller) = app.begin_on_platform(caller, right, tenant, name).await?;
     let user = found(users::find_anywhere(&mut tx, id).await?)?;
-    Ok((tx, user))
+    Ok((tx, caller, user))
 }

@@ -38,8 +38,7 @@ pub async fn change(
     change: ProfileChange,
     if_match: &IfMatch,
 ) -> Result<User, AppError> {
-    let own = caller.own()?;
-    let (mut tx, before) = app.begin_own(own, "change_profile").await?;
+    let (mut tx, caller, before) = app.begin_own(caller, "change_profile").await?;
     if_match.check(&tag_of_user(&before))?;
     let name = change.name.unwrap_or_else(|| before.name.clone());
     let contact = change.contact.unwrap_or_else(|| before.contact.clone());
@@ -55,7 +54,7 @@ pub async fn change(
         app.now(),
     )
     .await?;
-    let after = app.audit_user(&mut tx, caller, "user.change", &before).await?;
+    let after = app.audit_user(&mut tx, &caller, "user.change", &before).await?;
     tx.commit().await?;
     Ok(after)
 }
@@ -86,7 +85,7 @@ pub async fn change_password(
         checked => drop(checked?),
     }
     let hash = app.hash(new).await?;
-    let (mut tx, user) = app.begin_own(own, "change_password").await?;
+    let (mut tx, now, user) = app.begin_own(caller, "change_password").await?;
     // Comparing took its time: there may be another one by now.
     if users::password_hash(&mut tx, user.id).await? != stored {
         return Err(not_yours());
@@ -94,7 +93,7 @@ pub async fn change_password(
     app.put_password(&mut tx, &user, &hash, None, Some(own.session_id))
         .await?;
     let entry = changed("user.change_password", &user, None, None);
-    app.audit(&mut tx, caller, entry)?;
+    app.audit(&mut tx, &now, entry)?;
     tx.commit().await?;
     app.posted();
     Ok(())

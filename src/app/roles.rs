@@ -72,20 +72,21 @@ pub async fn create(
     input: RoleInput,
     once: Option<&Once>,
 ) -> Result<Done<Role>, AppError> {
-    let tenant = caller.tenant(Permission::UsersAssignRole, Act::Change)?;
+    caller.tenant(Permission::UsersAssignRole, Act::Change)?;
     caller.reason_to_change()?;
+    let begun = app.begin_inside(caller, Permission::UsersAssignRole, "create_role");
+    let (mut tx, caller, tenant) = begun.await?;
     let mut errors = FieldErrors::default();
     let required = |text: Option<String>| text.ok_or_else(|| Invalid::new("is required"));
     let name = errors.take(
         "name",
         required(input.name).and_then(|text| text.parse::<RoleName>()),
     );
-    let permissions = permissions(&mut errors, caller, input.permissions.unwrap_or_default());
+    let permissions = permissions(&mut errors, &caller, input.permissions.unwrap_or_default());
     let (Some(name), Ok(())) = (name, errors.clone().check()) else {
         return Err(errors.into());
     };
-    let mut tx = app.begin_inside(tenant, "create_role").await?;
-    if let Some(id) = app.answered_before(&mut tx, tenant, caller, once).await? {
+    if let Some(id) = app.answered_before(&mut tx, tenant, &caller, once).await? {
         let role = roles::find(&mut tx, tenant, id).await?;
         return role.map(Done::Before).ok_or(AppError::NotFound);
     }
@@ -105,10 +106,10 @@ pub async fn create(
     roles::insert(&mut tx, tenant, &role, app.now()).await?;
     app.audit(
         &mut tx,
-        caller,
+        &caller,
         changed("role.create", tenant, &role, None, Some(view(&role))),
     )?;
-    app.keep_answer(&mut tx, tenant, caller, once, role.id).await?;
+    app.keep_answer(&mut tx, tenant, &caller, once, role.id).await?;
     tx.commit().await?;
     Ok(Done::Now(role))
 }
@@ -121,12 +122,11 @@ pub async fn change(
     input: RoleInput,
     if_match: &IfMatch,
 ) -> Result<Role, AppError> {
-    let tenant = caller.tenant(Permission::UsersAssignRole, Act::Change)?;
-    let mut tx = app.begin_inside(tenant, "change_role").await?;
-    let caller = &app.giver(&mut tx, caller, Permission::UsersAssignRole).await?;
+    let begun = app.begin_on_member(caller, Permission::UsersAssignRole, "change_role");
+    let (mut tx, caller, tenant) = begun.await?;
     let before = own(&mut tx, tenant, id).await?;
     caller.reason_to_change()?;
-    guards::reaches(caller, before.rank)?;
+    guards::reaches(&caller, before.rank)?;
     let mut errors = FieldErrors::default();
     let name = match input.name {
         Some(text) => errors
@@ -135,14 +135,14 @@ pub async fn change(
         None => before.name.clone(),
     };
     let permissions = match input.permissions {
-        Some(words) => permissions(&mut errors, caller, words),
+        Some(words) => permissions(&mut errors, &caller, words),
         None => before.permissions.clone(),
     };
     errors.check()?;
     if_match.check(&tag_of_role(&before))?;
     let after = role(&mut tx, tenant, id, name, permissions).await?;
     // Who has it would be given that rank.
-    guards::reaches(caller, after.rank)?;
+    guards::reaches(&caller, after.rank)?;
     if after == before {
         return Ok(before);
     }
@@ -154,18 +154,18 @@ pub async fn change(
         Some(view(&before)),
         Some(view(&after)),
     );
-    app.audit(&mut tx, caller, entry)?;
+    app.audit(&mut tx, &caller, entry)?;
     tx.commit().await?;
     Ok(after)
 }
 
 /// Deletes a role of the tenant's own that nobody has.
 pub async fn delete(app: &App, caller: &Caller, id: RoleId, if_match: &IfMatch) -> Result<(), AppError> {
-    let tenant = caller.tenant(Permission::UsersAssignRole, Act::Change)?;
-    let mut tx = app.begin_inside(tenant, "delete_role").await?;
+    let begun = app.begin_inside(caller, Permission::UsersAssignRole, "delete_role");
+    let (mut tx, caller, tenant) = begun.await?;
     let before = own(&mut tx, tenant, id).await?;
     caller.reason_to_change()?;
-    guards::reaches(caller, before.rank)?;
+    guards::reaches(&caller, before.rank)?;
     if_match.check(&tag_of_role(&before))?;
     let users = user_counts::with_role(&mut tx, tenant, id).await?;
     if users > 0 {
@@ -177,7 +177,7 @@ pub async fn delete(app: &App, caller: &Caller, id: RoleId, if_match: &IfMatch) 
     }
     roles::delete(&mut tx, tenant, id).await?;
     let entry = changed("role.delete", tenant, &before, Some(view(&before)), None);
-    app.audit(&mut tx, caller, entry)?;
+    app.audit(&mut tx, &caller, entry)?;
     Ok(tx.commit().await?)
 }
 

@@ -122,8 +122,10 @@ pub async fn change(
     patch: TenantPatch,
     if_match: &IfMatch,
 ) -> Result<(TenantDetail, Vec<String>), AppError> {
-    caller.platform(PlatformPermission::TenantsWrite)?;
-    let mut tx = app.begin_on_user(Some(id), "change_tenant").await?;
+    let right = PlatformPermission::TenantsWrite;
+    let (mut tx, caller) = app
+        .begin_on_platform(caller, right, Some(id), "change_tenant")
+        .await?;
     let before = read(&mut tx, id).await?;
     if before.tenant.status == TenantStatus::Deleting {
         return Err(bad_transition(before.tenant.status));
@@ -169,7 +171,7 @@ pub async fn change(
         return Err(former_domain());
     }
     let service = before.tenant.status.service(before.policy);
-    let asked = app.have_followed(&mut tx, caller, id, service).await?;
+    let asked = app.have_followed(&mut tx, &caller, id, service).await?;
     let after_view = merged(after.view(), json!({"deployments": asked.deployments}));
     let entry = Changed {
         action: "tenant.change",
@@ -179,7 +181,7 @@ pub async fn change(
         before: Some(before_view),
         after: Some(after_view),
     };
-    app.audit(&mut tx, caller, entry)?;
+    app.audit(&mut tx, &caller, entry)?;
     let detail = detail(&mut tx, id).await?;
     tx.commit().await?;
     app.deploys.notify_one();

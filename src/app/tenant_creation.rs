@@ -79,7 +79,10 @@ pub async fn create(app: &App, caller: &Caller, input: NewTenantInput) -> Result
         return Err(errors.into());
     };
 
-    let mut tx = app.begin_on_user(None, "create_tenant").await?;
+    let right = PlatformPermission::TenantsCreate;
+    let (mut tx, caller) = app
+        .begin_on_platform(caller, right, None, "create_tenant")
+        .await?;
     let tenant = app.insert_tenant(&mut tx, parsed).await?;
     let membership = member(app, &mut tx, tenant.id, "owner").await?;
     let owner = app.fresh_user(Some(membership), email, name, UserStatus::Invited);
@@ -89,8 +92,8 @@ pub async fn create(app: &App, caller: &Caller, input: NewTenantInput) -> Result
         });
     }
     users::insert(&mut tx, &owner, None).await?;
-    let invitation = app.send_invitation(&mut tx, caller, &owner).await?;
-    app.audit(&mut tx, caller, made(&tenant, Some(&owner)))?;
+    let invitation = app.send_invitation(&mut tx, &caller, &owner).await?;
+    app.audit(&mut tx, &caller, made(&tenant, Some(&owner)))?;
     tx.commit().await?;
     app.posted();
     Ok(NewTenant {

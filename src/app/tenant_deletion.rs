@@ -71,8 +71,10 @@ pub async fn delete(
     confirm: &str,
     if_match: &IfMatch,
 ) -> Result<Leaving, AppError> {
-    caller.platform(PlatformPermission::TenantsDelete)?;
-    let mut tx = app.begin_on_user(Some(id), "delete_tenant").await?;
+    let right = PlatformPermission::TenantsDelete;
+    let (mut tx, caller) = app
+        .begin_on_platform(caller, right, Some(id), "delete_tenant")
+        .await?;
     let tenant = found(&mut tx, id).await?;
     check_version(&mut tx, id, if_match).await?;
     match tenant.status {
@@ -95,7 +97,7 @@ pub async fn delete(
     let not_removed = not_removed(&mut tx, &tenant).await?;
     let service = service(&mut tx, &tenant).await?;
     tenant_lifecycle::let_go(&mut tx, id, app.now()).await?;
-    let followed = app.have_followed(&mut tx, caller, id, service).await?;
+    let followed = app.have_followed(&mut tx, &caller, id, service).await?;
     // Of no tenant: it stays when all that is the tenant's has gone, and says who it was.
     let entry = Changed {
         action: "tenant.delete",
@@ -108,7 +110,7 @@ pub async fn delete(
         ),
         after: Some(json!({"deployments": followed.deployments, "not_removed": not_removed})),
     };
-    app.audit(&mut tx, caller, entry)?;
+    app.audit(&mut tx, &caller, entry)?;
     tx.commit().await?;
     app.deploys.notify_one();
     Ok(Leaving {
@@ -140,14 +142,16 @@ pub async fn finish(app: &App, caller: &Caller, id: TenantId) -> Result<bool, Ap
         }
     }
 
-    let mut tx = app.begin_on_user(Some(id), "finish_deletion").await?;
+    let right = PlatformPermission::InstancesDeploy;
+    let begun = app.begin_on_platform(caller, right, Some(id), "finish_deletion");
+    let (mut tx, caller) = begun.await?;
     let tenant = found(&mut tx, id).await?;
     // A deploy may have brought it back to a PBX meanwhile, by what it had read before.
     if tenant.status != TenantStatus::Deleting || tenant_lifecycle::is_served(&mut tx, id).await? {
         return Ok(false);
     }
     let moves = audit::moves(&mut tx, id).await?;
-    let told = app.audit(&mut tx, caller, gone(&tenant, &moves))?;
+    let told = app.audit(&mut tx, &caller, gone(&tenant, &moves))?;
     remove(&mut tx, id, &moves, told).await?;
     tx.commit().await?;
     Ok(true)

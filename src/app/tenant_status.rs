@@ -64,7 +64,10 @@ pub async fn suspend(
     };
     errors.check()?;
 
-    let mut tx = app.begin_on_user(Some(id), "suspend_tenant").await?;
+    let right = PlatformPermission::TenantsSuspend;
+    let (mut tx, caller) = app
+        .begin_on_platform(caller, right, Some(id), "suspend_tenant")
+        .await?;
     let tenant = found(&mut tx, id).await?;
     check_version(&mut tx, id, if_match).await?;
     if tenant.status != TenantStatus::Active {
@@ -78,11 +81,11 @@ pub async fn suspend(
     };
     let service = service(&mut tx, &tenant).await?;
     tenant_lifecycle::suspend(&mut tx, id, &suspension).await?;
-    let followed = app.have_followed(&mut tx, caller, id, service).await?;
+    let followed = app.have_followed(&mut tx, &caller, id, service).await?;
     let after = json!({"status": followed.tenant.status, "category": category, "reason": suspension.reason,
         "deployments": followed.deployments});
     let entry = changed("tenant.suspend", &tenant, after);
-    app.audit(&mut tx, caller, entry)?;
+    app.audit(&mut tx, &caller, entry)?;
     tx.commit().await?;
     app.deploys.notify_one();
     Ok(followed)
@@ -95,8 +98,9 @@ pub async fn reactivate(
     id: TenantId,
     if_match: &IfMatch,
 ) -> Result<Followed, AppError> {
-    caller.platform(PlatformPermission::TenantsSuspend)?;
-    let mut tx = app.begin_on_user(Some(id), "reactivate_tenant").await?;
+    let right = PlatformPermission::TenantsSuspend;
+    let begun = app.begin_on_platform(caller, right, Some(id), "reactivate_tenant");
+    let (mut tx, caller) = begun.await?;
     let tenant = found(&mut tx, id).await?;
     check_version(&mut tx, id, if_match).await?;
     if tenant.status != TenantStatus::Suspended {
@@ -104,10 +108,10 @@ pub async fn reactivate(
     }
     let service = service(&mut tx, &tenant).await?;
     tenant_lifecycle::reactivate(&mut tx, id, app.now()).await?;
-    let followed = app.have_followed(&mut tx, caller, id, service).await?;
+    let followed = app.have_followed(&mut tx, &caller, id, service).await?;
     let after = json!({"status": followed.tenant.status, "deployments": followed.deployments});
     let entry = changed("tenant.reactivate", &tenant, after);
-    app.audit(&mut tx, caller, entry)?;
+    app.audit(&mut tx, &caller, entry)?;
     tx.commit().await?;
     app.deploys.notify_one();
     Ok(followed)

@@ -107,9 +107,12 @@ pub async fn create(app: &App, caller: &Caller, input: TenantInput) -> Result<Te
     let Some(parsed) = parsed else {
         return Err(errors.into());
     };
-    let mut tx = app.store.begin("create_tenant").await?;
+    let right = PlatformPermission::TenantsCreate;
+    let (mut tx, caller) = app
+        .begin_on_platform(caller, right, None, "create_tenant")
+        .await?;
     let tenant = app.insert_tenant(&mut tx, parsed).await?;
-    app.audit(&mut tx, caller, made(&tenant, None))?;
+    app.audit(&mut tx, &caller, made(&tenant, None))?;
     tx.commit().await?;
     Ok(tenant)
 }

@@ -18,30 +18,12 @@ use crate::domain::name::PersonName;
 use crate::domain::password::PasswordHash;
 use crate::domain::role::Role;
 use crate::domain::user::{Membership, User, UserStatus};
-use crate::store::{Tx, extensions, sessions, tenants, user_counts, users};
+use crate::store::{Tx, extensions, sessions, tenants, users};
 
 /// How a mail names whoever looks after the host.
 const OPERATOR: &str = "the operator of this server";
 
 impl App {
-    /// Begins a change of a user, after every other one that guards might count.
-    ///
-    /// The platform first, then the tenant: so two changes never wait for each other.
-    pub(super) async fn begin_on_user(
-        &self,
-        tenant: Option<TenantId>,
-        name: &'static str,
-    ) -> Result<Tx, AppError> {
-        let mut tx = self.store.begin(name).await?;
-        user_counts::lock_platform(&mut tx).await?;
-        if let Some(tenant) = tenant
-            && !tenants::lock(&mut tx, tenant).await?
-        {
-            return Err(AppError::NotFound);
-        }
-        Ok(tx)
-    }
-
     /// Suspends a user: no sign-in, and every session ends.
     pub(super) async fn suspend_user(
         &self,

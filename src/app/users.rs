@@ -45,14 +45,14 @@ pub async fn assign_role(
     role: &str,
     if_match: &IfMatch,
 ) -> Result<User, AppError> {
-    let tenant = caller.tenant(Permission::UsersAssignRole, Act::Change)?;
-    let mut tx = app.begin_on_member(tenant, "assign_role").await?;
-    let caller = &app.giver(&mut tx, caller, Permission::UsersAssignRole).await?;
+    let (mut tx, caller, tenant) = app
+        .begin_on_member(caller, Permission::UsersAssignRole, "assign_role")
+        .await?;
     let user = found(users::find(&mut tx, tenant, id).await?)?;
     caller.reason_to_change()?;
     let role = role_by_name(&mut tx, tenant, "role", role).await?;
     if_match.check(&tag_of_user(&user))?;
-    let user = app.assign_role(&mut tx, caller, &user, &role).await?;
+    let user = app.assign_role(&mut tx, &caller, &user, &role).await?;
     tx.commit().await?;
     Ok(user)
 }
@@ -65,24 +65,26 @@ pub async fn link_extension(
     extension: Option<ExtensionId>,
     if_match: &IfMatch,
 ) -> Result<User, AppError> {
-    let tenant = caller.tenant(Permission::UsersAssignRole, Act::Change)?;
-    let mut tx = app.begin_on_member(tenant, "link_extension").await?;
+    let (mut tx, caller, tenant) = app
+        .begin_on_member(caller, Permission::UsersAssignRole, "link_extension")
+        .await?;
     let user = found(users::find(&mut tx, tenant, id).await?)?;
     caller.reason_to_change()?;
     if_match.check(&tag_of_user(&user))?;
-    let user = app.link_extension(&mut tx, caller, &user, extension).await?;
+    let user = app.link_extension(&mut tx, &caller, &user, extension).await?;
     tx.commit().await?;
     Ok(user)
 }
 
 /// Suspends a user: no sign-in, and every session ends.
 pub async fn suspend(app: &App, caller: &Caller, id: UserId, if_match: &IfMatch) -> Result<User, AppError> {
-    let tenant = caller.tenant(Permission::UsersDelete, Act::Change)?;
-    let mut tx = app.begin_on_member(tenant, "suspend_user").await?;
+    let (mut tx, caller, tenant) = app
+        .begin_on_member(caller, Permission::UsersDelete, "suspend_user")
+        .await?;
     let user = found(users::find(&mut tx, tenant, id).await?)?;
     caller.reason_to_change()?;
     if_match.check(&tag_of_user(&user))?;
-    let user = app.suspend_user(&mut tx, caller, &user).await?;
+    let user = app.suspend_user(&mut tx, &caller, &user).await?;
     tx.commit().await?;
     Ok(user)
 }
@@ -94,24 +96,26 @@ pub async fn reactivate(
     id: UserId,
     if_match: &IfMatch,
 ) -> Result<User, AppError> {
-    let tenant = caller.tenant(Permission::UsersDelete, Act::Change)?;
-    let mut tx = app.begin_on_member(tenant, "reactivate_user").await?;
+    let (mut tx, caller, tenant) = app
+        .begin_on_member(caller, Permission::UsersDelete, "reactivate_user")
+        .await?;
     let user = found(users::find(&mut tx, tenant, id).await?)?;
     caller.reason_to_change()?;
     if_match.check(&tag_of_user(&user))?;
-    let user = app.reactivate_user(&mut tx, caller, &user).await?;
+    let user = app.reactivate_user(&mut tx, &caller, &user).await?;
     tx.commit().await?;
     Ok(user)
 }
 
 /// Removes a user.
 pub async fn delete(app: &App, caller: &Caller, id: UserId, if_match: &IfMatch) -> Result<(), AppError> {
-    let tenant = caller.tenant(Permission::UsersDelete, Act::Change)?;
-    let mut tx = app.begin_on_member(tenant, "delete_user").await?;
+    let (mut tx, caller, tenant) = app
+        .begin_on_member(caller, Permission::UsersDelete, "delete_user")
+        .await?;
     let user = found(users::find(&mut tx, tenant, id).await?)?;
     caller.reason_to_change()?;
     if_match.check(&tag_of_user(&user))?;
-    app.delete_user(&mut tx, caller, &user).await?;
+    app.delete_user(&mut tx, &caller, &user).await?;
     Ok(tx.commit().await?)
 }
 

@@ -321,11 +321,7 @@ impl Caller {
         match (&self.identity, permission) {
             (Identity::User(user), _) => {
                 check_home(user)?;
-                if user.platform_manager {
-                    Ok(())
-                } else {
-                    Err(Denied::Permission)
-                }
+                user.platform_manager.then_some(()).ok_or(Denied::Permission)
             }
             (Identity::SystemCli, _) | (Identity::SystemAuto, PlatformPermission::InstancesDeploy) => Ok(()),
             (Identity::ApiKey(_), _) => self.standing().and(Err(Denied::Permission)),

@@ -14,6 +14,8 @@ use crate::domain::tenant::TenantStatus;
 pub struct KeyHolder {
     /// The key's id.
     pub key_id: ApiKeyId,
+    /// How what was presented begins: another one once it is rotated.
+    pub prefix: String,
     /// What its tenant calls it.
     pub name: KeyName,
     /// Whose it is.
@@ -41,6 +43,7 @@ impl From<KeyPresence> for KeyHolder {
         let key = presence.key;
         Self {
             key_id: key.id,
+            prefix: key.prefix,
             name: key.name,
             tenant_id: key.tenant_id,
             status: presence.tenant_status,

@@ -82,6 +82,13 @@ impl Link {
         Digest::of(self.form(previous))
     }
 
+    /// Whether its payload is there, and is the one that it was written with.
+    #[must_use]
+    pub fn says_what_was_written(&self) -> bool {
+        let payload = self.payload.as_ref();
+        payload.is_some_and(|payload| payload.digest().as_bytes().as_slice() == self.payload_digest)
+    }
+
     fn form(&self, previous: &[u8]) -> Vec<u8> {
         let mut form = Form::default();
         form.part(ENTRY.as_bytes());

@@ -14,12 +14,20 @@ use crate::domain::audit_chain::{Link, Payload};
 use crate::domain::audit_query::{AuditCursor, AuditFilter, AuditPage, AuditQuery, AuditWord};
 use crate::domain::ids::{AuditId, TenantId};
 
-macro_rules! matching {
-    ($whose:literal, $rest:literal) => {
+macro_rules! select {
+    ($($which:expr),+) => {
         concat!(
             "select number, id, at, actor_kind, actor_id, operating_as, action, resource, target_id, tenant_id, \
              payload_digest, digest, salt, actor_name, before, after, reason, request_id, address, agent, blanked_by \
              from audit_entries where ",
+            $($which),+
+        )
+    };
+}
+
+macro_rules! matching {
+    ($whose:literal, $rest:literal) => {
+        select!(
             $whose,
             " and (actor_name = $2 or actor_id = $3 or $2 is null) and (action = $4 or $4 is null) \
              and (resource = $5 or $5 is null) and at >= $6 and at < $7 and ",
@@ -60,8 +68,8 @@ statements! {
         and resource in ('tenant', 'extension') \
         and action not in ('extension.reveal_secret', 'tenant.suspend', 'tenant.reactivate')";
     BLANK_TENANT = blank!("tenant_id = $1");
-    MOVES = "select id from audit_entries where tenant_id is null and action = 'user.move' and salt is not null \
-        and (before like $1 or after like $1) order by number";
+    MOVES = select!("tenant_id is null and action = 'user.move' and salt is not null \
+        and (before like $1 or after like $1) order by number");
     BLANK_MOVE = blank!("tenant_id is null and id = $1");
 }
 
@@ -219,11 +227,16 @@ pub async fn blank_tenant(tx: &mut Tx, tenant: TenantId, by: AuditId) -> Result<
 }
 
 /// The entries that tell of somebody who moved into a tenant or out of it, and that are no tenant's.
+///
+/// What somebody has made of such an entry since it was written says nothing of a tenant: blanked with one, it would be
+/// found by no check any more.
 pub async fn moves(tx: &mut Tx, tenant: TenantId) -> Result<Vec<AuditId>, StoreError> {
     // As it is written; what somebody has typed stands there with its quotes escaped.
     let like = format!("%\"tenant_id\":\"{tenant}\"%");
-    let rows = run!(tx, fetch_all::<(Uuid,)>(MOVES, like))?;
-    Ok(rows.into_iter().map(|(id,)| AuditId::from_uuid(id)).collect())
+    let rows = run!(tx, fetch_all::<Row>(MOVES, like))?;
+    let links = rows.into_iter().map(|row| row.stored(false).link);
+    let as_written = links.filter(Link::says_what_was_written);
+    Ok(as_written.map(|link| AuditId::from_uuid(link.id)).collect())
 }
 
 /// Blanks the payloads of such entries; `by` is the entry that tells of it and names them.

@@ -51,8 +51,11 @@ impl CheckedRow {
         let is_later = self.teller.is_some_and(|teller| teller > self.row.number());
         let is_of = match self.row.tenant_id() {
             Some(tenant) => self.told_of.and_then(|id| Uuid::parse_str(&id).ok()) == Some(tenant),
-            // A move is no tenant's: the entry of the deletion names it.
-            None => self.moves.is_some_and(|after| names(&after, self.row.id())),
+            // A move is no tenant's: the entry of the deletion names it. Nothing else of no tenant's is ever blanked.
+            None => {
+                self.row.action() == "user.move"
+                    && self.moves.is_some_and(|after| names(&after, self.row.id()))
+            }
         };
         self.row.stored(is_later && is_of)
     }

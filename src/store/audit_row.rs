@@ -88,6 +88,11 @@ impl Row {
         self.id
     }
 
+    /// What was done.
+    pub(super) fn action(&self) -> &str {
+        &self.action
+    }
+
     /// Whose it is.
     pub(super) const fn tenant_id(&self) -> Option<Uuid> {
         self.tenant_id

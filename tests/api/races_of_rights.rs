@@ -6,6 +6,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::client::Ask;
+use super::last_manager::overtaken;
 use super::races::{MANY, against, done};
 use super::server::Server;
 use super::support::database::Backend::{self, Postgres, Sqlite};
@@ -233,4 +234,36 @@ async fn a07_whoever_is_losing_a_right_does_not_give_it_back_to_their_role(
         server.log().await,
         ["owner@example.com role.create", "owner@example.com role.change"]
     );
+}
+
+/// In somebody else's tenant, where no lock of that tenant's keeps their flag as it is.
+#[rstest]
+#[tokio::test]
+async fn a07_one_of_the_operators_people_gives_nothing_while_their_flag_is_taken(
+    #[values(Sqlite, Postgres)] backend: Backend,
+    #[values("invitation", "role")] what: &str,
+) {
+    let server = Server::start(backend).await;
+    let ann = server.platform_manager("ann").await;
+    // Of no tenant she could not be without the flag.
+    let work = "update users set tenant_id = (select id from tenants where domain = 'globex.example.com'), \
+        role_id = (select id from roles where name = 'agent') where email = 'ann@example.com'";
+    server.database.sql(work).await;
+    let porter = server
+        .post("/roles", &json!({"name": "porter", "permissions": []}))
+        .send()
+        .await;
+    let (method, path, body) = if what == "invitation" {
+        let body = json!({"email": "eve@example.com", "name": "Eve"});
+        (Method::POST, "/org-users/invite".to_owned(), body)
+    } else {
+        let path = format!("/roles/{}", porter.data(201)["id"].as_str().unwrap());
+        (Method::PATCH, path, json!({"permissions": ["users.list"]}))
+    };
+    let ask = server.of(&ann.token, method, &path).in_tenant(&server.acme);
+    let ask = ask.with("x-reason", "asked by phone").json(&body);
+    let before = server.audit_actions().await;
+    let refused = overtaken(&server, &ann, ask).await;
+    assert_eq!(refused.code(), (403, "permission_denied"));
+    assert_eq!(server.audit_actions().await, before);
 }

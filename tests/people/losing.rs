@@ -9,6 +9,7 @@ use switchyard::auth::caller::Caller;
 use switchyard::auth::denied::Denied;
 use switchyard::domain::role::Role;
 
+use super::keys::key as scopes;
 use super::support::database::Backend::{self, Postgres, Sqlite};
 use super::world::{World, code, fields, invitation};
 
@@ -66,6 +67,7 @@ async fn a07_a_right_that_was_taken_meanwhile_is_given_to_nobody(
     let somebody = world.person("somebody", &world.acme, "clerk").await;
     let somebody = world.caller(&somebody.token).await;
     let (key, secret) = world.key(&somebody, &CLERK[1..]).await;
+    let (owners, _) = world.key(&owner, &["users.list"]).await;
     let program = world.caller(secret.expose()).await;
     world.change_role(&owner, &clerk, &CLERK[..4]).await.unwrap();
 
@@ -84,8 +86,18 @@ async fn a07_a_right_that_was_taken_meanwhile_is_given_to_nobody(
         let own = world.role(&owner, name, &[]).await;
         assert!(world.change_role(caller, &own, &["config.read"]).await.is_ok());
     }
-    api_keys::revoke(app, &owner, key.id).await.unwrap();
+    let made = api_keys::create(app, &somebody, scopes(&["users.list"])).await;
+    assert_eq!(fields(made), ["permissions"]);
+    assert_eq!(code(api_keys::rotate(app, &somebody, owners.id).await), "rank");
+    assert!(world.key(&somebody, &["config.read"]).await.0.author_id == key.author_id);
+    // Whoever has only the former secret of a key waits in vain, too.
+    let (_, fresh) = api_keys::rotate(app, &owner, key.id).await.unwrap();
     let changed = world.change_role(&program, &porter, &[]).await;
+    assert_eq!(denied(changed), Denied::Credentials);
+    let program = world.caller(fresh.expose()).await;
+    assert!(world.change_role(&program, &porter, &[]).await.is_ok());
+    api_keys::revoke(app, &owner, key.id).await.unwrap();
+    let changed = world.change_role(&program, &porter, &["config.read"]).await;
     assert_eq!(denied(changed), Denied::Credentials);
 }
 

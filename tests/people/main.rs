@@ -22,6 +22,7 @@ mod leaving;
 mod links;
 mod losing;
 mod mailed;
+mod overtaken;
 mod own_tenant;
 mod racing;
 mod room;

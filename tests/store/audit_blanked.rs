@@ -170,3 +170,45 @@ async fn o61_a_move_whose_payload_went_is_told_unless_the_deletion_names_it(
         assert_eq!(report.blanked, 1);
     }
 }
+
+/// Whoever can write to the database has an entry of theirs tell of a tenant that is about to go, so that it goes with it.
+#[rstest]
+#[tokio::test]
+async fn o61_a_move_that_was_changed_since_is_not_blanked_with_the_tenant_that_it_names_then(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let (bench, store) = Bench::migrated(backend).await;
+    let (tenant, _) = ten(&store).await;
+    let to = |tenant: TenantId, when| AuditEntry {
+        after: Some(json!({"tenant_id": tenant})),
+        ..audit_entry(None, when, "user.move")
+    };
+    let elsewhere = TenantId::fresh(&SystemIds);
+    let moves = [to(tenant, 21), to(elsewhere, 22)];
+    store_audit_entries(&store, &moves.each_ref()).await;
+    let sql = "update audit_entries set after = (select after from audit_entries where number = 11) where number = 12";
+    bench.sql(sql).await;
+    let mut tx = store.begin("delete_tenant").await.unwrap();
+    let found_moves = audit::moves(&mut tx, tenant).await.unwrap();
+    assert_eq!(found_moves, [moves[0].id]);
+    drop(tx);
+    assert_eq!(found(&check(&store, None).await), ["payload_altered 12"]);
+}
+
+#[rstest]
+#[tokio::test]
+async fn o61_no_other_entry_of_the_platform_is_blanked_as_if_it_were_a_move(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let (_bench, store) = Bench::migrated(backend).await;
+    let (tenant, _) = ten(&store).await;
+    let deed = audit_entry(None, 21, "user.grant_platform_manager");
+    let told = AuditEntry {
+        after: Some(json!({"moves": [deed.id]})),
+        ..gone(tenant)
+    };
+    store_audit_entries(&store, &[&deed, &told]).await;
+    let mut tx = store.begin("blank").await.unwrap();
+    audit::blank_moves(&mut tx, &[deed.id], told.id).await.unwrap();
+    assert_eq!(found(&check_in(&mut tx, None).await), ["untold 11"]);
+}

@@ -172,6 +172,7 @@ fn a_platform_manager_without_tenant_has_a_profile_too() {
 fn key(status: TenantStatus, permissions: &[Permission]) -> Identity {
     Identity::ApiKey(Arc::new(KeyHolder {
         key_id: ApiKeyId::from_uuid(Uuid::nil()),
+        prefix: "swy_0123456789ab".to_owned(),
         name: "crm".parse().unwrap(),
         tenant_id: OTHER,
         status,

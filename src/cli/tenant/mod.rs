@@ -77,7 +77,8 @@ pub struct List {
     /// Only those of this PBX instance
     #[arg(long, value_name = "NAME")]
     instance: Option<InstanceName>,
-    /// `name`, `domain`, `owner`, `status`, `pbx_instance`, `users`, `extensions`, `last_activity` or `created_at`
+    /// `id`, `name`, `domain`, `owner`, `status`, `pbx_instance`, `users`, `extensions`, `files`, `last_activity` or
+    /// `created_at`
     #[arg(long, value_name = "FIELD", default_value_t = TenantSort::Name)]
     sort: TenantSort,
     /// The other way round
