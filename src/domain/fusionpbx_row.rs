@@ -61,6 +61,19 @@ impl FusionColumn {
     pub fn of(name: &'static str) -> Self {
         Self(name.to_owned())
     }
+
+    /// What of somebody's own phone it holds: a forward or the PIN, which they change by a feature code, the menu of their
+    /// mailbox or FusionPBX's pages. The columns of one such choice change together.
+    #[must_use]
+    pub fn choice(&self) -> Option<&str> {
+        match self.0.as_str() {
+            "voicemail_password" => Some("pin"),
+            name if name.starts_with("forward_") => name
+                .strip_suffix("_destination")
+                .or_else(|| name.strip_suffix("_enabled")),
+            _ => None,
+        }
+    }
 }
 
 /// What a column holds. FusionPBX keeps a flag as a boolean or as a word, depending on its version.
@@ -138,6 +151,19 @@ mod tests {
         assert_eq!(id_of(one, "voicemail"), id_of(one, "voicemail"));
         assert_ne!(id_of(one, "voicemail"), id_of(other, "voicemail"));
         assert_ne!(id_of(one, "voicemail"), id_of(one, "a1-hash"));
+    }
+
+    #[rstest]
+    #[case("forward_all_enabled", Some("forward_all"))]
+    #[case("forward_all_destination", Some("forward_all"))]
+    #[case("voicemail_password", Some("pin"))]
+    #[case("voicemail_enabled", None)]
+    #[case("enabled", None)]
+    fn what_people_choose_by_their_phone_is_told_from_what_is_ours(
+        #[case] column: &str,
+        #[case] choice: Option<&str>,
+    ) {
+        assert_eq!(column.parse::<FusionColumn>().unwrap().choice(), choice);
     }
 
     #[rstest]

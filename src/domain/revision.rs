@@ -89,16 +89,19 @@ pub struct TenantConfig {
 }
 
 impl TenantConfig {
-    /// What of it a PBX serves: of a blocked tenant neither phones nor numbers.
+    /// What of it a PBX serves: of a blocked tenant no extension is active, of one that goes none is there.
     #[must_use]
-    pub fn under(self, service: Service) -> Self {
+    pub fn under(mut self, service: Service) -> Self {
         match service {
-            Service::Open => self,
-            Service::Blocked | Service::Gone => Self {
-                extensions: Vec::new(),
-                ..self
-            },
+            Service::Open => {}
+            Service::Blocked => {
+                for extension in &mut self.extensions {
+                    extension.settings.status = ExtensionStatus::Disabled;
+                }
+            }
+            Service::Gone => self.extensions.clear(),
         }
+        self
     }
 
     /// The extensions that the PBX serves.

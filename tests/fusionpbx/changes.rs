@@ -127,24 +127,6 @@ async fn a_tenant_that_comes_leaves_the_others_in_the_cache() {
     assert!(world.freeswitch.cache().holds(&kept));
 }
 
-#[tokio::test]
-async fn a_mailbox_comes_and_goes_with_its_switch() {
-    let world = World::new(Native).await;
-    let (acme, [ann, _], ..) = world.acme_and_globex().await;
-    world.deploy_platform().await.expect(Live);
-    world
-        .patch(&acme, &ann, json!({"voicemail": {"enabled": false}}))
-        .await;
-    world.deploy(&acme).await.expect(Live);
-    assert_eq!(world.ours("v_voicemails").await.len(), 2);
-    let email = json!({"voicemail": {"enabled": true, "email": "ann@acme.example.com"}});
-    world.patch(&acme, &ann, email).await;
-    world.deploy(&acme).await.expect(Live);
-    assert_eq!(world.ours("v_voicemails").await.len(), 3);
-    let user = world.freeswitch.user("1001", &acme.domain).await.unwrap();
-    assert_eq!(user.param("vm-mailto"), Some("ann@acme.example.com"));
-}
-
 #[rstest]
 #[tokio::test]
 async fn a_rollback_restores_the_rows_of_a_former_generation(#[values(Sqlite, Postgres)] backend: Backend) {

@@ -56,7 +56,7 @@ async fn an_edited_row_is_named_and_shown_without_a_secret_and_the_next_deploy_m
     world.fusionpbx.run(&sql).await;
     world
         .fusionpbx
-        .run("update v_voicemails set voicemail_password = '999999' where voicemail_password = '246813'")
+        .run("update v_voicemails set voicemail_password = '999999', voicemail_file = 'link' where voicemail_description = 'Ann'")
         .await;
     let before = world.fusionpbx.snapshot().await;
     let seen = look(&world).await;

@@ -2,8 +2,10 @@
 
 #![cfg(test)]
 
+mod behind_our_back;
 mod brought_in;
 mod changes;
+mod choices;
 mod conflicts;
 mod deploys;
 mod drift;
@@ -11,7 +13,7 @@ mod faults;
 #[expect(dead_code, reason = "the area of the rig uses all of it")]
 #[path = "../support/freeswitch/mod.rs"]
 mod freeswitch;
-#[expect(dead_code, unused_imports, reason = "the area of the rig uses all of it")]
+#[expect(dead_code, reason = "the area of the rig uses all of it")]
 #[path = "../support/fusionpbx/mod.rs"]
 mod fusionpbx;
 mod lives;
@@ -22,5 +24,6 @@ mod relay;
 mod silence;
 #[path = "../support/mod.rs"]
 mod support;
+mod switched_off;
 mod tested;
 mod world;

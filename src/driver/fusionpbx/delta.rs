@@ -80,10 +80,10 @@ fn context(wanted: &Texts, old: &Generation, new: &Generation) -> std::io::Resul
     // All users of a domain that is another one are other ones.
     let renamed = moved().filter(|row| row.table == FusionTable::Domains);
     let renamed: BTreeSet<String> = renamed.map(|row| row.id.to_string()).collect();
-    let is_wanted = |line: &str| match after(line, "{\"table\":\"").zip(after(line, ",\"id\":\"")) {
+    let is_wanted = |line: &str| match quoted(line, "{\"table\":\"").zip(quoted(line, ",\"id\":\"")) {
         Some((table, id)) if table == FusionTable::Domains.as_str() => domains.contains(id),
         Some((table, id)) if table == FusionTable::Extensions.as_str() => {
-            let domain = || after(line, "\"domain_uuid\":\"");
+            let domain = || quoted(line, "\"domain_uuid\":\"");
             owners.contains(id) || (!renamed.is_empty() && domain().is_some_and(|id| renamed.contains(id)))
         }
         _ => false,
@@ -101,7 +101,7 @@ fn context(wanted: &Texts, old: &Generation, new: &Generation) -> std::io::Resul
 }
 
 /// The quoted text that begins behind `key`.
-fn after<'a>(line: &'a str, key: &str) -> Option<&'a str> {
+pub fn quoted<'a>(line: &'a str, key: &str) -> Option<&'a str> {
     let (_, rest) = line.split_once(key)?;
     rest.split_once('"').map(|(text, _)| text)
 }
@@ -133,6 +133,7 @@ mod tests {
     use serde_json::{Value, json};
     use uuid::Uuid;
 
+    use super::super::choices::Choices;
     use super::super::difference::{Difference, Rows, as_found};
     use super::super::touched::Touched;
     use super::*;
@@ -183,13 +184,14 @@ mod tests {
 
     /// What differs, by ids, and what FreeSWITCH is told of.
     fn seen(found: &Rows, wanted: &[FusionRow]) -> ([Vec<(FusionTable, Uuid)>; 3], Touched) {
-        let difference = Difference::between(found, wanted);
+        let difference = Difference::between(found, wanted, &Choices::all());
         let ids = |rows: &mut dyn Iterator<Item = (FusionTable, Uuid)>| {
             let mut ids: Vec<_> = rows.collect();
             ids.sort_unstable();
             ids
         };
-        let touched = Touched::by(found, wanted, &difference, Touched::default(), false);
+        let nowhere = BTreeMap::new();
+        let touched = Touched::by(found, wanted, &difference, &nowhere, Touched::default(), false);
         let differ = [
             ids(&mut difference.missing.iter().map(|row| (row.table, row.id))),
             ids(&mut difference.other.iter().map(|(row, _)| (row.table, row.id))),

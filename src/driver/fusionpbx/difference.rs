@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use super::choices::Choices;
 use crate::domain::fusionpbx_row::{FusionRow, FusionTable, FusionValue};
 
-/// A row of ours as the database has it: every column, as JSON.
+/// A row of ours as the database has it: the columns that we write, as JSON.
 pub type Found = Map<String, Value>;
 /// The rows of ours that are there.
 pub type Rows = BTreeMap<(FusionTable, Uuid), Found>;
@@ -24,20 +25,49 @@ pub struct Difference<'a> {
 }
 
 impl<'a> Difference<'a> {
+    /// Compares. `choices`: which of those that are people's are compared too.
+    pub fn between(found: &'a Rows, wanted: &'a [FusionRow], choices: &Choices) -> Self {
+        Places::between(found, wanted, choices).difference(found, wanted)
+    }
+}
+
+/// A difference by the places of its rows, which can be moved while nobody looks at them.
+#[derive(Default)]
+pub struct Places {
+    missing: Vec<usize>,
+    other: Vec<usize>,
+    surplus: Vec<(FusionTable, Uuid)>,
+}
+
+impl Places {
     /// Compares.
-    pub fn between(found: &'a Rows, wanted: &'a [FusionRow]) -> Self {
-        let mut difference = Self::default();
+    pub fn between(found: &Rows, wanted: &[FusionRow], choices: &Choices) -> Self {
+        let mut places = Self::default();
         let mut unseen: BTreeMap<_, _> = found.iter().collect();
-        for row in wanted {
+        for (at, row) in wanted.iter().enumerate() {
             match unseen.remove(&(row.table, row.id)) {
-                None => difference.missing.push(row),
-                Some(there) if is_same(row, there) => {}
-                Some(there) => difference.other.push((row, there)),
+                None => places.missing.push(at),
+                Some(there) if is_same(row, there, choices) => {}
+                Some(_) => places.other.push(at),
             }
         }
-        let surplus = unseen.into_iter().map(|((table, id), row)| (*table, *id, row));
-        difference.surplus.extend(surplus);
-        difference
+        places.surplus.extend(unseen.into_keys());
+        places
+    }
+
+    /// The rows at these places.
+    pub fn difference<'a>(&self, found: &'a Rows, wanted: &'a [FusionRow]) -> Difference<'a> {
+        let row = |at: &usize| wanted.get(*at);
+        let there = |table, id| found.get(&(table, id));
+        let both = |row: &'a FusionRow| Some((row, there(row.table, row.id)?));
+        let surplus = self.surplus.iter();
+        Difference {
+            missing: self.missing.iter().filter_map(row).collect(),
+            other: self.other.iter().filter_map(row).filter_map(both).collect(),
+            surplus: surplus
+                .filter_map(|(table, id)| Some((*table, *id, there(*table, *id)?)))
+                .collect(),
+        }
     }
 }
 
@@ -51,11 +81,12 @@ pub fn as_found(row: &FusionRow) -> Found {
 }
 
 /// Whether a row has the values of ours; a column that this version of FusionPBX does not have cannot differ.
-fn is_same(wanted: &FusionRow, found: &Found) -> bool {
+fn is_same(wanted: &FusionRow, found: &Found, choices: &Choices) -> bool {
     wanted.values.iter().all(|(column, value)| {
-        found
-            .get(column.as_str())
-            .is_none_or(|there| is_value(value, there))
+        !choices.has(wanted, column)
+            || found
+                .get(column.as_str())
+                .is_none_or(|there| is_value(value, there))
     })
 }
 
@@ -105,13 +136,13 @@ mod tests {
             (9, json!({"enabled": true})),
         ]);
         let wanted = [row(1, true), row(2, true), row(3, true)];
-        let difference = Difference::between(&there, &wanted);
+        let difference = Difference::between(&there, &wanted, &Choices::all());
         let ids = |rows: &[&FusionRow]| rows.iter().map(|row| row.id.as_u128()).collect::<Vec<_>>();
         assert_eq!(ids(&difference.missing), [3]);
         assert_eq!(difference.other.len(), 1);
         assert_eq!(difference.surplus.len(), 1);
         let same = [row(1, true), row(2, false), row(9, true)];
-        let difference = Difference::between(&there, &same);
+        let difference = Difference::between(&there, &same, &Choices::all());
         assert!(
             difference.missing.is_empty() && difference.other.is_empty() && difference.surplus.is_empty()
         );

@@ -8,10 +8,11 @@ use std::path::PathBuf;
 use serde_json::{Map, Value};
 
 use super::FusionPbxDriver;
+use super::choices::Choices;
 use super::database::asked;
 use super::difference::{Difference, Found, Rows, is_value};
 use super::note::{self, Note};
-use super::write;
+use super::read::{self, Columns, Count};
 use crate::domain::artifact::Artifact;
 use crate::domain::finding::Finding;
 use crate::domain::fusionpbx_row::{FusionRow, FusionTable};
@@ -63,7 +64,7 @@ async fn compare(
     driver: &FusionPbxDriver,
     closeness: Closeness,
 ) -> Result<BTreeMap<Artifact, Drifted>, DriverError> {
-    let Some((note, rows)) = state(driver, closeness).await? else {
+    let Some(note) = noted(driver, closeness).await? else {
         return Ok(BTreeMap::new());
     };
     let Some(written) = driver.staged(note.generation).await? else {
@@ -71,7 +72,16 @@ async fn compare(
         let all = Artifact::of(PbxKind::FusionPbx).iter();
         return Ok(all.map(|artifact| (*artifact, Drifted::Lost)).collect());
     };
-    let difference = Difference::between(&rows, &written.rows);
+    let rows = rows(driver, &written.rows).await?;
+    let comparing = driver
+        .files
+        .on_disk(WHAT, move |_| Ok(apart(&rows, &written.rows)));
+    comparing.await
+}
+
+/// The artifacts of which a row is another one, less what people chose by their phones.
+fn apart(rows: &Rows, written: &[FusionRow]) -> BTreeMap<Artifact, Drifted> {
+    let difference = Difference::between(rows, written, &Choices::none());
     let changed = difference.other.iter().map(|(row, _)| row.table);
     let surplus = difference.surplus.iter().map(|(table, ..)| *table);
     let missing = difference.missing.iter().map(|row| row.table);
@@ -88,33 +98,52 @@ async fn compare(
             Drifted::Missing
         }
     };
-    Ok(drifted
+    drifted
         .into_iter()
         .map(|artifact| (artifact, how(artifact)))
-        .collect())
+        .collect()
 }
 
-/// The note and the rows; `None` where nothing of ours stands, or nothing was touched and no closer look is wanted.
-async fn state(driver: &FusionPbxDriver, closeness: Closeness) -> Result<Option<(Note, Rows)>, DriverError> {
-    let failed = |error| asked(WHAT, error);
+/// The note; `None` where nothing of ours stands, or nothing was touched and no closer look is wanted.
+async fn noted(driver: &FusionPbxDriver, closeness: Closeness) -> Result<Option<Note>, DriverError> {
     let mut connection = driver.database.open().await?;
-    let database = &driver.database;
-    let note = database.ask(note::read(&mut connection, driver.owner)).await;
-    let Some(note) = note.map_err(failed)? else {
-        return Ok(None);
+    let looking = async {
+        let Some(note) = note::read(&mut connection, driver.owner).await? else {
+            return Ok(None);
+        };
+        let touched = match closeness {
+            Closeness::Whole => None,
+            Closeness::Touched => {
+                let count = Count::read(&mut connection).await?;
+                read::touched(&mut connection, driver.owner, &note, &count).await?
+            }
+        };
+        Ok(Some((note, touched)))
     };
-    let close = closeness == Closeness::Whole || {
-        let touched = write::is_touched(&mut connection, driver.owner, &note);
-        database.ask(touched).await.map_err(failed)?
-    };
-    let rows = if close {
-        let rows = write::rows(&mut connection, driver.owner);
-        Some(database.work(rows).await.map_err(failed)?)
-    } else {
-        None
+    let looked = driver.database.ask(looking).await;
+    let looked = looked.map_err(|error| asked(WHAT, error))?;
+    let note = match looked {
+        Some((note, Some(touched))) => {
+            let as_noted = driver.is_as_noted(&mut connection, &note, &touched);
+            (!as_noted.await?).then_some(note)
+        }
+        Some((note, None)) => Some(note),
+        None => None,
     };
     driver.database.keep(connection).await;
-    Ok(rows.map(|rows| (note, rows)))
+    Ok(note)
+}
+
+/// Our rows as they are, in the columns that were written.
+async fn rows(driver: &FusionPbxDriver, written: &[FusionRow]) -> Result<Rows, DriverError> {
+    let mut connection = driver.database.open().await?;
+    let schema = driver.schema(&mut connection).await?;
+    let columns = Columns::of(written, &schema);
+    let rows = read::rows(&mut connection, driver.owner, &columns);
+    let rows = driver.database.work(rows).await;
+    let rows = rows.map_err(|error| asked(WHAT, error))?;
+    driver.database.keep(connection).await;
+    Ok(rows)
 }
 
 /// A text with what the database has in place of what was written, row by row; rows that were not written come last.
@@ -123,10 +152,9 @@ pub(super) async fn live_text(
     artifact: Artifact,
     limit: u64,
 ) -> Result<Option<String>, DriverError> {
-    let Some((note, mut rows)) = state(driver, Closeness::Whole).await? else {
+    let Some(note) = noted(driver, Closeness::Whole).await? else {
         return Ok(None);
     };
-    rows.retain(|(table, _), _| table.artifact() == artifact);
     let path: PathBuf = driver.files.generation(note.generation).join(artifact.as_str());
     let read = move |_| match fs::read_to_string(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -135,16 +163,26 @@ pub(super) async fn live_text(
     let Some(written) = driver.files.on_disk("reading the staged rows", read).await? else {
         return Ok(None);
     };
+    let lines: Vec<Result<FusionRow, &str>> = written
+        .lines()
+        .map(|line| serde_json::from_str(line).map_err(|_| line))
+        .collect();
+    let ours: Vec<FusionRow> = lines.iter().flatten().cloned().collect();
+    let mut rows = rows(driver, &ours).await?;
+    rows.retain(|(table, _), _| table.artifact() == artifact);
     let mut text = String::with_capacity(written.len());
-    for line in written.lines() {
-        if let Ok(row) = serde_json::from_str::<FusionRow>(line) {
-            if let Some(there) = rows.remove(&(row.table, row.id)) {
-                push(&mut text, &as_it_is(&row, &there));
+    for line in lines {
+        match line {
+            Ok(row) => {
+                if let Some(there) = rows.remove(&(row.table, row.id)) {
+                    push(&mut text, &as_it_is(&row, &there));
+                }
             }
-        } else {
             // The marker, which is noted, and no row.
-            text.push_str(line);
-            text.push('\n');
+            Err(line) => {
+                text.push_str(line);
+                text.push('\n');
+            }
         }
     }
     for ((table, id), row) in rows {
@@ -168,7 +206,7 @@ fn as_it_is(row: &FusionRow, there: &Found) -> Value {
     let values = row.values.iter().map(|(column, value)| {
         let found = there.get(column.as_str());
         let shown = match found {
-            Some(found) if !is_value(value, found) => found.clone(),
+            Some(found) if column.choice().is_none() && !is_value(value, found) => found.clone(),
             _ => serde_json::to_value(value).unwrap_or_default(),
         };
         (column.as_str().to_owned(), shown)

@@ -2,6 +2,7 @@
 
 mod cache;
 mod checks;
+mod choices;
 mod conflicts;
 mod database;
 mod delta;
@@ -9,6 +10,7 @@ mod difference;
 mod drift;
 pub mod found;
 mod note;
+mod read;
 mod same_switch;
 mod schema;
 mod staged;

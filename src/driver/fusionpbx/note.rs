@@ -46,9 +46,11 @@ pub struct Note {
     /// How many rows of ours there are.
     pub rows: usize,
     /// The transaction that wrote them last.
-    pub transaction: String,
+    pub transaction: i64,
     /// Every transaction before this one had ended when they were looked at for it.
-    pub since: String,
+    pub since: i64,
+    /// The database that counted these two.
+    pub cluster: String,
     /// What FreeSWITCH may have in its cache as it was before: a process that dies after the rows were written leaves it
     /// to the next.
     #[serde(default, skip_serializing_if = "Touched::is_empty")]
@@ -68,9 +70,9 @@ pub async fn read(connection: &mut PgConnection, owner: Owner) -> sqlx::Result<O
     Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
 }
 
-/// The number of this transaction, as rows bear it that it writes.
-pub async fn transaction(connection: &mut PgConnection) -> sqlx::Result<String> {
-    let sql = "select mod(txid_current(), 4294967296)::text";
+/// The number of this transaction, of which rows that it writes bear the lower half.
+pub async fn transaction(connection: &mut PgConnection) -> sqlx::Result<i64> {
+    let sql = "select txid_current()";
     sqlx::query_scalar(sql).fetch_one(connection).await
 }
 

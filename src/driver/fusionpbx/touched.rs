@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::difference::{Difference, Found, Rows};
+use super::difference::{Difference, Found, Rows, is_value};
 use crate::domain::fusionpbx_row::{FusionRow, FusionTable, FusionValue};
 use crate::driver::event_socket::User;
 
@@ -42,6 +42,19 @@ impl<'a> Row<'a> {
         }
     }
 
+    /// Whether a switch of it is on; one that is not read is.
+    fn is_on(self, column: &str) -> bool {
+        match self {
+            Self::There(row) => row
+                .get(column)
+                .is_none_or(|value| is_value(&FusionValue::Flag(true), value)),
+            Self::Wanted(row) => row.values.iter().all(|(name, value)| match value {
+                FusionValue::Flag(on) => *on || name.as_str() != column,
+                _ => true,
+            }),
+        }
+    }
+
     fn uuid(self, column: &str) -> Option<Uuid> {
         self.text(column).and_then(|text| text.parse().ok())
     }
@@ -54,11 +67,22 @@ impl<'a> Row<'a> {
     }
 }
 
-/// One state: domains by id, and by the id of an extension its numbers and its domain's id.
+/// An extension: its numbers, its domain's id, and whether it is served.
+struct Extension<'a> {
+    numbers: Vec<&'a str>,
+    domain: Uuid,
+    on: bool,
+}
+
+/// One state: domains and extensions by id.
 #[derive(Default)]
 struct Served<'a> {
     domains: BTreeMap<Uuid, &'a str>,
-    extensions: BTreeMap<Uuid, (Vec<&'a str>, Uuid)>,
+    /// Those of others that extensions of ours are in.
+    strange: BTreeMap<Uuid, &'a str>,
+    /// Domains of ours that are switched off.
+    off: BTreeSet<Uuid>,
+    extensions: BTreeMap<Uuid, Extension<'a>>,
 }
 
 impl<'a> Served<'a> {
@@ -70,12 +94,19 @@ impl<'a> Served<'a> {
                     served
                         .domains
                         .extend(row.text("domain_name").map(|name| (id, name)));
+                    if !row.is_on("domain_enabled") {
+                        served.off.insert(id);
+                    }
                 }
                 FusionTable::Extensions => {
-                    let extension = row
-                        .uuid("domain_uuid")
-                        .map(|domain| (id, (row.numbers(), domain)));
-                    served.extensions.extend(extension);
+                    let extension = row.uuid("domain_uuid").map(|domain| Extension {
+                        numbers: row.numbers(),
+                        domain,
+                        on: row.is_on("enabled"),
+                    });
+                    served
+                        .extensions
+                        .extend(extension.map(|extension| (id, extension)));
                 }
                 FusionTable::ExtensionSettings | FusionTable::Voicemails | FusionTable::Dialplans => {}
             }
@@ -83,19 +114,35 @@ impl<'a> Served<'a> {
         served
     }
 
+    fn name(&self, domain: Option<Uuid>) -> Option<&'a str> {
+        let domain = domain?;
+        let known = self.domains.get(&domain);
+        known.or_else(|| self.strange.get(&domain)).copied()
+    }
+
     fn users(&self, numbers: &[&str], domain: Option<Uuid>) -> Vec<User> {
-        let Some(domain) = domain.and_then(|id| self.domains.get(&id)) else {
+        let Some(domain) = self.name(domain) else {
             return Vec::new();
         };
-        let user = |number: &&str| ((*number).to_owned(), (*domain).to_owned());
+        let user = |number: &&str| ((*number).to_owned(), domain.to_owned());
         numbers.iter().map(user).collect()
     }
 
-    fn all(&self) -> BTreeSet<User> {
-        let users = self.extensions.values();
-        users
-            .flat_map(|(numbers, domain)| self.users(numbers, Some(*domain)))
+    /// Those of the extensions.
+    fn users_of(&self, which: impl Fn(&Extension<'_>) -> bool) -> BTreeSet<User> {
+        let extensions = self.extensions.values().filter(|extension| which(extension));
+        extensions
+            .flat_map(|extension| self.users(&extension.numbers, Some(extension.domain)))
             .collect()
+    }
+
+    /// Whoever is served under a domain of ours. In one of somebody else's a number may be theirs.
+    fn all(&self) -> BTreeSet<User> {
+        self.users_of(|extension| {
+            extension.on
+                && self.domains.contains_key(&extension.domain)
+                && !self.off.contains(&extension.domain)
+        })
     }
 
     fn names(&self) -> BTreeSet<String> {
@@ -112,11 +159,9 @@ impl<'a> Served<'a> {
             self.touch(table, row, touched);
         }
         // All users of a domain that is another one are other ones.
-        for (numbers, domain) in self.extensions.values() {
-            if domains.contains(domain) {
-                touched.users.extend(self.users(numbers, Some(*domain)));
-            }
-        }
+        touched
+            .users
+            .extend(self.users_of(|extension| domains.contains(&extension.domain)));
     }
 
     /// What a row is about.
@@ -127,14 +172,14 @@ impl<'a> Served<'a> {
             }
             FusionTable::Extensions => {
                 let domain = row.uuid("domain_uuid");
-                let name = domain.and_then(|id| self.domains.get(&id));
-                touched.domains.extend(name.map(|name| (*name).to_owned()));
+                touched.domains.extend(self.name(domain).map(str::to_owned));
                 touched.users.extend(self.users(&row.numbers(), domain));
             }
             FusionTable::ExtensionSettings => {
                 let owner = row.uuid("extension_uuid").and_then(|id| self.extensions.get(&id));
-                if let Some((numbers, domain)) = owner {
-                    touched.users.extend(self.users(numbers, Some(*domain)));
+                if let Some(extension) = owner {
+                    let users = self.users(&extension.numbers, Some(extension.domain));
+                    touched.users.extend(users);
                 }
             }
             FusionTable::Voicemails => {
@@ -153,25 +198,27 @@ impl<'a> Served<'a> {
 }
 
 impl Touched {
-    /// By what differs; or all that there is and was, with `everything`. `former`: what an earlier write touched that
-    /// FreeSWITCH may never have been told of.
+    /// By what differs; or all that there is and was, with `everything`. `strayed`: the domains of others that rows of ours
+    /// are found in. `former`: what an earlier write touched that FreeSWITCH may never have been told of.
     pub fn by(
         found: &Rows,
         wanted: &[FusionRow],
         difference: &Difference<'_>,
+        strayed: &BTreeMap<Uuid, String>,
         former: Self,
         everything: bool,
     ) -> Self {
         let there = found
             .iter()
             .map(|((table, id), row)| (*table, *id, Row::There(row)));
-        let before = Served::of(there);
+        let mut before = Served::of(there);
+        before.strange = strayed.iter().map(|(id, name)| (*id, name.as_str())).collect();
         let after = Served::of(wanted.iter().map(|row| (row.table, row.id, Row::Wanted(row))));
         let mut touched = former;
         let (all_before, all_after) = (before.all(), after.all());
         if everything {
-            touched.users.extend(all_before.iter().cloned());
-            touched.users.extend(all_after.iter().cloned());
+            touched.users.extend(before.users_of(|_| true));
+            touched.users.extend(after.users_of(|_| true));
             touched.domains.extend(before.names());
             touched.domains.extend(after.names());
         }
@@ -203,114 +250,4 @@ impl Touched {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::difference::as_found;
-    use super::*;
-    use serde_json::json;
-
-    const DOMAIN: u128 = 1;
-
-    fn row(table: FusionTable, id: u128, values: &Value) -> FusionRow {
-        serde_json::from_value(json!({"table": table, "id": Uuid::from_u128(id), "values": values})).unwrap()
-    }
-
-    fn extension(id: u128, number: &str, name: &str) -> FusionRow {
-        let values =
-            json!({"domain_uuid": Uuid::from_u128(DOMAIN), "extension": number, "description": name});
-        row(FusionTable::Extensions, id, &values)
-    }
-
-    fn domain() -> FusionRow {
-        row(
-            FusionTable::Domains,
-            DOMAIN,
-            &json!({"domain_name": "acme.example.com"}),
-        )
-    }
-
-    fn as_rows(rows: &[FusionRow]) -> Rows {
-        let found = |row: &FusionRow| ((row.table, row.id), as_found(row));
-        rows.iter().map(found).collect()
-    }
-
-    fn touched(before: &[FusionRow], after: &[FusionRow], former: Touched) -> Touched {
-        let found = as_rows(before);
-        let difference = Difference::between(&found, after);
-        Touched::by(&found, after, &difference, former, false)
-    }
-
-    fn users(numbers: &[&str]) -> BTreeSet<User> {
-        let user = |number: &&str| ((*number).to_owned(), "acme.example.com".to_owned());
-        numbers.iter().map(user).collect()
-    }
-
-    #[test]
-    fn only_what_differs_is_touched() {
-        let before = [domain(), extension(2, "1001", "Ann"), extension(3, "1002", "Bob")];
-        let after = [
-            domain(),
-            extension(2, "1001", "Ann"),
-            extension(3, "1002", "Bert"),
-        ];
-        let found = touched(&before, &after, Touched::default());
-        assert_eq!(found.users, users(&["1002"]));
-        assert!(found.gone_users.is_empty());
-        assert!(touched(&before, &before, Touched::default()).is_empty());
-    }
-
-    #[test]
-    fn a_setting_is_its_extensions_and_a_domain_is_all_of_its_users() {
-        let setting = |value: &str| {
-            let values = json!({"extension_uuid": Uuid::from_u128(2), "extension_setting_value": value});
-            row(FusionTable::ExtensionSettings, 9, &values)
-        };
-        let rows = |value: &str| {
-            [
-                domain(),
-                extension(2, "1001", "Ann"),
-                extension(3, "1002", "Bob"),
-                setting(value),
-            ]
-        };
-        assert_eq!(
-            touched(&rows("a"), &rows("b"), Touched::default()).users,
-            users(&["1001"])
-        );
-        let gone = touched(&rows("a"), &[], Touched::default());
-        assert_eq!(
-            (&gone.users, &gone.gone_users),
-            (&users(&["1001", "1002"]), &users(&["1001", "1002"]))
-        );
-        assert_eq!(gone.gone_domains, BTreeSet::from(["acme.example.com".to_owned()]));
-    }
-
-    /// A write that nobody told FreeSWITCH of, and then another one that undid it.
-    #[test]
-    fn what_freeswitch_was_never_told_of_stays_touched_and_what_is_back_is_not_gone() {
-        let one = [domain(), extension(2, "1001", "Ann")];
-        let two = [domain(), extension(2, "1001", "Ann"), extension(3, "1002", "Bob")];
-        let untold = touched(&one, &two, Touched::default());
-        let back = touched(&two, &one, untold);
-        let again = touched(&one, &one, back.clone());
-        assert_eq!(again, back);
-        assert_eq!(
-            (&again.users, &again.gone_users),
-            (&users(&["1002"]), &users(&["1002"]))
-        );
-        assert!(touched(&one, &two, again).gone_users.is_empty());
-    }
-
-    #[test]
-    fn a_number_that_somebody_gave_an_extension_beside_its_own_is_its_too() {
-        let mut before = as_rows(&[domain(), extension(2, "1001", "Ann")]);
-        let row = before
-            .get_mut(&(FusionTable::Extensions, Uuid::from_u128(2)))
-            .unwrap();
-        row.insert("number_alias".to_owned(), json!("5550101"));
-        let after = [domain()];
-        let difference = Difference::between(&before, &after);
-        let found = Touched::by(&before, &after, &difference, Touched::default(), false);
-        assert_eq!(found.gone_users, users(&["1001", "5550101"]));
-        assert_eq!(found.users, users(&["1001", "5550101"]));
-    }
-}
+mod tests;

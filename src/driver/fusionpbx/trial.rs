@@ -1,6 +1,6 @@
 //! Writing a generation: for a trial first, in a transaction that then is the one that is committed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -8,16 +8,23 @@ use std::sync::atomic::Ordering;
 
 use sqlx::Connection as _;
 use sqlx::postgres::PgConnection;
+use uuid::Uuid;
 
 use super::FusionPbxDriver;
+use super::choices::Choices;
 use super::database::{self, refused_or_not_applied};
-use super::delta::{Delta, outline};
+use super::delta::{Delta, outline, quoted};
+use super::difference::Difference;
+use super::note::Note;
+use super::read::{self, Columns};
 use super::staged::{Generation, Texts};
 use super::write::{self, Ground, Wanted, Written};
 use crate::domain::artifact::Artifact;
 use crate::domain::finding::Finding;
+use crate::domain::fusionpbx_row::{FusionRow, FusionTable};
 use crate::domain::instance::PbxKind;
 use crate::driver::DriverError;
+use crate::driver::files::FileTree;
 
 const WRITING: &str = "writing the rows";
 const READING: &str = "reading the staged rows";
@@ -43,8 +50,14 @@ impl FusionPbxDriver {
         self.database.ask(begun).await.map_err(failed)?;
         let ground = Ground::read(&mut connection, self.owner);
         let ground = self.database.work(ground).await.map_err(failed)?;
-        let wanted = self.wanted(number, &ground, everything).await?;
-        let written = write::write(&mut connection, &schema, self.owner, ground, &wanted, everything);
+        let is_as_noted = match (&ground.former, &ground.touched) {
+            (Some(note), Some(touched)) => self.is_as_noted(&mut connection, note, touched).await?,
+            _ => false,
+        };
+        let wanted = self
+            .wanted(number, ground.former.clone(), is_as_noted && !everything)
+            .await?;
+        let written = write::write(&mut connection, &schema, self.owner, ground, wanted, everything);
         Ok(match self.database.work(written).await.map_err(failed)? {
             Ok(written) => Ok(Trial {
                 number,
@@ -116,30 +129,33 @@ impl FusionPbxDriver {
     }
 
     /// What is to be written of a generation: where all stands as it was noted, only what differs from that.
-    async fn wanted(&self, number: i64, ground: &Ground, everything: bool) -> Result<Wanted, DriverError> {
-        let former = ground.former.clone().filter(|note| {
-            // What was touched and not told of may be in neither of the two.
-            ground.is_as_noted && !everything && note.untold.is_empty()
-        });
+    async fn wanted(
+        &self,
+        number: i64,
+        former: Option<Note>,
+        is_as_noted: bool,
+    ) -> Result<Wanted, DriverError> {
+        // What was touched and not told of may be in neither of the two.
+        let is_told = former.as_ref().is_some_and(|note| note.untold.is_empty());
+        let is_as_noted = is_as_noted && is_told;
         let wanted = self.files.on_disk(READING, move |tree| {
             let Some(texts) = read(&tree.generation(number))? else {
                 return Ok(None);
             };
             let (count, markers) = outline(&texts)?;
-            let before = match &former {
-                Some(note) => read(&tree.generation(note.generation))?.zip(Some(note)),
-                None => None,
-            };
+            let delta = former.and_then(|note| since_noted(&tree, &note, &texts));
             let mut wanted = Wanted {
                 number,
                 markers,
                 count,
                 rows: Vec::new(),
                 differing: None,
+                choices: delta.as_ref().map_or_else(Choices::all, |delta| {
+                    Choices::between(&delta.former.rows, &delta.wanted.rows)
+                }),
             };
-            match before {
-                Some((before, note)) if outline(&before)? == (note.rows, note.markers.clone()) => {
-                    let delta = Delta::between(&before, &texts)?;
+            match delta {
+                Some(delta) if is_as_noted => {
                     let both = delta.former.rows.iter().chain(&delta.wanted.rows);
                     let ids: BTreeSet<_> = both.map(|row| (row.table, row.id)).collect();
                     wanted.differing = Some(ids);
@@ -155,14 +171,64 @@ impl FusionPbxDriver {
         })
     }
 
+    /// Whether rows that somebody wrote to are as they were written, but for what people chose by their phones: of a large
+    /// box somebody chooses something all day.
+    pub(super) async fn is_as_noted(
+        &self,
+        connection: &mut PgConnection,
+        note: &Note,
+        touched: &BTreeSet<(FusionTable, Uuid)>,
+    ) -> Result<bool, DriverError> {
+        if touched.is_empty() {
+            return Ok(true);
+        }
+        let (number, ids) = (note.generation, touched.clone());
+        let read = move |tree: FileTree| {
+            let texts = read(&tree.generation(number)).ok().flatten();
+            Ok(texts
+                .and_then(|texts| lines_of(&texts, &ids).ok())
+                .unwrap_or_default())
+        };
+        let written = self.files.on_disk(READING, read).await?;
+        if written.len() != touched.len() {
+            return Ok(false);
+        }
+        let columns = Columns::of(&written, &self.schema(connection).await?);
+        let there = read::rows_of(connection, self.owner, &columns, touched);
+        let there = self.database.work(there).await;
+        let there = there.map_err(|error| database::asked("the rows that somebody wrote to", error))?;
+        let difference = Difference::between(&there, &written, &Choices::none());
+        Ok(difference.missing.is_empty() && difference.other.is_empty())
+    }
+
     /// A generation as it lies staged; `None` where it does not.
     pub(super) async fn staged(&self, number: i64) -> Result<Option<Generation>, DriverError> {
-        let read = move |tree: super::FileTree| match read(&tree.generation(number))? {
+        let read = move |tree: FileTree| match read(&tree.generation(number))? {
             Some(texts) => whole(&texts).map(Some),
             None => Ok(None),
         };
         self.files.on_disk(READING, read).await
     }
+}
+
+/// What of a generation differs from the noted one; `None` where that does not lie here as it was written.
+fn since_noted(tree: &FileTree, note: &Note, texts: &Texts) -> Option<Delta> {
+    let before = read(&tree.generation(note.generation)).ok()??;
+    let (rows, markers) = outline(&before).ok()?;
+    let is_it = (rows, &markers) == (note.rows, &note.markers);
+    is_it.then(|| Delta::between(&before, texts).ok()).flatten()
+}
+
+/// The rows that have these ids.
+fn lines_of(texts: &Texts, ids: &BTreeSet<(FusionTable, Uuid)>) -> io::Result<Vec<FusionRow>> {
+    let names: HashSet<String> = ids.iter().map(|(_, id)| id.to_string()).collect();
+    let mut found = Generation::default();
+    for (artifact, text) in texts {
+        let is_one = |line: &&str| quoted(line, ",\"id\":\"").is_some_and(|id| names.contains(id));
+        found.add(*artifact, text.lines().filter(is_one))?;
+    }
+    found.rows.retain(|row| ids.contains(&(row.table, row.id)));
+    Ok(found.rows)
 }
 
 fn refused(error: sqlx::Error) -> DriverError {

@@ -5,17 +5,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
-use sqlx::types::Json;
+use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
+use super::choices::Choices;
 use super::conflicts;
-use super::difference::{Difference, Found, Rows, as_found};
+use super::difference::{Places, Rows, as_found};
 use super::note::{self, Note, Owner};
+use super::read::{self, Columns, Count};
 use super::schema::Schema;
 use super::touched::Touched;
 use crate::domain::artifact::Artifact;
 use crate::domain::finding::Finding;
-use crate::domain::fusionpbx_row::{FusionRow, FusionTable};
+use crate::domain::fusionpbx_row::{FusionColumn, FusionRow, FusionTable};
 
 /// Two of us never write at once; of the database, and of nobody else's business in it.
 const LOCK: &str = "select pg_advisory_xact_lock(7310593858020254331)";
@@ -32,6 +34,8 @@ pub struct Wanted {
     pub rows: Vec<FusionRow>,
     /// Where it is not all of them: which may differ. Otherwise all of ours may.
     pub differing: Option<BTreeSet<(FusionTable, Uuid)>>,
+    /// Which choices of people's are made for them.
+    pub choices: Choices,
 }
 
 /// What was written.
@@ -46,9 +50,9 @@ pub struct Written {
 pub struct Ground {
     /// What is noted.
     pub former: Option<Note>,
-    /// Whether all of it is as it was written.
-    pub is_as_noted: bool,
-    since: String,
+    /// The rows that somebody may have written to since; `None` where that is not known of each.
+    pub touched: Option<BTreeSet<(FusionTable, Uuid)>>,
+    count: Count,
 }
 
 impl Ground {
@@ -56,16 +60,15 @@ impl Ground {
     pub async fn read(transaction: &mut PgConnection, owner: Owner) -> sqlx::Result<Self> {
         sqlx::query(LOCK).execute(&mut *transaction).await?;
         let former = note::read(transaction, owner).await?;
-        let since = "select mod(txid_snapshot_xmin(txid_current_snapshot()), 4294967296)::text";
-        let since = sqlx::query_scalar(since).fetch_one(&mut *transaction).await?;
-        let is_as_noted = match &former {
-            Some(note) => !is_touched(transaction, owner, note).await?,
-            None => false,
+        let count = Count::read(transaction).await?;
+        let touched = match &former {
+            Some(note) => read::touched(transaction, owner, note, &count).await?,
+            None => None,
         };
         Ok(Self {
             former,
-            is_as_noted,
-            since,
+            touched,
+            count,
         })
     }
 }
@@ -77,13 +80,14 @@ pub async fn write(
     schema: &Schema,
     owner: Owner,
     ground: Ground,
-    wanted: &Wanted,
+    wanted: Wanted,
     everything: bool,
 ) -> sqlx::Result<Result<Written, Vec<Finding>>> {
+    let columns = Columns::of(&wanted.rows, schema);
     let found = match &wanted.differing {
-        None => rows(transaction, owner).await?,
+        None => read::rows(transaction, owner, &columns).await?,
         Some(ids) => {
-            let mut found = rows_of(transaction, owner, ids).await?;
+            let mut found = read::rows_of(transaction, owner, &columns, ids).await?;
             let same = wanted
                 .rows
                 .iter()
@@ -92,7 +96,13 @@ pub async fn write(
             found
         }
     };
-    let difference = Difference::between(&found, &wanted.rows);
+    let strayed = read::strayed(transaction, &found).await?;
+    // Rows of ours without a note: somebody took it, and what FreeSWITCH was told of with it.
+    let everything = everything || (ground.former.is_none() && !found.is_empty());
+    let untold = ground.former.map(|note| note.untold).unwrap_or_default();
+    let compared = Compared::of(found, wanted, strayed, untold, everything).await?;
+    let Compared { found, wanted, .. } = &compared;
+    let difference = compared.places.difference(found, &wanted.rows);
     let conflicts = conflicts::of_ids(transaction, &difference.missing).await?;
     if !conflicts.is_empty() {
         return Ok(Err(conflicts));
@@ -100,11 +110,18 @@ pub async fn write(
     for table in FusionTable::ALL {
         let gone = difference.surplus.iter().filter(|(of, ..)| of == table);
         delete(transaction, owner, *table, gone.map(|(_, id, _)| *id).collect()).await?;
-        let other = difference.other.iter().map(|(row, _)| *row);
-        for (columns, rows) in alike(schema, *table, other) {
-            update(transaction, owner, *table, &columns, &rows).await?;
+        let is_there = |_: &FusionRow, column: &FusionColumn| schema.has(*table, column.as_str());
+        let is_ours =
+            |row: &FusionRow, column: &FusionColumn| is_there(row, column) && wanted.choices.has(row, column);
+        let other = || difference.other.iter().map(|(row, _)| *row);
+        let mut updated = BTreeSet::new();
+        for (columns, rows) in alike(*table, other(), is_ours) {
+            updated.extend(update(transaction, owner, *table, &columns, &rows).await?);
         }
-        for (columns, rows) in alike(schema, *table, difference.missing.iter().copied()) {
+        // What somebody removed since it was read is as missing as the others.
+        let removed = other().filter(|row| !updated.contains(&row.id));
+        let missing = difference.missing.iter().copied().chain(removed);
+        for (columns, rows) in alike(*table, missing, is_there) {
             insert(transaction, owner, *table, columns, &rows).await?;
         }
     }
@@ -112,16 +129,14 @@ pub async fn write(
     if !conflicts.is_empty() {
         return Ok(Err(conflicts));
     }
-    // Rows of ours without a note: somebody took it, and what FreeSWITCH was told of with it.
-    let everything = everything || (ground.former.is_none() && !found.is_empty());
-    let untold = ground.former.map(|note| note.untold).unwrap_or_default();
     let note = Note {
         generation: wanted.number,
         markers: wanted.markers.clone(),
         rows: wanted.count,
         transaction: note::transaction(transaction).await?,
-        since: ground.since,
-        untold: Touched::by(&found, &wanted.rows, &difference, untold, everything),
+        since: ground.count.ended,
+        cluster: ground.count.cluster,
+        untold: compared.touched.clone(),
     };
     note::put(transaction, owner, &note).await?;
     Ok(Ok(Written {
@@ -130,75 +145,38 @@ pub async fn write(
     }))
 }
 
-/// Our rows as they are, the note aside.
-pub async fn rows(connection: &mut PgConnection, owner: Owner) -> sqlx::Result<Rows> {
-    let mut rows = Rows::new();
-    for table in FusionTable::ALL {
-        let id = table.id_column();
-        let sql = format!("select {id}, to_jsonb(t) from {table} t where insert_user = $1 and {id} <> $2");
-        let found: Vec<(Uuid, Json<Found>)> = sqlx::query_as(AssertSqlSafe(sql))
-            .bind(owner.uuid())
-            .bind(owner.note())
-            .fetch_all(&mut *connection)
-            .await?;
-        rows.extend(found.into_iter().map(|(id, row)| ((*table, id), row.0)));
-    }
-    Ok(rows)
+/// What is there and what is wanted, compared.
+struct Compared {
+    found: Rows,
+    wanted: Wanted,
+    places: Places,
+    touched: Touched,
 }
 
-/// Those of them that have these ids.
-async fn rows_of(
-    connection: &mut PgConnection,
-    owner: Owner,
-    ids: &BTreeSet<(FusionTable, Uuid)>,
-) -> sqlx::Result<Rows> {
-    let mut rows = Rows::new();
-    for table in FusionTable::ALL {
-        let ids: Vec<Uuid> = ids
-            .iter()
-            .filter(|(of, _)| of == table)
-            .map(|(_, id)| *id)
-            .collect();
-        if ids.is_empty() {
-            continue;
-        }
-        let id = table.id_column();
-        let sql =
-            format!("select {id}, to_jsonb(t) from {table} t where {id} = any ($2) and insert_user = $1");
-        let found: Vec<(Uuid, Json<Found>)> = sqlx::query_as(AssertSqlSafe(sql))
-            .bind(owner.uuid())
-            .bind(ids)
-            .fetch_all(&mut *connection)
-            .await?;
-        rows.extend(found.into_iter().map(|(id, row)| ((*table, id), row.0)));
+impl Compared {
+    /// Of a large box that takes long enough to keep others waiting.
+    async fn of(
+        found: Rows,
+        wanted: Wanted,
+        strayed: BTreeMap<Uuid, String>,
+        untold: Touched,
+        everything: bool,
+    ) -> sqlx::Result<Self> {
+        let comparing = spawn_blocking(move || {
+            let places = Places::between(&found, &wanted.rows, &wanted.choices);
+            let difference = places.difference(&found, &wanted.rows);
+            let touched = Touched::by(&found, &wanted.rows, &difference, &strayed, untold, everything);
+            Self {
+                found,
+                wanted,
+                places,
+                touched,
+            }
+        });
+        comparing
+            .await
+            .map_err(|error| sqlx::Error::Protocol(format!("the rows could not be compared: {error}")))
     }
-    Ok(rows)
-}
-
-/// Whether rows of ours may have been written, added or removed since the note. It sees who wrote, not what, and costs no
-/// more than reading past them.
-///
-/// A transaction that had not ended when the note's looked at the rows may have written one after that.
-pub async fn is_touched(connection: &mut PgConnection, owner: Owner, note: &Note) -> sqlx::Result<bool> {
-    let tables = FusionTable::ALL.iter().map(|table| {
-        format!(
-            "select count(*), bool_or(age(xmin) <= age($3::text::xid) and xmin <> $2::text::xid) from {table} \
-             where insert_user = $1 and {} <> $4",
-            table.id_column()
-        )
-    });
-    let tables = tables.collect::<Vec<_>>().join(" union all ");
-    let sql = format!(
-        "select coalesce(sum(n), 0)::bigint, coalesce(bool_or(later), false) from ({tables}) t (n, later)"
-    );
-    let (count, later): (i64, bool) = sqlx::query_as(AssertSqlSafe(sql))
-        .bind(owner.uuid())
-        .bind(&note.transaction)
-        .bind(&note.since)
-        .bind(owner.note())
-        .fetch_one(connection)
-        .await?;
-    Ok(later || usize::try_from(count) != Ok(note.rows))
 }
 
 async fn delete(
@@ -218,13 +196,14 @@ async fn delete(
     query.execute(connection).await.map(drop)
 }
 
+/// Gives which of them were there.
 async fn update(
     connection: &mut PgConnection,
     owner: Owner,
     table: FusionTable,
     columns: &BTreeSet<&str>,
     rows: &[&FusionRow],
-) -> sqlx::Result<()> {
+) -> sqlx::Result<Vec<Uuid>> {
     let id = table.id_column();
     let set: Vec<String> = columns
         .iter()
@@ -232,13 +211,13 @@ async fn update(
         .collect();
     let sql = format!(
         "update {table} t set {}, update_date = now(), update_user = $2 \
-         from jsonb_populate_recordset(null::{table}, $1) s where t.{id} = s.{id} and t.insert_user = $2",
+         from jsonb_populate_recordset(null::{table}, $1) s where t.{id} = s.{id} and t.insert_user = $2 returning t.{id}",
         set.join(", ")
     );
-    let query = sqlx::query(AssertSqlSafe(sql))
+    let query = sqlx::query_scalar(AssertSqlSafe(sql))
         .bind(objects(table, rows))
         .bind(owner.uuid());
-    query.execute(connection).await.map(drop)
+    query.fetch_all(connection).await
 }
 
 async fn insert(
@@ -272,17 +251,17 @@ fn objects(table: FusionTable, rows: &[&FusionRow]) -> Value {
     rows.iter().map(object).collect()
 }
 
-/// The rows of a table by the columns that they and this version of FusionPBX have: one that an earlier version of this
-/// program rendered may have others.
+/// The rows of a table by those of their columns that are written: one that an earlier version of this program rendered may
+/// have others than the rest, and so may one of which somebody chose a forward.
 fn alike<'a>(
-    schema: &Schema,
     table: FusionTable,
     rows: impl Iterator<Item = &'a FusionRow>,
+    is_written: impl Fn(&FusionRow, &FusionColumn) -> bool,
 ) -> BTreeMap<BTreeSet<&'a str>, Vec<&'a FusionRow>> {
     let mut alike = BTreeMap::<_, Vec<_>>::new();
     for row in rows.filter(|row| row.table == table) {
-        let columns = row.values.keys().map(AsRef::as_ref);
-        let columns: BTreeSet<&str> = columns.filter(|column| schema.has(table, column)).collect();
+        let columns = row.values.keys().filter(|column| is_written(row, column));
+        let columns: BTreeSet<&str> = columns.map(AsRef::as_ref).collect();
         alike.entry(columns).or_default().push(row);
     }
     alike

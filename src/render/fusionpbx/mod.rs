@@ -26,7 +26,7 @@ pub(super) fn tenant(
     secrets: Secrets<'_>,
 ) -> Result<Fragments, RenderError> {
     let mut rows = vec![rows::domain(tenant_id, config)];
-    for extension in config.active() {
+    for extension in &config.extensions {
         let secrets = match secrets {
             Secrets::Real(all) => Some(
                 all.get(&extension.id)
@@ -36,7 +36,7 @@ pub(super) fn tenant(
         };
         rows.extend(rows::extension(tenant_id, config, extension, secrets));
     }
-    if config.active().next().is_some() {
+    if !config.extensions.is_empty() {
         let id = id_of(tenant_id.uuid(), "dialplan");
         let xml = templates.render(DIALPLAN, &DialplanContext { uuid: id.to_string() })?;
         // FusionPBX puts the text of every row of a context one behind the other.

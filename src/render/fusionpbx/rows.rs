@@ -44,7 +44,8 @@ pub(super) fn domain(tenant_id: TenantId, config: &TenantConfig) -> FusionRow {
     )
 }
 
-/// What one extension is made of. Without secrets, for people.
+/// What one extension is made of. Without secrets, for people. One that is not served has the same rows, switched off: what
+/// others wrote into them stays until it is served again.
 pub(super) fn extension(
     tenant_id: TenantId,
     config: &TenantConfig,
@@ -61,7 +62,8 @@ pub(super) fn extension(
                 .to_owned()
         },
     );
-    let mut rows = vec![
+    let pin = secrets.map_or(HIDDEN, |secrets| secrets.pin.expose());
+    vec![
         user(tenant_id, config, extension),
         row(
             FusionTable::ExtensionSettings,
@@ -75,12 +77,8 @@ pub(super) fn extension(
                 ("extension_setting_enabled", Flag(true)),
             ],
         ),
-    ];
-    if extension.settings.voicemail.enabled {
-        let pin = secrets.map_or(HIDDEN, |secrets| secrets.pin.expose());
-        rows.push(mailbox(tenant_id, extension, pin));
-    }
-    rows
+        mailbox(tenant_id, extension, pin),
+    ]
 }
 
 /// The password stays empty: with an `a1-hash` beside it nobody signs in with an empty one (measured).
@@ -100,7 +98,7 @@ fn user(tenant_id: TenantId, config: &TenantConfig, extension: &ExtensionConfig)
             ("password", text("")),
             ("accountcode", text(&config.domain)),
             ("user_context", text(&config.domain)),
-            ("enabled", Flag(true)),
+            ("enabled", Flag(extension.is_active())),
             ("effective_caller_id_name", Text(plain(extension.caller_name()))),
             ("effective_caller_id_number", text(&extension.number)),
             ("outbound_caller_id_name", Text(plain(extension.caller_name()))),
@@ -113,10 +111,8 @@ fn user(tenant_id: TenantId, config: &TenantConfig, extension: &ExtensionConfig)
             ("limit_destination", text("!USER_BUSY")),
             ("toll_allow", text(toll_allow(settings.outbound_class))),
             ("call_timeout", Number(settings.ring_time.seconds().into())),
-            ("call_screen_enabled", Flag(false)),
             ("user_record", user_record(settings.recording)),
             ("absolute_codec_string", Text(codecs(settings.codecs.as_slice()))),
-            ("do_not_disturb", Flag(false)),
             ("forward_all_destination", destination(always)),
             ("forward_all_enabled", Flag(always.is_some())),
             ("forward_busy_destination", destination(busy)),
@@ -125,7 +121,6 @@ fn user(tenant_id: TenantId, config: &TenantConfig, extension: &ExtensionConfig)
             ("forward_no_answer_enabled", Flag(no_answer.is_some())),
             ("forward_user_not_registered_destination", destination(no_answer)),
             ("forward_user_not_registered_enabled", Flag(no_answer.is_some())),
-            ("follow_me_enabled", Flag(false)),
             ("description", Text(name)),
         ],
     )
@@ -144,7 +139,10 @@ fn mailbox(tenant_id: TenantId, extension: &ExtensionConfig, pin: &str) -> Fusio
             ("voicemail_file", text("attach")),
             ("voicemail_local_after_email", Flag(true)),
             ("voicemail_tutorial", Flag(false)),
-            ("voicemail_enabled", Flag(true)),
+            (
+                "voicemail_enabled",
+                Flag(extension.is_active() && voicemail.enabled),
+            ),
             (
                 "voicemail_description",
                 Text(plain(extension.settings.name.as_str())),
@@ -166,7 +164,7 @@ pub(super) fn dialplan(tenant_id: TenantId, config: &TenantConfig, id: Uuid, xml
             ("dialplan_continue", Flag(false)),
             ("dialplan_xml", Text(xml)),
             ("dialplan_order", Number(250)),
-            ("dialplan_enabled", Flag(true)),
+            ("dialplan_enabled", Flag(config.active().next().is_some())),
             ("dialplan_description", text("what every tenant can dial")),
         ],
     )

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::*;
 use crate::domain::extension_input::ExtensionInput;
 use crate::domain::fusionpbx_row::{FusionColumn, FusionRow, FusionTable, FusionValue};
+use crate::domain::tenant::Service;
 use crate::render::sample::Sample;
 
 fn set() -> TemplateSet {
@@ -50,13 +51,44 @@ fn every_sample_is_whole_rows_of_which_no_two_have_one_id() {
         assert_eq!(ids.len(), rows.len());
         let of = |table| rows.iter().filter(|row| row.table == table).count();
         assert_eq!(of(FusionTable::Domains), 1);
-        let active = sample.config.active().count();
-        assert_eq!(
-            [FusionTable::Extensions, FusionTable::ExtensionSettings].map(of),
-            [active; 2]
-        );
-        assert_eq!(of(FusionTable::Dialplans), usize::from(active > 0));
+        let all = sample.config.extensions.len();
+        let of_extensions = [
+            FusionTable::Extensions,
+            FusionTable::ExtensionSettings,
+            FusionTable::Voicemails,
+        ];
+        assert_eq!(of_extensions.map(of), [all; 3]);
+        assert_eq!(of(FusionTable::Dialplans), usize::from(all > 0));
     }
+}
+
+/// What others wrote into their rows would be gone with them.
+#[test]
+fn o29_what_is_not_served_has_the_same_rows_switched_off() {
+    let switches = |sample: &Sample| {
+        let secrets = Secrets::Real(&sample.secrets);
+        let rows = rows(&tenant(&set(), sample.tenant_id, &sample.config, secrets).unwrap());
+        let on = |row: &FusionRow| {
+            let columns = ["enabled", "voicemail_enabled", "dialplan_enabled"];
+            let found = columns
+                .iter()
+                .find_map(|name| row.values.get(&FusionColumn::of(name)));
+            found.map(|value| serde_json::to_value(value).unwrap())
+        };
+        let rows = rows.iter();
+        rows.map(|row| (row.table, row.id, on(row))).collect::<Vec<_>>()
+    };
+    let mut sample = samples().pop().unwrap();
+    let before = switches(&sample);
+    sample.config = sample.config.under(Service::Blocked);
+    let blocked = switches(&sample);
+    assert_eq!(blocked.len(), before.len());
+    for ((table, id, was), (same_table, same_id, is)) in before.into_iter().zip(blocked) {
+        assert_eq!((table, id), (same_table, same_id));
+        assert_eq!(is, was.map(|_| json!(false)), "{table} {id}");
+    }
+    sample.config = sample.config.under(Service::Gone);
+    assert_eq!(switches(&sample).len(), 1);
 }
 
 #[test]
