@@ -7,6 +7,7 @@ mod brought_in;
 mod changes;
 mod choices;
 mod conflicts;
+mod cut;
 mod deploys;
 mod drift;
 mod faults;
@@ -21,6 +22,7 @@ mod many;
 mod moved;
 mod race;
 mod relay;
+mod renamed;
 mod silence;
 #[path = "../support/mod.rs"]
 mod support;

@@ -2,10 +2,12 @@
 
 use rstest::rstest;
 use serde_json::json;
+use switchyard::app::deployments;
 use switchyard::domain::deployment::DeploymentStatus::{Live, Unchanged};
 
 use super::rig::{Kind, Rig};
 use super::support::database::Backend::{self, Postgres, Sqlite};
+use super::support::world::{ended, operator};
 
 #[rstest]
 #[tokio::test]
@@ -87,5 +89,36 @@ async fn a_rollback_serves_what_a_former_deploy_had_put_live(
         assert_eq!(rig.name_of(&acme, number).await.as_deref(), name, "{number}");
     }
     assert!(rig.lets_in(&acme, &bob).await);
+    rig.assert_well().await;
+}
+
+/// All tenants go back, whoever changed them since.
+#[rstest]
+#[tokio::test]
+async fn a_platform_rollback_serves_what_every_tenant_had(
+    #[values(Kind::FusionPbx, Kind::FreeSwitch)] kind: Kind,
+) {
+    let rig = Rig::new(kind, Sqlite).await;
+    let (acme, [ann, bob], globex, gina) = rig.world.acme_and_globex().await;
+    let first = rig.world.deploy_platform().await.expect(Live);
+    rig.world.patch(&acme, &ann, json!({"name": "Later"})).await;
+    rig.world.delete(&acme, &bob).await;
+    rig.world.patch(&globex, &gina, json!({"name": "Later"})).await;
+    rig.world.extension(&globex, "1007", "New").await;
+    rig.world.deploy_platform().await.expect(Live);
+    assert_eq!(rig.name_of(&globex, "1007").await.as_deref(), Some("New"));
+    let number = first.deployment.generation.unwrap();
+    let asked =
+        deployments::roll_back_instance(&rig.world.app, &operator(), rig.world.instance_id, number).await;
+    ended(&rig.world.app, &asked.unwrap()).await.expect(Live);
+    for (tenant, number, name) in [
+        (&acme, "1001", Some("Ann")),
+        (&acme, "1002", Some("Bob")),
+        (&globex, "1001", Some("Gina")),
+        (&globex, "1007", None),
+    ] {
+        assert_eq!(rig.name_of(tenant, number).await.as_deref(), name, "{number}");
+    }
+    assert!(rig.lets_in(&acme, &bob).await && rig.lets_in(&globex, &gina).await);
     rig.assert_well().await;
 }

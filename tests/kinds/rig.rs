@@ -44,6 +44,15 @@ pub trait Pbx: Send + Sync {
     async fn rename(&self, from: &str, to: &str);
 }
 
+/// A PBX of this kind that serves nobody yet.
+pub async fn start(kind: Kind) -> Box<dyn Pbx> {
+    match kind {
+        Kind::Asterisk => Box::new(Asterisk::start().await),
+        Kind::FusionPbx => Box::new(OnRows::start().await),
+        Kind::FreeSwitch => Box::new(OnFiles::start().await),
+    }
+}
+
 /// A PBX and the use cases over it.
 pub struct Rig {
     pub world: World,
@@ -52,11 +61,7 @@ pub struct Rig {
 
 impl Rig {
     pub async fn new(kind: Kind, backend: Backend) -> Self {
-        let pbx: Box<dyn Pbx> = match kind {
-            Kind::Asterisk => Box::new(Asterisk::start().await),
-            Kind::FusionPbx => Box::new(OnRows::start().await),
-            Kind::FreeSwitch => Box::new(OnFiles::start().await),
-        };
+        let pbx = start(kind).await;
         let world = World::new(backend, pbx.settings(), pbx.secrets(), &pbx.home()).await;
         Self { world, pbx }
     }

@@ -24,7 +24,7 @@ use switchyard::domain::tenant::{SuspensionPolicy, TenantStatus};
 use switchyard::driver::PbxDriver;
 use switchyard::driver::asterisk::AsteriskDriver;
 use switchyard::driver::freeswitch::FreeSwitchDriver;
-use switchyard::driver::fusionpbx::FusionPbxDriver;
+use switchyard::driver::fusionpbx::{self, FusionPbxDriver};
 use switchyard::render::template_set::TemplateSet;
 use switchyard::store::{Store, tenant_lifecycle};
 use tokio::sync::Notify;
@@ -324,7 +324,7 @@ impl DriverFactory for Drivers {
                 Box::new(AsteriskDriver::new(settings, secrets.control, None))
             }
             InstanceSettings::FusionPbx(settings) => {
-                let staged = self.state.join("staged");
+                let staged = fusionpbx::staging(&self.state, instance.id);
                 Box::new(FusionPbxDriver::new(instance.id, settings, secrets, &staged))
             }
             InstanceSettings::FreeSwitch(settings) => Box::new(FreeSwitchDriver::new(settings, secrets)),
