@@ -71,7 +71,8 @@ async fn a_database_that_does_not_let_us_in_or_is_not_there_is_named_and_nothing
     world
         .reach(|_, secrets| secrets.database = Some("wrong".into()))
         .await;
-    let refused = world.deploy_platform().await;
+    let refused = world.deploy_platform().await.expect(Failed);
+    assert!(refused.codes().contains(&"pbx_not_ready"), "{refused:#?}");
     assert!(
         refused.words().contains("password authentication failed"),
         "{refused:#?}"
@@ -81,6 +82,7 @@ async fn a_database_that_does_not_let_us_in_or_is_not_there_is_named_and_nothing
     // Nothing listens there.
     world.reach(|settings, _| settings.database_port = 1).await;
     let ended = world.deploy_platform().await.expect(Failed);
+    assert!(ended.codes().contains(&"pbx_unreachable"), "{ended:#?}");
     assert!(ended.words().contains("was not reached"), "{ended:#?}");
     world.reach(|_, _| {}).await;
     world.deploy_platform().await.expect(Live);
@@ -333,11 +335,8 @@ async fn a_database_that_goes_at_the_commit_ends_in_a_state_that_is_proven(
         )
         .await;
     world.patch(&acme, &ann, json!({"name": "Anne"})).await;
-    let ended = world.deploy(&acme).await;
-    assert!(
-        matches!(ended.deployment.status, RolledBack | Failed),
-        "{ended:#?}"
-    );
+    let ended = world.deploy(&acme).await.expect(RolledBack);
+    assert!(ended.codes().contains(&"marker_missing"), "{ended:#?}");
     assert_eq!(world.name_of(&acme, "1001").await.as_deref(), Some("Ann"));
     assert_eq!(world.standing().await, world.live().await);
     world.deploy(&acme).await.expect(Live);
