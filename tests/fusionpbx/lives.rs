@@ -18,7 +18,7 @@ use super::fusionpbx::Booleans::Native;
 use super::support::database::Backend::{self, Postgres, Sqlite};
 use super::world::{Ended, TestTenant, World, ended, operator};
 
-async fn suspend(world: &World, tenant: &TestTenant) -> Vec<DeploymentId> {
+pub async fn suspend(world: &World, tenant: &TestTenant) -> Vec<DeploymentId> {
     let mut tx = world.store.begin("set_policy").await.unwrap();
     let set = tenant_lifecycle::set_policy(&mut tx, tenant.id, SuspensionPolicy::BlockAll).await;
     assert!(set.unwrap());
@@ -31,7 +31,7 @@ async fn suspend(world: &World, tenant: &TestTenant) -> Vec<DeploymentId> {
     followed.unwrap().deployments
 }
 
-async fn followed(world: &World, deployments: &[DeploymentId]) -> Ended {
+pub async fn followed(world: &World, deployments: &[DeploymentId]) -> Ended {
     assert_eq!(deployments.len(), 1);
     let asked =
         deployments::find_of_instance(&world.app, &operator(), world.instance_id, deployments[0]).await;

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod brought_in;
+mod calls;
 mod changes;
 mod conflicts;
 mod deploys;
@@ -17,6 +18,7 @@ mod fusionpbx;
 mod lives;
 mod many;
 mod moved;
+mod proof;
 mod race;
 mod relay;
 mod silence;
