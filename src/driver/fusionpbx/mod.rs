@@ -8,6 +8,7 @@ mod delta;
 mod difference;
 mod drift;
 pub mod found;
+mod insert;
 mod note;
 mod same_switch;
 mod schema;

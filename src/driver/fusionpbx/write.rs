@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::conflicts::{self, Moving};
 use super::difference::{Difference, Found, Rows, as_found};
+use super::insert::insert;
 use super::note::{self, Note, Owner};
 use super::schema::Schema;
 use super::touched::Touched;
@@ -43,8 +44,9 @@ impl Wanted {
     pub fn without(mut self, tenants: BTreeSet<Uuid>) -> Self {
         if let Some(ids) = &mut self.differing {
             // Those of a tenant that are gone are not touched either: they are told by the rows that are there.
-            let kept = self.rows.iter().filter(|row| is_of(row.tenant(), &tenants));
-            kept.for_each(|row| drop(ids.remove(&(row.table, row.id))));
+            for row in self.rows.iter().filter(|row| is_of(row.tenant(), &tenants)) {
+                ids.remove(&(row.table, row.id));
+            }
         }
         self.rows.retain(|row| !is_of(row.tenant(), &tenants));
         self.aside = tenants;
@@ -138,7 +140,7 @@ pub async fn write(
             update(transaction, owner, *table, &columns, &rows).await?;
         }
         for (columns, rows) in alike(schema, *table, difference.missing.iter().copied()) {
-            insert(transaction, owner, *table, columns, &rows).await?;
+            insert(transaction, owner, *table, &columns, &rows).await?;
         }
     }
     let written = difference.missing.iter().copied();
@@ -306,25 +308,6 @@ async fn update(
         "update {table} t set {}, update_date = now(), update_user = $2 \
          from jsonb_populate_recordset(null::{table}, $1) s where t.{id} = s.{id} and t.insert_user = $2",
         set.join(", ")
-    );
-    let query = sqlx::query(AssertSqlSafe(sql))
-        .bind(objects(table, rows))
-        .bind(owner.uuid());
-    query.execute(connection).await.map(drop)
-}
-
-async fn insert(
-    connection: &mut PgConnection,
-    owner: Owner,
-    table: FusionTable,
-    mut columns: BTreeSet<&str>,
-    rows: &[&FusionRow],
-) -> sqlx::Result<()> {
-    columns.insert(table.id_column());
-    let list = columns.into_iter().collect::<Vec<_>>().join(", ");
-    let sql = format!(
-        "insert into {table} ({list}, insert_date, insert_user) \
-         select {list}, now(), $2 from jsonb_populate_recordset(null::{table}, $1)"
     );
     let query = sqlx::query(AssertSqlSafe(sql))
         .bind(objects(table, rows))
