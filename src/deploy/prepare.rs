@@ -29,7 +29,7 @@ impl Run<'_> {
             findings.clone_from(&in_the_way);
             let mut aim = match self.plan(&barred, findings).await? {
                 Step::Go(aim) => aim,
-                end => return Ok(end),
+                end @ Step::End(_) => return Ok(end),
             };
             let validated = self.validate(&mut aim, findings).await?;
             if !matches!(validated, Validated::Go) {
