@@ -8,8 +8,8 @@ use switchyard::domain::finding::Finding;
 use switchyard::domain::sip_domain::SipDomain;
 use switchyard::driver::asterisk::AsteriskDriver;
 use switchyard::driver::{
-    Check, Closeness, Drifted, DriverError, Expected, Foreign, PbxDriver, Rehearsal, Staged, StagedFile,
-    Warrant,
+    Check, Closeness, Drifted, DriverError, EndedCalls, Expected, Foreign, PbxDriver, Rehearsal, Staged,
+    StagedFile, Warrant,
 };
 
 /// Everything on disk is real. What would be sent to Asterisk is made, and dropped.
@@ -60,7 +60,7 @@ impl PbxDriver for Unasked {
         Ok(Vec::new())
     }
 
-    async fn end_calls(&self, domains: &BTreeSet<SipDomain>) -> Result<usize, DriverError> {
+    async fn end_calls(&self, domains: &BTreeSet<SipDomain>) -> Result<EndedCalls, DriverError> {
         self.0.end_calls(domains).await
     }
 

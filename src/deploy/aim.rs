@@ -45,6 +45,8 @@ pub(super) struct Aim {
     aside: usize,
     /// Tenants that stay at their live revision, because theirs does not validate.
     pub left_out: BTreeSet<TenantId>,
+    /// Those of them, and others, of which nothing is touched: what somebody else has in the PBX is in the way.
+    pub barred: BTreeSet<TenantId>,
     /// The new templates do not even render what is live.
     unusable: bool,
     /// What must be seen when it is live.
@@ -109,6 +111,17 @@ impl Aim {
         self.expect_everything(tried);
     }
 
+    /// Does not ask for tenants that stay what they are, beside whose rows others have some: what is served of them is not
+    /// this deploy's doing.
+    pub fn pass_over(&mut self, tenants: &BTreeSet<TenantId>) {
+        for id in tenants {
+            if self.before.tenants.get(id) == self.after.tenants.get(id) {
+                self.expected.tenants.remove(id);
+                self.expected_back.tenants.remove(id);
+            }
+        }
+    }
+
     /// Every object of what is to be served, and nothing of what was or may have been, there and on the way back.
     fn expect_everything(&mut self, tried: Option<&Generation>) {
         let tried = tried.map(|generation| &generation.tenants);
@@ -118,6 +131,7 @@ impl Aim {
             .keys()
             .chain(after.keys())
             .chain(tried.into_iter().flat_map(BTreeMap::keys))
+            .filter(|id| !self.barred.contains(id))
             .collect();
         for id in all {
             let tried = tried.and_then(|tried| tried.get(id).copied());
@@ -204,6 +218,7 @@ pub(super) async fn aim(
     purpose: Purpose<'_>,
     instance: &PbxInstance,
     target: Target,
+    barred: &BTreeSet<TenantId>,
 ) -> Result<Aim, DeployError> {
     let mut tx = engine.store.read("deploy_ground").await?;
     let to = match target {
@@ -225,7 +240,7 @@ pub(super) async fn aim(
         _ => Ground::read(engine, &mut tx, instance, made_with).await?,
     };
     drop(tx);
-    let mut moves = Moves::new(engine, purpose, instance, &ground)?;
+    let mut moves = Moves::new(engine, purpose, instance, &ground, barred.clone())?;
     match target {
         Target::Tenant(tenant_id, which) => moves.move_tenant(tenant_id, which).await?,
         Target::Status(tenant_id) => moves.follow_status(tenant_id).await?,
@@ -248,6 +263,7 @@ pub(super) async fn aim(
         changes,
         mut findings,
         left_out,
+        barred,
         unusable,
         mut expected,
         expected_back,
@@ -297,6 +313,7 @@ pub(super) async fn aim(
         findings,
         aside: aside.map_or(0, |aside| aside.served),
         left_out,
+        barred,
         unusable,
         expected,
         expected_back,

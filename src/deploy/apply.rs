@@ -13,7 +13,7 @@ use crate::domain::deployment::{DeploymentStatus, Stage, StageResult};
 use crate::domain::finding::Finding;
 use crate::domain::ids::TenantId;
 use crate::domain::tenant::Service;
-use crate::driver::DriverError;
+use crate::driver::{DriverError, EndedCalls};
 use crate::store::{generations, instances, served, tenant_lifecycle, tenants};
 
 /// What the record says where not every extension was asked for.
@@ -155,7 +155,16 @@ impl Run<'_> {
             return Ok(String::new());
         }
         match self.driver.end_calls(&refused).await {
-            Ok(ended) => Ok(format!(", {ended} channels hung up")),
+            Ok(EndedCalls { ended, left }) => {
+                if left > 0 {
+                    let message = format!(
+                        "phones are refused, but {left} channels go on although they were asked to end; end them on the PBX ({})",
+                        wording::ending_calls(self.instance.settings.kind())
+                    );
+                    findings.push(Finding::warning("call_left", message));
+                }
+                Ok(format!(", {ended} channels hung up"))
+            }
             Err(error) => {
                 let message = format!(
                     "phones are refused, but calls that were up may go on: {}; end them on the PBX ({})",

@@ -1,5 +1,7 @@
 //! Writing a generation where no PBX runs: whole, but proven by nobody, so nothing is recorded as live.
 
+use std::collections::BTreeSet;
+
 use super::aim::{self, Target};
 use super::assemble::{self, FileDigests};
 use super::engine::Engine;
@@ -40,7 +42,14 @@ impl Engine {
     async fn write_under(&self, lease: &Lease<'_>, instance_id: InstanceId) -> Result<Written, DeployError> {
         let (instance, mut driver) = self.driver(instance_id).await?;
         driver.obey(lease.warrant());
-        let mut aim = aim::aim(self, Purpose::Deploy(lease), &instance, Target::Platform).await?;
+        let mut aim = aim::aim(
+            self,
+            Purpose::Deploy(lease),
+            &instance,
+            Target::Platform,
+            &BTreeSet::new(),
+        )
+        .await?;
         let cache = self.fragments(instance_id);
         let nothing = FileDigests::new();
         let whole = assemble::files(&cache, &aim.templates, &aim.after, &[], &nothing)?;

@@ -22,6 +22,7 @@ mod mending;
 mod moves;
 mod ownership;
 mod plan;
+mod prepare;
 mod preview;
 mod proof;
 mod reading;

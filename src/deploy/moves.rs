@@ -48,6 +48,8 @@ pub(super) struct Moves<'a> {
     pub changes: ChangeList,
     pub findings: Vec<Finding>,
     pub left_out: BTreeSet<TenantId>,
+    /// Tenants that stay what they are, since what others have in the PBX is in the way.
+    pub barred: BTreeSet<TenantId>,
     pub unusable: bool,
     pub expected: Expectation,
     pub expected_back: Expectation,
@@ -60,6 +62,7 @@ impl<'a> Moves<'a> {
         purpose: Purpose<'a>,
         instance: &'a PbxInstance,
         ground: &'a Ground,
+        barred: BTreeSet<TenantId>,
     ) -> Result<Self, DeployError> {
         let mut changes = ChangeList::default();
         changes.extend(ground.changes());
@@ -78,6 +81,7 @@ impl<'a> Moves<'a> {
             changes,
             findings: Vec::new(),
             left_out: BTreeSet::new(),
+            barred,
             unusable: false,
             expected: Expectation::default(),
             expected_back: Expectation::markers_of(&ground.before),
@@ -160,6 +164,10 @@ impl<'a> Moves<'a> {
                 "this tenant is on another instance since it was asked for; it is not brought back here";
             self.findings
                 .push(Finding::warning("tenant_elsewhere", message).of_tenant(tenant_id));
+            return Ok(());
+        }
+        if self.barred.contains(&tenant_id) {
+            self.left_out.insert(tenant_id);
             return Ok(());
         }
         let live = self.ground.before.tenants.get(&tenant_id);

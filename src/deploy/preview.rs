@@ -137,7 +137,7 @@ impl Engine {
             Look::Platform => instance,
             Look::Tenant(_) => self.in_force(instance).await?,
         };
-        let mut aim = match aim::aim(self, Purpose::Look, &instance, target).await {
+        let mut aim = match aim::aim(self, Purpose::Look, &instance, target, &BTreeSet::new()).await {
             Err(DeployError::Templates(error)) => return Ok(Some(Preview::unusable(&error, live))),
             aim => aim?,
         };

@@ -180,7 +180,6 @@ impl Run<'_> {
 
     /// What it reads first: a PBX that is not running now reads it when it starts.
     async fn apply_back(&self, number: i64) -> Result<(), DriverError> {
-        self.driver.distrust();
         let deadline = Instant::now() + self.engine.options.patience;
         let all = Artifact::of(self.instance.settings.kind());
         loop {
@@ -220,6 +219,8 @@ impl Run<'_> {
             expected: &expected,
         };
         let tried = tried.map_or(0, |generation| generation.number);
+        // Whoever was cut off may have told the PBX of anything.
+        self.driver.distrust();
         self.roll_back(&back, tried, findings).await
     }
 }

@@ -1,8 +1,9 @@
 //! One deployment through its stages: plan, validate, apply, verify, and back where it could not be proven.
 
+use std::collections::BTreeSet;
+
 use super::advice;
 use super::aim::{self, Aim};
-use super::assemble;
 use super::discretion;
 use super::engine::Engine;
 use super::error::DeployError;
@@ -16,6 +17,7 @@ use crate::domain::deployment::{Deployment, DeploymentStatus, Scope, Stage, Stag
 use crate::domain::error_chain::error_chain;
 use crate::domain::finding::Finding;
 use crate::domain::generation::Generation;
+use crate::domain::ids::TenantId;
 use crate::domain::instance::PbxInstance;
 use crate::driver::PbxDriver;
 use crate::store::{Tx, deployments, generations, instances, served};
@@ -73,7 +75,7 @@ pub(super) struct Run<'a> {
 }
 
 /// Whether the next stage may begin.
-enum Step<T> {
+pub(super) enum Step<T> {
     Go(T),
     End(DeploymentStatus),
 }
@@ -111,21 +113,6 @@ impl Run<'_> {
         self.end_in(tx, None, status, findings).await
     }
 
-    /// All that comes before anything live is touched.
-    async fn prepare(&self, findings: &mut Vec<Finding>) -> Result<Step<Aim>, DeployError> {
-        let mut aim = match self.plan(findings).await? {
-            Step::Go(aim) => aim,
-            end @ Step::End(_) => return Ok(end),
-        };
-        Ok(match self.validate(&mut aim, findings).await? {
-            Step::Go(()) => Step::Go(aim),
-            Step::End(status) => {
-                self.keep_only(&[aim.former()]).await;
-                Step::End(status)
-            }
-        })
-    }
-
     /// Ends a deploy that was cut off again and again, so that it does not end every process that takes it up.
     async fn end_interrupted(&self, times: usize) -> Result<DeploymentStatus, DeployError> {
         let message = format!(
@@ -153,7 +140,11 @@ impl Run<'_> {
         self.end_untouched(DeploymentStatus::Failed, findings).await
     }
 
-    async fn plan(&self, findings: &mut Vec<Finding>) -> Result<Step<Aim>, DeployError> {
+    pub(super) async fn plan(
+        &self,
+        barred: &BTreeSet<TenantId>,
+        findings: &mut Vec<Finding>,
+    ) -> Result<Step<Aim>, DeployError> {
         self.record.stage(Stage::Planning).await?;
         let refused = |detail: String| async move {
             self.record
@@ -163,7 +154,7 @@ impl Run<'_> {
         };
         let scope = &self.deployment.scope;
         let purpose = Purpose::Deploy(self.lease);
-        let mut aim = match aim::aim(self.engine, purpose, &self.instance, scope.into()).await {
+        let mut aim = match aim::aim(self.engine, purpose, &self.instance, scope.into(), barred).await {
             Ok(aim) => aim,
             Err(DeployError::Templates(error)) => {
                 findings.push(templates_unusable(&error));
@@ -263,60 +254,6 @@ impl Run<'_> {
             Ok(standing) => standing == live || (live.is_none() && standing == Some(0)),
             Err(_) => false,
         }
-    }
-
-    async fn validate(&self, aim: &mut Aim, findings: &mut Vec<Finding>) -> Result<Step<()>, DeployError> {
-        self.record.stage(Stage::Validating).await?;
-        let number = aim.generation.number;
-        let refused = |result: StageResult, status: DeploymentStatus, detail: String| async move {
-            self.record.stage_end(Stage::Validating, result, &detail).await?;
-            Ok(Step::End(status))
-        };
-        let staged = match self.stage(aim).await {
-            Ok(staged) => {
-                aim.files = assemble::written(&staged);
-                staged
-            }
-            Err(DeployError::Driver(error)) => {
-                findings.push(self.untouched(advice::code_of_staging(&error), &error.full()));
-                return refused(StageResult::Failed, DeploymentStatus::Failed, error.full()).await;
-            }
-            Err(error) => return Err(error),
-        };
-        for (file, how) in staged.drifted {
-            findings.push(self.drifted(file, how));
-            aim.overwrite(file);
-        }
-        if let Some(held) = self.held_back(findings) {
-            return self
-                .hold_back(Stage::Validating, held, findings)
-                .await
-                .map(Step::End);
-        }
-        let rehearsed = self.rehearse(number, findings).await;
-        if let Err(detail) = rehearsed {
-            return refused(StageResult::Refused, DeploymentStatus::Rejected, detail).await;
-        }
-        if let Err(detail) = self.is_ready(aim, findings).await? {
-            return refused(StageResult::Failed, DeploymentStatus::Failed, detail).await;
-        }
-        self.record
-            .stage_end(Stage::Validating, StageResult::Ok, &rehearsed.unwrap_or_default())
-            .await?;
-        Ok(Step::Go(()))
-    }
-
-    async fn stage(&self, aim: &Aim) -> Result<crate::driver::Staged, DeployError> {
-        let cache = self.engine.fragments(self.instance.id);
-        // What a first deploy goes back to. One that is tried again finds it standing already; where nobody says what stands,
-        // staging it says why.
-        if aim.live.is_none() && !matches!(self.driver.standing().await, Ok(Some(0))) {
-            self.driver
-                .stage(0, assemble::empty(self.instance.settings.kind()))
-                .await?;
-        }
-        let files = assemble::files(&cache, &aim.templates, &aim.after, &aim.reload, &aim.live_files)?;
-        Ok(self.driver.stage(aim.generation.number, files).await?)
     }
 
     /// Ends the deploy, and its last stage, in the transaction that says what is live: a process that dies leaves

@@ -10,6 +10,10 @@ use super::digest::Digest;
 use super::invalid::Invalid;
 use super::parsed::{parsed_text, word_enum};
 
+/// A variable of each user of ours: its value is a digest of the rows that the user is made of, so that one question to
+/// FreeSWITCH tells which of them it serves.
+pub const ROW_VARIABLE: &str = "switchyard_row";
+
 word_enum! {
     /// A table that we write rows into.
     FusionTable {
@@ -100,6 +104,26 @@ pub struct FusionRow {
     pub id: Uuid,
     /// The columns that are ours; what others hold is not looked at.
     pub values: BTreeMap<FusionColumn, FusionValue>,
+}
+
+impl FusionRow {
+    /// What a column holds, where that is a text.
+    #[must_use]
+    pub fn text(&self, column: &str) -> Option<&str> {
+        self.values.iter().find_map(|(name, value)| match value {
+            FusionValue::Text(text) if name.as_str() == column => Some(text.as_str()),
+            _ => None,
+        })
+    }
+
+    /// Whose row it is: a tenant's domain has the tenant's own id.
+    #[must_use]
+    pub fn tenant(&self) -> Option<Uuid> {
+        match self.table {
+            FusionTable::Domains => Some(self.id),
+            _ => self.text("domain_uuid")?.parse().ok(),
+        }
+    }
 }
 
 /// The id of a row that belongs to something of ours, and of no other: the same in every deploy.

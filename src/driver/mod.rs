@@ -21,6 +21,7 @@ pub use warrant::Warrant;
 use crate::domain::artifact::Artifact;
 use crate::domain::digest::Digest;
 use crate::domain::finding::Finding;
+use crate::domain::ids::TenantId;
 use crate::domain::sip_domain::SipDomain;
 
 /// A piece of a file, in order; files are streamed together and never held whole in memory.
@@ -99,6 +100,15 @@ pub struct Rehearsal {
     pub findings: Vec<Finding>,
     /// For the record: which program, how long.
     pub detail: String,
+}
+
+/// What became of the channels of calls that were to end.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct EndedCalls {
+    /// Those that ended.
+    pub ended: usize,
+    /// Those that were seen to go on all the same.
+    pub left: usize,
 }
 
 /// What an instance's connection test found, check by check.
@@ -188,6 +198,10 @@ pub trait PbxDriver: Send + Sync {
     /// Makes a staged generation the live one on disk, without the PBX's knowing: all that can be done where none runs.
     async fn place(&self, generation: i64) -> Result<(), DriverError>;
 
+    /// From now on nothing of these tenants is touched, whatever of them is to be served: what others have in the PBX is in
+    /// the way of it.
+    fn leave_alone(&self, _tenants: &BTreeSet<TenantId>) {}
+
     /// From now on nothing counts as known of what the PBX has read last: `apply` has it look at everything anew, where it
     /// would otherwise tell of what differs.
     fn distrust(&self) {}
@@ -204,8 +218,8 @@ pub trait PbxDriver: Send + Sync {
         extensions.sum()
     }
 
-    /// Ends every call of these tenants; gives how many of their channels were up.
-    async fn end_calls(&self, domains: &BTreeSet<SipDomain>) -> Result<usize, DriverError>;
+    /// Ends every call of these tenants, and says what became of their channels.
+    async fn end_calls(&self, domains: &BTreeSet<SipDomain>) -> Result<EndedCalls, DriverError>;
 
     /// The warnings and errors that the PBX logged since the last `apply` began. An error is about our own files: what
     /// was applied was not taken whole, whatever the PBX shows.

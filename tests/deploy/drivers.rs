@@ -12,8 +12,8 @@ use switchyard::domain::instance_secrets::InstanceSecrets;
 use switchyard::domain::sip_domain::SipDomain;
 use switchyard::driver::asterisk::{AsteriskDriver, Program, Shadow};
 use switchyard::driver::{
-    Check, Closeness, Drifted, DriverError, Expected, Foreign, PbxDriver, Rehearsal, Staged, StagedFile,
-    Warrant,
+    Check, Closeness, Drifted, DriverError, EndedCalls, Expected, Foreign, PbxDriver, Rehearsal, Staged,
+    StagedFile, Warrant,
 };
 
 use super::support::pbx::Pbx;
@@ -151,7 +151,7 @@ impl PbxDriver for Witnessed {
         self.real.unread(markers).await
     }
 
-    async fn end_calls(&self, domains: &BTreeSet<SipDomain>) -> Result<usize, DriverError> {
+    async fn end_calls(&self, domains: &BTreeSet<SipDomain>) -> Result<EndedCalls, DriverError> {
         self.real.end_calls(domains).await
     }
 

@@ -45,7 +45,7 @@ async fn a_first_deploy_lets_phones_in_by_their_hash_and_touches_nobody_elses_ro
     for (table, count) in [
         ("v_domains", 2),
         ("v_extensions", 3),
-        ("v_extension_settings", 3),
+        ("v_extension_settings", 6),
         ("v_voicemails", 3),
         // One of each tenant, and the note.
         ("v_dialplans", 3),

@@ -31,6 +31,11 @@ pub async fn suspend(world: &World, tenant: &TestTenant) -> Vec<DeploymentId> {
     followed.unwrap().deployments
 }
 
+pub async fn reactivate(world: &World, tenant: &TestTenant) -> Vec<DeploymentId> {
+    let followed = tenant_status::reactivate(&world.app, &operator(), tenant.id, &IfMatch::Any).await;
+    followed.unwrap().deployments
+}
+
 pub async fn followed(world: &World, deployments: &[DeploymentId]) -> Ended {
     assert_eq!(deployments.len(), 1);
     let asked =
@@ -68,8 +73,8 @@ async fn a_blocked_tenants_phones_are_refused_and_its_calls_end_and_come_back_wi
     assert_eq!(domains, [globex.domain.as_str()]);
     assert!(world.is_verified().await);
 
-    let back = tenant_status::reactivate(&world.app, &operator(), acme.id, &IfMatch::Any).await;
-    followed(&world, &back.unwrap().deployments).await.expect(Live);
+    let asked = reactivate(&world, &acme).await;
+    followed(&world, &asked).await.expect(Live);
     assert_eq!(world.register(&acme, &ann).await, Ok(Admitted::Hash));
     world.assert_untouched(&world.fusionpbx.snapshot().await);
 }

@@ -4,6 +4,7 @@
 
 mod behind_our_back;
 mod brought_in;
+mod calls;
 mod changes;
 mod choices;
 mod conflicts;
@@ -20,6 +21,7 @@ mod fusionpbx;
 mod lives;
 mod many;
 mod moved;
+mod proof;
 mod race;
 mod relay;
 mod renamed;

@@ -36,7 +36,7 @@ async fn of_many_new_users_each_has_its_rows_and_one_in_twenty_is_looked_up() {
     let acme = many(&world).await;
     let ended = world.deploy(&acme).await.expect(Live);
     assert_eq!(world.ours("v_extensions").await.len(), MANY);
-    let lookups = || world.freeswitch.journal().with("api user_data").len();
+    let lookups = || world.freeswitch.journal().with("param a1-hash").len();
     assert_eq!(lookups(), MANY / 20);
     let told = "240 extensions as they should be (by their rows, and 12 of them looked up)";
     assert!(ended.words().contains(told), "{ended:#?}");

@@ -1,14 +1,12 @@
 //! Suspended, disabled, without a mailbox: what is not served keeps its rows, and what others wrote into them.
 
 use serde_json::json;
-use switchyard::app::precondition::IfMatch;
-use switchyard::app::tenant_status;
 use switchyard::domain::deployment::DeploymentStatus::{Live, Unchanged};
 
 use super::freeswitch::{Admitted, NewCall, Refused};
 use super::fusionpbx::Booleans::{Native, Text};
-use super::lives::{followed, suspend};
-use super::world::{World, operator};
+use super::lives::{followed, reactivate, suspend};
+use super::world::World;
 
 /// As an operator sets it in FusionPBX's pages: columns that are not ours.
 const SET: &str = "update v_extensions set hold_music = 'local_stream://ours', call_group = 'sales' \
@@ -45,8 +43,8 @@ async fn o29_what_others_set_for_a_suspended_tenant_is_there_when_it_is_back() {
         assert!(world.is_verified().await);
         world.deploy_platform().await.expect(Unchanged);
 
-        let back = tenant_status::reactivate(&world.app, &operator(), acme.id, &IfMatch::Any).await;
-        followed(&world, &back.unwrap().deployments).await.expect(Live);
+        let asked = reactivate(&world, &acme).await;
+        followed(&world, &asked).await.expect(Live);
         assert_eq!(set(&world).await, Some(format!("{KEPT}|true|true")));
         assert_eq!(world.register(&acme, &ann).await, Ok(Admitted::Hash));
         world.assert_untouched(&world.fusionpbx.snapshot().await);

@@ -107,6 +107,41 @@ async fn one_version_has_the_hosts_name_before_the_key() {
 }
 
 #[tokio::test]
+async fn a_key_that_cannot_be_deleted_is_named() {
+    let mut demo = Demo::start(Booleans::Native).await;
+    let client = demo.freeswitch.client().await;
+    let keys = ["1001", "1002"].map(|number| word(&format!("directory:{number}@{DOMAIN}")));
+    demo.freeswitch.cache().keep(&format!("1001@{DOMAIN}"));
+    let kept = client.delete_all_cached(&keys, LONG).await.unwrap();
+    assert_eq!(kept, [], "what is not there is deleted");
+    for number in ["1001", "1002"] {
+        demo.name_of(number).await.unwrap();
+    }
+    let kept = client.delete_all_cached(&keys, LONG).await.unwrap();
+    assert_eq!(kept, [keys[0].clone()]);
+    assert!(client.delete_cached(&keys[0], LONG).await.is_err());
+    demo.freeswitch.cache().keep_none();
+    let kept = client.delete_all_cached(&keys, LONG).await.unwrap();
+    assert_eq!(kept, []);
+}
+
+/// Two statements: what was removed between them is an extension without settings.
+#[tokio::test]
+async fn a_lookup_reads_an_extension_and_then_its_settings() {
+    let demo = Demo::start(Booleans::Native).await;
+    demo.freeswitch.halfway().hold();
+    let removing = async {
+        demo.freeswitch.halfway().until_under_way(1).await;
+        demo.fusionpbx
+            .run("delete from v_extensions; delete from v_extension_settings")
+            .await;
+        demo.freeswitch.halfway().let_go();
+    };
+    let (found, ()) = tokio::join!(demo.name_of("1001"), removing);
+    assert_eq!(found.as_deref(), Some("Alice"));
+}
+
+#[tokio::test]
 async fn several_keys_are_deleted_by_one_command() {
     let mut demo = Demo::start(Booleans::Native).await;
     let client = demo.freeswitch.client().await;

@@ -5,29 +5,29 @@ use std::collections::BTreeSet;
 use super::rights::ActionName;
 use super::session::Session;
 use crate::domain::sip_domain::SipDomain;
-use crate::driver::DriverError;
+use crate::driver::{DriverError, EndedCalls};
 use crate::wire::ami::Message;
 
-/// Hangs up every channel of these tenants; gives how many there were.
+/// Hangs up every channel of these tenants.
 ///
 /// A phone of theirs can make no new call by now: its endpoint is gone, the channels that were up are not.
-pub async fn end(session: &Session, domains: &BTreeSet<SipDomain>) -> Result<usize, DriverError> {
+pub async fn end(session: &Session, domains: &BTreeSet<SipDomain>) -> Result<EndedCalls, DriverError> {
     let Some(channels) = session.list(ActionName::CoreShowChannels, &[]).await? else {
-        return Ok(0);
+        return Ok(EndedCalls::default());
     };
-    let mut ended = 0;
+    let mut calls = EndedCalls::default();
     for channel in channels.events.iter().filter(|channel| is_of(channel, domains)) {
         let Some(name) = channel.get("Channel") else {
             continue;
         };
         match session.ask(ActionName::Hangup, &[("Channel", name)]).await {
-            Ok(_) => ended += 1,
+            Ok(_) => calls.ended += 1,
             // It has ended by itself meanwhile, most often with its other half.
             Err(DriverError::Refused { .. }) => {}
             Err(error) => return Err(error),
         }
     }
-    Ok(ended)
+    Ok(calls)
 }
 
 /// By the whole domain, never by a part of it: that of another tenant may begin or end the same.

@@ -29,8 +29,8 @@ pub use self::shadow::Shadow;
 pub use self::transport::Transport;
 use super::files::{self, FileTree};
 use super::{
-    Check, Closeness, Drifted, DriverError, Expected, Foreign, PbxDriver, Rehearsal, Staged, StagedFile,
-    Warrant,
+    Check, Closeness, Drifted, DriverError, EndedCalls, Expected, Foreign, PbxDriver, Rehearsal, Staged,
+    StagedFile, Warrant,
 };
 use crate::domain::artifact::Artifact;
 use crate::domain::finding::{Finding, Severity};
@@ -180,7 +180,7 @@ impl PbxDriver for AsteriskDriver {
         verify::verify(&self.session().await?, &self.settings.config_dir, expected).await
     }
 
-    async fn end_calls(&self, domains: &BTreeSet<SipDomain>) -> Result<usize, DriverError> {
+    async fn end_calls(&self, domains: &BTreeSet<SipDomain>) -> Result<EndedCalls, DriverError> {
         calls::end(&self.session().await?, domains).await
     }
 

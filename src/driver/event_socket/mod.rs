@@ -1,10 +1,11 @@
 //! FreeSWITCH's event socket, with its errors told by what is known afterwards.
 
+mod calls;
 mod checks;
 pub mod users;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -12,11 +13,13 @@ use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use self::calls::Dismissed;
 pub use self::checks::check;
+use crate::domain::finding::Finding;
 use crate::domain::instance::HostName;
 use crate::domain::sip_domain::SipDomain;
-use crate::driver::DriverError;
-use crate::wire::esl::{self, Channel, Client, Config, Error, LinkError, LinkState, Password, Whose, Word};
+use crate::driver::{DriverError, EndedCalls};
+use crate::wire::esl::{self, Client, Config, Error, LinkError, LinkState, Password, Whose, Word};
 
 /// A question is answered in milliseconds.
 pub const ANSWER: Duration = Duration::from_secs(10);
@@ -31,6 +34,8 @@ pub struct Socket {
     port: u16,
     password: SecretString,
     kept: Mutex<Option<Switch>>,
+    /// What became of the calls of whom the last write signed out.
+    dismissed: std::sync::Mutex<Dismissed>,
 }
 
 impl Socket {
@@ -41,7 +46,40 @@ impl Socket {
             port,
             password,
             kept: Mutex::default(),
+            dismissed: std::sync::Mutex::default(),
         }
+    }
+
+    /// Signs out the phones of who is no more and ends their calls; those that went on are told by [`Self::calls_left`].
+    pub async fn dismiss(
+        &self,
+        switch: &Switch,
+        gone_users: &BTreeSet<User>,
+        gone_domains: &BTreeSet<String>,
+    ) -> Result<(), DriverError> {
+        let dismissed = switch.dismiss(gone_users, gone_domains).await?;
+        *self.dismissed() = dismissed;
+        Ok(())
+    }
+
+    /// What is to be told of calls that went on, once.
+    pub fn calls_left(&self) -> Vec<Finding> {
+        std::mem::take(&mut self.dismissed().left)
+    }
+
+    /// Ends every call of these domains; those of users who were signed out before are counted too.
+    pub async fn end_calls(&self, domains: &BTreeSet<SipDomain>) -> Result<EndedCalls, DriverError> {
+        let calls = self.switch().await?.end_calls(domains).await?;
+        let before = std::mem::take(&mut self.dismissed().ended);
+        let of = |domain: &SipDomain| before.get(domain.as_str()).copied().unwrap_or_default();
+        Ok(EndedCalls {
+            ended: calls.ended + domains.iter().map(of).sum::<usize>(),
+            ..calls
+        })
+    }
+
+    fn dismissed(&self) -> MutexGuard<'_, Dismissed> {
+        self.dismissed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A connection that stands.
@@ -106,17 +144,13 @@ impl Switch {
         self.client.hostname(ANSWER).await.map_err(asked)
     }
 
-    async fn channels(&self) -> Result<Vec<Channel>, DriverError> {
-        self.client.channels(ANSWER).await.map_err(asked)
-    }
-
     /// Signs out the phones of who is no more, and ends the calls of single users: those of a whole domain are ended, or
     /// left alone, by whoever knows why it is gone.
-    pub async fn dismiss(
+    async fn dismiss(
         &self,
         gone_users: &BTreeSet<User>,
         gone_domains: &BTreeSet<String>,
-    ) -> Result<(), DriverError> {
+    ) -> Result<Dismissed, DriverError> {
         let single: BTreeSet<User> = gone_users
             .iter()
             .filter(|(_, domain)| !gone_domains.contains(domain))
@@ -129,7 +163,7 @@ impl Switch {
         });
         let gone: Vec<Whose> = domains.chain(users).collect();
         if gone.is_empty() {
-            return Ok(());
+            return Ok(Dismissed::default());
         }
         for profile in self.client.profiles(ANSWER).await.map_err(asked)? {
             for whose in &gone {
@@ -137,63 +171,15 @@ impl Switch {
                 flushed.map_err(|error| told("the end of registrations", error))?;
             }
         }
-        self.hang_up_users(&single).await
-    }
-
-    /// Ends every call of these domains; gives how many of their legs were up.
-    pub async fn end_calls(&self, domains: &BTreeSet<SipDomain>) -> Result<usize, DriverError> {
-        let names: BTreeSet<String> = domains.iter().map(ToString::to_string).collect();
-        let up = self.legs_of(&names).await?;
-        self.hang_up_domains(&names).await?;
-        Ok(up)
-    }
-
-    /// How many legs of these domains are up.
-    async fn legs_of(&self, domains: &BTreeSet<String>) -> Result<usize, DriverError> {
-        let channels = self.channels().await?;
-        let is_of = |channel: &&Channel| {
-            let present = user(channel).is_some_and(|(_, domain)| domains.contains(&domain));
-            present || domains.contains(&channel.context)
-        };
-        Ok(channels.iter().filter(is_of).count())
-    }
-
-    /// Ends every call of these domains.
-    async fn hang_up_domains(&self, domains: &BTreeSet<String>) -> Result<(), DriverError> {
-        for domain in words(domains) {
-            let ended = self.client.hang_up_domain(&domain, ANSWER).await;
-            ended.map_err(|error| told("the end of calls", error))?;
+        if single.is_empty() {
+            return Ok(Dismissed::default());
         }
-        Ok(())
-    }
-
-    async fn hang_up_users(&self, users: &BTreeSet<User>) -> Result<(), DriverError> {
-        if users.is_empty() {
-            return Ok(());
-        }
-        for channel in self.channels().await? {
-            if !user(&channel).is_some_and(|user| users.contains(&user)) {
-                continue;
-            }
-            let Ok(uuid) = Word::new(channel.uuid) else {
-                continue;
-            };
-            // It may have ended by itself meanwhile.
-            let ended = self.client.hang_up(&uuid, ANSWER).await;
-            ended.map_err(|error| told("the end of a call", error))?;
-        }
-        Ok(())
+        self.end_calls_of(&single).await
     }
 }
 
 fn words(texts: &BTreeSet<String>) -> impl Iterator<Item = Word> {
     texts.iter().filter_map(|text| Word::new(text).ok())
-}
-
-/// Whose leg it is.
-fn user(channel: &Channel) -> Option<User> {
-    let (number, domain) = channel.presence_id.split_once('@')?;
-    Some((number.to_owned(), domain.to_owned()))
 }
 
 fn unreachable(source: Box<dyn std::error::Error + Send + Sync>) -> DriverError {

@@ -1,16 +1,21 @@
 //! Proof by the running FreeSWITCH: each user as a lookup finds it, compared with what the domain says it is.
 
+use std::collections::BTreeMap;
+
 use futures_util::future::try_join_all;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::{ANSWER, Switch, asked, word};
 use crate::domain::finding::Finding;
+use crate::domain::fusionpbx_row::ROW_VARIABLE;
+use crate::domain::ids::ExtensionId;
 use crate::domain::plain_name::plain;
 use crate::domain::revision::ExtensionConfig;
 use crate::driver::{AbsentExtension, DriverError, Expected, PresentTenant};
 use crate::wire::esl::{Attribute, Word};
 
-/// Of a tenant with more extensions to ask for than these, each is asked for what its phone signs in with alone.
+/// Of a tenant with more extensions to ask for than these, each is asked for what its phone signs in with alone, and for
+/// the digest of the rows that it is made of.
 const FEW: usize = 50;
 /// Users that are asked for at a time: FreeSWITCH answers one after the other, and does not wait for the next question.
 const AT_A_TIME: usize = 32;
@@ -19,18 +24,30 @@ const AT_A_TIME: usize = 32;
 const MANY_NEW: usize = 200;
 const ONE_IN: usize = 20;
 
-/// Asks for the users that must be there, of new tenants for one in `step`, and for those that must not.
-pub async fn objects(switch: &Switch, expected: &Expected, step: usize) -> Result<Vec<Finding>, DriverError> {
+/// What each extension is to show as the digest of the rows that it is made of, where it is made of rows.
+pub type RowVariables = BTreeMap<ExtensionId, String>;
+
+/// Asks for the users that must be there, of new tenants for one in `step`, and for those that must not. `rows`: of a PBX
+/// that makes its users of rows.
+pub async fn objects(
+    switch: &Switch,
+    expected: &Expected,
+    step: usize,
+    rows: Option<&RowVariables>,
+) -> Result<Vec<Finding>, DriverError> {
     let mut present_users = Vec::new();
     for tenant in &expected.present {
         let whole = tenant.extensions.len() <= FEW;
         let extensions = asked_of(tenant, step);
-        present_users.extend(extensions.map(|extension| present(switch, tenant, extension, whole)));
+        present_users.extend(extensions.map(|extension| {
+            let row = rows.and_then(|rows| rows.get(&extension.id)).map(String::as_str);
+            present(switch, tenant, extension, whole, row)
+        }));
     }
     let absent_users: Vec<_> = expected
         .absent
         .iter()
-        .map(|absent| absent_user(switch, absent))
+        .map(|absent| absent_user(switch, absent, rows.is_some()))
         .collect();
     let present: Vec<_> = stream::iter(present_users)
         .buffered(AT_A_TIME)
@@ -41,6 +58,15 @@ pub async fn objects(switch: &Switch, expected: &Expected, step: usize) -> Resul
         .try_collect()
         .await?;
     Ok(present.into_iter().chain(absent).flatten().collect())
+}
+
+/// Whether all that is served of each user that must be there is asked for by its own name.
+pub fn asks_for_all(expected: &Expected) -> bool {
+    step(expected) == 1
+        && expected
+            .present
+            .iter()
+            .all(|tenant| tenant.extensions.len() <= FEW)
 }
 
 /// How many users are looked up.
@@ -70,11 +96,15 @@ async fn present(
     tenant: &PresentTenant,
     extension: &ExtensionConfig,
     whole: bool,
+    row: Option<&str>,
 ) -> Result<Option<Finding>, DriverError> {
     let user = User::new(extension.number.as_str(), tenant.domain.as_str())?;
     let mut wanted = Vec::new();
     if let Some(sign_in) = tenant.sign_ins.get(&extension.id) {
         wanted.push((Attribute::Param, "a1-hash", sign_in.ha1.expose().to_owned()));
+    }
+    if let Some(row) = row {
+        wanted.push((Attribute::Var, ROW_VARIABLE, row.to_owned()));
     }
     if whole || wanted.is_empty() {
         wanted.push((Attribute::Var, "user_context", tenant.domain.to_string()));
@@ -95,10 +125,13 @@ async fn present(
         let found = found.unwrap_or_default();
         nothing &= found.is_empty();
         if found != value {
-            differ.push(match kind {
-                // What signs in is in no record.
-                Attribute::Param => format!("{name} is another one"),
-                Attribute::Attr | Attribute::Var => format!("{name} is \"{found}\" instead of \"{value}\""),
+            differ.push(match (kind, name) {
+                // What signs in is in no record, and a digest says nothing to people.
+                (Attribute::Param, _) => format!("{name} is another one"),
+                (_, ROW_VARIABLE) => "its rows are other ones".to_owned(),
+                (Attribute::Attr | Attribute::Var, _) => {
+                    format!("{name} is \"{found}\" instead of \"{value}\"")
+                }
             });
         }
     }
@@ -126,9 +159,19 @@ async fn present(
     ))
 }
 
-async fn absent_user(switch: &Switch, absent: &AbsentExtension) -> Result<Option<Finding>, DriverError> {
+/// `of_rows`: each user of ours is told from those of others by its variable.
+async fn absent_user(
+    switch: &Switch,
+    absent: &AbsentExtension,
+    of_rows: bool,
+) -> Result<Option<Finding>, DriverError> {
     let user = User::new(absent.number.as_str(), absent.domain.as_str())?;
-    let (code, message) = if user.exists(switch).await? {
+    let exists = user.exists(switch).await?;
+    if exists && of_rows && user.data(switch, Attribute::Var, ROW_VARIABLE).await?.is_none() {
+        // Somebody else has one under this number, and phones at it are theirs.
+        return Ok(None);
+    }
+    let (code, message) = if exists {
         (
             "user_left",
             format!("FreeSWITCH still finds the user {}", user.address),

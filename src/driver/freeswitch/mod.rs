@@ -18,8 +18,8 @@ use self::document::Served;
 use super::event_socket::{Socket, Switch, User, asked, told, users};
 use super::files::FileTree;
 use super::{
-    Check, Closeness, Drifted, DriverError, Expected, Foreign, PbxDriver, Rehearsal, Staged, StagedFile,
-    Warrant,
+    Check, Closeness, Drifted, DriverError, EndedCalls, Expected, Foreign, PbxDriver, Rehearsal, Staged,
+    StagedFile, Warrant,
 };
 use crate::domain::artifact::Artifact;
 use crate::domain::error_chain::error_chain;
@@ -213,7 +213,7 @@ impl PbxDriver for FreeSwitchDriver {
         if !reload.is_empty() {
             self.reload(&switch).await?;
         }
-        let dismissed = switch.dismiss(&users, &domains).await;
+        let dismissed = self.socket.dismiss(&switch, &users, &domains).await;
         dismissed.map_err(|error| DriverError::unknown("signing out who is served no more", error))
     }
 
@@ -221,15 +221,15 @@ impl PbxDriver for FreeSwitchDriver {
         let switch = self.switch().await?;
         let mut findings = verify::markers(&switch, &self.settings.config_dir, &expected.markers).await?;
         findings.extend(verify::contexts(&switch, expected).await?);
-        findings.extend(users::objects(&switch, expected, EACH).await?);
+        findings.extend(users::objects(&switch, expected, EACH, None).await?);
         Ok(findings)
     }
 
-    async fn end_calls(&self, domains: &BTreeSet<SipDomain>) -> Result<usize, DriverError> {
-        self.switch().await?.end_calls(domains).await
+    async fn end_calls(&self, domains: &BTreeSet<SipDomain>) -> Result<EndedCalls, DriverError> {
+        self.socket.end_calls(domains).await
     }
 
-    /// What FreeSWITCH says to the reload. It goes on with what it had then, which the markers tell.
+    /// What FreeSWITCH says to the reload, and of calls. It goes on with what it had then, which the markers tell.
     async fn log_since_apply(&self) -> Vec<Finding> {
         let complaint = self.complaint.lock().unwrap_or_else(PoisonError::into_inner);
         let finding = |said: &String| {
@@ -239,7 +239,11 @@ impl PbxDriver for FreeSwitchDriver {
             );
             Finding::warning("xml_refused", message)
         };
-        complaint.iter().map(finding).collect()
+        complaint
+            .iter()
+            .map(finding)
+            .chain(self.socket.calls_left())
+            .collect()
     }
 
     async fn standing(&self) -> Result<Option<i64>, DriverError> {

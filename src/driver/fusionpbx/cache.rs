@@ -14,9 +14,12 @@ use crate::wire::esl::Word;
 const LOOKUP: Duration = Duration::from_millis(40);
 /// Keys that one command deletes: some ten kilobytes.
 const KEYS: usize = 200;
+/// Keys that are named where they could not be deleted.
+const NAMED: usize = 5;
+const DELETION: &str = "the deletion from FreeSWITCH's cache";
 
 /// Has FreeSWITCH look anew at what was touched: twice, since a lookup that is under way may bring back what was there
-/// before.
+/// before. What the second deletion leaves there is served on.
 pub(super) async fn forget(switch: &Switch, touched: &Touched) -> Result<(), DriverError> {
     if touched.is_empty() {
         return Ok(());
@@ -24,15 +27,33 @@ pub(super) async fn forget(switch: &Switch, touched: &Touched) -> Result<(), Dri
     let keys = keys(touched, switch.hostname().await?.as_str());
     delete(switch, &keys).await?;
     sleep(LOOKUP).await;
-    delete(switch, &keys).await
+    let kept = delete(switch, &keys).await?;
+    if kept.is_empty() {
+        return Ok(());
+    }
+    let named: Vec<&str> = kept.iter().take(NAMED).map(Word::as_str).collect();
+    let more = kept.len().saturating_sub(NAMED);
+    let more = if more > 0 {
+        format!(" and {more} more")
+    } else {
+        String::new()
+    };
+    let why = format!(
+        "FusionPBX could not delete {}{more}; see that FreeSWITCH's user may remove files of FusionPBX's cache, or that its \
+         memcached answers, and empty the cache",
+        named.join(", ")
+    );
+    Err(DriverError::unknown(DELETION, why))
 }
 
-async fn delete(switch: &Switch, keys: &[Word]) -> Result<(), DriverError> {
+/// Gives the keys that could not be deleted.
+async fn delete(switch: &Switch, keys: &[Word]) -> Result<Vec<Word>, DriverError> {
+    let mut kept = Vec::new();
     for some in keys.chunks(KEYS) {
         let deleted = switch.client().delete_all_cached(some, ANSWER).await;
-        deleted.map_err(|error| told("the deletion from FreeSWITCH's cache", error))?;
+        kept.extend(deleted.map_err(|error| told(DELETION, error))?);
     }
-    Ok(())
+    Ok(kept)
 }
 
 /// One release of FusionPBX puts the host's name before the keys of the directory, others do not.

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::staged::{Generation, Texts};
+use super::staged::{Generation, Texts, quoted};
 use crate::domain::artifact::Artifact;
-use crate::domain::fusionpbx_row::{FusionRow, FusionTable, FusionValue};
+use crate::domain::fusionpbx_row::{FusionRow, FusionTable};
 
 /// The rows in which two generations differ.
 pub struct Delta {
@@ -74,9 +74,9 @@ fn but_last<T>(all: &[T], count: usize) -> &[T] {
 fn context(wanted: &Texts, old: &Generation, new: &Generation) -> std::io::Result<Vec<FusionRow>> {
     let moved = || old.rows.iter().chain(&new.rows);
     let ids: BTreeSet<_> = moved().map(|row| (row.table, row.id)).collect();
-    let domains: BTreeSet<&str> = moved().filter_map(|row| text(row, "domain_uuid")).collect();
+    let domains: BTreeSet<&str> = moved().filter_map(|row| row.text("domain_uuid")).collect();
     let settings = moved().filter(|row| row.table == FusionTable::ExtensionSettings);
-    let owners: BTreeSet<&str> = settings.filter_map(|row| text(row, "extension_uuid")).collect();
+    let owners: BTreeSet<&str> = settings.filter_map(|row| row.text("extension_uuid")).collect();
     // All users of a domain that is another one are other ones.
     let renamed = moved().filter(|row| row.table == FusionTable::Domains);
     let renamed: BTreeSet<String> = renamed.map(|row| row.id.to_string()).collect();
@@ -98,19 +98,6 @@ fn context(wanted: &Texts, old: &Generation, new: &Generation) -> std::io::Resul
     context.add(artifact, lines.filter(|line| is_wanted(line)))?;
     context.rows.retain(|row| !ids.contains(&(row.table, row.id)));
     Ok(context.rows)
-}
-
-/// The quoted text that begins behind `key`.
-pub fn quoted<'a>(line: &'a str, key: &str) -> Option<&'a str> {
-    let (_, rest) = line.split_once(key)?;
-    rest.split_once('"').map(|(text, _)| text)
-}
-
-fn text<'a>(row: &'a FusionRow, column: &str) -> Option<&'a str> {
-    row.values.iter().find_map(|(name, value)| match value {
-        FusionValue::Text(text) if name.as_str() == column => Some(text.as_str()),
-        _ => None,
-    })
 }
 
 /// How many rows a generation has, and its markers, without reading the rows.

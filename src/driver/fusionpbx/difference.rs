@@ -83,10 +83,12 @@ pub fn as_found(row: &FusionRow) -> Found {
 /// Whether a row has the values of ours; a column that this version of FusionPBX does not have cannot differ.
 fn is_same(wanted: &FusionRow, found: &Found, choices: &Choices) -> bool {
     wanted.values.iter().all(|(column, value)| {
+        // An empty password is refused beside a hash (measured); of none at all nobody has seen it.
+        let must_be_text = column.as_str() == "password";
         !choices.has(wanted, column)
             || found
                 .get(column.as_str())
-                .is_none_or(|there| is_value(value, there))
+                .is_none_or(|there| is_value(value, there) && !(must_be_text && there.is_null()))
     })
 }
 
@@ -146,6 +148,23 @@ mod tests {
         assert!(
             difference.missing.is_empty() && difference.other.is_empty() && difference.surplus.is_empty()
         );
+    }
+
+    #[test]
+    fn a_password_that_somebody_made_nothing_of_is_another_one() {
+        let mut wanted = row(1, true);
+        wanted.values = ["password", "description"]
+            .map(|column| (column.parse().unwrap(), FusionValue::Text(String::new())))
+            .into();
+        for (values, same) in [
+            (json!({"password": "", "description": null}), true),
+            (json!({"password": null, "description": ""}), false),
+        ] {
+            assert_eq!(
+                is_same(&wanted, values.as_object().unwrap(), &Choices::none()),
+                same
+            );
+        }
     }
 
     #[rstest]

@@ -9,6 +9,7 @@ mod delta;
 mod difference;
 mod drift;
 pub mod found;
+mod insert;
 mod note;
 mod read;
 mod same_switch;
@@ -20,24 +21,27 @@ mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use tokio::sync::Mutex;
+use uuid::Uuid;
 
 use self::database::{Database, asked};
 use self::note::{Note, Owner};
 use self::trial::Trial;
+use self::write::Written;
 use super::event_socket::{Socket, Switch, users};
 use super::files::FileTree;
 use super::{
-    Check, Closeness, Drifted, DriverError, Expected, Foreign, PbxDriver, Rehearsal, Staged, StagedFile,
-    Warrant,
+    Check, Closeness, Drifted, DriverError, EndedCalls, Expected, Foreign, PbxDriver, Rehearsal, Staged,
+    StagedFile, Warrant,
 };
 use crate::domain::artifact::Artifact;
 use crate::domain::finding::Finding;
-use crate::domain::ids::InstanceId;
+use crate::domain::ids::{InstanceId, TenantId};
 use crate::domain::instance::{FusionPbxSettings, PbxKind};
 use crate::domain::instance_secrets::InstanceSecrets;
 use crate::domain::sip_domain::SipDomain;
@@ -61,6 +65,8 @@ pub struct FusionPbxDriver {
     trial: Mutex<Option<Trial>>,
     /// Whether it is not known what FreeSWITCH has looked up last.
     is_distrusted: AtomicBool,
+    /// Tenants of which nothing is touched.
+    aside: std::sync::Mutex<BTreeSet<Uuid>>,
 }
 
 impl FusionPbxDriver {
@@ -83,6 +89,7 @@ impl FusionPbxDriver {
             files: FileTree::new(staging, PbxKind::FusionPbx),
             trial: Mutex::default(),
             is_distrusted: AtomicBool::new(false),
+            aside: std::sync::Mutex::default(),
             settings,
         }
     }
@@ -118,20 +125,23 @@ impl FusionPbxDriver {
     }
 
     /// Tells FreeSWITCH of what was written, and notes that.
-    async fn tell(&self, switch: &Switch, note: Note) -> Result<(), DriverError> {
-        if note.untold.is_empty() {
+    async fn tell(&self, switch: &Switch, written: Written) -> Result<(), DriverError> {
+        let Written { note, orphans, .. } = written;
+        if note.untold.is_empty() && orphans.is_empty() {
             return Ok(());
         }
         cache::forget(switch, &note.untold).await?;
-        switch
-            .dismiss(&note.untold.gone_users, &note.untold.gone_domains)
+        self.socket
+            .dismiss(switch, &note.untold.gone_users, &note.untold.gone_domains)
             .await?;
         let mut connection = self.database.open().await?;
-        let told = self
-            .database
-            .ask(note::told(&mut connection, self.owner, note))
-            .await;
-        told.map_err(|error| asked("noting what FreeSWITCH was told of", error))?;
+        let told = self.database.ask(async {
+            // A lookup that has read an extension before it was removed has read its settings by now.
+            write::remove_settings(&mut connection, self.owner, orphans).await?;
+            note::told(&mut connection, self.owner, note).await
+        });
+        told.await
+            .map_err(|error| asked("noting what FreeSWITCH was told of", error))?;
         self.database.keep(connection).await;
         Ok(())
     }
@@ -222,11 +232,11 @@ impl PbxDriver for FusionPbxDriver {
     /// this very transaction.
     async fn rehearse(&self, generation: i64) -> Result<Rehearsal, DriverError> {
         let begun = Instant::now();
-        let (findings, rows) = match self.attempt(generation).await? {
+        let (findings, rows) = match self.attempt(generation, false).await? {
             Ok(trial) => {
-                let rows = trial.written.rows;
+                let (warnings, rows) = (trial.written.warnings.clone(), trial.written.rows);
                 *self.trial.lock().await = Some(trial);
-                (Vec::new(), rows)
+                (warnings, rows)
             }
             Err(conflicts) => (conflicts, 0),
         };
@@ -272,8 +282,13 @@ impl PbxDriver for FusionPbxDriver {
     }
 
     async fn place(&self, generation: i64) -> Result<(), DriverError> {
-        self.put(generation).await?;
+        self.put(generation, true).await?;
         self.link(generation).await.map_err(begun)
+    }
+
+    fn leave_alone(&self, tenants: &BTreeSet<TenantId>) {
+        let mut aside = self.aside.lock().unwrap_or_else(PoisonError::into_inner);
+        *aside = tenants.iter().map(|id| id.uuid()).collect();
     }
 
     fn distrust(&self) {
@@ -284,19 +299,25 @@ impl PbxDriver for FusionPbxDriver {
     async fn apply(&self, generation: i64, _reload: &[Artifact]) -> Result<(), DriverError> {
         // Before the rows: without it FreeSWITCH would go on with what it has.
         let switch = self.switch().await?;
-        let written = self.put(generation).await?;
-        let (told, linked) = tokio::join!(self.tell(&switch, written.note), self.link(generation));
+        let written = self.put(generation, false).await?;
+        let (told, linked) = tokio::join!(self.tell(&switch, written), self.link(generation));
         told.and(linked).map_err(begun)
     }
 
     async fn verify(&self, expected: &Expected) -> Result<Vec<Finding>, DriverError> {
-        let mut findings = note::differences(self.note().await?.as_ref(), &expected.markers);
-        let step = users::step(expected);
-        let named = expected.present.iter().map(|tenant| tenant.extensions.len());
-        if users::asked_for(expected, step) < named.sum() {
+        let note = self.note().await?;
+        let mut findings = note::differences(note.as_ref(), &expected.markers);
+        if !users::asks_for_all(expected) {
             findings.extend(drift::differing(self).await?);
         }
-        findings.extend(users::objects(&self.switch().await?, expected, step).await?);
+        let rows = match note {
+            Some(note) if !expected.present.is_empty() => {
+                self.row_variables(note.generation, expected).await?
+            }
+            _ => users::RowVariables::new(),
+        };
+        let step = users::step(expected);
+        findings.extend(users::objects(&self.switch().await?, expected, step, Some(&rows)).await?);
         Ok(findings)
     }
 
@@ -304,13 +325,13 @@ impl PbxDriver for FusionPbxDriver {
         users::asked_for(expected, users::step(expected))
     }
 
-    async fn end_calls(&self, domains: &BTreeSet<SipDomain>) -> Result<usize, DriverError> {
-        self.switch().await?.end_calls(domains).await
+    async fn end_calls(&self, domains: &BTreeSet<SipDomain>) -> Result<EndedCalls, DriverError> {
+        self.socket.end_calls(domains).await
     }
 
     /// FreeSWITCH complains about rows when it looks them up, which is asked for.
     async fn log_since_apply(&self) -> Vec<Finding> {
-        Vec::new()
+        self.socket.calls_left()
     }
 
     async fn standing(&self) -> Result<Option<i64>, DriverError> {

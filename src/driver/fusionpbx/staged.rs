@@ -6,7 +6,7 @@ use std::io;
 use serde::Deserialize;
 
 use crate::domain::artifact::Artifact;
-use crate::domain::fusionpbx_row::FusionRow;
+use crate::domain::fusionpbx_row::{FusionRow, ROW_VARIABLE};
 
 /// A generation as it lies there, unread.
 pub type Texts = BTreeMap<Artifact, String>;
@@ -47,6 +47,23 @@ impl Generation {
         }
         Ok(())
     }
+}
+
+/// What FreeSWITCH is to show of each extension as the digest of its rows, by the extension's id.
+pub fn row_variables(text: &str) -> BTreeMap<&str, &str> {
+    let name = format!("\"extension_setting_name\":\"{ROW_VARIABLE}\"");
+    let lines = text.lines().filter(|line| line.contains(&name));
+    let of = |line| {
+        let extension = quoted(line, "\"extension_uuid\":\"")?;
+        Some((extension, quoted(line, "\"extension_setting_value\":\"")?))
+    };
+    lines.filter_map(of).collect()
+}
+
+/// The quoted text that begins behind `key`.
+pub fn quoted<'a>(line: &'a str, key: &str) -> Option<&'a str> {
+    let (_, rest) = line.split_once(key)?;
+    rest.split_once('"').map(|(text, _)| text)
 }
 
 #[cfg(test)]

@@ -35,10 +35,7 @@ impl<'a> Row<'a> {
     fn text(self, column: &str) -> Option<&'a str> {
         match self {
             Self::There(row) => row.get(column).and_then(Value::as_str),
-            Self::Wanted(row) => row.values.iter().find_map(|(name, value)| match value {
-                FusionValue::Text(text) if name.as_str() == column => Some(text.as_str()),
-                _ => None,
-            }),
+            Self::Wanted(row) => row.text(column),
         }
     }
 

@@ -1,9 +1,10 @@
 //! Writing a generation: for a trial first, in a transaction that then is the one that is committed.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use sqlx::Connection as _;
@@ -13,18 +14,20 @@ use uuid::Uuid;
 use super::FusionPbxDriver;
 use super::choices::Choices;
 use super::database::{self, refused_or_not_applied};
-use super::delta::{Delta, outline, quoted};
+use super::delta::{Delta, outline};
 use super::difference::Difference;
 use super::note::Note;
 use super::read::{self, Columns};
-use super::staged::{Generation, Texts};
+use super::staged::{Generation, Texts, quoted, row_variables};
 use super::write::{self, Ground, Wanted, Written};
 use crate::domain::artifact::Artifact;
 use crate::domain::finding::Finding;
 use crate::domain::fusionpbx_row::{FusionRow, FusionTable};
+use crate::domain::ids::ExtensionId;
 use crate::domain::instance::PbxKind;
-use crate::driver::DriverError;
+use crate::driver::event_socket::users::RowVariables;
 use crate::driver::files::FileTree;
+use crate::driver::{DriverError, Expected};
 
 const WRITING: &str = "writing the rows";
 const READING: &str = "reading the staged rows";
@@ -40,7 +43,11 @@ pub(super) struct Trial {
 
 impl FusionPbxDriver {
     /// Writes a generation for a trial, or says what stands in the way of it.
-    pub(super) async fn attempt(&self, number: i64) -> Result<Result<Trial, Vec<Finding>>, DriverError> {
+    pub(super) async fn attempt(
+        &self,
+        number: i64,
+        comes_back: bool,
+    ) -> Result<Result<Trial, Vec<Finding>>, DriverError> {
         let failed = |error: sqlx::Error| refused_or_not_applied(WRITING, error);
         self.end_trial().await;
         let everything = self.is_distrusted.load(Ordering::SeqCst);
@@ -57,6 +64,11 @@ impl FusionPbxDriver {
         let wanted = self
             .wanted(number, ground.former.clone(), is_as_noted && !everything)
             .await?;
+        let aside = self.aside.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let wanted = Wanted {
+            comes_back,
+            ..wanted.without(aside)
+        };
         let written = write::write(&mut connection, &schema, self.owner, ground, wanted, everything);
         Ok(match self.database.work(written).await.map_err(failed)? {
             Ok(written) => Ok(Trial {
@@ -75,8 +87,8 @@ impl FusionPbxDriver {
     }
 
     /// Writes a generation for good: as it was tried, where that trial still stands. Before the commit nothing has
-    /// happened, after it everything has.
-    pub(super) async fn put(&self, number: i64) -> Result<Written, DriverError> {
+    /// happened, after it everything has. `comes_back`: it stood there before, and nothing of others keeps it away.
+    pub(super) async fn put(&self, number: i64, comes_back: bool) -> Result<Written, DriverError> {
         let everything = self.is_distrusted.load(Ordering::SeqCst);
         let tried = self.trial.lock().await.take();
         if let Some(mut trial) = tried {
@@ -86,7 +98,7 @@ impl FusionPbxDriver {
             }
             self.take_back(trial).await;
         }
-        let why = match self.attempt(number).await {
+        let why = match self.attempt(number, comes_back).await {
             Ok(Ok(trial)) => return self.commit(trial).await,
             // Whatever the database said no to, nothing was written.
             Ok(Err(conflicts)) => {
@@ -153,6 +165,8 @@ impl FusionPbxDriver {
                 choices: delta.as_ref().map_or_else(Choices::all, |delta| {
                     Choices::between(&delta.former.rows, &delta.wanted.rows)
                 }),
+                aside: BTreeSet::new(),
+                comes_back: false,
             };
             match delta {
                 Some(delta) if is_as_noted => {
@@ -211,6 +225,28 @@ impl FusionPbxDriver {
     }
 }
 
+impl FusionPbxDriver {
+    /// What FreeSWITCH is to show as the digests of extensions' rows, by what is staged of the generation that stands. Where
+    /// that is lost, the rows are asked for column by column.
+    pub(super) async fn row_variables(
+        &self,
+        number: i64,
+        expected: &Expected,
+    ) -> Result<RowVariables, DriverError> {
+        let extensions = expected.present.iter().flat_map(|tenant| &tenant.extensions);
+        let ids: BTreeMap<String, ExtensionId> = extensions
+            .map(|extension| (extension.id.to_string(), extension.id))
+            .collect();
+        let read = move |tree: FileTree| {
+            let text = read_one(&tree.generation(number), Artifact::ExtensionRows)?;
+            let shown = row_variables(text.as_deref().unwrap_or_default()).into_iter();
+            let of = |(extension, row): (&str, &str)| Some((*ids.get(extension)?, row.to_owned()));
+            Ok(shown.filter_map(of).collect())
+        };
+        self.files.on_disk(READING, read).await
+    }
+}
+
 /// What of a generation differs from the noted one; `None` where that does not lie here as it was written.
 fn since_noted(tree: &FileTree, note: &Note, texts: &Texts) -> Option<Delta> {
     let before = read(&tree.generation(note.generation)).ok()??;
@@ -247,19 +283,24 @@ async fn run(connection: &mut PgConnection, sql: &'static str) -> sqlx::Result<(
 fn read(directory: &Path) -> io::Result<Option<Texts>> {
     let mut texts = Texts::new();
     for artifact in Artifact::of(PbxKind::FusionPbx) {
-        let path = directory.join(artifact.as_str());
-        match fs::read_to_string(&path) {
-            Ok(text) => drop(texts.insert(*artifact, text)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => {
-                return Err(io::Error::new(
-                    error.kind(),
-                    format!("{}: {error}", path.display()),
-                ));
-            }
-        }
+        let Some(text) = read_one(directory, *artifact)? else {
+            return Ok(None);
+        };
+        texts.insert(*artifact, text);
     }
     Ok(Some(texts))
+}
+
+fn read_one(directory: &Path, artifact: Artifact) -> io::Result<Option<String>> {
+    let path = directory.join(artifact.as_str());
+    match fs::read_to_string(&path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(io::Error::new(
+            error.kind(),
+            format!("{}: {error}", path.display()),
+        )),
+    }
 }
 
 fn whole(texts: &Texts) -> io::Result<Generation> {

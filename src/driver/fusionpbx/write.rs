@@ -9,8 +9,9 @@ use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
 use super::choices::Choices;
-use super::conflicts;
-use super::difference::{Places, Rows, as_found};
+use super::conflicts::{self, Moving};
+use super::difference::{Difference, Found, Places, Rows, as_found};
+use super::insert::insert;
 use super::note::{self, Note, Owner};
 use super::read::{self, Columns, Count};
 use super::schema::Schema;
@@ -36,6 +37,29 @@ pub struct Wanted {
     pub differing: Option<BTreeSet<(FusionTable, Uuid)>>,
     /// Which choices of people's are made for them.
     pub choices: Choices,
+    /// Tenants of which nothing is touched, whatever stands there.
+    pub aside: BTreeSet<Uuid>,
+    /// Whether it is what stood there before: then nothing keeps it away, and what is served says how far it came.
+    pub comes_back: bool,
+}
+
+impl Wanted {
+    /// Leaves the rows of tenants aside.
+    pub fn without(mut self, tenants: BTreeSet<Uuid>) -> Self {
+        if let Some(ids) = &mut self.differing {
+            // Those of a tenant that are gone are not touched either: they are told by the rows that are there.
+            for row in self.rows.iter().filter(|row| is_of(row.tenant(), &tenants)) {
+                ids.remove(&(row.table, row.id));
+            }
+        }
+        self.rows.retain(|row| !is_of(row.tenant(), &tenants));
+        self.aside = tenants;
+        self
+    }
+}
+
+fn is_of(tenant: Option<Uuid>, tenants: &BTreeSet<Uuid>) -> bool {
+    tenant.is_some_and(|tenant| tenants.contains(&tenant))
 }
 
 /// What was written.
@@ -44,6 +68,11 @@ pub struct Written {
     pub rows: usize,
     /// What stands in the database from now on, with what FreeSWITCH is to be told of.
     pub note: Note,
+    /// Settings of extensions that are gone. They go once FreeSWITCH was told: a lookup that has read such an extension
+    /// reads its settings next, and with an empty password and no hash anybody could sign in.
+    pub orphans: Vec<Uuid>,
+    /// What of others stands beside rows of ours that were not touched.
+    pub warnings: Vec<Finding>,
 }
 
 /// What stands in the database before a write, under the lock.
@@ -96,20 +125,26 @@ pub async fn write(
             found
         }
     };
+    let found = besides(found, &wanted.aside);
     let strayed = read::strayed(transaction, &found).await?;
     // Rows of ours without a note: somebody took it, and what FreeSWITCH was told of with it.
     let everything = everything || (ground.former.is_none() && !found.is_empty());
     let untold = ground.former.map(|note| note.untold).unwrap_or_default();
     let compared = Compared::of(found, wanted, strayed, untold, everything).await?;
     let Compared { found, wanted, .. } = &compared;
-    let difference = compared.places.difference(found, &wanted.rows);
-    let conflicts = conflicts::of_ids(transaction, &difference.missing).await?;
-    if !conflicts.is_empty() {
-        return Ok(Err(conflicts));
+    let mut difference = compared.places.difference(found, &wanted.rows);
+    let (taken, mut warnings) = conflicts::of_ids(transaction, &difference.missing, &wanted.rows).await?;
+    if !wanted.comes_back && warnings.iter().any(Finding::is_error) {
+        return Ok(Err(warnings));
     }
+    difference
+        .missing
+        .retain(|row| !taken.contains(&(row.table, row.id)));
+    let orphans = orphans(&difference, &wanted.rows);
     for table in FusionTable::ALL {
         let gone = difference.surplus.iter().filter(|(of, ..)| of == table);
-        delete(transaction, owner, *table, gone.map(|(_, id, _)| *id).collect()).await?;
+        let gone = gone.map(|(_, id, _)| *id).filter(|id| !orphans.contains(id));
+        delete(transaction, owner, *table, gone.collect()).await?;
         let is_there = |_: &FusionRow, column: &FusionColumn| schema.has(*table, column.as_str());
         let is_ours =
             |row: &FusionRow, column: &FusionColumn| is_there(row, column) && wanted.choices.has(row, column);
@@ -122,12 +157,14 @@ pub async fn write(
         let removed = other().filter(|row| !updated.contains(&row.id));
         let missing = difference.missing.iter().copied().chain(removed);
         for (columns, rows) in alike(*table, missing, is_there) {
-            insert(transaction, owner, *table, columns, &rows).await?;
+            insert(transaction, owner, *table, &columns, &rows).await?;
         }
     }
-    let conflicts = conflicts::beside(transaction, owner).await?;
-    if !conflicts.is_empty() {
-        return Ok(Err(conflicts));
+    let written = difference.missing.iter().copied();
+    let moving = Moving::of(written.chain(difference.other.iter().map(|(row, _)| *row)));
+    warnings.extend(conflicts::beside(transaction, owner, &moving).await?);
+    if !wanted.comes_back && warnings.iter().any(Finding::is_error) {
+        return Ok(Err(warnings));
     }
     let note = Note {
         generation: wanted.number,
@@ -142,7 +179,44 @@ pub async fn write(
     Ok(Ok(Written {
         rows: difference.missing.len() + difference.other.len() + difference.surplus.len(),
         note,
+        orphans: orphans.into_iter().collect(),
+        warnings,
     }))
+}
+
+/// The rows that are there, less those of tenants that are left aside.
+fn besides(mut found: Rows, aside: &BTreeSet<Uuid>) -> Rows {
+    found.retain(|(table, id), row| {
+        let domain = row.get("domain_uuid").and_then(Value::as_str);
+        let tenant = match table {
+            FusionTable::Domains => Some(*id),
+            _ => domain.and_then(|id| id.parse().ok()),
+        };
+        !is_of(tenant, aside)
+    });
+    found
+}
+
+/// The settings that are of no use and of no extension that stays.
+fn orphans(difference: &Difference<'_>, wanted: &[FusionRow]) -> BTreeSet<Uuid> {
+    let extensions = wanted.iter().filter(|row| row.table == FusionTable::Extensions);
+    let stay: BTreeSet<String> = extensions.map(|row| row.id.to_string()).collect();
+    let stays = |row: &Found| {
+        let extension = row.get("extension_uuid").and_then(Value::as_str);
+        extension.is_some_and(|id| stay.contains(id))
+    };
+    let settings = difference.surplus.iter();
+    let settings = settings.filter(|(table, _, row)| *table == FusionTable::ExtensionSettings && !stays(row));
+    settings.map(|(_, id, _)| *id).collect()
+}
+
+/// Removes settings of extensions that are gone.
+pub async fn remove_settings(
+    connection: &mut PgConnection,
+    owner: Owner,
+    orphans: Vec<Uuid>,
+) -> sqlx::Result<()> {
+    delete(connection, owner, FusionTable::ExtensionSettings, orphans).await
 }
 
 /// What is there and what is wanted, compared.
@@ -218,25 +292,6 @@ async fn update(
         .bind(objects(table, rows))
         .bind(owner.uuid());
     query.fetch_all(connection).await
-}
-
-async fn insert(
-    connection: &mut PgConnection,
-    owner: Owner,
-    table: FusionTable,
-    mut columns: BTreeSet<&str>,
-    rows: &[&FusionRow],
-) -> sqlx::Result<()> {
-    columns.insert(table.id_column());
-    let list = columns.into_iter().collect::<Vec<_>>().join(", ");
-    let sql = format!(
-        "insert into {table} ({list}, insert_date, insert_user) \
-         select {list}, now(), $2 from jsonb_populate_recordset(null::{table}, $1)"
-    );
-    let query = sqlx::query(AssertSqlSafe(sql))
-        .bind(objects(table, rows))
-        .bind(owner.uuid());
-    query.execute(connection).await.map(drop)
 }
 
 /// PostgreSQL makes of each value what its column is: of `true` a boolean, or the word where the column is a text.

@@ -1,5 +1,6 @@
 //! FusionPBX's rows: one a line as JSON, for each artifact those of a tenant and then the marker.
 
+mod row_variable;
 mod rows;
 
 use serde::Serialize;
@@ -34,7 +35,9 @@ pub(super) fn tenant(
             ),
             Secrets::Masked => None,
         };
-        rows.extend(rows::extension(tenant_id, config, extension, secrets));
+        let own = rows::extension(tenant_id, config, extension, secrets);
+        rows.push(row_variable::row(tenant_id, extension.id, &own)?);
+        rows.extend(own);
     }
     if !config.extensions.is_empty() {
         let id = id_of(tenant_id.uuid(), "dialplan");

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
+use super::gate::Gate;
 
 /// How long a lookup is between the rows and the cache.
 #[derive(Debug, Clone, Copy)]
@@ -27,25 +27,14 @@ impl Default for Race {
 }
 
 /// The cache.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Cache {
     entries: Mutex<BTreeMap<String, String>>,
+    /// Parts of the names of files that nobody may remove.
+    kept: Mutex<Vec<String>>,
     race: Mutex<Race>,
-    /// Whether lookups wait, with their rows in hand, until a test lets them go on.
-    held: watch::Sender<bool>,
-    /// How many lookups are between their rows and the cache.
-    under_way: watch::Sender<usize>,
-}
-
-impl Default for Cache {
-    fn default() -> Self {
-        Self {
-            entries: Mutex::default(),
-            race: Mutex::default(),
-            held: watch::Sender::new(false),
-            under_way: watch::Sender::new(0),
-        }
-    }
+    /// Between the rows of a lookup and the cache.
+    gate: Gate,
 }
 
 /// When rows were read, and whether a test has held them since.
@@ -53,6 +42,16 @@ impl Default for Cache {
 pub(super) struct Read {
     at: Instant,
     was_held: bool,
+}
+
+impl Read {
+    /// The same where a test held the lookup before.
+    pub(super) fn or_held(self, was_held: bool) -> Self {
+        Self {
+            was_held: self.was_held || was_held,
+            ..self
+        }
+    }
 }
 
 /// A key is the name of a file, in which a colon is a dot: `dialplan:a.b` and `dialplan.a.b` are the same entry.
@@ -78,9 +77,26 @@ impl Cache {
         self.entries.lock().unwrap().get(&file(key)).cloned()
     }
 
+    /// From now on no entry of which the key holds this can be deleted.
+    pub fn keep(&self, part: &str) {
+        self.kept.lock().unwrap().push(file(part));
+    }
+
+    /// All can be deleted again.
+    pub fn keep_none(&self) {
+        self.kept.lock().unwrap().clear();
+    }
+
     /// Deleting what is not there is a yes as well.
-    pub(super) fn delete(&self, key: &str) {
-        self.entries.lock().unwrap().remove(&file(key));
+    pub(super) fn delete(&self, key: &str) -> bool {
+        let name = file(key);
+        let is_kept = self.kept.lock().unwrap().iter().any(|part| name.contains(part));
+        let mut entries = self.entries.lock().unwrap();
+        if is_kept && entries.contains_key(&name) {
+            return false;
+        }
+        entries.remove(&name);
+        true
     }
 
     /// Writes under each of these keys that is not there yet; an entry that is there stays. Nothing is written where what
@@ -99,32 +115,23 @@ impl Cache {
 
     /// From now on each lookup waits once it has read its rows.
     pub fn hold(&self) {
-        self.held.send_replace(true);
+        self.gate.hold();
     }
 
     /// Those that wait write what they have read.
     pub fn let_go(&self) {
-        self.held.send_replace(false);
+        self.gate.let_go();
     }
 
     /// Waits until so many lookups have read their rows and not written yet.
     pub async fn until_under_way(&self, count: usize) {
-        let mut under_way = self.under_way.subscribe();
-        under_way.wait_for(|now| *now >= count).await.unwrap();
+        self.gate.until_under_way(count).await;
     }
 
     /// What lies between reading the rows, begun at `at`, and writing the cache.
     pub(super) async fn pause(&self, at: Instant) -> Read {
-        let mut held = self.held.subscribe();
-        let was_held = *held.borrow_and_update();
-        self.under_way.send_modify(|count| *count += 1);
-        if was_held {
-            held.wait_for(|held| !held).await.unwrap();
-        } else {
-            let pause = self.race.lock().unwrap().pause;
-            tokio::time::sleep(pause).await;
-        }
-        self.under_way.send_modify(|count| *count -= 1);
+        let pause = self.race.lock().unwrap().pause;
+        let was_held = self.gate.pass(pause).await;
         Read { at, was_held }
     }
 }

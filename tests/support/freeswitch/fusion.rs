@@ -14,11 +14,12 @@
 //!   `${domain_name}` and `global` too, on this host or any, by `dialplan_order`. Neither the row's domain nor whether it is
 //!   enabled matters. Details rows are not read. A context without a row is not cached.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sqlx::{AssertSqlSafe, PgPool, Row as _};
 
 use super::cache::Cache;
+use super::gate::Gate;
 use super::served::{self, Served};
 
 /// Under which keys the cache has users.
@@ -41,6 +42,8 @@ const NO_SETTING: &str = "(none)";
 pub struct Fusion {
     pool: PgPool,
     pub cache: Cache,
+    /// Between an extension's row and its settings, which are two statements.
+    pub halfway: Gate,
     keys: Keys,
     hostname: String,
     /// Whether booleans are text here, as until version 5.4.
@@ -58,6 +61,7 @@ impl Fusion {
         Self {
             pool,
             cache: Cache::default(),
+            halfway: Gate::default(),
             keys,
             hostname: hostname.to_owned(),
             text: kind == "text",
@@ -84,8 +88,8 @@ impl Fusion {
         let mut found = None;
         for _ in 0..TRIES {
             let at = Instant::now();
-            let served = self.read_user(user, domain).await?;
-            let read = self.cache.pause(at).await;
+            let (served, was_held) = self.read_user(user, domain).await?;
+            let read = self.cache.pause(at).await.or_held(was_held);
             let keys = [&served.number, &served.extension].map(|name| self.user_key(name, domain));
             let xml = served.xml();
             let written = self.cache.put(&keys, &xml, read);
@@ -97,7 +101,7 @@ impl Fusion {
         found
     }
 
-    async fn read_user(&self, user: &str, domain: &str) -> Option<Served> {
+    async fn read_user(&self, user: &str, domain: &str) -> Option<(Served, bool)> {
         let domains = self
             .rows("v_domains", &["domain_uuid"], "domain_name = $1", &[domain])
             .await;
@@ -115,6 +119,7 @@ impl Fusion {
         let row = extensions.last()?.clone();
         let uuid = get(&row, "extension_uuid").to_owned();
         let number_alias = get(&row, "number_alias").to_owned();
+        let was_held = self.halfway.pass(Duration::ZERO).await;
         let settings = self
             .rows(
                 "v_extension_settings",
@@ -155,7 +160,7 @@ impl Fusion {
             )
             .await;
         let dial_string = self.setting(&domain_uuid, domain).await;
-        Some(Served {
+        let served = Served {
             domain: domain.to_owned(),
             domain_uuid,
             extension: get(&row, "extension").to_owned(),
@@ -173,7 +178,8 @@ impl Fusion {
             settings,
             dial_string,
             text: self.text,
-        })
+        };
+        Some((served, was_held))
     }
 
     /// The dial string that all users have, unless it is set for nobody. Settings are cached, those that are not there too.

@@ -13,6 +13,7 @@ mod event;
 mod faults;
 mod files;
 mod fusion;
+mod gate;
 mod identity;
 mod journal;
 mod legs;
@@ -40,6 +41,7 @@ pub use cache::{Cache, Race};
 pub use directory::User;
 pub use faults::{Effect, Fault, Faults};
 pub use fusion::Keys;
+pub use gate::Gate;
 pub use identity::{Figures, Novelties};
 pub use journal::Journal;
 pub use legs::{Caller, NewCall};
@@ -174,6 +176,11 @@ impl FreeSwitch {
     /// FusionPBX's cache.
     pub fn cache(&self) -> &Cache {
         &self.fusion().cache
+    }
+
+    /// Where a lookup has read an extension's row, and not its settings yet.
+    pub fn halfway(&self) -> &Gate {
+        &self.fusion().halfway
     }
 
     fn fusion(&self) -> &Fusion {

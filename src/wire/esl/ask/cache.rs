@@ -6,45 +6,65 @@ use super::form;
 use crate::wire::esl::command::Command;
 use crate::wire::esl::{AnswerError, Client, Error, Word};
 
+/// What a program says of keys that could not be deleted, before it lists them.
+const KEPT: &str = "kept ";
+/// What it says where none was kept.
+const DONE: &str = "true";
+/// What the answer is, as it is expected.
+const ANSWER: &str = "true, or the keys that were kept";
+
 impl Client {
     /// Deletes one key of the cache, in a file or in memcache as FusionPBX is configured.
     ///
     /// A lookup that is under way may write it again with what it read before: whoever changed something deletes, waits
     /// 30 ms and deletes again.
     pub async fn delete_cached(&self, key: &Word, limit: Duration) -> Result<(), Error> {
+        let deleted = |text: &str| match text.trim() {
+            DONE => Ok(()),
+            other => Err(form(DONE, other)),
+        };
         self.read(deletion(key), limit, deleted).await
     }
 
-    /// Deletes several keys of the cache with one command, whether they were there or not. Its yes says that the program
-    /// came to its end: look at what is served afterwards.
-    pub async fn delete_all_cached(&self, keys: &[Word], limit: Duration) -> Result<(), Error> {
+    /// Deletes several keys of the cache with one command, whether they were there or not; gives those that FusionPBX
+    /// could not delete. Where it has no cache to delete from, it serves from none.
+    pub async fn delete_all_cached(&self, keys: &[Word], limit: Duration) -> Result<Vec<Word>, Error> {
         if keys.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
-        self.read(deletions(keys), limit, deleted).await
+        self.read(deletions(keys), limit, kept).await
     }
 }
 
-fn deleted(text: &str) -> Result<(), AnswerError> {
-    match text.trim() {
-        "true" => Ok(()),
-        other => Err(form("true", other)),
+fn kept(text: &str) -> Result<Vec<Word>, AnswerError> {
+    let text = text.trim();
+    if text == DONE {
+        return Ok(Vec::new());
     }
+    let wrong = || form(ANSWER, text);
+    let keys = text.strip_prefix(KEPT).ok_or_else(wrong)?;
+    let keys = keys.split(' ').map(|key| Word::new(key).map_err(|_| wrong()));
+    keys.collect()
 }
 
 /// It is a program in Lua; a [`Word`] cannot end the text that it stands in.
-fn deletion(key: &Word) -> Command {
+fn program(rest: &str) -> Command {
     Command::written(format!(
-        "api lua ~local c=require(\"resources.functions.cache\"); stream:write(tostring(c.del(\"{key}\")))"
+        "api lua ~local c=require(\"resources.functions.cache\"); {rest}"
     ))
 }
 
-/// The same for several.
+fn deletion(key: &Word) -> Command {
+    program(&format!("stream:write(tostring(c.del(\"{key}\")))"))
+}
+
+/// The same for several. `del` gives nil where it failed, and true for a key that was not there; without a cache it fails
+/// always.
 fn deletions(keys: &[Word]) -> Command {
     let keys: Vec<String> = keys.iter().map(|key| format!("\"{key}\"")).collect();
-    Command::written(format!(
-        "api lua ~local c=require(\"resources.functions.cache\"); \
-         for _,k in ipairs({{{}}}) do c.del(k) end; stream:write(\"true\")",
+    program(&format!(
+        "local f; for _,k in ipairs({{{}}}) do if not c.del(k) and c.support() then f=(f and f..\" \" or \"{KEPT}\")..k end end; \
+         stream:write(f or \"{DONE}\")",
         keys.join(",")
     ))
 }
@@ -53,9 +73,13 @@ fn deletions(keys: &[Word]) -> Command {
 mod tests {
     use super::*;
 
+    fn words<const N: usize>(keys: [&str; N]) -> [Word; N] {
+        keys.map(|key| Word::new(key).unwrap())
+    }
+
     #[test]
     fn the_program_is_fixed_but_for_its_key() {
-        let key = Word::new("directory:1001@demo.local").unwrap();
+        let [key] = words(["directory:1001@demo.local"]);
         let sent = deletion(&key).encode();
         assert_eq!(
             sent.as_slice(),
@@ -63,16 +87,32 @@ mod tests {
               stream:write(tostring(c.del(\"directory:1001@demo.local\")))\n\n"
         );
     }
+
     #[test]
     fn several_keys_are_deleted_by_one_program() {
-        let keys =
-            ["directory:1001@demo.local", "directory:groups:demo.local"].map(|key| Word::new(key).unwrap());
-        let sent = deletions(&keys).encode();
+        let sent = deletions(&words([
+            "directory:1001@demo.local",
+            "directory:groups:demo.local",
+        ]))
+        .encode();
         assert_eq!(
             sent.as_slice(),
-            b"api lua ~local c=require(\"resources.functions.cache\"); \
+            b"api lua ~local c=require(\"resources.functions.cache\"); local f; \
               for _,k in ipairs({\"directory:1001@demo.local\",\"directory:groups:demo.local\"}) \
-              do c.del(k) end; stream:write(\"true\")\n\n"
+              do if not c.del(k) and c.support() then f=(f and f..\" \" or \"kept \")..k end end; \
+              stream:write(f or \"true\")\n\n"
         );
+    }
+
+    #[test]
+    fn keys_that_were_kept_are_named_and_anything_else_is_no_answer() {
+        assert_eq!(kept("true\n"), Ok(Vec::new()));
+        assert_eq!(
+            kept("kept dialplan:a.example a:b"),
+            Ok(words(["dialplan:a.example", "a:b"]).to_vec())
+        );
+        for text in ["", "kept", "nil", "false", "kept a  b", "dialplan:a.example"] {
+            assert!(matches!(kept(text), Err(AnswerError::Form { .. })), "{text}");
+        }
     }
 }

@@ -10,26 +10,36 @@ pub fn run(switch: &Switch, argument: &str) -> String {
     let Source::Fusion(fusion) = &switch.source else {
         return CANNOT.to_owned();
     };
-    let Some(keys) = keys(argument) else {
+    let Some(program) = argument.strip_prefix("~local c=require(\"resources.functions.cache\"); ") else {
         return CANNOT.to_owned();
     };
-    for key in keys {
-        fusion.cache.delete(key);
+    if let Some(keys) = several(program) {
+        let mut kept = keys.iter().filter(|key| !fusion.cache.delete(key)).peekable();
+        if kept.peek().is_none() {
+            return "true".to_owned();
+        }
+        return kept.fold("kept".to_owned(), |kept, key| kept + " " + key);
     }
-    "true".to_owned()
+    match one(program) {
+        Some(key) if fusion.cache.delete(key) => "true".to_owned(),
+        Some(_) => "nil".to_owned(),
+        None => CANNOT.to_owned(),
+    }
 }
 
-/// The keys that a program deletes: one, or several of them in one program. Any other program is none.
-fn keys(argument: &str) -> Option<Vec<&str>> {
-    let program = argument.strip_prefix("~local c=require(\"resources.functions.cache\"); ")?;
-    if let Some(list) = program.strip_prefix("for _,k in ipairs({") {
-        let list = list.strip_suffix("}) do c.del(k) end; stream:write(\"true\")")?;
-        return list.split(',').map(quoted).collect();
-    }
-    let key = program
-        .strip_prefix("stream:write(tostring(c.del(")?
-        .strip_suffix(")))")?;
-    Some(vec![quoted(key)?])
+/// The keys of a program that deletes several.
+fn several(program: &str) -> Option<Vec<&str>> {
+    let list = program.strip_prefix("local f; for _,k in ipairs({")?;
+    let list = list.strip_suffix(
+        "}) do if not c.del(k) and c.support() then f=(f and f..\" \" or \"kept \")..k end end; stream:write(f or \"true\")",
+    )?;
+    list.split(',').map(quoted).collect()
+}
+
+/// The key of a program that deletes one.
+fn one(program: &str) -> Option<&str> {
+    let key = program.strip_prefix("stream:write(tostring(c.del(")?;
+    quoted(key.strip_suffix(")))")?)
 }
 
 fn quoted(text: &str) -> Option<&str> {

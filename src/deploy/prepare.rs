@@ -1,0 +1,113 @@
+//! All that comes before anything live is touched: planned, staged and tried, and once more without whom something keeps away.
+
+use std::collections::BTreeSet;
+
+use super::advice;
+use super::aim::Aim;
+use super::assemble;
+use super::error::DeployError;
+use super::run::{Run, Step};
+use super::trial::Trial;
+use crate::domain::deployment::{DeploymentStatus, Stage, StageResult};
+use crate::domain::finding::Finding;
+use crate::domain::ids::TenantId;
+
+/// What came of a plan that was staged and tried.
+enum Validated {
+    Go,
+    /// What others have in the PBX is in the way of these tenants.
+    Without(BTreeSet<TenantId>),
+    End(DeploymentStatus),
+}
+
+impl Run<'_> {
+    /// All that comes before anything live is touched.
+    pub(super) async fn prepare(&self, findings: &mut Vec<Finding>) -> Result<Step<Aim>, DeployError> {
+        let mut barred = BTreeSet::new();
+        let mut in_the_way = Vec::new();
+        loop {
+            findings.clone_from(&in_the_way);
+            let mut aim = match self.plan(&barred, findings).await? {
+                Step::Go(aim) => aim,
+                end @ Step::End(_) => return Ok(end),
+            };
+            let validated = self.validate(&mut aim, findings).await?;
+            if !matches!(validated, Validated::Go) {
+                self.keep_only(&[aim.former()]).await;
+            }
+            match validated {
+                Validated::Go => return Ok(Step::Go(aim)),
+                Validated::Without(tenants) => {
+                    findings.retain(|finding| finding.tenant_id.is_some_and(|id| tenants.contains(&id)));
+                    in_the_way.extend(findings.iter().filter(|finding| finding.is_error()).cloned());
+                    barred.extend(tenants);
+                    self.driver.leave_alone(&barred);
+                }
+                Validated::End(status) => return Ok(Step::End(status)),
+            }
+        }
+    }
+
+    async fn validate(&self, aim: &mut Aim, findings: &mut Vec<Finding>) -> Result<Validated, DeployError> {
+        self.record.stage(Stage::Validating).await?;
+        let number = aim.generation.number;
+        let refused = |result: StageResult, status: DeploymentStatus, detail: String| async move {
+            self.record.stage_end(Stage::Validating, result, &detail).await?;
+            Ok(Validated::End(status))
+        };
+        let staged = match self.stage(aim).await {
+            Ok(staged) => {
+                aim.files = assemble::written(&staged);
+                staged
+            }
+            Err(DeployError::Driver(error)) => {
+                findings.push(self.untouched(advice::code_of_staging(&error), &error.full()));
+                return refused(StageResult::Failed, DeploymentStatus::Failed, error.full()).await;
+            }
+            Err(error) => return Err(error),
+        };
+        for (file, how) in staged.drifted {
+            findings.push(self.drifted(file, how));
+            aim.overwrite(file);
+        }
+        if let Some(held) = self.held_back(findings) {
+            return self
+                .hold_back(Stage::Validating, held, findings)
+                .await
+                .map(Validated::End);
+        }
+        let detail = match self.rehearse(number, aim, findings).await {
+            Trial::Held(detail) => detail,
+            Trial::Refused(detail) => {
+                return refused(StageResult::Refused, DeploymentStatus::Rejected, detail).await;
+            }
+            Trial::InTheWay(tenants) => {
+                let detail = "others have rows in the way of some tenants, which are left out";
+                self.record
+                    .stage_end(Stage::Validating, StageResult::Refused, detail)
+                    .await?;
+                return Ok(Validated::Without(tenants));
+            }
+        };
+        if let Err(detail) = self.is_ready(aim, findings).await? {
+            return refused(StageResult::Failed, DeploymentStatus::Failed, detail).await;
+        }
+        self.record
+            .stage_end(Stage::Validating, StageResult::Ok, &detail)
+            .await?;
+        Ok(Validated::Go)
+    }
+
+    async fn stage(&self, aim: &Aim) -> Result<crate::driver::Staged, DeployError> {
+        let cache = self.engine.fragments(self.instance.id);
+        // What a first deploy goes back to. One that is tried again finds it standing already; where nobody says what stands,
+        // staging it says why.
+        if aim.live.is_none() && !matches!(self.driver.standing().await, Ok(Some(0))) {
+            self.driver
+                .stage(0, assemble::empty(self.instance.settings.kind()))
+                .await?;
+        }
+        let files = assemble::files(&cache, &aim.templates, &aim.after, &aim.reload, &aim.live_files)?;
+        Ok(self.driver.stage(aim.generation.number, files).await?)
+    }
+}

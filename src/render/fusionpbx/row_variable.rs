@@ -1,0 +1,104 @@
+//! The variable that says which rows a user is served from, so that one question to FreeSWITCH proves all of them.
+
+use std::collections::BTreeMap;
+
+use super::RenderError;
+use crate::domain::digest::Digest;
+use crate::domain::fusionpbx_row::{FusionColumn, FusionRow, FusionTable, FusionValue, ROW_VARIABLE, id_of};
+use crate::domain::ids::{ExtensionId, TenantId};
+
+use FusionValue::{Flag, Text};
+
+/// Columns that users of phones change by FusionPBX's own feature codes, menus and pages. The PIN is one of them, which nobody
+/// may find out from what every channel shows.
+const OF_USERS: [&str; 3] = ["do_not_disturb", "call_screen_enabled", "voicemail_password"];
+/// How the others of them begin.
+const OF_USERS_TOO: [&str; 2] = ["forward_", "follow_me_"];
+
+/// The setting of one extension, about its own rows. What its phone signs in with is asked for by itself: from a digest of
+/// it a weak password could be guessed.
+pub(super) fn row(
+    tenant_id: TenantId,
+    extension: ExtensionId,
+    rows: &[FusionRow],
+) -> Result<FusionRow, RenderError> {
+    let values = [
+        ("domain_uuid", Text(tenant_id.to_string())),
+        ("extension_uuid", Text(extension.to_string())),
+        ("extension_setting_type", Text("variable".to_owned())),
+        ("extension_setting_name", Text(ROW_VARIABLE.to_owned())),
+        ("extension_setting_value", Text(digest(rows)?)),
+        ("extension_setting_enabled", Flag(true)),
+    ];
+    let values = values.map(|(column, value)| (FusionColumn::of(column), value));
+    Ok(FusionRow {
+        table: FusionTable::ExtensionSettings,
+        id: id_of(extension.uuid(), ROW_VARIABLE),
+        values: BTreeMap::from(values),
+    })
+}
+
+fn digest(rows: &[FusionRow]) -> Result<String, RenderError> {
+    let rows = rows
+        .iter()
+        .filter(|row| row.table != FusionTable::ExtensionSettings);
+    let mut parts = Vec::new();
+    for row in rows {
+        let ours = row
+            .values
+            .iter()
+            .filter(|(column, _)| !is_of_users(column.as_str()));
+        let ours: BTreeMap<_, _> = ours.collect();
+        parts.push(super::line(row.table.artifact(), &(row.table, row.id, ours))?);
+    }
+    Ok(Digest::of_parts(parts.iter().map(String::as_bytes)).short())
+}
+
+fn is_of_users(column: &str) -> bool {
+    OF_USERS.contains(&column) || OF_USERS_TOO.iter().any(|start| column.starts_with(start))
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn shown(values: &[(&'static str, &str)], hash: &str) -> String {
+        let row = |table, values: &[(&'static str, &str)]| FusionRow {
+            table,
+            id: Uuid::from_u128(1),
+            values: values
+                .iter()
+                .map(|(column, value)| (FusionColumn::of(column), Text((*value).to_owned())))
+                .collect(),
+        };
+        let rows = [
+            row(FusionTable::Extensions, values),
+            row(
+                FusionTable::ExtensionSettings,
+                &[("extension_setting_value", hash)],
+            ),
+        ];
+        digest(&rows).unwrap()
+    }
+
+    #[test]
+    fn it_tells_every_column_of_ours_and_neither_a_hash_nor_what_users_change() {
+        let one = shown(&[("toll_allow", "local"), ("limit_max", "5")], "a");
+        assert_ne!(one, shown(&[("toll_allow", "domestic"), ("limit_max", "5")], "a"));
+        assert_ne!(one, shown(&[("toll_allow", "local")], "a"));
+        assert_eq!(one, shown(&[("toll_allow", "local"), ("limit_max", "5")], "b"));
+        for column in [
+            "do_not_disturb",
+            "call_screen_enabled",
+            "voicemail_password",
+            "forward_all_destination",
+            "forward_user_not_registered_enabled",
+            "follow_me_enabled",
+        ] {
+            let theirs = shown(&[("toll_allow", "local"), ("limit_max", "5"), (column, "x")], "a");
+            assert_eq!(one, theirs, "{column}");
+        }
+    }
+}
