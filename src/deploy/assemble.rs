@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::aside::aside;
 use super::error::DeployError;
 use super::fragments::FragmentCache;
 use super::plan::InstanceState;
@@ -37,7 +38,8 @@ pub(super) fn files(
             }
         }
         let marker = state.marker(file).unwrap_or_default();
-        let common = asterisk::instance(templates, file, &marker).map_err(DeployError::Templates)?;
+        let common =
+            aside(|| asterisk::instance(templates, file, &marker)).map_err(DeployError::Templates)?;
         parts.push(Part::Bytes(common.into_bytes()));
         files.insert(
             file,

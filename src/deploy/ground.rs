@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::aside::aside;
 use super::assemble::FileDigests;
 use super::engine::Engine;
 use super::error::DeployError;
@@ -213,7 +214,7 @@ pub(super) fn common(templates: &TemplateSet, salt: i64) -> Result<BTreeMap<Conf
     ConfFile::ALL
         .iter()
         .map(|file| {
-            let text = asterisk::instance(templates, *file, "").map_err(DeployError::Templates)?;
+            let text = aside(|| asterisk::instance(templates, *file, "")).map_err(DeployError::Templates)?;
             let digest = match salt {
                 0 => Digest::of(text),
                 salt => Digest::of(format!("{text}{salt}")),

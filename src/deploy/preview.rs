@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use similar::TextDiff;
 
 use super::aim::{self, Aim, Target};
+use super::aside::aside;
 use super::engine::Engine;
 use super::error::DeployError;
 use super::moves::Purpose;
@@ -213,7 +214,8 @@ fn masked(
     config: TenantConfig,
     service: Service,
 ) -> Result<asterisk::Fragments, DeployError> {
-    asterisk::tenant(templates, &config.under(service), Secrets::Masked).map_err(DeployError::Templates)
+    let rendered = aside(|| asterisk::tenant(templates, &config.under(service), Secrets::Masked));
+    rendered.map_err(DeployError::Templates)
 }
 
 impl FileDiff {
