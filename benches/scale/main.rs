@@ -22,11 +22,15 @@ use std::error::Error;
 use std::path::Path;
 use std::process::Command;
 
+use switchyard::daemon::memory::keep_pages_small;
+
 use self::box_of_tenants::Shadow;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
 fn main() -> Outcome<()> {
+    // As the program does.
+    keep_pages_small();
     // `cargo bench` adds `--bench`.
     let arguments: Vec<String> = std::env::args().skip(1).filter(|one| one != "--bench").collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();

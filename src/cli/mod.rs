@@ -41,10 +41,12 @@ use self::exit::Exit;
 use self::failure::Failure;
 use self::output::{Form, Output};
 use crate::config::{Config, DEFAULT_FILE, Environment, Loaded};
+use crate::daemon::memory::keep_pages_small;
 
 /// Runs the process's command.
 #[must_use]
 pub fn main() -> ExitCode {
+    keep_pages_small();
     let console = Console {
         colour: AutoStream::choice(&io::stdout()) != ColorChoice::Never,
         error_colour: AutoStream::choice(&io::stderr()) != ColorChoice::Never,

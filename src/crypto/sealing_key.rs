@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use aws_lc_rs::aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey};
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::error::Unspecified;
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
@@ -51,10 +51,11 @@ pub struct SealError;
 
 /// Seals and opens secrets with AES-256-GCM. Without `Debug`, `Display` or `Serialize`.
 ///
-/// Nonces are drawn at random by the library, so one key is good for some billions of secrets.
+/// Nonces are drawn at random, so one key is good for some billions of secrets. They come from the kernel: the library's own
+/// generator seeds itself from the processor's jitter in each process, some 60 ms of work before the first secret.
 pub struct SealingKey {
     id: KeyId,
-    cipher: RandomizedNonceKey,
+    cipher: LessSafeKey,
     fingerprints: Zeroizing<[u8; 32]>,
     signing: SigningKey,
 }
@@ -75,10 +76,10 @@ impl SealingKey {
     /// Takes the content of a key file: 32 bytes in hex or base64, blanks around it allowed.
     pub fn parse(content: &SecretString) -> Result<Self, BadKey> {
         let bytes = encoding::decode(content.expose_secret().trim()).ok_or(BadKey)?;
-        let cipher = RandomizedNonceKey::new(&AES_256_GCM, bytes.as_slice()).map_err(|Unspecified| BadKey)?;
+        let cipher = UnboundKey::new(&AES_256_GCM, bytes.as_slice()).map_err(|Unspecified| BadKey)?;
         Ok(Self {
             id: KeyId::of(&bytes),
-            cipher,
+            cipher: LessSafeKey::new(cipher),
             fingerprints: Zeroizing::new(blake3::derive_key(
                 "switchyard 2026-11 fingerprints of requests",
                 bytes.as_slice(),
@@ -93,7 +94,7 @@ impl SealingKey {
     /// The content of a new key file, 64 hex digits.
     pub fn generate() -> Result<SecretString, SealError> {
         let mut bytes = KeyBytes::default();
-        aws_lc_rs::rand::fill(bytes.as_mut_slice()).map_err(|Unspecified| SealError)?;
+        getrandom::fill(bytes.as_mut_slice()).map_err(|_| SealError)?;
         Ok(encoding::encode(&bytes))
     }
 
@@ -124,13 +125,18 @@ impl SealingKey {
         // Room for the tag, so that the clear text is never left behind in a buffer that grew.
         let mut text = Vec::with_capacity(secret.len() + AES_256_GCM.tag_len());
         text.extend_from_slice(secret.as_bytes());
-        let nonce = self
-            .cipher
-            .seal_in_place_append_tag(Aad::from(header.authenticated(place)), &mut text)
+        let mut nonce = [0; NONCE_LEN];
+        getrandom::fill(&mut nonce).map_err(|_| SealError)?;
+        self.cipher
+            .seal_in_place_append_tag(
+                Nonce::assume_unique_for_key(nonce),
+                Aad::from(header.authenticated(place)),
+                &mut text,
+            )
             .map_err(|Unspecified| SealError)?;
         Ok(Sealed {
             header,
-            nonce: *nonce.as_ref(),
+            nonce,
             text: &text,
         }
         .to_bytes())

@@ -15,7 +15,7 @@ pub mod key_file;
 pub mod lifecycle;
 pub mod listener;
 pub mod mail;
-mod memory;
+pub mod memory;
 pub mod own_pbx;
 pub mod parts;
 pub mod password_resets;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::aside::aside;
 use super::error::DeployError;
 use super::fragments::FragmentCache;
 use super::plan::InstanceState;
@@ -34,7 +35,7 @@ pub(super) fn files(
             }
         }
         let marker = state.marker(file).unwrap_or_default();
-        let common = pbx::instance(templates, file, &marker).map_err(DeployError::Templates)?;
+        let common = aside(|| pbx::instance(templates, file, &marker)).map_err(DeployError::Templates)?;
         parts.push(Part::Bytes(common.into_bytes()));
         files.insert(
             file,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::aside::aside;
 use super::assemble::FileDigests;
 use super::engine::Engine;
 use super::error::DeployError;
@@ -228,7 +229,7 @@ pub(super) fn common(
     Artifact::of(kind)
         .iter()
         .map(|file| {
-            let text = pbx::instance(templates, *file, "").map_err(DeployError::Templates)?;
+            let text = aside(|| pbx::instance(templates, *file, "")).map_err(DeployError::Templates)?;
             let digest = match salt {
                 0 => Digest::of(text),
                 salt => Digest::of(format!("{text}{salt}")),

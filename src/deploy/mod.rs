@@ -3,6 +3,7 @@
 mod advice;
 mod aim;
 mod apply;
+mod aside;
 mod assemble;
 mod departures;
 mod discretion;

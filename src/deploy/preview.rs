@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use similar::TextDiff;
 
 use super::aim::{self, Aim, Target};
+use super::aside::aside;
 use super::engine::Engine;
 use super::error::DeployError;
 use super::moves::Purpose;
@@ -216,14 +217,9 @@ fn masked(
     config: TenantConfig,
     service: Service,
 ) -> Result<Fragments, DeployError> {
-    pbx::tenant(
-        kind,
-        templates,
-        tenant_id,
-        &config.under(service),
-        Secrets::Masked,
-    )
-    .map_err(DeployError::Templates)
+    let config = config.under(service);
+    let rendered = aside(|| pbx::tenant(kind, templates, tenant_id, &config, Secrets::Masked));
+    rendered.map_err(DeployError::Templates)
 }
 
 impl FileDiff {

@@ -19,7 +19,7 @@ use switchyard::domain::clock::{Clock as _, SystemClock};
 use switchyard::domain::ids::TenantId;
 use switchyard::domain::instance::{AsteriskSettings, InstanceSettings};
 use switchyard::domain::instance_secrets::InstanceSecrets;
-use switchyard::store::{Database, Store, leases};
+use switchyard::store::{Store, leases};
 use tokio::task::JoinSet;
 
 use super::client::Ask;
@@ -98,9 +98,7 @@ impl Server {
 
     /// One that is configured further.
     pub async fn with(backend: Backend, more: &[(&str, &str)]) -> Self {
-        let database = Bench::empty(backend).await;
-        let made = Database::create(&database.url).await.unwrap();
-        made.migrate().await.unwrap();
+        let database = Bench::of_current_schema(backend).await;
         let key = SealingKey::generate().unwrap();
         let service = Service::prepare(&config(&database, Some(&key), more))
             .await

@@ -76,7 +76,14 @@ impl Host {
     pub async fn behind(backend: Backend, extensions: usize, before: impl FnOnce(u16) -> u16) -> Self {
         let pbx = Pbx::start().await;
         let state = pbx.directory.path().join("state");
-        Self::with(pbx, Bench::empty(backend).await, state, extensions, before).await
+        Self::with(
+            pbx,
+            Bench::of_current_schema(backend).await,
+            state,
+            extensions,
+            before,
+        )
+        .await
     }
 
     /// The same, with a database and the state directory on this disk.

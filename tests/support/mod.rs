@@ -13,6 +13,7 @@ pub mod host;
 pub mod media;
 pub mod mounts;
 pub mod operator;
+pub mod original;
 pub mod pbx;
 pub mod phone;
 pub mod scan;
