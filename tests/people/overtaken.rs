@@ -24,6 +24,7 @@ use switchyard::auth::caller::Caller;
 use switchyard::auth::denied::Denied;
 use switchyard::domain::extension_input::ExtensionInput;
 use switchyard::domain::ids::{ApiKeyId, DeploymentId, ExtensionId, RoleId, SystemIds, UserId};
+use switchyard::domain::instance_secrets::InstanceSecrets;
 use switchyard::domain::permission::Permission;
 use switchyard::domain::user::User;
 
@@ -125,7 +126,7 @@ impl World {
             name: name.parse().unwrap(),
             node: pbx.node.clone(),
             settings: pbx.settings.clone(),
-            ami_secret: "not a secret".into(),
+            secrets: InstanceSecrets::of_control("not a secret".into()),
         };
         let input = |name: &str| {
             let directory = format!("/nowhere/{name}");
@@ -161,7 +162,8 @@ impl World {
             category: Some("pause".to_owned()),
             reason: None,
         };
-        let (secret, password) = ("not a secret".into(), "medlar sloe quince".into());
+        let secrets = InstanceSecrets::of_control("not a secret".into());
+        let password = "medlar sloe quince".into();
         let again = pbx.settings.clone();
         each![
             platform_users::create(app, by, eve),
@@ -177,7 +179,7 @@ impl World {
             tenant_status::reactivate(app, by, acme, any),
             tenant_deletion::delete(app, by, acme, "Acme", any),
             instances::create(app, by, named("second")),
-            instances::change_settings(app, by, pbx.id, again, &secret),
+            instances::change_settings(app, by, pbx.id, again, &secrets),
             instance_changes::add(app, by, input("third"), None),
             instance_changes::change(app, by, pbx.id, input("fourth"), any),
             instance_changes::delete(app, by, pbx.id, any),
