@@ -8,8 +8,8 @@ use switchyard::domain::finding::Finding;
 use switchyard::domain::sip_domain::SipDomain;
 use switchyard::driver::asterisk::AsteriskDriver;
 use switchyard::driver::{
-    Check, Closeness, Drifted, DriverError, Expected, Foreign, PbxDriver, Rehearsal, Staged, StagedFile,
-    Warrant,
+    Check, Closeness, Drifted, DriverError, Expected, Foreign, Inclusion, PbxDriver, Rehearsal, Staged,
+    StagedFile, Warrant,
 };
 
 /// Everything on disk is real. What would be sent to Asterisk is made, and dropped.
@@ -64,8 +64,8 @@ impl PbxDriver for Unasked {
         self.0.end_calls(domains).await
     }
 
-    async fn not_included(&self) -> Result<BTreeMap<Artifact, Finding>, DriverError> {
-        Ok(BTreeMap::new())
+    async fn inclusion(&self) -> Result<Inclusion, DriverError> {
+        Ok(Inclusion::default())
     }
 
     async fn place(&self, generation: i64) -> Result<(), DriverError> {

@@ -30,8 +30,8 @@ use self::trial::Trial;
 use super::event_socket::{Socket, Switch, users};
 use super::files::FileTree;
 use super::{
-    Check, Closeness, Drifted, DriverError, Expected, Foreign, PbxDriver, Rehearsal, Staged, StagedFile,
-    Warrant,
+    Check, Closeness, Drifted, DriverError, Expected, Foreign, Inclusion, PbxDriver, Rehearsal, Staged,
+    StagedFile, Warrant,
 };
 use crate::domain::artifact::Artifact;
 use crate::domain::finding::Finding;
@@ -265,8 +265,8 @@ impl PbxDriver for FusionPbxDriver {
     }
 
     /// FusionPBX reads its own database.
-    async fn not_included(&self) -> Result<BTreeMap<Artifact, Finding>, DriverError> {
-        Ok(BTreeMap::new())
+    async fn inclusion(&self) -> Result<Inclusion, DriverError> {
+        Ok(Inclusion::default())
     }
 
     async fn place(&self, generation: i64) -> Result<(), DriverError> {
