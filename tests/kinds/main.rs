@@ -12,6 +12,7 @@ mod freeswitch;
 #[path = "../support/fusionpbx/mod.rs"]
 mod fusionpbx;
 mod going;
+mod moved;
 #[expect(dead_code, reason = "the area of the kind uses all of it")]
 #[path = "../support/plain_freeswitch.rs"]
 mod plain_freeswitch;

@@ -289,10 +289,8 @@ mod tests {
             "linked/live/*ory.xml",
             "linked.xml",
         ] {
-            let folder = tree(&[(
-                "freeswitch.xml",
-                &format!("<X-PRE-PROCESS cmd=\"include\" data=\"{line}\"/>\n"),
-            )]);
+            let text = format!("<X-PRE-PROCESS cmd=\"include\" data=\"{line}\"/>\n");
+            let folder = tree(&[("freeswitch.xml", text.as_str())]);
             fs::create_dir(folder.path().join("ours")).unwrap();
             std::os::unix::fs::symlink("ours", folder.path().join("linked")).unwrap();
             std::os::unix::fs::symlink("ours/live/directory.xml", folder.path().join("linked.xml")).unwrap();
