@@ -8,7 +8,11 @@ use switchyard::domain::finding::Finding;
 use switchyard::domain::sip_domain::SipDomain;
 use switchyard::driver::asterisk::AsteriskDriver;
 use switchyard::driver::{
+<<<<<<< HEAD
     Check, Closeness, Drifted, DriverError, EndedCalls, Expected, Foreign, PbxDriver, Rehearsal, Staged,
+=======
+    Check, Closeness, Drifted, DriverError, Expected, Foreign, Inclusion, PbxDriver, Rehearsal, Staged,
+>>>>>>> static
     StagedFile, Warrant,
 };
 
@@ -64,8 +68,8 @@ impl PbxDriver for Unasked {
         self.0.end_calls(domains).await
     }
 
-    async fn not_included(&self) -> Result<BTreeMap<Artifact, Finding>, DriverError> {
-        Ok(BTreeMap::new())
+    async fn inclusion(&self) -> Result<Inclusion, DriverError> {
+        Ok(Inclusion::default())
     }
 
     async fn place(&self, generation: i64) -> Result<(), DriverError> {

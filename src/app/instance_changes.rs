@@ -13,7 +13,7 @@ use crate::auth::caller::Caller;
 use crate::domain::digest::Digest;
 use crate::domain::error_chain::error_chain;
 use crate::domain::ids::InstanceId;
-use crate::domain::instance::PbxInstance;
+use crate::domain::instance::{PbxInstance, PbxKind};
 use crate::domain::page::PageRequest;
 use crate::domain::permission::PlatformPermission;
 use crate::domain::query::TenantQuery;
@@ -83,7 +83,7 @@ pub async fn change(
 ) -> Result<(PbxInstance, String), AppError> {
     let right = PlatformPermission::InstancesWrite;
     caller.platform(right)?;
-    let seen = look(app, id, input.clone()).await?;
+    let seen = look(app, caller, id, input.clone()).await?;
     let (mut tx, caller) = app
         .begin_on_platform(caller, right, None, "change_instance")
         .await?;
@@ -122,17 +122,23 @@ pub async fn change(
 }
 
 /// What a change would move the instance to, looked at before it is made.
-async fn look(app: &App, id: InstanceId, input: InstanceInput) -> Result<instance_moves::Seen, AppError> {
+async fn look(
+    app: &App,
+    caller: &Caller,
+    id: InstanceId,
+    input: InstanceInput,
+) -> Result<instance_moves::Seen, AppError> {
     let mut tx = app.store.read("find_instance").await?;
     let before = instances::find(&mut tx, id).await?.ok_or(AppError::NotFound)?;
     let kept = instances::secrets(&mut tx, id).await?.ok_or(AppError::NotFound)?;
     drop(tx);
     let to = input.over(&before, &kept)?.parse()?;
-    instance_moves::look(app, &before, &to.settings, &to.secrets).await
+    instance_moves::look(app, caller, &before, &to.settings, &to.secrets).await
 }
 
 /// Deletes an instance that serves no tenant, with what of it lies on this host. What lies on an Asterisk's host stays until
-/// `switchyard pbx remove` removes it there; in a FusionPBX's database nothing is left.
+/// `switchyard pbx remove` removes it there; in a FusionPBX's database, and in our directory on a FreeSWITCH's host, nothing is
+/// left.
 pub async fn delete(app: &App, caller: &Caller, id: InstanceId, if_match: &IfMatch) -> Result<(), AppError> {
     let right = PlatformPermission::InstancesWrite;
     caller.platform(right)?;
@@ -160,13 +166,15 @@ pub async fn delete(app: &App, caller: &Caller, id: InstanceId, if_match: &IfMat
 
 /// Before anything is deleted, since nobody knows the way there afterwards. Where nothing was ever live it may lead nowhere.
 async fn leave(app: &App, instance: &PbxInstance) -> Result<(), AppError> {
-    if instance.settings.is_local() {
-        return Ok(());
-    }
+    let what = match instance.settings.kind() {
+        PbxKind::Asterisk => return Ok(()),
+        PbxKind::FusionPbx => "the note in",
+        PbxKind::FreeSwitch => "what former deploys left, with digests that sign in, in",
+    };
     match app.engine.leave(instance.id).await {
         Err(error) if instance.live.is_some() => {
             let message = format!(
-                "the note in {} could not be removed: {}; see that it is reached, from the host {}, and delete the instance then; \
+                "{what} {} could not be removed: {}; see that it is reached, from the host {}, and delete the instance then; \
                  where it is gone for good, `switchyard instance give-up {}` deletes it without asking",
                 instance.settings.place(),
                 error.told().1,

@@ -1,10 +1,15 @@
 //! Another database for a FusionPBX: taken only where nothing would be left behind that goes on being served.
 
+use serde_json::json;
+
 use super::App;
 use super::error::AppError;
+use super::instances::changed;
+use crate::auth::caller::Caller;
 use crate::domain::ids::InstanceId;
 use crate::domain::instance::{InstanceSettings, PbxInstance, PbxKind};
 use crate::domain::instance_secrets::InstanceSecrets;
+use crate::domain::permission::PlatformPermission;
 use crate::store::{Tx, deployments, generations, instances, served};
 
 /// What was seen of the places that an instance is to move to, before anything was changed.
@@ -13,6 +18,7 @@ pub(super) struct Seen(Option<InstanceSettings>);
 /// Looks where other settings lead to. It goes over the network, so that no transaction may be open meanwhile.
 pub(super) async fn look(
     app: &App,
+    caller: &Caller,
     before: &PbxInstance,
     to: &InstanceSettings,
     secrets: &InstanceSecrets,
@@ -31,7 +37,10 @@ pub(super) async fn look(
         ..before.clone()
     };
     let standing = match app.engine.driver_for(&instance, secrets.clone()) {
-        Ok(driver) => driver.standing().await.ok().flatten(),
+        Ok(driver) => {
+            note(app, caller, &instance).await?;
+            driver.standing().await.ok().flatten()
+        }
         Err(_) => None,
     };
     let stands = live.is_some_and(|live| standing == Some(live.number));
@@ -70,6 +79,7 @@ pub(super) async fn refuse(
 /// The same of what is there, for whoever has not looked inside a transaction yet.
 pub(super) async fn look_from(
     app: &App,
+    caller: &Caller,
     id: InstanceId,
     to: &InstanceSettings,
     secrets: &InstanceSecrets,
@@ -77,7 +87,19 @@ pub(super) async fn look_from(
     let mut tx = app.store.read("find_instance").await?;
     let before = instances::find(&mut tx, id).await?.ok_or(AppError::NotFound)?;
     drop(tx);
-    look(app, &before, to, secrets).await
+    look(app, caller, &before, to, secrets).await
+}
+
+/// Before it is asked: somebody may have this host connect to wherever they like with what it signs in with, and that is to be
+/// seen, also where nothing is changed in the end.
+async fn note(app: &App, caller: &Caller, to: &PbxInstance) -> Result<(), AppError> {
+    let right = PlatformPermission::InstancesWrite;
+    let (mut tx, caller) = app
+        .begin_on_platform(caller, right, None, "look_where_an_instance_moves")
+        .await?;
+    let is = json!({"settings": to.settings});
+    app.audit(&mut tx, &caller, changed("instance.look", to, None, is))?;
+    Ok(tx.commit().await?)
 }
 
 /// Files are moved by a platform deploy, and stay where they are until then. A database has no such two states: it is

@@ -70,7 +70,7 @@ pub async fn change_settings(
     secrets: &InstanceSecrets,
 ) -> Result<PbxInstance, AppError> {
     caller.platform(PlatformPermission::InstancesWrite)?;
-    let seen = instance_moves::look_from(app, id, &settings, secrets).await?;
+    let seen = instance_moves::look_from(app, caller, id, &settings, secrets).await?;
     let right = PlatformPermission::InstancesWrite;
     let (mut tx, caller) = app
         .begin_on_platform(caller, right, None, "change_instance")
@@ -81,7 +81,8 @@ pub async fn change_settings(
     instance_moves::refuse(&mut tx, &before, &settings, &seen).await?;
     let same_settings = before.settings == settings;
     let kept = store::instances::secrets(&mut tx, id).await?;
-    if same_settings && kept.is_some_and(|kept| kept.same(secrets)) {
+    let same_secrets = kept.is_some_and(|kept| kept.same(secrets));
+    if same_settings && same_secrets {
         return Ok(before);
     }
     if !same_settings {
@@ -94,7 +95,7 @@ pub async fn change_settings(
     refuse_shared_place(&mut tx, &after).await?;
     let values = (
         json!({"settings": before.settings}),
-        json!({"settings": after.settings}),
+        json!({"settings": after.settings, "new_secret": !same_secrets}),
     );
     app.audit(
         &mut tx,

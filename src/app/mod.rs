@@ -42,6 +42,7 @@ mod standing;
 pub mod tenant_change;
 pub mod tenant_creation;
 pub mod tenant_deletion;
+mod tenant_phones;
 pub mod tenant_status;
 pub mod tenant_upkeep;
 pub mod tenants;

@@ -9,6 +9,7 @@ use super::audit::{Changed, merged};
 use super::error::AppError;
 use super::patch::Patch;
 use super::precondition::IfMatch;
+use super::tenant_phones;
 use super::tenant_status::{bad_transition, found};
 use super::tenant_upkeep::{Behind, behind};
 use super::tenants::former_domain;
@@ -155,18 +156,15 @@ pub async fn change(
     platform_tenants::update(&mut tx, &after.tenant, &after.limits, after.policy).await?;
     if old != new {
         domains::drop_alias(&mut tx, id, new).await?;
-        warnings.push(if domains::put_alias(&mut tx, id, old).await? {
-            format!(
-                "phones may sign in at {old} for 30 days from the deploy on that puts {new} live; set them up for {new} until then"
-            )
-        } else {
-            // An earlier version gave both of them one domain. To refuse it would keep them so.
-            format!(
+        // An earlier version gave two of them one domain. To refuse it would keep them so.
+        if !domains::put_alias(&mut tx, id, old).await? {
+            warnings.push(format!(
                 "{old} is kept for another tenant that had it before: from the deploy on that puts {new} live, no phone of this \
                  tenant signs in there; set them up for {new} before"
-            )
-        });
+            ));
+        }
     }
+    warnings.extend(tenant_phones::told(&mut tx, &before.tenant, &after.tenant).await?);
     if old != new && domains::is_reserved(&mut tx, new, id).await? {
         return Err(former_domain());
     }

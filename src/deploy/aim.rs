@@ -6,11 +6,12 @@ use super::assemble::FileDigests;
 use super::engine::Engine;
 use super::error::DeployError;
 use super::expectation::{Expectation, TenantExpectation};
-use super::ground::{Ground, MadeWith};
+use super::ground::{self, Ground, MadeWith};
 use super::moves::{Moves, Purpose};
 use super::plan::{self, InstanceState, TenantState};
 use super::proof::Back;
 use super::subject::Which;
+use super::wording;
 use crate::domain::artifact::Artifact;
 use crate::domain::change::ChangeList;
 use crate::domain::deployment::Scope;
@@ -53,6 +54,10 @@ pub(super) struct Aim {
     pub expected: Expectation,
     /// What must be seen when it was rolled back.
     pub expected_back: Expectation,
+    /// Whether the PBX may serve something else under the markers of what was live.
+    is_distrusted: bool,
+    /// Whether this one has markers of its own all the same.
+    is_marked_anew: bool,
 }
 
 impl Aim {
@@ -93,7 +98,29 @@ impl Aim {
                 .as_ref()
                 .map(|made_with| (made_with, &self.before)),
             expected: &self.expected_back,
+            is_distrusted: self.is_distrusted,
         }
+    }
+
+    /// Gives the files markers that nothing has which was read before. A PBX that goes on with its former document where it
+    /// refuses one would otherwise prove by it that it has read what was written in place of an edited file.
+    pub fn mark_anew(&mut self) -> Result<(), DeployError> {
+        let kind = self.after.kind;
+        if !wording::is_one_document(kind) {
+            return Ok(());
+        }
+        let (_, salt) = self.generation.id.uuid().as_u64_pair();
+        self.generation.marker_salt = i64::try_from(salt >> 1).unwrap_or(i64::MAX);
+        self.after.common = ground::common(kind, &self.templates, self.generation.marker_salt)?;
+        self.expected.markers = self.after.markers();
+        self.reload = Artifact::of(kind).to_vec();
+        self.is_marked_anew = true;
+        Ok(())
+    }
+
+    /// Whether its markers may have been there before it was read.
+    pub fn is_doubtful(&self) -> bool {
+        self.is_distrusted && !self.is_marked_anew && wording::is_one_document(self.after.kind)
     }
 
     /// Has a file that somebody edited in place read anew, and asks for every object: the marker may have been right all
@@ -124,6 +151,7 @@ impl Aim {
 
     /// Every object of what is to be served, and nothing of what was or may have been, there and on the way back.
     fn expect_everything(&mut self, tried: Option<&Generation>) {
+        self.is_distrusted = true;
         let tried = tried.map(|generation| &generation.tenants);
         let (before, after) = (&self.before.tenants, &self.after.tenants);
         let version = |state: &BTreeMap<TenantId, TenantState>, id| state.get(id).map(|state| state.version);
@@ -317,6 +345,8 @@ pub(super) async fn aim(
         unusable,
         expected,
         expected_back,
+        is_distrusted: false,
+        is_marked_anew: false,
     })
 }
 

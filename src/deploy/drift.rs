@@ -18,7 +18,7 @@ use crate::domain::artifact::Artifact;
 use crate::domain::finding::Finding;
 use crate::domain::ids::InstanceId;
 use crate::domain::instance::PbxInstance;
-use crate::driver::{Closeness, Drifted, Foreign, Part, PbxDriver, StagedFile};
+use crate::driver::{Closeness, Drifted, Foreign, Inclusion, Part, PbxDriver, StagedFile};
 
 /// Longer files are named, but not compared line by line.
 const LONGEST_SHOWN: u64 = 2_000_000;
@@ -164,26 +164,34 @@ impl Engine {
         }))
     }
 
-    /// Where all our files are in place, those that the PBX would not find if it read its own again.
+    /// Those of our files that the PBX would not find if it read its own again, as far as they are as they were written where
+    /// it does not tell that from a file that it cannot parse.
     pub(super) async fn not_included(
         &self,
         instance: &PbxInstance,
         driver: &dyn PbxDriver,
         ground: &Ground,
     ) -> Result<Vec<Finding>, DeployError> {
-        let live = ground.live.as_ref().map(|live| live.number);
-        if live.is_none() || !matches!(driver.standing().await, Ok(standing) if standing == live) {
+        let Some(live) = ground.live.as_ref().map(|live| live.number) else {
             return Ok(Vec::new());
-        }
+        };
         // A PBX that does not answer has been told of already.
-        let Ok(missing) = driver.not_included().await else {
+        let Ok(Inclusion {
+            mut missing,
+            broken_counts,
+            remarks,
+        }) = driver.inclusion().await
+        else {
             return Ok(Vec::new());
         };
-        let Some(files) = self.as_served(instance, ground).await? else {
-            return Ok(Vec::new());
-        };
-        let missing = as_written(driver, missing, files.compared).await?;
-        Ok(missing.into_values().collect())
+        if broken_counts {
+            let in_place = matches!(driver.standing().await, Ok(standing) if standing == Some(live));
+            missing = match self.as_served(instance, ground).await? {
+                Some(files) if in_place => as_written(driver, missing, files.compared).await?,
+                _ => BTreeMap::new(),
+            };
+        }
+        Ok(missing.into_values().chain(remarks).collect())
     }
 
     /// What a plan tells of it: nobody waits for a plan, so that a file is read only if it was written to since it went live.

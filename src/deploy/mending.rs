@@ -44,7 +44,11 @@ impl Run<'_> {
         } else {
             Closeness::Whole
         };
-        for (file, how) in self.driver.drifted(served, closeness).await? {
+        let drifted = self.driver.drifted(served, closeness).await?;
+        if !drifted.is_empty() {
+            aim.mark_anew()?;
+        }
+        for (file, how) in drifted {
             findings.push(self.drifted(file, how));
             aim.overwrite(file);
         }

@@ -45,6 +45,8 @@ pub(super) struct Back<'a> {
     pub served: Option<(&'a TemplateSet, &'a InstanceState)>,
     /// What must be seen then.
     pub expected: &'a Expectation,
+    /// Whether the PBX may serve something else under the same markers: then it must have read the generation anew.
+    pub is_distrusted: bool,
 }
 
 impl Run<'_> {
@@ -105,7 +107,14 @@ impl Run<'_> {
             findings.push(Finding::warning("former_not_renewed", message));
             FileDigests::new()
         });
-        let applied = self.apply_back(back.number).await;
+        let astray = self.surely_astray().await;
+        let applied = if astray.is_empty() {
+            self.apply_back(back.number).await
+        } else {
+            let told: Vec<String> = findings.iter().map(|finding| finding.code.clone()).collect();
+            findings.extend(astray.into_iter().filter(|finding| !told.contains(&finding.code)));
+            self.place_back(back.number).await
+        };
         let proof = self.prove(back.number, back.expected).await?;
         let complaints = self.driver.log_since_apply().await;
         let refused = complaints.iter().filter(|finding| finding.is_error()).count();
@@ -115,7 +124,9 @@ impl Run<'_> {
             format!("generation {}", back.number)
         };
         findings.extend(complaints);
-        if let (Proof::Seen(_), 0) = (&proof, refused) {
+        let kind = self.instance.settings.kind();
+        let is_unread = applied.is_err() && back.is_distrusted && wording::is_one_document(kind);
+        if let (Proof::Seen(_), 0, false) = (&proof, refused, is_unread) {
             let mut tx = self.record.begin("rolled_back").await?;
             instances::set_applying(&mut tx, self.instance.id, None).await?;
             if let Some(id) = back.id {
@@ -194,6 +205,15 @@ impl Run<'_> {
         }
     }
 
+    /// All that may be done where a reload would end what runs: whether it is told anything, it is asked what it serves.
+    async fn place_back(&self, number: i64) -> Result<(), DriverError> {
+        self.driver.place(number).await?;
+        Err(DriverError::Refused {
+            what: "to be told to read its files".to_owned(),
+            source: "its own files do not lead to ours".into(),
+        })
+    }
+
     /// Undoes what was left half done, by this process or by one that died, where the deploy cannot be finished any more.
     pub(super) async fn undo(
         &self,
@@ -217,6 +237,7 @@ impl Run<'_> {
             number: live.as_ref().map_or(0, |(generation, ..)| generation.number),
             served: live.as_ref().map(|(_, state, made_with)| (made_with, state)),
             expected: &expected,
+            is_distrusted: true,
         };
         let tried = tried.map_or(0, |generation| generation.number);
         // Whoever was cut off may have told the PBX of anything.

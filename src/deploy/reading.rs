@@ -11,7 +11,7 @@ use super::run::{Run, names};
 use super::wording;
 use crate::domain::artifact::Artifact;
 use crate::domain::finding::Finding;
-use crate::driver::{Closeness, DriverError, PbxDriver, StagedFile};
+use crate::driver::{Closeness, DriverError, Inclusion, PbxDriver, StagedFile};
 
 impl Run<'_> {
     /// Whether the PBX is reached, takes orders and reads our files; `Err` with why not, which is then a finding too.
@@ -21,11 +21,11 @@ impl Run<'_> {
         findings: &mut Vec<Finding>,
     ) -> Result<Result<(), String>, DeployError> {
         let error = match self.driver.ready().await {
-            Ok(()) => match self.astray(aim).await {
+            Ok(()) => match self.astray(aim, findings).await {
                 Ok(astray) if astray.is_empty() => return Ok(Ok(())),
                 Ok(astray) => {
                     let files: Vec<Artifact> = astray.keys().copied().collect();
-                    findings.extend(astray.into_values().map(touched_nothing));
+                    findings.extend(astray.into_values().map(|finding| self.not_told(finding)));
                     return Ok(Err(format!(
                         "the PBX's own files do not lead to ours: {}",
                         names(&files)
@@ -44,17 +44,26 @@ impl Run<'_> {
         Ok(Err(error.full()))
     }
 
-    /// The files that the PBX would not find. It is asked about the generation that stands, which was live: of a new one
-    /// it would not tell apart whether it cannot find or cannot parse it.
-    async fn astray(&self, aim: &Aim) -> Result<BTreeMap<Artifact, Finding>, DeployError> {
+    /// The files that the PBX would not find. One that does not tell apart whether it cannot find or cannot parse a file is
+    /// asked about the generation that stands, which was live.
+    async fn astray(
+        &self,
+        aim: &Aim,
+        findings: &mut Vec<Finding>,
+    ) -> Result<BTreeMap<Artifact, Finding>, DeployError> {
         let mut standing = self.driver.standing().await?;
         if aim.live.is_none() && standing.is_none() && self.instance.settings.is_local() {
             // It serves nothing, and its sections can be asked for. A database is written to by an apply alone.
             self.driver.place(0).await?;
             standing = Some(0);
         }
-        let missing = self.driver.not_included().await?;
-        if missing.is_empty() {
+        let Inclusion {
+            missing,
+            broken_counts,
+            remarks,
+        } = self.driver.inclusion().await?;
+        findings.extend(remarks);
+        if missing.is_empty() || !broken_counts {
             return Ok(missing);
         }
         let written = match (standing, &aim.live, &aim.live_templates) {
@@ -70,6 +79,26 @@ impl Run<'_> {
             _ => return Ok(BTreeMap::new()),
         };
         Ok(as_written(self.driver.as_ref(), missing, written).await?)
+    }
+
+    /// Those that the PBX would surely not find, for whoever has it read its files in any case: what it reads then ends what
+    /// runs.
+    pub(super) async fn surely_astray(&self) -> Vec<Finding> {
+        match self.driver.inclusion().await {
+            Ok(inclusion) if !inclusion.broken_counts => inclusion.missing.into_values().collect(),
+            // Whoever has it read is told why it does not answer.
+            _ => Vec::new(),
+        }
+    }
+
+    fn not_told(&self, mut finding: Finding) -> Finding {
+        let known = if self.instance.applying.is_some() {
+            ", then deploy again"
+        } else {
+            ", then deploy again. Nothing was touched"
+        };
+        finding.message.push_str(known);
+        finding
     }
 
     /// The files of which the running PBX shows another state than the one that was proven last: it was started or told
@@ -103,11 +132,4 @@ pub(super) async fn as_written(
         missing.remove(file);
     }
     Ok(missing)
-}
-
-fn touched_nothing(mut finding: Finding) -> Finding {
-    finding
-        .message
-        .push_str(", then deploy again. Nothing was touched");
-    finding
 }

@@ -7,10 +7,8 @@ use crate::domain::extension::Forward;
 use crate::domain::finding::Finding;
 use crate::domain::ids::{ExtensionId, TenantId};
 use crate::domain::instance::{InstanceSettings, PbxKind};
-use crate::domain::plain_name::is_plain;
 use crate::domain::revision::{ExtensionConfig, TenantConfig};
 use crate::domain::secret::ExtensionSecrets;
-use crate::domain::sip_credential::Realm;
 
 /// Checks one tenant against the instance that is to serve it. An error keeps the tenant at its live revision.
 #[must_use]
@@ -69,11 +67,9 @@ pub fn credentials(
     if kind == PbxKind::Asterisk {
         return Vec::new();
     }
-    let domain = Realm::from(&config.domain);
     let refused = config.active().filter(|extension| {
-        secrets
-            .get(&extension.id)
-            .is_some_and(|own| own.sip.realm(&config.domain) != domain)
+        let own = secrets.get(&extension.id);
+        own.is_some_and(|own| !own.sip.is_good_for(&config.domain))
     });
     refused
         .map(|extension| {
@@ -103,12 +99,13 @@ fn aliases(config: &TenantConfig, settings: &InstanceSettings) -> Option<Finding
 /// FusionPBX writes an address into XML as it is; FreeSWITCH looks for variables in it, and puts it into a command line.
 fn unmailed(extension: &ExtensionConfig, settings: &InstanceSettings) -> Option<Finding> {
     let voicemail = &extension.settings.voicemail;
-    let email = voicemail.email.as_ref()?.as_str();
-    let mailed = settings.kind() == PbxKind::Asterisk || !voicemail.enabled || is_plain(email);
+    let email = voicemail.email.as_ref()?;
+    let mailed = settings.kind() == PbxKind::Asterisk || !voicemail.enabled || email.is_plain();
     (!mailed).then(|| {
         let message = format!(
-            "voicemail.email {email} holds characters that FusionPBX and FreeSWITCH take for their own, so that no message is \
-             sent there; give it an address of letters, digits, `.`, `-`, `_` and `+`"
+            "voicemail.email {email} holds characters that FusionPBX and FreeSWITCH take for their own, or begins with one that \
+             makes it an option of a command, so that no message is sent there; give it an address of letters, digits, `.`, \
+             `-`, `_` and `+` that begins with a letter or a digit"
         );
         Finding::warning("email_not_served", message)
     })
@@ -202,14 +199,16 @@ mod tests {
 
     #[test]
     fn an_address_that_a_fusionpbx_is_not_given_is_told_of_its_extension() {
-        let set = |config: &mut TenantConfig| {
-            config.aliases.clear();
-            let voicemail = &mut config.extensions[1].settings.voicemail;
-            voicemail.enabled = true;
-            voicemail.email = Some("ann&co@example.com".parse().unwrap());
-        };
-        assert_eq!(findings_on(&fusionpbx(), set), ["email_not_served"]);
-        assert_eq!(findings(set), ["emergency_number"]);
+        for address in ["ann&co@example.com", "-d/x@example.com"] {
+            let set = |config: &mut TenantConfig| {
+                config.aliases.clear();
+                let voicemail = &mut config.extensions[1].settings.voicemail;
+                voicemail.enabled = true;
+                voicemail.email = Some(address.parse().unwrap());
+            };
+            assert_eq!(findings_on(&fusionpbx(), set), ["email_not_served"]);
+            assert_eq!(findings(set), ["emergency_number"]);
+        }
     }
 
     #[test]

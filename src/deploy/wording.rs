@@ -13,6 +13,14 @@ pub(super) const fn has_rows(kind: PbxKind) -> bool {
     }
 }
 
+/// Whether it reads all of its files as one document, and goes on with the former one where it refuses it.
+pub(super) const fn is_one_document(kind: PbxKind) -> bool {
+    match kind {
+        PbxKind::Asterisk | PbxKind::FusionPbx => false,
+        PbxKind::FreeSwitch => true,
+    }
+}
+
 /// What somebody did to a text of ours.
 pub(super) fn happened(kind: PbxKind, artifact: Artifact, how: Drifted) -> String {
     match (has_rows(kind), how) {
@@ -106,6 +114,17 @@ pub(super) fn unread(kind: PbxKind, artifact: Artifact) -> String {
     } else {
         format!("the PBX does not serve {artifact} as it was proven last; this deploy has it read again")
     }
+}
+
+/// What a record says of an order that failed although what it was about is served; `are_gone`: whether somebody is served
+/// no more, whose call may go on.
+pub(super) fn not_ended(kind: PbxKind, are_gone: bool, why: &str) -> Option<String> {
+    let ends_calls = kind != PbxKind::Asterisk;
+    (ends_calls && are_gone).then(|| {
+        format!(
+            "phones of who is served no more are refused and signed out, but calls of theirs that were up may go on: {why}; see              `show calls` in `fs_cli`, and end those with `uuid_kill` and the call's uuid"
+        )
+    })
 }
 
 /// How an administrator ends calls.

@@ -2,6 +2,7 @@
 
 use super::invalid::Invalid;
 use super::parsed::parsed_text;
+use super::plain_name;
 
 parsed_text! {
     /// An address of at most 254 bytes in the plain form `local@host`, case-folded.
@@ -9,6 +10,14 @@ parsed_text! {
     /// Quoted local parts, comments and address literals are refused: Asterisk writes the address into a
     /// mail header and a field of voicemail.conf, and nobody receives voicemail there.
     EmailAddress, email_address, schema { "maxLength": 254, "pattern": PLAIN }
+}
+
+impl EmailAddress {
+    /// Whether it can be a word of a command line as it is: nothing in it means anything there, and it is no option.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        plain_name::is_plain(&self.0) && self.0.starts_with(|first: char| first.is_ascii_alphanumeric())
+    }
 }
 
 /// But for the lengths of its parts. The format `email` of JSON Schema refuses hosts that are taken here.
@@ -44,6 +53,21 @@ fn email_address(text: &str) -> Result<String, Invalid> {
 mod tests {
     use super::*;
     use rstest::rstest;
+
+    #[rstest]
+    #[case("ann.b-c_d+e/f@x-y.example.org", true)]
+    #[case("1@x.example.org", true)]
+    #[case("-d/x@acme.example.com", false)]
+    #[case("-x@acme.example.com", false)]
+    #[case("+x@acme.example.com", false)]
+    #[case("/x@acme.example.com", false)]
+    #[case("ann&co@acme.example.com", false)]
+    fn what_would_be_an_option_or_code_of_a_command_line_is_not_plain(
+        #[case] text: &str,
+        #[case] is_plain: bool,
+    ) {
+        assert_eq!(text.parse::<EmailAddress>().unwrap().is_plain(), is_plain);
+    }
 
     #[rstest]
     #[case("Ann@Example.com", Some("ann@example.com"))]

@@ -89,6 +89,12 @@ impl SipCredential {
         }
     }
 
+    /// Whether it is good where phones are told no other realm than the domain.
+    #[must_use]
+    pub fn is_good_for(&self, domain: &SipDomain) -> bool {
+        self.realm(domain) == domain.into()
+    }
+
     /// The password, where it is known.
     #[must_use]
     pub const fn password(&self) -> Option<&SipSecret> {

@@ -169,10 +169,7 @@ impl FileTree {
             ));
         }
         let making = self.root.join(".live.new");
-        match fs::remove_file(&making) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(at(&making)(error)),
-            _ => {}
-        }
+        gone(fs::remove_file(&making)).map_err(at(&making))?;
         symlink(&target, &making).map_err(at(&making))?;
         let live = self.root.join("live");
         self.warrant.check()?;
@@ -243,6 +240,18 @@ impl FileTree {
         done
     }
 
+    /// Removes the link and every generation, and the directory of these with what is ours. The root is the operator's.
+    pub fn leave(&self) -> io::Result<()> {
+        let (live, generations) = (self.root.join("live"), self.root.join("generations"));
+        self.warrant.check()?;
+        gone(fs::remove_file(&live)).map_err(at(&live))?;
+        self.keep_only(&[])?;
+        match gone(fs::remove_dir(&generations)) {
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(()),
+            removed => removed.map_err(at(&generations)),
+        }
+    }
+
     /// Removes a generation's directory; whether nothing is there any more. What is not ours stays, and the directory with it.
     fn remove_ours(&self, path: &Path) -> io::Result<bool> {
         let there = match fs::symlink_metadata(path) {
@@ -283,6 +292,14 @@ impl FileTree {
             .map(aside)
             .find(|path| path.symlink_metadata().is_err());
         fs::rename(path, free.unwrap_or_default()).map_err(at(path))
+    }
+}
+
+/// What was not there is gone.
+fn gone(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
     }
 }
 

@@ -148,6 +148,17 @@ impl Check {
     }
 }
 
+/// Whether the PBX would find our files if it read its own again.
+#[derive(Default)]
+pub struct Inclusion {
+    /// Those that it would not find, each with what is known and what to do.
+    pub missing: BTreeMap<Artifact, Finding>,
+    /// Whether one that it cannot parse counts as one that it would not find.
+    pub broken_counts: bool,
+    /// What else was seen on the way, or could not be.
+    pub remarks: Vec<Finding>,
+}
+
 /// Drives one PBX. Generation 0 is the empty one: nothing of ours is served.
 #[async_trait]
 pub trait PbxDriver: Send + Sync {
@@ -191,9 +202,8 @@ pub trait PbxDriver: Send + Sync {
         markers: &BTreeMap<Artifact, Option<String>>,
     ) -> Result<Vec<Artifact>, DriverError>;
 
-    /// The files of ours that the PBX would not find if it read its files again, each with what is known and what to do. One
-    /// that it cannot parse may count as one of them.
-    async fn not_included(&self) -> Result<BTreeMap<Artifact, Finding>, DriverError>;
+    /// Whether the PBX's own files lead to ours.
+    async fn inclusion(&self) -> Result<Inclusion, DriverError>;
 
     /// Makes a staged generation the live one on disk, without the PBX's knowing: all that can be done where none runs.
     async fn place(&self, generation: i64) -> Result<(), DriverError>;

@@ -3,12 +3,11 @@
 use crate::domain::codec::Codec;
 use crate::domain::email::EmailAddress;
 use crate::domain::extension::{OutboundClass, Voicemail};
-use crate::domain::plain_name::is_plain;
 
-/// Where messages are sent. An address with other characters is written nowhere, and a deploy tells of it: FreeSWITCH puts it
-/// into a command line, and FusionPBX into XML, as it is.
+/// Where messages are sent. Another address is written nowhere, and a deploy tells of it: FreeSWITCH puts it into a command
+/// line, and FusionPBX into XML, as it is.
 pub(super) fn mail_to(voicemail: &Voicemail) -> Option<&EmailAddress> {
-    voicemail.email.as_ref().filter(|email| is_plain(email.as_str()))
+    voicemail.email.as_ref().filter(|email| email.is_plain())
 }
 
 /// The words of FusionPBX's outbound routes, which plain ones are often written with too.

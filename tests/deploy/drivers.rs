@@ -12,7 +12,7 @@ use switchyard::domain::instance_secrets::InstanceSecrets;
 use switchyard::domain::sip_domain::SipDomain;
 use switchyard::driver::asterisk::{AsteriskDriver, Program, Shadow};
 use switchyard::driver::{
-    Check, Closeness, Drifted, DriverError, EndedCalls, Expected, Foreign, PbxDriver, Rehearsal, Staged,
+    Check, Closeness, Drifted, DriverError, EndedCalls, Expected, Foreign, Inclusion, PbxDriver, Rehearsal, Staged,
     StagedFile, Warrant,
 };
 
@@ -155,8 +155,8 @@ impl PbxDriver for Witnessed {
         self.real.end_calls(domains).await
     }
 
-    async fn not_included(&self) -> Result<BTreeMap<Artifact, Finding>, DriverError> {
-        self.real.not_included().await
+    async fn inclusion(&self) -> Result<Inclusion, DriverError> {
+        self.real.inclusion().await
     }
 
     async fn place(&self, generation: i64) -> Result<(), DriverError> {

@@ -113,8 +113,14 @@ async fn what_an_extension_is_stands_in_its_user() {
         "voicemail": {"enabled": true, "email": "ann@acme.example.com"}
     });
     rig.patch(&acme, &ann, settings).await;
-    rig.extension(&acme, "1002", "Bob").await;
-    rig.deploy_platform().await.expect(Live);
+    let bob = rig.extension(&acme, "1002", "Bob").await;
+    // It would be an option of the program that sends mails.
+    let option = json!({"voicemail": {"enabled": true, "email": "-d/x@acme.example.com"}});
+    rig.patch(&acme, &bob, option).await;
+    let ended = rig.deploy_platform().await.expect(Live);
+    assert!(ended.codes().contains(&"email_not_served"), "{ended:#?}");
+    let unmailed = rig.plain.freeswitch.user("1002", &acme.domain).await.unwrap();
+    assert_eq!(unmailed.param("vm-mailto"), None);
     let user = rig.plain.freeswitch.user("1001", &acme.domain).await.unwrap();
     for (variable, value) in [
         ("user_context", "acme.example.com"),

@@ -1,16 +1,36 @@
 //! Files that somebody edited or removed: named, shown without a secret, and mended by a deploy only.
 
+use std::path::Path;
+
 use rstest::rstest;
 use serde_json::json;
 use switchyard::deploy::Verification;
-use switchyard::domain::deployment::DeploymentStatus::{Live, Unchanged};
+use switchyard::domain::deployment::DeploymentStatus::{Failed, Live, RolledBack, Unchanged};
 
+use super::plain_freeswitch::write;
 use super::rig::Rig;
 use super::support::database::Backend::Sqlite;
 
 fn codes(seen: &Verification) -> Vec<&str> {
     let findings = seen.findings.iter();
     findings.map(|finding| finding.code.as_str()).collect()
+}
+
+fn without_marker(text: &str) -> Vec<&str> {
+    let lines = text.lines();
+    lines.filter(|line| !line.contains("\"marker\"")).collect()
+}
+
+/// Gives everybody's mailbox another PIN, which no deploy asks for.
+fn edit_pins(file: &Path) {
+    let text = std::fs::read_to_string(file).unwrap();
+    assert!(text.contains("246813"));
+    write(file, &text.replace("246813", "999999"));
+}
+
+async fn pin(rig: &Rig, domain: &str) -> Option<String> {
+    let user = rig.plain.freeswitch.user("1001", domain).await?;
+    user.param("vm-password").map(str::to_owned)
 }
 
 #[tokio::test]
@@ -43,10 +63,9 @@ async fn an_edited_file_is_named_and_shown_without_a_secret_and_the_next_deploy_
 
     let mended = rig.deploy_platform().await.expect(Live);
     assert!(mended.codes().contains(&"drift_mended"), "{mended:#?}");
-    assert_eq!(
-        std::fs::read_to_string(rig.plain.live_file("directory")).unwrap(),
-        text
-    );
+    let written = std::fs::read_to_string(rig.plain.live_file("directory")).unwrap();
+    assert_eq!(without_marker(&written), without_marker(&text));
+    assert_ne!(written, text, "the former document has the former marker");
     let seen = rig.look().await;
     assert!(seen.ok, "{seen:#?}");
     rig.deploy_platform().await.expect(Unchanged);
@@ -68,6 +87,64 @@ async fn an_edit_that_freeswitch_has_read_is_seen_in_what_it_serves() {
     }
     rig.deploy_platform().await.expect(Live);
     assert_eq!(rig.name_of(&acme, "1001").await.as_deref(), Some("Ann"));
+}
+
+/// FreeSWITCH goes on with the edited document, whose markers are those of what was live.
+#[tokio::test]
+async fn nothing_is_called_mended_or_put_back_where_freeswitch_refuses_to_read() {
+    let (mut rig, acme, ..) = Rig::live(Sqlite).await;
+    edit_pins(&rig.plain.live_file("directory"));
+    rig.somebody_reloads().await;
+    let own = rig.plain.conf().join("directory/a-broken.xml");
+    write(&own, "<include>\n<domain name=\"x\">\n</include>\n");
+    let ended = rig.deploy_platform().await.expect(Failed);
+    assert_eq!(pin(&rig, &acme.domain).await.as_deref(), Some("999999"));
+    for code in ["drift", "xml_refused", "state_unknown"] {
+        assert!(ended.codes().contains(&code), "{code}: {ended:#?}");
+    }
+    assert!(!ended.codes().contains(&"drift_mended"), "{ended:#?}");
+    std::fs::remove_file(own).unwrap();
+    rig.deploy_platform().await.expect(Live);
+    assert_eq!(pin(&rig, &acme.domain).await.as_deref(), Some("246813"));
+    assert!(rig.look().await.ok);
+}
+
+/// The operator's line leads past the live link, and nobody may look.
+#[tokio::test]
+async fn what_is_written_in_place_of_an_edited_file_is_proven_by_a_marker_of_its_own() {
+    let (mut rig, acme, ..) = Rig::live(Sqlite).await;
+    let generation = rig.standing().await.unwrap();
+    let fixed = rig
+        .plain
+        .config_dir()
+        .join(format!("generations/{generation}/directory.xml"));
+    let line = format!(
+        "<include>\n<X-PRE-PROCESS cmd=\"include\" data=\"{}\"/>\n</include>\n",
+        fixed.display()
+    );
+    write(&rig.plain.conf().join("directory/switchyard.xml"), &line);
+    std::fs::create_dir(rig.plain.conf().join("dialplan/a.xml")).unwrap();
+    edit_pins(&fixed);
+    rig.somebody_reloads().await;
+    let ended = rig.deploy_platform().await.expect(RolledBack);
+    for code in ["drift", "marker_missing", "include_not_checked"] {
+        assert!(ended.codes().contains(&code), "{code}: {ended:#?}");
+    }
+    // The former generation was written anew, and FreeSWITCH has read that.
+    assert_eq!(pin(&rig, &acme.domain).await.as_deref(), Some("246813"));
+}
+
+/// It is not the one that goes live.
+#[tokio::test]
+async fn a_former_generation_that_cannot_be_read_keeps_no_deploy_from_going_on() {
+    let (rig, acme, [ann, _], ..) = Rig::live(Sqlite).await;
+    let odd = rig.plain.config_dir().join("generations/999/directory.xml");
+    std::fs::create_dir_all(&odd).unwrap();
+    rig.patch(&acme, &ann, json!({"name": "Anne"})).await;
+    let ended = rig.deploy(&acme).await.expect(Live);
+    assert!(ended.codes().contains(&"former_unread"), "{ended:#?}");
+    assert!(ended.words().contains(odd.to_str().unwrap()), "{ended:#?}");
+    assert_eq!(rig.name_of(&acme, "1001").await.as_deref(), Some("Anne"));
 }
 
 /// What somebody removed.

@@ -1,14 +1,12 @@
 //! An event socket that goes before, at and after the reload, and a process that dies there: what is known then.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use rstest::rstest;
 use serde_json::json;
 use switchyard::domain::deployment::DeploymentStatus::{self, Failed, Live, RolledBack};
-use tokio_util::sync::CancellationToken;
 
-use super::freeswitch::{Effect, Fault, PASSWORD, Refused};
+use super::freeswitch::{Effect, Fault, NewCall, PASSWORD, Refused};
 use super::rig::{RELOAD, Rig};
 use super::support::database::Backend::{self, Postgres, Sqlite};
 use super::support::world::ended;
@@ -87,6 +85,36 @@ async fn a_connection_that_breaks_in_the_middle_ends_in_a_state_that_is_proven(
     rig.deploy(&acme).await;
     assert_eq!(rig.name_of(&acme, "1001").await.as_deref(), Some("Anne"));
     assert_eq!(rig.register(&acme, &bob).await, Err(Refused::Unknown));
+}
+
+/// The extension is gone and its phone signed out: what is served is right, and a call of its is not ended.
+#[rstest]
+#[case::at_the_question_for_calls("show channels")]
+#[case::at_the_end_of_the_call("uuid_kill")]
+#[tokio::test]
+async fn a_call_that_could_not_be_ended_is_told(#[case] at: &str) {
+    let (rig, acme, [_, bob], ..) = Rig::live(Sqlite).await;
+    rig.register(&acme, &bob).await.unwrap();
+    let freeswitch = &rig.plain.freeswitch;
+    let call = freeswitch.add_call(&NewCall::within(&acme.domain, "1002", "1001"));
+    rig.delete(&acme, &bob).await;
+    freeswitch.faults().add(Fault::at(at, Effect::CloseUndone));
+    let ended = rig.deploy(&acme).await.expect(Live);
+    assert_eq!(freeswitch.calls(), [call]);
+    assert!(ended.codes().contains(&"calls_not_ended"), "{ended:#?}");
+    assert!(ended.words().contains("uuid_kill"), "{ended:#?}");
+    assert_eq!(rig.register(&acme, &bob).await, Err(Refused::Unknown));
+}
+
+/// Nobody is gone whose call could go on.
+#[tokio::test]
+async fn of_a_reload_whose_answer_was_lost_and_that_is_proven_nothing_is_told() {
+    let (rig, acme, [ann, _], ..) = Rig::live(Sqlite).await;
+    rig.patch(&acme, &ann, json!({"name": "Anne"})).await;
+    let faults = rig.plain.freeswitch.faults();
+    faults.add(Fault::at(RELOAD, Effect::CloseDone));
+    let ended = rig.deploy(&acme).await.expect(Live);
+    assert_eq!(ended.codes(), [""; 0], "{ended:#?}");
 }
 
 /// Cut once at the first command of a deploy, at the second, and so on, until a deploy has no more of them.
@@ -168,19 +196,7 @@ async fn what_a_process_left_that_died_at_the_reload_is_finished_by_the_next(
     rig.plain.freeswitch.faults().add(Fault::at(RELOAD, effect));
     let request = rig.request(&acme).await;
     let before = rig.standing().await;
-    {
-        let stop = CancellationToken::new();
-        let working = Box::pin(rig.engine.work_off(rig.instance_id, &stop));
-        let dies = async {
-            while rig.reloads() == 0 {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        tokio::select! {
-            worked = working => panic!("it did not get that far: {worked:?}"),
-            () = dies => {}
-        }
-    }
+    rig.dies_at_the_reload().await;
     assert_ne!(rig.standing().await, before);
     let app = rig.after_a_death();
     ended(&app, &request).await.expect(Live);

@@ -4,8 +4,11 @@ use rstest::rstest;
 use serde_json::json;
 use switchyard::domain::deployment::DeploymentStatus::{Failed, Live, RolledBack};
 
-use super::rig::Rig;
+use super::freeswitch::{Effect, Fault};
+use super::plain_freeswitch::write;
+use super::rig::{RELOAD, Rig};
 use super::support::database::Backend::Sqlite;
+use super::support::world::ended;
 
 #[rstest]
 #[case("directory")]
@@ -72,7 +75,7 @@ async fn a_line_that_leads_there_in_another_way_is_one(#[case] line: &str) {
     std::os::unix::fs::symlink(&ours, rig.plain.conf().join("directory/linked")).unwrap();
     let set = format!("<X-PRE-PROCESS cmd=\"set\" data=\"ours={}\"/>", ours.display());
     let text = format!("<include>\n{set}\n{line}\n</include>\n");
-    super::plain_freeswitch::write(&rig.plain.conf().join("directory/switchyard.xml"), &text);
+    write(&rig.plain.conf().join("directory/switchyard.xml"), &text);
     rig.deploy_platform().await.expect(Live);
     rig.register(&acme, &ann).await.unwrap();
 }
@@ -85,6 +88,79 @@ async fn where_the_operators_files_cannot_be_read_the_marker_tells() {
     rig.plain.exclude("directory");
     std::fs::create_dir(rig.plain.conf().join("dialplan/a.xml")).unwrap();
     let ended = rig.deploy_platform().await.expect(RolledBack);
-    assert!(ended.codes().contains(&"marker_missing"), "{ended:#?}");
-    assert!(ended.words().contains("X-PRE-PROCESS"), "{ended:#?}");
+    for code in ["include_not_checked", "marker_missing"] {
+        assert!(ended.codes().contains(&code), "{ended:#?}");
+    }
+    for words in ["X-PRE-PROCESS", "dialplan/a.xml"] {
+        assert!(ended.words().contains(words), "{words}: {ended:#?}");
+    }
+}
+
+/// What was done to our files beside the line.
+#[derive(Clone, Copy)]
+enum Beside {
+    Edited,
+    Removed,
+    Lost,
+}
+
+/// Asterisk takes a file that it cannot parse for one that it cannot find. FreeSWITCH's own lines are read without ours.
+#[rstest]
+#[case::an_edited_file(Beside::Edited)]
+#[case::a_removed_file(Beside::Removed)]
+#[case::lost_fragments(Beside::Lost)]
+#[tokio::test]
+async fn a_lost_line_is_told_whatever_became_of_our_own_files(#[case] beside: Beside) {
+    let (rig, acme, [ann, _], ..) = Rig::live(Sqlite).await;
+    let file = rig.plain.live_file("directory");
+    match beside {
+        Beside::Edited => {
+            let text = std::fs::read_to_string(&file).unwrap();
+            write(&file, &format!("{text}<!-- mine -->\n"));
+        }
+        Beside::Removed => std::fs::remove_file(&file).unwrap(),
+        Beside::Lost => std::fs::remove_dir_all(rig.state_dir().join("instances")).unwrap(),
+    }
+    rig.plain.exclude("directory");
+    rig.patch(&acme, &ann, json!({"name": "Anne"})).await;
+    let ended = rig.deploy_platform().await.expect(Failed);
+    assert!(ended.codes().contains(&"include_missing"), "{ended:#?}");
+    assert_eq!(rig.reloads(), 0);
+    rig.register(&acme, &ann).await.unwrap();
+    let seen = rig.look().await;
+    let told = seen
+        .findings
+        .iter()
+        .filter(|finding| finding.code == "include_missing");
+    assert_eq!(told.count(), 1, "{seen:#?}");
+    rig.plain.include("directory");
+    rig.deploy_platform().await.expect(Live);
+    assert_eq!(rig.name_of(&acme, "1001").await.as_deref(), Some("Anne"));
+}
+
+/// The way back is a reload too.
+#[tokio::test]
+async fn what_a_process_left_is_neither_finished_nor_undone_without_the_lines() {
+    let (rig, acme, [ann, _], ..) = Rig::live(Sqlite).await;
+    rig.patch(&acme, &ann, json!({"name": "Anne"})).await;
+    rig.plain
+        .freeswitch
+        .faults()
+        .add(Fault::at(RELOAD, Effect::HangUndone));
+    let request = rig.request(&acme).await;
+    rig.dies_at_the_reload().await;
+    rig.plain.exclude("directory");
+    rig.plain.freeswitch.journal().clear();
+    let app = rig.after_a_death();
+    let ended = ended(&app, &request).await.expect(Failed);
+    for code in ["include_missing", "state_unknown"] {
+        let told = ended.codes().into_iter().filter(|found| *found == code);
+        assert_eq!(told.count(), 1, "{code}: {ended:#?}");
+    }
+    assert!(!ended.words().contains("Nothing was touched"), "{ended:#?}");
+    assert_eq!(rig.reloads(), 0);
+    rig.register(&acme, &ann).await.unwrap();
+    rig.plain.include("directory");
+    rig.deploy(&acme).await.expect(Live);
+    assert_eq!(rig.name_of(&acme, "1001").await.as_deref(), Some("Anne"));
 }

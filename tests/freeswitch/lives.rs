@@ -40,6 +40,30 @@ async fn an_extension_that_goes_is_signed_out_and_its_call_ends(#[case] backend:
     assert!(rig.look().await.ok);
 }
 
+/// Its last one: FreeSWITCH serves no domain of that name any more.
+#[rstest]
+#[case::deleted(false)]
+#[case::disabled(true)]
+#[tokio::test]
+async fn with_a_tenants_last_extension_its_calls_end(#[case] disabled: bool) {
+    let (rig, acme, _, globex, gina) = Rig::live(Sqlite).await;
+    rig.register(&globex, &gina).await.unwrap();
+    let freeswitch = &rig.plain.freeswitch;
+    freeswitch.add_call(&NewCall::within(&globex.domain, "1001", "1003"));
+    let stays = freeswitch.add_call(&NewCall::within(&acme.domain, "1001", "1002"));
+    if disabled {
+        rig.patch(&globex, &gina, json!({"status": "disabled"})).await;
+    } else {
+        rig.delete(&globex, &gina).await;
+    }
+    let ended = rig.deploy(&globex).await.expect(Live);
+    assert_eq!(freeswitch.calls(), [stays], "{ended:#?}");
+    assert!(ended.words().contains("channels hung up"), "{ended:#?}");
+    assert_eq!(signed_in(&rig), BTreeSet::new());
+    assert_eq!(rig.register(&globex, &gina).await, Err(Refused::Unknown));
+    assert!(rig.look().await.ok);
+}
+
 /// A phone on a profile that does not run is nowhere to be signed out.
 #[tokio::test]
 async fn a_phone_that_stays_signed_in_keeps_a_removal_from_being_proven() {

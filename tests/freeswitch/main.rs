@@ -12,6 +12,7 @@ mod freeswitch;
 mod includes;
 mod killed;
 mod lives;
+mod moved;
 #[path = "../support/plain_freeswitch.rs"]
 mod plain_freeswitch;
 mod rig;

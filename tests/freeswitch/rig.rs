@@ -6,6 +6,8 @@ use std::time::Duration;
 use switchyard::domain::deployment::DeploymentStatus::Live;
 use switchyard::domain::instance::{FreeSwitchSettings, InstanceSettings};
 
+use tokio_util::sync::CancellationToken;
+
 use super::freeswitch::{Admitted, Refused};
 use super::plain_freeswitch::{Plain, secrets};
 use super::support::database::Backend;
@@ -66,6 +68,21 @@ impl Rig {
     pub async fn somebody_reloads(&mut self) {
         let client = self.plain.freeswitch.client().await;
         client.reload_xml(Duration::from_secs(20)).await.unwrap();
+    }
+
+    /// A process works off what was asked for, and dies once FreeSWITCH was told to read.
+    pub async fn dies_at_the_reload(&self) {
+        let stop = CancellationToken::new();
+        let working = Box::pin(self.engine.work_off(self.instance_id, &stop));
+        let dies = async {
+            while self.reloads() == 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::select! {
+            worked = working => panic!("it did not get that far: {worked:?}"),
+            () = dies => {}
+        }
     }
 
     /// From now on FreeSWITCH is reached otherwise.

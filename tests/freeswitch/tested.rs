@@ -34,6 +34,7 @@ async fn where_nothing_lacks_every_part_is_good_before_and_after_the_first_deplo
                 "foreign_files",
                 "include_dialplan",
                 "include_directory",
+                "sip_profile_domains",
                 "sip_profiles"
             ]
         );
@@ -52,6 +53,7 @@ enum Lack {
     DirectoryLine,
     DialplanLine,
     Read,
+    Forced,
 }
 
 #[rstest]
@@ -63,6 +65,7 @@ enum Lack {
 #[case(Lack::DirectoryLine, "include_directory", "directory/switchyard.xml")]
 #[case(Lack::DialplanLine, "include_dialplan", "dialplan/switchyard.xml")]
 #[case(Lack::Read, "include_directory", "reloadxml")]
+#[case(Lack::Forced, "sip_profile_domains", "sofia profile internal restart")]
 #[tokio::test]
 async fn what_lacks_is_the_only_thing_that_is_named(
     #[case] lack: Lack,
@@ -92,6 +95,10 @@ async fn what_lacks_is_the_only_thing_that_is_named(
             rig.somebody_reloads().await;
             rig.plain.include("directory");
         }
+        Lack::Forced => {
+            rig.plain.force_domain();
+            rig.somebody_reloads().await;
+        }
     }
     let checks = checks(&rig).await;
     let failed: Vec<&Check> = checks.values().filter(|check| !check.ok).collect();
@@ -103,4 +110,23 @@ async fn what_lacks_is_the_only_thing_that_is_named(
     let expected = if matches!(lack, Lack::Directory) { 2 } else { 0 };
     assert_eq!(others.count(), expected, "{failed:#?}");
     assert!(!format!("{checks:?}").contains(PASSWORD));
+}
+
+/// It is the operator's, who may have phones of their own there.
+#[tokio::test]
+async fn a_deploy_tells_of_a_profile_that_lets_no_tenants_phone_in() {
+    let mut rig = Rig::new(Sqlite).await;
+    rig.plain.force_domain();
+    rig.somebody_reloads().await;
+    rig.acme_and_globex().await;
+    let ended = rig.deploy_platform().await.expect(Live);
+    assert!(ended.codes().contains(&"sip_domain_forced"), "{ended:#?}");
+    for words in ["force-register-domain", "profile internal"] {
+        assert!(ended.words().contains(words), "{words}: {ended:#?}");
+    }
+    let seen = rig.look().await;
+    assert!(
+        seen.ok && format!("{seen:?}").contains("sip_domain_forced"),
+        "{seen:#?}"
+    );
 }

@@ -2,7 +2,8 @@
 
 use serde_json::json;
 use switchyard::app::error::AppError;
-use switchyard::app::instances;
+use switchyard::app::{audit_log, instances};
+use switchyard::domain::audit_query::{AuditFilter, AuditQuery};
 use switchyard::domain::deployment::DeploymentStatus::{Failed, Live};
 use switchyard::domain::instance::InstanceSettings;
 
@@ -39,10 +40,25 @@ async fn another_database_is_refused_while_tenants_are_served_and_everything_sta
         }
         other => panic!("{:?}", other.map_err(|error| error.to_string())),
     }
+    // It was asked what stands there, with what it signs in with: that is seen although nothing was changed.
+    assert_eq!(looks(&world).await, 1);
     world.patch(&acme, &ann, json!({"name": "Anne"})).await;
     world.deploy(&acme).await.expect(Live);
     assert_eq!(world.name_of(&acme, "1001").await.as_deref(), Some("Anne"));
     assert_eq!(other.snapshot().await, before);
+}
+
+/// How often the audit log says that this host was to connect to another database.
+async fn looks(world: &World) -> usize {
+    let page = AuditQuery {
+        filter: AuditFilter {
+            action: Some("instance.look".parse().unwrap()),
+            ..AuditFilter::default()
+        },
+        ..AuditQuery::default()
+    };
+    let page = audit_log::list_all(&world.app, &operator(), None, &page).await;
+    page.unwrap().entries.len()
 }
 
 #[tokio::test]
@@ -50,6 +66,7 @@ async fn an_instance_that_serves_nobody_may_be_given_another_database() {
     let world = World::new(Native).await;
     let mut other = FusionPbx::furnished(Native).await;
     name(&world, &mut other).await.unwrap();
+    assert_eq!(looks(&world).await, 0, "nothing had to be asked");
 }
 
 /// Its note says that it holds what is live.

@@ -12,6 +12,7 @@ use super::rig;
 use super::support::ami::field;
 use super::support::pbx::Pbx;
 use super::support::phone;
+use super::support::world::World;
 
 pub struct Asterisk(Pbx);
 
@@ -61,6 +62,15 @@ impl rig::Pbx for Asterisk {
         let channels = self.0.ami().list("CoreShowChannels", &[]);
         let is_there = |channel| field(channel, "Channel").is_some_and(|name| name.contains(domain));
         channels.iter().any(is_there)
+    }
+
+    /// A template of the operator's gives everybody one name.
+    async fn spoil(&self, world: &World, _domain: &str) {
+        let name = "callerid=\"{{ extension.caller_name | quoted }}\"";
+        world.override_template("asterisk/pjsip.conf", |text| {
+            assert!(text.contains(name));
+            text.replace(name, "callerid=\"Spoilt\"")
+        });
     }
 
     async fn rename(&self, from: &str, to: &str) {

@@ -4,6 +4,7 @@
 
 mod asterisk;
 mod contract;
+mod digests;
 #[expect(dead_code, unused_imports, reason = "the area of the rig uses all of it")]
 #[path = "../support/freeswitch/mod.rs"]
 mod freeswitch;

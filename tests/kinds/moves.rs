@@ -79,7 +79,7 @@ async fn c18_a_tenant_moves_to_another_pbx_and_back_and_is_served_where_it_was_u
         assert!(resync_required(&rig, &acme).await);
         let waits = deploy(&rig, from).await.expect(Unchanged);
         assert_eq!(waits.codes(), ["awaits_other_instance"]);
-        assert!(serves(here, &acme).await);
+        assert!(serves(here, &acme).await && !serves(there, &acme).await);
 
         deploy(&rig, to).await.expect(Live);
         assert!(lets_in(there, &acme, &ann).await && serves(here, &acme).await);

@@ -1,13 +1,16 @@
 //! What the contract asks of a PBX from outside, whatever kind it is.
 
 use async_trait::async_trait;
+use switchyard::app::instances::{self, NewInstance};
 use switchyard::domain::deployment::DeploymentStatus::Live;
+use switchyard::domain::ids::InstanceId;
 use switchyard::domain::instance::InstanceSettings;
 use switchyard::domain::instance_secrets::InstanceSecrets;
 
 use super::asterisk::Asterisk;
+use super::freeswitch::FreeSwitch;
 use super::support::database::Backend;
-use super::support::world::{Phone, Tenant, World};
+use super::support::world::{NODE, Phone, Tenant, World, operator};
 use super::switches::{OnFiles, OnRows};
 
 /// Which kind.
@@ -42,6 +45,14 @@ pub trait Pbx: Send + Sync {
 
     /// Somebody gives a user another name where it is written, behind our back.
     async fn rename(&self, from: &str, to: &str);
+
+    /// From now on it is not proven that 1002 of a domain is gone and 1001 has another name, although both is applied.
+    async fn spoil(&self, world: &World, domain: &str);
+
+    /// The FreeSWITCH that it is or stands behind it.
+    fn freeswitch(&self) -> Option<&FreeSwitch> {
+        None
+    }
 }
 
 /// A PBX of this kind that serves nobody yet.
@@ -72,6 +83,18 @@ impl Rig {
         let (acme, phones, globex, gina) = rig.world.acme_and_globex().await;
         rig.world.deploy_platform().await.expect(Live);
         (rig, acme, phones, globex, gina)
+    }
+
+    /// Another instance, of whichever kind.
+    pub async fn add(&self, name: &str, pbx: &dyn Pbx) -> InstanceId {
+        let new = NewInstance {
+            name: name.parse().unwrap(),
+            node: NODE.parse().unwrap(),
+            settings: pbx.settings(),
+            secrets: pbx.secrets(),
+        };
+        let made = instances::create(&self.world.app, &operator(), new).await;
+        made.unwrap().id
     }
 
     pub async fn lets_in(&self, tenant: &Tenant, phone: &Phone) -> bool {

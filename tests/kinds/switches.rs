@@ -10,10 +10,11 @@ use switchyard::domain::instance_secrets::InstanceSecrets;
 use tempfile::TempDir;
 use url::Url;
 
-use super::freeswitch::{Admitted, FreeSwitch, Keys, NewCall, PASSWORD};
+use super::freeswitch::{Admitted, FreeSwitch, Keys, NewCall, PASSWORD, Phone};
 use super::fusionpbx::{Booleans, FusionPbx};
 use super::plain_freeswitch::{Plain, secrets, write};
 use super::rig::Pbx;
+use super::support::world::World;
 
 /// A FusionPBX with what an operator has in it.
 pub struct OnRows {
@@ -84,6 +85,14 @@ impl Pbx for OnRows {
         self.calls.is_up(&self.freeswitch, domain)
     }
 
+    async fn spoil(&self, _world: &World, domain: &str) {
+        leave_signed_in(&self.freeswitch, domain);
+    }
+
+    fn freeswitch(&self) -> Option<&FreeSwitch> {
+        Some(&self.freeswitch)
+    }
+
     async fn rename(&self, from: &str, to: &str) {
         let column = "effective_caller_id_name";
         let sql = format!("update v_extensions set {column} = '{to}' where {column} = '{from}'");
@@ -136,6 +145,14 @@ impl Pbx for OnFiles {
         self.calls.is_up(&self.plain.freeswitch, domain)
     }
 
+    async fn spoil(&self, _world: &World, domain: &str) {
+        leave_signed_in(&self.plain.freeswitch, domain);
+    }
+
+    fn freeswitch(&self) -> Option<&FreeSwitch> {
+        Some(&self.plain.freeswitch)
+    }
+
     async fn rename(&self, from: &str, to: &str) {
         let file = self.plain.live_file("directory");
         let text = std::fs::read_to_string(&file).unwrap();
@@ -143,6 +160,11 @@ impl Pbx for OnFiles {
         assert!(text.contains(&from));
         write(&file, &text.replace(&from, &to));
     }
+}
+
+/// A phone on a profile that does not run is nowhere to be signed out.
+fn leave_signed_in(freeswitch: &FreeSwitch, domain: &str) {
+    freeswitch.sign_in(&Phone::at("stopped", "1002", domain, 5099, 0));
 }
 
 async fn lets_in(freeswitch: &FreeSwitch, number: &str, domain: &str, secret: &str) -> bool {

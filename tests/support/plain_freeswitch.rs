@@ -13,6 +13,7 @@ pub const OPERATOR: &str = "operator.example.com";
 
 const ROOT: &str = "<?xml version=\"1.0\"?>\n<document type=\"freeswitch/xml\">\n\
     <X-PRE-PROCESS cmd=\"set\" data=\"office=operator.example.com\"/>\n\
+    <section name=\"configuration\">\n<X-PRE-PROCESS cmd=\"include\" data=\"autoload_configs/*.xml\"/>\n</section>\n\
     <section name=\"directory\">\n<X-PRE-PROCESS cmd=\"include\" data=\"directory/*.xml\"/>\n</section>\n\
     <section name=\"dialplan\">\n<X-PRE-PROCESS cmd=\"include\" data=\"dialplan/*.xml\"/>\n</section>\n\
     </document>\n";
@@ -22,6 +23,9 @@ const OWN_DOMAIN: &str = "<include>\n<domain name=\"$${office}\">\n<user id=\"10
 
 const OWN_CONTEXT: &str =
     "<include>\n<context name=\"default\">\n<extension name=\"own\"/>\n</context>\n</include>\n";
+
+const SOFIA: &str = "<configuration name=\"sofia.conf\">\n<profiles>\n\
+    <X-PRE-PROCESS cmd=\"include\" data=\"../sip_profiles/*.xml\"/>\n</profiles>\n</configuration>\n";
 
 /// The FreeSWITCH with its files; gone with the value.
 pub struct Plain {
@@ -37,6 +41,8 @@ impl Plain {
             ("freeswitch.xml", ROOT),
             ("directory/default.xml", OWN_DOMAIN),
             ("dialplan/default.xml", OWN_CONTEXT),
+            ("autoload_configs/sofia.conf.xml", SOFIA),
+            ("sip_profiles/internal.xml", &profile("auth-calls", "true")),
         ] {
             write(&conf.join(name), text);
         }
@@ -79,6 +85,12 @@ impl Plain {
         write(&self.include_file(section), &line);
     }
 
+    /// The profile that phones sign in at is as FreeSWITCH brings it along.
+    pub fn force_domain(&self) {
+        let text = profile("force-register-domain", "$${office}");
+        write(&self.conf().join("sip_profiles/internal.xml"), &text);
+    }
+
     /// The operator takes it out.
     pub fn exclude(&self, section: &str) {
         std::fs::remove_file(self.include_file(section)).unwrap();
@@ -102,6 +114,12 @@ impl Plain {
         let user = self.freeswitch.user(number, domain).await?;
         user.shown("var", "effective_caller_id_name").map(str::to_owned)
     }
+}
+
+fn profile(param: &str, value: &str) -> String {
+    format!(
+        "<profile name=\"internal\">\n<settings>\n<param name=\"{param}\" value=\"{value}\"/>\n</settings>\n</profile>\n"
+    )
 }
 
 /// What its event socket asks for.

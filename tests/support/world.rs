@@ -214,7 +214,12 @@ impl World {
     }
 
     pub async fn deploy_platform(&self) -> Ended {
-        let asked = deployments::deploy_instance(&self.app, &operator(), self.instance_id).await;
+        self.deploy_to(self.instance_id).await
+    }
+
+    /// A platform deploy of whichever instance.
+    pub async fn deploy_to(&self, instance: InstanceId) -> Ended {
+        let asked = deployments::deploy_instance(&self.app, &operator(), instance).await;
         ended(&self.app, &asked.unwrap()).await
     }
 

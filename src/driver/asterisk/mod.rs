@@ -29,7 +29,7 @@ pub use self::shadow::Shadow;
 pub use self::transport::Transport;
 use super::files::{self, FileTree};
 use super::{
-    Check, Closeness, Drifted, DriverError, EndedCalls, Expected, Foreign, PbxDriver, Rehearsal, Staged,
+    Check, Closeness, Drifted, DriverError, EndedCalls, Expected, Foreign, Inclusion, PbxDriver, Rehearsal, Staged,
     StagedFile, Warrant,
 };
 use crate::domain::artifact::Artifact;
@@ -154,8 +154,13 @@ impl PbxDriver for AsteriskDriver {
         verify::unread(&self.session().await?, markers).await
     }
 
-    async fn not_included(&self) -> Result<BTreeMap<Artifact, Finding>, DriverError> {
-        included::missing(&self.session().await?, &self.settings.config_dir).await
+    async fn inclusion(&self) -> Result<Inclusion, DriverError> {
+        let missing = included::missing(&self.session().await?, &self.settings.config_dir).await?;
+        Ok(Inclusion {
+            missing,
+            broken_counts: true,
+            remarks: Vec::new(),
+        })
     }
 
     async fn place(&self, generation: i64) -> Result<(), DriverError> {

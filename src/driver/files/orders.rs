@@ -54,6 +54,11 @@ impl FileTree {
             .await
     }
 
+    /// [`FileTree::leave`].
+    pub async fn leave_it(&self) -> Result<(), DriverError> {
+        self.on_disk("removing our files", |tree| tree.leave()).await
+    }
+
     /// [`FileTree::keep_only`].
     pub async fn clean_up(&self, generations: &[i64]) -> Result<(), DriverError> {
         let generations = generations.to_vec();

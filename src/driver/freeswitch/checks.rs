@@ -2,11 +2,14 @@
 //! lacks.
 
 use super::included::{self, Leads};
-use super::{FreeSwitchDriver, asked, verify};
+use super::{FreeSwitchDriver, asked, profiles, verify};
 use crate::domain::artifact::Artifact;
 use crate::driver::event_socket::{self, ANSWER};
 use crate::driver::{Check, DriverError};
 use crate::wire::esl::Word;
+
+/// It answered before.
+const NO_ANSWER: &str = "see FreeSWITCH's log and that it still runs (`fs_cli -x status`), then test again";
 
 const INCLUDES: [(&str, Artifact); 2] = [
     ("include_directory", Artifact::DirectoryXml),
@@ -19,7 +22,8 @@ pub(super) async fn all(driver: &FreeSwitchDriver) -> Vec<Check> {
     let answers = socket.ok;
     let mut checks = vec![socket];
     if answers {
-        checks.push(profiles(driver).await);
+        checks.push(running(driver).await);
+        checks.push(domains(driver).await);
     }
     let standing = driver.files.checks("freeswitch", &mut checks).await;
     if answers {
@@ -32,7 +36,7 @@ pub(super) async fn all(driver: &FreeSwitchDriver) -> Vec<Check> {
 }
 
 /// Phones sign in at a profile.
-async fn profiles(driver: &FreeSwitchDriver) -> Check {
+async fn running(driver: &FreeSwitchDriver) -> Check {
     const NAME: &str = "sip_profiles";
     let asking = async {
         let switch = driver.switch().await?;
@@ -50,6 +54,23 @@ async fn profiles(driver: &FreeSwitchDriver) -> Check {
     }
 }
 
+/// Each phone is looked up in the domain that it says.
+async fn domains(driver: &FreeSwitchDriver) -> Check {
+    const NAME: &str = "sip_profile_domains";
+    let asking = async { profiles::forced(&driver.switch().await?).await };
+    match asking.await {
+        Ok(forced) if forced.is_empty() => {
+            Check::good(NAME, "no SIP profile forces a domain on phones".to_owned())
+        }
+        Ok(forced) => {
+            let what: Vec<String> = forced.iter().map(profiles::Forced::what).collect();
+            let mend: Vec<String> = forced.iter().map(profiles::Forced::mend).collect();
+            Check::bad(NAME, what.join("; "), mend.join("; "))
+        }
+        Err(error) => Check::bad(NAME, error.full(), NO_ANSWER),
+    }
+}
+
 /// Whether FreeSWITCH's own files lead to ours, and whether it has read it where one stands.
 async fn include(
     driver: &FreeSwitchDriver,
@@ -64,7 +85,7 @@ async fn include(
     };
     let shown = match shown {
         Ok(shown) => shown.is_some(),
-        Err(error) => return Check::bad(name, error.full(), "test again"),
+        Err(error) => return Check::bad(name, error.full(), NO_ANSWER),
     };
     let config_dir = &driver.settings.config_dir;
     let mend = format!(
@@ -72,7 +93,7 @@ async fn include(
         included::mend(config_dir, file)
     );
     match leads {
-        Err(error) => Check::bad(name, error.full(), "test again"),
+        Err(error) => Check::bad(name, error.full(), NO_ANSWER),
         Ok(Leads::To(found)) if !found.contains(&file) => {
             let known = if shown {
                 ": it serves what it has read before, until it reads its files again"

@@ -37,8 +37,12 @@ pub(super) struct Document {
     pub faults: Vec<Fault>,
 }
 
-/// Reads a file as it comes; it is never held whole.
+/// Reads a file as it comes; it is never held whole. An error says which file it is.
 pub(super) fn read(path: &Path) -> io::Result<Document> {
+    scanned(path).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
+}
+
+fn scanned(path: &Path) -> io::Result<Document> {
     let mut faults = lines(path)?;
     let mut reader = Reader::from_reader(BufReader::new(File::open(path)?));
     let config = reader.config_mut();

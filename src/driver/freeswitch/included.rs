@@ -1,18 +1,16 @@
 //! Whether FreeSWITCH's own files lead to ours, before it is told to read them: a reload without ours would end what runs.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use tokio::task::spawn_blocking;
 
 use super::own_files::reached;
 use super::{FreeSwitchDriver, asked, verify};
 use crate::domain::artifact::Artifact;
-use crate::domain::finding::Finding;
+use crate::domain::finding::{Finding, Severity};
 use crate::domain::instance::{AbsolutePath, PbxKind};
-use crate::driver::DriverError;
 use crate::driver::event_socket::ANSWER;
+use crate::driver::{DriverError, Inclusion};
 
 /// Where FreeSWITCH says its own files are.
 const CONF_DIR: &str = "conf_dir";
@@ -58,10 +56,7 @@ pub(super) async fn leads(driver: &FreeSwitchDriver) -> Result<Leads, DriverErro
     let config_dir = driver.settings.config_dir.clone();
     let read = spawn_blocking(move || {
         let reached = reached(&conf, config_dir.as_path(), globals)?;
-        let is_reached = |file: &Artifact| {
-            reached.contains(&target(&config_dir, *file))
-                || reached.iter().any(|found| is_same(found, &config_dir, *file))
-        };
+        let is_reached = |file: &Artifact| reached.contains(&target(&config_dir, *file));
         let files = Artifact::of(PbxKind::FreeSwitch).iter().copied();
         Ok::<_, std::io::Error>(files.filter(is_reached).collect())
     });
@@ -72,19 +67,21 @@ pub(super) async fn leads(driver: &FreeSwitchDriver) -> Result<Leads, DriverErro
     }
 }
 
-/// Whether a file is ours although the way there is another one; it need not be there yet.
-fn is_same(found: &Path, config_dir: &AbsolutePath, file: Artifact) -> bool {
-    let directory = found.ancestors().nth(2).map(fs::canonicalize);
-    found.ends_with(Path::new("live").join(file.as_str()))
-        && matches!((directory, fs::canonicalize(config_dir.as_path())), (Some(Ok(one)), Ok(other)) if one == other)
-}
-
-/// The files that FreeSWITCH would not find, each with what is known and what to do. None where its own may not be read: then
-/// the markers tell.
-pub(super) async fn missing(driver: &FreeSwitchDriver) -> Result<BTreeMap<Artifact, Finding>, DriverError> {
-    let mut missing = BTreeMap::new();
-    let Leads::To(found) = leads(driver).await? else {
-        return Ok(missing);
+/// The files that FreeSWITCH would not find, each with what is known and what to do. What is written in them has no part in
+/// it. Where its own may not be read, the markers tell afterwards.
+pub(super) async fn look(driver: &FreeSwitchDriver) -> Result<Inclusion, DriverError> {
+    let mut inclusion = Inclusion::default();
+    let found = match leads(driver).await? {
+        Leads::To(found) => found,
+        Leads::Unknown(why) => {
+            let message = format!(
+                "it was not looked at whether FreeSWITCH's own files lead to ours: {why}. A reload without the lines there would \
+                 end what runs; let the daemon's group read FreeSWITCH's own files"
+            );
+            let remark = Finding::new(Severity::Info, "include_not_checked", message);
+            inclusion.remarks.push(remark);
+            return Ok(inclusion);
+        }
     };
     let config_dir = &driver.settings.config_dir;
     for file in Artifact::of(PbxKind::FreeSwitch) {
@@ -101,7 +98,7 @@ pub(super) async fn missing(driver: &FreeSwitchDriver) -> Result<BTreeMap<Artifa
             mend(config_dir, *file)
         );
         let finding = Finding::error("include_missing", message).about(file.as_str());
-        missing.insert(*file, finding);
+        inclusion.missing.insert(*file, finding);
     }
-    Ok(missing)
+    Ok(inclusion)
 }

@@ -5,11 +5,12 @@ mod checks;
 mod document;
 mod included;
 mod own_files;
+mod profiles;
 mod verify;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -18,7 +19,7 @@ use self::document::Served;
 use super::event_socket::{Socket, Switch, User, asked, told, users};
 use super::files::FileTree;
 use super::{
-    Check, Closeness, Drifted, DriverError, EndedCalls, Expected, Foreign, PbxDriver, Rehearsal, Staged,
+    Check, Closeness, Drifted, DriverError, EndedCalls, Expected, Foreign, Inclusion, PbxDriver, Rehearsal, Staged,
     StagedFile, Warrant,
 };
 use crate::domain::artifact::Artifact;
@@ -40,8 +41,8 @@ pub struct FreeSwitchDriver {
     settings: FreeSwitchSettings,
     socket: Socket,
     files: FileTree,
-    /// What FreeSWITCH said when it refused to read its XML in the last `apply`.
-    complaint: Mutex<Option<String>>,
+    /// What was met in the last `apply`.
+    remarks: Mutex<Vec<Finding>>,
 }
 
 impl FreeSwitchDriver {
@@ -56,7 +57,7 @@ impl FreeSwitchDriver {
             ),
             files: FileTree::new(settings.config_dir.as_path(), PbxKind::FreeSwitch),
             settings,
-            complaint: Mutex::default(),
+            remarks: Mutex::default(),
         }
     }
 
@@ -64,15 +65,21 @@ impl FreeSwitchDriver {
         self.socket.switch().await
     }
 
-    fn note_complaint(&self, complaint: Option<String>) {
-        *self.complaint.lock().unwrap_or_else(PoisonError::into_inner) = complaint;
+    fn remarks(&self) -> MutexGuard<'_, Vec<Finding>> {
+        self.remarks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One `reloadxml`. It answers with a yes whatever it found: what it says beside that counts.
+    /// One `reloadxml`. It answers with a yes whatever it found: what it says beside that counts. Where it refuses, it goes on
+    /// with what it had.
     async fn reload(&self, switch: &Switch) -> Result<(), DriverError> {
         let read = switch.client().reload_xml(RELOAD).await;
         if let Err(error @ Error::Answer { .. }) = read {
-            self.note_complaint(Some(error_chain(&error)));
+            let message = format!(
+                "FreeSWITCH refused to read its XML and goes on with what it had read before: {}. Ours was read by a parser \
+                 before; see FreeSWITCH's own files, and `fs_cli -x reloadxml`",
+                error_chain(&error)
+            );
+            self.remarks().push(Finding::warning("xml_refused", message));
             return Err(DriverError::Refused {
                 what: READING.to_owned(),
                 source: error.into(),
@@ -87,29 +94,39 @@ impl FreeSwitchDriver {
     async fn gone_with(&self, generation: i64) -> Result<(BTreeSet<User>, BTreeSet<String>), DriverError> {
         let read = move |tree: FileTree| {
             let target = tree.generation(generation);
-            let (mut users, mut domains) = (BTreeSet::new(), BTreeSet::new());
-            for directory in tree.generations()? {
-                if directory != target
-                    && let Some(served) = served(&directory)?
-                {
-                    users.extend(served.users);
-                    domains.extend(served.domains);
+            let (mut users, mut domains, mut unread) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
+            for directory in tree.generations()?.into_iter().filter(|found| *found != target) {
+                match served(&directory) {
+                    Ok(served) => {
+                        users.extend(served.users);
+                        domains.extend(served.domains);
+                    }
+                    Err(error) => unread.push(error.to_string()),
                 }
             }
-            let stay = served(&target)?.unwrap_or_default();
+            let stay = served(&target)?;
             users.retain(|user| !stay.users.contains(user));
             domains.retain(|domain| !stay.domains.contains(domain));
-            Ok((users, domains))
+            Ok((users, domains, unread))
         };
-        self.files.on_disk("reading who was served", read).await
+        let (users, domains, unread) = self.files.on_disk("reading who was served", read).await?;
+        let unread = unread.into_iter().map(|why| {
+            let message = format!(
+                "who was served by a former generation could not be read ({why}): phones of theirs that are served no more may \
+                 stay signed in, and their calls go on"
+            );
+            Finding::warning("former_unread", message)
+        });
+        self.remarks().extend(unread);
+        Ok((users, domains))
     }
 }
 
-/// Whom a generation serves; `None` where its file is not there.
-fn served(generation: &std::path::Path) -> io::Result<Option<Served>> {
+/// Whom a generation serves; nobody where its file is not there.
+fn served(generation: &std::path::Path) -> io::Result<Served> {
     match document::read(&generation.join(Artifact::DirectoryXml.as_str())) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        read => read.map(|document| Some(document.served)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Served::default()),
+        read => read.map(|document| document.served),
     }
 }
 
@@ -197,8 +214,11 @@ impl PbxDriver for FreeSwitchDriver {
         verify::unread(&self.switch().await?, markers).await
     }
 
-    async fn not_included(&self) -> Result<BTreeMap<Artifact, Finding>, DriverError> {
-        included::missing(self).await
+    async fn inclusion(&self) -> Result<Inclusion, DriverError> {
+        let mut inclusion = included::look(self).await?;
+        let forced = profiles::forced(&self.switch().await?).await?;
+        inclusion.remarks.extend(forced.iter().map(profiles::finding));
+        Ok(inclusion)
     }
 
     async fn place(&self, generation: i64) -> Result<(), DriverError> {
@@ -207,7 +227,7 @@ impl PbxDriver for FreeSwitchDriver {
 
     async fn apply(&self, generation: i64, reload: &[Artifact]) -> Result<(), DriverError> {
         let switch = self.switch().await?;
-        self.note_complaint(None);
+        self.remarks().clear();
         let (users, domains) = self.gone_with(generation).await?;
         self.place(generation).await?;
         if !reload.is_empty() {
@@ -229,21 +249,10 @@ impl PbxDriver for FreeSwitchDriver {
         self.socket.end_calls(domains).await
     }
 
-    /// What FreeSWITCH says to the reload, and of calls. It goes on with what it had then, which the markers tell.
+    /// What FreeSWITCH said to the reload, what could not be read beside it, and of calls.
     async fn log_since_apply(&self) -> Vec<Finding> {
-        let complaint = self.complaint.lock().unwrap_or_else(PoisonError::into_inner);
-        let finding = |said: &String| {
-            let message = format!(
-                "FreeSWITCH refused to read its XML and goes on with what it had read before: {said}. Ours was read by a parser \
-                 before; see FreeSWITCH's own files, and `fs_cli -x reloadxml`"
-            );
-            Finding::warning("xml_refused", message)
-        };
-        complaint
-            .iter()
-            .map(finding)
-            .chain(self.socket.calls_left())
-            .collect()
+        let remarks = self.remarks().clone();
+        remarks.into_iter().chain(self.socket.calls_left()).collect()
     }
 
     async fn standing(&self) -> Result<Option<i64>, DriverError> {
@@ -252,6 +261,11 @@ impl PbxDriver for FreeSwitchDriver {
 
     async fn keep_only(&self, generations: &[i64]) -> Result<(), DriverError> {
         self.files.clean_up(generations).await
+    }
+
+    /// What it serves no more holds digests and PINs all the same.
+    async fn leave(&self) -> Result<(), DriverError> {
+        self.files.leave_it().await
     }
 
     async fn test(&self) -> Vec<Check> {

@@ -5,13 +5,16 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::domain::artifact::Artifact;
+use crate::domain::instance::PbxKind;
+
 /// How deep FreeSWITCH lets files include files.
 const DEPTH: usize = 100;
 /// So many files are looked at; nobody has more, and a pattern that leads to itself ends.
 const MOST: usize = 20_000;
 
-/// Every file that `freeswitch.xml` of a directory leads to, whether it is there or not. What lies below `ours` is not read.
-/// `globals`: what `$${name}` stands for.
+/// Every file that `freeswitch.xml` of a directory leads to, whether it is there or not. What lies below `ours` is not read,
+/// and what leads there by any way is named as our own settings name it. `globals`: what `$${name}` stands for.
 ///
 /// An error says that a file may not be read; then it is not known where it leads.
 pub(super) fn reached(
@@ -26,7 +29,7 @@ pub(super) fn reached(
         left: MOST,
     };
     let root = conf.join("freeswitch.xml");
-    let text = fs::read_to_string(&root).map_err(|error| at(&root, &error))?;
+    let text = text(&root).map_err(|error| at(&root, &error))?;
     walk.read(&text, conf, 0)?;
     Ok(walk.reached)
 }
@@ -61,13 +64,19 @@ impl Walk<'_> {
     }
 
     fn include(&mut self, folder: &Path, pattern: &str, depth: usize) -> io::Result<()> {
-        for file in matching(&folder.join(pattern))? {
+        let pattern = folder.join(pattern);
+        self.note_ours(&pattern)?;
+        for file in matching(&pattern)? {
             let left = self.left.checked_sub(1);
             self.left =
                 left.ok_or_else(|| io::Error::other("FreeSWITCH's own files lead to too many others"))?;
             if !file.starts_with(self.ours) {
-                match fs::read_to_string(&file) {
-                    Ok(text) => self.read(&text, file.parent().unwrap_or(folder), depth + 1)?,
+                let folder = file.parent().unwrap_or(folder);
+                if let Ok(target) = fs::read_link(&file) {
+                    self.note_ours(&folder.join(target))?;
+                }
+                match text(&file) {
+                    Ok(text) => self.read(&text, folder, depth + 1)?,
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                     Err(error) => return Err(at(&file, &error)),
                 }
@@ -75,6 +84,32 @@ impl Walk<'_> {
             self.reached.insert(file);
         }
         Ok(())
+    }
+
+    /// Notes the files of ours that a pattern names, also those that are not there: whatever somebody removed, the next deploy
+    /// writes.
+    fn note_ours(&mut self, pattern: &Path) -> io::Result<()> {
+        let mut upwards = pattern.ancestors();
+        let mut name = || upwards.next()?.file_name()?.to_str();
+        let (Some(file), Some(live)) = (name(), name()) else {
+            return Ok(());
+        };
+        let wanted = Artifact::of(PbxKind::FreeSwitch).iter();
+        let wanted: Vec<&Artifact> = wanted.filter(|ours| fits(ours.as_str(), file)).collect();
+        let folder = pattern.ancestors().nth(2).filter(|_| fits("live", live));
+        let Some(folder) = folder.filter(|_| !wanted.is_empty()) else {
+            return Ok(());
+        };
+        if matching(folder)?.iter().any(|folder| self.is_ours(folder)) {
+            let ours = |file: &Artifact| self.ours.join("live").join(file.as_str());
+            self.reached.extend(wanted.into_iter().map(ours));
+        }
+        Ok(())
+    }
+
+    fn is_ours(&self, folder: &Path) -> bool {
+        let same = (fs::canonicalize(folder), fs::canonicalize(self.ours));
+        folder == self.ours || matches!(same, (Ok(one), Ok(other)) if one == other)
     }
 
     fn expanded(&self, line: &str) -> String {
@@ -165,6 +200,11 @@ fn fits(name: &str, pattern: &str) -> bool {
     (!name.starts_with('.') || pattern.starts_with('.')) && rest(name, pattern)
 }
 
+/// A file's text. What is no UTF-8 in it names no file of ours.
+fn text(path: &Path) -> io::Result<String> {
+    fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+}
+
 fn at(path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
@@ -238,6 +278,42 @@ mod tests {
             ("ours/a.xml", "<X-PRE-PROCESS cmd=\"include\" data=\"b.xml\"/>\n"),
         ]);
         assert_eq!(reached_below(&folder), ["ours/a.xml"]);
+    }
+
+    /// Whatever somebody removed of ours, the line is there.
+    #[test]
+    fn files_of_ours_are_named_by_whichever_way_leads_there_although_they_are_not_there() {
+        for line in [
+            "ours/live/*.xml",
+            "o*/live/d?rectory.xml",
+            "linked/live/*ory.xml",
+            "linked.xml",
+        ] {
+            let text = format!("<X-PRE-PROCESS cmd=\"include\" data=\"{line}\"/>\n");
+            let folder = tree(&[("freeswitch.xml", text.as_str())]);
+            fs::create_dir(folder.path().join("ours")).unwrap();
+            std::os::unix::fs::symlink("ours", folder.path().join("linked")).unwrap();
+            std::os::unix::fs::symlink("ours/live/directory.xml", folder.path().join("linked.xml")).unwrap();
+            let reached = reached_below(&folder);
+            assert!(
+                reached.contains(&"ours/live/directory.xml".to_owned()),
+                "{line}: {reached:?}"
+            );
+            let is_both = line == "ours/live/*.xml";
+            assert_eq!(
+                reached.contains(&"ours/live/dialplan.xml".to_owned()),
+                is_both,
+                "{line}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_utf8_in_a_file_hides_nothing_behind_it() {
+        let folder = tree(&[]);
+        let text = b"<!-- B\xfcro -->\n<X-PRE-PROCESS cmd=\"include\" data=\"none/x.xml\"/>\n";
+        fs::write(folder.path().join("freeswitch.xml"), text).unwrap();
+        assert_eq!(reached_below(&folder), ["none/x.xml"]);
     }
 
     #[test]

@@ -36,7 +36,7 @@ use self::write::Written;
 use super::event_socket::{Socket, Switch, users};
 use super::files::FileTree;
 use super::{
-    Check, Closeness, Drifted, DriverError, EndedCalls, Expected, Foreign, PbxDriver, Rehearsal, Staged,
+    Check, Closeness, Drifted, DriverError, EndedCalls, Expected, Foreign, Inclusion, PbxDriver, Rehearsal, Staged,
     StagedFile, Warrant,
 };
 use crate::domain::artifact::Artifact;
@@ -277,8 +277,8 @@ impl PbxDriver for FusionPbxDriver {
     }
 
     /// FusionPBX reads its own database.
-    async fn not_included(&self) -> Result<BTreeMap<Artifact, Finding>, DriverError> {
-        Ok(BTreeMap::new())
+    async fn inclusion(&self) -> Result<Inclusion, DriverError> {
+        Ok(Inclusion::default())
     }
 
     async fn place(&self, generation: i64) -> Result<(), DriverError> {
