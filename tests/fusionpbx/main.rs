@@ -17,6 +17,7 @@ mod fusionpbx;
 mod lives;
 mod many;
 mod moved;
+mod not_brought_in;
 mod race;
 mod relay;
 mod silence;
