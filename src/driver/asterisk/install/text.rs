@@ -326,7 +326,7 @@ mod tests {
             section,
             [
                 ("allow", "ulaw"),
-                ("allow", "alaw,opus , g722"),
+                ("allow", "alaw ,opus , g722"),
                 ("auth", "1001"),
                 ("exten", "_+X,1,NoOp")
             ]
