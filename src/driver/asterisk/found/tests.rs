@@ -270,7 +270,7 @@ fn c18_ten_thousand_extensions_are_found_with_their_secrets_and_mailboxes() {
             "[{number}](phone)\nauth={number}\naors={number}\nmailboxes={number}@default\n\
              [{number}]\ntype=auth\nusername={number}\npassword=ThrowAway{number}\n[{number}](+type=endpoint)\nallow=alaw\n"
         );
-        let _ = write!(voicemail, "{number} => {number}\n");
+        let _ = writeln!(voicemail, "{number} => {number}");
     }
     let found = found_in(&[("pjsip.conf", &pjsip), ("voicemail.conf", &voicemail)], None);
     assert_eq!((found.extensions.len(), found.aside.len()), (10_000, 0));
