@@ -18,12 +18,9 @@ use crate::domain::invalid::FieldErrors;
 use crate::domain::page::Page;
 use crate::domain::permission::Permission;
 use crate::domain::query::ExtensionQuery;
-use crate::domain::secret::{ExtensionSecrets, ShownSecrets, SipSecret, VoicemailPin};
+use crate::domain::secret::{ExtensionSecrets, RevealedSecrets, ShownSecrets, SipSecret, VoicemailPin};
 use crate::domain::sip_credential::SipCredential;
 use crate::store::{self, Tx, extension_secrets, instances, tenants, users};
-
-/// The code of the conflict where only a digest of a password is known.
-pub const SECRET_UNKNOWN: &str = "secret_unknown";
 
 /// One page of the tenant's extensions.
 pub async fn list(app: &App, caller: &Caller, query: &ExtensionQuery) -> Result<Page<Extension>, AppError> {
@@ -78,9 +75,10 @@ pub async fn create(
         &caller,
         changed("extension.create", &extension, None, Some(view(&extension))),
     )?;
-    let secrets = shown(&secrets)?;
+    let shown = secrets.shown();
+    let shown = shown.ok_or_else(|| FieldErrors::one("secret", "must be a password"))?;
     tx.commit().await?;
-    Ok((extension, secrets))
+    Ok((extension, shown))
 }
 
 /// Changes an extension by a JSON merge patch (RFC 7396) of its input form; one that changes nothing leaves no trace.
@@ -171,13 +169,13 @@ pub async fn delete(app: &App, caller: &Caller, id: ExtensionId, if_match: &IfMa
     Ok(())
 }
 
-/// Shows an extension's secrets; audited. Where only a digest of the password is known there is nothing to show.
+/// Shows an extension's secrets as far as they are known; audited. Of a digest nobody knows the password, and the PIN is shown.
 pub async fn reveal_secret(
     app: &App,
     caller: &Caller,
     id: ExtensionId,
     if_match: &IfMatch,
-) -> Result<ShownSecrets, AppError> {
+) -> Result<RevealedSecrets, AppError> {
     let begun = app.begin_inside(caller, Permission::ConfigWrite, "reveal_secret");
     let (mut tx, caller, tenant) = begun.await?;
     let extension = store::extensions::find(&mut tx, tenant, id)
@@ -188,14 +186,13 @@ pub async fn reveal_secret(
     let secrets = extension_secrets::find(&mut tx, tenant, id)
         .await?
         .ok_or(AppError::NotFound)?;
-    let secrets = shown(&secrets)?;
     app.audit(
         &mut tx,
         &caller,
         changed("extension.reveal_secret", &extension, None, None),
     )?;
     tx.commit().await?;
-    Ok(secrets)
+    Ok(secrets.revealed())
 }
 
 /// Gives an extension a new SIP secret, which makes it another version; phones need it once it is deployed.
@@ -293,14 +290,6 @@ pub(super) async fn emergency_numbers(tx: &mut Tx, tenant: TenantId) -> Result<E
         .await?
         .ok_or(AppError::NotFound)?;
     Ok(EmergencyNumbers(instance.settings))
-}
-
-fn shown(secrets: &ExtensionSecrets) -> Result<ShownSecrets, AppError> {
-    secrets.shown().ok_or_else(|| {
-        let message = "this extension was brought in from a PBX with a digest of its password, and nobody here knows the password: \
-            rotate the secret for one that can be shown";
-        AppError::conflict(SECRET_UNKNOWN, message)
-    })
 }
 
 fn changed(

@@ -26,15 +26,15 @@ pub(super) fn parse(
     kind: PbxKind,
 ) -> (Result<ParsedExtension, FieldErrors>, Vec<String>) {
     let mut notes = found.notes;
-    let parsed = settings(found.input, &mut notes).map(|mut parsed| {
-        parsed.secret = credential(found.secret, &parsed, domain, kind, &mut notes);
+    let parsed = settings(found.input, &mut notes).and_then(|mut parsed| {
+        parsed.secret = credential(found.secret, &parsed, domain, kind, &mut notes)?;
         if let Some(pin) = found.pin {
             parsed.pin = VoicemailPin::parse(pin).ok();
             if parsed.pin.is_none() {
                 notes.push("its mailbox's PIN is not 4 to 10 digits: it gets a new one".to_owned());
             }
         }
-        parsed
+        Ok(parsed)
     });
     (parsed, notes)
 }
@@ -72,16 +72,25 @@ fn credential(
     domain: &SipDomain,
     kind: PbxKind,
     notes: &mut Vec<String>,
-) -> Option<SipCredential> {
+) -> Result<Option<SipCredential>, FieldErrors> {
     let mut renewed = |reason: &str| {
         notes.push(format!("it gets a new secret, which its phones need: {reason}"));
-        None
+        Ok(None)
     };
     let (realm, ha1) = match secret {
+        FoundSecret::Lost(reason) => {
+            return Err(FieldErrors::one(
+                "secret",
+                format!("is nowhere to be found: {reason}"),
+            ));
+        }
         FoundSecret::None(reason) => return renewed(&reason),
         FoundSecret::Password(password) => match SipSecret::parse(password.clone()) {
-            Ok(secret) => return Some(SipCredential::Password(secret)),
-            Err(_) => (Realm::from(domain), Ha1::of(&parsed.number, domain, &password)),
+            Ok(secret) => return Ok(Some(SipCredential::Password(secret))),
+            Err(_) => (
+                Realm::from(domain),
+                Ha1::of(&parsed.number, domain.as_str(), &password),
+            ),
         },
         FoundSecret::Digest { realm, ha1 } => match (realm.parse::<Realm>(), Ha1::parse(&ha1)) {
             (Ok(realm), Ok(ha1)) if kind == PbxKind::Asterisk || realm == Realm::from(domain) => (realm, ha1),
@@ -94,10 +103,10 @@ fn credential(
         },
     };
     notes.push(
-        "only the digest of its password is kept: its phones sign in as before, and whoever wants to know the secret rotates it"
+        "only the digest of its password is kept: its phones keep their password, and whoever wants to know the secret rotates it"
             .to_owned(),
     );
-    Some(SipCredential::Digest { realm, ha1 })
+    Ok(Some(SipCredential::Digest { realm, ha1 }))
 }
 
 #[cfg(test)]
@@ -169,6 +178,20 @@ mod tests {
         assert!(renewed.is_none() && notes.contains("another realm"), "{notes}");
         let (renewed, notes) = credential_of(digest("my pbx"), PbxKind::Asterisk);
         assert!(renewed.is_none() && notes.contains("new secret"), "{notes}");
+    }
+
+    #[test]
+    fn c18_a_secret_that_is_lost_makes_the_extension_wrong() {
+        let (parsed, notes) = parse(
+            found(FoundSecret::Lost("why".to_owned())),
+            &domain(),
+            PbxKind::Asterisk,
+        );
+        assert_eq!(
+            parsed.err().unwrap().to_string(),
+            "secret is nowhere to be found: why"
+        );
+        assert!(notes.is_empty(), "{notes:?}");
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! Bringing in tenants and extensions that stand on a PBX, which is only read: a dry run first, all or none, every row told.
 
+mod report;
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 
 use super::App;
@@ -19,16 +20,18 @@ use crate::auth::caller::Caller;
 use crate::deploy::DeployError;
 use crate::domain::error_chain::error_chain;
 use crate::domain::extension::Extension;
-use crate::domain::found::{Found, FoundAside, FoundTenant};
+use crate::domain::found::{Found, FoundTenant};
 use crate::domain::ids::{InstanceId, TenantId};
 use crate::domain::instance::{InstanceSettings, PbxInstance};
 use crate::domain::invalid::FieldErrors;
 use crate::domain::permission::{Permission, PlatformPermission};
 use crate::domain::secret::ExtensionSecrets;
 use crate::domain::sip_domain::SipDomain;
-use crate::domain::tenant::Tenant;
+use crate::domain::tenant::{Suspension, SuspensionCategory, SuspensionPolicy, Tenant, TenantStatus};
 use crate::driver::{asterisk, fusionpbx};
-use crate::store::{self, Tx, domains, instances, tenants};
+use crate::store::{self, Tx, domains, instances, tenant_lifecycle, tenants};
+
+pub use self::report::{AsideReport, ExtensionReport, PbxImportReport, TenantReport};
 
 /// How it is gone about.
 #[derive(Clone, Copy)]
@@ -37,60 +40,6 @@ pub struct Manner {
     pub dry_run: bool,
     /// Bring in what is good, and leave out the rest; otherwise nothing is brought in where anything is wrong.
     pub skip_wrong: bool,
-}
-
-/// What became of everything that was found.
-#[derive(Serialize)]
-pub struct PbxImportReport {
-    /// Whether anything was brought in.
-    pub imported: bool,
-    /// How many extensions are good.
-    pub good: usize,
-    /// How many tenants and extensions are wrong.
-    pub bad: usize,
-    /// By domain.
-    pub tenants: Vec<TenantReport>,
-}
-
-/// What became of one tenant.
-#[derive(Serialize)]
-pub struct TenantReport {
-    /// Where it stands; none where it is here already.
-    pub place: Option<String>,
-    /// Its domain.
-    pub domain: String,
-    /// As people call it.
-    pub name: String,
-    /// What is wrong with it; then nothing of it can be brought in.
-    pub errors: FieldErrors,
-    /// Every extension.
-    pub extensions: Vec<ExtensionReport>,
-    /// What stays where it is.
-    pub aside: Vec<AsideReport>,
-}
-
-/// What became of one extension. It holds no secret.
-#[derive(Serialize)]
-pub struct ExtensionReport {
-    /// Where it stands.
-    pub place: String,
-    /// Its number, if it has one.
-    pub number: Option<String>,
-    /// What is wrong; empty for a good one.
-    pub errors: FieldErrors,
-    /// What of it is not taken over as it is.
-    pub notes: Vec<String>,
-}
-
-/// Something that stays where it is.
-#[derive(Serialize)]
-pub struct AsideReport {
-    /// Where it stands.
-    pub place: String,
-    /// As it is called there.
-    pub name: String,
-    /// Why.
-    pub reason: String,
 }
 
 /// Brings the extensions of an Asterisk's directory into the tenant that the caller is in; with a context those alone whose
@@ -103,6 +52,8 @@ pub async fn from_asterisk(
     manner: Manner,
 ) -> Result<PbxImportReport, AppError> {
     caller.tenant(Permission::ConfigWrite, Act::Change)?;
+    let source =
+        json!({"kind": "asterisk", "directory": directory.display().to_string(), "context": context});
     let found = spawn_blocking(move || asterisk::found::read(&directory, context.as_deref()));
     let found = found
         .await
@@ -114,14 +65,11 @@ pub async fn from_asterisk(
     let instance = instances::find(&mut tx, tenant.instance_id)
         .await?
         .ok_or(AppError::NotFound)?;
-    let mut import = Import::new(app, &caller, manner);
+    let mut import = Import::new(app, &caller, manner, source);
+    let there = TenantReport::of(&tenant, None);
     import
-        .extensions(&mut tx, &tenant, &instance, None, found)
+        .extensions(&mut tx, &tenant, &instance, there, found)
         .await?;
-    let more = import.fresh_of(&tenant);
-    if import.is_to_be_kept() && more > 0 {
-        app.check_room(&mut tx, id, more).await?;
-    }
     import.finish(tx).await
 }
 
@@ -155,29 +103,32 @@ pub async fn from_fusionpbx(
     let InstanceSettings::FusionPbx(settings) = &source.settings else {
         return Err(FieldErrors::one("instance", "must be a FusionPBX").into());
     };
-    let found = fusionpbx::found::tenants(source.id, settings, &secrets).await;
-    let mut found = found.map_err(|error| AppError::from(DeployError::Driver(error)))?;
-    if !domains.is_empty() {
-        let mut errors = FieldErrors::default();
-        let is =
-            |tenant: &FoundTenant, domain: &SipDomain| tenant.domain.eq_ignore_ascii_case(domain.as_str());
-        for domain in domains {
-            if !found.iter().any(|tenant| is(tenant, domain)) {
-                errors.add(
-                    "domain",
-                    format!("{domain} is none of that FusionPBX, or was made from here"),
-                );
-            }
-        }
-        errors.check()?;
-        found.retain(|tenant| domains.iter().any(|domain| is(tenant, domain)));
+    if source.node != *app.engine.node() {
+        // At the same address of this host may be another FusionPBX.
+        let (name, node) = (source.name, source.node);
+        return Err(DeployError::DrivenElsewhere { name, node }.into());
     }
+    let found = fusionpbx::found::tenants(source.id, settings, &secrets, domains).await;
+    let found = found.map_err(|error| AppError::from(DeployError::Driver(error)))?;
+    let mut errors = FieldErrors::default();
+    for domain in domains {
+        let is = |tenant: &FoundTenant| tenant.domain.eq_ignore_ascii_case(domain.as_str());
+        if !found.tenants.iter().any(is) {
+            errors.add(
+                "domain",
+                format!("{domain} is none of that FusionPBX, or was made from here"),
+            );
+        }
+    }
+    errors.check()?;
+    let from = json!({"kind": "fusionpbx", "pbx_instance_id": source.id, "name": source.name});
     let begun = app.begin_on_platform(caller, right, None, "import_from_fusionpbx");
     let (mut tx, caller) = begun.await?;
-    let mut import = Import::new(app, &caller, manner);
-    for tenant in found {
+    let mut import = Import::new(app, &caller, manner, from);
+    for tenant in found.tenants {
         import.tenant(&mut tx, &onto, tenant).await?;
     }
+    import.report.aside = found.aside.into_iter().map(AsideReport::from).collect();
     import.finish(tx).await
 }
 
@@ -186,23 +137,21 @@ struct Import<'a> {
     app: &'a App,
     caller: &'a Caller,
     manner: Manner,
+    /// Where all of it comes from, for the audit log.
+    source: Value,
     report: PbxImportReport,
     fresh: Vec<(Extension, ExtensionSecrets)>,
     entries: Vec<Changed>,
 }
 
 impl<'a> Import<'a> {
-    const fn new(app: &'a App, caller: &'a Caller, manner: Manner) -> Self {
+    fn new(app: &'a App, caller: &'a Caller, manner: Manner, source: Value) -> Self {
         Self {
             app,
             caller,
             manner,
-            report: PbxImportReport {
-                imported: false,
-                good: 0,
-                bad: 0,
-                tenants: Vec::new(),
-            },
+            source,
+            report: PbxImportReport::default(),
             fresh: Vec::new(),
             entries: Vec::new(),
         }
@@ -225,20 +174,17 @@ impl<'a> Import<'a> {
         }
         let Some(parsed) = parsed.filter(|_| errors.is_empty()) else {
             self.report.bad += 1;
-            self.report.tenants.push(TenantReport {
-                place: Some(found.place),
-                domain: found.domain,
-                name: found.name,
-                errors,
-                extensions: Vec::new(),
-                aside: Vec::new(),
-            });
+            self.report.tenants.push(TenantReport::wrong(found, errors));
             return Ok(());
         };
         let tenant = self.app.insert_tenant(tx, parsed).await?;
         self.entries.push(made(&tenant, None));
-        self.extensions(tx, &tenant, onto, Some(found.place), found.found)
-            .await
+        if !found.is_served {
+            self.suspend(tx, &tenant).await?;
+        }
+        let mut report = TenantReport::of(&tenant, Some(found.place));
+        report.notes = found.notes;
+        self.extensions(tx, &tenant, onto, report, found.found).await
     }
 
     async fn is_taken(&self, tx: &mut Tx, domain: &SipDomain) -> Result<bool, AppError> {
@@ -247,13 +193,37 @@ impl<'a> Import<'a> {
             || domains::is_reserved(tx, domain, nobody).await?)
     }
 
+    /// Whoever was switched off there is not let in here.
+    async fn suspend(&mut self, tx: &mut Tx, tenant: &Tenant) -> Result<(), AppError> {
+        let policy = SuspensionPolicy::BlockAll;
+        let suspension = Suspension {
+            category: SuspensionCategory::Other,
+            reason: SWITCHED_OFF.parse().ok(),
+            at: self.app.now(),
+        };
+        tenant_lifecycle::set_policy(tx, tenant.id, policy).await?;
+        tenant_lifecycle::suspend(tx, tenant.id, &suspension).await?;
+        self.entries.push(Changed {
+            action: "tenant.suspend",
+            resource: "tenant",
+            target: tenant.id.to_string(),
+            tenant_id: Some(tenant.id),
+            before: Some(json!({"status": tenant.status})),
+            after: Some(
+                json!({"status": TenantStatus::Suspended, "category": suspension.category,
+                "reason": suspension.reason, "suspension_policy": policy}),
+            ),
+        });
+        Ok(())
+    }
+
     /// Makes extensions of what was found, of those that can be some.
     async fn extensions(
         &mut self,
         tx: &mut Tx,
         tenant: &Tenant,
         instance: &PbxInstance,
-        place: Option<String>,
+        mut report: TenantReport,
         found: Found,
     ) -> Result<(), AppError> {
         let emergency = EmergencyNumbers::from(instance.settings.clone());
@@ -262,8 +232,8 @@ impl<'a> Import<'a> {
             .into_iter()
             .map(|extension| extension.number.to_string())
             .collect();
-        let mut reports = Vec::new();
-        let mut numbers = Vec::new();
+        let mut fresh = Vec::new();
+        let mut renewed = Vec::new();
         for extension in found.extensions {
             let place = extension.place.clone();
             let number = extension.input.number.clone();
@@ -272,52 +242,58 @@ impl<'a> Import<'a> {
                 .and_then(|parsed| emergency.refuse(&parsed.number).map(|()| parsed))
                 .and_then(|parsed| untaken(parsed, &mut taken));
             let errors = match parsed {
-                Err(errors) => {
-                    self.report.bad += 1;
-                    errors
-                }
+                Err(errors) => errors,
                 Ok(parsed) => {
-                    self.report.good += 1;
-                    let fresh = self.app.fresh_extension(tenant.id, parsed)?;
-                    numbers.push(fresh.0.number.to_string());
-                    self.fresh.push(fresh);
+                    if parsed.secret.is_none() {
+                        renewed.push(parsed.number.to_string());
+                    }
+                    fresh.push(self.app.fresh_extension(tenant.id, parsed)?);
                     FieldErrors::default()
                 }
             };
-            reports.push(ExtensionReport {
+            report.extensions.push(ExtensionReport {
                 place,
                 number,
                 errors,
                 notes,
             });
         }
-        if !numbers.is_empty() {
+        report.aside = found.aside.into_iter().map(AsideReport::from).collect();
+        self.report.bad += report.extensions.len() - fresh.len();
+        if let Some(full) = self.full(tx, tenant.id, fresh.len()).await? {
+            self.report.bad += 1;
+            report.errors.add("max_extensions", full);
+        } else if !fresh.is_empty() {
+            self.report.good += fresh.len();
+            let numbers: Vec<&str> = fresh
+                .iter()
+                .map(|(extension, _)| extension.number.as_str())
+                .collect();
             self.entries.push(Changed {
                 action: "extension.import",
                 resource: "tenant",
                 target: tenant.id.to_string(),
                 tenant_id: Some(tenant.id),
                 before: None,
-                after: Some(json!({ "numbers": numbers })),
+                after: Some(json!({"source": self.source, "numbers": numbers, "new_secrets": renewed})),
             });
+            self.fresh.extend(fresh);
         }
-        self.report.tenants.push(TenantReport {
-            place,
-            domain: tenant.domain.to_string(),
-            name: tenant.name.to_string(),
-            errors: FieldErrors::default(),
-            extensions: reports,
-            aside: found.aside.into_iter().map(AsideReport::from).collect(),
-        });
+        self.report.tenants.push(report);
         Ok(())
     }
 
-    fn fresh_of(&self, tenant: &Tenant) -> usize {
-        let own = self
-            .fresh
-            .iter()
-            .filter(|(extension, _)| extension.tenant_id == tenant.id);
-        own.count()
+    /// Why a tenant cannot have so many more extensions, if it cannot.
+    async fn full(&self, tx: &mut Tx, tenant: TenantId, more: usize) -> Result<Option<String>, AppError> {
+        if more == 0 {
+            return Ok(None);
+        }
+        match self.app.check_room(tx, tenant, more).await {
+            Err(AppError::Conflict { message, .. }) => {
+                Ok(Some(format!("does not suffice for {more} more: {message}")))
+            }
+            done => done.map(|()| None),
+        }
     }
 
     const fn is_to_be_kept(&self) -> bool {
@@ -343,12 +319,5 @@ impl<'a> Import<'a> {
     }
 }
 
-impl From<FoundAside> for AsideReport {
-    fn from(aside: FoundAside) -> Self {
-        Self {
-            place: aside.place,
-            name: aside.name,
-            reason: aside.reason,
-        }
-    }
-}
+/// Why a tenant is suspended from the start.
+const SWITCHED_OFF: &str = "Its domain was disabled in FusionPBX when it was brought in";

@@ -133,7 +133,7 @@ pub(in crate::domain) fn plain_text(text: &str) -> Result<(), Invalid> {
 
 /// Format characters of Unicode that change how the rest is read: direction marks, embeddings, isolates,
 /// zero-width characters, line and paragraph separators, the byte-order mark and tags.
-fn is_invisible(c: char) -> bool {
+pub(super) fn is_invisible(c: char) -> bool {
     matches!(c,
         '\u{00AD}' | '\u{034F}' | '\u{061C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}'
         | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}'

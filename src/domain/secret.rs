@@ -49,7 +49,7 @@ impl SipSecret {
     /// What a PBX needs to check a digest, without the clear secret: `md5(number:realm:secret)`.
     #[must_use]
     pub fn ha1(&self, number: &ExtensionNumber, realm: &SipDomain) -> Ha1 {
-        Ha1::of(number, realm, &self.0)
+        Ha1::of(number, realm.as_str(), &self.0)
     }
 }
 
@@ -60,15 +60,9 @@ pub struct Ha1(SecretString);
 impl Ha1 {
     /// The digest of a password, whatever its form: a password that none of ours could be stays what its phone signs in with.
     #[must_use]
-    pub fn of(number: &ExtensionNumber, realm: &SipDomain, password: &SecretString) -> Self {
+    pub fn of(number: &ExtensionNumber, realm: &str, password: &SecretString) -> Self {
         let mut hasher = Md5::new();
-        for part in [
-            number.as_str(),
-            ":",
-            realm.as_str(),
-            ":",
-            password.expose_secret(),
-        ] {
+        for part in [number.as_str(), ":", realm, ":", password.expose_secret()] {
             hasher.update(part.as_bytes());
         }
         let mut hex = String::with_capacity(32);
@@ -144,13 +138,30 @@ pub struct ShownSecrets {
     pub pin: VoicemailPin,
 }
 
+/// The secrets of an extension for whoever asks for them later, as far as they are known.
+#[derive(Clone)]
+pub struct RevealedSecrets {
+    /// The SIP password; none where only a digest of it is known.
+    pub sip: Option<SipSecret>,
+    /// The mailbox's PIN.
+    pub pin: VoicemailPin,
+}
+
 impl ExtensionSecrets {
     /// The secrets to show; `None` where only a digest of the password is known.
     #[must_use]
     pub fn shown(&self) -> Option<ShownSecrets> {
-        let sip = self.sip.password()?.clone();
-        let pin = self.pin.clone();
-        Some(ShownSecrets { sip, pin })
+        let RevealedSecrets { sip, pin } = self.revealed();
+        Some(ShownSecrets { sip: sip?, pin })
+    }
+
+    /// What of the secrets can be shown.
+    #[must_use]
+    pub fn revealed(&self) -> RevealedSecrets {
+        RevealedSecrets {
+            sip: self.sip.password().cloned(),
+            pin: self.pin.clone(),
+        }
     }
 }
 

@@ -11,6 +11,9 @@ mod database;
 mod deploys;
 mod errors;
 mod extensions;
+#[expect(dead_code, unused_imports, reason = "the area of the rig uses all of it")]
+#[path = "../support/fusionpbx/mod.rs"]
+mod fusionpbx;
 mod host;
 mod import;
 mod instances;

@@ -1,7 +1,9 @@
 //! What stands on a PBX is brought in: a dry run first, all or none, and every row told.
 
 use serde_json::{Value, json};
+use url::Url;
 
+use super::fusionpbx::{Booleans, FusionPbx, OPERATOR};
 use super::host::{ACME, Host};
 
 /// One that is good, one that is not since it has the same number, a trunk, and one whose password none of ours could be.
@@ -69,11 +71,14 @@ fn c18_one_wrong_row_keeps_all_out_until_it_is_left_out_on_request() {
         (&list["data"][0]["secret_known"], &list["data"][1]["secret_known"]),
         (&json!(true), &json!(false))
     );
-    let again = host.run(&import(&directory, &[]));
-    assert!(
-        again.code == 4 && again.err.contains("3 of what was found"),
-        "{again:?}"
-    );
+    for more in [&[][..], &["--skip-wrong"]] {
+        let again = host.run(&import(&directory, more));
+        assert!(
+            again.code == 4 && again.err.contains("nothing of what was found"),
+            "{again:?}"
+        );
+        assert_eq!(total(&host), 2);
+    }
 }
 
 #[test]
@@ -82,8 +87,16 @@ fn c18_of_an_extension_that_is_known_by_its_digest_no_secret_is_shown_until_it_i
     let directory = asterisk(&host, PJSIP);
     host.ok(&import(&directory, &["--skip-wrong"]));
     let one = ["extension", "reveal", "--tenant", ACME, "1003"];
-    let said = host.refused(5, &one);
-    assert!(said.contains("rotate the secret"), "{said}");
+    let ended = host.run(&one);
+    assert!(
+        ended.code == 5 && ended.out.contains("voicemail pin") && ended.err.contains("extension rotate"),
+        "{ended:?}"
+    );
+    let mut known = ended
+        .out
+        .split_whitespace()
+        .filter(|word| word.bytes().all(|b| b.is_ascii_digit()));
+    let pin = known.next().unwrap().to_owned();
     let ended = host.run(&["extension", "reveal", "--tenant", ACME, "--all"]);
     assert_eq!(ended.code, 5);
     assert!(
@@ -95,7 +108,97 @@ fn c18_of_an_extension_that_is_known_by_its_digest_no_secret_is_shown_until_it_i
     let rotated = host.json(&["extension", "rotate", "--tenant", ACME, "1003"]);
     let shown = host.json(&one);
     assert_eq!(shown["secret"], rotated["secret"]);
-    assert_eq!(shown["secret_known"], true);
+    assert_eq!(
+        (&shown["secret_known"], &shown["voicemail_pin"]),
+        (&json!(true), &json!(pin))
+    );
+}
+
+#[test]
+fn c18_a_copy_that_lacks_a_file_is_refused_with_the_line_that_names_it() {
+    let host = Host::with_tenant();
+    let directory = asterisk(
+        &host,
+        "[1001]\ntype=endpoint\nauth=1001\n#include pjsip.auth.conf\n",
+    );
+    let said = host.refused(4, &import(&directory, &["--skip-wrong"]));
+    assert!(
+        said.contains("pjsip.conf:4 includes pjsip.auth.conf, and there is no such file"),
+        "{said}"
+    );
+    std::fs::write(host.path("asterisk/pjsip.auth.conf"), "").unwrap();
+    let ended = host.run(&import(&directory, &[]));
+    assert!(
+        ended.code == 4 && ended.out.contains("wrong: secret is nowhere to be found"),
+        "{ended:?}"
+    );
+    assert_eq!(total(&host), 0);
+}
+
+/// A role that may only read suffices.
+#[tokio::test]
+async fn c18_the_domains_of_a_fusionpbx_become_tenants_of_another_pbx() {
+    let mut fusionpbx = FusionPbx::furnished(Booleans::Native).await;
+    let url = fusionpbx
+        .role(|role| format!("grant select on all tables in schema public to {role}"))
+        .await;
+    let url = Url::parse(&url).unwrap();
+    let host = Host::ready();
+    host.add_instance("pbx1");
+    let port = url.port().unwrap().to_string();
+    let password = host.file("password", url.password().unwrap());
+    let socket = host.file("socket", "hunter2hunter2\n");
+    let words = [
+        ["--name", "pbx2"],
+        ["--kind", "fusionpbx"],
+        ["--database-host", url.host_str().unwrap()],
+        ["--database-port", &port],
+        ["--database-name", url.path().trim_start_matches('/')],
+        ["--database-username", url.username()],
+        ["--database-password-file", &password],
+        ["--database-tls", "off"],
+        ["--event-socket-port", "1"],
+        ["--event-socket-password-file", &socket],
+    ];
+    host.ok(&[&["instance", "add"][..], words.as_flattened()].concat());
+    let import = ["import", "fusionpbx", "--instance", "pbx2", "--onto", "pbx1"];
+
+    let ended = host.run(&import);
+    assert!(
+        ended.code == 4 && ended.err.contains("2 of what was found"),
+        "{ended:?}"
+    );
+    assert_eq!(host.json(&["tenant", "list"])["data"], json!([]));
+    let dry = [&import[..], &["--skip-wrong", "--dry-run"]].concat();
+    assert!(host.ok(&dry).contains("5 extensions would be added, 2 are wrong"));
+    assert_eq!(host.json(&["tenant", "list"])["data"], json!([]));
+
+    let text = host.ok(&[&import[..], &["--skip-wrong"]].concat());
+    for part in [
+        "pbx.operator.example (The first one)",
+        "added; it is no longer reached by its alias",
+        "its domain is disabled there: it comes suspended",
+        "left where it is: it is in no domain that is there",
+        "5 extensions were added, 2 are wrong",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(!text.contains("throwaway"), "{text}");
+    let numbers = host.json(&["extension", "list", "--tenant", OPERATOR]);
+    let numbers: Vec<&Value> = numbers["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["number"])
+        .collect();
+    assert_eq!(numbers, ["1001", "1002", "1003", "1999"]);
+
+    let again = host.run(&[&import[..], &["--skip-wrong"]].concat());
+    assert!(
+        again.code == 4 && again.err.contains("nothing of what was found"),
+        "{again:?}"
+    );
+    assert_eq!(host.json(&["tenant", "list"])["meta"]["total"], 2);
 }
 
 #[test]

@@ -21,6 +21,7 @@ mod fusionpbx;
 mod lives;
 mod many;
 mod moved;
+mod not_brought_in;
 mod proof;
 mod race;
 mod relay;

@@ -13,6 +13,8 @@ pub enum Loss {
     Question,
     /// It arrives, and what the server says to it does not.
     Answer,
+    /// The text itself does not arrive, and the connection is closed.
+    Connection,
 }
 
 #[derive(Default)]
@@ -130,6 +132,10 @@ fn pass(
             state.lost = true;
             *silent.lock().unwrap() = true;
             passes &= loss == Loss::Answer;
+            if loss == Loss::Connection {
+                let _ = from.shutdown(Shutdown::Both);
+                return;
+            }
         }
         drop(state);
         if passes && to.write_all(piece).is_err() {

@@ -14,7 +14,7 @@ use crate::domain::extension::{
 };
 use crate::domain::ids::ExtensionId;
 use crate::domain::name::DisplayName;
-use crate::domain::secret::{ShownSecrets, SipSecret, VoicemailPin};
+use crate::domain::secret::{RevealedSecrets, ShownSecrets, SipSecret, VoicemailPin};
 
 /// An extension.
 #[derive(Serialize, JsonSchema)]
@@ -120,10 +120,50 @@ impl CreatedView {
     }
 }
 
+/// An extension with its secrets as far as they are known.
+#[derive(Serialize)]
+pub struct RevealedView {
+    #[serde(flatten)]
+    extension: ExtensionView,
+    #[serde(flatten)]
+    secrets: RevealedSecretsView,
+}
+
+impl RevealedView {
+    #[must_use]
+    pub fn new(extension: Extension, secrets: &RevealedSecrets) -> Self {
+        Self {
+            extension: extension.into(),
+            secrets: RevealedSecretsView::new(secrets),
+        }
+    }
+}
+
 /// The secrets of an extension, shown on purpose.
 #[derive(Serialize, JsonSchema)]
+#[schemars(rename = "RevealedSecrets")]
+pub struct RevealedSecretsView {
+    /// None while only a digest of it is known.
+    #[schemars(with = "Option<SipSecret>")]
+    secret: Option<String>,
+    #[schemars(with = "VoicemailPin")]
+    voicemail_pin: String,
+}
+
+impl RevealedSecretsView {
+    #[must_use]
+    pub fn new(secrets: &RevealedSecrets) -> Self {
+        Self {
+            secret: secrets.sip.as_ref().map(|secret| secret.expose().to_owned()),
+            voicemail_pin: secrets.pin.expose().to_owned(),
+        }
+    }
+}
+
+/// The secrets of a new extension.
+#[derive(Serialize, JsonSchema)]
 #[schemars(rename = "ExtensionSecrets")]
-pub struct SecretsView {
+struct SecretsView {
     #[schemars(with = "SipSecret")]
     secret: String,
     #[schemars(with = "VoicemailPin")]
@@ -131,8 +171,7 @@ pub struct SecretsView {
 }
 
 impl SecretsView {
-    #[must_use]
-    pub fn new(secrets: &ShownSecrets) -> Self {
+    fn new(secrets: &ShownSecrets) -> Self {
         Self {
             secret: secrets.sip.expose().to_owned(),
             voicemail_pin: secrets.pin.expose().to_owned(),

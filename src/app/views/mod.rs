@@ -23,7 +23,9 @@ pub use audit_entry::{ActorView, AuditEntryView, PlaceView};
 pub use check::{CheckView, ChecksView};
 pub use dashboard::{DashboardView, InstanceHealthView};
 pub use deployment::DeploymentView;
-pub use extension::{CreatedView, ExtensionView, SecretView, SecretsView, VisibleExtension};
+pub use extension::{
+    CreatedView, ExtensionView, RevealedSecretsView, RevealedView, SecretView, VisibleExtension,
+};
 pub use instance::InstanceView;
 pub use invitation::InvitedView;
 pub use looks::{PlanView, VerificationView};

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::app::error::AppError;
 use crate::app::precondition::IfMatch;
-use crate::app::views::CreatedView;
+use crate::app::views::RevealedView;
 use crate::app::{extensions, operator};
 use crate::cli::exit::Exit;
 use crate::cli::{Context, Failure, lookup};
@@ -14,7 +14,7 @@ use crate::domain::dial::ExtensionNumber;
 use crate::domain::extension::Extension;
 use crate::domain::page::PageRequest;
 use crate::domain::query::ExtensionQuery;
-use crate::domain::secret::ShownSecrets;
+use crate::domain::secret::RevealedSecrets;
 use crate::domain::sip_domain::SipDomain;
 use crate::domain::tenant::Tenant;
 
@@ -43,42 +43,53 @@ pub fn run(context: &mut Context<'_>, reveal: &Reveal) -> Result<(), Failure> {
         if let Some(number) = &reveal.number {
             let extension = lookup::extension(parts, &tenant, number).await?;
             let secrets = extensions::reveal_secret(&parts.app, &caller, extension.id, &IfMatch::Any).await?;
-            let fields = [
-                ("secret", secrets.sip.expose().to_owned()),
-                ("voicemail pin", secrets.pin.expose().to_owned()),
-            ];
-            let view = CreatedView::new(extension, &secrets);
-            return context.output.result(&view, |text| text.fields(&fields));
+            let one = [(extension, secrets)];
+            let (fields, unknown) = (one.each_ref().map(row), unknown(&one));
+            let [[.., secret, pin]] = fields;
+            let fields = [("secret", secret), ("voicemail pin", pin)];
+            let [view] = one.map(|(extension, secrets)| RevealedView::new(extension, &secrets));
+            let told = context.output.result(&view, |text| text.fields(&fields));
+            return ended(told, &unknown);
         }
-        let (revealed, unknown) = all(parts, &tenant).await?;
+        let revealed = all(parts, &tenant).await?;
         let rows: Vec<[String; 4]> = revealed.iter().map(row).collect();
-        let views: Vec<CreatedView> = revealed
+        let unknown = unknown(&revealed);
+        let views: Vec<RevealedView> = revealed
             .into_iter()
-            .map(|(extension, secrets)| CreatedView::new(extension, &secrets))
+            .map(|(extension, secrets)| RevealedView::new(extension, &secrets))
             .collect();
         let told = context.output.result(&json!({ "data": views }), |text| {
             text.table(["NUMBER", "NAME", "SECRET", "VOICEMAIL PIN"], &rows)
         });
-        let exit = if unknown.is_empty() {
-            Exit::Ok
-        } else {
-            Exit::Conflict
-        };
-        let verdict = format!(
-            "of {} only a digest of the password is known: `switchyard extension rotate` gives one that can be shown",
-            unknown.join(", ")
-        );
-        Failure::verdict(told, exit, verdict)
+        ended(told, &unknown)
     })
 }
 
-/// Every extension of the tenant with its secrets, each revealed by itself, and the numbers of those that have none to show.
-async fn all(
-    parts: &Parts,
-    tenant: &Tenant,
-) -> Result<(Vec<(Extension, ShownSecrets)>, Vec<String>), Failure> {
+/// Whose password nobody here knows.
+fn unknown(revealed: &[(Extension, RevealedSecrets)]) -> Vec<String> {
+    let unknown = revealed.iter().filter(|(_, secrets)| secrets.sip.is_none());
+    unknown
+        .map(|(extension, _)| extension.number.to_string())
+        .collect()
+}
+
+fn ended(told: Result<(), Failure>, unknown: &[String]) -> Result<(), Failure> {
+    let exit = if unknown.is_empty() {
+        Exit::Ok
+    } else {
+        Exit::Conflict
+    };
+    let verdict = format!(
+        "of {} only a digest of the password is known: `switchyard extension rotate` gives one that can be shown",
+        unknown.join(", ")
+    );
+    Failure::verdict(told, exit, verdict)
+}
+
+/// Every extension of the tenant with its secrets, each revealed by itself.
+async fn all(parts: &Parts, tenant: &Tenant) -> Result<Vec<(Extension, RevealedSecrets)>, Failure> {
     let caller = operator::in_tenant(tenant, None);
-    let (mut revealed, mut unknown) = (Vec::new(), Vec::new());
+    let mut revealed = Vec::new();
     for page in 1.. {
         let page = PageRequest::new(page, PageRequest::LARGEST).map_err(|errors| Failure::input(&errors))?;
         let query = ExtensionQuery {
@@ -90,9 +101,6 @@ async fn all(
         for extension in listed.items {
             match extensions::reveal_secret(&parts.app, &caller, extension.id, &IfMatch::Any).await {
                 Ok(secrets) => revealed.push((extension, secrets)),
-                Err(AppError::Conflict { code, .. }) if code == extensions::SECRET_UNKNOWN => {
-                    unknown.push(extension.number.to_string());
-                }
                 // Deleted since it was listed.
                 Err(AppError::NotFound) => {}
                 Err(error) => return Err(error.into()),
@@ -102,14 +110,15 @@ async fn all(
             break;
         }
     }
-    Ok((revealed, unknown))
+    Ok(revealed)
 }
 
-fn row((extension, secrets): &(Extension, ShownSecrets)) -> [String; 4] {
+fn row((extension, secrets): &(Extension, RevealedSecrets)) -> [String; 4] {
+    let secret = secrets.sip.as_ref().map(|secret| secret.expose().to_owned());
     [
         extension.number.to_string(),
         extension.settings.name.to_string(),
-        secrets.sip.expose().to_owned(),
+        secret.unwrap_or_default(),
         secrets.pin.expose().to_owned(),
     ]
 }

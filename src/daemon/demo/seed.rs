@@ -135,11 +135,12 @@ async fn ensure_extensions(
     let mut made = Vec::new();
     for extension in all_extensions(app, caller).await? {
         let secrets = extensions::reveal_secret(app, caller, extension.id, &IfMatch::Any).await?;
-        let secret = secrets.sip.expose().into();
+        // Its phones sign in with what they were given; nobody dials from one whose password is not known.
+        let Some(secret) = secrets.sip else { continue };
         made.push(DemoExtension {
             id: extension.id,
             number: extension.number.to_string(),
-            secret,
+            secret: secret.expose().into(),
         });
     }
     Ok(made)

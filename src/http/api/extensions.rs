@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::app::App;
 use crate::app::extension_import::{self, ImportReport, Row};
 use crate::app::precondition::{self, IfMatch};
-use crate::app::views::{CreatedView, ExtensionView, SecretView, SecretsView, VisibleExtension};
+use crate::app::views::{CreatedView, ExtensionView, RevealedSecretsView, SecretView, VisibleExtension};
 use crate::app::{extension_csv, extensions};
 use crate::auth::caller::Caller;
 use crate::domain::error_chain::error_chain;
@@ -128,10 +128,10 @@ pub async fn reveal_secret(
     query: Query,
     precondition: Precondition,
     body: NoBody,
-) -> Result<Single<SecretsView>, Problem> {
+) -> Result<Single<RevealedSecretsView>, Problem> {
     let if_match = may_change(&app, &caller, id, query, precondition, body).await?;
     let secrets = extensions::reveal_secret(&app, &caller, id, &if_match).await?;
-    Ok(single(SecretsView::new(&secrets)))
+    Ok(single(RevealedSecretsView::new(&secrets)))
 }
 
 /// `POST /extensions/{id}/rotate-secret`; with `If-Match` only of the version that it names.

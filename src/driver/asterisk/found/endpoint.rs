@@ -2,12 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use secrecy::SecretString;
+
 use super::mailbox::{Mailbox, Mailboxes};
 use super::objects::{Object, Objects};
 use crate::domain::codec::Codec;
 use crate::domain::dial::ExtensionNumber;
 use crate::domain::extension_input::{CallerIdInput, ExtensionInput, VoicemailInput};
 use crate::domain::found::{FoundAside, FoundExtension, FoundSecret, tidy_name};
+use crate::domain::secret::Ha1;
 
 /// The realm of an Asterisk that nobody told otherwise.
 const DEFAULT_REALM: &str = "asterisk";
@@ -26,7 +29,7 @@ pub struct Site<'a> {
 impl<'a> Site<'a> {
     /// The site of these files.
     pub fn new(objects: &'a Objects, mailboxes: &'a Mailboxes) -> Self {
-        let global = objects.all.iter().find(|object| object.is("global"));
+        let global = objects.all().find(|object| object.is("global"));
         let realm = global.and_then(|global| global.value("default_realm"));
         Self {
             objects,
@@ -51,7 +54,8 @@ impl<'a> Site<'a> {
                 "nobody signs in as it (it has no `auth`): it is a trunk, or open to everybody",
             ));
         };
-        let auth = self.named("auth", auth);
+        let named = auth;
+        let auth = self.named("auth", named);
         let username = auth.and_then(|auth| auth.value("username"));
         let number = [Some(endpoint.name.as_str()), username];
         let number = number
@@ -64,7 +68,10 @@ impl<'a> Site<'a> {
             ));
         };
         let mut notes = Vec::new();
-        let secret = self.secret(auth, number, &mut notes);
+        let secret = match auth {
+            Some(auth) => self.secret(auth, number, &mut notes),
+            None => FoundSecret::Lost(format!("the `auth` {named:?} that it names is not there")),
+        };
         let (mailbox, voicemail) = self.voicemail(endpoint, &mut notes);
         let (name, caller_id) = names(endpoint, number, mailbox.as_ref(), &mut notes);
         Ok(FoundExtension {
@@ -85,39 +92,38 @@ impl<'a> Site<'a> {
         })
     }
 
-    fn named(&self, kind: &str, name: &str) -> Option<&'a Object> {
-        self.objects
-            .all
-            .iter()
-            .find(|object| object.name == name && object.is(kind))
+    fn named<'s>(&'s self, kind: &str, name: &'s str) -> Option<&'s Object> {
+        self.objects.named(name).find(|object| object.is(kind))
     }
 
-    fn secret(&self, auth: Option<&Object>, number: &str, notes: &mut Vec<String>) -> FoundSecret {
-        let Some(auth) = auth else {
-            return FoundSecret::None("the `auth` that it names is not there".to_owned());
-        };
+    fn secret(&self, auth: &Object, number: &str, notes: &mut Vec<String>) -> FoundSecret {
         let username = auth.value("username").unwrap_or_default();
         let password = auth.value("password").filter(|password| !password.is_empty());
+        let realm = auth.value("realm").unwrap_or(self.default_realm);
         if username != number {
             notes.push(format!(
                 "its phones sign in as {username:?}; here they sign in by the number"
             ));
-            if password.is_none() {
-                let reason = "its digest is made for another name than its number";
-                return FoundSecret::None(reason.to_owned());
-            }
         }
-        let digest = auth.value("password_digest");
-        let digest = digest.and_then(|digest| Some(digest.split_once(':')?.1));
-        let hashed = auth.value("auth_type").is_some_and(|kind| kind == "md5");
-        let digest = digest.or_else(|| auth.value("md5_cred").filter(|_| hashed || password.is_none()));
-        match (digest, password) {
-            (Some(ha1), _) if username == number => FoundSecret::Digest {
-                realm: auth.value("realm").unwrap_or(self.default_realm).to_owned(),
+        if password.is_some_and(|password| password.contains(char::REPLACEMENT_CHARACTER)) {
+            return FoundSecret::None("its password is not UTF-8".to_owned());
+        }
+        let password = password.map(|password| SecretString::from(password.to_owned()));
+        match (digest(auth, password.is_some()), password) {
+            (None, Some(password)) => FoundSecret::Password(password),
+            (Some(_), Some(password)) if username != number => FoundSecret::Password(password),
+            (Some(ha1), Some(password)) if is_of(ha1, username, realm, &password) => FoundSecret::Password(password),
+            (Some(_), None) if username != number => {
+                FoundSecret::None("its digest is made for another name than its number".to_owned())
+            }
+            (Some(ha1), _) => FoundSecret::Digest {
+                realm: realm.to_owned(),
                 ha1: ha1.to_owned().into(),
             },
-            (_, Some(password)) => FoundSecret::Password(password.to_owned().into()),
-            _ => FoundSecret::None("its `auth` has neither a password nor an MD5 digest".to_owned()),
+            (None, None) if auth.value("password_digest").is_some() => FoundSecret::None(
+                "its `auth` has a digest that is none of MD5, and no password: what it is made of nobody knows".to_owned(),
+            ),
+            (None, None) => FoundSecret::None("its `auth` has neither a password nor an MD5 digest".to_owned()),
         }
     }
 
@@ -129,13 +135,13 @@ impl<'a> Site<'a> {
         let Some(address) = first(endpoint.value("mailboxes")) else {
             return (None, None);
         };
-        let mailbox = self.mailboxes.find(address);
-        if mailbox.is_none() {
+        let Some(mailbox) = self.mailboxes.find(address) else {
             notes.push(format!(
-                "voicemail.conf has no mailbox {address}: it gets one with a new PIN"
+                "voicemail.conf has no mailbox {address}: it has none here"
             ));
-        }
-        let all = mailbox.as_ref().and_then(|mailbox| mailbox.email.as_deref());
+            return (None, None);
+        };
+        let all = mailbox.email.as_deref();
         let mut emails = all.unwrap_or_default().split('|').map(str::trim);
         let email = emails.next().filter(|email| !email.is_empty());
         if emails.next().is_some() {
@@ -146,7 +152,7 @@ impl<'a> Site<'a> {
             pin: None,
             email: email.map(str::to_owned),
         };
-        (mailbox, Some(input))
+        (Some(mailbox), Some(input))
     }
 
     fn max_contacts(&self, endpoint: &Object, notes: &mut Vec<String>) -> Option<i64> {
@@ -191,6 +197,44 @@ pub fn program(line: &str) -> FoundAside {
         reason: "a program is not run to find out what it writes; what it would add is not looked at"
             .to_owned(),
     }
+}
+
+/// What is told of an object that makes others.
+pub fn wizard(object: &Object) -> FoundAside {
+    FoundAside {
+        place: object.place.clone(),
+        name: object.name.clone(),
+        reason: "what pjsip_wizard.conf makes is not looked at; have it stand in pjsip.conf as an endpoint with its auth and aor"
+            .to_owned(),
+    }
+}
+
+/// Its digest of MD5: the last, among those of other algorithms, wherever in one line. An older Asterisk asks `auth_type`
+/// whether `md5_cred` or the password holds.
+fn digest(auth: &Object, has_password: bool) -> Option<&str> {
+    let all = auth.values("password_digest").flat_map(|value| value.split(','));
+    let md5 = all.filter_map(|digest| {
+        let (algorithm, digest) = digest.split_once(':').unwrap_or(("MD5", digest));
+        algorithm
+            .trim()
+            .eq_ignore_ascii_case("MD5")
+            .then(|| digest.trim())
+    });
+    let is_asked_for = auth
+        .value("auth_type")
+        .is_some_and(|kind| kind.eq_ignore_ascii_case("md5"));
+    md5.last()
+        .or_else(|| auth.value("md5_cred").filter(|_| is_asked_for || !has_password))
+}
+
+/// Whether a digest is that of a password: then the password is known.
+fn is_of(ha1: &str, username: &str, realm: &str, password: &SecretString) -> bool {
+    let number = username.parse::<ExtensionNumber>();
+    number.is_ok_and(|number| {
+        Ha1::of(&number, realm, password)
+            .expose()
+            .eq_ignore_ascii_case(ha1)
+    })
 }
 
 /// The first of several values in one.

@@ -1,5 +1,7 @@
 //! The mailboxes of `voicemail.conf`: `number => PIN,name,e-mail,pager,options`, in contexts.
 
+use std::collections::BTreeMap;
+
 use secrecy::SecretString;
 
 use super::objects::Objects;
@@ -20,27 +22,37 @@ pub struct Mailbox {
 }
 
 /// All of them.
-pub struct Mailboxes(Objects);
+pub struct Mailboxes {
+    /// Context and number, with what stands behind them; of a number that is there twice the last.
+    lines: BTreeMap<(String, String), String>,
+    programs: Vec<String>,
+}
 
 impl Mailboxes {
     /// Of what `voicemail.conf` makes.
-    pub const fn new(objects: Objects) -> Self {
-        Self(objects)
+    pub fn new(objects: Objects) -> Self {
+        let contexts = objects
+            .all()
+            .filter(|object| !NO_CONTEXTS.contains(&object.name.as_str()));
+        let lines = contexts.flat_map(|context| {
+            let boxes = context.entries();
+            boxes.map(|(number, line)| ((context.name.clone(), number.to_owned()), line.to_owned()))
+        });
+        Self {
+            lines: lines.collect(),
+            programs: objects.programs,
+        }
     }
 
     /// Programs that Asterisk would have run for more of them.
     pub fn programs(&self) -> impl Iterator<Item = &String> {
-        self.0.programs.iter()
+        self.programs.iter()
     }
 
     /// The one of that address, `number@context`.
     pub fn find(&self, address: &str) -> Option<Mailbox> {
         let (number, context) = address.split_once('@').unwrap_or((address, DEFAULT_CONTEXT));
-        let contexts = self.0.all.iter();
-        let line = contexts
-            .filter(|object| object.name == context && !NO_CONTEXTS.contains(&context))
-            .flat_map(|object| object.values(number))
-            .last()?;
+        let line = self.lines.get(&(context.to_owned(), number.to_owned()))?;
         let mut parts = line.split(',').map(str::trim);
         let mut next = || {
             let part = parts.next().filter(|part| !part.is_empty());

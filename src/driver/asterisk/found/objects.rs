@@ -1,16 +1,14 @@
 //! The sections of a configuration file as Asterisk makes objects of them: with what their templates give them.
 
-use std::path::{Path, PathBuf};
-use std::{fs, io};
+use std::collections::BTreeMap;
+use std::path::Path;
 
 use super::FoundError;
-use crate::driver::asterisk::install::read::files;
+use super::files::{DEEPEST, Files};
 use crate::driver::asterisk::install::text::Text;
 
-/// How deep includes are followed.
-const DEEPEST: usize = 8;
-/// A file of more bytes is none that a person or FreePBX writes.
-const LARGEST: u64 = 64 * 1024 * 1024;
+/// More keys with values, those of templates counted wherever they are taken over, are no Asterisk's that one import reads.
+const MOST_ENTRIES: usize = 2_000_000;
 
 /// A section with all that holds for it.
 pub struct Object {
@@ -52,78 +50,118 @@ impl Object {
     }
 }
 
-/// What a file of the directory makes, templates left out.
+/// What a file of the directory makes.
+#[derive(Default)]
 pub struct Objects {
-    /// In order.
-    pub all: Vec<Object>,
+    /// In order, templates among them.
+    all: Vec<Object>,
+    /// Where each stands in there, by its name in small letters.
+    by_name: BTreeMap<String, Vec<usize>>,
+    entries: usize,
     /// Programs whose output Asterisk reads in the file's place. They are not run.
     pub programs: Vec<String>,
 }
 
 impl Objects {
     /// Reads a file of the directory with what it includes; one that is not there makes nothing.
-    pub fn read(directory: &Path, file: &str) -> Result<Self, FoundError> {
-        let mut objects = Self {
-            all: Vec::new(),
-            programs: Vec::new(),
-        };
+    pub fn read(files: &mut Files, file: &str) -> Result<Self, FoundError> {
+        let mut objects = Self::default();
         let mut open = None;
-        objects.follow(directory, &directory.join(file), DEEPEST, &mut open)?;
-        objects.all.retain(|object| !object.template);
+        objects.follow(files, &files.place(file), DEEPEST, &mut open)?;
         Ok(objects)
     }
 
-    /// `open` is the place of the object that entries belong to: an included file goes on with it.
+    /// All in order, templates left out.
+    pub fn all(&self) -> impl Iterator<Item = &Object> {
+        self.all.iter().filter(|object| !object.template)
+    }
+
+    /// Those of exactly that name, templates left out.
+    pub fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Object> {
+        let all = self.like(name).filter_map(|at| self.all.get(at));
+        all.filter(move |object| object.name == name && !object.template)
+    }
+
+    /// Gives whether there was such a file. `open` is the place of the object that entries belong to: an included file goes on
+    /// with it.
     fn follow(
         &mut self,
-        directory: &Path,
+        files: &mut Files,
         path: &Path,
         deeper: usize,
         open: &mut Option<usize>,
-    ) -> Result<(), FoundError> {
-        let Some(bytes) = bytes(path)? else {
-            return Ok(());
+    ) -> Result<bool, FoundError> {
+        let Some(bytes) = files.bytes(path)? else {
+            return Ok(false);
         };
-        let shown = path.strip_prefix(directory).unwrap_or(path).display();
         for (number, line) in (1..).zip(Text::read(&bytes).lines()) {
+            let place = || format!("{}:{number}", files.shown(path));
             if let Some(header) = line.header() {
                 *open = if header.adds {
                     self.added_to(header.name, &header.words)
                 } else {
+                    let entries = self.inherited(&header.words)?;
                     Some(self.begin(Object {
                         name: header.name.to_owned(),
-                        place: format!("{shown}:{number}"),
+                        place: place(),
                         template: header.template,
-                        entries: self.inherited(&header.words),
+                        entries,
                     }))
                 };
-            } else if let Some(pattern) = line.include() {
-                if deeper > 0 {
-                    for file in files(directory, pattern) {
-                        self.follow(directory, &file, deeper - 1, open)?;
-                    }
+            } else if let Some(included) = line.include() {
+                let place = place();
+                let Some(deeper) = deeper.checked_sub(1) else {
+                    return Err(FoundError::TooDeep { place });
+                };
+                let mut is_there = false;
+                for file in files.included(&place, included)? {
+                    is_there |= self.follow(files, &file, deeper, open)?;
+                }
+                if line.must_include() && !is_there {
+                    let path = included.to_owned();
+                    return Err(FoundError::NotIncluded { place, path });
                 }
             } else if line.meaning.starts_with("#exec") {
-                self.programs.push(format!("{shown}:{number}: {}", line.meaning));
-            } else if let Some((key, value)) = line.entry()
-                && let Some(object) = open.and_then(|at| self.all.get_mut(at))
-            {
-                object.entries.push((key.to_owned(), value.to_owned()));
+                self.programs.push(format!("{}: {}", place(), line.meaning));
+            } else if let Some(object) = open.and_then(|at| self.all.get_mut(at)) {
+                let before = object.entries.len();
+                line.set_in(&mut object.entries);
+                self.entries += object.entries.len() - before;
             }
         }
-        Ok(())
+        check_size(self.entries)?;
+        Ok(true)
     }
 
     fn begin(&mut self, object: Object) -> usize {
+        let at = self.all.len();
+        let name = object.name.to_ascii_lowercase();
+        self.by_name.entry(name).or_default().push(at);
         self.all.push(object);
-        self.all.len() - 1
+        at
     }
 
-    /// What the named templates give, in their order.
-    fn inherited(&self, parents: &[&str]) -> Vec<(String, String)> {
-        let named = |name: &&&str| self.all.iter().rfind(|object| object.name == **name);
-        let entries = parents.iter().filter_map(|name| named(&name));
-        entries.flat_map(|parent| parent.entries.clone()).collect()
+    /// The places of those that Asterisk takes for that name, whatever the size of its letters.
+    fn like(&self, name: &str) -> impl Iterator<Item = usize> {
+        let places = self.by_name.get(&name.to_ascii_lowercase());
+        places.into_iter().flatten().copied()
+    }
+
+    /// What the named templates give, in their order: of several of a name the last that was there before.
+    fn inherited(&mut self, parents: &[&str]) -> Result<Vec<(String, String)>, FoundError> {
+        let parents = parents
+            .iter()
+            .filter_map(|name| self.all.get(self.like(name).last()?));
+        let parents: Vec<&Object> = parents.collect();
+        let more: usize = parents.iter().map(|parent| parent.entries.len()).sum();
+        let entries = self.entries.saturating_add(more);
+        check_size(entries)?;
+        let inherited = parents
+            .into_iter()
+            .flat_map(|parent| parent.entries.clone())
+            .collect();
+        self.entries = entries;
+        Ok(inherited)
     }
 
     /// The first object of that name, and with that value where one is asked for.
@@ -135,36 +173,29 @@ impl Objects {
                     .is_none_or(|(key, value)| object.values(key.trim()).any(|found| found == value.trim()))
             })
         };
-        self.all
-            .iter()
-            .position(|object| object.name == name && holds(object))
+        self.like(name).find(|at| self.all.get(*at).is_some_and(holds))
     }
 }
 
-fn bytes(path: &Path) -> Result<Option<Vec<u8>>, FoundError> {
-    let failed = |source| FoundError::Read {
-        path: PathBuf::from(path),
-        source,
-    };
-    match fs::metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(failed(error)),
-        Ok(metadata) if !metadata.is_file() => Err(failed(io::Error::other("it is no regular file"))),
-        Ok(metadata) if metadata.len() > LARGEST => Err(failed(io::Error::other("it has more than 64 MiB"))),
-        Ok(_) => fs::read(path).map(Some).map_err(failed),
+fn check_size(entries: usize) -> Result<(), FoundError> {
+    if entries > MOST_ENTRIES {
+        let what = format!("{MOST_ENTRIES} keys with values");
+        return Err(FoundError::TooMuch { what });
     }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     fn objects(files: &[(&str, &str)]) -> Objects {
         let directory = tempfile::tempdir().unwrap();
         for (name, text) in files {
             fs::write(directory.path().join(name), text).unwrap();
         }
-        Objects::read(directory.path(), "a.conf").unwrap()
+        Objects::read(&mut Files::of(directory.path()), "a.conf").unwrap()
     }
 
     #[test]
@@ -173,8 +204,9 @@ mod tests {
             "a.conf",
             "[base](!)\ncontext=from-internal\nallow=ulaw\n[more](!,base)\nallow=alaw\n[1001](more)\ncontext=acme\n",
         )]);
-        let [only] = read.all.as_slice() else {
-            panic!("{} objects", read.all.len())
+        let all: Vec<&Object> = read.all().collect();
+        let [only] = all.as_slice() else {
+            panic!("{} objects", all.len())
         };
         assert_eq!((only.name.as_str(), only.place.as_str()), ("1001", "a.conf:6"));
         assert_eq!(only.value("Context"), Some("acme"));

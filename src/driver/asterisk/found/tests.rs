@@ -1,18 +1,31 @@
 //! Files of other people's Asterisks, and what is found in them.
 
+use std::fmt::Write as _;
 use std::fs;
 
+use rstest::rstest;
 use secrecy::ExposeSecret as _;
+use tempfile::TempDir;
 
 use super::*;
 use crate::domain::found::{FoundExtension, FoundSecret};
 
-fn found_in(files: &[(&str, &str)], context: Option<&str>) -> Found {
+fn directory_of(files: &[(&str, &[u8])]) -> TempDir {
     let directory = tempfile::tempdir().unwrap();
     for (name, text) in files {
-        fs::write(directory.path().join(name), text).unwrap();
+        let path = directory.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
     }
-    read(directory.path(), context).unwrap()
+    directory
+}
+
+fn found_in(files: &[(&str, &str)], context: Option<&str>) -> Found {
+    let files: Vec<_> = files
+        .iter()
+        .map(|(name, text)| (*name, text.as_bytes()))
+        .collect();
+    read(directory_of(&files).path(), context).unwrap()
 }
 
 fn only(files: &[(&str, &str)]) -> FoundExtension {
@@ -24,6 +37,7 @@ fn only(files: &[(&str, &str)]) -> FoundExtension {
 fn secret(extension: &FoundExtension) -> String {
     match &extension.secret {
         FoundSecret::None(reason) => reason.clone(),
+        FoundSecret::Lost(reason) => format!("lost: {reason}"),
         FoundSecret::Password(password) => format!("password {}", password.expose_secret()),
         FoundSecret::Digest { realm, ha1 } => format!("digest {realm} {}", ha1.expose_secret()),
     }
@@ -140,6 +154,132 @@ fn c18_a_digest_is_found_with_the_realm_that_it_was_made_for() {
     assert_eq!(with("", "username=ann\npassword=secret"), "password secret");
 }
 
+/// `printf %s 1001:asterisk:CircleOfLife | md5sum`
+const OF_CIRCLE: &str = "84cf5fc54909e4e77b97bd126d29a7bf";
+/// As many hex digits as an SHA-256 has.
+const SHA: &str = "SHA-256:00000000000000000000000000000000000000000000000000000000000000aa";
+
+#[rstest]
+#[case::md5_before_another("password_digest=MD5:{md5}\npassword_digest={sha}", "digest asterisk {md5}")]
+#[case::md5_behind_another("password_digest={sha}\npassword_digest=md5:{md5}", "digest asterisk {md5}")]
+#[case::both_in_one_line("password_digest={sha} , MD5:{md5}", "digest asterisk {md5}")]
+#[case::a_password_beside_another(
+    "password=ThrowAwaySecret1\npassword_digest={sha}",
+    "password ThrowAwaySecret1"
+)]
+#[case::the_password_that_it_is_of(
+    "password=CircleOfLife\npassword_digest=MD5:{circle}",
+    "password CircleOfLife"
+)]
+#[case::another_password(
+    "password=ThrowAwaySecret1\npassword_digest=MD5:{md5}",
+    "digest asterisk {md5}"
+)]
+#[case::none_of_md5("password_digest={sha}", "none of MD5")]
+#[case::nothing("auth_type=md5", "neither a password nor")]
+fn c18_of_several_digests_that_of_md5_counts_and_a_password_that_is_known_more(
+    #[case] auth: &str,
+    #[case] expected: &str,
+) {
+    let filled = |text: &str| {
+        let text = text.replace("{sha}", SHA).replace("{circle}", OF_CIRCLE);
+        text.replace("{md5}", "6581963f7e7c44b15a0e3dc3b2ce6bc7")
+    };
+    let auth = filled(auth);
+    let pjsip = format!("[1001]\ntype=endpoint\nauth=1001\n[1001]\ntype=auth\nusername=1001\n{auth}\n");
+    let found = secret(&only(&[("pjsip.conf", &pjsip)]));
+    assert!(found.contains(&filled(expected)), "{found}");
+}
+
+#[test]
+fn c18_an_auth_that_is_not_there_is_lost_and_no_reason_for_a_new_secret() {
+    let found = only(&[("pjsip.conf", "[1001]\ntype=endpoint\nauth=1001-auth\n")]);
+    assert_eq!(
+        secret(&found),
+        "lost: the `auth` \"1001-auth\" that it names is not there"
+    );
+}
+
+#[test]
+fn c18_what_is_added_to_a_line_is_found_with_it() {
+    let found = only(&[
+        (
+            "pjsip.conf",
+            "[phone](!)\ntype=endpoint\nallow=ulaw\nmailboxes=1001@default\n[1001](phone)\nallow += ,opus\nauth += 1001\n\
+             [1001]\ntype=auth\nusername=1001\npassword=ThrowAway\npassword += Secret1\n",
+        ),
+        ("voicemail.conf", "[default]\n1001 => 4711\n"),
+    ]);
+    assert_eq!(found.input.codecs.as_deref().unwrap(), ["ulaw", "opus"]);
+    assert_eq!(secret(&found), "password ThrowAway Secret1");
+    assert!(found.input.voicemail.is_some());
+}
+
+#[test]
+fn c18_a_password_that_is_no_utf_8_is_not_hashed_as_another_and_a_name_is_told() {
+    let pjsip: &[u8] = b"[1001]\ntype=endpoint\nauth=1001\ncallerid=M\xfcller <1001>\n\
+        [1001]\ntype=auth\nusername=1001\npassword=M\xfcllersSecret\n";
+    let mut found = read(directory_of(&[("pjsip.conf", pjsip)]).path(), None).unwrap();
+    let found = found.extensions.remove(0);
+    assert_eq!(secret(&found), "its password is not UTF-8");
+    assert_eq!(found.input.name.as_deref(), Some("M ller"));
+    assert_eq!(found.notes, ["its name becomes \"M ller\""]);
+}
+
+#[test]
+fn c18_a_mailbox_that_is_nowhere_is_not_switched_on() {
+    for voicemail in ["[default]\n1002 => 4711\n", "[general]\n1001 => 4711\n"] {
+        let pjsip = "[1001]\ntype=endpoint\nauth=1001\nmailboxes=1001@default\n[1001]\ntype=auth\nusername=1001\npassword=x\n";
+        let found = only(&[("pjsip.conf", pjsip), ("voicemail.conf", voicemail)]);
+        assert!(found.input.voicemail.is_none() && found.pin.is_none());
+        assert_eq!(
+            found.notes,
+            ["voicemail.conf has no mailbox 1001@default: it has none here"]
+        );
+    }
+}
+
+#[test]
+fn c18_an_object_of_pjsip_wizard_conf_is_named_as_not_read() {
+    let wizards = "[phone](!)\ntype=wizard\n[1002](phone)\ninbound_auth/username=1002\n[1003](phone)\n";
+    let found = found_in(&[("pjsip.conf", ""), ("pjsip_wizard.conf", wizards)], None);
+    let aside: Vec<_> = found
+        .aside
+        .iter()
+        .map(|aside| (aside.name.as_str(), aside.place.as_str()))
+        .collect();
+    assert_eq!(
+        aside,
+        [("1002", "pjsip_wizard.conf:3"), ("1003", "pjsip_wizard.conf:5")]
+    );
+    assert!(
+        found.aside[0].reason.contains("is not looked at"),
+        "{:?}",
+        found.aside
+    );
+}
+
+/// Looked up one by one in each other, ten thousand are a hundred million looks.
+#[test]
+fn c18_ten_thousand_extensions_are_found_with_their_secrets_and_mailboxes() {
+    let mut pjsip = "[phone](!)\ntype=endpoint\nallow=ulaw\n".to_owned();
+    let mut voicemail = "[default]\n".to_owned();
+    for number in 10_000..20_000 {
+        let _ = write!(
+            pjsip,
+            "[{number}](phone)\nauth={number}\naors={number}\nmailboxes={number}@default\n\
+             [{number}]\ntype=auth\nusername={number}\npassword=ThrowAway{number}\n[{number}](+type=endpoint)\nallow=alaw\n"
+        );
+        let _ = writeln!(voicemail, "{number} => {number}");
+    }
+    let found = found_in(&[("pjsip.conf", &pjsip), ("voicemail.conf", &voicemail)], None);
+    assert_eq!((found.extensions.len(), found.aside.len()), (10_000, 0));
+    let last = &found.extensions[9_999];
+    assert_eq!(secret(last), "password ThrowAway19999");
+    assert_eq!(last.pin.as_ref().unwrap().expose_secret(), "19999");
+    assert_eq!(last.input.codecs.as_deref().unwrap(), ["ulaw", "alaw"]);
+}
+
 #[test]
 fn c18_what_is_no_extension_is_left_aside_with_the_reason() {
     let pjsip = "[reception]\ntype=endpoint\nauth=a\n[1001@acme.example.com]\ntype=endpoint\nauth=a\n\
@@ -204,3 +344,5 @@ fn no_file_makes_the_reader_panic() {
         assert!(found.extensions.is_empty());
     }
 }
+
+mod files;

@@ -2,11 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use super::pattern;
 use super::place::{self, PlaceError};
 use super::text::Text;
 
 /// How deep includes are followed.
 const DEEPEST: usize = 8;
+/// More files in one include are none that an operator keeps a few accounts in.
+const MOST_FILES: usize = 10_000;
 
 /// A section as it takes effect. One that is opened twice is here twice.
 pub struct Section {
@@ -66,41 +69,16 @@ fn read(
                     read(directory, &file, deeper - 1, sections)?;
                 }
             }
-        } else if let Some((key, value)) = line.entry()
-            && let Some((section, _)) = sections.last_mut()
-        {
-            section.entries.push((key.to_owned(), value.to_owned()));
+        } else if let Some((section, _)) = sections.last_mut() {
+            line.set_in(&mut section.entries);
         }
     }
     Ok(())
 }
 
-/// The files that an include means, in order; its last part may hold `*`.
-pub fn files(directory: &Path, pattern: &str) -> Vec<PathBuf> {
-    let path = directory.join(pattern);
-    let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
-        return Vec::new();
-    };
-    let Some((head, tail)) = name.split_once('*') else {
-        return vec![path];
-    };
-    let Ok(entries) = std::fs::read_dir(folder) else {
-        return Vec::new();
-    };
-    let mut files: Vec<PathBuf> = entries
-        .flatten()
-        .filter(|entry| {
-            let name = entry.file_name();
-            let name = name.to_string_lossy();
-            name.len() >= head.len() + tail.len()
-                && name.starts_with(head)
-                && name.ends_with(tail)
-                && !name.starts_with('.')
-        })
-        .map(|entry| entry.path())
-        .collect();
-    files.sort();
-    files
+/// The files that an include means, in order; what cannot be looked into has none.
+fn files(directory: &Path, included: &str) -> Vec<PathBuf> {
+    pattern::files(directory, included, MOST_FILES).unwrap_or_default()
 }
 
 #[cfg(test)]

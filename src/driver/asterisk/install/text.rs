@@ -56,18 +56,48 @@ impl Line {
     pub fn include(&self) -> Option<&str> {
         let (word, rest) = self.meaning.split_once(char::is_whitespace)?;
         let is = |name: &str| word.eq_ignore_ascii_case(name);
-        (is("#include") || is("#tryinclude")).then(|| rest.trim().trim_matches(['"', '<', '>']))
+        (is(INCLUDE) || is("#tryinclude")).then(|| rest.trim().trim_matches(['"', '<', '>']))
+    }
+
+    /// Whether Asterisk refuses the file where nothing of that is there.
+    pub fn must_include(&self) -> bool {
+        let word = self.meaning.split(char::is_whitespace).next();
+        word.is_some_and(|word| word.eq_ignore_ascii_case(INCLUDE))
     }
 
     /// Key and value of `key = value` or `key => value`.
     pub fn entry(&self) -> Option<(&str, &str)> {
+        let (key, value) = self.sides()?;
+        let value = value.strip_prefix('>').unwrap_or(value);
+        (!key.ends_with('+')).then(|| (key.trim(), value.trim()))
+    }
+
+    /// Has the line hold in the section that it stands in: another value, or with `key += more` the last one of that key with
+    /// more behind it.
+    pub fn set_in(&self, section: &mut Vec<(String, String)>) {
+        if let Some((key, value)) = self.entry() {
+            section.push((key.to_owned(), value.to_owned()));
+        } else if let Some((key, more)) = self.sides() {
+            let key = key.trim_end_matches('+').trim();
+            if let Some((_, value)) = section.iter_mut().rfind(|(name, _)| name == key) {
+                value.push_str(more);
+                value.truncate(value.trim_end().len());
+            } else {
+                section.push((key.to_owned(), more.trim().to_owned()));
+            }
+        }
+    }
+
+    fn sides(&self) -> Option<(&str, &str)> {
         if self.meaning.starts_with(['[', '#']) {
             return None;
         }
-        let (key, value) = self.meaning.split_once('=')?;
-        Some((key.trim(), value.strip_prefix('>').unwrap_or(value).trim()))
+        self.meaning.split_once('=')
     }
 }
+
+/// The line that has a file read which must be there.
+const INCLUDE: &str = "#include";
 
 /// A file's bytes with its lines.
 pub struct Text<'a> {
@@ -278,6 +308,38 @@ mod tests {
         let text = Text::read(b"[a](!)\nx=1\n[a]\n");
         assert_eq!(text.section("a"), Some(2));
         assert_eq!(text.lines()[1].entry(), Some(("x", "1")));
+    }
+
+    #[test]
+    fn a_line_with_a_plus_goes_on_with_the_last_value_of_its_key() {
+        let mut section = Vec::new();
+        let text =
+            b"allow=ulaw\nallow => alaw\nallow += ,opus\nallow+= , g722\nauth += 1001\nexten => _+X,1,NoOp\n";
+        for line in Text::read(text).lines() {
+            line.set_in(&mut section);
+        }
+        let section: Vec<_> = section
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()))
+            .collect();
+        assert_eq!(
+            section,
+            [
+                ("allow", "ulaw"),
+                ("allow", "alaw ,opus , g722"),
+                ("auth", "1001"),
+                ("exten", "_+X,1,NoOp")
+            ]
+        );
+    }
+
+    #[rstest]
+    #[case("#include x", true)]
+    #[case("#INCLUDE\tx", true)]
+    #[case("#tryinclude x", false)]
+    #[case("#includes x", false)]
+    fn what_must_be_there_is_told_from_what_may(#[case] line: &str, #[case] must: bool) {
+        assert_eq!(Text::read(line.as_bytes()).lines()[0].must_include(), must);
     }
 
     #[test]
