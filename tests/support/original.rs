@@ -59,5 +59,6 @@ fn schema() -> String {
     for file in files {
         hasher.update(&fs::read(file).unwrap());
     }
-    hasher.finalize().to_hex()[..16].to_owned()
+    // A name may have 63 characters.
+    hasher.finalize().to_hex().chars().take(16).collect()
 }
