@@ -224,7 +224,7 @@ pub(super) async fn aim(
         _ => Ground::read(engine, &mut tx, instance, made_with).await?,
     };
     drop(tx);
-    let mut moves = Moves::new(engine, purpose, instance, &ground)?;
+    let mut moves = Moves::new(engine, purpose, instance, &ground).await?;
     match target {
         Target::Tenant(tenant_id, which) => moves.move_tenant(tenant_id, which).await?,
         Target::Status(tenant_id) => moves.follow_status(tenant_id).await?,

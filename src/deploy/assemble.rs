@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::aside::aside;
+use tokio::task::spawn_blocking;
+
 use super::error::DeployError;
 use super::fragments::FragmentCache;
 use super::plan::InstanceState;
@@ -20,26 +21,42 @@ const HEAD: &str = "; Written by switchyard. Changes made here are lost with the
 /// version may put something else there.
 pub(super) type FileDigests = BTreeMap<ConfFile, Digest>;
 
+/// The common part of each file, with its marker.
+///
+/// An operator's template takes as long as it likes: meanwhile the lease is prolonged, and others get their answers.
+pub(super) async fn commons(
+    templates: &TemplateSet,
+    markers: BTreeMap<ConfFile, String>,
+) -> Result<BTreeMap<ConfFile, String>, DeployError> {
+    let templates = templates.clone();
+    let rendered = spawn_blocking(move || {
+        let common = |(file, marker): (ConfFile, String)| {
+            asterisk::instance(&templates, file, &marker).map(|text| (file, text))
+        };
+        markers.into_iter().map(common).collect::<Result<_, _>>()
+    });
+    rendered.await?.map_err(DeployError::Templates)
+}
+
 /// The files of a state; only fragments on disk are referred to, none is read. `written`: the live files as they were
 /// written.
-pub(super) fn files(
+pub(super) async fn files(
     cache: &FragmentCache,
     templates: &TemplateSet,
     state: &InstanceState,
     changed: &[ConfFile],
     written: &FileDigests,
 ) -> Result<BTreeMap<ConfFile, StagedFile>, DeployError> {
+    let marker = |file: &ConfFile| (*file, state.marker(*file).unwrap_or_default());
+    let commons = commons(templates, ConfFile::ALL.iter().map(marker).collect()).await?;
     let mut files = BTreeMap::new();
-    for file in ConfFile::ALL.iter().copied() {
+    for (file, common) in commons {
         let mut parts = vec![Part::Bytes(HEAD.into())];
         for (tenant_id, tenant) in &state.tenants {
             if let Some(digest) = tenant.fragments.get(&file) {
                 parts.push(cache.part(*tenant_id, file, *digest));
             }
         }
-        let marker = state.marker(file).unwrap_or_default();
-        let common =
-            aside(|| asterisk::instance(templates, file, &marker)).map_err(DeployError::Templates)?;
         parts.push(Part::Bytes(common.into_bytes()));
         files.insert(
             file,

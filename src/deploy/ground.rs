@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::aside::aside;
-use super::assemble::FileDigests;
+use super::assemble::{self, FileDigests};
 use super::engine::Engine;
 use super::error::DeployError;
 use super::plan::{self, InstanceState, TenantState, TenantVersion};
@@ -14,7 +13,6 @@ use crate::domain::generation::Generation;
 use crate::domain::ids::TenantId;
 use crate::domain::instance::PbxInstance;
 use crate::domain::served::Served;
-use crate::render::asterisk;
 use crate::render::template_set::TemplateSet;
 use crate::store::{Tx, generations, instances, served, tenants};
 
@@ -65,7 +63,7 @@ impl Ground {
         made_with: MadeWith,
     ) -> Result<Self, DeployError> {
         let Some((live, before, live_templates)) = Self::live(engine, tx, instance).await? else {
-            let templates = engine.templates.current().map_err(DeployError::Templates)?;
+            let templates = engine.templates.current().await?;
             let settings_revision = instance.settings_revision;
             return Ok(Self {
                 live: None,
@@ -108,7 +106,7 @@ impl Ground {
         let live_templates = engine.templates.kept(tx, live.template_digest).await?;
         let served = served::of(tx, instance.id, &concerned).await?;
         let aside = served::count(tx, instance.id).await?.saturating_sub(served.len());
-        let before = state(&live_templates, live.marker_salt, &served)?;
+        let before = state(&live_templates, live.marker_salt, &served).await?;
         let mut ground = Self::on(engine, tx, instance, made_with, (live, live_templates), before).await?;
         if ground.templates_moved() || ground.settings_moved() {
             // Then every tenant moves.
@@ -140,7 +138,7 @@ impl Ground {
         };
         let templates = match made_with {
             MadeWith::Live => live_templates.clone(),
-            MadeWith::Current => engine.templates.current().map_err(DeployError::Templates)?,
+            MadeWith::Current => engine.templates.current().await?,
             MadeWith::Kept(digest) => engine.templates.kept(tx, digest).await?,
         };
         let written = generations::files(tx, live.id).await?;
@@ -169,7 +167,7 @@ impl Ground {
         let Some(live) = live else { return Ok(None) };
         let templates = engine.templates.kept(tx, live.template_digest).await?;
         let served = served::all(tx, instance.id).await?;
-        let state = state(&templates, live.marker_salt, &served)?;
+        let state = state(&templates, live.marker_salt, &served).await?;
         Ok(Some((live, state, templates)))
     }
 
@@ -195,13 +193,13 @@ impl Ground {
     }
 }
 
-fn state(
+async fn state(
     templates: &TemplateSet,
     salt: i64,
     served: &BTreeMap<TenantId, Served>,
 ) -> Result<InstanceState, DeployError> {
     Ok(InstanceState {
-        common: common(templates, salt)?,
+        common: common(templates, salt).await?,
         tenants: served
             .iter()
             .map(|(id, served)| (*id, state_of(served)))
@@ -210,18 +208,22 @@ fn state(
 }
 
 /// The digests of the common parts, which have no marker while one is being made, with what the markers are salted with.
-pub(super) fn common(templates: &TemplateSet, salt: i64) -> Result<BTreeMap<ConfFile, Digest>, DeployError> {
-    ConfFile::ALL
-        .iter()
-        .map(|file| {
-            let text = aside(|| asterisk::instance(templates, *file, "")).map_err(DeployError::Templates)?;
+pub(super) async fn common(
+    templates: &TemplateSet,
+    salt: i64,
+) -> Result<BTreeMap<ConfFile, Digest>, DeployError> {
+    let unmarked = ConfFile::ALL.iter().map(|file| (*file, String::new()));
+    let texts = assemble::commons(templates, unmarked.collect()).await?;
+    Ok(texts
+        .into_iter()
+        .map(|(file, text)| {
             let digest = match salt {
                 0 => Digest::of(text),
                 salt => Digest::of(format!("{text}{salt}")),
             };
-            Ok((*file, digest))
+            (file, digest)
         })
-        .collect()
+        .collect())
 }
 
 fn state_of(served: &Served) -> TenantState {

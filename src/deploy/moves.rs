@@ -54,7 +54,7 @@ pub(super) struct Moves<'a> {
 
 impl<'a> Moves<'a> {
     /// No tenant has moved yet.
-    pub fn new(
+    pub async fn new(
         engine: &'a Engine,
         purpose: Purpose<'a>,
         instance: &'a PbxInstance,
@@ -69,7 +69,7 @@ impl<'a> Moves<'a> {
             ground,
             cache: engine.fragments(instance.id),
             after: InstanceState {
-                common: ground::common(&ground.templates, ground.marker_salt)?,
+                common: ground::common(&ground.templates, ground.marker_salt).await?,
                 tenants: ground.before.tenants.clone(),
             },
             changes,

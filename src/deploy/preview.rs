@@ -5,9 +5,9 @@ use std::io;
 
 use schemars::JsonSchema;
 use similar::TextDiff;
+use tokio::task::spawn_blocking;
 
 use super::aim::{self, Aim, Target};
-use super::aside::aside;
 use super::engine::Engine;
 use super::error::DeployError;
 use super::moves::Purpose;
@@ -173,7 +173,7 @@ impl Engine {
             let old = match (&aim.live_templates, before) {
                 (Some(templates), Some(before)) => {
                     let config = self.config(tenant_id, before.revision_id).await?;
-                    masked(templates, config, before.service)?
+                    masked(templates, config, before.service).await?
                 }
                 _ => asterisk::Fragments::new(),
             };
@@ -185,7 +185,7 @@ impl Engine {
                         // What is looked at goes to its head, which may not have been taken as a revision.
                         self.subject(tenant_id, Which::Head).await?.config
                     };
-                    masked(&aim.templates, config, after.service)?
+                    masked(&aim.templates, config, after.service).await?
                 }
                 None => asterisk::Fragments::new(),
             };
@@ -209,13 +209,15 @@ impl Engine {
     }
 }
 
-fn masked(
+async fn masked(
     templates: &TemplateSet,
     config: TenantConfig,
     service: Service,
 ) -> Result<asterisk::Fragments, DeployError> {
-    let rendered = aside(|| asterisk::tenant(templates, &config.under(service), Secrets::Masked));
-    rendered.map_err(DeployError::Templates)
+    let templates = templates.clone();
+    let rendered =
+        spawn_blocking(move || asterisk::tenant(&templates, &config.under(service), Secrets::Masked));
+    rendered.await?.map_err(DeployError::Templates)
 }
 
 impl FileDiff {

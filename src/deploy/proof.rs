@@ -161,7 +161,7 @@ impl Run<'_> {
         let files = match back.served {
             Some((templates, state)) => {
                 let cache = self.engine.fragments(self.instance.id);
-                assemble::files(&cache, templates, state, ConfFile::ALL, &FileDigests::new())?
+                assemble::files(&cache, templates, state, ConfFile::ALL, &FileDigests::new()).await?
             }
             None => assemble::empty(),
         };

@@ -310,7 +310,7 @@ impl Run<'_> {
         if aim.live.is_none() && self.driver.standing().await? != Some(0) {
             self.driver.stage(0, assemble::empty()).await?;
         }
-        let files = assemble::files(&cache, &aim.templates, &aim.after, &aim.reload, &aim.live_files)?;
+        let files = assemble::files(&cache, &aim.templates, &aim.after, &aim.reload, &aim.live_files).await?;
         Ok(self.driver.stage(aim.generation.number, files).await?)
     }
 
