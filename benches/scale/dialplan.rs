@@ -11,6 +11,7 @@ use switchyard::domain::ids::ExtensionId;
 use switchyard::domain::instance::PbxKind;
 use switchyard::domain::revision::{ExtensionConfig, TenantConfig};
 use switchyard::domain::secret::{ExtensionSecrets, SipSecret, VoicemailPin};
+use switchyard::domain::sip_credential::SipCredential;
 use switchyard::render::asterisk::tenant;
 use switchyard::render::pbx::{Fragments, Secrets, instance};
 use switchyard::render::template_set::TemplateSet;
@@ -90,7 +91,8 @@ fn render(tenants: usize) -> Outcome<Vec<Fragments>> {
                 let input = json!({"number": number, "name": format!("Phone {place}")});
                 let parsed = serde_json::from_value::<ExtensionInput>(input)?.parse()?;
                 let id = ExtensionId::from_uuid(Uuid::from_u128(u128::try_from(one * EXTENSIONS + place)?));
-                let sip = SipSecret::parse(format!("Secret{one:09}x{place:03}").into())?;
+                let sip =
+                    SipCredential::Password(SipSecret::parse(format!("Secret{one:09}x{place:03}").into())?);
                 let pin = VoicemailPin::parse("246813".to_owned().into())?;
                 secrets.insert(id, ExtensionSecrets { sip, pin });
                 extensions.push(ExtensionConfig {

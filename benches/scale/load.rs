@@ -112,6 +112,9 @@ pub async fn asked(directory: &Path) -> Outcome<()> {
     for path in [
         "/api/v1/platform/tenants?per_page=25",
         "/api/v1/platform/tenants?per_page=25&sort=-extensions",
+        "/api/v1/platform/tenants?per_page=25&sort=-owner",
+        "/api/v1/platform/tenants?per_page=25&sort=-users",
+        "/api/v1/platform/tenants?per_page=25&sort=-last_activity",
         "/api/v1/platform/tenants?per_page=100&page=5",
     ] {
         pages(&address, &manager, path).await?;

@@ -8,12 +8,8 @@ use switchyard::domain::finding::Finding;
 use switchyard::domain::sip_domain::SipDomain;
 use switchyard::driver::asterisk::AsteriskDriver;
 use switchyard::driver::{
-<<<<<<< HEAD
-    Check, Closeness, Drifted, DriverError, EndedCalls, Expected, Foreign, PbxDriver, Rehearsal, Staged,
-=======
-    Check, Closeness, Drifted, DriverError, Expected, Foreign, Inclusion, PbxDriver, Rehearsal, Staged,
->>>>>>> static
-    StagedFile, Warrant,
+    Check, Closeness, Drifted, DriverError, EndedCalls, Expected, Foreign, Inclusion, PbxDriver, Rehearsal,
+    Staged, StagedFile, Warrant,
 };
 
 /// Everything on disk is real. What would be sent to Asterisk is made, and dropped.

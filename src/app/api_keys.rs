@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::App;
 use super::audit::Changed;
 use super::error::AppError;
+use super::guards;
 use super::roles::{MOST_NAMED, permissions};
 use crate::auth::access::Act;
 use crate::auth::caller::{Caller, Identity, Place, SignedIn};
@@ -21,11 +22,7 @@ use crate::domain::name::KeyName;
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::permission::Permission;
 use crate::domain::role::rank_of;
-use crate::domain::user::UserStatus;
 use crate::store::{Tx, api_keys, roles, users};
-
-/// A tenant has no more keys: whoever needs one for each of so many programs has lost sight of them.
-pub const MOST: i64 = 100;
 
 /// A key as it is written.
 #[derive(Default, Deserialize, JsonSchema)]
@@ -92,10 +89,7 @@ pub async fn create(app: &App, caller: &Caller, input: KeyInput) -> Result<(ApiK
     let (Some(name), Ok(())) = (name, errors.clone().check()) else {
         return Err(errors.into());
     };
-    if api_keys::count(&mut tx, tenant).await? >= MOST {
-        let message = format!("a tenant may have {MOST} API keys; revoke one that is not used any more");
-        return Err(AppError::conflict("max_api_keys_reached", message));
-    }
+    guards::key(&mut tx, tenant).await?;
     let key = ApiKey {
         id: ApiKeyId::fresh(app.ids.as_ref()),
         tenant_id: tenant,
@@ -116,8 +110,6 @@ pub async fn create(app: &App, caller: &Caller, input: KeyInput) -> Result<(ApiK
 }
 
 /// Gives a key another secret; the one before is good for nothing from the next request on.
-///
-/// Whoever does that is shown a key with all of its rights, so they must have them.
 pub async fn rotate(app: &App, caller: &Caller, id: ApiKeyId) -> Result<(ApiKey, KeySecret), AppError> {
     let secret = KeySecret::generate(app.random.as_ref())?;
     let (mut tx, caller, tenant) = app
@@ -126,16 +118,7 @@ pub async fn rotate(app: &App, caller: &Caller, id: ApiKeyId) -> Result<(ApiKey,
     let who = author(&caller)?;
     let before = found(&mut tx, tenant, id).await?;
     let author = users::find(&mut tx, tenant, before.author_id).await?;
-    if author.is_none_or(|author| author.status != UserStatus::Active) {
-        let message = "whoever made the key may not sign in, so it is good for nothing; make one of your own";
-        return Err(AppError::conflict("author_inactive", message));
-    }
-    if let Some(lacking) = before.permissions.iter().find(|right| !who.may(**right)) {
-        let message = format!(
-            "the key may {lacking}, which you may not yourself; ask somebody who may, or revoke the key and make one of your own"
-        );
-        return Err(AppError::conflict("rank", message));
-    }
+    guards::hands_on(who, &before, author.as_ref())?;
     api_keys::rotate(&mut tx, tenant, id, &secret).await?;
     let after = ApiKey {
         prefix: secret.prefix().to_owned(),

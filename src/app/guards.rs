@@ -2,14 +2,21 @@
 //! what it counts.
 
 use super::error::AppError;
-use crate::auth::caller::{Caller, Identity, Place};
+use crate::auth::caller::{Caller, Identity, Place, SignedIn};
+use crate::domain::api_key::ApiKey;
 use crate::domain::ids::{TenantId, UserId};
 use crate::domain::permission::{Permission, PlatformPermission};
 use crate::domain::role::{Rank, Role};
+use crate::domain::tenant::TenantStatus;
 use crate::domain::user::{User, UserStatus};
-use crate::store::Tx;
-use crate::store::extensions;
 use crate::store::user_counts::{managers_besides, managers_inside, owners_besides, seats};
+use crate::store::{Tx, api_keys, extensions, roles};
+
+/// A tenant has no more API keys: whoever needs one for each of so many programs has lost sight of them.
+const MOST_KEYS: i64 = 100;
+
+/// A tenant has no more roles of its own: all of them are listed at once.
+const MOST_ROLES: usize = 100;
 
 /// Somebody who acts on users.
 ///
@@ -127,6 +134,80 @@ fn last_manager() -> AppError {
         "last_platform_manager",
         "nobody else could manage the platform; make somebody else a platform manager first",
     )
+}
+
+/// Only whoever manages the platform may work for no tenant.
+pub(super) fn works_somewhere(target: &User) -> Result<(), AppError> {
+    if target.membership.is_some() {
+        return Ok(());
+    }
+    let message = "this user works for no tenant, which only a platform manager may; give them a tenant first, or delete them";
+    Err(AppError::conflict("tenant_required", message))
+}
+
+/// O34: a tenant whose people work does not go.
+pub(super) fn suspended_first(status: TenantStatus) -> Result<(), AppError> {
+    if status != TenantStatus::Active {
+        return Ok(());
+    }
+    let message = "only a suspended tenant can be deleted; suspend it first";
+    Err(AppError::conflict("must_suspend_first", message))
+}
+
+/// O37: none of the operator's people goes with a tenant.
+pub(super) async fn no_managers_inside(tx: &mut Tx, tenant: TenantId) -> Result<(), AppError> {
+    if managers_inside(tx, tenant).await? == 0 {
+        return Ok(());
+    }
+    let message =
+        "platform managers work for this tenant; move them to another one, or end their flag, first";
+    Err(AppError::conflict("platform_managers_inside", message))
+}
+
+/// What goes for good goes by its name; `what` says whose.
+pub(super) fn confirmed(confirm: &str, name: &str, what: &str) -> Result<(), AppError> {
+    if confirm == name {
+        return Ok(());
+    }
+    let message = format!("`confirm` must be {what}, letter by letter");
+    Err(AppError::conflict("confirmation_mismatch", message))
+}
+
+/// Whoever has a key rotated is shown one with all of its rights, so they must have them; and it is good while whoever made it
+/// may sign in.
+pub(super) fn hands_on(caller: &SignedIn, key: &ApiKey, author: Option<&User>) -> Result<(), AppError> {
+    if author.is_none_or(|author| author.status != UserStatus::Active) {
+        let message = "whoever made the key may not sign in, so it is good for nothing; make one of your own";
+        return Err(AppError::conflict("author_inactive", message));
+    }
+    match key.permissions.iter().find(|right| !caller.may(**right)) {
+        None => Ok(()),
+        Some(lacking) => {
+            let message = format!(
+                "the key may {lacking}, which you may not yourself; ask somebody who may, or revoke the key and make one of your own"
+            );
+            Err(AppError::conflict("rank", message))
+        }
+    }
+}
+
+/// O58: room for one more API key.
+pub(super) async fn key(tx: &mut Tx, tenant: TenantId) -> Result<(), AppError> {
+    if api_keys::count(tx, tenant).await? < MOST_KEYS {
+        return Ok(());
+    }
+    let message = format!("a tenant may have {MOST_KEYS} API keys; revoke one that is not used any more");
+    Err(AppError::conflict("max_api_keys_reached", message))
+}
+
+/// A07: room for one more role of the tenant's own.
+pub(super) async fn role(tx: &mut Tx, tenant: TenantId) -> Result<(), AppError> {
+    let all = roles::list(tx, Some(tenant)).await?;
+    if all.iter().filter(|role| !role.is_built_in()).count() < MOST_ROLES {
+        return Ok(());
+    }
+    let message = format!("a tenant may have {MOST_ROLES} roles of its own; delete one that nobody has");
+    Err(AppError::conflict("max_roles_reached", message))
 }
 
 /// C13: room for one more user.

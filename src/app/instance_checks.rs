@@ -26,15 +26,18 @@ const LONGEST: Duration = Duration::from_mins(2);
 
 /// Tests connection, rights and paths of an instance on this host, and keeps what was found.
 pub async fn test(app: &App, caller: &Caller, id: InstanceId) -> Result<Vec<Check>, AppError> {
-    caller.platform(PlatformPermission::InstancesTest)?;
-    let instance = find(app, caller, id).await?;
-    let checks = probe(app, caller, id).await?;
-    let record = app.record(&checks);
-    let mut tx = app.store.begin("test_instance").await?;
-    instance_checks::insert(&mut tx, id, &record, KEPT).await?;
-    let found = json!({"ok": record.ok});
-    app.audit(&mut tx, caller, changed("instance.test", &instance, None, found))?;
+    let right = PlatformPermission::InstancesTest;
+    caller.platform(right)?;
+    find(app, caller, id).await?;
+    let (instance, driver) = app.engine.driver(id).await?;
+    let begun = app.begin_on_platform(caller, right, None, "test_instance");
+    // Before it is asked: whoever may no longer has nobody asked. What it answers is kept with its tests.
+    let (mut tx, caller) = begun.await?;
+    let asked = json!({"name": instance.name, "settings": instance.settings});
+    app.audit(&mut tx, &caller, changed("instance.test", &instance, None, asked))?;
     tx.commit().await?;
+    let checks = driver.test().await;
+    app.keep(id, &checks, "keep_instance_test").await?;
     Ok(checks)
 }
 
@@ -95,10 +98,8 @@ pub async fn history(app: &App, caller: &Caller, id: InstanceId) -> Result<Vec<C
 /// Tests an instance of this host by itself; nobody changes anything by that.
 pub async fn look(app: &App, id: InstanceId) -> Result<(), AppError> {
     let (_, driver) = app.engine.driver(id).await?;
-    let record = app.record(&tested(LONGEST, driver.test()).await);
-    let mut tx = app.store.begin("look_at_instance").await?;
-    instance_checks::insert(&mut tx, id, &record, KEPT).await?;
-    Ok(tx.commit().await?)
+    let checks = tested(LONGEST, driver.test()).await;
+    app.keep(id, &checks, "look_at_instance").await
 }
 
 /// What a test finds, or that it goes on for too long.
@@ -111,8 +112,8 @@ async fn tested(longest: Duration, test: impl Future<Output = Vec<Check>>) -> Ve
 }
 
 impl App {
-    fn record(&self, checks: &[Check]) -> CheckRecord {
-        CheckRecord {
+    async fn keep(&self, id: InstanceId, checks: &[Check], name: &'static str) -> Result<(), AppError> {
+        let record = CheckRecord {
             at: self.now(),
             ok: checks.iter().all(|check| check.ok),
             checks: checks
@@ -124,7 +125,10 @@ impl App {
                     mend: check.mend.clone(),
                 })
                 .collect(),
-        }
+        };
+        let mut tx = self.store.begin(name).await?;
+        instance_checks::insert(&mut tx, id, &record, KEPT).await?;
+        Ok(tx.commit().await?)
     }
 }
 

@@ -6,8 +6,9 @@ use serde_json::json;
 
 use super::App;
 use super::error::AppError;
+use super::guards;
 use super::instances::changed;
-use super::tenant_deletion::{gone, mismatch, remove};
+use super::tenant_deletion::{gone, remove};
 use crate::auth::caller::Caller;
 use crate::domain::error_chain::error_chain;
 use crate::domain::ids::{InstanceId, TenantId};
@@ -57,9 +58,7 @@ pub async fn give_up(
         .begin_on_platform(caller, right, None, "give_up_instance")
         .await?;
     let instance = instances::find(&mut tx, id).await?.ok_or(AppError::NotFound)?;
-    if confirm != instance.name.as_str() {
-        return Err(mismatch("the instance's name"));
-    }
+    guards::confirmed(confirm, instance.name.as_str(), "the instance's name")?;
     if let Some(lease) = leases::find(&mut tx, id).await?
         && lease.expires_at > app.now()
     {

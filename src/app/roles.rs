@@ -25,9 +25,6 @@ use crate::store::{Tx, roles, user_counts};
 /// As many rights are read of a list: there are fewer.
 pub(super) const MOST_NAMED: usize = 100;
 
-/// How many roles of its own a tenant may have: all of them are listed at once.
-const MOST: usize = 100;
-
 /// A role as it is written; in a change, what is absent stays.
 #[derive(Clone, Default, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -90,11 +87,7 @@ pub async fn create(
         let role = roles::find(&mut tx, tenant, id).await?;
         return role.map(Done::Before).ok_or(AppError::NotFound);
     }
-    let own = roles::list(&mut tx, Some(tenant)).await?;
-    if own.iter().filter(|role| !role.is_built_in()).count() >= MOST {
-        let message = format!("a tenant may have {MOST} roles of its own; delete one that nobody has");
-        return Err(AppError::conflict("max_roles_reached", message));
-    }
+    guards::role(&mut tx, tenant).await?;
     let role = role(
         &mut tx,
         tenant,

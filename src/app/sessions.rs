@@ -6,6 +6,7 @@ use super::error::AppError;
 use crate::auth::caller::Caller;
 use crate::domain::ids::SessionId;
 use crate::domain::session::Session;
+use crate::domain::user::User;
 use crate::store::sessions;
 
 /// The caller's sessions, newest first.
@@ -17,21 +18,20 @@ pub async fn list(app: &App, caller: &Caller) -> Result<Vec<Session>, AppError> 
 
 /// Ends one of the caller's sessions.
 pub async fn end(app: &App, caller: &Caller, id: SessionId) -> Result<(), AppError> {
-    let user = caller.own()?;
-    let mut tx = app.store.begin("end_session").await?;
-    if !sessions::end(&mut tx, user.user_id, id).await? {
+    let (mut tx, caller, user) = app.begin_own(caller, "end_session").await?;
+    if !sessions::end(&mut tx, user.id, id).await? {
         return Err(AppError::NotFound);
     }
-    app.audit(&mut tx, caller, ended(caller, id.to_string())?)?;
+    app.audit(&mut tx, &caller, ended(&user, id.to_string()))?;
     Ok(tx.commit().await?)
 }
 
 /// Ends all of the caller's sessions but the one that asks.
 pub async fn end_others(app: &App, caller: &Caller) -> Result<(), AppError> {
-    let user = caller.own()?;
-    let mut tx = app.store.begin("end_other_sessions").await?;
-    sessions::end_all(&mut tx, user.user_id, Some(user.session_id)).await?;
-    app.audit(&mut tx, caller, ended(caller, user.user_id.to_string())?)?;
+    let (mut tx, caller, user) = app.begin_own(caller, "end_other_sessions").await?;
+    let asking = caller.own()?.session_id;
+    sessions::end_all(&mut tx, user.id, Some(asking)).await?;
+    app.audit(&mut tx, &caller, ended(&user, user.id.to_string()))?;
     Ok(tx.commit().await?)
 }
 
@@ -43,14 +43,13 @@ pub async fn forget_ended(app: &App) -> Result<u64, AppError> {
     Ok(forgotten)
 }
 
-fn ended(caller: &Caller, target: String) -> Result<Changed, AppError> {
-    let home = caller.own()?.home.as_ref();
-    Ok(Changed {
+fn ended(user: &User, target: String) -> Changed {
+    Changed {
         action: "session.end",
         resource: "session",
         target,
-        tenant_id: home.map(|home| home.membership.tenant_id),
+        tenant_id: user.tenant_id(),
         before: None,
         after: None,
-    })
+    }
 }

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::App;
 use super::audit::Changed;
 use super::error::AppError;
+use super::guards;
 use super::precondition::IfMatch;
 use super::tenant_change::check_version;
 use super::tenant_status::{bad_transition, found, service};
@@ -77,22 +78,12 @@ pub async fn delete(
         .await?;
     let tenant = found(&mut tx, id).await?;
     check_version(&mut tx, id, if_match).await?;
-    match tenant.status {
-        TenantStatus::Active => {
-            let message = "only a suspended tenant can be deleted; suspend it first";
-            return Err(AppError::conflict("must_suspend_first", message));
-        }
-        TenantStatus::Deleting => return Err(bad_transition(tenant.status)),
-        TenantStatus::Suspended => {}
+    guards::suspended_first(tenant.status)?;
+    if tenant.status == TenantStatus::Deleting {
+        return Err(bad_transition(tenant.status));
     }
-    if user_counts::managers_inside(&mut tx, id).await? > 0 {
-        let message =
-            "platform managers work for this tenant; move them to another one, or end their flag, first";
-        return Err(AppError::conflict("platform_managers_inside", message));
-    }
-    if confirm != tenant.name.as_str() {
-        return Err(mismatch("the tenant's name"));
-    }
+    guards::no_managers_inside(&mut tx, id).await?;
+    guards::confirmed(confirm, tenant.name.as_str(), "the tenant's name")?;
     let belongings = tenant_lifecycle::belongings(&mut tx, id).await?;
     let not_removed = not_removed(&mut tx, &tenant).await?;
     let service = service(&mut tx, &tenant).await?;
@@ -155,12 +146,6 @@ pub async fn finish(app: &App, caller: &Caller, id: TenantId) -> Result<bool, Ap
     remove(&mut tx, id, &moves, told).await?;
     tx.commit().await?;
     Ok(true)
-}
-
-/// What a deletion was confirmed with is not what it has to be.
-pub(super) fn mismatch(what: &str) -> AppError {
-    let message = format!("`confirm` must be {what}, letter by letter");
-    AppError::conflict("confirmation_mismatch", message)
 }
 
 /// The entry of a tenant of which nothing is left; of no tenant, so that it stays. It names the moves that are blanked with

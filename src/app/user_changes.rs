@@ -210,10 +210,7 @@ impl App {
         }
         if !manages {
             guards::not_last_manager(tx, user).await?;
-            if user.membership.is_none() {
-                let message = "this user works for no tenant, which only a platform manager may; give them a tenant first, or delete them";
-                return Err(AppError::conflict("tenant_required", message));
-            }
+            guards::works_somewhere(user)?;
         }
         self.void_links(tx, user).await?;
         users::set_platform_manager(tx, user.id, manages, self.now()).await?;

@@ -9,8 +9,8 @@ use rustix::thread::disable_transparent_huge_pages;
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Has this process's memory counted in small pages from now on. Where the system hands out huge ones unasked, two megabytes
-/// stay in use for as long as a single row of them does: a first deploy of 100,000 extensions took 83 MB at most, and 46 with
-/// this.
+/// stay in use for as long as a single row of them does: a first deploy of 100,000 extensions took 74 to 83 MB at most, and 44
+/// to 46 with this.
 pub fn keep_pages_small() {
     // An old kernel does not know the wish, and all works without.
     let _ = disable_transparent_huge_pages(true);

@@ -104,14 +104,14 @@ impl Aim {
 
     /// Gives the files markers that nothing has which was read before. A PBX that goes on with its former document where it
     /// refuses one would otherwise prove by it that it has read what was written in place of an edited file.
-    pub fn mark_anew(&mut self) -> Result<(), DeployError> {
+    pub async fn mark_anew(&mut self) -> Result<(), DeployError> {
         let kind = self.after.kind;
         if !wording::is_one_document(kind) {
             return Ok(());
         }
         let (_, salt) = self.generation.id.uuid().as_u64_pair();
         self.generation.marker_salt = i64::try_from(salt >> 1).unwrap_or(i64::MAX);
-        self.after.common = ground::common(kind, &self.templates, self.generation.marker_salt)?;
+        self.after.common = ground::common(kind, &self.templates, self.generation.marker_salt).await?;
         self.expected.markers = self.after.markers();
         self.reload = Artifact::of(kind).to_vec();
         self.is_marked_anew = true;
@@ -268,7 +268,7 @@ pub(super) async fn aim(
         _ => Ground::read(engine, &mut tx, instance, made_with).await?,
     };
     drop(tx);
-    let mut moves = Moves::new(engine, purpose, instance, &ground, barred.clone())?;
+    let mut moves = Moves::new(engine, purpose, instance, &ground, barred.clone()).await?;
     match target {
         Target::Tenant(tenant_id, which) => moves.move_tenant(tenant_id, which).await?,
         Target::Status(tenant_id) => moves.follow_status(tenant_id).await?,

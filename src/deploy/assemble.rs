@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::aside::aside;
+use tokio::task::spawn_blocking;
+
 use super::error::DeployError;
 use super::fragments::FragmentCache;
 use super::plan::InstanceState;
@@ -17,25 +18,42 @@ use crate::render::template_set::TemplateSet;
 /// version may put something else there.
 pub(super) type FileDigests = BTreeMap<Artifact, Digest>;
 
+/// The common part of each file, with its marker.
+///
+/// An operator's template takes as long as it likes: meanwhile the lease is prolonged, and others get their answers.
+pub(super) async fn commons(
+    templates: &TemplateSet,
+    markers: BTreeMap<Artifact, String>,
+) -> Result<BTreeMap<Artifact, String>, DeployError> {
+    let templates = templates.clone();
+    let rendered = spawn_blocking(move || {
+        let common = |(file, marker): (Artifact, String)| {
+            pbx::instance(&templates, file, &marker).map(|text| (file, text))
+        };
+        markers.into_iter().map(common).collect::<Result<_, _>>()
+    });
+    rendered.await?.map_err(DeployError::Templates)
+}
+
 /// The files of a state; only fragments on disk are referred to, none is read. `written`: the live files as they were
 /// written.
-pub(super) fn files(
+pub(super) async fn files(
     cache: &FragmentCache,
     templates: &TemplateSet,
     state: &InstanceState,
     changed: &[Artifact],
     written: &FileDigests,
 ) -> Result<BTreeMap<Artifact, StagedFile>, DeployError> {
+    let marker = |file: &Artifact| (*file, state.marker(*file).unwrap_or_default());
+    let commons = commons(templates, Artifact::of(state.kind).iter().map(marker).collect()).await?;
     let mut files = BTreeMap::new();
-    for file in Artifact::of(state.kind).iter().copied() {
+    for (file, common) in commons {
         let mut parts = vec![Part::Bytes(pbx::head(file).into())];
         for (tenant_id, tenant) in &state.tenants {
             if let Some(digest) = tenant.fragments.get(&file) {
                 parts.push(cache.part(*tenant_id, file, *digest));
             }
         }
-        let marker = state.marker(file).unwrap_or_default();
-        let common = aside(|| pbx::instance(templates, file, &marker)).map_err(DeployError::Templates)?;
         parts.push(Part::Bytes(common.into_bytes()));
         files.insert(
             file,

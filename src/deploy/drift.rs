@@ -159,8 +159,8 @@ impl Engine {
         }
         let files = || assemble::files(&cache, made_with, &ground.before, &[], &ground.written);
         Ok(Some(ServedFiles {
-            compared: files()?,
-            shown: if whole { files()? } else { BTreeMap::new() },
+            compared: files().await?,
+            shown: if whole { files().await? } else { BTreeMap::new() },
         }))
     }
 

@@ -52,7 +52,7 @@ impl Engine {
         .await?;
         let cache = self.fragments(instance_id);
         let nothing = FileDigests::new();
-        let whole = assemble::files(&cache, &aim.templates, &aim.after, &[], &nothing)?;
+        let whole = assemble::files(&cache, &aim.templates, &aim.after, &[], &nothing).await?;
         if let Some(generation @ 1..) = driver.standing().await?
             && driver.drifted(whole, Closeness::Whole).await?.is_empty()
         {
@@ -66,7 +66,7 @@ impl Engine {
         generations::forget_attempts(&mut tx, instance_id).await?;
         aim.keep(&mut tx).await?;
         tx.commit().await?;
-        let files = assemble::files(&cache, &aim.templates, &aim.after, &aim.reload, &nothing)?;
+        let files = assemble::files(&cache, &aim.templates, &aim.after, &aim.reload, &nothing).await?;
         driver.stage(aim.generation.number, files).await?;
         // What follows is seen by whoever starts the PBX.
         lease.begin("place_files").await?.commit().await?;

@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::aside::aside;
-use super::assemble::FileDigests;
+use super::assemble::{self, FileDigests};
 use super::engine::Engine;
 use super::error::DeployError;
 use super::plan::{self, InstanceState, TenantState, TenantVersion};
@@ -14,7 +13,6 @@ use crate::domain::generation::Generation;
 use crate::domain::ids::TenantId;
 use crate::domain::instance::{PbxInstance, PbxKind};
 use crate::domain::served::Served;
-use crate::render::pbx;
 use crate::render::template_set::TemplateSet;
 use crate::store::{Tx, generations, instances, served, tenants};
 
@@ -65,7 +63,7 @@ impl Ground {
         made_with: MadeWith,
     ) -> Result<Self, DeployError> {
         let Some((live, before, live_templates)) = Self::live(engine, tx, instance).await? else {
-            let templates = engine.templates.current().map_err(DeployError::Templates)?;
+            let templates = engine.templates.current().await?;
             let settings_revision = instance.settings_revision;
             return Ok(Self {
                 live: None,
@@ -109,7 +107,7 @@ impl Ground {
         let served = served::of(tx, instance.id, &concerned).await?;
         let aside = served::count(tx, instance.id).await?.saturating_sub(served.len());
         let kind = instance.settings.kind();
-        let before = state(kind, &live_templates, live.marker_salt, &served)?;
+        let before = state(kind, &live_templates, live.marker_salt, &served).await?;
         let mut ground = Self::on(engine, tx, instance, made_with, (live, live_templates), before).await?;
         if ground.templates_moved() || ground.settings_moved() {
             // Then every tenant moves.
@@ -141,7 +139,7 @@ impl Ground {
         };
         let templates = match made_with {
             MadeWith::Live => live_templates.clone(),
-            MadeWith::Current => engine.templates.current().map_err(DeployError::Templates)?,
+            MadeWith::Current => engine.templates.current().await?,
             MadeWith::Kept(digest) => engine.templates.kept(tx, digest).await?,
         };
         // Another kind's templates make nothing of this one.
@@ -178,7 +176,7 @@ impl Ground {
         let templates = engine.templates.kept(tx, live.template_digest).await?;
         let served = served::all(tx, instance.id).await?;
         let kind = instance.settings.kind();
-        let state = state(kind, &templates, live.marker_salt, &served)?;
+        let state = state(kind, &templates, live.marker_salt, &served).await?;
         Ok(Some((live, state, templates)))
     }
 
@@ -204,7 +202,7 @@ impl Ground {
     }
 }
 
-fn state(
+async fn state(
     kind: PbxKind,
     templates: &TemplateSet,
     salt: i64,
@@ -212,7 +210,7 @@ fn state(
 ) -> Result<InstanceState, DeployError> {
     Ok(InstanceState {
         kind,
-        common: common(kind, templates, salt)?,
+        common: common(kind, templates, salt).await?,
         tenants: served
             .iter()
             .map(|(id, served)| (*id, state_of(served)))
@@ -221,22 +219,23 @@ fn state(
 }
 
 /// The digests of the common parts, which have no marker while one is being made, with what the markers are salted with.
-pub(super) fn common(
+pub(super) async fn common(
     kind: PbxKind,
     templates: &TemplateSet,
     salt: i64,
 ) -> Result<BTreeMap<Artifact, Digest>, DeployError> {
-    Artifact::of(kind)
-        .iter()
-        .map(|file| {
-            let text = aside(|| pbx::instance(templates, *file, "")).map_err(DeployError::Templates)?;
+    let unmarked = Artifact::of(kind).iter().map(|file| (*file, String::new()));
+    let texts = assemble::commons(templates, unmarked.collect()).await?;
+    Ok(texts
+        .into_iter()
+        .map(|(file, text)| {
             let digest = match salt {
                 0 => Digest::of(text),
                 salt => Digest::of(format!("{text}{salt}")),
             };
-            Ok((*file, digest))
+            (file, digest)
         })
-        .collect()
+        .collect())
 }
 
 fn state_of(served: &Served) -> TenantState {

@@ -31,10 +31,10 @@ impl Run<'_> {
         let served = match &aim.live_templates {
             // Of what moves, the fragments that are served may be lost; then what is written is compared.
             Some(made_with) if known => {
-                assemble::files(&cache, made_with, &aim.before, &[], &aim.live_files)?
+                assemble::files(&cache, made_with, &aim.before, &[], &aim.live_files).await?
             }
             _ if aim.is_unchanged() => {
-                assemble::files(&cache, &aim.templates, &aim.after, &[], &aim.live_files)?
+                assemble::files(&cache, &aim.templates, &aim.after, &[], &aim.live_files).await?
             }
             _ => return Ok(()),
         };
@@ -46,7 +46,7 @@ impl Run<'_> {
         };
         let drifted = self.driver.drifted(served, closeness).await?;
         if !drifted.is_empty() {
-            aim.mark_anew()?;
+            aim.mark_anew().await?;
         }
         for (file, how) in drifted {
             findings.push(self.drifted(file, how));

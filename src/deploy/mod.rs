@@ -3,7 +3,6 @@
 mod advice;
 mod aim;
 mod apply;
-mod aside;
 mod assemble;
 mod departures;
 mod discretion;

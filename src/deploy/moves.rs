@@ -57,7 +57,7 @@ pub(super) struct Moves<'a> {
 
 impl<'a> Moves<'a> {
     /// No tenant has moved yet.
-    pub fn new(
+    pub async fn new(
         engine: &'a Engine,
         purpose: Purpose<'a>,
         instance: &'a PbxInstance,
@@ -75,7 +75,7 @@ impl<'a> Moves<'a> {
             cache: engine.fragments(instance.id),
             after: InstanceState {
                 kind,
-                common: ground::common(kind, &ground.templates, ground.marker_salt)?,
+                common: ground::common(kind, &ground.templates, ground.marker_salt).await?,
                 tenants: ground.before.tenants.clone(),
             },
             changes,

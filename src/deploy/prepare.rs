@@ -107,7 +107,7 @@ impl Run<'_> {
                 .stage(0, assemble::empty(self.instance.settings.kind()))
                 .await?;
         }
-        let files = assemble::files(&cache, &aim.templates, &aim.after, &aim.reload, &aim.live_files)?;
+        let files = assemble::files(&cache, &aim.templates, &aim.after, &aim.reload, &aim.live_files).await?;
         Ok(self.driver.stage(aim.generation.number, files).await?)
     }
 }

@@ -5,9 +5,9 @@ use std::io;
 
 use schemars::JsonSchema;
 use similar::TextDiff;
+use tokio::task::spawn_blocking;
 
 use super::aim::{self, Aim, Target};
-use super::aside::aside;
 use super::engine::Engine;
 use super::error::DeployError;
 use super::moves::Purpose;
@@ -174,7 +174,7 @@ impl Engine {
             let old = match (&aim.live_templates, before) {
                 (Some(templates), Some(before)) => {
                     let config = self.config(tenant_id, before.revision_id).await?;
-                    masked(aim.after.kind, tenant_id, templates, config, before.service)?
+                    masked(aim.after.kind, tenant_id, templates, config, before.service).await?
                 }
                 _ => Fragments::new(),
             };
@@ -186,7 +186,7 @@ impl Engine {
                         // What is looked at goes to its head, which may not have been taken as a revision.
                         self.subject(tenant_id, Which::Head).await?.config
                     };
-                    masked(aim.after.kind, tenant_id, &aim.templates, config, after.service)?
+                    masked(aim.after.kind, tenant_id, &aim.templates, config, after.service).await?
                 }
                 None => Fragments::new(),
             };
@@ -210,16 +210,16 @@ impl Engine {
     }
 }
 
-fn masked(
+async fn masked(
     kind: PbxKind,
     tenant_id: TenantId,
     templates: &TemplateSet,
     config: TenantConfig,
     service: Service,
 ) -> Result<Fragments, DeployError> {
-    let config = config.under(service);
-    let rendered = aside(|| pbx::tenant(kind, templates, tenant_id, &config, Secrets::Masked));
-    rendered.map_err(DeployError::Templates)
+    let (templates, config) = (templates.clone(), config.under(service));
+    let rendered = spawn_blocking(move || pbx::tenant(kind, &templates, tenant_id, &config, Secrets::Masked));
+    rendered.await?.map_err(DeployError::Templates)
 }
 
 impl FileDiff {

@@ -182,7 +182,8 @@ impl Run<'_> {
                     state,
                     Artifact::of(state.kind),
                     &FileDigests::new(),
-                )?
+                )
+                .await?
             }
             None => assemble::empty(kind),
         };

@@ -74,7 +74,7 @@ impl Run<'_> {
                 if !spawn_blocking(move || looked.has_all(&before)).await? {
                     return Ok(BTreeMap::new());
                 }
-                assemble::files(&cache, made_with, &aim.before, &[], &aim.live_files)?
+                assemble::files(&cache, made_with, &aim.before, &[], &aim.live_files).await?
             }
             _ => return Ok(BTreeMap::new()),
         };

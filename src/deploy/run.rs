@@ -185,7 +185,7 @@ impl Run<'_> {
         if dirty {
             self.driver.distrust();
             aim.overwrite_all(self.tried().await?.as_ref());
-            aim.mark_anew()?;
+            aim.mark_anew().await?;
         } else {
             self.find_unread(&mut aim, findings).await;
         }

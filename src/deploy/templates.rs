@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use tokio::task::spawn_blocking;
+
 use super::error::DeployError;
 use crate::domain::digest::Digest;
 use crate::domain::finding::{Finding, Severity};
@@ -50,18 +52,16 @@ impl TemplateSource {
     }
 
     /// The set that the next platform deploy moves to.
-    pub fn current(&self) -> Result<TemplateSet, RenderError> {
+    pub async fn current(&self) -> Result<TemplateSet, DeployError> {
         if let Some(good) = &self.held().good {
             return Ok(good.clone());
         }
         if let Some(directory) = &self.overrides {
-            let set = TemplateSet::with_overrides(directory)?;
-            return match pbx::check(&set).into_iter().next() {
-                Some(problem) => Err(problem),
-                None => Ok(set),
-            };
+            let directory = directory.clone();
+            let read = spawn_blocking(move || checked(&directory));
+            return read.await?.map_err(DeployError::Templates);
         }
-        let built_in = TemplateSet::built_in()?;
+        let built_in = TemplateSet::built_in().map_err(DeployError::Templates)?;
         self.held().good = Some(built_in.clone());
         Ok(built_in)
     }
@@ -128,6 +128,14 @@ impl TemplateSource {
     }
 }
 
+fn checked(directory: &Path) -> Result<TemplateSet, RenderError> {
+    let set = TemplateSet::with_overrides(directory)?;
+    match pbx::check(&set).into_iter().next() {
+        Some(problem) => Err(problem),
+        None => Ok(set),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,24 +146,24 @@ mod tests {
         TemplateSet::from_files(files).unwrap()
     }
 
-    #[test]
-    fn the_last_good_set_stays_until_the_next_good_one() {
+    #[tokio::test]
+    async fn the_last_good_set_stays_until_the_next_good_one() {
         let directory = tempfile::tempdir().unwrap();
         let source = TemplateSource::new(Some(directory.path().to_owned()));
         let (first, second) = (own("; first\n"), own("; second\n"));
         assert!(source.hold(first.clone()));
         assert!(!source.hold(first.clone()));
         source.refuse(vec!["`x` overrides no template".to_owned()]);
-        assert_eq!(source.current().unwrap().digest(), first.digest());
+        assert_eq!(source.current().await.unwrap().digest(), first.digest());
         assert!(source.refused().unwrap().message.contains("`x` overrides no"));
         assert!(source.hold(second.clone()));
-        assert_eq!(source.current().unwrap().digest(), second.digest());
+        assert_eq!(source.current().await.unwrap().digest(), second.digest());
         assert_eq!(source.refused(), None);
     }
 
     /// Neither the built-in set nor any other was asked for. The others parse, and the second renders with no tenant.
-    #[test]
-    fn without_a_good_set_the_directory_is_the_error() {
+    #[tokio::test]
+    async fn without_a_good_set_the_directory_is_the_error() {
         for (name, text) in [
             ("nothing.conf", ""),
             ("asterisk/pjsip.conf", "{{ tenant.nmae }}\n"),
@@ -167,11 +175,11 @@ mod tests {
             std::fs::write(path, text).unwrap();
             let source = TemplateSource::new(Some(directory.path().to_owned()));
             assert!(
-                source.current().is_err(),
+                source.current().await.is_err(),
                 "{name}: nobody has looked at it before"
             );
             source.refuse(vec![format!("`{name}` is wrong")]);
-            assert!(source.current().is_err(), "{name}");
+            assert!(source.current().await.is_err(), "{name}");
             assert_eq!(source.refused(), None, "the error says it");
         }
     }

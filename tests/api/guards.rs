@@ -6,10 +6,9 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::people::{PASSWORD, Person};
+use super::races::MANY;
 use super::server::Server;
 use super::support::database::Backend::{self, Postgres, Sqlite};
-
-const MANY: usize = 50;
 
 #[rstest]
 #[tokio::test]

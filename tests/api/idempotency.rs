@@ -13,10 +13,9 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::client::{Answer, Ask};
+use super::races::MANY;
 use super::server::Server;
 use super::support::database::Backend::{self, Postgres, Sqlite};
-
-const MANY: usize = 20;
 
 fn deploy<'a>(server: &'a Server, query: &str) -> Ask<'a> {
     server.ask(Method::POST, &format!("/config/deploy{query}"))

@@ -12,6 +12,7 @@ use super::audited::changes;
 use super::audited_platform::instance;
 use super::client::{Answer, Ask};
 use super::people::PASSWORD;
+use super::races::MANY;
 use super::server::Server;
 use super::support::database::Backend::{self, Postgres, Sqlite};
 
@@ -113,7 +114,6 @@ async fn of_many_equal_requests_at_once_one_makes_it(
     #[values(Sqlite, Postgres)] backend: Backend,
     #[values("user", "role", "instance", "deployment")] kind: &str,
 ) {
-    const MANY: usize = 20;
     let server = Server::start(backend).await;
     server.hold_deploys().await;
     let before = server.audit_actions().await.len();

@@ -8,6 +8,7 @@ use switchyard::domain::ids::{SystemIds, TenantId};
 use switchyard::http::routes::{Route, Shared, table};
 
 use super::client::{Answer, Ask};
+use super::people::each;
 use super::server::Server;
 use super::support::database::Backend::{self, Postgres, Sqlite};
 
@@ -139,6 +140,50 @@ async fn c06_lists_show_nothing_of_another_tenant(#[values(Sqlite, Postgres)] ba
             answer.text
         );
     }
+}
+
+/// Each owner, who may see all three, and one of the operator's people inside, who sees no keys.
+#[rstest]
+#[tokio::test]
+async fn c06_lists_of_people_roles_and_keys_show_those_of_their_tenant(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let server = Server::start(backend).await;
+    let mut owners = Vec::new();
+    for (name, tenant) in [("ann", &server.acme), ("eve", &server.globex)] {
+        let owner = server.person(name, tenant, "owner").await;
+        for path in ["/roles", "/api-keys"] {
+            let made = server.of(&owner.token, Method::POST, path);
+            let made = made.json(&json!({"name": format!("made by {name}"), "permissions": ["users.list"]}));
+            made.send().await.data(201);
+        }
+        owners.push((name, owner));
+    }
+    let lists = [("/org-users", "email"), ("/roles", "name"), ("/api-keys", "name")];
+    for (name, owner) in &owners {
+        let (email, made) = (owner.email.as_str(), format!("made by {name}"));
+        for ((path, member), expected) in lists.into_iter().zip([email, &made, &made]) {
+            let list = server.of(&owner.token, Method::GET, path).send().await;
+            assert_eq!(own(&list, member), [expected], "{path}");
+        }
+    }
+    for ((path, member), expected) in lists.into_iter().zip(["ann@example.com", "made by ann"]) {
+        assert_eq!(own(&server.get(path).send().await, member), [expected], "{path}");
+    }
+    let searched = server.get("/org-users?search=eve").send().await;
+    assert_eq!(
+        (searched.data(200), &searched.body["meta"]["total"]),
+        (&json!([]), &json!(0))
+    );
+}
+
+/// What a list shows of a tenant's own, by one member of each: the built-in roles are everybody's.
+fn own<'a>(list: &'a Answer, member: &str) -> Vec<&'a str> {
+    let all = each(list, member)
+        .into_iter()
+        .map(|value| value.as_str().unwrap());
+    all.filter(|name| !["owner", "admin", "manager", "agent"].contains(name))
+        .collect()
 }
 
 #[tokio::test]

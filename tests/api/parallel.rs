@@ -5,10 +5,9 @@ use reqwest::Method;
 use rstest::rstest;
 use serde_json::json;
 
+use super::races::MANY;
 use super::server::Server;
 use super::support::database::Backend::{self, Postgres, Sqlite};
-
-const MANY: usize = 40;
 
 #[rstest]
 #[tokio::test]

@@ -8,10 +8,9 @@ use switchyard::domain::ids::{SystemIds, TenantId};
 
 use super::client::{Answer, Ask};
 use super::people::Person;
+use super::races::MANY;
 use super::server::Server;
 use super::support::database::Backend::{self, Postgres, Sqlite};
-
-const MANY: usize = 50;
 
 /// Who gives a user their phone.
 #[derive(Clone, Copy)]

@@ -173,6 +173,57 @@ async fn what_is_being_used_is_not_deleted_however_close_it_is(
     }
 }
 
+#[rstest]
+#[tokio::test]
+async fn an_instance_is_renamed_or_given_up_by_its_name_and_never_both(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let server = Server::start(backend).await;
+    let mut second = instance("second");
+    // Another host's: nobody here works on it.
+    second["node"] = json!("elsewhere");
+    let made = server
+        .platform(Method::POST, "/platform/pbx-instances")
+        .json(&second);
+    let made = made.send().await;
+    let path = format!(
+        "/platform/pbx-instances/{}",
+        made.data(201)["id"].as_str().unwrap()
+    );
+    let before = server.audit_actions().await.len();
+    let give_up = |confirm: &str| {
+        let ask = server.platform(Method::POST, &format!("{path}/give-up"));
+        ask.json(&json!({"confirm": confirm}))
+    };
+    let mistaken = join_all((0..MANY).map(|_| give_up("Second").send())).await;
+    let [renamed, given_up] = against(
+        |_| {
+            server
+                .platform(Method::PATCH, &path)
+                .json(&json!({"name": "third"}))
+        },
+        |_| give_up("second"),
+    )
+    .await;
+    // What has the name already is renamed once more without a change.
+    let won = usize::from(done(&renamed) > 0) + done(&given_up);
+    assert_eq!(won, 1, "{renamed:?} {given_up:?}");
+    let log = server.audit_actions().await.split_off(before);
+    let (refused, code) = if done(&given_up) == 0 {
+        assert_eq!(log, ["instance.change"]);
+        (given_up, (409, "confirmation_mismatch"))
+    } else {
+        assert_eq!(log, ["instance.give_up"]);
+        (renamed, (404, "not_found"))
+    };
+    for refused in &refused {
+        assert_eq!(refused.code(), code);
+    }
+    for refused in &mistaken {
+        assert_eq!(refused.code(), (409, "confirmation_mismatch"));
+    }
+}
+
 /// The host's command line is no exception: it adds instances and changes where they are by the same rule.
 #[rstest]
 #[tokio::test]

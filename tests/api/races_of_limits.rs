@@ -109,6 +109,49 @@ async fn c13_of_many_whom_the_platform_lets_back_as_many_come_as_there_is_room_f
     assert_eq!(server.audit_actions().await.len(), before + 2);
 }
 
+/// What was there before stays, however many that are.
+#[rstest]
+#[tokio::test]
+async fn c13_c14_while_a_limit_is_lowered_nobody_comes_in_above_it(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    const LIMIT: usize = 3;
+    let server = Server::start(backend).await;
+    let tenant = format!("/platform/tenants/{}", server.acme);
+    for (limit, code, table) in [
+        ("max_users", "max_users_reached", "users"),
+        ("max_extensions", "max_extensions_reached", "extensions"),
+    ] {
+        let before = server.audit_actions().await.len();
+        let [lowered, made] = against(
+            |_| {
+                server
+                    .platform(Method::PATCH, &tenant)
+                    .json(&json!({limit: LIMIT}))
+            },
+            |n| {
+                if table == "users" {
+                    let eve = json!({"name": "Eve", "email": format!("eve{n}@example.com"), "role": "agent"});
+                    server.post("/org-users/invite", &eve)
+                } else {
+                    let phone = json!({"number": (2000 + n).to_string(), "name": "Eve"});
+                    server.post("/extensions", &phone)
+                }
+            },
+        )
+        .await;
+        assert_eq!(done(&lowered), MANY / 2, "{lowered:?}");
+        all_refused(&made, code);
+        let log = server.audit_actions().await.split_off(before);
+        let earlier = log.iter().position(|action| action == "tenant.change").unwrap();
+        let there = server
+            .count(&format!("{table} where tenant_id is not null"))
+            .await;
+        assert_eq!(there, earlier.max(LIMIT), "{log:?}");
+        assert_eq!((there, log.len()), (done(&made), there + 1), "{log:?}");
+    }
+}
+
 #[rstest]
 #[tokio::test]
 async fn c15_of_many_who_want_one_domain_one_gets_it(#[values(Sqlite, Postgres)] backend: Backend) {

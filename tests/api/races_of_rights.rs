@@ -4,6 +4,7 @@ use futures_util::future::join_all;
 use reqwest::Method;
 use rstest::rstest;
 use serde_json::{Value, json};
+use switchyard::domain::permission::Permission;
 
 use super::client::Ask;
 use super::last_manager::overtaken;
@@ -112,6 +113,92 @@ async fn a40_whoever_has_risen_is_out_of_reach_of_those_who_were_above(
     }
 }
 
+/// A40: their session goes on, with less.
+#[rstest]
+#[tokio::test]
+async fn a40_whoever_has_fallen_reaches_nobody_any_more_who_was_below_them(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let server = Server::start(backend).await;
+    let owner = server.person("owner", &server.acme, "owner").await;
+    let rights = |lacking: Option<Permission>| {
+        let left = Permission::ALL.iter().filter(|right| Some(**right) != lacking);
+        left.map(|right| right.as_str()).collect::<Vec<_>>()
+    };
+    let made = server.of(&owner.token, Method::POST, "/roles");
+    let made = made.json(&json!({"name": "deputy", "permissions": rights(None)}));
+    let role = format!("/roles/{}", made.send().await.data(201)["id"].as_str().unwrap());
+    let deputy = server.person("deputy", &server.acme, "deputy").await;
+    let bob = server.person("bob", &server.acme, "admin").await;
+    let eve = server.person("eve", &server.acme, "agent").await;
+    let raise = || server.set_role(&deputy.token, &eve.id, "admin");
+    let [lowered, tried] = against(
+        |_| {
+            let ask = server.of(&owner.token, Method::PATCH, &role);
+            ask.json(&json!({"permissions": rights(Some(Permission::OrgApiKeys))}))
+        },
+        |n| match n % 6 {
+            1 => raise(),
+            3 => server.of(
+                &deputy.token,
+                Method::POST,
+                &format!("/org-users/{}/suspend", bob.id),
+            ),
+            _ => server.of(
+                &deputy.token,
+                Method::POST,
+                &format!("/org-users/{}/reactivate", bob.id),
+            ),
+        },
+    )
+    .await;
+    assert_eq!(done(&lowered), MANY / 2, "{lowered:?}");
+    for refused in tried.iter().filter(|answer| answer.status >= 300) {
+        let known = [(409, "rank"), (409, "bad_transition")];
+        assert!(known.contains(&refused.code()), "{refused:?}");
+    }
+    assert_eq!(raise().send().await.code(), (409, "rank"));
+    // Every change is in the log in the order in which it was done: once the deputy has fallen, there is none of theirs.
+    let log = server.log().await;
+    assert_eq!(
+        log.last().map(String::as_str),
+        Some("owner@example.com role.change"),
+        "{log:?}"
+    );
+    let entries = log
+        .iter()
+        .filter(|entry| *entry == "owner@example.com role.change");
+    assert_eq!(entries.count(), 1, "{log:?}");
+}
+
+/// Its secret would be shown, and be good for nothing.
+#[rstest]
+#[tokio::test]
+async fn o58_of_many_who_rotate_a_key_none_does_once_its_author_may_not_sign_in(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let server = Server::start(backend).await;
+    let ann = server.person("ann", &server.acme, "owner").await;
+    let bob = server.person("bob", &server.acme, "owner").await;
+    let made = server.of(&ann.token, Method::POST, "/api-keys");
+    let made = made.json(&json!({"name": "crm", "permissions": ["config.read"]}));
+    let id = made.send().await.data(201)["id"].as_str().unwrap().to_owned();
+    let before = server.audit_actions().await.len();
+    let [rotated, suspended] = against(
+        |_| server.of(&bob.token, Method::POST, &format!("/api-keys/{id}/rotate")),
+        |_| server.ask(Method::POST, &format!("/org-users/{}/suspend", ann.id)),
+    )
+    .await;
+    assert_eq!(done(&suspended), 1, "{suspended:?}");
+    for refused in rotated.iter().filter(|answer| answer.status >= 300) {
+        assert_eq!(refused.code(), (409, "author_inactive"));
+    }
+    let log = server.audit_actions().await.split_off(before);
+    let (last, rotations) = log.split_last().unwrap();
+    assert_eq!(last, "user.suspend", "{log:?}");
+    assert_eq!(rotations, vec!["api_key.rotate"; done(&rotated)]);
+}
+
 #[rstest]
 #[tokio::test]
 async fn o70_whoever_is_losing_a_role_does_not_give_it_back_to_themselves(
@@ -162,6 +249,47 @@ async fn o70_whoever_is_losing_the_platform_does_not_give_it_back_to_themselves(
         ["manager@example.com"]
     );
     assert_eq!(server.log().await, [""; 0]);
+}
+
+/// Only whoever has the flag may work for nobody.
+#[rstest]
+#[tokio::test]
+async fn a_platform_manager_loses_the_flag_or_the_tenant_and_never_both(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let server = Server::start(backend).await;
+    let ann = server.person("ann", &server.acme, "agent").await;
+    let granted = server.set_flag(&server.token, &ann.id, true).send().await;
+    granted.data(200);
+    let before = server.audit_actions().await.len();
+    let tenant = format!("/platform/users/{}/tenant", ann.id);
+    let [moved, ended] = against(
+        |_| {
+            server
+                .platform(Method::PUT, &tenant)
+                .json(&json!({"tenant_id": null}))
+        },
+        |_| server.set_flag(&server.token, &ann.id, false),
+    )
+    .await;
+    // What is so already is done once more without a change.
+    let sides = [&moved, &ended].map(|answers| usize::from(done(answers) > 0));
+    assert_eq!(sides.iter().sum::<usize>(), 1, "{moved:?} {ended:?}");
+    let left = if sides[0] == 1 {
+        for refused in &ended {
+            assert_eq!(refused.code(), (409, "tenant_required"));
+        }
+        "true -"
+    } else {
+        for refused in &moved {
+            assert_eq!(refused.fields(), ["tenant_id"]);
+        }
+        "false acme.example.com"
+    };
+    let ann = "select case when u.platform_manager then 'true' else 'false' end || ' ' || coalesce(t.domain, '-') \
+        from users u left join tenants t on t.id = u.tenant_id where u.email = 'ann@example.com'";
+    assert_eq!(server.database.ask(ann.to_owned()).await, [left]);
+    assert_eq!(server.audit_actions().await.len(), before + 1);
 }
 
 /// Nobody sets the flag of anybody from inside a tenant, whatever role they have there.

@@ -6,6 +6,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::client::Answer;
+use super::races::MANY;
 use super::server::Server;
 use super::support::database::Backend::{self, Postgres, Sqlite};
 
@@ -143,7 +144,6 @@ async fn a_change_is_made_of_the_version_that_it_names_only(#[values(Sqlite, Pos
 #[rstest]
 #[tokio::test]
 async fn of_many_who_saw_the_same_version_one_changes_it(#[values(Sqlite, Postgres)] backend: Backend) {
-    const MANY: usize = 20;
     let server = Server::start(backend).await;
     let (path, first) = made(&server).await;
     let asks = (0..MANY).map(|n| {
@@ -176,7 +176,6 @@ async fn of_many_who_saw_the_same_version_one_changes_it(#[values(Sqlite, Postgr
 #[rstest]
 #[tokio::test]
 async fn of_many_who_rotate_the_secret_that_they_saw_one_does(#[values(Sqlite, Postgres)] backend: Backend) {
-    const MANY: usize = 20;
     let server = Server::start(backend).await;
     let (path, first) = made(&server).await;
     let asks = (0..MANY).map(|_| {

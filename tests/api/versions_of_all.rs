@@ -10,6 +10,7 @@ use switchyard::http::routes::{Route, Shared, table};
 
 use super::audited_platform::instance;
 use super::client::{Answer, Ask};
+use super::races::MANY;
 use super::server::Server;
 use super::support::database::Backend::{self, Postgres, Sqlite};
 
@@ -179,7 +180,6 @@ async fn of_many_who_saw_the_same_version_of_anything_one_changes_it(
     #[values(Sqlite, Postgres)] backend: Backend,
     #[values("user", "own profile", "user of any tenant", "role", "tenant", "instance")] kind: &str,
 ) {
-    const MANY: usize = 20;
     let server = Server::start(backend).await;
     let thing = thing(&server, kind).await;
     let tag = thing.tag(&server).await;

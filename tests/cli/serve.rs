@@ -1,5 +1,6 @@
 //! `serve` from start to SIGTERM, with requests over HTTP in between.
 
+use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, ChildStderr, Stdio};
 use std::time::{Duration, Instant};
@@ -233,6 +234,17 @@ fn what_is_not_configured_is_logged_with_what_to_do() {
         .collect();
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     assert!(warnings[0].starts_with("no `sealing.key` is configured: nobody can sign in"));
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+/// Else what it needs at most depends on how the system hands out memory.
+#[test]
+fn its_memory_is_counted_in_small_pages() {
+    let mut host = Host::ready();
+    let daemon = Daemon::start(&mut host);
+    let status = fs::read_to_string(format!("/proc/{}/status", daemon.pid())).unwrap();
+    let huge = status.lines().find_map(|line| line.strip_prefix("THP_enabled:"));
+    assert_eq!(huge.map(str::trim), Some("0"), "{status}");
     assert_eq!(daemon.stop(), Some(0));
 }
 

@@ -13,7 +13,7 @@ use super::serve::Daemon;
 const ANN: &str = "1001@acme.example.com";
 
 /// Who did something, as often as the audit log has it.
-pub fn who(host: &Host, action: &str) -> Vec<String> {
+fn who(host: &Host, action: &str) -> Vec<String> {
     let exported = host.run(&["audit", "export", "--action", action]);
     assert_eq!(exported.code, 0, "{exported:?}");
     let name = |line: &str| {

@@ -12,8 +12,8 @@ use switchyard::domain::instance_secrets::InstanceSecrets;
 use switchyard::domain::sip_domain::SipDomain;
 use switchyard::driver::asterisk::{AsteriskDriver, Program, Shadow};
 use switchyard::driver::{
-    Check, Closeness, Drifted, DriverError, EndedCalls, Expected, Foreign, Inclusion, PbxDriver, Rehearsal, Staged,
-    StagedFile, Warrant,
+    Check, Closeness, Drifted, DriverError, EndedCalls, Expected, Foreign, Inclusion, PbxDriver, Rehearsal,
+    Staged, StagedFile, Warrant,
 };
 
 use super::support::pbx::Pbx;

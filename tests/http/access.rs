@@ -9,11 +9,11 @@ use switchyard::domain::permission::Permission;
 use switchyard::http::routes::table;
 use switchyard::store::roles;
 
-use crate::every_route::id_in;
 use crate::people::Who;
 use crate::server::Server;
 use crate::support::database::Backend::{self, Postgres, Sqlite};
 use crate::support::database::Bench;
+use crate::tenants::id_in;
 
 /// Rights whose routes come later. In the end there is none.
 const WITHOUT_ROUTE: [Permission; 17] = [
@@ -172,9 +172,12 @@ async fn a01_the_database_holds_the_reviewed_matrix(#[values(Sqlite, Postgres)] 
 
 /// Each route, each caller, with an id of their own, of another tenant and of nobody. Nothing comes before who may: there is
 /// no body, and what would change something names a version that it never had.
+#[rstest]
 #[tokio::test]
-async fn a01_c02_each_caller_gets_what_the_lists_by_hand_say_and_for_a_foreign_id_what_an_absent_one_gets() {
-    let server = Server::start().await;
+async fn a01_c02_each_caller_gets_what_the_lists_by_hand_say_and_for_a_foreign_id_what_an_absent_one_gets(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let server = Server::on(backend).await;
     let acme = server.fill("acme.example.com").await;
     let beta = server.fill("beta.example.com").await;
     let (tenant, suspended): (TenantId, TenantId) = (acme.id.parse().unwrap(), beta.id.parse().unwrap());
@@ -243,5 +246,6 @@ async fn a01_c02_each_caller_gets_what_the_lists_by_hand_say_and_for_a_foreign_i
         .map(|(route, line)| format!("{route} {line}\n"))
         .collect();
     // Of what has an id: for an absent one, another tenant's, and one of their own.
+    // The same on both databases.
     insta::assert_snapshot!("whole_table", seen.concat());
 }

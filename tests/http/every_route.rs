@@ -7,25 +7,9 @@ use switchyard::domain::ids::{SystemIds, TenantId};
 use switchyard::http::routes::{Route, Shared, table};
 
 use crate::people::Who;
-use crate::server::{As, Server, TestTenant};
+use crate::server::{As, Server};
 use crate::support::suspension::pause;
-
-/// The id that a path's parameter stands for, in a tenant. A new kind of route belongs here.
-pub fn id_in<'a>(path: &str, tenant: &'a TestTenant) -> &'a str {
-    match path {
-        path if path.starts_with("/api/v1/extensions/{id}") => &tenant.extension,
-        path if path.starts_with("/api/v1/org-users/{id}") => &tenant.user,
-        path if path.starts_with("/api/v1/api-keys/{id}") => &tenant.api_key,
-        path if path.starts_with("/api/v1/roles/{id}") => &tenant.role,
-        path if path.starts_with("/api/v1/auth/sessions/{id}") => &tenant.session,
-        path if path.starts_with("/api/v1/platform/users/{id}") => &tenant.user,
-        path if path.starts_with("/api/v1/config/deployments/{id}") => &tenant.deployment,
-        path if path.starts_with("/api/v1/platform/deployments/{id}") => &tenant.deployment,
-        path if path.starts_with("/api/v1/platform/tenants/{id}") => &tenant.id,
-        path if path.starts_with("/api/v1/platform/pbx-instances/{id}") => &tenant.instance,
-        other => panic!("{other}: which id is it?"),
-    }
-}
+use crate::tenants::{TestTenant, id_in};
 
 fn of_tenants() -> Vec<Route<Shared>> {
     // Those that the operator's people may ask.
@@ -65,13 +49,19 @@ async fn c02_an_id_of_another_tenant_is_answered_like_one_that_does_not_exist() 
     let acme = server.fill("acme.example.com").await;
     let beta = server.fill("beta.example.com").await;
     let absent = TenantId::fresh(&SystemIds).to_string();
-    for route in of_tenants().iter().filter(|route| route.path().contains("{id}")) {
+    let tenant = acme.id.parse().unwrap();
+    let key = server.people().one(Who::Key, tenant, tenant).await.unwrap();
+    let routes = of_tenants();
+    let with_id = routes.iter().filter(|route| route.path().contains("{id}"));
+    let asked = with_id.flat_map(|route| {
+        let callers = [As::Inside(&acme.id), As::Bearer(&key.token)];
+        callers.map(|who| (route, who))
+    });
+    for (route, who) in asked {
         let answer = async |id: &str| {
             let path = route.path().replace("{id}", id);
             let body = (route.method() == Method::PATCH).then(|| json!({"name": "Eve"}));
-            server
-                .ask(As::Inside(&acme.id), route.method(), &path, body)
-                .await
+            server.ask(who, route.method(), &path, body).await
         };
         let expected = answer(&absent).await;
         assert_eq!(
@@ -105,6 +95,8 @@ async fn every_route_of_a_tenant_asks_for_the_tenant() {
     let server = Server::start().await;
     let acme = server.fill("acme.example.com").await;
     let unknown = TenantId::fresh(&SystemIds).to_string();
+    let tenant = acme.id.parse().unwrap();
+    let key = server.people().one(Who::Key, tenant, tenant).await.unwrap();
     for route in of_tenants() {
         let path = path_in(&route, &acme);
         let outside = server.ask(As::Operator, route.method(), &path, None).await;
@@ -118,6 +110,14 @@ async fn every_route_of_a_tenant_asks_for_the_tenant() {
             .ask(As::Inside(&unknown), route.method(), &path, None)
             .await;
         assert_eq!(nowhere.code(), (404, "not_found"), "{} {path}", route.method());
+        // A key is its tenant's, also where that is the one it names.
+        let by_key = server.ask_as(Some(&key.token), Some(tenant), route.method().as_str(), &path);
+        assert_eq!(
+            by_key.await.code(),
+            (403, "permission_denied"),
+            "{} {path}",
+            route.method()
+        );
     }
 }
 
@@ -161,21 +161,31 @@ async fn a_reason_that_is_none_is_refused_with_every_change_whoever_gives_it() {
     let owner = server.people().one(Who::Owner, tenant, tenant).await.unwrap();
     let manager = server.people().one(Who::PlatformManager, tenant, tenant).await;
     let manager = manager.unwrap();
+    let key = server.people().one(Who::Key, tenant, tenant).await.unwrap();
     let own_session = server.session_of(&owner.token).await;
     let changes = table().into_iter().filter(|route| !route.method().is_safe());
     for route in changes.filter(|route| route.access() != Access::Public) {
-        let token = match route.access() {
-            Access::Platform(_) => &manager.token,
-            _ => &owner.token,
+        let callers = match route.access() {
+            Access::Platform(_) => vec![(&manager.token, None)],
+            Access::Tenant(right) if right.is_for_operators() => vec![
+                (&owner.token, None),
+                (&key.token, None),
+                (&manager.token, Some(acme.id.as_str())),
+            ],
+            _ => vec![(&owner.token, None)],
         };
         let path = match route.access() {
             Access::Own => route.path().replace("{id}", &own_session),
             _ => path_in(&route, &acme),
         };
-        for reason in [" ", "no\ttabs", &"x".repeat(501)] {
-            let answer = server.ask_because(reason, token, route.method(), &path).await;
+        let long = "x".repeat(501);
+        let asked = callers
+            .iter()
+            .flat_map(|by| [" ", "no\ttabs", &long].map(|reason| (by, reason)));
+        for ((token, entering), reason) in asked {
+            let answer = server.ask_because(reason, token, *entering, route.method(), &path);
             assert_eq!(
-                answer.code(),
+                answer.await.code(),
                 (400, "reason_required"),
                 "{} {path}",
                 route.method()
@@ -188,9 +198,11 @@ async fn a_reason_that_is_none_is_refused_with_every_change_whoever_gives_it() {
 async fn o29_a_suspended_tenant_is_read_and_not_changed_from_the_next_request_on() {
     let server = Server::start().await;
     let acme = server.fill("acme.example.com").await;
+    let id = acme.id.parse().unwrap();
+    let owner = server.people().one(Who::Owner, id, id).await.unwrap();
+    let key = server.people().one(Who::Key, id, id).await.unwrap();
     let mut tx = server.store.begin("suspend").await.unwrap();
     let now = jiff::Timestamp::UNIX_EPOCH;
-    let id = acme.id.parse().unwrap();
     switchyard::store::tenant_lifecycle::suspend(&mut tx, id, &pause(now))
         .await
         .unwrap();
@@ -203,6 +215,16 @@ async fn o29_a_suspended_tenant_is_read_and_not_changed_from_the_next_request_on
         if route.method().is_safe() {
             assert_ne!(answer.status, 403, "{} {path}", route.method());
         } else {
+            assert_eq!(
+                answer.code(),
+                (403, "tenant_suspended"),
+                "{} {path}",
+                route.method()
+            );
+        }
+        // Of its own people nobody, and no program, does as much as look.
+        for token in [&owner.token, &key.token] {
+            let answer = server.ask(As::Bearer(token), route.method(), &path, None).await;
             assert_eq!(
                 answer.code(),
                 (403, "tenant_suspended"),

@@ -1,4 +1,4 @@
-//! The API's service with two tenants on a fresh SQLite, asked without a socket.
+//! The API's service with two tenants on a fresh database, asked without a socket.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -9,14 +9,13 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::request::Builder;
 use axum::http::{HeaderName, HeaderValue, Method, Request};
-use serde_json::{Value, json};
+use serde_json::Value;
 use switchyard::app::instances::NewInstance;
 use switchyard::app::tenants::TenantInput;
 use switchyard::app::{App, instances, tenants};
 use switchyard::auth::authenticator::Authenticator;
 use switchyard::auth::caller::{Caller, Identity, Origin, Place};
 use switchyard::auth::token::TokenKey;
-use switchyard::crypto::SealingKey;
 use switchyard::deploy::{DriverFactory, Engine, EngineOptions, ShadowPolicy, TemplateSource};
 use switchyard::domain::clock::SystemClock;
 use switchyard::domain::ids::{SystemIds, TenantId};
@@ -28,27 +27,15 @@ use switchyard::driver::asterisk::AsteriskDriver;
 use switchyard::http::health::{Check, Readiness};
 use switchyard::http::routes::{Shared, router, table};
 use switchyard::http::streams::Streams;
-use switchyard::store::{Database, DatabaseUrl, Store};
-use tempfile::TempDir;
+use switchyard::store::Store;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-use crate::people::{People, Who};
+use crate::people::People;
 use crate::support::contract::{self, Answered, Asked};
+use crate::support::database::{Backend, Bench, key};
 use crate::support::{operator, sign_in};
-
-/// A tenant with one extension and one deployment.
-pub struct TestTenant {
-    pub id: String,
-    pub extension: String,
-    pub user: String,
-    pub role: String,
-    pub session: String,
-    pub deployment: String,
-    pub api_key: String,
-    pub instance: String,
-}
 
 pub struct Server {
     router: Router,
@@ -57,7 +44,7 @@ pub struct Server {
     tokens: Arc<TokenKey>,
     people_made: Cell<u32>,
     pub store: Store,
-    _directory: TempDir,
+    bench: Bench,
 }
 
 /// An answer, read whole.
@@ -86,18 +73,19 @@ pub enum As<'a> {
     Inside(&'a str),
     /// Without one.
     InsideWithoutReason(&'a str),
+    /// Whoever has this token or key, at home.
+    Bearer(&'a str),
 }
 
 impl Server {
+    /// On SQLite.
     pub async fn start() -> Self {
-        let directory = TempDir::new().unwrap();
-        let database = Database::create(&DatabaseUrl::sqlite(directory.path().join("x.db")))
-            .await
-            .unwrap();
-        database.migrate().await.unwrap();
-        let key = SealingKey::parse(&SealingKey::generate().unwrap()).unwrap();
-        let tokens = Arc::new(TokenKey::new(key.signing_key().expose()));
-        let store = Store::from_database(database, Some(key)).await.unwrap();
+        Self::on(Backend::Sqlite).await
+    }
+
+    pub async fn on(backend: Backend) -> Self {
+        let (bench, store) = Bench::migrated(backend).await;
+        let tokens = Arc::new(TokenKey::new(key('a').signing_key().expose()));
         let engine = Engine::new(
             store.clone(),
             TemplateSource::new(None),
@@ -108,7 +96,7 @@ impl Server {
                 node: "node1".parse().unwrap(),
                 holder: "test".to_owned(),
                 lease: Duration::from_secs(30),
-                state_dir: directory.path().to_owned(),
+                state_dir: bench.folder.path().to_owned(),
                 shadow: ShadowPolicy::Never,
                 keep_generations: 10,
                 patience: Duration::ZERO,
@@ -156,7 +144,7 @@ impl Server {
                 Arc::new(SystemIds),
             ),
             store,
-            _directory: directory,
+            bench,
         }
     }
 
@@ -165,6 +153,14 @@ impl Server {
         let mut tx = self.store.read("find_tenant").await.unwrap();
         let found = switchyard::store::tenants::find_by_domain(&mut tx, &domain.parse().unwrap()).await;
         found.unwrap().unwrap().id
+    }
+
+    /// How many entries the audit log has.
+    pub async fn entries(&self) -> usize {
+        self.bench
+            .ask("select action from audit_entries".to_owned())
+            .await
+            .len()
     }
 
     /// Makes whoever asks.
@@ -185,91 +181,25 @@ impl Server {
         method: &str,
         path: &str,
     ) -> Answer {
-        let mut request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header("if-match", "\"another\"");
-        if let Some(token) = token {
-            request = request.header("authorization", format!("Bearer {token}"));
-        }
-        if let Some(tenant) = entering {
-            request = request
-                .header("x-operate-as-tenant", tenant.to_string())
-                .header("x-reason", "test");
+        let tenant = entering.map(|tenant| tenant.to_string());
+        let mut request = by(token, tenant.as_deref(), method, path).header("if-match", "\"another\"");
+        if tenant.is_some() {
+            request = request.header("x-reason", "test");
         }
         self.send(request, None).await
     }
 
-    /// A request of somebody at home, without a body, that says why.
-    pub async fn ask_because(&self, reason: &str, token: &str, method: &Method, path: &str) -> Answer {
-        let request = Request::builder().method(method).uri(path);
-        let request = request.header("authorization", format!("Bearer {token}"));
+    /// A request without a body that says why.
+    pub async fn ask_because(
+        &self,
+        reason: &str,
+        token: &str,
+        entering: Option<&str>,
+        method: &Method,
+        path: &str,
+    ) -> Answer {
+        let request = by(Some(token), entering, method.as_str(), path);
         self.send(request.header("x-reason", reason), None).await
-    }
-
-    /// Gives a tenant an extension, a deployment, a user with a session and a role of its own.
-    pub async fn fill(&self, domain: &str) -> TestTenant {
-        let tenant = self.tenant(domain).await;
-        let id = tenant.to_string();
-        let person = self.people().one(Who::Agent, tenant, tenant).await.unwrap();
-        let role = json!({"name": "porter", "permissions": ["users.list"]});
-        let role = self
-            .ask(As::Inside(&id), &Method::POST, "/api/v1/roles", Some(role))
-            .await;
-        let session = self.session_of(&person.token).await;
-        let extension = json!({"number": "1001", "name": "Ann"});
-        let extension = self
-            .ask(
-                As::Inside(&id),
-                &Method::POST,
-                "/api/v1/extensions",
-                Some(extension),
-            )
-            .await;
-        let deployment = self
-            .ask(As::Inside(&id), &Method::POST, "/api/v1/config/deploy", None)
-            .await;
-        assert_eq!(
-            (extension.status, deployment.status),
-            (201, 202),
-            "{extension:?} {deployment:?}"
-        );
-        let owner = self.people().one(Who::Owner, tenant, tenant).await.unwrap();
-        let key = Request::post("/api/v1/api-keys")
-            .header("authorization", format!("Bearer {}", owner.token))
-            .header("content-type", "application/json");
-        let key = self
-            .send(key, Some(json!({"name": "crm", "permissions": ["config.read"]})))
-            .await;
-        assert_eq!(key.status, 201, "{key:?}");
-        let text = |answer: &Answer| answer.body["data"]["id"].as_str().unwrap().to_owned();
-        TestTenant {
-            extension: text(&extension),
-            instance: self.instance().await,
-            deployment: text(&deployment),
-            role: text(&role),
-            api_key: text(&key),
-            user: person.user.to_string(),
-            session,
-            id,
-        }
-    }
-
-    /// The id of the session that a token was given in, the only one of whoever has it.
-    pub async fn session_of(&self, token: &str) -> String {
-        let sessions = self
-            .ask_as(Some(token), None, "GET", "/api/v1/auth/sessions")
-            .await;
-        let sessions = sessions.body["data"].as_array().unwrap();
-        assert_eq!(sessions.len(), 1, "{sessions:?}");
-        sessions[0]["id"].as_str().unwrap().to_owned()
-    }
-
-    /// The id of the only PBX instance.
-    async fn instance(&self) -> String {
-        let path = "/api/v1/platform/pbx-instances";
-        let all = self.ask(As::Operator, &Method::GET, path, None).await;
-        all.body["data"][0]["id"].as_str().unwrap().to_owned()
     }
 
     /// The bytes that everybody gets at a path, and the policy that a browser gets with them.
@@ -288,15 +218,23 @@ impl Server {
     }
 
     pub async fn ask(&self, who: As<'_>, method: &Method, path: &str, body: Option<Value>) -> Answer {
-        let request = Request::builder().method(method).uri(path);
-        let mut request = signed(who, &self.token, request);
-        if body.is_some() {
-            request = request.header("content-type", "application/json");
+        let (token, entering) = match who {
+            As::Nobody => (None, None),
+            As::Bearer(token) => (Some(token), None),
+            As::Operator => (Some(self.token.as_str()), None),
+            As::Inside(id) | As::InsideWithoutReason(id) => (Some(self.token.as_str()), Some(id)),
+        };
+        let mut request = by(token, entering, method.as_str(), path);
+        if matches!(who, As::Inside(_)) {
+            request = request.header("x-reason", "test");
         }
         self.send(request, body).await
     }
 
-    async fn send(&self, request: Builder, json: Option<Value>) -> Answer {
+    async fn send(&self, mut request: Builder, json: Option<Value>) -> Answer {
+        if json.is_some() {
+            request = request.header("content-type", "application/json");
+        }
         let sent = json
             .as_ref()
             .map_or_else(Body::empty, |json| Body::from(json.to_string()));
@@ -334,20 +272,16 @@ impl Server {
     }
 }
 
-fn signed(who: As<'_>, token: &str, request: Builder) -> Builder {
-    let tenant = match who {
-        As::Nobody => return request,
-        As::Operator => None,
-        As::Inside(id) | As::InsideWithoutReason(id) => Some(id),
-    };
-    let mut request = request.header("authorization", format!("Bearer {token}"));
-    if let Some(id) = tenant {
-        request = request.header("x-operate-as-tenant", id);
+/// A request of whoever has this token, in a tenant where one is named.
+fn by(token: Option<&str>, entering: Option<&str>, method: &str, path: &str) -> Builder {
+    let mut request = Request::builder().method(method).uri(path);
+    if let Some(token) = token {
+        request = request.header("authorization", format!("Bearer {token}"));
     }
-    if matches!(who, As::Inside(_)) {
-        request = request.header("x-reason", "test");
+    match entering {
+        Some(id) => request.header("x-operate-as-tenant", id),
+        None => request,
     }
-    request
 }
 
 fn instance() -> NewInstance {

@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use rstest::rstest;
-use switchyard::app::api_keys::{self, KeyInput, MOST};
+use switchyard::app::api_keys::{self, KeyInput};
 use switchyard::app::error::AppError;
 use switchyard::app::precondition::IfMatch;
 use switchyard::app::{extensions, invitations, profile, roles, users};
@@ -19,6 +19,9 @@ use switchyard::domain::user_query::UserQuery;
 
 use super::support::database::Backend::{self, Postgres, Sqlite};
 use super::world::{MANY, World, code, fields, invitation};
+
+/// As many keys a tenant may have.
+const MOST: i64 = 100;
 
 pub fn key(permissions: &[&str]) -> KeyInput {
     KeyInput {

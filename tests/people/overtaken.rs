@@ -18,12 +18,12 @@ use switchyard::app::tenant_status::{self, SuspensionInput};
 use switchyard::app::tenants::{self, TenantInput};
 use switchyard::app::{
     api_keys, deployments, extensions, instance_changes, instance_checks, instance_loss, invitations,
-    operator, tenant_deletion, users,
+    operator, sessions, tenant_deletion, users,
 };
 use switchyard::auth::caller::Caller;
 use switchyard::auth::denied::Denied;
 use switchyard::domain::extension_input::ExtensionInput;
-use switchyard::domain::ids::{ApiKeyId, DeploymentId, ExtensionId, RoleId, SystemIds, UserId};
+use switchyard::domain::ids::{ApiKeyId, DeploymentId, ExtensionId, RoleId, SessionId, SystemIds, UserId};
 use switchyard::domain::instance_secrets::InstanceSecrets;
 use switchyard::domain::permission::Permission;
 use switchyard::domain::user::User;
@@ -108,6 +108,8 @@ impl World {
         each![
             profile::change(app, by, renamed, &IfMatch::Any),
             profile::change_password(app, by, &present, &new),
+            sessions::end(app, by, SessionId::fresh(&SystemIds)),
+            sessions::end_others(app, by),
             api_keys::create(app, by, key(&["config.read"])),
             api_keys::rotate(app, by, key_id),
             api_keys::revoke(app, by, key_id),
@@ -184,6 +186,7 @@ impl World {
             instance_changes::change(app, by, pbx.id, input("fourth"), any),
             instance_changes::delete(app, by, pbx.id, any),
             instance_loss::give_up(app, by, pbx.id, "pbx1"),
+            instance_checks::test(app, by, pbx.id),
             instance_checks::test_new(app, by, input("fifth")),
             deployments::deploy_instance(app, by, pbx.id),
             deployments::roll_back_instance(app, by, pbx.id, 1),

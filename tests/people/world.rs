@@ -33,6 +33,7 @@ use super::support::suspension::pause;
 pub const PASSWORD: &str = "quince medlar sloe";
 /// As many try at the same time.
 pub const MANY: usize = 50;
+const NODE: &str = "node1";
 
 pub struct World {
     pub bench: Bench,
@@ -248,6 +249,7 @@ async fn parts_of(bench: &Bench, more: &[(&str, String)]) -> Parts {
         ("SWITCHYARD_DATABASE_URL", bench.text.clone()),
         ("SWITCHYARD_SEALING_KEY", "a".repeat(64)),
         ("SWITCHYARD_HTTP_PUBLIC_URL", "https://pbx.example.com".to_owned()),
+        ("SWITCHYARD_NODE_NAME", NODE.to_owned()),
     ];
     let environment: Environment = given.iter().chain(more).cloned().collect();
     let loaded = Config::load(None, &environment).unwrap_or_else(|error| panic!("{error}"));
@@ -277,7 +279,7 @@ fn instance(bench: &Bench) -> NewInstance {
     let config_dir = bench.folder.path().join("asterisk");
     NewInstance {
         name: "pbx1".parse().unwrap(),
-        node: "node1".parse().unwrap(),
+        node: NODE.parse().unwrap(),
         settings: InstanceSettings::Asterisk(AsteriskSettings {
             ami_host: "127.0.0.1".parse().unwrap(),
             ami_port: 1,

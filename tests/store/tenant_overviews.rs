@@ -1,12 +1,14 @@
 //! The platform's list of tenants with what is counted of each, and the platform's figures.
 
 use rstest::rstest;
+use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
 use switchyard::domain::instance_check::{CheckRecord, KeptCheck};
 use switchyard::domain::query::{TenantQuery, TenantSort};
 use switchyard::domain::role::Rank;
 use switchyard::domain::user::UserStatus;
 use switchyard::store::{
-    Store, domains, instance_checks, platform_figures, tenant_lifecycle, tenant_overviews, tenants, users,
+    Statement, Store, domains, instance_checks, platform_figures, tenant_lifecycle, tenant_overviews,
+    tenants, users,
 };
 
 use super::bench::Backend::{self, Postgres, Sqlite};
@@ -108,6 +110,56 @@ async fn o20_the_list_is_sorted_by_what_is_counted(
     assert_eq!(down.first().unwrap().tenant.id, first, "{sort}");
     down.reverse();
     assert_eq!(up, down);
+}
+
+/// How a database goes about a statement, whatever its parameters are.
+async fn plan(bench: &Bench, statement: &Statement) -> Vec<String> {
+    let mut sql = statement.sql_for(0);
+    for (parameter, value) in [
+        ("$1", "null"),
+        ("$2", "null"),
+        ("$3", "null"),
+        ("$4", "25"),
+        ("$5", "0"),
+    ] {
+        sql = sql.replace(parameter, value);
+    }
+    match bench.backend {
+        Sqlite => {
+            let mut connection = SqliteConnection::connect(&bench.text).await.unwrap();
+            let sql = AssertSqlSafe(format!("explain query plan {sql}"));
+            let steps: Vec<(i64, i64, i64, String)> =
+                sqlx::query_as(sql).fetch_all(&mut connection).await.unwrap();
+            steps.into_iter().map(|(_, _, _, step)| step).collect()
+        }
+        Postgres => bench.ask(format!("explain {sql}")).await,
+    }
+}
+
+/// What a list is sorted by too: for each row that would be a read of its own.
+#[rstest]
+#[tokio::test]
+async fn nothing_is_counted_row_by_row_whatever_the_list_is_sorted_by(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let (bench, store) = Bench::migrated(backend).await;
+    three(&store).await;
+    let statements = switchyard::store::statements();
+    let of_list = |statement: &&&Statement| statement.name.contains("::tenant_overviews::");
+    let mut sorts = 0;
+    for statement in statements.iter().filter(of_list) {
+        let plan = plan(&bench, statement).await;
+        // As the one and the other name it; what PostgreSQL calls hashed is read once.
+        let row_by_row = |step: &&String| step.contains("CORRELATED") || step.contains("(SubPlan");
+        assert_eq!(
+            plan.iter().find(row_by_row),
+            None,
+            "{}: {plan:#?}",
+            statement.name
+        );
+        sorts += usize::from(statement.name.contains("::BY_"));
+    }
+    assert_eq!(sorts, 20);
 }
 
 #[rstest]

@@ -82,18 +82,15 @@ pub fn check(asked: &Asked<'_>, answered: &Answered<'_>) {
     // What is wrong with rows is what a dry run is for.
     let taken = answered.status < 300 && !asked.path.contains("dry_run");
     if let Some(json) = asked.json.filter(|_| taken) {
-        let schema = format!(
-            "/paths/{}/{method}/requestBody/content/application~1json/schema",
-            escaped(contract.place(asked.path).unwrap())
-        );
-        if contract.document.pointer(&schema).is_some() {
-            contract.validate(
-                &schema,
-                json,
-                &format!("{what}: it took a body that the document does not allow"),
-            );
-        }
+        let what = format!("{what}: it took a body that the document does not allow");
+        contract.validate_body(asked.method, contract.place(asked.path).unwrap(), json, &what);
     }
+}
+
+/// Fails where a route, named by its path of the document, does not take this body.
+#[track_caller]
+pub fn takes(method: &str, path: &str, json: &Value) {
+    CONTRACT.validate_body(method, path, json, &format!("{method} {path}"));
 }
 
 impl Contract {
@@ -119,6 +116,16 @@ impl Contract {
             .map(|error| format!("{}: {error}", error.instance_path()))
             .collect();
         assert!(errors.is_empty(), "{what}: {value}\n{}", errors.join("\n"));
+    }
+
+    /// Fails where a body in JSON is not what the document tells of a route that takes one.
+    #[track_caller]
+    fn validate_body(&self, method: &str, path: &str, json: &Value, what: &str) {
+        let (path, method) = (escaped(path), method.to_ascii_lowercase());
+        let schema = format!("/paths/{path}/{method}/requestBody/content/application~1json/schema");
+        if self.document.pointer(&schema).is_some() {
+            self.validate(&schema, json, what);
+        }
     }
 
     /// The path of the document that a path is one of: the one with the fewest parameters.

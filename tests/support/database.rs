@@ -1,16 +1,15 @@
-//! A database of its own for each test, gone when the test ends.
+//! A database of its own for each test.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
+use sqlx::{AssertSqlSafe, Connection as _};
 use switchyard::crypto::SealingKey;
-use switchyard::domain::ids::{IdSource as _, SystemIds};
 use switchyard::store::{Database, DatabaseUrl, Store};
 use tempfile::TempDir;
 
-use super::original;
+use super::server::{self, Schema};
 
 /// The variable that names a PostgreSQL server: a superuser's URL of its maintenance database.
 const POSTGRES: &str = "SWITCHYARD_TEST_POSTGRES_URL";
@@ -30,8 +29,6 @@ pub struct Bench {
     pub text: String,
     /// For a SQLite file, and for whatever else the test keeps.
     pub folder: TempDir,
-    /// The PostgreSQL database to drop, with the URL of its server.
-    made: Option<(String, String)>,
 }
 
 impl Bench {
@@ -39,14 +36,14 @@ impl Bench {
     pub fn file_in(parent: &Path) -> Self {
         let folder = tempfile::tempdir_in(parent).unwrap();
         let text = format!("sqlite:{}", folder.path().join("test.db").display());
-        Self::new(Backend::Sqlite, text, folder, None)
+        Self::new(Backend::Sqlite, text, folder)
     }
 
     /// A database without any table.
     pub async fn empty(backend: Backend) -> Self {
         match backend {
             Backend::Sqlite => Self::file_in(&std::env::temp_dir()),
-            Backend::Postgres => Self::on_postgres("template1").await,
+            Backend::Postgres => Self::on_postgres(Schema::None).await,
         }
     }
 
@@ -60,26 +57,24 @@ impl Bench {
                 database.close().await;
                 bench
             }
-            Backend::Postgres => Self::on_postgres(&original::of_current_schema(&server()).await).await,
+            Backend::Postgres => Self::on_postgres(Schema::Current).await,
         }
     }
 
-    async fn on_postgres(original: &str) -> Self {
-        let server = server();
-        let name = format!("switchyard_test_{}", SystemIds.next().simple());
-        on_server(&server, format!("create database {name} template {original}")).await;
-        let text = beside(&server, &name);
-        let folder = tempfile::tempdir().unwrap();
-        Self::new(Backend::Postgres, text, folder, Some((server, name)))
+    async fn on_postgres(schema: Schema) -> Self {
+        let server = std::env::var(POSTGRES).unwrap_or_else(|_| {
+            panic!("{POSTGRES} names no PostgreSQL server; run `./scripts/test`, which starts one")
+        });
+        let text = server::database(&server, schema).await;
+        Self::new(Backend::Postgres, text, tempfile::tempdir().unwrap())
     }
 
-    fn new(backend: Backend, text: String, folder: TempDir, made: Option<(String, String)>) -> Self {
+    fn new(backend: Backend, text: String, folder: TempDir) -> Self {
         Self {
             backend,
             url: text.parse().unwrap(),
             text,
             folder,
-            made,
         }
     }
 
@@ -180,44 +175,8 @@ impl Bench {
     }
 }
 
-impl Drop for Bench {
-    fn drop(&mut self) {
-        let Some((server, name)) = self.made.take() else {
-            return;
-        };
-        // A runtime of its own, since the test's is in the middle of this drop.
-        let dropping = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap();
-            runtime.block_on(on_server(&server, format!("drop database {name} with (force)")));
-        });
-        dropping.join().unwrap();
-    }
-}
-
 /// A key of 64 times the same digit.
 pub fn key(digit: char) -> SealingKey {
     let text: SecretString = digit.to_string().repeat(64).into();
     SealingKey::parse(&text).ok().unwrap()
-}
-
-/// The PostgreSQL server that the tests were given.
-fn server() -> String {
-    std::env::var(POSTGRES).unwrap_or_else(|_| {
-        panic!("{POSTGRES} names no PostgreSQL server; run `./scripts/test`, which starts one")
-    })
-}
-
-/// The URL of another database of the same server.
-pub(super) fn beside(server: &str, name: &str) -> String {
-    let (authority, _) = server.rsplit_once('/').unwrap();
-    format!("{authority}/{name}")
-}
-
-async fn on_server(url: &str, sql: String) {
-    let mut connection = sqlx::PgConnection::connect(url).await.unwrap();
-    connection.execute(AssertSqlSafe(sql)).await.unwrap();
-    connection.close().await.unwrap();
 }

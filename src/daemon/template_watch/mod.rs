@@ -178,5 +178,5 @@ async fn former(
         return Ok(None);
     };
     let set = source.kept(&mut tx, digest).await?;
-    Ok(pbx::check(&set).is_empty().then_some(set))
+    Ok(spawn_blocking(move || pbx::check(&set).is_empty().then_some(set)).await?)
 }

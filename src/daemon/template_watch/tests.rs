@@ -5,6 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use futures_util::FutureExt as _;
 use tempfile::TempDir;
 
 use super::*;
@@ -45,7 +46,8 @@ impl Bench {
 
     /// What is held of the operator's own.
     fn held(&self) -> String {
-        self.source.current().unwrap().files()["asterisk/voicemail.conf"].clone()
+        let held = self.source.current().now_or_never();
+        held.unwrap().unwrap().files()["asterisk/voicemail.conf"].clone()
     }
 
     /// Watches while `edits` goes on, from what was read already.

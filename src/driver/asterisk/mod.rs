@@ -29,8 +29,8 @@ pub use self::shadow::Shadow;
 pub use self::transport::Transport;
 use super::files::{self, FileTree};
 use super::{
-    Check, Closeness, Drifted, DriverError, EndedCalls, Expected, Foreign, Inclusion, PbxDriver, Rehearsal, Staged,
-    StagedFile, Warrant,
+    Check, Closeness, Drifted, DriverError, EndedCalls, Expected, Foreign, Inclusion, PbxDriver, Rehearsal,
+    Staged, StagedFile, Warrant,
 };
 use crate::domain::artifact::Artifact;
 use crate::domain::finding::{Finding, Severity};

@@ -19,8 +19,8 @@ use self::document::Served;
 use super::event_socket::{Socket, Switch, User, asked, told, users};
 use super::files::FileTree;
 use super::{
-    Check, Closeness, Drifted, DriverError, EndedCalls, Expected, Foreign, Inclusion, PbxDriver, Rehearsal, Staged,
-    StagedFile, Warrant,
+    Check, Closeness, Drifted, DriverError, EndedCalls, Expected, Foreign, Inclusion, PbxDriver, Rehearsal,
+    Staged, StagedFile, Warrant,
 };
 use crate::domain::artifact::Artifact;
 use crate::domain::error_chain::error_chain;

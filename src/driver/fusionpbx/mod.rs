@@ -36,8 +36,8 @@ use self::write::Written;
 use super::event_socket::{Socket, Switch, users};
 use super::files::FileTree;
 use super::{
-    Check, Closeness, Drifted, DriverError, EndedCalls, Expected, Foreign, Inclusion, PbxDriver, Rehearsal, Staged,
-    StagedFile, Warrant,
+    Check, Closeness, Drifted, DriverError, EndedCalls, Expected, Foreign, Inclusion, PbxDriver, Rehearsal,
+    Staged, StagedFile, Warrant,
 };
 use crate::domain::artifact::Artifact;
 use crate::domain::finding::Finding;

@@ -1,0 +1,106 @@
+//! A tenant that has one of everything a path can name.
+
+use axum::http::Method;
+use serde_json::json;
+
+use crate::people::Who;
+use crate::server::{Answer, As, Server};
+
+/// A tenant with one of everything.
+pub struct TestTenant {
+    pub id: String,
+    pub extension: String,
+    pub user: String,
+    pub role: String,
+    pub session: String,
+    pub deployment: String,
+    pub api_key: String,
+    pub instance: String,
+}
+
+impl Server {
+    /// Gives a tenant an extension, a deployment, a user with a session and a role of its own.
+    pub async fn fill(&self, domain: &str) -> TestTenant {
+        let tenant = self.tenant(domain).await;
+        let id = tenant.to_string();
+        let person = self.people().one(Who::Agent, tenant, tenant).await.unwrap();
+        let role = json!({"name": "porter", "permissions": ["users.list"]});
+        let role = self
+            .ask(As::Inside(&id), &Method::POST, "/api/v1/roles", Some(role))
+            .await;
+        let session = self.session_of(&person.token).await;
+        let extension = json!({"number": "1001", "name": "Ann"});
+        let extension = self
+            .ask(
+                As::Inside(&id),
+                &Method::POST,
+                "/api/v1/extensions",
+                Some(extension),
+            )
+            .await;
+        let deployment = self
+            .ask(As::Inside(&id), &Method::POST, "/api/v1/config/deploy", None)
+            .await;
+        assert_eq!(
+            (extension.status, deployment.status),
+            (201, 202),
+            "{extension:?} {deployment:?}"
+        );
+        let owner = self.people().one(Who::Owner, tenant, tenant).await.unwrap();
+        let key = json!({"name": "crm", "permissions": ["config.read"]});
+        let key = self
+            .ask(
+                As::Bearer(&owner.token),
+                &Method::POST,
+                "/api/v1/api-keys",
+                Some(key),
+            )
+            .await;
+        assert_eq!(key.status, 201, "{key:?}");
+        let text = |answer: &Answer| answer.body["data"]["id"].as_str().unwrap().to_owned();
+        TestTenant {
+            extension: text(&extension),
+            instance: self.instance().await,
+            deployment: text(&deployment),
+            role: text(&role),
+            api_key: text(&key),
+            user: person.user.to_string(),
+            session,
+            id,
+        }
+    }
+
+    /// The id of the session that a token was given in, the only one of whoever has it.
+    pub async fn session_of(&self, token: &str) -> String {
+        let sessions = self
+            .ask_as(Some(token), None, "GET", "/api/v1/auth/sessions")
+            .await;
+        let sessions = sessions.body["data"].as_array().unwrap();
+        assert_eq!(sessions.len(), 1, "{sessions:?}");
+        sessions[0]["id"].as_str().unwrap().to_owned()
+    }
+
+    /// The id of the only PBX instance.
+    async fn instance(&self) -> String {
+        let path = "/api/v1/platform/pbx-instances";
+        let all = self.ask(As::Operator, &Method::GET, path, None).await;
+        all.body["data"][0]["id"].as_str().unwrap().to_owned()
+    }
+}
+
+/// The id that a path's parameter stands for, in a tenant. A new kind of route belongs here.
+pub fn id_in<'a>(path: &str, tenant: &'a TestTenant) -> &'a str {
+    match path {
+        path if path.starts_with("/api/v1/extensions/{id}") => &tenant.extension,
+        path if path.starts_with("/api/v1/org-users/{id}") => &tenant.user,
+        path if path.starts_with("/api/v1/api-keys/{id}") => &tenant.api_key,
+        path if path.starts_with("/api/v1/roles/{id}") => &tenant.role,
+        path if path.starts_with("/api/v1/auth/sessions/{id}") => &tenant.session,
+        path if path.starts_with("/api/v1/platform/users/{id}") => &tenant.user,
+        path if path.starts_with("/api/v1/config/deployments/{id}") => &tenant.deployment,
+        path if path.starts_with("/api/v1/platform/deployments/{id}") => &tenant.deployment,
+        path if path.starts_with("/api/v1/platform/tenants/{id}") => &tenant.id,
+        path if path.starts_with("/api/v1/platform/pbx-instances/{id}") => &tenant.instance,
+        other => panic!("{other}: which id is it?"),
+    }
+}
