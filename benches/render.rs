@@ -17,6 +17,7 @@ use switchyard::domain::ids::ExtensionId;
 use switchyard::domain::instance::PbxKind;
 use switchyard::domain::revision::{ExtensionConfig, TenantConfig};
 use switchyard::domain::secret::{ExtensionSecrets, SipSecret, VoicemailPin};
+use switchyard::domain::sip_credential::SipCredential;
 use switchyard::render::asterisk::tenant;
 use switchyard::render::pbx::{Fragments, Secrets};
 use switchyard::render::template_set::TemplateSet;
@@ -97,7 +98,7 @@ fn make(tenant: u128) -> Outcome<Tenant> {
             number: parsed.number,
             settings: parsed.settings,
         });
-        let sip = SipSecret::parse(format!("Secret{tenant:09}x{place:03}").into())?;
+        let sip = SipCredential::Password(SipSecret::parse(format!("Secret{tenant:09}x{place:03}").into())?);
         let pin = VoicemailPin::parse(format!("{:06}", tenant * EXTENSIONS + place).into())?;
         secrets.insert(id, ExtensionSecrets { sip, pin });
     }

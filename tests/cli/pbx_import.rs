@@ -138,7 +138,7 @@ fn c18_a_copy_that_lacks_a_file_is_refused_with_the_line_that_names_it() {
 /// A role that may only read suffices.
 #[tokio::test]
 async fn c18_the_domains_of_a_fusionpbx_become_tenants_of_another_pbx() {
-    let mut fusionpbx = FusionPbx::furnished(Booleans::Native).await;
+    let fusionpbx = FusionPbx::furnished(Booleans::Native).await;
     let url = fusionpbx
         .role(|role| format!("grant select on all tables in schema public to {role}"))
         .await;

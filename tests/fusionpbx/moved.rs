@@ -14,7 +14,7 @@ use super::relay::Relay;
 use super::world::{World, operator, reached, rights};
 
 /// Names the database of another FusionPBX, with its own role.
-async fn name(world: &World, other: &mut FusionPbx) -> Result<(), AppError> {
+async fn name(world: &World, other: &FusionPbx) -> Result<(), AppError> {
     let role = other.role(rights).await;
     let (settings, secrets) = reached(&role, world.settings.event_socket_port);
     let settings = InstanceSettings::FusionPbx(settings);
@@ -28,9 +28,9 @@ async fn another_database_is_refused_while_tenants_are_served_and_everything_sta
     let world = World::new(Native).await;
     let (acme, [ann, _], ..) = world.acme_and_globex().await;
     world.deploy_platform().await.expect(Live);
-    let mut other = FusionPbx::furnished(Native).await;
+    let other = FusionPbx::furnished(Native).await;
     let before = other.snapshot().await;
-    match name(&world, &mut other).await {
+    match name(&world, &other).await {
         Err(AppError::InUse { message, .. }) => {
             assert!(
                 message.contains("add another instance and move the tenants"),
@@ -64,8 +64,8 @@ async fn looks(world: &World) -> usize {
 #[tokio::test]
 async fn an_instance_that_serves_nobody_may_be_given_another_database() {
     let world = World::new(Native).await;
-    let mut other = FusionPbx::furnished(Native).await;
-    name(&world, &mut other).await.unwrap();
+    let other = FusionPbx::furnished(Native).await;
+    name(&world, &other).await.unwrap();
     assert_eq!(looks(&world).await, 0, "nothing had to be asked");
 }
 

@@ -108,7 +108,7 @@ impl World {
     }
 
     pub async fn with(backend: Backend, booleans: Booleans, keys: Keys) -> Self {
-        let mut fusionpbx = FusionPbx::furnished(booleans).await;
+        let fusionpbx = FusionPbx::furnished(booleans).await;
         let role = fusionpbx.role(rights).await;
         let freeswitch = FreeSwitch::with_fusionpbx(fusionpbx.pool.clone(), keys).await;
         let (settings, secrets) = reached(&role, freeswitch.port);

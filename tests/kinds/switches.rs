@@ -28,7 +28,7 @@ pub struct OnRows {
 
 impl OnRows {
     pub async fn start() -> Self {
-        let mut fusionpbx = FusionPbx::furnished(Booleans::Native).await;
+        let fusionpbx = FusionPbx::furnished(Booleans::Native).await;
         let grants = concat!(env!("CARGO_MANIFEST_DIR"), "/pbx/fusionpbx/grants.sql");
         let grants = std::fs::read_to_string(grants).unwrap();
         let role = fusionpbx.role(|role| grants.replace(":\"role\"", role)).await;

@@ -1,4 +1,4 @@
-//! The databases on the tests' PostgreSQL server: made as copies of one, and removed once their test's process has ended.
+//! The databases and roles on the tests' PostgreSQL server: made anew, and removed once their test's process has ended.
 
 use std::fs;
 use std::path::Path;
@@ -29,8 +29,7 @@ pub async fn database(server: &str, schema: Schema) -> String {
         Schema::None => "template1".to_owned(),
         Schema::Current => original(&mut connection, server).await,
     };
-    let id = SystemIds.next().simple();
-    let name = format!("{OURS}{}_{id}", std::process::id());
+    let name = named(OURS);
     execute(
         &mut connection,
         format!("create database {name} template {original}"),
@@ -40,8 +39,19 @@ pub async fn database(server: &str, schema: Schema) -> String {
     beside(server, &name)
 }
 
-/// What the names of the tests' databases begin with; the process that made it follows.
+/// The name of a new role of this process.
+#[allow(dead_code, reason = "not every area makes roles")]
+pub fn role() -> String {
+    named(ROLES)
+}
+
+/// What the names of the tests' databases and roles begin with; the process that made it follows.
 const OURS: &str = "switchyard_test_";
+const ROLES: &str = "switchyard_role_";
+
+fn named(prefix: &str) -> String {
+    format!("{prefix}{}_{}", std::process::id(), SystemIds.next().simple())
+}
 
 /// Removes what processes left that have ended. None removes its own: PostgreSQL removes a database once each connection that
 /// is being opened has got further, and while a test waits for that its own stand still.
@@ -49,20 +59,34 @@ async fn sweep(connection: &mut PgConnection) {
     if !is_granted(connection, SWEEPING).await {
         return;
     }
-    let names: Vec<String> =
-        sqlx::query_scalar("select datname from pg_database where starts_with(datname, $1) order by 1")
-            .bind(OURS)
-            .fetch_all(&mut *connection)
-            .await
-            .unwrap();
-    let ended = |name: &&String| {
-        let process = name.trim_start_matches(OURS).split('_').next();
-        process.is_some_and(|process| !Path::new("/proc").join(process).exists())
-    };
-    for name in names.iter().filter(ended).take(SWEPT_AT_ONCE) {
+    // First, so that whoever is here has ended before it is seen which databases are left.
+    let roles = left(connection, ROLES, "select rolname::text from pg_roles").await;
+    let databases = left(connection, OURS, "select datname::text from pg_database").await;
+    let (now, later) = databases.split_at(databases.len().min(SWEPT_AT_ONCE));
+    for (_, name) in now {
         execute(connection, format!("drop database {name} with (force)")).await;
     }
+    for (process, name) in roles {
+        // A role cannot go that still has rights in a database.
+        if later.iter().all(|(other, _)| *other != process) {
+            execute(connection, format!("drop role {name}")).await;
+        }
+    }
     execute(connection, format!("select pg_advisory_unlock({SWEEPING})")).await;
+}
+
+/// What processes left that have ended: which one, and what.
+async fn left(connection: &mut PgConnection, prefix: &str, names: &'static str) -> Vec<(String, String)> {
+    let names: Vec<String> = sqlx::query_scalar(names)
+        .fetch_all(&mut *connection)
+        .await
+        .unwrap();
+    let of = |name: String| {
+        let process = name.strip_prefix(prefix)?.split('_').next()?.to_owned();
+        let has_ended = !Path::new("/proc").join(&process).exists();
+        has_ended.then_some((process, name))
+    };
+    names.into_iter().filter_map(of).collect()
 }
 
 async fn is_granted(connection: &mut PgConnection, lock: i64) -> bool {

@@ -111,7 +111,7 @@ async fn a_snapshot_tells_what_was_changed_or_taken_and_not_what_was_added() {
 
 #[tokio::test]
 async fn a_role_has_the_rights_that_it_was_given() {
-    let mut fusionpbx = FusionPbx::furnished(Booleans::Native).await;
+    let fusionpbx = FusionPbx::furnished(Booleans::Native).await;
     let url = fusionpbx
         .role(|role| format!("grant select on v_domains to {role}"))
         .await;

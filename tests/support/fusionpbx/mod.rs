@@ -5,22 +5,21 @@ mod snapshot;
 mod tables;
 
 use sqlx::postgres::PgPoolOptions;
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, PgPool};
+use sqlx::{AssertSqlSafe, Executor as _, PgPool};
 use switchyard::domain::ids::{IdSource as _, SystemIds};
 
 use crate::support::database::{Backend, Bench};
+use crate::support::server;
 
 pub use rows::{ExtensionRow, OPERATOR, OPERATOR_UUID};
 pub use snapshot::Snapshot;
 pub use tables::Booleans;
 
-/// A database, gone with the value.
+/// A database, gone once the test's process has ended.
 pub struct FusionPbx {
     /// Of the owner of all tables.
     pub pool: PgPool,
-    // Before the roles: a role cannot go that still has rights in a database.
     bench: Bench,
-    roles: Roles,
 }
 
 impl FusionPbx {
@@ -33,11 +32,7 @@ impl FusionPbx {
             .await
             .unwrap();
         pool.execute(AssertSqlSafe(tables::ddl(booleans))).await.unwrap();
-        let roles = Roles {
-            server: bench.text.clone(),
-            names: Vec::new(),
-        };
-        Self { pool, bench, roles }
+        Self { pool, bench }
     }
 
     /// With what an operator's database holds before we come: a domain of its own with extensions and numbers, global
@@ -59,12 +54,11 @@ impl FusionPbx {
     }
 
     /// Makes a role that may do nothing, and then runs what `rights` says for its name; gives its URL.
-    pub async fn role(&mut self, rights: impl FnOnce(&str) -> String) -> String {
-        let name = format!("switchyard_role_{}", SystemIds.next().simple());
+    pub async fn role(&self, rights: impl FnOnce(&str) -> String) -> String {
+        let name = server::role();
         let password = SystemIds.next().simple().to_string();
         self.run(&format!("create role {name} login password '{password}'"))
             .await;
-        self.roles.names.push(name.clone());
         self.run(&rights(&name)).await;
         let mut url = url::Url::parse(&self.bench.text).unwrap();
         url.set_username(&name).unwrap();
@@ -84,40 +78,5 @@ impl FusionPbx {
 
     pub async fn add_extension(&self, row: &ExtensionRow<'_>) -> String {
         rows::add_extension(self, row).await
-    }
-}
-
-/// Roles belong to the whole server, so they go by themselves.
-struct Roles {
-    server: String,
-    names: Vec<String>,
-}
-
-impl Drop for Roles {
-    fn drop(&mut self) {
-        let names = std::mem::take(&mut self.names);
-        if names.is_empty() {
-            return;
-        }
-        // The database that the URL names is gone by now.
-        let (server, _) = self.server.rsplit_once('/').unwrap();
-        let server = format!("{server}/postgres");
-        // A runtime of its own, since the test's is in the middle of this drop.
-        let dropping = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap();
-            runtime.block_on(async {
-                let mut connection = PgConnection::connect(&server).await.unwrap();
-                for name in names {
-                    connection
-                        .execute(AssertSqlSafe(format!("drop role {name}")))
-                        .await
-                        .unwrap();
-                }
-            });
-        });
-        dropping.join().unwrap();
     }
 }
