@@ -112,10 +112,7 @@ async fn c02_another_tenants_id_is_no_id(#[values(Sqlite, Postgres)] backend: Ba
             "extension.create",
             "extension.create",
             "config.deploy",
-            "user.create",
             "role.create",
-            "user.create",
-            "user.create",
             "api_key.create"
         ]
     );

@@ -1,7 +1,11 @@
-//! Users of the two tenants, made by the platform manager and signed in by password.
+//! Users of the two tenants, made on the host and signed in by password.
 
 use reqwest::Method;
+use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
+use switchyard::app::platform_users::UserInput;
+use switchyard::app::{operator, platform_users, sign_in};
+use switchyard::auth::caller::Origin;
 
 use super::client::{Answer, Ask};
 use super::server::Server;
@@ -44,34 +48,40 @@ impl Server {
 
     /// Makes a user, and signs them in. `name` is the first part of their address.
     pub async fn person(&self, name: &str, tenant: &str, role: &str) -> Person {
-        let email = format!("{name}@example.com");
-        let body =
-            json!({"tenant_id": tenant, "name": name, "email": email, "role": role, "password": PASSWORD});
-        let made = self
-            .platform(Method::POST, "/platform/users")
-            .json(&body)
-            .send()
-            .await;
-        let id = made.data(201)["id"].as_str().unwrap().to_owned();
-        let login = self.sign_in(&email, PASSWORD).await;
-        assert_eq!(login.status, 200, "{}", login.text);
-        let token = login.body["token"].as_str().unwrap().to_owned();
-        Person { id, email, token }
+        let user = UserInput {
+            tenant_id: Some(tenant.to_owned()),
+            role: Some(role.to_owned()),
+            ..UserInput::default()
+        };
+        self.signed_in(name, user).await
     }
 
     /// The same without tenant.
     pub async fn platform_manager(&self, name: &str) -> Person {
+        let user = UserInput {
+            platform_manager: Some(true),
+            ..UserInput::default()
+        };
+        self.signed_in(name, user).await
+    }
+
+    async fn signed_in(&self, name: &str, user: UserInput) -> Person {
         let email = format!("{name}@example.com");
-        let body = json!({"name": name, "email": email, "password": PASSWORD, "platform_manager": true});
-        let made = self
-            .platform(Method::POST, "/platform/users")
-            .json(&body)
-            .send()
-            .await;
-        let id = made.data(201)["id"].as_str().unwrap().to_owned();
-        let login = self.sign_in(&email, PASSWORD).await;
-        let token = login.body["token"].as_str().unwrap().to_owned();
-        Person { id, email, token }
+        let input = UserInput {
+            name: Some(name.to_owned()),
+            email: Some(email.clone()),
+            password: Some(PASSWORD.into()),
+            ..user
+        };
+        let app = &self.hurried;
+        let made = platform_users::create(app, &operator::platform(None), input).await;
+        let (address, password) = (email.parse().unwrap(), PASSWORD.into());
+        let login = sign_in::with_password(app, Origin::default(), &address, &password).await;
+        Person {
+            id: made.unwrap().0.id.to_string(),
+            email,
+            token: login.unwrap().token.expose_secret().to_owned(),
+        }
     }
 
     /// Whether somebody is still signed in: what their profile answers.
