@@ -17,6 +17,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _, Postgres, SqlSafeStr, 
 use super::audit_adoption;
 use super::error::StoreError;
 use super::schema::{self, Dialect, SchemaStatus, SchemaVersion};
+use super::singles::Singles;
 use super::tx::{Begun, Connection, Shared, Tx};
 use super::url::{DatabaseUrl, Place};
 
@@ -42,6 +43,8 @@ pub(super) enum Pools {
         /// One connection: SQLite has one writer, and waiting here is fair where its own lock is not.
         writer: SqlitePool,
         reader: SqlitePool,
+        /// For single statements.
+        singles: Singles,
     },
     Postgres(PgPool),
 }
@@ -173,7 +176,12 @@ impl Database {
     /// Closes all connections; SQLite folds its journal into the file.
     pub async fn close(&self) {
         match &self.pools {
-            Pools::Sqlite { writer, reader } => {
+            Pools::Sqlite {
+                writer,
+                reader,
+                singles,
+            } => {
+                singles.close().await;
                 reader.close().await;
                 writer.close().await;
             }
@@ -280,11 +288,17 @@ async fn sqlite_pools(path: &Path) -> sqlx::Result<Pools> {
             .test_before_acquire(false)
     };
     let writer = pool().max_connections(1).connect_with(options.clone()).await?;
+    let single = options.pragma("query_only", "on");
     let reader = pool()
         .max_connections(SQLITE_READERS)
-        .connect_with(options.pragma("query_only", "on"))
+        .connect_with(single.clone())
         .await?;
-    Ok(Pools::Sqlite { writer, reader })
+    let singles = Singles::new(single, SQLITE_READERS as usize, ACQUIRE_TIMEOUT)?;
+    Ok(Pools::Sqlite {
+        writer,
+        reader,
+        singles,
+    })
 }
 
 /// Migrates in one transaction, so that another process waits and then finds nothing to do.

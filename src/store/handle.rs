@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use sqlx::pool::PoolConnection;
-use sqlx::{Connection as _, PgPool, Postgres, Sqlite, Transaction};
+use sqlx::{Connection as _, PgPool, Postgres, Transaction};
 
 use super::database::{Database, POSTGRES_CONNECTIONS, Pools, SQLITE_READERS};
 use super::error::StoreError;
@@ -73,7 +72,7 @@ impl Store {
     /// one: by its begin it is found out whether the connection still lives.
     pub async fn read_once(&self, name: &'static str) -> Result<Tx, StoreError> {
         let connection = match &self.database.pools {
-            Pools::Sqlite { reader, .. } => untaken(reader).await.map(Begun::Nothing),
+            Pools::Sqlite { singles, .. } => singles.take().await.map(Begun::Nothing),
             Pools::Postgres(_) => return self.read(name).await.map(Tx::of_one_statement),
         };
         let tx = self.transaction(name, true, connection.map(Connection::Sqlite));
@@ -96,18 +95,6 @@ impl Store {
             Err(error) => Err(self.shared.explain(name, "begin", error)),
         }
     }
-}
-
-/// A connection without a transaction: inside one, what is read would be as old as that.
-async fn untaken(pool: &sqlx::SqlitePool) -> sqlx::Result<PoolConnection<Sqlite>> {
-    for _ in 0..SQLITE_READERS {
-        let connection = pool.acquire().await?;
-        if !connection.is_in_transaction() {
-            return Ok(connection);
-        }
-        connection.close().await?;
-    }
-    Err(sqlx::Error::InvalidSavePointStatement)
 }
 
 /// Begins on a connection that can: SQLite itself rolls back what it cannot write any further, on a full disk, and sqlx then

@@ -18,6 +18,7 @@ mod error;
 mod handle;
 mod row;
 mod schema;
+mod singles;
 mod statement;
 mod tx;
 mod url;

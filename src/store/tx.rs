@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 use sqlx::error::{DatabaseError, ErrorKind};
-use sqlx::pool::PoolConnection;
 use sqlx::{Postgres, Sqlite, SqliteConnection, Transaction};
 
 use super::audit;
 use super::error::StoreError;
+use super::singles::Single;
 use super::statement::Statement;
 use crate::crypto::SealingKey;
 use crate::domain::audit_chain::Link;
@@ -35,7 +35,7 @@ pub(super) enum Connection {
 pub(super) enum Begun {
     Transaction(Transaction<'static, Sqlite>),
     /// None: one statement reads one state by itself.
-    Nothing(PoolConnection<Sqlite>),
+    Nothing(Single),
 }
 
 impl Begun {
@@ -59,7 +59,7 @@ impl Deref for Begun {
     fn deref(&self) -> &SqliteConnection {
         match self {
             Self::Transaction(transaction) => transaction,
-            Self::Nothing(connection) => connection,
+            Self::Nothing(single) => &single.connection,
         }
     }
 }
@@ -68,7 +68,7 @@ impl DerefMut for Begun {
     fn deref_mut(&mut self) -> &mut SqliteConnection {
         match self {
             Self::Transaction(transaction) => transaction,
-            Self::Nothing(connection) => connection,
+            Self::Nothing(single) => &mut single.connection,
         }
     }
 }
@@ -149,6 +149,9 @@ impl Tx {
     /// Notes that a statement failed and says why.
     pub(super) fn failed(&mut self, statement: &Statement, error: sqlx::Error) -> StoreError {
         self.failed.get_or_insert(statement.name);
+        if let Connection::Sqlite(Begun::Nothing(single)) = &mut self.connection {
+            single.has_failed = true;
+        }
         match self.shared.explain(self.name, statement.name, error) {
             // Not the disk: a transaction for reading will not write at another time either.
             StoreError::NotWritable {
