@@ -245,10 +245,6 @@ async fn no_row_of_others_keeps_a_deploy_from_being_taken_back() {
         .freeswitch
         .faults()
         .add(Fault::at("user_exists id 1002", Effect::Print("true".to_owned())));
-    world.freeswitch.faults().add(Fault::at(
-        "user_data 1002@acme.example.com var switchyard_row",
-        Effect::Print("former".to_owned()),
-    ));
     let ended = world.deploy(&acme).await.expect(RolledBack);
     assert!(ended.codes().contains(&"user_left"), "{ended:#?}");
     world.register(&acme, &bob).await.unwrap();

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use sqlx::Executor as _;
-use switchyard::domain::deployment::DeploymentStatus::{Live, Rejected};
+use switchyard::domain::deployment::DeploymentStatus::{Failed, Live};
 
 use super::fusionpbx::Booleans::Native;
 use super::world::World;
@@ -21,7 +21,7 @@ async fn a_row_that_a_session_of_fusionpbx_holds_is_waited_for_with_an_end_and_n
         .unwrap();
     world.patch(&acme, &ann, json!({"name": "Anne"})).await;
     world.patch(&acme, &bob, json!({"name": "Rob"})).await;
-    let ended = world.deploy(&acme).await.expect(Rejected);
+    let ended = world.deploy(&acme).await.expect(Failed);
     assert!(ended.words().contains("lock timeout"), "{ended:#?}");
     assert_eq!(before.missing_in(&world.fusionpbx.snapshot().await), [""; 0]);
     for (number, name) in [("1001", "Ann"), ("1002", "Bob")] {

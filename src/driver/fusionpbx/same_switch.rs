@@ -42,14 +42,9 @@ pub(super) async fn knows_one(switch: &Switch, witnesses: &[(Word, Word)]) -> Re
             return Ok(());
         }
     }
-    let names = witnesses
-        .iter()
-        .map(|(number, domain)| format!("{number}@{domain}"));
-    let names = names.collect::<Vec<_>>().join(", ");
-    let why = format!(
-        "it does not know {names}, which stands in FusionPBX's database: either it is another FreeSWITCH than this \
-         FusionPBX's, or it cannot read that database"
-    );
+    // They are of any tenant, and whoever reads this may be of another one.
+    let why = "it knows none of our users that stand in FusionPBX's database: either it is another FreeSWITCH than this \
+         FusionPBX's, or it cannot read that database";
     Err(DriverError::Refused {
         what: "FreeSWITCH's event socket".to_owned(),
         source: why.into(),
