@@ -75,6 +75,10 @@ impl Moves<'_> {
     }
 
     pub(super) async fn remove_tenant(&mut self, tenant_id: TenantId) -> Result<(), DeployError> {
+        if self.barred.contains(&tenant_id) {
+            self.left_out.insert(tenant_id);
+            return Ok(());
+        }
         let Some(state) = self.after.tenants.remove(&tenant_id) else {
             return Ok(());
         };

@@ -26,6 +26,9 @@ const LONGEST_SHOWN: u64 = 2_000_000;
 const LONGEST_FOREIGN: u64 = 64 * 1024;
 const MOST_FOREIGN: usize = 50;
 
+/// What is said of rows of ours that are somebody else's by now.
+pub(super) const TAKEN: &str = "row_taken_on_pbx";
+
 /// What was found on disk.
 #[derive(Default)]
 pub(super) struct Drift {
@@ -119,15 +122,18 @@ impl Engine {
             } else {
                 ""
             };
-            let message = format!(
-                "{}{too_long}; the next deploy writes it anew",
-                happened(kind, file, how)
-            );
+            let (code, mend) = match how {
+                Drifted::Taken => (TAKEN, "put it back, or delete the rows"),
+                Drifted::Edited | Drifted::Missing | Drifted::Lost => {
+                    ("drift", "the next deploy writes it anew")
+                }
+            };
+            let message = format!("{}{too_long}; {mend}", happened(kind, file, how));
             drift
                 .findings
-                .push(Finding::error("drift", message).about(file.as_str()));
+                .push(Finding::error(code, message).about(file.as_str()));
             let found = match how {
-                Drifted::Edited => found,
+                Drifted::Edited | Drifted::Taken => found,
                 Drifted::Missing => Some(String::new()),
                 Drifted::Lost => None,
             };

@@ -156,6 +156,7 @@ fn expect_absent(
         if !stays {
             expected.absent.push(AbsentExtension {
                 tenant_id,
+                id: extension.id,
                 domain: before.domain.clone(),
                 number: extension.number.clone(),
             });

@@ -152,7 +152,7 @@ fn present(portion: &Expected) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::ids::TenantId;
+    use crate::domain::ids::{ExtensionId, TenantId};
     use crate::driver::{AbsentExtension, ClearedContext};
     use uuid::Uuid;
 
@@ -161,6 +161,7 @@ mod tests {
         let tenant_id = TenantId::from_uuid(Uuid::nil());
         let absent = |domain: &str| AbsentExtension {
             tenant_id,
+            id: ExtensionId::from_uuid(Uuid::nil()),
             domain: domain.parse().unwrap(),
             number: "1001".parse().unwrap(),
         };

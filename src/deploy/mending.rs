@@ -5,6 +5,7 @@ use tokio::task::spawn_blocking;
 
 use super::aim::Aim;
 use super::assemble;
+use super::drift::TAKEN;
 use super::error::DeployError;
 use super::run::Run;
 use super::wording::{self, happened, has_rows, misplaced};
@@ -44,7 +45,19 @@ impl Run<'_> {
         } else {
             Closeness::Whole
         };
-        let drifted = self.driver.drifted(served, closeness).await?;
+        let mut drifted = self.driver.drifted(served, closeness).await?;
+        let kind = self.instance.settings.kind();
+        if aim.is_unchanged() && self.deployment.scope.tenant_id().is_none() {
+            // A deploy that writes names each of them.
+            for (file, _) in drifted.iter().filter(|(_, how)| **how == Drifted::Taken) {
+                let message = format!(
+                    "{}; this deploy leaves it as it is",
+                    happened(kind, *file, Drifted::Taken)
+                );
+                findings.push(Finding::warning(TAKEN, message).about(file.as_str()));
+            }
+        }
+        drifted.retain(|_, how| *how != Drifted::Taken);
         if !drifted.is_empty() {
             aim.mark_anew().await?;
         }

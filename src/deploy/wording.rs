@@ -34,6 +34,9 @@ pub(super) fn happened(kind: PbxKind, artifact: Artifact, how: Drifted) -> Strin
         (true, Drifted::Missing) => {
             format!("the rows of {artifact} are missing: somebody removed them since the last deploy")
         }
+        (_, Drifted::Taken) => format!(
+            "rows of {artifact} are no longer marked as this instance's: their insert_user was changed"
+        ),
         (_, Drifted::Lost) => format!(
             "what was written for {artifact} is no longer staged on this host, so that nobody can say whether it was edited"
         ),
@@ -122,7 +125,8 @@ pub(super) fn not_ended(kind: PbxKind, are_gone: bool, why: &str) -> Option<Stri
     let ends_calls = kind != PbxKind::Asterisk;
     (ends_calls && are_gone).then(|| {
         format!(
-            "phones of who is served no more are refused and signed out, but calls of theirs that were up may go on: {why}; see              `show calls` in `fs_cli`, and end those with `uuid_kill` and the call's uuid"
+            "phones of who is served no more are refused and signed out, but calls of theirs that were up may go on: {why}; \
+             see `show calls` in `fs_cli`, and end those with `uuid_kill` and the call's uuid"
         )
     })
 }
@@ -141,13 +145,11 @@ pub(super) const fn ending_calls(kind: PbxKind) -> &'static str {
 mod tests {
     use super::*;
 
-    #[test]
-    fn of_rows_no_message_speaks_of_files_or_a_link() {
-        let (kind, artifact) = (PbxKind::FusionPbx, Artifact::ExtensionRows);
-        let all = [
-            happened(kind, artifact, Drifted::Edited),
-            happened(kind, artifact, Drifted::Missing),
-            happened(kind, artifact, Drifted::Lost),
+    /// All that is said of rows, or of files.
+    fn all(kind: PbxKind, artifact: Artifact) -> Vec<String> {
+        let hows = [Drifted::Edited, Drifted::Missing, Drifted::Lost, Drifted::Taken];
+        let mut all = hows.map(|how| happened(kind, artifact, how)).to_vec();
+        all.extend([
             not_compared(kind).to_owned(),
             misplaced(kind, Some(1), 2),
             misplaced(kind, None, 2),
@@ -157,14 +159,34 @@ mod tests {
             nothing_to_do(kind).to_owned(),
             held_back(kind).to_owned(),
             unread(kind, artifact),
-        ];
-        for message in all {
+            ending_calls(kind).to_owned(),
+        ]);
+        all.extend(not_ended(kind, true, "it did not answer"));
+        all
+    }
+
+    #[test]
+    fn of_rows_no_message_speaks_of_files_or_a_link() {
+        for message in all(PbxKind::FusionPbx, Artifact::ExtensionRows) {
             assert!(
                 ["file", "link", "disk", "swap", "reload"]
                     .iter()
                     .all(|word| !message.contains(word)),
                 "{message}"
             );
+        }
+    }
+
+    #[test]
+    fn no_message_holds_two_blanks_in_a_row() {
+        for (kind, artifact) in [
+            (PbxKind::Asterisk, Artifact::Pjsip),
+            (PbxKind::FusionPbx, Artifact::ExtensionRows),
+            (PbxKind::FreeSwitch, Artifact::DirectoryXml),
+        ] {
+            for message in all(kind, artifact) {
+                assert!(!message.contains("  "), "{message}");
+            }
         }
     }
 

@@ -46,6 +46,8 @@ pub struct PresentTenant {
 pub struct AbsentExtension {
     /// Whose it was.
     pub tenant_id: TenantId,
+    /// Which one.
+    pub id: ExtensionId,
     /// The domain it was served under.
     pub domain: SipDomain,
     /// Its number.

@@ -70,6 +70,8 @@ pub enum Drifted {
     Missing,
     /// What was written is not there any more to be compared with.
     Lost,
+    /// What was written is there as somebody else's, who took its mark: no deploy touches it.
+    Taken,
 }
 
 /// How closely the live files are looked at.

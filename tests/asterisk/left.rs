@@ -6,7 +6,9 @@ use rstest::rstest;
 use serde_json::json;
 use switchyard::domain::artifact::Artifact::Extensions;
 use switchyard::domain::finding::Finding;
+use switchyard::domain::ids::ExtensionId;
 use switchyard::driver::{AbsentExtension, ClearedContext, Expected};
+use uuid::Uuid;
 
 use super::support::bench::{Bench, codes};
 use super::support::tenants::{TestTenant, generation};
@@ -27,6 +29,7 @@ fn gone(whole: bool) -> Expected {
     Expected {
         absent: vec![AbsentExtension {
             tenant_id: tenant.id,
+            id: ExtensionId::from_uuid(Uuid::from_u128(1002)),
             domain: tenant.config.domain.clone(),
             number: "1002".parse().unwrap(),
         }],

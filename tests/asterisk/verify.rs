@@ -353,6 +353,7 @@ fn absent(tenant: &TestTenant) -> Vec<AbsentExtension> {
         .active()
         .map(|extension| AbsentExtension {
             tenant_id: tenant.id,
+            id: extension.id,
             domain: tenant.config.domain.clone(),
             number: extension.number.clone(),
         })

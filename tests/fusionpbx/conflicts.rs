@@ -105,12 +105,12 @@ const MAILBOX: &str = "insert into v_voicemails (voicemail_uuid, domain_uuid, vo
 const HASH: &str = "insert into v_extension_settings (extension_setting_uuid, extension_uuid, extension_setting_type, \
     extension_setting_name, extension_setting_value, extension_setting_enabled) \
     values ('00000000-0000-4000-8000-0000000000ab', '{extension}', 'param', 'a1-hash', 'abc', 'true')";
-const NUMBER: &str = "insert into v_extensions (extension_uuid, domain_uuid, extension, password, user_context, enabled) \
+pub const NUMBER: &str = "insert into v_extensions (extension_uuid, domain_uuid, extension, password, user_context, enabled) \
     values ('00000000-0000-4000-8000-0000000000ac', '{domain}', '1001', 'theirs', 'acme.example.com', 'true')";
-const MARK: &str = "update v_extensions set insert_user = null where extension_uuid = '{extension}'";
+pub const MARK: &str = "update v_extensions set insert_user = null where extension_uuid = '{extension}'";
 
 /// Two tenants that are live, and what somebody does to 1001 of the first.
-async fn beside(sql: &str) -> (World, TestTenant, Phone, TestTenant, Phone) {
+pub async fn beside(sql: &str) -> (World, TestTenant, Phone, TestTenant, Phone) {
     let world = World::new(Native).await;
     let (acme, [ann, _], globex, gina) = world.acme_and_globex().await;
     world.deploy_platform().await.expect(Live);
@@ -154,6 +154,49 @@ async fn what_would_be_served_in_place_of_ours_keeps_away_what_changes_there_and
     world.deploy(&acme).await.expect(Live);
     let asked = suspend(&world, &acme).await;
     followed(&world, &asked).await.expect(Live);
+}
+
+#[rstest]
+#[case::in_another_case("ACME.example.com", true)]
+#[case::disabled("acme.example.com", false)]
+#[tokio::test]
+async fn a_domain_of_somebody_else_keeps_no_tenant_from_being_suspended_but_from_being_served_again(
+    #[case] theirs: &str,
+    #[case] enabled: bool,
+) {
+    let world = World::new(Native).await;
+    let (acme, [ann, _], globex, gina) = world.acme_and_globex().await;
+    world.deploy_platform().await.expect(Live);
+    world.register(&acme, &ann).await.unwrap();
+    let uuid = world.fusionpbx.add_domain(theirs).await;
+    let set = format!("update v_domains set domain_enabled = '{enabled}' where domain_uuid = '{uuid}'");
+    world.fusionpbx.run(&set).await;
+    let asked = suspend(&world, &acme).await;
+    let ended = followed(&world, &asked).await.expect(Live);
+    assert_eq!(ended.codes(), ["domain_taken_on_pbx"]);
+    world.register(&acme, &ann).await.unwrap_err();
+    assert!(world.freeswitch.phones().is_empty());
+    let asked = reactivate(&world, &acme).await;
+    let ended = followed(&world, &asked).await.expect(Rejected);
+    assert_eq!(ended.codes(), ["domain_taken_on_pbx"]);
+    world.patch(&globex, &gina, json!({"name": "Gil"})).await;
+    world.deploy(&globex).await.expect(Live);
+}
+
+/// FreeSWITCH finds nobody of it, which says nothing of whose FreeSWITCH it is.
+#[tokio::test]
+async fn a_tenant_whose_domain_somebody_made_a_second_time_keeps_nobody_elses_deploy_away() {
+    let world = World::new(Native).await;
+    let (acme, _, globex, gina) = world.acme_and_globex().await;
+    world.deploy_platform().await.expect(Live);
+    world.fusionpbx.add_domain(&acme.domain).await;
+    for number in ["1001", "1002"] {
+        world.freeswitch.forget(number, &acme.domain);
+        assert_eq!(world.name_of(&acme, number).await, None);
+    }
+    world.patch(&globex, &gina, json!({"name": "Gil"})).await;
+    world.deploy(&globex).await.expect(Live);
+    assert_eq!(world.name_of(&globex, "1001").await.as_deref(), Some("Gil"));
 }
 
 #[tokio::test]
@@ -202,10 +245,6 @@ async fn no_row_of_others_keeps_a_deploy_from_being_taken_back() {
         .freeswitch
         .faults()
         .add(Fault::at("user_exists id 1002", Effect::Print("true".to_owned())));
-    world.freeswitch.faults().add(Fault::at(
-        "user_data 1002@acme.example.com var switchyard_row",
-        Effect::Print("former".to_owned()),
-    ));
     let ended = world.deploy(&acme).await.expect(RolledBack);
     assert!(ended.codes().contains(&"user_left"), "{ended:#?}");
     world.register(&acme, &bob).await.unwrap();

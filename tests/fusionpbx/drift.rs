@@ -4,6 +4,7 @@ use rstest::rstest;
 use serde_json::json;
 use switchyard::app::deployments;
 use switchyard::deploy::{Preview, Verification};
+use switchyard::domain::artifact::Artifact;
 use switchyard::domain::deployment::DeploymentStatus::{Live, Unchanged};
 
 use super::freeswitch::Keys;
@@ -170,4 +171,22 @@ async fn a_host_that_lost_what_it_staged_writes_it_anew() {
     assert_eq!(world.name_of(&acme, "1001").await.as_deref(), Some("Anne"));
     assert!(look(&world).await.ok);
     world.assert_untouched(&world.fusionpbx.snapshot().await);
+}
+
+/// A large box has megabytes of it, and the look at drift is taken for each plan.
+#[tokio::test]
+async fn a_text_that_is_too_long_to_be_shown_is_not_even_read() {
+    let world = World::new(Native).await;
+    world.acme_and_globex().await;
+    world.deploy_platform().await.expect(Live);
+    let driver = world.driver().await;
+    let file = Artifact::ExtensionRows;
+    let shown = driver.live_text(file, 1_000_000).await.unwrap();
+    assert!(shown.unwrap().contains("Gina"));
+    let generation = world.live().await.unwrap().to_string();
+    let staged = world.staged().join(world.instance_id.to_string());
+    let path = staged.join("generations").join(generation).join(file.as_str());
+    std::fs::write(path, [0xff; 100]).unwrap();
+    assert_eq!(driver.live_text(file, 99).await.unwrap(), None);
+    driver.live_text(file, 100).await.unwrap_err();
 }

@@ -13,8 +13,9 @@ use switchyard::domain::ids::DeploymentId;
 use switchyard::domain::tenant::SuspensionPolicy;
 use switchyard::store::tenant_lifecycle;
 
-use super::freeswitch::{Admitted, NewCall, Refused};
+use super::freeswitch::{Admitted, NewCall, Phone, Refused};
 use super::fusionpbx::Booleans::Native;
+use super::fusionpbx::ExtensionRow;
 use super::support::database::Backend::{self, Postgres, Sqlite};
 use super::world::{Ended, TestTenant, World, ended, operator};
 
@@ -77,6 +78,46 @@ async fn a_blocked_tenants_phones_are_refused_and_its_calls_end_and_come_back_wi
     followed(&world, &asked).await.expect(Live);
     assert_eq!(world.register(&acme, &ann).await, Ok(Admitted::Hash));
     world.assert_untouched(&world.fusionpbx.snapshot().await);
+}
+
+#[tokio::test]
+async fn all_phones_of_a_blocked_tenant_are_signed_out_at_once_and_none_of_somebody_else() {
+    let world = World::new(Native).await;
+    let (acme, [ann, bob], globex, _) = world.acme_and_globex().await;
+    world.deploy_platform().await.expect(Live);
+    world.register(&acme, &ann).await.unwrap();
+    world.freeswitch.journal().clear();
+    let asked = suspend(&world, &acme).await;
+    followed(&world, &asked).await.expect(Live);
+    assert!(world.freeswitch.phones().is_empty());
+    let flushed = world.freeswitch.journal().with("flush_inbound_reg");
+    let whole = flushed
+        .iter()
+        .filter(|heard| heard.command.contains(" @acme.example.com"));
+    assert!(
+        !flushed.is_empty() && whole.count() == flushed.len(),
+        "{flushed:?}"
+    );
+
+    // In a domain in which others have somebody, each of ours is signed out alone.
+    let asked = reactivate(&world, &acme).await;
+    followed(&world, &asked).await.expect(Live);
+    let row = ExtensionRow {
+        domain_uuid: &acme.id.to_string(),
+        domain: &acme.domain,
+        number: "2001",
+        number_alias: None,
+        password: Some("throwaway"),
+        name: "Theirs",
+    };
+    world.fusionpbx.add_extension(&row).await;
+    let theirs = Phone::at("internal", "2001", &acme.domain, 5099, 0);
+    world.freeswitch.sign_in(&theirs);
+    world.register(&acme, &bob).await.unwrap();
+    let asked = suspend(&world, &acme).await;
+    followed(&world, &asked).await.expect(Live);
+    assert_eq!(world.freeswitch.phones(), [theirs]);
+    assert_eq!(world.name_of(&globex, "1001").await.as_deref(), Some("Gina"));
 }
 
 #[rstest]

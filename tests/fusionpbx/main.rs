@@ -19,6 +19,7 @@ mod freeswitch;
 #[path = "../support/fusionpbx/mod.rs"]
 mod fusionpbx;
 mod lives;
+mod locked;
 mod many;
 mod moved;
 mod not_brought_in;
@@ -30,5 +31,6 @@ mod silence;
 #[path = "../support/mod.rs"]
 mod support;
 mod switched_off;
+mod taken;
 mod tested;
 mod world;

@@ -1,6 +1,8 @@
 //! What counts as proven: that FusionPBX's cache has let go of what it had, and that each user is served from its own rows.
 
 use serde_json::json;
+use switchyard::app::extensions;
+use switchyard::app::precondition::IfMatch;
 use switchyard::domain::deployment::DeploymentStatus::{Failed, Live, RolledBack};
 
 use super::freeswitch::{Effect, Fault};
@@ -95,6 +97,52 @@ async fn a_lookup_in_the_midst_of_a_removal_finds_nobody_who_may_sign_in_with_no
     assert_eq!(world.name_of(&acme, "1002").await, None);
     // One extension is left of acme, and one of globex; each has two.
     assert_eq!(world.ours("v_extension_settings").await.len(), 4);
+    assert!(world.is_verified().await);
+}
+
+/// Nothing else of such a user is another one than before.
+#[tokio::test]
+async fn a_forward_that_alone_is_another_one_is_proven_by_the_digest() {
+    let world = World::new(Native).await;
+    let (acme, [ann, _], ..) = world.acme_and_globex().await;
+    world.deploy_platform().await.expect(Live);
+    let user = world.freeswitch.user("1001", &acme.domain).await.unwrap();
+    let former = user.shown("var", "switchyard_row").unwrap().to_owned();
+    let forward = json!({"forward": {"always": "5550100"}});
+    world.patch(&acme, &ann, forward).await;
+    world.freeswitch.faults().add(Fault::at(
+        format!("user_data 1001@acme.example.com {QUESTION}"),
+        Effect::Print(former),
+    ));
+    let ended = world.deploy(&acme).await.expect(RolledBack);
+    assert!(ended.words().contains("its rows are other ones"), "{ended:#?}");
+    world.deploy(&acme).await.expect(Live);
+    let user = world.freeswitch.user("1001", &acme.domain).await.unwrap();
+    assert_eq!(user.shown("var", "forward_all_destination"), Some("5550100"));
+}
+
+/// Nobody knows that secret any more, but what was staged of it.
+#[tokio::test]
+async fn what_phones_signed_in_with_before_is_proven_on_the_way_back() {
+    let world = World::new(Native).await;
+    let (acme, [ann, _], ..) = world.acme_and_globex().await;
+    world.deploy_platform().await.expect(Live);
+    let rotated = extensions::rotate_secret(&world.app, &acme.caller, ann.extension.id, &IfMatch::Any);
+    rotated.await.unwrap();
+    let answers = Fault::at(
+        "user_data 1001@acme.example.com param a1-hash",
+        Effect::Print("another".to_owned()),
+    );
+    world.freeswitch.faults().add(answers.clone());
+    world.deploy(&acme).await.expect(RolledBack);
+    world.register(&acme, &ann).await.unwrap();
+
+    world.freeswitch.faults().add(answers.always());
+    let ended = world.deploy(&acme).await.expect(Failed);
+    assert!(ended.codes().contains(&"state_unknown"), "{ended:#?}");
+    world.freeswitch.faults().clear();
+    world.deploy(&acme).await.expect(Live);
+    world.register(&acme, &ann).await.unwrap_err();
     assert!(world.is_verified().await);
 }
 

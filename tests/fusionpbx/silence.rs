@@ -68,6 +68,9 @@ async fn a_write_whose_answer_never_comes_ends_in_a_state_that_is_known(
         // The trial wrote, was cut off, and said nothing against the rows; then they were written for good.
         let ended = ended.expect(Live);
         assert!(ended.codes().contains(&"rows_not_tried"), "{ended:#?}");
+        assert_eq!(world.name_of(&acme, "1001").await.as_deref(), Some("Anne"));
+        assert_eq!(world.standing().await, world.live().await);
+        assert!(world.is_verified().await);
         return;
     }
     assert_eq!(world.name_of(&acme, "1001").await.as_deref(), Some("Ann"));

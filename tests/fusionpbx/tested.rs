@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use rstest::rstest;
+use secrecy::ExposeSecret as _;
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use switchyard::driver::Check;
 
 use super::fusionpbx::Booleans::{Native, Text};
@@ -100,4 +102,63 @@ async fn a_test_leaves_nothing_on_our_host() {
     let checks = checks(&world).await;
     assert!(checks["state_dir"].ok, "{checks:#?}");
     assert!(!world.staged().exists());
+}
+
+/// Whoever gets hold of the role has the rows of tenants in hand, and nothing else of FusionPBX.
+#[tokio::test]
+async fn what_the_project_does_not_grant_is_refused() {
+    let world = World::new(Native).await;
+    let settings = &world.settings;
+    let mut url: url::Url = world.fusionpbx.url().parse().unwrap();
+    url.set_username(settings.database_username.as_str()).unwrap();
+    url.set_password(
+        world
+            .secrets
+            .database
+            .as_ref()
+            .map(|secret| secret.expose_secret()),
+    )
+    .unwrap();
+    let mut role = PgConnection::connect(url.as_str()).await.unwrap();
+    let granted = [
+        "v_domains",
+        "v_extensions",
+        "v_extension_settings",
+        "v_voicemails",
+        "v_dialplans",
+    ];
+    let tables: Vec<String> =
+        sqlx::query_scalar("select tablename::text from pg_tables where schemaname = 'public'")
+            .fetch_all(&mut role)
+            .await
+            .unwrap();
+    let (ours, theirs): (Vec<&str>, Vec<&str>) = tables
+        .iter()
+        .map(String::as_str)
+        .partition(|table| granted.contains(table));
+    assert!(ours.len() == granted.len() && theirs.len() > 5, "{tables:?}");
+    let mut refused = vec![
+        "create table public.mine (id int)".to_owned(),
+        "create role another".to_owned(),
+    ];
+    for table in &theirs {
+        refused.extend([
+            format!("select * from {table}"),
+            format!("insert into {table} default values"),
+            format!("delete from {table}"),
+        ]);
+    }
+    for table in &ours {
+        refused.extend([
+            format!("truncate {table}"),
+            format!("create trigger mine after insert on {table} execute function suppress_redundant_updates_trigger()"),
+        ]);
+    }
+    refused.push("copy v_domains to program 'true'".to_owned());
+    refused.push("select pg_read_file('/etc/passwd')".to_owned());
+    for statement in refused {
+        let error = role.execute(AssertSqlSafe(statement.clone())).await.unwrap_err();
+        let code = error.as_database_error().unwrap().code().unwrap().into_owned();
+        assert_eq!(code, "42501", "{statement}: {error}");
+    }
 }

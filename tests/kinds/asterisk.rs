@@ -20,6 +20,11 @@ impl Asterisk {
     pub async fn start() -> Self {
         Self(Pbx::start().await)
     }
+
+    fn live_file(&self, artifact: Artifact) -> PathBuf {
+        let live = self.0.private.settings().config_dir.as_path().join("live");
+        live.join(artifact.as_str())
+    }
 }
 
 #[async_trait]
@@ -73,9 +78,12 @@ impl rig::Pbx for Asterisk {
         });
     }
 
+    async fn dialplan(&self) -> String {
+        std::fs::read_to_string(self.live_file(Artifact::Extensions)).unwrap()
+    }
+
     async fn rename(&self, from: &str, to: &str) {
-        let live = self.0.private.settings().config_dir.as_path().join("live");
-        let file = live.join(Artifact::Pjsip.as_str());
+        let file = self.live_file(Artifact::Pjsip);
         let text = std::fs::read_to_string(&file).unwrap();
         assert!(text.contains(from));
         std::fs::write(&file, text.replace(from, to)).unwrap();

@@ -96,7 +96,7 @@ async fn a_rollback_serves_what_a_former_deploy_had_put_live(
 #[rstest]
 #[tokio::test]
 async fn a_platform_rollback_serves_what_every_tenant_had(
-    #[values(Kind::FusionPbx, Kind::FreeSwitch)] kind: Kind,
+    #[values(Kind::Asterisk, Kind::FusionPbx, Kind::FreeSwitch)] kind: Kind,
 ) {
     let rig = Rig::new(kind, Sqlite).await;
     let (acme, [ann, bob], globex, gina) = rig.world.acme_and_globex().await;

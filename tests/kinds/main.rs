@@ -12,6 +12,7 @@ mod freeswitch;
 #[path = "../support/fusionpbx/mod.rs"]
 mod fusionpbx;
 mod going;
+mod many_hands;
 mod moves;
 #[expect(dead_code, reason = "the area of the kind uses all of it")]
 #[path = "../support/plain_freeswitch.rs"]

@@ -43,6 +43,9 @@ pub trait Pbx: Send + Sync {
     /// Whether one is up there.
     async fn has_call(&self, domain: &str) -> bool;
 
+    /// The dialplan that is written for it.
+    async fn dialplan(&self) -> String;
+
     /// Somebody gives a user another name where it is written, behind our back.
     async fn rename(&self, from: &str, to: &str);
 

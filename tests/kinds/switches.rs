@@ -93,6 +93,15 @@ impl Pbx for OnRows {
         Some(&self.freeswitch)
     }
 
+    async fn dialplan(&self) -> String {
+        let sql = "select string_agg(dialplan_xml, '' order by dialplan_uuid) from v_dialplans where dialplan_name = 'switchyard'";
+        let read: Option<String> = sqlx::query_scalar(sql)
+            .fetch_one(&self.fusionpbx.pool)
+            .await
+            .unwrap();
+        read.unwrap_or_default()
+    }
+
     async fn rename(&self, from: &str, to: &str) {
         let column = "effective_caller_id_name";
         let sql = format!("update v_extensions set {column} = '{to}' where {column} = '{from}'");
@@ -151,6 +160,10 @@ impl Pbx for OnFiles {
 
     fn freeswitch(&self) -> Option<&FreeSwitch> {
         Some(&self.plain.freeswitch)
+    }
+
+    async fn dialplan(&self) -> String {
+        std::fs::read_to_string(self.plain.live_file("dialplan")).unwrap()
     }
 
     async fn rename(&self, from: &str, to: &str) {

@@ -51,13 +51,15 @@ impl Socket {
     }
 
     /// Signs out the phones of who is no more and ends their calls; those that went on are told by [`Self::calls_left`].
+    /// `silent_domains`: nobody is served in them any more, and they are still there.
     pub async fn dismiss(
         &self,
         switch: &Switch,
         gone_users: &BTreeSet<User>,
         gone_domains: &BTreeSet<String>,
+        silent_domains: &BTreeSet<String>,
     ) -> Result<(), DriverError> {
-        let dismissed = switch.dismiss(gone_users, gone_domains).await?;
+        let dismissed = switch.dismiss(gone_users, gone_domains, silent_domains).await?;
         *self.dismissed() = dismissed;
         Ok(())
     }
@@ -150,14 +152,21 @@ impl Switch {
         &self,
         gone_users: &BTreeSet<User>,
         gone_domains: &BTreeSet<String>,
+        silent_domains: &BTreeSet<String>,
     ) -> Result<Dismissed, DriverError> {
         let single: BTreeSet<User> = gone_users
             .iter()
             .filter(|(_, domain)| !gone_domains.contains(domain))
             .cloned()
             .collect();
-        let domains = words(gone_domains).map(Whose::Domain);
-        let users = single.iter().filter_map(|(number, domain)| {
+        let domains = words(gone_domains)
+            .chain(words(silent_domains))
+            .map(Whose::Domain);
+        // One command for all of a domain instead of thousands.
+        let alone = single
+            .iter()
+            .filter(|(_, domain)| !silent_domains.contains(domain));
+        let users = alone.filter_map(|(number, domain)| {
             let (user, domain) = (Word::new(number).ok()?, Word::new(domain).ok()?);
             Some(Whose::User { user, domain })
         });

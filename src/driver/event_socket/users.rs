@@ -1,16 +1,17 @@
 //! Proof by the running FreeSWITCH: each user as a lookup finds it, compared with what the domain says it is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::try_join_all;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
-use super::{ANSWER, Switch, asked, word};
+use super::{ANSWER, Switch, User, asked, word};
 use crate::domain::finding::Finding;
 use crate::domain::fusionpbx_row::ROW_VARIABLE;
 use crate::domain::ids::ExtensionId;
 use crate::domain::plain_name::plain;
 use crate::domain::revision::ExtensionConfig;
+use crate::domain::secret::Ha1;
 use crate::driver::{AbsentExtension, DriverError, Expected, PresentTenant};
 use crate::wire::esl::{Attribute, Word};
 
@@ -24,8 +25,23 @@ const AT_A_TIME: usize = 32;
 const MANY_NEW: usize = 200;
 const ONE_IN: usize = 20;
 
-/// What each extension is to show as the digest of the rows that it is made of, where it is made of rows.
-pub type RowVariables = BTreeMap<ExtensionId, String>;
+/// What is known of the users of a PBX that makes them of rows.
+#[derive(Default)]
+pub struct Rows {
+    /// What those that must be there are made of.
+    pub present: BTreeMap<ExtensionId, Row>,
+    /// Those of the others whom somebody else has under this number.
+    pub others: BTreeSet<User>,
+}
+
+/// What a user of ours is to show of its rows.
+#[derive(Default)]
+pub struct Row {
+    /// What its phone signs in with.
+    pub ha1: Option<Ha1>,
+    /// The digest of its rows.
+    pub digest: Option<String>,
+}
 
 /// Asks for the users that must be there, of new tenants for one in `step`, and for those that must not. `rows`: of a PBX
 /// that makes its users of rows.
@@ -33,21 +49,21 @@ pub async fn objects(
     switch: &Switch,
     expected: &Expected,
     step: usize,
-    rows: Option<&RowVariables>,
+    rows: Option<&Rows>,
 ) -> Result<Vec<Finding>, DriverError> {
     let mut present_users = Vec::new();
     for tenant in &expected.present {
         let whole = tenant.extensions.len() <= FEW;
         let extensions = asked_of(tenant, step);
         present_users.extend(extensions.map(|extension| {
-            let row = rows.and_then(|rows| rows.get(&extension.id)).map(String::as_str);
+            let row = rows.and_then(|rows| rows.present.get(&extension.id));
             present(switch, tenant, extension, whole, row)
         }));
     }
     let absent_users: Vec<_> = expected
         .absent
         .iter()
-        .map(|absent| absent_user(switch, absent, rows.is_some()))
+        .map(|absent| absent_user(switch, absent, rows))
         .collect();
     let present: Vec<_> = stream::iter(present_users)
         .buffered(AT_A_TIME)
@@ -96,15 +112,17 @@ async fn present(
     tenant: &PresentTenant,
     extension: &ExtensionConfig,
     whole: bool,
-    row: Option<&str>,
+    row: Option<&Row>,
 ) -> Result<Option<Finding>, DriverError> {
-    let user = User::new(extension.number.as_str(), tenant.domain.as_str())?;
+    let user = Asked::of(extension.number.as_str(), tenant.domain.as_str())?;
     let mut wanted = Vec::new();
-    if let Some(sign_in) = tenant.sign_ins.get(&extension.id) {
-        wanted.push((Attribute::Param, "a1-hash", sign_in.ha1.expose().to_owned()));
+    let sign_in = tenant.sign_ins.get(&extension.id).map(|sign_in| &sign_in.ha1);
+    // Of secrets that were served before, the rows alone tell.
+    if let Some(ha1) = sign_in.or_else(|| row?.ha1.as_ref()) {
+        wanted.push((Attribute::Param, "a1-hash", ha1.expose().to_owned()));
     }
-    if let Some(row) = row {
-        wanted.push((Attribute::Var, ROW_VARIABLE, row.to_owned()));
+    if let Some(digest) = row.and_then(|row| row.digest.as_ref()) {
+        wanted.push((Attribute::Var, ROW_VARIABLE, digest.clone()));
     }
     if whole || wanted.is_empty() {
         wanted.push((Attribute::Var, "user_context", tenant.domain.to_string()));
@@ -159,16 +177,18 @@ async fn present(
     ))
 }
 
-/// `of_rows`: each user of ours is told from those of others by its variable.
+/// `rows`: then somebody else may have one under this number, which does not show the variable of ours; and phones at it are
+/// theirs.
 async fn absent_user(
     switch: &Switch,
     absent: &AbsentExtension,
-    of_rows: bool,
+    rows: Option<&Rows>,
 ) -> Result<Option<Finding>, DriverError> {
-    let user = User::new(absent.number.as_str(), absent.domain.as_str())?;
+    let user = Asked::of(absent.number.as_str(), absent.domain.as_str())?;
     let exists = user.exists(switch).await?;
-    if exists && of_rows && user.data(switch, Attribute::Var, ROW_VARIABLE).await?.is_none() {
-        // Somebody else has one under this number, and phones at it are theirs.
+    let address = || (absent.number.to_string(), absent.domain.to_string());
+    let is_of_others = rows.is_some_and(|rows| rows.others.contains(&address()));
+    if exists && is_of_others && user.data(switch, Attribute::Var, ROW_VARIABLE).await?.is_none() {
         return Ok(None);
     }
     let (code, message) = if exists {
@@ -193,14 +213,14 @@ async fn absent_user(
 }
 
 /// A user as FreeSWITCH is asked for it.
-struct User {
+struct Asked {
     number: Word,
     domain: Word,
     address: String,
 }
 
-impl User {
-    fn new(number: &str, domain: &str) -> Result<Self, DriverError> {
+impl Asked {
+    fn of(number: &str, domain: &str) -> Result<Self, DriverError> {
         Ok(Self {
             number: word(number)?,
             domain: word(domain)?,

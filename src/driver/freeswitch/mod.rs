@@ -233,7 +233,10 @@ impl PbxDriver for FreeSwitchDriver {
         if !reload.is_empty() {
             self.reload(&switch).await?;
         }
-        let dismissed = self.socket.dismiss(&switch, &users, &domains).await;
+        let dismissed = self
+            .socket
+            .dismiss(&switch, &users, &domains, &BTreeSet::new())
+            .await;
         dismissed.map_err(|error| DriverError::unknown("signing out who is served no more", error))
     }
 

@@ -1,6 +1,6 @@
 //! What of others stands in the way of our rows: nothing of theirs is ever touched, and whose rows these are waits alone.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, FromRow};
@@ -10,6 +10,8 @@ use super::note::Owner;
 use crate::domain::finding::{Finding, Severity};
 use crate::domain::fusionpbx_row::{FusionRow, FusionTable, FusionValue, ROW_VARIABLE};
 use crate::domain::ids::TenantId;
+use crate::driver::AbsentExtension;
+use crate::driver::event_socket::User;
 
 /// What is told of at the most.
 const MOST: usize = 100;
@@ -22,14 +24,15 @@ pub struct Moving {
 }
 
 impl Moving {
-    /// Those that are new, and those that are other ones.
-    pub fn of<'a>(rows: impl Iterator<Item = &'a FusionRow>) -> Self {
+    /// Those that are new, and those that are other ones; but for what is switched off of `wanted`, which nobody misses.
+    pub fn of<'a>(rows: impl Iterator<Item = &'a FusionRow>, wanted: &[FusionRow]) -> Self {
+        let off = Off::of(wanted);
         let mut moving = Self {
             rows: BTreeSet::new(),
             extensions: BTreeSet::new(),
             tenants: BTreeSet::new(),
         };
-        for row in rows {
+        for row in rows.filter(|row| !off.has(row)) {
             moving.rows.insert((row.table, row.id));
             moving.tenants.extend(row.tenant());
             match row.table {
@@ -46,6 +49,23 @@ impl Moving {
     }
 }
 
+/// Those of these rows of ours that are not there as ours and whose ids others have.
+pub async fn taken(
+    connection: &mut PgConnection,
+    missing: Vec<(FusionTable, Uuid)>,
+) -> sqlx::Result<BTreeSet<(FusionTable, Uuid)>> {
+    let mut ids = BTreeMap::<FusionTable, Vec<Uuid>>::new();
+    for (table, id) in missing {
+        ids.entry(table).or_default().push(id);
+    }
+    let mut taken = BTreeSet::new();
+    for (table, ids) in ids {
+        let of_others = ids_of_others(connection, table, ids).await?;
+        taken.extend(of_others.into_iter().map(|id| (table, id)));
+    }
+    Ok(taken)
+}
+
 /// Rows that are to be inserted and cannot be, since others have their ids; one that says of itself that it is switched
 /// off is not missed, nor what belongs to such a one of `wanted`.
 pub async fn of_ids(
@@ -53,45 +73,70 @@ pub async fn of_ids(
     missing: &[&FusionRow],
     wanted: &[FusionRow],
 ) -> sqlx::Result<(BTreeSet<(FusionTable, Uuid)>, Vec<Finding>)> {
-    let (mut taken, mut findings) = (BTreeSet::new(), Vec::new());
-    for table in FusionTable::ALL {
-        let ids: Vec<Uuid> = missing
-            .iter()
-            .filter(|row| row.table == *table)
-            .map(|row| row.id)
-            .collect();
-        if !ids.is_empty() {
-            taken.extend(
-                ids_of_others(connection, *table, ids)
-                    .await?
-                    .into_iter()
-                    .map(|id| (*table, id)),
-            );
-        }
-    }
+    let ids = missing.iter().map(|row| (row.table, row.id)).collect();
+    let taken = taken(connection, ids).await?;
+    let mut findings = Vec::new();
     if taken.is_empty() {
         return Ok((taken, findings));
     }
-    let off = wanted
-        .iter()
-        .filter(|row| row.table == FusionTable::Extensions && is_off(row));
-    let off: BTreeSet<String> = off.map(|row| row.id.to_string()).collect();
-    let is_of_one = |row: &FusionRow| row.text("extension_uuid").is_some_and(|id| off.contains(id));
+    let off = Off::of(wanted);
     for row in missing.iter().filter(|row| taken.contains(&(row.table, row.id))) {
-        let (table, id) = (row.table, row.id);
-        let message = format!(
-            "the row {id} of {table} is no longer marked as this instance's: its insert_user was changed; put it back, or \
-             delete the row"
-        );
-        let finding = Finding::new(
-            severity(!is_off(row) && !is_of_one(row)),
-            "row_taken_on_pbx",
-            message,
-        );
-        findings.push(of(finding.about(format!("{table} {id}")), row.tenant()));
+        findings.push(taken_row(row.table, row.id, !off.has(row), row.tenant()));
     }
+    Ok((taken, gravest(findings)))
+}
+
+/// A row of ours under another mark. `is_missed`: whether something is to be served of it.
+fn taken_row(table: FusionTable, id: Uuid, is_missed: bool, tenant: Option<Uuid>) -> Finding {
+    let message = format!(
+        "the row {id} of {table} is no longer marked as this instance's: its insert_user was changed; put it back, or \
+         delete the row"
+    );
+    let finding = Finding::new(severity(is_missed), "row_taken_on_pbx", message);
+    of(finding.about(format!("{table} {id}")), tenant)
+}
+
+/// As many as are told, errors first.
+fn gravest(mut findings: Vec<Finding>) -> Vec<Finding> {
+    findings.sort_by_key(|finding| !finding.is_error());
     findings.truncate(MOST);
-    Ok((taken, findings))
+    findings
+}
+
+/// Extensions that were to go with these settings and stand there all the same, under another mark.
+pub async fn of_settings(
+    connection: &mut PgConnection,
+    settings: &BTreeSet<Uuid>,
+) -> sqlx::Result<Vec<Finding>> {
+    if settings.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = "select distinct e.extension_uuid, s.domain_uuid from v_extension_settings s \
+        join v_extensions e on e.extension_uuid = s.extension_uuid where s.extension_setting_uuid = any ($1)";
+    let ids: Vec<Uuid> = settings.iter().copied().collect();
+    let standing: Vec<(Uuid, Option<Uuid>)> = sqlx::query_as(sql).bind(ids).fetch_all(connection).await?;
+    let finding = |(id, tenant)| taken_row(FusionTable::Extensions, id, true, tenant);
+    Ok(gravest(standing.into_iter().map(finding).collect()))
+}
+
+/// Those of these users whom somebody else has, by number and domain.
+pub async fn users(
+    connection: &mut PgConnection,
+    owner: Owner,
+    ours: &[AbsentExtension],
+) -> sqlx::Result<BTreeSet<User>> {
+    let sql = "select u.number, u.domain from unnest($2::text[], $3::text[]) as u (number, domain) where exists ( \
+          select 1 from v_domains d join v_extensions e on e.domain_uuid = d.domain_uuid where d.domain_name = u.domain \
+          and u.number in (e.extension, e.number_alias) and e.enabled::text = 'true' \
+          and e.insert_user is distinct from $1 and e.extension_uuid <> all ($4))";
+    let found: Vec<User> = sqlx::query_as(sql)
+        .bind(owner.uuid())
+        .bind(ours.iter().map(|user| user.number.as_str()).collect::<Vec<_>>())
+        .bind(ours.iter().map(|user| user.domain.as_str()).collect::<Vec<_>>())
+        .bind(ours.iter().map(|user| user.id.uuid()).collect::<Vec<_>>())
+        .fetch_all(connection)
+        .await?;
+    Ok(found.into_iter().collect())
 }
 
 /// Looks for domains, numbers, mailboxes and settings that others have beside any of ours, once ours are written.
@@ -104,9 +149,7 @@ pub async fn beside(
     findings.extend(numbers(connection, owner, moving).await?);
     findings.extend(mailboxes(connection, owner, moving).await?);
     findings.extend(settings(connection, owner, moving).await?);
-    findings.sort_by_key(|finding| !finding.is_error());
-    findings.truncate(MOST);
-    Ok(findings)
+    Ok(gravest(findings))
 }
 
 /// A row of ours, and what others have beside it.
@@ -261,6 +304,22 @@ fn of(finding: Finding, tenant: Option<Uuid>) -> Finding {
     }
 }
 
+/// What is switched off.
+struct Off(BTreeSet<String>);
+
+impl Off {
+    fn of(wanted: &[FusionRow]) -> Self {
+        let extensions = wanted.iter().filter(|row| row.table == FusionTable::Extensions);
+        let off = extensions.filter(|row| is_off(row));
+        Self(off.map(|row| row.id.to_string()).collect())
+    }
+
+    /// Whether a row says so of itself, or belongs to an extension that does.
+    fn has(&self, row: &FusionRow) -> bool {
+        is_off(row) || row.text("extension_uuid").is_some_and(|id| self.0.contains(id))
+    }
+}
+
 /// Whether a row serves nobody.
 fn is_off(row: &FusionRow) -> bool {
     let flags = [
@@ -272,4 +331,19 @@ fn is_off(row: &FusionRow) -> bool {
     row.values
         .iter()
         .any(|(column, value)| flags.contains(&column.as_str()) && *value == FusionValue::Flag(false))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_more_than_are_told_an_error_is_not_the_one_that_is_left_out() {
+        let row = |id| taken_row(FusionTable::Extensions, Uuid::from_u128(id), id == 150, None);
+        let told = gravest((0..200).map(row).collect());
+        assert_eq!(
+            (told.len(), told.iter().filter(|one| one.is_error()).count()),
+            (MOST, 1)
+        );
+    }
 }

@@ -6,13 +6,16 @@ use std::io;
 use std::path::PathBuf;
 
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
 use super::FusionPbxDriver;
 use super::choices::Choices;
+use super::conflicts;
 use super::database::asked;
 use super::difference::{Difference, Found, Rows, is_value};
 use super::note::{self, Note};
 use super::read::{self, Columns, Count};
+use super::write::Aside;
 use crate::domain::artifact::Artifact;
 use crate::domain::finding::Finding;
 use crate::domain::fusionpbx_row::{FusionRow, FusionTable};
@@ -35,7 +38,7 @@ pub(super) async fn found(
         return Ok(BTreeMap::new());
     }
     let mut drifted = compare(driver, Closeness::Touched).await?;
-    drifted.retain(|artifact, _| unchanged.contains(artifact));
+    drifted.retain(|artifact, how| unchanged.contains(artifact) && *how != Drifted::Taken);
     Ok(drifted)
 }
 
@@ -52,7 +55,9 @@ pub(super) async fn drifted(
 
 /// The artifacts of which a row is not as it was just written, as findings.
 pub(super) async fn differing(driver: &FusionPbxDriver) -> Result<Vec<Finding>, DriverError> {
-    let differing = compare(driver, Closeness::Touched).await?;
+    let mut differing = compare(driver, Closeness::Touched).await?;
+    // What somebody else has under our ids was not written.
+    differing.retain(|_, how| *how != Drifted::Taken);
     let finding = |artifact: Artifact| {
         let message = "rows of it are not as they were written: somebody wrote to them meanwhile";
         Finding::error("rows_differ", message).about(artifact.as_str())
@@ -67,16 +72,44 @@ async fn compare(
     let Some(note) = noted(driver, closeness).await? else {
         return Ok(BTreeMap::new());
     };
-    let Some(written) = driver.staged(note.generation).await? else {
+    let Some(mut written) = driver.staged(note.generation).await? else {
         // What was written is gone from this host, and nothing to compare with.
         let all = Artifact::of(PbxKind::FusionPbx).iter();
         return Ok(all.map(|artifact| (*artifact, Drifted::Lost)).collect());
     };
+    // Whose rows are left alone has no drift that a deploy could mend.
+    let aside = Aside::of(driver.left_alone(), &mut written.rows);
     let rows = rows(driver, &written.rows).await?;
+    let rows = aside.besides(rows, &written.rows);
+    let taken = taken(driver, &rows, &written.rows).await?;
+    written.rows.retain(|row| !taken.contains(&(row.table, row.id)));
     let comparing = driver
         .files
         .on_disk(WHAT, move |_| Ok(apart(&rows, &written.rows)));
-    comparing.await
+    let mut apart = comparing.await?;
+    for (table, _) in taken {
+        apart.entry(table.artifact()).or_insert(Drifted::Taken);
+    }
+    Ok(apart)
+}
+
+/// Of the rows that were written, those that are there as somebody else's.
+async fn taken(
+    driver: &FusionPbxDriver,
+    rows: &Rows,
+    written: &[FusionRow],
+) -> Result<BTreeSet<(FusionTable, Uuid)>, DriverError> {
+    let ids = written.iter().map(|row| (row.table, row.id));
+    let missing: Vec<_> = ids.filter(|id| !rows.contains_key(id)).collect();
+    if missing.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let mut connection = driver.database.open().await?;
+    let found = conflicts::taken(&mut connection, missing);
+    let found = driver.database.work(found).await;
+    let found = found.map_err(|error| asked(WHAT, error))?;
+    driver.database.keep(connection).await;
+    Ok(found)
 }
 
 /// The artifacts of which a row is another one, less what people chose by their phones.
@@ -156,21 +189,35 @@ pub(super) async fn live_text(
         return Ok(None);
     };
     let path: PathBuf = driver.files.generation(note.generation).join(artifact.as_str());
-    let read = move |_| match fs::read_to_string(path) {
+    let read = move |_| match fs::metadata(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        read => read.map(Some),
+        Ok(written) if written.len() > limit => Ok(None),
+        Err(error) => Err(error),
+        Ok(_) => {
+            let text = fs::read_to_string(&path)?;
+            let lines = text.lines();
+            let lines = lines.map(|line| serde_json::from_str(line).map_err(|_| line.to_owned()));
+            Ok(Some(lines.collect::<Vec<Result<FusionRow, String>>>()))
+        }
     };
-    let Some(written) = driver.files.on_disk("reading the staged rows", read).await? else {
+    let Some(lines) = driver.files.on_disk("reading the staged rows", read).await? else {
         return Ok(None);
     };
-    let lines: Vec<Result<FusionRow, &str>> = written
-        .lines()
-        .map(|line| serde_json::from_str(line).map_err(|_| line))
-        .collect();
     let ours: Vec<FusionRow> = lines.iter().flatten().cloned().collect();
     let mut rows = rows(driver, &ours).await?;
     rows.retain(|(table, _), _| table.artifact() == artifact);
-    let mut text = String::with_capacity(written.len());
+    let text = driver
+        .files
+        .on_disk(WHAT, move |_| Ok(as_they_are(lines, rows)))
+        .await?;
+    Ok(u64::try_from(text.len())
+        .is_ok_and(|length| length <= limit)
+        .then_some(text))
+}
+
+/// `lines`: rows as they were written; what is none of them is the marker, which is noted.
+fn as_they_are(lines: Vec<Result<FusionRow, String>>, mut rows: Rows) -> String {
+    let mut text = String::new();
     for line in lines {
         match line {
             Ok(row) => {
@@ -178,9 +225,8 @@ pub(super) async fn live_text(
                     push(&mut text, &as_it_is(&row, &there));
                 }
             }
-            // The marker, which is noted, and no row.
             Err(line) => {
-                text.push_str(line);
+                text.push_str(&line);
                 text.push('\n');
             }
         }
@@ -192,9 +238,7 @@ pub(super) async fn live_text(
             &serde_json::json!({"table": table, "id": id, "values": values}),
         );
     }
-    Ok(u64::try_from(text.len())
-        .is_ok_and(|length| length <= limit)
-        .then_some(text))
+    text
 }
 
 fn push(text: &mut String, row: &Value) {

@@ -67,6 +67,8 @@ pub struct FusionPbxDriver {
     is_distrusted: AtomicBool,
     /// Tenants of which nothing is touched.
     aside: std::sync::Mutex<BTreeSet<Uuid>>,
+    /// Whether it is on the way back: what stood there before is kept away by nothing of others.
+    goes_back: AtomicBool,
 }
 
 impl FusionPbxDriver {
@@ -90,6 +92,7 @@ impl FusionPbxDriver {
             trial: Mutex::default(),
             is_distrusted: AtomicBool::new(false),
             aside: std::sync::Mutex::default(),
+            goes_back: AtomicBool::new(false),
             settings,
         }
     }
@@ -103,6 +106,10 @@ impl FusionPbxDriver {
 
     async fn switch(&self) -> Result<Switch, DriverError> {
         self.socket.switch().await
+    }
+
+    fn left_alone(&self) -> BTreeSet<Uuid> {
+        self.aside.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     async fn note(&self) -> Result<Option<Note>, DriverError> {
@@ -131,8 +138,14 @@ impl FusionPbxDriver {
             return Ok(());
         }
         cache::forget(switch, &note.untold).await?;
+        let untold = &note.untold;
         self.socket
-            .dismiss(switch, &note.untold.gone_users, &note.untold.gone_domains)
+            .dismiss(
+                switch,
+                &untold.gone_users,
+                &untold.gone_domains,
+                &untold.silent_domains,
+            )
             .await?;
         let mut connection = self.database.open().await?;
         let told = self.database.ask(async {
@@ -232,36 +245,35 @@ impl PbxDriver for FusionPbxDriver {
     /// this very transaction.
     async fn rehearse(&self, generation: i64) -> Result<Rehearsal, DriverError> {
         let begun = Instant::now();
-        let (findings, rows) = match self.attempt(generation, false).await? {
+        let (findings, what) = match self.attempt(generation).await? {
             Ok(trial) => {
                 let (warnings, rows) = (trial.written.warnings.clone(), trial.written.rows);
                 *self.trial.lock().await = Some(trial);
-                (warnings, rows)
+                let took = format!("took {rows} rows, in a transaction that is not committed yet");
+                (warnings, took)
             }
-            Err(conflicts) => (conflicts, 0),
+            Err(conflicts) => {
+                let back = "has rows of others in the way: the transaction was taken back";
+                (conflicts, back.to_owned())
+            }
         };
-        let detail = format!(
-            "FusionPBX's database took {rows} rows in {} ms, in a transaction that was not committed yet",
-            begun.elapsed().as_millis()
-        );
+        let took = begun.elapsed().as_millis();
+        let detail = format!("FusionPBX's database {what} (after {took} ms)");
         Ok(Rehearsal { findings, detail })
     }
 
     async fn ready(&self) -> Result<(), DriverError> {
         let mut connection = self.database.open().await?;
         self.schema(&mut connection).await?;
-        let witness = self
+        let witnesses = self
             .database
-            .ask(same_switch::witness(&mut connection, self.owner))
+            .ask(same_switch::witnesses(&mut connection, self.owner))
             .await;
-        let witness = witness.map_err(|error| asked("a user that stands in the database", error))?;
+        let witnesses = witnesses.map_err(|error| asked("users that stand in the database", error))?;
         self.database.keep(connection).await;
         let switch = self.switch().await?;
         switch.ready().await?;
-        match &witness {
-            Some(user) => same_switch::knows(&switch, user).await,
-            None => Ok(()),
-        }
+        same_switch::knows_one(&switch, &witnesses).await
     }
 
     async fn unread(
@@ -282,7 +294,8 @@ impl PbxDriver for FusionPbxDriver {
     }
 
     async fn place(&self, generation: i64) -> Result<(), DriverError> {
-        self.put(generation, true).await?;
+        self.goes_back.store(true, Ordering::SeqCst);
+        self.put(generation).await?;
         self.link(generation).await.map_err(begun)
     }
 
@@ -299,7 +312,7 @@ impl PbxDriver for FusionPbxDriver {
     async fn apply(&self, generation: i64, _reload: &[Artifact]) -> Result<(), DriverError> {
         // Before the rows: without it FreeSWITCH would go on with what it has.
         let switch = self.switch().await?;
-        let written = self.put(generation, false).await?;
+        let written = self.put(generation).await?;
         let (told, linked) = tokio::join!(self.tell(&switch, written), self.link(generation));
         told.and(linked).map_err(begun)
     }
@@ -310,12 +323,12 @@ impl PbxDriver for FusionPbxDriver {
         if !users::asks_for_all(expected) {
             findings.extend(drift::differing(self).await?);
         }
-        let rows = match note {
-            Some(note) if !expected.present.is_empty() => {
-                self.row_variables(note.generation, expected).await?
-            }
-            _ => users::RowVariables::new(),
+        let present = match note {
+            Some(note) if !expected.present.is_empty() => self.shown(note.generation, expected).await?,
+            _ => BTreeMap::new(),
         };
+        let others = self.of_others(&expected.absent).await?;
+        let rows = users::Rows { present, others };
         let step = users::step(expected);
         findings.extend(users::objects(&self.switch().await?, expected, step, Some(&rows)).await?);
         Ok(findings)

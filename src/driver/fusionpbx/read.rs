@@ -125,6 +125,21 @@ pub async fn strayed(connection: &mut PgConnection, rows: &Rows) -> sqlx::Result
     Ok(named.into_iter().collect())
 }
 
+/// Those of these domains in which nobody is served any more, of ours or of others.
+pub async fn silent(
+    connection: &mut PgConnection,
+    domains: BTreeSet<&str>,
+) -> sqlx::Result<BTreeSet<String>> {
+    if domains.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let sql = "select name from unnest($1::text[]) name where not exists (select 1 from v_domains d \
+          join v_extensions e on e.domain_uuid = d.domain_uuid where d.domain_name = name and e.enabled::text = 'true')";
+    let names: Vec<&str> = domains.into_iter().collect();
+    let silent: Vec<String> = sqlx::query_scalar(sql).bind(names).fetch_all(connection).await?;
+    Ok(silent.into_iter().collect())
+}
+
 /// Where a database is in its count of transactions.
 pub struct Count {
     /// Every transaction before this one has ended.

@@ -6,7 +6,7 @@ use std::io;
 use serde::Deserialize;
 
 use crate::domain::artifact::Artifact;
-use crate::domain::fusionpbx_row::{FusionRow, ROW_VARIABLE};
+use crate::domain::fusionpbx_row::FusionRow;
 
 /// A generation as it lies there, unread.
 pub type Texts = BTreeMap<Artifact, String>;
@@ -49,9 +49,9 @@ impl Generation {
     }
 }
 
-/// What FreeSWITCH is to show of each extension as the digest of its rows, by the extension's id.
-pub fn row_variables(text: &str) -> BTreeMap<&str, &str> {
-    let name = format!("\"extension_setting_name\":\"{ROW_VARIABLE}\"");
+/// What a setting of each extension holds, by the extension's id.
+pub fn settings<'a>(text: &'a str, name: &str) -> BTreeMap<&'a str, &'a str> {
+    let name = format!("\"extension_setting_name\":\"{name}\"");
     let lines = text.lines().filter(|line| line.contains(&name));
     let of = |line| {
         let extension = quoted(line, "\"extension_uuid\":\"")?;

@@ -22,6 +22,8 @@ pub struct Touched {
     pub gone_users: BTreeSet<User>,
     /// Domains that are no more.
     pub gone_domains: BTreeSet<String>,
+    /// Domains that are still there, and in which nobody is served any more.
+    pub silent_domains: BTreeSet<String>,
 }
 
 /// A row of one state or the other.
@@ -238,6 +240,14 @@ impl Touched {
         let domains = after.names();
         touched.gone_domains.retain(|domain| !domains.contains(domain));
         touched
+    }
+
+    /// Domains that are still there, of users that are no more.
+    pub fn domains_that_lost_somebody(&self) -> BTreeSet<&str> {
+        let domains = self.gone_users.iter().map(|(_, domain)| domain.as_str());
+        domains
+            .filter(|name| !self.gone_domains.contains(*name))
+            .collect()
     }
 
     /// Whether nothing was touched.

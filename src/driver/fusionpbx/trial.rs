@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
 use std::io;
 use std::path::Path;
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use sqlx::Connection as _;
@@ -13,21 +12,24 @@ use uuid::Uuid;
 
 use super::FusionPbxDriver;
 use super::choices::Choices;
+use super::conflicts;
 use super::database::{self, refused_or_not_applied};
 use super::delta::{Delta, outline};
 use super::difference::Difference;
 use super::note::Note;
 use super::read::{self, Columns};
-use super::staged::{Generation, Texts, quoted, row_variables};
-use super::write::{self, Ground, Wanted, Written};
+use super::staged::{Generation, Texts, quoted, settings};
+use super::write::{self, Aside, Ground, Wanted, Written};
 use crate::domain::artifact::Artifact;
 use crate::domain::finding::Finding;
-use crate::domain::fusionpbx_row::{FusionRow, FusionTable};
+use crate::domain::fusionpbx_row::{FusionRow, FusionTable, ROW_VARIABLE};
 use crate::domain::ids::ExtensionId;
 use crate::domain::instance::PbxKind;
-use crate::driver::event_socket::users::RowVariables;
+use crate::domain::secret::Ha1;
+use crate::driver::event_socket::User;
+use crate::driver::event_socket::users::Row;
 use crate::driver::files::FileTree;
-use crate::driver::{DriverError, Expected};
+use crate::driver::{AbsentExtension, DriverError, Expected};
 
 const WRITING: &str = "writing the rows";
 const READING: &str = "reading the staged rows";
@@ -43,11 +45,7 @@ pub(super) struct Trial {
 
 impl FusionPbxDriver {
     /// Writes a generation for a trial, or says what stands in the way of it.
-    pub(super) async fn attempt(
-        &self,
-        number: i64,
-        comes_back: bool,
-    ) -> Result<Result<Trial, Vec<Finding>>, DriverError> {
+    pub(super) async fn attempt(&self, number: i64) -> Result<Result<Trial, Vec<Finding>>, DriverError> {
         let failed = |error: sqlx::Error| refused_or_not_applied(WRITING, error);
         self.end_trial().await;
         let everything = self.is_distrusted.load(Ordering::SeqCst);
@@ -64,9 +62,9 @@ impl FusionPbxDriver {
         let wanted = self
             .wanted(number, ground.former.clone(), is_as_noted && !everything)
             .await?;
-        let aside = self.aside.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let aside = self.left_alone();
         let wanted = Wanted {
-            comes_back,
+            comes_back: self.goes_back.load(Ordering::SeqCst),
             ..wanted.without(aside)
         };
         let written = write::write(&mut connection, &schema, self.owner, ground, wanted, everything);
@@ -87,8 +85,8 @@ impl FusionPbxDriver {
     }
 
     /// Writes a generation for good: as it was tried, where that trial still stands. Before the commit nothing has
-    /// happened, after it everything has. `comes_back`: it stood there before, and nothing of others keeps it away.
-    pub(super) async fn put(&self, number: i64, comes_back: bool) -> Result<Written, DriverError> {
+    /// happened, after it everything has.
+    pub(super) async fn put(&self, number: i64) -> Result<Written, DriverError> {
         let everything = self.is_distrusted.load(Ordering::SeqCst);
         let tried = self.trial.lock().await.take();
         if let Some(mut trial) = tried {
@@ -98,7 +96,7 @@ impl FusionPbxDriver {
             }
             self.take_back(trial).await;
         }
-        let why = match self.attempt(number, comes_back).await {
+        let why = match self.attempt(number).await {
             Ok(Ok(trial)) => return self.commit(trial).await,
             // Whatever the database said no to, nothing was written.
             Ok(Err(conflicts)) => {
@@ -165,7 +163,7 @@ impl FusionPbxDriver {
                 choices: delta.as_ref().map_or_else(Choices::all, |delta| {
                     Choices::between(&delta.former.rows, &delta.wanted.rows)
                 }),
-                aside: BTreeSet::new(),
+                aside: Aside::default(),
                 comes_back: false,
             };
             match delta {
@@ -226,24 +224,43 @@ impl FusionPbxDriver {
 }
 
 impl FusionPbxDriver {
-    /// What FreeSWITCH is to show as the digests of extensions' rows, by what is staged of the generation that stands. Where
-    /// that is lost, the rows are asked for column by column.
-    pub(super) async fn row_variables(
+    /// What FreeSWITCH is to show of extensions, by what is staged of the generation that stands. Where that is lost, the
+    /// rows are asked for column by column.
+    pub(super) async fn shown(
         &self,
         number: i64,
         expected: &Expected,
-    ) -> Result<RowVariables, DriverError> {
+    ) -> Result<BTreeMap<ExtensionId, Row>, DriverError> {
         let extensions = expected.present.iter().flat_map(|tenant| &tenant.extensions);
-        let ids: BTreeMap<String, ExtensionId> = extensions
-            .map(|extension| (extension.id.to_string(), extension.id))
-            .collect();
+        let ids: Vec<ExtensionId> = extensions.map(|extension| extension.id).collect();
         let read = move |tree: FileTree| {
-            let text = read_one(&tree.generation(number), Artifact::ExtensionRows)?;
-            let shown = row_variables(text.as_deref().unwrap_or_default()).into_iter();
-            let of = |(extension, row): (&str, &str)| Some((*ids.get(extension)?, row.to_owned()));
-            Ok(shown.filter_map(of).collect())
+            let text = read_one(&tree.generation(number), Artifact::ExtensionRows)?.unwrap_or_default();
+            let (hashes, digests) = (settings(&text, "a1-hash"), settings(&text, ROW_VARIABLE));
+            let shown = |id: ExtensionId| {
+                let name = id.to_string();
+                let ha1 = hashes.get(name.as_str()).map(|ha1| (*ha1).to_owned().into());
+                let row = Row {
+                    ha1: ha1.and_then(|ha1| Ha1::parse(&ha1).ok()),
+                    digest: digests.get(name.as_str()).map(|digest| (*digest).to_owned()),
+                };
+                (id, row)
+            };
+            Ok(ids.into_iter().map(shown).collect())
         };
         self.files.on_disk(READING, read).await
+    }
+
+    /// Who of those that must not be there stands there all the same, as somebody else's.
+    pub(super) async fn of_others(&self, absent: &[AbsentExtension]) -> Result<BTreeSet<User>, DriverError> {
+        if absent.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let mut connection = self.database.open().await?;
+        let found = conflicts::users(&mut connection, self.owner, absent);
+        let found = self.database.ask(found).await;
+        let found = found.map_err(|error| database::asked("who is somebody else's", error))?;
+        self.database.keep(connection).await;
+        Ok(found)
     }
 }
 

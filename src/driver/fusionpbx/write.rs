@@ -23,6 +23,9 @@ use crate::domain::fusionpbx_row::{FusionColumn, FusionRow, FusionTable};
 /// Two of us never write at once; of the database, and of nobody else's business in it.
 const LOCK: &str = "select pg_advisory_xact_lock(7310593858020254331)";
 
+/// Rows that are made into text at a time: nobody else is served on this thread meanwhile.
+const AT_A_TIME: usize = 1_000;
+
 /// What is to stand in the database.
 pub struct Wanted {
     /// The number of its generation.
@@ -37,8 +40,8 @@ pub struct Wanted {
     pub differing: Option<BTreeSet<(FusionTable, Uuid)>>,
     /// Which choices of people's are made for them.
     pub choices: Choices,
-    /// Tenants of which nothing is touched, whatever stands there.
-    pub aside: BTreeSet<Uuid>,
+    /// What is not touched, whatever stands there.
+    pub aside: Aside,
     /// Whether it is what stood there before: then nothing keeps it away, and what is served says how far it came.
     pub comes_back: bool,
 }
@@ -46,20 +49,55 @@ pub struct Wanted {
 impl Wanted {
     /// Leaves the rows of tenants aside.
     pub fn without(mut self, tenants: BTreeSet<Uuid>) -> Self {
+        self.aside = Aside::of(tenants, &mut self.rows);
         if let Some(ids) = &mut self.differing {
-            // Those of a tenant that are gone are not touched either: they are told by the rows that are there.
-            for row in self.rows.iter().filter(|row| is_of(row.tenant(), &tenants)) {
-                ids.remove(&(row.table, row.id));
-            }
+            ids.retain(|id| !self.aside.rows.contains(id));
         }
-        self.rows.retain(|row| !is_of(row.tenant(), &tenants));
-        self.aside = tenants;
         self
     }
 }
 
-fn is_of(tenant: Option<Uuid>, tenants: &BTreeSet<Uuid>) -> bool {
-    tenant.is_some_and(|tenant| tenants.contains(&tenant))
+/// Tenants of which nothing is touched.
+#[derive(Default)]
+pub struct Aside {
+    tenants: BTreeSet<Uuid>,
+    /// Their rows as they were written, wherever somebody may have moved them.
+    rows: BTreeSet<(FusionTable, Uuid)>,
+}
+
+impl Aside {
+    /// Takes the rows of tenants out of all that are wanted.
+    pub fn of(tenants: BTreeSet<Uuid>, rows: &mut Vec<FusionRow>) -> Self {
+        let mut aside = BTreeSet::new();
+        if !tenants.is_empty() {
+            rows.retain(|row| {
+                let is_aside = row.tenant().is_some_and(|tenant| tenants.contains(&tenant));
+                if is_aside {
+                    aside.insert((row.table, row.id));
+                }
+                !is_aside
+            });
+        }
+        Self { tenants, rows: aside }
+    }
+
+    /// The rows that are there, less those of these tenants. One that is wanted of another tenant may have been moved to them.
+    pub fn besides(&self, mut found: Rows, wanted: &[FusionRow]) -> Rows {
+        if self.tenants.is_empty() {
+            return found;
+        }
+        let wanted: BTreeSet<_> = wanted.iter().map(|row| (row.table, row.id)).collect();
+        found.retain(|(table, id), row| {
+            let domain = row.get("domain_uuid").and_then(Value::as_str);
+            let tenant = match table {
+                FusionTable::Domains => Some(*id),
+                _ => domain.and_then(|id| id.parse().ok()),
+            };
+            let is_theirs = tenant.is_some_and(|tenant| self.tenants.contains(&tenant));
+            !self.rows.contains(&(*table, *id)) && (!is_theirs || wanted.contains(&(*table, *id)))
+        });
+        found
+    }
 }
 
 /// What was written.
@@ -125,7 +163,7 @@ pub async fn write(
             found
         }
     };
-    let found = besides(found, &wanted.aside);
+    let found = wanted.aside.besides(found, &wanted.rows);
     let strayed = read::strayed(transaction, &found).await?;
     // Rows of ours without a note: somebody took it, and what FreeSWITCH was told of with it.
     let everything = everything || (ground.former.is_none() && !found.is_empty());
@@ -148,24 +186,35 @@ pub async fn write(
         let is_there = |_: &FusionRow, column: &FusionColumn| schema.has(*table, column.as_str());
         let is_ours =
             |row: &FusionRow, column: &FusionColumn| is_there(row, column) && wanted.choices.has(row, column);
-        let other = || difference.other.iter().map(|(row, _)| *row);
+        let of_table = |row: &&FusionRow| row.table == *table;
+        let other = difference.other.iter().map(|(row, _)| *row);
+        let other: Vec<&FusionRow> = other.filter(of_table).collect();
         let mut updated = BTreeSet::new();
-        for (columns, rows) in alike(*table, other(), is_ours) {
-            updated.extend(update(transaction, owner, *table, &columns, &rows).await?);
+        for some in other.chunks(AT_A_TIME) {
+            for (columns, rows) in alike(some, is_ours) {
+                updated.extend(update(transaction, owner, *table, &columns, &rows).await?);
+            }
         }
+        let missing = difference.missing.iter().copied().filter(of_table);
         // What somebody removed since it was read is as missing as the others.
-        let removed = other().filter(|row| !updated.contains(&row.id));
-        let missing = difference.missing.iter().copied().chain(removed);
-        for (columns, rows) in alike(*table, missing, is_there) {
-            insert(transaction, owner, *table, &columns, &rows).await?;
+        let removed = other.iter().copied().filter(|row| !updated.contains(&row.id));
+        let missing: Vec<&FusionRow> = missing.chain(removed).collect();
+        for some in missing.chunks(AT_A_TIME) {
+            for (columns, rows) in alike(some, is_there) {
+                insert(transaction, owner, *table, &columns, &rows).await?;
+            }
         }
     }
     let written = difference.missing.iter().copied();
-    let moving = Moving::of(written.chain(difference.other.iter().map(|(row, _)| *row)));
+    let written = written.chain(difference.other.iter().map(|(row, _)| *row));
+    let moving = Moving::of(written, &wanted.rows);
     warnings.extend(conflicts::beside(transaction, owner, &moving).await?);
+    warnings.extend(conflicts::of_settings(transaction, &orphans).await?);
     if !wanted.comes_back && warnings.iter().any(Finding::is_error) {
         return Ok(Err(warnings));
     }
+    let mut untold = compared.touched.clone();
+    untold.silent_domains = read::silent(transaction, untold.domains_that_lost_somebody()).await?;
     let note = Note {
         generation: wanted.number,
         markers: wanted.markers.clone(),
@@ -173,7 +222,7 @@ pub async fn write(
         transaction: note::transaction(transaction).await?,
         since: ground.count.ended,
         cluster: ground.count.cluster,
-        untold: compared.touched.clone(),
+        untold,
     };
     note::put(transaction, owner, &note).await?;
     Ok(Ok(Written {
@@ -184,21 +233,11 @@ pub async fn write(
     }))
 }
 
-/// The rows that are there, less those of tenants that are left aside.
-fn besides(mut found: Rows, aside: &BTreeSet<Uuid>) -> Rows {
-    found.retain(|(table, id), row| {
-        let domain = row.get("domain_uuid").and_then(Value::as_str);
-        let tenant = match table {
-            FusionTable::Domains => Some(*id),
-            _ => domain.and_then(|id| id.parse().ok()),
-        };
-        !is_of(tenant, aside)
-    });
-    found
-}
-
 /// The settings that are of no use and of no extension that stays.
 fn orphans(difference: &Difference<'_>, wanted: &[FusionRow]) -> BTreeSet<Uuid> {
+    if difference.surplus.is_empty() {
+        return BTreeSet::new();
+    }
     let extensions = wanted.iter().filter(|row| row.table == FusionTable::Extensions);
     let stay: BTreeSet<String> = extensions.map(|row| row.id.to_string()).collect();
     let stays = |row: &Found| {
@@ -210,13 +249,17 @@ fn orphans(difference: &Difference<'_>, wanted: &[FusionRow]) -> BTreeSet<Uuid> 
     settings.map(|(_, id, _)| *id).collect()
 }
 
-/// Removes settings of extensions that are gone.
+/// Removes settings of extensions that are gone. One that stands there all the same keeps them: without them anybody could
+/// sign in.
 pub async fn remove_settings(
     connection: &mut PgConnection,
     owner: Owner,
     orphans: Vec<Uuid>,
 ) -> sqlx::Result<()> {
-    delete(connection, owner, FusionTable::ExtensionSettings, orphans).await
+    let sql = "delete from v_extension_settings s where s.extension_setting_uuid = any ($1) and s.insert_user = $2 \
+        and not exists (select 1 from v_extensions e where e.extension_uuid = s.extension_uuid)";
+    let query = sqlx::query(sql).bind(orphans).bind(owner.uuid());
+    query.execute(connection).await.map(drop)
 }
 
 /// What is there and what is wanted, compared.
@@ -306,18 +349,17 @@ fn objects(table: FusionTable, rows: &[&FusionRow]) -> Value {
     rows.iter().map(object).collect()
 }
 
-/// The rows of a table by those of their columns that are written: one that an earlier version of this program rendered may
+/// Rows by those of their columns that are written: one that an earlier version of this program rendered may
 /// have others than the rest, and so may one of which somebody chose a forward.
 fn alike<'a>(
-    table: FusionTable,
-    rows: impl Iterator<Item = &'a FusionRow>,
+    rows: &[&'a FusionRow],
     is_written: impl Fn(&FusionRow, &FusionColumn) -> bool,
 ) -> BTreeMap<BTreeSet<&'a str>, Vec<&'a FusionRow>> {
     let mut alike = BTreeMap::<_, Vec<_>>::new();
-    for row in rows.filter(|row| row.table == table) {
+    for row in rows {
         let columns = row.values.keys().filter(|column| is_written(row, column));
         let columns: BTreeSet<&str> = columns.map(AsRef::as_ref).collect();
-        alike.entry(columns).or_default().push(row);
+        alike.entry(columns).or_default().push(*row);
     }
     alike
 }

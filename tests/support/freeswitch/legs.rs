@@ -24,7 +24,6 @@ pub enum Caller {
 #[derive(Debug, Clone)]
 pub struct NewCall {
     pub domain: String,
-    pub domain_uuid: String,
     pub caller: Caller,
     /// The extension that is called, and the port of its phone.
     pub to: String,
@@ -40,7 +39,6 @@ impl NewCall {
     pub fn within(domain: &str, from: &str, to: &str) -> Self {
         Self {
             domain: domain.to_owned(),
-            domain_uuid: String::new(),
             caller: Caller::Extension {
                 number: from.to_owned(),
                 name: from.to_owned(),
@@ -266,8 +264,4 @@ pub fn second(new: &NewCall, names: &Names, created: i64, call: &str, uuid: &str
 /// The variables that say whose call it is.
 fn tell_domain(leg: &mut Leg, new: &NewCall) {
     leg.variables.insert("domain_name".to_owned(), new.domain.clone());
-    if !new.domain_uuid.is_empty() {
-        leg.variables
-            .insert("domain_uuid".to_owned(), new.domain_uuid.clone());
-    }
 }

@@ -65,12 +65,6 @@ impl Client {
         self.read(command, limit, done).await
     }
 
-    /// Ends each call of which a leg has exactly this value in this variable. There is no way to say all calls.
-    pub async fn hang_up_where(&self, variable: &Word, value: &Word, limit: Duration) -> Result<(), Error> {
-        let command = Command::words("hupall MANAGER_REQUEST", &[variable, value]);
-        self.read(command, limit, done).await
-    }
-
     /// Ends the call of one leg; whether there was such a leg.
     pub async fn hang_up(&self, uuid: &Word, limit: Duration) -> Result<bool, Error> {
         let command = Command::words("uuid_kill", &[uuid]);

@@ -1,9 +1,8 @@
-//! The SIP profiles: which there are, and their configuration read again.
+//! The SIP profiles: which there are.
 
 use std::time::Duration;
 
 use super::form;
-use super::system::reloaded;
 use crate::wire::esl::command::Command;
 use crate::wire::esl::{AnswerError, Client, Error, Word};
 
@@ -15,25 +14,6 @@ impl Client {
     pub async fn profiles(&self, limit: Duration) -> Result<Vec<Word>, Error> {
         let command = Command::words("sofia status", &[]);
         self.read(command, limit, profiles).await
-    }
-
-    /// Has one SIP profile read its gateways and settings again. FreeSWITCH reads its static XML again before.
-    pub async fn rescan_profile(&self, profile: &Word, limit: Duration) -> Result<(), Error> {
-        let command = Command::written(format!("api sofia profile {profile} rescan"));
-        self.read(command, limit, rescanned).await
-    }
-}
-
-/// The first line is about the XML, as `reloadxml` puts it, the second about the profile.
-fn rescanned(text: &str) -> Result<(), AnswerError> {
-    const DONE: &str = "+OK scan complete";
-    let (first, second) = text.trim().split_once('\n').ok_or_else(|| form(DONE, text))?;
-    let read = first.strip_prefix("Reload XML ").unwrap_or_default();
-    reloaded(&format!("+OK {read}"))?;
-    if second == DONE {
-        Ok(())
-    } else {
-        Err(form(DONE, text))
     }
 }
 
@@ -118,18 +98,6 @@ mod tests {
                 matches!(profiles(text), Err(AnswerError::Form { expected: LIST, .. })),
                 "{text}"
             );
-        }
-    }
-
-    #[test]
-    fn a_scan_is_complete_only_where_the_xml_was_read_too() {
-        assert_eq!(rescanned("Reload XML [Success]\n+OK scan complete\n"), Ok(()));
-        for text in [
-            "Reload XML [[error near line 1]: missing >]\n+OK scan complete\n",
-            "Reload XML [Success]\n-ERR cannot find config for profile x\n",
-            "Invalid Profile [x]",
-        ] {
-            assert!(matches!(rescanned(text), Err(AnswerError::Form { .. })), "{text}");
         }
     }
 }

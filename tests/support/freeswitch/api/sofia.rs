@@ -33,8 +33,6 @@ pub fn run(switch: &Switch, words: &[&str]) -> String {
                 None => "+OK flushing all registrations\n".to_owned(),
             }
         }
-        // The files are read again before.
-        ["profile", _, "rescan", ..] => format!("Reload XML [{}]\n+OK scan complete\n", switch.reload()),
         ["profile", ..] => "Invalid Args!\n".to_owned(),
         ["status" | "xmlstatus", ..] => "Invalid Syntax!\n".to_owned(),
         _ => "USAGE:\nsofia <status|xmlstatus|profile>\n".to_owned(),
