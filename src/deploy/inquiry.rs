@@ -163,6 +163,7 @@ mod tests {
             tenant_id,
             domain: domain.parse().unwrap(),
             number: "1001".parse().unwrap(),
+            is_removed: false,
         };
         let cleared = |domain: &str, whole| ClearedContext {
             tenant_id,

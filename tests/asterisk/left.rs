@@ -29,6 +29,7 @@ fn gone(whole: bool) -> Expected {
             tenant_id: tenant.id,
             domain: tenant.config.domain.clone(),
             number: "1002".parse().unwrap(),
+            is_removed: !whole,
         }],
         cleared: vec![ClearedContext {
             tenant_id: tenant.id,

@@ -355,6 +355,7 @@ fn absent(tenant: &TestTenant) -> Vec<AbsentExtension> {
             tenant_id: tenant.id,
             domain: tenant.config.domain.clone(),
             number: extension.number.clone(),
+            is_removed: false,
         })
         .collect()
 }
