@@ -120,6 +120,7 @@ impl Run<'_> {
         let kept = self.instance.settings.is_local().then(|| aim.former());
         findings.extend(mended(&findings, kept));
         let calls = self.end_calls(aim, &mut findings).await?;
+        findings.extend(self.leave_former_place().await?);
         let detail = format!(
             "the running PBX serves generation {}: {} markers, {} extensions as they should be{}, {} gone{calls}",
             aim.generation.number,
