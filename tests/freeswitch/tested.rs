@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use rstest::rstest;
-use switchyard::domain::deployment::DeploymentStatus::Live;
+use serde_json::json;
+use switchyard::domain::deployment::DeploymentStatus::{Failed, Live};
 use switchyard::driver::Check;
 
-use super::freeswitch::PASSWORD;
+use super::freeswitch::{Effect, Fault, PASSWORD};
 use super::rig::Rig;
 use super::support::database::Backend::Sqlite;
 
@@ -129,4 +130,36 @@ async fn a_deploy_tells_of_a_profile_that_lets_no_tenants_phone_in() {
         seen.ok && format!("{seen:?}").contains("sip_domain_forced"),
         "{seen:#?}"
     );
+}
+
+/// A warning's question: whatever is answered to it, what else is known decides.
+#[tokio::test]
+async fn a_question_about_profiles_that_is_not_answered_keeps_no_deploy_from_going_live() {
+    let (rig, acme, [ann, _], ..) = Rig::live(Sqlite).await;
+    let asked = "sofia.conf";
+    rig.plain
+        .freeswitch
+        .faults()
+        .add(Fault::at(asked, Effect::Print("-ERR no such thing\n".to_owned())).always());
+    rig.patch(&acme, &ann, json!({"name": "Anne"})).await;
+    let ended = rig.deploy_platform().await.expect(Live);
+    assert!(ended.codes().contains(&"sip_domain_not_checked"), "{ended:#?}");
+    rig.plain.exclude("directory");
+    rig.patch(&acme, &ann, json!({"name": "Ann"})).await;
+    let ended = rig.deploy_platform().await.expect(Failed);
+    assert!(ended.codes().contains(&"include_missing"), "{ended:#?}");
+}
+
+/// Paths and profiles are the operator's.
+#[tokio::test]
+async fn a_tenants_record_says_nothing_of_the_operators_profiles() {
+    let (mut rig, acme, [ann, _], ..) = Rig::live(Sqlite).await;
+    rig.plain.force_domain();
+    rig.somebody_reloads().await;
+    rig.patch(&acme, &ann, json!({"name": "Anne"})).await;
+    let ended = rig.deploy(&acme).await.expect(Live);
+    assert_eq!(ended.codes(), Vec::<&str>::new(), "{ended:#?}");
+    rig.patch(&acme, &ann, json!({"name": "Ann"})).await;
+    let ended = rig.deploy_platform().await.expect(Live);
+    assert!(ended.codes().contains(&"sip_domain_forced"), "{ended:#?}");
 }

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::domain::artifact::Artifact;
 use crate::domain::error_chain::error_chain;
-use crate::domain::finding::Finding;
+use crate::domain::finding::{Finding, Severity};
 use crate::domain::instance::{FreeSwitchSettings, PbxKind};
 use crate::domain::instance_secrets::InstanceSecrets;
 use crate::domain::sip_domain::SipDomain;
@@ -220,8 +220,19 @@ impl PbxDriver for FreeSwitchDriver {
 
     async fn inclusion(&self) -> Result<Inclusion, DriverError> {
         let mut inclusion = included::look(self).await?;
-        let forced = profiles::forced(&self.switch().await?).await?;
-        inclusion.remarks.extend(forced.iter().map(profiles::finding));
+        match profiles::forced(&self.switch().await?).await {
+            Ok(forced) => inclusion.remarks.extend(forced.iter().map(profiles::finding)),
+            // It is a warning's question: what is known without it is worth more.
+            Err(error) => {
+                let message = format!(
+                    "it was not looked at whether a SIP profile forces a domain on all of its phones: {}",
+                    error.full()
+                );
+                inclusion
+                    .remarks
+                    .push(Finding::new(Severity::Info, "sip_domain_not_checked", message));
+            }
+        }
         Ok(inclusion)
     }
 
