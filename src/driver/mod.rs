@@ -7,6 +7,7 @@ mod expected;
 mod files;
 pub mod freeswitch;
 pub mod fusionpbx;
+mod pattern;
 mod warrant;
 
 use std::collections::{BTreeMap, BTreeSet};
