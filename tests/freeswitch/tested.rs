@@ -1,6 +1,7 @@
 //! The connection test: each part that lacks is named, with what mends it.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
 
 use rstest::rstest;
 use serde_json::json;
@@ -30,6 +31,7 @@ async fn where_nothing_lacks_every_part_is_good_before_and_after_the_first_deplo
             names,
             [
                 "config_dir",
+                "config_dir_group",
                 "config_dir_writable",
                 "event_socket",
                 "foreign_files",
@@ -51,6 +53,7 @@ enum Lack {
     Address,
     Directory,
     Writable,
+    Group,
     DirectoryLine,
     DialplanLine,
     Read,
@@ -63,6 +66,7 @@ enum Lack {
 #[case(Lack::Address, "event_socket", "apply-inbound-acl")]
 #[case(Lack::Directory, "config_dir", "install -d")]
 #[case(Lack::Writable, "config_dir_writable", "chown")]
+#[case(Lack::Group, "config_dir_group", "chgrp freeswitch")]
 #[case(Lack::DirectoryLine, "include_directory", "directory/switchyard.xml")]
 #[case(Lack::DialplanLine, "include_dialplan", "dialplan/switchyard.xml")]
 #[case(Lack::Read, "include_directory", "reloadxml")]
@@ -88,6 +92,10 @@ async fn what_lacks_is_the_only_thing_that_is_named(
             let generations = rig.plain.config_dir().join("generations");
             std::fs::rename(&generations, rig.plain.home().join("moved")).unwrap();
             std::fs::write(&generations, "").unwrap();
+        }
+        Lack::Group => {
+            let for_nobody_else = std::fs::Permissions::from_mode(0o700);
+            std::fs::set_permissions(rig.plain.config_dir(), for_nobody_else).unwrap();
         }
         Lack::DirectoryLine => rig.plain.exclude("directory"),
         Lack::DialplanLine => rig.plain.exclude("dialplan"),
