@@ -1,6 +1,9 @@
 //! An extension that stands on a PBX as one of ours: what of it cannot be taken over is noted, and what it cannot do without
 //! is an error.
 
+use tokio::task::spawn_blocking;
+
+use crate::deploy::DeployError;
 use crate::domain::extension_input::{ExtensionInput, ParsedExtension};
 use crate::domain::found::{FoundExtension, FoundSecret};
 use crate::domain::instance::PbxKind;
@@ -19,8 +22,35 @@ const DISPENSABLE: [&str; 6] = [
     "voicemail.email",
 ];
 
+/// What became of one that was looked at.
+pub(super) struct Looked {
+    pub place: String,
+    pub number: Option<String>,
+    pub parsed: Result<ParsedExtension, FieldErrors>,
+    pub notes: Vec<String>,
+}
+
+/// Looks at all of them off the async threads, and before anybody waits for the database.
+pub(super) async fn look(
+    found: Vec<FoundExtension>,
+    domain: SipDomain,
+    kind: PbxKind,
+) -> Result<Vec<Looked>, DeployError> {
+    let looked = move |extension: FoundExtension| {
+        let (place, number) = (extension.place.clone(), extension.input.number.clone());
+        let (parsed, notes) = parse(extension, &domain, kind);
+        Looked {
+            place,
+            number,
+            parsed,
+            notes,
+        }
+    };
+    Ok(spawn_blocking(move || found.into_iter().map(looked).collect()).await?)
+}
+
 /// What becomes of it in a tenant of that domain on a PBX of that kind, with what is to be known of it.
-pub(super) fn parse(
+fn parse(
     found: FoundExtension,
     domain: &SipDomain,
     kind: PbxKind,
@@ -28,11 +58,17 @@ pub(super) fn parse(
     let mut notes = found.notes;
     let parsed = settings(found.input, &mut notes).and_then(|mut parsed| {
         parsed.secret = credential(found.secret, &parsed, domain, kind, &mut notes)?;
-        if let Some(pin) = found.pin {
-            parsed.pin = VoicemailPin::parse(pin).ok();
-            if parsed.pin.is_none() {
-                notes.push("its mailbox's PIN is not 4 to 10 digits: it gets a new one".to_owned());
+        match found.pin {
+            Some(pin) => {
+                parsed.pin = VoicemailPin::parse(pin).ok();
+                if parsed.pin.is_none() {
+                    notes.push("its mailbox's PIN is not 4 to 10 digits: it gets a new one".to_owned());
+                }
             }
+            None if parsed.settings.voicemail.enabled => {
+                notes.push("its mailbox has no PIN: it gets one".to_owned());
+            }
+            None => {}
         }
         Ok(parsed)
     });
@@ -212,6 +248,14 @@ mod tests {
         assert!(parsed.settings.voicemail.enabled && parsed.settings.caller_id.number.is_none());
         let fields: Vec<&str> = notes.iter().filter_map(|note| note.split(' ').next()).collect();
         assert_eq!(fields, ["caller_id.number", "voicemail.email", "it", "its"]);
+        let mut one = found(FoundSecret::None("why".to_owned()));
+        one.input.voicemail = Some(VoicemailInput {
+            enabled: Some(true),
+            ..VoicemailInput::default()
+        });
+        let (parsed, notes) = parse(one, &domain(), PbxKind::Asterisk);
+        assert!(parsed.ok().unwrap().pin.is_none());
+        assert!(notes.iter().any(|note| note.contains("has no PIN")), "{notes:?}");
 
         let mut other = found(FoundSecret::None("why".to_owned()));
         other.input.number = Some("reception".to_owned());

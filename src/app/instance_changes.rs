@@ -10,6 +10,7 @@ use super::instance_moves;
 use super::instances::{NewInstance, changed, insert, made, refuse_shared_place};
 use super::precondition::IfMatch;
 use crate::auth::caller::Caller;
+use crate::deploy::Hold;
 use crate::domain::digest::Digest;
 use crate::domain::error_chain::error_chain;
 use crate::domain::ids::InstanceId;
@@ -140,12 +141,34 @@ async fn look(
 /// `switchyard pbx remove` removes it there; in a FusionPBX's database, and in our directory on a FreeSWITCH's host, nothing is
 /// left.
 pub async fn delete(app: &App, caller: &Caller, id: InstanceId, if_match: &IfMatch) -> Result<(), AppError> {
-    let right = PlatformPermission::InstancesWrite;
-    caller.platform(right)?;
+    caller.platform(PlatformPermission::InstancesWrite)?;
     let mut tx = app.store.read("instance_to_delete").await?;
-    let instance = deletable(&mut tx, id, if_match).await?;
+    deletable(&mut tx, id, if_match).await?;
     drop(tx);
-    leave(app, &instance).await?;
+    // A deploy in between would write what is being removed.
+    let Some(hold) = app.engine.hold(id).await? else {
+        return Err(AppError::in_use("a deploy of it is under way; wait for it", []));
+    };
+    let deleted = delete_held(app, caller, id, if_match, &hold).await;
+    hold.end().await;
+    let instance = deleted?;
+    // After the commit: a disk that fails keeps nothing from being deleted.
+    if let Err(error) = app.engine.forget_instance(&instance).await {
+        let error = error_chain(&error);
+        tracing::warn!(instance = %instance.name, error, "what was rendered for it lies in the state directory still");
+    }
+    Ok(())
+}
+
+async fn delete_held(
+    app: &App,
+    caller: &Caller,
+    id: InstanceId,
+    if_match: &IfMatch,
+    hold: &Hold<'_>,
+) -> Result<PbxInstance, AppError> {
+    leave(app, caller, id, if_match, hold).await?;
+    let right = PlatformPermission::InstancesWrite;
     let (mut tx, caller) = app
         .begin_on_platform(caller, right, None, "delete_instance")
         .await?;
@@ -156,22 +179,34 @@ pub async fn delete(app: &App, caller: &Caller, id: InstanceId, if_match: &IfMat
     app.audit(&mut tx, &caller, entry)?;
     instances::delete(&mut tx, id).await?;
     tx.commit().await?;
-    // After the commit: a disk that fails keeps nothing from being deleted.
-    if let Err(error) = app.engine.forget_instance(&instance).await {
-        let error = error_chain(&error);
-        tracing::warn!(instance = %instance.name, error, "what was rendered for it lies in the state directory still");
-    }
-    Ok(())
+    Ok(instance)
 }
 
 /// Before anything is deleted, since nobody knows the way there afterwards. Where nothing was ever live it may lead nowhere.
-async fn leave(app: &App, instance: &PbxInstance) -> Result<(), AppError> {
+///
+/// That it is removed is in the audit log before, also where the instance is not deleted in the end: then nobody is served by it,
+/// and its next deploy writes everything anew.
+async fn leave(
+    app: &App,
+    caller: &Caller,
+    id: InstanceId,
+    if_match: &IfMatch,
+    hold: &Hold<'_>,
+) -> Result<(), AppError> {
+    let right = PlatformPermission::InstancesWrite;
+    let (mut tx, caller) = app
+        .begin_on_platform(caller, right, None, "leave_instance")
+        .await?;
+    let instance = deletable(&mut tx, id, if_match).await?;
     let what = match instance.settings.kind() {
         PbxKind::Asterisk => return Ok(()),
         PbxKind::FusionPbx => "the note in",
         PbxKind::FreeSwitch => "what former deploys left, with digests that sign in, in",
     };
-    match app.engine.leave(instance.id).await {
+    let is = json!({"settings": instance.settings});
+    app.audit(&mut tx, &caller, changed("instance.leave", &instance, None, is))?;
+    tx.commit().await?;
+    match hold.leave().await {
         Err(error) if instance.live.is_some() => {
             let message = format!(
                 "{what} {} could not be removed: {}; see that it is reached, from the host {}, and delete the instance then; \

@@ -13,14 +13,14 @@ use super::audit::Changed;
 use super::error::AppError;
 use super::extension_import::untaken;
 use super::extensions::EmergencyNumbers;
-use super::found_extension;
+use super::found_extension::{self, Looked};
 use super::tenants::{TenantInput, made};
 use crate::auth::access::Act;
 use crate::auth::caller::Caller;
 use crate::deploy::DeployError;
 use crate::domain::error_chain::error_chain;
 use crate::domain::extension::Extension;
-use crate::domain::found::{Found, FoundTenant};
+use crate::domain::found::FoundTenant;
 use crate::domain::ids::{InstanceId, TenantId};
 use crate::domain::instance::{InstanceSettings, PbxInstance};
 use crate::domain::invalid::FieldErrors;
@@ -51,7 +51,7 @@ pub async fn from_asterisk(
     context: Option<String>,
     manner: Manner,
 ) -> Result<PbxImportReport, AppError> {
-    caller.tenant(Permission::ConfigWrite, Act::Change)?;
+    let id = caller.tenant(Permission::ConfigWrite, Act::Change)?;
     let source =
         json!({"kind": "asterisk", "directory": directory.display().to_string(), "context": context});
     let found = spawn_blocking(move || asterisk::found::read(&directory, context.as_deref()));
@@ -59,18 +59,32 @@ pub async fn from_asterisk(
         .await
         .map_err(|error| AppError::from(DeployError::from(error)))?;
     let found = found.map_err(|error| FieldErrors::one("directory", error_chain(&error)))?;
+    let mut tx = app.store.read("import_into").await?;
+    let (tenant, instance) = place_of(&mut tx, id).await?;
+    drop(tx);
+    let seen = (tenant.domain, instance.settings.kind());
+    let looked = found_extension::look(found.extensions, seen.0.clone(), seen.1).await?;
     let begun = app.begin_inside(caller, Permission::ConfigWrite, "import_from_asterisk");
     let (mut tx, caller, id) = begun.await?;
-    let tenant = tenants::find(&mut tx, id).await?.ok_or(AppError::NotFound)?;
-    let instance = instances::find(&mut tx, tenant.instance_id)
-        .await?
-        .ok_or(AppError::NotFound)?;
+    let (tenant, instance) = place_of(&mut tx, id).await?;
+    if (&tenant.domain, instance.settings.kind()) != (&seen.0, seen.1) {
+        let message = "the tenant was given another domain or another PBX meanwhile; import once more";
+        return Err(AppError::conflict("overtaken", message));
+    }
     let mut import = Import::new(app, &caller, manner, source);
-    let there = TenantReport::of(&tenant, None);
+    let mut there = TenantReport::of(&tenant, None);
+    there.aside = found.aside.into_iter().map(AsideReport::from).collect();
     import
-        .extensions(&mut tx, &tenant, &instance, there, found)
+        .extensions(&mut tx, &tenant, &instance, there, looked)
         .await?;
     import.finish(tx).await
+}
+
+/// A tenant, and the instance that serves it.
+async fn place_of(tx: &mut Tx, id: TenantId) -> Result<(Tenant, PbxInstance), AppError> {
+    let tenant = tenants::find(tx, id).await?.ok_or(AppError::NotFound)?;
+    let instance = instances::find(tx, tenant.instance_id).await?;
+    Ok((tenant, instance.ok_or(AppError::NotFound)?))
 }
 
 /// Brings the domains of a FusionPBX in as tenants of another instance; of all that it did not get from here, or of those that
@@ -121,12 +135,23 @@ pub async fn from_fusionpbx(
         }
     }
     errors.check()?;
+    let mut looked = Vec::new();
+    for mut tenant in found.tenants {
+        let extensions = std::mem::take(&mut tenant.found.extensions);
+        let count = extensions.len();
+        let extensions = match tenant.domain.parse() {
+            Ok(domain) => found_extension::look(extensions, domain, onto.settings.kind()).await?,
+            // It is no tenant then.
+            Err(_) => Vec::new(),
+        };
+        looked.push((tenant, count, extensions));
+    }
     let from = json!({"kind": "fusionpbx", "pbx_instance_id": source.id, "name": source.name});
     let begun = app.begin_on_platform(caller, right, None, "import_from_fusionpbx");
     let (mut tx, caller) = begun.await?;
     let mut import = Import::new(app, &caller, manner, from);
-    for tenant in found.tenants {
-        import.tenant(&mut tx, &onto, tenant).await?;
+    for (tenant, count, extensions) in looked {
+        import.tenant(&mut tx, &onto, tenant, count, extensions).await?;
     }
     import.report.aside = found.aside.into_iter().map(AsideReport::from).collect();
     import.finish(tx).await
@@ -157,8 +182,15 @@ impl<'a> Import<'a> {
         }
     }
 
-    /// Makes a tenant of what was found, if it can be one.
-    async fn tenant(&mut self, tx: &mut Tx, onto: &PbxInstance, found: FoundTenant) -> Result<(), AppError> {
+    /// Makes a tenant of what was found, if it can be one. `count`: how many extensions it has.
+    async fn tenant(
+        &mut self,
+        tx: &mut Tx,
+        onto: &PbxInstance,
+        found: FoundTenant,
+        count: usize,
+        extensions: Vec<Looked>,
+    ) -> Result<(), AppError> {
         let mut errors = FieldErrors::default();
         let input = TenantInput {
             name: Some(found.name.clone()),
@@ -174,7 +206,9 @@ impl<'a> Import<'a> {
         }
         let Some(parsed) = parsed.filter(|_| errors.is_empty()) else {
             self.report.bad += 1;
-            self.report.tenants.push(TenantReport::wrong(found, errors));
+            self.report
+                .tenants
+                .push(TenantReport::wrong(found, count, errors));
             return Ok(());
         };
         let tenant = self.app.insert_tenant(tx, parsed).await?;
@@ -184,7 +218,8 @@ impl<'a> Import<'a> {
         }
         let mut report = TenantReport::of(&tenant, Some(found.place));
         report.notes = found.notes;
-        self.extensions(tx, &tenant, onto, report, found.found).await
+        report.aside = found.found.aside.into_iter().map(AsideReport::from).collect();
+        self.extensions(tx, &tenant, onto, report, extensions).await
     }
 
     async fn is_taken(&self, tx: &mut Tx, domain: &SipDomain) -> Result<bool, AppError> {
@@ -224,7 +259,7 @@ impl<'a> Import<'a> {
         tenant: &Tenant,
         instance: &PbxInstance,
         mut report: TenantReport,
-        found: Found,
+        looked: Vec<Looked>,
     ) -> Result<(), AppError> {
         let emergency = EmergencyNumbers::from(instance.settings.clone());
         let there = store::extensions::all(tx, tenant.id).await?;
@@ -234,10 +269,13 @@ impl<'a> Import<'a> {
             .collect();
         let mut fresh = Vec::new();
         let mut renewed = Vec::new();
-        for extension in found.extensions {
-            let place = extension.place.clone();
-            let number = extension.input.number.clone();
-            let (parsed, notes) = found_extension::parse(extension, &tenant.domain, instance.settings.kind());
+        for extension in looked {
+            let Looked {
+                place,
+                number,
+                parsed,
+                notes,
+            } = extension;
             let parsed = parsed
                 .and_then(|parsed| emergency.refuse(&parsed.number).map(|()| parsed))
                 .and_then(|parsed| untaken(parsed, &mut taken));
@@ -258,7 +296,6 @@ impl<'a> Import<'a> {
                 notes,
             });
         }
-        report.aside = found.aside.into_iter().map(AsideReport::from).collect();
         self.report.bad += report.extensions.len() - fresh.len();
         if let Some(full) = self.full(tx, tenant.id, fresh.len()).await? {
             self.report.bad += 1;

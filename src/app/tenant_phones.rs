@@ -3,6 +3,7 @@
 use super::error::AppError;
 use crate::domain::instance::{PbxInstance, PbxKind};
 use crate::domain::revision::TenantConfig;
+use crate::domain::sip_domain::SipDomain;
 use crate::domain::tenant::Tenant;
 use crate::store::{Tx, extension_secrets, instances, revisions};
 
@@ -46,7 +47,7 @@ pub(super) async fn told(tx: &mut Tx, before: &Tenant, after: &Tenant) -> Result
 
 /// FreeSWITCH looks users up under the one name that a domain has.
 fn one_name(pbx: &PbxInstance, config: &TenantConfig) -> Option<String> {
-    let names: Vec<&str> = config.aliases.iter().map(|alias| alias.as_str()).collect();
+    let names: Vec<&str> = config.aliases.iter().map(SipDomain::as_str).collect();
     (!names.is_empty()).then(|| {
         format!(
             "{} serves a tenant under its one domain: from the deploy on that puts {} live there, phones that sign in at {} are \

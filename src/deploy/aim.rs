@@ -240,7 +240,7 @@ impl From<&Scope> for Target {
     }
 }
 
-/// Works an aim out. No transaction is open while something is rendered: the database is everybody's.
+/// Works an aim out. No transaction is open while tenants are rendered: the database is everybody's.
 pub(super) async fn aim(
     engine: &Engine,
     purpose: Purpose<'_>,
@@ -248,26 +248,7 @@ pub(super) async fn aim(
     target: Target,
     barred: &BTreeSet<TenantId>,
 ) -> Result<Aim, DeployError> {
-    let mut tx = engine.store.read("deploy_ground").await?;
-    let to = match target {
-        Target::Generation(id) => Some(kept(&mut tx, instance, id).await?),
-        Target::Tenant(..) | Target::Status(_) | Target::Platform => None,
-    };
-    let made_with = match (&target, &to) {
-        (_, Some(generation)) => MadeWith::Kept(generation.template_digest),
-        (Target::Platform, None) => MadeWith::Current,
-        (_, None) => MadeWith::Live,
-    };
-    let ground = match (purpose, target) {
-        (Purpose::Look, Target::Tenant(id, _)) => {
-            Ground::glance(engine, &mut tx, instance, made_with, Some(id)).await?
-        }
-        (Purpose::Look, Target::Platform) => {
-            Ground::glance(engine, &mut tx, instance, made_with, None).await?
-        }
-        _ => Ground::read(engine, &mut tx, instance, made_with).await?,
-    };
-    drop(tx);
+    let (ground, to) = read(engine, purpose, instance, target).await?;
     let mut moves = Moves::new(engine, purpose, instance, &ground, barred.clone()).await?;
     match target {
         Target::Tenant(tenant_id, which) => moves.move_tenant(tenant_id, which).await?,
@@ -356,4 +337,33 @@ async fn kept(tx: &mut Tx, instance: &PbxInstance, id: GenerationId) -> Result<G
         .ok_or_else(|| DeployError::Missing {
             what: "the generation to go back to, which is no longer kept,".to_owned(),
         })
+}
+
+/// What the aim starts from, and the generation that it goes back to.
+async fn read(
+    engine: &Engine,
+    purpose: Purpose<'_>,
+    instance: &PbxInstance,
+    target: Target,
+) -> Result<(Ground, Option<Generation>), DeployError> {
+    let mut tx = engine.store.read("deploy_ground").await?;
+    let to = match target {
+        Target::Generation(id) => Some(kept(&mut tx, instance, id).await?),
+        Target::Tenant(..) | Target::Status(_) | Target::Platform => None,
+    };
+    let made_with = match (&target, &to) {
+        (_, Some(generation)) => MadeWith::Kept(generation.template_digest),
+        (Target::Platform, None) => MadeWith::Current,
+        (_, None) => MadeWith::Live,
+    };
+    let ground = match (purpose, target) {
+        (Purpose::Look, Target::Tenant(id, _)) => {
+            Ground::glance(engine, &mut tx, instance, made_with, Some(id)).await?
+        }
+        (Purpose::Look, Target::Platform) => {
+            Ground::glance(engine, &mut tx, instance, made_with, None).await?
+        }
+        _ => Ground::read(engine, &mut tx, instance, made_with).await?,
+    };
+    Ok((ground, to))
 }

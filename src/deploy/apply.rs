@@ -2,8 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use tokio::task::spawn_blocking;
+
 use super::aim::Aim;
 use super::error::DeployError;
+use super::expectation::Expectation;
 use super::inquiry::Seen;
 use super::mending::mended;
 use super::proof::Proof;
@@ -12,6 +15,7 @@ use super::wording;
 use crate::domain::deployment::{DeploymentStatus, Stage, StageResult};
 use crate::domain::finding::Finding;
 use crate::domain::ids::TenantId;
+use crate::domain::instance::PbxKind;
 use crate::domain::tenant::Service;
 use crate::driver::{DriverError, EndedCalls};
 use crate::store::{generations, instances, served, tenant_lifecycle, tenants};
@@ -33,6 +37,7 @@ impl Run<'_> {
         aim: &Aim,
         mut findings: Vec<Finding>,
     ) -> Result<DeploymentStatus, DeployError> {
+        self.part_from(&aim.expected).await?;
         self.record.stage(Stage::Applying).await?;
         let mut tx = self.record.begin("apply").await?;
         instances::set_applying(&mut tx, self.instance.id, Some(aim.generation.id)).await?;
@@ -97,6 +102,14 @@ impl Run<'_> {
         self.roll_back(&aim.back(), aim.generation.number, findings).await
     }
 
+    /// Tells the driver who goes, where it signs phones out.
+    pub(super) async fn part_from(&self, expected: &Expectation) -> Result<(), DeployError> {
+        if self.instance.settings.kind() != PbxKind::Asterisk {
+            self.driver.part_from(expected.parting(self.engine).await?);
+        }
+        Ok(())
+    }
+
     /// Records that the generation is live, and removes what nobody needs any more.
     async fn live(
         &self,
@@ -107,6 +120,7 @@ impl Run<'_> {
         let kept = self.instance.settings.is_local().then(|| aim.former());
         findings.extend(mended(&findings, kept));
         let calls = self.end_calls(aim, &mut findings).await?;
+        findings.extend(self.leave_former_place().await?);
         let detail = format!(
             "the running PBX serves generation {}: {} markers, {} extensions as they should be{}, {} gone{calls}",
             aim.generation.number,
@@ -146,7 +160,9 @@ impl Run<'_> {
                 .or_default()
                 .extend(state.fragments.iter().map(|(file, digest)| (*file, *digest)));
         }
-        if let Err(error) = self.engine.fragments(self.instance.id).keep_only(&used) {
+        let fragments = self.engine.fragments(self.instance.id);
+        let kept = spawn_blocking(move || fragments.keep_only(&used)).await?;
+        if let Err(error) = kept {
             tracing::warn!(%error, "old fragments were not removed");
         }
         Ok(status)
@@ -157,6 +173,7 @@ impl Run<'_> {
     ///
     /// Before the deploy is recorded as live: a process that dies before it has ended them does it again.
     async fn end_calls(&self, aim: &Aim, findings: &mut Vec<Finding>) -> Result<String, DeployError> {
+        let is_whole = self.instance.settings.kind() == PbxKind::FreeSwitch;
         let mut refused = BTreeSet::new();
         for (id, before) in &aim.before.tenants {
             if before.version.service != Service::Open {
@@ -165,10 +182,12 @@ impl Run<'_> {
             let is_refused = match aim.after.tenants.get(id).map(|after| after.version) {
                 None => !self.is_moved(*id).await?,
                 Some(after) if after.service != Service::Open => true,
-                // With its last extension the domain goes, and nobody is left whose calls are told apart.
-                Some(after) if after.revision_id != before.version.revision_id => {
+                // With its last extension the domain goes, and nobody is left whose calls are told apart. In a database it stays,
+                // with what others have in it.
+                Some(after) if is_whole && after.revision_id != before.version.revision_id => {
                     let after = self.engine.config(*id, after.revision_id).await?;
-                    after.active().next().is_none()
+                    let before = self.engine.config(*id, before.version.revision_id).await?;
+                    before.active().next().is_some() && after.active().next().is_none()
                 }
                 Some(_) => false,
             };

@@ -304,7 +304,23 @@ impl Engine {
         Ok(instance)
     }
 
-    async fn driver_of(
+    /// The drivers of wherever something of an instance may lie: where its files are in force, and where today's settings are to
+    /// move them, which a deploy may have tried.
+    pub(super) async fn drivers_of_places(
+        &self,
+        instance_id: InstanceId,
+    ) -> Result<Vec<Box<dyn PbxDriver>>, DeployError> {
+        let today = self.instance_here(instance_id).await?;
+        let in_force = self.in_force(today.clone()).await?;
+        let moves = !in_force.settings.same_place(&today.settings);
+        let mut drivers = vec![self.driver_of(in_force).await?.1];
+        if moves {
+            drivers.push(self.driver_of(today).await?.1);
+        }
+        Ok(drivers)
+    }
+
+    pub(super) async fn driver_of(
         &self,
         instance: PbxInstance,
     ) -> Result<(PbxInstance, Box<dyn PbxDriver>), DeployError> {

@@ -10,7 +10,7 @@ use crate::domain::artifact::Artifact;
 use crate::domain::ids::{ExtensionId, RevisionId, TenantId};
 use crate::domain::revision::{ExtensionConfig, TenantConfig};
 use crate::domain::secret::ExtensionSecrets;
-use crate::driver::{AbsentExtension, ClearedContext, Expected, PresentTenant};
+use crate::driver::{AbsentExtension, ClearedContext, Expected, Parting, PresentTenant};
 
 /// What must be seen. Only what moved is noted: configurations and secrets are read when the PBX is asked, tenant by
 /// tenant, so that a large box is never in memory as a whole.
@@ -47,17 +47,33 @@ impl Expectation {
             tenants: BTreeMap::new(),
         }
     }
+
+    /// Who is served no more once it is so.
+    pub async fn parting(&self, engine: &Engine) -> Result<Parting, DeployError> {
+        let mut expected = Expected::default();
+        for (tenant_id, tenant) in &self.tenants {
+            if tenant.before.is_none() && tenant.tried.is_none() {
+                continue;
+            }
+            let before = served(engine, *tenant_id, tenant.before).await?;
+            let after = served(engine, *tenant_id, tenant.after).await?;
+            let (before, after) = (before.as_ref(), after.as_ref());
+            let gone = tenant.expect_gone(engine, *tenant_id, &mut expected, before, after);
+            gone.await?;
+        }
+        let whole = expected.cleared.into_iter().filter(|cleared| cleared.whole);
+        Ok(Parting {
+            extensions: expected.absent,
+            domains: whole.map(|cleared| cleared.domain).collect(),
+        })
+    }
 }
 
 impl TenantExpectation {
     /// Reads what it stands for.
     pub async fn read(self, engine: &Engine, tenant_id: TenantId) -> Result<Expected, DeployError> {
-        let before = match self.before {
-            Some(version) => Some(served(engine, tenant_id, version).await?),
-            None => None,
-        };
+        let before = served(engine, tenant_id, self.before).await?;
         let (after, secrets) = match self.after {
-            None => (None, None),
             Some(version) if self.secrets => {
                 let revision = Which::Revision(version.revision_id);
                 let subject = engine.subject(tenant_id, revision).await?;
@@ -68,7 +84,7 @@ impl TenantExpectation {
                     same.then_some(subject.secrets),
                 )
             }
-            Some(version) => (Some(served(engine, tenant_id, version).await?), None),
+            after => (served(engine, tenant_id, after).await?, None),
         };
         let (before, after) = (before.as_ref(), after.as_ref());
         let mut expected = Expected::default();
@@ -79,21 +95,35 @@ impl TenantExpectation {
             present.is_new = self.is_new;
             expected.present.push(present);
         }
+        self.expect_gone(engine, tenant_id, &mut expected, before, after)
+            .await?;
+        Ok(expected)
+    }
+
+    /// Adds what must be gone. `before` and `after`: what it served, and is to serve.
+    async fn expect_gone(
+        self,
+        engine: &Engine,
+        tenant_id: TenantId,
+        expected: &mut Expected,
+        before: Option<&TenantConfig>,
+        after: Option<&TenantConfig>,
+    ) -> Result<(), DeployError> {
         if let Some(before) = before {
-            expect_absent(&mut expected, tenant_id, before, after);
+            expect_absent(expected, tenant_id, before, after);
         }
         if let Some(tried) = self
             .tried
             .filter(|tried| self.before.is_none_or(|before| before.revision_id != *tried))
         {
             match engine.config(tenant_id, tried).await {
-                Ok(tried) => expect_absent(&mut expected, tenant_id, &tried, after),
+                Ok(tried) => expect_absent(expected, tenant_id, &tried, after),
                 // The tenant was deleted since.
                 Err(DeployError::Missing { .. }) => {}
                 Err(error) => return Err(error),
             }
         }
-        Ok(expected)
+        Ok(())
     }
 }
 
@@ -101,10 +131,11 @@ impl TenantExpectation {
 async fn served(
     engine: &Engine,
     tenant_id: TenantId,
-    version: TenantVersion,
-) -> Result<TenantConfig, DeployError> {
+    version: Option<TenantVersion>,
+) -> Result<Option<TenantConfig>, DeployError> {
+    let Some(version) = version else { return Ok(None) };
     let config = engine.config(tenant_id, version.revision_id).await?;
-    Ok(config.under(version.service))
+    Ok(Some(config.under(version.service)))
 }
 
 /// What must be seen of a tenant when `after` has taken the place of `before`.
@@ -150,15 +181,17 @@ fn expect_absent(
     before: &TenantConfig,
     after: Option<&TenantConfig>,
 ) {
+    let anywhere = after;
     let after = after.filter(|after| after.domain == before.domain);
     for extension in before.active() {
-        let stays = after.is_some_and(|after| after.active().any(|other| other.number == extension.number));
-        if !stays {
+        let is_active = |config: &TenantConfig| config.active().any(|other| other.number == extension.number);
+        if !after.is_some_and(is_active) {
             expected.absent.push(AbsentExtension {
                 tenant_id,
                 id: extension.id,
                 domain: before.domain.clone(),
                 number: extension.number.clone(),
+                is_removed: anywhere.is_some_and(|config| !is_active(config)),
             });
         }
     }

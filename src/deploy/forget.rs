@@ -29,27 +29,33 @@ impl Engine {
         instance_id: InstanceId,
         tenant_id: TenantId,
     ) -> Result<Forgotten, DeployError> {
-        let (_, mut driver) = match self.driver_in_force(instance_id).await {
+        let mut drivers = match self.drivers_of_places(instance_id).await {
             Err(DeployError::DrivenElsewhere { .. }) => return Ok(Forgotten::Elsewhere),
-            driver => driver?,
+            drivers => drivers?,
         };
         let Some(lease) = Lease::take(self, instance_id).await? else {
             return Ok(Forgotten::Busy);
         };
-        driver.obey(lease.warrant());
+        for driver in &mut drivers {
+            driver.obey(lease.warrant());
+        }
         let forgotten = tokio::select! {
             biased;
             lost = lease.keep() => Err(lost),
-            forgotten = self.remove(driver.as_ref(), instance_id, tenant_id) => forgotten,
+            forgotten = self.remove(&drivers, instance_id, tenant_id) => forgotten,
         };
         lease.give_back().await;
         forgotten.map(|()| Forgotten::Done)
     }
 
-    /// Takes away what an instance that serves nothing has left at its PBX.
-    pub async fn leave(&self, instance_id: InstanceId) -> Result<(), DeployError> {
-        let (_, driver) = self.driver(instance_id).await?;
-        Ok(driver.leave().await?)
+    /// Holds an instance, so that no deploy moves anything of it meanwhile; `None` while one is under way.
+    pub async fn hold(&self, instance_id: InstanceId) -> Result<Option<Hold<'_>>, DeployError> {
+        let lease = Lease::take(self, instance_id).await?;
+        Ok(lease.map(|lease| Hold {
+            engine: self,
+            instance_id,
+            lease,
+        }))
     }
 
     /// Removes all that was rendered and staged for an instance that is none any more, where it is on this host.
@@ -72,15 +78,48 @@ impl Engine {
 
     async fn remove(
         &self,
-        driver: &dyn PbxDriver,
+        drivers: &[Box<dyn PbxDriver>],
         instance_id: InstanceId,
         tenant_id: TenantId,
     ) -> Result<(), DeployError> {
-        // The live one stays in any case.
-        driver.keep_only(&[]).await?;
+        for driver in drivers {
+            // The live one stays in any case.
+            driver.keep_only(&[]).await?;
+        }
         let fragments = self.fragments(instance_id);
         tokio::task::spawn_blocking(move || fragments.forget(tenant_id))
             .await?
             .map_err(DeployError::Fragments)
+    }
+}
+
+/// An instance that no deploy moves anything of.
+pub struct Hold<'a> {
+    engine: &'a Engine,
+    instance_id: InstanceId,
+    lease: Lease<'a>,
+}
+
+impl Hold<'_> {
+    /// Takes away what an instance that serves nothing has left at its PBX, wherever that may lie.
+    pub async fn leave(&self) -> Result<(), DeployError> {
+        tokio::select! {
+            biased;
+            lost = self.lease.keep() => Err(lost),
+            left = self.leave_places() => left,
+        }
+    }
+
+    async fn leave_places(&self) -> Result<(), DeployError> {
+        for mut driver in self.engine.drivers_of_places(self.instance_id).await? {
+            driver.obey(self.lease.warrant());
+            driver.leave().await?;
+        }
+        Ok(())
+    }
+
+    /// Lets go of it.
+    pub async fn end(self) {
+        self.lease.give_back().await;
     }
 }

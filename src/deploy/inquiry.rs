@@ -164,6 +164,7 @@ mod tests {
             id: ExtensionId::from_uuid(Uuid::nil()),
             domain: domain.parse().unwrap(),
             number: "1001".parse().unwrap(),
+            is_removed: false,
         };
         let cleared = |domain: &str, whole| ClearedContext {
             tenant_id,

@@ -107,6 +107,10 @@ impl Run<'_> {
             findings.push(Finding::warning("former_not_renewed", message));
             FileDigests::new()
         });
+        if let Err(error) = self.part_from(back.expected).await {
+            // Whose phones stay signed in is found by the proof.
+            tracing::warn!(error = error_chain(&error), "who goes could not be read");
+        }
         let astray = self.surely_astray().await;
         let applied = if astray.is_empty() {
             self.apply_back(back.number).await

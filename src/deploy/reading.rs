@@ -62,7 +62,19 @@ impl Run<'_> {
             broken_counts,
             remarks,
         } = self.driver.inclusion().await?;
-        findings.extend(remarks);
+        match self.deployment.scope.tenant_id() {
+            None => findings.extend(remarks),
+            // They are about the operator's own files and profiles.
+            Some(_) => {
+                for remark in remarks {
+                    tracing::info!(
+                        code = remark.code,
+                        message = remark.message,
+                        "seen beside a tenant's deploy"
+                    );
+                }
+            }
+        }
         if missing.is_empty() || !broken_counts {
             return Ok(missing);
         }

@@ -71,7 +71,7 @@ pub(super) struct Run<'a> {
     pub(super) instance: PbxInstance,
     pub(super) driver: Box<dyn PbxDriver>,
     pub(super) record: Record<'a>,
-    lease: &'a Lease<'a>,
+    pub(super) lease: &'a Lease<'a>,
 }
 
 /// Whether the next stage may begin.

@@ -52,6 +52,18 @@ pub struct AbsentExtension {
     pub domain: SipDomain,
     /// Its number.
     pub number: ExtensionNumber,
+    /// Whether its tenant is served on without it, under whichever domain: then its calls end. Those of a whole tenant are ended,
+    /// or left alone, by whoever knows why it is gone.
+    pub is_removed: bool,
+}
+
+/// Who is served no more once something is applied.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct Parting {
+    /// Single extensions.
+    pub extensions: Vec<AbsentExtension>,
+    /// Domains that nothing of ours is served under any more.
+    pub domains: BTreeSet<SipDomain>,
 }
 
 /// A tenant's context that something has gone from which is no extension's.

@@ -7,6 +7,7 @@ mod expected;
 mod files;
 pub mod freeswitch;
 pub mod fusionpbx;
+mod pattern;
 mod warrant;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +16,7 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 
 pub use error::DriverError;
-pub use expected::{AbsentExtension, ClearedContext, Expected, PresentTenant};
+pub use expected::{AbsentExtension, ClearedContext, Expected, Parting, PresentTenant};
 pub use warrant::Warrant;
 
 use crate::domain::artifact::Artifact;
@@ -217,6 +218,9 @@ pub trait PbxDriver: Send + Sync {
     /// From now on nothing counts as known of what the PBX has read last: `apply` has it look at everything anew, where it
     /// would otherwise tell of what differs.
     fn distrust(&self) {}
+
+    /// Who is served no more once something is applied next, as far as its own place does not tell.
+    fn part_from(&self, _parting: Parting) {}
 
     /// Makes a staged generation the live one and has the PBX read the given files, each once.
     async fn apply(&self, generation: i64, reload: &[Artifact]) -> Result<(), DriverError>;

@@ -32,6 +32,7 @@ fn gone(whole: bool) -> Expected {
             id: ExtensionId::from_uuid(Uuid::from_u128(1002)),
             domain: tenant.config.domain.clone(),
             number: "1002".parse().unwrap(),
+            is_removed: !whole,
         }],
         cleared: vec![ClearedContext {
             tenant_id: tenant.id,

@@ -356,6 +356,7 @@ fn absent(tenant: &TestTenant) -> Vec<AbsentExtension> {
             id: extension.id,
             domain: tenant.config.domain.clone(),
             number: extension.number.clone(),
+            is_removed: false,
         })
         .collect()
 }

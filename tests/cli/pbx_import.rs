@@ -11,7 +11,8 @@ const PJSIP: &str = "\
 [1001]\ntype=endpoint\nauth=1001\ncallerid=Ann <1001>\nmailboxes=1001@default\n[1001]\ntype=auth\nusername=1001\npassword=AnnsOwnSecret2468\n\
 [front]\ntype=endpoint\nauth=front\n[front]\ntype=auth\nusername=1001\npassword=AnnsOwnSecret2468\n\
 [trunk]\ntype=endpoint\n\
-[1003]\ntype=endpoint\nauth=1003\n[1003]\ntype=auth\nusername=1003\npassword=weak!\n";
+[1003]\ntype=endpoint\nauth=1003\n[1003]\ntype=auth\nusername=1003\npassword=weak!\n\
+[phones]\ntype=aor\nmax_contacts=2\n[1001](+type=endpoint)\naors=phones\n[1003](+type=endpoint)\naors=phones\n";
 
 /// A directory that is an Asterisk's, and the words that name it.
 fn asterisk(host: &Host, pjsip: &str) -> String {

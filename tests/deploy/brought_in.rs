@@ -14,7 +14,7 @@ use super::world::World;
 /// A password of ours, one with characters that none of ours may have, and a digest:
 /// `printf %s 1003:asterisk:OnlyTheirsToKnow | md5sum`.
 const PJSIP: &str = "\
-[phone](!)\ntype=endpoint\ncontext=from-internal\nallow=ulaw\n\
+[phone](!)\ntype=endpoint\ncontext=from-internal\nallow=ulaw\naors=phones\n[phones]\ntype=aor\nmax_contacts=2\n\
 [1001](phone)\nauth=1001\n[1001]\ntype=auth\nusername=1001\npassword=AnnsOwnSecret2468\n\
 [1002](phone)\nauth=1002\n[1002]\ntype=auth\nusername=1002\npassword=b-o_b!x\n\
 [1003](phone)\nauth=1003\n[1003]\ntype=auth\nauth_type=md5\nusername=1003\nmd5_cred=6f513369f39dfabaf9604b6194224a3f\n";

@@ -226,6 +226,7 @@ async fn a10_an_answer_that_lost_its_list_does_not_prove_that_something_is_gone(
             id: faulty.ann.extension.id,
             domain: faulty.acme.domain.clone(),
             number: faulty.ann.extension.number.clone(),
+            is_removed: true,
         }],
         ..Expected::default()
     };

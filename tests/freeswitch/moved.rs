@@ -1,7 +1,8 @@
 //! Another domain or another PBX for tenants of a FreeSWITCH, and what is left of an instance that serves nobody any more.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use rstest::rstest;
 use serde_json::{Value, json};
 use switchyard::app::error::AppError;
 use switchyard::app::instances::NewInstance;
@@ -10,11 +11,11 @@ use switchyard::app::{instance_changes, instances, tenant_change};
 use switchyard::domain::deployment::DeploymentStatus::Live;
 use switchyard::domain::instance::InstanceSettings;
 
-use super::freeswitch::{Admitted, Refused};
-use super::plain_freeswitch::secrets;
+use super::freeswitch::{Admitted, NewCall, Refused};
+use super::plain_freeswitch::{secrets, write};
 use super::rig::Rig;
 use super::support::database::Backend::Sqlite;
-use super::support::world::{NODE, Tenant, operator};
+use super::support::world::{NODE, Phone, Tenant, operator};
 
 async fn change(rig: &Rig, tenant: &Tenant, patch: Value) -> Vec<String> {
     let patch = serde_json::from_value(patch).unwrap();
@@ -73,7 +74,7 @@ fn below(directory: &Path) -> Vec<(String, Vec<u8>)> {
     all
 }
 
-fn entries(directory: &Path) -> Vec<std::path::PathBuf> {
+fn entries(directory: &Path) -> Vec<PathBuf> {
     let mut all = Vec::new();
     for entry in std::fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
@@ -85,16 +86,22 @@ fn entries(directory: &Path) -> Vec<std::path::PathBuf> {
     all
 }
 
+/// Whether anything there holds what a phone signs in with.
+fn holds_digest(directory: &Path, tenant: &Tenant, phone: &Phone) -> bool {
+    let domain = tenant.domain.parse().unwrap();
+    let digest = phone.secrets.sip.ha1(&phone.extension.number, &domain);
+    below(directory)
+        .iter()
+        .any(|(_, text)| String::from_utf8_lossy(text).contains(digest.expose()))
+}
+
 #[tokio::test]
 async fn of_an_instance_that_is_deleted_nothing_that_signs_in_is_left_on_its_host() {
     let (rig, acme, [ann, _], globex, _) = Rig::live(Sqlite).await;
     move_away(&rig, [&acme, &globex]).await;
     let directory = rig.plain.config_dir();
-    let domain = acme.domain.parse().unwrap();
-    let digest = ann.secrets.sip.ha1(&ann.extension.number, &domain);
-    let holds = |text: &[u8]| String::from_utf8_lossy(text).contains(digest.expose());
     assert!(
-        below(&directory).iter().any(|(_, text)| holds(text)),
+        holds_digest(&directory, &acme, &ann),
         "the former generation is kept for going back"
     );
     std::fs::write(directory.join("notes.txt"), "the operator's own").unwrap();
@@ -118,4 +125,135 @@ async fn of_an_instance_that_is_deleted_nothing_that_signs_in_is_left_on_its_hos
         .unwrap();
     let left: Vec<String> = below(&directory).into_iter().map(|(name, _)| name).collect();
     assert_eq!(left, ["notes.txt"]);
+}
+
+#[tokio::test]
+async fn with_another_domain_the_call_of_a_removed_extension_ends_and_those_of_the_others_go_on() {
+    let (rig, acme, [_, bob], ..) = Rig::live(Sqlite).await;
+    let freeswitch = &rig.plain.freeswitch;
+    freeswitch.add_call(&NewCall::within(&acme.domain, "1002", "5550199"));
+    let stays = freeswitch.add_call(&NewCall::within(&acme.domain, "1001", "5550198"));
+    change(&rig, &acme, json!({"domain": "new.example.com"})).await;
+    rig.delete(&acme, &bob).await;
+    let ended = rig.deploy(&acme).await.expect(Live);
+    assert_eq!(freeswitch.calls(), [stays], "{ended:#?}");
+}
+
+/// Another directory is named; the operator's lines lead there already, if so. Gives the former one.
+async fn another_directory(rig: &Rig, led: bool) -> (PathBuf, PathBuf) {
+    let former = rig.plain.config_dir();
+    let new = rig.plain.home().join("elsewhere");
+    std::fs::create_dir(&new).unwrap();
+    rig.reach_with(|settings| settings.config_dir = new.to_str().unwrap().parse().unwrap())
+        .await;
+    if led {
+        for section in ["directory", "dialplan"] {
+            let line = format!(
+                "<include>\n<X-PRE-PROCESS cmd=\"include\" data=\"{}/live/{section}.xml\"/>\n</include>\n",
+                new.display()
+            );
+            write(&rig.plain.conf().join(section).join("switchyard.xml"), &line);
+        }
+    }
+    (former, new)
+}
+
+#[tokio::test]
+async fn once_files_are_proven_to_be_read_elsewhere_nothing_that_signs_in_is_left_where_they_were() {
+    let (rig, acme, [ann, _], ..) = Rig::live(Sqlite).await;
+    let (former, new) = another_directory(&rig, true).await;
+    std::fs::write(former.join("notes.txt"), "the operator's own").unwrap();
+    let ended = rig.deploy_platform().await.expect(Live);
+    assert!(!ended.codes().contains(&"former_place_left"), "{ended:#?}");
+    let left: Vec<String> = below(&former).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(left, ["notes.txt"]);
+    assert!(holds_digest(&new, &acme, &ann));
+    rig.register(&acme, &ann).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_cannot_be_removed_where_files_were_is_told_once() {
+    let (rig, ..) = Rig::live(Sqlite).await;
+    let (former, _) = another_directory(&rig, true).await;
+    std::fs::remove_file(former.join("live")).unwrap();
+    std::fs::create_dir(former.join("live")).unwrap();
+    let ended = rig.deploy_platform().await.expect(Live);
+    assert!(ended.codes().contains(&"former_place_left"), "{ended:#?}");
+    assert!(ended.words().contains(former.to_str().unwrap()), "{ended:#?}");
+}
+
+/// The same directory under another name is where the files are read.
+#[tokio::test]
+async fn a_directory_that_gets_another_name_keeps_its_files() {
+    let (rig, acme, [ann, _], ..) = Rig::live(Sqlite).await;
+    let named = rig.plain.home().join("named");
+    std::os::unix::fs::symlink(rig.plain.config_dir(), &named).unwrap();
+    rig.reach_with(|settings| settings.config_dir = named.to_str().unwrap().parse().unwrap())
+        .await;
+    rig.patch(&acme, &ann, json!({"name": "Anne"})).await;
+    rig.deploy_platform().await.expect(Live);
+    assert_eq!(rig.name_of(&acme, "1001").await.as_deref(), Some("Anne"));
+    assert!(holds_digest(&rig.plain.config_dir(), &acme, &ann));
+}
+
+/// What moves the directory need not be deployed for the instance to be deleted.
+#[tokio::test]
+async fn of_an_instance_whose_directory_was_to_move_nothing_is_left_where_the_files_are() {
+    let (rig, acme, [ann, _], globex, _) = Rig::live(Sqlite).await;
+    move_away(&rig, [&acme, &globex]).await;
+    let (former, _) = another_directory(&rig, false).await;
+    assert!(holds_digest(&former, &acme, &ann));
+    instance_changes::delete(&rig.app, &operator(), rig.instance_id, &IfMatch::Any)
+        .await
+        .unwrap();
+    assert_eq!(below(&former), []);
+}
+
+/// Below the new directory nobody is found who was served before.
+#[rstest]
+#[case::signed_in(true)]
+#[case::with_a_call_only(false)]
+#[tokio::test]
+async fn whoever_goes_with_a_move_of_the_directory_is_signed_out_and_hung_up(#[case] signed_in: bool) {
+    let (rig, acme, [ann, bob], ..) = Rig::live(Sqlite).await;
+    rig.register(&acme, &ann).await.unwrap();
+    if signed_in {
+        rig.register(&acme, &bob).await.unwrap();
+    }
+    let freeswitch = &rig.plain.freeswitch;
+    freeswitch.add_call(&NewCall::within(&acme.domain, "1002", "5550199"));
+    let stays = freeswitch.add_call(&NewCall::within(&acme.domain, "1001", "5550198"));
+    another_directory(&rig, true).await;
+    rig.delete(&acme, &bob).await;
+    let ended = rig.deploy_platform().await.expect(Live);
+    assert_eq!(freeswitch.calls(), [stays], "{ended:#?}");
+    let users: Vec<String> = freeswitch.phones().into_iter().map(|phone| phone.user).collect();
+    assert_eq!(users, ["1001"]);
+    rig.register(&acme, &ann).await.unwrap();
+}
+
+/// Whoever deploys holds the lease: what it has staged is not taken away under it.
+#[tokio::test]
+async fn while_a_deploy_is_under_way_an_instance_is_not_deleted_and_nothing_of_it_is_removed() {
+    let (rig, acme, _, globex, _) = Rig::live(Sqlite).await;
+    move_away(&rig, [&acme, &globex]).await;
+    let before = below(&rig.plain.config_dir());
+    let caller = operator();
+    let held = rig.engine.hold(rig.instance_id).await.unwrap().unwrap();
+    let refused = instance_changes::delete(&rig.app, &caller, rig.instance_id, &IfMatch::Any).await;
+    assert!(
+        matches!(refused, Err(AppError::InUse { .. })),
+        "{}",
+        refused.is_ok()
+    );
+    assert_eq!(below(&rig.plain.config_dir()), before);
+    held.end().await;
+    instance_changes::delete(&rig.app, &caller, rig.instance_id, &IfMatch::Any)
+        .await
+        .unwrap();
+    let said = "select action from audit_entries where action in ('instance.leave', 'instance.delete') order by number";
+    assert_eq!(
+        rig.database.ask(said.to_owned()).await,
+        ["instance.leave", "instance.delete"]
+    );
 }

@@ -1,12 +1,14 @@
 //! The connection test: each part that lacks is named, with what mends it.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
 
 use rstest::rstest;
-use switchyard::domain::deployment::DeploymentStatus::Live;
+use serde_json::json;
+use switchyard::domain::deployment::DeploymentStatus::{Failed, Live};
 use switchyard::driver::Check;
 
-use super::freeswitch::PASSWORD;
+use super::freeswitch::{Effect, Fault, PASSWORD};
 use super::rig::Rig;
 use super::support::database::Backend::Sqlite;
 
@@ -29,6 +31,7 @@ async fn where_nothing_lacks_every_part_is_good_before_and_after_the_first_deplo
             names,
             [
                 "config_dir",
+                "config_dir_group",
                 "config_dir_writable",
                 "event_socket",
                 "foreign_files",
@@ -50,6 +53,7 @@ enum Lack {
     Address,
     Directory,
     Writable,
+    Group,
     DirectoryLine,
     DialplanLine,
     Read,
@@ -62,6 +66,7 @@ enum Lack {
 #[case(Lack::Address, "event_socket", "apply-inbound-acl")]
 #[case(Lack::Directory, "config_dir", "install -d")]
 #[case(Lack::Writable, "config_dir_writable", "chown")]
+#[case(Lack::Group, "config_dir_group", "chgrp freeswitch")]
 #[case(Lack::DirectoryLine, "include_directory", "directory/switchyard.xml")]
 #[case(Lack::DialplanLine, "include_dialplan", "dialplan/switchyard.xml")]
 #[case(Lack::Read, "include_directory", "reloadxml")]
@@ -87,6 +92,10 @@ async fn what_lacks_is_the_only_thing_that_is_named(
             let generations = rig.plain.config_dir().join("generations");
             std::fs::rename(&generations, rig.plain.home().join("moved")).unwrap();
             std::fs::write(&generations, "").unwrap();
+        }
+        Lack::Group => {
+            let for_nobody_else = std::fs::Permissions::from_mode(0o700);
+            std::fs::set_permissions(rig.plain.config_dir(), for_nobody_else).unwrap();
         }
         Lack::DirectoryLine => rig.plain.exclude("directory"),
         Lack::DialplanLine => rig.plain.exclude("dialplan"),
@@ -129,4 +138,36 @@ async fn a_deploy_tells_of_a_profile_that_lets_no_tenants_phone_in() {
         seen.ok && format!("{seen:?}").contains("sip_domain_forced"),
         "{seen:#?}"
     );
+}
+
+/// A warning's question: whatever is answered to it, what else is known decides.
+#[tokio::test]
+async fn a_question_about_profiles_that_is_not_answered_keeps_no_deploy_from_going_live() {
+    let (rig, acme, [ann, _], ..) = Rig::live(Sqlite).await;
+    let asked = "sofia.conf";
+    rig.plain
+        .freeswitch
+        .faults()
+        .add(Fault::at(asked, Effect::Print("-ERR no such thing\n".to_owned())).always());
+    rig.patch(&acme, &ann, json!({"name": "Anne"})).await;
+    let ended = rig.deploy_platform().await.expect(Live);
+    assert!(ended.codes().contains(&"sip_domain_not_checked"), "{ended:#?}");
+    rig.plain.exclude("directory");
+    rig.patch(&acme, &ann, json!({"name": "Ann"})).await;
+    let ended = rig.deploy_platform().await.expect(Failed);
+    assert!(ended.codes().contains(&"include_missing"), "{ended:#?}");
+}
+
+/// Paths and profiles are the operator's.
+#[tokio::test]
+async fn a_tenants_record_says_nothing_of_the_operators_profiles() {
+    let (mut rig, acme, [ann, _], ..) = Rig::live(Sqlite).await;
+    rig.plain.force_domain();
+    rig.somebody_reloads().await;
+    rig.patch(&acme, &ann, json!({"name": "Anne"})).await;
+    let ended = rig.deploy(&acme).await.expect(Live);
+    assert_eq!(ended.codes(), Vec::<&str>::new(), "{ended:#?}");
+    rig.patch(&acme, &ann, json!({"name": "Ann"})).await;
+    let ended = rig.deploy_platform().await.expect(Live);
+    assert!(ended.codes().contains(&"sip_domain_forced"), "{ended:#?}");
 }

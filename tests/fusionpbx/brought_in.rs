@@ -4,11 +4,14 @@ use rstest::rstest;
 use serde_json::{Value, json};
 use switchyard::app::error::AppError;
 use switchyard::app::pbx_import::{self, ExtensionReport, Manner, PbxImportReport};
+use switchyard::app::precondition::IfMatch;
 use switchyard::app::{extensions, instances, tenants};
 use switchyard::domain::ids::InstanceId;
 use switchyard::domain::instance::{AsteriskSettings, InstanceSettings};
 use switchyard::domain::instance_secrets::InstanceSecrets;
 use switchyard::domain::query::TenantQuery;
+use switchyard::domain::secret::RevealedSecrets;
+use switchyard::domain::tenant::Tenant;
 
 use super::freeswitch::Keys;
 use super::fusionpbx::Booleans::{self, Native, Text};
@@ -58,6 +61,21 @@ pub async fn import(world: &World, onto: InstanceId, domains: &[&str], manner: M
     try_import(world, onto, domains, manner).await.unwrap()
 }
 
+/// A tenant that was brought in, and what is known of an extension of it.
+async fn revealed(world: &World, domain: &str, number: &str) -> (Tenant, RevealedSecrets) {
+    let found = tenants::list(&world.app, &operator(), &TenantQuery::default()).await;
+    let mut found = found.unwrap().items.into_iter();
+    let tenant = found
+        .find(|found| found.tenant.domain.as_str() == domain)
+        .unwrap()
+        .tenant;
+    let caller = switchyard::app::operator::in_tenant(&tenant, None);
+    let extension = extensions::find_by_number(&world.app, &caller, &number.parse().unwrap()).await;
+    let id = extension.unwrap().id;
+    let shown = extensions::reveal_secret(&world.app, &caller, id, &IfMatch::Any).await;
+    (tenant, shown.unwrap())
+}
+
 #[rstest]
 #[case(Sqlite, Native)]
 #[case(Postgres, Text)]
@@ -105,27 +123,8 @@ async fn c18_domains_become_tenants_and_ours_stay_what_they_are(
     );
     assert_eq!(world.fusionpbx.snapshot().await, world.others, "it is only read");
 
-    let found = tenants::list(&world.app, &operator(), &TenantQuery::default())
-        .await
-        .unwrap();
-    let theirs = found
-        .items
-        .iter()
-        .find(|found| found.tenant.domain.as_str() == "theirs.example.com")
-        .unwrap();
-    assert_eq!(theirs.tenant.instance_id, onto);
-    let caller = switchyard::app::operator::in_tenant(&theirs.tenant, None);
-    let first = extensions::find_by_number(&world.app, &caller, &"1001".parse().unwrap())
-        .await
-        .unwrap();
-    let shown = extensions::reveal_secret(
-        &world.app,
-        &caller,
-        first.id,
-        &switchyard::app::precondition::IfMatch::Any,
-    )
-    .await
-    .unwrap();
+    let (tenant, shown) = revealed(&world, "theirs.example.com", "1001").await;
+    assert_eq!(tenant.instance_id, onto);
     assert_eq!(shown.sip.unwrap().expose(), "ThrowAwaySecret1");
 
     let again = import(&world, onto, &["theirs.example.com"], WHAT_IS_GOOD).await;
@@ -239,6 +238,8 @@ async fn c18_every_row_of_an_operators_database_is_told_and_whoever_is_switched_
     );
     let disabled = "select number from extensions where status = 'disabled'";
     assert_eq!(world.database.ask(disabled.to_owned()).await, ["1003"]);
+    // Its mailbox is switched off there: the PIN is there for when it is switched on here.
+    assert_eq!(revealed(&world, OPERATOR, "1002").await.1.pin.expose(), "314159");
 
     let missing = try_import(&world, onto, &["nobody.example.com"], ALL_OR_NONE).await;
     let said = missing.err().unwrap().to_string();
@@ -258,7 +259,6 @@ async fn c18_of_a_domain_that_is_named_nothing_else_is_told() {
     );
 }
 
-/// Looked up one by one in each other, ten thousand are a hundred million looks.
 #[tokio::test]
 async fn c18_ten_thousand_extensions_with_their_mailboxes_and_digests_are_brought_in() {
     let world = World::new(Native).await;

@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use rstest::rstest;
+use serde_json::json;
 use switchyard::app::error::AppError;
 use switchyard::app::precondition::IfMatch;
 use switchyard::app::setbacks::Setbacks;
 use switchyard::app::tenant_status::{self, SuspensionInput};
-use switchyard::app::{deployments, instance_changes, instance_loss, tenant_deletion, tenant_upkeep};
+use switchyard::app::{
+    deployments, instance_changes, instance_loss, tenant_change, tenant_deletion, tenant_upkeep,
+};
 use switchyard::domain::deployment::DeploymentStatus::Live;
 use switchyard::domain::ids::DeploymentId;
 use switchyard::domain::tenant::SuspensionPolicy;
@@ -118,6 +121,45 @@ async fn all_phones_of_a_blocked_tenant_are_signed_out_at_once_and_none_of_someb
     followed(&world, &asked).await.expect(Live);
     assert_eq!(world.freeswitch.phones(), [theirs]);
     assert_eq!(world.name_of(&globex, "1001").await.as_deref(), Some("Gina"));
+}
+
+/// The domain is there after the last extension of ours, and so are extensions that an operator has in it.
+#[rstest]
+#[case::deleted(false)]
+#[case::disabled(true)]
+#[tokio::test]
+async fn with_a_tenants_last_extension_calls_of_others_in_its_domain_go_on(#[case] disabled: bool) {
+    let world = World::new(Native).await;
+    let (.., globex, gina) = world.acme_and_globex().await;
+    world.deploy_platform().await.expect(Live);
+    let theirs = ExtensionRow {
+        domain_uuid: &globex.id.to_string(),
+        domain: &globex.domain,
+        number: "3001",
+        number_alias: None,
+        password: Some("ThrowAwaySecret1"),
+        name: "Theirs",
+    };
+    world.fusionpbx.add_extension(&theirs).await;
+    let ours = NewCall::within(&globex.domain, "1001", "1003");
+    world.freeswitch.add_call(&ours);
+    let stays = NewCall::within(&globex.domain, "3001", "3002");
+    let stays = world.freeswitch.add_call(&stays);
+    if disabled {
+        world.patch(&globex, &gina, json!({"status": "disabled"})).await;
+    } else {
+        world.delete(&globex, &gina).await;
+    }
+    let ended = world.deploy(&globex).await.expect(Live);
+    assert_eq!(world.freeswitch.calls(), [stays], "{ended:#?}");
+    // Nothing of ours is there: whatever moves, nobody's call has to do with it.
+    let stays = world.freeswitch.calls();
+    let patch = serde_json::from_value(json!({"name": "Globex again"})).unwrap();
+    tenant_change::change(&world.app, &operator(), globex.id, patch, &IfMatch::Any)
+        .await
+        .unwrap();
+    world.deploy(&globex).await;
+    assert_eq!(world.freeswitch.calls(), stays);
 }
 
 #[rstest]

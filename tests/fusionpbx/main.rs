@@ -15,7 +15,6 @@ mod faults;
 #[expect(dead_code, reason = "the area of the rig uses all of it")]
 #[path = "../support/freeswitch/mod.rs"]
 mod freeswitch;
-#[expect(dead_code, reason = "the area of the rig uses all of it")]
 #[path = "../support/fusionpbx/mod.rs"]
 mod fusionpbx;
 mod lives;

@@ -5,7 +5,7 @@ use switchyard::app::precondition::IfMatch;
 use switchyard::app::tenant_change;
 use switchyard::domain::deployment::DeploymentStatus::Live;
 
-use super::freeswitch::{Admitted, Refused};
+use super::freeswitch::{Admitted, NewCall, Refused};
 use super::fusionpbx::Booleans::Native;
 use super::world::{TestTenant, World, operator};
 
@@ -49,4 +49,24 @@ async fn c15_a_tenant_with_another_domain_is_served_under_that_one_alone_and_a_d
     assert_eq!(world.register(&renamed, &ann).await, Ok(Admitted::Hash));
     assert!(world.is_verified().await);
     world.assert_untouched(&world.fusionpbx.snapshot().await);
+}
+
+/// Whoever goes with the domain's former name may talk on, and whoever is removed may not.
+#[tokio::test]
+async fn with_another_domain_the_call_of_a_removed_extension_ends_and_those_of_the_others_go_on() {
+    let world = World::new(Native).await;
+    let (acme, [_, bob], ..) = world.acme_and_globex().await;
+    world.deploy_platform().await.expect(Live);
+    world
+        .freeswitch
+        .add_call(&NewCall::within(&acme.domain, "1002", "5550199"));
+    let stays = NewCall::within(&acme.domain, "1001", "5550198");
+    let stays = world.freeswitch.add_call(&stays);
+    let patch = serde_json::from_value(json!({ "domain": NEW })).unwrap();
+    tenant_change::change(&world.app, &operator(), acme.id, patch, &IfMatch::Any)
+        .await
+        .unwrap();
+    world.delete(&acme, &bob).await;
+    let ended = world.deploy(&acme).await.expect(Live);
+    assert_eq!(world.freeswitch.calls(), [stays], "{ended:#?}");
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rstest::rstest;
-use secrecy::ExposeSecret as _;
+use secrecy::ExposeSecret;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use switchyard::driver::Check;
 
@@ -111,14 +111,8 @@ async fn what_the_project_does_not_grant_is_refused() {
     let settings = &world.settings;
     let mut url: url::Url = world.fusionpbx.url().parse().unwrap();
     url.set_username(settings.database_username.as_str()).unwrap();
-    url.set_password(
-        world
-            .secrets
-            .database
-            .as_ref()
-            .map(|secret| secret.expose_secret()),
-    )
-    .unwrap();
+    url.set_password(world.secrets.database.as_ref().map(ExposeSecret::expose_secret))
+        .unwrap();
     let mut role = PgConnection::connect(url.as_str()).await.unwrap();
     let granted = [
         "v_domains",

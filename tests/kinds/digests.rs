@@ -26,6 +26,7 @@ async fn bring_in(rig: &Rig, tenant: &Tenant, found: &[(&str, &str)]) {
         write!(
             text,
             "[{number}]\ntype=endpoint\ncontext=from-internal\nallow=ulaw\nauth={number}\n\
+             aors={number}\n[{number}]\ntype=aor\nmax_contacts=2\n\
              [{number}]\ntype=auth\nauth_type=md5\nusername={number}\nrealm={realm}\nmd5_cred={}\n",
             digest.expose()
         )
@@ -105,7 +106,7 @@ async fn what_another_domain_means_for_phones_is_told_by_the_kind_that_serves_th
 ) {
     let rig = Rig::new(kind, Sqlite).await;
     let acme = rig.world.tenant("acme").await;
-    rig.world.extension(&acme, "1000", "Ann").await;
+    let ann = rig.world.extension(&acme, "1000", "Ann").await;
     bring_in(
         &rig,
         &acme,
@@ -130,4 +131,19 @@ async fn what_another_domain_means_for_phones_is_told_by_the_kind_that_serves_th
             "{told:?}"
         );
     }
+    let ended = rig.world.deploy_platform().await.expect(Live);
+    let named = ended.deployment.findings.iter();
+    let named = named.filter(|finding| finding.code == "secret_of_other_realm");
+    let named: Vec<_> = named.map(|finding| finding.object.as_deref()).collect();
+    let tells_realms = kind == Kind::Asterisk;
+    assert_eq!(named.is_empty(), tells_realms, "{ended:#?}");
+    assert!(
+        named.iter().all(|named| *named == Some("extension 1001")),
+        "{named:?}"
+    );
+    let lets_in = rig.pbx.lets_in("1001", "new.example.com", SECRET).await;
+    assert_eq!(lets_in, tells_realms);
+    let ann = rig.pbx.lets_in("1000", "new.example.com", ann.secret()).await;
+    assert!(ann, "whose password is known gets another digest");
+    rig.assert_well().await;
 }

@@ -39,17 +39,12 @@ pub async fn database(server: &str, schema: Schema) -> String {
     beside(server, &name)
 }
 
-/// The name of a new role of this process.
-#[allow(dead_code, reason = "not every area makes roles")]
-pub fn role() -> String {
-    named(ROLES)
-}
-
 /// What the names of the tests' databases and roles begin with; the process that made it follows.
 const OURS: &str = "switchyard_test_";
-const ROLES: &str = "switchyard_role_";
+pub const ROLES: &str = "switchyard_role_";
 
-fn named(prefix: &str) -> String {
+/// A new name of this process.
+pub fn named(prefix: &str) -> String {
     format!("{prefix}{}_{}", std::process::id(), SystemIds.next().simple())
 }
 

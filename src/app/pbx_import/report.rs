@@ -87,9 +87,9 @@ impl TenantReport {
         }
     }
 
-    /// Of one that cannot be brought in.
-    pub(super) fn wrong(found: FoundTenant, errors: FieldErrors) -> Self {
-        let left = match found.found.extensions.len() {
+    /// Of one that cannot be brought in, with so many extensions.
+    pub(super) fn wrong(found: FoundTenant, count: usize, errors: FieldErrors) -> Self {
+        let left = match count {
             0 => None,
             count => Some(format!("its {count} extensions are not looked at")),
         };
@@ -100,7 +100,7 @@ impl TenantReport {
             errors,
             notes: left.into_iter().collect(),
             extensions: Vec::new(),
-            aside: Vec::new(),
+            aside: found.found.aside.into_iter().map(AsideReport::from).collect(),
         }
     }
 }

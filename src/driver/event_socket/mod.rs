@@ -18,7 +18,7 @@ pub use self::checks::check;
 use crate::domain::finding::Finding;
 use crate::domain::instance::HostName;
 use crate::domain::sip_domain::SipDomain;
-use crate::driver::{DriverError, EndedCalls};
+use crate::driver::{AbsentExtension, DriverError, EndedCalls, Parting};
 use crate::wire::esl::{self, Client, Config, Error, LinkError, LinkState, Password, Whose, Word};
 
 /// A question is answered in milliseconds.
@@ -34,6 +34,8 @@ pub struct Socket {
     port: u16,
     password: SecretString,
     kept: Mutex<Option<Switch>>,
+    /// Who goes with what is written next, as the engine knows it.
+    parting: std::sync::Mutex<Parting>,
     /// What became of the calls of whom the last write signed out.
     dismissed: std::sync::Mutex<Dismissed>,
 }
@@ -46,8 +48,22 @@ impl Socket {
             port,
             password,
             kept: Mutex::default(),
+            parting: std::sync::Mutex::default(),
             dismissed: std::sync::Mutex::default(),
         }
+    }
+
+    /// Keeps who goes with what is written next.
+    pub fn part_from(&self, parting: Parting) {
+        *self.parting.lock().unwrap_or_else(PoisonError::into_inner) = parting;
+    }
+
+    /// Who goes with it.
+    pub fn parting(&self) -> Parting {
+        self.parting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Signs out the phones of who is no more and ends their calls; those that went on are told by [`Self::calls_left`].
@@ -59,7 +75,15 @@ impl Socket {
         gone_domains: &BTreeSet<String>,
         silent_domains: &BTreeSet<String>,
     ) -> Result<(), DriverError> {
-        let dismissed = switch.dismiss(gone_users, gone_domains, silent_domains).await?;
+        let removed = self
+            .parting()
+            .extensions
+            .into_iter()
+            .filter(|gone| gone.is_removed);
+        let removed = removed.map(|gone| user(&gone)).collect();
+        let dismissed = switch
+            .dismiss(gone_users, gone_domains, silent_domains, &removed)
+            .await?;
         *self.dismissed() = dismissed;
         Ok(())
     }
@@ -147,12 +171,13 @@ impl Switch {
     }
 
     /// Signs out the phones of who is no more, and ends the calls of single users: those of a whole domain are ended, or
-    /// left alone, by whoever knows why it is gone.
+    /// left alone, by whoever knows why it is gone. `removed`: single ones also where their domain is gone.
     async fn dismiss(
         &self,
         gone_users: &BTreeSet<User>,
         gone_domains: &BTreeSet<String>,
         silent_domains: &BTreeSet<String>,
+        removed: &BTreeSet<User>,
     ) -> Result<Dismissed, DriverError> {
         let single: BTreeSet<User> = gone_users
             .iter()
@@ -180,11 +205,17 @@ impl Switch {
                 flushed.map_err(|error| told("the end of registrations", error))?;
             }
         }
-        if single.is_empty() {
+        let ended: BTreeSet<User> = removed.intersection(gone_users).cloned().chain(single).collect();
+        if ended.is_empty() {
             return Ok(Dismissed::default());
         }
-        self.end_calls_of(&single).await
+        self.end_calls_of(&ended).await
     }
+}
+
+/// An extension that goes, as FreeSWITCH knows it.
+pub fn user(gone: &AbsentExtension) -> User {
+    (gone.number.to_string(), gone.domain.to_string())
 }
 
 fn words(texts: &BTreeSet<String>) -> impl Iterator<Item = Word> {

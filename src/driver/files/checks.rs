@@ -1,5 +1,7 @@
 //! The connection test of a directory of ours: there, readable, writable, and with nothing else in it.
 
+use std::os::unix::fs::MetadataExt as _;
+
 use super::FileTree;
 use crate::driver::{Check, DriverError};
 
@@ -12,11 +14,11 @@ impl FileTree {
     pub async fn checks(&self, group: &str, checks: &mut Vec<Check>) -> Option<i64> {
         let directory = self.root.display();
         let user = rustix::process::geteuid().as_raw();
-        let exists = std::fs::metadata(&self.root);
-        let reason = match &exists {
+        let looking = self.on_disk("looking at it", |tree| std::fs::metadata(&tree.root));
+        let reason = match looking.await {
             Ok(found) if found.is_dir() => None,
             Ok(_) => Some("is no directory".to_owned()),
-            Err(error) => Some(error.to_string()),
+            Err(error) => Some(error.full()),
         };
         if let Some(reason) = reason {
             let mend = format!(
@@ -51,13 +53,40 @@ impl FileTree {
             }
             Err(error) => {
                 let mend = format!(
-                    "let the user {user} write there: `chown -R {user} {directory} && chmod -R u+rwX {directory}`"
+                    "let the user {user} write there: `chown -R {user}:{group} {directory} && chmod -R u+rwX,g+rX {directory}`, with \
+                     the group that the PBX runs with"
                 );
                 Check::bad("config_dir_writable", error.full(), mend)
             }
         });
         checks.extend(self.foreign_files().await);
         standing.ok().flatten()
+    }
+
+    /// Whether what will be deployed can be read by the directory's group: it is written for that one and its owner alone.
+    pub async fn group_check(&self, group: &str) -> Option<Check> {
+        const NAME: &str = "config_dir_group";
+        let directory = self.root.display();
+        let looked = self.on_disk("looking at it", |tree| std::fs::metadata(&tree.root));
+        // One that is not there is told of already.
+        let found = looked.await.ok()?;
+        let own = rustix::process::getegid().as_raw();
+        let (mode, gid) = (found.mode(), found.gid());
+        let lacks = if mode & 0o050 != 0o050 {
+            "may not read it"
+        } else if mode & 0o2000 == 0 && gid != own {
+            "is not that of what is made in it (it is not set-gid)"
+        } else {
+            return Some(Check::good(
+                NAME,
+                format!("the group {gid} may read what is in {directory}"),
+            ));
+        };
+        let detail = format!("the group {gid} of {directory} {lacks}");
+        let mend = format!(
+            "type `chgrp {group} {directory} && chmod g+rxs {directory}`, with the group that the PBX runs with"
+        );
+        Some(Check::bad(NAME, detail, mend))
     }
 
     /// What lies in our directory and is not ours: nothing is broken by it.

@@ -8,6 +8,8 @@ use crate::driver::event_socket::{self, ANSWER};
 use crate::driver::{Check, DriverError};
 use crate::wire::esl::Word;
 
+/// What FreeSWITCH runs with as a rule.
+const GROUP: &str = "freeswitch";
 /// It answered before.
 const NO_ANSWER: &str = "see FreeSWITCH's log and that it still runs (`fs_cli -x status`), then test again";
 
@@ -25,7 +27,8 @@ pub(super) async fn all(driver: &FreeSwitchDriver) -> Vec<Check> {
         checks.push(running(driver).await);
         checks.push(domains(driver).await);
     }
-    let standing = driver.files.checks("freeswitch", &mut checks).await;
+    let standing = driver.files.checks(GROUP, &mut checks).await;
+    checks.extend(driver.files.group_check(GROUP).await);
     if answers {
         let leads = included::leads(driver).await;
         for (name, file) in INCLUDES {

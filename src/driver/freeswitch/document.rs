@@ -99,6 +99,13 @@ fn lines(path: &Path) -> io::Result<Vec<Fault>> {
 
 /// Whether a line that holds an instruction of FreeSWITCH's own holds anything else, which would be dropped.
 fn shared(line: &str) -> Option<String> {
+    if line.contains("<!--#") {
+        return Some(
+            "FreeSWITCH takes a comment that begins with `<!--#` for an order of its own, and may run a program by it: write \
+             another comment, or the order as an X-PRE-PROCESS on a line of its own"
+                .to_owned(),
+        );
+    }
     let alone = |begins: &str, ends: &str| {
         line.starts_with(begins) && line.ends_with(ends) && line.matches('<').count() == 1
     };
@@ -283,6 +290,7 @@ mod tests {
     #[case::include_with_more("<a/>\n<include><b/>\n</include>\n", 2, "line of its own")]
     #[case::instruction_with_more("<a/> <X-PRE-PROCESS cmd=\"set\" data=\"a=b\"/>\n", 1, "line of its own")]
     #[case::instruction_in_a_value("<a b=\"x-Pre-Process\"/>\n", 1, "line of its own")]
+    #[case::order_in_a_comment("<a/>\n<!--#exec \"id\"-->\n", 2, "`<!--#`")]
     #[case::declaration_with_more("<?xml version=\"1.0\"?><a/>\n", 1, "line of its own")]
     #[case::everybody(
         "<user id=\"1\" type=\"\"><param name=\"password\" value=\"x\"/></user>\n",

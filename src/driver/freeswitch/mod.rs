@@ -16,15 +16,15 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 
 use self::document::Served;
-use super::event_socket::{Socket, Switch, User, asked, told, users};
+use super::event_socket::{Socket, Switch, User, asked, told, user, users};
 use super::files::FileTree;
 use super::{
-    Check, Closeness, Drifted, DriverError, EndedCalls, Expected, Foreign, Inclusion, PbxDriver, Rehearsal,
-    Staged, StagedFile, Warrant,
+    Check, Closeness, Drifted, DriverError, EndedCalls, Expected, Foreign, Inclusion, Parting, PbxDriver,
+    Rehearsal, Staged, StagedFile, Warrant,
 };
 use crate::domain::artifact::Artifact;
 use crate::domain::error_chain::error_chain;
-use crate::domain::finding::Finding;
+use crate::domain::finding::{Finding, Severity};
 use crate::domain::instance::{FreeSwitchSettings, PbxKind};
 use crate::domain::instance_secrets::InstanceSecrets;
 use crate::domain::sip_domain::SipDomain;
@@ -90,8 +90,10 @@ impl FreeSwitchDriver {
     }
 
     /// Whom any generation serves that lies here and this one does not. FreeSWITCH may have read each of them: a process that
-    /// died after it moved the link left nothing else that tells.
+    /// died after it moved the link left nothing else that tells. Where the directory is another one now, nothing lies here, and
+    /// the engine knows who goes.
     async fn gone_with(&self, generation: i64) -> Result<(BTreeSet<User>, BTreeSet<String>), DriverError> {
+        let parting = self.socket.parting();
         let read = move |tree: FileTree| {
             let target = tree.generation(generation);
             let (mut users, mut domains, mut unread) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
@@ -104,6 +106,8 @@ impl FreeSwitchDriver {
                     Err(error) => unread.push(error.to_string()),
                 }
             }
+            users.extend(parting.extensions.iter().map(user));
+            domains.extend(parting.domains.iter().map(ToString::to_string));
             let stay = served(&target)?;
             users.retain(|user| !stay.users.contains(user));
             domains.retain(|domain| !stay.domains.contains(domain));
@@ -216,13 +220,28 @@ impl PbxDriver for FreeSwitchDriver {
 
     async fn inclusion(&self) -> Result<Inclusion, DriverError> {
         let mut inclusion = included::look(self).await?;
-        let forced = profiles::forced(&self.switch().await?).await?;
-        inclusion.remarks.extend(forced.iter().map(profiles::finding));
+        match profiles::forced(&self.switch().await?).await {
+            Ok(forced) => inclusion.remarks.extend(forced.iter().map(profiles::finding)),
+            // It is a warning's question: what is known without it is worth more.
+            Err(error) => {
+                let message = format!(
+                    "it was not looked at whether a SIP profile forces a domain on all of its phones: {}",
+                    error.full()
+                );
+                inclusion
+                    .remarks
+                    .push(Finding::new(Severity::Info, "sip_domain_not_checked", message));
+            }
+        }
         Ok(inclusion)
     }
 
     async fn place(&self, generation: i64) -> Result<(), DriverError> {
         self.files.move_link(generation).await
+    }
+
+    fn part_from(&self, parting: Parting) {
+        self.socket.part_from(parting);
     }
 
     async fn apply(&self, generation: i64, reload: &[Artifact]) -> Result<(), DriverError> {

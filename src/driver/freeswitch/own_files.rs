@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::domain::artifact::Artifact;
 use crate::domain::instance::PbxKind;
+use crate::driver::pattern;
 
 /// How deep FreeSWITCH lets files include files.
 const DEPTH: usize = 100;
@@ -95,8 +96,8 @@ impl Walk<'_> {
             return Ok(());
         };
         let wanted = Artifact::of(PbxKind::FreeSwitch).iter();
-        let wanted: Vec<&Artifact> = wanted.filter(|ours| fits(ours.as_str(), file)).collect();
-        let folder = pattern.ancestors().nth(2).filter(|_| fits("live", live));
+        let wanted: Vec<&Artifact> = wanted.filter(|ours| pattern::fits(file, ours.as_str())).collect();
+        let folder = pattern.ancestors().nth(2).filter(|_| pattern::fits(live, "live"));
         let Some(folder) = folder.filter(|_| !wanted.is_empty()) else {
             return Ok(());
         };
@@ -128,8 +129,22 @@ impl Walk<'_> {
     }
 }
 
-/// Command and data of the instruction in a line.
+/// Command and data of the instruction in a line, in either way of writing one.
 fn instruction(line: &str) -> Option<(String, String)> {
+    element(line).or_else(|| comment(line))
+}
+
+/// `<!--#include "a.xml"-->`
+fn comment(line: &str) -> Option<(String, String)> {
+    let written = line.split_once("<!--#")?.1.split_once("-->")?.0;
+    let (command, data) = written.split_once(' ')?;
+    let data = data.split_once('"').map_or(data, |(_, quoted)| quoted);
+    let data = data.split_once('"').map_or(data, |(data, _)| data);
+    Some((command.to_owned(), data.trim().to_owned()))
+}
+
+/// `<X-PRE-PROCESS cmd="include" data="a.xml"/>`
+fn element(line: &str) -> Option<(String, String)> {
     const NAME: &str = "<x-pre-process";
     let at = line.to_ascii_lowercase().find(NAME)?;
     let written = line.get(at + NAME.len()..)?;
@@ -146,58 +161,9 @@ fn value<'a>(text: &'a str, name: &str) -> Option<(&'a str, &'a str)> {
     behind.split_once('"')?.1.split_once('"')
 }
 
-/// The files that a pattern names, in the order of their names; what has no pattern in it names itself.
+/// The files that a pattern names, in order; what has no pattern in it names itself.
 fn matching(pattern: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut found = vec![PathBuf::new()];
-    for part in pattern.components() {
-        let part = part.as_os_str();
-        let Some(wanted) = part.to_str().filter(|part| part.contains(['*', '?'])) else {
-            for path in &mut found {
-                path.push(part);
-            }
-            continue;
-        };
-        let mut next = Vec::new();
-        for folder in found {
-            next.extend(fitting(&folder, wanted)?);
-        }
-        found = next;
-    }
-    Ok(found)
-}
-
-/// What of a folder fits a pattern.
-fn fitting(folder: &Path, wanted: &str) -> io::Result<Vec<PathBuf>> {
-    let entries = match fs::read_dir(folder) {
-        Err(error) if [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory].contains(&error.kind()) => {
-            return Ok(Vec::new());
-        }
-        entries => entries.map_err(|error| at(folder, &error))?,
-    };
-    let mut names = Vec::new();
-    for entry in entries {
-        let name = entry.map_err(|error| at(folder, &error))?.file_name();
-        names.extend(name.to_str().filter(|name| fits(name, wanted)).map(str::to_owned));
-    }
-    names.sort_unstable();
-    Ok(names.into_iter().map(|name| folder.join(name)).collect())
-}
-
-/// Whether a name fits a pattern of `*` and `?`. A hidden one has to be named with its dot.
-fn fits(name: &str, pattern: &str) -> bool {
-    fn rest(name: &str, pattern: &str) -> bool {
-        let mut wanted = pattern.chars();
-        let Some(letter) = wanted.next() else {
-            return name.is_empty();
-        };
-        let mut left = name.chars();
-        if letter == '*' {
-            return rest(name, wanted.as_str()) || (left.next().is_some() && rest(left.as_str(), pattern));
-        }
-        let first = left.next();
-        first.is_some_and(|c| letter == '?' || letter == c) && rest(left.as_str(), wanted.as_str())
-    }
-    (!name.starts_with('.') || pattern.starts_with('.')) && rest(name, pattern)
+    pattern::globbed(pattern, MOST).map_err(|error| at(pattern, &error))
 }
 
 /// A file's text. What is no UTF-8 in it names no file of ours.
@@ -280,12 +246,45 @@ mod tests {
         assert_eq!(reached_below(&folder), ["ours/a.xml"]);
     }
 
+    #[test]
+    fn the_older_way_of_writing_an_instruction_is_one_and_a_set_of_characters_is_a_pattern() {
+        let folder = tree(&[
+            (
+                "freeswitch.xml",
+                "<!--#set \"users=directory\"-->\n<!--#include \"$${users}/[a-b]*.xml\"-->\n<!-- include \"no.xml\" -->\n\
+                 <!--#exec \"ls\"-->\n",
+            ),
+            ("directory/a.xml", ""),
+            (
+                "directory/b1.xml",
+                "<X-PRE-PROCESS cmd=\"include\" data=\"[!c].xml\"/>\n",
+            ),
+            ("directory/c.xml", ""),
+            ("directory/{d}.xml", ""),
+        ]);
+        assert_eq!(reached_below(&folder), ["directory/a.xml", "directory/b1.xml"]);
+    }
+
+    /// Each `*` tried anew at each place takes longer than anybody waits.
+    #[test]
+    fn many_stars_in_a_pattern_are_no_more_work_than_one() {
+        let line = format!(
+            "<X-PRE-PROCESS cmd=\"include\" data=\"ours/live/{}x\"/>\n",
+            "*r".repeat(40)
+        );
+        let folder = tree(&[("freeswitch.xml", line.as_str()), ("ours/live/none", "")]);
+        let name = "r".repeat(250);
+        fs::write(folder.path().join("ours/live").join(name), "").unwrap();
+        assert_eq!(reached_below(&folder), Vec::<String>::new());
+    }
+
     /// Whatever somebody removed of ours, the line is there.
     #[test]
     fn files_of_ours_are_named_by_whichever_way_leads_there_although_they_are_not_there() {
         for line in [
             "ours/live/*.xml",
             "o*/live/d?rectory.xml",
+            "[m-p]urs/live/[a-d]irectory.xml",
             "linked/live/*ory.xml",
             "linked.xml",
         ] {

@@ -12,6 +12,9 @@ use crate::driver::{Check, DriverError, event_socket};
 /// What is done with rows of ours.
 const RIGHTS: [&str; 4] = ["select", "insert", "update", "delete"];
 
+/// It answered before.
+const LOGGED: &str = "see what PostgreSQL's log says of this moment, mend that, and test again";
+
 /// Every check that can be made.
 pub(super) async fn all(driver: &FusionPbxDriver) -> Vec<Check> {
     let mut checks = Vec::new();
@@ -52,7 +55,7 @@ async fn reached(driver: &FusionPbxDriver, database: &mut PgConnection) -> Check
                 driver.settings.database_tls.as_ref(),
             )
         }
-        Err(error) => Check::bad("database", error_chain(&error), "see PostgreSQL's log"),
+        Err(error) => Check::bad("database", error_chain(&error), LOGGED),
     }
 }
 
@@ -83,7 +86,7 @@ async fn tables(driver: &FusionPbxDriver, database: &mut PgConnection) -> Check 
             unknown.to_string(),
             "name FusionPBX's own database, and grant the role what `pbx/fusionpbx/grants.sql` grants",
         ),
-        Err(error) => Check::bad("tables", error_chain(&error), "see PostgreSQL's log"),
+        Err(error) => Check::bad("tables", error_chain(&error), LOGGED),
     }
 }
 
@@ -97,7 +100,7 @@ async fn rights(driver: &FusionPbxDriver, database: &mut PgConnection) -> Check 
         .fetch_all(database);
     let lacking: Vec<(String, String)> = match driver.database.ask(asking).await {
         Ok(lacking) => lacking,
-        Err(error) => return Check::bad("rights", error_chain(&error), "see PostgreSQL's log"),
+        Err(error) => return Check::bad("rights", error_chain(&error), LOGGED),
     };
     let lacking: Vec<String> = lacking
         .into_iter()

@@ -9,6 +9,7 @@ use std::error::Error as StdError;
 use futures_util::TryStreamExt as _;
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
+use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
 use self::columns::Columns;
@@ -60,7 +61,9 @@ pub async fn tenants(
         what: what.to_owned(),
         source,
     })?;
-    Ok(tenants::tenants(rows))
+    // It may be many, and nothing of it waits for anything.
+    let made = spawn_blocking(move || tenants::tenants(rows)).await;
+    made.map_err(|error| DriverError::not_applied(what, error))
 }
 
 async fn read(

@@ -36,8 +36,8 @@ use self::write::Written;
 use super::event_socket::{Socket, Switch, users};
 use super::files::FileTree;
 use super::{
-    Check, Closeness, Drifted, DriverError, EndedCalls, Expected, Foreign, Inclusion, PbxDriver, Rehearsal,
-    Staged, StagedFile, Warrant,
+    Check, Closeness, Drifted, DriverError, EndedCalls, Expected, Foreign, Inclusion, Parting, PbxDriver,
+    Rehearsal, Staged, StagedFile, Warrant,
 };
 use crate::domain::artifact::Artifact;
 use crate::domain::finding::Finding;
@@ -306,6 +306,10 @@ impl PbxDriver for FusionPbxDriver {
 
     fn distrust(&self) {
         self.is_distrusted.store(true, Ordering::SeqCst);
+    }
+
+    fn part_from(&self, parting: Parting) {
+        self.socket.part_from(parting);
     }
 
     /// Which rows differ says what FreeSWITCH is told of.

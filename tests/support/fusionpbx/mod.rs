@@ -55,7 +55,7 @@ impl FusionPbx {
 
     /// Makes a role that may do nothing, and then runs what `rights` says for its name; gives its URL.
     pub async fn role(&self, rights: impl FnOnce(&str) -> String) -> String {
-        let name = server::role();
+        let name = server::named(server::ROLES);
         let password = SystemIds.next().simple().to_string();
         self.run(&format!("create role {name} login password '{password}'"))
             .await;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use secrecy::SecretString;
 
+use super::lost;
 use super::mailbox::{Mailbox, Mailboxes};
 use super::objects::{Object, Objects};
 use crate::domain::codec::Codec;
@@ -16,6 +17,8 @@ use crate::domain::secret::Ha1;
 const DEFAULT_REALM: &str = "asterisk";
 /// The most phones that an extension of ours may have.
 const MOST_CONTACTS: i64 = 10;
+/// How far whoever is brought in may call: what a dialplan allows nobody can read from it, and nobody may call further than before.
+const CLASS: &str = "internal";
 /// What the contexts begin with that only our own endpoints name.
 const OUR_CONTEXTS: &str = "switchyard-";
 
@@ -72,6 +75,15 @@ impl<'a> Site<'a> {
             Some(auth) => self.secret(auth, number, &mut notes),
             None => FoundSecret::Lost(format!("the `auth` {named:?} that it names is not there")),
         };
+        lost::tell(endpoint, &mut notes);
+        let max_contacts = self.max_contacts(endpoint, &mut notes);
+        let is_closed = lost::is_closed(endpoint, &mut notes);
+        if is_closed {
+            notes.push("nobody may sign in as it there: it comes disabled".to_owned());
+        }
+        notes.push(format!(
+            "how far its context lets it call is not looked at: it calls {CLASS} numbers alone until its outbound_class is raised"
+        ));
         let (mailbox, voicemail) = self.voicemail(endpoint, &mut notes);
         let (name, caller_id) = names(endpoint, number, mailbox.as_ref(), &mut notes);
         Ok(FoundExtension {
@@ -79,11 +91,13 @@ impl<'a> Site<'a> {
             input: ExtensionInput {
                 number: Some(number.to_owned()),
                 name: Some(name),
+                status: (is_closed || max_contacts.is_none()).then(|| "disabled".to_owned()),
                 caller_id: Some(caller_id),
                 voicemail,
-                max_contacts: self.max_contacts(endpoint, &mut notes),
+                max_contacts,
                 codecs: codecs(endpoint, &mut notes),
                 transport: Some(self.transport(endpoint).to_owned()),
+                outbound_class: Some(CLASS.to_owned()),
                 ..ExtensionInput::default()
             },
             secret,
@@ -155,15 +169,33 @@ impl<'a> Site<'a> {
         (Some(mailbox), Some(input))
     }
 
+    /// That of the first `aor` that a phone can sign in at; none where there is no such.
     fn max_contacts(&self, endpoint: &Object, notes: &mut Vec<String>) -> Option<i64> {
-        let aor = self.named("aor", first(endpoint.value("aors"))?)?;
-        let count: i64 = aor.value("max_contacts")?.parse().ok()?;
-        if !(1..=MOST_CONTACTS).contains(&count) {
+        let names = || lost::all(endpoint.value("aors"));
+        let aors = || names().filter_map(|name| self.named("aor", name));
+        if aors().any(|aor| aor.value("contact").is_some()) {
+            notes.push("the fixed address of its phone is not kept (contact)".to_owned());
+        }
+        // Without the key Asterisk takes none.
+        let mut counts = aors().filter_map(|aor| aor.value("max_contacts")?.parse::<i64>().ok());
+        let Some(count) = counts.find(|count| *count > 0) else {
+            notes.push(
+                "no phone can sign in as it there (max_contacts of its `aors` is 0, or not there): it comes disabled".to_owned(),
+            );
+            return None;
+        };
+        if names().nth(1).is_some() {
+            let aors = endpoint.value("aors").unwrap_or_default();
+            notes.push(format!(
+                "its phones share one address here, instead of aors={aors}"
+            ));
+        }
+        if count > MOST_CONTACTS {
             notes.push(format!(
                 "max_contacts={count} becomes one of 1 to {MOST_CONTACTS}"
             ));
         }
-        Some(count.clamp(1, MOST_CONTACTS))
+        Some(count.min(MOST_CONTACTS))
     }
 
     /// By what decides the media's encryption first, then by the transport that it names.
@@ -239,7 +271,7 @@ fn is_of(ha1: &str, username: &str, realm: &str, password: &SecretString) -> boo
 
 /// The first of several values in one.
 fn first(value: Option<&str>) -> Option<&str> {
-    value?.split(',').map(str::trim).find(|value| !value.is_empty())
+    lost::all(value).next()
 }
 
 /// The name, and what is shown instead of name and number where that differs.

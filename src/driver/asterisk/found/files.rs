@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use super::FoundError;
-use crate::driver::asterisk::install::pattern;
+use crate::driver::pattern;
 
 /// How many includes Asterisk follows into each other.
 pub const DEEPEST: usize = 9;

@@ -4,6 +4,7 @@
 
 mod endpoint;
 mod files;
+mod lost;
 mod mailbox;
 mod objects;
 
@@ -103,12 +104,10 @@ pub fn read(directory: &Path, context: Option<&str>) -> Result<Found, FoundError
             Err(aside) => found.aside.push(aside),
         }
     }
-    let wizards = wizards
-        .all()
-        .filter(|object| object.is("wizard"))
-        .map(endpoint::wizard);
-    found.aside.extend(wizards);
+    let made = wizards.all().filter(|object| object.is("wizard"));
+    found.aside.extend(made.map(endpoint::wizard));
     let programs = pjsip.programs.iter().chain(mailboxes.programs());
+    let programs = programs.chain(&wizards.programs);
     found.aside.extend(programs.map(|line| endpoint::program(line)));
     Ok(found)
 }

@@ -10,7 +10,6 @@ mod hold;
 mod includes;
 mod log_channel;
 mod our_directory;
-pub(super) mod pattern;
 mod place;
 mod read;
 mod site;

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::pattern;
 use super::place::{self, PlaceError};
 use super::text::Text;
+use crate::driver::pattern;
 
 /// How deep includes are followed.
 const DEEPEST: usize = 8;

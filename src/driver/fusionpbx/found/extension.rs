@@ -14,7 +14,7 @@ const MOST_CONTACTS: i64 = 10;
 /// The seconds that a phone of ours may ring.
 const RING_TIMES: RangeInclusive<i64> = 5..=300;
 
-/// One row of `v_extensions`, with its own settings and its mailbox, if that is switched on.
+/// One row of `v_extensions`, with its own settings and its mailbox.
 pub fn extension(
     id: Uuid,
     domain: &str,
@@ -38,6 +38,7 @@ pub fn extension(
     if is_forbidden {
         notes.push("it may not sign in there (sip-forbid-register): it comes disabled".to_owned());
     }
+    let [always, busy, no_answer] = FORWARDS;
     let outbound = |column, same: &str| {
         let shown = text(row, column).filter(|shown| *shown != same);
         shown.map(str::to_owned)
@@ -54,9 +55,9 @@ pub fn extension(
             name: Some(if name.is_empty() { number.to_owned() } else { name }),
             voicemail: mailbox.map(|mailbox| voicemail(mailbox, &mut notes)),
             forward: Some(ForwardInput {
-                always: destination(row, "forward_all"),
-                busy: destination(row, "forward_busy"),
-                no_answer: destination(row, "forward_no_answer"),
+                always: destination(row, always),
+                busy: destination(row, busy),
+                no_answer: destination(row, no_answer),
             }),
             ring_time: ring_time(row, &mut notes),
             recording: recording(row, &mut notes),
@@ -74,7 +75,7 @@ pub fn extension(
 }
 
 /// Columns whose value is lost, and what that means.
-const LOST: [(&str, &str); 11] = [
+const LOST: [(&str, &str); 10] = [
     ("number_alias", "it is no longer reached by its alias"),
     ("call_group", "its call group is not kept"),
     ("hold_music", "its music on hold is not kept"),
@@ -89,7 +90,6 @@ const LOST: [(&str, &str); 11] = [
         "what emergency calls show is not kept",
     ),
     ("missed_call_app", "nobody is told of its missed calls"),
-    ("dial_string", "its own way of being dialled is not kept"),
     (
         "mwi_account",
         "the mailbox whose messages its phones show is not kept",
@@ -107,11 +107,28 @@ const OFF: [(&str, &str); 4] = [
     ),
 ];
 
+const DIAL_STRING: &str = "dial_string";
+const FORWARDS: [&str; 3] = ["forward_all", "forward_busy", "forward_no_answer"];
+
 /// Notes what has no counterpart here.
 fn lost(row: &Columns, settings: &[(Uuid, Columns)], notes: &mut Vec<String>) {
     for (column, lost) in LOST {
         if let Some(value) = text(row, column) {
             notes.push(format!("{lost} ({column}: {value:?})"));
+        }
+    }
+    // It is where a password of another PBX stands.
+    if text(row, DIAL_STRING).is_some() {
+        notes.push(format!(
+            "its own way of being dialled is not kept ({DIAL_STRING})"
+        ));
+    }
+    for kind in FORWARDS {
+        let destination = text(row, &format!("{kind}_destination"));
+        if let Some(number) = destination.filter(|_| !flag(row, &format!("{kind}_enabled"))) {
+            notes.push(format!(
+                "a forward that is switched off is not kept ({kind}: {number:?})"
+            ));
         }
     }
     let on = OFF.iter().filter(|(column, _)| flag(row, column));
@@ -199,7 +216,7 @@ fn voicemail(mailbox: &Columns, notes: &mut Vec<String>) -> VoicemailInput {
         ));
     }
     VoicemailInput {
-        enabled: Some(true),
+        enabled: Some(flag(mailbox, "voicemail_enabled")),
         pin: None,
         email: email.map(str::to_owned),
     }

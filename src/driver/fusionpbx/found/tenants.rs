@@ -81,29 +81,36 @@ fn tenant(
         let number = text(mailbox, "voicemail_id").unwrap_or_default();
         boxes.entry(number).or_default().push((*id, mailbox));
     }
+    for of_number in boxes.values_mut() {
+        // One that is switched on goes before others.
+        of_number.sort_by_key(|(_, mailbox)| !flag(mailbox, "voicemail_enabled"));
+    }
     let mut found = Found::default();
     for (id, row) in extensions {
         let settings = settings
             .get(&id.to_string())
             .map(Vec::as_slice)
             .unwrap_or_default();
-        let own = boxes
+        let mailbox = boxes
             .get(text(row, "extension").unwrap_or_default())
-            .into_iter()
-            .flatten();
-        let mailbox = own
-            .map(|(_, mailbox)| *mailbox)
-            .find(|mailbox| flag(mailbox, "voicemail_enabled"));
+            .and_then(|own| own.first())
+            .map(|(_, mailbox)| *mailbox);
         found
             .extensions
             .push(extension(*id, name, row, settings, mailbox));
     }
-    for (_, row) in extensions {
-        boxes.remove(text(row, "extension").unwrap_or_default());
-    }
+    let numbers: BTreeSet<&str> = extensions
+        .iter()
+        .filter_map(|(_, row)| text(row, "extension"))
+        .collect();
     let alone = boxes.into_iter().flat_map(|(number, rows)| {
-        let told = move |(id, _)| aside(id, Some(number), "it is a mailbox of no extension");
-        rows.into_iter().map(told)
+        let (taken, reason) = if numbers.contains(number) {
+            (1, "another mailbox of its number is taken")
+        } else {
+            (0, "it is a mailbox of no extension")
+        };
+        let told = move |(id, _)| aside(id, Some(number), reason);
+        rows.into_iter().skip(taken).map(told)
     });
     found.aside = alone.collect();
     let is_served = flag(domain, "domain_enabled");

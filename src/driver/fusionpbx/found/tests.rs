@@ -82,6 +82,7 @@ fn c18_an_extension_of_fusionpbx_is_found_in_either_way_of_keeping_flags() {
             [
                 "its name becomes \"Doe Ann\"",
                 "it is no longer reached by its alias (number_alias: \"71\")",
+                "a forward that is switched off is not kept (forward_all: \"1003\")",
                 "notices of its mailbox go to the first e-mail address alone",
                 "codecs that are not served here are left out: H264",
             ]
@@ -114,7 +115,8 @@ fn c18_rows_of_null_and_junk_are_found_as_what_they_are() {
     assert_eq!(found.input.status.as_deref(), Some("disabled"));
     assert_eq!(found.input.outbound_class.as_deref(), Some("internal"));
     assert_eq!(found.input.max_contacts, Some(1));
-    assert!(found.input.ring_time.is_none() && found.input.voicemail.is_none());
+    assert!(found.input.ring_time.is_none());
+    assert_eq!(found.input.voicemail.as_ref().unwrap().enabled, Some(false));
     assert!(
         found.notes.iter().any(|note| note.contains("\"local\"")),
         "{:?}",
@@ -169,7 +171,8 @@ fn c18_a_domain_that_is_switched_off_is_told_from_one_that_is_served() {
 fn c18_what_has_no_counterpart_here_is_told_of_each() {
     let row = json!({"do_not_disturb": true, "follow_me_enabled": "true", "call_screen_enabled": true,
         "forward_user_not_registered_enabled": true, "emergency_caller_id_number": "+4930112", "missed_call_app": "email",
-        "dial_string": "error/user_busy", "hold_music": "local_stream://x"});
+        "dial_string": "{sip_auth_password=s3cret}sofia/gateway/x", "hold_music": "local_stream://x",
+        "forward_all_destination": "1003", "forward_all_enabled": false});
     let told = notes(
         row,
         &[set("sip-expires-max-deviation", "60"), set("a1-hash", "x")],
@@ -182,13 +185,15 @@ fn c18_what_has_no_counterpart_here_is_told_of_each() {
         "forward_user_not_registered_enabled",
         "emergency_caller_id_number: \"+4930112\"",
         "missed_call_app",
-        "dial_string",
+        "(dial_string)",
         "hold_music",
+        "a forward that is switched off is not kept (forward_all: \"1003\")",
         "settings of its own are not kept: param sip-expires-max-deviation",
     ] {
         assert!(told.iter().any(|note| note.contains(part)), "{part}: {told:?}");
     }
-    assert_eq!(told.len(), 9, "{told:?}");
+    assert_eq!(told.len(), 10, "{told:?}");
+    assert!(!format!("{told:?}").contains("s3cret"), "{told:?}");
     let off = json!({"do_not_disturb": false, "follow_me_enabled": "false", "missed_call_app": "", "hold_music": " "});
     assert_eq!(notes(off, &[], &[]), Vec::<String>::new());
 
@@ -257,4 +262,58 @@ fn c18_what_is_in_no_domain_of_theirs_is_left_aside_with_the_reason() {
     let aside = &found.tenants[0].found.aside;
     assert_eq!((aside.len(), aside[0].name.as_str()), (1, "1009"));
     assert_eq!(aside[0].reason, "it is a mailbox of no extension");
+}
+
+#[test]
+fn c18_a_mailbox_that_is_switched_off_keeps_its_pin_and_a_second_one_is_told() {
+    let mailbox = |enabled: bool, pin: &str| json!({"voicemail_id": "1001", "voicemail_enabled": enabled, "voicemail_password": pin});
+    let row = json!({"extension": "1001", "enabled": true});
+    let off = found(row.clone(), &[], &[mailbox(false, "314159")]);
+    assert_eq!(off.input.voicemail.unwrap().enabled, Some(false));
+    assert_eq!(off.pin.unwrap().expose_secret(), "314159");
+    let tenant = only(
+        json!({}),
+        row,
+        &[],
+        &[mailbox(false, "1111"), mailbox(true, "2222")],
+    );
+    assert_eq!(
+        tenant.found.extensions[0].pin.as_ref().unwrap().expose_secret(),
+        "2222"
+    );
+    let [aside] = tenant.found.aside.as_slice() else {
+        panic!("{:?}", tenant.found.aside)
+    };
+    assert!(
+        aside.reason.contains("another mailbox of its number"),
+        "{aside:?}"
+    );
+}
+
+/// Looked up one by one in each other, so many are ten thousand million looks for each: no test lasts that long.
+#[test]
+fn c18_a_hundred_thousand_rows_of_each_table_are_found_with_each_other() {
+    let domain = Uuid::from_u128(1);
+    let all = |row: fn(Uuid, u128) -> Value| {
+        let rows = (100_000..200_000).map(|n| (Uuid::from_u128(n), columns(row(Uuid::from_u128(1), n))));
+        rows.collect::<Vec<_>>()
+    };
+    let found = tenants::tenants(Rows {
+        ours: Vec::new(),
+        domains: vec![(domain, columns(json!({"domain_name": "acme.example.com"})))],
+        extensions: all(|domain, n| json!({"domain_uuid": domain, "extension": n.to_string()})),
+        settings: all(|_, n| {
+            let mut digest = set("a1-hash", "x");
+            digest["extension_uuid"] = json!(Uuid::from_u128(n));
+            digest
+        }),
+        mailboxes: all(
+            |domain, n| json!({"domain_uuid": domain, "voicemail_id": n.to_string(), "voicemail_password": n.to_string()}),
+        ),
+    });
+    let found = &found.tenants[0].found;
+    assert_eq!((found.extensions.len(), found.aside.len()), (100_000, 0));
+    let last = &found.extensions[99_999];
+    assert_eq!(secret_of(last), "digest acme.example.com x");
+    assert_eq!(last.pin.as_ref().unwrap().expose_secret(), "199999");
 }

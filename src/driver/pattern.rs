@@ -1,4 +1,4 @@
-//! The files that an `#include` means: a path, or a pattern as the C library's `glob` has it, with braces.
+//! The files that an include means: a path, or a pattern as the C library's `glob` has it, for Asterisk with braces.
 
 use std::ffi::OsStr;
 use std::io;
@@ -17,6 +17,26 @@ pub fn files(directory: &Path, path: &str, most: usize) -> io::Result<Vec<PathBu
         files.extend(matching(directory, Path::new(&path), most - files.len())?);
     }
     Ok(files)
+}
+
+/// The same without braces, of a path from the root.
+pub fn globbed(path: &Path, most: usize) -> io::Result<Vec<PathBuf>> {
+    if path.to_string_lossy().contains(['*', '?', '[']) {
+        matching(Path::new("/"), path, most)
+    } else {
+        Ok(vec![path.to_owned()])
+    }
+}
+
+/// Whether a name is one of a pattern. A hidden one has to be named with its dot.
+pub fn fits(pattern: &str, name: &str) -> bool {
+    let [pattern, name] = [pattern, name].map(|text| text.chars().collect::<Vec<_>>());
+    fits_all(&pattern, &name)
+}
+
+fn fits_all(pattern: &[char], name: &[char]) -> bool {
+    let is_hidden = name.first() == Some(&'.') && pattern.first() != Some(&'.');
+    !is_hidden && matches(pattern, name)
 }
 
 fn has_pattern(part: &OsStr) -> bool {
@@ -81,7 +101,8 @@ fn matching(directory: &Path, path: &Path, most: usize) -> io::Result<Vec<PathBu
             part => there.iter_mut().for_each(|path| path.push(part)),
         }
     }
-    there.retain(|path| path.exists());
+    // A link that leads nowhere is there.
+    there.retain(|path| path.symlink_metadata().is_ok());
     Ok(there)
 }
 
@@ -103,8 +124,7 @@ fn inside(folder: &Path, pattern: &[char], most: usize) -> io::Result<Vec<PathBu
     for entry in entries {
         let entry = entry?;
         let name: Vec<char> = entry.file_name().to_string_lossy().chars().collect();
-        let is_hidden = name.first() == Some(&'.') && pattern.first() != Some(&'.');
-        if !is_hidden && matches(pattern, &name) {
+        if fits_all(pattern, &name) {
             if found.len() == most {
                 return Err(too_many(most));
             }
