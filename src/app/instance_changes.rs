@@ -141,8 +141,10 @@ async fn look(
 /// `switchyard pbx remove` removes it there; in a FusionPBX's database, and in our directory on a FreeSWITCH's host, nothing is
 /// left.
 pub async fn delete(app: &App, caller: &Caller, id: InstanceId, if_match: &IfMatch) -> Result<(), AppError> {
-    caller.platform(PlatformPermission::InstancesWrite)?;
-    let mut tx = app.store.read("instance_to_delete").await?;
+    let right = PlatformPermission::InstancesWrite;
+    caller.platform(right)?;
+    let begun = app.begin_on_platform(caller, right, None, "instance_to_delete");
+    let (mut tx, _) = begun.await?;
     deletable(&mut tx, id, if_match).await?;
     drop(tx);
     // A deploy in between would write what is being removed.
