@@ -123,7 +123,10 @@ fn a_directory_or_a_log_that_is_closed_to_the_user_is_named_with_what_to_type() 
         "{detail}"
     );
     let mend = writing["mend"].as_str().unwrap();
-    assert!(mend.contains(&format!("chown -R {} {shown}", user())), "{mend}");
+    assert!(
+        mend.contains(&format!("chown -R {}:asterisk {shown}", user())),
+        "{mend}"
+    );
     let reading = check(&tested, "log_file");
     assert_eq!(reading["ok"], false, "{tested}");
     assert!(reading["detail"].as_str().unwrap().contains(&log), "{tested}");
