@@ -226,24 +226,31 @@ impl Fusion {
         if let Some(cached) = self.cache.get(&key) {
             return Some(cached);
         }
-        let at = Instant::now();
-        let rows = if single {
-            self.inbound(number).await
-        } else {
-            self.dialplans(context, public).await
-        };
-        if rows.is_empty() {
-            return None;
+        let mut found = None;
+        for _ in 0..TRIES {
+            let at = Instant::now();
+            let rows = if single {
+                self.inbound(number).await
+            } else {
+                self.dialplans(context, public).await
+            };
+            if rows.is_empty() {
+                return None;
+            }
+            let read = self.cache.pause(at).await;
+            let extensions: Vec<&str> = rows.iter().map(|row| get(row, "dialplan_xml")).collect();
+            let extensions = extensions.join("\n");
+            let document = format!(
+                "<document type=\"freeswitch/xml\"><section name=\"dialplan\"><context name=\"{context}\">\n\
+                 {extensions}\n</context></section></document>"
+            );
+            let written = self.cache.put(std::slice::from_ref(&key), &document, read);
+            found = Some(document);
+            if written {
+                break;
+            }
         }
-        let read = self.cache.pause(at).await;
-        let extensions: Vec<&str> = rows.iter().map(|row| get(row, "dialplan_xml")).collect();
-        let extensions = extensions.join("\n");
-        let document = format!(
-            "<document type=\"freeswitch/xml\"><section name=\"dialplan\"><context name=\"{context}\">\n\
-             {extensions}\n</context></section></document>"
-        );
-        self.cache.put(&[key], &document, read);
-        Some(document)
+        found
     }
 
     async fn is_single(&self) -> bool {
@@ -251,16 +258,21 @@ impl Fusion {
         if let Some(cached) = self.cache.get(&key) {
             return cached == "single";
         }
-        let at = Instant::now();
         let condition =
             "default_setting_category = 'destinations' and default_setting_subcategory = 'dialplan_mode'";
-        let rows = self
-            .rows("v_default_settings", &["default_setting_value"], condition, &[])
-            .await;
-        let Some(row) = rows.first() else { return false };
-        let mode = get(row, "default_setting_value").to_owned();
-        let read = self.cache.pause(at).await;
-        self.cache.put(&[key], &mode, read);
+        let mut mode = String::new();
+        for _ in 0..TRIES {
+            let at = Instant::now();
+            let rows = self
+                .rows("v_default_settings", &["default_setting_value"], condition, &[])
+                .await;
+            let Some(row) = rows.first() else { return false };
+            get(row, "default_setting_value").clone_into(&mut mode);
+            let read = self.cache.pause(at).await;
+            if self.cache.put(std::slice::from_ref(&key), &mode, read) {
+                break;
+            }
+        }
         mode == "single"
     }
 
