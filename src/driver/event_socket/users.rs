@@ -23,7 +23,7 @@ const AT_A_TIME: usize = 32;
 /// Of more new users than these one in so many is looked up: a lookup that fills the cache takes 3 to 5 ms (measured),
 /// which makes most of a minute of ten thousand. What the others get is what their rows say, since no cache holds them.
 const MANY_NEW: usize = 200;
-const ONE_IN: usize = 20;
+const ONE_IN: usize = 100;
 
 /// What is known of the users of a PBX that makes them of rows.
 #[derive(Default)]

@@ -125,10 +125,11 @@ pub async fn users(
     owner: Owner,
     ours: &[AbsentExtension],
 ) -> sqlx::Result<BTreeSet<User>> {
-    let sql = "select u.number, u.domain from unnest($2::text[], $3::text[]) as u (number, domain) where exists ( \
-          select 1 from v_domains d join v_extensions e on e.domain_uuid = d.domain_uuid where d.domain_name = u.domain \
-          and u.number in (e.extension, e.number_alias) and e.enabled::text = 'true' \
-          and e.insert_user is distinct from $1 and e.extension_uuid <> all ($4))";
+    let sql = "with others as materialized (select domain_uuid, unnest(array[extension, number_alias]) as number \
+          from v_extensions where enabled::text = 'true' and insert_user is distinct from $1 and extension_uuid <> all ($4)) \
+        select distinct u.number, u.domain from unnest($2::text[], $3::text[]) as u (number, domain) \
+        join v_domains d on d.domain_name = u.domain \
+        join others o on o.domain_uuid = d.domain_uuid and o.number = u.number";
     let found: Vec<User> = sqlx::query_as(sql)
         .bind(owner.uuid())
         .bind(ours.iter().map(|user| user.number.as_str()).collect::<Vec<_>>())
@@ -139,16 +140,26 @@ pub async fn users(
     Ok(found.into_iter().collect())
 }
 
-/// Looks for domains, numbers, mailboxes and settings that others have beside any of ours, once ours are written.
+/// Looks for domains, numbers, mailboxes and settings that others have beside any of ours, once ours are written, in their
+/// transaction.
+///
+/// The server has no figures of rows that were just written, and takes a table for nearly empty: it would read all of one
+/// for each row of another (measured: half a minute of a box of 10,000 extensions).
 pub async fn beside(
     connection: &mut PgConnection,
     owner: Owner,
     moving: &Moving,
 ) -> sqlx::Result<Vec<Finding>> {
+    sqlx::query("set local enable_nestloop = off")
+        .execute(&mut *connection)
+        .await?;
     let mut findings = domains(connection, owner, moving).await?;
     findings.extend(numbers(connection, owner, moving).await?);
     findings.extend(mailboxes(connection, owner, moving).await?);
     findings.extend(settings(connection, owner, moving).await?);
+    sqlx::query("set local enable_nestloop to default")
+        .execute(connection)
+        .await?;
     Ok(gravest(findings))
 }
 

@@ -21,9 +21,9 @@ const WORK: Duration = Duration::from_mins(5);
 /// the network are set where the server has them.
 const LIMITS: &str = "set lock_timeout = '10s'; set statement_timeout = '120s'; \
     set idle_in_transaction_session_timeout = '10s'; \
-    select set_config(name, wanted, false) from pg_settings join (values ('tcp_keepalives_idle', '30'), \
+    select set_config(name, wanted, false) from (values ('tcp_keepalives_idle', '30'), \
     ('tcp_keepalives_interval', '10'), ('tcp_keepalives_count', '3'), ('tcp_user_timeout', '60000')) w (name, wanted) \
-    using (name)";
+    where current_setting(name, true) is not null";
 
 /// FusionPBX's database. A connection is kept for the next question.
 pub struct Database {

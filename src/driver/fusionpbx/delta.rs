@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::staged::{Generation, Texts, quoted};
+use memchr::memchr_iter;
+
+use super::staged::{Generation, Texts, is_of, lines_with, quoted};
 use crate::domain::artifact::Artifact;
 use crate::domain::fusionpbx_row::{FusionRow, FusionTable};
 
@@ -38,18 +40,12 @@ impl Delta {
 
 /// The lines that only one of two texts has.
 fn differing<'a>(before: &'a str, after: &'a str) -> (Vec<&'a str>, Vec<&'a str>) {
-    let (before, after): (Vec<&str>, Vec<&str>) = (before.lines().collect(), after.lines().collect());
     // A tenant keeps its place: what lies before and behind those that moved is the same.
-    let same = |(one, other): &(&&str, &&str)| one == other;
-    let head = before.iter().zip(&after).take_while(same).count();
-    let (before, after) = (rest(&before, head), rest(&after, head));
-    let tail = before
-        .iter()
-        .rev()
-        .zip(after.iter().rev())
-        .take_while(same)
-        .count();
+    let head = head(before.as_bytes(), after.as_bytes());
+    let (before, after) = (from(before, head), from(after, head));
+    let tail = tail(before.as_bytes(), after.as_bytes());
     let (before, after) = (but_last(before, tail), but_last(after, tail));
+    let (before, after): (Vec<&str>, Vec<&str>) = (before.lines().collect(), after.lines().collect());
     let both: HashSet<&str> = before.iter().copied().collect();
     let both: HashSet<&str> = after.iter().copied().filter(|line| both.contains(line)).collect();
     let own = |lines: &[&'a str]| {
@@ -59,15 +55,50 @@ fn differing<'a>(before: &'a str, after: &'a str) -> (Vec<&'a str>, Vec<&'a str>
             .filter(|line| !both.contains(line))
             .collect()
     };
-    (own(before), own(after))
+    (own(before.as_slice()), own(after.as_slice()))
 }
 
-fn rest<T>(all: &[T], from: usize) -> &[T] {
-    all.get(from..).unwrap_or_default()
+/// Bytes that are compared at a time.
+const BLOCK: usize = 4096;
+
+/// The bytes of the whole lines with which both texts begin.
+fn head(one: &[u8], other: &[u8]) -> usize {
+    let blocks = one.chunks(BLOCK).zip(other.chunks(BLOCK));
+    let same: usize = blocks
+        .map_while(|(one, other)| (one == other).then_some(one.len()))
+        .sum();
+    let rest = one.iter().skip(same).zip(other.iter().skip(same));
+    let same = same + rest.take_while(|(one, other)| one == other).count();
+    let lines = one.get(..same).unwrap_or_default();
+    lines
+        .iter()
+        .rposition(|byte| *byte == b'\n')
+        .map_or(0, |end| end + 1)
 }
 
-fn but_last<T>(all: &[T], count: usize) -> &[T] {
-    all.get(..all.len() - count).unwrap_or_default()
+/// The bytes of the whole lines with which both texts end.
+fn tail(one: &[u8], other: &[u8]) -> usize {
+    let blocks = one.rchunks(BLOCK).zip(other.rchunks(BLOCK));
+    let same: usize = blocks
+        .map_while(|(one, other)| (one == other).then_some(one.len()))
+        .sum();
+    let rest = one.iter().rev().skip(same).zip(other.iter().rev().skip(same));
+    let same = same + rest.take_while(|(one, other)| one == other).count();
+    // The first of these lines may be the end of two that differ.
+    let lines = one.get(one.len() - same..).unwrap_or_default();
+    let begin = lines
+        .iter()
+        .position(|byte| *byte == b'\n')
+        .map_or(same, |end| end + 1);
+    same - begin
+}
+
+fn from(text: &str, at: usize) -> &str {
+    text.get(at..).unwrap_or_default()
+}
+
+fn but_last(text: &str, count: usize) -> &str {
+    text.get(..text.len() - count).unwrap_or_default()
 }
 
 /// The rows that differ are of these, which do not.
@@ -80,13 +111,15 @@ fn context(wanted: &Texts, old: &Generation, new: &Generation) -> std::io::Resul
     // All users of a domain that is another one are other ones.
     let renamed = moved().filter(|row| row.table == FusionTable::Domains);
     let renamed: BTreeSet<String> = renamed.map(|row| row.id.to_string()).collect();
-    let is_wanted = |line: &str| match quoted(line, "{\"table\":\"").zip(quoted(line, ",\"id\":\"")) {
-        Some((table, id)) if table == FusionTable::Domains.as_str() => domains.contains(id),
-        Some((table, id)) if table == FusionTable::Extensions.as_str() => {
+    let has_id =
+        |line: &str, ids: &BTreeSet<&str>| quoted(line, ",\"id\":\"").is_some_and(|id| ids.contains(id));
+    let is_wanted = |line: &str| {
+        if is_of(line, FusionTable::Extensions) {
             let domain = || quoted(line, "\"domain_uuid\":\"");
-            owners.contains(id) || (!renamed.is_empty() && domain().is_some_and(|id| renamed.contains(id)))
+            has_id(line, &owners) || (!renamed.is_empty() && domain().is_some_and(|id| renamed.contains(id)))
+        } else {
+            is_of(line, FusionTable::Domains) && has_id(line, &domains)
         }
-        _ => false,
     };
     let mut context = Generation::default();
     let artifact = Artifact::ExtensionRows;
@@ -100,13 +133,16 @@ fn context(wanted: &Texts, old: &Generation, new: &Generation) -> std::io::Resul
     Ok(context.rows)
 }
 
+/// How the line of a marker begins.
+const MARKER: &str = "{\"marker\":";
+
 /// How many rows a generation has, and its markers, without reading the rows.
 pub fn outline(texts: &Texts) -> std::io::Result<(usize, BTreeMap<Artifact, String>)> {
     let mut outline = Generation::default();
     let mut lines = 0;
     for (artifact, text) in texts {
-        lines += text.lines().count();
-        let markers = text.lines().filter(|line| line.starts_with("{\"marker\":"));
+        lines += memchr_iter(b'\n', text.as_bytes()).count();
+        let markers = lines_with(text, MARKER).filter(|line| line.starts_with(MARKER));
         outline.add(*artifact, markers)?;
     }
     Ok((lines - outline.markers.len(), outline.markers))

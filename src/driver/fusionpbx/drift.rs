@@ -171,7 +171,7 @@ async fn noted(driver: &FusionPbxDriver, closeness: Closeness) -> Result<Option<
 async fn rows(driver: &FusionPbxDriver, written: &[FusionRow]) -> Result<Rows, DriverError> {
     let mut connection = driver.database.open().await?;
     let schema = driver.schema(&mut connection).await?;
-    let columns = Columns::of(written, &schema);
+    let columns = Columns::of(written, schema);
     let rows = read::rows(&mut connection, driver.owner, &columns);
     let rows = driver.database.work(rows).await;
     let rows = rows.map_err(|error| asked(WHAT, error))?;

@@ -1,7 +1,9 @@
-//! Rows that are inserted as PostgreSQL takes them fastest: as lines of text, of which each column reads its own.
+//! Rows that are inserted as PostgreSQL takes them fastest: a few in one question, many as lines of text.
 
 use std::collections::BTreeSet;
 
+use serde_json::{Value, json};
+use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 
 use super::note::Owner;
@@ -10,8 +12,48 @@ use crate::domain::fusionpbx_row::{FusionRow, FusionTable, FusionValue};
 /// What stands for nothing.
 const NULL: &str = "\\N";
 
+/// More rows than these are sent as lines, of which each column reads its own. That takes two messages behind one another:
+/// the second waits for the first to be acknowledged, which systems put off by 40 ms, since nobody tells them not to.
+const FEW: usize = 200;
+
 /// Inserts rows of a table with these of their columns. A flag is `true` for a boolean and for a text alike.
 pub async fn insert(
+    connection: &mut PgConnection,
+    owner: Owner,
+    table: FusionTable,
+    columns: &BTreeSet<&str>,
+    rows: &[&FusionRow],
+) -> sqlx::Result<()> {
+    if rows.len() > FEW {
+        return copy(connection, owner, table, columns, rows).await;
+    }
+    let id = table.id_column();
+    let list = columns.iter().copied().collect::<Vec<_>>().join(", ");
+    let sql = format!(
+        "insert into {table} ({id}, {list}, insert_date, insert_user) \
+         select {id}, {list}, now(), $2 from jsonb_populate_recordset(null::{table}, $1)"
+    );
+    sqlx::query(AssertSqlSafe(sql))
+        .bind(objects(table, rows))
+        .bind(owner.uuid())
+        .execute(connection)
+        .await
+        .map(drop)
+}
+
+/// PostgreSQL makes of each value what its column is: of `true` a boolean, or the word where the column is a text.
+pub fn objects(table: FusionTable, rows: &[&FusionRow]) -> Value {
+    let object = |row: &&FusionRow| {
+        let mut object = json!(row.values);
+        if let Some(object) = object.as_object_mut() {
+            object.insert(table.id_column().to_owned(), json!(row.id));
+        }
+        object
+    };
+    rows.iter().map(object).collect()
+}
+
+async fn copy(
     connection: &mut PgConnection,
     owner: Owner,
     table: FusionTable,

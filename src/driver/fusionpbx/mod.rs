@@ -26,11 +26,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 use uuid::Uuid;
 
 use self::database::{Database, asked};
 use self::note::{Note, Owner};
+use self::schema::Schema;
 use self::trial::Trial;
 use self::write::Written;
 use super::event_socket::{Socket, Switch, users};
@@ -61,6 +62,8 @@ pub struct FusionPbxDriver {
     database: Database,
     socket: Socket,
     files: FileTree,
+    /// The tables, once they were read: they stay as they are for as long as a deploy takes.
+    tables: OnceCell<Schema>,
     /// What was tried and is not committed yet.
     trial: Mutex<Option<Trial>>,
     /// Whether it is not known what FreeSWITCH has looked up last.
@@ -89,6 +92,7 @@ impl FusionPbxDriver {
                 secrets.control,
             ),
             files: FileTree::new(staging, PbxKind::FusionPbx),
+            tables: OnceCell::new(),
             trial: Mutex::default(),
             is_distrusted: AtomicBool::new(false),
             aside: std::sync::Mutex::default(),
@@ -113,6 +117,11 @@ impl FusionPbxDriver {
     }
 
     async fn note(&self) -> Result<Option<Note>, DriverError> {
+        if let Some(trial) = self.trial.lock().await.as_mut()
+            && trial.stands(&self.database).await
+        {
+            return Ok(trial.former.clone());
+        }
         let mut connection = self.database.open().await?;
         match self.database.ask(note::read(&mut connection, self.owner)).await {
             Ok(note) => {
@@ -263,14 +272,7 @@ impl PbxDriver for FusionPbxDriver {
     }
 
     async fn ready(&self) -> Result<(), DriverError> {
-        let mut connection = self.database.open().await?;
-        self.schema(&mut connection).await?;
-        let witnesses = self
-            .database
-            .ask(same_switch::witnesses(&mut connection, self.owner))
-            .await;
-        let witnesses = witnesses.map_err(|error| asked("users that stand in the database", error))?;
-        self.database.keep(connection).await;
+        let witnesses = self.witnesses().await?;
         let switch = self.switch().await?;
         switch.ready().await?;
         same_switch::knows_one(&switch, &witnesses).await

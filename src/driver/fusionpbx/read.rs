@@ -183,21 +183,18 @@ pub async fn touched(
     if !count.is_comparable(note) {
         return Ok(None);
     }
-    // How far back a row's transaction is, by the lower half of the count, which is all that a row tells.
-    let back = "(txid_snapshot_xmax(txid_current_snapshot()) - xmin::text::bigint) & 4294967295";
     let tables = FusionTable::ALL.iter().map(|table| {
         let id = table.id_column();
         format!(
-            "select '{table}' as t, count(*) as n, array_agg({id}) filter (where xmin::text::bigint <> $2 & 4294967295 \
-             and {back} <= txid_snapshot_xmax(txid_current_snapshot()) - $3) as later from {table} \
-             where insert_user = $1 and {id} <> $4"
+            "select '{table}' as t, count(*) as n, array_agg({id}) filter (where xmin <> $2::text::xid \
+             and age(xmin) <= age($3::text::xid)) as later from {table} where insert_user = $1 and {id} <> $4"
         )
     });
     let sql = tables.collect::<Vec<_>>().join(" union all ");
     let tables: Vec<(String, i64, Option<Vec<Uuid>>)> = sqlx::query_as(AssertSqlSafe(sql))
         .bind(owner.uuid())
-        .bind(note.transaction)
-        .bind(note.since)
+        .bind(as_in_a_row(note.transaction))
+        .bind(as_in_a_row(note.since))
         .bind(owner.note())
         .fetch_all(connection)
         .await?;
@@ -210,6 +207,12 @@ pub async fn touched(
     let ids: BTreeSet<_> = ids.collect();
     let all_there = usize::try_from(rows) == Ok(note.rows);
     Ok(Some(ids).filter(|ids| all_there && ids.len() <= FEW))
+}
+
+/// A transaction as a row tells of it: by the lower half of the count. PostgreSQL takes the few that are none for older than
+/// any, so that all rows are looked at.
+fn as_in_a_row(transaction: i64) -> String {
+    (transaction & 0xffff_ffff).to_string()
 }
 
 #[cfg(test)]

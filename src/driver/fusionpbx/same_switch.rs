@@ -2,23 +2,41 @@
 
 use sqlx::postgres::PgConnection;
 
+use super::FusionPbxDriver;
+use super::database;
 use super::note::Owner;
 use crate::driver::DriverError;
 use crate::driver::event_socket::{ANSWER, Switch, asked};
 use crate::wire::esl::Word;
 
+/// Users by number and domain.
+pub(super) type Witnesses = Vec<(Word, Word)>;
+
+impl FusionPbxDriver {
+    /// Users of ours that are to be found before anything is touched, by a database that still answers.
+    pub(super) async fn witnesses(&self) -> Result<Witnesses, DriverError> {
+        if let Some(trial) = self.trial.lock().await.as_mut()
+            && trial.stands(&self.database).await
+        {
+            return Ok(trial.witnesses.clone());
+        }
+        let mut connection = self.database.open().await?;
+        self.schema(&mut connection).await?;
+        let found = self.database.ask(witnesses(&mut connection, self.owner)).await;
+        let found = found.map_err(|error| database::asked("users that stand in the database", error))?;
+        self.database.keep(connection).await;
+        Ok(found)
+    }
+}
+
 /// Users of ours that stand in the database and are to be found, of some domains one each. What somebody did to one domain
 /// is to keep nobody else's deploys away; in one whose name is there twice, nobody may be found.
-pub(super) async fn witnesses(
-    connection: &mut PgConnection,
-    owner: Owner,
-) -> sqlx::Result<Vec<(Word, Word)>> {
-    let sql = "select distinct on (d.domain_uuid) e.extension, d.domain_name \
-        from v_domains d join v_extensions e on e.domain_uuid = d.domain_uuid \
-        where e.insert_user = $1 and d.insert_user = $1 and e.enabled::text = 'true' and d.domain_enabled::text = 'true' \
-        and not exists (select 1 from v_domains o \
-          where lower(o.domain_name) = lower(d.domain_name) and o.domain_uuid <> d.domain_uuid) \
-        order by d.domain_uuid, e.extension_uuid limit 5";
+pub(super) async fn witnesses(connection: &mut PgConnection, owner: Owner) -> sqlx::Result<Witnesses> {
+    let sql = "select e.extension, d.domain_name \
+        from (select *, count(*) over (partition by lower(domain_name)) as alike from v_domains) d \
+        cross join lateral (select e.extension from v_extensions e \
+          where e.domain_uuid = d.domain_uuid and e.insert_user = $1 and e.enabled::text = 'true' limit 1) e \
+        where d.insert_user = $1 and d.domain_enabled::text = 'true' and d.alike = 1 limit 5";
     let found: Vec<(Option<String>, Option<String>)> = sqlx::query_as(sql)
         .bind(owner.uuid())
         .fetch_all(connection)

@@ -12,6 +12,8 @@ use crate::driver::DriverError;
 /// The columns of FusionPBX's tables as this database has them: they differ between its versions.
 pub struct Schema(BTreeMap<FusionTable, BTreeMap<String, String>>);
 
+const WHAT: &str = "FusionPBX's tables";
+
 /// What every version has that this program knows.
 const NEEDED: [(FusionTable, &[&str]); 5] = [
     (
@@ -188,23 +190,33 @@ pub struct UnknownSchema {
 
 impl FusionPbxDriver {
     /// The tables as they are, or why they cannot be written to.
-    pub(super) async fn schema(&self, connection: &mut PgConnection) -> Result<Schema, DriverError> {
-        let what = "FusionPBX's tables";
-        let schema = self.database.ask(Schema::read(connection)).await;
-        let schema = schema.map_err(|error| asked(what, error))?;
-        schema.map_err(|error| DriverError::Refused {
-            what: what.to_owned(),
-            source: error.into(),
-        })
+    pub(super) async fn schema(&self, connection: &mut PgConnection) -> Result<&Schema, DriverError> {
+        let reading = async { self.read_schema(connection).await?.map_err(unknown) };
+        self.tables.get_or_try_init(|| reading).await
     }
 
     /// Whether the tables are those of a FusionPBX that is known.
     pub(super) async fn is_known(&self) -> Result<bool, DriverError> {
+        if self.tables.initialized() {
+            return Ok(true);
+        }
         let mut connection = self.database.open().await?;
-        let schema = self.database.ask(Schema::read(&mut connection)).await;
-        let schema = schema.map_err(|error| asked("FusionPBX's tables", error))?;
+        let schema = self.read_schema(&mut connection).await?;
         self.database.keep(connection).await;
-        Ok(schema.is_ok())
+        let is_known = schema.is_ok();
+        if let Ok(schema) = schema {
+            // Whoever came first read the same.
+            let _ = self.tables.set(schema);
+        }
+        Ok(is_known)
+    }
+
+    async fn read_schema(
+        &self,
+        connection: &mut PgConnection,
+    ) -> Result<Result<Schema, UnknownSchema>, DriverError> {
+        let schema = self.database.ask(Schema::read(connection)).await;
+        schema.map_err(|error| asked(WHAT, error))
     }
 
     /// Why a question was refused: the tables may not be those that are known.
@@ -215,9 +227,20 @@ impl FusionPbxDriver {
         error: sqlx::Error,
     ) -> DriverError {
         match asked(what, error) {
-            refused @ DriverError::Refused { .. } => self.schema(connection).await.err().unwrap_or(refused),
+            refused @ DriverError::Refused { .. } => match self.read_schema(connection).await {
+                Ok(Ok(_)) => refused,
+                Ok(Err(error)) => unknown(error),
+                Err(error) => error,
+            },
             error => error,
         }
+    }
+}
+
+fn unknown(error: UnknownSchema) -> DriverError {
+    DriverError::Refused {
+        what: WHAT.to_owned(),
+        source: error.into(),
     }
 }
 

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::io;
 
+use memchr::{memchr, memmem, memrchr};
 use serde::Deserialize;
 
 use crate::domain::artifact::Artifact;
-use crate::domain::fusionpbx_row::FusionRow;
+use crate::domain::fusionpbx_row::{FusionRow, FusionTable};
 
 /// A generation as it lies there, unread.
 pub type Texts = BTreeMap<Artifact, String>;
@@ -49,15 +50,38 @@ impl Generation {
     }
 }
 
-/// What a setting of each extension holds, by the extension's id.
-pub fn settings<'a>(text: &'a str, name: &str) -> BTreeMap<&'a str, &'a str> {
-    let name = format!("\"extension_setting_name\":\"{name}\"");
-    let lines = text.lines().filter(|line| line.contains(&name));
+/// What settings of extensions hold, by the extension's id and the setting's name.
+pub fn settings<'a>(lines: impl Iterator<Item = &'a str>) -> BTreeMap<(&'a str, &'a str), &'a str> {
     let of = |line| {
         let extension = quoted(line, "\"extension_uuid\":\"")?;
-        Some((extension, quoted(line, "\"extension_setting_value\":\"")?))
+        let name = quoted(line, "\"extension_setting_name\":\"")?;
+        Some(((extension, name), quoted(line, "\"extension_setting_value\":\"")?))
     };
-    lines.filter_map(of).collect()
+    lines
+        .filter(|line| is_of(line, FusionTable::ExtensionSettings))
+        .filter_map(of)
+        .collect()
+}
+
+/// Whether a line holds a row of a table.
+pub fn is_of(line: &str, table: FusionTable) -> bool {
+    let behind = line.strip_prefix("{\"table\":\"");
+    let behind = behind.and_then(|line| line.strip_prefix(table.as_str()));
+    behind.is_some_and(|line| line.starts_with('"'))
+}
+
+/// The lines in which a text stands: of a large box most are passed over in one go.
+pub fn lines_with<'a>(text: &'a str, wanted: &str) -> impl Iterator<Item = &'a str> + use<'a> {
+    let finder = memmem::Finder::new(wanted).into_owned();
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let (before, behind) = rest.split_at_checked(finder.find(rest.as_bytes())?)?;
+        let begin = memrchr(b'\n', before.as_bytes()).map_or(0, |end| end + 1);
+        let end = memchr(b'\n', behind.as_bytes()).map_or(rest.len(), |end| before.len() + end);
+        let line = rest.get(begin..end)?;
+        rest = rest.get(end..)?;
+        Some(line)
+    })
 }
 
 /// The quoted text that begins behind `key`.
@@ -69,6 +93,14 @@ pub fn quoted<'a>(line: &'a str, key: &str) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_are_found_once_each_wherever_the_text_stands_in_them() {
+        let text = "xa\nb\nxx\n\nax";
+        assert_eq!(lines_with(text, "x").collect::<Vec<_>>(), ["xa", "xx", "ax"]);
+        assert_eq!(lines_with("b\n", "x").count(), 0);
+        assert_eq!(lines_with("x\n", "x").collect::<Vec<_>>(), ["x"]);
+    }
 
     #[test]
     fn rows_and_marker_are_read_and_anything_else_is_refused_without_a_word_of_it() {

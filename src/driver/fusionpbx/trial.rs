@@ -13,12 +13,13 @@ use uuid::Uuid;
 use super::FusionPbxDriver;
 use super::choices::Choices;
 use super::conflicts;
-use super::database::{self, refused_or_not_applied};
+use super::database::{self, Database, refused_or_not_applied};
 use super::delta::{Delta, outline};
 use super::difference::Difference;
 use super::note::Note;
 use super::read::{self, Columns};
-use super::staged::{Generation, Texts, quoted, settings};
+use super::same_switch::{self, Witnesses};
+use super::staged::{Generation, Texts, lines_with, quoted, settings};
 use super::write::{self, Aside, Ground, Wanted, Written};
 use crate::domain::artifact::Artifact;
 use crate::domain::finding::Finding;
@@ -33,6 +34,8 @@ use crate::driver::{AbsentExtension, DriverError, Expected};
 
 const WRITING: &str = "writing the rows";
 const READING: &str = "reading the staged rows";
+/// So many extensions are looked for one by one in a text, which is gone through from end to end for each.
+const FEW: usize = 10;
 
 /// A generation that is written, in a transaction that has not ended. One that is dropped was never there.
 pub(super) struct Trial {
@@ -40,7 +43,18 @@ pub(super) struct Trial {
     /// Whether it counts as not known what FreeSWITCH has looked up.
     everything: bool,
     pub(super) written: Written,
+    /// What is noted until it is committed.
+    pub(super) former: Option<Note>,
+    /// Who is served until then.
+    pub(super) witnesses: Witnesses,
     connection: PgConnection,
+}
+
+impl Trial {
+    /// Whether its transaction is still there, as far as can be told.
+    pub(super) async fn stands(&mut self, database: &Database) -> bool {
+        database.ask(self.connection.ping()).await.is_ok()
+    }
 }
 
 impl FusionPbxDriver {
@@ -55,24 +69,29 @@ impl FusionPbxDriver {
         self.database.ask(begun).await.map_err(failed)?;
         let ground = Ground::read(&mut connection, self.owner);
         let ground = self.database.work(ground).await.map_err(failed)?;
+        let witnesses = same_switch::witnesses(&mut connection, self.owner);
+        let witnesses = self.database.ask(witnesses).await.map_err(failed)?;
         let is_as_noted = match (&ground.former, &ground.touched) {
             (Some(note), Some(touched)) => self.is_as_noted(&mut connection, note, touched).await?,
             _ => false,
         };
+        let former = ground.former.clone();
         let wanted = self
-            .wanted(number, ground.former.clone(), is_as_noted && !everything)
+            .wanted(number, former.clone(), is_as_noted && !everything)
             .await?;
         let aside = self.left_alone();
         let wanted = Wanted {
             comes_back: self.goes_back.load(Ordering::SeqCst),
             ..wanted.without(aside)
         };
-        let written = write::write(&mut connection, &schema, self.owner, ground, wanted, everything);
+        let written = write::write(&mut connection, schema, self.owner, ground, wanted, everything);
         Ok(match self.database.work(written).await.map_err(failed)? {
             Ok(written) => Ok(Trial {
                 number,
                 everything,
                 written,
+                former,
+                witnesses,
                 connection,
             }),
             Err(conflicts) => {
@@ -91,7 +110,7 @@ impl FusionPbxDriver {
         let tried = self.trial.lock().await.take();
         if let Some(mut trial) = tried {
             let is_this = trial.number == number && trial.everything == everything;
-            if is_this && self.database.ask(trial.connection.ping()).await.is_ok() {
+            if is_this && trial.stands(&self.database).await {
                 return self.commit(trial).await;
             }
             self.take_back(trial).await;
@@ -205,7 +224,7 @@ impl FusionPbxDriver {
         if written.len() != touched.len() {
             return Ok(false);
         }
-        let columns = Columns::of(&written, &self.schema(connection).await?);
+        let columns = Columns::of(&written, self.schema(connection).await?);
         let there = read::rows_of(connection, self.owner, &columns, touched);
         let there = self.database.work(there).await;
         let there = there.map_err(|error| database::asked("the rows that somebody wrote to", error))?;
@@ -235,17 +254,25 @@ impl FusionPbxDriver {
         let ids: Vec<ExtensionId> = extensions.map(|extension| extension.id).collect();
         let read = move |tree: FileTree| {
             let text = read_one(&tree.generation(number), Artifact::ExtensionRows)?.unwrap_or_default();
-            let (hashes, digests) = (settings(&text, "a1-hash"), settings(&text, ROW_VARIABLE));
-            let shown = |id: ExtensionId| {
-                let name = id.to_string();
-                let ha1 = hashes.get(name.as_str()).map(|ha1| (*ha1).to_owned().into());
+            let names: Vec<String> = ids.iter().map(ToString::to_string).collect();
+            let settings = if names.len() > FEW {
+                settings(text.lines())
+            } else {
+                settings(names.iter().flat_map(|id| lines_with(&text, id)))
+            };
+            let shown = |(id, name): (ExtensionId, &String)| {
+                let of = |setting| {
+                    settings
+                        .get(&(name.as_str(), setting))
+                        .map(|value| (*value).to_owned())
+                };
                 let row = Row {
-                    ha1: ha1.and_then(|ha1| Ha1::parse(&ha1).ok()),
-                    digest: digests.get(name.as_str()).map(|digest| (*digest).to_owned()),
+                    ha1: of("a1-hash").and_then(|ha1| Ha1::parse(&ha1.into()).ok()),
+                    digest: of(ROW_VARIABLE),
                 };
                 (id, row)
             };
-            Ok(ids.into_iter().map(shown).collect())
+            Ok(ids.into_iter().zip(&names).map(shown).collect())
         };
         self.files.on_disk(READING, read).await
     }

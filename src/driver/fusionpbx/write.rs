@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 use tokio::task::spawn_blocking;
@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::choices::Choices;
 use super::conflicts::{self, Moving};
 use super::difference::{Difference, Found, Places, Rows, as_found};
-use super::insert::insert;
+use super::insert::{insert, objects};
 use super::note::{self, Note, Owner};
 use super::read::{self, Columns, Count};
 use super::schema::Schema;
@@ -335,18 +335,6 @@ async fn update(
         .bind(objects(table, rows))
         .bind(owner.uuid());
     query.fetch_all(connection).await
-}
-
-/// PostgreSQL makes of each value what its column is: of `true` a boolean, or the word where the column is a text.
-fn objects(table: FusionTable, rows: &[&FusionRow]) -> Value {
-    let object = |row: &&FusionRow| {
-        let mut object = json!(row.values);
-        if let Some(object) = object.as_object_mut() {
-            object.insert(table.id_column().to_owned(), json!(row.id));
-        }
-        object
-    };
-    rows.iter().map(object).collect()
 }
 
 /// Rows by those of their columns that are written: one that an earlier version of this program rendered may
