@@ -79,6 +79,10 @@ id! {
     ApiKeyId,
     /// One message of the outbox.
     MessageId,
+    /// One call that is over.
+    CallRecordId,
+    /// One recording of a call.
+    RecordingId,
 }
 
 /// Where fresh ids come from; passed in, so that a test owns them.

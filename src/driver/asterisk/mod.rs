@@ -3,6 +3,7 @@
 mod calls;
 mod checks;
 mod complaints;
+pub mod ended;
 pub mod found;
 mod included;
 pub mod install;

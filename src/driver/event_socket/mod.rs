@@ -2,6 +2,7 @@
 
 mod calls;
 mod checks;
+pub mod ended;
 pub mod users;
 
 use std::collections::BTreeSet;
