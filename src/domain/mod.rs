@@ -60,6 +60,7 @@ pub mod served;
 pub mod session;
 pub mod sip_credential;
 pub mod sip_domain;
+pub mod spreadsheet;
 pub mod tenant;
 pub mod tenant_overview;
 pub mod timezone;

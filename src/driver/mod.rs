@@ -8,6 +8,7 @@ mod files;
 pub mod freeswitch;
 pub mod fusionpbx;
 mod pattern;
+pub mod spool;
 mod warrant;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -20,6 +20,7 @@ pub mod problem;
 pub mod query;
 pub mod reference;
 pub mod routes;
+mod sound;
 mod standing;
 pub mod streams;
 mod trace;

@@ -1,5 +1,6 @@
 //! The route table: every path with its method, its handler and what it asks of the caller, in one place.
 
+mod call_rows;
 mod platform_rows;
 mod route;
 mod rows;
@@ -70,6 +71,8 @@ pub fn table() -> Vec<Route<Shared>> {
         ("PBX instances", platform_rows::instances()),
         ("Extensions", rows::extensions()),
         ("Deploys", rows::deploys()),
+        ("Calls", call_rows::calls()),
+        ("Recordings", call_rows::recordings()),
         ("Audit log", rows::audit_log()),
     ];
     let routes = sections

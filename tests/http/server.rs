@@ -296,6 +296,7 @@ fn instance() -> NewInstance {
             config_dir: "/nonexistent/switchyard".parse().unwrap(),
             ami_tls: None,
             log_file: None,
+            recordings_dir: None,
             emergency_numbers: vec![],
         }),
         secrets: InstanceSecrets::of_control("secret".into()),

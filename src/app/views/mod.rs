@@ -2,6 +2,7 @@
 
 mod api_key;
 mod audit_entry;
+mod call_record;
 mod check;
 mod dashboard;
 mod deployment;
@@ -10,6 +11,7 @@ mod instance;
 mod invitation;
 mod looks;
 mod own_tenant;
+mod recording;
 mod role;
 mod session;
 mod tenant;
@@ -20,6 +22,7 @@ mod user;
 
 pub use api_key::{ApiKeyView, CreatedKeyView};
 pub use audit_entry::{ActorView, AuditEntryView, PlaceView};
+pub use call_record::{CallGapView, CallRecordView};
 pub use check::{CheckView, ChecksView};
 pub use dashboard::{DashboardView, InstanceHealthView};
 pub use deployment::DeploymentView;
@@ -30,6 +33,7 @@ pub use instance::InstanceView;
 pub use invitation::InvitedView;
 pub use looks::{PlanView, VerificationView};
 pub use own_tenant::{OwnTenantView, UsageView};
+pub use recording::RecordingView;
 pub use role::{RoleView, RolesView};
 pub use session::{LoginView, SessionView, WhoView};
 pub use tenant::TenantView;

@@ -51,6 +51,7 @@ pub struct Home {
     directory: PathBuf,
     config: AbsolutePath,
     warnings: AbsolutePath,
+    recordings: AbsolutePath,
     run_as: Option<RunAs>,
     lock: File,
 }
@@ -78,6 +79,7 @@ impl Home {
                 .map_err(|invalid| refused(invalid.to_string()))
         };
         let (config, warnings) = (path("config")?, path("log/warnings")?);
+        let recordings = path("spool/monitor/switchyard")?;
 
         fs::create_dir_all(&directory).map_err(|error| StartError::write(&directory, error))?;
         let run_as = run_as(&directory).map_err(|error| StartError::write(&directory, error))?;
@@ -95,6 +97,7 @@ impl Home {
             directory,
             config,
             warnings,
+            recordings,
             run_as,
         })
     }
@@ -112,6 +115,11 @@ impl Home {
     /// Asterisk's own configuration.
     pub fn main_file(&self) -> PathBuf {
         self.directory.join("etc/asterisk.conf")
+    }
+
+    /// Where the PBX puts the recordings of calls.
+    pub fn recordings(&self) -> &AbsolutePath {
+        &self.recordings
     }
 
     /// Asterisk's warnings and errors.

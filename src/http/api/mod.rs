@@ -3,6 +3,7 @@
 pub mod api_keys;
 pub mod audit_log;
 pub mod auth;
+pub mod calls;
 pub mod dashboard;
 pub mod deployment_events;
 pub mod deployments;
@@ -14,6 +15,7 @@ pub mod password_reset;
 pub mod platform_user_changes;
 pub mod platform_users;
 pub mod profile;
+pub mod recordings;
 pub mod roles;
 pub mod tenants;
 pub mod users;

@@ -1,0 +1,34 @@
+//! The rows of the route table that are about calls.
+
+use super::route::routes;
+use super::{Route, Shared};
+use crate::auth::access::Access::Tenant;
+use crate::domain::permission::Permission::{
+    CallsDeleteRecording, CallsDownloadRecording, CallsListenRecording, CallsViewOwn,
+};
+use crate::http::api::{calls, recordings};
+
+/// Why a file that is there is not had.
+const FILE: [&str; 2] = ["driven_elsewhere", "recording_unreadable"];
+
+pub(super) fn calls() -> Vec<Route<Shared>> {
+    routes! {
+        get "/api/v1/calls", Tenant(CallsViewOwn) => calls::index,
+            "Lists calls that are over, newest first: the own extension's, or with `calls.view_all` the tenant's";
+        get "/api/v1/calls/export", Tenant(CallsViewOwn) => calls::export, "The same as a CSV file";
+        get "/api/v1/calls/{id}", Tenant(CallsViewOwn) => calls::show, "Shows a call that is over";
+    }
+}
+
+pub(super) fn recordings() -> Vec<Route<Shared>> {
+    routes! {
+        get "/api/v1/recordings", Tenant(CallsListenRecording) => recordings::index,
+            "Lists recordings of calls, newest first";
+        get "/api/v1/recordings/{id}/audio", Tenant(CallsListenRecording) => recordings::audio,
+            "The sound of a recording, to be heard; audited", 409 FILE;
+        get "/api/v1/recordings/{id}/download", Tenant(CallsDownloadRecording) => recordings::download,
+            "The file of a recording, to be kept; audited", 409 FILE;
+        delete "/api/v1/recordings/{id}", Tenant(CallsDeleteRecording), audits "recording.delete" => recordings::delete,
+            "Deletes a recording with its file", 409 ["driven_elsewhere", "recording_kept"];
+    }
+}
