@@ -3,6 +3,7 @@
 mod calls;
 mod checks;
 mod complaints;
+mod feed;
 pub mod found;
 mod included;
 pub mod install;
@@ -20,6 +21,7 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use secrecy::SecretString;
 
+pub use self::feed::ManagerFeed;
 use self::log::LogWindow;
 pub use self::program::{Program, ProgramError, RunAs};
 use self::rights::ActionName;
