@@ -83,6 +83,8 @@ id! {
     CallRecordId,
     /// One recording of a call.
     RecordingId,
+    /// One call that is up.
+    CallId,
 }
 
 /// Where fresh ids come from; passed in, so that a test owns them.

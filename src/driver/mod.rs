@@ -4,6 +4,7 @@ pub mod asterisk;
 mod error;
 mod event_socket;
 mod expected;
+pub mod feed;
 mod files;
 pub mod freeswitch;
 pub mod fusionpbx;
@@ -17,6 +18,7 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 
 pub use error::DriverError;
+pub use event_socket::SocketFeed;
 pub use expected::{AbsentExtension, ClearedContext, Expected, Parting, PresentTenant};
 pub use warrant::Warrant;
 

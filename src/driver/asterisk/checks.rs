@@ -6,6 +6,7 @@ use super::rights::{self, ActionName, LackingRights, Right};
 use super::session::{Arrival, Session};
 use super::{AsteriskDriver, included, verify};
 use crate::domain::artifact::Artifact;
+use crate::domain::instance::AccountName;
 use crate::domain::random::SystemRandom;
 use crate::driver::{Check, DriverError};
 use crate::wire::ami::LinkError;
@@ -94,7 +95,11 @@ impl AsteriskDriver {
         {
             lacking.extend(found.lacking.iter().filter(|right| **right == Right::ReadSystem));
         }
-        for right in Right::ALL {
+        if let Ok(session) = &started {
+            lacking.extend(reads_no_calls(session, account).await);
+        }
+        let asked = |right: &&Right| **right != Right::ReadCall || started.is_ok();
+        for right in Right::ALL.iter().filter(asked) {
             let detail = if lacking.contains(right) {
                 format!("{account} lacks `{right}`")
             } else if *right == Right::ReadSystem && !heard && started.is_err() {
@@ -244,6 +249,21 @@ async fn module(session: &Session, name: &'static str, file: Artifact) -> Check 
             Check::bad(name, error.full(), mend)
         }
     }
+}
+
+/// Whether the account hears of no calls. Asterisk tells nobody what they may hear, and shows its own file to who may read
+/// it; where that does not tell, nothing is said.
+async fn reads_no_calls(session: &Session, account: &AccountName) -> Option<Right> {
+    let asked = [("Filename", "manager.conf"), ("Category", account.as_str())];
+    let section = session.ask(ActionName::GetConfig, &asked).await.ok()?;
+    let read = section
+        .fields()
+        .filter(|(key, _)| key.starts_with("Line-"))
+        .filter_map(|(_, line)| line.split_once('='))
+        .filter_map(|(key, classes)| (key.trim() == "read").then_some(classes))
+        .last()?;
+    let mut classes = read.split(',').map(str::trim);
+    (!classes.any(|class| matches!(class, "call" | "all"))).then_some(Right::ReadCall)
 }
 
 fn chain(error: &LinkError) -> String {

@@ -4,6 +4,7 @@ mod calls;
 mod checks;
 mod complaints;
 pub mod ended;
+mod feed;
 pub mod found;
 mod included;
 pub mod install;
@@ -21,6 +22,7 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use secrecy::SecretString;
 
+pub use self::feed::ManagerFeed;
 use self::log::LogWindow;
 pub use self::program::{Program, ProgramError, RunAs};
 use self::rights::ActionName;

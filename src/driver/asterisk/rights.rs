@@ -32,8 +32,12 @@ word_enum! {
         VoicemailUserStatus = "VoicemailUserStatus",
         /// Every channel that is up.
         CoreShowChannels = "CoreShowChannels",
+        /// Every phone that has signed in.
+        PjsipShowContacts = "PJSIPShowContacts",
         /// Ends a channel.
         Hangup = "Hangup",
+        /// Which events are sent.
+        Filter = "Filter",
     }
 }
 
@@ -42,9 +46,13 @@ impl ActionName {
     const fn right(self) -> Option<Right> {
         match self {
             Self::Ping | Self::ListCommands => None,
-            Self::ModuleCheck | Self::Reload | Self::GetConfig | Self::PjsipShowEndpoint | Self::Hangup => {
-                Some(Right::WriteSystem)
-            }
+            Self::ModuleCheck
+            | Self::Reload
+            | Self::GetConfig
+            | Self::PjsipShowEndpoint
+            | Self::PjsipShowContacts
+            | Self::Hangup
+            | Self::Filter => Some(Right::WriteSystem),
             Self::CoreSettings
             | Self::Getvar
             | Self::ShowDialPlan
@@ -55,15 +63,20 @@ impl ActionName {
 
     /// Whether Asterisk knows it from the first login on, whatever modules it has (measured).
     const fn is_core(self) -> bool {
-        !matches!(self, Self::PjsipShowEndpoint | Self::VoicemailUserStatus)
+        !matches!(
+            self,
+            Self::PjsipShowEndpoint | Self::PjsipShowContacts | Self::VoicemailUserStatus
+        )
     }
 }
 
 word_enum! {
     /// A right that the manager account needs.
     Right {
-        /// To hear that Asterisk has started: `FullyBooted`.
+        /// To hear that Asterisk has started, `FullyBooted`, and of phones that sign in.
         ReadSystem = "read = system",
+        /// To hear of calls.
+        ReadCall = "read = call",
         /// To reload, to ask for modules, endpoints and what its own files lead to, and to end calls.
         WriteSystem = "write = system",
         /// To ask for globals, contexts, mailboxes, channels and the version.
@@ -76,6 +89,7 @@ impl Right {
     pub const fn check(self) -> &'static str {
         match self {
             Self::ReadSystem => "ami_read_system",
+            Self::ReadCall => "ami_read_call",
             Self::WriteSystem => "ami_write_system",
             Self::WriteReporting => "ami_write_reporting",
         }
@@ -147,7 +161,7 @@ mod tests {
             let needed = ActionName::ALL
                 .iter()
                 .any(|action| action.right() == Some(*right) && action.is_core());
-            assert_ne!(needed, *right == Right::ReadSystem, "{right}");
+            assert_ne!(needed, matches!(right, Right::ReadSystem | Right::ReadCall), "{right}");
         }
     }
 
@@ -169,6 +183,6 @@ mod tests {
 
     #[test]
     fn the_lines_of_the_account_give_every_right_once() {
-        assert_eq!(account_lines(), ["read = system", "write = system,reporting"]);
+        assert_eq!(account_lines(), ["read = system,call", "write = system,reporting"]);
     }
 }

@@ -3,6 +3,7 @@
 mod calls;
 mod checks;
 pub mod ended;
+mod feed;
 pub mod users;
 
 use std::collections::BTreeSet;
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::calls::Dismissed;
 pub use self::checks::check;
+pub use self::feed::SocketFeed;
 use crate::domain::finding::Finding;
 use crate::domain::instance::HostName;
 use crate::domain::sip_domain::SipDomain;

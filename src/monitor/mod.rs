@@ -1,0 +1,3 @@
+//! Live calls: what each PBX tells of its calls and phones, brought together so that a figure is right or says that it may not be.
+
+pub mod table;
