@@ -52,6 +52,12 @@ create table call_gaps (
     primary key (instance_id, from_at)
 );
 
+-- Until when each PBX was listened to, so that a start knows what it has missed.
+create table call_listening (
+    instance_id uuid not null primary key,
+    heard_until bigint not null
+);
+
 create table recordings (
     id uuid not null primary key,
     tenant_id uuid not null references tenants (id) on delete cascade,

@@ -52,6 +52,12 @@ create table call_gaps (
     primary key (instance_id, from_at)
 ) strict;
 
+-- Until when each PBX was listened to, so that a start knows what it has missed.
+create table call_listening (
+    instance_id blob not null primary key,
+    heard_until integer not null
+) strict;
+
 create table recordings (
     id blob not null primary key,
     tenant_id blob not null references tenants (id) on delete cascade,

@@ -8,6 +8,7 @@ pub mod auto_deploy;
 pub mod call_csv;
 pub mod call_records;
 pub mod carry_out;
+pub mod click_to_call;
 pub mod dashboard;
 pub mod deployment_events;
 pub mod deployments;
@@ -58,6 +59,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
+use self::click_to_call::Clicks;
 use self::mail::Mailing;
 use self::password_reset::Waiting;
 use self::sign_in::SignIn;
@@ -81,6 +83,7 @@ pub struct App {
     sign_in: Option<Arc<SignIn>>,
     resets: Waiting,
     domain_suffix: Option<SipDomain>,
+    clicks: Clicks,
 }
 
 impl App {
@@ -105,6 +108,7 @@ impl App {
             sign_in: None,
             resets: Waiting::default(),
             domain_suffix: None,
+            clicks: Clicks::default(),
         }
     }
 

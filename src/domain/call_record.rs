@@ -6,24 +6,13 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+pub use super::call::CallDirection;
 use super::call_text::{CallText, HangupCause, PbxCallId};
 use super::ids::{CallRecordId, ExtensionId, InstanceId, RecordingId, TenantId};
 use super::invalid::{FieldErrors, Invalid};
 use super::moment::Moment;
 use super::page::PageRequest;
 use super::parsed::{text_schema, word_enum};
-
-word_enum! {
-    /// Whether a call came in, went out, or stayed within the tenant.
-    CallDirection {
-        /// From elsewhere.
-        Inbound = "inbound",
-        /// To elsewhere.
-        Outbound = "outbound",
-        /// From one of the tenant's phones to what is its own.
-        Internal = "internal",
-    }
-}
 
 word_enum! {
     /// What came of a call.

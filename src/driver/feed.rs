@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::DriverError;
+use crate::domain::call_part::EndedPart;
 use crate::domain::instance::PbxInstance;
 use crate::domain::instance_secrets::InstanceSecrets;
 use crate::domain::leg::{Contact, Leg, LegId};
@@ -30,6 +31,8 @@ pub enum News {
         /// The PBX's reason in the numbers of Q.850, where it gives one.
         cause: Option<u16>,
     },
+    /// A part of a call is over, and this is what is on record of it.
+    Record(Box<EndedPart>),
     /// A phone can be reached.
     SignedIn(Contact),
     /// It cannot be any more.

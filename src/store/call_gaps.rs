@@ -21,6 +21,11 @@ statements! {
         (select t.instance_id from tenants t where t.id = $1 union select s.instance_id from served s where s.tenant_id = $1) \
         and g.to_at >= $2 and g.from_at < $3 and g.to_at >= (select t.created_at from tenants t where t.id = $1) \
         order by g.from_at desc limit $4";
+    HEARD = "insert into call_listening (instance_id, heard_until) values ($1, $2) \
+        on conflict (instance_id) do update set heard_until = excluded.heard_until \
+        where call_listening.heard_until < excluded.heard_until";
+    HEARD_UNTIL = "select heard_until from call_listening where instance_id = $1";
+    FORGET_HEARD = "delete from call_listening where instance_id = $1";
     FORGET = "delete from call_gaps where instance_id = $1";
 }
 
@@ -61,8 +66,25 @@ pub async fn of_tenant(
         .collect()
 }
 
+/// Notes until when a PBX was listened to; never an earlier time than is known.
+pub async fn heard(tx: &mut Tx, instance: InstanceId, until: Timestamp) -> Result<(), StoreError> {
+    run!(tx, execute(HEARD, instance.uuid(), until.as_microsecond()))?;
+    Ok(())
+}
+
+/// Until when a PBX was listened to; none where it never was.
+pub async fn heard_until(tx: &mut Tx, instance: InstanceId) -> Result<Option<Timestamp>, StoreError> {
+    let origin = Origin {
+        table: "call_listening",
+        id: instance,
+    };
+    let row = run!(tx, fetch_optional::<(i64,)>(HEARD_UNTIL, instance.uuid()))?;
+    row.map(|(until,)| origin.time("heard_until", until)).transpose()
+}
+
 /// Forgets those of an instance that goes.
 pub async fn forget(tx: &mut Tx, instance: InstanceId) -> Result<(), StoreError> {
     run!(tx, execute(FORGET, instance.uuid()))?;
+    run!(tx, execute(FORGET_HEARD, instance.uuid()))?;
     Ok(())
 }

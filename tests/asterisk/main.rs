@@ -23,6 +23,8 @@ mod office;
 #[cfg(test)]
 mod private_pbx;
 #[cfg(test)]
+mod records;
+#[cfg(test)]
 mod shadow;
 #[cfg(test)]
 #[path = "../support/mod.rs"]

@@ -7,6 +7,7 @@ pub mod bench;
 pub mod certificates;
 pub mod clock;
 pub mod contract;
+pub mod cut;
 pub mod database;
 pub mod demo;
 pub mod host;

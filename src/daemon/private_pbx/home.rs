@@ -14,11 +14,12 @@ use crate::domain::instance::AbsolutePath;
 use crate::driver::asterisk::RunAs;
 
 /// What Asterisk is given to read, with `@NAMES@` in the place of what is known only when it starts.
-const FILES: [(&str, &str); 16] = [
+const FILES: [(&str, &str); 17] = [
     ("acl.conf", include_str!("../../../pbx/demo/acl.conf")),
     ("asterisk.conf", include_str!("../../../pbx/demo/asterisk.conf")),
     ("ccss.conf", include_str!("../../../pbx/demo/ccss.conf")),
     ("cdr.conf", include_str!("../../../pbx/demo/cdr.conf")),
+    ("cdr_manager.conf", include_str!("../../../pbx/demo/cdr_manager.conf")),
     ("cel.conf", include_str!("../../../pbx/demo/cel.conf")),
     (
         "extensions.conf",

@@ -2,6 +2,7 @@
 
 mod calls;
 mod checks;
+mod click;
 mod complaints;
 pub mod ended;
 mod feed;
@@ -36,8 +37,10 @@ use super::{
     Staged, StagedFile, Warrant,
 };
 use crate::domain::artifact::Artifact;
+use crate::domain::dial::DialNumber;
 use crate::domain::finding::{Finding, Severity};
 use crate::domain::instance::{AsteriskSettings, PbxKind};
+use crate::domain::leg::Endpoint;
 use crate::domain::random::SystemRandom;
 use crate::domain::sip_domain::SipDomain;
 
@@ -190,6 +193,10 @@ impl PbxDriver for AsteriskDriver {
 
     async fn end_calls(&self, domains: &BTreeSet<SipDomain>) -> Result<EndedCalls, DriverError> {
         calls::end(&self.session().await?, domains).await
+    }
+
+    async fn call(&self, from: &Endpoint, to: &DialNumber) -> Result<(), DriverError> {
+        click::call(&self.session().await?, from, to).await
     }
 
     async fn log_since_apply(&self) -> Vec<Finding> {

@@ -38,6 +38,8 @@ word_enum! {
         Hangup = "Hangup",
         /// Which events are sent.
         Filter = "Filter",
+        /// Has a phone of the PBX called, and leads it into the dialplan.
+        Originate = "Originate",
     }
 }
 
@@ -53,6 +55,7 @@ impl ActionName {
             | Self::PjsipShowContacts
             | Self::Hangup
             | Self::Filter => Some(Right::WriteSystem),
+            Self::Originate => Some(Right::WriteOriginate),
             Self::CoreSettings
             | Self::Getvar
             | Self::ShowDialPlan
@@ -77,10 +80,14 @@ word_enum! {
         ReadSystem = "read = system",
         /// To hear of calls.
         ReadCall = "read = call",
+        /// To hear what is on record of calls.
+        ReadCdr = "read = cdr",
         /// To reload, to ask for modules, endpoints and what its own files lead to, and to end calls.
         WriteSystem = "write = system",
         /// To ask for globals, contexts, mailboxes, channels and the version.
         WriteReporting = "write = reporting",
+        /// To have a phone called for whoever wants to call from it.
+        WriteOriginate = "write = originate",
     }
 }
 
@@ -90,8 +97,10 @@ impl Right {
         match self {
             Self::ReadSystem => "ami_read_system",
             Self::ReadCall => "ami_read_call",
+            Self::ReadCdr => "ami_read_cdr",
             Self::WriteSystem => "ami_write_system",
             Self::WriteReporting => "ami_write_reporting",
+            Self::WriteOriginate => "ami_write_originate",
         }
     }
 
@@ -106,12 +115,12 @@ impl Right {
     }
 }
 
-/// The rights that an account lacks which may send only these actions.
+/// The rights that an account lacks, of those that a deploy needs, which may send only these actions.
 pub fn lacking(allowed: &BTreeSet<&str>) -> Vec<Right> {
     Right::ALL
         .iter()
         .copied()
-        .filter(|right| right.is_among(allowed) == Some(false))
+        .filter(|right| *right != Right::WriteOriginate && right.is_among(allowed) == Some(false))
         .collect()
 }
 
@@ -161,7 +170,8 @@ mod tests {
             let needed = ActionName::ALL
                 .iter()
                 .any(|action| action.right() == Some(*right) && action.is_core());
-            assert_ne!(needed, matches!(right, Right::ReadSystem | Right::ReadCall), "{right}");
+            let is_heard = matches!(right, Right::ReadSystem | Right::ReadCall | Right::ReadCdr);
+            assert_ne!(needed, is_heard, "{right}");
         }
     }
 
@@ -173,6 +183,9 @@ mod tests {
         // A module that is not loaded is no lacking right.
         without.remove("VoicemailUserStatus");
         assert_eq!(lacking(&without), []);
+        // Without it everything is deployed as before.
+        without.remove("Originate");
+        assert_eq!(lacking(&without), []);
         without.remove("ShowDialPlan");
         assert_eq!(lacking(&without), [Right::WriteReporting]);
         assert_eq!(
@@ -183,6 +196,6 @@ mod tests {
 
     #[test]
     fn the_lines_of_the_account_give_every_right_once() {
-        assert_eq!(account_lines(), ["read = system,call", "write = system,reporting"]);
+        assert_eq!(account_lines(), ["read = system,call,cdr", "write = system,reporting,originate"]);
     }
 }

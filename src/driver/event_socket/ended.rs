@@ -56,6 +56,9 @@ fn leg(event: &Event) -> Result<EndedPart, UnreadableLeg> {
         number: number.to_owned(),
         domain: domain.to_owned(),
     };
+    // A leg that was made for whoever wants to call from it.
+    let is_made = text("Call-Direction") == Some("outbound") && caller.is_none();
+    let made_for = called.filter(|_| is_made);
     let presence = text("Channel-Presence-ID").and_then(|presence| presence.split_once('@'));
     let is_outside = caller.is_none() && called.is_none();
     let names = [
@@ -72,7 +75,7 @@ fn leg(event: &Event) -> Result<EndedPart, UnreadableLeg> {
             key: channel.clone(),
             channel,
             caller: (!is_of_called)
-                .then(|| caller.zip(domain.or(presence.map(|(_, domain)| domain))))
+                .then(|| caller.zip(domain.or(presence.map(|(_, domain)| domain))).or(made_for))
                 .flatten()
                 .map(|(number, domain)| phone(number, domain)),
             called: is_of_called

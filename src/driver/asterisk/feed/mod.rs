@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::ended;
 use super::rights::ActionName;
 use super::session::{action, told};
 use super::transport::Transport;
@@ -23,10 +24,10 @@ use crate::wire::ami::{
     self, Action, AnswerError, Backoff, Client, EventFeed, EventMask, FeedError, LinkState, List, Message, Timing,
 };
 
-/// The classes of events that are asked for: calls, and phones that sign in.
-const CLASSES: [&str; 2] = ["system", "call"];
+/// The classes of events that are asked for: calls, their records, and phones that sign in.
+const CLASSES: [&str; 3] = ["system", "call", "cdr"];
 /// Of those classes, the events that say something. Asterisk sends no others, where the account may say so.
-const EVENTS: [&str; 8] = [
+const EVENTS: [&str; 9] = [
     "Newchannel",
     "Newstate",
     "NewCallerid",
@@ -34,6 +35,7 @@ const EVENTS: [&str; 8] = [
     "NewAccountCode",
     "BridgeEnter",
     "Hangup",
+    "Cdr",
     "ContactStatus",
 ];
 /// A link that is silent for longer than both of these together is none: nobody is told a count that is older.
@@ -151,8 +153,20 @@ fn read(message: &Message) -> Option<News> {
         "Newstate" | "NewCallerid" | "NewConnectedLine" | "NewAccountCode" | "BridgeEnter" => {
             Some(leg::read(message, false).map_or(News::Lost, News::Leg))
         }
+        "Cdr" => record(message),
         "ContactStatus" => contact::news(message),
         _ => None,
+    }
+}
+
+/// What is on record of a part of a call.
+fn record(message: &Message) -> Option<News> {
+    match ended::ended(message)? {
+        Ok(part) => Some(News::Record(Box::new(part))),
+        Err(error) => {
+            tracing::warn!(%error, "a call record of Asterisk is of no use");
+            None
+        }
     }
 }
 

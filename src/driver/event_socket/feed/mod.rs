@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::asked;
+use super::{asked, ended};
 use crate::domain::instance::HostName;
 use crate::domain::leg::{Contact, Leg};
 use crate::driver::DriverError;
@@ -58,6 +58,8 @@ pub struct SocketFeed {
     events: EventFeed,
     link: watch::Receiver<LinkState>,
     is_up: bool,
+    /// What the last event said besides.
+    besides: Option<News>,
     _keeper: JoinSet<()>,
 }
 
@@ -84,6 +86,7 @@ impl SocketFeed {
             events,
             link,
             is_up: false,
+            besides: None,
             _keeper: keeper,
         })
     }
@@ -106,13 +109,17 @@ fn subscription() -> Result<Subscription, SubscriptionError> {
 #[async_trait]
 impl Feed for SocketFeed {
     async fn next(&mut self) -> Option<News> {
+        if let Some(news) = self.besides.take() {
+            return Some(news);
+        }
         loop {
             tokio::select! {
                 // What was heard comes before what is heard next: the end of one link before the begin of another.
                 biased;
                 event = self.events.next() => match event {
                     Ok(event) => {
-                        if let Some(news) = read(&event) {
+                        self.besides = record(&event);
+                        if let Some(news) = read(&event).or_else(|| self.besides.take()) {
                             return Some(news);
                         }
                     }
@@ -145,6 +152,17 @@ fn read(event: &Event) -> Option<News> {
         name if name.starts_with("CHANNEL_") => Some(leg::read(event).map_or(News::Lost, News::Leg)),
         "CUSTOM" => contact::news(event),
         _ => None,
+    }
+}
+
+/// What is on record of a leg that is over.
+fn record(event: &Event) -> Option<News> {
+    match ended::ended(event)? {
+        Ok(part) => Some(News::Record(Box::new(part))),
+        Err(error) => {
+            tracing::warn!(%error, "what FreeSWITCH tells of a call is of no use");
+            None
+        }
     }
 }
 

@@ -1,0 +1,126 @@
+//! Recordings on a PBX's disk, brought in line with what is known of them: new ones are found, and lost ones forgotten.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use thiserror::Error;
+
+use crate::domain::ids::{IdSource, InstanceId, RecordingId, TenantId};
+use crate::domain::instance::PbxInstance;
+use crate::domain::recording::{FoundRecording, RecordingPath};
+use crate::domain::sip_domain::SipDomain;
+use crate::driver::spool::Spool;
+use crate::store::{Store, StoreError, domains, recordings};
+
+/// Rows that are written in one transaction.
+const BATCH: usize = 200;
+
+/// Why recordings could not be looked at.
+#[derive(Debug, Error)]
+pub enum SearchError {
+    /// The disk.
+    #[error("the recordings in {directory} cannot be looked at; see that the service may read them")]
+    Disk {
+        /// Where.
+        directory: String,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// The database.
+    #[error("the recordings that were found could not be kept")]
+    Store(#[from] StoreError),
+}
+
+/// What a search found.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Searched {
+    /// New ones, and those that have grown.
+    pub kept: usize,
+    /// Those whose file has gone.
+    pub lost: usize,
+}
+
+/// Looks at every recording of an instance of this host. Without a directory of recordings there is nothing to look at.
+pub async fn search(
+    store: &Store,
+    ids: &dyn IdSource,
+    instance: &PbxInstance,
+) -> Result<Searched, SearchError> {
+    let Some(directory) = instance.settings.recordings_dir() else {
+        return Ok(Searched::default());
+    };
+    let mut tx = store.read("known_recordings").await?;
+    let mut by_domain: BTreeMap<SipDomain, TenantId> = BTreeMap::new();
+    for (tenant, domain) in domains::known_on(&mut tx, instance.id).await? {
+        by_domain.insert(domain, tenant);
+    }
+    let known = recordings::known(&mut tx, instance.id).await?;
+    drop(tx);
+    // Also those of domains that nobody has any more: what is there of them belongs to somebody still.
+    let mut places: Vec<SipDomain> = by_domain.keys().cloned().collect();
+    let former = known.keys().filter_map(|path| path.directory().parse().ok());
+    places.extend(former);
+    places.sort();
+    places.dedup();
+    let found = Spool::new(directory.clone()).find(places).await;
+    let found = found.map_err(|source| SearchError::Disk {
+        directory: directory.to_string(),
+        source,
+    })?;
+    let changed: Vec<&FoundRecording> = found
+        .iter()
+        .filter(|found| known.get(&found.path) != Some(found))
+        .collect();
+    let there: std::collections::BTreeSet<&RecordingPath> = found.iter().map(|found| &found.path).collect();
+    let gone: Vec<&RecordingPath> = known.keys().filter(|path| !there.contains(path)).collect();
+    let mut searched = Searched::default();
+    for batch in changed.chunks(BATCH) {
+        let mut tx = store.begin("keep_recordings").await?;
+        for found in batch {
+            let by_domain = || {
+                let domain: SipDomain = found.path.directory().parse().ok()?;
+                by_domain.get(&domain).copied()
+            };
+            // The record of the call knows whose it was; the directory says who has that domain today.
+            let recorded = match found.path.channel() {
+                Some(channel) => recordings::whose(&mut tx, instance.id, &channel).await?,
+                None => None,
+            };
+            if let Some(tenant) = recorded.or_else(by_domain) {
+                recordings::put(&mut tx, RecordingId::fresh(ids), tenant, instance.id, found).await?;
+                searched.kept += 1;
+            }
+        }
+        tx.commit().await?;
+    }
+    for batch in gone.chunks(BATCH) {
+        let mut tx = store.begin("lose_recordings").await?;
+        for path in batch {
+            recordings::lose(&mut tx, instance.id, path).await?;
+            searched.lost += 1;
+        }
+        tx.commit().await?;
+    }
+    Ok(searched)
+}
+
+/// Removes the files of these recordings, and the directories of these domains as far as they are empty then.
+pub async fn remove_files(
+    instance: &PbxInstance,
+    id: InstanceId,
+    paths: &[(InstanceId, RecordingPath)],
+    domains: impl IntoIterator<Item = SipDomain>,
+) -> io::Result<()> {
+    let Some(directory) = instance.settings.recordings_dir() else {
+        return Ok(());
+    };
+    let spool = Spool::new(directory.clone());
+    for (_, path) in paths.iter().filter(|(of, _)| *of == id) {
+        spool.remove(path).await?;
+    }
+    for domain in domains {
+        spool.tidy(&domain).await?;
+    }
+    Ok(())
+}
