@@ -9,6 +9,7 @@ use super::App;
 use super::audit::Changed;
 use super::call_records::seen;
 use super::error::AppError;
+use super::precondition::IfMatch;
 use crate::auth::access::Act;
 use crate::auth::caller::Caller;
 use crate::deploy::DeployError;
@@ -91,8 +92,19 @@ pub async fn open(app: &App, caller: &Caller, using: Use, id: RecordingId) -> Re
     })
 }
 
+/// What tells a version of a recording from another, as `ETag` shows it.
+#[must_use]
+pub fn tag(recording: &Recording) -> String {
+    format!("{}-{}", recording.bytes, recording.written_at.as_microsecond())
+}
+
 /// Deletes a recording and its file.
-pub async fn delete(app: &App, caller: &Caller, id: RecordingId) -> Result<(), AppError> {
+pub async fn delete(
+    app: &App,
+    caller: &Caller,
+    id: RecordingId,
+    if_match: &IfMatch,
+) -> Result<(), AppError> {
     let right = Permission::CallsDeleteRecording;
     let (mut tx, caller, tenant) = app.begin_inside(caller, right, "delete_recording").await?;
     if !recordings::lock(&mut tx, tenant, id).await? {
@@ -102,6 +114,7 @@ pub async fn delete(app: &App, caller: &Caller, id: RecordingId) -> Result<(), A
         .await?
         .ok_or(AppError::NotFound)?;
     caller.reason_to_change()?;
+    if_match.check(&tag(&recording))?;
     let spool = app.spool(&mut tx, recording.instance_id).await?;
     recordings::delete(&mut tx, tenant, id).await?;
     let before = Some(view(&recording));

@@ -1,6 +1,7 @@
 //! The running daemon: the only place that knows all parts and puts them together.
 
 mod auto_deploy;
+mod call_records;
 mod crowd;
 pub mod database;
 pub mod demo;

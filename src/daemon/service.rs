@@ -11,6 +11,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::auto_deploy;
+use super::call_records;
 use super::deploy_worker::{self, Rhythm};
 use super::forgetting;
 use super::instance_checks;
@@ -173,6 +174,19 @@ impl Service {
                 instance_checks::PERIOD,
                 tasks.soft_stop(),
             ),
+        );
+        tasks.spawn(
+            "recordings",
+            call_records::find_recordings(
+                store.clone(),
+                node.clone(),
+                call_records::PERIOD,
+                tasks.soft_stop(),
+            ),
+        );
+        tasks.spawn(
+            "clicks",
+            call_records::make_calls(app.clone(), tasks.soft_stop()),
         );
         tasks.spawn(
             "tenants",

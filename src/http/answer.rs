@@ -111,6 +111,25 @@ impl Answer for Csv {
     }
 }
 
+/// Nothing to say, with a status that something may be said with.
+pub struct Nothing;
+
+impl IntoResponse for Nothing {
+    fn into_response(self) -> Response {
+        StatusCode::OK.into_response()
+    }
+}
+
+impl Answer for Nothing {
+    fn replies() -> Vec<Reply> {
+        vec![Reply {
+            status: StatusCode::OK.as_u16(),
+            body: Vec::new(),
+            headers: Vec::new(),
+        }]
+    }
+}
+
 /// One answer or another, with another status.
 pub enum Either<A, B> {
     /// The one.

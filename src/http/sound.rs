@@ -6,7 +6,7 @@ use std::io::SeekFrom;
 use axum::body::Body;
 use axum::extract::FromRequestParts;
 use axum::http::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, IF_RANGE,
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_RANGE,
     RANGE,
 };
 use axum::http::request::Parts;
@@ -21,7 +21,7 @@ use tokio_util::io::ReaderStream;
 use super::answer::Answer;
 use super::openapi::shape::{Input, Media, Parameter, Reply, Shape};
 use super::problem::Problem;
-use crate::app::recordings::Sound;
+use crate::app::recordings::{self, Sound};
 use crate::domain::recording::SoundFormat;
 
 /// The part that a request asks for, if it asks for one.
@@ -32,7 +32,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Part {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        // There is nothing here that `If-Range` could name: the whole is what it asks for then.
+        // A part only of what it had before: it may ask for the whole then, and gets that.
         let is_conditional = parts.headers.contains_key(IF_RANGE);
         let range = parts.headers.get(RANGE).filter(|_| !is_conditional);
         Ok(Self(range.and_then(|range| range.to_str().ok()).map(str::to_owned)))
@@ -89,6 +89,7 @@ pub struct SoundAnswer {
     format: Option<SoundFormat>,
     length: u64,
     bytes: Bytes,
+    tag: String,
     /// The name that it is kept under; none where it is to be heard.
     name: Option<String>,
 }
@@ -118,6 +119,7 @@ impl SoundAnswer {
             format,
             length: sound.length,
             bytes,
+            tag: format!("\"{}\"", recordings::tag(&sound.recording)),
             name: is_kept.then(|| format!("{}.{ending}", sound.recording.id)),
         })
     }
@@ -144,6 +146,7 @@ impl IntoResponse for SoundAnswer {
                 headers.insert(name, value);
             }
         };
+        text(ETAG, self.tag);
         if let Bytes::From { first, last } = self.bytes {
             text(CONTENT_RANGE, format!("bytes {first}-{last}/{}", self.length));
         }
@@ -169,6 +172,11 @@ impl Answer for SoundAnswer {
             description: "That parts can be asked for.",
             schema: json_schema!({"const": "bytes"}),
         };
+        let tag = Parameter {
+            name: "ETag",
+            description: "The version of the file, for `If-Match`.",
+            schema: json_schema!({"type": "string"}),
+        };
         let which = Parameter {
             name: "Content-Range",
             description: "Which bytes these are, and how many there are.",
@@ -178,12 +186,12 @@ impl Answer for SoundAnswer {
             Reply {
                 status: 200,
                 body: body.clone(),
-                headers: vec![ranges.clone()],
+                headers: vec![ranges.clone(), tag.clone()],
             },
             Reply {
                 status: 206,
                 body,
-                headers: vec![ranges, which],
+                headers: vec![ranges, tag, which],
             },
         ]
     }

@@ -235,7 +235,7 @@ async fn a11_what_is_on_record_is_what_was_called_once_each_and_each_tenants_own
         .collect();
     let expected = [
         ("1002", Disposition::Answered),
-        ("1005", Disposition::NoAnswer),
+        ("1005", Disposition::Failed),
         ("1777", Disposition::NoAnswer),
         ("*43", Disposition::Answered),
     ];
@@ -279,7 +279,7 @@ async fn a11_forwards_forks_and_transfers_are_one_call_each() {
     assert!(call.ended().await, "{:#?}", call.heard());
     recorded.hear_parts(5).await;
     // Transferred by whoever called, and by whoever was called.
-    for (transferrer, expected) in [("PJSIP/1001@", 7), ("PJSIP/1002@", 9)] {
+    for (transferrer, expected) in [("PJSIP/1001@", 8), ("PJSIP/1002@", 11)] {
         let mut call = recorded.office.call(&ann, "1002", "9");
         call.status(200).await;
         let channel = recorded.channel(transferrer);

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use switchyard::deploy::DriverFactory;
 use switchyard::domain::artifact::Artifact;
+use switchyard::domain::dial::DialNumber;
 use switchyard::domain::finding::Finding;
 use switchyard::domain::instance::PbxInstance;
 use switchyard::domain::instance_secrets::InstanceSecrets;
+use switchyard::domain::leg::Endpoint;
 use switchyard::domain::sip_domain::SipDomain;
 use switchyard::driver::asterisk::{AsteriskDriver, Program, Shadow};
 use switchyard::driver::{
@@ -153,6 +155,10 @@ impl PbxDriver for Witnessed {
 
     async fn end_calls(&self, domains: &BTreeSet<SipDomain>) -> Result<EndedCalls, DriverError> {
         self.real.end_calls(domains).await
+    }
+
+    async fn call(&self, from: &Endpoint, to: &DialNumber) -> Result<(), DriverError> {
+        self.real.call(from, to).await
     }
 
     async fn inclusion(&self) -> Result<Inclusion, DriverError> {

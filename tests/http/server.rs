@@ -112,7 +112,7 @@ impl Server {
         )
         .with_sign_in(Some(sign_in::cheap(Arc::clone(&tokens))));
         let caller = Caller::new(Identity::SystemCli, Place::Platform, None, Origin::default());
-        instances::create(&app, &caller, instance()).await.unwrap();
+        instances::create(&app, &caller, instance(&bench)).await.unwrap();
         for name in ["acme", "beta"] {
             let input = TenantInput {
                 name: Some(name.to_owned()),
@@ -284,7 +284,8 @@ fn by(token: Option<&str>, entering: Option<&str>, method: &str, path: &str) -> 
     }
 }
 
-fn instance() -> NewInstance {
+fn instance(bench: &Bench) -> NewInstance {
+    let recordings_dir = bench.folder.path().join("recordings");
     NewInstance {
         name: "pbx1".parse().unwrap(),
         node: "node1".parse().unwrap(),
@@ -296,7 +297,7 @@ fn instance() -> NewInstance {
             config_dir: "/nonexistent/switchyard".parse().unwrap(),
             ami_tls: None,
             log_file: None,
-            recordings_dir: None,
+            recordings_dir: recordings_dir.to_str().unwrap().parse().ok(),
             emergency_numbers: vec![],
         }),
         secrets: InstanceSecrets::of_control("secret".into()),

@@ -3,7 +3,8 @@
 pub mod api_keys;
 pub mod audit_log;
 pub mod auth;
-pub mod calls;
+pub mod call_records;
+pub mod click_to_call;
 pub mod dashboard;
 pub mod deployment_events;
 pub mod deployments;

@@ -16,6 +16,7 @@ use crate::http::answer::NoContent;
 use crate::http::body::NoBody;
 use crate::http::envelope::{Behind, behind};
 use crate::http::id::Id;
+use crate::http::if_match::Precondition;
 use crate::http::problem::Problem;
 use crate::http::query::{Given, Parameters, Query};
 use crate::http::sound::{Part, SoundAnswer};
@@ -83,19 +84,21 @@ pub async fn download(
     SoundAnswer::to_keep(sound, &part).await
 }
 
-/// `DELETE /recordings/{id}`: with its file.
+/// `DELETE /recordings/{id}`: with its file; with `If-Match` only of the version that it names.
 pub async fn delete(
     State(app): State<App>,
     caller: Caller,
     Id(id): Id<RecordingId>,
     query: Query,
+    precondition: Precondition,
     body: NoBody,
 ) -> Result<NoContent, Problem> {
     let permission = Permission::CallsDeleteRecording;
     recordings::find(&app, &caller, permission, Act::Change, id).await?;
     caller.reason_to_change()?;
+    let if_match = precondition.if_match()?;
     body.read().await?;
     query.read()?;
-    recordings::delete(&app, &caller, id).await?;
+    recordings::delete(&app, &caller, id, &if_match).await?;
     Ok(NoContent)
 }

@@ -4,19 +4,32 @@ use super::route::routes;
 use super::{Route, Shared};
 use crate::auth::access::Access::Tenant;
 use crate::domain::permission::Permission::{
-    CallsDeleteRecording, CallsDownloadRecording, CallsListenRecording, CallsViewOwn,
+    CallsClickToCall, CallsDeleteRecording, CallsDownloadRecording, CallsListenRecording, CallsViewOwn,
 };
-use crate::http::api::{calls, recordings};
+use crate::http::api::{call_records, click_to_call, recordings};
 
 /// Why a file that is there is not had.
 const FILE: [&str; 2] = ["driven_elsewhere", "recording_unreadable"];
 
+/// Why no phone rings.
+const CLICK: [&str; 7] = [
+    "no_extension",
+    "extension_disabled",
+    "driven_elsewhere",
+    "too_many_calls",
+    "call_refused",
+    "pbx_unreachable",
+    "call_failed",
+];
+
 pub(super) fn calls() -> Vec<Route<Shared>> {
     routes! {
-        get "/api/v1/calls", Tenant(CallsViewOwn) => calls::index,
+        get "/api/v1/calls", Tenant(CallsViewOwn) => call_records::index,
             "Lists calls that are over, newest first: the own extension's, or with `calls.view_all` the tenant's";
-        get "/api/v1/calls/export", Tenant(CallsViewOwn) => calls::export, "The same as a CSV file";
-        get "/api/v1/calls/{id}", Tenant(CallsViewOwn) => calls::show, "Shows a call that is over";
+        post "/api/v1/calls", Tenant(CallsClickToCall), audits "call.click" => click_to_call::call,
+            "Calls a number from the own extension, whose phone rings first", 409 CLICK;
+        get "/api/v1/calls/export", Tenant(CallsViewOwn) => call_records::export, "The same as a CSV file";
+        get "/api/v1/calls/{id}", Tenant(CallsViewOwn) => call_records::show, "Shows a call that is over";
     }
 }
 

@@ -28,6 +28,8 @@ use crate::wire::ami::{
 const CLASSES: [&str; 3] = ["system", "call", "cdr"];
 /// Of those classes, the events that say something. Asterisk sends no others, where the account may say so.
 const EVENTS: [&str; 9] = [
+    // The first: from the first on, what is not named yet is not sent, and of this no poll tells.
+    "Cdr",
     "Newchannel",
     "Newstate",
     "NewCallerid",
@@ -35,7 +37,6 @@ const EVENTS: [&str; 9] = [
     "NewAccountCode",
     "BridgeEnter",
     "Hangup",
-    "Cdr",
     "ContactStatus",
 ];
 /// A link that is silent for longer than both of these together is none: nobody is told a count that is older.
