@@ -5,11 +5,14 @@ pub mod api_keys;
 mod audit;
 pub mod audit_log;
 pub mod auto_deploy;
+pub mod calls;
 pub mod carry_out;
 pub mod dashboard;
 pub mod deployment_events;
+pub mod deployment_news;
 pub mod deployments;
 pub mod error;
+pub mod events;
 pub mod extension_csv;
 pub mod extension_import;
 pub mod extensions;
@@ -24,6 +27,7 @@ mod instance_moves;
 pub mod instances;
 pub mod invitations;
 pub mod mail;
+pub mod metrics;
 pub mod one_time;
 pub mod operator;
 pub mod own_tenant;
@@ -63,6 +67,7 @@ use crate::domain::clock::Clock;
 use crate::domain::ids::IdSource;
 use crate::domain::random::Randomness;
 use crate::domain::sip_domain::SipDomain;
+use crate::monitor::board::Board;
 use crate::store::Store;
 
 /// All that the use cases work with.
@@ -78,6 +83,7 @@ pub struct App {
     sign_in: Option<Arc<SignIn>>,
     resets: Waiting,
     domain_suffix: Option<SipDomain>,
+    board: Board,
 }
 
 impl App {
@@ -102,7 +108,14 @@ impl App {
             sign_in: None,
             resets: Waiting::default(),
             domain_suffix: None,
+            board: Board::default(),
         }
+    }
+
+    /// Has live calls read from there.
+    #[must_use]
+    pub fn with_board(self, board: Board) -> Self {
+        Self { board, ..self }
     }
 
     /// Has new tenants whose domain is not given have one that ends so.

@@ -16,6 +16,7 @@ use axum::middleware::{from_fn_with_state, map_response};
 pub use self::route::{Audits, Route};
 use super::guard::{self, Guard};
 use super::health::Readiness;
+use super::metrics::Collector;
 use super::problem::Problem;
 use super::streams::Streams;
 use super::{headers, trace};
@@ -32,6 +33,8 @@ pub struct Shared {
     pub app: App,
     /// The answers that go on for long.
     pub streams: Streams,
+    /// Who reads figures.
+    pub collector: Collector,
 }
 
 impl FromRef<Shared> for App {
@@ -43,6 +46,12 @@ impl FromRef<Shared> for App {
 impl FromRef<Shared> for Streams {
     fn from_ref(shared: &Shared) -> Self {
         shared.streams.clone()
+    }
+}
+
+impl FromRef<Shared> for Collector {
+    fn from_ref(shared: &Shared) -> Self {
+        shared.collector.clone()
     }
 }
 
@@ -70,6 +79,7 @@ pub fn table() -> Vec<Route<Shared>> {
         ("PBX instances", platform_rows::instances()),
         ("Extensions", rows::extensions()),
         ("Deploys", rows::deploys()),
+        ("Calls", rows::calls()),
         ("Audit log", rows::audit_log()),
     ];
     let routes = sections

@@ -2,6 +2,7 @@
 
 mod api_key;
 mod audit_entry;
+mod call;
 mod check;
 mod dashboard;
 mod deployment;
@@ -20,6 +21,7 @@ mod user;
 
 pub use api_key::{ApiKeyView, CreatedKeyView};
 pub use audit_entry::{ActorView, AuditEntryView, PlaceView};
+pub use call::{CallView, CallsView, ToldView};
 pub use check::{CheckView, ChecksView};
 pub use dashboard::{DashboardView, InstanceHealthView};
 pub use deployment::DeploymentView;

@@ -3,9 +3,11 @@
 pub mod api_keys;
 pub mod audit_log;
 pub mod auth;
+pub mod calls;
 pub mod dashboard;
 pub mod deployment_events;
 pub mod deployments;
+pub mod events;
 pub mod extensions;
 pub mod instances;
 pub mod invitations;
