@@ -54,10 +54,10 @@ pub struct Click {
     done: oneshot::Sender<Result<(), Refused>>,
 }
 
-/// Why no phone rings.
-struct Refused {
-    code: &'static str,
-    message: String,
+/// Why the PBX does not do it.
+pub(super) struct Refused {
+    pub(super) code: &'static str,
+    pub(super) message: String,
 }
 
 /// The calls that wait to be made. Cheap to clone.
@@ -210,13 +210,14 @@ pub async fn make(app: &App, click: Click) {
     let _ = click.done.send(answer);
 }
 
-fn refused(error: &AppError) -> Refused {
+/// What is told of a PBX that did not do what it was asked.
+pub(super) fn refused(error: &AppError) -> Refused {
     use crate::deploy::DeployError;
     let (code, message) = match error {
         AppError::Conflict { code, message } => (*code, message.clone()),
         AppError::Deploy(DeployError::Driver(error @ DriverError::Refused { .. })) => (
             "call_refused",
-            format!("the PBX refused the call: {}", error.full()),
+            format!("the PBX refused it: {}", error.full()),
         ),
         AppError::Deploy(DeployError::Driver(DriverError::Unreachable { .. })) => (
             "pbx_unreachable",
@@ -224,7 +225,7 @@ fn refused(error: &AppError) -> Refused {
         ),
         _ => (
             "call_failed",
-            "the PBX did not say whether it makes the call; the server's log tells more".to_owned(),
+            "the PBX did not say whether it does so; the server's log tells more".to_owned(),
         ),
     };
     Refused { code, message }

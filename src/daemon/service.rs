@@ -32,7 +32,11 @@ use crate::http::cors;
 use crate::http::forwarded;
 use crate::http::health::{Check, Readiness};
 use crate::http::routes::{Shared, router, table};
+use crate::http::metrics::Collector;
 use crate::http::streams::Streams;
+use crate::monitor::{self, Tools};
+use crate::domain::clock::SystemClock;
+use crate::app::deployment_news;
 use crate::store::{Store, StoreError, sealing_keys};
 use crate::telemetry::TelemetryError;
 
@@ -63,6 +67,9 @@ pub struct Service {
     debounce: Option<Duration>,
     cors_origins: Vec<WebOrigin>,
     trusted_proxies: TrustedProxies,
+    /// How often a PBX is asked for all its calls.
+    poll: Duration,
+    collector: Collector,
     /// What the templates were read from.
     templates: Option<Fingerprint>,
     listener: tokio::net::TcpListener,
@@ -108,6 +115,8 @@ impl Service {
             debounce,
             cors_origins: config.http.cors_origins.clone(),
             trusted_proxies: config.http.trusted_proxies.clone(),
+            poll: Duration::from_secs(config.monitor.poll_seconds.into()),
+            collector: Collector::new(config.metrics.token.clone()),
             templates,
             listener,
             address,
@@ -143,6 +152,8 @@ impl Service {
             mails,
             authenticator,
             node,
+            board,
+            feeds,
         } = self.parts;
         if let Some((worker, nudge)) = mails {
             tasks.spawn("mails", worker.run(nudge, tasks.soft_stop()));
@@ -192,10 +203,22 @@ impl Service {
             "tenants",
             tenant_upkeep::run(app.clone(), tenant_upkeep::PERIOD, tasks.soft_stop()),
         );
+        let tools = Tools {
+            store: store.clone(),
+            board,
+            clock: Arc::new(SystemClock),
+            period: self.poll,
+        };
+        tasks.spawn("calls", monitor::run(node.clone(), feeds, tools, tasks.soft_stop()));
+        tasks.spawn(
+            "deployment news",
+            deployment_news::run(app.clone(), tasks.soft_stop()),
+        );
         let shared = Shared {
             readiness: Arc::new(Needs { store: store.clone() }),
             app,
             streams: Streams::new(tasks.soft_stop()),
+            collector: self.collector,
         };
         let router = router(table(), shared, &authenticator, Arc::new(SystemIds));
         let router = cors::allow(router, &self.cors_origins);

@@ -27,7 +27,7 @@ use crate::domain::dial::DialNumber;
 use crate::domain::digest::Digest;
 use crate::domain::finding::Finding;
 use crate::domain::ids::TenantId;
-use crate::domain::leg::Endpoint;
+use crate::domain::leg::{Endpoint, LegId};
 use crate::domain::sip_domain::SipDomain;
 
 /// A piece of a file, in order; files are streamed together and never held whole in memory.
@@ -245,6 +245,9 @@ pub trait PbxDriver: Send + Sync {
     /// Rings a phone, and once it is answered has it call a number as if that had been dialled on it. What comes of it shows
     /// by the call.
     async fn call(&self, from: &Endpoint, to: &DialNumber) -> Result<(), DriverError>;
+
+    /// Ends these legs of a call. One that is no more has ended.
+    async fn hang_up(&self, legs: &[LegId]) -> Result<(), DriverError>;
 
     /// The warnings and errors that the PBX logged since the last `apply` began. An error is about our own files: what
     /// was applied was not taken whole, whatever the PBX shows.

@@ -15,6 +15,7 @@ pub mod health;
 pub mod id;
 mod idempotency;
 mod if_match;
+pub mod metrics;
 pub mod openapi;
 pub mod problem;
 pub mod query;

@@ -10,11 +10,15 @@ use crate::domain::ids::TenantId;
 /// The most that one tenant has open at a time: each looks into the database, and none may keep another tenant waiting.
 pub const MOST: usize = 16;
 
+/// The same of those that look into the database only while something happens: every dashboard of a tenant has one.
+pub const MOST_FOLLOWERS: usize = 256;
+
 /// The open streams. Cheap to clone.
 #[derive(Clone)]
 pub struct Streams {
     stop: CancellationToken,
     open: Open,
+    followers: Open,
 }
 
 type Open = Arc<Mutex<BTreeMap<TenantId, usize>>>;
@@ -30,8 +34,12 @@ impl Streams {
     /// `stop` ends all of them.
     #[must_use]
     pub fn new(stop: CancellationToken) -> Self {
-        let open = Open::default();
-        Self { stop, open }
+        let (open, followers) = (Open::default(), Open::default());
+        Self {
+            stop,
+            open,
+            followers,
+        }
     }
 
     /// Ends when whoever waits should not wait any longer.
@@ -42,9 +50,19 @@ impl Streams {
     /// A place for one more; none when the tenant has taken all that it may.
     #[must_use]
     pub fn enter(&self, tenant: TenantId) -> Option<Place> {
-        let mut open = lock(&self.open);
+        self.place(&self.open, tenant, MOST)
+    }
+
+    /// The same for one that waits for what happens.
+    #[must_use]
+    pub fn follow(&self, tenant: TenantId) -> Option<Place> {
+        self.place(&self.followers, tenant, MOST_FOLLOWERS)
+    }
+
+    fn place(&self, all: &Open, tenant: TenantId, most: usize) -> Option<Place> {
+        let mut open = lock(all);
         let count = open.entry(tenant).or_default();
-        if *count >= MOST {
+        if *count >= most {
             return None;
         }
         *count += 1;
@@ -52,7 +70,7 @@ impl Streams {
         Some(Place {
             tenant,
             stop: self.stop.clone(),
-            open: Arc::clone(&self.open),
+            open: Arc::clone(all),
         })
     }
 }

@@ -10,7 +10,7 @@ use switchyard::domain::dial::DialNumber;
 use switchyard::domain::finding::Finding;
 use switchyard::domain::instance::PbxInstance;
 use switchyard::domain::instance_secrets::InstanceSecrets;
-use switchyard::domain::leg::Endpoint;
+use switchyard::domain::leg::{Endpoint, LegId};
 use switchyard::domain::sip_domain::SipDomain;
 use switchyard::driver::asterisk::{AsteriskDriver, Program, Shadow};
 use switchyard::driver::{
@@ -159,6 +159,10 @@ impl PbxDriver for Witnessed {
 
     async fn call(&self, from: &Endpoint, to: &DialNumber) -> Result<(), DriverError> {
         self.real.call(from, to).await
+    }
+
+    async fn hang_up(&self, legs: &[LegId]) -> Result<(), DriverError> {
+        self.real.hang_up(legs).await
     }
 
     async fn inclusion(&self) -> Result<Inclusion, DriverError> {

@@ -2,6 +2,7 @@
 
 mod api_key;
 mod audit_entry;
+mod call;
 mod call_record;
 mod check;
 mod dashboard;
@@ -22,6 +23,7 @@ mod user;
 
 pub use api_key::{ApiKeyView, CreatedKeyView};
 pub use audit_entry::{ActorView, AuditEntryView, PlaceView};
+pub use call::{CallView, CallsView, ToldView};
 pub use call_record::{CallGapView, CallRecordView};
 pub use check::{CheckView, ChecksView};
 pub use dashboard::{DashboardView, InstanceHealthView};

@@ -1,15 +1,18 @@
-//! Calling for somebody: their own phone first, then whom they want, by the dialplan of their tenant.
+//! Calling for somebody, their own phone first, then whom they want, by the dialplan of their tenant; and ending a call.
 
 use thiserror::Error;
 
 use super::rights::ActionName;
 use super::session::Session;
 use crate::domain::dial::DialNumber;
-use crate::domain::leg::Endpoint;
+use crate::domain::leg::{Endpoint, LegId};
 use crate::driver::DriverError;
 
 /// Milliseconds that the own phone rings.
 const RINGING: &str = "30000";
+
+/// Of Q.850.
+const NORMAL_CLEARING: &str = "16";
 
 /// There is nothing to ring.
 #[derive(Debug, Error)]
@@ -46,4 +49,17 @@ pub async fn call(session: &Session, from: &Endpoint, to: &DialNumber) -> Result
         ("Async", "true"),
     ];
     session.ask(ActionName::Originate, &headers).await.map(drop)
+}
+
+/// Ends legs, which Asterisk knows by their ids as by their names.
+pub async fn hang_up(session: &Session, legs: &[LegId]) -> Result<(), DriverError> {
+    for leg in legs {
+        let headers = [("Channel", leg.as_str()), ("Cause", NORMAL_CLEARING)];
+        match session.ask(ActionName::Hangup, &headers).await {
+            // It has ended by itself meanwhile, most often with its other half.
+            Ok(_) | Err(DriverError::Refused { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }

@@ -40,7 +40,7 @@ use crate::domain::artifact::Artifact;
 use crate::domain::dial::DialNumber;
 use crate::domain::finding::{Finding, Severity};
 use crate::domain::instance::{AsteriskSettings, PbxKind};
-use crate::domain::leg::Endpoint;
+use crate::domain::leg::{Endpoint, LegId};
 use crate::domain::random::SystemRandom;
 use crate::domain::sip_domain::SipDomain;
 
@@ -197,6 +197,10 @@ impl PbxDriver for AsteriskDriver {
 
     async fn call(&self, from: &Endpoint, to: &DialNumber) -> Result<(), DriverError> {
         click::call(&self.session().await?, from, to).await
+    }
+
+    async fn hang_up(&self, legs: &[LegId]) -> Result<(), DriverError> {
+        click::hang_up(&self.session().await?, legs).await
     }
 
     async fn log_since_apply(&self) -> Vec<Finding> {

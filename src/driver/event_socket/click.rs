@@ -1,12 +1,12 @@
-//! Calling for somebody: their own phone first, then whom they want, by the dialplan of their tenant.
+//! Calling for somebody, their own phone first, then whom they want, by the dialplan of their tenant; and ending a call.
 
 use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::{Switch, told, word};
+use super::{ANSWER, Switch, told, word};
 use crate::domain::dial::DialNumber;
-use crate::domain::leg::Endpoint;
+use crate::domain::leg::{Endpoint, LegId};
 use crate::driver::DriverError;
 
 /// A phone that is not there is refused at once; one that rings may ring on while nobody waits here.
@@ -22,5 +22,14 @@ impl Switch {
             Err(_) => Ok(()),
             Ok(done) => done.map_err(|error| told("a call", error)),
         }
+    }
+    /// Ends legs; one that is no more has ended.
+    pub(super) async fn hang_up_legs(&self, legs: &[LegId]) -> Result<(), DriverError> {
+        for leg in legs {
+            let uuid = word(leg.as_str())?;
+            let ended = self.client().hang_up(&uuid, ANSWER).await;
+            ended.map_err(|error| told("the end of a call", error))?;
+        }
+        Ok(())
     }
 }

@@ -22,7 +22,7 @@ pub use self::feed::SocketFeed;
 use crate::domain::dial::DialNumber;
 use crate::domain::finding::Finding;
 use crate::domain::instance::HostName;
-use crate::domain::leg::Endpoint;
+use crate::domain::leg::{Endpoint, LegId};
 use crate::domain::sip_domain::SipDomain;
 use crate::driver::{AbsentExtension, DriverError, EndedCalls, Parting};
 use crate::wire::esl::{self, Client, Config, Error, LinkError, LinkState, Password, Whose, Word};
@@ -113,6 +113,11 @@ impl Socket {
     /// Rings a phone, and once it is answered has it call a number.
     pub async fn call(&self, from: &Endpoint, to: &DialNumber) -> Result<(), DriverError> {
         self.switch().await?.call(from, to).await
+    }
+
+    /// Ends legs of a call.
+    pub async fn hang_up(&self, legs: &[LegId]) -> Result<(), DriverError> {
+        self.switch().await?.hang_up_legs(legs).await
     }
 
     fn dismissed(&self) -> MutexGuard<'_, Dismissed> {

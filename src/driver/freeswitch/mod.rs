@@ -28,7 +28,7 @@ use crate::domain::dial::DialNumber;
 use crate::domain::finding::{Finding, Severity};
 use crate::domain::instance::{FreeSwitchSettings, PbxKind};
 use crate::domain::instance_secrets::InstanceSecrets;
-use crate::domain::leg::Endpoint;
+use crate::domain::leg::{Endpoint, LegId};
 use crate::domain::sip_domain::SipDomain;
 use crate::wire::esl::Error;
 
@@ -275,6 +275,10 @@ impl PbxDriver for FreeSwitchDriver {
 
     async fn call(&self, from: &Endpoint, to: &DialNumber) -> Result<(), DriverError> {
         self.socket.call(from, to).await
+    }
+
+    async fn hang_up(&self, legs: &[LegId]) -> Result<(), DriverError> {
+        self.socket.hang_up(legs).await
     }
 
     /// What FreeSWITCH said to the reload, what could not be read beside it, and of calls.

@@ -45,7 +45,7 @@ use crate::domain::finding::Finding;
 use crate::domain::ids::{InstanceId, TenantId};
 use crate::domain::instance::{FusionPbxSettings, PbxKind};
 use crate::domain::instance_secrets::InstanceSecrets;
-use crate::domain::leg::Endpoint;
+use crate::domain::leg::{Endpoint, LegId};
 use crate::domain::sip_domain::SipDomain;
 
 /// Where what is to be written is staged, below the daemon's own directory.
@@ -350,6 +350,10 @@ impl PbxDriver for FusionPbxDriver {
 
     async fn call(&self, from: &Endpoint, to: &DialNumber) -> Result<(), DriverError> {
         self.socket.call(from, to).await
+    }
+
+    async fn hang_up(&self, legs: &[LegId]) -> Result<(), DriverError> {
+        self.socket.hang_up(legs).await
     }
 
     /// FreeSWITCH complains about rows when it looks them up, which is asked for.

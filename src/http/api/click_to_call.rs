@@ -1,12 +1,15 @@
-//! `POST /api/v1/calls`.
+//! `POST /api/v1/calls` and `DELETE /api/v1/calls/active/{id}`.
 
 use axum::extract::State;
 
 use crate::app::App;
 use crate::app::click_to_call::{self, ClickInput};
+use crate::app::hang_up;
 use crate::auth::caller::Caller;
-use crate::http::answer::{Accepted, Nothing, Replayed};
-use crate::http::body::Body;
+use crate::domain::ids::CallId;
+use crate::http::answer::{Accepted, NoContent, Nothing, Replayed};
+use crate::http::body::{Body, NoBody};
+use crate::http::id::Id;
 use crate::http::idempotency::Repeatable;
 use crate::http::problem::Problem;
 use crate::http::query::Query;
@@ -27,4 +30,20 @@ pub async fn call(
     let once = key.map(|key| key.with_open_body(&bytes));
     let done = click_to_call::call(&app, &caller, input, once.as_ref()).await?;
     Ok(Replayed::new(done.is_repeated(), Accepted(Nothing)))
+}
+
+/// `DELETE /calls/active/{id}`: ends an own call, or with `config.write` any of the tenant.
+pub async fn hang_up(
+    State(app): State<App>,
+    caller: Caller,
+    Id(id): Id<CallId>,
+    query: Query,
+    body: NoBody,
+) -> Result<NoContent, Problem> {
+    hang_up::check(&app, &caller, id).await?;
+    caller.reason_to_change()?;
+    body.read().await?;
+    query.read()?;
+    hang_up::end(&app, &caller, id).await?;
+    Ok(NoContent)
 }

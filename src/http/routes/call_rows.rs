@@ -22,12 +22,23 @@ const CLICK: [&str; 7] = [
     "call_failed",
 ];
 
+/// Why a call goes on.
+const HANG_UP: [&str; 5] = [
+    "not_own_call",
+    "driven_elsewhere",
+    "call_refused",
+    "pbx_unreachable",
+    "call_failed",
+];
+
 pub(super) fn calls() -> Vec<Route<Shared>> {
     routes! {
         get "/api/v1/calls", Tenant(CallsViewOwn) => call_records::index,
             "Lists calls that are over, newest first: the own extension's, or with `calls.view_all` the tenant's";
         post "/api/v1/calls", Tenant(CallsClickToCall), audits "call.click" => click_to_call::call,
             "Calls a number from the own extension, whose phone rings first", 409 CLICK;
+        delete "/api/v1/calls/active/{id}", Tenant(CallsClickToCall), audits "call.hang_up" => click_to_call::hang_up,
+            "Ends a call that is up: an own one, or with `config.write` any of the tenant", 409 HANG_UP;
         get "/api/v1/calls/export", Tenant(CallsViewOwn) => call_records::export, "The same as a CSV file";
         get "/api/v1/calls/{id}", Tenant(CallsViewOwn) => call_records::show, "Shows a call that is over";
     }

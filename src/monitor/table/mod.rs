@@ -39,6 +39,8 @@ pub struct Table {
     window: Option<HashSet<LegId>>,
     is_current: bool,
     changed: HashSet<LegId>,
+    /// What the last poll has put right. The news of it may be on their way; if none comes, none will.
+    put_right: HashSet<LegId>,
 }
 
 impl Table {
@@ -54,6 +56,7 @@ impl Table {
             window: None,
             is_current: false,
             changed: HashSet::new(),
+            put_right: HashSet::new(),
         }
     }
 
@@ -65,6 +68,7 @@ impl Table {
 
     /// A leg as it stands now.
     pub fn hear(&mut self, mut leg: Leg, at: Timestamp) {
+        self.put_right.remove(&leg.id);
         if self.ended.contains_key(&leg.id) {
             return;
         }
@@ -89,6 +93,7 @@ impl Table {
             self.lose();
         }
         self.remove(&id);
+        self.put_right.remove(&id);
         self.ended.entry(id).or_insert(self.polls);
     }
 
@@ -96,6 +101,7 @@ impl Table {
     pub fn lose(&mut self) {
         self.is_current = false;
         self.window = None;
+        self.put_right.clear();
     }
 
     /// Begins a poll: to be called before the PBX is asked. One that was begun before is forgotten.
@@ -106,8 +112,15 @@ impl Table {
         Begun(self.polls)
     }
 
-    /// Takes what a poll says.
-    pub fn end_poll(&mut self, begun: &Begun, polled: Vec<Leg>) -> Result<(), NotTaken> {
+    /// Whether a poll is under way of which the answer would be taken.
+    #[must_use]
+    pub fn is_polled(&self) -> bool {
+        self.window.is_some()
+    }
+
+    /// Takes what a poll says; gives how many legs the poll before had put right of which no news has come since, although
+    /// none seemed to be lost.
+    pub fn end_poll(&mut self, begun: &Begun, polled: Vec<Leg>) -> Result<usize, NotTaken> {
         let heard = match self.window.take() {
             Some(heard) if begun.0 == self.polls => heard,
             window => {
@@ -122,20 +135,34 @@ impl Table {
         for id in &gone {
             self.remove(id);
         }
+        let unheard = self.put_right.len();
+        self.put_right.clear();
+        let mut put_right = gone;
         for leg in polled {
             // Two polls that were begun after its end and show it know better than whoever told of that end.
             let has_ended = self.ended.get(&leg.id).is_some_and(|polls| polls + 1 >= begun.0);
             if has_ended || heard.contains(&leg.id) && self.legs.contains_key(&leg.id) {
                 continue;
             }
-            if self.legs.len() < self.limit || self.legs.contains_key(&leg.id) {
+            let is_known = self.legs.contains_key(&leg.id);
+            if is_known || self.legs.len() < self.limit {
+                if !is_known {
+                    put_right.push(leg.id.clone());
+                }
                 self.put(leg);
             }
         }
         self.ended
             .retain(|id, polls| *polls >= begun.0 || *polls + 1 == begun.0 && shown.contains(id));
+        if self.is_current {
+            self.put_right.extend(put_right);
+        }
         self.is_current = !many;
-        if many { Err(NotTaken::TooMany(self.limit)) } else { Ok(()) }
+        if many {
+            Err(NotTaken::TooMany(self.limit))
+        } else {
+            Ok(unheard)
+        }
     }
 
     /// Every call, by what the PBX calls it.
@@ -152,6 +179,11 @@ impl Table {
     /// The calls of which a leg came, changed or went since this was asked last.
     pub fn take_changed(&mut self) -> HashSet<LegId> {
         std::mem::take(&mut self.changed)
+    }
+
+    /// Every call is to be looked at again.
+    pub fn change_all(&mut self) {
+        self.changed.extend(self.calls.keys().cloned());
     }
 
     /// What is known already stays where the news do not say it.
@@ -196,7 +228,7 @@ impl Table {
     #[cfg(test)]
     fn size(&self) -> usize {
         let heard = self.window.as_ref().map_or(0, HashSet::len);
-        [self.legs.len(), self.calls.len(), self.ended.len(), heard].into_iter().max().unwrap()
+        [self.legs.len(), self.calls.len(), self.ended.len(), heard, self.put_right.len() / 2].into_iter().max().unwrap()
     }
 }
 

@@ -190,6 +190,23 @@ fn o10_a_poll_ends_a_ghost_and_finds_a_call_that_nobody_told_of() {
 }
 
 #[test]
+fn o10_what_polls_put_right_is_counted_unless_the_news_of_it_were_only_late() {
+    let mut table = Table::new(LIMIT);
+    let mut poll = |table: &mut Table, legs: Vec<Leg>| {
+        let begun = table.begin_poll();
+        table.end_poll(&begun, legs).unwrap()
+    };
+    table.hear(leg(1, 1, true), at());
+    assert_eq!(poll(&mut table, vec![leg(1, 1, true)]), 0, "before the first poll nothing is known");
+    table.hear(leg(5, 5, true), at());
+    // One ghost, one hidden, one whose news is late.
+    assert_eq!(poll(&mut table, vec![leg(5, 5, true), leg(2, 2, true), leg(3, 3, true)]), 0);
+    table.hear(leg(3, 3, true), at());
+    assert_eq!(poll(&mut table, vec![leg(5, 5, true), leg(2, 2, true), leg(3, 3, true)]), 2);
+    assert_eq!(poll(&mut table, vec![leg(5, 5, true), leg(2, 2, true), leg(3, 3, true)]), 0);
+}
+
+#[test]
 fn o10_what_a_poll_says_is_not_taken_when_news_were_lost_meanwhile() {
     let mut table = Table::new(LIMIT);
     let begun = table.begin_poll();
@@ -199,7 +216,7 @@ fn o10_what_a_poll_says_is_not_taken_when_news_were_lost_meanwhile() {
     let first = table.begin_poll();
     let second = table.begin_poll();
     assert_eq!(table.end_poll(&first, Vec::new()), Err(NotTaken::Outdated));
-    assert_eq!(table.end_poll(&second, Vec::new()), Ok(()));
+    assert_eq!(table.end_poll(&second, Vec::new()), Ok(0));
 }
 
 #[test]

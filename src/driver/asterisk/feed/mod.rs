@@ -71,11 +71,22 @@ impl ManagerFeed {
         transport: &Transport,
         chance: impl FnMut() -> u32 + Send + 'static,
     ) -> Self {
+        Self::open_with(settings, secret, transport, BACKOFF, chance)
+    }
+
+    /// The same with other pauses between tries.
+    pub fn open_with(
+        settings: &AsteriskSettings,
+        secret: &SecretString,
+        transport: &Transport,
+        backoff: Backoff,
+        chance: impl FnMut() -> u32 + Send + 'static,
+    ) -> Self {
         let mut config = transport.config(settings, secret);
         config.events = EventMask::Classes(CLASSES.map(str::to_owned).to_vec());
         config.timing = TIMING;
         config.limits.events = WAITING;
-        let (client, supervisor) = ami::supervise(config, BACKOFF, chance);
+        let (client, supervisor) = ami::supervise(config, backoff, chance);
         let (events, link) = (client.events(), client.link());
         let mut tasks = JoinSet::new();
         tasks.spawn(supervisor.run(CancellationToken::new()));
