@@ -54,7 +54,11 @@ async fn find(store: &Store, id: InstanceId) {
         let instance = instances::find(&mut tx, id).await?;
         drop(tx);
         match instance {
-            Some(instance) => recordings::search(store, &SystemIds, &instance).await,
+            Some(instance) => {
+                // Of tenants that go, also those that another host finishes.
+                recordings::remove_leaving(store, &SystemIds, &instance).await?;
+                recordings::search(store, &SystemIds, &instance).await
+            }
             None => Ok(recordings::Searched::default()),
         }
     };

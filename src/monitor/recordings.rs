@@ -1,16 +1,16 @@
 //! Recordings on a PBX's disk, brought in line with what is known of them: new ones are found, and lost ones forgotten.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use thiserror::Error;
 
-use crate::domain::ids::{IdSource, InstanceId, RecordingId, TenantId};
+use crate::domain::ids::{IdSource, RecordingId, TenantId};
 use crate::domain::instance::PbxInstance;
 use crate::domain::recording::{FoundRecording, RecordingPath};
 use crate::domain::sip_domain::SipDomain;
 use crate::driver::spool::Spool;
-use crate::store::{Store, StoreError, domains, recordings};
+use crate::store::{Store, StoreError, domains, recordings, tenant_lifecycle};
 
 /// Rows that are written in one transaction.
 const BATCH: usize = 200;
@@ -19,7 +19,7 @@ const BATCH: usize = 200;
 #[derive(Debug, Error)]
 pub enum SearchError {
     /// The disk.
-    #[error("the recordings in {directory} cannot be looked at; see that the service may read them")]
+    #[error("the recordings in {directory} cannot be worked on; see that the service may read that directory and write in it")]
     Disk {
         /// Where.
         directory: String,
@@ -72,7 +72,7 @@ pub async fn search(
         .iter()
         .filter(|found| known.get(&found.path) != Some(found))
         .collect();
-    let there: std::collections::BTreeSet<&RecordingPath> = found.iter().map(|found| &found.path).collect();
+    let there: BTreeSet<&RecordingPath> = found.iter().map(|found| &found.path).collect();
     let gone: Vec<&RecordingPath> = known.keys().filter(|path| !there.contains(path)).collect();
     let mut searched = Searched::default();
     for batch in changed.chunks(BATCH) {
@@ -105,22 +105,47 @@ pub async fn search(
     Ok(searched)
 }
 
-/// Removes the files of these recordings, and the directories of these domains as far as they are empty then.
-pub async fn remove_files(
+/// Removes every recording of the tenants that are to go, and their directories as far as they are empty then; gives how
+/// many. What was not found yet is looked for first.
+pub async fn remove_leaving(
+    store: &Store,
+    ids: &dyn IdSource,
     instance: &PbxInstance,
-    id: InstanceId,
-    paths: &[(InstanceId, RecordingPath)],
-    domains: impl IntoIterator<Item = SipDomain>,
-) -> io::Result<()> {
+) -> Result<usize, SearchError> {
     let Some(directory) = instance.settings.recordings_dir() else {
-        return Ok(());
+        return Ok(0);
+    };
+    let mut tx = store.read("tenants_that_go").await?;
+    let leaving = tenant_lifecycle::leaving(&mut tx).await?;
+    drop(tx);
+    if leaving.is_empty() {
+        return Ok(0);
+    }
+    search(store, ids, instance).await?;
+    let mut tx = store.read("recordings_that_go").await?;
+    let going = recordings::leaving(&mut tx, instance.id).await?;
+    let mut places = BTreeSet::new();
+    for tenant in &leaving {
+        places.extend(domains::ever_of(&mut tx, *tenant).await?);
+    }
+    drop(tx);
+    let disk = |source| SearchError::Disk {
+        directory: directory.to_string(),
+        source,
     };
     let spool = Spool::new(directory.clone());
-    for (_, path) in paths.iter().filter(|(of, _)| *of == id) {
-        spool.remove(path).await?;
+    for (_, path) in &going {
+        spool.remove(path).await.map_err(disk)?;
     }
-    for domain in domains {
-        spool.tidy(&domain).await?;
+    for place in places {
+        spool.tidy(&place).await.map_err(disk)?;
     }
-    Ok(())
+    for batch in going.chunks(BATCH) {
+        let mut tx = store.begin("lose_recordings").await?;
+        for (_, path) in batch {
+            recordings::lose(&mut tx, instance.id, path).await?;
+        }
+        tx.commit().await?;
+    }
+    Ok(going.len())
 }

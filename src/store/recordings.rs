@@ -12,6 +12,7 @@ use super::{StoreError, Tx};
 use crate::domain::call_record::CallCursor;
 use crate::domain::call_text::PbxCallId;
 use crate::domain::ids::{CallRecordId, ExtensionId, InstanceId, RecordingId, TenantId};
+use crate::domain::instance::NodeName;
 use crate::domain::recording::{FoundRecording, Recording, RecordingPage, RecordingPath, RecordingQuery};
 
 macro_rules! of_file {
@@ -43,6 +44,11 @@ statements! {
     WHOSE = "select r.tenant_id from call_records r join call_record_parts p on p.record_id = r.id \
         where p.channel = $1 and r.instance_id = $2 order by r.started_at limit 1";
     LOSE = "delete from recordings where instance_id = $1 and path = $2";
+    LOSE_ALL = "delete from recordings where instance_id = $1";
+    LEAVING = "select f.tenant_id, f.path from recordings f join tenants t on t.id = f.tenant_id \
+        where f.instance_id = $1 and t.status = 'deleting' order by f.path";
+    ELSEWHERE = "select count(*) from recordings f join instances i on i.id = f.instance_id \
+        where f.tenant_id = $1 and i.node <> $2";
     FIND = select!("f.id = $3");
     LOCK = "select id from recordings where tenant_id = $1 and id = $2", 0, " for update";
     DELETE = "delete from recordings where tenant_id = $1 and id = $2";
@@ -150,6 +156,33 @@ pub async fn whose(
 pub async fn lose(tx: &mut Tx, instance: InstanceId, path: &RecordingPath) -> Result<(), StoreError> {
     run!(tx, execute(LOSE, instance.uuid(), path.as_str()))?;
     Ok(())
+}
+
+/// Forgets all of an instance that goes.
+pub(super) async fn lose_all(tx: &mut Tx, instance: InstanceId) -> Result<(), StoreError> {
+    run!(tx, execute(LOSE_ALL, instance.uuid()))?;
+    Ok(())
+}
+
+/// Those of tenants that are to go, which are on an instance.
+pub async fn leaving(
+    tx: &mut Tx,
+    instance: InstanceId,
+) -> Result<Vec<(TenantId, RecordingPath)>, StoreError> {
+    let origin = Origin {
+        table: "recordings",
+        id: instance,
+    };
+    let rows = run!(tx, fetch_all::<(Uuid, String)>(LEAVING, instance.uuid()))?;
+    rows.into_iter()
+        .map(|(tenant, path)| Ok((TenantId::from_uuid(tenant), origin.text("path", &path)?)))
+        .collect()
+}
+
+/// How many of a tenant are on other hosts than this.
+pub async fn elsewhere(tx: &mut Tx, tenant: TenantId, node: &NodeName) -> Result<i64, StoreError> {
+    let (count,) = run!(tx, fetch_one::<(i64,)>(ELSEWHERE, tenant.uuid(), node.as_str()))?;
+    Ok(count)
 }
 
 /// One recording of the tenant, if its call may be seen.

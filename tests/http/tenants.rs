@@ -9,6 +9,7 @@ use switchyard::store::call_records::{self, OfCall};
 use switchyard::store::{recordings, tenants};
 
 use crate::people::Who;
+use crate::support::board::{a_call, told};
 use crate::server::{Answer, As, Server};
 
 /// A tenant with one of everything.
@@ -22,6 +23,7 @@ pub struct TestTenant {
     pub api_key: String,
     pub instance: String,
     pub call: String,
+    pub active_call: String,
     pub recording: String,
 }
 
@@ -67,6 +69,7 @@ impl Server {
         let text = |answer: &Answer| answer.body["data"]["id"].as_str().unwrap().to_owned();
         let (call, recording) = self.recorded_call(tenant, domain).await;
         TestTenant {
+            active_call: self.call_that_is_up(tenant).await,
             call,
             recording,
             extension: text(&extension),
@@ -110,6 +113,17 @@ impl Server {
         (call.to_string(), recording.to_string())
     }
 
+    /// A call of the tenant that is up.
+    async fn call_that_is_up(&self, tenant: TenantId) -> String {
+        let mut tx = self.store.read("instance").await.unwrap();
+        let instance = tenants::find(&mut tx, tenant).await.unwrap().unwrap().instance_id;
+        let call = a_call(instance, tenant);
+        let id = call.id.to_string();
+        self.board.add(instance);
+        self.board.report(instance, told(call));
+        id
+    }
+
     /// The id of the session that a token was given in, the only one of whoever has it.
     pub async fn session_of(&self, token: &str) -> String {
         let sessions = self
@@ -132,6 +146,7 @@ impl Server {
 pub fn id_in<'a>(path: &str, tenant: &'a TestTenant) -> &'a str {
     match path {
         path if path.starts_with("/api/v1/extensions/{id}") => &tenant.extension,
+        path if path.starts_with("/api/v1/calls/active/{id}") => &tenant.active_call,
         path if path.starts_with("/api/v1/calls/{id}") => &tenant.call,
         path if path.starts_with("/api/v1/recordings/{id}") => &tenant.recording,
         path if path.starts_with("/api/v1/org-users/{id}") => &tenant.user,

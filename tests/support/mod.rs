@@ -4,6 +4,7 @@
 
 pub mod ami;
 pub mod bench;
+pub mod board;
 pub mod certificates;
 pub mod clock;
 pub mod contract;
