@@ -17,6 +17,7 @@ use super::instance_checks;
 use super::lifecycle::{Lifecycle, LifecycleError};
 use super::listener::{self, Limits, ListenError};
 use super::parts::{self, Parts, PartsError};
+use super::open_files;
 use super::password_resets;
 use super::settings;
 use super::template_watch::{self, Fingerprint};
@@ -200,10 +201,11 @@ impl Service {
             "deployment news",
             deployment_news::run(app.clone(), tasks.soft_stop()),
         );
+        let connections = open_files::connections();
         let shared = Shared {
             readiness: Arc::new(Needs { store: store.clone() }),
             app,
-            streams: Streams::new(tasks.soft_stop()),
+            streams: Streams::new(tasks.soft_stop(), connections / 2),
             collector: self.collector,
         };
         let router = router(table(), shared, &authenticator, Arc::new(SystemIds));
@@ -214,7 +216,10 @@ impl Service {
             listener::serve(
                 self.listener,
                 router,
-                Limits::default(),
+                Limits {
+                    connections,
+                    ..Limits::default()
+                },
                 self.trusted_proxies,
                 tasks.soft_stop(),
             ),

@@ -16,9 +16,8 @@ use crate::support::database::Bench;
 use crate::tenants::id_in;
 
 /// Rights whose routes come later. In the end there is none.
-const WITHOUT_ROUTE: [Permission; 17] = [
+const WITHOUT_ROUTE: [Permission; 16] = [
     Permission::CallsViewAll,
-    Permission::CallsViewOwn,
     Permission::CallsListenRecording,
     Permission::CallsDownloadRecording,
     Permission::CallsDeleteRecording,
