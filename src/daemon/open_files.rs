@@ -38,7 +38,13 @@ mod tests {
 
     #[test]
     fn connections_leave_files_to_everything_else() {
-        for (files, connections) in [(Some(256), 128), (Some(1024), 512), (Some(2000), 1488), (Some(8192), MOST), (None, MOST)] {
+        for (files, connections) in [
+            (Some(256), 128),
+            (Some(1024), 512),
+            (Some(2000), 1488),
+            (Some(8192), MOST),
+            (None, MOST),
+        ] {
             assert_eq!(connections_of(files), connections, "{files:?}");
         }
         assert!(connections() > 0);

@@ -16,13 +16,15 @@ use super::forgetting;
 use super::instance_checks;
 use super::lifecycle::{Lifecycle, LifecycleError};
 use super::listener::{self, Limits, ListenError};
-use super::parts::{self, Parts, PartsError};
 use super::open_files;
+use super::parts::{self, Parts, PartsError};
 use super::password_resets;
 use super::settings;
 use super::template_watch::{self, Fingerprint};
 use super::tenant_upkeep;
+use crate::app::deployment_news;
 use crate::config::{Config, DeployMode};
+use crate::domain::clock::SystemClock;
 use crate::domain::ids::SystemIds;
 use crate::domain::mail::PublicUrl;
 use crate::domain::proxies::TrustedProxies;
@@ -31,12 +33,10 @@ use crate::driver::asterisk::Shadow;
 use crate::http::cors;
 use crate::http::forwarded;
 use crate::http::health::{Check, Readiness};
-use crate::http::routes::{Shared, router, table};
 use crate::http::metrics::Collector;
+use crate::http::routes::{Shared, router, table};
 use crate::http::streams::Streams;
 use crate::monitor::{self, Tools};
-use crate::domain::clock::SystemClock;
-use crate::app::deployment_news;
 use crate::store::{Store, StoreError, sealing_keys};
 use crate::telemetry::TelemetryError;
 
@@ -196,7 +196,10 @@ impl Service {
             clock: Arc::new(SystemClock),
             period: self.poll,
         };
-        tasks.spawn("calls", monitor::run(node.clone(), feeds, tools, tasks.soft_stop()));
+        tasks.spawn(
+            "calls",
+            monitor::run(node.clone(), feeds, tools, tasks.soft_stop()),
+        );
         tasks.spawn(
             "deployment news",
             deployment_news::run(app.clone(), tasks.soft_stop()),

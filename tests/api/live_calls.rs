@@ -96,7 +96,10 @@ async fn o10_each_sees_the_tenants_calls_or_their_own_and_nobody_anothers(
     let server = Server::start(backend).await;
     let unknown = server.get("/calls/active").send().await;
     assert_eq!(unknown.status, 200);
-    assert_eq!(unknown.body, json!({"data": [], "meta": {"total": 0, "as_of": null, "stale": true}}));
+    assert_eq!(
+        unknown.body,
+        json!({"data": [], "meta": {"total": 0, "as_of": null, "stale": true}})
+    );
 
     let pbx = server.listened_to().await;
     let [ann, bob] = [server.extension("1001").await, server.extension("1002").await];
@@ -119,12 +122,19 @@ async fn o10_each_sees_the_tenants_calls_or_their_own_and_nobody_anothers(
     let stranger = server.person("zoe", &server.acme, "agent").await;
     let other = server.person("gina", &server.globex, "owner").await;
     let seen = async |person: &Person| {
-        let answer = server.of(&person.token, Method::GET, "/calls/active").send().await;
+        let answer = server
+            .of(&person.token, Method::GET, "/calls/active")
+            .send()
+            .await;
         assert_eq!(answer.status, 200);
         assert_eq!(answer.body["meta"]["stale"], false);
-        assert_eq!(answer.body["meta"]["total"], answer.body["data"].as_array().unwrap().len());
+        assert_eq!(
+            answer.body["meta"]["total"],
+            answer.body["data"].as_array().unwrap().len()
+        );
         let ids = answer.body["data"].as_array().unwrap().iter();
-        ids.map(|call| call["extension_ids"].clone()).collect::<Vec<Value>>()
+        ids.map(|call| call["extension_ids"].clone())
+            .collect::<Vec<Value>>()
     };
     let mut all = seen(&manager).await;
     all.sort_by_key(ToString::to_string);
@@ -147,7 +157,10 @@ async fn o10_each_sees_the_tenants_calls_or_their_own_and_nobody_anothers(
     server.board.doubt(pbx);
     let doubted = server.of(&agent.token, Method::GET, "/calls/active").send().await;
     assert_eq!(doubted.body["meta"]["stale"], true);
-    assert!(doubted.body["meta"]["as_of"].is_string(), "when it was known is told");
+    assert!(
+        doubted.body["meta"]["as_of"].is_string(),
+        "when it was known is told"
+    );
 }
 
 #[tokio::test]
@@ -159,17 +172,32 @@ async fn o10_the_dashboard_counts_by_tenant_by_pbx_and_in_all() {
     };
     let pbx = server.listened_to().await;
     let unknown = shown().await;
-    assert_eq!(unknown["active_calls"], json!({"total": null, "as_of": null, "stale": true, "by_tenant": []}));
-    server.report(pbx, &[call(pbx, "1", &server.acme, &[]), call(pbx, "2", &server.acme, &[])]);
+    assert_eq!(
+        unknown["active_calls"],
+        json!({"total": null, "as_of": null, "stale": true, "by_tenant": []})
+    );
+    server.report(
+        pbx,
+        &[
+            call(pbx, "1", &server.acme, &[]),
+            call(pbx, "2", &server.acme, &[]),
+        ],
+    );
     server.report(pbx, &[call(pbx, "3", &server.globex, &[])]);
     let known = shown().await;
-    assert_eq!((&known["active_calls"]["total"], &known["active_calls"]["stale"]), (&json!(3), &json!(false)));
+    assert_eq!(
+        (&known["active_calls"]["total"], &known["active_calls"]["stale"]),
+        (&json!(3), &json!(false))
+    );
     assert_eq!(known["instances"][0]["active_calls"]["total"], 3);
     let mut by_tenant = known["active_calls"]["by_tenant"].as_array().unwrap().clone();
     by_tenant.sort_by_key(|of| of["total"].as_u64());
     assert_eq!(
         by_tenant,
-        [json!({"tenant_id": server.globex, "total": 1}), json!({"tenant_id": server.acme, "total": 2})]
+        [
+            json!({"tenant_id": server.globex, "total": 1}),
+            json!({"tenant_id": server.acme, "total": 2})
+        ]
     );
 }
 
@@ -179,15 +207,33 @@ async fn o10_metrics_are_for_who_shows_the_token() {
     let server = Server::with(Sqlite, &[("SWITCHYARD_METRICS_TOKEN", token)]).await;
     let pbx = server.listened_to().await;
     server.report(pbx, &[call(pbx, "1", &server.acme, &[])]);
-    let ask = |token: &str| server.get("/").at("/metrics").with("authorization", &format!("Bearer {token}"));
+    let ask = |token: &str| {
+        server
+            .get("/")
+            .at("/metrics")
+            .with("authorization", &format!("Bearer {token}"))
+    };
     assert_eq!(ask("0123456789abcdef0124").send().await.status, 401);
-    assert_eq!(ask(&server.token).send().await.status, 401, "a user's token opens nothing here");
+    assert_eq!(
+        ask(&server.token).send().await.status,
+        401,
+        "a user's token opens nothing here"
+    );
     let answer = ask(token).send().await;
     assert_eq!(answer.status, 200);
-    assert!(answer.text.contains("switchyard_active_calls{instance=\"pbx1\"} 1\n"), "{}", answer.text);
+    assert!(
+        answer
+            .text
+            .contains("switchyard_active_calls{instance=\"pbx1\"} 1\n"),
+        "{}",
+        answer.text
+    );
     assert!(!answer.text.contains("Acme"), "{}", answer.text);
 
     let without = Server::start(Sqlite).await;
-    let ask = without.get("/").at("/metrics").with("authorization", &format!("Bearer {token}"));
+    let ask = without
+        .get("/")
+        .at("/metrics")
+        .with("authorization", &format!("Bearer {token}"));
     assert_eq!(ask.send().await.status, 404);
 }

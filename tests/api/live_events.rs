@@ -24,9 +24,15 @@ async fn o10_calls_are_told_as_they_begin_change_and_end_to_who_may_see_them(
     let mut all = Stream::open(server.get("/events").without("x-reason")).await;
     let mut own = Stream::open(server.of(&agent.token, Method::GET, "/events")).await;
     let first = all.next().await.unwrap();
-    assert_eq!((first.name.as_str(), &first.data["meta"]["total"]), ("calls", &json!(1)));
+    assert_eq!(
+        (first.name.as_str(), &first.data["meta"]["total"]),
+        ("calls", &json!(1))
+    );
     let first = own.next().await.unwrap();
-    assert_eq!((first.name.as_str(), &first.data["meta"]["total"]), ("calls", &json!(0)));
+    assert_eq!(
+        (first.name.as_str(), &first.data["meta"]["total"]),
+        ("calls", &json!(0))
+    );
 
     let mut second = call(pbx, "2", &server.acme, &[&bob]);
     server.report(pbx, &[call(pbx, "9", &server.globex, &[]), second.clone()]);
@@ -43,7 +49,10 @@ async fn o10_calls_are_told_as_they_begin_change_and_end_to_who_may_see_them(
         }
         names
     };
-    assert_eq!(names(&mut all, 3).await, ["call.began", "call.changed", "call.ended"]);
+    assert_eq!(
+        names(&mut all, 3).await,
+        ["call.began", "call.changed", "call.ended"]
+    );
     assert_eq!(names(&mut own, 2).await, ["call.began", "call.ended"]);
 }
 
@@ -52,7 +61,12 @@ async fn o10_who_comes_again_goes_on_and_who_missed_something_is_told() {
     let server = Server::start(Sqlite).await;
     let pbx = server.listened_to().await;
     server.report(pbx, &[]);
-    let again = |seen: &str| server.get("/events").without("x-reason").with("last-event-id", seen);
+    let again = |seen: &str| {
+        server
+            .get("/events")
+            .without("x-reason")
+            .with("last-event-id", seen)
+    };
     let mut stream = Stream::open(server.get("/events").without("x-reason")).await;
     assert_eq!(stream.next().await.unwrap().name, "calls");
     server.report(pbx, &[call(pbx, "1", &server.acme, &[])]);
@@ -61,14 +75,24 @@ async fn o10_who_comes_again_goes_on_and_who_missed_something_is_told() {
     server.report(pbx, &[call(pbx, "2", &server.acme, &[])]);
     let mut stream = Stream::open(again(&seen.id)).await;
     let next = stream.next().await.unwrap();
-    assert_eq!((next.name.as_str(), &next.data["data"]["from"]), ("call.began", &json!("1001")));
+    assert_eq!(
+        (next.name.as_str(), &next.data["data"]["from"]),
+        ("call.began", &json!("1001"))
+    );
     assert_ne!(next.id, seen.id);
 
     for unknown in ["x", "00000000-1-1"] {
         let mut stream = Stream::open(again(unknown)).await;
         let [missed, calls] = [stream.next().await.unwrap(), stream.next().await.unwrap()];
-        assert_eq!((missed.name.as_str(), &missed.data), ("missed", &json!({"missed": null})), "{unknown}");
-        assert_eq!((calls.name.as_str(), &calls.data["meta"]["total"]), ("calls", &json!(2)));
+        assert_eq!(
+            (missed.name.as_str(), &missed.data),
+            ("missed", &json!({"missed": null})),
+            "{unknown}"
+        );
+        assert_eq!(
+            (calls.name.as_str(), &calls.data["meta"]["total"]),
+            ("calls", &json!(2))
+        );
     }
     // More than is kept for who is away.
     for number in 0..600 {
@@ -77,7 +101,10 @@ async fn o10_who_comes_again_goes_on_and_who_missed_something_is_told() {
     let mut late = Stream::open(again(&next.id)).await;
     let [missed, calls] = [late.next().await.unwrap(), late.next().await.unwrap()];
     assert_eq!((missed.name.as_str(), calls.name.as_str()), ("missed", "calls"));
-    assert!(missed.data["missed"].as_u64().is_none_or(|count| count >= 88), "{missed:?}");
+    assert!(
+        missed.data["missed"].as_u64().is_none_or(|count| count >= 88),
+        "{missed:?}"
+    );
     assert_eq!(calls.data["meta"]["total"], 602);
 }
 
@@ -90,10 +117,16 @@ async fn o10_it_is_told_when_calls_are_not_known_any_more_and_known_again() {
     assert_eq!(stream.next().await.unwrap().data["meta"]["stale"], false);
     server.lose_link(pbx);
     let stale = stream.next().await.unwrap();
-    assert_eq!((stale.name.as_str(), &stale.data["stale"]), ("freshness", &json!(true)));
+    assert_eq!(
+        (stale.name.as_str(), &stale.data["stale"]),
+        ("freshness", &json!(true))
+    );
     server.report(pbx, &[]);
     let fresh = stream.next().await.unwrap();
-    assert_eq!((fresh.name.as_str(), &fresh.data["stale"]), ("freshness", &json!(false)));
+    assert_eq!(
+        (fresh.name.as_str(), &fresh.data["stale"]),
+        ("freshness", &json!(false))
+    );
 }
 
 #[rstest]
@@ -128,7 +161,10 @@ async fn o10_deployments_are_told_to_who_may_deploy() {
     tokio::time::sleep(Duration::from_secs(2)).await;
     let id = server.deployment_in(&server.acme).await;
     let told = admin.next().await.unwrap();
-    assert_eq!((told.name.as_str(), &told.data["data"]["id"]), ("deployment", &Value::from(id)));
+    assert_eq!(
+        (told.name.as_str(), &told.data["data"]["id"]),
+        ("deployment", &Value::from(id))
+    );
     let quiet = tokio::time::timeout(Duration::from_secs(1), without.next()).await;
     assert!(quiet.is_err(), "{quiet:?}");
 }

@@ -25,6 +25,7 @@ use switchyard::domain::random::SystemRandom;
 use switchyard::driver::PbxDriver;
 use switchyard::driver::asterisk::AsteriskDriver;
 use switchyard::http::health::{Check, Readiness};
+use switchyard::http::metrics::Collector;
 use switchyard::http::routes::{Shared, router, table};
 use switchyard::http::streams::Streams;
 use switchyard::store::Store;
@@ -139,6 +140,7 @@ impl Server {
                     readiness,
                     app,
                     streams: stopped(),
+                    collector: Collector::default(),
                 },
                 &authenticator,
                 Arc::new(SystemIds),
@@ -315,7 +317,7 @@ impl DriverFactory for Asterisk {
 fn stopped() -> Streams {
     let stop = CancellationToken::new();
     stop.cancel();
-    Streams::new(stop)
+    Streams::new(stop, 1024)
 }
 
 struct NoNeeds;

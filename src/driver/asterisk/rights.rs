@@ -161,7 +161,11 @@ mod tests {
             let needed = ActionName::ALL
                 .iter()
                 .any(|action| action.right() == Some(*right) && action.is_core());
-            assert_ne!(needed, matches!(right, Right::ReadSystem | Right::ReadCall), "{right}");
+            assert_ne!(
+                needed,
+                matches!(right, Right::ReadSystem | Right::ReadCall),
+                "{right}"
+            );
         }
     }
 
@@ -183,6 +187,9 @@ mod tests {
 
     #[test]
     fn the_lines_of_the_account_give_every_right_once() {
-        assert_eq!(account_lines(), ["read = system,call", "write = system,reporting"]);
+        assert_eq!(
+            account_lines(),
+            ["read = system,call", "write = system,reporting"]
+        );
     }
 }

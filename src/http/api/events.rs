@@ -44,7 +44,9 @@ pub async fn follow(
         following,
         asked: Instant::now(),
     });
-    Ok(Events::new(stream::unfold(reader, async |reader| reader.event().await)))
+    Ok(Events::new(stream::unfold(reader, async |reader| {
+        reader.event().await
+    })))
 }
 
 fn too_many() -> Problem {
