@@ -38,7 +38,10 @@ pub async fn run(app: App, stop: CancellationToken) -> Result<(), Infallible> {
         if let Err(error) = &looked
             && !failed
         {
-            tracing::warn!(error = error_chain(error), "deployments could not be looked at for who follows them");
+            tracing::warn!(
+                error = error_chain(error),
+                "deployments could not be looked at for who follows them"
+            );
         }
         failed = looked.is_err();
         tokio::select! {

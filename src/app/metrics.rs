@@ -27,7 +27,9 @@ pub async fn calls(app: &App) -> Result<Vec<InstanceCalls>, AppError> {
     let instances = instances::list(&mut tx).await?;
     let figures = app.board.figures(app.now()).into_iter();
     let named = figures.filter_map(|figures| {
-        let instance = instances.iter().find(|instance| instance.id == figures.instance_id)?;
+        let instance = instances
+            .iter()
+            .find(|instance| instance.id == figures.instance_id)?;
         Some(InstanceCalls {
             instance: instance.name.clone(),
             total: figures.total,

@@ -12,8 +12,8 @@ use secrecy::SecretString;
 use super::database_url::DatabaseUrl;
 use super::given::Given;
 use super::{
-    Ami, Auth, Config, Database, Deploy, Http, Log, Metrics, Monitor, Node, Sealing, State, Templates, Tenants, issuers, keys,
-    mail,
+    Ami, Auth, Config, Database, Deploy, Http, Log, Metrics, Monitor, Node, Sealing, State, Templates,
+    Tenants, issuers, keys, mail,
 };
 use crate::domain::instance::NodeName;
 use crate::domain::invalid::Invalid;

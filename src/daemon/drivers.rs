@@ -7,11 +7,11 @@ use crate::deploy::DriverFactory;
 use crate::domain::instance::{HostName, InstanceSettings, PbxInstance};
 use crate::domain::instance_secrets::InstanceSecrets;
 use crate::domain::random::{Randomness as _, SystemRandom};
-use crate::driver::feed::{Feed, FeedFactory};
 use crate::driver::asterisk::{AsteriskDriver, ManagerFeed, Program, RunAs, Shadow, Transport};
+use crate::driver::feed::{Feed, FeedFactory};
 use crate::driver::freeswitch::FreeSwitchDriver;
-use crate::driver::{PbxDriver, SocketFeed};
 use crate::driver::fusionpbx::{self, FusionPbxDriver};
+use crate::driver::{PbxDriver, SocketFeed};
 
 /// The drivers of this host.
 pub struct Drivers {

@@ -17,6 +17,7 @@ pub mod lifecycle;
 pub mod listener;
 pub mod mail;
 pub mod memory;
+mod open_files;
 pub mod own_pbx;
 pub mod parts;
 pub mod password_resets;

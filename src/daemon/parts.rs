@@ -134,7 +134,10 @@ fn board(config: &Config) -> Board {
     let _ = SystemRandom.fill(&mut process);
     let streams = Streams::new(u32::from_ne_bytes(process));
     let period = SignedDuration::from_secs(config.monitor.poll_seconds.into());
-    Board::new(streams, period.saturating_add(period).saturating_add(PATIENCE_WITH_A_POLL))
+    Board::new(
+        streams,
+        period.saturating_add(period).saturating_add(PATIENCE_WITH_A_POLL),
+    )
 }
 
 fn drivers(config: &Config) -> Drivers {

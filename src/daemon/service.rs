@@ -17,12 +17,15 @@ use super::forgetting;
 use super::instance_checks;
 use super::lifecycle::{Lifecycle, LifecycleError};
 use super::listener::{self, Limits, ListenError};
+use super::open_files;
 use super::parts::{self, Parts, PartsError};
 use super::password_resets;
 use super::settings;
 use super::template_watch::{self, Fingerprint};
 use super::tenant_upkeep;
+use crate::app::deployment_news;
 use crate::config::{Config, DeployMode};
+use crate::domain::clock::SystemClock;
 use crate::domain::ids::SystemIds;
 use crate::domain::mail::PublicUrl;
 use crate::domain::proxies::TrustedProxies;
@@ -31,12 +34,10 @@ use crate::driver::asterisk::Shadow;
 use crate::http::cors;
 use crate::http::forwarded;
 use crate::http::health::{Check, Readiness};
-use crate::http::routes::{Shared, router, table};
 use crate::http::metrics::Collector;
+use crate::http::routes::{Shared, router, table};
 use crate::http::streams::Streams;
 use crate::monitor::{self, Tools};
-use crate::domain::clock::SystemClock;
-use crate::app::deployment_news;
 use crate::store::{Store, StoreError, sealing_keys};
 use crate::telemetry::TelemetryError;
 
@@ -209,15 +210,19 @@ impl Service {
             clock: Arc::new(SystemClock),
             period: self.poll,
         };
-        tasks.spawn("calls", monitor::run(node.clone(), feeds, tools, tasks.soft_stop()));
+        tasks.spawn(
+            "calls",
+            monitor::run(node.clone(), feeds, tools, tasks.soft_stop()),
+        );
         tasks.spawn(
             "deployment news",
             deployment_news::run(app.clone(), tasks.soft_stop()),
         );
+        let connections = open_files::connections();
         let shared = Shared {
             readiness: Arc::new(Needs { store: store.clone() }),
             app,
-            streams: Streams::new(tasks.soft_stop()),
+            streams: Streams::new(tasks.soft_stop(), connections / 2),
             collector: self.collector,
         };
         let router = router(table(), shared, &authenticator, Arc::new(SystemIds));
@@ -228,7 +233,10 @@ impl Service {
             listener::serve(
                 self.listener,
                 router,
-                Limits::default(),
+                Limits {
+                    connections,
+                    ..Limits::default()
+                },
                 self.trusted_proxies,
                 tasks.soft_stop(),
             ),

@@ -93,7 +93,10 @@ pub struct Freshness {
 
 impl Freshness {
     /// What nothing was heard of.
-    pub const UNKNOWN: Self = Self { as_of: None, stale: true };
+    pub const UNKNOWN: Self = Self {
+        as_of: None,
+        stale: true,
+    };
 
     /// Of two things together: as old as the older one.
     #[must_use]

@@ -46,7 +46,13 @@ impl WireText {
     #[must_use]
     pub fn of(text: &str) -> Self {
         let kept = text.chars().take(LONGEST_TEXT);
-        let printable = kept.map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c });
+        let printable = kept.map(|c| {
+            if c.is_control() {
+                char::REPLACEMENT_CHARACTER
+            } else {
+                c
+            }
+        });
         Self(printable.collect::<String>().into())
     }
 
@@ -130,7 +136,14 @@ mod tests {
         let endpoint = Endpoint::parse("1001@acme.example.com").unwrap();
         assert_eq!(endpoint.number.as_str(), "1001");
         assert_eq!(endpoint.domain.as_str(), "acme.example.com");
-        for other in ["1001", "@acme.example.com", "1001@acme", "trunk@acme.example.com", "1001@globex.example.com@", ""] {
+        for other in [
+            "1001",
+            "@acme.example.com",
+            "1001@acme",
+            "trunk@acme.example.com",
+            "1001@globex.example.com@",
+            "",
+        ] {
             assert_eq!(Endpoint::parse(other), None, "{other}");
         }
         let twice = Endpoint::parse("1001@globex.example.com@acme.example.com");

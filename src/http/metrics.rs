@@ -56,10 +56,13 @@ impl<S: Send + Sync> FromRequestParts<S> for Shown {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let value = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let token = value.and_then(|value| value.split_once(' ')).and_then(|(scheme, token)| {
-            scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().into())
-        });
+        let value = parts
+            .headers
+            .get(AUTHORIZATION)
+            .and_then(|value| value.to_str().ok());
+        let token = value
+            .and_then(|value| value.split_once(' '))
+            .and_then(|(scheme, token)| scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().into()));
         Ok(Self(token))
     }
 }
@@ -100,7 +103,9 @@ pub async fn show(
 ) -> Result<Figures, Problem> {
     collector.admit(&shown)?;
     let calls = metrics::calls(&app).await?;
-    written(&calls).map(Figures).map_err(|error| Problem::internal(&error))
+    written(&calls)
+        .map(Figures)
+        .map_err(|error| Problem::internal(&error))
 }
 
 /// Of a PBX: its name has letters, digits, `.`, `_` and `-` only.
@@ -145,7 +150,11 @@ fn written(calls: &[InstanceCalls]) -> Result<String, std::fmt::Error> {
     let mut registry = Registry::with_prefix("switchyard");
     registry.register("active_calls", "Calls that are up", total);
     registry.register("tenant_active_calls", "Calls that are up, of a tenant", by_tenant);
-    registry.register("active_calls_stale", "Whether the calls of a PBX may be others by now", stale);
+    registry.register(
+        "active_calls_stale",
+        "Whether the calls of a PBX may be others by now",
+        stale,
+    );
     let help = "When the calls of a PBX were known, in seconds since 1970";
     registry.register("active_calls_as_of_seconds", help, as_of);
     let help = "Legs of calls that polls have put right although no event seemed to be lost";
@@ -172,7 +181,8 @@ mod tests {
 
     #[test]
     fn o10_figures_are_for_who_shows_the_token_and_for_nobody_where_there_is_none() {
-        let status = |collector: &Collector, shown: &Shown| collector.admit(shown).map_err(|p| p.status().as_u16());
+        let status =
+            |collector: &Collector, shown: &Shown| collector.admit(shown).map_err(|p| p.status().as_u16());
         let none = Collector::default();
         assert_eq!(status(&none, &shown("")), Err(404));
         let collector = Collector::new(Some(SecretString::from("a-long-enough-token")));

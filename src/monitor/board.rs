@@ -222,7 +222,11 @@ impl Board {
             .map_or(Freshness::UNKNOWN, |known| known.freshness(now, self.0.oldest));
         let mut calls = Vec::new();
         for (id, known) in instances.iter() {
-            let own = known.by_tenant.get(&tenant).into_iter().flat_map(BTreeMap::values);
+            let own = known
+                .by_tenant
+                .get(&tenant)
+                .into_iter()
+                .flat_map(BTreeMap::values);
             let before = calls.len();
             calls.extend(own.cloned());
             // Calls that go on where the tenant was before count as well.
@@ -239,7 +243,9 @@ impl Board {
     #[must_use]
     pub fn call(&self, tenant: TenantId, id: CallId) -> Option<Arc<Call>> {
         let instances = self.read();
-        instances.values().find_map(|known| known.by_tenant.get(&tenant)?.get(&id).cloned())
+        instances
+            .values()
+            .find_map(|known| known.by_tenant.get(&tenant)?.get(&id).cloned())
     }
 
     /// How many phones of an extension can be reached; none where that is not known.
@@ -254,7 +260,13 @@ impl Board {
         let instances = self.read();
         let known = instances.get(&instance)?;
         let is_known = !known.phones_are_stale && !known.freshness(now, self.0.oldest).stale;
-        is_known.then(|| known.phones.get(&(tenant, number.clone())).copied().unwrap_or_default())
+        is_known.then(|| {
+            known
+                .phones
+                .get(&(tenant, number.clone()))
+                .copied()
+                .unwrap_or_default()
+        })
     }
 
     /// Every PBX that is listened to here.
@@ -264,7 +276,11 @@ impl Board {
         let figures = instances.iter().map(|(id, known)| Figures {
             instance_id: *id,
             total: known.by_link.len(),
-            by_tenant: known.by_tenant.iter().map(|(tenant, calls)| (*tenant, calls.len())).collect(),
+            by_tenant: known
+                .by_tenant
+                .iter()
+                .map(|(tenant, calls)| (*tenant, calls.len()))
+                .collect(),
             freshness: known.freshness(now, self.0.oldest),
             corrected: known.corrected,
         });
@@ -286,7 +302,10 @@ impl Known {
         match now {
             Some(call) => {
                 if let Some(tenant) = call.tenant_id {
-                    self.by_tenant.entry(tenant).or_default().insert(call.id, Arc::clone(call));
+                    self.by_tenant
+                        .entry(tenant)
+                        .or_default()
+                        .insert(call.id, Arc::clone(call));
                 }
                 self.by_link.insert(link, Arc::clone(call));
             }
@@ -298,7 +317,10 @@ impl Known {
 
     /// A listener that stands still says nothing any more: then age tells.
     fn freshness(&self, now: Timestamp, oldest: SignedDuration) -> Freshness {
-        let is_old = self.calls.as_of.is_none_or(|as_of| now.duration_since(as_of) > oldest);
+        let is_old = self
+            .calls
+            .as_of
+            .is_none_or(|as_of| now.duration_since(as_of) > oldest);
         Freshness {
             stale: self.calls.stale || is_old,
             ..self.calls

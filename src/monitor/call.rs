@@ -16,7 +16,11 @@ pub fn of_legs(instance: InstanceId, link: &LegId, legs: &[&Leg], directory: &Di
     let tenant = legs.iter().find_map(|leg| directory.tenant_of(leg));
     // Nobody is at the end of a local half. Where there is nothing else, the halves are all that can be shown.
     let has_ends = legs.iter().any(|leg| !leg.is_local);
-    let ends: Vec<&Leg> = legs.iter().copied().filter(|leg| !has_ends || !leg.is_local).collect();
+    let ends: Vec<&Leg> = legs
+        .iter()
+        .copied()
+        .filter(|leg| !has_ends || !leg.is_local)
+        .collect();
     let origin = *ends.first()?;
     let state = state(&ends);
     Some(Call {
@@ -41,7 +45,10 @@ fn order<'a>(leg: &'a Leg, link: &LegId) -> (bool, Option<jiff::Timestamp>, &'a 
 
 fn from(origin: &Leg) -> WireText {
     // An extension may show another number than its own.
-    let own = origin.endpoint.as_ref().map(|endpoint| WireText::of(endpoint.number.as_str()));
+    let own = origin
+        .endpoint
+        .as_ref()
+        .map(|endpoint| WireText::of(endpoint.number.as_str()));
     own.unwrap_or_else(|| origin.number.clone())
 }
 
@@ -71,19 +78,17 @@ fn answered_at(state: CallState, ends: &[&Leg]) -> Option<jiff::Timestamp> {
     if state != CallState::Answered {
         return None;
     }
-    let mut times: Vec<Option<jiff::Timestamp>> =
-        ends.iter().filter(|leg| leg.is_up).map(|leg| leg.answered_at).collect();
+    let mut times: Vec<Option<jiff::Timestamp>> = ends
+        .iter()
+        .filter(|leg| leg.is_up)
+        .map(|leg| leg.answered_at)
+        .collect();
     times.sort_unstable();
     let second = times.get(1).or(times.first());
     second.copied().flatten()
 }
 
-fn direction(
-    origin: &Leg,
-    ends: &[&Leg],
-    tenant: Option<TenantId>,
-    directory: &Directory,
-) -> CallDirection {
+fn direction(origin: &Leg, ends: &[&Leg], tenant: Option<TenantId>, directory: &Directory) -> CallDirection {
     let is_own = |leg: &Leg| {
         let endpoint = leg.endpoint.as_ref();
         endpoint.is_some_and(|endpoint| tenant.is_some() && directory.tenant(&endpoint.domain) == tenant)

@@ -50,7 +50,10 @@ impl Directory {
 
     /// From now on these are all domains that there are.
     pub fn know(&mut self, domains: impl IntoIterator<Item = (TenantId, SipDomain)>) {
-        self.domains = domains.into_iter().map(|(tenant, domain)| (domain, tenant)).collect();
+        self.domains = domains
+            .into_iter()
+            .map(|(tenant, domain)| (domain, tenant))
+            .collect();
         let tenants: HashSet<TenantId> = self.domains.values().copied().collect();
         self.extensions.retain(|tenant, _| tenants.contains(tenant));
     }
@@ -76,7 +79,11 @@ impl Directory {
     /// The same for a number.
     pub fn want_number(&mut self, tenant: TenantId, number: &ExtensionNumber) {
         let is_there = self.extensions.get(&tenant).is_some_and(|numbers| {
-            let kept = if numbers.ids.contains_key(number) { KEPT } else { AGAIN };
+            let kept = if numbers.ids.contains_key(number) {
+                KEPT
+            } else {
+                AGAIN
+            };
             numbers.read.elapsed() < kept
         });
         if !is_there {

@@ -167,13 +167,11 @@ async fn secrets(store: &Store, id: InstanceId) -> Result<Option<InstanceSecrets
 }
 
 /// A listener has ended that nobody stopped: the next look begins another.
-async fn forget(
-    task: Id,
-    panicked: bool,
-    tools: &Tools,
-    listeners: &mut BTreeMap<InstanceId, Listening>,
-) {
-    let Some(id) = listeners.iter().find_map(|(id, listening)| (listening.task == task).then_some(*id)) else {
+async fn forget(task: Id, panicked: bool, tools: &Tools, listeners: &mut BTreeMap<InstanceId, Listening>) {
+    let Some(id) = listeners
+        .iter()
+        .find_map(|(id, listening)| (listening.task == task).then_some(*id))
+    else {
         return;
     };
     tools.board.doubt(id);

@@ -42,7 +42,11 @@ impl Phones {
             window.insert(contact.clone());
         }
         self.put(contact, is_in);
-        if self.window.as_ref().is_some_and(|window| window.len() > self.limit) {
+        if self
+            .window
+            .as_ref()
+            .is_some_and(|window| window.len() > self.limit)
+        {
             self.lose();
         }
     }

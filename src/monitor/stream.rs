@@ -101,7 +101,8 @@ struct Kept {
 
 impl Kept {
     fn oldest(&self) -> u64 {
-        self.next.saturating_sub(u64::try_from(self.events.len()).unwrap_or(u64::MAX))
+        self.next
+            .saturating_sub(u64::try_from(self.events.len()).unwrap_or(u64::MAX))
     }
 }
 
@@ -314,7 +315,9 @@ mod tests {
         assert!(!reader.goes_on());
         tell(&streams, 1);
         tell(&streams, 2);
-        let Some(Heard::Event(seen, _)) = reader.ready() else { panic!() };
+        let Some(Heard::Event(seen, _)) = reader.ready() else {
+            panic!()
+        };
         drop(reader);
         tell(&streams, 3);
         let seen: EventId = seen.to_string().parse().unwrap();

@@ -177,7 +177,11 @@ pub async fn numbers(
 ) -> Result<Vec<(ExtensionNumber, ExtensionId)>, StoreError> {
     let rows = run!(tx, fetch_all::<(String, Uuid)>(NUMBERS, tenant.uuid()))?;
     let read = |(number, id): (String, Uuid)| {
-        let number = Origin { table: "extensions", id }.text("number", &number)?;
+        let number = Origin {
+            table: "extensions",
+            id,
+        }
+        .text("number", &number)?;
         Ok((number, ExtensionId::from_uuid(id)))
     };
     rows.into_iter().map(read).collect()

@@ -10,6 +10,7 @@ use switchyard::store::tenants;
 
 use super::people::each;
 use super::server::Server;
+use super::support::board::{a_call, told};
 use super::support::database::Backend::{self, Postgres, Sqlite};
 
 /// What a caller from outside may call himself.
@@ -36,6 +37,16 @@ impl Server {
         let id = call_records::keep(&mut tx, of, &told, |own| own == domain).await.unwrap();
         tx.commit().await.unwrap();
         id.to_string()
+    }
+
+    /// A call of Acme that is up, of nobody's extension.
+    pub async fn call_that_is_up(&self) -> String {
+        let (instance, tenant) = (self.instance().await.parse().unwrap(), self.acme.parse().unwrap());
+        let call = a_call(instance, tenant);
+        let id = call.id.to_string();
+        self.board.add(instance);
+        self.board.report(instance, told(call));
+        id
     }
 
     /// An agent of Acme with an extension.
@@ -181,4 +192,28 @@ async fn a48_nobody_without_a_phone_has_one_rung_and_no_text_reaches_the_pbx_as_
     let tried = ask.json(&json!({"to": "1002"})).send().await;
     assert_eq!((tried.status, &tried.body["code"]), (409, &json!("pbx_unreachable")), "{}", tried.text);
     assert_eq!(server.audit_actions().await[before..], ["call.click"]);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a48_a_call_is_ended_by_whoever_is_in_it_or_may_change_the_configuration(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let server = Server::start(backend).await;
+    let ann = server.extension("1001").await;
+    let id = server.call_that_is_up().await;
+    let path = format!("/calls/active/{id}");
+    let agent = server.agent_at("ann", &ann).await;
+    let manager = server.person("max", &server.acme, "manager").await.token;
+    let before = server.audit_actions().await.len();
+    // It is not theirs: an agent does not see it, and a manager may look on.
+    assert_eq!(server.of(&agent, Method::DELETE, &path).send().await.status, 404);
+    let looks_on = server.of(&manager, Method::DELETE, &path).send().await;
+    assert_eq!((looks_on.status, &looks_on.body["code"]), (409, &json!("not_own_call")));
+    let elsewhere = server.delete(&path).in_tenant(&server.globex).send().await;
+    assert_eq!(elsewhere.status, 404);
+    assert_eq!(server.audit_actions().await.len(), before);
+    let asked = server.delete(&path).send().await;
+    assert_eq!((asked.status, &asked.body["code"]), (409, &json!("pbx_unreachable")), "{}", asked.text);
+    assert_eq!(server.audit_actions().await[before..], ["call.hang_up"]);
 }

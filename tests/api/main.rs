@@ -37,6 +37,8 @@ mod issuers;
 mod keys;
 mod last_manager;
 mod listing;
+mod live_calls;
+mod live_events;
 mod made_domains;
 mod methods;
 mod order;

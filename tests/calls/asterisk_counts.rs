@@ -8,7 +8,11 @@ use super::support::pbx::{Restarted, kill, pid};
 use super::support::wait::until;
 
 fn cuts() -> usize {
-    if std::env::var_os("SWITCHYARD_TEST_ALL").is_some() { 1000 } else { 100 }
+    if std::env::var_os("SWITCHYARD_TEST_ALL").is_some() {
+        1000
+    } else {
+        100
+    }
 }
 
 #[tokio::test]
@@ -69,7 +73,9 @@ async fn asterisk_o10_no_ghost_is_left_of_a_pbx_that_was_killed_under_calls() {
     let mut ami = rig.pbx.ami();
     // It takes calls once it has started.
     until("it has started", || {
-        ami.console("core waitfullybooted").iter().any(|line| line.contains("fully booted"))
+        ami.console("core waitfullybooted")
+            .iter()
+            .any(|line| line.contains("fully booted"))
     })
     .await;
     call(&mut ami, ACME, 2);

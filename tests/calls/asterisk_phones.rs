@@ -19,7 +19,13 @@ fn account(phone: &Phone, domain: &str) -> Account {
 
 impl Rig {
     fn run(&self, scenario: &str, account: &Account, keys: &[(&str, &str)]) -> Sipp {
-        Sipp::start(scenario, self.pbx.private.sip(), account, keys, self.pbx.directory.path())
+        Sipp::start(
+            scenario,
+            self.pbx.private.sip(),
+            account,
+            keys,
+            self.pbx.directory.path(),
+        )
     }
 
     async fn sign_in(&self, account: &Account) {
@@ -47,23 +53,38 @@ async fn asterisk_o10_a_call_between_phones_rings_is_answered_and_ends() {
     let mut call = rig.run("call", &ann, &[("target", &target), ("media", "9")]);
     call.status(200).await;
     until("it is answered", || {
-        let calls = rig.monitor.board.of_tenant(rig.acme.id, rig.world.instance_id, SystemClock.now()).0;
-        calls.first().is_some_and(|call| call.state == CallState::Answered)
+        let calls = rig
+            .monitor
+            .board
+            .of_tenant(rig.acme.id, rig.world.instance_id, SystemClock.now())
+            .0;
+        calls
+            .first()
+            .is_some_and(|call| call.state == CallState::Answered)
     })
     .await;
     let active = rig.calls(&rig.acme).await;
     assert_eq!(active.calls.len(), 1);
     let shown = &active.calls[0];
     assert_eq!((shown.from.as_str(), shown.to.as_str()), ("1001", "1002"));
-    assert_eq!((shown.direction, active.freshness.stale), (CallDirection::Internal, false));
+    assert_eq!(
+        (shown.direction, active.freshness.stale),
+        (CallDirection::Internal, false)
+    );
     let ids: Vec<ExtensionId> = rig.phones.iter().map(|phone| phone.extension.id).collect();
     assert_eq!(shown.extension_ids, ids);
     assert!(shown.answered_at.is_some() && shown.started_at.is_some());
     assert_eq!(rig.calls(&rig.globex).await.calls.len(), 0);
-    rig.pbx.ami().ask("Hangup", &[("Channel", "/^PJSIP.*/"), ("Cause", "16")]);
+    rig.pbx
+        .ami()
+        .ask("Hangup", &[("Channel", "/^PJSIP.*/"), ("Cause", "16")]);
     assert!(call.ended().await, "{:#?}", call.heard());
     let over = || {
-        rig.monitor.board.of_tenant(rig.acme.id, rig.world.instance_id, SystemClock.now()).0.is_empty()
+        rig.monitor
+            .board
+            .of_tenant(rig.acme.id, rig.world.instance_id, SystemClock.now())
+            .0
+            .is_empty()
     };
     assert!(came(over).await);
     drop(phone);

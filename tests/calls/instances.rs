@@ -32,10 +32,21 @@ async fn o10_instances_are_followed_as_they_come_change_and_go() {
     let home = tempfile::tempdir().unwrap();
     let (one, other) = (FreeSwitch::start().await, FreeSwitch::start().await);
     one.add_call(&NewCall::within("acme.example.com", "1001", "1002"));
-    let world = World::new(Backend::Sqlite, settings(one.port, home.path()), secrets(), home.path()).await;
+    let world = World::new(
+        Backend::Sqlite,
+        settings(one.port, home.path()),
+        secrets(),
+        home.path(),
+    )
+    .await;
     let acme = world.tenant("acme").await;
     let monitor = Monitor::start(&world, Duration::from_secs(1));
-    let total = || monitor.figures().filter(|figures| !figures.freshness.stale).map(|figures| figures.total);
+    let total = || {
+        monitor
+            .figures()
+            .filter(|figures| !figures.freshness.stale)
+            .map(|figures| figures.total)
+    };
     until("the call is known", || total() == Some(1)).await;
     assert_eq!(monitor.figures().unwrap().by_tenant, [(acme.id, 1)].into());
 
@@ -47,10 +58,17 @@ async fn o10_instances_are_followed_as_they_come_change_and_go() {
     one.change_password("other");
     world.reach(settings(one.port, home.path()), &secrets()).await;
     until("a PBX that does not let us in is not known", || {
-        monitor.figures().is_some_and(|figures| figures.freshness.as_of.is_none())
+        monitor
+            .figures()
+            .is_some_and(|figures| figures.freshness.as_of.is_none())
     })
     .await;
-    world.reach(settings(one.port, home.path()), &InstanceSecrets::of_control("other".to_owned().into())).await;
+    world
+        .reach(
+            settings(one.port, home.path()),
+            &InstanceSecrets::of_control("other".to_owned().into()),
+        )
+        .await;
     until("it lets us in with the right password", || total() == Some(1)).await;
 
     let new = instances::NewInstance {
@@ -62,6 +80,8 @@ async fn o10_instances_are_followed_as_they_come_change_and_go() {
     let second = instances::create(&world.app, &operator(), new).await.unwrap().id;
     let known = || monitor.board.figures(SystemClock.now()).len();
     until("the second is known", || known() == 2).await;
-    instance_changes::delete(&world.app, &operator(), second, &IfMatch::Any).await.unwrap();
+    instance_changes::delete(&world.app, &operator(), second, &IfMatch::Any)
+        .await
+        .unwrap();
     until("the second is gone", || known() == 1).await;
 }

@@ -71,15 +71,17 @@ impl Monitor {
             clock: Arc::new(SystemClock),
             period,
         };
-        let run = monitor::run(NODE.parse().unwrap(), Arc::new(Feeds), tools, CancellationToken::new());
+        let run = monitor::run(
+            NODE.parse().unwrap(),
+            Arc::new(Feeds),
+            tools,
+            CancellationToken::new(),
+        );
         let mut task = JoinSet::new();
         task.spawn(async move {
             let Ok(()) = run.await;
         });
-        Self {
-            board,
-            _task: task,
-        }
+        Self { board, _task: task }
     }
 
     /// What is known of the only PBX; none where none is listened to.
@@ -120,7 +122,10 @@ impl Rig {
         )
         .await;
         let (acme, phones, globex, _) = world.acme_and_globex().await;
-        world.deploy_platform().await.expect(switchyard::domain::deployment::DeploymentStatus::Live);
+        world
+            .deploy_platform()
+            .await
+            .expect(switchyard::domain::deployment::DeploymentStatus::Live);
         let monitor = Monitor::start(&world, period);
         Self {
             app: world.app.clone().with_board(monitor.board.clone()),
@@ -153,9 +158,15 @@ impl Rig {
     pub fn told(&self) -> BTreeMap<String, BTreeSet<String>> {
         let mut calls: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for tenant in [&self.acme, &self.globex] {
-            let of_tenant = self.monitor.board.of_tenant(tenant.id, self.world.instance_id, SystemClock.now());
+            let of_tenant =
+                self.monitor
+                    .board
+                    .of_tenant(tenant.id, self.world.instance_id, SystemClock.now());
             for call in of_tenant.0 {
-                calls.entry(tenant.domain.clone()).or_default().insert(call.link.to_string());
+                calls
+                    .entry(tenant.domain.clone())
+                    .or_default()
+                    .insert(call.link.to_string());
             }
         }
         calls
@@ -172,7 +183,10 @@ impl Rig {
                 return begun.elapsed();
             }
             let waited = begun.elapsed();
-            assert!(waited < Duration::from_secs(30), "{when}: fresh: {fresh}\n{told:?}\n{before:?}");
+            assert!(
+                waited < Duration::from_secs(30),
+                "{when}: fresh: {fresh}\n{told:?}\n{before:?}"
+            );
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
@@ -206,7 +220,10 @@ pub fn hang_up(ami: &mut Ami, domain: &str, count: usize) {
     let channels = ami.list("CoreShowChannels", &[]);
     let firsts = channels.iter().filter(|channel| {
         let is_first = field(channel, "Uniqueid") == field(channel, "Linkedid");
-        is_first && field(channel, "Channel").unwrap().contains(&format!("@{domain}-"))
+        is_first
+            && field(channel, "Channel")
+                .unwrap()
+                .contains(&format!("@{domain}-"))
     });
     for channel in firsts.take(count) {
         ami.ask("Hangup", &[("Channel", field(channel, "Channel").unwrap())]);

@@ -26,7 +26,13 @@ impl Rig {
     async fn start() -> Self {
         let home = tempfile::tempdir().unwrap();
         let freeswitch = FreeSwitch::start().await;
-        let world = World::new(Backend::Sqlite, settings(freeswitch.port, home.path()), secrets(), home.path()).await;
+        let world = World::new(
+            Backend::Sqlite,
+            settings(freeswitch.port, home.path()),
+            secrets(),
+            home.path(),
+        )
+        .await;
         let acme = world.tenant("acme").await;
         world.extension(&acme, "1001", "Ann").await;
         let monitor = Monitor::start(&world, Duration::from_secs(1));
@@ -48,7 +54,10 @@ impl Rig {
     }
 
     fn calls(&self) -> Vec<std::sync::Arc<switchyard::domain::call::Call>> {
-        self.monitor.board.of_tenant(self.acme.id, self.world.instance_id, SystemClock.now()).0
+        self.monitor
+            .board
+            .of_tenant(self.acme.id, self.world.instance_id, SystemClock.now())
+            .0
     }
 
     /// How often the table was asked for.
@@ -63,7 +72,10 @@ impl Rig {
             event[key] = json!(value);
         }
         let text = event.to_string();
-        let message = format!("Content-Length: {}\nContent-Type: text/event-json\n\n{text}", text.len());
+        let message = format!(
+            "Content-Length: {}\nContent-Type: text/event-json\n\n{text}",
+            text.len()
+        );
         self.freeswitch.play(message.as_bytes());
     }
 }
@@ -85,11 +97,19 @@ async fn o10_events_tell_of_a_call_before_the_table_shows_it() {
     rig.tell("CHANNEL_CREATE", "leg-a", &ANNS);
     until("the call is told", || rig.calls().len() == 1).await;
     let call = rig.calls().remove(0);
-    assert_eq!((call.from.as_str(), call.to.as_str(), call.state), ("1001", "1002", CallState::Ringing));
+    assert_eq!(
+        (call.from.as_str(), call.to.as_str(), call.state),
+        ("1001", "1002", CallState::Ringing)
+    );
     assert_eq!(call.extension_ids.len(), 1);
     let answered: Vec<(&str, &str)> = ANNS.into_iter().chain([("Answer-State", "answered")]).collect();
     rig.tell("CHANNEL_ANSWER", "leg-a", &answered);
-    until("it is answered", || rig.calls().first().is_some_and(|call| call.state == CallState::Answered)).await;
+    until("it is answered", || {
+        rig.calls()
+            .first()
+            .is_some_and(|call| call.state == CallState::Answered)
+    })
+    .await;
     rig.tell("CHANNEL_HANGUP_COMPLETE", "leg-a", &[]);
     until("it is over", || rig.calls().is_empty()).await;
 }
@@ -103,7 +123,12 @@ async fn o10_what_the_lagging_table_still_shows_does_not_come_back() {
     // The table shows what has ended for longer than a poll waits for it: one poll at least sees it.
     rig.freeswitch.lag(Duration::from_millis(1100));
     let client = rig.freeswitch.client().await;
-    assert!(client.hang_up(&Word::new("leg-a").unwrap(), Duration::from_secs(10)).await.unwrap());
+    assert!(
+        client
+            .hang_up(&Word::new("leg-a").unwrap(), Duration::from_secs(10))
+            .await
+            .unwrap()
+    );
     for leg in ["leg-a", "leg-b"] {
         rig.tell("CHANNEL_HANGUP_COMPLETE", leg, &[]);
     }
@@ -132,12 +157,22 @@ async fn o10_a_call_from_outside_is_nobodys_until_it_is_answered_and_then_its_te
     };
     rig.freeswitch.add_call(&outside(false));
     until("it is counted", || rig.total() == Some(1)).await;
-    assert_eq!((rig.calls().len(), rig.monitor.figures().unwrap().by_tenant.len()), (0, 0));
+    assert_eq!(
+        (rig.calls().len(), rig.monitor.figures().unwrap().by_tenant.len()),
+        (0, 0)
+    );
     rig.freeswitch.add_call(&outside(true));
     until("the answered one is the tenant's", || rig.calls().len() == 1).await;
     let call = rig.calls().remove(0);
-    assert_eq!((call.direction, call.from.as_str()), (CallDirection::Inbound, "1001"));
-    assert_eq!(call.extension_ids.len(), 0, "whoever is outside is no extension, whatever their number");
+    assert_eq!(
+        (call.direction, call.from.as_str()),
+        (CallDirection::Inbound, "1001")
+    );
+    assert_eq!(
+        call.extension_ids.len(),
+        0,
+        "whoever is outside is no extension, whatever their number"
+    );
 }
 
 #[tokio::test]
@@ -149,7 +184,8 @@ async fn o10_a_broken_event_socket_is_stale_and_right_again() {
     until("it is stale", || rig.total().is_none()).await;
     assert_eq!(rig.calls().len(), 1, "what was known is shown");
     rig.freeswitch.add_call(&NewCall::within(ACME, "1001", "1003"));
-    rig.freeswitch.add_call(&NewCall::within("acme.example.community", "1001", "1003"));
+    rig.freeswitch
+        .add_call(&NewCall::within("acme.example.community", "1001", "1003"));
     rig.freeswitch.open().await;
     until("it is right again", || rig.total() == Some(3)).await;
     assert_eq!(rig.calls().len(), 2);
@@ -160,8 +196,11 @@ async fn o10_an_event_that_cannot_be_read_and_a_table_that_is_none_are_stale_and
     let rig = Rig::start().await;
     rig.freeswitch.add_call(&NewCall::within(ACME, "1001", "1002"));
     until("it is known", || rig.total() == Some(1)).await;
-    rig.freeswitch.faults().add(Fault::at("show channels", Effect::Print("{\"row_count\": 7}".to_owned())).always());
-    rig.freeswitch.play(b"Content-Length: 3\nContent-Type: text/event-json\n\n{x}");
+    rig.freeswitch
+        .faults()
+        .add(Fault::at("show channels", Effect::Print("{\"row_count\": 7}".to_owned())).always());
+    rig.freeswitch
+        .play(b"Content-Length: 3\nContent-Type: text/event-json\n\n{x}");
     until("it is stale", || rig.total().is_none()).await;
     rig.freeswitch.faults().clear();
     until("it is right again", || rig.total() == Some(1)).await;
@@ -171,18 +210,33 @@ async fn o10_an_event_that_cannot_be_read_and_a_table_that_is_none_are_stale_and
 async fn o10_phones_are_counted_by_events_and_by_the_profiles_lists() {
     let rig = Rig::start().await;
     let number = "1001".parse().unwrap();
-    let contacts = || rig.monitor.board.phones(rig.acme.id, rig.world.instance_id, &number, SystemClock.now());
+    let contacts = || {
+        rig.monitor
+            .board
+            .phones(rig.acme.id, rig.world.instance_id, &number, SystemClock.now())
+    };
     until("phones are known", || contacts() == Some(0)).await;
-    let user = [("from-user", "1001"), ("from-host", ACME), ("call-id", "1-1@192.0.2.1")];
+    let user = [
+        ("from-user", "1001"),
+        ("from-host", ACME),
+        ("call-id", "1-1@192.0.2.1"),
+    ];
     let mut told = vec![("Event-Subclass", "sofia::register")];
     told.extend(user);
     rig.tell("CUSTOM", "", &told);
     until("the phone is there", || contacts() == Some(1)).await;
-    let gone = [("Event-Subclass", "sofia::expire"), ("user", "1001"), ("host", ACME), ("call-id", "1-1@192.0.2.1")];
+    let gone = [
+        ("Event-Subclass", "sofia::expire"),
+        ("user", "1001"),
+        ("host", ACME),
+        ("call-id", "1-1@192.0.2.1"),
+    ];
     rig.tell("CUSTOM", "", &gone);
     until("it is gone", || contacts() == Some(0)).await;
     let now = SystemClock.now().as_second();
-    rig.freeswitch.sign_in(&Phone::at("internal", "1001", ACME, 5099, now));
-    rig.freeswitch.play(b"Content-Length: 3\nContent-Type: text/event-json\n\n{x}");
+    rig.freeswitch
+        .sign_in(&Phone::at("internal", "1001", ACME, 5099, now));
+    rig.freeswitch
+        .play(b"Content-Length: 3\nContent-Type: text/event-json\n\n{x}");
     until("what was missed is found", || contacts() == Some(1)).await;
 }

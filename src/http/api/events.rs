@@ -44,11 +44,16 @@ pub async fn follow(
         following,
         asked: Instant::now(),
     });
-    Ok(Events::new(stream::unfold(reader, async |reader| reader.event().await)))
+    Ok(Events::new(stream::unfold(reader, async |reader| {
+        reader.event().await
+    })))
 }
 
 fn too_many() -> Problem {
-    let advice = format!("the tenant has {} of these streams open; end one", streams::MOST_FOLLOWERS);
+    let advice = format!(
+        "the tenant has {} of these streams open, or all tenants as many as there may be; end one, or try again later",
+        streams::MOST_FOLLOWERS
+    );
     Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_streams", advice)
 }
 

@@ -4,13 +4,13 @@ use super::route::routes;
 use super::{Route, Shared};
 use crate::auth::access::Access::{Member, Own, Platform, Public, Tenant};
 use crate::domain::permission::Permission::{
-    AuditLogRead, CallsViewOwn, ConfigDeploy, ConfigRead, ConfigWrite, OrgApiKeys, OrgBilling, OrgSettingsRead,
-    OrgSettingsWrite, UsersAssignRole, UsersCreate as UsersInvite, UsersDelete, UsersList,
+    AuditLogRead, CallsViewOwn, ConfigDeploy, ConfigRead, ConfigWrite, OrgApiKeys, OrgBilling,
+    OrgSettingsRead, OrgSettingsWrite, UsersAssignRole, UsersCreate as UsersInvite, UsersDelete, UsersList,
 };
 use crate::domain::permission::PlatformPermission::{Audit, Managers, UsersCreate, UsersRead, UsersWrite};
 use crate::http::api::{
-    api_keys, audit_log, auth, calls, deployment_events, deployments, events, extensions, invitations, own_tenant,
-    password_reset, platform_users, profile, roles, users,
+    api_keys, audit_log, auth, calls, deployment_events, deployments, events, extensions, invitations,
+    own_tenant, password_reset, platform_users, profile, roles, users,
 };
 use crate::http::{docs, health, metrics};
 

@@ -65,14 +65,35 @@ fn began(text: &str, tenant: Option<TenantId>) -> (LegId, Option<Call>) {
 fn o10_each_figure_is_of_its_tenant_its_pbx_and_its_moment() {
     let board = board();
     let (acme, globex) = (tenant(1), tenant(2));
-    assert_eq!(board.of_tenant(acme, PBX, at(5)), (Vec::new(), Freshness::UNKNOWN));
-    board.report(PBX, report(vec![began("1", Some(acme)), began("2", Some(globex)), began("3", None)], 7));
+    assert_eq!(
+        board.of_tenant(acme, PBX, at(5)),
+        (Vec::new(), Freshness::UNKNOWN)
+    );
+    board.report(
+        PBX,
+        report(
+            vec![began("1", Some(acme)), began("2", Some(globex)), began("3", None)],
+            7,
+        ),
+    );
     let (calls, freshness) = board.of_tenant(acme, PBX, at(8));
-    assert_eq!((calls.len(), freshness), (1, Freshness { as_of: Some(at(7)), stale: false }));
+    assert_eq!(
+        (calls.len(), freshness),
+        (
+            1,
+            Freshness {
+                as_of: Some(at(7)),
+                stale: false
+            }
+        )
+    );
     assert_eq!(board.call(acme, calls[0].id).unwrap().link, link("1"));
     assert_eq!(board.call(globex, calls[0].id), None);
     let figures = board.figures(at(8)).remove(0);
-    assert_eq!((figures.total, figures.by_tenant), (3, [(acme, 1), (globex, 1)].into()));
+    assert_eq!(
+        (figures.total, figures.by_tenant),
+        (3, [(acme, 1), (globex, 1)].into())
+    );
     board.report(PBX, report(vec![(link("1"), None)], 9));
     assert_eq!(board.of_tenant(acme, PBX, at(9)).0, []);
     assert_eq!(board.figures(at(9))[0].by_tenant, [(globex, 1)].into());
@@ -87,13 +108,22 @@ fn o10_what_is_old_is_stale_whatever_its_listener_last_said() {
     board.report(PBX, report(Vec::new(), 18));
     assert!(!board.figures(at(18))[0].freshness.stale);
     board.doubt(PBX);
-    assert_eq!(board.figures(at(18))[0].freshness, Freshness { as_of: Some(at(18)), stale: true });
+    assert_eq!(
+        board.figures(at(18))[0].freshness,
+        Freshness {
+            as_of: Some(at(18)),
+            stale: true
+        }
+    );
 }
 
 #[test]
 fn o10_what_is_all_leaves_nothing_of_before() {
     let board = board();
-    board.report(PBX, report(vec![began("1", Some(tenant(1))), began("2", Some(tenant(1)))], 7));
+    board.report(
+        PBX,
+        report(vec![began("1", Some(tenant(1))), began("2", Some(tenant(1)))], 7),
+    );
     let mut all = report(vec![began("2", Some(tenant(1)))], 8);
     all.are_all_calls = true;
     board.report(PBX, all);
@@ -106,9 +136,16 @@ fn o10_what_another_host_listens_to_is_not_known_here() {
     let board = board();
     board.report(PBX, report(vec![began("1", Some(tenant(1)))], 7));
     board.remove(PBX);
-    assert_eq!(board.of_tenant(tenant(1), PBX, at(7)), (Vec::new(), Freshness::UNKNOWN));
+    assert_eq!(
+        board.of_tenant(tenant(1), PBX, at(7)),
+        (Vec::new(), Freshness::UNKNOWN)
+    );
     board.report(PBX, report(vec![began("1", Some(tenant(1)))], 7));
-    assert_eq!(board.figures(at(7)), [], "a late report of a listener that was stopped");
+    assert_eq!(
+        board.figures(at(7)),
+        [],
+        "a late report of a listener that was stopped"
+    );
 }
 
 #[test]

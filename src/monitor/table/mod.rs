@@ -1,8 +1,4 @@
-//! Which legs a PBX has up: news in, a bounded table out. It knows no clock and no PBX.
-//!
-//! News alone are not believed for ever: one that is missed leaves a ghost, or hides a call. A full poll says how things stand,
-//! and the two are brought together by when the poll was *begun*: what is heard of a leg while it is under way is newer
-//! than what it says of that leg.
+//! Which legs a PBX has up: news in, a bounded table out, without clock or PBX.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -26,6 +22,10 @@ pub enum NotTaken {
 }
 
 /// The legs of one PBX.
+///
+/// News alone are not believed for ever: one that is missed leaves a ghost, or hides a call. A full poll says how things stand,
+/// and the two are brought together by when the poll was *begun*: what is heard of a leg while it is under way is newer
+/// than what it says of that leg.
 #[derive(Debug)]
 pub struct Table {
     limit: usize,
@@ -204,7 +204,10 @@ impl Table {
                 self.changed.insert(leg.call.clone());
             }
         }
-        self.calls.entry(leg.call.clone()).or_default().insert(leg.id.clone());
+        self.calls
+            .entry(leg.call.clone())
+            .or_default()
+            .insert(leg.id.clone());
         self.legs.insert(leg.id.clone(), leg);
     }
 
@@ -228,7 +231,16 @@ impl Table {
     #[cfg(test)]
     fn size(&self) -> usize {
         let heard = self.window.as_ref().map_or(0, HashSet::len);
-        [self.legs.len(), self.calls.len(), self.ended.len(), heard, self.put_right.len() / 2].into_iter().max().unwrap()
+        [
+            self.legs.len(),
+            self.calls.len(),
+            self.ended.len(),
+            heard,
+            self.put_right.len() / 2,
+        ]
+        .into_iter()
+        .max()
+        .unwrap()
     }
 }
 

@@ -37,8 +37,14 @@ fn at() -> Timestamp {
 type Kept = (BTreeMap<LegId, (LegId, bool)>, BTreeMap<LegId, BTreeSet<LegId>>);
 
 fn kept(table: &Table) -> Kept {
-    let legs = table.legs.values().map(|leg| (leg.id.clone(), (leg.call.clone(), leg.is_up)));
-    let calls = table.calls.iter().map(|(call, legs)| (call.clone(), legs.clone()));
+    let legs = table
+        .legs
+        .values()
+        .map(|leg| (leg.id.clone(), (leg.call.clone(), leg.is_up)));
+    let calls = table
+        .calls
+        .iter()
+        .map(|(call, legs)| (call.clone(), legs.clone()));
     (legs.collect(), calls.collect())
 }
 
@@ -197,13 +203,35 @@ fn o10_what_polls_put_right_is_counted_unless_the_news_of_it_were_only_late() {
         table.end_poll(&begun, legs).unwrap()
     };
     table.hear(leg(1, 1, true), at());
-    assert_eq!(poll(&mut table, vec![leg(1, 1, true)]), 0, "before the first poll nothing is known");
-    table.hear(leg(5, 5, true), at());
+    assert_eq!(poll(&mut table, vec![leg(1, 1, true), leg(5, 5, true)]), 0);
+    assert_eq!(
+        poll(&mut table, vec![leg(1, 1, true), leg(5, 5, true)]),
+        0,
+        "before the first poll nothing is known"
+    );
     // One ghost, one hidden, one whose news is late.
-    assert_eq!(poll(&mut table, vec![leg(5, 5, true), leg(2, 2, true), leg(3, 3, true)]), 0);
+    assert_eq!(
+        poll(
+            &mut table,
+            vec![leg(5, 5, true), leg(2, 2, true), leg(3, 3, true)]
+        ),
+        0
+    );
     table.hear(leg(3, 3, true), at());
-    assert_eq!(poll(&mut table, vec![leg(5, 5, true), leg(2, 2, true), leg(3, 3, true)]), 2);
-    assert_eq!(poll(&mut table, vec![leg(5, 5, true), leg(2, 2, true), leg(3, 3, true)]), 0);
+    assert_eq!(
+        poll(
+            &mut table,
+            vec![leg(5, 5, true), leg(2, 2, true), leg(3, 3, true)]
+        ),
+        2
+    );
+    assert_eq!(
+        poll(
+            &mut table,
+            vec![leg(5, 5, true), leg(2, 2, true), leg(3, 3, true)]
+        ),
+        0
+    );
 }
 
 #[test]
@@ -211,7 +239,10 @@ fn o10_what_a_poll_says_is_not_taken_when_news_were_lost_meanwhile() {
     let mut table = Table::new(LIMIT);
     let begun = table.begin_poll();
     table.lose();
-    assert_eq!(table.end_poll(&begun, vec![leg(1, 1, true)]), Err(NotTaken::Outdated));
+    assert_eq!(
+        table.end_poll(&begun, vec![leg(1, 1, true)]),
+        Err(NotTaken::Outdated)
+    );
     assert!(!table.is_current() && table.legs.is_empty());
     let first = table.begin_poll();
     let second = table.begin_poll();
@@ -223,7 +254,9 @@ fn o10_what_a_poll_says_is_not_taken_when_news_were_lost_meanwhile() {
 fn o10_more_than_is_kept_is_said() {
     let mut table = Table::new(3);
     let begun = table.begin_poll();
-    table.end_poll(&begun, (0..3).map(|n| leg(n, n, true)).collect()).unwrap();
+    table
+        .end_poll(&begun, (0..3).map(|n| leg(n, n, true)).collect())
+        .unwrap();
     assert!(table.is_current());
     table.hear(leg(3, 3, true), at());
     assert!(!table.is_current());
@@ -231,6 +264,17 @@ fn o10_more_than_is_kept_is_said() {
     let many = (0..4).map(|n| leg(n, n, true)).collect();
     assert_eq!(table.end_poll(&begun, many), Err(NotTaken::TooMany(3)));
     assert!(!table.is_current() && table.legs.len() == 3);
+}
+
+#[test]
+fn o10_more_ends_than_are_kept_are_no_more_memory() {
+    let mut table = Table::new(3);
+    let begun = table.begin_poll();
+    table.end_poll(&begun, Vec::new()).unwrap();
+    (0..3).for_each(|number| table.end(id(number)));
+    assert!(table.is_current());
+    table.end(id(3));
+    assert!(!table.is_current() && table.size() <= 3);
 }
 
 #[test]

@@ -16,7 +16,9 @@ pub fn news(message: &Message) -> Option<News> {
 
 /// A phone of the list, if it can be reached.
 pub fn listed(item: &Message) -> Option<Contact> {
-    let is_there = item.get("Status").is_none_or(|status| !status.starts_with("Unavail") && status != "Unreachable");
+    let is_there = item
+        .get("Status")
+        .is_none_or(|status| !status.starts_with("Unavail") && status != "Unreachable");
     let aor = item.get("ObjectName")?.split_once(";@").map(|(aor, _)| aor);
     let contact = contact(aor.or_else(|| item.get("Endpoint"))?, item.get("Uri")?)?;
     is_there.then_some(contact)

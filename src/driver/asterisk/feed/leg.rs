@@ -19,14 +19,17 @@ pub fn read(message: &Message, is_new: bool) -> Option<Leg> {
     let call = self::id(message, "Linkedid")?;
     let name = Name::parse(message.get("Channel").unwrap_or_default());
     let named = name.domain().map(str::parse::<SipDomain>);
-    let fields = ["AccountCode", "Context"].map(|key| message.get(key).unwrap_or_default().parse::<SipDomain>().ok());
+    let fields =
+        ["AccountCode", "Context"].map(|key| message.get(key).unwrap_or_default().parse::<SipDomain>().ok());
     let mut domains: Vec<SipDomain> = Vec::new();
     for domain in [named.and_then(Result::ok)].into_iter().chain(fields).flatten() {
         if !domains.contains(&domain) {
             domains.push(domain);
         }
     }
-    let dialled = message.get("Exten").filter(|exten| is_new && !exten.is_empty() && *exten != "s");
+    let dialled = message
+        .get("Exten")
+        .filter(|exten| is_new && !exten.is_empty() && *exten != "s");
     Some(Leg {
         created_at: begun(&id),
         id,
@@ -91,6 +94,8 @@ impl<'a> Name<'a> {
 
     /// Who is at its end, as far as the PBX has proven that: an endpoint's name is no caller's to choose.
     fn endpoint(&self) -> Option<Endpoint> {
-        (self.technology == "PJSIP").then(|| Endpoint::parse(self.called)).flatten()
+        (self.technology == "PJSIP")
+            .then(|| Endpoint::parse(self.called))
+            .flatten()
     }
 }

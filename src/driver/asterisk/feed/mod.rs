@@ -21,7 +21,8 @@ use crate::domain::leg::{Contact, Leg};
 use crate::driver::DriverError;
 use crate::driver::feed::{Feed, News, Poll};
 use crate::wire::ami::{
-    self, Action, AnswerError, Backoff, Client, EventFeed, EventMask, FeedError, LinkState, List, Message, Timing,
+    self, Action, AnswerError, Backoff, Client, EventFeed, EventMask, FeedError, LinkState, List, Message,
+    Timing,
 };
 
 /// The classes of events that are asked for: calls, their records, and phones that sign in.
@@ -151,7 +152,10 @@ async fn restrict(client: Client) {
             .and_then(|action| action.header("Filter", format!("Event: {event}")));
         let Ok(filter) = filter else { return };
         if let Err(error) = client.request(filter, ANSWER).await {
-            tracing::debug!(error = &error as &dyn std::error::Error, "Asterisk sends all its events");
+            tracing::debug!(
+                error = &error as &dyn std::error::Error,
+                "Asterisk sends all its events"
+            );
             return;
         }
     }

@@ -30,7 +30,10 @@ fn channel(name: &str) -> Option<Leg> {
 #[test]
 fn o10_a_channel_is_a_leg_with_its_call_and_its_endpoint() {
     let leg = channel("PJSIP/1001@acme.example.com-0000002a").unwrap();
-    assert_eq!((leg.id.as_str(), leg.call.as_str()), ("pbx-1-1795184873.12", "pbx-1-1795184873.11"));
+    assert_eq!(
+        (leg.id.as_str(), leg.call.as_str()),
+        ("pbx-1-1795184873.12", "pbx-1-1795184873.11")
+    );
     assert_eq!(leg.endpoint, Endpoint::parse("1001@acme.example.com"));
     assert_eq!(leg.domains, ["acme.example.com".parse().unwrap()]);
     assert_eq!(leg.created_at.map(Timestamp::as_second), Some(1_795_184_873));
@@ -50,7 +53,10 @@ fn o10_the_endpoints_own_domain_comes_before_what_a_dialplan_may_have_set() {
 #[test]
 fn o10_what_somebody_dialled_names_no_other_tenant() {
     for (name, domain) in [
-        ("Local/1@globex.example.com@acme.example.com-0000002a;1", "acme.example.com"),
+        (
+            "Local/1@globex.example.com@acme.example.com-0000002a;1",
+            "acme.example.com",
+        ),
         ("Local/1002@acme.example.com-0000002a;2", "acme.example.com"),
         ("PJSIP/trunk-0000002a", "acme.example.com"),
     ] {
@@ -100,6 +106,11 @@ fn a_phone_is_signed_in_until_it_is_removed_or_gives_no_sign() {
         let news = read(&event).unwrap();
         assert_eq!(matches!(news, News::SignedIn(_)), is_in, "{status}");
     }
-    let trunk = message(&["Event: ContactStatus", "URI: sip:x", "ContactStatus: Reachable", "AOR: trunk"]);
+    let trunk = message(&[
+        "Event: ContactStatus",
+        "URI: sip:x",
+        "ContactStatus: Reachable",
+        "AOR: trunk",
+    ]);
     assert_eq!(read(&trunk), None);
 }

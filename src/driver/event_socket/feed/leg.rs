@@ -37,7 +37,10 @@ pub fn read(event: &Event) -> Option<Leg> {
     let id = event.get("Unique-ID")?;
     leg(&Shown {
         id,
-        call: event.get("Channel-Call-UUID").filter(|call| !call.is_empty()).unwrap_or(id),
+        call: event
+            .get("Channel-Call-UUID")
+            .filter(|call| !call.is_empty())
+            .unwrap_or(id),
         name: text("Channel-Name"),
         context: text("Caller-Context"),
         presence: text("Channel-Presence-ID"),
@@ -58,7 +61,11 @@ pub fn listed(channel: &Channel) -> Option<Leg> {
     }
     leg(&Shown {
         id: &channel.uuid,
-        call: if channel.call_uuid.is_empty() { &channel.uuid } else { &channel.call_uuid },
+        call: if channel.call_uuid.is_empty() {
+            &channel.uuid
+        } else {
+            &channel.call_uuid
+        },
         name: &channel.name,
         context: &channel.context,
         presence: &channel.presence_id,
@@ -87,7 +94,11 @@ fn leg(shown: &Shown<'_>) -> Option<Leg> {
     let presence = Endpoint::parse(shown.presence).filter(|_| !is_outside);
     // Of one from outside, whose call it is says the dialplan, never the caller.
     let by_presence = shown.presence.rsplit_once('@').filter(|_| !is_outside);
-    let named = [shown.domain, Some(shown.context), by_presence.map(|(_, domain)| domain)];
+    let named = [
+        shown.domain,
+        Some(shown.context),
+        by_presence.map(|(_, domain)| domain),
+    ];
     let mut domains: Vec<SipDomain> = Vec::new();
     for domain in named.into_iter().flatten().filter_map(|name| name.parse().ok()) {
         if !domains.contains(&domain) {
@@ -118,10 +129,14 @@ fn leg(shown: &Shown<'_>) -> Option<Leg> {
 /// Of microseconds since 1970, to the second, as the table has it; 0 is never.
 fn micros(text: &str) -> Option<Timestamp> {
     let micros: i64 = text.parse().ok()?;
-    (micros > 0).then(|| Timestamp::from_second(micros / 1_000_000).ok()).flatten()
+    (micros > 0)
+        .then(|| Timestamp::from_second(micros / 1_000_000).ok())
+        .flatten()
 }
 
 fn seconds(text: &str) -> Option<Timestamp> {
     let seconds: i64 = text.parse().ok()?;
-    (seconds > 0).then(|| Timestamp::from_second(seconds).ok()).flatten()
+    (seconds > 0)
+        .then(|| Timestamp::from_second(seconds).ok())
+        .flatten()
 }
