@@ -121,13 +121,17 @@ pub async fn call(
         return Ok(Done::Now(()));
     };
     if let Some(once) = once {
-        // Sent again, it is tried again.
-        let mut tx = app.begin_in(tenant, "forget_click").await?;
-        let key = caller.identity().key();
-        idempotency_keys::forget(&mut tx, &once.request_of(Some(tenant), &key)).await?;
-        tx.commit().await?;
+        forget(app, &caller, tenant, once).await?;
     }
     Err(AppError::conflict(refused.code, refused.message))
+}
+
+/// Sent again, it is tried again.
+async fn forget(app: &App, caller: &Caller, tenant: TenantId, once: &Once) -> Result<(), AppError> {
+    let mut tx = app.begin_in(tenant, "forget_click").await?;
+    let key = caller.identity().key();
+    idempotency_keys::forget(&mut tx, &once.request_of(Some(tenant), &key)).await?;
+    Ok(tx.commit().await?)
 }
 
 fn parsed(input: ClickInput) -> Result<DialNumber, FieldErrors> {

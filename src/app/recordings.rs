@@ -61,8 +61,17 @@ pub async fn list(app: &App, caller: &Caller, query: &RecordingQuery) -> Result<
     Ok(recordings::list(&mut tx, tenant, seen(caller), query).await?)
 }
 
-/// One recording of a call that the caller may see, for whoever may do this with it.
-pub async fn find(
+/// One recording of a call that the caller may see, for whoever may use it so.
+pub async fn find(app: &App, caller: &Caller, using: Use, id: RecordingId) -> Result<Recording, AppError> {
+    found(app, caller, using.permission(), Act::Read, id).await
+}
+
+/// The same for whoever may delete it.
+pub async fn find_to_delete(app: &App, caller: &Caller, id: RecordingId) -> Result<Recording, AppError> {
+    found(app, caller, Permission::CallsDeleteRecording, Act::Change, id).await
+}
+
+async fn found(
     app: &App,
     caller: &Caller,
     permission: Permission,
@@ -77,7 +86,7 @@ pub async fn find(
 
 /// Opens a recording, once it is in the audit log that somebody did.
 pub async fn open(app: &App, caller: &Caller, using: Use, id: RecordingId) -> Result<Sound, AppError> {
-    let recording = find(app, caller, using.permission(), Act::Read, id).await?;
+    let recording = find(app, caller, using, id).await?;
     let mut tx = app.store.read("recordings_place").await?;
     let spool = app.spool(&mut tx, recording.instance_id).await?;
     drop(tx);

@@ -180,6 +180,7 @@ async fn o20_every_list_that_has_pages_says_where_it_is(#[values(Sqlite, Postgre
         [
             "/api/v1/api-keys",
             "/api/v1/audit-log",
+            "/api/v1/calls",
             "/api/v1/config/deployments",
             "/api/v1/extensions",
             "/api/v1/org-users",
@@ -187,6 +188,7 @@ async fn o20_every_list_that_has_pages_says_where_it_is(#[values(Sqlite, Postgre
             "/api/v1/platform/pbx-instances/{id}/deployments",
             "/api/v1/platform/tenants",
             "/api/v1/platform/users",
+            "/api/v1/recordings",
         ]
     );
 }

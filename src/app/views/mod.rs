@@ -41,5 +41,5 @@ pub use session::{LoginView, SessionView, WhoView};
 pub use tenant::TenantView;
 pub use tenant_detail::{SuspensionView, TenantDetailView};
 pub use tenant_followed::{ChangedTenantView, FollowedView, LeavingView, NewTenantView};
-pub use tenant_row::{Files, TenantRowView};
+pub use tenant_row::TenantRowView;
 pub use user::UserView;

@@ -6,8 +6,7 @@ use serde::Serialize;
 
 use super::TenantView;
 use crate::domain::name::InstanceName;
-pub use crate::domain::tenant_overview::Files;
-use crate::domain::tenant_overview::{Owner, TenantOverview};
+use crate::domain::tenant_overview::{Files, Owner, TenantOverview};
 
 /// A tenant with what is counted of it.
 #[derive(Serialize, JsonSchema)]

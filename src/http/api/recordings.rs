@@ -5,12 +5,10 @@ use axum::extract::State;
 use crate::app::App;
 use crate::app::recordings::{self, Use};
 use crate::app::views::RecordingView;
-use crate::auth::access::Act;
 use crate::auth::caller::Caller;
 use crate::domain::ids::RecordingId;
 use crate::domain::invalid::FieldErrors;
 use crate::domain::moment::Moment;
-use crate::domain::permission::Permission;
 use crate::domain::recording::RecordingQuery;
 use crate::http::answer::NoContent;
 use crate::http::body::NoBody;
@@ -62,8 +60,7 @@ pub async fn audio(
     query: Query,
     part: Part,
 ) -> Result<SoundAnswer, Problem> {
-    let permission = Permission::CallsListenRecording;
-    recordings::find(&app, &caller, permission, Act::Read, id).await?;
+    recordings::find(&app, &caller, Use::Listen, id).await?;
     query.read()?;
     let sound = recordings::open(&app, &caller, Use::Listen, id).await?;
     SoundAnswer::to_hear(sound, &part).await
@@ -77,8 +74,7 @@ pub async fn download(
     query: Query,
     part: Part,
 ) -> Result<SoundAnswer, Problem> {
-    let permission = Permission::CallsDownloadRecording;
-    recordings::find(&app, &caller, permission, Act::Read, id).await?;
+    recordings::find(&app, &caller, Use::Download, id).await?;
     query.read()?;
     let sound = recordings::open(&app, &caller, Use::Download, id).await?;
     SoundAnswer::to_keep(sound, &part).await
@@ -93,8 +89,7 @@ pub async fn delete(
     precondition: Precondition,
     body: NoBody,
 ) -> Result<NoContent, Problem> {
-    let permission = Permission::CallsDeleteRecording;
-    recordings::find(&app, &caller, permission, Act::Change, id).await?;
+    recordings::find_to_delete(&app, &caller, id).await?;
     caller.reason_to_change()?;
     let if_match = precondition.if_match()?;
     body.read().await?;
