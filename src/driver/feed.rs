@@ -39,6 +39,15 @@ pub enum News {
     SignedOut(Contact),
 }
 
+/// What a PBX still tells of a time in which nobody listened.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Past {
+    /// Parts of calls that ended in it; their times may be in whole seconds.
+    pub parts: Vec<EndedPart>,
+    /// From when on these are all; `None`: they are.
+    pub known_from: Option<Timestamp>,
+}
+
 /// What the PBX tells by itself.
 #[async_trait]
 pub trait Feed: Send {
@@ -57,6 +66,11 @@ pub trait Poll: Send + Sync {
 
     /// Every leg that is up.
     async fn legs(&self, now: Timestamp) -> Result<Vec<Leg>, DriverError>;
+
+    /// What the PBX still tells of parts of calls that ended since then; `None` where it keeps nothing that could be read.
+    async fn ended_since(&self, _since: Timestamp) -> Option<Past> {
+        None
+    }
 
     /// Every phone that can be reached.
     async fn contacts(&self) -> Result<Vec<Contact>, DriverError>;

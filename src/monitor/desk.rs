@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::listener::Tools;
 use super::records::{Keeper, write};
 use crate::domain::ids::{InstanceId, SystemIds};
-use crate::driver::feed::News;
+use crate::driver::feed::{News, Poll};
 
 /// News that wait to be looked at.
 const WAITING: usize = 4_096;
@@ -20,9 +20,15 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// At the end, for what waits still.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+enum Heard {
+    News(News),
+    /// The PBX is heard of, and may be asked what was missed.
+    Up(Box<dyn Poll>),
+}
+
 /// Takes what is on record of the calls of one PBX.
 pub struct Desk {
-    sender: Sender<News>,
+    sender: Sender<Heard>,
     /// Whether something was not taken.
     overrun: Arc<AtomicBool>,
     keeper: JoinSet<()>,
@@ -48,9 +54,20 @@ impl Desk {
     pub fn hear(&self, news: &News) {
         let concerns = matches!(
             news,
-            News::LinkUp | News::LinkDown | News::Lost | News::Record(_)
+            News::LinkDown | News::Lost | News::Record(_)
         );
-        if concerns && self.sender.try_send(news.clone()).is_err() {
+        if concerns {
+            self.send(Heard::News(news.clone()));
+        }
+    }
+
+    /// The PBX is heard of from here on.
+    pub fn hear_up(&self, past: Box<dyn Poll>) {
+        self.send(Heard::Up(past));
+    }
+
+    fn send(&self, heard: Heard) {
+        if self.sender.try_send(heard).is_err() {
             self.overrun.store(true, Ordering::Relaxed);
         }
     }
@@ -65,16 +82,16 @@ impl Desk {
     }
 }
 
-async fn keep(mut keeper: Keeper, mut receiver: Receiver<News>, overrun: Arc<AtomicBool>) {
+async fn keep(mut keeper: Keeper, mut receiver: Receiver<Heard>, overrun: Arc<AtomicBool>) {
     loop {
         let first = timeout(AGAIN, receiver.recv()).await;
         match first {
-            Ok(Some(news)) => keeper.hear(&news),
+            Ok(Some(heard)) => take(&mut keeper, heard),
             Ok(None) => break,
             Err(_) => {}
         }
-        while let Ok(news) = receiver.try_recv() {
-            keeper.hear(&news);
+        while let Ok(heard) = receiver.try_recv() {
+            take(&mut keeper, heard);
         }
         if overrun.swap(false, Ordering::Relaxed) {
             keeper.hear(&News::Lost);
@@ -83,5 +100,13 @@ async fn keep(mut keeper: Keeper, mut receiver: Receiver<News>, overrun: Arc<Ato
             write(&mut keeper).await;
         }
     }
+    keeper.hear(&News::LinkDown);
     write(&mut keeper).await;
+}
+
+fn take(keeper: &mut Keeper, heard: Heard) {
+    match heard {
+        Heard::News(news) => keeper.hear(&news),
+        Heard::Up(past) => keeper.hear_up(past),
+    }
 }

@@ -155,6 +155,7 @@ impl Listener {
         self.desk.hear(&news);
         match news {
             News::LinkUp => {
+                self.desk.hear_up(self.feed.poll());
                 self.is_up = true;
                 self.failures = 0;
                 self.poll_soon();

@@ -59,6 +59,8 @@ statements! {
     LOCK = "select id from call_records where instance_id = $1 and call = $2 and tenant_id = $3", 0, " for update";
     PUT_PART = "insert into call_record_parts (record_id, part, channel, told) values ($1, $2, $3, $4) \
         on conflict (record_id, part) do update set channel = excluded.channel, told = excluded.told";
+    ADD_PART = "insert into call_record_parts (record_id, part, channel, told) values ($1, $2, $3, $4) \
+        on conflict (record_id, part) do nothing";
     PARTS = "select told from call_record_parts where record_id = $1 order by part";
     HAS_ROOM = "select (select count(*) from call_record_parts where record_id = $1) < $3 \
         or exists (select 1 from call_record_parts where record_id = $1 and part = $2)";
@@ -152,6 +154,8 @@ pub struct OfCall<'a> {
     pub instance: InstanceId,
     /// By which the PBX knows it.
     pub call: &'a PbxCallId,
+    /// Whether the part is told less exactly than it may be known.
+    pub is_rough: bool,
 }
 
 /// Keeps a part of a call, and makes the call's record of all that is known of it: told again, it changes nothing.
@@ -180,9 +184,10 @@ pub async fn keep(
     let (has_room,) = run!(tx, fetch_one::<(bool,)>(HAS_ROOM, id, part.key.as_str(), most))?;
     if has_room {
         let told = to_json("call_record_parts.told", part)?;
+        let statement = if of.is_rough { ADD_PART } else { PUT_PART };
         run!(
             tx,
-            execute(PUT_PART, id, part.key.as_str(), part.channel.as_str(), told)
+            execute(statement, id, part.key.as_str(), part.channel.as_str(), told)
         )?;
     }
     let parts = parts(tx, id).await?;

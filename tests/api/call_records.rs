@@ -33,7 +33,7 @@ impl Server {
         let mut tx = self.store.begin("call").await.unwrap();
         let instance = tenants::find(&mut tx, tenant).await.unwrap().unwrap().instance_id;
         let id = CallRecordId::fresh(&SystemIds);
-        let of = OfCall { id, tenant, instance, call: &told.channel };
+        let of = OfCall { id, tenant, instance, call: &told.channel, is_rough: false };
         let id = call_records::keep(&mut tx, of, &told, |own| own == domain).await.unwrap();
         tx.commit().await.unwrap();
         id.to_string()

@@ -75,7 +75,10 @@ impl Recorded {
             if let News::Record(part) = &news {
                 self.parts.push(part.as_ref().clone());
             }
-            self.keeper.hear(&news);
+            match news {
+                News::LinkUp => self.keeper.hear_up(self.feed.poll()),
+                _ => self.keeper.hear(&news),
+            }
             if is_last(&news) {
                 return self.keeper.write().await.unwrap();
             }

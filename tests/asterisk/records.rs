@@ -276,3 +276,41 @@ async fn a11_the_private_asterisk_tells_which_call_each_record_is_of() {
     }
     assert_eq!(field(record, "Destination"), Some("1777"));
 }
+
+#[tokio::test]
+async fn a11_what_asterisks_own_file_tells_of_a_gap_is_on_record_once_and_leaves_none() {
+    let mut recorded = Recorded::open(&two_tenants()).await;
+    let home = recorded.office.bench.pbx.home();
+    let directory = home.join("log/cdr-csv");
+    std::fs::create_dir(&directory).unwrap();
+    std::fs::set_permissions(&directory, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
+    let conf = home.join("etc/cdr.conf");
+    let text = std::fs::read_to_string(&conf).unwrap();
+    let csv = "[csv]\nusegmtime = yes\nloguniqueid = yes\nloguserfield = yes\nnewcdrcolumns = yes\naccountlogs = no\n";
+    std::fs::write(&conf, text + csv).unwrap();
+    recorded.office.bench.pbx.ami().console("module load cdr_csv.so");
+
+    let call = async |recorded: &Recorded| {
+        let mut call = recorded.office.call(&Account::new("1001", ACME), "1777", "9");
+        call.ended().await;
+    };
+    // Told both ways: by the event, and in the file.
+    call(&recorded).await;
+    recorded.hear_parts(1).await;
+    let exact = recorded.calls(ACME).await;
+    tokio::time::sleep(std::time::Duration::from_secs(8)).await;
+    recorded.link.cut();
+    recorded.hear_until(|news| *news == News::LinkDown).await;
+    call(&recorded).await;
+    recorded.link.mend();
+    recorded.hear_until(|news| *news == News::LinkUp).await;
+    let calls = recorded.calls(ACME).await;
+    assert_eq!(calls.len(), 2, "{calls:#?}");
+    assert_eq!(calls[0], exact[0], "what is known exactly stays so");
+    assert_eq!(calls[1].to_number, text("1777"));
+    assert_eq!(calls[1].from_name, exact[0].from_name);
+    let mut tx = recorded.store.read("gaps").await.unwrap();
+    let tenant = recorded.tenant(ACME).id;
+    let gaps = call_gaps::of_tenant(&mut tx, tenant, &Default::default(), 9).await.unwrap();
+    assert_eq!(gaps, [], "nothing was missed");
+}

@@ -105,7 +105,7 @@ impl Server {
         let mut tx = self.store.begin("recorded_call").await.unwrap();
         let instance = tenants::find(&mut tx, tenant).await.unwrap().unwrap().instance_id;
         let id = CallRecordId::fresh(&SystemIds);
-        let of = OfCall { id, tenant, instance, call: &told.channel };
+        let of = OfCall { id, tenant, instance, call: &told.channel, is_rough: false };
         let call = call_records::keep(&mut tx, of, &told, |own| own == domain).await.unwrap();
         let recording = RecordingId::fresh(&SystemIds);
         recordings::put(&mut tx, recording, tenant, instance, &found).await.unwrap();

@@ -56,6 +56,7 @@ pub async fn keep(tx: &mut Tx, tenant: TenantId, instance: InstanceId, call: &st
         tenant,
         instance,
         call: &call,
+        is_rough: false,
     };
     call_records::keep(tx, of, part, |domain| domain == ACME || domain == GLOBEX)
         .await

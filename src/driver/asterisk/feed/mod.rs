@@ -2,14 +2,16 @@
 
 mod contact;
 mod leg;
+mod past;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use secrecy::SecretString;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, spawn_blocking};
 use tokio_util::sync::CancellationToken;
 
 use super::ended;
@@ -19,7 +21,7 @@ use super::transport::Transport;
 use crate::domain::instance::AsteriskSettings;
 use crate::domain::leg::{Contact, Leg};
 use crate::driver::DriverError;
-use crate::driver::feed::{Feed, News, Poll};
+use crate::driver::feed::{Feed, News, Past, Poll};
 use crate::wire::ami::{
     self, Action, AnswerError, Backoff, Client, EventFeed, EventMask, FeedError, LinkState, List, Message,
     Timing,
@@ -61,6 +63,7 @@ pub struct ManagerFeed {
     events: EventFeed,
     link: watch::Receiver<LinkState>,
     is_up: bool,
+    records: Option<PathBuf>,
     tasks: JoinSet<()>,
 }
 
@@ -96,6 +99,7 @@ impl ManagerFeed {
             events,
             link,
             is_up: false,
+            records: records(settings),
             tasks,
         }
     }
@@ -140,8 +144,15 @@ impl Feed for ManagerFeed {
     fn poll(&self) -> Box<dyn Poll> {
         Box::new(ManagerPoll {
             client: self.client.clone(),
+            records: self.records.clone(),
         })
     }
+}
+
+/// Beside the log that the instance names.
+fn records(settings: &AsteriskSettings) -> Option<PathBuf> {
+    let log = settings.log_file.as_ref()?.as_path();
+    Some(log.parent()?.join(past::FILE))
 }
 
 /// Has Asterisk send the events that we read, and no others. Without that it works too, and costs both sides more.
@@ -188,6 +199,8 @@ fn record(message: &Message) -> Option<News> {
 
 struct ManagerPoll {
     client: Client,
+    /// Asterisk's own file of call records, where it is known.
+    records: Option<PathBuf>,
 }
 
 impl ManagerPoll {
@@ -221,6 +234,14 @@ impl Poll for ManagerPoll {
             };
             DriverError::unknown(name.to_string(), source)
         })
+    }
+
+    async fn ended_since(&self, since: Timestamp) -> Option<Past> {
+        let path = self.records.clone()?;
+        let read = spawn_blocking(move || past::read(&path, since)).await.ok()?;
+        read.inspect_err(|error| tracing::debug!(%error, "Asterisk's own call records cannot be read"))
+            .ok()
+            .flatten()
     }
 
     async fn contacts(&self) -> Result<Vec<Contact>, DriverError> {
