@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use jiff::{SignedDuration, Timestamp};
 
 use super::stream::{Happening, Streams};
-use crate::domain::call::{Call, Freshness};
+use crate::domain::call::{Call, CallState, Freshness, Presence};
 use crate::domain::dial::ExtensionNumber;
 use crate::domain::ids::{CallId, ExtensionId, InstanceId, TenantId};
 use crate::domain::leg::LegId;
@@ -29,6 +29,8 @@ struct Known {
     by_link: HashMap<LegId, Arc<Call>>,
     by_tenant: HashMap<TenantId, BTreeMap<CallId, Arc<Call>>>,
     phones: HashMap<(TenantId, ExtensionNumber), usize>,
+    /// Those that may have phones there.
+    tenants: HashSet<TenantId>,
     corrected: u64,
 }
 
@@ -63,6 +65,8 @@ pub struct Report {
     pub phones_are_stale: bool,
     /// How many legs were put right.
     pub corrected: u64,
+    /// Those that may have phones there, where that was looked at again.
+    pub tenants: Option<HashSet<TenantId>>,
     /// When it is.
     pub at: Timestamp,
 }
@@ -155,6 +159,9 @@ impl Board {
         }
         known.phones_are_stale = report.phones_are_stale;
         known.corrected = report.corrected;
+        if let Some(tenants) = report.tenants {
+            known.tenants = tenants;
+        }
         if report.are_all_phones {
             known.phones.clear();
         }
@@ -248,25 +255,47 @@ impl Board {
             .find_map(|known| known.by_tenant.get(&tenant)?.get(&id).cloned())
     }
 
-    /// How many phones of an extension can be reached; none where that is not known.
+    /// Who is there, of these extensions of a tenant, in their order.
     #[must_use]
-    pub fn phones(
+    pub fn presences(
         &self,
         tenant: TenantId,
-        instance: InstanceId,
-        number: &ExtensionNumber,
+        extensions: &[(ExtensionId, &ExtensionNumber)],
         now: Timestamp,
-    ) -> Option<usize> {
+    ) -> Vec<Presence> {
         let instances = self.read();
-        let known = instances.get(&instance)?;
-        let is_known = !known.phones_are_stale && !known.freshness(now, self.0.oldest).stale;
-        is_known.then(|| {
-            known
-                .phones
-                .get(&(tenant, number.clone()))
-                .copied()
-                .unwrap_or_default()
-        })
+        let serving: Vec<&Known> = instances
+            .values()
+            .filter(|known| known.tenants.contains(&tenant))
+            .collect();
+        let is_known = !serving.is_empty()
+            && serving
+                .iter()
+                .all(|known| !known.phones_are_stale && !known.freshness(now, self.0.oldest).stale);
+        if !is_known {
+            return vec![Presence::Unknown; extensions.len()];
+        }
+        let mut busy: HashMap<ExtensionId, Presence> = HashMap::new();
+        let calls = serving.iter().filter_map(|known| known.by_tenant.get(&tenant));
+        for call in calls.flat_map(BTreeMap::values) {
+            for extension in &call.extension_ids {
+                let presence = busy.entry(*extension).or_insert(Presence::Ringing);
+                if call.state == CallState::Answered {
+                    *presence = Presence::OnCall;
+                }
+            }
+        }
+        let presence = |(id, number): &(ExtensionId, &ExtensionNumber)| {
+            let key = (tenant, (*number).clone());
+            let reached = serving.iter().any(|known| known.phones.contains_key(&key));
+            let idle = if reached {
+                Presence::Available
+            } else {
+                Presence::Offline
+            };
+            busy.get(id).copied().unwrap_or(idle)
+        };
+        extensions.iter().map(presence).collect()
     }
 
     /// Every PBX that is listened to here.

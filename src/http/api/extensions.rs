@@ -10,6 +10,7 @@ use crate::app::precondition::{self, IfMatch};
 use crate::app::views::{CreatedView, ExtensionView, RevealedSecretsView, SecretView, VisibleExtension};
 use crate::app::{extension_csv, extensions};
 use crate::auth::caller::Caller;
+use crate::domain::call::Presence;
 use crate::domain::error_chain::error_chain;
 use crate::domain::extension::Extension;
 use crate::domain::extension_input::ExtensionInput;
@@ -54,9 +55,11 @@ pub async fn index(
 ) -> Result<List<VisibleExtension>, Problem> {
     let wanted = query.read()?;
     let page = extensions::list(&app, &caller, &wanted).await?;
-    Ok(list(
-        page.map(|extension| VisibleExtension::to(&caller, extension)),
-    ))
+    let mut presences = extensions::presences(&app, &page.items).into_iter();
+    Ok(list(page.map(|extension| {
+        let presence = presences.next().unwrap_or(Presence::Unknown);
+        VisibleExtension::to(&caller, extension, presence)
+    })))
 }
 
 /// `GET /extensions/{id}`.
@@ -69,7 +72,10 @@ pub async fn show(
     let extension = extensions::find(&app, &caller, id).await?;
     query.read()?;
     let tag = precondition::tag(&extension);
-    Ok(Tagged::new(tag, single(VisibleExtension::to(&caller, extension))))
+    let presence = extensions::presences(&app, std::slice::from_ref(&extension)).pop();
+    let presence = presence.unwrap_or(Presence::Unknown);
+    let shown = VisibleExtension::to(&caller, extension, presence);
+    Ok(Tagged::new(tag, single(shown)))
 }
 
 /// `POST /extensions`: answers the secrets, this once.
