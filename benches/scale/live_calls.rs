@@ -21,7 +21,7 @@ use super::connection::Connection;
 use super::daemon::Daemon;
 use super::load::{get, sign_in};
 use super::pbx::{Pbx, open_directory};
-use super::times::{Times, ms};
+use super::times::Times;
 use super::{Outcome, own_process};
 
 const TENANTS: usize = 20;

@@ -43,9 +43,9 @@ pub async fn find(app: &App, caller: &Caller, id: ExtensionId) -> Result<Extensi
         .ok_or(AppError::NotFound)
 }
 
-/// Who is there, of extensions that the caller has been shown, in their order.
+/// Who is there, of extensions that the caller has been shown, in their order; none where that is not known.
 #[must_use]
-pub fn presences(app: &App, extensions: &[Extension]) -> Vec<Presence> {
+pub fn presences(app: &App, extensions: &[Extension]) -> Vec<Option<Presence>> {
     let Some(tenant) = extensions.first().map(|extension| extension.tenant_id) else {
         return Vec::new();
     };

@@ -35,8 +35,6 @@ word_enum! {
 word_enum! {
     /// Whether somebody can be called on an extension.
     Presence {
-        /// That is not known at the moment.
-        Unknown = "unknown",
         /// No phone can be reached.
         Offline = "offline",
         /// A phone can be reached, and is in no call.

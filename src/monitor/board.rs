@@ -49,6 +49,9 @@ pub struct Figures {
     pub corrected: u64,
 }
 
+/// Of an extension, by its tenant and its number, with its id where that is known: how many phones can be reached.
+pub type ToldPhones = (TenantId, ExtensionNumber, Option<ExtensionId>, usize);
+
 /// What is told of a PBX at once.
 pub struct Report {
     /// Calls as they are now, or that there are not any more.
@@ -56,7 +59,7 @@ pub struct Report {
     /// Whether there are no others.
     pub are_all_calls: bool,
     /// How many phones of an extension can be reached.
-    pub phones: Vec<(TenantId, ExtensionNumber, Option<ExtensionId>, usize)>,
+    pub phones: Vec<ToldPhones>,
     /// Whether there are no others.
     pub are_all_phones: bool,
     /// How well the calls are known.
@@ -162,23 +165,13 @@ impl Board {
         if let Some(tenants) = report.tenants {
             known.tenants = tenants;
         }
-        if report.are_all_phones {
-            known.phones.clear();
-        }
-        for (tenant, number, _, contacts) in &report.phones {
-            let key = (*tenant, number.clone());
-            if *contacts == 0 {
-                known.phones.remove(&key);
-            } else {
-                known.phones.insert(key, *contacts);
-            }
-        }
+        let phones = known.put_phones(report.phones, report.are_all_phones);
         let freshness = known.calls;
         drop(instances);
         for (before, now) in happened {
             self.tell_of_call(before, now);
         }
-        for (tenant, number, extension_id, contacts) in report.phones {
+        for (tenant, number, extension_id, contacts) in phones {
             let happening = Happening::Phones {
                 extension_id,
                 number,
@@ -255,14 +248,14 @@ impl Board {
             .find_map(|known| known.by_tenant.get(&tenant)?.get(&id).cloned())
     }
 
-    /// Who is there, of these extensions of a tenant, in their order.
+    /// Who is there, of these extensions of a tenant, in their order; none where that is not known.
     #[must_use]
     pub fn presences(
         &self,
         tenant: TenantId,
         extensions: &[(ExtensionId, &ExtensionNumber)],
         now: Timestamp,
-    ) -> Vec<Presence> {
+    ) -> Vec<Option<Presence>> {
         let instances = self.read();
         let serving: Vec<&Known> = instances
             .values()
@@ -273,7 +266,7 @@ impl Board {
                 .iter()
                 .all(|known| !known.phones_are_stale && !known.freshness(now, self.0.oldest).stale);
         if !is_known {
-            return vec![Presence::Unknown; extensions.len()];
+            return vec![None; extensions.len()];
         }
         let mut busy: HashMap<ExtensionId, Presence> = HashMap::new();
         let calls = serving.iter().filter_map(|known| known.by_tenant.get(&tenant));
@@ -293,7 +286,7 @@ impl Board {
             } else {
                 Presence::Offline
             };
-            busy.get(id).copied().unwrap_or(idle)
+            Some(busy.get(id).copied().unwrap_or(idle))
         };
         extensions.iter().map(presence).collect()
     }
@@ -318,6 +311,28 @@ impl Board {
 }
 
 impl Known {
+    /// Gives those of which there are more or fewer now.
+    fn put_phones(&mut self, told: Vec<ToldPhones>, are_all: bool) -> Vec<ToldPhones> {
+        let before = if are_all {
+            std::mem::take(&mut self.phones)
+        } else {
+            HashMap::new()
+        };
+        let mut changed = Vec::new();
+        for (tenant, number, id, contacts) in told {
+            let key = (tenant, number.clone());
+            let now = (contacts > 0).then_some(contacts);
+            let was = match now {
+                Some(contacts) => self.phones.insert(key.clone(), contacts),
+                None => self.phones.remove(&key),
+            };
+            if was.or(before.get(&key).copied()) != now {
+                changed.push((tenant, number, id, contacts));
+            }
+        }
+        changed
+    }
+
     fn put(&mut self, link: LegId, before: Option<&Arc<Call>>, now: Option<&Arc<Call>>) {
         if let Some(before) = before
             && let Some(tenant) = before.tenant_id

@@ -114,7 +114,7 @@ impl<'a> Ask<'a> {
         let endless = status == 200 && self.path.starts_with("/api/v1/events");
         let text = if endless {
             let mut response = response;
-            let first = response.chunk().await.unwrap().unwrap();
+            let first = response.chunk().await.unwrap().unwrap_or_default();
             String::from_utf8(first.to_vec()).unwrap()
         } else {
             response.text().await.unwrap()

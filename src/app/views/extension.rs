@@ -72,7 +72,9 @@ impl From<Extension> for ExtensionView {
 pub struct PresentView {
     #[serde(flatten)]
     extension: ExtensionView,
-    presence: Presence,
+    /// Whether somebody can be called there; absent where that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    presence: Option<Presence>,
 }
 
 /// An extension as far as its reader may see it.
@@ -91,15 +93,16 @@ pub enum VisibleExtension {
         /// Whose it is.
         #[schemars(with = "DisplayName")]
         name: String,
-        /// Whether somebody can be called there.
-        presence: Presence,
+        /// Whether somebody can be called there; absent where that is not known.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        presence: Option<Presence>,
     },
 }
 
 impl VisibleExtension {
     /// As `caller` sees it.
     #[must_use]
-    pub fn to(caller: &Caller, extension: Extension, presence: Presence) -> Self {
+    pub fn to(caller: &Caller, extension: Extension, presence: Option<Presence>) -> Self {
         if caller.sees_the_directory_only() {
             Self::Directory {
                 id: extension.id,

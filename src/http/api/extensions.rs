@@ -10,7 +10,6 @@ use crate::app::precondition::{self, IfMatch};
 use crate::app::views::{CreatedView, ExtensionView, RevealedSecretsView, SecretView, VisibleExtension};
 use crate::app::{extension_csv, extensions};
 use crate::auth::caller::Caller;
-use crate::domain::call::Presence;
 use crate::domain::error_chain::error_chain;
 use crate::domain::extension::Extension;
 use crate::domain::extension_input::ExtensionInput;
@@ -57,7 +56,7 @@ pub async fn index(
     let page = extensions::list(&app, &caller, &wanted).await?;
     let mut presences = extensions::presences(&app, &page.items).into_iter();
     Ok(list(page.map(|extension| {
-        let presence = presences.next().unwrap_or(Presence::Unknown);
+        let presence = presences.next().flatten();
         VisibleExtension::to(&caller, extension, presence)
     })))
 }
@@ -72,9 +71,8 @@ pub async fn show(
     let extension = extensions::find(&app, &caller, id).await?;
     query.read()?;
     let tag = precondition::tag(&extension);
-    let presence = extensions::presences(&app, std::slice::from_ref(&extension)).pop();
-    let presence = presence.unwrap_or(Presence::Unknown);
-    let shown = VisibleExtension::to(&caller, extension, presence);
+    let presence = extensions::presences(&app, std::slice::from_ref(&extension));
+    let shown = VisibleExtension::to(&caller, extension, presence.into_iter().next().flatten());
     Ok(Tagged::new(tag, single(shown)))
 }
 

@@ -178,7 +178,7 @@ fn o10_presence_is_of_phones_and_calls_and_not_known_while_stale() {
     let ids = [1, 2, 3, 4].map(|number| ExtensionId::from_uuid(Uuid::from_u128(number)));
     let asked: Vec<(ExtensionId, &ExtensionNumber)> = ids.into_iter().zip(&numbers).collect();
     let presences = |of: u128, second: i64| board.presences(tenant(of), &asked, at(second));
-    assert_eq!(presences(1, 7), [Presence::Unknown; 4]);
+    assert_eq!(presences(1, 7), [None; 4]);
     let (mut rings, mut talks) = (call("1", Some(tenant(1))), call("2", Some(tenant(1))));
     rings.extension_ids = vec![ids[1], ids[2]];
     talks.extension_ids = vec![ids[2]];
@@ -192,18 +192,19 @@ fn o10_presence_is_of_phones_and_calls_and_not_known_while_stale() {
         Presence::Ringing,
         Presence::OnCall,
         Presence::Offline,
-    ];
+    ]
+    .map(Some);
     assert_eq!(presences(1, 7), known);
-    assert_eq!(presences(2, 7), [Presence::Offline; 4]);
+    assert_eq!(presences(2, 7), [Some(Presence::Offline); 4]);
     assert_eq!(
         presences(3, 7),
-        [Presence::Unknown; 4],
+        [None; 4],
         "whoever serves it is not listened to here"
     );
     let mut gone = report(Vec::new(), 7);
     gone.phones = vec![(tenant(1), numbers[0].clone(), None, 0)];
     board.report(PBX, gone);
-    assert_eq!(presences(1, 7)[0], Presence::Offline);
+    assert_eq!(presences(1, 7)[0], Some(Presence::Offline));
     board.doubt(PBX);
-    assert_eq!(presences(1, 7), [Presence::Unknown; 4]);
+    assert_eq!(presences(1, 7), [None; 4]);
 }
