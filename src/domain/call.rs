@@ -32,6 +32,20 @@ word_enum! {
     }
 }
 
+word_enum! {
+    /// Whether somebody can be called on an extension.
+    Presence {
+        /// No phone can be reached.
+        Offline = "offline",
+        /// A phone can be reached, and is in no call.
+        Available = "available",
+        /// It calls or is called, and nobody has answered.
+        Ringing = "ringing",
+        /// It is in a call.
+        OnCall = "on_call",
+    }
+}
+
 /// A call that is up.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Call {

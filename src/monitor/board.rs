@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use jiff::{SignedDuration, Timestamp};
 
 use super::stream::{Happening, Streams};
-use crate::domain::call::{Call, Freshness};
+use crate::domain::call::{Call, CallState, Freshness, Presence};
 use crate::domain::dial::ExtensionNumber;
 use crate::domain::ids::{CallId, ExtensionId, InstanceId, TenantId};
 use crate::domain::leg::LegId;
@@ -29,6 +29,8 @@ struct Known {
     by_link: HashMap<LegId, Arc<Call>>,
     by_tenant: HashMap<TenantId, BTreeMap<CallId, Arc<Call>>>,
     phones: HashMap<(TenantId, ExtensionNumber), usize>,
+    /// Those that may have phones there.
+    tenants: HashSet<TenantId>,
     corrected: u64,
 }
 
@@ -47,6 +49,9 @@ pub struct Figures {
     pub corrected: u64,
 }
 
+/// Of an extension, by its tenant and its number, with its id where that is known: how many phones can be reached.
+pub type ToldPhones = (TenantId, ExtensionNumber, Option<ExtensionId>, usize);
+
 /// What is told of a PBX at once.
 pub struct Report {
     /// Calls as they are now, or that there are not any more.
@@ -54,7 +59,7 @@ pub struct Report {
     /// Whether there are no others.
     pub are_all_calls: bool,
     /// How many phones of an extension can be reached.
-    pub phones: Vec<(TenantId, ExtensionNumber, Option<ExtensionId>, usize)>,
+    pub phones: Vec<ToldPhones>,
     /// Whether there are no others.
     pub are_all_phones: bool,
     /// How well the calls are known.
@@ -63,6 +68,8 @@ pub struct Report {
     pub phones_are_stale: bool,
     /// How many legs were put right.
     pub corrected: u64,
+    /// Those that may have phones there, where that was looked at again.
+    pub tenants: Option<HashSet<TenantId>>,
     /// When it is.
     pub at: Timestamp,
 }
@@ -155,23 +162,16 @@ impl Board {
         }
         known.phones_are_stale = report.phones_are_stale;
         known.corrected = report.corrected;
-        if report.are_all_phones {
-            known.phones.clear();
+        if let Some(tenants) = report.tenants {
+            known.tenants = tenants;
         }
-        for (tenant, number, _, contacts) in &report.phones {
-            let key = (*tenant, number.clone());
-            if *contacts == 0 {
-                known.phones.remove(&key);
-            } else {
-                known.phones.insert(key, *contacts);
-            }
-        }
+        let phones = known.put_phones(report.phones, report.are_all_phones);
         let freshness = known.calls;
         drop(instances);
         for (before, now) in happened {
             self.tell_of_call(before, now);
         }
-        for (tenant, number, extension_id, contacts) in report.phones {
+        for (tenant, number, extension_id, contacts) in phones {
             let happening = Happening::Phones {
                 extension_id,
                 number,
@@ -248,25 +248,47 @@ impl Board {
             .find_map(|known| known.by_tenant.get(&tenant)?.get(&id).cloned())
     }
 
-    /// How many phones of an extension can be reached; none where that is not known.
+    /// Who is there, of these extensions of a tenant, in their order; none where that is not known.
     #[must_use]
-    pub fn phones(
+    pub fn presences(
         &self,
         tenant: TenantId,
-        instance: InstanceId,
-        number: &ExtensionNumber,
+        extensions: &[(ExtensionId, &ExtensionNumber)],
         now: Timestamp,
-    ) -> Option<usize> {
+    ) -> Vec<Option<Presence>> {
         let instances = self.read();
-        let known = instances.get(&instance)?;
-        let is_known = !known.phones_are_stale && !known.freshness(now, self.0.oldest).stale;
-        is_known.then(|| {
-            known
-                .phones
-                .get(&(tenant, number.clone()))
-                .copied()
-                .unwrap_or_default()
-        })
+        let serving: Vec<&Known> = instances
+            .values()
+            .filter(|known| known.tenants.contains(&tenant))
+            .collect();
+        let is_known = !serving.is_empty()
+            && serving
+                .iter()
+                .all(|known| !known.phones_are_stale && !known.freshness(now, self.0.oldest).stale);
+        if !is_known {
+            return vec![None; extensions.len()];
+        }
+        let mut busy: HashMap<ExtensionId, Presence> = HashMap::new();
+        let calls = serving.iter().filter_map(|known| known.by_tenant.get(&tenant));
+        for call in calls.flat_map(BTreeMap::values) {
+            for extension in &call.extension_ids {
+                let presence = busy.entry(*extension).or_insert(Presence::Ringing);
+                if call.state == CallState::Answered {
+                    *presence = Presence::OnCall;
+                }
+            }
+        }
+        let presence = |(id, number): &(ExtensionId, &ExtensionNumber)| {
+            let key = (tenant, (*number).clone());
+            let reached = serving.iter().any(|known| known.phones.contains_key(&key));
+            let idle = if reached {
+                Presence::Available
+            } else {
+                Presence::Offline
+            };
+            Some(busy.get(id).copied().unwrap_or(idle))
+        };
+        extensions.iter().map(presence).collect()
     }
 
     /// Every PBX that is listened to here.
@@ -289,6 +311,28 @@ impl Board {
 }
 
 impl Known {
+    /// Gives those of which there are more or fewer now.
+    fn put_phones(&mut self, told: Vec<ToldPhones>, are_all: bool) -> Vec<ToldPhones> {
+        let before = if are_all {
+            std::mem::take(&mut self.phones)
+        } else {
+            HashMap::new()
+        };
+        let mut changed = Vec::new();
+        for (tenant, number, id, contacts) in told {
+            let key = (tenant, number.clone());
+            let now = (contacts > 0).then_some(contacts);
+            let was = match now {
+                Some(contacts) => self.phones.insert(key.clone(), contacts),
+                None => self.phones.remove(&key),
+            };
+            if was.or(before.get(&key).copied()) != now {
+                changed.push((tenant, number, id, contacts));
+            }
+        }
+        changed
+    }
+
     fn put(&mut self, link: LegId, before: Option<&Arc<Call>>, now: Option<&Arc<Call>>) {
         if let Some(before) = before
             && let Some(tenant) = before.tenant_id

@@ -48,13 +48,19 @@ impl Directory {
         self.extensions.get(&tenant)?.ids.get(number).copied()
     }
 
+    /// Every tenant that has a domain there.
+    #[must_use]
+    pub fn tenants(&self) -> HashSet<TenantId> {
+        self.domains.values().copied().collect()
+    }
+
     /// From now on these are all domains that there are.
     pub fn know(&mut self, domains: impl IntoIterator<Item = (TenantId, SipDomain)>) {
         self.domains = domains
             .into_iter()
             .map(|(tenant, domain)| (domain, tenant))
             .collect();
-        let tenants: HashSet<TenantId> = self.domains.values().copied().collect();
+        let tenants = self.tenants();
         self.extensions.retain(|tenant, _| tenants.contains(tenant));
     }
 

@@ -314,9 +314,11 @@ impl Listener {
             let id = self.directory.extension(tenant, &number);
             (tenant, number, id, contacts)
         });
+        let are_all_calls = std::mem::take(&mut self.tells_all_calls);
         let report = Report {
             calls: calls.collect(),
-            are_all_calls: std::mem::take(&mut self.tells_all_calls),
+            are_all_calls,
+            tenants: are_all_calls.then(|| self.directory.tenants()),
             phones: phones.collect(),
             are_all_phones: std::mem::take(&mut self.tells_all_phones),
             calls_are_stale: !(self.is_up && self.table.is_current()),

@@ -45,11 +45,12 @@ impl Server {
         let report = Report {
             calls: began.chain(ended).collect(),
             are_all_calls: false,
-            phones: Vec::new(),
+            phones: vec![(self.acme.parse().unwrap(), "1001".parse().unwrap(), None, 1)],
             are_all_phones: false,
             calls_are_stale: false,
             phones_are_stale: false,
             corrected: 0,
+            tenants: Some([&self.acme, &self.globex].map(|id| id.parse().unwrap()).into()),
             at: SystemClock.now(),
         };
         self.board.report(instance, report);
@@ -65,6 +66,7 @@ impl Server {
             calls_are_stale: true,
             phones_are_stale: true,
             corrected: 0,
+            tenants: None,
             at: SystemClock.now(),
         };
         self.board.report(instance, report);
@@ -142,7 +144,7 @@ async fn o10_each_sees_the_tenants_calls_or_their_own_and_nobody_anothers(
     expected.sort_by_key(ToString::to_string);
     assert_eq!(all, expected);
     assert_eq!(seen(&agent).await, [json!([ann])]);
-    assert_eq!(seen(&stranger).await, [Value::Null; 0]);
+    assert_eq!(seen(&stranger).await, [const { Value::Null }; 0]);
     assert_eq!(seen(&other).await, [json!([theirs])]);
 
     let shown = server.of(&agent.token, Method::GET, "/calls/active").send().await;
@@ -161,6 +163,29 @@ async fn o10_each_sees_the_tenants_calls_or_their_own_and_nobody_anothers(
         doubted.body["meta"]["as_of"].is_string(),
         "when it was known is told"
     );
+}
+
+#[tokio::test]
+async fn o10_extensions_show_who_is_there_to_an_agent_too() {
+    let server = Server::start(Sqlite).await;
+    let pbx = server.listened_to().await;
+    let ids = [
+        server.extension("1001").await,
+        server.extension("1002").await,
+        server.extension("1003").await,
+    ];
+    let agent = server.person("ann", &server.acme, "agent").await;
+    let shown = async || {
+        let list = server.of(&agent.token, Method::GET, "/extensions").send().await;
+        let list = list.data(200).as_array().unwrap().clone();
+        let all = server.get(&format!("/extensions/{}", ids[0])).send().await;
+        assert_eq!(all.data(200)["presence"], list[0]["presence"]);
+        let presences = list.iter().map(|extension| extension["presence"].clone());
+        presences.collect::<Vec<_>>()
+    };
+    assert_eq!(shown().await, [const { Value::Null }; 3], "not known");
+    server.report(pbx, &[call(pbx, "1", &server.acme, &[&ids[1]])]);
+    assert_eq!(shown().await, ["available", "ringing", "offline"]);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use switchyard::domain::call::{CallDirection, CallState};
+use switchyard::domain::call::{CallDirection, CallState, Presence};
 use switchyard::domain::clock::{Clock as _, SystemClock};
 use switchyard::domain::ids::ExtensionId;
 
@@ -33,9 +33,13 @@ impl Rig {
         assert!(register.ended().await, "{:#?}", register.heard());
     }
 
-    fn contacts(&self, number: &str) -> Option<usize> {
-        let (board, number) = (&self.monitor.board, number.parse().unwrap());
-        board.phones(self.acme.id, self.world.instance_id, &number, SystemClock.now())
+    fn presence(&self, phone: &Phone) -> Option<Presence> {
+        let asked = [(phone.extension.id, &phone.extension.number)];
+        let presences = self
+            .monitor
+            .board
+            .presences(self.acme.id, &asked, SystemClock.now());
+        presences[0]
     }
 }
 
@@ -43,11 +47,17 @@ impl Rig {
 async fn asterisk_o10_a_call_between_phones_rings_is_answered_and_ends() {
     let rig = Rig::start(Duration::from_secs(1)).await;
     until("it is known", || rig.monitor.is_fresh()).await;
-    until("phones are known", || rig.contacts("1002") == Some(0)).await;
+    until("phones are known", || {
+        rig.presence(&rig.phones[1]) == Some(Presence::Offline)
+    })
+    .await;
     let [ann, bob] = [0, 1].map(|index| account(&rig.phones[index], &rig.acme.domain));
     rig.sign_in(&bob).await;
-    until("Bob's phone is there", || rig.contacts("1002") == Some(1)).await;
-    assert_eq!(rig.contacts("1001"), Some(0));
+    until("Bob's phone is there", || {
+        rig.presence(&rig.phones[1]) == Some(Presence::Available)
+    })
+    .await;
+    assert_eq!(rig.presence(&rig.phones[0]), Some(Presence::Offline));
     let phone = rig.run("answer", &bob, &[("media", "9")]);
     let target = format!("1002@{}", rig.acme.domain);
     let mut call = rig.run("call", &ann, &[("target", &target), ("media", "9")]);
@@ -63,6 +73,7 @@ async fn asterisk_o10_a_call_between_phones_rings_is_answered_and_ends() {
             .is_some_and(|call| call.state == CallState::Answered)
     })
     .await;
+    assert_eq!(rig.presence(&rig.phones[1]), Some(Presence::OnCall));
     let active = rig.calls(&rig.acme).await;
     assert_eq!(active.calls.len(), 1);
     let shown = &active.calls[0];

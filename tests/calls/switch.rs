@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use serde_json::json;
-use switchyard::domain::call::{CallDirection, CallState};
+use switchyard::domain::call::{CallDirection, CallState, Presence};
 use switchyard::domain::clock::{Clock as _, SystemClock};
+use switchyard::domain::ids::ExtensionId;
 use switchyard::wire::esl::Word;
 
 use super::freeswitch::{Caller, Effect, Fault, FreeSwitch, NewCall, Phone};
@@ -210,12 +211,14 @@ async fn o10_an_event_that_cannot_be_read_and_a_table_that_is_none_are_stale_and
 async fn o10_phones_are_counted_by_events_and_by_the_profiles_lists() {
     let rig = Rig::start().await;
     let number = "1001".parse().unwrap();
-    let contacts = || {
+    let nobody = ExtensionId::from_uuid(uuid::Uuid::nil());
+    let presence = || {
+        let asked = [(nobody, &number)];
         rig.monitor
             .board
-            .phones(rig.acme.id, rig.world.instance_id, &number, SystemClock.now())
+            .presences(rig.acme.id, &asked, SystemClock.now())[0]
     };
-    until("phones are known", || contacts() == Some(0)).await;
+    until("phones are known", || presence() == Some(Presence::Offline)).await;
     let user = [
         ("from-user", "1001"),
         ("from-host", ACME),
@@ -224,7 +227,7 @@ async fn o10_phones_are_counted_by_events_and_by_the_profiles_lists() {
     let mut told = vec![("Event-Subclass", "sofia::register")];
     told.extend(user);
     rig.tell("CUSTOM", "", &told);
-    until("the phone is there", || contacts() == Some(1)).await;
+    until("the phone is there", || presence() == Some(Presence::Available)).await;
     let gone = [
         ("Event-Subclass", "sofia::expire"),
         ("user", "1001"),
@@ -232,11 +235,14 @@ async fn o10_phones_are_counted_by_events_and_by_the_profiles_lists() {
         ("call-id", "1-1@192.0.2.1"),
     ];
     rig.tell("CUSTOM", "", &gone);
-    until("it is gone", || contacts() == Some(0)).await;
+    until("it is gone", || presence() == Some(Presence::Offline)).await;
     let now = SystemClock.now().as_second();
     rig.freeswitch
         .sign_in(&Phone::at("internal", "1001", ACME, 5099, now));
     rig.freeswitch
         .play(b"Content-Length: 3\nContent-Type: text/event-json\n\n{x}");
-    until("what was missed is found", || contacts() == Some(1)).await;
+    until("what was missed is found", || {
+        presence() == Some(Presence::Available)
+    })
+    .await;
 }

@@ -47,6 +47,7 @@ fn report(calls: Vec<(LegId, Option<Call>)>, second: i64) -> Report {
         calls_are_stale: false,
         phones_are_stale: false,
         corrected: 0,
+        tenants: None,
         at: at(second),
     }
 }
@@ -170,14 +171,40 @@ fn o10_a_call_that_becomes_a_tenants_begins_for_it_and_ends_for_whose_it_was() {
 }
 
 #[test]
-fn o10_phones_are_counted_by_extension_and_not_known_while_stale() {
+fn o10_presence_is_of_phones_and_calls_and_not_known_while_stale() {
     let board = board();
-    let number: ExtensionNumber = "1001".parse().unwrap();
-    let mut phones = report(Vec::new(), 7);
-    phones.phones = vec![(tenant(1), number.clone(), None, 2)];
+    let numbers: [ExtensionNumber; 4] =
+        ["1001", "1002", "1003", "1004"].map(|number| number.parse().unwrap());
+    let ids = [1, 2, 3, 4].map(|number| ExtensionId::from_uuid(Uuid::from_u128(number)));
+    let asked: Vec<(ExtensionId, &ExtensionNumber)> = ids.into_iter().zip(&numbers).collect();
+    let presences = |of: u128, second: i64| board.presences(tenant(of), &asked, at(second));
+    assert_eq!(presences(1, 7), [None; 4]);
+    let (mut rings, mut talks) = (call("1", Some(tenant(1))), call("2", Some(tenant(1))));
+    rings.extension_ids = vec![ids[1], ids[2]];
+    talks.extension_ids = vec![ids[2]];
+    talks.state = CallState::Answered;
+    let mut phones = report(vec![(link("1"), Some(rings)), (link("2"), Some(talks))], 7);
+    phones.phones = vec![(tenant(1), numbers[0].clone(), None, 2)];
+    phones.tenants = Some([tenant(1), tenant(2)].into());
     board.report(PBX, phones);
-    assert_eq!(board.phones(tenant(1), PBX, &number, at(7)), Some(2));
-    assert_eq!(board.phones(tenant(2), PBX, &number, at(7)), Some(0));
+    let known = [
+        Presence::Available,
+        Presence::Ringing,
+        Presence::OnCall,
+        Presence::Offline,
+    ]
+    .map(Some);
+    assert_eq!(presences(1, 7), known);
+    assert_eq!(presences(2, 7), [Some(Presence::Offline); 4]);
+    assert_eq!(
+        presences(3, 7),
+        [None; 4],
+        "whoever serves it is not listened to here"
+    );
+    let mut gone = report(Vec::new(), 7);
+    gone.phones = vec![(tenant(1), numbers[0].clone(), None, 0)];
+    board.report(PBX, gone);
+    assert_eq!(presences(1, 7)[0], Some(Presence::Offline));
     board.doubt(PBX);
-    assert_eq!(board.phones(tenant(1), PBX, &number, at(7)), None);
+    assert_eq!(presences(1, 7), [None; 4]);
 }
