@@ -225,9 +225,9 @@ async fn not_removed(tx: &mut Tx, tenant: &Tenant) -> Result<Vec<String>, AppErr
         );
         let what = match &instance.settings {
             InstanceSettings::Asterisk(_) => format!(
-                "voicemail messages of the context {domain}{sound} under Asterisk's spool directory, and its \
-                 phones' last addresses in Asterisk's own database (`database deltree registrar/contact` shows and removes \
-                 them)"
+                "voicemail messages of the context {domain}{sound} under Asterisk's spool directory, what \
+                 Asterisk's own files of call records tell of it, and its phones' last addresses in Asterisk's own \
+                 database (`database deltree registrar/contact` shows and removes them)"
             ),
             InstanceSettings::FusionPbx(_) => format!(
                 "{folders}; and in {place} what others wrote under the domain_uuid {id}: rows of v_xml_cdr, \

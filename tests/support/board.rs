@@ -35,6 +35,7 @@ pub fn told(call: Call) -> Report {
         calls_are_stale: false,
         phones_are_stale: false,
         corrected: 0,
+        tenants: None,
         at: SystemClock.now(),
     }
 }
