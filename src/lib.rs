@@ -11,6 +11,7 @@ pub mod deploy;
 pub mod domain;
 pub mod driver;
 pub mod http;
+pub mod monitor;
 pub mod outbox;
 pub mod render;
 pub mod store;

@@ -176,6 +176,7 @@ pub async fn make(directory: &Path, count: usize) -> Outcome<()> {
         config_dir: config.display().to_string().parse()?,
         ami_tls: None,
         log_file: None,
+        recordings_dir: None,
         emergency_numbers: Vec::new(),
     };
     let new = instances::NewInstance {

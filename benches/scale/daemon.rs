@@ -13,7 +13,7 @@ use tokio::time::{sleep, timeout};
 
 use super::Outcome;
 use super::box_of_tenants::{Shadow, variables};
-use super::memory::memory;
+use super::memory::{memory, processor_time};
 use super::times::Times;
 
 const ROUNDS: usize = 9;
@@ -38,6 +38,11 @@ pub struct Daemon {
 impl Daemon {
     /// Starts it and waits until it is ready.
     pub async fn start(directory: &Path, shadow: Shadow) -> Outcome<Self> {
+        Self::start_with(directory, shadow, &[]).await
+    }
+
+    /// The same with more of its environment.
+    pub async fn start_with(directory: &Path, shadow: Shadow, more: &[(&str, &str)]) -> Outcome<Self> {
         let notify = directory.join("notify");
         let manager = socket(&notify)?;
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
@@ -49,6 +54,7 @@ impl Daemon {
             .env("NOTIFY_SOCKET", &notify)
             .env("SWITCHYARD_HTTP_LISTEN", address.to_string())
             .envs(variables(directory, shadow)?)
+            .envs(more.iter().copied())
             .stdin(Stdio::null());
         let client = Client::builder().no_proxy().build()?;
         let begun = Instant::now();
@@ -95,6 +101,11 @@ impl Daemon {
     /// A line of its status, in kB.
     pub fn memory(&self, name: &str) -> Outcome<u64> {
         Ok(memory(self.process.id(), name)?)
+    }
+
+    /// What it has used of the processor so far.
+    pub fn processor_time(&self) -> Outcome<Duration> {
+        Ok(processor_time(self.process.id())?)
     }
 
     /// Ends it in order.

@@ -264,7 +264,7 @@ fn list(body: &Value) -> Option<&Vec<Value>> {
     body.get("data")?.as_array()
 }
 
-async fn sign_in(address: &str, email: &str) -> Outcome<String> {
+pub async fn sign_in(address: &str, email: &str) -> Outcome<String> {
     let body = json!({"email": email, "password": PASSWORD}).to_string();
     let request = request("POST", "/api/v1/auth/user-login", "", &body);
     let answer = Connection::open(address).await?.ask(&request).await?;
@@ -276,7 +276,7 @@ async fn sign_in(address: &str, email: &str) -> Outcome<String> {
 }
 
 /// `more`: further headers, each with its line end.
-fn get(path: &str, token: &str, more: &str) -> Vec<u8> {
+pub fn get(path: &str, token: &str, more: &str) -> Vec<u8> {
     request(
         "GET",
         path,

@@ -10,6 +10,7 @@ mod daemon;
 mod dialplan;
 mod first_deploy;
 mod large_box;
+mod live_calls;
 mod load;
 mod memory;
 mod one_change;
@@ -44,6 +45,9 @@ fn main() -> Outcome<()> {
         }
         ["box", tenants] => large_box::measure(tenants),
         ["load", tenants] => load::measure(tenants),
+        ["calls"] => live_calls::measure(),
+        // Its step.
+        ["calls-followed", directory] => runtime.block_on(live_calls::followed(Path::new(directory))),
         // The steps of the load.
         ["people", directory] => runtime.block_on(load::people(Path::new(directory))),
         ["asked", directory] => runtime.block_on(load::asked(Path::new(directory))),

@@ -8,7 +8,7 @@ use switchyard::daemon::private_pbx::{Options, PrivatePbx};
 use switchyard::domain::artifact::Artifact;
 use switchyard::domain::clock::{Clock as _, SystemClock};
 use switchyard::domain::random::SystemRandom;
-use switchyard::wire::ami::{self, Action, Client, Config};
+use switchyard::wire::ami::{self, Action, Client, Config, Message};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -88,6 +88,12 @@ impl Pbx {
             self.client.request(action, LONGEST).await?;
         }
         Ok(begun.elapsed())
+    }
+
+    /// Every channel.
+    pub async fn channels(&self) -> Outcome<Vec<Message>> {
+        let action = Action::new("CoreShowChannels")?;
+        Ok(self.client.list(action, LONGEST).await?.events)
     }
 
     /// The last line that a command prints.

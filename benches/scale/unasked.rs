@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use switchyard::domain::artifact::Artifact;
+use switchyard::domain::dial::DialNumber;
 use switchyard::domain::finding::Finding;
+use switchyard::domain::leg::{Endpoint, LegId};
 use switchyard::domain::sip_domain::SipDomain;
 use switchyard::driver::asterisk::AsteriskDriver;
 use switchyard::driver::{
@@ -62,6 +64,14 @@ impl PbxDriver for Unasked {
 
     async fn end_calls(&self, domains: &BTreeSet<SipDomain>) -> Result<EndedCalls, DriverError> {
         self.0.end_calls(domains).await
+    }
+
+    async fn call(&self, from: &Endpoint, to: &DialNumber) -> Result<(), DriverError> {
+        self.0.call(from, to).await
+    }
+
+    async fn hang_up(&self, legs: &[LegId]) -> Result<(), DriverError> {
+        self.0.hang_up(legs).await
     }
 
     async fn inclusion(&self) -> Result<Inclusion, DriverError> {

@@ -1,16 +1,23 @@
 //! The platform at a glance.
 
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
 use super::App;
 use super::error::AppError;
 use crate::auth::caller::Caller;
 use crate::domain::audit::AuditRecord;
 use crate::domain::audit_query::AuditQuery;
-use crate::domain::instance::PbxInstance;
+use crate::domain::call::Freshness;
+use crate::domain::ids::TenantId;
+use crate::domain::instance::{InstanceSettings, PbxInstance};
 use crate::domain::instance_check::CheckRecord;
 use crate::domain::page::PageRequest;
 use crate::domain::permission::PlatformPermission;
 use crate::domain::query::{TenantQuery, TenantSort};
 use crate::domain::tenant_overview::TenantOverview;
+use crate::monitor::board::Figures as Known;
 use crate::store::platform_figures::{self, Figures};
 use crate::store::{audit, instance_checks, instances, tenant_overviews};
 
@@ -21,6 +28,8 @@ const RECENT: i64 = 10;
 pub struct Dashboard {
     /// What there is in all.
     pub figures: Figures,
+    /// The calls of all instances.
+    pub calls: LiveFigures,
     /// Every instance, by name.
     pub instances: Vec<InstanceHealth>,
     /// The newest tenants, newest first.
@@ -37,6 +46,60 @@ pub struct InstanceHealth {
     pub tenants: i64,
     /// What the last test of its connection found; none where it was never tested.
     pub last_check: Option<CheckRecord>,
+    /// Its calls.
+    pub calls: LiveFigures,
+}
+
+/// Calls in figures.
+pub struct LiveFigures {
+    /// How many; none where nothing was ever heard of them.
+    pub total: Option<usize>,
+    /// How well that is known.
+    pub freshness: Freshness,
+    /// Those of each tenant that has any.
+    pub by_tenant: BTreeMap<TenantId, usize>,
+}
+
+impl LiveFigures {
+    /// Of an instance, by what is known of those that this host listens to.
+    fn of(instance: &PbxInstance, known: &[Known], now: Timestamp) -> Self {
+        let figures = known.iter().find(|figures| figures.instance_id == instance.id);
+        match (figures, &instance.settings) {
+            (Some(figures), _) => Self {
+                total: figures.freshness.as_of.map(|_| figures.total),
+                freshness: figures.freshness,
+                by_tenant: figures.by_tenant.clone(),
+            },
+            // Where there is no PBX there are no calls.
+            (None, InstanceSettings::Asterisk(settings)) if !settings.has_pbx() => Self::none(now),
+            (None, _) => Self {
+                total: None,
+                freshness: Freshness::UNKNOWN,
+                by_tenant: BTreeMap::new(),
+            },
+        }
+    }
+
+    const fn none(now: Timestamp) -> Self {
+        Self {
+            total: Some(0),
+            freshness: Freshness {
+                as_of: Some(now),
+                stale: false,
+            },
+            by_tenant: BTreeMap::new(),
+        }
+    }
+
+    /// With those of another instance: what is not known of one is not known of both.
+    fn and(mut self, other: &Self) -> Self {
+        for (tenant, calls) in &other.by_tenant {
+            *self.by_tenant.entry(*tenant).or_default() += calls;
+        }
+        self.total = self.total.zip(other.total).map(|(one, other)| one + other);
+        self.freshness = self.freshness.and(other.freshness);
+        self
+    }
 }
 
 /// Reads the platform's numbers.
@@ -55,10 +118,16 @@ pub async fn read(app: &App, caller: &Caller) -> Result<Dashboard, AppError> {
         ..AuditQuery::default()
     };
     let tenants = platform_figures::tenants_by_instance(&mut tx).await?;
+    let now = app.now();
+    let known = app.board.figures(now);
+    let mut calls = LiveFigures::none(now);
     let mut health = Vec::new();
     for instance in instances::list(&mut tx).await? {
         let newest = instance_checks::newest(&mut tx, instance.id, 1).await?;
+        let own = LiveFigures::of(&instance, &known, now);
+        calls = calls.and(&own);
         health.push(InstanceHealth {
+            calls: own,
             tenants: tenants.get(&instance.id).copied().unwrap_or_default(),
             last_check: newest.into_iter().next(),
             instance,
@@ -66,6 +135,7 @@ pub async fn read(app: &App, caller: &Caller) -> Result<Dashboard, AppError> {
     }
     Ok(Dashboard {
         figures: platform_figures::read(&mut tx).await?,
+        calls,
         instances: health,
         recent_tenants: tenant_overviews::list(&mut tx, &newest).await?.items,
         recent_audit: audit::list_all(&mut tx, None, &log).await?.entries,

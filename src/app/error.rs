@@ -13,6 +13,7 @@ use crate::deploy::DeployError;
 use crate::domain::invalid::FieldErrors;
 use crate::domain::random::NoRandomness;
 use crate::driver::DriverError;
+use crate::monitor::recordings::SearchError;
 use crate::store::StoreError;
 
 /// A use case that was not carried out; nothing of it was kept.
@@ -95,6 +96,9 @@ pub enum AppError {
     /// The deploy engine failed.
     #[error("the deploy engine failed")]
     Deploy(#[source] DeployError),
+    /// Recordings could not be worked on.
+    #[error("the recordings could not be worked on")]
+    Recordings(#[source] SearchError),
     /// No secret could be made.
     #[error(transparent)]
     Random(#[from] NoRandomness),

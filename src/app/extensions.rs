@@ -9,6 +9,7 @@ use super::guards;
 use super::precondition::{IfMatch, tag};
 use crate::auth::access::Act;
 use crate::auth::caller::Caller;
+use crate::domain::call::Presence;
 use crate::domain::dial::ExtensionNumber;
 use crate::domain::extension::Extension;
 use crate::domain::extension_input::{ExtensionInput, ParsedExtension};
@@ -40,6 +41,19 @@ pub async fn find(app: &App, caller: &Caller, id: ExtensionId) -> Result<Extensi
     store::extensions::find(&mut tx, tenant, id)
         .await?
         .ok_or(AppError::NotFound)
+}
+
+/// Who is there, of extensions that the caller has been shown, in their order; none where that is not known.
+#[must_use]
+pub fn presences(app: &App, extensions: &[Extension]) -> Vec<Option<Presence>> {
+    let Some(tenant) = extensions.first().map(|extension| extension.tenant_id) else {
+        return Vec::new();
+    };
+    let asked: Vec<(ExtensionId, &ExtensionNumber)> = extensions
+        .iter()
+        .map(|extension| (extension.id, &extension.number))
+        .collect();
+    app.board.presences(tenant, &asked, app.now())
 }
 
 /// One extension by its number, as the command line names them.

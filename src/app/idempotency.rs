@@ -27,6 +27,11 @@ pub struct Once {
 }
 
 impl Once {
+    /// What an answer is kept under.
+    pub(super) fn request_of<'a>(&'a self, tenant: Option<TenantId>, caller: &'a str) -> Request<'a> {
+        self.of(tenant, caller)
+    }
+
     fn of<'a>(&'a self, tenant: Option<TenantId>, caller: &'a str) -> Request<'a> {
         Request {
             tenant,

@@ -97,6 +97,9 @@ pub struct InstanceInput {
     /// With `asterisk`: the log with its warnings and errors.
     #[schemars(with = "Option<AbsolutePath>")]
     pub log_file: Patch<String>,
+    /// Where the PBX puts the recordings of calls, a directory for each tenant's domain; none are found where it is absent.
+    #[schemars(with = "Option<AbsolutePath>")]
+    pub recordings_dir: Patch<String>,
     /// Emergency numbers of the place, beside those of everywhere.
     #[serde(deserialize_with = "given")]
     #[schemars(with = "Vec<EmergencyNumber>")]

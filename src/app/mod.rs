@@ -5,16 +5,23 @@ pub mod api_keys;
 mod audit;
 pub mod audit_log;
 pub mod auto_deploy;
+pub mod call_csv;
+pub mod call_records;
+pub mod calls;
 pub mod carry_out;
+pub mod click_to_call;
 pub mod dashboard;
 pub mod deployment_events;
+pub mod deployment_news;
 pub mod deployments;
 pub mod error;
+pub mod events;
 pub mod extension_csv;
 pub mod extension_import;
 pub mod extensions;
 mod found_extension;
 mod guards;
+pub mod hang_up;
 pub mod idempotency;
 pub mod instance_changes;
 pub mod instance_checks;
@@ -24,6 +31,7 @@ mod instance_moves;
 pub mod instances;
 pub mod invitations;
 pub mod mail;
+pub mod metrics;
 pub mod one_time;
 pub mod operator;
 pub mod own_tenant;
@@ -34,6 +42,7 @@ pub mod platform_user_changes;
 pub mod platform_users;
 pub mod precondition;
 pub mod profile;
+pub mod recordings;
 pub mod roles;
 pub mod sessions;
 pub mod setbacks;
@@ -55,6 +64,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
+use self::click_to_call::Clicks;
 use self::mail::Mailing;
 use self::password_reset::Waiting;
 use self::sign_in::SignIn;
@@ -63,6 +73,7 @@ use crate::domain::clock::Clock;
 use crate::domain::ids::IdSource;
 use crate::domain::random::Randomness;
 use crate::domain::sip_domain::SipDomain;
+use crate::monitor::board::Board;
 use crate::store::Store;
 
 /// All that the use cases work with.
@@ -78,6 +89,8 @@ pub struct App {
     sign_in: Option<Arc<SignIn>>,
     resets: Waiting,
     domain_suffix: Option<SipDomain>,
+    clicks: Clicks,
+    board: Board,
 }
 
 impl App {
@@ -102,7 +115,15 @@ impl App {
             sign_in: None,
             resets: Waiting::default(),
             domain_suffix: None,
+            clicks: Clicks::default(),
+            board: Board::default(),
         }
+    }
+
+    /// Has live calls read from there.
+    #[must_use]
+    pub fn with_board(self, board: Board) -> Self {
+        Self { board, ..self }
     }
 
     /// Has new tenants whose domain is not given have one that ends so.

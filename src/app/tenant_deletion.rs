@@ -1,5 +1,7 @@
 //! Deleting a tenant: said beforehand, confirmed by its name, taken off its PBX first, and then gone but for the audit log.
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
@@ -13,12 +15,13 @@ use super::tenant_change::check_version;
 use super::tenant_status::{bad_transition, found, service};
 use crate::auth::caller::Caller;
 use crate::deploy::Forgotten;
-use crate::domain::ids::{AuditId, DeploymentId, TenantId};
+use crate::domain::ids::{AuditId, DeploymentId, InstanceId, TenantId};
 use crate::domain::instance::InstanceSettings;
 use crate::domain::permission::PlatformPermission;
 use crate::domain::tenant::{Tenant, TenantStatus};
+use crate::monitor::recordings;
 use crate::store::tenant_lifecycle::{self, Belongings};
-use crate::store::{Tx, audit, domains, instances, tenant_records, user_counts};
+use crate::store::{self, Tx, audit, domains, instances, tenant_records, user_counts};
 
 /// What goes with a tenant, kind by kind.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
@@ -133,6 +136,10 @@ pub async fn finish(app: &App, caller: &Caller, id: TenantId) -> Result<bool, Ap
         }
     }
 
+    if !recordings_are_gone(app, id, places.iter().chain(&served_once)).await? {
+        return Ok(false);
+    }
+
     let right = PlatformPermission::InstancesDeploy;
     let begun = app.begin_on_platform(caller, right, Some(id), "finish_deletion");
     let (mut tx, caller) = begun.await?;
@@ -146,6 +153,29 @@ pub async fn finish(app: &App, caller: &Caller, id: TenantId) -> Result<bool, Ap
     remove(&mut tx, id, &moves, told).await?;
     tx.commit().await?;
     Ok(true)
+}
+
+/// Removes the recordings of the tenants that go from the disks of this host; false while another host has some of this one,
+/// which does the same.
+async fn recordings_are_gone(
+    app: &App,
+    id: TenantId,
+    instances: impl Iterator<Item = &InstanceId>,
+) -> Result<bool, AppError> {
+    let places: BTreeSet<InstanceId> = instances.copied().collect();
+    let mut tx = app.store.read("recordings_of_leaving").await?;
+    let mut own = Vec::new();
+    for place in places {
+        let instance = instances::find(&mut tx, place).await?;
+        own.extend(instance.filter(|instance| instance.node == *app.engine.node()));
+    }
+    drop(tx);
+    for instance in own {
+        let removed = recordings::remove_leaving(&app.store, app.ids.as_ref(), &instance).await;
+        removed.map_err(AppError::Recordings)?;
+    }
+    let mut tx = app.store.read("recordings_elsewhere").await?;
+    Ok(store::recordings::elsewhere(&mut tx, id, app.engine.node()).await? == 0)
 }
 
 /// The entry of a tenant of which nothing is left; of no tenant, so that it stays. It names the moves that are blanked with
@@ -184,15 +214,20 @@ async fn not_removed(tx: &mut Tx, tenant: &Tenant) -> Result<Vec<String>, AppErr
             continue;
         };
         let domain = &tenant.domain;
+        // Where the directory of recordings is known, they are removed.
+        let sound = match instance.settings.recordings_dir() {
+            Some(_) => "",
+            None => " and recordings",
+        };
         let folders = format!(
-            "voicemail messages, greetings and recordings in the folders named {domain} below FreeSWITCH's storage and \
-             recordings directories"
+            "voicemail messages, greetings{sound} in the folders named {domain} below FreeSWITCH's storage and recordings \
+             directories"
         );
         let what = match &instance.settings {
             InstanceSettings::Asterisk(_) => format!(
-                "voicemail messages of the context {domain} and recordings of it under Asterisk's spool directory, and its \
-                 phones' last addresses in Asterisk's own database (`database deltree registrar/contact` shows and removes \
-                 them)"
+                "voicemail messages of the context {domain}{sound} under Asterisk's spool directory, what \
+                 Asterisk's own files of call records tell of it, and its phones' last addresses in Asterisk's own \
+                 database (`database deltree registrar/contact` shows and removes them)"
             ),
             InstanceSettings::FusionPbx(_) => format!(
                 "{folders}; and in {place} what others wrote under the domain_uuid {id}: rows of v_xml_cdr, \

@@ -170,6 +170,16 @@ pub const KEYS: &[Key] = &[
         "the account to sign in with",
         Default::Words("none: it takes mails without that"),
     ),
+    secret(
+        "metrics.token",
+        "what a collector shows as its bearer token to read `/metrics`, 16 characters or more",
+        Default::Words("none: nobody reads it"),
+    ),
+    plain(
+        "monitor.poll_seconds",
+        "how often a PBX is asked for all its calls, beside what it tells by itself, 1 to 300 seconds; it is asked at once after each gap",
+        Default::Text("5"),
+    ),
     plain(
         "node.name",
         "this host's name on the platform: the instances that name it are driven here",

@@ -56,6 +56,10 @@ pub struct Config {
     pub deploy: Deploy,
     /// The way to manager interfaces.
     pub ami: Ami,
+    /// How calls are followed.
+    pub monitor: Monitor,
+    /// Who reads figures.
+    pub metrics: Metrics,
     /// What is logged.
     pub log: Log,
 }
@@ -152,6 +156,18 @@ pub struct Ami {
     pub ca_file: Option<PathBuf>,
     /// Where a secret may go as it is, without TLS.
     pub clear_secret: ClearSecretMode,
+}
+
+/// Section `monitor`.
+pub struct Monitor {
+    /// How often a PBX is asked for all its calls.
+    pub poll_seconds: u32,
+}
+
+/// Section `metrics`.
+pub struct Metrics {
+    /// What a collector shows; absent where nobody reads them.
+    pub token: Option<SecretString>,
 }
 
 /// Section `log`.

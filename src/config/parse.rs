@@ -12,8 +12,8 @@ use secrecy::SecretString;
 use super::database_url::DatabaseUrl;
 use super::given::Given;
 use super::{
-    Ami, Auth, Config, Database, Deploy, Http, Log, Node, Sealing, State, Templates, Tenants, issuers, keys,
-    mail,
+    Ami, Auth, Config, Database, Deploy, Http, Log, Metrics, Monitor, Node, Sealing, State, Templates,
+    Tenants, issuers, keys, mail,
 };
 use crate::domain::instance::NodeName;
 use crate::domain::invalid::Invalid;
@@ -110,6 +110,8 @@ pub fn config(given: &mut Given) -> Option<Config> {
     let tls = given.parsed("ami.tls", str::parse);
     let ca_file = given.parsed("ami.ca_file", absolute_path);
     let clear_secret = given.parsed("ami.clear_secret", str::parse);
+    let poll_seconds = given.parsed("monitor.poll_seconds", |text| number(text, 1..=300));
+    let metrics_token = given.parsed("metrics.token", token);
     let level = given.parsed("log.level", str::parse);
     let format = given.parsed("log.format", str::parse);
     let usual_templates = || {
@@ -151,6 +153,10 @@ pub fn config(given: &mut Given) -> Option<Config> {
             ca_file,
             clear_secret: clear_secret?,
         },
+        monitor: Monitor {
+            poll_seconds: poll_seconds?,
+        },
+        metrics: Metrics { token: metrics_token },
         log: Log {
             level: level?,
             format: format?,
@@ -179,6 +185,14 @@ fn counts(found: io::Result<Metadata>) -> bool {
         Ok(found) => found.is_dir(),
         Err(error) => error.kind() == io::ErrorKind::PermissionDenied,
     }
+}
+
+/// One that can be guessed is none.
+fn token(text: &str) -> Result<SecretString, Invalid> {
+    if text.len() < 16 || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(Invalid::new("must have 16 characters or more, and no blanks"));
+    }
+    Ok(SecretString::from(text))
 }
 
 fn socket_address(text: &str) -> Result<SocketAddr, Invalid> {

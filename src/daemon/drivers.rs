@@ -4,12 +4,14 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::deploy::DriverFactory;
-use crate::domain::instance::{InstanceSettings, PbxInstance};
+use crate::domain::instance::{HostName, InstanceSettings, PbxInstance};
 use crate::domain::instance_secrets::InstanceSecrets;
-use crate::driver::PbxDriver;
-use crate::driver::asterisk::{AsteriskDriver, Program, RunAs, Shadow, Transport};
+use crate::domain::random::{Randomness as _, SystemRandom};
+use crate::driver::asterisk::{AsteriskDriver, ManagerFeed, Program, RunAs, Shadow, Transport};
+use crate::driver::feed::{Feed, FeedFactory};
 use crate::driver::freeswitch::FreeSwitchDriver;
 use crate::driver::fusionpbx::{self, FusionPbxDriver};
+use crate::driver::{PbxDriver, SocketFeed};
 
 /// The drivers of this host.
 pub struct Drivers {
@@ -36,6 +38,35 @@ impl Drivers {
             None => Program::on_path(run_as).ok(),
         };
         program.map(Shadow::new)
+    }
+}
+
+/// Spreads tries that follow each other; nothing secret hangs on it.
+fn chance() -> u32 {
+    let mut bytes = [0; 4];
+    // Without randomness all tries wait equally long.
+    let _ = SystemRandom.fill(&mut bytes);
+    u32::from_ne_bytes(bytes)
+}
+
+impl FeedFactory for Drivers {
+    fn feed(&self, instance: &PbxInstance, secrets: InstanceSecrets) -> Option<Box<dyn Feed>> {
+        let socket = |host: &HostName, port: u16| {
+            let feed = SocketFeed::open(host, port, &secrets.control, chance)?;
+            Some(Box::new(feed) as Box<dyn Feed>)
+        };
+        match &instance.settings {
+            InstanceSettings::Asterisk(settings) => settings.has_pbx().then(|| {
+                let feed = ManagerFeed::open(settings, &secrets.control, &self.transport, chance);
+                Box::new(feed) as Box<dyn Feed>
+            }),
+            InstanceSettings::FreeSwitch(settings) => {
+                socket(&settings.event_socket_host, settings.event_socket_port)
+            }
+            InstanceSettings::FusionPbx(settings) => {
+                socket(&settings.event_socket_host, settings.event_socket_port)
+            }
+        }
     }
 }
 

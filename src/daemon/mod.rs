@@ -1,6 +1,7 @@
 //! The running daemon: the only place that knows all parts and puts them together.
 
 mod auto_deploy;
+mod call_records;
 mod crowd;
 pub mod database;
 pub mod demo;
@@ -16,6 +17,7 @@ pub mod lifecycle;
 pub mod listener;
 pub mod mail;
 pub mod memory;
+mod open_files;
 pub mod own_pbx;
 pub mod parts;
 pub mod password_resets;

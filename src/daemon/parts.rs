@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use thiserror::Error;
 use tokio::sync::Notify;
 
@@ -24,12 +25,18 @@ use crate::deploy::{Engine, EngineOptions, ShadowPolicy, TemplateSource};
 use crate::domain::clock::SystemClock;
 use crate::domain::ids::SystemIds;
 use crate::domain::instance::NodeName;
-use crate::domain::random::SystemRandom;
+use crate::domain::random::{Randomness as _, SystemRandom};
+use crate::driver::feed::FeedFactory;
+use crate::monitor::board::Board;
+use crate::monitor::stream::Streams;
 use crate::outbox::Worker;
 use crate::store::{Store, StoreError};
 
 /// How long a PBX that does not answer after an apply is asked again: a restart of Asterisk takes some seconds.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long an answer to the question for all calls is waited for, and some more.
+const PATIENCE_WITH_A_POLL: SignedDuration = SignedDuration::from_secs(7);
 
 /// Why the parts cannot be put together.
 #[derive(Debug, Error)]
@@ -64,6 +71,10 @@ pub struct Parts {
     pub authenticator: Arc<Authenticator>,
     /// The host that this is.
     pub node: NodeName,
+    /// What is known of calls.
+    pub board: Board,
+    /// Makes what listens to PBXs.
+    pub feeds: Arc<dyn FeedFactory>,
 }
 
 impl Parts {
@@ -85,6 +96,7 @@ pub async fn assemble(config: &Config) -> Result<Parts, PartsError> {
     let deploys = Arc::new(Notify::new());
     let mailing = mail::mailing(config);
     let mails = mail::worker(config, store.clone()).zip(mailing.nudge.clone());
+    let board = board(config);
     let app = App::new(
         store.clone(),
         Arc::clone(&engine),
@@ -95,6 +107,7 @@ pub async fn assemble(config: &Config) -> Result<Parts, PartsError> {
     )
     .with_mailing(mailing)
     .with_domain_suffix(config.tenants.domain_suffix.clone())
+    .with_board(board.clone())
     .with_sign_in(sign_in);
     let authenticator = Arc::new(Authenticator::new(
         tokens,
@@ -109,7 +122,30 @@ pub async fn assemble(config: &Config) -> Result<Parts, PartsError> {
         mails,
         authenticator,
         node: config.node.name.clone(),
+        board,
+        feeds: Arc::new(drivers(config)),
     })
+}
+
+/// Nothing is known yet. What is older than two polls and the patience with one may be otherwise.
+fn board(config: &Config) -> Board {
+    let mut process = [0; 4];
+    // Without randomness a reader that comes again may miss what happened while the daemon was started.
+    let _ = SystemRandom.fill(&mut process);
+    let streams = Streams::new(u32::from_ne_bytes(process));
+    let period = SignedDuration::from_secs(config.monitor.poll_seconds.into());
+    Board::new(
+        streams,
+        period.saturating_add(period).saturating_add(PATIENCE_WITH_A_POLL),
+    )
+}
+
+fn drivers(config: &Config) -> Drivers {
+    Drivers::new(
+        config.state.dir.clone(),
+        config.deploy.asterisk.clone(),
+        settings::transport(config),
+    )
 }
 
 fn sign_in(config: &Config, tokens: Arc<TokenKey>) -> Result<SignIn, PartsError> {
@@ -142,11 +178,7 @@ fn engine(config: &Config, store: Store) -> Engine {
     Engine::new(
         store,
         templates(config.templates.dir.clone()),
-        Box::new(Drivers::new(
-            options.state_dir.clone(),
-            config.deploy.asterisk.clone(),
-            settings::transport(config),
-        )),
+        Box::new(drivers(config)),
         Arc::new(SystemClock),
         Arc::new(SystemIds),
         options,

@@ -11,17 +11,21 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::auto_deploy;
+use super::call_records;
 use super::deploy_worker::{self, Rhythm};
 use super::forgetting;
 use super::instance_checks;
 use super::lifecycle::{Lifecycle, LifecycleError};
 use super::listener::{self, Limits, ListenError};
+use super::open_files;
 use super::parts::{self, Parts, PartsError};
 use super::password_resets;
 use super::settings;
 use super::template_watch::{self, Fingerprint};
 use super::tenant_upkeep;
+use crate::app::deployment_news;
 use crate::config::{Config, DeployMode};
+use crate::domain::clock::SystemClock;
 use crate::domain::ids::SystemIds;
 use crate::domain::mail::PublicUrl;
 use crate::domain::proxies::TrustedProxies;
@@ -30,8 +34,10 @@ use crate::driver::asterisk::Shadow;
 use crate::http::cors;
 use crate::http::forwarded;
 use crate::http::health::{Check, Readiness};
+use crate::http::metrics::Collector;
 use crate::http::routes::{Shared, router, table};
 use crate::http::streams::Streams;
+use crate::monitor::{self, Tools};
 use crate::store::{Store, StoreError, sealing_keys};
 use crate::telemetry::TelemetryError;
 
@@ -62,6 +68,9 @@ pub struct Service {
     debounce: Option<Duration>,
     cors_origins: Vec<WebOrigin>,
     trusted_proxies: TrustedProxies,
+    /// How often a PBX is asked for all its calls.
+    poll: Duration,
+    collector: Collector,
     /// What the templates were read from.
     templates: Option<Fingerprint>,
     listener: tokio::net::TcpListener,
@@ -107,6 +116,8 @@ impl Service {
             debounce,
             cors_origins: config.http.cors_origins.clone(),
             trusted_proxies: config.http.trusted_proxies.clone(),
+            poll: Duration::from_secs(config.monitor.poll_seconds.into()),
+            collector: Collector::new(config.metrics.token.clone()),
             templates,
             listener,
             address,
@@ -142,6 +153,8 @@ impl Service {
             mails,
             authenticator,
             node,
+            board,
+            feeds,
         } = self.parts;
         if let Some((worker, nudge)) = mails {
             tasks.spawn("mails", worker.run(nudge, tasks.soft_stop()));
@@ -175,13 +188,42 @@ impl Service {
             ),
         );
         tasks.spawn(
+            "recordings",
+            call_records::find_recordings(
+                store.clone(),
+                node.clone(),
+                call_records::PERIOD,
+                tasks.soft_stop(),
+            ),
+        );
+        tasks.spawn(
+            "clicks",
+            call_records::make_calls(app.clone(), tasks.soft_stop()),
+        );
+        tasks.spawn(
             "tenants",
             tenant_upkeep::run(app.clone(), tenant_upkeep::PERIOD, tasks.soft_stop()),
         );
+        let tools = Tools {
+            store: store.clone(),
+            board,
+            clock: Arc::new(SystemClock),
+            period: self.poll,
+        };
+        tasks.spawn(
+            "calls",
+            monitor::run(node.clone(), feeds, tools, tasks.soft_stop()),
+        );
+        tasks.spawn(
+            "deployment news",
+            deployment_news::run(app.clone(), tasks.soft_stop()),
+        );
+        let connections = open_files::connections();
         let shared = Shared {
             readiness: Arc::new(Needs { store: store.clone() }),
             app,
-            streams: Streams::new(tasks.soft_stop()),
+            streams: Streams::new(tasks.soft_stop(), connections / 2),
+            collector: self.collector,
         };
         let router = router(table(), shared, &authenticator, Arc::new(SystemIds));
         let router = cors::allow(router, &self.cors_origins);
@@ -191,7 +233,10 @@ impl Service {
             listener::serve(
                 self.listener,
                 router,
-                Limits::default(),
+                Limits {
+                    connections,
+                    ..Limits::default()
+                },
                 self.trusted_proxies,
                 tasks.soft_stop(),
             ),

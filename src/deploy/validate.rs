@@ -137,6 +137,7 @@ mod tests {
             config_dir: "/etc/asterisk/switchyard".parse().unwrap(),
             ami_tls: None,
             log_file: None,
+            recordings_dir: None,
             emergency_numbers: vec!["1002".parse().unwrap()],
         })
     }
@@ -150,6 +151,7 @@ mod tests {
             database_tls: None,
             event_socket_host: "127.0.0.1".parse().unwrap(),
             event_socket_port: 8021,
+            recordings_dir: None,
             emergency_numbers: Vec::new(),
         })
     }

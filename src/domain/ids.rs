@@ -79,6 +79,12 @@ id! {
     ApiKeyId,
     /// One message of the outbox.
     MessageId,
+    /// One call that is over.
+    CallRecordId,
+    /// One recording of a call.
+    RecordingId,
+    /// One call that is up.
+    CallId,
 }
 
 /// Where fresh ids come from; passed in, so that a test owns them.

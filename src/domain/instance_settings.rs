@@ -38,6 +38,9 @@ pub struct AsteriskSettings {
     /// The PBX's log of warnings and errors, read during a reload.
     #[serde(default)]
     pub log_file: Option<AbsolutePath>,
+    /// Where the PBX puts the recordings of calls, a directory for each tenant's domain; none are found where it is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recordings_dir: Option<AbsolutePath>,
     /// Emergency numbers of the place, beside the ones that are emergency numbers everywhere.
     #[serde(default)]
     pub emergency_numbers: Vec<EmergencyNumber>,
@@ -63,6 +66,9 @@ pub struct FusionPbxSettings {
     pub event_socket_host: HostName,
     /// Its TCP port.
     pub event_socket_port: u16,
+    /// Where the PBX puts the recordings of calls, a directory for each tenant's domain; none are found where it is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recordings_dir: Option<AbsolutePath>,
     /// Emergency numbers of the place, beside the ones that are emergency numbers everywhere.
     #[serde(default)]
     pub emergency_numbers: Vec<EmergencyNumber>,
@@ -78,6 +84,9 @@ pub struct FreeSwitchSettings {
     pub event_socket_port: u16,
     /// The directory of ours that the PBX's own files include through its `live` link.
     pub config_dir: AbsolutePath,
+    /// Where the PBX puts the recordings of calls, a directory for each tenant's domain; none are found where it is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recordings_dir: Option<AbsolutePath>,
     /// Emergency numbers of the place, beside the ones that are emergency numbers everywhere.
     #[serde(default)]
     pub emergency_numbers: Vec<EmergencyNumber>,
@@ -122,6 +131,16 @@ impl InstanceSettings {
             Self::Asterisk(settings) => Some(&settings.config_dir),
             Self::FreeSwitch(settings) => Some(&settings.config_dir),
             Self::FusionPbx(_) => None,
+        }
+    }
+
+    /// Where the PBX puts the recordings of calls.
+    #[must_use]
+    pub const fn recordings_dir(&self) -> Option<&AbsolutePath> {
+        match self {
+            Self::Asterisk(settings) => settings.recordings_dir.as_ref(),
+            Self::FusionPbx(settings) => settings.recordings_dir.as_ref(),
+            Self::FreeSwitch(settings) => settings.recordings_dir.as_ref(),
         }
     }
 
@@ -251,6 +270,7 @@ mod tests {
             ami_username: "switchyard".parse().unwrap(),
             config_dir: directory.parse().unwrap(),
             log_file: None,
+            recordings_dir: None,
             emergency_numbers: numbers.iter().map(|number| number.parse().unwrap()).collect(),
             ami_tls: None,
         })
@@ -265,6 +285,7 @@ mod tests {
             database_tls: None,
             event_socket_host: host.parse().unwrap(),
             event_socket_port: port,
+            recordings_dir: None,
             emergency_numbers: numbers.iter().map(|number| number.parse().unwrap()).collect(),
         })
     }
@@ -274,6 +295,7 @@ mod tests {
             event_socket_host: "127.0.0.1".parse().unwrap(),
             event_socket_port: port,
             config_dir: directory.parse().unwrap(),
+            recordings_dir: None,
             emergency_numbers: numbers.iter().map(|number| number.parse().unwrap()).collect(),
         })
     }

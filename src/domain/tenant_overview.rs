@@ -19,8 +19,19 @@ pub struct TenantOverview {
     pub users: i64,
     /// Extensions, whatever their status.
     pub extensions: i64,
+    /// Recordings of its calls; none where nobody has looked for any.
+    pub files: Option<Files>,
     /// When somebody of it signed in last; none where nobody did.
     pub last_activity: Option<Timestamp>,
+}
+
+/// What lies on disk for a tenant.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, schemars::JsonSchema)]
+pub struct Files {
+    /// How many there are.
+    pub count: i64,
+    /// Their size.
+    pub bytes: i64,
 }
 
 /// Who owns a tenant.

@@ -4,10 +4,12 @@ pub mod asterisk;
 mod error;
 mod event_socket;
 mod expected;
+pub mod feed;
 mod files;
 pub mod freeswitch;
 pub mod fusionpbx;
 mod pattern;
+pub mod spool;
 mod warrant;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,13 +18,16 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 
 pub use error::DriverError;
+pub use event_socket::SocketFeed;
 pub use expected::{AbsentExtension, ClearedContext, Expected, Parting, PresentTenant};
 pub use warrant::Warrant;
 
 use crate::domain::artifact::Artifact;
+use crate::domain::dial::DialNumber;
 use crate::domain::digest::Digest;
 use crate::domain::finding::Finding;
 use crate::domain::ids::TenantId;
+use crate::domain::leg::{Endpoint, LegId};
 use crate::domain::sip_domain::SipDomain;
 
 /// A piece of a file, in order; files are streamed together and never held whole in memory.
@@ -236,6 +241,13 @@ pub trait PbxDriver: Send + Sync {
 
     /// Ends every call of these tenants, and says what became of their channels.
     async fn end_calls(&self, domains: &BTreeSet<SipDomain>) -> Result<EndedCalls, DriverError>;
+
+    /// Rings a phone, and once it is answered has it call a number as if that had been dialled on it. What comes of it shows
+    /// by the call.
+    async fn call(&self, from: &Endpoint, to: &DialNumber) -> Result<(), DriverError>;
+
+    /// Ends these legs of a call. One that is no more has ended.
+    async fn hang_up(&self, legs: &[LegId]) -> Result<(), DriverError>;
 
     /// The warnings and errors that the PBX logged since the last `apply` began. An error is about our own files: what
     /// was applied was not taken whole, whatever the PBX shows.

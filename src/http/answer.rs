@@ -1,11 +1,11 @@
 //! What handlers answer when all is well: each kind of answer says its status and its body's schema itself.
 
-use axum::http::header::ETAG;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, ETAG};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use schemars::json_schema;
 
-use super::openapi::shape::{Parameter, Reply};
+use super::openapi::shape::{Media, Parameter, Reply};
 use super::problem::Problem;
 
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -66,6 +66,64 @@ impl Answer for NoContent {
     fn replies() -> Vec<Reply> {
         vec![Reply {
             status: StatusCode::NO_CONTENT.as_u16(),
+            body: Vec::new(),
+            headers: Vec::new(),
+        }]
+    }
+}
+
+/// A table as a file.
+pub struct Csv {
+    name: &'static str,
+    written: Vec<u8>,
+}
+
+impl Csv {
+    /// `name` is what it is kept under.
+    #[must_use]
+    pub const fn new(name: &'static str, written: Vec<u8>) -> Self {
+        Self { name, written }
+    }
+}
+
+impl IntoResponse for Csv {
+    fn into_response(self) -> Response {
+        let disposition = format!("attachment; filename=\"{}\"", self.name);
+        let headers = [
+            (CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()),
+            (CONTENT_DISPOSITION, disposition),
+        ];
+        (headers, self.written).into_response()
+    }
+}
+
+impl Answer for Csv {
+    fn replies() -> Vec<Reply> {
+        let table = Media {
+            name: "text/csv",
+            schema: |_| json_schema!({"type": "string"}),
+        };
+        vec![Reply {
+            status: StatusCode::OK.as_u16(),
+            body: vec![table],
+            headers: Vec::new(),
+        }]
+    }
+}
+
+/// Nothing to say, with a status that something may be said with.
+pub struct Nothing;
+
+impl IntoResponse for Nothing {
+    fn into_response(self) -> Response {
+        StatusCode::OK.into_response()
+    }
+}
+
+impl Answer for Nothing {
+    fn replies() -> Vec<Reply> {
+        vec![Reply {
+            status: StatusCode::OK.as_u16(),
             body: Vec::new(),
             headers: Vec::new(),
         }]

@@ -53,6 +53,23 @@ struct Next {
     next_cursor: Option<String>,
 }
 
+/// `{"data":[…],"meta":{"next_cursor","gaps":[…]}}`.
+#[derive(Serialize, JsonSchema, Debug)]
+#[schemars(inline)]
+pub struct BehindGaps<T, G> {
+    data: Vec<T>,
+    meta: NextAndGaps<G>,
+}
+
+#[derive(Serialize, JsonSchema, Debug)]
+#[schemars(inline)]
+struct NextAndGaps<G> {
+    /// Where the next page begins; absent on the last one.
+    next_cursor: Option<String>,
+    /// The newest times within what is asked for of which nothing is known.
+    gaps: Vec<G>,
+}
+
 /// What stands in no envelope: the contract gives it a shape of its own.
 #[derive(Serialize, JsonSchema, Debug)]
 #[serde(transparent)]
@@ -93,6 +110,22 @@ pub fn behind<T: Serialize>(data: impl Iterator<Item = T>, next: Option<impl Dis
     }
 }
 
+/// The same, with the times of which nothing is known.
+pub fn behind_gaps<T: Serialize, G: Serialize>(
+    data: impl Iterator<Item = T>,
+    next: Option<impl Display>,
+    gaps: impl Iterator<Item = G>,
+) -> BehindGaps<T, G> {
+    let meta = NextAndGaps {
+        next_cursor: next.map(|cursor| cursor.to_string()),
+        gaps: gaps.collect(),
+    };
+    BehindGaps {
+        data: data.collect(),
+        meta,
+    }
+}
+
 /// Room for a page of most things, since each time that an answer outgrows its room it is copied.
 const ROOM: usize = 16 * 1024;
 
@@ -121,6 +154,18 @@ macro_rules! in_json {
 }
 
 in_json!(Single, List, Behind, Bare);
+
+impl<T: Serialize, G: Serialize> IntoResponse for BehindGaps<T, G> {
+    fn into_response(self) -> Response {
+        written(&self)
+    }
+}
+
+impl<T: Serialize + JsonSchema, G: Serialize + JsonSchema> Answer for BehindGaps<T, G> {
+    fn replies() -> Vec<Reply> {
+        vec![ok(SchemaGenerator::subschema_for::<Self>)]
+    }
+}
 
 fn ok(schema: SchemaOf) -> Reply {
     let name = "application/json";

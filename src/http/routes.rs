@@ -1,5 +1,6 @@
 //! The route table: every path with its method, its handler and what it asks of the caller, in one place.
 
+mod call_rows;
 mod platform_rows;
 mod route;
 mod rows;
@@ -16,6 +17,7 @@ use axum::middleware::{from_fn_with_state, map_response};
 pub use self::route::{Audits, Route};
 use super::guard::{self, Guard};
 use super::health::Readiness;
+use super::metrics::Collector;
 use super::problem::Problem;
 use super::streams::Streams;
 use super::{headers, trace};
@@ -32,6 +34,8 @@ pub struct Shared {
     pub app: App,
     /// The answers that go on for long.
     pub streams: Streams,
+    /// Who reads figures.
+    pub collector: Collector,
 }
 
 impl FromRef<Shared> for App {
@@ -43,6 +47,12 @@ impl FromRef<Shared> for App {
 impl FromRef<Shared> for Streams {
     fn from_ref(shared: &Shared) -> Self {
         shared.streams.clone()
+    }
+}
+
+impl FromRef<Shared> for Collector {
+    fn from_ref(shared: &Shared) -> Self {
+        shared.collector.clone()
     }
 }
 
@@ -70,6 +80,9 @@ pub fn table() -> Vec<Route<Shared>> {
         ("PBX instances", platform_rows::instances()),
         ("Extensions", rows::extensions()),
         ("Deploys", rows::deploys()),
+        ("Calls", rows::calls()),
+        ("Calls", call_rows::calls()),
+        ("Recordings", call_rows::recordings()),
         ("Audit log", rows::audit_log()),
     ];
     let routes = sections

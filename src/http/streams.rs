@@ -10,11 +10,16 @@ use crate::domain::ids::TenantId;
 /// The most that one tenant has open at a time: each looks into the database, and none may keep another tenant waiting.
 pub const MOST: usize = 16;
 
+/// The same of those that look into the database only while something happens: every dashboard of a tenant has one.
+pub const MOST_FOLLOWERS: usize = 256;
+
 /// The open streams. Cheap to clone.
 #[derive(Clone)]
 pub struct Streams {
     stop: CancellationToken,
     open: Open,
+    followers: Open,
+    room: usize,
 }
 
 type Open = Arc<Mutex<BTreeMap<TenantId, usize>>>;
@@ -27,11 +32,16 @@ pub struct Place {
 }
 
 impl Streams {
-    /// `stop` ends all of them.
+    /// `stop` ends all of them. `room`: the most that all tenants together follow with, so that others are let in too.
     #[must_use]
-    pub fn new(stop: CancellationToken) -> Self {
-        let open = Open::default();
-        Self { stop, open }
+    pub fn new(stop: CancellationToken, room: usize) -> Self {
+        let (open, followers) = (Open::default(), Open::default());
+        Self {
+            stop,
+            open,
+            followers,
+            room,
+        }
     }
 
     /// Ends when whoever waits should not wait any longer.
@@ -42,9 +52,22 @@ impl Streams {
     /// A place for one more; none when the tenant has taken all that it may.
     #[must_use]
     pub fn enter(&self, tenant: TenantId) -> Option<Place> {
-        let mut open = lock(&self.open);
+        self.place(&self.open, tenant, MOST, usize::MAX)
+    }
+
+    /// The same for one that waits for what happens.
+    #[must_use]
+    pub fn follow(&self, tenant: TenantId) -> Option<Place> {
+        self.place(&self.followers, tenant, MOST_FOLLOWERS, self.room)
+    }
+
+    fn place(&self, all: &Open, tenant: TenantId, most: usize, room: usize) -> Option<Place> {
+        let mut open = lock(all);
+        if room < usize::MAX && open.values().sum::<usize>() >= room {
+            return None;
+        }
         let count = open.entry(tenant).or_default();
-        if *count >= MOST {
+        if *count >= most {
             return None;
         }
         *count += 1;
@@ -52,7 +75,7 @@ impl Streams {
         Some(Place {
             tenant,
             stop: self.stop.clone(),
-            open: Arc::clone(&self.open),
+            open: Arc::clone(all),
         })
     }
 }
@@ -86,7 +109,7 @@ mod tests {
     #[test]
     fn a_tenant_has_places_of_its_own_and_gives_them_back() {
         let [acme, globex] = [1, 2].map(|number| TenantId::from_uuid(Uuid::from_u128(number)));
-        let streams = Streams::new(CancellationToken::new());
+        let streams = Streams::new(CancellationToken::new(), 2);
         let mut places: Vec<Place> = (0..MOST).map(|_| streams.enter(acme).unwrap()).collect();
         assert!(streams.enter(acme).is_none());
         let other = streams.enter(globex).unwrap();
@@ -95,5 +118,9 @@ mod tests {
         assert!(streams.enter(acme).is_none());
         drop((places, other, again));
         assert!(lock(&streams.open).is_empty(), "nothing is left behind");
+        let followers = [streams.follow(acme), streams.follow(acme)];
+        assert!(followers.iter().all(Option::is_some) && streams.follow(globex).is_none());
+        drop(followers);
+        assert!(streams.follow(globex).is_some());
     }
 }

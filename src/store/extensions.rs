@@ -67,6 +67,7 @@ statements! {
     FIND_BY_NUMBER = select!("and number = $2");
     ALL = select!("order by number");
     COUNT = counted!();
+    NUMBERS = "select number, id from extensions where tenant_id = $1";
     BY_NUMBER = page_by!("number");
     BY_NUMBER_DOWN = page_by!("number desc");
     BY_NAME = page_by!("name_key, id");
@@ -167,6 +168,23 @@ pub async fn count(tx: &mut Tx, tenant: TenantId) -> Result<i64, StoreError> {
         fetch_one::<(i64,)>(COUNT, tenant.uuid(), None::<&str>, None::<&str>)
     )?;
     Ok(count)
+}
+
+/// The number of each of the tenant's extensions.
+pub async fn numbers(
+    tx: &mut Tx,
+    tenant: TenantId,
+) -> Result<Vec<(ExtensionNumber, ExtensionId)>, StoreError> {
+    let rows = run!(tx, fetch_all::<(String, Uuid)>(NUMBERS, tenant.uuid()))?;
+    let read = |(number, id): (String, Uuid)| {
+        let number = Origin {
+            table: "extensions",
+            id,
+        }
+        .text("number", &number)?;
+        Ok((number, ExtensionId::from_uuid(id)))
+    };
+    rows.into_iter().map(read).collect()
 }
 
 /// The tenant's extension with this id.

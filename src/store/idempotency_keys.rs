@@ -20,6 +20,7 @@ statements! {
         values ($1, $2, $3, $4, $5, $6)";
     DELETE_OLD = "delete from idempotency_keys where tenant_id is not distinct from $1 and caller = $2 and key = $3 \
         and created_at <= $4";
+    FORGET = "delete from idempotency_keys where tenant_id is not distinct from $1 and caller = $2 and key = $3";
     PRUNE = "delete from idempotency_keys where created_at <= (select max(created_at) from \
         (select created_at from idempotency_keys where created_at <= $1 order by created_at limit 100) as oldest)";
 }
@@ -96,6 +97,13 @@ pub async fn find<T: DeserializeOwned>(
 /// Removes some answers that are not newer than `oldest`, of any tenant; gives how many.
 pub async fn prune(tx: &mut Tx, oldest: Timestamp) -> Result<u64, StoreError> {
     run!(tx, execute(PRUNE, oldest.as_microsecond()))
+}
+
+/// Forgets an answer: what was to be done was not, and may be asked for again.
+pub async fn forget(tx: &mut Tx, request: &Request<'_>) -> Result<(), StoreError> {
+    let tenant = request.tenant.map(TenantId::uuid);
+    run!(tx, execute(FORGET, tenant, request.caller, request.key.as_str()))?;
+    Ok(())
 }
 
 /// Keeps an answer; one with the same key that is not newer than `oldest` gives way.

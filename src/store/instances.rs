@@ -3,6 +3,7 @@
 use secrecy::ExposeSecret as _;
 use uuid::Uuid;
 
+use super::{call_gaps, recordings};
 use super::row::{Origin, RawJson, to_json};
 use super::statement::{run, statements};
 use super::{StoreError, Tx, sealing_keys};
@@ -251,5 +252,7 @@ pub async fn rename(tx: &mut Tx, id: InstanceId, name: &InstanceName) -> Result<
 /// Deletes an instance with its generations, its deployments and what its tests found; false when there is no such
 /// instance. One that a tenant is assigned to is in use.
 pub async fn delete(tx: &mut Tx, id: InstanceId) -> Result<bool, StoreError> {
+    recordings::lose_all(tx, id).await?;
+    call_gaps::forget(tx, id).await?;
     Ok(run!(tx, execute(DELETE, id.uuid()))? == 1)
 }

@@ -26,6 +26,8 @@ mod url;
 pub mod api_keys;
 pub mod audit;
 pub mod audit_chain;
+pub mod call_gaps;
+pub mod call_records;
 pub mod deployment_history;
 pub mod deployments;
 pub mod domains;
@@ -40,6 +42,7 @@ pub mod one_time_tokens;
 pub mod outbox;
 pub mod platform_figures;
 pub mod platform_tenants;
+pub mod recordings;
 pub mod revisions;
 pub mod roles;
 pub mod sealing_keys;
@@ -71,6 +74,8 @@ pub fn statements() -> Vec<&'static Statement> {
         api_keys::STATEMENTS,
         audit::STATEMENTS,
         audit_chain::STATEMENTS,
+        call_gaps::STATEMENTS,
+        call_records::STATEMENTS,
         deployment_history::STATEMENTS,
         deployments::STATEMENTS,
         domains::STATEMENTS,
@@ -85,6 +90,7 @@ pub fn statements() -> Vec<&'static Statement> {
         outbox::STATEMENTS,
         platform_figures::STATEMENTS,
         platform_tenants::STATEMENTS,
+        recordings::STATEMENTS,
         revisions::STATEMENTS,
         roles::STATEMENTS,
         sealing_keys::STATEMENTS,

@@ -52,6 +52,7 @@ steps! {
     22 "0022_former_domains",
     23 "0023_instance_secrets",
     24 "0024_known_secrets",
+    25 "0025_call_records",
 }
 
 /// Which text of a migration.

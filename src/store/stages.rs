@@ -1,6 +1,7 @@
 //! The stages of deployments.
 
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use super::row::{Origin, storable};
 use super::statement::{run, statements};
@@ -16,6 +17,7 @@ statements! {
     PROGRESS_OF_TENANT = "select d.status, count(s.position), count(s.ended_at) from deployments d \
         left join deployment_stages s on s.deployment_id = d.id \
         where d.tenant_id = $1 and d.id = $2 group by d.id, d.status";
+    NEWEST_PROGRESS = "select d.id, d.status,         (select count(*) from deployment_stages s where s.deployment_id = d.id),         (select count(*) from deployment_stages s where s.deployment_id = d.id and s.ended_at is not null)         from deployments d where d.tenant_id = $1 order by d.created_at desc, d.id desc limit 5";
     OF_DEPLOYMENT = "select stage, started_at, ended_at, result, detail from deployment_stages \
         where deployment_id = $1 order by position";
 }
@@ -88,6 +90,28 @@ pub async fn progress_of_tenant(
         })
     })
     .transpose()
+}
+
+/// How far the newest of the tenant's own deployments are, newest first.
+pub async fn newest_progress(
+    tx: &mut Tx,
+    tenant: TenantId,
+) -> Result<Vec<(DeploymentId, Progress)>, StoreError> {
+    let rows = run!(
+        tx,
+        fetch_all::<(Uuid, String, i64, i64)>(NEWEST_PROGRESS, tenant.uuid())
+    )?;
+    rows.into_iter()
+        .map(|(id, status, begun, ended)| {
+            let id = DeploymentId::from_uuid(id);
+            let origin = Origin {
+                table: "deployments",
+                id,
+            };
+            let status = origin.text("status", &status)?;
+            Ok((id, Progress { status, begun, ended }))
+        })
+        .collect()
 }
 
 /// The stages of a deployment, in the order in which they began.

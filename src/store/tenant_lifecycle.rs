@@ -47,7 +47,9 @@ statements! {
         (select count(*) from tenant_domain_aliases where tenant_id = $1) as aliases, \
         (select count(*) from revisions where tenant_id = $1) as revisions, \
         (select count(*) from generation_tenants where tenant_id = $1) as generations, \
-        (select count(*) from deployments where tenant_id = $1) as deployments";
+        (select count(*) from deployments where tenant_id = $1) as deployments, \
+        (select count(*) from call_records where tenant_id = $1) as call_records, \
+        (select count(*) from recordings where tenant_id = $1) as recordings";
     BURY = "insert into generation_tombstones (generation_id, tenant_id) \
         select generation_id, tenant_id from generation_tenants where tenant_id = $1";
     DELETE = "delete from tenants where id = $1";
@@ -180,6 +182,10 @@ pub struct Belongings {
     pub generations: i64,
     /// Records of its deploys.
     pub deployments: i64,
+    /// Records of its calls.
+    pub call_records: i64,
+    /// Recordings of its calls, each with its file.
+    pub recordings: i64,
 }
 
 /// Counts what goes with a tenant.

@@ -1,14 +1,15 @@
 //! The platform's list of tenants, each with what is counted of it: one statement a page, nothing counted row by row.
 
-use super::row::{Origin, search_pattern};
+use super::row::{Origin, RawJson, search_pattern};
 use super::statement::{run, search, statements};
 use super::tenants::Row as TenantRow;
 use super::{Statement, StoreError, Tx};
 use crate::domain::ids::{InstanceId, TenantId};
+use crate::domain::instance::InstanceSettings;
 use crate::domain::page::Page;
 use crate::domain::query::{TenantQuery, TenantSort};
 use crate::domain::tenant::TenantStatus;
-use crate::domain::tenant_overview::{Owner, TenantOverview};
+use crate::domain::tenant_overview::{Files, Owner, TenantOverview};
 
 macro_rules! matching {
     () => {
@@ -53,12 +54,22 @@ macro_rules! phones {
     };
 }
 
+macro_rules! files {
+    ($which:literal) => {
+        concat!(
+            "select tenant_id, count(*) as files, cast(sum(bytes) as bigint) as bytes from recordings ",
+            $which,
+            " group by tenant_id"
+        )
+    };
+}
+
 /// The columns of a tenant and its instance.
 macro_rules! page {
     ($place:expr, $rest:expr) => {
         concat!(
             "select t.id, t.name, t.domain, t.status, t.instance_id, t.timezone, t.secrets_version, \
-             t.created_at, t.updated_at, i.name as instance, ",
+             t.created_at, t.updated_at, i.name as instance, i.settings as instance_settings, ",
             $place,
             " as place from tenants t join instances i on i.id = t.instance_id ",
             $rest
@@ -78,11 +89,15 @@ macro_rules! overviews_of {
             people!("where tenant_id in (select id from page)"),
             "), phones as (",
             phones!("where tenant_id in (select id from page)"),
+            "), files as (",
+            files!("where tenant_id in (select id from page)"),
             ") select p.id, p.name, p.domain, p.status, p.instance_id, p.timezone, p.secrets_version, p.created_at, \
-             p.updated_at, p.instance, o.name as owner_name, o.email as owner_email, \
-             coalesce(n.users, 0) as users, coalesce(x.extensions, 0) as extensions, n.last_login_at \
+             p.updated_at, p.instance, p.instance_settings, o.name as owner_name, o.email as owner_email, \
+             coalesce(n.users, 0) as users, coalesce(x.extensions, 0) as extensions, n.last_login_at, \
+             coalesce(f.files, 0) as files, coalesce(f.bytes, 0) as bytes \
              from page p left join owners o on o.tenant_id = p.id and o.place = 1 \
-             left join people n on n.tenant_id = p.id left join phones x on x.tenant_id = p.id order by p.place"
+             left join people n on n.tenant_id = p.id left join phones x on x.tenant_id = p.id \
+             left join files f on f.tenant_id = p.id order by p.place"
         )
     };
 }
@@ -114,6 +129,15 @@ macro_rules! page_by_phones {
         page_by!(
             $order,
             concat!("left join (", phones!(""), ") c on c.tenant_id = t.id")
+        )
+    };
+}
+
+macro_rules! page_by_files {
+    ($order:literal) => {
+        page_by!(
+            $order,
+            concat!("left join (", files!(""), ") c on c.tenant_id = t.id")
         )
     };
 }
@@ -153,6 +177,8 @@ statements! {
     BY_USERS_DOWN = page_by_people!("coalesce(c.users, 0) desc, t.id desc");
     BY_LAST_ACTIVITY = page_by_people!("coalesce(c.last_login_at, 0), t.id");
     BY_LAST_ACTIVITY_DOWN = page_by_people!("coalesce(c.last_login_at, 0) desc, t.id desc");
+    BY_FILES = page_by_files!("coalesce(c.bytes, 0), t.id");
+    BY_FILES_DOWN = page_by_files!("coalesce(c.bytes, 0) desc, t.id desc");
     BY_EXTENSIONS = page_by_phones!("coalesce(c.extensions, 0), t.id");
     BY_EXTENSIONS_DOWN = page_by_phones!("coalesce(c.extensions, 0) desc, t.id desc");
 }
@@ -167,6 +193,9 @@ struct Row {
     users: i64,
     extensions: i64,
     last_login_at: Option<i64>,
+    instance_settings: RawJson,
+    files: i64,
+    bytes: i64,
 }
 
 impl Row {
@@ -182,7 +211,13 @@ impl Row {
                 email: origin.text("users.email", &email)?,
             })
         });
+        let settings: InstanceSettings = origin.json("instances.settings", &self.instance_settings)?;
         Ok(TenantOverview {
+            // Without a directory nobody has looked.
+            files: settings.recordings_dir().map(|_| Files {
+                count: self.files,
+                bytes: self.bytes,
+            }),
             instance: origin.text("instances.name", &self.instance)?,
             owner: owner.transpose()?,
             users: self.users,
@@ -226,9 +261,10 @@ pub async fn list(tx: &mut Tx, query: &TenantQuery) -> Result<Page<TenantOvervie
 
 const fn page_statement(sort: TenantSort, descending: bool) -> Statement {
     match (sort, descending) {
-        // Nothing is known of anybody's files yet, and equal ones go by id.
-        (TenantSort::Id | TenantSort::Files, false) => BY_ID,
-        (TenantSort::Id | TenantSort::Files, true) => BY_ID_DOWN,
+        (TenantSort::Id, false) => BY_ID,
+        (TenantSort::Id, true) => BY_ID_DOWN,
+        (TenantSort::Files, false) => BY_FILES,
+        (TenantSort::Files, true) => BY_FILES_DOWN,
         (TenantSort::Name, false) => BY_NAME,
         (TenantSort::Name, true) => BY_NAME_DOWN,
         (TenantSort::Domain, false) => BY_DOMAIN,

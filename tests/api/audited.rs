@@ -33,6 +33,10 @@ pub async fn changes<'a>(server: &'a Server, route: &Route<Shared>) -> Vec<Ask<'
     }
     let id = match path {
         path if path.starts_with("/extensions/{id}") => server.extension("1001").await,
+        path if path.starts_with("/recordings/{id}") => {
+            server.recording(&server.acme, "acme.example.com/1.0.wav").await
+        }
+        path if path.starts_with("/calls/active/{id}") => server.call_that_is_up().await,
         path if path.starts_with("/config/deployments/{id}") => live_deployment(server).await,
         _ => String::new(),
     };
@@ -45,7 +49,12 @@ pub async fn changes<'a>(server: &'a Server, route: &Route<Shared>) -> Vec<Ask<'
         ("PATCH", "/extensions/{id}") => {
             ask.json(&json!({"name": "Ann", "voicemail": {"pin": "5544332211"}}))
         }
-        ("DELETE", "/extensions/{id}")
+        ("POST", "/calls") => {
+            let extension = server.extension("1001").await;
+            let agent = server.agent_at("clara", &extension).await;
+            server.of(&agent, method.clone(), path).json(&json!({"to": "1002"}))
+        }
+        ("DELETE", "/recordings/{id}" | "/calls/active/{id}" | "/extensions/{id}")
         | (
             "POST",
             "/extensions/{id}/reveal-secret"
@@ -136,8 +145,10 @@ async fn o61_every_route_that_changes_something_writes_exactly_the_entry_that_it
         let before = entries(&server).await.len();
         for ask in asks {
             let answer = ask.send().await;
+            // There is no PBX that could be asked; that it was to be asked is told before.
+            let asks_a_pbx = answer.body["code"] == "pbx_unreachable";
             assert!(
-                (200..300).contains(&answer.status),
+                (200..300).contains(&answer.status) || asks_a_pbx,
                 "{}: {}",
                 route.id(),
                 answer.text

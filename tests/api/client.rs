@@ -110,7 +110,15 @@ impl<'a> Ask<'a> {
     pub async fn send_to_broken(self) -> Answer {
         let response = self.prepared().send().await.unwrap();
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let text = response.text().await.unwrap();
+        // What happens in a tenant has no end.
+        let endless = status == 200 && self.path.starts_with("/api/v1/events");
+        let text = if endless {
+            let mut response = response;
+            let first = response.chunk().await.unwrap().unwrap_or_default();
+            String::from_utf8(first.to_vec()).unwrap()
+        } else {
+            response.text().await.unwrap()
+        };
         let answer = Answer {
             status,
             headers,

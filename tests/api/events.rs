@@ -86,6 +86,7 @@ async fn a42_each_step_is_told_once_and_the_stream_ends_with_the_deploy(
     let late = Stream::open(follow(&server, &id)).await.rest().await;
     let end = Event {
         id: ids.pop().unwrap(),
+        name: String::new(),
         data: shown(&server, &id).await,
     };
     assert_eq!(late, [end]);

@@ -33,6 +33,10 @@ async fn every_route_that_makes_something_makes_it_once_or_refuses_a_key(
         if route.path().ends_with("/password-reset") {
             continue;
         }
+        // There is no PBX that could ring a phone: that is asked of a real one.
+        if route.path() == "/api/v1/calls" {
+            continue;
+        }
         let server = Server::start(backend).await;
         server.hold_deploys().await;
         let ask = changes(&server, route).await.remove(0);

@@ -20,6 +20,7 @@ use switchyard::domain::clock::{Clock as _, SystemClock};
 use switchyard::domain::ids::TenantId;
 use switchyard::domain::instance::{AsteriskSettings, InstanceSettings};
 use switchyard::domain::instance_secrets::InstanceSecrets;
+use switchyard::monitor::board::Board;
 use switchyard::store::{Store, leases};
 use tokio::task::JoinSet;
 
@@ -49,6 +50,7 @@ pub struct Server {
     pub(super) shown: Mutex<Vec<String>>,
     pub(super) store: Store,
     pub(super) app: App,
+    pub(super) board: Board,
     /// The same use cases, with passwords that are hashed in no time.
     pub(super) hurried: App,
     running: JoinSet<()>,
@@ -107,6 +109,7 @@ impl Server {
             .await
             .unwrap();
         let (app, store) = (service.parts().app.clone(), service.parts().store.clone());
+        let board = service.parts().board.clone();
         let operator = Caller::new(Identity::SystemCli, Place::Platform, None, Origin::default());
         let instance = instance(&database);
         instances::create(&app, &operator, instance).await.unwrap();
@@ -129,6 +132,7 @@ impl Server {
             shown: Mutex::default(),
             store,
             app,
+            board,
             hurried,
             running,
             issuer: None,
@@ -268,6 +272,7 @@ fn instance(database: &Bench) -> NewInstance {
             config_dir: config_dir.to_str().unwrap().parse().unwrap(),
             ami_tls: None,
             log_file: None,
+            recordings_dir: database.folder.path().join("recordings").to_str().unwrap().parse().ok(),
             emergency_numbers: vec![OWN_EMERGENCY.parse().unwrap()],
         }),
         secrets: InstanceSecrets::of_control("ami-secret".into()),

@@ -22,6 +22,8 @@ pub struct Stream {
 #[derive(Clone, PartialEq, Debug)]
 pub struct Event {
     pub id: String,
+    /// Empty where it has none.
+    pub name: String,
     pub data: Value,
 }
 
@@ -69,16 +71,18 @@ impl Stream {
 
 /// None for a comment.
 fn read(block: &str) -> Option<Event> {
-    let (mut id, mut data) = (None, None);
+    let (mut id, mut name, mut data) = (None, String::new(), None);
     for line in block.lines() {
         match line.split_once(": ") {
             Some(("id", value)) => id = Some(value.to_owned()),
+            Some(("event", value)) => value.clone_into(&mut name),
             Some(("data", value)) => data = Some(serde_json::from_str(value).unwrap()),
             _ => assert!(line.starts_with(':'), "{line}"),
         }
     }
     Some(Event {
         id: id?,
+        name,
         data: data.unwrap(),
     })
 }

@@ -94,7 +94,7 @@ async fn each_lacking_right_is_named_within_seconds() {
         let failure = only_failure(&checks, check);
         assert!(failure.detail.contains(right), "{failure:?}");
         assert!(
-            mend(failure).contains("`write = system,reporting`"),
+            mend(failure).contains("`write = system,reporting,originate`"),
             "{failure:?}"
         );
     }

@@ -9,6 +9,8 @@ mod calls;
 #[cfg(test)]
 mod checks;
 #[cfg(test)]
+mod clicks;
+#[cfg(test)]
 mod files;
 #[cfg(test)]
 mod forwards;
@@ -22,6 +24,10 @@ mod names;
 mod office;
 #[cfg(test)]
 mod private_pbx;
+#[cfg(test)]
+mod recorded;
+#[cfg(test)]
+mod records;
 #[cfg(test)]
 mod shadow;
 #[cfg(test)]

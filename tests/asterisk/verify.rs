@@ -237,9 +237,9 @@ async fn an_altered_hint_is_found(#[case] from: &str, #[case] to: &str) {
 }
 
 #[rstest]
-#[case::echo("*43", "exten => *43,1,Goto(switchyard-features,echo,1)\n", "")]
-#[case::own_mailbox("*97", "exten => *97,1,Goto(switchyard-features,mailbox,1)\n", "")]
-#[case::no_application("*97", "*97,1,Goto(switchyard-features,mailbox,1)", "*97,1")]
+#[case::echo("*43", "exten => *43,1,Gosub(switchyard-features,echo,1)\n", "")]
+#[case::own_mailbox("*97", "exten => *97,1,Gosub(switchyard-features,mailbox,1)\n", "")]
+#[case::no_application("*97", "*97,1,Gosub(switchyard-features,mailbox,1)", "*97,1")]
 #[tokio::test]
 async fn a_missing_feature_code_is_found(#[case] code: &str, #[case] from: &str, #[case] to: &str) {
     let findings = after(Extensions, |text| text.replacen(from, to, 1)).await;

@@ -106,8 +106,8 @@ async fn a10_what_hides_behind_a_right_marker_is_rolled_back(
 
 /// They are the same for every tenant, whatever its templates make of the rest.
 #[rstest]
-#[case::echo("exten => *43,1,Goto(switchyard-features,echo,1)\n")]
-#[case::own_mailbox("exten => *97,1,Goto(switchyard-features,mailbox,1)\n")]
+#[case::echo("exten => *43,1,Gosub(switchyard-features,echo,1)\n")]
+#[case::own_mailbox("exten => *97,1,Gosub(switchyard-features,mailbox,1)\n")]
 #[tokio::test]
 async fn a10_a_template_without_a_feature_code_is_rolled_back(
     #[values(Sqlite, Postgres)] backend: Backend,

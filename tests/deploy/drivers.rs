@@ -6,9 +6,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use switchyard::deploy::DriverFactory;
 use switchyard::domain::artifact::Artifact;
+use switchyard::domain::dial::DialNumber;
 use switchyard::domain::finding::Finding;
 use switchyard::domain::instance::PbxInstance;
 use switchyard::domain::instance_secrets::InstanceSecrets;
+use switchyard::domain::leg::{Endpoint, LegId};
 use switchyard::domain::sip_domain::SipDomain;
 use switchyard::driver::asterisk::{AsteriskDriver, Program, Shadow};
 use switchyard::driver::{
@@ -153,6 +155,14 @@ impl PbxDriver for Witnessed {
 
     async fn end_calls(&self, domains: &BTreeSet<SipDomain>) -> Result<EndedCalls, DriverError> {
         self.real.end_calls(domains).await
+    }
+
+    async fn call(&self, from: &Endpoint, to: &DialNumber) -> Result<(), DriverError> {
+        self.real.call(from, to).await
+    }
+
+    async fn hang_up(&self, legs: &[LegId]) -> Result<(), DriverError> {
+        self.real.hang_up(legs).await
     }
 
     async fn inclusion(&self) -> Result<Inclusion, DriverError> {

@@ -31,6 +31,7 @@ pub async fn asterisk(world: &World) -> InstanceId {
             config_dir: "/etc/asterisk/switchyard".parse().unwrap(),
             ami_tls: None,
             log_file: None,
+            recordings_dir: None,
             emergency_numbers: Vec::new(),
         }),
         secrets: InstanceSecrets::of_control("secret".to_owned().into()),

@@ -339,6 +339,7 @@ pub fn reached(database: &str, event_socket: u16) -> (FusionPbxSettings, Instanc
         database_tls: Some(Tls::Off),
         event_socket_host: "127.0.0.1".parse().unwrap(),
         event_socket_port: event_socket,
+        recordings_dir: None,
         emergency_numbers: Vec::new(),
     };
     let secrets = InstanceSecrets {

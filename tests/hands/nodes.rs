@@ -23,6 +23,7 @@ async fn add_theirs(office: &Office) {
         ami_username: "switchyard".parse().unwrap(),
         config_dir: directory.display().to_string().parse().unwrap(),
         log_file: None,
+        recordings_dir: None,
         emergency_numbers: Vec::new(),
         ami_tls: None,
     };

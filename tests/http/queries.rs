@@ -27,6 +27,8 @@ fn bad(parameter: &str) -> &'static [&'static str] {
         "search" | "actor" => &["", "%00", "a%0Ab"],
         "status" | "tenant_id" | "tenant" | "pbx_instance_id" => &["colour", ""],
         "action" | "resource" | "role" => &["%00", ""],
+        "number" => &["", "%00", "a%0Ab"],
+        "direction" | "disposition" | "extension" | "call" => &["colour", ""],
         "from" | "to" => &["yesterday", "", "2026-02-30T00:00:00Z"],
         "platform_manager" | "wait" | "dry_run" => &["perhaps"],
         other => panic!("{other}: what can it not say?"),
@@ -64,6 +66,7 @@ fn good_body(method: &Method, path: &str) -> Value {
                 "config_dir": "/nowhere/second"})
         }
         ("POST", "/platform/pbx-instances/{id}/give-up") => json!({"confirm": "pbx1"}),
+        ("POST", "/calls") => json!({"to": "1002"}),
         ("POST", "/extensions") => json!({"number": "1003", "name": "Eve"}),
         ("POST", "/extensions/import") => json!([{"number": "1004", "name": "Eve"}]),
         ("PATCH", _) => json!({"name": "Another"}),
@@ -177,6 +180,7 @@ async fn o20_every_list_that_has_pages_says_where_it_is(#[values(Sqlite, Postgre
         [
             "/api/v1/api-keys",
             "/api/v1/audit-log",
+            "/api/v1/calls",
             "/api/v1/config/deployments",
             "/api/v1/extensions",
             "/api/v1/org-users",
@@ -184,6 +188,7 @@ async fn o20_every_list_that_has_pages_says_where_it_is(#[values(Sqlite, Postgre
             "/api/v1/platform/pbx-instances/{id}/deployments",
             "/api/v1/platform/tenants",
             "/api/v1/platform/users",
+            "/api/v1/recordings",
         ]
     );
 }

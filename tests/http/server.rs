@@ -25,8 +25,10 @@ use switchyard::domain::random::SystemRandom;
 use switchyard::driver::PbxDriver;
 use switchyard::driver::asterisk::AsteriskDriver;
 use switchyard::http::health::{Check, Readiness};
+use switchyard::http::metrics::Collector;
 use switchyard::http::routes::{Shared, router, table};
 use switchyard::http::streams::Streams;
+use switchyard::monitor::board::Board;
 use switchyard::store::Store;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -44,7 +46,8 @@ pub struct Server {
     tokens: Arc<TokenKey>,
     people_made: Cell<u32>,
     pub store: Store,
-    bench: Bench,
+    pub board: Board,
+    pub bench: Bench,
 }
 
 /// An answer, read whole.
@@ -102,6 +105,7 @@ impl Server {
                 patience: Duration::ZERO,
             },
         );
+        let board = Board::default();
         let app = App::new(
             store.clone(),
             Arc::new(engine),
@@ -110,9 +114,10 @@ impl Server {
             Arc::new(SystemRandom),
             Arc::new(Notify::new()),
         )
-        .with_sign_in(Some(sign_in::cheap(Arc::clone(&tokens))));
+        .with_sign_in(Some(sign_in::cheap(Arc::clone(&tokens))))
+        .with_board(board.clone());
         let caller = Caller::new(Identity::SystemCli, Place::Platform, None, Origin::default());
-        instances::create(&app, &caller, instance()).await.unwrap();
+        instances::create(&app, &caller, instance(&bench)).await.unwrap();
         for name in ["acme", "beta"] {
             let input = TenantInput {
                 name: Some(name.to_owned()),
@@ -139,11 +144,13 @@ impl Server {
                     readiness,
                     app,
                     streams: stopped(),
+                    collector: Collector::default(),
                 },
                 &authenticator,
                 Arc::new(SystemIds),
             ),
             store,
+            board,
             bench,
         }
     }
@@ -284,7 +291,8 @@ fn by(token: Option<&str>, entering: Option<&str>, method: &str, path: &str) -> 
     }
 }
 
-fn instance() -> NewInstance {
+fn instance(bench: &Bench) -> NewInstance {
+    let recordings_dir = bench.folder.path().join("recordings");
     NewInstance {
         name: "pbx1".parse().unwrap(),
         node: "node1".parse().unwrap(),
@@ -296,6 +304,7 @@ fn instance() -> NewInstance {
             config_dir: "/nonexistent/switchyard".parse().unwrap(),
             ami_tls: None,
             log_file: None,
+            recordings_dir: recordings_dir.to_str().unwrap().parse().ok(),
             emergency_numbers: vec![],
         }),
         secrets: InstanceSecrets::of_control("secret".into()),
@@ -315,7 +324,7 @@ impl DriverFactory for Asterisk {
 fn stopped() -> Streams {
     let stop = CancellationToken::new();
     stop.cancel();
-    Streams::new(stop)
+    Streams::new(stop, 1024)
 }
 
 struct NoNeeds;

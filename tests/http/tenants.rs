@@ -2,8 +2,14 @@
 
 use axum::http::Method;
 use serde_json::json;
+use switchyard::domain::call_part::CallPart;
+use switchyard::domain::ids::{CallRecordId, RecordingId, SystemIds, TenantId};
+use switchyard::domain::recording::FoundRecording;
+use switchyard::store::call_records::{self, OfCall};
+use switchyard::store::{recordings, tenants};
 
 use crate::people::Who;
+use crate::support::board::{a_call, told};
 use crate::server::{Answer, As, Server};
 
 /// A tenant with one of everything.
@@ -16,6 +22,9 @@ pub struct TestTenant {
     pub deployment: String,
     pub api_key: String,
     pub instance: String,
+    pub call: String,
+    pub active_call: String,
+    pub recording: String,
 }
 
 impl Server {
@@ -58,7 +67,11 @@ impl Server {
             .await;
         assert_eq!(key.status, 201, "{key:?}");
         let text = |answer: &Answer| answer.body["data"]["id"].as_str().unwrap().to_owned();
+        let (call, recording) = self.recorded_call(tenant, domain).await;
         TestTenant {
+            active_call: self.call_that_is_up(tenant).await,
+            call,
+            recording,
             extension: text(&extension),
             instance: self.instance().await,
             deployment: text(&deployment),
@@ -68,6 +81,47 @@ impl Server {
             session,
             id,
         }
+    }
+
+    /// A call of everybody in the tenant, with its recording.
+    async fn recorded_call(&self, tenant: TenantId, domain: &str) -> (String, String) {
+        let channel = format!("{domain}.1");
+        let told: CallPart = serde_json::from_value(json!({
+            "key": format!("{channel}:1"), "channel": channel, "caller": {"number": "1001", "domain": domain},
+            "called": null, "left": false, "is_of_called": false, "from_number": "1001", "from_name": "=Ann",
+            "to": "1777", "started": "2026-11-20T10:00:00Z", "answered": null, "ended": "2026-11-20T10:00:05Z",
+            "disposition": "no_answer", "cause": null,
+        }))
+        .unwrap();
+        let path = format!("{domain}/{channel}.wav");
+        let file = self.bench.folder.path().join("recordings").join(&path);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, "RIFF").unwrap();
+        let found = FoundRecording {
+            path: path.parse().unwrap(),
+            bytes: 4,
+            written_at: told.ended,
+        };
+        let mut tx = self.store.begin("recorded_call").await.unwrap();
+        let instance = tenants::find(&mut tx, tenant).await.unwrap().unwrap().instance_id;
+        let id = CallRecordId::fresh(&SystemIds);
+        let of = OfCall { id, tenant, instance, call: &told.channel, is_rough: false };
+        let call = call_records::keep(&mut tx, of, &told, |own| own == domain).await.unwrap();
+        let recording = RecordingId::fresh(&SystemIds);
+        recordings::put(&mut tx, recording, tenant, instance, &found).await.unwrap();
+        tx.commit().await.unwrap();
+        (call.to_string(), recording.to_string())
+    }
+
+    /// A call of the tenant that is up.
+    async fn call_that_is_up(&self, tenant: TenantId) -> String {
+        let mut tx = self.store.read("instance").await.unwrap();
+        let instance = tenants::find(&mut tx, tenant).await.unwrap().unwrap().instance_id;
+        let call = a_call(instance, tenant);
+        let id = call.id.to_string();
+        self.board.add(instance);
+        self.board.report(instance, told(call));
+        id
     }
 
     /// The id of the session that a token was given in, the only one of whoever has it.
@@ -92,6 +146,9 @@ impl Server {
 pub fn id_in<'a>(path: &str, tenant: &'a TestTenant) -> &'a str {
     match path {
         path if path.starts_with("/api/v1/extensions/{id}") => &tenant.extension,
+        path if path.starts_with("/api/v1/calls/active/{id}") => &tenant.active_call,
+        path if path.starts_with("/api/v1/calls/{id}") => &tenant.call,
+        path if path.starts_with("/api/v1/recordings/{id}") => &tenant.recording,
         path if path.starts_with("/api/v1/org-users/{id}") => &tenant.user,
         path if path.starts_with("/api/v1/api-keys/{id}") => &tenant.api_key,
         path if path.starts_with("/api/v1/roles/{id}") => &tenant.role,

@@ -1,15 +1,23 @@
 //! A tenant that was deleted: nothing names it or its people any more, but for what the audit log says of the deletion.
 
+use std::path::PathBuf;
+
 use rstest::rstest;
+use serde_json::json;
 use switchyard::app::api_keys::{self, KeyInput};
 use switchyard::app::idempotency::Once;
 use switchyard::app::precondition::IfMatch;
 use switchyard::app::profile::{self, ProfileChange};
 use switchyard::app::roles::{self, RoleInput};
 use switchyard::app::{audit_log, invitations, operator, platform_user_changes, tenant_deletion};
+use switchyard::domain::call_part::CallPart;
 use switchyard::domain::contact::Contact;
 use switchyard::domain::digest::Digest;
+use switchyard::domain::ids::{CallRecordId, RecordingId, SystemIds};
+use switchyard::domain::recording::FoundRecording;
 use switchyard::domain::tenant::Tenant;
+use switchyard::store::call_records::{self, OfCall};
+use switchyard::store::recordings;
 use tempfile::TempDir;
 
 use super::support::database::Backend::{self, Postgres, Sqlite};
@@ -36,6 +44,46 @@ impl World {
         platform_user_changes::change_tenant(&self.app, &platform, id, Some(tenant.id), None, &IfMatch::Any)
             .await
             .unwrap();
+    }
+
+    /// The directory of the recordings of a tenant.
+    fn recordings(&self, tenant: &Tenant) -> PathBuf {
+        self.bench.folder.path().join("recordings").join(tenant.domain.as_str())
+    }
+
+    /// A call of a tenant that is over, from somebody of this name, with its recording; a second recording that nobody has
+    /// found yet, and what is none.
+    async fn recorded_call(&self, tenant: &Tenant, number: &str, name: &str) {
+        let domain = tenant.domain.as_str();
+        let told: CallPart = serde_json::from_value(json!({
+            "key": format!("{number}.1:1"), "channel": format!("{number}.1"), "is_of_called": false, "left": false,
+            "caller": {"number": number, "domain": domain}, "called": null, "from_number": number, "from_name": name,
+            "to": "1777", "started": "2026-11-20T10:00:00Z", "answered": null, "ended": "2026-11-20T10:00:05Z",
+            "disposition": "no_answer", "cause": null,
+        }))
+        .unwrap();
+        let directory = self.recordings(tenant);
+        std::fs::create_dir_all(directory.join("archive/2026/Nov")).unwrap();
+        for file in [format!("{number}.1.wav"), "archive/2026/Nov/later.mp3".to_owned()] {
+            std::fs::write(directory.join(file), name).unwrap();
+        }
+        let found = FoundRecording {
+            path: format!("{domain}/{number}.1.wav").parse().unwrap(),
+            bytes: 4,
+            written_at: told.ended,
+        };
+        let (call, recording) = (CallRecordId::fresh(&SystemIds), RecordingId::fresh(&SystemIds));
+        let mut tx = self.store.begin("recorded_call").await.unwrap();
+        let of = OfCall {
+            id: call,
+            tenant: tenant.id,
+            instance: tenant.instance_id,
+            call: &told.channel,
+            is_rough: false,
+        };
+        call_records::keep(&mut tx, of, &told, |own| own == domain).await.unwrap();
+        recordings::put(&mut tx, recording, tenant.id, tenant.instance_id, &found).await.unwrap();
+        tx.commit().await.unwrap();
     }
 
     /// A tenant's owner does all that leaves something; gives what tells of it, each in every way that it is written.
@@ -79,6 +127,8 @@ impl World {
         let boss = self.manager("boss").await;
         let inside = self.inside(&boss, tenant).await;
         self.extension(&inside, "70017002").await.unwrap();
+        self.recorded_call(tenant, "70017001", "kunigunde").await;
+        self.recorded_call(&self.globex, "70017009", "the other caller").await;
         // Somebody came from elsewhere, and somebody went.
         let mila = self.person("mila", &self.globex, "agent").await;
         self.move_to(&mila, tenant).await;
@@ -102,6 +152,7 @@ impl World {
             "bodo@example.com",
             "030-5550123",
             "the dialler",
+            "kunigunde",
             &key.prefix.to_lowercase(),
             "night porter",
             "the-porter-once",
@@ -142,6 +193,9 @@ async fn o40_nothing_of_a_deleted_tenants_people_keys_mails_and_links_is_left_an
             .unwrap()
     );
 
+    assert!(!world.recordings(&world.acme).exists(), "its recordings are left");
+    let others = world.recordings(&world.globex);
+    assert!(others.join("70017009.1.wav").exists() && others.join("archive/2026/Nov/later.mp3").exists());
     let rows = all_rows(&world.bench).await;
     assert_eq!(that_name(&rows, &told.concat()), [""; 0]);
     let logged = |name: &str| {

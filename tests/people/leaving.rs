@@ -12,9 +12,12 @@ use super::support::database::Backend::{self, Postgres, Sqlite};
 use super::world::{World, invitation};
 
 /// Where the preview counts the rows of a table: under its own name, or with what they are a part of.
-const COUNTED: [(&str, &str); 17] = [
+const COUNTED: [(&str, &str); 21] = [
     ("api_key_permissions", "api_keys"),
     ("api_keys", "api_keys"),
+    ("call_record_extensions", "call_records"),
+    ("call_record_parts", "call_records"),
+    ("call_records", "call_records"),
     ("deployment_stages", "deployments"),
     ("deployments", "deployments"),
     ("extension_secrets", "extensions"),
@@ -23,6 +26,7 @@ const COUNTED: [(&str, &str); 17] = [
     ("idempotency_keys", "kept_answers"),
     ("one_time_tokens", "links"),
     ("outbox", "mails"),
+    ("recordings", "recordings"),
     ("revision_domains", "revisions"),
     ("revisions", "revisions"),
     ("role_permissions", "roles"),
@@ -71,7 +75,7 @@ impl World {
     async fn rows(&self) -> BTreeMap<&'static str, i64> {
         let mut rows = BTreeMap::new();
         let whole = COUNTED.iter().filter(|(table, _)| {
-            !["_permissions", "_secrets", "_stages", "_domains"]
+            !["_permissions", "_secrets", "_stages", "_domains", "_parts", "_extensions"]
                 .iter()
                 .any(|end| table.ends_with(end))
         });

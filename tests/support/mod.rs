@@ -4,9 +4,11 @@
 
 pub mod ami;
 pub mod bench;
+pub mod board;
 pub mod certificates;
 pub mod clock;
 pub mod contract;
+pub mod cut;
 pub mod database;
 pub mod demo;
 pub mod host;

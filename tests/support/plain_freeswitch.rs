@@ -105,6 +105,7 @@ impl Plain {
             event_socket_host: "127.0.0.1".parse().unwrap(),
             event_socket_port: self.freeswitch.port,
             config_dir: self.config_dir().to_str().unwrap().parse().unwrap(),
+            recordings_dir: None,
             emergency_numbers: Vec::new(),
         }
     }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use super::{InstanceInput, TlsInput, required};
 use crate::app::patch::Patch;
 use crate::domain::instance::{
-    AsteriskSettings, EmergencyNumber, FreeSwitchSettings, FusionPbxSettings, InstanceSettings, PbxKind, Tls,
+    AbsolutePath, AsteriskSettings, EmergencyNumber, FreeSwitchSettings, FusionPbxSettings, InstanceSettings, PbxKind, Tls,
 };
 use crate::domain::invalid::{FieldErrors, Invalid};
 
@@ -97,6 +97,7 @@ impl InstanceInput {
         let config_dir = required(errors, "config_dir", self.config_dir.as_deref());
         let log_file = self.log_file.clone().over(None);
         let log_file = log_file.map(|text| errors.take("log_file", text.parse()));
+        let recordings_dir = self.recordings_dir(errors);
         Some(InstanceSettings::Asterisk(AsteriskSettings {
             ami_host: ami_host?,
             ami_port: ami_port?,
@@ -104,6 +105,7 @@ impl InstanceInput {
             ami_tls,
             config_dir: config_dir?,
             log_file: log_file.flatten(),
+            recordings_dir,
             emergency_numbers,
         }))
     }
@@ -124,6 +126,7 @@ impl InstanceInput {
             errors.add("database_tls", message);
         }
         let (host, port) = self.event_socket(errors);
+        let recordings_dir = self.recordings_dir(errors);
         Some(InstanceSettings::FusionPbx(FusionPbxSettings {
             database_host: database_host?,
             database_port: database_port?,
@@ -132,6 +135,7 @@ impl InstanceInput {
             database_tls,
             event_socket_host: host?,
             event_socket_port: port?,
+            recordings_dir,
             emergency_numbers,
         }))
     }
@@ -143,12 +147,19 @@ impl InstanceInput {
     ) -> Option<InstanceSettings> {
         let (host, port) = self.event_socket(errors);
         let config_dir = required(errors, "config_dir", self.config_dir.as_deref());
+        let recordings_dir = self.recordings_dir(errors);
         Some(InstanceSettings::FreeSwitch(FreeSwitchSettings {
             event_socket_host: host?,
             event_socket_port: port?,
             config_dir: config_dir?,
+            recordings_dir,
             emergency_numbers,
         }))
+    }
+
+    fn recordings_dir(&self, errors: &mut FieldErrors) -> Option<AbsolutePath> {
+        let text = self.recordings_dir.clone().over(None)?;
+        errors.take("recordings_dir", text.parse())
     }
 
     fn event_socket<T: FromStr<Err = Invalid>>(&self, errors: &mut FieldErrors) -> (Option<T>, Option<u16>) {
@@ -166,6 +177,8 @@ impl InstanceInput {
 
     /// What is absent becomes what it is.
     pub(super) fn keep(&mut self, before: &InstanceSettings) {
+        let recordings_dir = before.recordings_dir().map(ToString::to_string);
+        self.recordings_dir = kept(std::mem::take(&mut self.recordings_dir).over(recordings_dir));
         match before {
             InstanceSettings::Asterisk(before) => {
                 keep(&mut self.ami_host, &before.ami_host);

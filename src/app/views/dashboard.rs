@@ -1,11 +1,11 @@
 //! The platform at a glance.
 
-use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{AuditEntryView, TenantRowView};
 use crate::app::dashboard::{Dashboard, InstanceHealth};
+use crate::domain::call::Freshness;
 use crate::domain::ids::{InstanceId, TenantId};
 use crate::domain::instance::{NodeName, PbxKind};
 use crate::domain::instance_check::CheckRecord;
@@ -49,15 +49,14 @@ pub struct Total {
     pub total: i64,
 }
 
-/// Calls that are up; nothing is known of them as long as no PBX is listened to.
+/// Calls that are up; nothing is known of those of a PBX that another host drives.
 #[derive(Serialize, JsonSchema)]
 pub struct ActiveCalls {
-    /// All of them; null where that is not known.
-    pub total: Option<i64>,
-    /// When that was known.
-    pub as_of: Option<Timestamp>,
-    /// Whether it may be otherwise by now.
-    pub stale: bool,
+    /// All of them; null where that of one PBX is not known.
+    pub total: Option<usize>,
+    /// How well that is known: as well as that of the PBX which was heard of least.
+    #[serde(flatten)]
+    pub freshness: Freshness,
     /// Those of each tenant that has any.
     pub by_tenant: Vec<CallsOfTenant>,
 }
@@ -68,7 +67,17 @@ pub struct CallsOfTenant {
     /// Which tenant.
     pub tenant_id: TenantId,
     /// How many.
-    pub total: i64,
+    pub total: usize,
+}
+
+/// The calls of one PBX, those of no tenant too.
+#[derive(Serialize, JsonSchema)]
+pub struct CallsOfInstance {
+    /// How many; null where nothing was ever heard of them.
+    pub total: Option<usize>,
+    /// How well that is known.
+    #[serde(flatten)]
+    pub freshness: Freshness,
 }
 
 /// How an instance is.
@@ -89,6 +98,8 @@ pub struct InstanceHealthView {
     pub tenants: i64,
     /// What the last test of its connection found; null where it was never tested.
     pub last_check: Option<CheckRecord>,
+    /// Its calls that are up.
+    pub active_calls: CallsOfInstance,
 }
 
 impl From<InstanceHealth> for InstanceHealthView {
@@ -102,6 +113,10 @@ impl From<InstanceHealth> for InstanceHealthView {
             node: instance.node,
             tenants: health.tenants,
             last_check: health.last_check,
+            active_calls: CallsOfInstance {
+                total: health.calls.total,
+                freshness: health.calls.freshness,
+            },
         }
     }
 }
@@ -109,6 +124,11 @@ impl From<InstanceHealth> for InstanceHealthView {
 impl From<Dashboard> for DashboardView {
     fn from(dashboard: Dashboard) -> Self {
         let figures = dashboard.figures;
+        let calls = dashboard.calls;
+        let by_tenant = calls
+            .by_tenant
+            .into_iter()
+            .map(|(tenant_id, total)| CallsOfTenant { tenant_id, total });
         Self {
             tenants: TenantFigures {
                 total: figures.tenants,
@@ -120,10 +140,9 @@ impl From<Dashboard> for DashboardView {
                 total: figures.extensions,
             },
             active_calls: ActiveCalls {
-                total: None,
-                as_of: None,
-                stale: true,
-                by_tenant: Vec::new(),
+                total: calls.total,
+                freshness: calls.freshness,
+                by_tenant: by_tenant.collect(),
             },
             instances: dashboard
                 .instances

@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::auth::caller::Caller;
+use crate::domain::call::Presence;
 use crate::domain::caller_id::CallerId;
 use crate::domain::codec::Codecs;
 use crate::domain::dial::ExtensionNumber;
@@ -65,12 +66,23 @@ impl From<Extension> for ExtensionView {
     }
 }
 
+/// An extension, and who is there.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "PresentExtension")]
+pub struct PresentView {
+    #[serde(flatten)]
+    extension: ExtensionView,
+    /// Whether somebody can be called there; absent where that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    presence: Option<Presence>,
+}
+
 /// An extension as far as its reader may see it.
 #[derive(Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum VisibleExtension {
     /// All but the secrets.
-    Whole(Box<ExtensionView>),
+    Whole(Box<PresentView>),
     /// For an agent: whom to call.
     Directory {
         /// Its id.
@@ -78,24 +90,29 @@ pub enum VisibleExtension {
         /// What to dial.
         #[schemars(with = "ExtensionNumber")]
         number: String,
-        /// Who is there.
+        /// Whose it is.
         #[schemars(with = "DisplayName")]
         name: String,
+        /// Whether somebody can be called there; absent where that is not known.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        presence: Option<Presence>,
     },
 }
 
 impl VisibleExtension {
     /// As `caller` sees it.
     #[must_use]
-    pub fn to(caller: &Caller, extension: Extension) -> Self {
+    pub fn to(caller: &Caller, extension: Extension, presence: Option<Presence>) -> Self {
         if caller.sees_the_directory_only() {
             Self::Directory {
                 id: extension.id,
                 number: extension.number.into(),
                 name: extension.settings.name.into(),
+                presence,
             }
         } else {
-            Self::Whole(Box::new(extension.into()))
+            let extension = extension.into();
+            Self::Whole(Box::new(PresentView { extension, presence }))
         }
     }
 }

@@ -2,6 +2,8 @@
 
 mod api_key;
 mod audit_entry;
+mod call;
+mod call_record;
 mod check;
 mod dashboard;
 mod deployment;
@@ -10,6 +12,7 @@ mod instance;
 mod invitation;
 mod looks;
 mod own_tenant;
+mod recording;
 mod role;
 mod session;
 mod tenant;
@@ -20,6 +23,8 @@ mod user;
 
 pub use api_key::{ApiKeyView, CreatedKeyView};
 pub use audit_entry::{ActorView, AuditEntryView, PlaceView};
+pub use call::{CallView, CallsView, ToldView};
+pub use call_record::{CallGapView, CallRecordView};
 pub use check::{CheckView, ChecksView};
 pub use dashboard::{DashboardView, InstanceHealthView};
 pub use deployment::DeploymentView;
@@ -30,10 +35,11 @@ pub use instance::InstanceView;
 pub use invitation::InvitedView;
 pub use looks::{PlanView, VerificationView};
 pub use own_tenant::{OwnTenantView, UsageView};
+pub use recording::RecordingView;
 pub use role::{RoleView, RolesView};
 pub use session::{LoginView, SessionView, WhoView};
 pub use tenant::TenantView;
 pub use tenant_detail::{SuspensionView, TenantDetailView};
 pub use tenant_followed::{ChangedTenantView, FollowedView, LeavingView, NewTenantView};
-pub use tenant_row::{Files, TenantRowView};
+pub use tenant_row::TenantRowView;
 pub use user::UserView;

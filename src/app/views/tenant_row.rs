@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::TenantView;
 use crate::domain::name::InstanceName;
-use crate::domain::tenant_overview::{Owner, TenantOverview};
+use crate::domain::tenant_overview::{Files, Owner, TenantOverview};
 
 /// A tenant with what is counted of it.
 #[derive(Serialize, JsonSchema)]
@@ -23,19 +23,10 @@ pub struct TenantRowView {
     pub users: i64,
     /// Extensions, whatever their status.
     pub extensions: i64,
-    /// Recordings and voicemail messages; not known yet.
+    /// Recordings of its calls; null where its PBX's settings name no directory of them. Voicemail messages are not counted.
     pub files: Option<Files>,
     /// When somebody of it signed in last.
     pub last_activity: Option<Timestamp>,
-}
-
-/// What lies on disk for a tenant.
-#[derive(Serialize, JsonSchema)]
-pub struct Files {
-    /// How many there are.
-    pub count: i64,
-    /// Their size.
-    pub bytes: i64,
 }
 
 impl From<TenantOverview> for TenantRowView {
@@ -46,7 +37,7 @@ impl From<TenantOverview> for TenantRowView {
             owner: overview.owner,
             users: overview.users,
             extensions: overview.extensions,
-            files: None,
+            files: overview.files,
             last_activity: overview.last_activity,
         }
     }

@@ -41,6 +41,8 @@ pub struct Add {
     asterisk: AsteriskArguments,
     #[command(flatten)]
     switch: SwitchArguments,
+    #[command(flatten)]
+    calls: CallArguments,
     /// The host whose daemon drives it [default: this one]
     #[arg(long)]
     node: Option<NodeName>,
@@ -72,6 +74,14 @@ struct AsteriskArguments {
     /// The log file with Asterisk's warnings and errors, read during a deploy
     #[arg(long, value_name = "FILE")]
     log_file: Option<AbsolutePath>,
+}
+
+/// Where what a PBX leaves of calls is found, whatever its kind.
+#[derive(Args)]
+struct CallArguments {
+    /// The directory of the recordings of calls, which has one for each tenant's domain
+    #[arg(long, value_name = "DIR")]
+    recordings_dir: Option<AbsolutePath>,
 }
 
 /// How a FusionPBX is reached, and a FreeSWITCH without it.
@@ -160,6 +170,7 @@ fn input(context: &mut Context<'_>, add: Add) -> Result<InstanceInput, Failure> 
         kind,
         asterisk,
         switch,
+        calls,
         node,
         emergency_numbers,
     } = add;
@@ -186,6 +197,7 @@ fn input(context: &mut Context<'_>, add: Add) -> Result<InstanceInput, Failure> 
         ami_tls,
         config_dir: text(asterisk.config_dir),
         log_file: text(asterisk.log_file).map_or(Patch::Keep, Patch::Set),
+        recordings_dir: text(calls.recordings_dir).map_or(Patch::Keep, Patch::Set),
         database_host: text(switch.database_host),
         database_port: switch.database_port.map(i64::from),
         database_name: text(switch.database_name),

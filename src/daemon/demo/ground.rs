@@ -136,6 +136,7 @@ impl Ground {
             config_dir,
             ami_tls: None,
             log_file: None,
+            recordings_dir: None,
             emergency_numbers: Vec::new(),
         };
         let secrets = InstanceSecrets::of_control(SecretString::default());

@@ -199,6 +199,11 @@ fn asterisk_settings(
         ami_tls,
         config_dir: site.config_dir.clone(),
         log_file: Some(site.log_file.clone()),
+        recordings_dir: Some(
+            before
+                .and_then(|before| before.recordings_dir.clone())
+                .unwrap_or_else(|| site.recordings_dir.clone()),
+        ),
         emergency_numbers: match before {
             Some(before) if emergency_numbers.is_empty() => before.emergency_numbers.clone(),
             _ => emergency_numbers,

@@ -14,11 +14,12 @@ use crate::domain::instance::AbsolutePath;
 use crate::driver::asterisk::RunAs;
 
 /// What Asterisk is given to read, with `@NAMES@` in the place of what is known only when it starts.
-const FILES: [(&str, &str); 16] = [
+const FILES: [(&str, &str); 17] = [
     ("acl.conf", include_str!("../../../pbx/demo/acl.conf")),
     ("asterisk.conf", include_str!("../../../pbx/demo/asterisk.conf")),
     ("ccss.conf", include_str!("../../../pbx/demo/ccss.conf")),
     ("cdr.conf", include_str!("../../../pbx/demo/cdr.conf")),
+    ("cdr_manager.conf", include_str!("../../../pbx/demo/cdr_manager.conf")),
     ("cel.conf", include_str!("../../../pbx/demo/cel.conf")),
     (
         "extensions.conf",
@@ -51,6 +52,7 @@ pub struct Home {
     directory: PathBuf,
     config: AbsolutePath,
     warnings: AbsolutePath,
+    recordings: AbsolutePath,
     run_as: Option<RunAs>,
     lock: File,
 }
@@ -78,6 +80,7 @@ impl Home {
                 .map_err(|invalid| refused(invalid.to_string()))
         };
         let (config, warnings) = (path("config")?, path("log/warnings")?);
+        let recordings = path("spool/monitor/switchyard")?;
 
         fs::create_dir_all(&directory).map_err(|error| StartError::write(&directory, error))?;
         let run_as = run_as(&directory).map_err(|error| StartError::write(&directory, error))?;
@@ -95,6 +98,7 @@ impl Home {
             directory,
             config,
             warnings,
+            recordings,
             run_as,
         })
     }
@@ -112,6 +116,11 @@ impl Home {
     /// Asterisk's own configuration.
     pub fn main_file(&self) -> PathBuf {
         self.directory.join("etc/asterisk.conf")
+    }
+
+    /// Where the PBX puts the recordings of calls.
+    pub fn recordings(&self) -> &AbsolutePath {
+        &self.recordings
     }
 
     /// Asterisk's warnings and errors.

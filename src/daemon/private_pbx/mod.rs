@@ -208,6 +208,7 @@ fn settings(home: &Home, ami_port: u16) -> Result<AsteriskSettings, Invalid> {
         config_dir: home.config().clone(),
         ami_tls: None,
         log_file: Some(home.warnings().clone()),
+        recordings_dir: Some(home.recordings().clone()),
         emergency_numbers: Vec::new(),
     })
 }

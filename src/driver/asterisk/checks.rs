@@ -4,8 +4,10 @@ use super::complaints;
 use super::log::LogWindow;
 use super::rights::{self, ActionName, LackingRights, Right};
 use super::session::{Arrival, Session};
-use super::{AsteriskDriver, included, verify};
+use super::install::is_yes;
+use super::{AsteriskDriver, ended, included, verify};
 use crate::domain::artifact::Artifact;
+use crate::domain::instance::AccountName;
 use crate::domain::random::SystemRandom;
 use crate::driver::{Check, DriverError};
 use crate::wire::ami::LinkError;
@@ -23,6 +25,7 @@ impl AsteriskDriver {
             for (name, file) in MODULES {
                 checks.push(module(session, name, file).await);
             }
+            checks.push(call_records(session).await);
         }
         let standing = self.files.checks("asterisk", &mut checks).await;
         if let Some(session) = &session
@@ -94,7 +97,13 @@ impl AsteriskDriver {
         {
             lacking.extend(found.lacking.iter().filter(|right| **right == Right::ReadSystem));
         }
-        for right in Right::ALL {
+        if let Ok(session) = &started {
+            lacking.extend(unheard(session, account).await);
+            lacking.extend(no_originate(session).await);
+        }
+        let told_later = [Right::ReadCall, Right::ReadCdr, Right::WriteOriginate];
+        let asked = |right: &&Right| !told_later.contains(right) || started.is_ok();
+        for right in Right::ALL.iter().filter(asked) {
             let detail = if lacking.contains(right) {
                 format!("{account} lacks `{right}`")
             } else if *right == Right::ReadSystem && !heard && started.is_err() {
@@ -244,6 +253,73 @@ async fn module(session: &Session, name: &'static str, file: Artifact) -> Check 
             Check::bad(name, error.full(), mend)
         }
     }
+}
+
+/// What the account does not hear of. Asterisk tells nobody what they may hear, and shows its own file to who may read
+/// it; where that does not tell, nothing is said.
+async fn unheard(session: &Session, account: &AccountName) -> Vec<Right> {
+    let lines = section(session, "manager.conf", account.as_str()).await;
+    let read = lines.iter().rfind(|(key, _)| key == "read");
+    let Some((_, read)) = read else {
+        return Vec::new();
+    };
+    let hears = |class: &str| read.split(',').map(str::trim).any(|word| word == class || word == "all");
+    let heard = [("call", Right::ReadCall), ("cdr", Right::ReadCdr)];
+    let unheard = heard.into_iter().filter(|(class, _)| !hears(class));
+    unheard.map(|(_, right)| right).collect()
+}
+
+/// Whether the account may have no phone called.
+async fn no_originate(session: &Session) -> Option<Right> {
+    let commands = session.ask(ActionName::ListCommands, &[]).await.ok()?;
+    let name = ActionName::Originate.as_str();
+    let may = commands.fields().any(|(action, _)| action == name);
+    (!may).then_some(Right::WriteOriginate)
+}
+
+/// Keys and values of a section of Asterisk's own files, as far as it shows them.
+async fn section(session: &Session, file: &str, name: &str) -> Vec<(String, String)> {
+    let asked = [("Filename", file), ("Category", name)];
+    let Ok(section) = session.ask(ActionName::GetConfig, &asked).await else {
+        return Vec::new();
+    };
+    let lines = section.fields().filter(|(key, _)| key.starts_with("Line-"));
+    let entries = lines.filter_map(|(_, line)| line.split_once('='));
+    entries
+        .map(|(key, value)| {
+            let value = value.strip_prefix('>').unwrap_or(value);
+            (key.trim().to_owned(), value.trim().to_owned())
+        })
+        .collect()
+}
+
+/// Whether Asterisk tells of calls that are over what is read of them.
+async fn call_records(session: &Session) -> Check {
+    const NAME: &str = "call_records";
+    const FILE: &str = "cdr_manager.conf";
+    let mend = "`switchyard pbx install` puts in what is missing; then type `asterisk -rx 'module reload cdr_manager.so'`, or \
+                `module load cdr_manager.so` and `module load func_cdr.so` where they are not loaded";
+    for module in ["cdr_manager.so", "func_cdr.so"] {
+        let asked = session.ask(ActionName::ModuleCheck, &[("Module", module)]).await;
+        if let Err(error) = asked {
+            let detail = format!("{module} is not loaded: no call that is over is on record ({})", error.full());
+            return Check::bad(NAME, detail, mend);
+        }
+    }
+    let general = section(session, FILE, "general").await;
+    let is_on = general.iter().any(|(key, value)| key == "enabled" && is_yes(value));
+    if !is_on {
+        let detail = format!("{FILE} has no `enabled = yes`: no call that is over is on record");
+        return Check::bad(NAME, detail, mend);
+    }
+    let mappings = section(session, FILE, "mappings").await;
+    for (field, name) in ended::MAPPINGS {
+        if !mappings.iter().any(|(key, value)| key == field && value == name) {
+            let detail = format!("{FILE} has no `{field} => {name}`: no call that is over is on record");
+            return Check::bad(NAME, detail, mend);
+        }
+    }
+    Check::good(NAME, "Asterisk tells of calls that are over".to_owned())
 }
 
 fn chain(error: &LinkError) -> String {

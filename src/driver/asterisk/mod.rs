@@ -2,7 +2,10 @@
 
 mod calls;
 mod checks;
+mod click;
 mod complaints;
+pub mod ended;
+mod feed;
 pub mod found;
 mod included;
 pub mod install;
@@ -20,6 +23,7 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use secrecy::SecretString;
 
+pub use self::feed::ManagerFeed;
 use self::log::LogWindow;
 pub use self::program::{Program, ProgramError, RunAs};
 use self::rights::ActionName;
@@ -33,8 +37,10 @@ use super::{
     Staged, StagedFile, Warrant,
 };
 use crate::domain::artifact::Artifact;
+use crate::domain::dial::DialNumber;
 use crate::domain::finding::{Finding, Severity};
 use crate::domain::instance::{AsteriskSettings, PbxKind};
+use crate::domain::leg::{Endpoint, LegId};
 use crate::domain::random::SystemRandom;
 use crate::domain::sip_domain::SipDomain;
 
@@ -187,6 +193,14 @@ impl PbxDriver for AsteriskDriver {
 
     async fn end_calls(&self, domains: &BTreeSet<SipDomain>) -> Result<EndedCalls, DriverError> {
         calls::end(&self.session().await?, domains).await
+    }
+
+    async fn call(&self, from: &Endpoint, to: &DialNumber) -> Result<(), DriverError> {
+        click::call(&self.session().await?, from, to).await
+    }
+
+    async fn hang_up(&self, legs: &[LegId]) -> Result<(), DriverError> {
+        click::hang_up(&self.session().await?, legs).await
     }
 
     async fn log_since_apply(&self) -> Vec<Finding> {

@@ -32,8 +32,14 @@ word_enum! {
         VoicemailUserStatus = "VoicemailUserStatus",
         /// Every channel that is up.
         CoreShowChannels = "CoreShowChannels",
+        /// Every phone that has signed in.
+        PjsipShowContacts = "PJSIPShowContacts",
         /// Ends a channel.
         Hangup = "Hangup",
+        /// Which events are sent.
+        Filter = "Filter",
+        /// Has a phone of the PBX called, and leads it into the dialplan.
+        Originate = "Originate",
     }
 }
 
@@ -42,9 +48,14 @@ impl ActionName {
     const fn right(self) -> Option<Right> {
         match self {
             Self::Ping | Self::ListCommands => None,
-            Self::ModuleCheck | Self::Reload | Self::GetConfig | Self::PjsipShowEndpoint | Self::Hangup => {
-                Some(Right::WriteSystem)
-            }
+            Self::ModuleCheck
+            | Self::Reload
+            | Self::GetConfig
+            | Self::PjsipShowEndpoint
+            | Self::PjsipShowContacts
+            | Self::Hangup
+            | Self::Filter => Some(Right::WriteSystem),
+            Self::Originate => Some(Right::WriteOriginate),
             Self::CoreSettings
             | Self::Getvar
             | Self::ShowDialPlan
@@ -55,19 +66,28 @@ impl ActionName {
 
     /// Whether Asterisk knows it from the first login on, whatever modules it has (measured).
     const fn is_core(self) -> bool {
-        !matches!(self, Self::PjsipShowEndpoint | Self::VoicemailUserStatus)
+        !matches!(
+            self,
+            Self::PjsipShowEndpoint | Self::PjsipShowContacts | Self::VoicemailUserStatus
+        )
     }
 }
 
 word_enum! {
     /// A right that the manager account needs.
     Right {
-        /// To hear that Asterisk has started: `FullyBooted`.
+        /// To hear that Asterisk has started, `FullyBooted`, and of phones that sign in.
         ReadSystem = "read = system",
+        /// To hear of calls.
+        ReadCall = "read = call",
+        /// To hear what is on record of calls.
+        ReadCdr = "read = cdr",
         /// To reload, to ask for modules, endpoints and what its own files lead to, and to end calls.
         WriteSystem = "write = system",
         /// To ask for globals, contexts, mailboxes, channels and the version.
         WriteReporting = "write = reporting",
+        /// To have a phone called for whoever wants to call from it.
+        WriteOriginate = "write = originate",
     }
 }
 
@@ -76,8 +96,11 @@ impl Right {
     pub const fn check(self) -> &'static str {
         match self {
             Self::ReadSystem => "ami_read_system",
+            Self::ReadCall => "ami_read_call",
+            Self::ReadCdr => "ami_read_cdr",
             Self::WriteSystem => "ami_write_system",
             Self::WriteReporting => "ami_write_reporting",
+            Self::WriteOriginate => "ami_write_originate",
         }
     }
 
@@ -92,12 +115,12 @@ impl Right {
     }
 }
 
-/// The rights that an account lacks which may send only these actions.
+/// The rights that an account lacks, of those that a deploy needs, which may send only these actions.
 pub fn lacking(allowed: &BTreeSet<&str>) -> Vec<Right> {
     Right::ALL
         .iter()
         .copied()
-        .filter(|right| right.is_among(allowed) == Some(false))
+        .filter(|right| *right != Right::WriteOriginate && right.is_among(allowed) == Some(false))
         .collect()
 }
 
@@ -147,7 +170,8 @@ mod tests {
             let needed = ActionName::ALL
                 .iter()
                 .any(|action| action.right() == Some(*right) && action.is_core());
-            assert_ne!(needed, *right == Right::ReadSystem, "{right}");
+            let is_heard = matches!(right, Right::ReadSystem | Right::ReadCall | Right::ReadCdr);
+            assert_ne!(needed, is_heard, "{right}");
         }
     }
 
@@ -159,6 +183,9 @@ mod tests {
         // A module that is not loaded is no lacking right.
         without.remove("VoicemailUserStatus");
         assert_eq!(lacking(&without), []);
+        // Without it everything is deployed as before.
+        without.remove("Originate");
+        assert_eq!(lacking(&without), []);
         without.remove("ShowDialPlan");
         assert_eq!(lacking(&without), [Right::WriteReporting]);
         assert_eq!(
@@ -169,6 +196,6 @@ mod tests {
 
     #[test]
     fn the_lines_of_the_account_give_every_right_once() {
-        assert_eq!(account_lines(), ["read = system", "write = system,reporting"]);
+        assert_eq!(account_lines(), ["read = system,call,cdr", "write = system,reporting,originate"]);
     }
 }

@@ -244,7 +244,8 @@ fn unreachable(source: Source) -> DriverError {
     }
 }
 
-fn action(name: ActionName, headers: &[(&str, &str)]) -> Result<Action, DriverError> {
+/// An action with its headers.
+pub fn action(name: ActionName, headers: &[(&str, &str)]) -> Result<Action, DriverError> {
     let name = name.as_str();
     let mut action = Action::new(name).map_err(|error| DriverError::not_applied(name, error))?;
     for (key, value) in headers {
@@ -262,7 +263,8 @@ fn says_absent(message: &str) -> bool {
         .any(|words| message.contains(words))
 }
 
-fn told(what: ActionName, error: ami::Error) -> DriverError {
+/// What is known after an action failed.
+pub fn told(what: ActionName, error: ami::Error) -> DriverError {
     let what = what.to_string();
     match error {
         ami::Error::Refused { .. } => DriverError::Refused {

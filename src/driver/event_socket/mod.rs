@@ -2,6 +2,9 @@
 
 mod calls;
 mod checks;
+mod click;
+pub mod ended;
+mod feed;
 pub mod users;
 
 use std::collections::BTreeSet;
@@ -15,8 +18,11 @@ use tokio_util::sync::CancellationToken;
 
 use self::calls::Dismissed;
 pub use self::checks::check;
+pub use self::feed::SocketFeed;
+use crate::domain::dial::DialNumber;
 use crate::domain::finding::Finding;
 use crate::domain::instance::HostName;
+use crate::domain::leg::{Endpoint, LegId};
 use crate::domain::sip_domain::SipDomain;
 use crate::driver::{AbsentExtension, DriverError, EndedCalls, Parting};
 use crate::wire::esl::{self, Client, Config, Error, LinkError, LinkState, Password, Whose, Word};
@@ -102,6 +108,16 @@ impl Socket {
             ended: calls.ended + domains.iter().map(of).sum::<usize>(),
             ..calls
         })
+    }
+
+    /// Rings a phone, and once it is answered has it call a number.
+    pub async fn call(&self, from: &Endpoint, to: &DialNumber) -> Result<(), DriverError> {
+        self.switch().await?.call(from, to).await
+    }
+
+    /// Ends legs of a call.
+    pub async fn hang_up(&self, legs: &[LegId]) -> Result<(), DriverError> {
+        self.switch().await?.hang_up_legs(legs).await
     }
 
     fn dismissed(&self) -> MutexGuard<'_, Dismissed> {

@@ -24,9 +24,11 @@ use super::{
 };
 use crate::domain::artifact::Artifact;
 use crate::domain::error_chain::error_chain;
+use crate::domain::dial::DialNumber;
 use crate::domain::finding::{Finding, Severity};
 use crate::domain::instance::{FreeSwitchSettings, PbxKind};
 use crate::domain::instance_secrets::InstanceSecrets;
+use crate::domain::leg::{Endpoint, LegId};
 use crate::domain::sip_domain::SipDomain;
 use crate::wire::esl::Error;
 
@@ -269,6 +271,14 @@ impl PbxDriver for FreeSwitchDriver {
 
     async fn end_calls(&self, domains: &BTreeSet<SipDomain>) -> Result<EndedCalls, DriverError> {
         self.socket.end_calls(domains).await
+    }
+
+    async fn call(&self, from: &Endpoint, to: &DialNumber) -> Result<(), DriverError> {
+        self.socket.call(from, to).await
+    }
+
+    async fn hang_up(&self, legs: &[LegId]) -> Result<(), DriverError> {
+        self.socket.hang_up(legs).await
     }
 
     /// What FreeSWITCH said to the reload, what could not be read beside it, and of calls.

@@ -41,10 +41,12 @@ use super::{
     Rehearsal, Staged, StagedFile, Warrant,
 };
 use crate::domain::artifact::Artifact;
+use crate::domain::dial::DialNumber;
 use crate::domain::finding::Finding;
 use crate::domain::ids::{InstanceId, TenantId};
 use crate::domain::instance::{FusionPbxSettings, PbxKind};
 use crate::domain::instance_secrets::InstanceSecrets;
+use crate::domain::leg::{Endpoint, LegId};
 use crate::domain::sip_domain::SipDomain;
 
 /// Where what is to be written is staged, below the daemon's own directory.
@@ -346,6 +348,14 @@ impl PbxDriver for FusionPbxDriver {
 
     async fn end_calls(&self, domains: &BTreeSet<SipDomain>) -> Result<EndedCalls, DriverError> {
         self.socket.end_calls(domains).await
+    }
+
+    async fn call(&self, from: &Endpoint, to: &DialNumber) -> Result<(), DriverError> {
+        self.socket.call(from, to).await
+    }
+
+    async fn hang_up(&self, legs: &[LegId]) -> Result<(), DriverError> {
+        self.socket.hang_up(legs).await
     }
 
     /// FreeSWITCH complains about rows when it looks them up, which is asked for.

@@ -54,9 +54,11 @@ pub async fn index(
 ) -> Result<List<VisibleExtension>, Problem> {
     let wanted = query.read()?;
     let page = extensions::list(&app, &caller, &wanted).await?;
-    Ok(list(
-        page.map(|extension| VisibleExtension::to(&caller, extension)),
-    ))
+    let mut presences = extensions::presences(&app, &page.items).into_iter();
+    Ok(list(page.map(|extension| {
+        let presence = presences.next().flatten();
+        VisibleExtension::to(&caller, extension, presence)
+    })))
 }
 
 /// `GET /extensions/{id}`.
@@ -69,7 +71,9 @@ pub async fn show(
     let extension = extensions::find(&app, &caller, id).await?;
     query.read()?;
     let tag = precondition::tag(&extension);
-    Ok(Tagged::new(tag, single(VisibleExtension::to(&caller, extension))))
+    let presence = extensions::presences(&app, std::slice::from_ref(&extension));
+    let shown = VisibleExtension::to(&caller, extension, presence.into_iter().next().flatten());
+    Ok(Tagged::new(tag, single(shown)))
 }
 
 /// `POST /extensions`: answers the secrets, this once.

@@ -3,9 +3,13 @@
 pub mod api_keys;
 pub mod audit_log;
 pub mod auth;
+pub mod call_records;
+pub mod calls;
+pub mod click_to_call;
 pub mod dashboard;
 pub mod deployment_events;
 pub mod deployments;
+pub mod events;
 pub mod extensions;
 pub mod instances;
 pub mod invitations;
@@ -14,6 +18,7 @@ pub mod password_reset;
 pub mod platform_user_changes;
 pub mod platform_users;
 pub mod profile;
+pub mod recordings;
 pub mod roles;
 pub mod tenants;
 pub mod users;
@@ -70,7 +75,7 @@ impl From<AppError> for Problem {
                  its operator names the file with the key that this database was set up with",
             ),
             AppError::Store(ref source) if source.may_pass() => Self::unavailable(&error),
-            AppError::Store(_) | AppError::Deploy(_) | AppError::Random(_) | AppError::Hash(_) | AppError::Token(_) => Self::internal(&error),
+            AppError::Store(_) | AppError::Deploy(_) | AppError::Recordings(_) | AppError::Random(_) | AppError::Hash(_) | AppError::Token(_) => Self::internal(&error),
         }
     }
 }

@@ -4,15 +4,15 @@ use super::route::routes;
 use super::{Route, Shared};
 use crate::auth::access::Access::{Member, Own, Platform, Public, Tenant};
 use crate::domain::permission::Permission::{
-    AuditLogRead, ConfigDeploy, ConfigRead, ConfigWrite, OrgApiKeys, OrgBilling, OrgSettingsRead,
-    OrgSettingsWrite, UsersAssignRole, UsersCreate as UsersInvite, UsersDelete, UsersList,
+    AuditLogRead, CallsViewOwn, ConfigDeploy, ConfigRead, ConfigWrite, OrgApiKeys, OrgBilling,
+    OrgSettingsRead, OrgSettingsWrite, UsersAssignRole, UsersCreate as UsersInvite, UsersDelete, UsersList,
 };
 use crate::domain::permission::PlatformPermission::{Audit, Managers, UsersCreate, UsersRead, UsersWrite};
 use crate::http::api::{
-    api_keys, audit_log, auth, deployment_events, deployments, extensions, invitations, own_tenant,
-    password_reset, platform_users, profile, roles, users,
+    api_keys, audit_log, auth, calls, deployment_events, deployments, events, extensions, invitations,
+    own_tenant, password_reset, platform_users, profile, roles, users,
 };
-use crate::http::{docs, health};
+use crate::http::{docs, health, metrics};
 
 /// Whoever is the last of them stays.
 const LAST: [&str; 2] = ["last_owner", "last_platform_manager"];
@@ -24,6 +24,8 @@ pub(super) fn service() -> Vec<Route<Shared>> {
     routes! {
         get "/healthz", Public => health::live, "Says that the process answers";
         get "/readyz", Public => health::ready, "Says whether the service can do its work";
+        get "/metrics", Public => metrics::show, "Live figures for a collector that shows the configured token",
+            401 ["credentials_invalid"], 404 ["not_found"], 503 ["unavailable"];
         get "/api/openapi.json", Public => docs::document, "This description";
         get "/api/docs", Public => docs::page, "This description, for people";
         get "/api/docs/{file}", Public => docs::file, "A part of that page";
@@ -181,6 +183,15 @@ pub(super) fn deploys() -> Vec<Route<Shared>> {
             => deployments::roll_back, "Goes back to what a deployment served", 409 ["never_live"];
         get "/api/v1/config/verify", Tenant(ConfigDeploy) => deployments::verify,
             "Asks the running PBX whether it serves what was deployed", 409 ["driven_elsewhere"], 503 SEALED;
+    }
+}
+
+pub(super) fn calls() -> Vec<Route<Shared>> {
+    routes! {
+        get "/api/v1/calls/active", Tenant(CallsViewOwn) => calls::active,
+            "Lists the calls that are up: all of the tenant's, or those of the own extension";
+        get "/api/v1/events", Tenant(CallsViewOwn) => events::follow,
+            "Follows calls, phones and deployments", 429 ["too_many_streams"];
     }
 }
 

@@ -37,6 +37,12 @@ impl Message {
         Ok(Self { fields })
     }
 
+    /// One of these lines, for tests of what reads messages.
+    #[cfg(test)]
+    pub fn of_lines(lines: &[&str]) -> Self {
+        Self::parse(lines.join("\r\n").as_bytes()).unwrap()
+    }
+
     /// The first value under `key`.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&str> {

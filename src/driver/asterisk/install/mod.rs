@@ -2,6 +2,7 @@
 
 mod account;
 mod backup;
+mod call_records;
 mod content;
 mod directory;
 mod edit;
@@ -27,6 +28,7 @@ pub use content::Content;
 pub use foreign::Manager;
 pub use hold::hold;
 pub use place::PlaceError;
+pub(super) use read::is_yes;
 pub use site::{Site, Wanted};
 pub use swap::{Change, Shown, SwapError, Swapped, swap};
 
@@ -174,6 +176,7 @@ pub fn survey(site: &Site, aim: Aim<'_>) -> Result<Plan, InstallError> {
     all.push(account::find(site, &manager, aim)?.heeded_by(MANAGER));
     all.push(log_channel::find(site)?.heeded_by(LOGGER));
     all.push(voicemail_twins::find(site)?);
+    all.extend(call_records::find(site)?);
     all.extend(foreign::mappings(site)?);
     Ok(plan(all, manager))
 }
@@ -194,6 +197,7 @@ pub fn removal(site: &Site, others: &[AbsolutePath]) -> Result<Plan, InstallErro
     all.push(account::removal(site)?.heeded_by(MANAGER));
     all.push(log_channel::removal(site)?.heeded_by(LOGGER));
     all.push(voicemail_twins::removal(site)?);
+    all.push(call_records::removal(site)?);
     all.extend(directories.iter().map(|path| our_directory::removal(path)));
     Ok(plan(all, manager))
 }

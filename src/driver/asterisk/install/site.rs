@@ -10,6 +10,8 @@ use crate::domain::instance::{AbsolutePath, AccountName};
 
 /// Where Asterisk's modules may lie, when its own configuration does not say.
 const MODULE_DIRS: [&str; 2] = ["/usr/lib/asterisk/modules", "/usr/lib64/asterisk/modules"];
+/// Where Asterisk's own files of calls are, when its own configuration does not say.
+const SPOOL_DIR: &str = "/var/spool/asterisk";
 /// Where Asterisk logs to, when its own configuration does not say.
 const LOG_DIR: &str = "/var/log/asterisk";
 
@@ -41,6 +43,8 @@ pub struct Site {
     pub config_dir: AbsolutePath,
     /// The log of ours.
     pub log_file: AbsolutePath,
+    /// Where the dialplan has it put recordings of calls.
+    pub recordings_dir: AbsolutePath,
     /// Where it logs to.
     pub log_dir: PathBuf,
     /// Where its modules are, as far as that is known.
@@ -85,6 +89,8 @@ impl Site {
             Some(path) => path,
             None => absolute(log_dir.join("switchyard"))?,
         };
+        let spool = PathBuf::from(named("astspooldir").unwrap_or(SPOOL_DIR));
+        let recordings_dir = absolute(spool.join("monitor/switchyard"))?;
         let modules_dir = match (wanted.modules_dir, named("astmoddir")) {
             (Some(path), _) => Some(path.as_path().to_owned()),
             (None, Some(path)) => Some(PathBuf::from(path)),
@@ -94,6 +100,7 @@ impl Site {
             directory,
             config_dir,
             log_file,
+            recordings_dir,
             log_dir,
             modules_dir,
             group,

@@ -65,6 +65,21 @@ impl Client {
         self.read(command, limit, done).await
     }
 
+    /// Calls a user, and leads the call on to a number of a context once it is answered. The user's phone shows that number.
+    ///
+    /// It is the work of a thread of its own, which goes on when nobody waits for it any longer: done is what was answered.
+    pub async fn call_for(
+        &self,
+        user: &Word,
+        number: &Word,
+        context: &Word,
+        limit: Duration,
+    ) -> Result<(), Error> {
+        let shown = format!("origination_caller_id_number={number},origination_caller_id_name={number}");
+        let line = format!("originate {{{shown}}}user/{user} {number} XML {context}");
+        self.background(&line, limit).await.map(drop)
+    }
+
     /// Ends the call of one leg; whether there was such a leg.
     pub async fn hang_up(&self, uuid: &Word, limit: Duration) -> Result<bool, Error> {
         let command = Command::words("uuid_kill", &[uuid]);

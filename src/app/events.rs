@@ -1,0 +1,175 @@
+//! What happens in a tenant, as it happens and as far as the caller may see it: calls, phones, deployments.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::App;
+use super::calls::{self, ActiveCalls, View};
+use super::error::AppError;
+use crate::auth::access::Act;
+use crate::auth::caller::Caller;
+use crate::domain::call::{Call, Freshness};
+use crate::domain::deployment::{Deployment, StageRecord};
+use crate::domain::dial::ExtensionNumber;
+use crate::domain::ids::{ExtensionId, TenantId};
+use crate::domain::permission::Permission;
+use crate::monitor::stream::{EventId, Happening, Heard, Reader};
+
+/// What is told.
+pub enum Told {
+    /// All calls that are up, and how well that is known.
+    Calls(ActiveCalls),
+    /// A call began, or can be seen from now on.
+    Began(Arc<Call>),
+    /// A call stands otherwise.
+    Changed(Arc<Call>),
+    /// A call ended, or can be seen no more.
+    Ended(Arc<Call>),
+    /// Phones of an extension signed in or out.
+    Phones {
+        /// Whose.
+        extension_id: Option<ExtensionId>,
+        /// Its number.
+        number: ExtensionNumber,
+        /// How many can be reached now.
+        contacts: usize,
+    },
+    /// How well the calls are known from now on.
+    Known(Freshness),
+    /// A deployment got further.
+    Deployment(Box<(Deployment, Vec<StageRecord>)>),
+    /// So much was missed; none where it is not known how much. All calls follow.
+    Missed(Option<u64>),
+}
+
+/// Somebody who follows a tenant.
+pub struct Following {
+    view: View,
+    sees_deployments: bool,
+    reader: Reader,
+    told_freshness: Freshness,
+    /// What is told before anything else.
+    first: VecDeque<Told>,
+}
+
+/// Follows the tenant that the caller acts in, from now on or from what they have seen last.
+pub async fn follow(app: &App, caller: &Caller, seen: Option<&str>) -> Result<Following, AppError> {
+    let view = calls::view(app, caller).await?;
+    let last: Option<EventId> = seen.and_then(|seen| seen.parse().ok());
+    // Before the calls are looked at: what happens in between is told too, at worst twice.
+    let reader = app.board.streams().follow(view.tenant, last);
+    let all = app.calls_of(&view);
+    let mut following = Following {
+        sees_deployments: sees_deployments(caller),
+        told_freshness: all.freshness,
+        view,
+        first: VecDeque::new(),
+        reader,
+    };
+    if !following.reader.goes_on() {
+        if seen.is_some() {
+            following.first.push_back(Told::Missed(None));
+        }
+        following.first.push_back(Told::Calls(all));
+    }
+    Ok(following)
+}
+
+fn sees_deployments(caller: &Caller) -> bool {
+    caller.tenant(Permission::ConfigDeploy, Act::Read).is_ok()
+}
+
+impl Following {
+    /// Whose calls they are.
+    #[must_use]
+    pub fn tenant(&self) -> TenantId {
+        self.view.tenant
+    }
+
+    /// Takes over what the caller may see by now.
+    pub async fn renew(&mut self, app: &App, caller: &Caller) -> Result<(), AppError> {
+        let view = calls::view(app, caller).await?;
+        if view.tenant != self.view.tenant {
+            return Err(AppError::NotFound);
+        }
+        if view.sight != self.view.sight {
+            self.first.push_back(Told::Calls(app.calls_of(&view)));
+        }
+        self.view = view;
+        self.sees_deployments = sees_deployments(caller);
+        Ok(())
+    }
+
+    /// Whether something may be there to tell.
+    #[must_use]
+    pub fn is_waited_for(&self) -> bool {
+        !self.first.is_empty() || self.reader.has_more()
+    }
+
+    /// What is there already, with the name of the moment.
+    pub fn ready(&mut self, app: &App) -> Option<(EventId, Told)> {
+        loop {
+            if let Some(told) = self.first.pop_front() {
+                return Some((self.reader.position(), told));
+            }
+            let told = match self.reader.ready()? {
+                Heard::Missed(count) => {
+                    let all = app.calls_of(&self.view);
+                    self.told_freshness = all.freshness;
+                    self.first.push_back(Told::Calls(all));
+                    Some(Told::Missed(Some(count)))
+                }
+                Heard::Event(_, happening) => self.seen(app, &happening),
+            };
+            if let Some(told) = told {
+                return Some((self.reader.position(), told));
+            }
+        }
+    }
+
+    /// Waits until something may be there. Cancel safe.
+    pub async fn woken(&mut self) {
+        if self.first.is_empty() {
+            self.reader.woken().await;
+        }
+    }
+
+    /// What somebody sees of what has happened.
+    fn seen(&mut self, app: &App, happening: &Happening) -> Option<Told> {
+        match happening {
+            Happening::Call { before, now } => {
+                let sight = self.view.sight;
+                let shown = |call: &Option<Arc<Call>>| call.clone().filter(|call| sight.shows(call));
+                match (shown(before), shown(now)) {
+                    (None, Some(now)) => Some(Told::Began(now)),
+                    (Some(_), Some(now)) => Some(Told::Changed(now)),
+                    (Some(before), None) => Some(Told::Ended(before)),
+                    (None, None) => None,
+                }
+            }
+            Happening::Phones {
+                extension_id,
+                number,
+                contacts,
+            } => {
+                let is_own = matches!(self.view.sight, calls::Sight::Own(own) if own.is_some() && own == *extension_id);
+                (self.view.sight == calls::Sight::All || is_own).then(|| Told::Phones {
+                    extension_id: *extension_id,
+                    number: number.clone(),
+                    contacts: *contacts,
+                })
+            }
+            // It may be of another PBX than the tenant's.
+            Happening::Known(_) => {
+                let freshness = app.calls_of(&self.view).freshness;
+                let differs = freshness.stale != self.told_freshness.stale;
+                self.told_freshness = freshness;
+                differs.then_some(Told::Known(freshness))
+            }
+            Happening::Deployment { deployment, stages } => {
+                let told = || Told::Deployment(Box::new(((**deployment).clone(), stages.clone())));
+                self.sees_deployments.then(told)
+            }
+        }
+    }
+}

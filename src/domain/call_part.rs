@@ -1,0 +1,286 @@
+//! What a PBX tells of one part of a call once that is over, and how the parts become one call.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::call_record::{CallDirection, Disposition};
+use super::call_text::{CallText, HangupCause, PbxCallId};
+
+/// A part of a call that is over, as a PBX told it, and of which call.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct EndedPart {
+    /// By which the PBX knows the call as a whole.
+    pub call: PbxCallId,
+    /// Whatever may name the tenant, the surest first: a domain, or a tenant's id. Each counts as a whole only.
+    pub names: Vec<String>,
+    /// The part itself.
+    pub part: CallPart,
+}
+
+/// One of the tenants' phones, as the PBX names it.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct Phone {
+    /// The extension's number.
+    pub number: String,
+    /// At this domain.
+    pub domain: String,
+}
+
+/// One part of a call: between who called and one who was called.
+///
+/// A forward, a transfer and each phone that rings at once is a part of its own.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct CallPart {
+    /// Unique in the call.
+    pub key: PbxCallId,
+    /// The channel that it is of, by which its recording is named.
+    pub channel: PbxCallId,
+    /// Whose phone called; none where the call came from elsewhere.
+    pub caller: Option<Phone>,
+    /// Whose phone was called; none where nobody's was.
+    pub called: Option<Phone>,
+    /// Whether something was called that is nobody's phone: a trunk.
+    pub left: bool,
+    /// Whether it was told of the one who was called, by a leg of theirs, and not by the caller's.
+    pub is_of_called: bool,
+    /// The caller's number.
+    pub from_number: Option<CallText>,
+    /// The caller's name.
+    pub from_name: Option<CallText>,
+    /// What was dialled.
+    pub to: Option<CallText>,
+    /// When it began.
+    pub started: Timestamp,
+    /// When it was answered.
+    pub answered: Option<Timestamp>,
+    /// When it was over.
+    pub ended: Timestamp,
+    /// What came of it.
+    pub disposition: Disposition,
+    /// Why it ended, where the PBX tells that.
+    pub cause: Option<HangupCause>,
+}
+
+/// A call of one tenant, made of its parts.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct WholeCall {
+    /// The caller's number: that of the extension where it is one.
+    pub from_number: Option<CallText>,
+    /// The caller's name.
+    pub from_name: Option<CallText>,
+    /// What was dialled.
+    pub to: Option<CallText>,
+    /// Whether it came in, went out, or neither.
+    pub direction: CallDirection,
+    /// When it began.
+    pub started: Timestamp,
+    /// When it was first answered.
+    pub answered: Option<Timestamp>,
+    /// When it was over.
+    pub ended: Timestamp,
+    /// Whole seconds from its beginning to its end.
+    pub duration: i64,
+    /// Whole seconds in which it was answered.
+    pub billable: i64,
+    /// What came of it.
+    pub disposition: Disposition,
+    /// Why it ended.
+    pub cause: Option<HangupCause>,
+    /// The numbers that may be extensions which took part: who called, whose phone rang, and what was dialled.
+    pub numbers: BTreeSet<String>,
+}
+
+impl WholeCall {
+    /// Makes a call of its parts, whatever their order; none of no part. `is_own`: whether a domain is the tenant's.
+    #[must_use]
+    pub fn of(parts: &[CallPart], is_own: impl Fn(&str) -> bool) -> Option<Self> {
+        let mut parts: Vec<&CallPart> = parts.iter().collect();
+        // Of two that began together, the caller's own is the first.
+        parts.sort_by(|one, other| {
+            (one.started, one.is_of_called, &one.key).cmp(&(other.started, other.is_of_called, &other.key))
+        });
+        let first = *parts.first()?;
+        let last = parts.iter().max_by_key(|part| (part.ended, !part.is_of_called))?;
+        let own = |phone: &Option<Phone>| {
+            let phone = phone.as_ref().filter(|phone| is_own(&phone.domain))?;
+            Some(phone.number.clone())
+        };
+        let answered = parts.iter().filter_map(|part| part.answered).min();
+        let ended = parts.iter().map(|part| part.ended).max()?;
+        let caller = own(&first.caller);
+        let left = parts.iter().any(|part| part.left);
+        let mut numbers: BTreeSet<String> = first.to.iter().map(ToString::to_string).collect();
+        numbers.extend(
+            parts
+                .iter()
+                .flat_map(|part| [own(&part.caller), own(&part.called)])
+                .flatten(),
+        );
+        Some(Self {
+            direction: match (&caller, left) {
+                (None, _) => CallDirection::Inbound,
+                (Some(_), true) => CallDirection::Outbound,
+                (Some(_), false) => CallDirection::Internal,
+            },
+            from_number: caller
+                .and_then(|number| CallText::of(&number))
+                .or_else(|| first.from_number.clone()),
+            from_name: first.from_name.clone(),
+            to: first.to.clone(),
+            started: first.started,
+            answered,
+            ended,
+            duration: seconds(micros(first.started, ended)),
+            billable: seconds(talked(&parts)),
+            disposition: match answered {
+                Some(_) => Disposition::Answered,
+                None => last.disposition,
+            },
+            cause: last.cause.clone(),
+            numbers,
+        })
+    }
+}
+
+/// Microseconds in which some part was answered; what two parts have in common counts once.
+fn talked(parts: &[&CallPart]) -> i64 {
+    let mut spans: Vec<(Timestamp, Timestamp)> = parts
+        .iter()
+        .filter_map(|part| part.answered.map(|answered| (answered, part.ended)))
+        .collect();
+    spans.sort_unstable();
+    let mut sum = 0;
+    let mut until = Timestamp::MIN;
+    for (from, to) in spans {
+        sum += micros(from.max(until), to);
+        until = until.max(to);
+    }
+    sum
+}
+
+fn micros(from: Timestamp, to: Timestamp) -> i64 {
+    to.as_microsecond().saturating_sub(from.as_microsecond()).max(0)
+}
+
+const fn seconds(micros: i64) -> i64 {
+    micros / 1_000_000
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ACME: &str = "acme.example.com";
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + seconds).unwrap()
+    }
+
+    fn phone(number: &str) -> Option<Phone> {
+        Some(Phone {
+            number: number.to_owned(),
+            domain: ACME.to_owned(),
+        })
+    }
+
+    /// From 1001 to a phone, with the seconds of its beginning, its answer and its end.
+    fn part(key: &str, called: &str, times: (i64, Option<i64>, i64), disposition: Disposition) -> CallPart {
+        CallPart {
+            key: key.parse().unwrap(),
+            channel: "1.0".parse().unwrap(),
+            caller: phone("1001"),
+            called: phone(called),
+            left: false,
+            is_of_called: false,
+            from_number: CallText::of("+49301"),
+            from_name: CallText::of("Ann"),
+            to: CallText::of("1002"),
+            started: at(times.0),
+            answered: times.1.map(at),
+            ended: at(times.2),
+            disposition,
+            cause: None,
+        }
+    }
+
+    fn whole(parts: &[CallPart]) -> WholeCall {
+        WholeCall::of(parts, |domain| domain == ACME).unwrap()
+    }
+
+    fn numbers(call: &WholeCall) -> Vec<&str> {
+        call.numbers.iter().map(String::as_str).collect()
+    }
+
+    #[test]
+    fn a11_a_forwarded_call_is_one_call_to_what_was_dialled() {
+        let parts = [
+            part("1.0:2", "1003", (5, Some(6), 9), Disposition::Answered),
+            part("1.0:1", "1002", (0, None, 5), Disposition::NoAnswer),
+        ];
+        let call = whole(&parts);
+        assert_eq!((call.duration, call.billable), (9, 3));
+        assert_eq!(call.disposition, Disposition::Answered);
+        assert_eq!(call.to, CallText::of("1002"));
+        assert_eq!(call.from_number, CallText::of("1001"));
+        assert_eq!(numbers(&call), ["1001", "1002", "1003"]);
+        assert_eq!(call.direction, CallDirection::Internal);
+    }
+
+    #[test]
+    fn a11_seconds_in_which_two_talk_at_once_count_once_and_the_pause_of_a_transfer_not_at_all() {
+        let parts = [
+            part("1:1", "1002", (0, Some(1), 5), Disposition::Answered),
+            part("1:2", "1003", (3, Some(4), 6), Disposition::Answered),
+            part("1:3", "1004", (8, Some(10), 12), Disposition::Answered),
+        ];
+        let call = whole(&parts);
+        assert_eq!((call.duration, call.billable), (12, 7));
+    }
+
+    #[test]
+    fn a11_of_a_call_that_nobody_answered_the_end_tells_what_came_of_it() {
+        let parts = [
+            part("1:1", "1002", (0, None, 1), Disposition::Busy),
+            part("1:2", "1003", (1, None, 9), Disposition::NoAnswer),
+        ];
+        assert_eq!(whole(&parts).disposition, Disposition::NoAnswer);
+        assert_eq!((whole(&parts).billable, whole(&parts).answered), (0, None));
+    }
+
+    #[test]
+    fn a11_a_call_comes_in_where_no_phone_of_the_tenant_made_it_and_goes_out_where_it_left() {
+        let mut out = part("1:1", "1002", (0, None, 1), Disposition::Failed);
+        (out.called, out.left, out.to) = (None, true, CallText::of("+49301234"));
+        assert_eq!(whole(&[out.clone()]).direction, CallDirection::Outbound);
+        let mut within = part("1:1", "1002", (0, None, 1), Disposition::Busy);
+        within.caller = None;
+        let call = whole(&[within.clone()]);
+        assert_eq!(call.direction, CallDirection::Inbound);
+        assert_eq!(call.from_number, CallText::of("+49301"));
+        // Somebody else's phone is none of the tenant's.
+        within.caller = Some(Phone {
+            number: "1001".to_owned(),
+            domain: "my.acme.example.com".to_owned(),
+        });
+        let call = whole(&[within]);
+        assert_eq!((call.direction, numbers(&call)), (CallDirection::Inbound, vec!["1002"]));
+    }
+
+    #[test]
+    fn a11_the_order_in_which_parts_are_told_changes_nothing() {
+        let mut parts = vec![
+            part("1:1", "1002", (0, None, 5), Disposition::NoAnswer),
+            part("1:2", "1003", (0, Some(2), 5), Disposition::Answered),
+            part("1:3", "1004", (5, Some(5), 9), Disposition::Answered),
+        ];
+        parts[0].is_of_called = true;
+        let first = whole(&parts);
+        for _ in 0..3 {
+            parts.rotate_left(1);
+            assert_eq!(whole(&parts), first);
+        }
+        assert!(WholeCall::of(&[], |_| true).is_none());
+    }
+}

@@ -1,0 +1,65 @@
+//! Calling for somebody, their own phone first, then whom they want, by the dialplan of their tenant; and ending a call.
+
+use thiserror::Error;
+
+use super::rights::ActionName;
+use super::session::Session;
+use crate::domain::dial::DialNumber;
+use crate::domain::leg::{Endpoint, LegId};
+use crate::driver::DriverError;
+
+/// Milliseconds that the own phone rings.
+const RINGING: &str = "30000";
+
+/// Of Q.850.
+const NORMAL_CLEARING: &str = "16";
+
+/// There is nothing to ring.
+#[derive(Debug, Error)]
+#[error("no phone is signed in as {number}")]
+struct NoPhone {
+    number: String,
+}
+
+/// Rings a phone, and once it is answered has it call a number as if that had been dialled on it.
+///
+/// What Asterisk is told are a parsed number and domain: nothing of it is an application, its data, or a variable.
+pub async fn call(session: &Session, from: &Endpoint, to: &DialNumber) -> Result<(), DriverError> {
+    let endpoint = format!("{}@{}", from.number, from.domain);
+    let contacts = session
+        .variable(&format!("PJSIP_AOR({endpoint},contact)"))
+        .await?;
+    if contacts.is_empty() {
+        return Err(DriverError::Refused {
+            what: "a call".to_owned(),
+            source: NoPhone {
+                number: from.number.to_string(),
+            }
+            .into(),
+        });
+    }
+    let channel = format!("PJSIP/{endpoint}");
+    let headers = [
+        ("Channel", channel.as_str()),
+        ("Context", from.domain.as_str()),
+        ("Exten", to.as_str()),
+        ("Priority", "1"),
+        ("Timeout", RINGING),
+        // It answers at once; whether the phone is answered shows by what comes of the call.
+        ("Async", "true"),
+    ];
+    session.ask(ActionName::Originate, &headers).await.map(drop)
+}
+
+/// Ends legs, which Asterisk knows by their ids as by their names.
+pub async fn hang_up(session: &Session, legs: &[LegId]) -> Result<(), DriverError> {
+    for leg in legs {
+        let headers = [("Channel", leg.as_str()), ("Cause", NORMAL_CLEARING)];
+        match session.ask(ActionName::Hangup, &headers).await {
+            // It has ended by itself meanwhile, most often with its other half.
+            Ok(_) | Err(DriverError::Refused { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}

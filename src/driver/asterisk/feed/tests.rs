@@ -1,0 +1,116 @@
+//! What Asterisk's events say.
+
+use super::*;
+use crate::domain::leg::WireText;
+
+fn message(lines: &[&str]) -> Message {
+    Message::of_lines(lines)
+}
+
+fn channel(name: &str) -> Option<Leg> {
+    let name = format!("Channel: {name}");
+    let event = message(&[
+        "Event: Newchannel",
+        &name,
+        "ChannelState: 4",
+        "CallerIDNum: 1001",
+        "ConnectedLineNum: <unknown>",
+        "AccountCode: acme.example.com",
+        "Context: acme.example.com",
+        "Exten: 1002",
+        "Uniqueid: pbx-1-1795184873.12",
+        "Linkedid: pbx-1-1795184873.11",
+    ]);
+    match read(&event) {
+        Some(News::Leg(leg)) => Some(leg),
+        _ => None,
+    }
+}
+
+#[test]
+fn o10_a_channel_is_a_leg_with_its_call_and_its_endpoint() {
+    let leg = channel("PJSIP/1001@acme.example.com-0000002a").unwrap();
+    assert_eq!(
+        (leg.id.as_str(), leg.call.as_str()),
+        ("pbx-1-1795184873.12", "pbx-1-1795184873.11")
+    );
+    assert_eq!(leg.endpoint, Endpoint::parse("1001@acme.example.com"));
+    assert_eq!(leg.domains, ["acme.example.com".parse().unwrap()]);
+    assert_eq!(leg.created_at.map(Timestamp::as_second), Some(1_795_184_873));
+    assert_eq!(leg.dialled, Some(WireText::of("1002")));
+    assert!(leg.connected.is_empty() && !leg.is_up && !leg.is_local);
+}
+
+use crate::domain::leg::Endpoint;
+
+#[test]
+fn o10_the_endpoints_own_domain_comes_before_what_a_dialplan_may_have_set() {
+    let leg = channel("PJSIP/1001@globex.example.com-0000002a").unwrap();
+    let domains: Vec<&str> = leg.domains.iter().map(|domain| domain.as_str()).collect();
+    assert_eq!(domains, ["globex.example.com", "acme.example.com"]);
+}
+
+#[test]
+fn o10_what_somebody_dialled_names_no_other_tenant() {
+    for (name, domain) in [
+        (
+            "Local/1@globex.example.com@acme.example.com-0000002a;1",
+            "acme.example.com",
+        ),
+        ("Local/1002@acme.example.com-0000002a;2", "acme.example.com"),
+        ("PJSIP/trunk-0000002a", "acme.example.com"),
+    ] {
+        let leg = channel(name).unwrap();
+        assert_eq!(leg.domains, [domain.parse().unwrap()], "{name}");
+        assert_eq!(leg.endpoint, None, "{name}");
+        assert_eq!(leg.is_local, name.starts_with("Local"));
+    }
+}
+
+#[test]
+fn an_event_that_should_name_a_leg_and_does_not_was_lost() {
+    let long = format!("Uniqueid: {}", "1".repeat(151));
+    for event in [
+        &["Event: Newchannel", "Channel: PJSIP/x-1"][..],
+        &["Event: Hangup", "Uniqueid: "],
+        &["Event: Newstate", &long, "Linkedid: 1"],
+    ] {
+        assert_eq!(read(&message(event)), Some(News::Lost), "{event:?}");
+    }
+    assert_eq!(read(&message(&["Event: FullyBooted"])), None);
+}
+
+#[test]
+fn a_hang_up_says_which_leg_and_why() {
+    let event = message(&["Event: Hangup", "Uniqueid: 1.2", "Cause: 16"]);
+    let id = crate::domain::leg::LegId::new("1.2").unwrap();
+    assert_eq!(read(&event), Some(News::Ended { id, cause: Some(16) }));
+}
+
+#[test]
+fn a_phone_is_signed_in_until_it_is_removed_or_gives_no_sign() {
+    for (status, is_in) in [
+        ("Created", true),
+        ("NonQualified", true),
+        ("Reachable", true),
+        ("Unreachable", false),
+        ("Removed", false),
+    ] {
+        let status = format!("ContactStatus: {status}");
+        let event = message(&[
+            "Event: ContactStatus",
+            "URI: sip:1001@127.0.0.1:5098",
+            &status,
+            "AOR: 1001@acme.example.com",
+        ]);
+        let news = read(&event).unwrap();
+        assert_eq!(matches!(news, News::SignedIn(_)), is_in, "{status}");
+    }
+    let trunk = message(&[
+        "Event: ContactStatus",
+        "URI: sip:x",
+        "ContactStatus: Reachable",
+        "AOR: trunk",
+    ]);
+    assert_eq!(read(&trunk), None);
+}

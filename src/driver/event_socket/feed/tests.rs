@@ -1,0 +1,156 @@
+//! What the recorded events and tables of a real FreeSWITCH say.
+
+use bytes::BytesMut;
+use tokio_util::codec::Decoder as _;
+
+use super::*;
+use crate::domain::leg::Endpoint;
+use crate::wire::esl::{Channel, Codec, Message};
+
+const SIP_CALL: &[u8] = include_bytes!(concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/tests/data/esl/14-events-register-and-sip-call.raw"
+));
+const FROM_OUTSIDE: &str = include_str!(concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/tests/data/esl/show-channels-inbound-did.json"
+));
+const WITHIN: &str = include_str!(concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/tests/data/esl/show-channels-sip-call.json"
+));
+
+fn events(transcript: &[u8]) -> Vec<Event> {
+    let mut codec = Codec::new(1 << 20);
+    let mut bytes = BytesMut::from(transcript);
+    let mut events = Vec::new();
+    while let Ok(Some(frame)) = codec.decode(&mut bytes) {
+        if let Message::Event(event) = Message::from(frame) {
+            events.push(event);
+        }
+    }
+    events
+}
+
+fn table(text: &str) -> Vec<Channel> {
+    let table: serde_json::Value = serde_json::from_str(text).unwrap();
+    serde_json::from_value(table["rows"].clone()).unwrap()
+}
+
+fn domains(leg: &Leg) -> Vec<&str> {
+    leg.domains.iter().map(|domain| domain.as_str()).collect()
+}
+
+#[test]
+fn o10_the_recorded_call_is_two_legs_of_one_call_that_both_end() {
+    let heard: Vec<News> = events(SIP_CALL).iter().filter_map(read).collect();
+    let legs: Vec<&Leg> = heard
+        .iter()
+        .filter_map(|news| {
+            if let News::Leg(leg) = news {
+                Some(leg)
+            } else {
+                None
+            }
+        })
+        .collect();
+    let first = legs.first().unwrap();
+    assert_eq!(first.endpoint, Endpoint::parse("1001@demo.local"));
+    assert_eq!(
+        (first.number.as_str(), first.dialled.as_ref().unwrap().as_str()),
+        ("1001", "1002")
+    );
+    assert!(
+        legs.iter()
+            .all(|leg| leg.call == first.id && domains(leg) == ["demo.local"])
+    );
+    let second = legs.iter().find(|leg| leg.id != first.id).unwrap();
+    assert_eq!(second.endpoint, Endpoint::parse("1002@demo.local"));
+    assert_eq!(
+        (second.number.as_str(), second.connected.as_str(), &second.dialled),
+        ("1002", "1001", &None)
+    );
+    assert!(!first.is_up && legs.iter().any(|leg| leg.is_up && leg.answered_at.is_some()));
+    assert!(!heard.contains(&News::Lost));
+    for id in [&first.id, &second.id] {
+        assert!(
+            heard
+                .iter()
+                .any(|news| matches!(news, News::Ended { id: ended, .. } if ended == id)),
+            "{heard:?}"
+        );
+    }
+}
+
+#[test]
+fn o10_the_recorded_sign_ins_are_told() {
+    let heard: Vec<News> = events(SIP_CALL).iter().filter_map(read).collect();
+    let told = |news: &News| match news {
+        News::SignedIn(contact) => Some((
+            true,
+            contact.endpoint.number.to_string(),
+            contact.name.as_str().to_owned(),
+        )),
+        News::SignedOut(contact) => Some((
+            false,
+            contact.endpoint.number.to_string(),
+            contact.name.as_str().to_owned(),
+        )),
+        _ => None,
+    };
+    let told: Vec<_> = heard.iter().filter_map(told).collect();
+    let name = "1-24471@127.0.0.1".to_owned();
+    assert_eq!(
+        told,
+        [
+            (true, "1002".to_owned(), name.clone()),
+            (false, "1002".to_owned(), name)
+        ]
+    );
+}
+
+#[test]
+fn o10_events_and_table_agree_on_a_call() {
+    let rows: Vec<Leg> = table(WITHIN).iter().filter_map(leg::listed).collect();
+    assert_eq!(rows.len(), 2);
+    assert_eq!(rows[0].call, rows[1].call);
+    assert!(
+        rows.iter()
+            .all(|leg| leg.is_up && domains(leg) == ["demo.local"] && leg.created_at.is_some())
+    );
+    assert_eq!(rows[0].endpoint, Endpoint::parse("1001@demo.local"));
+    assert_eq!(rows[1].endpoint, Endpoint::parse("1002@demo.local"));
+    assert_eq!(rows[1].number.as_str(), "1002");
+}
+
+#[test]
+fn o10_a_caller_from_outside_names_no_tenant_by_what_they_call_themselves() {
+    let mut rows = table(FROM_OUTSIDE);
+    let leg = leg::listed(&rows[0]).unwrap();
+    assert_eq!((domains(&leg), &leg.endpoint), (vec!["demo.local"], &None));
+    // Before it is answered it is in `public`, and the From header is the caller's to write.
+    rows[0].context = "public".to_owned();
+    rows[0].presence_id = "1001@globex.example.com".to_owned();
+    let leg = leg::listed(&rows[0]).unwrap();
+    assert_eq!((domains(&leg), &leg.endpoint), (Vec::new(), &None));
+}
+
+#[test]
+fn a_leg_that_is_over_is_none_although_the_table_shows_it() {
+    let mut rows = table(WITHIN);
+    rows[0].state = "CS_REPORTING".to_owned();
+    assert_eq!(leg::listed(&rows[0]), None);
+}
+
+#[test]
+fn the_subscription_can_be_sent() {
+    assert!(subscription().is_ok());
+    assert_eq!(
+        EVENTS
+            .iter()
+            .chain(&PHONES)
+            .filter(|name| Word::new(**name).is_err())
+            .count(),
+        0
+    );
+}

@@ -1,0 +1,217 @@
+//! The sound of a recording as an answer: the whole of it, or the one part that a request names (RFC 9110, 14).
+
+use std::convert::Infallible;
+use std::io::SeekFrom;
+
+use axum::body::Body;
+use axum::extract::FromRequestParts;
+use axum::http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_RANGE,
+    RANGE,
+};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use http_range_header::parse_range_header;
+use schemars::json_schema;
+use tokio::fs::File;
+use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
+use tokio_util::io::ReaderStream;
+
+use super::answer::Answer;
+use super::openapi::shape::{Input, Media, Parameter, Reply, Shape};
+use super::problem::Problem;
+use crate::app::recordings::{self, Sound};
+use crate::domain::recording::SoundFormat;
+
+/// The part that a request asks for, if it asks for one.
+#[derive(Default)]
+pub struct Part(Option<String>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Part {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        // A part only of what it had before: it may ask for the whole then, and gets that.
+        let is_conditional = parts.headers.contains_key(IF_RANGE);
+        let range = parts.headers.get(RANGE).filter(|_| !is_conditional);
+        Ok(Self(range.and_then(|range| range.to_str().ok()).map(str::to_owned)))
+    }
+}
+
+impl Input for Part {
+    fn describe(shape: &mut Shape) {
+        shape.headers.push(Parameter {
+            name: "Range",
+            description: "The bytes that are asked for, such as `bytes=0-65535`. Several ranges get the whole.",
+            schema: json_schema!({"type": "string"}),
+        });
+        shape.problems.add(416, &["range_not_satisfiable"]);
+    }
+}
+
+/// Which bytes of how many.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Bytes {
+    Whole,
+    From { first: u64, last: u64 },
+}
+
+impl Part {
+    fn of(&self, length: u64) -> Result<Bytes, Problem> {
+        let Some(range) = &self.0 else {
+            return Ok(Bytes::Whole);
+        };
+        // What cannot be read as a range is none, and gets the whole (RFC 9110, 14.2).
+        let Ok(ranges) = parse_range_header(range) else {
+            return Ok(Bytes::Whole);
+        };
+        let ranges = ranges.validate(length).map_err(|_| {
+            Problem::new(
+                StatusCode::RANGE_NOT_SATISFIABLE,
+                "range_not_satisfiable",
+                format!("the recording has {length} bytes; ask for some of them"),
+            )
+        })?;
+        Ok(match ranges.as_slice() {
+            [range] => Bytes::From {
+                first: *range.start(),
+                last: *range.end(),
+            },
+            _ => Bytes::Whole,
+        })
+    }
+}
+
+/// The sound itself.
+pub struct SoundAnswer {
+    file: File,
+    format: Option<SoundFormat>,
+    length: u64,
+    bytes: Bytes,
+    tag: String,
+    /// The name that it is kept under; none where it is to be heard.
+    name: Option<String>,
+}
+
+impl SoundAnswer {
+    /// To be heard.
+    pub async fn to_hear(sound: Sound, part: &Part) -> Result<Self, Problem> {
+        Self::new(sound, part, false).await
+    }
+
+    /// To be kept.
+    pub async fn to_keep(sound: Sound, part: &Part) -> Result<Self, Problem> {
+        Self::new(sound, part, true).await
+    }
+
+    async fn new(sound: Sound, part: &Part, is_kept: bool) -> Result<Self, Problem> {
+        let format = sound.recording.path.format();
+        let bytes = part.of(sound.length)?;
+        let mut file = File::from_std(sound.file);
+        if let Bytes::From { first, .. } = bytes {
+            let sought = file.seek(SeekFrom::Start(first)).await;
+            sought.map_err(|error| Problem::internal(&error))?;
+        }
+        let ending = format.map_or("bin", SoundFormat::as_str);
+        Ok(Self {
+            file,
+            format,
+            length: sound.length,
+            bytes,
+            tag: format!("\"{}\"", recordings::tag(&sound.recording)),
+            name: is_kept.then(|| format!("{}.{ending}", sound.recording.id)),
+        })
+    }
+}
+
+impl IntoResponse for SoundAnswer {
+    fn into_response(self) -> Response {
+        let (status, size) = match self.bytes {
+            Bytes::Whole => (StatusCode::OK, self.length),
+            Bytes::From { first, last } => (StatusCode::PARTIAL_CONTENT, last.saturating_sub(first) + 1),
+        };
+        // A file that grows meanwhile is as long as it was.
+        let body = Body::from_stream(ReaderStream::new(self.file.take(size)));
+        let mut response = (status, body).into_response();
+        let headers = response.headers_mut();
+        let media_type = self.format.map_or("application/octet-stream", SoundFormat::media_type);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+        headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(size));
+        let mut text = |name, value: String| {
+            // Of digits, letters and our own words.
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                headers.insert(name, value);
+            }
+        };
+        text(ETAG, self.tag);
+        if let Bytes::From { first, last } = self.bytes {
+            text(CONTENT_RANGE, format!("bytes {first}-{last}/{}", self.length));
+        }
+        match self.name {
+            Some(name) => text(CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")),
+            None => text(CONTENT_DISPOSITION, "inline".to_owned()),
+        }
+        response
+    }
+}
+
+impl Answer for SoundAnswer {
+    fn replies() -> Vec<Reply> {
+        let body: Vec<Media> = SoundFormat::ALL
+            .iter()
+            .map(|format| Media {
+                name: format.media_type(),
+                schema: |_| json_schema!({}),
+            })
+            .collect();
+        let ranges = Parameter {
+            name: "Accept-Ranges",
+            description: "That parts can be asked for.",
+            schema: json_schema!({"const": "bytes"}),
+        };
+        let tag = Parameter {
+            name: "ETag",
+            description: "The version of the file, for `If-Match`.",
+            schema: json_schema!({"type": "string"}),
+        };
+        let which = Parameter {
+            name: "Content-Range",
+            description: "Which bytes these are, and how many there are.",
+            schema: json_schema!({"type": "string"}),
+        };
+        vec![
+            Reply {
+                status: 200,
+                body: body.clone(),
+                headers: vec![ranges.clone(), tag.clone()],
+            },
+            Reply {
+                status: 206,
+                body,
+                headers: vec![ranges, tag, which],
+            },
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case(None, Some(Bytes::Whole))]
+    #[case(Some("bytes=0-9"), Some(Bytes::From { first: 0, last: 9 }))]
+    #[case(Some("bytes=90-"), Some(Bytes::From { first: 90, last: 99 }))]
+    #[case(Some("bytes=-10"), Some(Bytes::From { first: 90, last: 99 }))]
+    #[case(Some("bytes=0-1,5-6"), Some(Bytes::Whole))]
+    #[case(Some("bytes=100-"), None)]
+    #[case(Some("seconds=1-2"), Some(Bytes::Whole))]
+    fn a12_a_part_is_what_a_range_names(#[case] range: Option<&str>, #[case] expected: Option<Bytes>) {
+        let part = Part(range.map(str::to_owned));
+        assert_eq!(part.of(100).ok(), expected);
+    }
+}

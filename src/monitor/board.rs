@@ -1,0 +1,376 @@
+//! What is known of all calls and phones at the moment: written by the listeners, read by whoever asks.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::stream::{Happening, Streams};
+use crate::domain::call::{Call, CallState, Freshness, Presence};
+use crate::domain::dial::ExtensionNumber;
+use crate::domain::ids::{CallId, ExtensionId, InstanceId, TenantId};
+use crate::domain::leg::LegId;
+
+/// The calls of all PBXs that are listened to here. Cheap to clone.
+#[derive(Clone)]
+pub struct Board(Arc<Shared>);
+
+struct Shared {
+    instances: RwLock<BTreeMap<InstanceId, Known>>,
+    streams: Streams,
+    /// What is older than this may be otherwise by now, whatever its listener says.
+    oldest: SignedDuration,
+}
+
+#[derive(Default)]
+struct Known {
+    calls: Freshness,
+    phones_are_stale: bool,
+    by_link: HashMap<LegId, Arc<Call>>,
+    by_tenant: HashMap<TenantId, BTreeMap<CallId, Arc<Call>>>,
+    phones: HashMap<(TenantId, ExtensionNumber), usize>,
+    /// Those that may have phones there.
+    tenants: HashSet<TenantId>,
+    corrected: u64,
+}
+
+/// The calls of one PBX in figures.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Figures {
+    /// Which PBX.
+    pub instance_id: InstanceId,
+    /// All its calls, those of no tenant too.
+    pub total: usize,
+    /// Those of each tenant that has any.
+    pub by_tenant: BTreeMap<TenantId, usize>,
+    /// How well that is known.
+    pub freshness: Freshness,
+    /// How many legs polls have put right that news had wrong, while the news seemed to be whole.
+    pub corrected: u64,
+}
+
+/// Of an extension, by its tenant and its number, with its id where that is known: how many phones can be reached.
+pub type ToldPhones = (TenantId, ExtensionNumber, Option<ExtensionId>, usize);
+
+/// What is told of a PBX at once.
+pub struct Report {
+    /// Calls as they are now, or that there are not any more.
+    pub calls: Vec<(LegId, Option<Call>)>,
+    /// Whether there are no others.
+    pub are_all_calls: bool,
+    /// How many phones of an extension can be reached.
+    pub phones: Vec<ToldPhones>,
+    /// Whether there are no others.
+    pub are_all_phones: bool,
+    /// How well the calls are known.
+    pub calls_are_stale: bool,
+    /// The same of the phones.
+    pub phones_are_stale: bool,
+    /// How many legs were put right.
+    pub corrected: u64,
+    /// Those that may have phones there, where that was looked at again.
+    pub tenants: Option<HashSet<TenantId>>,
+    /// When it is.
+    pub at: Timestamp,
+}
+
+/// One that nobody reports to.
+impl Default for Board {
+    fn default() -> Self {
+        Self::new(Streams::new(0), SignedDuration::ZERO)
+    }
+}
+
+impl Board {
+    /// `oldest`: what is older may be otherwise by now.
+    #[must_use]
+    pub fn new(streams: Streams, oldest: SignedDuration) -> Self {
+        Self(Arc::new(Shared {
+            instances: RwLock::default(),
+            streams,
+            oldest,
+        }))
+    }
+
+    /// Who is told of what happens.
+    #[must_use]
+    pub fn streams(&self) -> &Streams {
+        &self.0.streams
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, BTreeMap<InstanceId, Known>> {
+        self.0.instances.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, BTreeMap<InstanceId, Known>> {
+        self.0.instances.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A PBX is listened to from now on; nothing is known of it yet.
+    pub fn add(&self, instance: InstanceId) {
+        let known = Known {
+            calls: Freshness::UNKNOWN,
+            phones_are_stale: true,
+            ..Known::default()
+        };
+        self.write().entry(instance).or_insert(known);
+    }
+
+    /// It is not listened to any more, for it is another host's or gone: nothing is said of it.
+    pub fn remove(&self, instance: InstanceId) {
+        let removed = self.write().remove(&instance);
+        for call in removed.into_iter().flat_map(|known| known.by_link.into_values()) {
+            self.tell_of_call(Some(call), None);
+        }
+    }
+
+    /// Its listener is gone, and another will come: what is known may be otherwise by now.
+    pub fn doubt(&self, instance: InstanceId) {
+        if let Some(known) = self.write().get_mut(&instance) {
+            known.calls.stale = true;
+            known.phones_are_stale = true;
+        }
+    }
+
+    /// Takes what a listener tells.
+    pub fn report(&self, instance: InstanceId, report: Report) {
+        let mut happened = Vec::new();
+        let mut instances = self.write();
+        let Some(known) = instances.get_mut(&instance) else {
+            return;
+        };
+        let mut calls = report.calls;
+        if report.are_all_calls {
+            let told: HashSet<&LegId> = calls.iter().map(|(link, _)| link).collect();
+            let others = known.by_link.keys().filter(|link| !told.contains(link));
+            let others: Vec<LegId> = others.cloned().collect();
+            calls.extend(others.into_iter().map(|link| (link, None)));
+        }
+        for (link, call) in calls {
+            let before = known.by_link.get(&link).cloned();
+            if before.as_deref() == call.as_ref() {
+                continue;
+            }
+            let now = call.map(Arc::new);
+            known.put(link, before.as_ref(), now.as_ref());
+            happened.push((before, now));
+        }
+        let was_stale = known.calls.stale;
+        known.calls.stale = report.calls_are_stale;
+        if !report.calls_are_stale {
+            known.calls.as_of = Some(report.at);
+        }
+        known.phones_are_stale = report.phones_are_stale;
+        known.corrected = report.corrected;
+        if let Some(tenants) = report.tenants {
+            known.tenants = tenants;
+        }
+        let phones = known.put_phones(report.phones, report.are_all_phones);
+        let freshness = known.calls;
+        drop(instances);
+        for (before, now) in happened {
+            self.tell_of_call(before, now);
+        }
+        for (tenant, number, extension_id, contacts) in phones {
+            let happening = Happening::Phones {
+                extension_id,
+                number,
+                contacts,
+            };
+            self.0.streams.tell(tenant, happening);
+        }
+        if was_stale != freshness.stale {
+            self.tell_of_freshness(freshness);
+        }
+    }
+
+    /// Whose PBX it is only the database knows: who follows a tenant of another one hears it too, and asks.
+    fn tell_of_freshness(&self, freshness: Freshness) {
+        for tenant in self.0.streams.followed() {
+            self.0.streams.tell(tenant, Happening::Known(freshness));
+        }
+    }
+
+    fn tell_of_call(&self, before: Option<Arc<Call>>, now: Option<Arc<Call>>) {
+        let [was, is] = [&before, &now].map(|call| call.as_ref().and_then(|call| call.tenant_id));
+        if was == is {
+            if let Some(tenant) = is {
+                self.0.streams.tell(tenant, Happening::Call { before, now });
+            }
+            return;
+        }
+        // It has become another tenant's: for the one it ended, for the other it begins.
+        if let Some(tenant) = was {
+            self.0.streams.tell(tenant, Happening::Call { before, now: None });
+        }
+        if let Some(tenant) = is {
+            self.0.streams.tell(tenant, Happening::Call { before: None, now });
+        }
+    }
+
+    /// The calls of a tenant, and how well they are known; `instance`: the PBX that is to serve it.
+    #[must_use]
+    pub fn of_tenant(
+        &self,
+        tenant: TenantId,
+        instance: InstanceId,
+        now: Timestamp,
+    ) -> (Vec<Arc<Call>>, Freshness) {
+        let instances = self.read();
+        let mut freshness = instances
+            .get(&instance)
+            .map_or(Freshness::UNKNOWN, |known| known.freshness(now, self.0.oldest));
+        let mut calls = Vec::new();
+        for (id, known) in instances.iter() {
+            let own = known
+                .by_tenant
+                .get(&tenant)
+                .into_iter()
+                .flat_map(BTreeMap::values);
+            let before = calls.len();
+            calls.extend(own.cloned());
+            // Calls that go on where the tenant was before count as well.
+            if *id != instance && calls.len() > before {
+                freshness = freshness.and(known.freshness(now, self.0.oldest));
+            }
+        }
+        drop(instances);
+        calls.sort_by(|one, other| (one.started_at, one.id).cmp(&(other.started_at, other.id)));
+        (calls, freshness)
+    }
+
+    /// A call that is up.
+    #[must_use]
+    pub fn call(&self, tenant: TenantId, id: CallId) -> Option<Arc<Call>> {
+        let instances = self.read();
+        instances
+            .values()
+            .find_map(|known| known.by_tenant.get(&tenant)?.get(&id).cloned())
+    }
+
+    /// Who is there, of these extensions of a tenant, in their order; none where that is not known.
+    #[must_use]
+    pub fn presences(
+        &self,
+        tenant: TenantId,
+        extensions: &[(ExtensionId, &ExtensionNumber)],
+        now: Timestamp,
+    ) -> Vec<Option<Presence>> {
+        let instances = self.read();
+        let serving: Vec<&Known> = instances
+            .values()
+            .filter(|known| known.tenants.contains(&tenant))
+            .collect();
+        let is_known = !serving.is_empty()
+            && serving
+                .iter()
+                .all(|known| !known.phones_are_stale && !known.freshness(now, self.0.oldest).stale);
+        if !is_known {
+            return vec![None; extensions.len()];
+        }
+        let mut busy: HashMap<ExtensionId, Presence> = HashMap::new();
+        let calls = serving.iter().filter_map(|known| known.by_tenant.get(&tenant));
+        for call in calls.flat_map(BTreeMap::values) {
+            for extension in &call.extension_ids {
+                let presence = busy.entry(*extension).or_insert(Presence::Ringing);
+                if call.state == CallState::Answered {
+                    *presence = Presence::OnCall;
+                }
+            }
+        }
+        let presence = |(id, number): &(ExtensionId, &ExtensionNumber)| {
+            let key = (tenant, (*number).clone());
+            let reached = serving.iter().any(|known| known.phones.contains_key(&key));
+            let idle = if reached {
+                Presence::Available
+            } else {
+                Presence::Offline
+            };
+            Some(busy.get(id).copied().unwrap_or(idle))
+        };
+        extensions.iter().map(presence).collect()
+    }
+
+    /// Every PBX that is listened to here.
+    #[must_use]
+    pub fn figures(&self, now: Timestamp) -> Vec<Figures> {
+        let instances = self.read();
+        let figures = instances.iter().map(|(id, known)| Figures {
+            instance_id: *id,
+            total: known.by_link.len(),
+            by_tenant: known
+                .by_tenant
+                .iter()
+                .map(|(tenant, calls)| (*tenant, calls.len()))
+                .collect(),
+            freshness: known.freshness(now, self.0.oldest),
+            corrected: known.corrected,
+        });
+        figures.collect()
+    }
+}
+
+impl Known {
+    /// Gives those of which there are more or fewer now.
+    fn put_phones(&mut self, told: Vec<ToldPhones>, are_all: bool) -> Vec<ToldPhones> {
+        let before = if are_all {
+            std::mem::take(&mut self.phones)
+        } else {
+            HashMap::new()
+        };
+        let mut changed = Vec::new();
+        for (tenant, number, id, contacts) in told {
+            let key = (tenant, number.clone());
+            let now = (contacts > 0).then_some(contacts);
+            let was = match now {
+                Some(contacts) => self.phones.insert(key.clone(), contacts),
+                None => self.phones.remove(&key),
+            };
+            if was.or(before.get(&key).copied()) != now {
+                changed.push((tenant, number, id, contacts));
+            }
+        }
+        changed
+    }
+
+    fn put(&mut self, link: LegId, before: Option<&Arc<Call>>, now: Option<&Arc<Call>>) {
+        if let Some(before) = before
+            && let Some(tenant) = before.tenant_id
+            && let Some(calls) = self.by_tenant.get_mut(&tenant)
+        {
+            calls.remove(&before.id);
+            if calls.is_empty() {
+                self.by_tenant.remove(&tenant);
+            }
+        }
+        match now {
+            Some(call) => {
+                if let Some(tenant) = call.tenant_id {
+                    self.by_tenant
+                        .entry(tenant)
+                        .or_default()
+                        .insert(call.id, Arc::clone(call));
+                }
+                self.by_link.insert(link, Arc::clone(call));
+            }
+            None => {
+                self.by_link.remove(&link);
+            }
+        }
+    }
+
+    /// A listener that stands still says nothing any more: then age tells.
+    fn freshness(&self, now: Timestamp, oldest: SignedDuration) -> Freshness {
+        let is_old = self
+            .calls
+            .as_of
+            .is_none_or(|as_of| now.duration_since(as_of) > oldest);
+        Freshness {
+            stale: self.calls.stale || is_old,
+            ..self.calls
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,210 @@
+//! What is told of calls is kept by tenant, and told on.
+
+use uuid::Uuid;
+
+use super::*;
+use crate::domain::call::{CallDirection, CallState};
+use crate::domain::leg::WireText;
+use crate::monitor::stream::Heard;
+
+const PBX: InstanceId = InstanceId::from_uuid(Uuid::from_u128(1));
+
+fn tenant(number: u128) -> TenantId {
+    TenantId::from_uuid(Uuid::from_u128(number))
+}
+
+fn link(text: &str) -> LegId {
+    LegId::new(text).unwrap()
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+fn call(text: &str, tenant_id: Option<TenantId>) -> Call {
+    Call {
+        id: CallId::of(PBX, &link(text)),
+        instance_id: PBX,
+        link: link(text),
+        tenant_id,
+        from: WireText::of("1001"),
+        to: WireText::of("1002"),
+        direction: CallDirection::Internal,
+        state: CallState::Ringing,
+        started_at: None,
+        answered_at: None,
+        extension_ids: Vec::new(),
+        legs: Vec::new(),
+    }
+}
+
+fn report(calls: Vec<(LegId, Option<Call>)>, second: i64) -> Report {
+    Report {
+        calls,
+        are_all_calls: false,
+        phones: Vec::new(),
+        are_all_phones: false,
+        calls_are_stale: false,
+        phones_are_stale: false,
+        corrected: 0,
+        tenants: None,
+        at: at(second),
+    }
+}
+
+fn board() -> Board {
+    let board = Board::new(Streams::new(1), SignedDuration::from_secs(10));
+    board.add(PBX);
+    board
+}
+
+fn began(text: &str, tenant: Option<TenantId>) -> (LegId, Option<Call>) {
+    (link(text), Some(call(text, tenant)))
+}
+
+#[test]
+fn o10_each_figure_is_of_its_tenant_its_pbx_and_its_moment() {
+    let board = board();
+    let (acme, globex) = (tenant(1), tenant(2));
+    assert_eq!(
+        board.of_tenant(acme, PBX, at(5)),
+        (Vec::new(), Freshness::UNKNOWN)
+    );
+    board.report(
+        PBX,
+        report(
+            vec![began("1", Some(acme)), began("2", Some(globex)), began("3", None)],
+            7,
+        ),
+    );
+    let (calls, freshness) = board.of_tenant(acme, PBX, at(8));
+    assert_eq!(
+        (calls.len(), freshness),
+        (
+            1,
+            Freshness {
+                as_of: Some(at(7)),
+                stale: false
+            }
+        )
+    );
+    assert_eq!(board.call(acme, calls[0].id).unwrap().link, link("1"));
+    assert_eq!(board.call(globex, calls[0].id), None);
+    let figures = board.figures(at(8)).remove(0);
+    assert_eq!(
+        (figures.total, figures.by_tenant),
+        (3, [(acme, 1), (globex, 1)].into())
+    );
+    board.report(PBX, report(vec![(link("1"), None)], 9));
+    assert_eq!(board.of_tenant(acme, PBX, at(9)).0, []);
+    assert_eq!(board.figures(at(9))[0].by_tenant, [(globex, 1)].into());
+}
+
+#[test]
+fn o10_what_is_old_is_stale_whatever_its_listener_last_said() {
+    let board = board();
+    board.report(PBX, report(vec![began("1", Some(tenant(1)))], 7));
+    assert!(!board.of_tenant(tenant(1), PBX, at(17)).1.stale);
+    assert!(board.of_tenant(tenant(1), PBX, at(18)).1.stale);
+    board.report(PBX, report(Vec::new(), 18));
+    assert!(!board.figures(at(18))[0].freshness.stale);
+    board.doubt(PBX);
+    assert_eq!(
+        board.figures(at(18))[0].freshness,
+        Freshness {
+            as_of: Some(at(18)),
+            stale: true
+        }
+    );
+}
+
+#[test]
+fn o10_what_is_all_leaves_nothing_of_before() {
+    let board = board();
+    board.report(
+        PBX,
+        report(vec![began("1", Some(tenant(1))), began("2", Some(tenant(1)))], 7),
+    );
+    let mut all = report(vec![began("2", Some(tenant(1)))], 8);
+    all.are_all_calls = true;
+    board.report(PBX, all);
+    assert_eq!(board.figures(at(8))[0].total, 1);
+    assert_eq!(board.of_tenant(tenant(1), PBX, at(8)).0[0].link, link("2"));
+}
+
+#[test]
+fn o10_what_another_host_listens_to_is_not_known_here() {
+    let board = board();
+    board.report(PBX, report(vec![began("1", Some(tenant(1)))], 7));
+    board.remove(PBX);
+    assert_eq!(
+        board.of_tenant(tenant(1), PBX, at(7)),
+        (Vec::new(), Freshness::UNKNOWN)
+    );
+    board.report(PBX, report(vec![began("1", Some(tenant(1)))], 7));
+    assert_eq!(
+        board.figures(at(7)),
+        [],
+        "a late report of a listener that was stopped"
+    );
+}
+
+#[test]
+fn o10_a_call_that_becomes_a_tenants_begins_for_it_and_ends_for_whose_it_was() {
+    let board = board();
+    let mut readers = [1, 2].map(|number| board.streams().follow(tenant(number), None));
+    board.report(PBX, report(vec![began("1", None)], 7));
+    board.report(PBX, report(vec![began("1", Some(tenant(1)))], 7));
+    board.report(PBX, report(vec![began("1", Some(tenant(1)))], 7));
+    board.report(PBX, report(vec![began("1", Some(tenant(2)))], 7));
+    let mut heard = |reader: usize| {
+        let mut heard = Vec::new();
+        while let Some(Heard::Event(_, happening)) = readers[reader].ready() {
+            if let Happening::Call { before, now } = &*happening {
+                heard.push((before.is_some(), now.is_some()));
+            }
+        }
+        heard
+    };
+    assert_eq!(heard(0), [(false, true), (true, false)]);
+    assert_eq!(heard(1), [(false, true)]);
+}
+
+#[test]
+fn o10_presence_is_of_phones_and_calls_and_not_known_while_stale() {
+    let board = board();
+    let numbers: [ExtensionNumber; 4] =
+        ["1001", "1002", "1003", "1004"].map(|number| number.parse().unwrap());
+    let ids = [1, 2, 3, 4].map(|number| ExtensionId::from_uuid(Uuid::from_u128(number)));
+    let asked: Vec<(ExtensionId, &ExtensionNumber)> = ids.into_iter().zip(&numbers).collect();
+    let presences = |of: u128, second: i64| board.presences(tenant(of), &asked, at(second));
+    assert_eq!(presences(1, 7), [None; 4]);
+    let (mut rings, mut talks) = (call("1", Some(tenant(1))), call("2", Some(tenant(1))));
+    rings.extension_ids = vec![ids[1], ids[2]];
+    talks.extension_ids = vec![ids[2]];
+    talks.state = CallState::Answered;
+    let mut phones = report(vec![(link("1"), Some(rings)), (link("2"), Some(talks))], 7);
+    phones.phones = vec![(tenant(1), numbers[0].clone(), None, 2)];
+    phones.tenants = Some([tenant(1), tenant(2)].into());
+    board.report(PBX, phones);
+    let known = [
+        Presence::Available,
+        Presence::Ringing,
+        Presence::OnCall,
+        Presence::Offline,
+    ]
+    .map(Some);
+    assert_eq!(presences(1, 7), known);
+    assert_eq!(presences(2, 7), [Some(Presence::Offline); 4]);
+    assert_eq!(
+        presences(3, 7),
+        [None; 4],
+        "whoever serves it is not listened to here"
+    );
+    let mut gone = report(Vec::new(), 7);
+    gone.phones = vec![(tenant(1), numbers[0].clone(), None, 0)];
+    board.report(PBX, gone);
+    assert_eq!(presences(1, 7)[0], Some(Presence::Offline));
+    board.doubt(PBX);
+    assert_eq!(presences(1, 7), [None; 4]);
+}

@@ -1,0 +1,120 @@
+//! Whose a domain is on one PBX, and which extension has which number: read from the database, kept for a while.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::domain::dial::ExtensionNumber;
+use crate::domain::ids::{ExtensionId, InstanceId, TenantId};
+use crate::domain::leg::Leg;
+use crate::domain::sip_domain::SipDomain;
+use crate::store::{Store, StoreError, domains, extensions};
+
+/// For how long the extensions of a tenant are believed to be those that were read.
+const KEPT: Duration = Duration::from_mins(1);
+/// How soon they are read again for a number that is not among them: it may have been made since.
+const AGAIN: Duration = Duration::from_secs(2);
+
+/// Whose a domain is, and which extension has which number.
+#[derive(Default)]
+pub struct Directory {
+    domains: HashMap<SipDomain, TenantId>,
+    extensions: HashMap<TenantId, Numbers>,
+    wanted: BTreeSet<TenantId>,
+}
+
+struct Numbers {
+    ids: HashMap<ExtensionNumber, ExtensionId>,
+    read: Instant,
+}
+
+impl Directory {
+    /// Whose a domain is, as a whole: one that only begins or ends alike is another.
+    #[must_use]
+    pub fn tenant(&self, domain: &SipDomain) -> Option<TenantId> {
+        self.domains.get(domain).copied()
+    }
+
+    /// Whose a leg is.
+    #[must_use]
+    pub fn tenant_of(&self, leg: &Leg) -> Option<TenantId> {
+        leg.domains.iter().find_map(|domain| self.tenant(domain))
+    }
+
+    /// The extension of a number, as far as it was read.
+    #[must_use]
+    pub fn extension(&self, tenant: TenantId, number: &ExtensionNumber) -> Option<ExtensionId> {
+        self.extensions.get(&tenant)?.ids.get(number).copied()
+    }
+
+    /// Every tenant that has a domain there.
+    #[must_use]
+    pub fn tenants(&self) -> HashSet<TenantId> {
+        self.domains.values().copied().collect()
+    }
+
+    /// From now on these are all domains that there are.
+    pub fn know(&mut self, domains: impl IntoIterator<Item = (TenantId, SipDomain)>) {
+        self.domains = domains
+            .into_iter()
+            .map(|(tenant, domain)| (domain, tenant))
+            .collect();
+        let tenants = self.tenants();
+        self.extensions.retain(|tenant, _| tenants.contains(tenant));
+    }
+
+    /// The extensions of a tenant.
+    pub fn learn(&mut self, tenant: TenantId, ids: impl IntoIterator<Item = (ExtensionNumber, ExtensionId)>) {
+        let numbers = Numbers {
+            ids: ids.into_iter().collect(),
+            read: Instant::now(),
+        };
+        self.extensions.insert(tenant, numbers);
+    }
+
+    /// Notes what has to be read for a leg to be shown.
+    pub fn want(&mut self, leg: &Leg) {
+        if let Some(endpoint) = &leg.endpoint
+            && let Some(tenant) = self.tenant(&endpoint.domain)
+        {
+            self.want_number(tenant, &endpoint.number);
+        }
+    }
+
+    /// The same for a number.
+    pub fn want_number(&mut self, tenant: TenantId, number: &ExtensionNumber) {
+        let is_there = self.extensions.get(&tenant).is_some_and(|numbers| {
+            let kept = if numbers.ids.contains_key(number) {
+                KEPT
+            } else {
+                AGAIN
+            };
+            numbers.read.elapsed() < kept
+        });
+        if !is_there {
+            self.wanted.insert(tenant);
+        }
+    }
+
+    /// Reads the domains of a PBX.
+    pub async fn read_domains(&mut self, store: &Store, instance: InstanceId) -> Result<(), StoreError> {
+        let mut tx = store.read("monitor_domains").await?;
+        self.know(domains::known_on(&mut tx, instance).await?);
+        Ok(())
+    }
+
+    /// Reads what is wanted.
+    pub async fn read_wanted(&mut self, store: &Store) -> Result<(), StoreError> {
+        if self.wanted.is_empty() {
+            return Ok(());
+        }
+        let mut tx = store.read("monitor_extensions").await?;
+        while let Some(tenant) = self.wanted.first().copied() {
+            let ids = extensions::numbers(&mut tx, tenant).await?;
+            self.learn(tenant, ids);
+            self.wanted.remove(&tenant);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,339 @@
+//! Listens to one PBX: hears its news, polls it now and then and after each gap, and reports what is known.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::board::{Board, Report};
+use super::call;
+use super::desk::Desk;
+use super::directory::Directory;
+use super::phones::Phones;
+use super::table::{Begun, NotTaken, Table};
+use crate::domain::clock::Clock;
+use crate::domain::error_chain::error_chain;
+use crate::domain::ids::InstanceId;
+use crate::domain::leg::{Contact, Leg};
+use crate::driver::DriverError;
+use crate::driver::feed::{Feed, News};
+use crate::store::Store;
+
+/// The most legs of one PBX that are kept: a larger one is told as stale.
+const LEGS: usize = 20_000;
+/// The most phones.
+const PHONES: usize = 100_000;
+/// Phones tell by themselves when they come and go; a poll finds what was missed without a word.
+const PHONES_AGAIN: Duration = Duration::from_mins(10);
+/// After a poll that failed; twice as long after each further one, up to the period.
+const RETRY: Duration = Duration::from_millis(250);
+/// However many gaps there are, the PBX is not asked without a pause.
+const PAUSE: Duration = Duration::from_millis(200);
+/// News that are taken before what they come to is told.
+const AT_ONCE: usize = 2_000;
+/// The database may stand still; who listens must not.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What a listener works with.
+#[derive(Clone)]
+pub struct Tools {
+    /// Whose a domain is, and which extension has which number.
+    pub store: Store,
+    /// Where it reports.
+    pub board: Board,
+    /// When it is.
+    pub clock: Arc<dyn Clock>,
+    /// How often it polls.
+    pub period: Duration,
+}
+
+type Polling<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// Listens to one PBX.
+pub struct Listener {
+    instance: InstanceId,
+    feed: Box<dyn Feed>,
+    tools: Tools,
+    desk: Desk,
+    table: Table,
+    phones: Phones,
+    directory: Directory,
+    is_up: bool,
+    /// When the next poll is due.
+    due: Instant,
+    begun: Instant,
+    failures: u32,
+    polling: Option<Polling<(Begun, Result<Vec<Leg>, DriverError>)>>,
+    phones_due: Instant,
+    polling_phones: Option<Polling<Result<Vec<Contact>, DriverError>>>,
+    corrected: u64,
+    /// Whether what is told next is all that there is.
+    tells_all_calls: bool,
+    tells_all_phones: bool,
+}
+
+impl Listener {
+    /// Nothing is heard yet. To be called inside a Tokio runtime.
+    #[must_use]
+    pub fn new(instance: InstanceId, feed: Box<dyn Feed>, tools: Tools) -> Self {
+        let now = Instant::now();
+        Self {
+            instance,
+            feed,
+            desk: Desk::open(instance, &tools),
+            tools,
+            table: Table::new(LEGS),
+            phones: Phones::new(PHONES),
+            directory: Directory::default(),
+            is_up: false,
+            due: now,
+            begun: now.checked_sub(PAUSE).unwrap_or(now),
+            failures: 0,
+            polling: None,
+            phones_due: now,
+            polling_phones: None,
+            corrected: 0,
+            tells_all_calls: false,
+            tells_all_phones: false,
+        }
+    }
+
+    /// Listens until the stop, or until nothing will be heard any more.
+    pub async fn run(mut self, stop: CancellationToken) {
+        let instance = self.instance;
+        let board = self.tools.board.clone();
+        stop.run_until_cancelled(async {
+            while self.turn().await {
+                self.report().await;
+            }
+        })
+        .await;
+        board.doubt(instance);
+        self.desk.close().await;
+    }
+
+    /// One thing that happens, with the news that are there already; false once nothing will.
+    async fn turn(&mut self) -> bool {
+        let may_poll = self.is_up && self.polling.is_none();
+        let may_poll_phones = self.is_up && self.polling_phones.is_none() && self.table.is_current();
+        tokio::select! {
+            news = self.feed.next() => match news {
+                Some(news) => self.hear(news),
+                None => return false,
+            },
+            (begun, polled) = ready(&mut self.polling) => {
+                self.polling = None;
+                // What was heard before the answer is older than what comes after it.
+                self.hear_ready();
+                self.take(&begun, polled).await;
+            }
+            polled = ready(&mut self.polling_phones) => {
+                self.polling_phones = None;
+                self.hear_ready();
+                self.take_phones(polled);
+            }
+            () = sleep_until(self.due), if may_poll => self.poll(),
+            () = sleep_until(self.phones_due), if may_poll_phones => self.poll_phones(),
+        }
+        self.hear_ready();
+        true
+    }
+
+    fn hear_ready(&mut self) {
+        for _ in 0..AT_ONCE {
+            match self.feed.next().now_or_never() {
+                Some(Some(news)) => self.hear(news),
+                Some(None) | None => return,
+            }
+        }
+    }
+
+    fn hear(&mut self, news: News) {
+        self.desk.hear(&news);
+        match news {
+            News::LinkUp => {
+                self.desk.hear_up(self.feed.poll());
+                self.is_up = true;
+                self.failures = 0;
+                self.poll_soon();
+            }
+            News::LinkDown => {
+                self.is_up = false;
+                self.lose();
+            }
+            News::Lost => {
+                self.lose();
+                self.poll_soon();
+            }
+            News::Leg(leg) => self.table.hear(leg, self.tools.clock.now()),
+            News::Ended { id, .. } => self.table.end(id),
+            News::Record(_) => {}
+            News::SignedIn(contact) => self.phones.hear(contact, true),
+            News::SignedOut(contact) => self.phones.hear(contact, false),
+        }
+        // It may have more than it keeps.
+        if !self.table.is_current() && self.polling.is_some() && !self.table.is_polled() {
+            self.polling = None;
+            self.poll_soon();
+        }
+    }
+
+    fn lose(&mut self) {
+        self.table.lose();
+        self.phones.lose();
+        self.polling = None;
+        self.polling_phones = None;
+        self.phones_due = Instant::now();
+    }
+
+    fn poll_soon(&mut self) {
+        self.due = Instant::now().max(self.begun + PAUSE);
+    }
+
+    fn poll(&mut self) {
+        self.begun = Instant::now();
+        self.due = self.begun + self.tools.period;
+        let begun = self.table.begin_poll();
+        let (asking, now) = (self.feed.poll(), self.tools.clock.now());
+        self.polling = Some(Box::pin(async move {
+            // What happens from now on is heard; what happened before is in the PBX's tables by then.
+            sleep(asking.lag()).await;
+            let polled = asking.legs(now).await;
+            (begun, polled)
+        }));
+    }
+
+    fn poll_phones(&mut self) {
+        self.phones.begin_poll();
+        self.phones_due = Instant::now() + PHONES_AGAIN;
+        let asking = self.feed.poll();
+        self.polling_phones = Some(Box::pin(async move {
+            sleep(asking.lag()).await;
+            asking.contacts().await
+        }));
+    }
+
+    async fn take(&mut self, begun: &Begun, polled: Result<Vec<Leg>, DriverError>) {
+        let polled = match polled {
+            Ok(polled) => polled,
+            Err(error) => return self.failed(&error),
+        };
+        match self.table.end_poll(begun, polled) {
+            Ok(corrected) if corrected > 0 => {
+                self.corrected += u64::try_from(corrected).unwrap_or(u64::MAX);
+                tracing::warn!(
+                    instance = %self.instance,
+                    corrected,
+                    "a poll found calls that no event had told of; see that the PBX's account may read calls"
+                );
+            }
+            Ok(_) => {}
+            Err(error @ NotTaken::TooMany(_)) => {
+                tracing::warn!(instance = %self.instance, error = error_chain(&error), "calls are not followed");
+            }
+            Err(NotTaken::Outdated) => return self.poll_soon(),
+        }
+        self.failures = 0;
+        // A call that named no tenant may be one's by now.
+        self.table.change_all();
+        self.tells_all_calls = true;
+        let read = self.directory.read_domains(&self.tools.store, self.instance);
+        match tokio::time::timeout(PATIENCE, read).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(instance = %self.instance, error = error_chain(&error), "the tenants could not be read");
+            }
+            Err(_) => tracing::warn!(instance = %self.instance, "the database does not answer"),
+        }
+    }
+
+    fn failed(&mut self, error: &DriverError) {
+        if self.failures == 0 {
+            tracing::warn!(instance = %self.instance, error = error_chain(error), "its calls could not be asked for");
+        }
+        self.lose();
+        let wait = RETRY.saturating_mul(2_u32.saturating_pow(self.failures));
+        self.failures = self.failures.saturating_add(1);
+        self.due = Instant::now() + wait.min(self.tools.period);
+    }
+
+    fn take_phones(&mut self, polled: Result<Vec<Contact>, DriverError>) {
+        match polled {
+            Ok(polled) => {
+                if self.phones.end_poll(polled) {
+                    // Some may have been heard of before their tenant was known.
+                    self.phones.change_all();
+                    self.tells_all_phones = true;
+                } else {
+                    self.phones_due = Instant::now() + PAUSE;
+                }
+            }
+            Err(error) => {
+                tracing::debug!(instance = %self.instance, error = error_chain(&error), "its phones could not be asked for");
+                self.phones.lose();
+                self.phones_due = Instant::now() + self.tools.period;
+            }
+        }
+    }
+
+    /// Tells what has changed, and that it is known to be so now.
+    async fn report(&mut self) {
+        let changed = self.table.take_changed();
+        let phones = self.phones.take_changed();
+        for link in &changed {
+            for leg in self.table.legs_of(link) {
+                self.directory.want(leg);
+            }
+        }
+        let streams = self.tools.board.streams();
+        let mut counted = Vec::new();
+        for (endpoint, contacts) in phones {
+            if let Some(tenant) = self.directory.tenant(&endpoint.domain) {
+                if streams.is_followed(tenant) {
+                    self.directory.want_number(tenant, &endpoint.number);
+                }
+                counted.push((tenant, endpoint.number, contacts));
+            }
+        }
+        let read = self.directory.read_wanted(&self.tools.store);
+        match tokio::time::timeout(PATIENCE, read).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(instance = %self.instance, error = error_chain(&error), "extensions could not be read");
+            }
+            Err(_) => tracing::warn!(instance = %self.instance, "the database does not answer"),
+        }
+        let calls = changed.into_iter().map(|link| {
+            let call = call::of_legs(self.instance, &link, &self.table.legs_of(&link), &self.directory);
+            (link, call)
+        });
+        let phones = counted.into_iter().map(|(tenant, number, contacts)| {
+            let id = self.directory.extension(tenant, &number);
+            (tenant, number, id, contacts)
+        });
+        let are_all_calls = std::mem::take(&mut self.tells_all_calls);
+        let report = Report {
+            calls: calls.collect(),
+            are_all_calls,
+            tenants: are_all_calls.then(|| self.directory.tenants()),
+            phones: phones.collect(),
+            are_all_phones: std::mem::take(&mut self.tells_all_phones),
+            calls_are_stale: !(self.is_up && self.table.is_current()),
+            phones_are_stale: !(self.is_up && self.phones.is_current()),
+            corrected: self.corrected,
+            at: self.tools.clock.now(),
+        };
+        self.tools.board.report(self.instance, report);
+    }
+}
+
+/// Waits for what is under way, for ever where nothing is.
+async fn ready<T>(polling: &mut Option<Polling<T>>) -> T {
+    match polling {
+        Some(polling) => polling.await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,289 @@
+//! Calls that are over, from what a PBX tells to the records of the tenants they belong to; and what was missed of them.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::time::timeout;
+
+use crate::domain::call_part::EndedPart;
+use crate::domain::call_record::CallGap;
+use crate::domain::clock::Clock;
+use crate::domain::error_chain::error_chain;
+use crate::domain::ids::{CallRecordId, IdSource, InstanceId, TenantId};
+use crate::driver::feed::{News, Past, Poll};
+use crate::store::call_records::{self, OfCall};
+use crate::store::{Store, StoreError, call_gaps, domains};
+
+/// Parts that wait while the database is away; beyond that the oldest are lost, which is told.
+const WAITING: usize = 10_000;
+/// Parts that are kept in one transaction.
+const BATCH: usize = 50;
+/// How old what is known of domains may be when one is asked for that is not among them.
+const FRESH: SignedDuration = SignedDuration::from_secs(2);
+/// For how long a link may have been dead before that is noticed: what it carries is not heard from then on.
+const UNNOTICED: SignedDuration = SignedDuration::from_secs(6);
+/// For what the PBX still tells of the past.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How often it is noted that a PBX is listened to.
+const NOTED: SignedDuration = SignedDuration::from_secs(30);
+
+/// Keeps the records of one PBX's calls.
+pub struct Keeper {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdSource>,
+    instance: InstanceId,
+    known: Known,
+    waiting: VecDeque<Waiting>,
+    /// For asking what was missed, once the PBX is heard of again.
+    past: Option<Box<dyn Poll>>,
+    must_look_back: bool,
+    is_up: bool,
+    /// When the link broke, where that is not noted yet.
+    broke_at: Option<Timestamp>,
+    /// When it was last noted that the PBX is listened to.
+    noted: Option<Timestamp>,
+    /// A gap that could not be noted yet.
+    gap: Option<CallGap>,
+}
+
+struct Waiting {
+    told: EndedPart,
+    /// Whether it was told afterwards, in whole seconds.
+    is_rough: bool,
+}
+
+/// Whose each domain is, and each tenant's own.
+#[derive(Default)]
+struct Known {
+    by_name: BTreeMap<String, TenantId>,
+    own: BTreeMap<TenantId, BTreeSet<String>>,
+    read_at: Option<Timestamp>,
+}
+
+impl Known {
+    async fn read(store: &Store, instance: InstanceId, now: Timestamp) -> Result<Self, StoreError> {
+        let mut tx = store.read("domains_of_calls").await?;
+        let mut known = Self {
+            read_at: Some(now),
+            ..Self::default()
+        };
+        for (tenant, domain) in domains::known_on(&mut tx, instance).await? {
+            known.by_name.insert(domain.to_string(), tenant);
+            // FusionPBX names a domain by the id that we gave it.
+            known.by_name.insert(tenant.to_string(), tenant);
+            known.own.entry(tenant).or_default().insert(domain.into());
+        }
+        Ok(known)
+    }
+
+    /// Whose a call is: by a name as a whole, never by a part of one.
+    fn tenant(&self, names: &[String]) -> Option<TenantId> {
+        names.iter().find_map(|name| self.by_name.get(name.as_str()).copied())
+    }
+
+    fn is_own(&self, tenant: TenantId, domain: &str) -> bool {
+        self.own.get(&tenant).is_some_and(|own| own.contains(domain))
+    }
+}
+
+impl Keeper {
+    /// Of an instance.
+    #[must_use]
+    pub fn new(store: Store, clock: Arc<dyn Clock>, ids: Arc<dyn IdSource>, instance: InstanceId) -> Self {
+        Self {
+            store,
+            clock,
+            ids,
+            instance,
+            known: Known::default(),
+            waiting: VecDeque::new(),
+            past: None,
+            must_look_back: false,
+            is_up: false,
+            broke_at: None,
+            noted: None,
+            gap: None,
+        }
+    }
+
+    /// Heeds a piece of news, in the order in which they come.
+    pub fn hear(&mut self, news: &News) {
+        let now = self.clock.now();
+        match news {
+            News::LinkUp => {
+                self.is_up = true;
+                self.must_look_back = true;
+            }
+            News::LinkDown => {
+                self.broke_at = self.is_up.then_some(now).or(self.broke_at);
+                self.is_up = false;
+                self.noted = None;
+            }
+            // Nobody knows what it was.
+            News::Lost => self.missed(now - UNNOTICED, now),
+            News::Record(part) => {
+                if self.waiting.len() >= WAITING {
+                    self.waiting.pop_front();
+                    self.missed(now - UNNOTICED, now);
+                }
+                self.waiting.push_back(Waiting {
+                    told: part.as_ref().clone(),
+                    is_rough: false,
+                });
+            }
+            _ => {}
+        }
+    }
+
+    /// The PBX is heard of again, and may be asked what it told to nobody.
+    pub fn hear_up(&mut self, past: Box<dyn Poll>) {
+        self.past = Some(past);
+        self.hear(&News::LinkUp);
+    }
+
+    /// Whether something waits to be written.
+    #[must_use]
+    pub fn has_work(&self) -> bool {
+        let now = self.clock.now();
+        let is_due = |noted: Timestamp| now.duration_since(noted) >= NOTED;
+        !self.waiting.is_empty()
+            || self.gap.is_some()
+            || self.broke_at.is_some()
+            || self.must_look_back
+            || (self.is_up && self.noted.is_none_or(is_due))
+    }
+
+    /// Writes what waits. After an error it waits on, and nothing is lost by asking again.
+    pub async fn write(&mut self) -> Result<(), StoreError> {
+        if let Some(broke_at) = self.broke_at {
+            self.note(broke_at).await?;
+            (self.broke_at, self.noted) = (None, None);
+        }
+        if self.must_look_back {
+            self.look_back().await?;
+            self.must_look_back = false;
+        }
+        while !self.waiting.is_empty() {
+            self.write_some().await?;
+        }
+        if let Some(gap) = self.gap {
+            let mut tx = self.store.begin("note_gap").await?;
+            call_gaps::insert(&mut tx, gap).await?;
+            tx.commit().await?;
+            self.gap = None;
+        }
+        let now = self.clock.now();
+        if self.is_up && self.noted.is_none_or(|noted| now.duration_since(noted) >= NOTED) {
+            self.note(now).await?;
+        }
+        Ok(())
+    }
+
+    /// Notes what was missed since the PBX was last listened to.
+    async fn look_back(&mut self) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let mut tx = self.store.read("heard_until").await?;
+        let heard = call_gaps::heard_until(&mut tx, self.instance).await?;
+        drop(tx);
+        let past = self.past.take();
+        let Some(heard) = heard.filter(|heard| *heard < now) else {
+            return Ok(());
+        };
+        let told = match past {
+            Some(past) => timeout(PATIENCE, past.ended_since(heard)).await.ok().flatten(),
+            None => None,
+        };
+        let Some(Past { parts, known_from }) = told else {
+            self.missed(heard, now);
+            return Ok(());
+        };
+        if let Some(known_from) = known_from {
+            self.missed(heard, known_from.clamp(heard, now));
+        }
+        self.waiting.extend(parts.into_iter().map(|told| Waiting { told, is_rough: true }));
+        Ok(())
+    }
+
+    fn missed(&mut self, from: Timestamp, to: Timestamp) {
+        let from = self.gap.map_or(from, |gap| gap.from.min(from));
+        self.gap = Some(CallGap {
+            instance_id: self.instance,
+            from,
+            to,
+        });
+    }
+
+    /// What happened up to then has been heard, as far as a link that is dead and not noticed yet does not hide it.
+    async fn note(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.store.begin("note_listening").await?;
+        call_gaps::heard(&mut tx, self.instance, now - UNNOTICED).await?;
+        tx.commit().await?;
+        self.noted = Some(now);
+        Ok(())
+    }
+
+    async fn write_some(&mut self) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let some = self.waiting.iter().take(BATCH);
+        let is_unknown = some.clone().any(|waiting| self.known.tenant(&waiting.told.names).is_none());
+        let is_old = |read: Timestamp| now.duration_since(read) >= FRESH;
+        if is_unknown && self.known.read_at.is_none_or(is_old) {
+            self.known = Known::read(&self.store, self.instance, now).await?;
+        }
+        let count = self.waiting.len().min(BATCH);
+        match self.keep(0..count).await {
+            Err(error) if !error.may_pass() => {
+                // A tenant may have gone, and one call must not keep the others from being kept.
+                self.known = Known::read(&self.store, self.instance, now).await?;
+                for one in 0..count {
+                    if let Err(error) = self.keep(one..one + 1).await {
+                        if error.may_pass() {
+                            self.waiting.drain(..one);
+                            return Err(error);
+                        }
+                        tracing::error!(error = error_chain(&error), "a call that is over cannot be kept");
+                    }
+                }
+            }
+            kept => kept?,
+        }
+        self.waiting.drain(..count);
+        Ok(())
+    }
+
+    /// Keeps some of those that wait, which wait on.
+    async fn keep(&self, which: Range<usize>) -> Result<(), StoreError> {
+        let mut tx = self.store.begin("keep_calls").await?;
+        // In the same order in whichever process: two that tell of the same calls never wait for each other.
+        let mut sorted: Vec<&Waiting> = self.waiting.range(which).collect();
+        sorted.sort_by(|one, other| one.told.call.cmp(&other.told.call));
+        for Waiting { told, is_rough } in sorted {
+            // It is of nobody whom we know: the operator's own.
+            let Some(tenant) = self.known.tenant(&told.names) else {
+                continue;
+            };
+            let of = OfCall {
+                id: CallRecordId::fresh(self.ids.as_ref()),
+                tenant,
+                instance: self.instance,
+                call: &told.call,
+                is_rough: *is_rough,
+            };
+            let is_own = |domain: &str| self.known.is_own(tenant, domain);
+            call_records::keep(&mut tx, of, &told.part, is_own).await?;
+        }
+        tx.commit().await
+    }
+}
+
+/// Writes what waits, and says so where that fails.
+pub async fn write(keeper: &mut Keeper) {
+    if let Err(error) = keeper.write().await {
+        let waiting = keeper.waiting.len();
+        tracing::warn!(error = error_chain(&error), waiting, "calls that are over wait for the database");
+    }
+}

@@ -1,0 +1,90 @@
+//! Times in which a PBX may have had calls of which nothing is known.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::row::Origin;
+use super::statement::{run, statements};
+use super::{StoreError, Tx};
+use crate::domain::call_record::{CallFilter, CallGap};
+use crate::domain::ids::{InstanceId, TenantId};
+
+/// Gaps that are kept of each instance.
+const KEPT: i64 = 1_000;
+
+statements! {
+    INSERT = "insert into call_gaps (instance_id, from_at, to_at) values ($1, $2, $3) \
+        on conflict (instance_id, from_at) do update set to_at = excluded.to_at";
+    PRUNE = "delete from call_gaps where instance_id = $1 and from_at < (select min(from_at) from \
+        (select from_at from call_gaps where instance_id = $1 order by from_at desc limit $2) kept)";
+    OF_TENANT = "select g.instance_id, g.from_at, g.to_at from call_gaps g where g.instance_id in \
+        (select t.instance_id from tenants t where t.id = $1 union select s.instance_id from served s where s.tenant_id = $1) \
+        and g.to_at >= $2 and g.from_at < $3 and g.to_at >= (select t.created_at from tenants t where t.id = $1) \
+        order by g.from_at desc limit $4";
+    HEARD = "insert into call_listening (instance_id, heard_until) values ($1, $2) \
+        on conflict (instance_id) do update set heard_until = excluded.heard_until \
+        where call_listening.heard_until < excluded.heard_until";
+    HEARD_UNTIL = "select heard_until from call_listening where instance_id = $1";
+    FORGET_HEARD = "delete from call_listening where instance_id = $1";
+    FORGET = "delete from call_gaps where instance_id = $1";
+}
+
+/// Notes a gap; of one that begins at the same time, the later end.
+pub async fn insert(tx: &mut Tx, gap: CallGap) -> Result<(), StoreError> {
+    let instance = gap.instance_id.uuid();
+    let (from, to) = (gap.from.as_microsecond(), gap.to.as_microsecond());
+    run!(tx, execute(INSERT, instance, from, to))?;
+    run!(tx, execute(PRUNE, instance, KEPT))?;
+    Ok(())
+}
+
+/// The gaps of the PBXs that a tenant is on, within a filter's time, newest first.
+pub async fn of_tenant(
+    tx: &mut Tx,
+    tenant: TenantId,
+    filter: &CallFilter,
+    most: i64,
+) -> Result<Vec<CallGap>, StoreError> {
+    let from = filter.from.map_or(i64::MIN, Timestamp::as_microsecond);
+    let to = filter.to.map_or(i64::MAX, Timestamp::as_microsecond);
+    let rows = run!(
+        tx,
+        fetch_all::<(Uuid, i64, i64)>(OF_TENANT, tenant.uuid(), from, to, most)
+    )?;
+    rows.into_iter()
+        .map(|(instance, from, to)| {
+            let origin = Origin {
+                table: "call_gaps",
+                id: instance,
+            };
+            Ok(CallGap {
+                instance_id: InstanceId::from_uuid(instance),
+                from: origin.time("from_at", from)?,
+                to: origin.time("to_at", to)?,
+            })
+        })
+        .collect()
+}
+
+/// Notes until when a PBX was listened to; never an earlier time than is known.
+pub async fn heard(tx: &mut Tx, instance: InstanceId, until: Timestamp) -> Result<(), StoreError> {
+    run!(tx, execute(HEARD, instance.uuid(), until.as_microsecond()))?;
+    Ok(())
+}
+
+/// Until when a PBX was listened to; none where it never was.
+pub async fn heard_until(tx: &mut Tx, instance: InstanceId) -> Result<Option<Timestamp>, StoreError> {
+    let origin = Origin {
+        table: "call_listening",
+        id: instance,
+    };
+    let row = run!(tx, fetch_optional::<(i64,)>(HEARD_UNTIL, instance.uuid()))?;
+    row.map(|(until,)| origin.time("heard_until", until)).transpose()
+}
+
+/// Forgets those of an instance that goes.
+pub async fn forget(tx: &mut Tx, instance: InstanceId) -> Result<(), StoreError> {
+    run!(tx, execute(FORGET, instance.uuid()))?;
+    run!(tx, execute(FORGET_HEARD, instance.uuid()))?;
+    Ok(())
+}

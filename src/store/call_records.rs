@@ -1,0 +1,327 @@
+//! Calls that are over, one tenant's at a time: kept part by part, as often as they are told, and listed newest first.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::row::{Origin, RawJson, to_json};
+use super::statement::{insert_rows, run, statements};
+use super::{Statement, StoreError, Tx};
+use crate::domain::call_part::{CallPart, WholeCall};
+use crate::domain::call_record::{CallCursor, CallFilter, CallPage, CallQuery, CallRecord};
+use crate::domain::call_text::{CallText, HangupCause, PbxCallId};
+use crate::domain::ids::{CallRecordId, ExtensionId, InstanceId, RecordingId, TenantId, UserId};
+
+/// More parts than any call has; what a PBX tells beyond is left out.
+pub const MOST_PARTS: usize = 200;
+
+/// Whose calls somebody may see.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Seen {
+    /// All of the tenant.
+    All,
+    /// Those in which this user's extension took part: none where it is nobody, such as a program.
+    Own(Option<UserId>),
+}
+
+impl Seen {
+    /// The user to ask for; none for all.
+    pub(super) fn user(self) -> Option<Uuid> {
+        match self {
+            Self::All => None,
+            Self::Own(user) => Some(user.map_or(Uuid::nil(), UserId::uuid)),
+        }
+    }
+}
+
+macro_rules! select {
+    ($($which:expr),+ $(,)?) => {
+        concat!(
+            "select r.id, r.tenant_id, r.instance_id, r.call, r.from_number, r.from_name, r.to_number, r.direction, \
+             r.started_at, r.answered_at, r.ended_at, r.duration, r.billable, r.disposition, r.hangup_cause, \
+             (select string_agg(hex(e.extension_id), ' ') from call_record_extensions e where e.record_id = r.id) \
+             as extensions, \
+             (select string_agg(hex(f.id), ' ') from recordings f where f.tenant_id = r.tenant_id \
+             and f.instance_id = r.instance_id and f.channel in \
+             (select p.channel from call_record_parts p where p.record_id = r.id)) as recordings \
+             from call_records r where r.tenant_id = $1 and (exists (select 1 from call_record_extensions e \
+             join users u on u.extension_id = e.extension_id where e.record_id = r.id and u.id = $2 \
+             and u.tenant_id = r.tenant_id) or $2 is null) and ",
+            $($which),+
+        )
+    };
+}
+
+statements! {
+    INSERT = "insert into call_records (id, tenant_id, instance_id, call, from_number, from_name, to_number, direction, \
+        started_at, answered_at, ended_at, duration, billable, disposition, hangup_cause) \
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
+        on conflict (instance_id, call, tenant_id) do nothing";
+    LOCK = "select id from call_records where instance_id = $1 and call = $2 and tenant_id = $3", 0, " for update";
+    PUT_PART = "insert into call_record_parts (record_id, part, channel, told) values ($1, $2, $3, $4) \
+        on conflict (record_id, part) do update set channel = excluded.channel, told = excluded.told";
+    ADD_PART = "insert into call_record_parts (record_id, part, channel, told) values ($1, $2, $3, $4) \
+        on conflict (record_id, part) do nothing";
+    PARTS = "select told from call_record_parts where record_id = $1 order by part";
+    HAS_ROOM = "select (select count(*) from call_record_parts where record_id = $1) < $3 \
+        or exists (select 1 from call_record_parts where record_id = $1 and part = $2)";
+    UPDATE = "update call_records set from_number = $2, from_name = $3, to_number = $4, direction = $5, started_at = $6, \
+        answered_at = $7, ended_at = $8, duration = $9, billable = $10, disposition = $11, hangup_cause = $12 where id = $1";
+    NUMBERED = "select id from extensions where tenant_id = $1 and number = $2";
+    TOOK_PART = "insert into call_record_extensions (record_id, extension_id) values {rows} on conflict do nothing", 2;
+    FIND = select!("r.id = $3");
+    LIST = select!("r.started_at >= $3 and r.started_at < $4 and (r.direction = $5 or $5 is null) \
+        and (exists (select 1 from call_record_extensions x where x.record_id = r.id and x.extension_id = $6) or $6 is null) \
+        and (r.from_number = $7 or r.to_number = $7 or $7 is null) and (r.disposition = $8 or $8 is null) \
+        and (r.started_at < $9 or (r.started_at = $9 and r.id < $10)) \
+        order by r.started_at desc, r.id desc limit $11");
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: Uuid,
+    tenant_id: Uuid,
+    instance_id: Uuid,
+    call: String,
+    from_number: Option<String>,
+    from_name: Option<String>,
+    to_number: Option<String>,
+    direction: String,
+    started_at: i64,
+    answered_at: Option<i64>,
+    ended_at: i64,
+    duration: i64,
+    billable: i64,
+    disposition: String,
+    hangup_cause: Option<String>,
+    extensions: Option<String>,
+    recordings: Option<String>,
+}
+
+impl Row {
+    fn parse(self) -> Result<CallRecord, StoreError> {
+        let origin = Origin {
+            table: "call_records",
+            id: self.id,
+        };
+        let text = |column: &str, text: Option<&str>| -> Result<Option<CallText>, StoreError> {
+            text.map(|text| origin.text(column, text)).transpose()
+        };
+        Ok(CallRecord {
+            id: CallRecordId::from_uuid(self.id),
+            tenant_id: TenantId::from_uuid(self.tenant_id),
+            instance_id: InstanceId::from_uuid(self.instance_id),
+            call: origin.text("call", &self.call)?,
+            from_number: text("from_number", self.from_number.as_deref())?,
+            from_name: text("from_name", self.from_name.as_deref())?,
+            to_number: text("to_number", self.to_number.as_deref())?,
+            direction: origin.text("direction", &self.direction)?,
+            started_at: origin.time("started_at", self.started_at)?,
+            answered_at: self
+                .answered_at
+                .map(|at| origin.time("answered_at", at))
+                .transpose()?,
+            ended_at: origin.time("ended_at", self.ended_at)?,
+            duration: self.duration,
+            billable: self.billable,
+            disposition: origin.text("disposition", &self.disposition)?,
+            hangup_cause: self
+                .hangup_cause
+                .as_deref()
+                .map(|cause| origin.text::<HangupCause>("hangup_cause", cause))
+                .transpose()?,
+            extension_ids: ids(self.extensions.as_deref(), ExtensionId::from_uuid),
+            recording_ids: ids(self.recordings.as_deref(), RecordingId::from_uuid),
+        })
+    }
+}
+
+/// Ids strung together, in their own order.
+fn ids<I: Ord>(text: Option<&str>, id: impl Fn(Uuid) -> I) -> Vec<I> {
+    let uuids = text.unwrap_or_default().split(' ').filter_map(|text| Uuid::parse_str(text).ok());
+    let mut ids: Vec<I> = uuids.map(id).collect();
+    ids.sort();
+    ids
+}
+
+/// Which call a part is of.
+#[derive(Clone, Copy)]
+pub struct OfCall<'a> {
+    /// The id that its record gets if there is none yet.
+    pub id: CallRecordId,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// Where it was.
+    pub instance: InstanceId,
+    /// By which the PBX knows it.
+    pub call: &'a PbxCallId,
+    /// Whether the part is told less exactly than it may be known.
+    pub is_rough: bool,
+}
+
+/// Keeps a part of a call, and makes the call's record of all that is known of it: told again, it changes nothing.
+///
+/// `is_own`: whether a domain is the tenant's.
+pub async fn keep(
+    tx: &mut Tx,
+    of: OfCall<'_>,
+    part: &CallPart,
+    is_own: impl Fn(&str) -> bool,
+) -> Result<CallRecordId, StoreError> {
+    let (instance, call, tenant) = (of.instance.uuid(), of.call.as_str(), of.tenant.uuid());
+    let corrupt = |what: &str| StoreError::Corrupt {
+        table: "call_records",
+        id: of.id.to_string(),
+        what: what.to_owned(),
+    };
+    if let Some(first) = WholeCall::of(std::slice::from_ref(part), &is_own) {
+        insert(tx, of, &first).await?;
+    }
+    // Two that tell of one call at once do so one after the other from here on.
+    let Some((id,)) = run!(tx, fetch_optional::<(Uuid,)>(LOCK, instance, call, tenant))? else {
+        return Err(corrupt("it is gone"));
+    };
+    let most = i64::try_from(MOST_PARTS).unwrap_or(i64::MAX);
+    let (has_room,) = run!(tx, fetch_one::<(bool,)>(HAS_ROOM, id, part.key.as_str(), most))?;
+    if has_room {
+        let told = to_json("call_record_parts.told", part)?;
+        let statement = if of.is_rough { ADD_PART } else { PUT_PART };
+        run!(
+            tx,
+            execute(statement, id, part.key.as_str(), part.channel.as_str(), told)
+        )?;
+    }
+    let parts = parts(tx, id).await?;
+    let Some(whole) = WholeCall::of(&parts, is_own) else {
+        return Err(corrupt("it has no parts"));
+    };
+    update(tx, id, &whole).await?;
+    let mut extensions = Vec::new();
+    for number in &whole.numbers {
+        let found = run!(tx, fetch_optional::<(Uuid,)>(NUMBERED, tenant, number.as_str()))?;
+        extensions.extend(found.map(|(extension,)| extension));
+    }
+    if !extensions.is_empty() {
+        insert_rows!(tx, TOOK_PART, extensions, |extension| (id, *extension))?;
+    }
+    Ok(CallRecordId::from_uuid(id))
+}
+
+async fn insert(tx: &mut Tx, of: OfCall<'_>, whole: &WholeCall) -> Result<(), StoreError> {
+    run!(
+        tx,
+        execute(
+            INSERT,
+            of.id.uuid(),
+            of.tenant.uuid(),
+            of.instance.uuid(),
+            of.call.as_str(),
+            whole.from_number.as_ref().map(CallText::as_str),
+            whole.from_name.as_ref().map(CallText::as_str),
+            whole.to.as_ref().map(CallText::as_str),
+            whole.direction.as_str(),
+            whole.started.as_microsecond(),
+            whole.answered.map(Timestamp::as_microsecond),
+            whole.ended.as_microsecond(),
+            whole.duration,
+            whole.billable,
+            whole.disposition.as_str(),
+            whole.cause.as_ref().map(HangupCause::as_str),
+        )
+    )?;
+    Ok(())
+}
+
+async fn update(tx: &mut Tx, id: Uuid, whole: &WholeCall) -> Result<(), StoreError> {
+    run!(
+        tx,
+        execute(
+            UPDATE,
+            id,
+            whole.from_number.as_ref().map(CallText::as_str),
+            whole.from_name.as_ref().map(CallText::as_str),
+            whole.to.as_ref().map(CallText::as_str),
+            whole.direction.as_str(),
+            whole.started.as_microsecond(),
+            whole.answered.map(Timestamp::as_microsecond),
+            whole.ended.as_microsecond(),
+            whole.duration,
+            whole.billable,
+            whole.disposition.as_str(),
+            whole.cause.as_ref().map(HangupCause::as_str),
+        )
+    )?;
+    Ok(())
+}
+
+async fn parts(tx: &mut Tx, id: Uuid) -> Result<Vec<CallPart>, StoreError> {
+    let origin = Origin {
+        table: "call_record_parts",
+        id,
+    };
+    let rows = run!(tx, fetch_all::<(RawJson,)>(PARTS, id))?;
+    rows.iter().map(|(told,)| origin.json("told", told)).collect()
+}
+
+/// One call of the tenant, if it may be seen.
+pub async fn find(
+    tx: &mut Tx,
+    tenant: TenantId,
+    seen: Seen,
+    id: CallRecordId,
+) -> Result<Option<CallRecord>, StoreError> {
+    run!(
+        tx,
+        fetch_optional::<Row>(FIND, tenant.uuid(), seen.user(), id.uuid())
+    )?
+    .map(Row::parse)
+    .transpose()
+}
+
+/// One page of the calls of the tenant that match and may be seen, newest first.
+pub async fn list(
+    tx: &mut Tx,
+    tenant: TenantId,
+    seen: Seen,
+    query: &CallQuery,
+) -> Result<CallPage, StoreError> {
+    let CallFilter {
+        from,
+        to,
+        direction,
+        extension,
+        number,
+        disposition,
+    } = &query.filter;
+    // Without a cursor: behind a call that is newer than all.
+    let (at, id) = query.after.map_or((i64::MAX, Uuid::max()), |cursor| {
+        (cursor.at.as_microsecond(), cursor.id)
+    });
+    let statement: Statement = LIST;
+    // One row more than was asked for tells whether there is a next page.
+    let rows = run!(
+        tx,
+        fetch_all::<Row>(
+            statement,
+            tenant.uuid(),
+            seen.user(),
+            from.map_or(i64::MIN, Timestamp::as_microsecond),
+            to.map_or(i64::MAX, Timestamp::as_microsecond),
+            direction.map(|direction| direction.as_str()),
+            extension.map(ExtensionId::uuid),
+            number.as_deref(),
+            disposition.map(|disposition| disposition.as_str()),
+            at,
+            id,
+            query.per_page + 1,
+        )
+    )?;
+    let mut calls = rows.into_iter().map(Row::parse).collect::<Result<Vec<_>, _>>()?;
+    let per_page = usize::try_from(query.per_page).unwrap_or(usize::MAX);
+    let more = calls.len() > per_page;
+    calls.truncate(per_page);
+    let next = calls.last().filter(|_| more).map(|last| CallCursor {
+        at: last.started_at,
+        id: last.id.uuid(),
+    });
+    Ok(CallPage { calls, next })
+}

@@ -1,0 +1,263 @@
+//! Recordings of calls, one tenant's at a time: where each file is, and which call it is of.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::call_records::Seen;
+use super::row::Origin;
+use super::statement::{run, statements};
+use super::{StoreError, Tx};
+use crate::domain::call_record::CallCursor;
+use crate::domain::call_text::PbxCallId;
+use crate::domain::ids::{CallRecordId, ExtensionId, InstanceId, RecordingId, TenantId};
+use crate::domain::instance::NodeName;
+use crate::domain::recording::{FoundRecording, Recording, RecordingPage, RecordingPath, RecordingQuery};
+
+macro_rules! of_file {
+    () => {
+        "from call_records r join call_record_parts p on p.record_id = r.id where p.channel = f.channel \
+         and r.tenant_id = f.tenant_id and r.instance_id = f.instance_id"
+    };
+}
+
+macro_rules! select {
+    ($($which:expr),+ $(,)?) => {
+        concat!(
+            "select f.id, f.tenant_id, f.instance_id, f.path, f.bytes, f.written_at, (select r.id ", of_file!(),
+            " order by r.started_at limit 1) as call_id from recordings f where f.tenant_id = $1 and (exists (select 1 ",
+            of_file!(),
+            " and exists (select 1 from call_record_extensions e join users u on u.extension_id = e.extension_id \
+             where e.record_id = r.id and u.id = $2 and u.tenant_id = f.tenant_id)) or $2 is null) and ",
+            $($which),+
+        )
+    };
+}
+
+statements! {
+    PUT = "insert into recordings (id, tenant_id, instance_id, path, channel, bytes, written_at) \
+        values ($1, $2, $3, $4, $5, $6, $7) on conflict (instance_id, path) do update \
+        set bytes = excluded.bytes, written_at = excluded.written_at \
+        where recordings.bytes <> excluded.bytes or recordings.written_at <> excluded.written_at";
+    KNOWN = "select path, bytes, written_at from recordings where instance_id = $1";
+    WHOSE = "select r.tenant_id from call_records r join call_record_parts p on p.record_id = r.id \
+        where p.channel = $1 and r.instance_id = $2 order by r.started_at limit 1";
+    LOSE = "delete from recordings where instance_id = $1 and path = $2";
+    LOSE_ALL = "delete from recordings where instance_id = $1";
+    LEAVING = "select f.tenant_id, f.path from recordings f join tenants t on t.id = f.tenant_id \
+        where f.instance_id = $1 and t.status = 'deleting' order by f.path";
+    ELSEWHERE = "select count(*) from recordings f join instances i on i.id = f.instance_id \
+        where f.tenant_id = $1 and i.node <> $2";
+    FIND = select!("f.id = $3");
+    LOCK = "select id from recordings where tenant_id = $1 and id = $2", 0, " for update";
+    DELETE = "delete from recordings where tenant_id = $1 and id = $2";
+    OF_TENANT = "select instance_id, path from recordings where tenant_id = $1 order by instance_id, path";
+    LIST = select!("f.written_at >= $3 and f.written_at < $4 \
+        and (exists (select 1 ", of_file!(), " and r.id = $5) or $5 is null) \
+        and (exists (select 1 ", of_file!(), " and exists (select 1 from call_record_extensions x \
+        where x.record_id = r.id and x.extension_id = $6)) or $6 is null) \
+        and (f.written_at < $7 or (f.written_at = $7 and f.id < $8)) \
+        order by f.written_at desc, f.id desc limit $9");
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: Uuid,
+    tenant_id: Uuid,
+    instance_id: Uuid,
+    path: String,
+    bytes: i64,
+    written_at: i64,
+    call_id: Option<Uuid>,
+}
+
+impl Row {
+    fn parse(self) -> Result<Recording, StoreError> {
+        let origin = Origin {
+            table: "recordings",
+            id: self.id,
+        };
+        Ok(Recording {
+            id: RecordingId::from_uuid(self.id),
+            tenant_id: TenantId::from_uuid(self.tenant_id),
+            instance_id: InstanceId::from_uuid(self.instance_id),
+            path: origin.text("path", &self.path)?,
+            bytes: self.bytes,
+            written_at: origin.time("written_at", self.written_at)?,
+            call_id: self.call_id.map(CallRecordId::from_uuid),
+        })
+    }
+}
+
+/// Keeps a recording that was found, or what has become of it; whose it is never changes.
+pub async fn put(
+    tx: &mut Tx,
+    id: RecordingId,
+    tenant: TenantId,
+    instance: InstanceId,
+    found: &FoundRecording,
+) -> Result<(), StoreError> {
+    let channel = found.path.channel();
+    run!(
+        tx,
+        execute(
+            PUT,
+            id.uuid(),
+            tenant.uuid(),
+            instance.uuid(),
+            found.path.as_str(),
+            channel.as_ref().map(PbxCallId::as_str),
+            found.bytes,
+            found.written_at.as_microsecond(),
+        )
+    )?;
+    Ok(())
+}
+
+/// All that are known of an instance, by path: their length and when they were written.
+pub async fn known(
+    tx: &mut Tx,
+    instance: InstanceId,
+) -> Result<BTreeMap<RecordingPath, FoundRecording>, StoreError> {
+    let origin = Origin {
+        table: "recordings",
+        id: instance,
+    };
+    let rows = run!(tx, fetch_all::<(String, i64, i64)>(KNOWN, instance.uuid()))?;
+    rows.into_iter()
+        .map(|(path, bytes, written_at)| {
+            let path: RecordingPath = origin.text("path", &path)?;
+            let written_at = origin.time("written_at", written_at)?;
+            let found = FoundRecording {
+                path: path.clone(),
+                bytes,
+                written_at,
+            };
+            Ok((path, found))
+        })
+        .collect()
+}
+
+/// Whose call a channel was in, as far as a record tells.
+pub async fn whose(
+    tx: &mut Tx,
+    instance: InstanceId,
+    channel: &PbxCallId,
+) -> Result<Option<TenantId>, StoreError> {
+    let row = run!(
+        tx,
+        fetch_optional::<(Uuid,)>(WHOSE, channel.as_str(), instance.uuid())
+    )?;
+    Ok(row.map(|(id,)| TenantId::from_uuid(id)))
+}
+
+/// Forgets one whose file is not there any more.
+pub async fn lose(tx: &mut Tx, instance: InstanceId, path: &RecordingPath) -> Result<(), StoreError> {
+    run!(tx, execute(LOSE, instance.uuid(), path.as_str()))?;
+    Ok(())
+}
+
+/// Forgets all of an instance that goes.
+pub(super) async fn lose_all(tx: &mut Tx, instance: InstanceId) -> Result<(), StoreError> {
+    run!(tx, execute(LOSE_ALL, instance.uuid()))?;
+    Ok(())
+}
+
+/// Those of tenants that are to go, which are on an instance.
+pub async fn leaving(
+    tx: &mut Tx,
+    instance: InstanceId,
+) -> Result<Vec<(TenantId, RecordingPath)>, StoreError> {
+    let origin = Origin {
+        table: "recordings",
+        id: instance,
+    };
+    let rows = run!(tx, fetch_all::<(Uuid, String)>(LEAVING, instance.uuid()))?;
+    rows.into_iter()
+        .map(|(tenant, path)| Ok((TenantId::from_uuid(tenant), origin.text("path", &path)?)))
+        .collect()
+}
+
+/// How many of a tenant are on other hosts than this.
+pub async fn elsewhere(tx: &mut Tx, tenant: TenantId, node: &NodeName) -> Result<i64, StoreError> {
+    let (count,) = run!(tx, fetch_one::<(i64,)>(ELSEWHERE, tenant.uuid(), node.as_str()))?;
+    Ok(count)
+}
+
+/// One recording of the tenant, if its call may be seen.
+pub async fn find(
+    tx: &mut Tx,
+    tenant: TenantId,
+    seen: Seen,
+    id: RecordingId,
+) -> Result<Option<Recording>, StoreError> {
+    run!(
+        tx,
+        fetch_optional::<Row>(FIND, tenant.uuid(), seen.user(), id.uuid())
+    )?
+    .map(Row::parse)
+    .transpose()
+}
+
+/// Keeps others from it until this transaction ends; false when the tenant has no such recording.
+pub async fn lock(tx: &mut Tx, tenant: TenantId, id: RecordingId) -> Result<bool, StoreError> {
+    let row = run!(tx, fetch_optional::<(Uuid,)>(LOCK, tenant.uuid(), id.uuid()))?;
+    Ok(row.is_some())
+}
+
+/// Forgets one; false when the tenant has no such recording.
+pub async fn delete(tx: &mut Tx, tenant: TenantId, id: RecordingId) -> Result<bool, StoreError> {
+    Ok(run!(tx, execute(DELETE, tenant.uuid(), id.uuid()))? == 1)
+}
+
+/// Where all recordings of a tenant are.
+pub async fn of_tenant(
+    tx: &mut Tx,
+    tenant: TenantId,
+) -> Result<Vec<(InstanceId, RecordingPath)>, StoreError> {
+    let origin = Origin {
+        table: "recordings",
+        id: tenant,
+    };
+    let rows = run!(tx, fetch_all::<(Uuid, String)>(OF_TENANT, tenant.uuid()))?;
+    rows.into_iter()
+        .map(|(instance, path)| Ok((InstanceId::from_uuid(instance), origin.text("path", &path)?)))
+        .collect()
+}
+
+/// One page of the recordings of the tenant that match and whose calls may be seen, newest first.
+pub async fn list(
+    tx: &mut Tx,
+    tenant: TenantId,
+    seen: Seen,
+    query: &RecordingQuery,
+) -> Result<RecordingPage, StoreError> {
+    let (at, id) = query.after.map_or((i64::MAX, Uuid::max()), |cursor| {
+        (cursor.at.as_microsecond(), cursor.id)
+    });
+    let rows = run!(
+        tx,
+        fetch_all::<Row>(
+            LIST,
+            tenant.uuid(),
+            seen.user(),
+            query.from.map_or(i64::MIN, Timestamp::as_microsecond),
+            query.to.map_or(i64::MAX, Timestamp::as_microsecond),
+            query.call.map(CallRecordId::uuid),
+            query.extension.map(ExtensionId::uuid),
+            at,
+            id,
+            query.per_page + 1,
+        )
+    )?;
+    let mut recordings = rows.into_iter().map(Row::parse).collect::<Result<Vec<_>, _>>()?;
+    let per_page = usize::try_from(query.per_page).unwrap_or(usize::MAX);
+    let more = recordings.len() > per_page;
+    recordings.truncate(per_page);
+    let next = recordings.last().filter(|_| more).map(|last| CallCursor {
+        at: last.written_at,
+        id: last.id.uuid(),
+    });
+    Ok(RecordingPage { recordings, next })
+}

@@ -1,0 +1,48 @@
+//! Links that are worse than cut: half open, slow, and full of nonsense.
+
+use std::time::Duration;
+
+use super::proxy::Way;
+use super::rig::{ACME, GLOBEX, Rig, call, hang_up};
+
+#[tokio::test]
+async fn asterisk_o10_a_link_that_is_half_open_is_stale_and_right_again() {
+    let rig = Rig::start(Duration::from_secs(1)).await;
+    let mut ami = rig.pbx.ami();
+    call(&mut ami, ACME, 3);
+    rig.agrees(&mut ami, "calls are up").await;
+    rig.proxy.set(Way::Held);
+    hang_up(&mut ami, ACME, 2);
+    call(&mut ami, GLOBEX, 1);
+    rig.until_stale().await;
+    rig.proxy.set(Way::Open);
+    rig.agrees(&mut ami, "the link is open").await;
+}
+
+#[tokio::test]
+async fn asterisk_o10_a_link_that_talks_nonsense_is_stale_and_right_again() {
+    let rig = Rig::start(Duration::from_secs(1)).await;
+    let mut ami = rig.pbx.ami();
+    call(&mut ami, ACME, 3);
+    rig.agrees(&mut ami, "calls are up").await;
+    rig.proxy.set(Way::Garbage);
+    hang_up(&mut ami, ACME, 1);
+    call(&mut ami, GLOBEX, 2);
+    rig.until_stale().await;
+    rig.proxy.set(Way::Open);
+    rig.agrees(&mut ami, "it talks sense").await;
+}
+
+#[tokio::test]
+async fn asterisk_o10_a_slow_link_is_stale_or_right() {
+    let rig = Rig::start(Duration::from_secs(1)).await;
+    let mut ami = rig.pbx.ami();
+    call(&mut ami, ACME, 30);
+    rig.agrees(&mut ami, "calls are up").await;
+    // All channels are many pieces: no answer comes in time.
+    rig.proxy.set(Way::Slow(Duration::from_secs(2)));
+    hang_up(&mut ami, ACME, 7);
+    rig.until_stale().await;
+    rig.proxy.set(Way::Open);
+    rig.agrees(&mut ami, "the link is fast").await;
+}

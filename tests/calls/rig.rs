@@ -1,0 +1,231 @@
+//! A database with two tenants, a PBX behind a proxy, and what listens to it as the daemon has it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::SignedDuration;
+use switchyard::app::App;
+use switchyard::app::calls::{self, ActiveCalls};
+use switchyard::domain::clock::{Clock as _, SystemClock};
+use switchyard::domain::instance::{AsteriskSettings, InstanceSettings, PbxInstance};
+use switchyard::domain::instance_secrets::InstanceSecrets;
+use switchyard::driver::SocketFeed;
+use switchyard::driver::asterisk::{ManagerFeed, Transport};
+use switchyard::driver::feed::{Feed, FeedFactory};
+use switchyard::monitor::board::{Board, Figures};
+use switchyard::monitor::stream::Streams;
+use switchyard::monitor::{self, Tools};
+use switchyard::wire::ami::Backoff;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::proxy::Proxy;
+use super::support::ami::{Ami, field};
+use super::support::database::Backend;
+use super::support::pbx::Pbx;
+use super::support::world::{NODE, Phone, Tenant, World};
+
+pub const ACME: &str = "acme.example.com";
+pub const GLOBEX: &str = "globex.example.com";
+
+/// As the daemon makes them, but that tries follow each other fast.
+pub struct Feeds;
+
+impl FeedFactory for Feeds {
+    fn feed(&self, instance: &PbxInstance, secrets: InstanceSecrets) -> Option<Box<dyn Feed>> {
+        let backoff = Backoff {
+            first: Duration::from_millis(50),
+            max: Duration::from_millis(200),
+        };
+        match &instance.settings {
+            InstanceSettings::Asterisk(settings) => Some(Box::new(ManagerFeed::open_with(
+                settings,
+                &secrets.control,
+                &Transport::default(),
+                backoff,
+                || u32::MAX,
+            ))),
+            InstanceSettings::FreeSwitch(settings) => {
+                let (host, port) = (&settings.event_socket_host, settings.event_socket_port);
+                Some(Box::new(SocketFeed::open(host, port, &secrets.control, || 0)?))
+            }
+            InstanceSettings::FusionPbx(_) => None,
+        }
+    }
+}
+
+/// What listens to the PBXs of a host.
+pub struct Monitor {
+    pub board: Board,
+    _task: JoinSet<()>,
+}
+
+impl Monitor {
+    pub fn start(world: &World, period: Duration) -> Self {
+        let oldest = SignedDuration::try_from(period * 2).unwrap() + SignedDuration::from_secs(7);
+        let board = Board::new(Streams::new(1), oldest);
+        let tools = Tools {
+            store: world.store.clone(),
+            board: board.clone(),
+            clock: Arc::new(SystemClock),
+            period,
+        };
+        let run = monitor::run(
+            NODE.parse().unwrap(),
+            Arc::new(Feeds),
+            tools,
+            CancellationToken::new(),
+        );
+        let mut task = JoinSet::new();
+        task.spawn(async move {
+            let Ok(()) = run.await;
+        });
+        Self { board, _task: task }
+    }
+
+    /// What is known of the only PBX; none where none is listened to.
+    pub fn figures(&self) -> Option<Figures> {
+        self.board.figures(SystemClock.now()).pop()
+    }
+
+    pub fn is_fresh(&self) -> bool {
+        self.figures().is_some_and(|figures| !figures.freshness.stale)
+    }
+}
+
+/// One private Asterisk with two tenants, listened to through a proxy.
+pub struct Rig {
+    pub world: World,
+    pub monitor: Monitor,
+    pub app: App,
+    pub acme: Tenant,
+    pub globex: Tenant,
+    pub phones: [Phone; 2],
+    pub proxy: Proxy,
+    pub pbx: Pbx,
+}
+
+impl Rig {
+    pub async fn start(period: Duration) -> Self {
+        let pbx = Pbx::start().await;
+        let proxy = Proxy::before(pbx.private.settings().ami_port).await;
+        let settings = AsteriskSettings {
+            ami_port: proxy.port,
+            ..pbx.private.settings().clone()
+        };
+        let world = World::new(
+            Backend::Sqlite,
+            InstanceSettings::Asterisk(settings),
+            InstanceSecrets::of_control(pbx.private.secret().clone()),
+            pbx.directory.path(),
+        )
+        .await;
+        let (acme, phones, globex, _) = world.acme_and_globex().await;
+        world
+            .deploy_platform()
+            .await
+            .expect(switchyard::domain::deployment::DeploymentStatus::Live);
+        let monitor = Monitor::start(&world, period);
+        Self {
+            app: world.app.clone().with_board(monitor.board.clone()),
+            world,
+            monitor,
+            acme,
+            globex,
+            phones,
+            proxy,
+            pbx,
+        }
+    }
+
+    /// What Asterisk itself says, read by a reader that shares no code with ours: each call by its domain.
+    pub fn truth(ami: &mut Ami) -> BTreeMap<String, BTreeSet<String>> {
+        let mut calls: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for channel in ami.list("CoreShowChannels", &[]) {
+            let name = field(&channel, "Channel").unwrap();
+            let domain = [ACME, GLOBEX]
+                .into_iter()
+                .find(|domain| name.contains(&format!("@{domain}-")))
+                .unwrap_or_else(|| panic!("whose is {name}?"));
+            let call = field(&channel, "Linkedid").unwrap().to_owned();
+            calls.entry(domain.to_owned()).or_default().insert(call);
+        }
+        calls
+    }
+
+    /// What ours says of the two tenants, by what Asterisk calls each call.
+    pub fn told(&self) -> BTreeMap<String, BTreeSet<String>> {
+        let mut calls: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for tenant in [&self.acme, &self.globex] {
+            let of_tenant =
+                self.monitor
+                    .board
+                    .of_tenant(tenant.id, self.world.instance_id, SystemClock.now());
+            for call in of_tenant.0 {
+                calls
+                    .entry(tenant.domain.clone())
+                    .or_default()
+                    .insert(call.link.to_string());
+            }
+        }
+        calls
+    }
+
+    /// Waits until it is fresh and what Asterisk says; gives how long that took.
+    pub async fn agrees(&self, ami: &mut Ami, when: &str) -> Duration {
+        let begun = Instant::now();
+        loop {
+            // In one moment: both before and after what ours says.
+            let before = Self::truth(ami);
+            let (told, fresh) = (self.told(), self.monitor.is_fresh());
+            if fresh && told == before {
+                return begun.elapsed();
+            }
+            let waited = begun.elapsed();
+            assert!(
+                waited < Duration::from_secs(30),
+                "{when}: fresh: {fresh}\n{told:?}\n{before:?}"
+            );
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    pub async fn until_stale(&self) {
+        super::support::wait::until("it says that it may be otherwise", || !self.monitor.is_fresh()).await;
+    }
+
+    pub async fn calls(&self, tenant: &Tenant) -> ActiveCalls {
+        calls::active(&self.app, &tenant.caller).await.unwrap()
+    }
+}
+
+/// Puts calls up that go on: a Local channel each, at the echo test of a domain.
+pub fn call(ami: &mut Ami, domain: &str, count: usize) {
+    for _ in 0..count {
+        let channel = format!("Local/*43@{domain}");
+        let headers = [
+            ("Channel", channel.as_str()),
+            ("Application", "Wait"),
+            ("Data", "3600"),
+            ("Async", "true"),
+        ];
+        let answer = ami.ask("Originate", &headers);
+        assert_eq!(field(&answer, "Response"), Some("Success"), "{answer:?}");
+    }
+}
+
+/// Ends so many of the calls of a domain.
+pub fn hang_up(ami: &mut Ami, domain: &str, count: usize) {
+    let channels = ami.list("CoreShowChannels", &[]);
+    let firsts = channels.iter().filter(|channel| {
+        let is_first = field(channel, "Uniqueid") == field(channel, "Linkedid");
+        is_first
+            && field(channel, "Channel")
+                .unwrap()
+                .contains(&format!("@{domain}-"))
+    });
+    for channel in firsts.take(count) {
+        ami.ask("Hangup", &[("Channel", field(channel, "Channel").unwrap())]);
+    }
+}

@@ -1,0 +1,248 @@
+//! Live calls of a FreeSWITCH, by its events and by its table that is behind them.
+
+use std::time::Duration;
+
+use serde_json::json;
+use switchyard::domain::call::{CallDirection, CallState, Presence};
+use switchyard::domain::clock::{Clock as _, SystemClock};
+use switchyard::domain::ids::ExtensionId;
+use switchyard::wire::esl::Word;
+
+use super::freeswitch::{Caller, Effect, Fault, FreeSwitch, NewCall, Phone};
+use super::instances::{secrets, settings};
+use super::rig::{ACME, Monitor};
+use super::support::database::Backend;
+use super::support::wait::until;
+use super::support::world::{Tenant, World};
+
+struct Rig {
+    freeswitch: FreeSwitch,
+    world: World,
+    acme: Tenant,
+    monitor: Monitor,
+    _home: tempfile::TempDir,
+}
+
+impl Rig {
+    async fn start() -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let freeswitch = FreeSwitch::start().await;
+        let world = World::new(
+            Backend::Sqlite,
+            settings(freeswitch.port, home.path()),
+            secrets(),
+            home.path(),
+        )
+        .await;
+        let acme = world.tenant("acme").await;
+        world.extension(&acme, "1001", "Ann").await;
+        let monitor = Monitor::start(&world, Duration::from_secs(1));
+        let rig = Self {
+            freeswitch,
+            world,
+            acme,
+            monitor,
+            _home: home,
+        };
+        until("it is known", || rig.total() == Some(0)).await;
+        rig
+    }
+
+    /// How many calls there are; none while that is stale.
+    fn total(&self) -> Option<usize> {
+        let figures = self.monitor.figures()?;
+        (!figures.freshness.stale).then_some(figures.total)
+    }
+
+    fn calls(&self) -> Vec<std::sync::Arc<switchyard::domain::call::Call>> {
+        self.monitor
+            .board
+            .of_tenant(self.acme.id, self.world.instance_id, SystemClock.now())
+            .0
+    }
+
+    /// How often the table was asked for.
+    fn polls(&self) -> usize {
+        self.freeswitch.journal().with("show channels").len()
+    }
+
+    /// FreeSWITCH tells of a leg. `more`: what else it says.
+    fn tell(&self, name: &str, uuid: &str, more: &[(&str, &str)]) {
+        let mut event = json!({"Event-Name": name, "Unique-ID": uuid, "Channel-Call-UUID": uuid});
+        for (key, value) in more {
+            event[key] = json!(value);
+        }
+        let text = event.to_string();
+        let message = format!(
+            "Content-Length: {}\nContent-Type: text/event-json\n\n{text}",
+            text.len()
+        );
+        self.freeswitch.play(message.as_bytes());
+    }
+}
+
+/// What is said of a leg of Ann's.
+const ANNS: [(&str, &str); 6] = [
+    ("Channel-Name", "sofia/internal/1001@acme.example.com"),
+    ("Channel-Presence-ID", "1001@acme.example.com"),
+    ("Caller-Context", ACME),
+    ("Call-Direction", "inbound"),
+    ("Caller-Caller-ID-Number", "1001"),
+    ("Caller-Destination-Number", "1002"),
+];
+
+#[tokio::test]
+async fn o10_events_tell_of_a_call_before_the_table_shows_it() {
+    let rig = Rig::start().await;
+    rig.freeswitch.lag(Duration::from_hours(1));
+    rig.tell("CHANNEL_CREATE", "leg-a", &ANNS);
+    until("the call is told", || rig.calls().len() == 1).await;
+    let call = rig.calls().remove(0);
+    assert_eq!(
+        (call.from.as_str(), call.to.as_str(), call.state),
+        ("1001", "1002", CallState::Ringing)
+    );
+    assert_eq!(call.extension_ids.len(), 1);
+    let answered: Vec<(&str, &str)> = ANNS.into_iter().chain([("Answer-State", "answered")]).collect();
+    rig.tell("CHANNEL_ANSWER", "leg-a", &answered);
+    until("it is answered", || {
+        rig.calls()
+            .first()
+            .is_some_and(|call| call.state == CallState::Answered)
+    })
+    .await;
+    rig.tell("CHANNEL_HANGUP_COMPLETE", "leg-a", &[]);
+    until("it is over", || rig.calls().is_empty()).await;
+}
+
+#[tokio::test]
+async fn o10_what_the_lagging_table_still_shows_does_not_come_back() {
+    let mut rig = Rig::start().await;
+    rig.freeswitch.novelties().next_uuids(["leg-a", "leg-b"]);
+    rig.freeswitch.add_call(&NewCall::within(ACME, "1001", "1002"));
+    until("a poll shows it", || rig.total() == Some(1)).await;
+    // The table shows what has ended for longer than a poll waits for it: one poll at least sees it.
+    rig.freeswitch.lag(Duration::from_millis(1100));
+    let client = rig.freeswitch.client().await;
+    assert!(
+        client
+            .hang_up(&Word::new("leg-a").unwrap(), Duration::from_secs(10))
+            .await
+            .unwrap()
+    );
+    for leg in ["leg-a", "leg-b"] {
+        rig.tell("CHANNEL_HANGUP_COMPLETE", leg, &[]);
+    }
+    until("it is over", || rig.total() == Some(0)).await;
+    let polls = rig.polls();
+    while rig.polls() < polls + 3 {
+        assert_eq!(rig.total(), Some(0), "it came back");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn o10_a_call_from_outside_is_nobodys_until_it_is_answered_and_then_its_tenants() {
+    let rig = Rig::start().await;
+    let outside = |answered| NewCall {
+        caller: Caller::Outside {
+            number: "1001".to_owned(),
+            name: "Somebody".to_owned(),
+            // Whatever they say they are.
+            host: ACME.to_owned(),
+            ip: "192.0.2.9".to_owned(),
+            dialled: "15551234".to_owned(),
+        },
+        answered,
+        ..NewCall::within(ACME, "", "1002")
+    };
+    rig.freeswitch.add_call(&outside(false));
+    until("it is counted", || rig.total() == Some(1)).await;
+    assert_eq!(
+        (rig.calls().len(), rig.monitor.figures().unwrap().by_tenant.len()),
+        (0, 0)
+    );
+    rig.freeswitch.add_call(&outside(true));
+    until("the answered one is the tenant's", || rig.calls().len() == 1).await;
+    let call = rig.calls().remove(0);
+    assert_eq!(
+        (call.direction, call.from.as_str()),
+        (CallDirection::Inbound, "1001")
+    );
+    assert_eq!(
+        call.extension_ids.len(),
+        0,
+        "whoever is outside is no extension, whatever their number"
+    );
+}
+
+#[tokio::test]
+async fn o10_a_broken_event_socket_is_stale_and_right_again() {
+    let mut rig = Rig::start().await;
+    rig.freeswitch.add_call(&NewCall::within(ACME, "1001", "1002"));
+    until("it is known", || rig.total() == Some(1)).await;
+    rig.freeswitch.close().await;
+    until("it is stale", || rig.total().is_none()).await;
+    assert_eq!(rig.calls().len(), 1, "what was known is shown");
+    rig.freeswitch.add_call(&NewCall::within(ACME, "1001", "1003"));
+    rig.freeswitch
+        .add_call(&NewCall::within("acme.example.community", "1001", "1003"));
+    rig.freeswitch.open().await;
+    until("it is right again", || rig.total() == Some(3)).await;
+    assert_eq!(rig.calls().len(), 2);
+}
+
+#[tokio::test]
+async fn o10_an_event_that_cannot_be_read_and_a_table_that_is_none_are_stale_and_right_again() {
+    let rig = Rig::start().await;
+    rig.freeswitch.add_call(&NewCall::within(ACME, "1001", "1002"));
+    until("it is known", || rig.total() == Some(1)).await;
+    rig.freeswitch
+        .faults()
+        .add(Fault::at("show channels", Effect::Print("{\"row_count\": 7}".to_owned())).always());
+    rig.freeswitch
+        .play(b"Content-Length: 3\nContent-Type: text/event-json\n\n{x}");
+    until("it is stale", || rig.total().is_none()).await;
+    rig.freeswitch.faults().clear();
+    until("it is right again", || rig.total() == Some(1)).await;
+}
+
+#[tokio::test]
+async fn o10_phones_are_counted_by_events_and_by_the_profiles_lists() {
+    let rig = Rig::start().await;
+    let number = "1001".parse().unwrap();
+    let nobody = ExtensionId::from_uuid(uuid::Uuid::nil());
+    let presence = || {
+        let asked = [(nobody, &number)];
+        rig.monitor
+            .board
+            .presences(rig.acme.id, &asked, SystemClock.now())[0]
+    };
+    until("phones are known", || presence() == Some(Presence::Offline)).await;
+    let user = [
+        ("from-user", "1001"),
+        ("from-host", ACME),
+        ("call-id", "1-1@192.0.2.1"),
+    ];
+    let mut told = vec![("Event-Subclass", "sofia::register")];
+    told.extend(user);
+    rig.tell("CUSTOM", "", &told);
+    until("the phone is there", || presence() == Some(Presence::Available)).await;
+    let gone = [
+        ("Event-Subclass", "sofia::expire"),
+        ("user", "1001"),
+        ("host", ACME),
+        ("call-id", "1-1@192.0.2.1"),
+    ];
+    rig.tell("CUSTOM", "", &gone);
+    until("it is gone", || presence() == Some(Presence::Offline)).await;
+    let now = SystemClock.now().as_second();
+    rig.freeswitch
+        .sign_in(&Phone::at("internal", "1001", ACME, 5099, now));
+    rig.freeswitch
+        .play(b"Content-Length: 3\nContent-Type: text/event-json\n\n{x}");
+    until("what was missed is found", || {
+        presence() == Some(Presence::Available)
+    })
+    .await;
+}
