@@ -68,6 +68,18 @@ fn o10_what_somebody_dialled_names_no_other_tenant() {
 }
 
 #[test]
+fn o10_the_domain_of_a_local_channel_is_behind_all_that_was_dialled() {
+    let event = message(&[
+        "Event: Newchannel",
+        "Channel: Local/1@globex.example.com@acme.example.com-0000002a;1",
+        "Uniqueid: 1.2",
+        "Linkedid: 1.2",
+    ]);
+    let Some(News::Leg(leg)) = read(&event) else { panic!() };
+    assert_eq!(leg.domains, ["acme.example.com".parse().unwrap()]);
+}
+
+#[test]
 fn an_event_that_should_name_a_leg_and_does_not_was_lost() {
     let long = format!("Uniqueid: {}", "1".repeat(151));
     for event in [
