@@ -55,23 +55,25 @@ pub type ToldPhones = (TenantId, ExtensionNumber, Option<ExtensionId>, usize);
 /// What is told of a PBX at once.
 pub struct Report {
     /// Calls as they are now, or that there are not any more.
-    pub calls: Vec<(LegId, Option<Call>)>,
-    /// Whether there are no others.
-    pub are_all_calls: bool,
-    /// How many phones of an extension can be reached.
-    pub phones: Vec<ToldPhones>,
-    /// Whether there are no others.
-    pub are_all_phones: bool,
-    /// How well the calls are known.
-    pub calls_are_stale: bool,
-    /// The same of the phones.
-    pub phones_are_stale: bool,
+    pub calls: Told<(LegId, Option<Call>)>,
+    /// How many phones of extensions can be reached.
+    pub phones: Told<ToldPhones>,
     /// How many legs were put right.
     pub corrected: u64,
     /// Those that may have phones there, where that was looked at again.
     pub tenants: Option<HashSet<TenantId>>,
     /// When it is.
     pub at: Timestamp,
+}
+
+/// What is told of calls, or of phones.
+pub struct Told<T> {
+    /// Those that are otherwise now.
+    pub items: Vec<T>,
+    /// Whether there are no others.
+    pub are_all: bool,
+    /// Whether they may be otherwise by now.
+    pub are_stale: bool,
 }
 
 /// One that nobody reports to.
@@ -139,8 +141,8 @@ impl Board {
         let Some(known) = instances.get_mut(&instance) else {
             return;
         };
-        let mut calls = report.calls;
-        if report.are_all_calls {
+        let mut calls = report.calls.items;
+        if report.calls.are_all {
             let told: HashSet<&LegId> = calls.iter().map(|(link, _)| link).collect();
             let others = known.by_link.keys().filter(|link| !told.contains(link));
             let others: Vec<LegId> = others.cloned().collect();
@@ -156,16 +158,16 @@ impl Board {
             happened.push((before, now));
         }
         let was_stale = known.calls.stale;
-        known.calls.stale = report.calls_are_stale;
-        if !report.calls_are_stale {
+        known.calls.stale = report.calls.are_stale;
+        if !report.calls.are_stale {
             known.calls.as_of = Some(report.at);
         }
-        known.phones_are_stale = report.phones_are_stale;
+        known.phones_are_stale = report.phones.are_stale;
         known.corrected = report.corrected;
         if let Some(tenants) = report.tenants {
             known.tenants = tenants;
         }
-        let phones = known.put_phones(report.phones, report.are_all_phones);
+        let phones = known.put_phones(report.phones);
         let freshness = known.calls;
         drop(instances);
         for (before, now) in happened {
@@ -235,7 +237,7 @@ impl Board {
             }
         }
         drop(instances);
-        calls.sort_by(|one, other| (one.started_at, one.id).cmp(&(other.started_at, other.id)));
+        calls.sort_by_key(|call| (call.started_at, call.id));
         (calls, freshness)
     }
 
@@ -312,14 +314,14 @@ impl Board {
 
 impl Known {
     /// Gives those of which there are more or fewer now.
-    fn put_phones(&mut self, told: Vec<ToldPhones>, are_all: bool) -> Vec<ToldPhones> {
-        let before = if are_all {
+    fn put_phones(&mut self, told: Told<ToldPhones>) -> Vec<ToldPhones> {
+        let before = if told.are_all {
             std::mem::take(&mut self.phones)
         } else {
             HashMap::new()
         };
         let mut changed = Vec::new();
-        for (tenant, number, id, contacts) in told {
+        for (tenant, number, id, contacts) in told.items {
             let key = (tenant, number.clone());
             let now = (contacts > 0).then_some(contacts);
             let was = match now {

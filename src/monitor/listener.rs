@@ -8,7 +8,7 @@ use futures_util::FutureExt as _;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::board::{Board, Report};
+use super::board::{Board, Report, Told};
 use super::call;
 use super::desk::Desk;
 use super::directory::Directory;
@@ -51,6 +51,7 @@ pub struct Tools {
 }
 
 type Polling<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+type Polled = (Begun, Result<Vec<Leg>, DriverError>);
 
 /// Listens to one PBX.
 pub struct Listener {
@@ -66,7 +67,7 @@ pub struct Listener {
     due: Instant,
     begun: Instant,
     failures: u32,
-    polling: Option<Polling<(Begun, Result<Vec<Leg>, DriverError>)>>,
+    polling: Option<Polling<Polled>>,
     phones_due: Instant,
     polling_phones: Option<Polling<Result<Vec<Contact>, DriverError>>>,
     corrected: u64,
@@ -316,14 +317,18 @@ impl Listener {
         });
         let are_all_calls = std::mem::take(&mut self.tells_all_calls);
         let report = Report {
-            calls: calls.collect(),
-            are_all_calls,
-            tenants: are_all_calls.then(|| self.directory.tenants()),
-            phones: phones.collect(),
-            are_all_phones: std::mem::take(&mut self.tells_all_phones),
-            calls_are_stale: !(self.is_up && self.table.is_current()),
-            phones_are_stale: !(self.is_up && self.phones.is_current()),
+            calls: Told {
+                items: calls.collect(),
+                are_all: are_all_calls,
+                are_stale: !(self.is_up && self.table.is_current()),
+            },
+            phones: Told {
+                items: phones.collect(),
+                are_all: std::mem::take(&mut self.tells_all_phones),
+                are_stale: !(self.is_up && self.phones.is_current()),
+            },
             corrected: self.corrected,
+            tenants: are_all_calls.then(|| self.directory.tenants()),
             at: self.tools.clock.now(),
         };
         self.tools.board.report(self.instance, report);

@@ -7,7 +7,7 @@ use switchyard::domain::call::{Call, CallDirection, CallState};
 use switchyard::domain::clock::{Clock as _, SystemClock};
 use switchyard::domain::ids::{CallId, InstanceId};
 use switchyard::domain::leg::{LegId, WireText};
-use switchyard::monitor::board::Report;
+use switchyard::monitor::board::{Report, Told};
 
 use super::people::Person;
 use super::server::Server;
@@ -43,12 +43,16 @@ impl Server {
         let began = began.iter().map(|call| (call.link.clone(), Some(call.clone())));
         let ended = ended.iter().map(|call| (call.link.clone(), None));
         let report = Report {
-            calls: began.chain(ended).collect(),
-            are_all_calls: false,
-            phones: vec![(self.acme.parse().unwrap(), "1001".parse().unwrap(), None, 1)],
-            are_all_phones: false,
-            calls_are_stale: false,
-            phones_are_stale: false,
+            calls: Told {
+                items: began.chain(ended).collect(),
+                are_all: false,
+                are_stale: false,
+            },
+            phones: Told {
+                items: vec![(self.acme.parse().unwrap(), "1001".parse().unwrap(), None, 1)],
+                are_all: false,
+                are_stale: false,
+            },
             corrected: 0,
             tenants: Some([&self.acme, &self.globex].map(|id| id.parse().unwrap()).into()),
             at: SystemClock.now(),
@@ -59,12 +63,16 @@ impl Server {
     /// A listener has no link any more.
     pub fn lose_link(&self, instance: InstanceId) {
         let report = Report {
-            calls: Vec::new(),
-            are_all_calls: false,
-            phones: Vec::new(),
-            are_all_phones: false,
-            calls_are_stale: true,
-            phones_are_stale: true,
+            calls: Told {
+                items: Vec::new(),
+                are_all: false,
+                are_stale: true,
+            },
+            phones: Told {
+                items: Vec::new(),
+                are_all: false,
+                are_stale: true,
+            },
             corrected: 0,
             tenants: None,
             at: SystemClock.now(),
@@ -144,7 +152,7 @@ async fn o10_each_sees_the_tenants_calls_or_their_own_and_nobody_anothers(
     expected.sort_by_key(ToString::to_string);
     assert_eq!(all, expected);
     assert_eq!(seen(&agent).await, [json!([ann])]);
-    assert_eq!(seen(&stranger).await, [const { Value::Null }; 0]);
+    assert!(seen(&stranger).await.is_empty());
     assert_eq!(seen(&other).await, [json!([theirs])]);
 
     let shown = server.of(&agent.token, Method::GET, "/calls/active").send().await;

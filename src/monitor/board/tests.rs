@@ -40,12 +40,16 @@ fn call(text: &str, tenant_id: Option<TenantId>) -> Call {
 
 fn report(calls: Vec<(LegId, Option<Call>)>, second: i64) -> Report {
     Report {
-        calls,
-        are_all_calls: false,
-        phones: Vec::new(),
-        are_all_phones: false,
-        calls_are_stale: false,
-        phones_are_stale: false,
+        calls: Told {
+            items: calls,
+            are_all: false,
+            are_stale: false,
+        },
+        phones: Told {
+            items: Vec::new(),
+            are_all: false,
+            are_stale: false,
+        },
         corrected: 0,
         tenants: None,
         at: at(second),
@@ -126,7 +130,7 @@ fn o10_what_is_all_leaves_nothing_of_before() {
         report(vec![began("1", Some(tenant(1))), began("2", Some(tenant(1)))], 7),
     );
     let mut all = report(vec![began("2", Some(tenant(1)))], 8);
-    all.are_all_calls = true;
+    all.calls.are_all = true;
     board.report(PBX, all);
     assert_eq!(board.figures(at(8))[0].total, 1);
     assert_eq!(board.of_tenant(tenant(1), PBX, at(8)).0[0].link, link("2"));
@@ -184,7 +188,7 @@ fn o10_presence_is_of_phones_and_calls_and_not_known_while_stale() {
     talks.extension_ids = vec![ids[2]];
     talks.state = CallState::Answered;
     let mut phones = report(vec![(link("1"), Some(rings)), (link("2"), Some(talks))], 7);
-    phones.phones = vec![(tenant(1), numbers[0].clone(), None, 2)];
+    phones.phones.items = vec![(tenant(1), numbers[0].clone(), None, 2)];
     phones.tenants = Some([tenant(1), tenant(2)].into());
     board.report(PBX, phones);
     let known = [
@@ -202,7 +206,7 @@ fn o10_presence_is_of_phones_and_calls_and_not_known_while_stale() {
         "whoever serves it is not listened to here"
     );
     let mut gone = report(Vec::new(), 7);
-    gone.phones = vec![(tenant(1), numbers[0].clone(), None, 0)];
+    gone.phones.items = vec![(tenant(1), numbers[0].clone(), None, 0)];
     board.report(PBX, gone);
     assert_eq!(presences(1, 7)[0], Some(Presence::Offline));
     board.doubt(PBX);

@@ -171,6 +171,7 @@ impl Table {
     }
 
     /// The legs of a call; none where there is no such call any more.
+    #[must_use]
     pub fn legs_of(&self, call: &LegId) -> Vec<&Leg> {
         let ids = self.calls.get(call).into_iter().flatten();
         ids.filter_map(|id| self.legs.get(id)).collect()

@@ -198,7 +198,7 @@ fn o10_a_poll_ends_a_ghost_and_finds_a_call_that_nobody_told_of() {
 #[test]
 fn o10_what_polls_put_right_is_counted_unless_the_news_of_it_were_only_late() {
     let mut table = Table::new(LIMIT);
-    let mut poll = |table: &mut Table, legs: Vec<Leg>| {
+    let poll = |table: &mut Table, legs: Vec<Leg>| {
         let begun = table.begin_poll();
         table.end_poll(&begun, legs).unwrap()
     };

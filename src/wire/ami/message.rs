@@ -39,7 +39,7 @@ impl Message {
 
     /// One of these lines, for tests of what reads messages.
     #[cfg(test)]
-    pub fn of_lines(lines: &[&str]) -> Self {
+    pub(crate) fn of_lines(lines: &[&str]) -> Self {
         Self::parse(lines.join("\r\n").as_bytes()).unwrap()
     }
 

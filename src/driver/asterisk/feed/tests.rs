@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::leg::WireText;
+use crate::domain::sip_domain::SipDomain;
 
 fn message(lines: &[&str]) -> Message {
     Message::of_lines(lines)
@@ -46,7 +47,7 @@ use crate::domain::leg::Endpoint;
 #[test]
 fn o10_the_endpoints_own_domain_comes_before_what_a_dialplan_may_have_set() {
     let leg = channel("PJSIP/1001@globex.example.com-0000002a").unwrap();
-    let domains: Vec<&str> = leg.domains.iter().map(|domain| domain.as_str()).collect();
+    let domains: Vec<&str> = leg.domains.iter().map(SipDomain::as_str).collect();
     assert_eq!(domains, ["globex.example.com", "acme.example.com"]);
 }
 
@@ -65,6 +66,20 @@ fn o10_what_somebody_dialled_names_no_other_tenant() {
         assert_eq!(leg.endpoint, None, "{name}");
         assert_eq!(leg.is_local, name.starts_with("Local"));
     }
+}
+
+#[test]
+fn o10_the_domain_of_a_local_channel_is_behind_all_that_was_dialled() {
+    let event = message(&[
+        "Event: Newchannel",
+        "Channel: Local/1@globex.example.com@acme.example.com-0000002a;1",
+        "Uniqueid: 1.2",
+        "Linkedid: 1.2",
+    ]);
+    let Some(News::Leg(leg)) = read(&event) else {
+        panic!()
+    };
+    assert_eq!(leg.domains, ["acme.example.com".parse().unwrap()]);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use tokio_util::codec::Decoder as _;
 
 use super::*;
 use crate::domain::leg::Endpoint;
+use crate::domain::sip_domain::SipDomain;
 use crate::wire::esl::{Channel, Codec, Message};
 
 const SIP_CALL: &[u8] = include_bytes!(concat!(
@@ -38,7 +39,7 @@ fn table(text: &str) -> Vec<Channel> {
 }
 
 fn domains(leg: &Leg) -> Vec<&str> {
-    leg.domains.iter().map(|domain| domain.as_str()).collect()
+    leg.domains.iter().map(SipDomain::as_str).collect()
 }
 
 #[test]
