@@ -53,7 +53,8 @@ pub async fn export(app: &App, caller: &Caller, filter: CallFilter) -> Result<Ve
         let page = call_records::list(&mut tx, tenant, seen(caller), &query).await?;
         calls.extend(page.calls);
         if calls.len() > MOST_ROWS {
-            let reason = format!("more than {MOST_ROWS} calls match: ask for a shorter time with `from` and `to`");
+            let reason =
+                format!("more than {MOST_ROWS} calls match: ask for a shorter time with `from` and `to`");
             return Err(FieldErrors::one("from", reason).into());
         }
         query.after = page.next;

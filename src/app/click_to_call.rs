@@ -219,10 +219,9 @@ pub(super) fn refused(error: &AppError) -> Refused {
     use crate::deploy::DeployError;
     let (code, message) = match error {
         AppError::Conflict { code, message } => (*code, message.clone()),
-        AppError::Deploy(DeployError::Driver(error @ DriverError::Refused { .. })) => (
-            "call_refused",
-            format!("the PBX refused it: {}", error.full()),
-        ),
+        AppError::Deploy(DeployError::Driver(error @ DriverError::Refused { .. })) => {
+            ("call_refused", format!("the PBX refused it: {}", error.full()))
+        }
         AppError::Deploy(DeployError::Driver(DriverError::Unreachable { .. })) => (
             "pbx_unreachable",
             "the PBX cannot be reached now; try again later".to_owned(),

@@ -26,7 +26,11 @@ pub async fn check(app: &App, caller: &Caller, id: CallId) -> Result<(), AppErro
         Err(_) => Sight::Own(own(app, caller, tenant).await?),
     };
     let call = app.board.call(tenant, id).ok_or(AppError::NotFound)?;
-    if sees.shows(&call) { Ok(()) } else { Err(AppError::NotFound) }
+    if sees.shows(&call) {
+        Ok(())
+    } else {
+        Err(AppError::NotFound)
+    }
 }
 
 /// Ends a call.

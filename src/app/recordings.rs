@@ -108,12 +108,7 @@ pub fn tag(recording: &Recording) -> String {
 }
 
 /// Deletes a recording and its file.
-pub async fn delete(
-    app: &App,
-    caller: &Caller,
-    id: RecordingId,
-    if_match: &IfMatch,
-) -> Result<(), AppError> {
+pub async fn delete(app: &App, caller: &Caller, id: RecordingId, if_match: &IfMatch) -> Result<(), AppError> {
     let right = Permission::CallsDeleteRecording;
     let (mut tx, caller, tenant) = app.begin_inside(caller, right, "delete_recording").await?;
     if !recordings::lock(&mut tx, tenant, id).await? {
@@ -127,9 +122,16 @@ pub async fn delete(
     let spool = app.spool(&mut tx, recording.instance_id).await?;
     recordings::delete(&mut tx, tenant, id).await?;
     let before = Some(view(&recording));
-    app.audit(&mut tx, &caller, changed("recording.delete", &recording, before, None))?;
+    app.audit(
+        &mut tx,
+        &caller,
+        changed("recording.delete", &recording, before, None),
+    )?;
     // The file first: a row without its file can be deleted again, a file without its row would be found again.
-    spool.remove(&recording.path).await.map_err(|error| kept(&error))?;
+    spool
+        .remove(&recording.path)
+        .await
+        .map_err(|error| kept(&error))?;
     tx.commit().await?;
     Ok(())
 }

@@ -65,7 +65,9 @@ async fn find(store: &Store, id: InstanceId) {
     match looked.await {
         Ok(found) if found == recordings::Searched::default() => {}
         Ok(found) => tracing::debug!(instance = %id, found.kept, found.lost, "recordings were looked at"),
-        Err(error) => tracing::warn!(instance = %id, error = error_chain(&error), "recordings could not be looked at"),
+        Err(error) => {
+            tracing::warn!(instance = %id, error = error_chain(&error), "recordings could not be looked at")
+        }
     }
 }
 

@@ -196,10 +196,7 @@ impl Service {
                 tasks.soft_stop(),
             ),
         );
-        tasks.spawn(
-            "clicks",
-            call_records::make_calls(app.clone(), tasks.soft_stop()),
-        );
+        tasks.spawn("clicks", call_records::make_calls(app.clone(), tasks.soft_stop()));
         tasks.spawn(
             "tenants",
             tenant_upkeep::run(app.clone(), tenant_upkeep::PERIOD, tasks.soft_stop()),

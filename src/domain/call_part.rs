@@ -265,7 +265,10 @@ mod tests {
             domain: "my.acme.example.com".to_owned(),
         });
         let call = whole(&[within]);
-        assert_eq!((call.direction, numbers(&call)), (CallDirection::Inbound, vec!["1002"]));
+        assert_eq!(
+            (call.direction, numbers(&call)),
+            (CallDirection::Inbound, vec!["1002"])
+        );
     }
 
     #[test]

@@ -229,7 +229,10 @@ mod tests {
         let (_directory, spool) = spool();
         assert_eq!(
             found(&spool, "acme.example.com").await,
-            ["acme.example.com/1.0.wav", "acme.example.com/archive/2026/Nov/a-b.mp3"]
+            [
+                "acme.example.com/1.0.wav",
+                "acme.example.com/archive/2026/Nov/a-b.mp3"
+            ]
         );
         assert!(found(&spool, "example.com").await.is_empty());
         let (_, metadata) = spool.open(&path("acme.example.com/1.0.wav")).await.unwrap();
@@ -271,7 +274,12 @@ mod tests {
         assert!(!spool.remove(&one).await.unwrap());
         let domain: SipDomain = "acme.example.com".parse().unwrap();
         spool.tidy(&domain).await.unwrap();
-        assert!(directory.path().join("spool/acme.example.com/archive/2026/Nov/a-b.mp3").exists());
+        assert!(
+            directory
+                .path()
+                .join("spool/acme.example.com/archive/2026/Nov/a-b.mp3")
+                .exists()
+        );
         spool
             .remove(&path("acme.example.com/archive/2026/Nov/a-b.mp3"))
             .await

@@ -6,8 +6,8 @@ use std::io::SeekFrom;
 use axum::body::Body;
 use axum::extract::FromRequestParts;
 use axum::http::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_RANGE,
-    RANGE,
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
+    IF_RANGE, RANGE,
 };
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
@@ -35,7 +35,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Part {
         // A part only of what it had before: it may ask for the whole then, and gets that.
         let is_conditional = parts.headers.contains_key(IF_RANGE);
         let range = parts.headers.get(RANGE).filter(|_| !is_conditional);
-        Ok(Self(range.and_then(|range| range.to_str().ok()).map(str::to_owned)))
+        Ok(Self(
+            range.and_then(|range| range.to_str().ok()).map(str::to_owned),
+        ))
     }
 }
 
@@ -135,7 +137,9 @@ impl IntoResponse for SoundAnswer {
         let body = Body::from_stream(ReaderStream::new(self.file.take(size)));
         let mut response = (status, body).into_response();
         let headers = response.headers_mut();
-        let media_type = self.format.map_or("application/octet-stream", SoundFormat::media_type);
+        let media_type = self
+            .format
+            .map_or("application/octet-stream", SoundFormat::media_type);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
         headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

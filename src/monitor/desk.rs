@@ -52,10 +52,7 @@ impl Desk {
 
     /// Takes a piece of news, if it is about records.
     pub fn hear(&self, news: &News) {
-        let concerns = matches!(
-            news,
-            News::LinkDown | News::Lost | News::Record(_)
-        );
+        let concerns = matches!(news, News::LinkDown | News::Lost | News::Record(_));
         if concerns {
             self.send(Heard::News(news.clone()));
         }

@@ -19,7 +19,9 @@ const BATCH: usize = 200;
 #[derive(Debug, Error)]
 pub enum SearchError {
     /// The disk.
-    #[error("the recordings in {directory} cannot be worked on; see that the service may read that directory and write in it")]
+    #[error(
+        "the recordings in {directory} cannot be worked on; see that the service may read that directory and write in it"
+    )]
     Disk {
         /// Where.
         directory: String,

@@ -82,7 +82,9 @@ impl Known {
 
     /// Whose a call is: by a name as a whole, never by a part of one.
     fn tenant(&self, names: &[String]) -> Option<TenantId> {
-        names.iter().find_map(|name| self.by_name.get(name.as_str()).copied())
+        names
+            .iter()
+            .find_map(|name| self.by_name.get(name.as_str()).copied())
     }
 
     fn is_own(&self, tenant: TenantId, domain: &str) -> bool {
@@ -204,7 +206,8 @@ impl Keeper {
         if let Some(known_from) = known_from {
             self.missed(heard, known_from.clamp(heard, now));
         }
-        self.waiting.extend(parts.into_iter().map(|told| Waiting { told, is_rough: true }));
+        self.waiting
+            .extend(parts.into_iter().map(|told| Waiting { told, is_rough: true }));
         Ok(())
     }
 
@@ -229,7 +232,9 @@ impl Keeper {
     async fn write_some(&mut self) -> Result<(), StoreError> {
         let now = self.clock.now();
         let some = self.waiting.iter().take(BATCH);
-        let is_unknown = some.clone().any(|waiting| self.known.tenant(&waiting.told.names).is_none());
+        let is_unknown = some
+            .clone()
+            .any(|waiting| self.known.tenant(&waiting.told.names).is_none());
         let is_old = |read: Timestamp| now.duration_since(read) >= FRESH;
         if is_unknown && self.known.read_at.is_none_or(is_old) {
             self.known = Known::read(&self.store, self.instance, now).await?;
@@ -284,6 +289,10 @@ impl Keeper {
 pub async fn write(keeper: &mut Keeper) {
     if let Err(error) = keeper.write().await {
         let waiting = keeper.waiting.len();
-        tracing::warn!(error = error_chain(&error), waiting, "calls that are over wait for the database");
+        tracing::warn!(
+            error = error_chain(&error),
+            waiting,
+            "calls that are over wait for the database"
+        );
     }
 }

@@ -137,7 +137,10 @@ impl Row {
 
 /// Ids strung together, in their own order.
 fn ids<I: Ord>(text: Option<&str>, id: impl Fn(Uuid) -> I) -> Vec<I> {
-    let uuids = text.unwrap_or_default().split(' ').filter_map(|text| Uuid::parse_str(text).ok());
+    let uuids = text
+        .unwrap_or_default()
+        .split(' ')
+        .filter_map(|text| Uuid::parse_str(text).ok());
     let mut ids: Vec<I> = uuids.map(id).collect();
     ids.sort();
     ids

@@ -3,10 +3,10 @@
 use secrecy::ExposeSecret as _;
 use uuid::Uuid;
 
-use super::{call_gaps, recordings};
 use super::row::{Origin, RawJson, to_json};
 use super::statement::{run, statements};
 use super::{StoreError, Tx, sealing_keys};
+use super::{call_gaps, recordings};
 use crate::domain::digest::Digest;
 use crate::domain::ids::{GenerationId, InstanceId};
 use crate::domain::instance::{InstanceSettings, PbxInstance};

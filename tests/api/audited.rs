@@ -52,7 +52,9 @@ pub async fn changes<'a>(server: &'a Server, route: &Route<Shared>) -> Vec<Ask<'
         ("POST", "/calls") => {
             let extension = server.extension("1001").await;
             let agent = server.agent_at("clara", &extension).await;
-            server.of(&agent, method.clone(), path).json(&json!({"to": "1002"}))
+            server
+                .of(&agent, method.clone(), path)
+                .json(&json!({"to": "1002"}))
         }
         ("DELETE", "/recordings/{id}" | "/calls/active/{id}" | "/extensions/{id}")
         | (

@@ -33,8 +33,16 @@ impl Server {
         let mut tx = self.store.begin("call").await.unwrap();
         let instance = tenants::find(&mut tx, tenant).await.unwrap().unwrap().instance_id;
         let id = CallRecordId::fresh(&SystemIds);
-        let of = OfCall { id, tenant, instance, call: &told.channel, is_rough: false };
-        let id = call_records::keep(&mut tx, of, &told, |own| own == domain).await.unwrap();
+        let of = OfCall {
+            id,
+            tenant,
+            instance,
+            call: &told.channel,
+            is_rough: false,
+        };
+        let id = call_records::keep(&mut tx, of, &told, |own| own == domain)
+            .await
+            .unwrap();
         tx.commit().await.unwrap();
         id.to_string()
     }
@@ -53,7 +61,9 @@ impl Server {
     pub async fn agent_at(&self, name: &str, extension: &str) -> String {
         let person = self.person(name, &self.acme, "agent").await;
         let path = format!("/org-users/{}/extension", person.id);
-        let link = self.ask(Method::PUT, &path).json(&json!({"extension_id": extension}));
+        let link = self
+            .ask(Method::PUT, &path)
+            .json(&json!({"extension_id": extension}));
         link.send().await.data(200);
         person.token
     }
@@ -68,7 +78,9 @@ async fn a11_own_calls_and_all_of_the_tenants_are_told_apart_and_nobody_elses_ar
 ) {
     let server = Server::start(backend).await;
     let [ann, _] = [server.extension("1001").await, server.extension("1002").await];
-    let theirs = server.call(&server.globex, "globex.example.com", 0, "1001", "1002").await;
+    let theirs = server
+        .call(&server.globex, "globex.example.com", 0, "1001", "1002")
+        .await;
     let mine = server.call(&server.acme, ACME, 1, "1001", "1002").await;
     let others = server.call(&server.acme, ACME, 2, "1002", "1003").await;
     let agent = server.agent_at("ann", &ann).await;
@@ -81,17 +93,38 @@ async fn a11_own_calls_and_all_of_the_tenants_are_told_apart_and_nobody_elses_ar
     for (ask, expected) in lists {
         assert_eq!(each(&ask.send().await, "id"), expected);
     }
-    let shown = server.of(&agent, Method::GET, &format!("/calls/{mine}")).send().await;
+    let shown = server
+        .of(&agent, Method::GET, &format!("/calls/{mine}"))
+        .send()
+        .await;
     let call = shown.data(200);
     assert_eq!(
-        [&call["from"], &call["to"], &call["from_name"], &call["direction"], &call["disposition"]],
-        [&json!("1001"), &json!("1002"), &json!(HOSTILE), &json!("internal"), &json!("answered")]
+        [
+            &call["from"],
+            &call["to"],
+            &call["from_name"],
+            &call["direction"],
+            &call["disposition"]
+        ],
+        [
+            &json!("1001"),
+            &json!("1002"),
+            &json!(HOSTILE),
+            &json!("internal"),
+            &json!("answered")
+        ]
     );
     assert_eq!((&call["duration"], &call["billable"]), (&json!(5), &json!(3)));
     assert!(call["extension_ids"].as_array().unwrap().contains(&json!(ann)));
-    let absent = server.get(&format!("/calls/{}", CallRecordId::fresh(&SystemIds))).send().await;
+    let absent = server
+        .get(&format!("/calls/{}", CallRecordId::fresh(&SystemIds)))
+        .send()
+        .await;
     for (ask, what) in [
-        (server.of(&agent, Method::GET, &format!("/calls/{others}")), "another extension's"),
+        (
+            server.of(&agent, Method::GET, &format!("/calls/{others}")),
+            "another extension's",
+        ),
         (server.get(&format!("/calls/{theirs}")), "another tenant's"),
         (server.get("/calls/..%2Fextensions"), "no id"),
     ] {
@@ -99,13 +132,19 @@ async fn a11_own_calls_and_all_of_the_tenants_are_told_apart_and_nobody_elses_ar
         assert_eq!((answer.status, &answer.text), (404, &absent.text), "{what}");
     }
     // Who loses the extension sees nothing of it from the next request on.
-    let link = server.ask(Method::PUT, &format!("/org-users/{}/extension", own_id(&server, &agent).await));
+    let link = server.ask(
+        Method::PUT,
+        &format!("/org-users/{}/extension", own_id(&server, &agent).await),
+    );
     link.json(&json!({"extension_id": null})).send().await.data(200);
     assert!(each(&server.of(&agent, Method::GET, "/calls").send().await, "id").is_empty());
 }
 
 async fn own_id(server: &Server, token: &str) -> String {
-    let own = server.of(token, Method::GET, "/org-users/me/profile").send().await;
+    let own = server
+        .of(token, Method::GET, "/org-users/me/profile")
+        .send()
+        .await;
     own.data(200)["id"].as_str().unwrap().to_owned()
 }
 
@@ -121,11 +160,19 @@ async fn a11_calls_are_filtered_and_come_page_by_page(#[values(Sqlite, Postgres)
     let [first, second, third] = ids.try_into().unwrap();
     let found = async |query: &str| {
         let answer = server.get(&format!("/calls?{query}")).send().await;
-        let ids = each(&answer, "id").into_iter().map(|id| id.as_str().unwrap().to_owned());
-        (ids.collect::<Vec<_>>(), answer.body["meta"]["next_cursor"].clone())
+        let ids = each(&answer, "id")
+            .into_iter()
+            .map(|id| id.as_str().unwrap().to_owned());
+        (
+            ids.collect::<Vec<_>>(),
+            answer.body["meta"]["next_cursor"].clone(),
+        )
     };
     assert_eq!(found("direction=inbound").await.0, [second.clone()]);
-    assert_eq!(found(&format!("extension={extension}")).await.0, [second.clone(), first.clone()]);
+    assert_eq!(
+        found(&format!("extension={extension}")).await.0,
+        [second.clone(), first.clone()]
+    );
     assert_eq!(found("number=%2B4930").await.0, [second.clone()]);
     assert!(found("disposition=busy").await.0.is_empty());
     assert_eq!(found("from=2026-11-20T10:03:00Z").await.0, [third.clone()]);
@@ -133,7 +180,10 @@ async fn a11_calls_are_filtered_and_come_page_by_page(#[values(Sqlite, Postgres)
     assert_eq!(page, [third, second]);
     let (page, next) = found(&format!("per_page=2&cursor={}", next.as_str().unwrap())).await;
     assert_eq!((page, next), (vec![first], Value::Null));
-    let refused = server.get("/calls?direction=sideways&extension=1001&from=x&colour=red").send().await;
+    let refused = server
+        .get("/calls?direction=sideways&extension=1001&from=x&colour=red")
+        .send()
+        .await;
     assert_eq!(refused.fields(), ["colour", "direction", "extension", "from"]);
     let backwards = "/calls?from=2026-11-20T10:00:00Z&to=2026-11-20T09:00:00Z";
     assert_eq!(server.get(backwards).send().await.fields(), ["to"]);
@@ -150,7 +200,10 @@ async fn a11_no_cell_of_the_file_is_a_formula_whatever_a_caller_calls_himself(
     server.call(&server.acme, ACME, 2, "1001", "1003").await;
     let answer = server.get("/calls/export").send().await;
     assert_eq!(answer.status, 200, "{}", answer.text);
-    assert_eq!(answer.header("content-disposition"), "attachment; filename=\"calls.csv\"");
+    assert_eq!(
+        answer.header("content-disposition"),
+        "attachment; filename=\"calls.csv\""
+    );
     let mut rows = csv::Reader::from_reader(answer.text.as_bytes());
     let rows: Vec<csv::StringRecord> = rows.records().map(Result::unwrap).collect();
     assert_eq!(rows.len(), 2);
@@ -174,11 +227,25 @@ async fn a48_nobody_without_a_phone_has_one_rung_and_no_text_reaches_the_pbx_as_
     let server = Server::start(backend).await;
     let ann = server.extension("1001").await;
     let none = server.post("/calls", &json!({"to": "1002"})).send().await;
-    assert_eq!((none.status, &none.body["code"]), (409, &json!("no_extension")), "{}", none.text);
+    assert_eq!(
+        (none.status, &none.body["code"]),
+        (409, &json!("no_extension")),
+        "{}",
+        none.text
+    );
     let agent = server.agent_at("ann", &ann).await;
     for to in [
-        "", "1", "1002\r\nApplication: System", "1002@globex.example.com", "${SHELL(id)}", "1002,1", "x&y", "*43",
-        "1002 XML default", "&system(id)", "00000000000000000",
+        "",
+        "1",
+        "1002\r\nApplication: System",
+        "1002@globex.example.com",
+        "${SHELL(id)}",
+        "1002,1",
+        "x&y",
+        "*43",
+        "1002 XML default",
+        "&system(id)",
+        "00000000000000000",
     ] {
         let ask = server.of(&agent, Method::POST, "/calls").json(&json!({"to": to}));
         assert_eq!(ask.send().await.fields(), ["to"], "{to:?}");
@@ -190,7 +257,12 @@ async fn a48_nobody_without_a_phone_has_one_rung_and_no_text_reaches_the_pbx_as_
     // It is in the audit log before the PBX is asked, which is not there.
     let before = server.audit_actions().await.len();
     let tried = ask.json(&json!({"to": "1002"})).send().await;
-    assert_eq!((tried.status, &tried.body["code"]), (409, &json!("pbx_unreachable")), "{}", tried.text);
+    assert_eq!(
+        (tried.status, &tried.body["code"]),
+        (409, &json!("pbx_unreachable")),
+        "{}",
+        tried.text
+    );
     assert_eq!(server.audit_actions().await[before..], ["call.click"]);
 }
 
@@ -209,11 +281,19 @@ async fn a48_a_call_is_ended_by_whoever_is_in_it_or_may_change_the_configuration
     // It is not theirs: an agent does not see it, and a manager may look on.
     assert_eq!(server.of(&agent, Method::DELETE, &path).send().await.status, 404);
     let looks_on = server.of(&manager, Method::DELETE, &path).send().await;
-    assert_eq!((looks_on.status, &looks_on.body["code"]), (409, &json!("not_own_call")));
+    assert_eq!(
+        (looks_on.status, &looks_on.body["code"]),
+        (409, &json!("not_own_call"))
+    );
     let elsewhere = server.delete(&path).in_tenant(&server.globex).send().await;
     assert_eq!(elsewhere.status, 404);
     assert_eq!(server.audit_actions().await.len(), before);
     let asked = server.delete(&path).send().await;
-    assert_eq!((asked.status, &asked.body["code"]), (409, &json!("pbx_unreachable")), "{}", asked.text);
+    assert_eq!(
+        (asked.status, &asked.body["code"]),
+        (409, &json!("pbx_unreachable")),
+        "{}",
+        asked.text
+    );
     assert_eq!(server.audit_actions().await[before..], ["call.hang_up"]);
 }

@@ -41,7 +41,9 @@ impl Server {
         let id = RecordingId::fresh(&SystemIds);
         let mut tx = self.store.begin("recording").await.unwrap();
         let instance = tenants::find(&mut tx, tenant).await.unwrap().unwrap().instance_id;
-        recordings::put(&mut tx, id, tenant, instance, &found).await.unwrap();
+        recordings::put(&mut tx, id, tenant, instance, &found)
+            .await
+            .unwrap();
         tx.commit().await.unwrap();
         id.to_string()
     }
@@ -54,17 +56,26 @@ async fn a12_a_recording_is_listed_with_its_call_and_heard_whole_or_in_parts(
 ) {
     let server = Server::start(backend).await;
     let call = server.call(&server.acme, ACME, 1, "1001", "1002").await;
-    let id = server.recording(&server.acme, &format!("{ACME}/{ACME}.1.wav")).await;
+    let id = server
+        .recording(&server.acme, &format!("{ACME}/{ACME}.1.wav"))
+        .await;
     let listed = server.get("/recordings").send().await;
     assert_eq!(each(&listed, "id"), [&json!(id)]);
     assert_eq!(each(&listed, "call_id"), [&json!(call)]);
-    assert!(!listed.text.contains(".wav"), "where it lies is nobody's business: {}", listed.text);
+    assert!(
+        !listed.text.contains(".wav"),
+        "where it lies is nobody's business: {}",
+        listed.text
+    );
     let shown = server.get(&format!("/calls/{call}")).send().await;
     assert_eq!(shown.data(200)["recording_ids"], json!([id]));
     let path = format!("/recordings/{id}/audio");
     let whole = server.get(&path).send().await;
     assert_eq!((whole.status, whole.text.as_str()), (200, SOUND));
-    assert_eq!([whole.header("content-type"), whole.header("accept-ranges")], ["audio/wav", "bytes"]);
+    assert_eq!(
+        [whole.header("content-type"), whole.header("accept-ranges")],
+        ["audio/wav", "bytes"]
+    );
     for (range, status, bytes, said) in [
         ("bytes=0-3", 206, "0123", "bytes 0-3/20"),
         ("bytes=16-", 206, "ghij", "bytes 16-19/20"),
@@ -79,10 +90,16 @@ async fn a12_a_recording_is_listed_with_its_call_and_heard_whole_or_in_parts(
         assert_eq!(part.header("content-length"), bytes.len().to_string(), "{range}");
     }
     let beyond = server.get(&path).with("range", "bytes=20-").send().await;
-    assert_eq!((beyond.status, &beyond.body["code"]), (416, &json!("range_not_satisfiable")));
+    assert_eq!(
+        (beyond.status, &beyond.body["code"]),
+        (416, &json!("range_not_satisfiable"))
+    );
     let kept = server.get(&format!("/recordings/{id}/download")).send().await;
     assert_eq!((kept.status, kept.text.as_str()), (200, SOUND));
-    assert_eq!(kept.header("content-disposition"), format!("attachment; filename=\"{id}.wav\""));
+    assert_eq!(
+        kept.header("content-disposition"),
+        format!("attachment; filename=\"{id}.wav\"")
+    );
 }
 
 #[rstest]
@@ -95,17 +112,34 @@ async fn a12_each_listening_download_and_deletion_is_in_the_audit_log(
     let before = server.audit_actions().await.len();
     server.get("/recordings").send().await.data(200);
     for path in ["audio", "download"] {
-        assert_eq!(server.get(&format!("/recordings/{id}/{path}")).send().await.status, 200);
+        assert_eq!(
+            server
+                .get(&format!("/recordings/{id}/{path}"))
+                .send()
+                .await
+                .status,
+            200
+        );
     }
-    let stale = server.delete(&format!("/recordings/{id}")).with("if-match", "\"1-1\"").send().await;
+    let stale = server
+        .delete(&format!("/recordings/{id}"))
+        .with("if-match", "\"1-1\"")
+        .send()
+        .await;
     assert_eq!(stale.status, 412);
     assert!(server.recorded("acme.example.com/1.0.wav").exists());
     let gone = server.delete(&format!("/recordings/{id}")).send().await;
     assert_eq!(gone.status, 204, "{}", gone.text);
     assert!(!server.recorded("acme.example.com/1.0.wav").exists());
     let told = server.audit_actions().await;
-    assert_eq!(told[before..], ["recording.listen", "recording.download", "recording.delete"]);
-    for ask in [server.get(&format!("/recordings/{id}/audio")), server.delete(&format!("/recordings/{id}"))] {
+    assert_eq!(
+        told[before..],
+        ["recording.listen", "recording.download", "recording.delete"]
+    );
+    for ask in [
+        server.get(&format!("/recordings/{id}/audio")),
+        server.delete(&format!("/recordings/{id}")),
+    ] {
         assert_eq!(ask.send().await.status, 404);
     }
     assert!(each(&server.get("/recordings").send().await, "id").is_empty());
@@ -120,25 +154,47 @@ async fn a12_by_role_and_by_own_calls_and_another_tenants_is_not_there(
     let ann = server.extension("1001").await;
     server.call(&server.acme, ACME, 1, "1001", "1002").await;
     server.call(&server.acme, ACME, 2, "1002", "1003").await;
-    let mine = server.recording(&server.acme, &format!("{ACME}/{ACME}.1.wav")).await;
-    let others = server.recording(&server.acme, &format!("{ACME}/{ACME}.2.wav")).await;
-    let theirs = server.recording(&server.globex, "globex.example.com/1.0.wav").await;
+    let mine = server
+        .recording(&server.acme, &format!("{ACME}/{ACME}.1.wav"))
+        .await;
+    let others = server
+        .recording(&server.acme, &format!("{ACME}/{ACME}.2.wav"))
+        .await;
+    let theirs = server
+        .recording(&server.globex, "globex.example.com/1.0.wav")
+        .await;
     let agent = server.agent_at("ann", &ann).await;
     let manager = server.person("max", &server.acme, "manager").await.token;
     let denied = server.of(&agent, Method::GET, "/recordings").send().await;
     assert_eq!(denied.status, 403);
-    let listened = server.of(&manager, Method::GET, &format!("/recordings/{mine}/audio")).send().await;
+    let listened = server
+        .of(&manager, Method::GET, &format!("/recordings/{mine}/audio"))
+        .send()
+        .await;
     assert_eq!(listened.status, 200);
     for method in [Method::GET, Method::DELETE] {
-        let path = format!("/recordings/{mine}{}", if method == Method::GET { "/download" } else { "" });
+        let path = format!(
+            "/recordings/{mine}{}",
+            if method == Method::GET { "/download" } else { "" }
+        );
         assert_eq!(server.of(&manager, method, &path).send().await.status, 403);
     }
     for path in ["audio", "download"] {
         let foreign = server.get(&format!("/recordings/{theirs}/{path}")).send().await;
-        let absent = server.get(&format!("/recordings/{}/{path}", RecordingId::fresh(&SystemIds))).send().await;
+        let absent = server
+            .get(&format!("/recordings/{}/{path}", RecordingId::fresh(&SystemIds)))
+            .send()
+            .await;
         assert_eq!((foreign.status, &foreign.text), (404, &absent.text));
     }
-    assert_eq!(server.delete(&format!("/recordings/{theirs}")).send().await.status, 404);
+    assert_eq!(
+        server
+            .delete(&format!("/recordings/{theirs}"))
+            .send()
+            .await
+            .status,
+        404
+    );
     assert!(server.recorded("globex.example.com/1.0.wav").exists());
     // Who may listen, and sees own calls only, hears those.
     let role = json!({"name": "listener", "permissions": ["calls.view_own", "calls.listen_recording"]});
@@ -146,13 +202,35 @@ async fn a12_by_role_and_by_own_calls_and_another_tenants_is_not_there(
     let listener = server.person("lea", &server.acme, "listener").await;
     let path = format!("/org-users/{}/extension", listener.id);
     let unlink = json!({"extension_id": null});
-    let agent_id = server.of(&agent, Method::GET, "/org-users/me/profile").send().await.data(200)["id"].clone();
+    let agent_id = server
+        .of(&agent, Method::GET, "/org-users/me/profile")
+        .send()
+        .await
+        .data(200)["id"]
+        .clone();
     let from = format!("/org-users/{}/extension", agent_id.as_str().unwrap());
-    server.ask(Method::PUT, &from).json(&unlink).send().await.data(200);
-    server.ask(Method::PUT, &path).json(&json!({"extension_id": ann})).send().await.data(200);
-    let heard = server.of(&listener.token, Method::GET, "/recordings").send().await;
+    server
+        .ask(Method::PUT, &from)
+        .json(&unlink)
+        .send()
+        .await
+        .data(200);
+    server
+        .ask(Method::PUT, &path)
+        .json(&json!({"extension_id": ann}))
+        .send()
+        .await
+        .data(200);
+    let heard = server
+        .of(&listener.token, Method::GET, "/recordings")
+        .send()
+        .await;
     assert_eq!(each(&heard, "id"), [&json!(mine)]);
-    let hidden = server.of(&listener.token, Method::GET, &format!("/recordings/{others}/audio"));
+    let hidden = server.of(
+        &listener.token,
+        Method::GET,
+        &format!("/recordings/{others}/audio"),
+    );
     assert_eq!(hidden.send().await.status, 404);
 }
 
@@ -160,12 +238,18 @@ async fn a12_by_role_and_by_own_calls_and_another_tenants_is_not_there(
 #[tokio::test]
 async fn a12_a_link_in_the_place_of_a_recording_leads_nowhere(#[values(Sqlite, Postgres)] backend: Backend) {
     let server = Server::start(backend).await;
-    let theirs = server.recording(&server.globex, "globex.example.com/1.0.wav").await;
+    let theirs = server
+        .recording(&server.globex, "globex.example.com/1.0.wav")
+        .await;
     let secret = server.database.folder.path().join("secret.wav");
     fs::write(&secret, "sealing key").unwrap();
     fs::create_dir_all(server.recorded(ACME)).unwrap();
     symlink(&secret, server.recorded("acme.example.com/1.0.wav")).unwrap();
-    symlink(server.recorded("globex.example.com"), server.recorded("acme.example.com/sub")).unwrap();
+    symlink(
+        server.recorded("globex.example.com"),
+        server.recorded("acme.example.com/sub"),
+    )
+    .unwrap();
     for path in ["acme.example.com/1.0.wav", "acme.example.com/sub/1.0.wav"] {
         let id = server.known_recording(&server.acme, path).await;
         let answer = server.get(&format!("/recordings/{id}/audio")).send().await;
@@ -173,6 +257,10 @@ async fn a12_a_link_in_the_place_of_a_recording_leads_nowhere(#[values(Sqlite, P
         assert!(!answer.text.contains("sealing key") && !answer.text.contains(SOUND));
     }
     assert!(server.recorded("globex.example.com/1.0.wav").exists() && secret.exists());
-    let heard = server.get(&format!("/recordings/{theirs}/audio")).in_tenant(&server.globex).send().await;
+    let heard = server
+        .get(&format!("/recordings/{theirs}/audio"))
+        .in_tenant(&server.globex)
+        .send()
+        .await;
     assert_eq!(heard.status, 200);
 }

@@ -272,7 +272,14 @@ fn instance(database: &Bench) -> NewInstance {
             config_dir: config_dir.to_str().unwrap().parse().unwrap(),
             ami_tls: None,
             log_file: None,
-            recordings_dir: database.folder.path().join("recordings").to_str().unwrap().parse().ok(),
+            recordings_dir: database
+                .folder
+                .path()
+                .join("recordings")
+                .to_str()
+                .unwrap()
+                .parse()
+                .ok(),
             emergency_numbers: vec![OWN_EMERGENCY.parse().unwrap()],
         }),
         secrets: InstanceSecrets::of_control("ami-secret".into()),

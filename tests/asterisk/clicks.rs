@@ -12,7 +12,10 @@ use super::support::wait::until;
 
 fn tenants() -> [TestTenant; 2] {
     let extensions = [plain("1001", "Ann"), plain("1002", "Bob")];
-    [TestTenant::new(ACME, &extensions), TestTenant::new(GLOBEX, &extensions)]
+    [
+        TestTenant::new(ACME, &extensions),
+        TestTenant::new(GLOBEX, &extensions),
+    ]
 }
 
 fn ann() -> Endpoint {
@@ -35,7 +38,13 @@ async fn a48_the_own_phone_rings_then_the_other_one_and_it_is_one_call_that_can_
     let anns = recorded.office.phone("answer", "1001", ACME).await;
     let bobs = recorded.office.phone("answer", "1002", ACME).await;
     let hugos = recorded.office.phone("answer", "1002", GLOBEX).await;
-    recorded.office.bench.driver.call(&ann(), &"1002".parse().unwrap()).await.unwrap();
+    recorded
+        .office
+        .bench
+        .driver
+        .call(&ann(), &"1002".parse().unwrap())
+        .await
+        .unwrap();
     until("both phones are called", || {
         anns.request("INVITE").is_some() && bobs.request("ACK").is_some()
     })
@@ -57,8 +66,14 @@ async fn a48_the_own_phone_rings_then_the_other_one_and_it_is_one_call_that_can_
     recorded.hear_parts(1).await;
     let calls = recorded.calls(ACME).await;
     assert_eq!(calls.len(), 1, "{calls:#?}");
-    assert_eq!([&calls[0].from_number, &calls[0].to_number], [&CallText::of("1001"), &CallText::of("1002")]);
-    assert_eq!((calls[0].direction, calls[0].disposition), (CallDirection::Internal, Disposition::Answered));
+    assert_eq!(
+        [&calls[0].from_number, &calls[0].to_number],
+        [&CallText::of("1001"), &CallText::of("1002")]
+    );
+    assert_eq!(
+        (calls[0].direction, calls[0].disposition),
+        (CallDirection::Internal, Disposition::Answered)
+    );
     assert_eq!(recorded.took_part(ACME, &calls[0]), ["1001", "1002"]);
     assert!(recorded.calls(GLOBEX).await.is_empty());
 }
@@ -67,10 +82,19 @@ async fn a48_the_own_phone_rings_then_the_other_one_and_it_is_one_call_that_can_
 async fn a48_where_no_phone_is_signed_in_nothing_is_called_and_that_is_told() {
     let recorded = Recorded::open(&tenants()).await;
     let bobs = recorded.office.phone("answer", "1002", ACME).await;
-    let refused = recorded.office.bench.driver.call(&ann(), &"1002".parse().unwrap()).await;
+    let refused = recorded
+        .office
+        .bench
+        .driver
+        .call(&ann(), &"1002".parse().unwrap())
+        .await;
     let Err(error @ DriverError::Refused { .. }) = refused else {
         panic!("{refused:?}");
     };
-    assert!(error.full().contains("no phone is signed in as 1001"), "{}", error.full());
+    assert!(
+        error.full().contains("no phone is signed in as 1001"),
+        "{}",
+        error.full()
+    );
     assert!(up(&recorded).is_empty() && bobs.request("INVITE").is_none());
 }

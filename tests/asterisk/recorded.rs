@@ -108,13 +108,17 @@ impl Recorded {
 
     pub fn tenant(&self, domain: &str) -> &TestTenant {
         let mut tenants = self.tenants.iter();
-        tenants.find(|tenant| tenant.config.domain.as_str() == domain).unwrap()
+        tenants
+            .find(|tenant| tenant.config.domain.as_str() == domain)
+            .unwrap()
     }
 
     /// The numbers of the extensions that took part.
     pub fn took_part(&self, domain: &str, call: &CallRecord) -> Vec<String> {
         let extensions = &self.tenant(domain).config.extensions;
-        let took_part = extensions.iter().filter(|one| call.extension_ids.contains(&one.id));
+        let took_part = extensions
+            .iter()
+            .filter(|one| call.extension_ids.contains(&one.id));
         took_part.map(|extension| extension.number.to_string()).collect()
     }
 
@@ -126,11 +130,7 @@ impl Recorded {
     }
 }
 
-async fn stored(
-    store: &Store,
-    settings: AsteriskSettings,
-    tests: &[TestTenant],
-) -> PbxInstance {
+async fn stored(store: &Store, settings: AsteriskSettings, tests: &[TestTenant]) -> PbxInstance {
     let now = "2026-01-01T00:00:00Z".parse().unwrap();
     let instance = PbxInstance {
         id: InstanceId::fresh(&SystemIds),
@@ -169,7 +169,9 @@ async fn stored(
                 created_at: now,
                 updated_at: now,
             };
-            extensions::insert(&mut tx, &extension, &test.secrets[&config.id]).await.unwrap();
+            extensions::insert(&mut tx, &extension, &test.secrets[&config.id])
+                .await
+                .unwrap();
         }
     }
     tx.commit().await.unwrap();

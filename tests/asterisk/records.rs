@@ -83,7 +83,10 @@ async fn a11_what_is_on_record_is_what_was_called_once_each_and_each_tenants_own
         assert_eq!(call.from_name, text("Ann =cmd|'/C calc'!A0"));
         assert_eq!(call.direction, CallDirection::Internal);
         assert_eq!(call.duration, seconds(call));
-        assert_eq!(call.answered_at.is_some(), call.disposition == Disposition::Answered);
+        assert_eq!(
+            call.answered_at.is_some(),
+            call.disposition == Disposition::Answered
+        );
     }
     assert_eq!(recorded.took_part(ACME, &calls[0]), ["1001", "1002"]);
     assert_eq!(recorded.took_part(ACME, &calls[2]), ["1001"]);
@@ -121,11 +124,22 @@ async fn a11_forwards_forks_and_transfers_are_one_call_each() {
         call.status(200).await;
         let channel = recorded.channel(transferrer);
         let mut ami = recorded.office.bench.pbx.ami();
-        let headers = [("Channel", channel.as_str()), ("Context", ACME), ("Exten", "1005")];
+        let headers = [
+            ("Channel", channel.as_str()),
+            ("Context", ACME),
+            ("Exten", "1005"),
+        ];
         ami.ask("BlindTransfer", &headers);
         until("the transferred call is up", || {
-            let channels = recorded.office.bench.pbx.ami().console("core show channels concise");
-            channels.iter().any(|line| line.starts_with("PJSIP/1005@") && line.contains("!Up!"))
+            let channels = recorded
+                .office
+                .bench
+                .pbx
+                .ami()
+                .console("core show channels concise");
+            channels
+                .iter()
+                .any(|line| line.starts_with("PJSIP/1005@") && line.contains("!Up!"))
         })
         .await;
         recorded.office.hang_up_all();
@@ -136,7 +150,12 @@ async fn a11_forwards_forks_and_transfers_are_one_call_each() {
     let calls = recorded.calls(ACME).await;
     let shown: Vec<_> = calls
         .iter()
-        .map(|call| (call.to_number.clone().unwrap().to_string(), recorded.took_part(ACME, call)))
+        .map(|call| {
+            (
+                call.to_number.clone().unwrap().to_string(),
+                recorded.took_part(ACME, call),
+            )
+        })
         .collect();
     let expected: [(&str, &[&str]); 5] = [
         ("1004", &["1001", "1002", "1004"]),
@@ -171,7 +190,12 @@ async fn a11_a_call_between_two_halves_that_the_pbx_makes_is_one_call() {
     ];
     ami.ask("Originate", &headers);
     until("both phones talk", || {
-        let channels = recorded.office.bench.pbx.ami().console("core show channels concise");
+        let channels = recorded
+            .office
+            .bench
+            .pbx
+            .ami()
+            .console("core show channels concise");
         let up = |line: &&String| line.starts_with("PJSIP/") && line.contains("!Up!");
         channels.iter().filter(up).count() == 2
     })
@@ -209,7 +233,9 @@ async fn a11_a_link_that_breaks_leaves_each_call_once_and_says_what_it_missed() 
     assert_eq!(calls[0].to_number, text("1002"));
     let mut tx = recorded.store.read("gaps").await.unwrap();
     let tenant = recorded.tenant(ACME).id;
-    let gaps = call_gaps::of_tenant(&mut tx, tenant, &Default::default(), 9).await.unwrap();
+    let gaps = call_gaps::of_tenant(&mut tx, tenant, &Default::default(), 9)
+        .await
+        .unwrap();
     assert_eq!(gaps.len(), 1, "{gaps:?}");
     assert!(gaps[0].from < gaps[0].to && gaps[0].instance_id == recorded.instance.id);
 }
@@ -228,9 +254,14 @@ async fn a12_what_asterisk_records_is_found_and_belongs_to_its_call() {
     ];
     let mut recorded = Recorded::open(&tenants).await;
     let bobs = Media::start();
-    let _bob = recorded.office.phone_with("answer", "1002", ACME, &bobs.port()).await;
+    let _bob = recorded
+        .office
+        .phone_with("answer", "1002", ACME, &bobs.port())
+        .await;
     let anns = Media::start();
-    let mut call = recorded.office.call(&Account::new("1001", ACME), "1002", &anns.port());
+    let mut call = recorded
+        .office
+        .call(&Account::new("1001", ACME), "1002", &anns.port());
     call.status(200).await;
     anns.speak_to(call.media_of_the_other_side());
     until("Bob hears Ann", || bobs.hears_the_voice()).await;
@@ -239,10 +270,16 @@ async fn a12_what_asterisk_records_is_found_and_belongs_to_its_call() {
     recorded.hear_parts(1).await;
     let instance = recorded.instance.clone();
     let directory = instance.settings.recordings_dir().unwrap().as_path().join(ACME);
-    until("the recording is there", || std::fs::read_dir(&directory).is_ok_and(|files| files.count() == 1)).await;
+    until("the recording is there", || {
+        std::fs::read_dir(&directory).is_ok_and(|files| files.count() == 1)
+    })
+    .await;
     let searched = search(&recorded.store, &SystemIds, &instance).await.unwrap();
     assert_eq!((searched.kept, searched.lost), (1, 0));
-    assert_eq!(search(&recorded.store, &SystemIds, &instance).await.unwrap().kept, 0);
+    assert_eq!(
+        search(&recorded.store, &SystemIds, &instance).await.unwrap().kept,
+        0
+    );
 
     let listed = async |tenant: TenantId| {
         let mut tx = recorded.store.read("recordings").await.unwrap();
@@ -257,7 +294,10 @@ async fn a12_what_asterisk_records_is_found_and_belongs_to_its_call() {
     assert!(found[0].bytes > 44, "{found:?}");
     assert!(listed(recorded.tenant(GLOBEX).id).await.is_empty());
     std::fs::remove_file(directory.join(found[0].path.file_name())).unwrap();
-    assert_eq!(search(&recorded.store, &SystemIds, &instance).await.unwrap().lost, 1);
+    assert_eq!(
+        search(&recorded.store, &SystemIds, &instance).await.unwrap().lost,
+        1
+    );
     assert!(listed(recorded.tenant(ACME).id).await.is_empty());
 }
 
@@ -285,9 +325,9 @@ async fn a11_what_asterisks_own_file_tells_of_a_gap_is_on_record_once_and_leaves
     std::fs::create_dir(&directory).unwrap();
     std::fs::set_permissions(&directory, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
     let conf = home.join("etc/cdr.conf");
-    let text = std::fs::read_to_string(&conf).unwrap();
+    let before = std::fs::read_to_string(&conf).unwrap();
     let csv = "[csv]\nusegmtime = yes\nloguniqueid = yes\nloguserfield = yes\nnewcdrcolumns = yes\naccountlogs = no\n";
-    std::fs::write(&conf, text + csv).unwrap();
+    std::fs::write(&conf, before + csv).unwrap();
     recorded.office.bench.pbx.ami().console("module load cdr_csv.so");
 
     let call = async |recorded: &Recorded| {
@@ -311,6 +351,8 @@ async fn a11_what_asterisks_own_file_tells_of_a_gap_is_on_record_once_and_leaves
     assert_eq!(calls[1].from_name, exact[0].from_name);
     let mut tx = recorded.store.read("gaps").await.unwrap();
     let tenant = recorded.tenant(ACME).id;
-    let gaps = call_gaps::of_tenant(&mut tx, tenant, &Default::default(), 9).await.unwrap();
+    let gaps = call_gaps::of_tenant(&mut tx, tenant, &Default::default(), 9)
+        .await
+        .unwrap();
     assert_eq!(gaps, [], "nothing was missed");
 }

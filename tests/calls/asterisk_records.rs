@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use switchyard::domain::call_record::{CallFilter, CallQuery, CallRecord};
-use switchyard::store::call_records::{self, Seen};
 use switchyard::store::call_gaps;
+use switchyard::store::call_records::{self, Seen};
 
 use super::proxy::Way;
 use super::rig::{ACME, GLOBEX, Rig, call, hang_up};
@@ -20,7 +20,9 @@ impl Rig {
         };
         let mut found = Vec::new();
         loop {
-            let page = call_records::list(&mut tx, tenant.id, Seen::All, &query).await.unwrap();
+            let page = call_records::list(&mut tx, tenant.id, Seen::All, &query)
+                .await
+                .unwrap();
             found.extend(page.calls);
             query.after = page.next;
             if query.after.is_none() {
@@ -30,7 +32,10 @@ impl Rig {
     }
 
     async fn counts_of_records(&self) -> [usize; 2] {
-        [self.records(&self.acme).await.len(), self.records(&self.globex).await.len()]
+        [
+            self.records(&self.acme).await.len(),
+            self.records(&self.globex).await.len(),
+        ]
     }
 
     /// Waits until so many calls of each tenant are on record.
@@ -69,13 +74,20 @@ async fn asterisk_a11_each_call_that_ends_while_the_link_stands_is_on_record_onc
     }
     rig.recorded([40, 20]).await;
     for (tenant, domain) in [(&rig.acme, ACME), (&rig.globex, GLOBEX)] {
-        let mut calls: Vec<String> = rig.records(tenant).await.iter().map(|call| call.call.to_string()).collect();
+        let mut calls: Vec<String> = rig
+            .records(tenant)
+            .await
+            .iter()
+            .map(|call| call.call.to_string())
+            .collect();
         calls.sort();
         calls.dedup();
         assert_eq!(calls.len(), if domain == ACME { 40 } else { 20 });
     }
     let mut tx = rig.world.store.read("gaps").await.unwrap();
-    let gaps = call_gaps::of_tenant(&mut tx, rig.acme.id, &CallFilter::default(), 100).await.unwrap();
+    let gaps = call_gaps::of_tenant(&mut tx, rig.acme.id, &CallFilter::default(), 100)
+        .await
+        .unwrap();
     assert!(!gaps.is_empty(), "each cut may have hidden the end of a call");
 }
 
@@ -88,7 +100,12 @@ async fn asterisk_a11_what_ends_while_the_link_is_cut_is_told_as_missed() {
     rig.proxy.set(Way::Cut);
     rig.until_stale().await;
     hang_up(&mut ami, ACME, 1);
-    let gone = came(|| Rig::truth(&mut rig.pbx.ami()).get(ACME).is_some_and(|calls| calls.len() == 3)).await;
+    let gone = came(|| {
+        Rig::truth(&mut rig.pbx.ami())
+            .get(ACME)
+            .is_some_and(|calls| calls.len() == 3)
+    })
+    .await;
     assert!(gone, "the call goes on");
     rig.proxy.set(Way::Open);
     rig.agrees(&mut ami, "after the cut").await;
@@ -96,7 +113,9 @@ async fn asterisk_a11_what_ends_while_the_link_is_cut_is_told_as_missed() {
     rig.recorded([3, 0]).await;
     let mut tx = rig.world.store.read("gaps").await.unwrap();
     for (tenant, calls) in [(&rig.acme, true), (&rig.globex, true)] {
-        let gaps = call_gaps::of_tenant(&mut tx, tenant.id, &CallFilter::default(), 9).await.unwrap();
+        let gaps = call_gaps::of_tenant(&mut tx, tenant.id, &CallFilter::default(), 9)
+            .await
+            .unwrap();
         assert_eq!(!gaps.is_empty(), calls, "whose the missed call was is not known");
     }
 }

@@ -19,6 +19,7 @@ pub fn settings(port: u16, home: &std::path::Path) -> InstanceSettings {
         event_socket_host: "127.0.0.1".parse().unwrap(),
         event_socket_port: port,
         config_dir: home.join("config").display().to_string().parse().unwrap(),
+        recordings_dir: None,
         emergency_numbers: Vec::new(),
     })
 }

@@ -4,8 +4,15 @@ use std::time::Duration;
 
 use serde_json::json;
 use switchyard::domain::call::{CallDirection, CallState, Presence};
+use switchyard::domain::call_record::CallQuery;
+use switchyard::domain::call_text::CallText;
 use switchyard::domain::clock::{Clock as _, SystemClock};
 use switchyard::domain::ids::ExtensionId;
+use switchyard::domain::instance::InstanceSettings;
+use switchyard::domain::leg::{Endpoint, LegId};
+use switchyard::driver::freeswitch::FreeSwitchDriver;
+use switchyard::driver::{DriverError, PbxDriver as _};
+use switchyard::store::call_records::{self, Seen};
 use switchyard::wire::esl::Word;
 
 use super::freeswitch::{Caller, Effect, Fault, FreeSwitch, NewCall, Phone};
@@ -245,4 +252,86 @@ async fn o10_phones_are_counted_by_events_and_by_the_profiles_lists() {
         presence() == Some(Presence::Available)
     })
     .await;
+}
+
+/// The events of a call that a real FreeSWITCH told of, with the tenant's domain in the place of its own.
+fn recorded_ends() -> Vec<serde_json::Value> {
+    let recorded =
+        include_str!("../data/esl/14-events-register-and-sip-call.raw").replace("demo.local", ACME);
+    let begins = recorded.match_indices("{\"Event-Name\"");
+    let events = begins.map(|(at, _)| {
+        let mut values = serde_json::Deserializer::from_str(&recorded[at..]).into_iter();
+        values.next().unwrap().unwrap()
+    });
+    let ends = events.filter(|event: &serde_json::Value| event["Event-Name"] == "CHANNEL_HANGUP_COMPLETE");
+    ends.collect()
+}
+
+#[tokio::test]
+async fn a11_a_call_that_ended_is_on_record_once_however_often_its_legs_are_told() {
+    let rig = Rig::start().await;
+    let ends = recorded_ends();
+    assert_eq!(ends.len(), 2);
+    let mut other = ends[0].clone();
+    for field in [
+        "variable_domain_name",
+        "Caller-Context",
+        "Channel-Presence-ID",
+        "variable_domain_uuid",
+    ] {
+        // Another tenant's, of which ours is a part.
+        other[field] = json!("my.acme.example.com");
+    }
+    other["Unique-ID"] = json!("00000000-0000-4000-8000-000000000001");
+    other["variable_originating_leg_uuid"] = json!("");
+    other["Other-Type"] = json!("");
+    for event in ends.iter().rev().chain(&ends).chain([&other]) {
+        let text = event.to_string();
+        let length = text.len();
+        let message = format!("Content-Length: {length}\nContent-Type: text/event-json\n\n{text}");
+        rig.freeswitch.play(message.as_bytes());
+    }
+    let mut records = Vec::new();
+    for _ in 0..500 {
+        let mut tx = rig.world.store.read("records").await.unwrap();
+        let page = call_records::list(&mut tx, rig.acme.id, Seen::All, &CallQuery::default()).await;
+        records = page.unwrap().calls;
+        if records.first().is_some_and(|call| call.extension_ids.len() == 1) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(records.len(), 1, "{records:#?}");
+    let call = &records[0];
+    assert_eq!(
+        [&call.from_number, &call.to_number],
+        [&CallText::of("1001"), &CallText::of("1002")]
+    );
+    assert_eq!((call.duration, call.billable), (3, 3));
+    assert_eq!(call.hangup_cause.as_ref().unwrap().as_str(), "NORMAL_CLEARING");
+}
+
+#[tokio::test]
+async fn a48_a_click_is_one_line_of_words_and_a_leg_is_ended_by_its_own_id() {
+    let rig = Rig::start().await;
+    let InstanceSettings::FreeSwitch(settings) = settings(rig.freeswitch.port, rig._home.path()) else {
+        panic!("another kind");
+    };
+    let driver = FreeSwitchDriver::new(settings, secrets());
+    let ann = Endpoint::parse("1001@acme.example.com").unwrap();
+    let refused = driver.call(&ann, &"+4930123".parse().unwrap()).await;
+    assert!(matches!(refused, Err(DriverError::Refused { .. })), "{refused:?}");
+    let sent = rig.freeswitch.journal().with("originate");
+    let sent: Vec<&str> = sent.iter().map(|heard| heard.command.as_str()).collect();
+    let line = "bgapi originate {origination_caller_id_number=+4930123,origination_caller_id_name=+4930123}\
+        user/1001@acme.example.com +4930123 XML acme.example.com";
+    assert_eq!(sent, [line]);
+    let uuid = rig.freeswitch.add_call(&NewCall::within(ACME, "1001", "1002"));
+    let leg = LegId::new(&uuid).unwrap();
+    driver.hang_up(std::slice::from_ref(&leg)).await.unwrap();
+    assert!(rig.freeswitch.calls().is_empty());
+    // It has ended by now.
+    driver.hang_up(std::slice::from_ref(&leg)).await.unwrap();
+    let no_word = LegId::new("x y").unwrap();
+    assert!(driver.hang_up(&[no_word]).await.is_err());
 }

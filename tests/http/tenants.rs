@@ -9,8 +9,8 @@ use switchyard::store::call_records::{self, OfCall};
 use switchyard::store::{recordings, tenants};
 
 use crate::people::Who;
-use crate::support::board::{a_call, told};
 use crate::server::{Answer, As, Server};
+use crate::support::board::{a_call, told};
 
 /// A tenant with one of everything.
 pub struct TestTenant {
@@ -105,10 +105,20 @@ impl Server {
         let mut tx = self.store.begin("recorded_call").await.unwrap();
         let instance = tenants::find(&mut tx, tenant).await.unwrap().unwrap().instance_id;
         let id = CallRecordId::fresh(&SystemIds);
-        let of = OfCall { id, tenant, instance, call: &told.channel, is_rough: false };
-        let call = call_records::keep(&mut tx, of, &told, |own| own == domain).await.unwrap();
+        let of = OfCall {
+            id,
+            tenant,
+            instance,
+            call: &told.channel,
+            is_rough: false,
+        };
+        let call = call_records::keep(&mut tx, of, &told, |own| own == domain)
+            .await
+            .unwrap();
         let recording = RecordingId::fresh(&SystemIds);
-        recordings::put(&mut tx, recording, tenant, instance, &found).await.unwrap();
+        recordings::put(&mut tx, recording, tenant, instance, &found)
+            .await
+            .unwrap();
         tx.commit().await.unwrap();
         (call.to_string(), recording.to_string())
     }

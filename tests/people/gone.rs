@@ -48,7 +48,11 @@ impl World {
 
     /// The directory of the recordings of a tenant.
     fn recordings(&self, tenant: &Tenant) -> PathBuf {
-        self.bench.folder.path().join("recordings").join(tenant.domain.as_str())
+        self.bench
+            .folder
+            .path()
+            .join("recordings")
+            .join(tenant.domain.as_str())
     }
 
     /// A call of a tenant that is over, from somebody of this name, with its recording; a second recording that nobody has
@@ -81,8 +85,12 @@ impl World {
             call: &told.channel,
             is_rough: false,
         };
-        call_records::keep(&mut tx, of, &told, |own| own == domain).await.unwrap();
-        recordings::put(&mut tx, recording, tenant.id, tenant.instance_id, &found).await.unwrap();
+        call_records::keep(&mut tx, of, &told, |own| own == domain)
+            .await
+            .unwrap();
+        recordings::put(&mut tx, recording, tenant.id, tenant.instance_id, &found)
+            .await
+            .unwrap();
         tx.commit().await.unwrap();
     }
 
@@ -128,7 +136,8 @@ impl World {
         let inside = self.inside(&boss, tenant).await;
         self.extension(&inside, "70017002").await.unwrap();
         self.recorded_call(tenant, "70017001", "kunigunde").await;
-        self.recorded_call(&self.globex, "70017009", "the other caller").await;
+        self.recorded_call(&self.globex, "70017009", "the other caller")
+            .await;
         // Somebody came from elsewhere, and somebody went.
         let mila = self.person("mila", &self.globex, "agent").await;
         self.move_to(&mila, tenant).await;

@@ -287,7 +287,14 @@ fn instance(bench: &Bench) -> NewInstance {
             config_dir: config_dir.to_str().unwrap().parse().unwrap(),
             ami_tls: None,
             log_file: None,
-            recordings_dir: bench.folder.path().join("recordings").to_str().unwrap().parse().ok(),
+            recordings_dir: bench
+                .folder
+                .path()
+                .join("recordings")
+                .to_str()
+                .unwrap()
+                .parse()
+                .ok(),
             emergency_numbers: Vec::new(),
         }),
         secrets: InstanceSecrets::of_control("ami-secret".into()),

@@ -1,17 +1,14 @@
 //! Calls that are over: once each, however often they are told, and seen by whom they may be seen, on both databases.
 
-use jiff::SignedDuration;
 use rstest::rstest;
 use switchyard::domain::call_part::{CallPart, Phone};
-use switchyard::domain::call_record::{
-    CallDirection, CallFilter, CallGap, CallQuery, CallRecord, Disposition,
-};
+use switchyard::domain::call_record::{CallDirection, CallFilter, CallQuery, CallRecord, Disposition};
 use switchyard::domain::call_text::{CallText, PbxCallId};
 use switchyard::domain::extension::Extension;
 use switchyard::domain::ids::{CallRecordId, InstanceId, SystemIds, TenantId, UserId};
 use switchyard::domain::role::Rank;
-use switchyard::store::call_records::{self, MOST_PARTS, OfCall, Seen};
-use switchyard::store::{Store, Tx, call_gaps, tenant_lifecycle, users};
+use switchyard::store::call_records::{self, OfCall, Seen};
+use switchyard::store::{Store, Tx, tenant_lifecycle, users};
 
 use super::bench::Backend::{self, Postgres, Sqlite};
 use super::bench::Bench;
@@ -89,17 +86,17 @@ fn froms(calls: &[CallRecord]) -> Vec<&str> {
         .collect()
 }
 
-struct Office {
-    store: Store,
+pub struct Office {
+    pub store: Store,
     _bench: Bench,
-    world: World,
+    pub world: World,
     ann: Extension,
     bob: Extension,
     cleo: Extension,
 }
 
 impl Office {
-    async fn new(backend: Backend) -> Self {
+    pub async fn new(backend: Backend) -> Self {
         let (bench, store) = Bench::migrated(backend).await;
         let world = World::store(&store).await;
         let ann = store_extension(&store, world.acme.id, "1001", "Ann").await;
@@ -115,7 +112,7 @@ impl Office {
         }
     }
 
-    async fn keep(&self, tenant: TenantId, call: &str, part: &CallPart) {
+    pub async fn keep(&self, tenant: TenantId, call: &str, part: &CallPart) {
         let mut tx = self.store.begin("keep").await.unwrap();
         keep(&mut tx, tenant, self.world.instance.id, call, part).await;
         tx.commit().await.unwrap();
@@ -140,7 +137,7 @@ impl Office {
         user.id
     }
 
-    async fn seen(&self, seen: Seen) -> Vec<CallRecord> {
+    pub async fn seen(&self, seen: Seen) -> Vec<CallRecord> {
         all(&self.store, self.world.acme.id, seen, CallFilter::default()).await
     }
 }
@@ -176,16 +173,25 @@ async fn a11_a_call_is_one_record_however_often_and_in_which_order_it_is_told(
 
 #[rstest]
 #[tokio::test]
-async fn a11_one_id_on_two_pbxs_or_of_two_tenants_is_two_calls(
-    #[values(Sqlite, Postgres)] backend: Backend,
-) {
+async fn a11_one_id_on_two_pbxs_or_of_two_tenants_is_two_calls(#[values(Sqlite, Postgres)] backend: Backend) {
     let office = Office::new(backend).await;
     let World { acme, globex, .. } = &office.world;
-    office.keep(acme.id, "1.0", &part("1.0", 1, ("1001", "1002"), ACME, 0)).await;
-    office.keep(globex.id, "1.0", &part("1.0", 1, ("2001", "1001"), GLOBEX, 0)).await;
+    office
+        .keep(acme.id, "1.0", &part("1.0", 1, ("1001", "1002"), ACME, 0))
+        .await;
+    office
+        .keep(globex.id, "1.0", &part("1.0", 1, ("2001", "1001"), GLOBEX, 0))
+        .await;
     let mut tx = office.store.begin("keep").await.unwrap();
     let elsewhere = InstanceId::fresh(&SystemIds);
-    keep(&mut tx, acme.id, elsewhere, "1.0", &part("1.0", 1, ("1003", "1002"), ACME, 1)).await;
+    keep(
+        &mut tx,
+        acme.id,
+        elsewhere,
+        "1.0",
+        &part("1.0", 1, ("1003", "1002"), ACME, 1),
+    )
+    .await;
     tx.commit().await.unwrap();
     assert_eq!(froms(&office.seen(Seen::All).await), ["1003", "1001"]);
     let theirs = all(&office.store, globex.id, Seen::All, CallFilter::default()).await;
@@ -193,7 +199,9 @@ async fn a11_one_id_on_two_pbxs_or_of_two_tenants_is_two_calls(
     // C02: for another tenant there is none, by its id either.
     let mut tx = office.store.read("find").await.unwrap();
     for (tenant, is_there) in [(globex.id, true), (acme.id, false)] {
-        let found = call_records::find(&mut tx, tenant, Seen::All, theirs[0].id).await.unwrap();
+        let found = call_records::find(&mut tx, tenant, Seen::All, theirs[0].id)
+            .await
+            .unwrap();
         assert_eq!(found.is_some(), is_there);
     }
 }
@@ -205,20 +213,40 @@ async fn a11_own_calls_are_those_in_which_the_own_extension_took_part(
 ) {
     let office = Office::new(backend).await;
     let acme = office.world.acme.id;
-    office.keep(acme, "1.0", &part("1.0", 1, ("1001", "1002"), ACME, 0)).await;
-    office.keep(acme, "2.0", &part("2.0", 1, ("1001", "1003"), ACME, 10)).await;
-    office.keep(acme, "3.0", &part("3.0", 1, ("1003", "1002"), ACME, 20)).await;
+    office
+        .keep(acme, "1.0", &part("1.0", 1, ("1001", "1002"), ACME, 0))
+        .await;
+    office
+        .keep(acme, "2.0", &part("2.0", 1, ("1001", "1003"), ACME, 10))
+        .await;
+    office
+        .keep(acme, "3.0", &part("3.0", 1, ("1003", "1002"), ACME, 20))
+        .await;
     let bob = office.agent("bob@example.com", Some(&office.bob)).await;
     let none = office.agent("dan@example.com", None).await;
     assert_eq!(froms(&office.seen(Seen::Own(Some(bob))).await), ["1003", "1001"]);
     assert_eq!(office.seen(Seen::Own(Some(none))).await, []);
     assert_eq!(office.seen(Seen::Own(None)).await, []);
     assert_eq!(office.seen(Seen::All).await.len(), 3);
-    let hidden = office.seen(Seen::All).await.into_iter().find(|call| call.to_number == CallText::of("1003"));
+    let hidden = office
+        .seen(Seen::All)
+        .await
+        .into_iter()
+        .find(|call| call.to_number == CallText::of("1003"));
     let mut tx = office.store.read("find").await.unwrap();
     let id = hidden.unwrap().id;
-    assert_eq!(call_records::find(&mut tx, acme, Seen::Own(Some(bob)), id).await.unwrap(), None);
-    assert!(call_records::find(&mut tx, acme, Seen::All, id).await.unwrap().is_some());
+    assert_eq!(
+        call_records::find(&mut tx, acme, Seen::Own(Some(bob)), id)
+            .await
+            .unwrap(),
+        None
+    );
+    assert!(
+        call_records::find(&mut tx, acme, Seen::All, id)
+            .await
+            .unwrap()
+            .is_some()
+    );
 }
 
 #[rstest]
@@ -226,7 +254,9 @@ async fn a11_own_calls_are_those_in_which_the_own_extension_took_part(
 async fn a11_each_filter_finds_what_it_names_and_nothing_else(#[values(Sqlite, Postgres)] backend: Backend) {
     let office = Office::new(backend).await;
     let acme = office.world.acme.id;
-    office.keep(acme, "1.0", &part("1.0", 1, ("1001", "1002"), ACME, 0)).await;
+    office
+        .keep(acme, "1.0", &part("1.0", 1, ("1001", "1002"), ACME, 0))
+        .await;
     let mut inbound = part("2.0", 1, ("+4930%", "1003"), ACME, 10);
     (inbound.caller, inbound.answered, inbound.disposition) = (None, None, Disposition::Busy);
     office.keep(acme, "2.0", &inbound).await;
@@ -238,19 +268,35 @@ async fn a11_each_filter_finds_what_it_names_and_nothing_else(#[values(Sqlite, P
         calls.iter().map(|call| call.call.to_string()).collect::<Vec<_>>()
     };
     let usual = CallFilter::default;
-    let direction = |direction| CallFilter { direction: Some(direction), ..usual() };
+    let direction = |direction| CallFilter {
+        direction: Some(direction),
+        ..usual()
+    };
     assert_eq!(found(direction(CallDirection::Internal)).await, ["1.0"]);
     assert_eq!(found(direction(CallDirection::Inbound)).await, ["2.0"]);
     assert_eq!(found(direction(CallDirection::Outbound)).await, ["3.0"]);
-    let extension = |id| CallFilter { extension: Some(id), ..usual() };
+    let extension = |id| CallFilter {
+        extension: Some(id),
+        ..usual()
+    };
     assert_eq!(found(extension(office.cleo.id)).await, ["3.0", "2.0"]);
-    let number = |number: &str| CallFilter { number: Some(number.to_owned()), ..usual() };
+    let number = |number: &str| CallFilter {
+        number: Some(number.to_owned()),
+        ..usual()
+    };
     assert_eq!(found(number("1003")).await, ["3.0", "2.0"]);
     assert_eq!(found(number("+4930%")).await, ["2.0"]);
     assert!(found(number("100%")).await.is_empty() && found(number("100")).await.is_empty());
-    let disposition = CallFilter { disposition: Some(Disposition::Busy), ..usual() };
+    let disposition = CallFilter {
+        disposition: Some(Disposition::Busy),
+        ..usual()
+    };
     assert_eq!(found(disposition).await, ["2.0"]);
-    let span = CallFilter { from: Some(at(10 * SECOND)), to: Some(at(20 * SECOND)), ..usual() };
+    let span = CallFilter {
+        from: Some(at(10 * SECOND)),
+        to: Some(at(20 * SECOND)),
+        ..usual()
+    };
     assert_eq!(found(span).await, ["2.0"]);
     assert_eq!(found(usual()).await, ["3.0", "2.0", "1.0"]);
 }
@@ -262,42 +308,18 @@ async fn calls_of_one_moment_are_each_on_one_page(#[values(Sqlite, Postgres)] ba
     let acme = office.world.acme.id;
     for call in 0..5 {
         let channel = format!("{call}.0");
-        office.keep(acme, &channel, &part(&channel, 1, ("1001", "1002"), ACME, 0)).await;
+        office
+            .keep(acme, &channel, &part(&channel, 1, ("1001", "1002"), ACME, 0))
+            .await;
     }
-    let mut found: Vec<String> = office.seen(Seen::All).await.iter().map(|call| call.call.to_string()).collect();
+    let mut found: Vec<String> = office
+        .seen(Seen::All)
+        .await
+        .iter()
+        .map(|call| call.call.to_string())
+        .collect();
     found.sort();
     assert_eq!(found, ["0.0", "1.0", "2.0", "3.0", "4.0"]);
-}
-
-#[rstest]
-#[tokio::test]
-async fn a_call_of_endless_parts_is_kept_as_far_as_a_call_goes(#[values(Sqlite, Postgres)] backend: Backend) {
-    let office = Office::new(backend).await;
-    let acme = office.world.acme.id;
-    let mut tx = office.store.begin("keep").await.unwrap();
-    for sequence in 0..=u32::try_from(MOST_PARTS).unwrap() {
-        let second = i64::from(sequence);
-        let part = part("1.0", sequence, ("1001", "1002"), ACME, second);
-        keep(&mut tx, acme, office.world.instance.id, "1.0", &part).await;
-    }
-    tx.commit().await.unwrap();
-    let call = office.seen(Seen::All).await.remove(0);
-    assert_eq!(call.duration, i64::try_from(MOST_PARTS).unwrap() - 1 + 5);
-}
-
-#[rstest]
-#[tokio::test]
-async fn two_hosts_that_tell_of_one_call_at_once_make_one_record(#[values(Sqlite, Postgres)] backend: Backend) {
-    let office = Office::new(backend).await;
-    let acme = office.world.acme.id;
-    let parts: Vec<CallPart> = (0..8)
-        .map(|sequence| part("1.0", sequence, ("1001", "1002"), ACME, i64::from(sequence)))
-        .collect();
-    let telling = parts.iter().map(|part| office.keep(acme, "1.0", part));
-    futures_util::future::join_all(telling).await;
-    let calls = office.seen(Seen::All).await;
-    assert_eq!(calls.len(), 1);
-    assert_eq!(calls[0].duration, 7 + 5);
 }
 
 #[rstest]
@@ -307,46 +329,28 @@ async fn a_record_stays_without_its_extension_and_goes_with_its_tenant(
 ) {
     let office = Office::new(backend).await;
     let acme = office.world.acme.id;
-    office.keep(acme, "1.0", &part("1.0", 1, ("1001", "1002"), ACME, 0)).await;
+    office
+        .keep(acme, "1.0", &part("1.0", 1, ("1001", "1002"), ACME, 0))
+        .await;
     let mut tx = office.store.begin("delete").await.unwrap();
-    switchyard::store::extensions::delete(&mut tx, acme, office.bob.id).await.unwrap();
+    switchyard::store::extensions::delete(&mut tx, acme, office.bob.id)
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
-    assert!(office.seen(Seen::All).await[0].extension_ids.contains(&office.bob.id));
+    assert!(
+        office.seen(Seen::All).await[0]
+            .extension_ids
+            .contains(&office.bob.id)
+    );
     let mut tx = office.store.begin("delete").await.unwrap();
     tenant_lifecycle::delete(&mut tx, acme).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(office.seen(Seen::All).await, []);
     for table in ["call_records", "call_record_parts", "call_record_extensions"] {
-        let rows = office._bench.ask(format!("select count(*) || '' from {table}")).await;
+        let rows = office
+            ._bench
+            .ask(format!("select count(*) || '' from {table}"))
+            .await;
         assert_eq!(rows, ["0"], "{table}");
     }
-}
-
-#[rstest]
-#[tokio::test]
-async fn what_was_missed_is_told_to_the_tenants_of_that_pbx(#[values(Sqlite, Postgres)] backend: Backend) {
-    let office = Office::new(backend).await;
-    let (acme, instance) = (&office.world.acme, office.world.instance.id);
-    let gap = |instance_id, from: i64, to: i64| CallGap { instance_id, from: at(from), to: at(to) };
-    let mut tx = office.store.begin("gaps").await.unwrap();
-    for gap in [gap(instance, 100, 200), gap(instance, 300, 400), gap(instance, 300, 500)] {
-        call_gaps::insert(&mut tx, gap).await.unwrap();
-    }
-    call_gaps::insert(&mut tx, gap(InstanceId::fresh(&SystemIds), 100, 200)).await.unwrap();
-    // Before the tenant was there.
-    call_gaps::insert(&mut tx, gap(instance, 0, 1)).await.unwrap();
-    let all = call_gaps::of_tenant(&mut tx, acme.id, &CallFilter::default(), 9).await.unwrap();
-    assert_eq!(all, [gap(instance, 300, 500), gap(instance, 100, 200)]);
-    let some = CallFilter { from: Some(at(201)), ..CallFilter::default() };
-    assert_eq!(call_gaps::of_tenant(&mut tx, acme.id, &some, 9).await.unwrap(), all[..1]);
-    assert_eq!(call_gaps::heard_until(&mut tx, instance).await.unwrap(), None);
-    for until in [7, 5] {
-        call_gaps::heard(&mut tx, instance, at(until)).await.unwrap();
-    }
-    assert_eq!(call_gaps::heard_until(&mut tx, instance).await.unwrap(), Some(at(7)));
-    let later = at(0) + SignedDuration::from_mins(1);
-    call_gaps::heard(&mut tx, instance, later).await.unwrap();
-    assert_eq!(call_gaps::heard_until(&mut tx, instance).await.unwrap(), Some(later));
-    call_gaps::forget(&mut tx, instance).await.unwrap();
-    assert_eq!(call_gaps::of_tenant(&mut tx, acme.id, &CallFilter::default(), 9).await.unwrap(), []);
 }

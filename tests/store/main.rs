@@ -7,6 +7,7 @@ mod audit;
 mod audit_adopted;
 mod audit_blanked;
 mod audit_chain;
+mod call_parts;
 mod call_records;
 mod deployments;
 mod extension_lists;

@@ -5,7 +5,8 @@ use std::str::FromStr;
 use super::{InstanceInput, TlsInput, required};
 use crate::app::patch::Patch;
 use crate::domain::instance::{
-    AbsolutePath, AsteriskSettings, EmergencyNumber, FreeSwitchSettings, FusionPbxSettings, InstanceSettings, PbxKind, Tls,
+    AbsolutePath, AsteriskSettings, EmergencyNumber, FreeSwitchSettings, FusionPbxSettings, InstanceSettings,
+    PbxKind, Tls,
 };
 use crate::domain::invalid::{FieldErrors, Invalid};
 

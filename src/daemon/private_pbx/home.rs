@@ -19,7 +19,10 @@ const FILES: [(&str, &str); 17] = [
     ("asterisk.conf", include_str!("../../../pbx/demo/asterisk.conf")),
     ("ccss.conf", include_str!("../../../pbx/demo/ccss.conf")),
     ("cdr.conf", include_str!("../../../pbx/demo/cdr.conf")),
-    ("cdr_manager.conf", include_str!("../../../pbx/demo/cdr_manager.conf")),
+    (
+        "cdr_manager.conf",
+        include_str!("../../../pbx/demo/cdr_manager.conf"),
+    ),
     ("cel.conf", include_str!("../../../pbx/demo/cel.conf")),
     (
         "extensions.conf",

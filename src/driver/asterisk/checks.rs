@@ -1,10 +1,10 @@
 //! The connection test: one check for each thing that a deploy needs, each with what to type or edit where it lacks.
 
 use super::complaints;
+use super::install::is_yes;
 use super::log::LogWindow;
 use super::rights::{self, ActionName, LackingRights, Right};
 use super::session::{Arrival, Session};
-use super::install::is_yes;
 use super::{AsteriskDriver, ended, included, verify};
 use crate::domain::artifact::Artifact;
 use crate::domain::instance::AccountName;
@@ -263,7 +263,11 @@ async fn unheard(session: &Session, account: &AccountName) -> Vec<Right> {
     let Some((_, read)) = read else {
         return Vec::new();
     };
-    let hears = |class: &str| read.split(',').map(str::trim).any(|word| word == class || word == "all");
+    let hears = |class: &str| {
+        read.split(',')
+            .map(str::trim)
+            .any(|word| word == class || word == "all")
+    };
     let heard = [("call", Right::ReadCall), ("cdr", Right::ReadCdr)];
     let unheard = heard.into_iter().filter(|(class, _)| !hears(class));
     unheard.map(|(_, right)| right).collect()
@@ -302,12 +306,17 @@ async fn call_records(session: &Session) -> Check {
     for module in ["cdr_manager.so", "func_cdr.so"] {
         let asked = session.ask(ActionName::ModuleCheck, &[("Module", module)]).await;
         if let Err(error) = asked {
-            let detail = format!("{module} is not loaded: no call that is over is on record ({})", error.full());
+            let detail = format!(
+                "{module} is not loaded: no call that is over is on record ({})",
+                error.full()
+            );
             return Check::bad(NAME, detail, mend);
         }
     }
     let general = section(session, FILE, "general").await;
-    let is_on = general.iter().any(|(key, value)| key == "enabled" && is_yes(value));
+    let is_on = general
+        .iter()
+        .any(|(key, value)| key == "enabled" && is_yes(value));
     if !is_on {
         let detail = format!("{FILE} has no `enabled = yes`: no call that is over is on record");
         return Check::bad(NAME, detail, mend);

@@ -108,7 +108,11 @@ fn part<'a>(field: impl Fn(&'static str) -> Option<&'a str>) -> Result<EndedPart
     ];
     Ok(EndedPart {
         call,
-        names: names.into_iter().flatten().filter(|name| !name.is_empty()).collect(),
+        names: names
+            .into_iter()
+            .flatten()
+            .filter(|name| !name.is_empty())
+            .collect(),
         part: CallPart {
             key: id("UniqueID", format!("{channel}:{sequence}"))?,
             channel,
@@ -155,9 +159,7 @@ fn local_domain(channel: &str) -> Option<&str> {
 /// `Ann` of `"Ann" <1001>`; what stands in the quotes is as the phone sent it.
 fn name(caller_id: &str) -> &str {
     let name = caller_id.rsplit_once(" <").map_or(caller_id, |(name, _)| name);
-    let quoted = name
-        .strip_prefix('"')
-        .and_then(|name| name.strip_suffix('"'));
+    let quoted = name.strip_prefix('"').and_then(|name| name.strip_suffix('"'));
     match (quoted, caller_id.starts_with('<')) {
         (Some(name), _) => name,
         (None, true) => "",
@@ -236,11 +238,7 @@ mod tests {
 
     #[test]
     fn a11_each_field_that_is_read_is_one_that_asterisk_is_told_to_send() {
-        let asked: Vec<&str> = MAPPINGS
-            .iter()
-            .map(|(_, name)| *name)
-            .chain(OWN_FIELDS)
-            .collect();
+        let asked: Vec<&str> = MAPPINGS.iter().map(|(_, name)| *name).chain(OWN_FIELDS).collect();
         let mut sent: Vec<&str> = answered().into_keys().collect();
         sent.retain(|name| !asked.contains(name));
         assert!(sent.is_empty(), "{sent:?}");
@@ -290,7 +288,10 @@ mod tests {
     #[test]
     fn nobody_answered_where_asterisk_says_so() {
         let told = with("Disposition", "NO ANSWER").unwrap();
-        assert_eq!((told.part.answered, told.part.disposition), (None, Disposition::NoAnswer));
+        assert_eq!(
+            (told.part.answered, told.part.disposition),
+            (None, Disposition::NoAnswer)
+        );
         assert_eq!(with("AnswerEpoch", "0.000000").unwrap().part.answered, None);
     }
 }

@@ -196,6 +196,9 @@ mod tests {
 
     #[test]
     fn the_lines_of_the_account_give_every_right_once() {
-        assert_eq!(account_lines(), ["read = system,call,cdr", "write = system,reporting,originate"]);
+        assert_eq!(
+            account_lines(),
+            ["read = system,call,cdr", "write = system,reporting,originate"]
+        );
     }
 }

@@ -39,7 +39,9 @@ fn leg(event: &Event) -> Result<EndedPart, UnreadableLeg> {
     let is_of_called = call != channel;
 
     let time = |name: &'static str| {
-        let micros = text(name).and_then(|text| text.parse().ok()).filter(|micros| *micros > 0);
+        let micros = text(name)
+            .and_then(|text| text.parse().ok())
+            .filter(|micros| *micros > 0);
         micros.and_then(|micros| Timestamp::from_microsecond(micros).ok())
     };
     let started = "Caller-Channel-Created-Time";
@@ -75,7 +77,11 @@ fn leg(event: &Event) -> Result<EndedPart, UnreadableLeg> {
             key: channel.clone(),
             channel,
             caller: (!is_of_called)
-                .then(|| caller.zip(domain.or(presence.map(|(_, domain)| domain))).or(made_for))
+                .then(|| {
+                    caller
+                        .zip(domain.or(presence.map(|(_, domain)| domain)))
+                        .or(made_for)
+                })
                 .flatten()
                 .map(|(number, domain)| phone(number, domain)),
             called: is_of_called
@@ -107,8 +113,15 @@ fn disposition(is_answered: bool, cause: Option<&str>, originate: Option<&str>) 
     match worst {
         Some("USER_BUSY" | "CALL_REJECTED") => Disposition::Busy,
         Some(
-            "NO_ANSWER" | "NO_USER_RESPONSE" | "ORIGINATOR_CANCEL" | "ALLOTTED_TIMEOUT" | "NORMAL_CLEARING"
-            | "USER_NOT_REGISTERED" | "SUBSCRIBER_ABSENT" | "LOSE_RACE" | "PICKED_OFF",
+            "NO_ANSWER"
+            | "NO_USER_RESPONSE"
+            | "ORIGINATOR_CANCEL"
+            | "ALLOTTED_TIMEOUT"
+            | "NORMAL_CLEARING"
+            | "USER_NOT_REGISTERED"
+            | "SUBSCRIBER_ABSENT"
+            | "LOSE_RACE"
+            | "PICKED_OFF",
         ) => Disposition::NoAnswer,
         _ => Disposition::Failed,
     }

@@ -23,8 +23,8 @@ use super::{
     Rehearsal, Staged, StagedFile, Warrant,
 };
 use crate::domain::artifact::Artifact;
-use crate::domain::error_chain::error_chain;
 use crate::domain::dial::DialNumber;
+use crate::domain::error_chain::error_chain;
 use crate::domain::finding::{Finding, Severity};
 use crate::domain::instance::{FreeSwitchSettings, PbxKind};
 use crate::domain::instance_secrets::InstanceSecrets;

@@ -19,7 +19,10 @@ impl Parameters for CallFilter {
         let filter = Self {
             direction: given.optional("direction"),
             extension: given.optional("extension"),
-            number: given.text("number", "The caller's number, or the one that was dialled; as a whole."),
+            number: given.text(
+                "number",
+                "The caller's number, or the one that was dialled; as a whole.",
+            ),
             disposition: given.optional("disposition"),
             ..Self::default()
         };

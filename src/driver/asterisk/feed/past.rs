@@ -91,7 +91,9 @@ fn told(text: &str, since: Timestamp) -> Option<Past> {
         // What was before its first record may have been put away.
         Some(parts.iter().map(|told| told.part.ended).min()?)
     };
-    let missed = parts.into_iter().filter(|told| told.part.ended.as_second() >= before);
+    let missed = parts
+        .into_iter()
+        .filter(|told| told.part.ended.as_second() >= before);
     Some(Past {
         parts: missed.collect(),
         known_from,
@@ -154,7 +156,10 @@ mod tests {
         assert_eq!(past.known_from, Some(second(3)));
         assert_eq!(past.parts.len(), 1);
         let part = &past.parts[0].part;
-        assert_eq!((part.started, part.answered, part.ended), (second(0), Some(second(1)), second(3)));
+        assert_eq!(
+            (part.started, part.answered, part.ended),
+            (second(0), Some(second(1)), second(3))
+        );
         assert_eq!(part.from_name.as_ref().unwrap().as_str(), "Ann, =cmd");
         assert_eq!(part.key.as_str(), "1795911390.0:0");
         let later = told(&record, second(10)).unwrap();
@@ -172,6 +177,10 @@ mod tests {
 
     #[test]
     fn what_is_not_there_tells_nothing() {
-        assert!(read(Path::new("/no/such/Master.csv"), second(0)).unwrap().is_none());
+        assert!(
+            read(Path::new("/no/such/Master.csv"), second(0))
+                .unwrap()
+                .is_none()
+        );
     }
 }

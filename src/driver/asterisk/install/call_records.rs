@@ -64,7 +64,10 @@ fn events(site: &Site) -> Result<Found, InstallError> {
         return Ok(unclosed(NAME, &path));
     }
     let after = with(file.content.bytes.clone(), &lacking);
-    let detail = format!("{} has no calls that are over told, or less of them", path.display());
+    let detail = format!(
+        "{} has no calls that are over told, or less of them",
+        path.display()
+    );
     Ok(Found::missing(NAME, detail, edited(file, after)))
 }
 
@@ -93,7 +96,8 @@ fn modules(site: &Site) -> Result<Option<Found>, InstallError> {
     if value(&cdr, GENERAL, "enable").is_some_and(|word| !is_yes(word)) {
         let path = site.file("cdr.conf");
         let detail = format!("{} says on purpose that no call is on record", path.display());
-        let mend = format!("have `enable = yes` under [{GENERAL}] there, then type `asterisk -rx 'cdr reload'`");
+        let mend =
+            format!("have `enable = yes` under [{GENERAL}] there, then type `asterisk -rx 'cdr reload'`");
         return Ok(Some(Found::doubtful(MODULE, detail, mend)));
     }
     let all = sections(&site.directory, "modules.conf")?;
@@ -107,8 +111,7 @@ fn modules(site: &Site) -> Result<Option<Found>, InstallError> {
         entries.any(|(key, value)| keys.contains(&key.as_str()) && value.trim_end_matches(".so") == bare)
     };
     let autoload = value(&all, "modules", "autoload").is_some_and(is_yes);
-    let is_kept_out =
-        |module: &&&str| named(&["noload"], module) || !(autoload || named(&LOADS, module));
+    let is_kept_out = |module: &&&str| named(&["noload"], module) || !(autoload || named(&LOADS, module));
     Ok(MODULES.iter().find(is_kept_out).map(|module| {
         let path = site.file("modules.conf");
         let detail = format!("{} keeps {module} from loading: no call that is over is told", path.display());

@@ -1,0 +1,104 @@
+//! Parts of calls that are told at once or without end, and times of which nothing is known, on both databases.
+
+use jiff::SignedDuration;
+use rstest::rstest;
+use switchyard::domain::call_part::CallPart;
+use switchyard::domain::call_record::{CallFilter, CallGap};
+use switchyard::domain::ids::{InstanceId, SystemIds};
+use switchyard::store::call_gaps;
+use switchyard::store::call_records::{MOST_PARTS, Seen};
+
+use super::bench::Backend::{self, Postgres, Sqlite};
+use super::call_records::{ACME, Office, keep, part};
+use super::samples::at;
+
+#[rstest]
+#[tokio::test]
+async fn two_hosts_that_tell_of_one_call_at_once_make_one_record(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let office = Office::new(backend).await;
+    let acme = office.world.acme.id;
+    let parts: Vec<CallPart> = (0..8)
+        .map(|sequence| part("1.0", sequence, ("1001", "1002"), ACME, i64::from(sequence)))
+        .collect();
+    let telling = parts.iter().map(|part| office.keep(acme, "1.0", part));
+    futures_util::future::join_all(telling).await;
+    let calls = office.seen(Seen::All).await;
+    assert_eq!(calls.len(), 1);
+    assert_eq!(calls[0].duration, 7 + 5);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_call_of_endless_parts_is_kept_as_far_as_a_call_goes(#[values(Sqlite, Postgres)] backend: Backend) {
+    let office = Office::new(backend).await;
+    let acme = office.world.acme.id;
+    let mut tx = office.store.begin("keep").await.unwrap();
+    for sequence in 0..=u32::try_from(MOST_PARTS).unwrap() {
+        let second = i64::from(sequence);
+        let part = part("1.0", sequence, ("1001", "1002"), ACME, second);
+        keep(&mut tx, acme, office.world.instance.id, "1.0", &part).await;
+    }
+    tx.commit().await.unwrap();
+    let call = office.seen(Seen::All).await.remove(0);
+    assert_eq!(call.duration, i64::try_from(MOST_PARTS).unwrap() - 1 + 5);
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_was_missed_is_told_to_the_tenants_of_that_pbx(#[values(Sqlite, Postgres)] backend: Backend) {
+    let office = Office::new(backend).await;
+    let (acme, instance) = (&office.world.acme, office.world.instance.id);
+    let gap = |instance_id, from: i64, to: i64| CallGap {
+        instance_id,
+        from: at(from),
+        to: at(to),
+    };
+    let mut tx = office.store.begin("gaps").await.unwrap();
+    for gap in [
+        gap(instance, 100, 200),
+        gap(instance, 300, 400),
+        gap(instance, 300, 500),
+    ] {
+        call_gaps::insert(&mut tx, gap).await.unwrap();
+    }
+    call_gaps::insert(&mut tx, gap(InstanceId::fresh(&SystemIds), 100, 200))
+        .await
+        .unwrap();
+    // Before the tenant was there.
+    call_gaps::insert(&mut tx, gap(instance, 0, 1)).await.unwrap();
+    let all = call_gaps::of_tenant(&mut tx, acme.id, &CallFilter::default(), 9)
+        .await
+        .unwrap();
+    assert_eq!(all, [gap(instance, 300, 500), gap(instance, 100, 200)]);
+    let some = CallFilter {
+        from: Some(at(201)),
+        ..CallFilter::default()
+    };
+    assert_eq!(
+        call_gaps::of_tenant(&mut tx, acme.id, &some, 9).await.unwrap(),
+        all[..1]
+    );
+    assert_eq!(call_gaps::heard_until(&mut tx, instance).await.unwrap(), None);
+    for until in [7, 5] {
+        call_gaps::heard(&mut tx, instance, at(until)).await.unwrap();
+    }
+    assert_eq!(
+        call_gaps::heard_until(&mut tx, instance).await.unwrap(),
+        Some(at(7))
+    );
+    let later = at(0) + SignedDuration::from_mins(1);
+    call_gaps::heard(&mut tx, instance, later).await.unwrap();
+    assert_eq!(
+        call_gaps::heard_until(&mut tx, instance).await.unwrap(),
+        Some(later)
+    );
+    call_gaps::forget(&mut tx, instance).await.unwrap();
+    assert_eq!(
+        call_gaps::of_tenant(&mut tx, acme.id, &CallFilter::default(), 9)
+            .await
+            .unwrap(),
+        []
+    );
+}
