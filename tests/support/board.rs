@@ -4,7 +4,7 @@ use switchyard::domain::call::{Call, CallDirection, CallState};
 use switchyard::domain::clock::{Clock as _, SystemClock};
 use switchyard::domain::ids::{CallId, InstanceId, TenantId};
 use switchyard::domain::leg::{LegId, WireText};
-use switchyard::monitor::board::Report;
+use switchyard::monitor::board::{Report, Told};
 
 /// One of a tenant's, of nobody's extension.
 pub fn a_call(instance: InstanceId, tenant: TenantId) -> Call {
@@ -28,14 +28,18 @@ pub fn a_call(instance: InstanceId, tenant: TenantId) -> Call {
 /// That it is up, beside what is known already.
 pub fn told(call: Call) -> Report {
     Report {
-        calls: vec![(call.link.clone(), Some(call))],
-        are_all_calls: false,
-        phones: Vec::new(),
-        are_all_phones: false,
-        calls_are_stale: false,
-        phones_are_stale: false,
+        calls: others(vec![(call.link.clone(), Some(call))]),
+        phones: others(Vec::new()),
         corrected: 0,
         tenants: None,
         at: SystemClock.now(),
+    }
+}
+
+fn others<T>(items: Vec<T>) -> Told<T> {
+    Told {
+        items,
+        are_all: false,
+        are_stale: false,
     }
 }
