@@ -328,7 +328,10 @@ async fn a11_what_asterisks_own_file_tells_of_a_gap_is_on_record_once_and_leaves
     let before = std::fs::read_to_string(&conf).unwrap();
     let csv = "[csv]\nusegmtime = yes\nloguniqueid = yes\nloguserfield = yes\nnewcdrcolumns = yes\naccountlogs = no\n";
     std::fs::write(&conf, before + csv).unwrap();
-    recorded.office.bench.pbx.ami().console("module load cdr_csv.so");
+    // Its command line refuses that to whoever comes by the manager interface.
+    let load = [("Module", "cdr_csv.so"), ("LoadType", "load")];
+    let loaded = recorded.office.bench.pbx.ami().ask("ModuleLoad", &load);
+    assert_eq!(field(&loaded, "Response"), Some("Success"), "{loaded:?}");
 
     let call = async |recorded: &Recorded| {
         let mut call = recorded.office.call(&Account::new("1001", ACME), "1777", "9");
