@@ -97,7 +97,7 @@ async fn asterisk_o10_while_calls_come_and_go_fast_no_event_is_missed_and_no_pol
     }
     rig.agrees(&mut ami, "it is quiet").await;
     // The news of what the last poll has put right had the time of another.
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
     let figures = rig.monitor.figures().unwrap();
     assert_eq!((figures.corrected, figures.freshness.stale), (0, false));
 }

@@ -6,6 +6,9 @@ use jiff::Timestamp;
 
 use crate::domain::leg::{Leg, LegId};
 
+/// A PBX that is busy tells late. What it has not told after so many polls it tells no more.
+const LATE: u64 = 3;
+
 /// A poll that is under way.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Begun(u64);
@@ -39,8 +42,8 @@ pub struct Table {
     window: Option<HashSet<LegId>>,
     is_current: bool,
     changed: HashSet<LegId>,
-    /// What the last poll has put right. The news of it may be on their way; if none comes, none will.
-    put_right: HashSet<LegId>,
+    /// What polls have put right, each with which one. The news of it may be on their way.
+    put_right: HashMap<LegId, u64>,
 }
 
 impl Table {
@@ -56,7 +59,7 @@ impl Table {
             window: None,
             is_current: false,
             changed: HashSet::new(),
-            put_right: HashSet::new(),
+            put_right: HashMap::new(),
         }
     }
 
@@ -118,7 +121,7 @@ impl Table {
         self.window.is_some()
     }
 
-    /// Takes what a poll says; gives how many legs the poll before had put right of which no news has come since, although
+    /// Takes what a poll says; gives how many legs an earlier one had put right of which no news has come since, although
     /// none seemed to be lost.
     pub fn end_poll(&mut self, begun: &Begun, polled: Vec<Leg>) -> Result<usize, NotTaken> {
         let heard = match self.window.take() {
@@ -135,8 +138,9 @@ impl Table {
         for id in &gone {
             self.remove(id);
         }
-        let unheard = self.put_right.len();
-        self.put_right.clear();
+        let known = self.put_right.len();
+        self.put_right.retain(|_, poll| *poll + LATE > begun.0);
+        let unheard = known - self.put_right.len();
         let mut put_right = gone;
         for leg in polled {
             // Two polls that were begun after its end and show it know better than whoever told of that end.
@@ -155,7 +159,8 @@ impl Table {
         self.ended
             .retain(|id, polls| *polls >= begun.0 || *polls + 1 == begun.0 && shown.contains(id));
         if self.is_current {
-            self.put_right.extend(put_right);
+            self.put_right
+                .extend(put_right.into_iter().map(|id| (id, begun.0)));
         }
         self.is_current = !many;
         if many {
@@ -237,7 +242,7 @@ impl Table {
             self.calls.len(),
             self.ended.len(),
             heard,
-            self.put_right.len() / 2,
+            self.put_right.len() / 6,
         ]
         .into_iter()
         .max()

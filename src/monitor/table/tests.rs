@@ -198,40 +198,27 @@ fn o10_a_poll_ends_a_ghost_and_finds_a_call_that_nobody_told_of() {
 #[test]
 fn o10_what_polls_put_right_is_counted_unless_the_news_of_it_were_only_late() {
     let mut table = Table::new(LIMIT);
-    let poll = |table: &mut Table, legs: Vec<Leg>| {
+    let poll = |table: &mut Table, legs: &[Leg]| {
         let begun = table.begin_poll();
-        table.end_poll(&begun, legs).unwrap()
+        table.end_poll(&begun, legs.to_vec()).unwrap()
     };
+    let before = [leg(1, 1, true), leg(5, 5, true)];
     table.hear(leg(1, 1, true), at());
-    assert_eq!(poll(&mut table, vec![leg(1, 1, true), leg(5, 5, true)]), 0);
-    assert_eq!(
-        poll(&mut table, vec![leg(1, 1, true), leg(5, 5, true)]),
-        0,
-        "before the first poll nothing is known"
-    );
+    for _ in 0..=LATE {
+        assert_eq!(
+            poll(&mut table, &before),
+            0,
+            "before the first poll nothing is known"
+        );
+    }
     // One ghost, one hidden, one whose news is late.
-    assert_eq!(
-        poll(
-            &mut table,
-            vec![leg(5, 5, true), leg(2, 2, true), leg(3, 3, true)]
-        ),
-        0
-    );
+    let now = [leg(5, 5, true), leg(2, 2, true), leg(3, 3, true)];
+    for _ in 0..LATE {
+        assert_eq!(poll(&mut table, &now), 0);
+    }
     table.hear(leg(3, 3, true), at());
-    assert_eq!(
-        poll(
-            &mut table,
-            vec![leg(5, 5, true), leg(2, 2, true), leg(3, 3, true)]
-        ),
-        2
-    );
-    assert_eq!(
-        poll(
-            &mut table,
-            vec![leg(5, 5, true), leg(2, 2, true), leg(3, 3, true)]
-        ),
-        0
-    );
+    assert_eq!(poll(&mut table, &now), 2);
+    assert_eq!(poll(&mut table, &now), 0);
 }
 
 #[test]

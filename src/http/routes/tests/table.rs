@@ -6,9 +6,10 @@ use crate::auth::access::Access;
 use crate::http::routes::table;
 
 /// The routes that everybody may ask, whoever they are: a new one belongs here only after thought.
-const PUBLIC: [&str; 9] = [
+const PUBLIC: [&str; 10] = [
     "/healthz",
     "/readyz",
+    "/metrics",
     "/api/openapi.json",
     "/api/docs",
     "/api/docs/{file}",
