@@ -46,3 +46,20 @@ async fn asterisk_o10_a_slow_link_is_stale_or_right() {
     rig.proxy.set(Way::Open);
     rig.agrees(&mut ami, "the link is fast").await;
 }
+
+#[tokio::test]
+async fn asterisk_o10_the_end_of_a_call_right_after_the_link_came_back_is_heard() {
+    // No poll puts right what an event did not tell.
+    let rig = Rig::start(Duration::from_mins(5)).await;
+    let mut ami = rig.pbx.ami();
+    call(&mut ami, ACME, 2);
+    rig.agrees(&mut ami, "calls are up").await;
+    rig.proxy.set(Way::Cut);
+    rig.until_stale().await;
+    // Whatever is asked of Asterisk after the link came up has its answer this much later.
+    rig.proxy.set(Way::Slow(Duration::from_millis(200)));
+    rig.agrees(&mut ami, "the link is back").await;
+    hang_up(&mut ami, ACME, 1);
+    rig.agrees(&mut ami, "a call is over").await;
+    assert_eq!(rig.told()[ACME].len(), 1);
+}
