@@ -50,8 +50,7 @@ impl Said {
 
     /// Forgets the legs that two polls have not shown.
     pub fn prune(&self, shown: &[Channel]) {
-        let shown: HashSet<&str> =
-            shown.iter().map(|channel| channel.uuid.as_str()).collect();
+        let shown: HashSet<&str> = shown.iter().map(|channel| channel.uuid.as_str()).collect();
         self.lock().retain(|id, kept| {
             let is_missing = !shown.contains(id.as_str());
             let is_over = is_missing && kept.was_missing;

@@ -112,7 +112,10 @@ fn o10_the_recorded_sign_ins_are_told() {
 
 #[test]
 fn o10_events_and_table_agree_on_a_call() {
-    let rows: Vec<Leg> = table(WITHIN).iter().filter_map(|row| leg::listed(row, None)).collect();
+    let rows: Vec<Leg> = table(WITHIN)
+        .iter()
+        .filter_map(|row| leg::listed(row, None))
+        .collect();
     assert_eq!(rows.len(), 2);
     assert_eq!(rows[0].call, rows[1].call);
     assert!(
