@@ -22,6 +22,8 @@ pub enum News {
     LinkDown,
     /// Some news did not arrive: too many came, or one could not be read.
     Lost,
+    /// Legs may belong to other calls, or be another's, by now, and no news tell of each: a poll does.
+    Moved,
     /// A leg as it stands now; it may be a new one.
     Leg(Leg),
     /// A leg is no more.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use jiff::Timestamp;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -67,6 +68,12 @@ pub struct Listener {
     due: Instant,
     begun: Instant,
     failures: u32,
+    /// When the PBX was last heard of, or a poll begun that was answered: as it was then, it is known.
+    known_at: Timestamp,
+    /// When the last poll was begun.
+    asked_at: Timestamp,
+    /// Whether the last poll showed more than is kept.
+    is_full: bool,
     polling: Option<Polling<Polled>>,
     phones_due: Instant,
     polling_phones: Option<Polling<Result<Vec<Contact>, DriverError>>>,
@@ -81,6 +88,7 @@ impl Listener {
     #[must_use]
     pub fn new(instance: InstanceId, feed: Box<dyn Feed>, tools: Tools) -> Self {
         let now = Instant::now();
+        let at = tools.clock.now();
         Self {
             instance,
             feed,
@@ -93,6 +101,9 @@ impl Listener {
             due: now,
             begun: now.checked_sub(PAUSE).unwrap_or(now),
             failures: 0,
+            known_at: at,
+            asked_at: at,
+            is_full: false,
             polling: None,
             phones_due: now,
             polling_phones: None,
@@ -154,6 +165,10 @@ impl Listener {
 
     fn hear(&mut self, news: News) {
         self.desk.hear(&news);
+        let was_current = self.table.is_current();
+        if news != News::LinkDown {
+            self.known_at = self.known_at.max(self.tools.clock.now());
+        }
         match news {
             News::LinkUp => {
                 self.desk.hear_up(self.feed.poll());
@@ -169,6 +184,8 @@ impl Listener {
                 self.lose();
                 self.poll_soon();
             }
+            // The PBX may be about to change what a poll tells.
+            News::Moved => self.due = self.due.min(Instant::now() + PAUSE),
             News::Leg(leg) => self.table.hear(leg, self.tools.clock.now()),
             News::Ended { id, .. } => self.table.end(id),
             News::Record(_) => {}
@@ -176,9 +193,15 @@ impl Listener {
             News::SignedOut(contact) => self.phones.hear(contact, false),
         }
         // It may have more than it keeps.
-        if !self.table.is_current() && self.polling.is_some() && !self.table.is_polled() {
+        let is_lost = !self.table.is_current() && !self.table.is_polled();
+        if self.is_up && is_lost && (was_current || self.polling.is_some()) {
             self.polling = None;
-            self.poll_soon();
+            if self.is_full {
+                // Each new leg would have it asked again, for nothing, while it has the most to do.
+                self.due = self.begun + self.tools.period;
+            } else {
+                self.poll_soon();
+            }
         }
     }
 
@@ -199,6 +222,7 @@ impl Listener {
         self.due = self.begun + self.tools.period;
         let begun = self.table.begin_poll();
         let (asking, now) = (self.feed.poll(), self.tools.clock.now());
+        self.asked_at = now;
         self.polling = Some(Box::pin(async move {
             // What happens from now on is heard; what happened before is in the PBX's tables by then.
             sleep(asking.lag()).await;
@@ -222,7 +246,9 @@ impl Listener {
             Ok(polled) => polled,
             Err(error) => return self.failed(&error),
         };
-        match self.table.end_poll(begun, polled) {
+        let taken = self.table.end_poll(begun, polled);
+        self.is_full = matches!(taken, Err(NotTaken::TooMany(_)));
+        match taken {
             Ok(corrected) if corrected > 0 => {
                 self.corrected += u64::try_from(corrected).unwrap_or(u64::MAX);
                 tracing::warn!(
@@ -238,6 +264,7 @@ impl Listener {
             Err(NotTaken::Outdated) => return self.poll_soon(),
         }
         self.failures = 0;
+        self.known_at = self.known_at.max(self.asked_at);
         // A call that named no tenant may be one's by now.
         self.table.change_all();
         self.tells_all_calls = true;
@@ -280,7 +307,7 @@ impl Listener {
         }
     }
 
-    /// Tells what has changed, and that it is known to be so now.
+    /// Tells what has changed, and since when it is known to be so.
     async fn report(&mut self) {
         let changed = self.table.take_changed();
         let phones = self.phones.take_changed();
@@ -329,7 +356,7 @@ impl Listener {
             },
             corrected: self.corrected,
             tenants: are_all_calls.then(|| self.directory.tenants()),
-            at: self.tools.clock.now(),
+            at: self.known_at,
         };
         self.tools.board.report(self.instance, report);
     }

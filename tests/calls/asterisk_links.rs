@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
+use switchyard::domain::clock::{Clock as _, SystemClock};
+
 use super::proxy::Way;
 use super::rig::{ACME, GLOBEX, Rig, call, hang_up};
+use super::support::ami::field;
+use super::support::wait::until;
 
 #[tokio::test]
 async fn asterisk_o10_a_link_that_is_half_open_is_stale_and_right_again() {
@@ -45,4 +49,47 @@ async fn asterisk_o10_a_slow_link_is_stale_or_right() {
     rig.until_stale().await;
     rig.proxy.set(Way::Open);
     rig.agrees(&mut ami, "the link is fast").await;
+}
+
+#[tokio::test]
+async fn asterisk_o10_the_end_of_a_call_right_after_the_link_came_back_is_heard() {
+    // No poll puts right what an event did not tell.
+    let rig = Rig::start(Duration::from_mins(5)).await;
+    let mut ami = rig.pbx.ami();
+    call(&mut ami, ACME, 2);
+    rig.agrees(&mut ami, "calls are up").await;
+    rig.proxy.set(Way::Cut);
+    rig.until_stale().await;
+    // Whatever is asked of Asterisk after the link came up has its answer this much later.
+    rig.proxy.set(Way::Slow(Duration::from_millis(200)));
+    rig.agrees(&mut ami, "the link is back").await;
+    hang_up(&mut ami, ACME, 1);
+    rig.agrees(&mut ami, "a call is over").await;
+    assert_eq!(rig.told()[ACME].len(), 1);
+}
+
+#[tokio::test]
+async fn asterisk_o10_two_calls_that_become_one_in_a_bridge_are_told_although_no_event_says_so() {
+    let rig = Rig::start(Duration::from_mins(5)).await;
+    let mut ami = rig.pbx.ami();
+    call(&mut ami, ACME, 2);
+    rig.agrees(&mut ami, "calls are up").await;
+    let channels = ami.list("CoreShowChannels", &[]);
+    let names: Vec<&str> = channels
+        .iter()
+        .filter_map(|channel| field(channel, "Channel"))
+        .collect();
+    let ends: Vec<&str> = names.into_iter().filter(|name| name.ends_with(";1")).collect();
+    assert_eq!(ends.len(), 2);
+    let bridged = ami.ask("Bridge", &[("Channel1", ends[0]), ("Channel2", ends[1])]);
+    assert_eq!(field(&bridged, "Response"), Some("Success"), "{bridged:?}");
+    // Both that were bridged, and the other half of the older.
+    let legs = || {
+        let (calls, _) = rig
+            .monitor
+            .board
+            .of_tenant(rig.acme.id, rig.world.instance_id, SystemClock.now());
+        calls.iter().map(|call| call.legs.len()).max()
+    };
+    until("they are one call", || legs() == Some(3)).await;
 }

@@ -184,6 +184,47 @@ async fn o10_a_call_from_outside_is_nobodys_until_it_is_answered_and_then_its_te
 }
 
 #[tokio::test]
+async fn o10_a_call_whose_tenant_only_a_variable_names_stays_the_tenants_through_polls() {
+    let mut rig = Rig::start().await;
+    rig.freeswitch.novelties().next_uuids(["leg-a"]);
+    // A destination that leads out again within `public`: the table shows nothing of the tenant.
+    rig.freeswitch.add_call(&NewCall {
+        caller: Caller::Outside {
+            number: "4930123".to_owned(),
+            name: "Somebody".to_owned(),
+            host: "carrier.example.net".to_owned(),
+            ip: "192.0.2.9".to_owned(),
+            dialled: "15551234".to_owned(),
+        },
+        answered: false,
+        ..NewCall::within(ACME, "", "1002")
+    });
+    until("a poll shows it", || rig.total() == Some(1)).await;
+    assert_eq!(rig.calls().len(), 0);
+    let said = [
+        ("Channel-Name", "sofia/external/4930123@carrier.example.net"),
+        ("Channel-Presence-ID", "4930123@carrier.example.net"),
+        ("Caller-Context", "public"),
+        ("Call-Direction", "inbound"),
+        ("variable_domain_name", ACME),
+    ];
+    rig.tell("CHANNEL_ANSWER", "leg-a", &said);
+    until("an event names its tenant", || rig.calls().len() == 1).await;
+    let polls = rig.polls();
+    while rig.polls() < polls + 3 {
+        assert_eq!(rig.calls().len(), 1, "a poll took it away");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    // What the link missed is not what was heard.
+    rig.freeswitch.close().await;
+    rig.freeswitch.open().await;
+    until("it is known again", || rig.total() == Some(1)).await;
+    assert_eq!(rig.calls().len(), 1);
+    rig.tell("CHANNEL_HANGUP_COMPLETE", "leg-a", &[]);
+    until("it is over", || rig.calls().is_empty()).await;
+}
+
+#[tokio::test]
 async fn o10_a_broken_event_socket_is_stale_and_right_again() {
     let mut rig = Rig::start().await;
     rig.freeswitch.add_call(&NewCall::within(ACME, "1001", "1002"));

@@ -189,6 +189,8 @@ async fn read(reader: &mut Reader, hub: &Hub<Ami>, prefix: &str) -> LinkError {
             Ok(Frame::Banner(line) | Frame::Malformed(line)) => {
                 // Not the line itself: it is the tail of a value, and nobody knows of which.
                 tracing::warn!(length = line.len(), "skipped a block that is no manager message");
+                // What it is the tail of may have been an event that read as another.
+                hub.lost_event();
                 continue;
             }
             Err(error) => return error,

@@ -1,7 +1,7 @@
 //! What Asterisk's events say.
 
 use super::*;
-use crate::domain::leg::WireText;
+use crate::domain::leg::{Endpoint, WireText};
 use crate::domain::sip_domain::SipDomain;
 
 fn message(lines: &[&str]) -> Message {
@@ -41,8 +41,6 @@ fn o10_a_channel_is_a_leg_with_its_call_and_its_endpoint() {
     assert_eq!(leg.dialled, Some(WireText::of("1002")));
     assert!(leg.connected.is_empty() && !leg.is_up && !leg.is_local);
 }
-
-use crate::domain::leg::Endpoint;
 
 #[test]
 fn o10_the_endpoints_own_domain_comes_before_what_a_dialplan_may_have_set() {
@@ -128,4 +126,57 @@ fn a_phone_is_signed_in_until_it_is_removed_or_gives_no_sign() {
         "AOR: trunk",
     ]);
     assert_eq!(read(&trunk), None);
+}
+
+fn enters(bridges: &mut Bridges, event: &str, bridge: &str, call: &str, count: &str) -> bool {
+    bridges.hear(&message(&[
+        &format!("Event: {event}"),
+        &format!("BridgeUniqueid: {bridge}"),
+        &format!("Linkedid: {call}"),
+        &format!("BridgeNumChannels: {count}"),
+    ]))
+}
+
+#[test]
+fn o10_one_that_meets_another_call_in_a_bridge_is_told() {
+    let mut bridges = Bridges::new(2);
+    for (event, bridge, call, count, expected) in [
+        ("BridgeEnter", "a", "1.1", "1", false),
+        ("BridgeEnter", "a", "1.1", "2", false),
+        ("BridgeEnter", "a", "1.5", "3", true),
+        // Nobody heard who is in there.
+        ("BridgeEnter", "b", "1.7", "2", true),
+        ("BridgeDestroy", "a", "", "0", false),
+        ("BridgeEnter", "a", "1.5", "2", true),
+        ("Newstate", "a", "1.8", "2", false),
+        ("BridgeEnter", "c", "1.9", "1", false),
+        // More than are kept: of the others nothing is known any more.
+        ("BridgeEnter", "b", "1.7", "3", true),
+    ] {
+        let told = enters(&mut bridges, event, bridge, call, count);
+        assert_eq!(told, expected, "{event} {bridge} {call} {count}");
+    }
+    assert_eq!(read(&message(&["Event: Rename"])), Some(News::Moved));
+}
+
+#[test]
+fn o10_no_event_that_is_read_is_kept_back() {
+    let read = [
+        "Cdr",
+        "Newchannel",
+        "Newstate",
+        "NewCallerid",
+        "NewConnectedLine",
+        "NewAccountCode",
+        "BridgeEnter",
+        "BridgeDestroy",
+        "Rename",
+        "Hangup",
+        "ContactStatus",
+    ];
+    for begin in UNREAD {
+        assert!(!read.iter().any(|event| event.starts_with(begin)), "{begin}");
+        // Nothing that one kind of regular expression reads as the other does not.
+        assert!(begin.chars().all(|c| c.is_ascii_alphabetic()), "{begin}");
+    }
 }

@@ -7,8 +7,13 @@ use crate::domain::sip_domain::SipDomain;
 use crate::driver::feed::News;
 use crate::wire::esl::{Channel, Event};
 
-/// The profile to which carriers send their calls. Who calls there is proven by nobody, whatever they say they are.
-const OUTSIDE: &str = "sofia/external/";
+/// What the names of SIP channels begin with.
+const SIP: &str = "sofia/";
+/// The profiles at which phones sign in. Who calls at any other is proven by nobody, whatever they say they are: what
+/// operators call the profiles of their carriers is theirs to choose.
+const INSIDE: [&str; 2] = ["sofia/internal/", "sofia/internal-ipv6/"];
+/// The profiles that lead to carriers, with and without `-ipv6`: nobody at the other end is an extension.
+const CARRIERS: &str = "sofia/external";
 /// Kinds of channels that lead from one part of FreeSWITCH into another.
 const LOCAL: &str = "loopback/";
 /// States of a channel that was hung up, as the table shows it until all is written down of it.
@@ -54,8 +59,8 @@ pub fn read(event: &Event) -> Option<Leg> {
     })
 }
 
-/// The leg of a row of the table; `None` where it is over, or names none.
-pub fn listed(channel: &Channel) -> Option<Leg> {
+/// The leg of a row of the table; `None` where it is over, or names none. `domain`: what its events said, which no row does.
+pub fn listed(channel: &Channel, domain: Option<&SipDomain>) -> Option<Leg> {
     if OVER.contains(&channel.state.as_str()) {
         return None;
     }
@@ -69,7 +74,7 @@ pub fn listed(channel: &Channel) -> Option<Leg> {
         name: &channel.name,
         context: &channel.context,
         presence: &channel.presence_id,
-        domain: None,
+        domain: domain.map(SipDomain::as_str),
         is_inbound: channel.direction == "inbound",
         is_up: matches!(channel.callstate.as_str(), "ACTIVE" | "HELD" | "UNHELD"),
         caller: &channel.cid_num,
@@ -90,7 +95,7 @@ pub fn ended(event: &Event) -> Option<News> {
 }
 
 fn leg(shown: &Shown<'_>) -> Option<Leg> {
-    let is_outside = shown.name.starts_with(OUTSIDE);
+    let is_outside = is_outside(shown.name, shown.is_inbound);
     let presence = Endpoint::parse(shown.presence).filter(|_| !is_outside);
     // Of one from outside, whose call it is says the dialplan, never the caller.
     let by_presence = shown.presence.rsplit_once('@').filter(|_| !is_outside);
@@ -124,6 +129,15 @@ fn leg(shown: &Shown<'_>) -> Option<Leg> {
         created_at: shown.created,
         answered_at: shown.answered,
     })
+}
+
+/// Whether the presence id of a leg is what somebody outside wrote. Of a leg that leads out of the PBX it is the PBX's own.
+fn is_outside(name: &str, is_inbound: bool) -> bool {
+    if is_inbound {
+        name.starts_with(SIP) && !INSIDE.iter().any(|profile| name.starts_with(profile))
+    } else {
+        name.starts_with(CARRIERS)
+    }
 }
 
 /// Of microseconds since 1970, to the second, as the table has it; 0 is never.

@@ -3,6 +3,7 @@
 
 mod contact;
 mod leg;
+mod said;
 
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use self::said::Said;
 use super::{asked, ended};
 use crate::domain::instance::HostName;
 use crate::domain::leg::{Contact, Leg};
@@ -60,6 +62,7 @@ pub struct SocketFeed {
     is_up: bool,
     /// What the last event said besides.
     besides: Option<News>,
+    said: Said,
     _keeper: JoinSet<()>,
 }
 
@@ -87,6 +90,7 @@ impl SocketFeed {
             link,
             is_up: false,
             besides: None,
+            said: Said::default(),
             _keeper: keeper,
         })
     }
@@ -118,6 +122,7 @@ impl Feed for SocketFeed {
                 biased;
                 event = self.events.next() => match event {
                     Ok(event) => {
+                        self.said.hear(&event);
                         self.besides = record(&event);
                         if let Some(news) = read(&event).or_else(|| self.besides.take()) {
                             return Some(news);
@@ -141,6 +146,7 @@ impl Feed for SocketFeed {
     fn poll(&self) -> Box<dyn Poll> {
         Box::new(SocketPoll {
             client: self.client.clone(),
+            said: self.said.clone(),
         })
     }
 }
@@ -168,6 +174,7 @@ fn record(event: &Event) -> Option<News> {
 
 struct SocketPoll {
     client: Client,
+    said: Said,
 }
 
 #[async_trait]
@@ -178,7 +185,12 @@ impl Poll for SocketPoll {
 
     async fn legs(&self, _: Timestamp) -> Result<Vec<Leg>, DriverError> {
         let channels = self.client.channels(ANSWER).await.map_err(asked)?;
-        Ok(channels.iter().filter_map(leg::listed).collect())
+        self.said.prune(&channels);
+        let legs = channels.iter().filter_map(|channel| {
+            let domain = self.said.domain(channel);
+            leg::listed(channel, domain.as_ref())
+        });
+        Ok(legs.collect())
     }
 
     async fn contacts(&self) -> Result<Vec<Contact>, DriverError> {

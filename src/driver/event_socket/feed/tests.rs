@@ -112,7 +112,10 @@ fn o10_the_recorded_sign_ins_are_told() {
 
 #[test]
 fn o10_events_and_table_agree_on_a_call() {
-    let rows: Vec<Leg> = table(WITHIN).iter().filter_map(leg::listed).collect();
+    let rows: Vec<Leg> = table(WITHIN)
+        .iter()
+        .filter_map(|row| leg::listed(row, None))
+        .collect();
     assert_eq!(rows.len(), 2);
     assert_eq!(rows[0].call, rows[1].call);
     assert!(
@@ -127,20 +130,46 @@ fn o10_events_and_table_agree_on_a_call() {
 #[test]
 fn o10_a_caller_from_outside_names_no_tenant_by_what_they_call_themselves() {
     let mut rows = table(FROM_OUTSIDE);
-    let leg = leg::listed(&rows[0]).unwrap();
+    let leg = leg::listed(&rows[0], None).unwrap();
     assert_eq!((domains(&leg), &leg.endpoint), (vec!["demo.local"], &None));
     // Before it is answered it is in `public`, and the From header is the caller's to write.
     rows[0].context = "public".to_owned();
     rows[0].presence_id = "1001@globex.example.com".to_owned();
-    let leg = leg::listed(&rows[0]).unwrap();
+    let leg = leg::listed(&rows[0], None).unwrap();
     assert_eq!((domains(&leg), &leg.endpoint), (Vec::new(), &None));
+}
+
+#[test]
+fn o10_only_the_profiles_of_phones_are_believed_who_calls() {
+    let mut rows = table(FROM_OUTSIDE);
+    rows[0].context = "public".to_owned();
+    rows[0].presence_id = "1001@globex.example.com".to_owned();
+    for (profile, direction, is_believed) in [
+        ("internal", "inbound", true),
+        ("internal-ipv6", "inbound", true),
+        ("external", "inbound", false),
+        ("external-ipv6", "inbound", false),
+        ("carrier", "inbound", false),
+        ("internal-carrier", "inbound", false),
+        // To a phone that signed in at a profile of the operator's own.
+        ("wan", "outbound", true),
+        ("external", "outbound", false),
+        ("external-ipv6", "outbound", false),
+    ] {
+        rows[0].name = format!("sofia/{profile}/1001@globex.example.com");
+        rows[0].direction = direction.to_owned();
+        let leg = leg::listed(&rows[0], None).unwrap();
+        let expected: &[&str] = if is_believed { &["globex.example.com"] } else { &[] };
+        assert_eq!(domains(&leg), expected, "{profile} {direction}");
+        assert_eq!(leg.endpoint.is_some(), is_believed, "{profile} {direction}");
+    }
 }
 
 #[test]
 fn a_leg_that_is_over_is_none_although_the_table_shows_it() {
     let mut rows = table(WITHIN);
     rows[0].state = "CS_REPORTING".to_owned();
-    assert_eq!(leg::listed(&rows[0]), None);
+    assert_eq!(leg::listed(&rows[0], None), None);
 }
 
 #[test]

@@ -168,7 +168,7 @@ async fn an_answer_byte_by_byte_is_an_answer() {
 }
 
 #[tokio::test]
-async fn blocks_of_garbage_are_skipped() {
+async fn blocks_of_garbage_are_skipped_and_told_as_lost_events() {
     let mut stage = Stage::new(|_, mut peer| async move {
         peer.accept().await;
         let asked = peer.asked().await.unwrap();
@@ -180,15 +180,12 @@ async fn blocks_of_garbage_are_skipped() {
         peer.fall_silent().await;
     })
     .await;
-    assert!(
-        stage
-            .client()
-            .await
-            .request(Action::ping(), LONG)
-            .await
-            .unwrap()
-            .is_success()
-    );
+    let client = stage.client().await;
+    let mut feed = client.events();
+    assert!(client.request(Action::ping(), LONG).await.unwrap().is_success());
+    for _ in 0..2 {
+        assert_eq!(feed.next().await, Err(FeedError::Lost(1)));
+    }
 }
 
 #[tokio::test]
