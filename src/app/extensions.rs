@@ -44,16 +44,19 @@ pub async fn find(app: &App, caller: &Caller, id: ExtensionId) -> Result<Extensi
 }
 
 /// Who is there, of extensions that the caller has been shown, in their order; none where that is not known.
-#[must_use]
-pub fn presences(app: &App, extensions: &[Extension]) -> Vec<Option<Presence>> {
+pub async fn presences(app: &App, extensions: &[Extension]) -> Result<Vec<Option<Presence>>, AppError> {
     let Some(tenant) = extensions.first().map(|extension| extension.tenant_id) else {
-        return Vec::new();
+        return Ok(Vec::new());
+    };
+    let mut tx = app.store.read_once("presences").await?;
+    let Some(found) = tenants::find(&mut tx, tenant).await? else {
+        return Ok(vec![None; extensions.len()]);
     };
     let asked: Vec<(ExtensionId, &ExtensionNumber)> = extensions
         .iter()
         .map(|extension| (extension.id, &extension.number))
         .collect();
-    app.board.presences(tenant, &asked, app.now())
+    Ok(app.board.presences(tenant, found.instance_id, &asked, app.now()))
 }
 
 /// One extension by its number, as the command line names them.

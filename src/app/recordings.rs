@@ -145,7 +145,8 @@ impl App {
             return Err(DeployError::DrivenElsewhere { name, node }.into());
         }
         let directory = instance.settings.recordings_dir().cloned();
-        directory.map(Spool::new).ok_or(AppError::NotFound)
+        let directory = directory.ok_or(AppError::NotFound)?;
+        Ok(Spool::new(directory, instance.settings.kind()))
     }
 }
 

@@ -172,7 +172,8 @@ async fn recordings_are_gone(
     drop(tx);
     for instance in own {
         let removed = recordings::remove_leaving(&app.store, app.ids.as_ref(), &instance).await;
-        removed.map_err(AppError::Recordings)?;
+        let kept = removed.map_err(AppError::Recordings)?.kept.remove(&id);
+        kept.map_or(Ok(()), |error| Err(AppError::Recordings(error)))?;
     }
     let mut tx = app.store.read("recordings_elsewhere").await?;
     Ok(store::recordings::elsewhere(&mut tx, id, app.engine.node()).await? == 0)

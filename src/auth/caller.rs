@@ -54,7 +54,7 @@ impl SignedIn {
     /// Whether their role in their own tenant holds a right.
     #[must_use]
     pub fn may(&self, permission: Permission) -> bool {
-        let held = |home: &Home| home.permissions.contains(&permission);
+        let held = |home: &Home| permission.is_among(&home.permissions);
         self.home.as_ref().is_some_and(held)
     }
 }

@@ -34,7 +34,7 @@ impl KeyHolder {
     /// Whether it holds a right; some are no key's, whatever its row says.
     #[must_use]
     pub fn may(&self, permission: Permission) -> bool {
-        permission.is_for_keys() && self.permissions.contains(&permission)
+        permission.is_for_keys() && permission.is_among(&self.permissions)
     }
 }
 

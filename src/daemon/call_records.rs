@@ -56,7 +56,11 @@ async fn find(store: &Store, id: InstanceId) {
         match instance {
             Some(instance) => {
                 // Of tenants that go, also those that another host finishes.
-                recordings::remove_leaving(store, &SystemIds, &instance).await?;
+                let removed = recordings::remove_leaving(store, &SystemIds, &instance).await?;
+                for (tenant, error) in &removed.kept {
+                    let error = error_chain(error);
+                    tracing::warn!(instance = %id, %tenant, error, "recordings of a tenant that goes are kept");
+                }
                 recordings::search(store, &SystemIds, &instance).await
             }
             None => Ok(recordings::Searched::default()),

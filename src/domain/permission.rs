@@ -1,5 +1,7 @@
 //! Rights: inside one tenant, and on the platform.
 
+use std::collections::BTreeSet;
+
 use super::parsed::word_enum;
 
 word_enum! {
@@ -78,6 +80,14 @@ impl Permission {
 }
 
 impl Permission {
+    /// Whether somebody who holds these has it: who may see all calls may see their own.
+    #[must_use]
+    pub fn is_among(self, held: &BTreeSet<Self>) -> bool {
+        held.contains(&self) || (self == Self::CallsViewOwn && held.contains(&Self::CallsViewAll))
+    }
+}
+
+impl Permission {
     /// Whether an API key can have it: not what is a person's own, nor what would let a key make others that outlast it.
     #[must_use]
     pub const fn is_for_keys(self) -> bool {
@@ -132,6 +142,18 @@ mod tests {
         assert_eq!(Permission::ALL.len(), 30);
         let for_operators = Permission::ALL.iter().filter(|p| p.is_for_operators());
         assert_eq!(for_operators.count(), 29);
+    }
+
+    #[test]
+    fn o10_who_may_see_all_calls_may_see_their_own_and_nothing_else_comes_with_a_right() {
+        for held in Permission::ALL {
+            let has = |right: &&Permission| right.is_among(&BTreeSet::from([*held]));
+            let expected: &[Permission] = match held {
+                Permission::CallsViewAll => &[Permission::CallsViewAll, Permission::CallsViewOwn],
+                held => std::slice::from_ref(held),
+            };
+            assert!(Permission::ALL.iter().filter(has).eq(expected), "{held}");
+        }
     }
 
     #[test]

@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use super::call_record::CallCursor;
 use super::call_text::PbxCallId;
 use super::ids::{CallRecordId, ExtensionId, InstanceId, RecordingId, TenantId};
+use super::instance::PbxKind;
 use super::invalid::Invalid;
 use super::page::PageRequest;
 use super::parsed::{parsed_text, word_enum};
@@ -62,6 +64,21 @@ impl RecordingPath {
         stem.parse().ok()
     }
 
+    /// Whether it is what a PBX of this kind makes of a call: named after the call's channel, and where such a PBX puts it.
+    ///
+    /// Other sounds lie there too: FusionPBX has greetings and announcements in the tenant's directory itself.
+    #[must_use]
+    pub fn is_of_call(&self, kind: PbxKind) -> bool {
+        let Some((stem, _)) = self.file_name().rsplit_once('.') else {
+            return false;
+        };
+        match kind {
+            PbxKind::Asterisk => is_unique_id(stem),
+            PbxKind::FreeSwitch => is_uuid(stem),
+            PbxKind::FusionPbx => is_uuid(stem) && self.as_str().split('/').nth(1) == Some("archive"),
+        }
+    }
+
     /// The file's own name.
     #[must_use]
     pub fn file_name(&self) -> &str {
@@ -74,6 +91,19 @@ impl RecordingPath {
         let (_, ending) = self.file_name().rsplit_once('.')?;
         ending.parse().ok()
     }
+}
+
+/// Asterisk's `[systemname-]seconds.number`.
+fn is_unique_id(stem: &str) -> bool {
+    let (_, id) = stem.rsplit_once('-').unwrap_or(("", stem));
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    id.split_once('.')
+        .is_some_and(|(seconds, number)| is_number(seconds) && is_number(number))
+}
+
+/// As FreeSWITCH writes one, with its hyphens.
+fn is_uuid(stem: &str) -> bool {
+    stem.len() == 36 && Uuid::try_parse(stem).is_ok()
 }
 
 fn recording_path(text: &str) -> Result<String, Invalid> {
@@ -190,6 +220,32 @@ mod tests {
     #[case("acme/a/b/c/d/e/f.wav")]
     fn a12_nothing_else_can_be_named(#[case] text: &str) {
         assert!(text.parse::<RecordingPath>().is_err());
+    }
+
+    #[rstest]
+    #[case(PbxKind::Asterisk, "a/1795911390.0.wav", true)]
+    #[case(PbxKind::Asterisk, "a/pbx-1-1795911390.12.wav", true)]
+    #[case(PbxKind::Asterisk, "a/welcome.wav", false)]
+    #[case(PbxKind::Asterisk, "a/menu-1.wav", false)]
+    #[case(PbxKind::Asterisk, "a/1.2.3.wav", false)]
+    #[case(PbxKind::Asterisk, "a/1..wav", false)]
+    #[case(PbxKind::FreeSwitch, "a/20b13f5e-8da5-4b94-ba0f-f7d7946ddb6b.wav", true)]
+    #[case(PbxKind::FreeSwitch, "a/20b13f5e8da54b94ba0ff7d7946ddb6b.wav", false)]
+    #[case(PbxKind::FreeSwitch, "a/greeting.wav", false)]
+    #[case(
+        PbxKind::FusionPbx,
+        "a/archive/2026/Nov/29/20b13f5e-8da5-4b94-ba0f-f7d7946ddb6b.mp3",
+        true
+    )]
+    #[case(PbxKind::FusionPbx, "a/20b13f5e-8da5-4b94-ba0f-f7d7946ddb6b.wav", false)]
+    #[case(PbxKind::FusionPbx, "a/archive/welcome.wav", false)]
+    fn a12_a_greeting_is_no_recording_of_a_call(
+        #[case] kind: PbxKind,
+        #[case] text: &str,
+        #[case] expected: bool,
+    ) {
+        let path: RecordingPath = text.parse().unwrap();
+        assert_eq!(path.is_of_call(kind), expected);
     }
 
     #[test]

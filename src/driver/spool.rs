@@ -4,14 +4,16 @@ use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use jiff::Timestamp;
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, ResolveFlags, openat2, statat, unlinkat};
 use rustix::io::Errno;
+use thiserror::Error;
 use tokio::task::spawn_blocking;
 
-use crate::domain::instance::AbsolutePath;
+use crate::domain::instance::{AbsolutePath, PbxKind};
 use crate::domain::recording::{FoundRecording, RecordingPath};
 use crate::domain::sip_domain::SipDomain;
 
@@ -24,21 +26,67 @@ const WITHIN: ResolveFlags = ResolveFlags::BENEATH
     .union(ResolveFlags::NO_SYMLINKS)
     .union(ResolveFlags::NO_MAGICLINKS);
 
+/// What a look at the disk found.
+#[derive(Default, Debug)]
+pub struct Found {
+    /// The recordings.
+    pub recordings: Vec<FoundRecording>,
+    /// What could not be looked at: a recording that was not found may be there all the same.
+    pub unseen: Vec<Unseen>,
+}
+
+/// What could not be looked at.
+#[derive(Clone, Debug, Error)]
+pub enum Unseen {
+    /// The directory is not there or holds nothing at all, as where a disk is not mounted.
+    #[error("it is not there, or there is nothing in it")]
+    Nothing,
+    /// There are more files than are looked at.
+    #[error("it holds more than {MOST_FILES} files")]
+    Rest,
+    /// A directory below it.
+    #[error("{directory} in it cannot be read")]
+    Directory {
+        /// Which.
+        directory: String,
+        /// Why not.
+        #[source]
+        source: Arc<io::Error>,
+    },
+}
+
+impl Unseen {
+    /// Whether a recording of this domain may have been missed by it.
+    #[must_use]
+    pub fn is_of(&self, domain: &SipDomain) -> bool {
+        match self {
+            Self::Nothing | Self::Rest => true,
+            Self::Directory { directory, .. } => directory.split('/').next() == Some(domain.as_str()),
+        }
+    }
+}
+
 /// The directory of an instance's recordings.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Spool {
     root: AbsolutePath,
+    kind: PbxKind,
+    most: usize,
 }
 
 impl Spool {
-    /// Of a directory, which need not be there yet.
+    /// Of a directory, which need not be there yet, and of the kind of PBX that records into it.
     #[must_use]
-    pub const fn new(root: AbsolutePath) -> Self {
-        Self { root }
+    pub const fn new(root: AbsolutePath, kind: PbxKind) -> Self {
+        Self {
+            root,
+            kind,
+            most: MOST_FILES,
+        }
     }
 
-    /// Every recording of these domains.
-    pub async fn find(&self, domains: Vec<SipDomain>) -> io::Result<Vec<FoundRecording>> {
+    /// Every recording of a call of these domains, as far as the disk can be looked at.
+    pub async fn find(&self, domains: Vec<SipDomain>) -> io::Result<Found> {
         let spool = self.clone();
         blocking(move || spool.search(&domains)).await
     }
@@ -49,7 +97,7 @@ impl Spool {
         blocking(move || spool.open_file(&path)).await
     }
 
-    /// Removes a recording; false where it is not there.
+    /// Removes a recording; false where it is not there. Where nothing at all is there, it may come back: that is an error.
     pub async fn remove(&self, path: &RecordingPath) -> io::Result<bool> {
         let (spool, path) = (self.clone(), path.clone());
         blocking(move || spool.unlink(&path)).await
@@ -67,40 +115,72 @@ impl Spool {
         Ok(rustix::fs::openat(CWD, self.root.as_path(), flags, Mode::empty())?.into())
     }
 
-    fn search(&self, domains: &[SipDomain]) -> io::Result<Vec<FoundRecording>> {
+    fn search(&self, domains: &[SipDomain]) -> io::Result<Found> {
+        let mut found = Found::default();
         let root = match self.root() {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                found.unseen.push(Unseen::Nothing);
+                return Ok(found);
+            }
             root => root?,
         };
-        let mut found = Vec::new();
         let mut below: Vec<(String, usize)> = domains.iter().map(|domain| (domain.to_string(), 1)).collect();
         while let Some((directory, depth)) = below.pop() {
-            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-            let open = match openat2(&root, directory.as_str(), flags, Mode::empty(), WITHIN) {
-                // It went, or it is a link.
-                Err(Errno::NOENT | Errno::LOOP | Errno::NOTDIR | Errno::XDEV) => continue,
-                open => open?,
-            };
-            for entry in Dir::read_from(&open)? {
-                let entry = entry?;
-                let Ok(name) = entry.file_name().to_str() else {
-                    continue;
-                };
-                if name.starts_with('.') || found.len() >= MOST_FILES {
-                    continue;
+            match self.search_one(&root, &directory, &mut found.recordings) {
+                Ok(_) if found.recordings.len() >= self.most => {
+                    found.unseen.push(Unseen::Rest);
+                    return Ok(found);
                 }
-                let path = format!("{directory}/{name}");
-                let Ok(stat) = statat(&open, name, AtFlags::SYMLINK_NOFOLLOW) else {
-                    continue;
-                };
-                match FileType::from_raw_mode(stat.st_mode) {
-                    FileType::Directory if depth < DEEPEST => below.push((path, depth + 1)),
-                    FileType::RegularFile => found.extend(recording(&path, &stat)),
-                    _ => {}
+                Ok(deeper) if depth < DEEPEST => {
+                    below.extend(deeper.into_iter().map(|path| (path, depth + 1)));
+                }
+                Ok(_) => {}
+                Err(source) => {
+                    let source = Arc::new(source);
+                    found.unseen.push(Unseen::Directory { directory, source });
                 }
             }
         }
+        if found.recordings.is_empty() && holds_nothing(&root)? {
+            found.unseen.push(Unseen::Nothing);
+        }
         Ok(found)
+    }
+
+    /// Looks at one directory; gives those in it.
+    fn search_one(
+        &self,
+        root: &File,
+        directory: &str,
+        recordings: &mut Vec<FoundRecording>,
+    ) -> io::Result<Vec<String>> {
+        let mut deeper = Vec::new();
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let open = match openat2(root, directory, flags, Mode::empty(), WITHIN) {
+            // It went, or it is a link.
+            Err(Errno::NOENT | Errno::LOOP | Errno::NOTDIR | Errno::XDEV) => return Ok(deeper),
+            open => open?,
+        };
+        for entry in Dir::read_from(&open)? {
+            let entry = entry?;
+            let Ok(name) = entry.file_name().to_str() else {
+                continue;
+            };
+            if name.starts_with('.') || recordings.len() >= self.most {
+                continue;
+            }
+            let path = format!("{directory}/{name}");
+            let stat = match statat(&open, name, AtFlags::SYMLINK_NOFOLLOW) {
+                Err(Errno::NOENT) => continue,
+                stat => stat?,
+            };
+            match FileType::from_raw_mode(stat.st_mode) {
+                FileType::Directory => deeper.push(path),
+                FileType::RegularFile => recordings.extend(recording(&path, &stat, self.kind)),
+                _ => {}
+            }
+        }
+        Ok(deeper)
     }
 
     fn open_file(&self, path: &RecordingPath) -> io::Result<(File, Metadata)> {
@@ -120,11 +200,9 @@ impl Spool {
             return Ok(false);
         };
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let root = match self.root() {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-            root => root?,
-        };
-        let open = match openat2(root, directory, flags, Mode::empty(), WITHIN) {
+        let root = self.root()?;
+        let open = match openat2(&root, directory, flags, Mode::empty(), WITHIN) {
+            Err(Errno::NOENT) if holds_nothing(&root)? => return Err(io::ErrorKind::NotFound.into()),
             Err(Errno::NOENT) => return Ok(false),
             open => open?,
         };
@@ -166,10 +244,23 @@ impl Spool {
     }
 }
 
+/// Whether a directory is empty.
+fn holds_nothing(directory: &File) -> io::Result<bool> {
+    for entry in Dir::read_from(directory)? {
+        if !matches!(entry?.file_name().to_bytes(), b"." | b"..") {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// A file that is a recording, as far as its name tells; one that has another name besides may be anything.
-fn recording(path: &str, stat: &rustix::fs::Stat) -> Option<FoundRecording> {
+fn recording(path: &str, stat: &rustix::fs::Stat, kind: PbxKind) -> Option<FoundRecording> {
     let path: RecordingPath = path.parse().ok()?;
     path.format()?;
+    if !path.is_of_call(kind) {
+        return None;
+    }
     let is_ours_alone = stat.st_nlink == 1;
     let micros = i64::try_from(stat.st_mtime)
         .ok()?
@@ -194,106 +285,4 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::fs;
-    use std::os::unix::fs::symlink;
-    use tempfile::TempDir;
-
-    fn spool() -> (TempDir, Spool) {
-        let directory = tempfile::tempdir().unwrap();
-        let root = directory.path().join("spool");
-        fs::create_dir_all(root.join("acme.example.com/archive/2026/Nov")).unwrap();
-        fs::create_dir_all(root.join("globex.example.com")).unwrap();
-        fs::write(root.join("acme.example.com/1.0.wav"), "sound").unwrap();
-        fs::write(root.join("acme.example.com/archive/2026/Nov/a-b.mp3"), "old").unwrap();
-        fs::write(root.join("globex.example.com/2.0.wav"), "theirs").unwrap();
-        fs::write(directory.path().join("secret.wav"), "secret").unwrap();
-        let root = root.display().to_string().parse().unwrap();
-        (directory, Spool::new(root))
-    }
-
-    fn path(text: &str) -> RecordingPath {
-        text.parse().unwrap()
-    }
-
-    async fn found(spool: &Spool, domain: &str) -> Vec<String> {
-        let found = spool.find(vec![domain.parse().unwrap()]).await.unwrap();
-        let mut paths: Vec<String> = found.iter().map(|found| found.path.to_string()).collect();
-        paths.sort();
-        paths
-    }
-
-    #[tokio::test]
-    async fn a12_recordings_of_a_domain_are_found_and_nobody_elses() {
-        let (_directory, spool) = spool();
-        assert_eq!(
-            found(&spool, "acme.example.com").await,
-            [
-                "acme.example.com/1.0.wav",
-                "acme.example.com/archive/2026/Nov/a-b.mp3"
-            ]
-        );
-        assert!(found(&spool, "example.com").await.is_empty());
-        let (_, metadata) = spool.open(&path("acme.example.com/1.0.wav")).await.unwrap();
-        assert_eq!(metadata.len(), 5);
-    }
-
-    #[tokio::test]
-    async fn a12_no_link_is_followed_whatever_it_leads_to() {
-        let (directory, spool) = spool();
-        let own = directory.path().join("spool/acme.example.com");
-        let theirs = directory.path().join("spool/globex.example.com");
-        symlink(directory.path().join("secret.wav"), own.join("3.0.wav")).unwrap();
-        symlink(&theirs, own.join("sub")).unwrap();
-        symlink(&theirs, directory.path().join("spool/evil.example.com")).unwrap();
-        fs::hard_link(directory.path().join("secret.wav"), own.join("4.0.wav")).unwrap();
-        assert_eq!(found(&spool, "acme.example.com").await.len(), 2);
-        assert!(found(&spool, "evil.example.com").await.is_empty());
-        for text in [
-            "acme.example.com/3.0.wav",
-            "acme.example.com/4.0.wav",
-            "acme.example.com/sub/2.0.wav",
-            "evil.example.com/2.0.wav",
-        ] {
-            assert!(spool.open(&path(text)).await.is_err(), "{text}");
-        }
-        assert!(spool.remove(&path("acme.example.com/sub/2.0.wav")).await.is_err());
-        assert!(theirs.join("2.0.wav").exists());
-        // A link goes itself, never what it leads to.
-        assert!(spool.remove(&path("acme.example.com/3.0.wav")).await.unwrap());
-        assert!(directory.path().join("secret.wav").exists());
-    }
-
-    #[tokio::test]
-    async fn a13_a_removed_recording_is_gone_and_removing_it_again_is_no_error() {
-        let (directory, spool) = spool();
-        let one = path("acme.example.com/1.0.wav");
-        assert!(spool.remove(&one).await.unwrap());
-        assert!(!directory.path().join("spool/acme.example.com/1.0.wav").exists());
-        assert!(!spool.remove(&one).await.unwrap());
-        let domain: SipDomain = "acme.example.com".parse().unwrap();
-        spool.tidy(&domain).await.unwrap();
-        assert!(
-            directory
-                .path()
-                .join("spool/acme.example.com/archive/2026/Nov/a-b.mp3")
-                .exists()
-        );
-        spool
-            .remove(&path("acme.example.com/archive/2026/Nov/a-b.mp3"))
-            .await
-            .unwrap();
-        spool.tidy(&domain).await.unwrap();
-        assert!(!directory.path().join("spool/acme.example.com").exists());
-        assert!(directory.path().join("spool/globex.example.com/2.0.wav").exists());
-    }
-
-    #[tokio::test]
-    async fn what_is_not_there_yet_has_no_recordings() {
-        let spool = Spool::new("/no/such/spool".parse().unwrap());
-        assert!(found(&spool, "acme.example.com").await.is_empty());
-        assert!(!spool.remove(&path("acme.example.com/1.0.wav")).await.unwrap());
-        spool.tidy(&"acme.example.com".parse().unwrap()).await.unwrap();
-    }
-}
+mod tests;

@@ -1,6 +1,6 @@
 //! What is known of all calls and phones at the moment: written by the listeners, read by whoever asks.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use jiff::{SignedDuration, Timestamp};
@@ -250,45 +250,35 @@ impl Board {
             .find_map(|known| known.by_tenant.get(&tenant)?.get(&id).cloned())
     }
 
-    /// Who is there, of these extensions of a tenant, in their order; none where that is not known.
+    /// Who is there, of these extensions of a tenant, in their order; none where that is not known. `instance`: the PBX that
+    /// is to serve it.
     #[must_use]
     pub fn presences(
         &self,
         tenant: TenantId,
+        instance: InstanceId,
         extensions: &[(ExtensionId, &ExtensionNumber)],
         now: Timestamp,
     ) -> Vec<Option<Presence>> {
         let instances = self.read();
-        let serving: Vec<&Known> = instances
-            .values()
-            .filter(|known| known.tenants.contains(&tenant))
-            .collect();
-        let is_known = !serving.is_empty()
-            && serving
-                .iter()
-                .all(|known| !known.phones_are_stale && !known.freshness(now, self.0.oldest).stale);
-        if !is_known {
+        let is_fresh = |known: &&Known| !known.phones_are_stale && !known.freshness(now, self.0.oldest).stale;
+        let serves = |known: &Known| known.tenants.contains(&tenant) && is_fresh(&known);
+        if !instances.get(&instance).is_some_and(serves) {
             return vec![None; extensions.len()];
         }
-        let mut busy: HashMap<ExtensionId, Presence> = HashMap::new();
-        let calls = serving.iter().filter_map(|known| known.by_tenant.get(&tenant));
-        for call in calls.flat_map(BTreeMap::values) {
-            for extension in &call.extension_ids {
-                let presence = busy.entry(*extension).or_insert(Presence::Ringing);
-                if call.state == CallState::Answered {
-                    *presence = Presence::OnCall;
-                }
-            }
-        }
+        // Where the tenant was before it may have phones and calls still.
+        let (known, doubted): (Vec<&Known>, Vec<&Known>) = instances.values().partition(is_fresh);
+        let [busy, maybe_busy] = [&known, &doubted].map(|at| busy(at, tenant));
         let presence = |(id, number): &(ExtensionId, &ExtensionNumber)| {
             let key = (tenant, (*number).clone());
-            let reached = serving.iter().any(|known| known.phones.contains_key(&key));
-            let idle = if reached {
-                Presence::Available
-            } else {
-                Presence::Offline
-            };
-            Some(busy.get(id).copied().unwrap_or(idle))
+            let reached = |at: &[&Known]| at.iter().any(|known| known.phones.contains_key(&key));
+            match busy.get(id) {
+                Some(presence) => Some(*presence),
+                None if maybe_busy.contains_key(id) => None,
+                None if reached(&known) => Some(Presence::Available),
+                None if reached(&doubted) => None,
+                None => Some(Presence::Offline),
+            }
         };
         extensions.iter().map(presence).collect()
     }
@@ -312,6 +302,21 @@ impl Board {
     }
 }
 
+/// Who of a tenant takes part in calls of these PBXs.
+fn busy(at: &[&Known], tenant: TenantId) -> HashMap<ExtensionId, Presence> {
+    let mut busy = HashMap::new();
+    let calls = at.iter().filter_map(|known| known.by_tenant.get(&tenant));
+    for call in calls.flat_map(BTreeMap::values) {
+        for extension in &call.extension_ids {
+            let presence = busy.entry(*extension).or_insert(Presence::Ringing);
+            if call.state == CallState::Answered {
+                *presence = Presence::OnCall;
+            }
+        }
+    }
+    busy
+}
+
 impl Known {
     /// Gives those of which there are more or fewer now.
     fn put_phones(&mut self, told: Told<ToldPhones>) -> Vec<ToldPhones> {
@@ -321,8 +326,10 @@ impl Known {
             HashMap::new()
         };
         let mut changed = Vec::new();
+        let mut untold: BTreeSet<&(TenantId, ExtensionNumber)> = before.keys().collect();
         for (tenant, number, id, contacts) in told.items {
             let key = (tenant, number.clone());
+            untold.remove(&key);
             let now = (contacts > 0).then_some(contacts);
             let was = match now {
                 Some(contacts) => self.phones.insert(key.clone(), contacts),
@@ -332,6 +339,11 @@ impl Known {
                 changed.push((tenant, number, id, contacts));
             }
         }
+        // Those whose tenant or number is not known any more.
+        let gone = untold
+            .into_iter()
+            .map(|(tenant, number)| (*tenant, number.clone(), None, 0));
+        changed.extend(gone);
         changed
     }
 

@@ -20,6 +20,10 @@ const AGAIN: Duration = Duration::from_secs(2);
 #[derive(Default)]
 pub struct Directory {
     domains: HashMap<SipDomain, TenantId>,
+    /// The same the other way round.
+    of_tenants: HashMap<TenantId, Vec<SipDomain>>,
+    /// How often the domains were other ones than before.
+    changes: u64,
     extensions: HashMap<TenantId, Numbers>,
     wanted: BTreeSet<TenantId>,
 }
@@ -34,6 +38,18 @@ impl Directory {
     #[must_use]
     pub fn tenant(&self, domain: &SipDomain) -> Option<TenantId> {
         self.domains.get(domain).copied()
+    }
+
+    /// The domains of a tenant.
+    #[must_use]
+    pub fn domains(&self, tenant: TenantId) -> &[SipDomain] {
+        self.of_tenants.get(&tenant).map_or(&[], Vec::as_slice)
+    }
+
+    /// Another number after each change of whose a domain is.
+    #[must_use]
+    pub fn changes(&self) -> u64 {
+        self.changes
     }
 
     /// Whose a leg is.
@@ -51,17 +67,26 @@ impl Directory {
     /// Every tenant that has a domain there.
     #[must_use]
     pub fn tenants(&self) -> HashSet<TenantId> {
-        self.domains.values().copied().collect()
+        self.of_tenants.keys().copied().collect()
     }
 
     /// From now on these are all domains that there are.
     pub fn know(&mut self, domains: impl IntoIterator<Item = (TenantId, SipDomain)>) {
-        self.domains = domains
+        let domains: HashMap<SipDomain, TenantId> = domains
             .into_iter()
             .map(|(tenant, domain)| (domain, tenant))
             .collect();
-        let tenants = self.tenants();
-        self.extensions.retain(|tenant, _| tenants.contains(tenant));
+        if domains == self.domains {
+            return;
+        }
+        self.changes += 1;
+        self.of_tenants.clear();
+        for (domain, tenant) in &domains {
+            self.of_tenants.entry(*tenant).or_default().push(domain.clone());
+        }
+        self.domains = domains;
+        self.extensions
+            .retain(|tenant, _| self.of_tenants.contains_key(tenant));
     }
 
     /// The extensions of a tenant.

@@ -80,7 +80,6 @@ pub struct Listener {
     corrected: u64,
     /// Whether what is told next is all that there is.
     tells_all_calls: bool,
-    tells_all_phones: bool,
 }
 
 impl Listener {
@@ -109,7 +108,6 @@ impl Listener {
             polling_phones: None,
             corrected: 0,
             tells_all_calls: false,
-            tells_all_phones: false,
         }
     }
 
@@ -294,7 +292,6 @@ impl Listener {
                 if self.phones.end_poll(polled) {
                     // Some may have been heard of before their tenant was known.
                     self.phones.change_all();
-                    self.tells_all_phones = true;
                 } else {
                     self.phones_due = Instant::now() + PAUSE;
                 }
@@ -310,20 +307,16 @@ impl Listener {
     /// Tells what has changed, and since when it is known to be so.
     async fn report(&mut self) {
         let changed = self.table.take_changed();
-        let phones = self.phones.take_changed();
+        let phones = self.phones.take_changed(&self.directory);
         for link in &changed {
             for leg in self.table.legs_of(link) {
                 self.directory.want(leg);
             }
         }
         let streams = self.tools.board.streams();
-        let mut counted = Vec::new();
-        for (endpoint, contacts) in phones {
-            if let Some(tenant) = self.directory.tenant(&endpoint.domain) {
-                if streams.is_followed(tenant) {
-                    self.directory.want_number(tenant, &endpoint.number);
-                }
-                counted.push((tenant, endpoint.number, contacts));
+        for (tenant, number) in phones.of.keys() {
+            if streams.is_followed(*tenant) {
+                self.directory.want_number(*tenant, number);
             }
         }
         let read = self.directory.read_wanted(&self.tools.store);
@@ -338,7 +331,8 @@ impl Listener {
             let call = call::of_legs(self.instance, &link, &self.table.legs_of(&link), &self.directory);
             (link, call)
         });
-        let phones = counted.into_iter().map(|(tenant, number, contacts)| {
+        let all_phones = phones.are_all;
+        let phones = phones.of.into_iter().map(|((tenant, number), contacts)| {
             let id = self.directory.extension(tenant, &number);
             (tenant, number, id, contacts)
         });
@@ -351,7 +345,7 @@ impl Listener {
             },
             phones: Told {
                 items: phones.collect(),
-                are_all: std::mem::take(&mut self.tells_all_phones),
+                are_all: all_phones,
                 are_stale: !(self.is_up && self.phones.is_current()),
             },
             corrected: self.corrected,

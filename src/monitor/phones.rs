@@ -1,8 +1,12 @@
 //! Which phones of a PBX can be reached: news in, a bounded table out.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use super::directory::Directory;
+use crate::domain::dial::ExtensionNumber;
+use crate::domain::ids::TenantId;
 use crate::domain::leg::{Contact, Endpoint, WireText};
+use crate::domain::sip_domain::SipDomain;
 
 /// The phones of one PBX.
 #[derive(Debug)]
@@ -14,6 +18,19 @@ pub struct Phones {
     window: Option<HashSet<Contact>>,
     is_current: bool,
     changed: BTreeSet<Endpoint>,
+    /// Whether all of them are to be told of.
+    all_changed: bool,
+    /// The directory's changes when phones were told of last.
+    changes: u64,
+}
+
+/// How many phones of each extension of a tenant can be reached.
+#[derive(Debug)]
+pub struct Counted {
+    /// By tenant and number, those that changed.
+    pub of: BTreeMap<(TenantId, ExtensionNumber), usize>,
+    /// Whether there are no others.
+    pub are_all: bool,
 }
 
 impl Phones {
@@ -27,6 +44,8 @@ impl Phones {
             window: None,
             is_current: false,
             changed: BTreeSet::new(),
+            all_changed: false,
+            changes: 0,
         }
     }
 
@@ -90,17 +109,35 @@ impl Phones {
 
     /// Every phone is to be told of again.
     pub fn change_all(&mut self) {
+        self.all_changed = true;
         self.changed.extend(self.contacts.keys().cloned());
     }
 
-    /// How many phones of each extension can be reached, of those that changed since this was asked last.
-    pub fn take_changed(&mut self) -> Vec<(Endpoint, usize)> {
-        let changed = std::mem::take(&mut self.changed);
-        let counted = changed.into_iter().map(|endpoint| {
-            let count = self.contacts.get(&endpoint).map_or(0, BTreeSet::len);
-            (endpoint, count)
-        });
-        counted.collect()
+    /// How many phones of each extension can be reached, of those that changed since this was asked last: all of them once a
+    /// domain has become another's, for they may have been heard of before their tenant was known.
+    ///
+    /// An extension's phones may sign in at any domain of its tenant: they are counted together.
+    pub fn take_changed(&mut self, directory: &Directory) -> Counted {
+        if self.changes != directory.changes() {
+            self.changes = directory.changes();
+            self.change_all();
+        }
+        let mut of = BTreeMap::new();
+        for Endpoint { number, domain } in std::mem::take(&mut self.changed) {
+            let Some(tenant) = directory.tenant(&domain) else {
+                continue;
+            };
+            of.entry((tenant, number.clone())).or_insert_with(|| {
+                let at = |domain: &SipDomain| {
+                    let (number, domain) = (number.clone(), domain.clone());
+                    self.contacts.get(&Endpoint { number, domain })
+                };
+                let phones = directory.domains(tenant).iter().filter_map(at);
+                phones.map(BTreeSet::len).sum()
+            });
+        }
+        let are_all = std::mem::take(&mut self.all_changed);
+        Counted { of, are_all }
     }
 
     fn put(&mut self, contact: Contact, is_in: bool) {
@@ -174,7 +211,59 @@ mod tests {
         phones.hear(contact(2, 1), true);
         assert!(phones.end_poll(vec![contact(1, 1)]));
         assert_eq!(all(&phones), [contact(2, 1)].into());
-        let counts = phones.take_changed();
-        assert_eq!(counts, [(contact(1, 1).endpoint, 0), (contact(2, 1).endpoint, 1)]);
+        let counts = phones.take_changed(&acme(&["acme.example.com"]));
+        assert_eq!(numbers(&counts), [("1001", 0), ("1002", 1)]);
+    }
+
+    /// A directory in which one tenant has these domains.
+    fn acme(domains: &[&str]) -> Directory {
+        let mut directory = Directory::default();
+        know(&mut directory, domains);
+        directory
+    }
+
+    fn know(directory: &mut Directory, domains: &[&str]) {
+        let tenant = TenantId::from_uuid(uuid::Uuid::from_u128(1));
+        let domains = domains.iter().map(|domain| (tenant, domain.parse().unwrap()));
+        directory.know(domains);
+    }
+
+    fn numbers(counted: &Counted) -> Vec<(&str, usize)> {
+        let of = counted.of.iter();
+        of.map(|((_, number), count)| (number.as_str(), *count)).collect()
+    }
+
+    #[test]
+    fn o10_phones_that_were_heard_of_before_their_tenant_was_known_are_told_of_once_it_is() {
+        let (mut phones, mut directory) = (Phones::new(10), Directory::default());
+        phones.hear(contact(1, 1), true);
+        assert!(phones.take_changed(&directory).of.is_empty());
+        know(&mut directory, &["acme.example.com"]);
+        let told = phones.take_changed(&directory);
+        assert_eq!((numbers(&told), told.are_all), (vec![("1001", 1)], true));
+        // The same read once more changes nothing.
+        know(&mut directory, &["acme.example.com"]);
+        let told = phones.take_changed(&directory);
+        assert!(told.of.is_empty() && !told.are_all);
+    }
+
+    #[test]
+    fn o10_phones_of_an_extension_are_counted_together_under_all_domains_of_its_tenant() {
+        let at = |domain: &str, phone: u8| Contact {
+            endpoint: Endpoint::parse(&format!("1001@{domain}")).unwrap(),
+            name: WireText::of(&format!("sip:{phone}")),
+        };
+        let (mut phones, mut directory) = (Phones::new(10), acme(&["old.example.com", "new.example.com"]));
+        phones.hear(at("old.example.com", 1), true);
+        phones.hear(at("new.example.com", 1), true);
+        assert_eq!(numbers(&phones.take_changed(&directory)), [("1001", 2)]);
+        phones.hear(at("old.example.com", 1), false);
+        assert_eq!(numbers(&phones.take_changed(&directory)), [("1001", 1)]);
+        know(&mut directory, &["old.example.com"]);
+        let told = phones.take_changed(&directory);
+        assert!(
+            told.of.is_empty() && told.are_all,
+            "what is at nobody's domain counts no more"
+        );
     }
 }

@@ -14,6 +14,7 @@ use crate::domain::call_text::PbxCallId;
 use crate::domain::ids::{CallRecordId, ExtensionId, InstanceId, RecordingId, TenantId};
 use crate::domain::instance::NodeName;
 use crate::domain::recording::{FoundRecording, Recording, RecordingPage, RecordingPath, RecordingQuery};
+use crate::domain::sip_domain::SipDomain;
 
 macro_rules! of_file {
     () => {
@@ -41,8 +42,13 @@ statements! {
         set bytes = excluded.bytes, written_at = excluded.written_at \
         where recordings.bytes <> excluded.bytes or recordings.written_at <> excluded.written_at";
     KNOWN = "select path, bytes, written_at from recordings where instance_id = $1";
-    WHOSE = "select r.tenant_id from call_records r join call_record_parts p on p.record_id = r.id \
-        where p.channel = $1 and r.instance_id = $2 order by r.started_at limit 1";
+    WHOSE = "select distinct r.tenant_id from call_records r join call_record_parts p on p.record_id = r.id \
+        where p.channel = $1 and r.instance_id = $2 and (exists \
+        (select 1 from tenants t where t.id = r.tenant_id and t.domain = $3) or exists \
+        (select 1 from tenant_domain_aliases a where a.tenant_id = r.tenant_id and a.domain = $3) or exists \
+        (select 1 from revision_domains d where d.tenant_id = r.tenant_id and d.domain = $3)) limit 2";
+    HOLDERS = "select d.tenant_id, min(r.created_at) from revision_domains d \
+        join revisions r on r.tenant_id = d.tenant_id and r.id = d.revision_id where d.domain = $1 group by d.tenant_id";
     LOSE = "delete from recordings where instance_id = $1 and path = $2";
     LOSE_ALL = "delete from recordings where instance_id = $1";
     LEAVING = "select f.tenant_id, f.path from recordings f join tenants t on t.id = f.tenant_id \
@@ -139,17 +145,35 @@ pub async fn known(
         .collect()
 }
 
-/// Whose call a channel was in, as far as a record tells.
+/// Which tenant that has or had this domain a channel's call was of, as far as records tell; none where it was of several.
 pub async fn whose(
     tx: &mut Tx,
     instance: InstanceId,
     channel: &PbxCallId,
+    domain: &SipDomain,
 ) -> Result<Option<TenantId>, StoreError> {
-    let row = run!(
+    let rows = run!(
         tx,
-        fetch_optional::<(Uuid,)>(WHOSE, channel.as_str(), instance.uuid())
+        fetch_all::<(Uuid,)>(WHOSE, channel.as_str(), instance.uuid(), domain.as_str())
     )?;
-    Ok(row.map(|(id,)| TenantId::from_uuid(id)))
+    Ok(match rows.as_slice() {
+        [(id,)] => Some(TenantId::from_uuid(*id)),
+        _ => None,
+    })
+}
+
+/// Who has or had a domain, each with the time from which on a PBX may have served it so: that of the first revision.
+pub async fn holders(tx: &mut Tx, domain: &SipDomain) -> Result<Vec<(TenantId, Timestamp)>, StoreError> {
+    let rows = run!(tx, fetch_all::<(Uuid, i64)>(HOLDERS, domain.as_str()))?;
+    rows.into_iter()
+        .map(|(id, since)| {
+            let origin = Origin {
+                table: "revisions",
+                id,
+            };
+            Ok((TenantId::from_uuid(id), origin.time("created_at", since)?))
+        })
+        .collect()
 }
 
 /// Forgets one whose file is not there any more.

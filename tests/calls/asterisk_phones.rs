@@ -35,10 +35,10 @@ impl Rig {
 
     fn presence(&self, phone: &Phone) -> Option<Presence> {
         let asked = [(phone.extension.id, &phone.extension.number)];
-        let presences = self
-            .monitor
-            .board
-            .presences(self.acme.id, &asked, SystemClock.now());
+        let presences =
+            self.monitor
+                .board
+                .presences(self.acme.id, self.acme.instance_id, &asked, SystemClock.now());
         presences[0]
     }
 }

@@ -1,10 +1,14 @@
 //! A tenant that was deleted: nothing names it or its people any more, but for what the audit log says of the deletion.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 use rstest::rstest;
+use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
 use serde_json::json;
 use switchyard::app::api_keys::{self, KeyInput};
+use switchyard::app::error::AppError;
 use switchyard::app::idempotency::Once;
 use switchyard::app::precondition::IfMatch;
 use switchyard::app::profile::{self, ProfileChange};
@@ -13,11 +17,11 @@ use switchyard::app::{audit_log, invitations, operator, platform_user_changes, t
 use switchyard::domain::call_part::CallPart;
 use switchyard::domain::contact::Contact;
 use switchyard::domain::digest::Digest;
-use switchyard::domain::ids::{CallRecordId, RecordingId, SystemIds};
+use switchyard::domain::ids::{CallRecordId, RecordingId, RevisionId, SystemIds};
 use switchyard::domain::recording::FoundRecording;
 use switchyard::domain::tenant::Tenant;
 use switchyard::store::call_records::{self, OfCall};
-use switchyard::store::recordings;
+use switchyard::store::{recordings, revisions};
 use tempfile::TempDir;
 
 use super::support::database::Backend::{self, Postgres, Sqlite};
@@ -46,6 +50,28 @@ impl World {
             .unwrap();
     }
 
+    /// Has a tenant go.
+    async fn let_go(&self, tenant: &Tenant) {
+        let platform = operator::platform(None);
+        self.suspend(tenant).await;
+        let name = tenant.name.as_str();
+        tenant_deletion::delete(&self.app, &platform, tenant.id, name, &IfMatch::Any)
+            .await
+            .unwrap();
+    }
+
+    /// A PBX may serve it from now on.
+    async fn revision(&self, tenant: &Tenant) {
+        let mut tx = self.store.begin("revision").await.unwrap();
+        let head = revisions::head(&mut tx, tenant.id).await.unwrap().unwrap();
+        let id = RevisionId::fresh(&SystemIds);
+        let early = "2026-01-01T00:00:00Z".parse().unwrap();
+        revisions::take(&mut tx, tenant.id, &head, id, early)
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+    }
+
     /// The directory of the recordings of a tenant.
     fn recordings(&self, tenant: &Tenant) -> PathBuf {
         self.bench
@@ -66,9 +92,13 @@ impl World {
             "disposition": "no_answer", "cause": null,
         }))
         .unwrap();
+        self.revision(tenant).await;
         let directory = self.recordings(tenant);
         std::fs::create_dir_all(directory.join("archive/2026/Nov")).unwrap();
-        for file in [format!("{number}.1.wav"), "archive/2026/Nov/later.mp3".to_owned()] {
+        for file in [
+            format!("{number}.1.wav"),
+            "archive/2026/Nov/1790000000.7.mp3".to_owned(),
+        ] {
             std::fs::write(directory.join(file), name).unwrap();
         }
         let found = FoundRecording {
@@ -204,7 +234,9 @@ async fn o40_nothing_of_a_deleted_tenants_people_keys_mails_and_links_is_left_an
 
     assert!(!world.recordings(&world.acme).exists(), "its recordings are left");
     let others = world.recordings(&world.globex);
-    assert!(others.join("70017009.1.wav").exists() && others.join("archive/2026/Nov/later.mp3").exists());
+    assert!(
+        others.join("70017009.1.wav").exists() && others.join("archive/2026/Nov/1790000000.7.mp3").exists()
+    );
     let rows = all_rows(&world.bench).await;
     assert_eq!(that_name(&rows, &told.concat()), [""; 0]);
     let logged = |name: &str| {
@@ -262,4 +294,84 @@ async fn o40_a_move_between_two_deleted_tenants_is_blanked_once_and_the_log_hold
     }
     let lists = "select cast(count(*) as text) from audit_entries where action = 'tenant.gone' and after like '%moves%'";
     assert_eq!(world.texts(lists).await, ["1"]);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a13_a_tenant_is_not_gone_while_the_disk_of_its_recordings_is_away(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let state = TempDir::new().unwrap();
+    let world = world(backend, &state).await;
+    let (platform, acme) = (operator::platform(None), &world.acme);
+    world.recorded_call(acme, "70017001", "kunigunde").await;
+    world.let_go(acme).await;
+    let root = world.bench.folder.path().join("recordings");
+    let away = world.bench.folder.path().join("away");
+    std::fs::rename(&root, &away).unwrap();
+    for is_mount_point in [false, true] {
+        if is_mount_point {
+            std::fs::create_dir(&root).unwrap();
+        }
+        let finished = tenant_deletion::finish(&world.app, &platform, acme.id).await;
+        assert!(
+            matches!(finished, Err(AppError::Recordings(_))),
+            "{is_mount_point}: {finished:?}"
+        );
+    }
+    std::fs::remove_dir(&root).unwrap();
+    std::fs::rename(&away, &root).unwrap();
+    let finished = tenant_deletion::finish(&world.app, &platform, acme.id).await;
+    assert!(finished.unwrap());
+    assert!(!world.recordings(acme).exists());
+}
+
+#[rstest]
+fn a13_a_recording_that_cannot_be_removed_keeps_no_other_tenant(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    // As somebody whom a directory's mode keeps out, also where that is root.
+    let work = move || {
+        let none = CapabilitySet::empty();
+        let sets = CapabilitySets {
+            effective: none,
+            permitted: none,
+            inheritable: none,
+        };
+        set_capabilities(None, sets).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(one_is_kept(backend));
+    };
+    std::thread::spawn(work).join().unwrap();
+}
+
+async fn one_is_kept(backend: Backend) {
+    let state = TempDir::new().unwrap();
+    let world = world(backend, &state).await;
+    let platform = operator::platform(None);
+    for (tenant, number) in [(&world.acme, "70017001"), (&world.globex, "70017009")] {
+        world.recorded_call(tenant, number, "kunigunde").await;
+        world.let_go(tenant).await;
+    }
+    let (kept, goes) = (&world.acme, &world.globex);
+    let directory = world.recordings(kept);
+    // It can be neither written in nor, then, be looked at.
+    for mode in [0o500, 0o000] {
+        std::fs::set_permissions(&directory, Permissions::from_mode(mode)).unwrap();
+        let finished = tenant_deletion::finish(&world.app, &platform, kept.id).await;
+        assert!(
+            matches!(finished, Err(AppError::Recordings(_))),
+            "{mode:o}: {finished:?}"
+        );
+        assert!(!world.recordings(goes).exists(), "{mode:o}");
+    }
+    let finished = tenant_deletion::finish(&world.app, &platform, goes.id).await;
+    assert!(finished.unwrap());
+    std::fs::set_permissions(&directory, Permissions::from_mode(0o700)).unwrap();
+    let finished = tenant_deletion::finish(&world.app, &platform, kept.id).await;
+    assert!(finished.unwrap());
+    assert!(!directory.exists());
 }

@@ -1,15 +1,18 @@
 //! Recordings: each of one tenant, listed with their calls, on both databases.
 
 use rstest::rstest;
-use switchyard::domain::ids::{InstanceId, RecordingId, SystemIds, TenantId};
+use switchyard::domain::ids::{InstanceId, RecordingId, RevisionId, SystemIds, TenantId};
+use switchyard::domain::instance::{InstanceSettings, PbxInstance};
 use switchyard::domain::recording::{FoundRecording, RecordingQuery};
+use switchyard::monitor::recordings::{SearchError, search};
 use switchyard::store::call_records::{self, Seen};
-use switchyard::store::{Store, recordings};
+use switchyard::store::{Store, recordings, revisions, tenant_lifecycle, tenants};
+use tempfile::TempDir;
 
 use super::bench::Backend::{self, Postgres, Sqlite};
 use super::bench::Bench;
 use super::call_records::{ACME, keep, part};
-use super::samples::{World, at, store_extension};
+use super::samples::{World, at, store_extension, store_revision, tenant};
 
 fn found(path: &str, bytes: i64, written: i64) -> FoundRecording {
     FoundRecording {
@@ -118,10 +121,16 @@ async fn a12_a_recording_is_its_tenants_and_is_listed_with_its_call(
             .is_none()
     );
     assert_eq!(list(&mut tx, globex, Seen::All, &usual).await.0.len(), 1);
-    let whose = recordings::whose(&mut tx, instance, &"1.0".parse().unwrap())
-        .await
-        .unwrap();
-    assert_eq!(whose, Some(acme));
+    for (domain, whose) in [(ACME, Some(acme)), ("globex.example.com", None)] {
+        let found = recordings::whose(
+            &mut tx,
+            instance,
+            &"1.0".parse().unwrap(),
+            &domain.parse().unwrap(),
+        )
+        .await;
+        assert_eq!(found.unwrap(), whose, "{domain}");
+    }
     drop(tx);
 
     let mut tx = store.begin("delete").await.unwrap();
@@ -133,4 +142,128 @@ async fn a12_a_recording_is_its_tenants_and_is_listed_with_its_call(
         .unwrap();
     assert!(recordings::of_tenant(&mut tx, acme).await.unwrap().is_empty());
     assert_eq!(recordings::known(&mut tx, instance).await.unwrap().len(), 1);
+}
+
+/// The instance with its recordings in a directory of this test.
+fn recording_into(world: &World, directory: &TempDir) -> PbxInstance {
+    let mut instance = world.instance.clone();
+    if let InstanceSettings::Asterisk(settings) = &mut instance.settings {
+        settings.recordings_dir = directory.path().join("spool").to_str().unwrap().parse().ok();
+    }
+    instance
+}
+
+/// A file that was last written to at this time.
+fn recorded(directory: &TempDir, path: &str, written: i64) {
+    let file = directory.path().join("spool").join(path);
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    let file = std::fs::File::create(file).unwrap();
+    file.set_modified(at(written).into()).unwrap();
+}
+
+/// Where the known recordings of a tenant are.
+async fn known_of(store: &Store, tenant: TenantId) -> Vec<String> {
+    let mut tx = store.read("known").await.unwrap();
+    let known = recordings::of_tenant(&mut tx, tenant).await.unwrap();
+    known.into_iter().map(|(_, path)| path.to_string()).collect()
+}
+
+#[rstest]
+#[tokio::test]
+async fn a12_a_recording_is_not_given_to_whoever_took_the_domain_over(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let (_bench, store) = Bench::migrated(backend).await;
+    let world = World::store(&store).await;
+    let directory = tempfile::tempdir().unwrap();
+    let instance = recording_into(&world, &directory);
+    let acme = world.acme.id;
+    store_revision(&store, acme).await;
+    // Before its first revision, which is of 10, no PBX served the tenant so.
+    recorded(&directory, &format!("{ACME}/1.0.wav"), 9);
+    recorded(&directory, &format!("{ACME}/2.0.wav"), 10);
+    search(&store, &SystemIds, &instance).await.unwrap();
+    assert_eq!(known_of(&store, acme).await, [format!("{ACME}/2.0.wav")]);
+
+    // Acme goes, and another tenant takes the domain.
+    let mut tx = store.begin("take_over").await.unwrap();
+    tenant_lifecycle::delete(&mut tx, acme).await.unwrap();
+    let next = tenant(instance.id, "Acme");
+    tenants::insert(&mut tx, &next).await.unwrap();
+    let head = revisions::head(&mut tx, next.id).await.unwrap().unwrap();
+    revisions::take(&mut tx, next.id, &head, RevisionId::fresh(&SystemIds), at(30))
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    recorded(&directory, &format!("{ACME}/3.0.wav"), 30);
+    search(&store, &SystemIds, &instance).await.unwrap();
+    assert_eq!(known_of(&store, next.id).await, [format!("{ACME}/3.0.wav")]);
+    // What a record tells is believed of whoever has or had the domain, and of nobody else.
+    let mut tx = store.begin("keep").await.unwrap();
+    let told = part("1.0", 1, ("1001", "1002"), ACME, 0);
+    keep(&mut tx, next.id, instance.id, "1.0", &told).await;
+    let told = part("2.0", 1, ("1001", "1002"), "globex.example.com", 0);
+    keep(&mut tx, world.globex.id, instance.id, "2.0", &told).await;
+    tx.commit().await.unwrap();
+    search(&store, &SystemIds, &instance).await.unwrap();
+    let own = ["1.0", "3.0"].map(|channel| format!("{ACME}/{channel}.wav"));
+    assert_eq!(known_of(&store, next.id).await, own);
+    assert_eq!(known_of(&store, world.globex.id).await, [""; 0]);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a12_of_a_call_of_two_tenants_each_has_what_lies_in_its_directory(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let (_bench, store) = Bench::migrated(backend).await;
+    let world = World::store(&store).await;
+    let directory = tempfile::tempdir().unwrap();
+    let instance = recording_into(&world, &directory);
+    let (acme, globex) = (world.acme.id, world.globex.id);
+    store_revision(&store, acme).await;
+    store_revision(&store, globex).await;
+    let mut tx = store.begin("keep").await.unwrap();
+    for (tenant, domain) in [(acme, ACME), (globex, "globex.example.com")] {
+        let told = part("1.0", 1, ("1001", "1002"), domain, 0);
+        keep(&mut tx, tenant, instance.id, "1.0", &told).await;
+    }
+    tx.commit().await.unwrap();
+    for domain in [ACME, "globex.example.com"] {
+        recorded(&directory, &format!("{domain}/1.0.wav"), 20);
+    }
+    search(&store, &SystemIds, &instance).await.unwrap();
+    assert_eq!(known_of(&store, acme).await, [format!("{ACME}/1.0.wav")]);
+    assert_eq!(known_of(&store, globex).await, ["globex.example.com/1.0.wav"]);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a13_a_disk_that_is_away_loses_no_recording(#[values(Sqlite, Postgres)] backend: Backend) {
+    let (_bench, store) = Bench::migrated(backend).await;
+    let world = World::store(&store).await;
+    let directory = tempfile::tempdir().unwrap();
+    let instance = recording_into(&world, &directory);
+    // Nothing was ever recorded: no directory is needed.
+    search(&store, &SystemIds, &instance).await.unwrap();
+    store_revision(&store, world.acme.id).await;
+    recorded(&directory, &format!("{ACME}/1.0.wav"), 20);
+    recorded(&directory, &format!("{ACME}/2.0.wav"), 20);
+    search(&store, &SystemIds, &instance).await.unwrap();
+    let (spool, away) = (directory.path().join("spool"), directory.path().join("away"));
+    std::fs::rename(&spool, &away).unwrap();
+    for is_mount_point in [false, true] {
+        if is_mount_point {
+            std::fs::create_dir(&spool).unwrap();
+        }
+        let error = search(&store, &SystemIds, &instance).await.unwrap_err();
+        assert!(matches!(error, SearchError::Unseen { .. }), "{error:?}");
+        assert_eq!(known_of(&store, world.acme.id).await.len(), 2);
+    }
+    std::fs::remove_dir(&spool).unwrap();
+    std::fs::rename(&away, &spool).unwrap();
+    std::fs::remove_file(spool.join(ACME).join("1.0.wav")).unwrap();
+    let searched = search(&store, &SystemIds, &instance).await.unwrap();
+    assert_eq!((searched.kept, searched.lost), (0, 1));
+    assert_eq!(known_of(&store, world.acme.id).await, [format!("{ACME}/2.0.wav")]);
 }

@@ -54,7 +54,7 @@ pub async fn index(
 ) -> Result<List<VisibleExtension>, Problem> {
     let wanted = query.read()?;
     let page = extensions::list(&app, &caller, &wanted).await?;
-    let mut presences = extensions::presences(&app, &page.items).into_iter();
+    let mut presences = extensions::presences(&app, &page.items).await?.into_iter();
     Ok(list(page.map(|extension| {
         let presence = presences.next().flatten();
         VisibleExtension::to(&caller, extension, presence)
@@ -71,7 +71,7 @@ pub async fn show(
     let extension = extensions::find(&app, &caller, id).await?;
     query.read()?;
     let tag = precondition::tag(&extension);
-    let presence = extensions::presences(&app, std::slice::from_ref(&extension));
+    let presence = extensions::presences(&app, std::slice::from_ref(&extension)).await?;
     let shown = VisibleExtension::to(&caller, extension, presence.into_iter().next().flatten());
     Ok(Tagged::new(tag, single(shown)))
 }

@@ -181,7 +181,7 @@ fn o10_presence_is_of_phones_and_calls_and_not_known_while_stale() {
         ["1001", "1002", "1003", "1004"].map(|number| number.parse().unwrap());
     let ids = [1, 2, 3, 4].map(|number| ExtensionId::from_uuid(Uuid::from_u128(number)));
     let asked: Vec<(ExtensionId, &ExtensionNumber)> = ids.into_iter().zip(&numbers).collect();
-    let presences = |of: u128, second: i64| board.presences(tenant(of), &asked, at(second));
+    let presences = |of: u128, second: i64| board.presences(tenant(of), PBX, &asked, at(second));
     assert_eq!(presences(1, 7), [None; 4]);
     let (mut rings, mut talks) = (call("1", Some(tenant(1))), call("2", Some(tenant(1))));
     rings.extension_ids = vec![ids[1], ids[2]];
@@ -211,4 +211,59 @@ fn o10_presence_is_of_phones_and_calls_and_not_known_while_stale() {
     assert_eq!(presences(1, 7)[0], Some(Presence::Offline));
     board.doubt(PBX);
     assert_eq!(presences(1, 7), [None; 4]);
+}
+
+/// A report of phones of one extension of tenant 1, by a PBX that serves the tenant.
+fn phones(number: &ExtensionNumber, contacts: usize) -> Report {
+    let mut report = report(Vec::new(), 7);
+    report.phones.items = vec![(tenant(1), number.clone(), None, contacts)];
+    report.tenants = Some([tenant(1)].into());
+    report
+}
+
+#[test]
+fn o10_presence_is_told_by_the_pbx_that_is_to_serve_the_tenant_and_not_by_one_that_served_it() {
+    let board = board();
+    let other = InstanceId::from_uuid(Uuid::from_u128(2));
+    let numbers: [ExtensionNumber; 3] = ["1001", "1002", "1003"].map(|number| number.parse().unwrap());
+    let ids = [1, 2, 3].map(|number| ExtensionId::from_uuid(Uuid::from_u128(number)));
+    let asked: Vec<(ExtensionId, &ExtensionNumber)> = ids.into_iter().zip(&numbers).collect();
+    let presences = |instance| board.presences(tenant(1), instance, &asked, at(7));
+    let (offline, available) = (Some(Presence::Offline), Some(Presence::Available));
+    board.report(PBX, phones(&numbers[0], 1));
+    assert_eq!(presences(other), [None; 3], "it is not listened to here");
+    board.add(other);
+    assert_eq!(presences(other), [None; 3], "it has told nothing yet");
+    board.report(other, phones(&numbers[1], 1));
+    assert_eq!(presences(other), [available, available, offline]);
+    let mut talks = call("1", Some(tenant(1)));
+    talks.extension_ids = vec![ids[2]];
+    board.report(PBX, report(vec![(link("1"), Some(talks))], 7));
+    assert_eq!(presences(other)[2], Some(Presence::Ringing));
+    // What is not known of the former one makes doubtful what it had a part in, and no more.
+    board.doubt(PBX);
+    assert_eq!(presences(other), [None, available, None]);
+    board.remove(PBX);
+    assert_eq!(presences(other), [offline, available, offline]);
+}
+
+#[test]
+fn o10_phones_that_are_not_among_all_of_them_any_more_are_told_of() {
+    let board = board();
+    let mut reader = board.streams().follow(tenant(1), None);
+    board.report(PBX, phones(&"1001".parse().unwrap(), 2));
+    let mut all = phones(&"1002".parse().unwrap(), 1);
+    all.phones.are_all = true;
+    board.report(PBX, all);
+    let mut told = Vec::new();
+    while let Some(Heard::Event(_, happening)) = reader.ready() {
+        if let Happening::Phones { number, contacts, .. } = &*happening {
+            told.push((number.to_string(), *contacts));
+        }
+    }
+    let expected = [("1001", 2), ("1002", 1), ("1001", 0)];
+    assert_eq!(
+        told,
+        expected.map(|(number, contacts)| (number.to_owned(), contacts))
+    );
 }

@@ -1,0 +1,177 @@
+//! What is found below a directory, and what is not reached by it.
+
+use super::*;
+use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use tempfile::TempDir;
+
+fn spool() -> (TempDir, Spool) {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path().join("spool");
+    fs::create_dir_all(root.join("acme.example.com/archive/2026/Nov")).unwrap();
+    fs::create_dir_all(root.join("globex.example.com")).unwrap();
+    fs::write(root.join("acme.example.com/1.0.wav"), "sound").unwrap();
+    fs::write(root.join("acme.example.com/archive/2026/Nov/9.0.mp3"), "old").unwrap();
+    fs::write(root.join("globex.example.com/2.0.wav"), "theirs").unwrap();
+    fs::write(directory.path().join("secret.wav"), "secret").unwrap();
+    let root = root.display().to_string().parse().unwrap();
+    (directory, Spool::new(root, PbxKind::Asterisk))
+}
+
+fn path(text: &str) -> RecordingPath {
+    text.parse().unwrap()
+}
+
+async fn found(spool: &Spool, domain: &str) -> Vec<String> {
+    let found = spool.find(vec![domain.parse().unwrap()]).await.unwrap();
+    let mut paths: Vec<String> = found
+        .recordings
+        .iter()
+        .map(|found| found.path.to_string())
+        .collect();
+    paths.sort();
+    paths
+}
+
+#[tokio::test]
+async fn a12_recordings_of_a_domain_are_found_and_nobody_elses() {
+    let (_directory, spool) = spool();
+    assert_eq!(
+        found(&spool, "acme.example.com").await,
+        [
+            "acme.example.com/1.0.wav",
+            "acme.example.com/archive/2026/Nov/9.0.mp3"
+        ]
+    );
+    assert!(found(&spool, "example.com").await.is_empty());
+    let (_, metadata) = spool.open(&path("acme.example.com/1.0.wav")).await.unwrap();
+    assert_eq!(metadata.len(), 5);
+}
+
+#[tokio::test]
+async fn a12_no_link_is_followed_whatever_it_leads_to() {
+    let (directory, spool) = spool();
+    let own = directory.path().join("spool/acme.example.com");
+    let theirs = directory.path().join("spool/globex.example.com");
+    symlink(directory.path().join("secret.wav"), own.join("3.0.wav")).unwrap();
+    symlink(&theirs, own.join("sub")).unwrap();
+    symlink(&theirs, directory.path().join("spool/evil.example.com")).unwrap();
+    fs::hard_link(directory.path().join("secret.wav"), own.join("4.0.wav")).unwrap();
+    assert_eq!(found(&spool, "acme.example.com").await.len(), 2);
+    assert!(found(&spool, "evil.example.com").await.is_empty());
+    for text in [
+        "acme.example.com/3.0.wav",
+        "acme.example.com/4.0.wav",
+        "acme.example.com/sub/2.0.wav",
+        "evil.example.com/2.0.wav",
+    ] {
+        assert!(spool.open(&path(text)).await.is_err(), "{text}");
+    }
+    assert!(spool.remove(&path("acme.example.com/sub/2.0.wav")).await.is_err());
+    assert!(theirs.join("2.0.wav").exists());
+    // A link goes itself, never what it leads to.
+    assert!(spool.remove(&path("acme.example.com/3.0.wav")).await.unwrap());
+    assert!(directory.path().join("secret.wav").exists());
+}
+
+#[tokio::test]
+async fn a13_a_removed_recording_is_gone_and_removing_it_again_is_no_error() {
+    let (directory, spool) = spool();
+    let one = path("acme.example.com/1.0.wav");
+    assert!(spool.remove(&one).await.unwrap());
+    assert!(!directory.path().join("spool/acme.example.com/1.0.wav").exists());
+    assert!(!spool.remove(&one).await.unwrap());
+    let domain: SipDomain = "acme.example.com".parse().unwrap();
+    spool.tidy(&domain).await.unwrap();
+    assert!(
+        directory
+            .path()
+            .join("spool/acme.example.com/archive/2026/Nov/9.0.mp3")
+            .exists()
+    );
+    spool
+        .remove(&path("acme.example.com/archive/2026/Nov/9.0.mp3"))
+        .await
+        .unwrap();
+    spool.tidy(&domain).await.unwrap();
+    assert!(!directory.path().join("spool/acme.example.com").exists());
+    assert!(directory.path().join("spool/globex.example.com/2.0.wav").exists());
+}
+
+#[tokio::test]
+async fn a12_a_greeting_is_no_recording() {
+    let (directory, spool) = spool();
+    let own = directory.path().join("spool/acme.example.com");
+    fs::write(own.join("welcome.wav"), "welcome").unwrap();
+    assert_eq!(found(&spool, "acme.example.com").await.len(), 2);
+}
+
+#[tokio::test]
+async fn a13_a_disk_that_is_not_there_is_none_without_recordings() {
+    let (directory, spool) = spool();
+    let domain: SipDomain = "acme.example.com".parse().unwrap();
+    let seen = spool.find(vec![domain.clone()]).await.unwrap();
+    assert!(seen.unseen.is_empty());
+    let root = directory.path().join("spool");
+    fs::rename(&root, directory.path().join("unmounted")).unwrap();
+    for is_made in [false, true] {
+        if is_made {
+            fs::create_dir(&root).unwrap();
+        }
+        let seen = spool.find(vec![domain.clone()]).await.unwrap();
+        assert!(
+            matches!(seen.unseen[..], [Unseen::Nothing]),
+            "{is_made}: {seen:?}"
+        );
+        assert!(spool.remove(&path("acme.example.com/1.0.wav")).await.is_err());
+        spool.tidy(&domain).await.unwrap();
+    }
+    // Something is there: what is not, has gone.
+    fs::create_dir(root.join("globex.example.com")).unwrap();
+    assert!(spool.find(vec![domain]).await.unwrap().unseen.is_empty());
+    assert!(!spool.remove(&path("acme.example.com/1.0.wav")).await.unwrap());
+}
+
+#[tokio::test]
+async fn a13_what_is_beyond_the_most_files_is_said_to_be_unseen() {
+    let (_directory, spool) = spool();
+    let spool = Spool { most: 1, ..spool };
+    let seen = spool
+        .find(vec!["acme.example.com".parse().unwrap()])
+        .await
+        .unwrap();
+    assert_eq!(seen.recordings.len(), 1);
+    assert!(matches!(seen.unseen[..], [Unseen::Rest]), "{seen:?}");
+}
+
+/// Runs this as somebody whom a file's mode keeps out, also where that is root.
+fn without_rights(work: impl FnOnce() + Send + 'static) {
+    let run = move || {
+        let none = CapabilitySet::empty();
+        let sets = CapabilitySets {
+            effective: none,
+            permitted: none,
+            inheritable: none,
+        };
+        set_capabilities(None, sets).unwrap();
+        work();
+    };
+    std::thread::spawn(run).join().unwrap();
+}
+
+#[test]
+fn a13_a_directory_that_cannot_be_read_keeps_none_of_the_others() {
+    let (directory, spool) = spool();
+    let theirs = directory.path().join("spool/globex.example.com");
+    fs::set_permissions(&theirs, Permissions::from_mode(0o000)).unwrap();
+    without_rights(move || {
+        let [acme, globex]: [SipDomain; 2] =
+            ["acme.example.com", "globex.example.com"].map(|domain| domain.parse().unwrap());
+        let seen = spool.search(&[acme.clone(), globex.clone()]).unwrap();
+        assert_eq!(seen.recordings.len(), 2);
+        assert!(matches!(seen.unseen[..], [Unseen::Directory { .. }]), "{seen:?}");
+        assert!(seen.unseen[0].is_of(&globex) && !seen.unseen[0].is_of(&acme));
+    });
+    fs::set_permissions(&theirs, Permissions::from_mode(0o700)).unwrap();
+}
