@@ -154,7 +154,7 @@ async fn a_deploy_with_an_account_that_lacks_a_right_names_it_at_once_and_touche
     let (pbx, host) = bench().await;
     let path = pbx.home().join("etc/manager.conf");
     let text = std::fs::read_to_string(&path).unwrap();
-    let without = text.replacen("read = system,call\n", "read = call\n", 1);
+    let without = text.replacen("read = system,call,cdr\n", "read = call,cdr\n", 1);
     assert_ne!(without, text);
     std::fs::write(&path, without).unwrap();
     pbx.ami().console("manager reload");
