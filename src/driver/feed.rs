@@ -22,6 +22,8 @@ pub enum News {
     LinkDown,
     /// Some news did not arrive: too many came, or one could not be read.
     Lost,
+    /// News of a leg could not be read: what is known of legs may be wrong, and no record is lost.
+    LegLost,
     /// A leg as it stands now; it may be a new one.
     Leg(Leg),
     /// A leg is no more.
