@@ -63,6 +63,26 @@ pub struct CallPart {
     pub cause: Option<HangupCause>,
 }
 
+impl CallPart {
+    /// When it came among the parts of its call; of two that began together, the caller's own is the first.
+    ///
+    /// Asterisk numbers its records in the order in which they begin, and of one that is told afterwards no more than the
+    /// second is known: within a second the number says which was first.
+    fn order(&self) -> impl Ord {
+        let number = self.number();
+        let began = match number {
+            Some(_) => Timestamp::from_second(self.started.as_second()).unwrap_or(self.started),
+            None => self.started,
+        };
+        (began, self.is_of_called, number, self.started, self.key.as_str())
+    }
+
+    /// `12` of the key `1795911390.0:12`.
+    fn number(&self) -> Option<u64> {
+        self.key.as_str().rsplit_once(':')?.1.parse().ok()
+    }
+}
+
 /// A call of one tenant, made of its parts.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct WholeCall {
@@ -97,10 +117,7 @@ impl WholeCall {
     #[must_use]
     pub fn of(parts: &[CallPart], is_own: impl Fn(&str) -> bool) -> Option<Self> {
         let mut parts: Vec<&CallPart> = parts.iter().collect();
-        // Of two that began together, the caller's own is the first.
-        parts.sort_by(|one, other| {
-            (one.started, one.is_of_called, &one.key).cmp(&(other.started, other.is_of_called, &other.key))
-        });
+        parts.sort_by(|one, other| one.order().cmp(&other.order()));
         let first = *parts.first()?;
         let last = parts.iter().max_by_key(|part| (part.ended, !part.is_of_called))?;
         let own = |phone: &Option<Phone>| {
@@ -285,5 +302,27 @@ mod tests {
             assert_eq!(whole(&parts), first);
         }
         assert!(WholeCall::of(&[], |_| true).is_none());
+    }
+
+    #[test]
+    fn a11_of_parts_that_began_in_one_second_the_number_says_which_was_first() {
+        let of = |key: &str, to: &str, millis: i64| {
+            let mut part = part(key, to, (0, None, 5), Disposition::NoAnswer);
+            part.to = CallText::of(to);
+            part.started = at(0) + jiff::SignedDuration::from_millis(millis);
+            part
+        };
+        // Told afterwards, in whole seconds: a number is no text.
+        let dialled = of("1.9:9", "1002", 0);
+        let forwarded = of("1.10:10", "1003", 0);
+        assert_eq!(whole(&[forwarded, dialled]).to, CallText::of("1002"));
+        // One told exactly, and a later one told afterwards.
+        let dialled = of("1.9:9", "1002", 950);
+        let forwarded = of("1.10:10", "1003", 0);
+        assert_eq!(whole(&[forwarded, dialled]).to, CallText::of("1002"));
+        // Where there are no numbers, the times are exact.
+        let dialled = of("b", "1002", 100);
+        let forwarded = of("a", "1003", 200);
+        assert_eq!(whole(&[forwarded, dialled]).to, CallText::of("1002"));
     }
 }

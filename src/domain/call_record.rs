@@ -148,6 +148,24 @@ pub struct CallGap {
     pub to: Timestamp,
 }
 
+impl CallGap {
+    /// Whether no time lies between the two.
+    #[must_use]
+    pub fn touches(&self, other: &Self) -> bool {
+        self.from <= other.to && other.from <= self.to
+    }
+
+    /// From the beginning of the earlier one to the end of the later one.
+    #[must_use]
+    pub fn with(&self, other: &Self) -> Self {
+        Self {
+            instance_id: self.instance_id,
+            from: self.from.min(other.from),
+            to: self.to.max(other.to),
+        }
+    }
+}
+
 text_schema! {
     /// The `next_cursor` of the page before.
     CallCursor, { "pattern": "^[0-9]{1,19}-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$" }

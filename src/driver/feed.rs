@@ -24,6 +24,8 @@ pub enum News {
     Lost,
     /// Legs may belong to other calls, or be another's, by now, and no news tell of each: a poll does.
     Moved,
+    /// News of a leg could not be read: what is known of legs may be wrong, and no record is lost.
+    LegLost,
     /// A leg as it stands now; it may be a new one.
     Leg(Leg),
     /// A leg is no more.

@@ -1,19 +1,23 @@
 //! Where a listener hands over what is on record of calls: it goes on listening, whatever the database does.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use tokio::sync::mpsc::{self, Receiver, Sender};
+use jiff::Timestamp;
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::listener::Tools;
 use super::records::{Keeper, write};
+use crate::domain::clock::Clock;
 use crate::domain::ids::{InstanceId, SystemIds};
 use crate::driver::feed::{News, Poll};
 
-/// News that wait to be looked at.
+/// News that wait to be looked at. Those of the link are not counted: they are few, and without them nobody would know
+/// what was missed.
 const WAITING: usize = 4_096;
 /// Between two tries while the database is away, and between two looks whether there is something to note.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -21,16 +25,35 @@ const AGAIN: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(5);
 
 enum Heard {
-    News(News),
+    /// What came at which time, and the place that it takes.
+    News(News, Timestamp, Option<OwnedSemaphorePermit>),
     /// The PBX is heard of, and may be asked what was missed.
     Up(Box<dyn Poll>),
 }
 
+/// When the first of the news came that found no room, in microseconds.
+struct Overrun(AtomicI64);
+
+impl Overrun {
+    const NONE: i64 = i64::MAX;
+
+    fn note(&self, at: Timestamp) {
+        self.0.fetch_min(at.as_microsecond(), Ordering::Relaxed);
+    }
+
+    /// None where all found room since this was last asked.
+    fn take(&self) -> Option<Timestamp> {
+        let first = self.0.swap(Self::NONE, Ordering::Relaxed);
+        Timestamp::from_microsecond(first).ok()
+    }
+}
+
 /// Takes what is on record of the calls of one PBX.
 pub struct Desk {
-    sender: Sender<Heard>,
-    /// Whether something was not taken.
-    overrun: Arc<AtomicBool>,
+    sender: UnboundedSender<Heard>,
+    room: Arc<Semaphore>,
+    overrun: Arc<Overrun>,
+    clock: Arc<dyn Clock>,
     keeper: JoinSet<()>,
 }
 
@@ -39,22 +62,29 @@ impl Desk {
     pub fn open(instance: InstanceId, tools: &Tools) -> Self {
         let ids = Arc::new(SystemIds);
         let keeper = Keeper::new(tools.store.clone(), Arc::clone(&tools.clock), ids, instance);
-        let (sender, receiver) = mpsc::channel(WAITING);
-        let overrun = Arc::<AtomicBool>::default();
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let overrun = Arc::new(Overrun(AtomicI64::new(Overrun::NONE)));
         let mut tasks = JoinSet::new();
         tasks.spawn(keep(keeper, receiver, Arc::clone(&overrun)));
         Self {
             sender,
+            room: Arc::new(Semaphore::new(WAITING)),
             overrun,
+            clock: Arc::clone(&tools.clock),
             keeper: tasks,
         }
     }
 
-    /// Takes a piece of news, if it is about records.
+    /// Takes a piece of news, if it is about records; it counts as come now, whenever it is looked at.
     pub fn hear(&self, news: &News) {
-        let concerns = matches!(news, News::LinkDown | News::Lost | News::Record(_));
-        if concerns {
-            self.send(Heard::News(news.clone()));
+        let at = self.clock.now();
+        match news {
+            News::LinkDown => self.send(Heard::News(news.clone(), at, None)),
+            News::Lost | News::Record(_) => match Arc::clone(&self.room).try_acquire_owned() {
+                Ok(place) => self.send(Heard::News(news.clone(), at, Some(place))),
+                Err(_) => self.overrun.note(at),
+            },
+            _ => {}
         }
     }
 
@@ -64,8 +94,9 @@ impl Desk {
     }
 
     fn send(&self, heard: Heard) {
-        if self.sender.try_send(heard).is_err() {
-            self.overrun.store(true, Ordering::Relaxed);
+        if self.sender.send(heard).is_err() {
+            // The keeper has ended, by a fault of its own.
+            tracing::error!("nobody keeps records of the calls of a PBX any more");
         }
     }
 
@@ -79,7 +110,7 @@ impl Desk {
     }
 }
 
-async fn keep(mut keeper: Keeper, mut receiver: Receiver<Heard>, overrun: Arc<AtomicBool>) {
+async fn keep(mut keeper: Keeper, mut receiver: UnboundedReceiver<Heard>, overrun: Arc<Overrun>) {
     loop {
         let first = timeout(AGAIN, receiver.recv()).await;
         match first {
@@ -90,8 +121,8 @@ async fn keep(mut keeper: Keeper, mut receiver: Receiver<Heard>, overrun: Arc<At
         while let Ok(heard) = receiver.try_recv() {
             take(&mut keeper, heard);
         }
-        if overrun.swap(false, Ordering::Relaxed) {
-            keeper.hear(&News::Lost);
+        if let Some(since) = overrun.take() {
+            keeper.overran(since);
         }
         if keeper.has_work() {
             write(&mut keeper).await;
@@ -103,7 +134,7 @@ async fn keep(mut keeper: Keeper, mut receiver: Receiver<Heard>, overrun: Arc<At
 
 fn take(keeper: &mut Keeper, heard: Heard) {
     match heard {
-        Heard::News(news) => keeper.hear(&news),
+        Heard::News(news, at, _place) => keeper.hear_of(&news, at),
         Heard::Up(past) => keeper.hear_up(past),
     }
 }

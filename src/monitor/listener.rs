@@ -178,7 +178,7 @@ impl Listener {
                 self.is_up = false;
                 self.lose();
             }
-            News::Lost => {
+            News::Lost | News::LegLost => {
                 self.lose();
                 self.poll_soon();
             }

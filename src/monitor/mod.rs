@@ -3,7 +3,7 @@
 
 pub mod board;
 mod call;
-mod desk;
+pub mod desk;
 mod directory;
 mod listener;
 mod phones;

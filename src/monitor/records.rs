@@ -21,7 +21,7 @@ use crate::store::{Store, StoreError, call_gaps, domains};
 const WAITING: usize = 10_000;
 /// Parts that are kept in one transaction.
 const BATCH: usize = 50;
-/// How old what is known of domains may be when one is asked for that is not among them.
+/// How old what is known of domains may be: one that has changed hands must not give its calls to who had it before.
 const FRESH: SignedDuration = SignedDuration::from_secs(2);
 /// For how long a link may have been dead before that is noticed: what it carries is not heard from then on.
 const UNNOTICED: SignedDuration = SignedDuration::from_secs(6);
@@ -38,16 +38,20 @@ pub struct Keeper {
     instance: InstanceId,
     known: Known,
     waiting: VecDeque<Waiting>,
+    /// What was told afterwards and waits too, however much that is: what is heard by now goes before it.
+    told_afterwards: VecDeque<EndedPart>,
     /// For asking what was missed, once the PBX is heard of again.
     past: Option<Box<dyn Poll>>,
     must_look_back: bool,
     is_up: bool,
-    /// When the link broke, where that is not noted yet.
+    /// When the link first broke, where that is not noted yet.
     broke_at: Option<Timestamp>,
     /// When it was last noted that the PBX is listened to.
     noted: Option<Timestamp>,
     /// A gap that could not be noted yet.
     gap: Option<CallGap>,
+    /// The gap that was noted last; one that touches it makes it longer.
+    noted_gap: Option<CallGap>,
 }
 
 struct Waiting {
@@ -103,34 +107,44 @@ impl Keeper {
             instance,
             known: Known::default(),
             waiting: VecDeque::new(),
+            told_afterwards: VecDeque::new(),
             past: None,
             must_look_back: false,
             is_up: false,
             broke_at: None,
             noted: None,
             gap: None,
+            noted_gap: None,
         }
     }
 
-    /// Heeds a piece of news, in the order in which they come.
+    /// Heeds a piece of news that comes now, in the order in which they come.
     pub fn hear(&mut self, news: &News) {
-        let now = self.clock.now();
+        self.hear_of(news, self.clock.now());
+    }
+
+    /// The same of one that came `at` some time and could not be looked at until now.
+    pub fn hear_of(&mut self, news: &News, at: Timestamp) {
         match news {
             News::LinkUp => {
                 self.is_up = true;
                 self.must_look_back = true;
             }
             News::LinkDown => {
-                self.broke_at = self.is_up.then_some(now).or(self.broke_at);
+                // Until the time before has been looked back upon, that begins where it did.
+                if self.is_up && !self.must_look_back && self.told_afterwards.is_empty() {
+                    self.broke_at.get_or_insert(at);
+                }
                 self.is_up = false;
                 self.noted = None;
             }
             // Nobody knows what it was.
-            News::Lost => self.missed(now - UNNOTICED, now),
+            News::Lost => self.missed(at - UNNOTICED, at),
             News::Record(part) => {
-                if self.waiting.len() >= WAITING {
-                    self.waiting.pop_front();
-                    self.missed(now - UNNOTICED, now);
+                if self.waiting.len() >= WAITING
+                    && let Some(Waiting { told, .. }) = self.waiting.pop_front()
+                {
+                    self.missed(told.part.started, told.part.ended);
                 }
                 self.waiting.push_back(Waiting {
                     told: part.as_ref().clone(),
@@ -147,12 +161,18 @@ impl Keeper {
         self.hear(&News::LinkUp);
     }
 
+    /// News since then found no room before they could be looked at, and nobody knows what they were.
+    pub fn overran(&mut self, since: Timestamp) {
+        self.missed(since - UNNOTICED, self.clock.now().max(since));
+    }
+
     /// Whether something waits to be written.
     #[must_use]
     pub fn has_work(&self) -> bool {
         let now = self.clock.now();
         let is_due = |noted: Timestamp| now.duration_since(noted) >= NOTED;
         !self.waiting.is_empty()
+            || !self.told_afterwards.is_empty()
             || self.gap.is_some()
             || self.broke_at.is_some()
             || self.must_look_back
@@ -161,6 +181,8 @@ impl Keeper {
 
     /// Writes what waits. After an error it waits on, and nothing is lost by asking again.
     pub async fn write(&mut self) -> Result<(), StoreError> {
+        // However long it takes: of what comes meanwhile nothing is known yet.
+        let now = self.clock.now();
         if let Some(broke_at) = self.broke_at {
             self.note(broke_at).await?;
             (self.broke_at, self.noted) = (None, None);
@@ -169,16 +191,17 @@ impl Keeper {
             self.look_back().await?;
             self.must_look_back = false;
         }
-        while !self.waiting.is_empty() {
+        while self.has_parts() {
             self.write_some().await?;
         }
         if let Some(gap) = self.gap {
+            let before = self.noted_gap.filter(|before| before.touches(&gap));
+            let gap = before.map_or(gap, |before| before.with(&gap));
             let mut tx = self.store.begin("note_gap").await?;
             call_gaps::insert(&mut tx, gap).await?;
             tx.commit().await?;
-            self.gap = None;
+            (self.gap, self.noted_gap) = (None, Some(gap));
         }
-        let now = self.clock.now();
         if self.is_up && self.noted.is_none_or(|noted| now.duration_since(noted) >= NOTED) {
             self.note(now).await?;
         }
@@ -206,18 +229,29 @@ impl Keeper {
         if let Some(known_from) = known_from {
             self.missed(heard, known_from.clamp(heard, now));
         }
-        self.waiting
-            .extend(parts.into_iter().map(|told| Waiting { told, is_rough: true }));
+        // Where some are left of those that were told before, they are among these.
+        self.told_afterwards = parts.into();
         Ok(())
     }
 
+    /// Whether a part waits; what was told afterwards comes up in pieces, once nothing else does.
+    fn has_parts(&mut self) -> bool {
+        if self.waiting.is_empty() {
+            let count = self.told_afterwards.len().min(BATCH);
+            let some = self.told_afterwards.drain(..count);
+            self.waiting
+                .extend(some.map(|told| Waiting { told, is_rough: true }));
+        }
+        !self.waiting.is_empty()
+    }
+
     fn missed(&mut self, from: Timestamp, to: Timestamp) {
-        let from = self.gap.map_or(from, |gap| gap.from.min(from));
-        self.gap = Some(CallGap {
+        let missed = CallGap {
             instance_id: self.instance,
             from,
             to,
-        });
+        };
+        self.gap = Some(self.gap.map_or(missed, |gap| gap.with(&missed)));
     }
 
     /// What happened up to then has been heard, as far as a link that is dead and not noticed yet does not hide it.
@@ -231,12 +265,9 @@ impl Keeper {
 
     async fn write_some(&mut self) -> Result<(), StoreError> {
         let now = self.clock.now();
-        let some = self.waiting.iter().take(BATCH);
-        let is_unknown = some
-            .clone()
-            .any(|waiting| self.known.tenant(&waiting.told.names).is_none());
-        let is_old = |read: Timestamp| now.duration_since(read) >= FRESH;
-        if is_unknown && self.known.read_at.is_none_or(is_old) {
+        // A clock that was put back makes it old too.
+        let is_old = |read: Timestamp| now.duration_since(read).abs() >= FRESH;
+        if self.known.read_at.is_none_or(is_old) {
             self.known = Known::read(&self.store, self.instance, now).await?;
         }
         let count = self.waiting.len().min(BATCH);

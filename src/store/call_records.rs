@@ -67,6 +67,8 @@ statements! {
     UPDATE = "update call_records set from_number = $2, from_name = $3, to_number = $4, direction = $5, started_at = $6, \
         answered_at = $7, ended_at = $8, duration = $9, billable = $10, disposition = $11, hangup_cause = $12 where id = $1";
     NUMBERED = "select id from extensions where tenant_id = $1 and number = $2";
+    TAKE_BACK = "delete from call_record_extensions where record_id = $1 \
+        and extension_id in (select id from extensions where tenant_id = $2)";
     TOOK_PART = "insert into call_record_extensions (record_id, extension_id) values {rows} on conflict do nothing", 2;
     FIND = select!("r.id = $3");
     LIST = select!("r.started_at >= $3 and r.started_at < $4 and (r.direction = $5 or $5 is null) \
@@ -203,6 +205,8 @@ pub async fn keep(
         let found = run!(tx, fetch_optional::<(Uuid,)>(NUMBERED, tenant, number.as_str()))?;
         extensions.extend(found.map(|(extension,)| extension));
     }
+    // Whoever is there and is not named by now was taken for another. Of one that is gone nothing else would tell.
+    run!(tx, execute(TAKE_BACK, id, tenant))?;
     if !extensions.is_empty() {
         insert_rows!(tx, TOOK_PART, extensions, |extension| (id, *extension))?;
     }

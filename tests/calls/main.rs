@@ -10,6 +10,7 @@ mod asterisk_records;
 #[path = "../support/freeswitch/mod.rs"]
 mod freeswitch;
 mod instances;
+mod keeper;
 mod proxy;
 mod rig;
 #[path = "../support/mod.rs"]

@@ -173,6 +173,26 @@ async fn a11_a_call_is_one_record_however_often_and_in_which_order_it_is_told(
 
 #[rstest]
 #[tokio::test]
+async fn a11_who_was_taken_for_the_one_that_was_dialled_does_not_stay_so(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let office = Office::new(backend).await;
+    let acme = office.world.acme.id;
+    let first = part("1.0", 1, ("1001", "1002"), ACME, 0);
+    // A later part, which tells a number as dialled that no phone of the call has.
+    let mut second = part("1.0", 2, ("1001", "1002"), ACME, 5);
+    second.to = CallText::of("1003");
+    let extensions = async || office.seen(Seen::All).await.remove(0).extension_ids;
+    office.keep(acme, "1.0", &second).await;
+    assert!(extensions().await.contains(&office.cleo.id));
+    office.keep(acme, "1.0", &first).await;
+    let mut expected = vec![office.ann.id, office.bob.id];
+    expected.sort();
+    assert_eq!(extensions().await, expected);
+}
+
+#[rstest]
+#[tokio::test]
 async fn a11_one_id_on_two_pbxs_or_of_two_tenants_is_two_calls(#[values(Sqlite, Postgres)] backend: Backend) {
     let office = Office::new(backend).await;
     let World { acme, globex, .. } = &office.world;

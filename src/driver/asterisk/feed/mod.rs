@@ -198,10 +198,10 @@ async fn restrict(client: Client) {
 /// What an event says, if it says anything of a call or a phone. One that should and cannot be read was lost.
 fn read(message: &Message) -> Option<News> {
     match message.event()? {
-        "Hangup" => Some(leg::ended(message).unwrap_or(News::Lost)),
-        "Newchannel" => Some(leg::read(message, true).map_or(News::Lost, News::Leg)),
+        "Hangup" => Some(leg::ended(message).unwrap_or(News::LegLost)),
+        "Newchannel" => Some(leg::read(message, true).map_or(News::LegLost, News::Leg)),
         "Newstate" | "NewCallerid" | "NewConnectedLine" | "NewAccountCode" | "BridgeEnter" => {
-            Some(leg::read(message, false).map_or(News::Lost, News::Leg))
+            Some(leg::read(message, false).map_or(News::LegLost, News::Leg))
         }
         "Cdr" => record(message),
         "ContactStatus" => contact::news(message),

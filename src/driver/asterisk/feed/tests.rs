@@ -88,7 +88,7 @@ fn an_event_that_should_name_a_leg_and_does_not_was_lost() {
         &["Event: Hangup", "Uniqueid: "],
         &["Event: Newstate", &long, "Linkedid: 1"],
     ] {
-        assert_eq!(read(&message(event)), Some(News::Lost), "{event:?}");
+        assert_eq!(read(&message(event)), Some(News::LegLost), "{event:?}");
     }
     assert_eq!(read(&message(&["Event: FullyBooted"])), None);
 }

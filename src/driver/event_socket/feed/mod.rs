@@ -154,8 +154,10 @@ impl Feed for SocketFeed {
 /// What an event says, if it says anything of a call or a phone. One that should and cannot be read was lost.
 fn read(event: &Event) -> Option<News> {
     match event.name()? {
-        "CHANNEL_HANGUP_COMPLETE" | "CHANNEL_DESTROY" => Some(leg::ended(event).unwrap_or(News::Lost)),
-        name if name.starts_with("CHANNEL_") => Some(leg::read(event).map_or(News::Lost, News::Leg)),
+        // Its record is lost with it.
+        "CHANNEL_HANGUP_COMPLETE" => Some(leg::ended(event).unwrap_or(News::Lost)),
+        "CHANNEL_DESTROY" => Some(leg::ended(event).unwrap_or(News::LegLost)),
+        name if name.starts_with("CHANNEL_") => Some(leg::read(event).map_or(News::LegLost, News::Leg)),
         "CUSTOM" => contact::news(event),
         _ => None,
     }

@@ -72,7 +72,7 @@ fn o10_the_recorded_call_is_two_legs_of_one_call_that_both_end() {
         ("1002", "1001", &None)
     );
     assert!(!first.is_up && legs.iter().any(|leg| leg.is_up && leg.answered_at.is_some()));
-    assert!(!heard.contains(&News::Lost));
+    assert!(!heard.contains(&News::Lost) && !heard.contains(&News::LegLost));
     for id in [&first.id, &second.id] {
         assert!(
             heard
