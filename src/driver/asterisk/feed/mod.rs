@@ -5,6 +5,8 @@ mod leg;
 mod past;
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -57,6 +59,9 @@ const WAITING: usize = 16_384;
 /// A poll of 1,000 channels takes some 20 ms (measured).
 const ANSWER: Duration = Duration::from_secs(5);
 
+/// In which second the last part of a call ended that was told; before all time where none was.
+type Newest = Arc<AtomicI64>;
+
 /// The feed of one Asterisk.
 pub struct ManagerFeed {
     client: Client,
@@ -64,6 +69,7 @@ pub struct ManagerFeed {
     link: watch::Receiver<LinkState>,
     is_up: bool,
     records: Option<PathBuf>,
+    newest: Newest,
     tasks: JoinSet<()>,
 }
 
@@ -100,6 +106,7 @@ impl ManagerFeed {
             link,
             is_up: false,
             records: records(settings),
+            newest: Arc::new(AtomicI64::new(i64::MIN)),
             tasks,
         }
     }
@@ -121,6 +128,9 @@ impl Feed for ManagerFeed {
                 event = self.events.next() => match event {
                     Ok(message) => {
                         if let Some(news) = read(&message) {
+                            if let News::Record(told) = &news {
+                                self.newest.fetch_max(told.part.ended.as_second(), Ordering::Relaxed);
+                            }
                             return Some(news);
                         }
                     }
@@ -145,6 +155,7 @@ impl Feed for ManagerFeed {
         Box::new(ManagerPoll {
             client: self.client.clone(),
             records: self.records.clone(),
+            newest: Arc::clone(&self.newest),
         })
     }
 }
@@ -201,6 +212,7 @@ struct ManagerPoll {
     client: Client,
     /// Asterisk's own file of call records, where it is known.
     records: Option<PathBuf>,
+    newest: Newest,
 }
 
 impl ManagerPoll {
@@ -238,7 +250,10 @@ impl Poll for ManagerPoll {
 
     async fn ended_since(&self, since: Timestamp) -> Option<Past> {
         let path = self.records.clone()?;
-        let read = spawn_blocking(move || past::read(&path, since)).await.ok()?;
+        let newest = Timestamp::from_second(self.newest.load(Ordering::Relaxed)).ok();
+        let read = spawn_blocking(move || past::read(&path, since, newest))
+            .await
+            .ok()?;
         read.inspect_err(|error| tracing::debug!(%error, "Asterisk's own call records cannot be read"))
             .ok()
             .flatten()
