@@ -72,4 +72,6 @@ create table recordings (
 ) strict;
 
 create index recordings_by_time on recordings (tenant_id, written_at, id);
-create index recordings_by_channel on recordings (channel);
+create index recordings_by_channel on recordings (channel, tenant_id, instance_id);
+-- How much there is of a tenant is told by the index alone.
+create index recordings_by_length on recordings (tenant_id, bytes);

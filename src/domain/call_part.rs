@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::call_record::{CallDirection, Disposition};
 use super::call_text::{CallText, HangupCause, PbxCallId};
+use super::dial::ExtensionNumber;
+use super::sip_domain::SipDomain;
 
 /// A part of a call that is over, as a PBX told it, and of which call.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -23,9 +25,20 @@ pub struct EndedPart {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Phone {
     /// The extension's number.
-    pub number: String,
+    pub number: ExtensionNumber,
     /// At this domain.
-    pub domain: String,
+    pub domain: SipDomain,
+}
+
+impl Phone {
+    /// None where the texts of the PBX are no extension's number and no tenant's domain.
+    #[must_use]
+    pub fn of(number: &str, domain: &str) -> Option<Self> {
+        Some(Self {
+            number: number.parse().ok()?,
+            domain: domain.parse().ok()?,
+        })
+    }
 }
 
 /// One part of a call: between who called and one who was called.
@@ -121,8 +134,8 @@ impl WholeCall {
         let first = *parts.first()?;
         let last = parts.iter().max_by_key(|part| (part.ended, !part.is_of_called))?;
         let own = |phone: &Option<Phone>| {
-            let phone = phone.as_ref().filter(|phone| is_own(&phone.domain))?;
-            Some(phone.number.clone())
+            let phone = phone.as_ref().filter(|phone| is_own(phone.domain.as_str()))?;
+            Some(phone.number.to_string())
         };
         let answered = parts.iter().filter_map(|part| part.answered).min();
         let ended = parts.iter().map(|part| part.ended).max()?;
@@ -196,10 +209,7 @@ mod tests {
     }
 
     fn phone(number: &str) -> Option<Phone> {
-        Some(Phone {
-            number: number.to_owned(),
-            domain: ACME.to_owned(),
-        })
+        Phone::of(number, ACME)
     }
 
     /// From 1001 to a phone, with the seconds of its beginning, its answer and its end.
@@ -277,10 +287,7 @@ mod tests {
         assert_eq!(call.direction, CallDirection::Inbound);
         assert_eq!(call.from_number, CallText::of("+49301"));
         // Somebody else's phone is none of the tenant's.
-        within.caller = Some(Phone {
-            number: "1001".to_owned(),
-            domain: "my.acme.example.com".to_owned(),
-        });
+        within.caller = Phone::of("1001", "my.acme.example.com");
         let call = whole(&[within]);
         assert_eq!(
             (call.direction, numbers(&call)),
@@ -324,5 +331,19 @@ mod tests {
         let dialled = of("b", "1002", 100);
         let forwarded = of("a", "1003", 200);
         assert_eq!(whole(&[forwarded, dialled]).to, CallText::of("1002"));
+    }
+
+    #[test]
+    fn what_a_pbx_says_of_a_phone_is_a_number_and_a_domain_or_nothing() {
+        for (number, domain) in [
+            ("1001\0", ACME),
+            ("1001", "acme.example.com\0"),
+            ("", ACME),
+            ("trunk", ACME),
+            ("1001", "10.0.0.1"),
+        ] {
+            assert_eq!(Phone::of(number, domain), None, "{number}@{domain}");
+        }
+        assert_eq!(Phone::of("1001", "ACME.example.com"), phone("1001"));
     }
 }

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::row::{Origin, RawJson, to_json};
 use super::statement::{insert_rows, run, statements};
-use super::{Statement, StoreError, Tx};
+use super::{StoreError, Tx};
 use crate::domain::call_part::{CallPart, WholeCall};
 use crate::domain::call_record::{CallCursor, CallFilter, CallPage, CallQuery, CallRecord};
 use crate::domain::call_text::{CallText, HangupCause, PbxCallId};
@@ -40,13 +40,25 @@ macro_rules! select {
              r.started_at, r.answered_at, r.ended_at, r.duration, r.billable, r.disposition, r.hangup_cause, \
              (select string_agg(hex(e.extension_id), ' ') from call_record_extensions e where e.record_id = r.id) \
              as extensions, \
-             (select string_agg(hex(f.id), ' ') from recordings f where f.tenant_id = r.tenant_id \
-             and f.instance_id = r.instance_id and f.channel in \
-             (select p.channel from call_record_parts p where p.record_id = r.id)) as recordings \
-             from call_records r where r.tenant_id = $1 and (exists (select 1 from call_record_extensions e \
-             join users u on u.extension_id = e.extension_id where e.record_id = r.id and u.id = $2 \
-             and u.tenant_id = r.tenant_id) or $2 is null) and ",
+             (select string_agg(hex(f.id), ' ') from call_record_parts p cross join recordings f \
+             where p.record_id = r.id and f.channel = p.channel and f.tenant_id = r.tenant_id \
+             and f.instance_id = r.instance_id) as recordings ",
             $($which),+
+        )
+    };
+}
+
+/// A page of those that are found from here on, in this order: of many calls few are an extension's. What belongs to a call is
+/// looked up for those of the page alone.
+macro_rules! page {
+    ($from:literal) => {
+        select!(
+            "from (select r.* ",
+            $from,
+            " and r.started_at >= $2 and r.started_at < $3 and (r.direction = $4 or $4 is null) \
+             and (r.from_number = $5 or r.to_number = $5 or $5 is null) and (r.disposition = $6 or $6 is null) \
+             and (r.started_at < $7 or (r.started_at = $7 and r.id < $8)) \
+             order by r.started_at desc, r.id desc limit $9) r order by r.started_at desc, r.id desc"
         )
     };
 }
@@ -57,25 +69,33 @@ statements! {
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
         on conflict (instance_id, call, tenant_id) do nothing";
     LOCK = "select id from call_records where instance_id = $1 and call = $2 and tenant_id = $3", 0, " for update";
-    PUT_PART = "insert into call_record_parts (record_id, part, channel, told) values ($1, $2, $3, $4) \
+    PUT_PART = "insert into call_record_parts (record_id, part, channel, told) \
+        select r.id, $2, $3, $4 from call_records r where r.id = $1 and r.tenant_id = $5 \
         on conflict (record_id, part) do update set channel = excluded.channel, told = excluded.told";
-    ADD_PART = "insert into call_record_parts (record_id, part, channel, told) values ($1, $2, $3, $4) \
+    ADD_PART = "insert into call_record_parts (record_id, part, channel, told) \
+        select r.id, $2, $3, $4 from call_records r where r.id = $1 and r.tenant_id = $5 \
         on conflict (record_id, part) do nothing";
-    PARTS = "select told from call_record_parts where record_id = $1 order by part";
+    PARTS = "select p.told from call_record_parts p join call_records r on r.id = p.record_id \
+        where r.id = $1 and r.tenant_id = $2 order by p.part";
     HAS_ROOM = "select (select count(*) from call_record_parts where record_id = $1) < $3 \
         or exists (select 1 from call_record_parts where record_id = $1 and part = $2)";
     UPDATE = "update call_records set from_number = $2, from_name = $3, to_number = $4, direction = $5, started_at = $6, \
-        answered_at = $7, ended_at = $8, duration = $9, billable = $10, disposition = $11, hangup_cause = $12 where id = $1";
+        answered_at = $7, ended_at = $8, duration = $9, billable = $10, disposition = $11, hangup_cause = $12 \
+        where id = $1 and tenant_id = $13";
     NUMBERED = "select id from extensions where tenant_id = $1 and number = $2";
     TAKE_BACK = "delete from call_record_extensions where record_id = $1 \
         and extension_id in (select id from extensions where tenant_id = $2)";
     TOOK_PART = "insert into call_record_extensions (record_id, extension_id) values {rows} on conflict do nothing", 2;
-    FIND = select!("r.id = $3");
-    LIST = select!("r.started_at >= $3 and r.started_at < $4 and (r.direction = $5 or $5 is null) \
-        and (exists (select 1 from call_record_extensions x where x.record_id = r.id and x.extension_id = $6) or $6 is null) \
-        and (r.from_number = $7 or r.to_number = $7 or $7 is null) and (r.disposition = $8 or $8 is null) \
-        and (r.started_at < $9 or (r.started_at = $9 and r.id < $10)) \
-        order by r.started_at desc, r.id desc limit $11");
+    FIND = select!("from call_records r where r.tenant_id = $1 and r.id = $2 and (exists (select 1 \
+        from call_record_extensions e join users u on u.extension_id = e.extension_id where e.record_id = r.id \
+        and u.id = $3 and u.tenant_id = r.tenant_id) or $3 is null)");
+    LIST = page!("from call_records r where r.tenant_id = $1");
+    LIST_OF = page!("from call_record_extensions o cross join call_records r where o.extension_id = $10 \
+        and r.id = o.record_id and r.tenant_id = $1");
+    LIST_OWN = page!("from users u cross join call_record_extensions o cross join call_records r where u.id = $10 \
+        and u.tenant_id = $1 and o.extension_id = u.extension_id and r.id = o.record_id and r.tenant_id = $1 \
+        and (exists (select 1 from call_record_extensions x \
+        where x.record_id = r.id and x.extension_id = $11) or $11 is null)");
 }
 
 #[derive(sqlx::FromRow)]
@@ -145,6 +165,8 @@ fn ids<I: Ord>(text: Option<&str>, id: impl Fn(Uuid) -> I) -> Vec<I> {
         .filter_map(|text| Uuid::parse_str(text).ok());
     let mut ids: Vec<I> = uuids.map(id).collect();
     ids.sort();
+    // Several parts have one channel.
+    ids.dedup();
     ids
 }
 
@@ -192,14 +214,21 @@ pub async fn keep(
         let statement = if of.is_rough { ADD_PART } else { PUT_PART };
         run!(
             tx,
-            execute(statement, id, part.key.as_str(), part.channel.as_str(), told)
+            execute(
+                statement,
+                id,
+                part.key.as_str(),
+                part.channel.as_str(),
+                told,
+                tenant
+            )
         )?;
     }
-    let parts = parts(tx, id).await?;
+    let parts = parts(tx, of.tenant, id).await?;
     let Some(whole) = WholeCall::of(&parts, is_own) else {
         return Err(corrupt("it has no parts"));
     };
-    update(tx, id, &whole).await?;
+    update(tx, of.tenant, id, &whole).await?;
     let mut extensions = Vec::new();
     for number in &whole.numbers {
         let found = run!(tx, fetch_optional::<(Uuid,)>(NUMBERED, tenant, number.as_str()))?;
@@ -238,7 +267,7 @@ async fn insert(tx: &mut Tx, of: OfCall<'_>, whole: &WholeCall) -> Result<(), St
     Ok(())
 }
 
-async fn update(tx: &mut Tx, id: Uuid, whole: &WholeCall) -> Result<(), StoreError> {
+async fn update(tx: &mut Tx, tenant: TenantId, id: Uuid, whole: &WholeCall) -> Result<(), StoreError> {
     run!(
         tx,
         execute(
@@ -255,18 +284,25 @@ async fn update(tx: &mut Tx, id: Uuid, whole: &WholeCall) -> Result<(), StoreErr
             whole.billable,
             whole.disposition.as_str(),
             whole.cause.as_ref().map(HangupCause::as_str),
+            tenant.uuid(),
         )
     )?;
     Ok(())
 }
 
-async fn parts(tx: &mut Tx, id: Uuid) -> Result<Vec<CallPart>, StoreError> {
+async fn parts(tx: &mut Tx, tenant: TenantId, id: Uuid) -> Result<Vec<CallPart>, StoreError> {
     let origin = Origin {
         table: "call_record_parts",
         id,
     };
-    let rows = run!(tx, fetch_all::<(RawJson,)>(PARTS, id))?;
+    let rows = run!(tx, fetch_all::<(RawJson,)>(PARTS, id, tenant.uuid()))?;
     rows.iter().map(|(told,)| origin.json("told", told)).collect()
+}
+
+/// Before when a page's rows are: a cursor's own words are no bound of an index, and all before its page would be read.
+pub(super) fn until(to: Option<Timestamp>, at: i64) -> i64 {
+    to.map_or(i64::MAX, Timestamp::as_microsecond)
+        .min(at.saturating_add(1))
 }
 
 /// One call of the tenant, if it may be seen.
@@ -278,7 +314,7 @@ pub async fn find(
 ) -> Result<Option<CallRecord>, StoreError> {
     run!(
         tx,
-        fetch_optional::<Row>(FIND, tenant.uuid(), seen.user(), id.uuid())
+        fetch_optional::<Row>(FIND, tenant.uuid(), id.uuid(), seen.user())
     )?
     .map(Row::parse)
     .transpose()
@@ -303,25 +339,35 @@ pub async fn list(
     let (at, id) = query.after.map_or((i64::MAX, Uuid::max()), |cursor| {
         (cursor.at.as_microsecond(), cursor.id)
     });
-    let statement: Statement = LIST;
+    let from = from.map_or(i64::MIN, Timestamp::as_microsecond);
+    let to = until(*to, at);
+    let extension = extension.map(ExtensionId::uuid);
     // One row more than was asked for tells whether there is a next page.
-    let rows = run!(
-        tx,
-        fetch_all::<Row>(
-            statement,
-            tenant.uuid(),
-            seen.user(),
-            from.map_or(i64::MIN, Timestamp::as_microsecond),
-            to.map_or(i64::MAX, Timestamp::as_microsecond),
-            direction.map(|direction| direction.as_str()),
-            extension.map(ExtensionId::uuid),
-            number.as_deref(),
-            disposition.map(|disposition| disposition.as_str()),
-            at,
-            id,
-            query.per_page + 1,
-        )
-    )?;
+    macro_rules! rows {
+        ($statement:expr $(, $more:expr)*) => {
+            run!(
+                tx,
+                fetch_all::<Row>(
+                    $statement,
+                    tenant.uuid(),
+                    from,
+                    to,
+                    direction.map(|direction| direction.as_str()),
+                    number.as_deref(),
+                    disposition.map(|disposition| disposition.as_str()),
+                    at,
+                    id,
+                    query.per_page + 1
+                    $(, $more)*
+                )
+            )?
+        };
+    }
+    let rows = match (seen.user(), extension) {
+        (None, None) => rows!(LIST),
+        (None, Some(extension)) => rows!(LIST_OF, extension),
+        (Some(user), extension) => rows!(LIST_OWN, user, extension),
+    };
     let mut calls = rows.into_iter().map(Row::parse).collect::<Result<Vec<_>, _>>()?;
     let per_page = usize::try_from(query.per_page).unwrap_or(usize::MAX);
     let more = calls.len() > per_page;
@@ -331,4 +377,19 @@ pub async fn list(
         id: last.id.uuid(),
     });
     Ok(CallPage { calls, next })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a11_a_page_behind_a_cursor_reads_nothing_that_is_before_it() {
+        let to = Timestamp::from_microsecond(50).ok();
+        // What began together with the last of the page before is told apart by its id.
+        assert_eq!(until(to, 30), 31);
+        assert_eq!(until(None, 30), 31);
+        assert_eq!(until(to, 70), 50);
+        assert_eq!(until(None, i64::MAX), i64::MAX);
+    }
 }

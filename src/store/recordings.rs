@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::call_records::Seen;
+use super::call_records::{Seen, until};
 use super::row::Origin;
 use super::statement::{run, statements};
 use super::{StoreError, Tx};
@@ -267,7 +267,7 @@ pub async fn list(
             tenant.uuid(),
             seen.user(),
             query.from.map_or(i64::MIN, Timestamp::as_microsecond),
-            query.to.map_or(i64::MAX, Timestamp::as_microsecond),
+            until(query.to, at),
             query.call.map(CallRecordId::uuid),
             query.extension.map(ExtensionId::uuid),
             at,

@@ -277,9 +277,18 @@ async fn a48_a_call_is_ended_by_whoever_is_in_it_or_may_change_the_configuration
     let path = format!("/calls/active/{id}");
     let agent = server.agent_at("ann", &ann).await;
     let manager = server.person("max", &server.acme, "manager").await.token;
-    let before = server.audit_actions().await.len();
     // It is not theirs: an agent does not see it, and a manager may look on.
     assert_eq!(server.of(&agent, Method::DELETE, &path).send().await.status, 404);
+    // Who may change the configuration ends it, also without a right to see all calls.
+    let role =
+        json!({"name": "mender", "permissions": ["config.write", "calls.click_to_call", "users.view_self"]});
+    server.post("/roles", &role).send().await.data(201);
+    let mender = server.person("mia", &server.acme, "mender").await.token;
+    let before_mended = server.audit_actions().await.len();
+    let mended = server.of(&mender, Method::DELETE, &path).send().await;
+    assert_eq!(mended.body["code"], json!("pbx_unreachable"), "{}", mended.text);
+    assert_eq!(server.audit_actions().await[before_mended..], ["call.hang_up"]);
+    let before = server.audit_actions().await.len();
     let looks_on = server.of(&manager, Method::DELETE, &path).send().await;
     assert_eq!(
         (looks_on.status, &looks_on.body["code"]),

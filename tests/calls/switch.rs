@@ -376,3 +376,18 @@ async fn a48_a_click_is_one_line_of_words_and_a_leg_is_ended_by_its_own_id() {
     let no_word = LegId::new("x y").unwrap();
     assert!(driver.hang_up(&[no_word]).await.is_err());
 }
+
+#[tokio::test]
+async fn a48_a_phone_that_rings_longer_than_anybody_waits_is_being_called() {
+    let rig = Rig::start().await;
+    let InstanceSettings::FreeSwitch(settings) = settings(rig.freeswitch.port, rig._home.path()) else {
+        panic!("another kind");
+    };
+    let driver = FreeSwitchDriver::new(settings, secrets());
+    rig.freeswitch
+        .faults()
+        .add(Fault::at("originate", Effect::JobWithoutEnd));
+    let ann = Endpoint::parse("1001@acme.example.com").unwrap();
+    driver.call(&ann, &"1002".parse().unwrap()).await.unwrap();
+    assert_eq!(rig.freeswitch.journal().with("originate").len(), 1);
+}

@@ -20,10 +20,7 @@ const GLOBEX: &str = "globex.example.com";
 const SECOND: i64 = 1_000_000;
 
 fn phone(number: &str, domain: &str) -> Option<Phone> {
-    Some(Phone {
-        number: number.to_owned(),
-        domain: domain.to_owned(),
-    })
+    Phone::of(number, domain)
 }
 
 /// From a phone of a domain to another, with the second of its beginning.

@@ -8,6 +8,7 @@ mod audit_adopted;
 mod audit_blanked;
 mod audit_chain;
 mod call_parts;
+mod call_plans;
 mod call_records;
 mod deployments;
 mod extension_lists;

@@ -7,6 +7,7 @@ use super::session::Session;
 use crate::domain::dial::DialNumber;
 use crate::domain::leg::{Endpoint, LegId};
 use crate::driver::DriverError;
+use crate::wire::ami;
 
 /// Milliseconds that the own phone rings.
 const RINGING: &str = "30000";
@@ -56,10 +57,38 @@ pub async fn hang_up(session: &Session, legs: &[LegId]) -> Result<(), DriverErro
     for leg in legs {
         let headers = [("Channel", leg.as_str()), ("Cause", NORMAL_CLEARING)];
         match session.ask(ActionName::Hangup, &headers).await {
+            Ok(_) => {}
             // It has ended by itself meanwhile, most often with its other half.
-            Ok(_) | Err(DriverError::Refused { .. }) => {}
+            Err(DriverError::Refused { source, .. }) if is_gone(source.as_ref()) => {}
             Err(error) => return Err(error),
         }
     }
     Ok(())
+}
+
+/// Whether Asterisk does not know the channel (measured), and not that the account may not end it.
+fn is_gone(source: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+    matches!(
+        source.downcast_ref::<ami::Error>(),
+        Some(ami::Error::Refused { message, .. }) if message.starts_with("No such channel")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a48_a_leg_that_asterisk_does_not_know_has_ended_and_one_that_may_not_be_ended_has_not() {
+        let refused = |message: &str| ami::Error::Refused {
+            action: "Hangup".to_owned(),
+            message: message.to_owned(),
+        };
+        assert!(is_gone(&refused("No such channel")));
+        assert!(!is_gone(&refused("Permission denied")));
+        let another = NoPhone {
+            number: "1001".to_owned(),
+        };
+        assert!(!is_gone(&another));
+    }
 }

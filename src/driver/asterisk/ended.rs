@@ -88,22 +88,15 @@ fn part<'a>(field: impl Fn(&'static str) -> Option<&'a str>) -> Result<EndedPart
         .then(|| answered.clamp(started, ended));
     let (caller, called) = (text("Channel"), text("DestinationChannel"));
     let (context, account) = (text("DestinationContext"), text("AccountCode"));
-    let number = CallText::of(text("Source"));
-    let caller_phone = phone(caller).or_else(|| {
-        // One half of a call that the PBX makes within a tenant.
-        let domain = local_domain(caller)?;
-        Some(Phone {
-            number: number.as_ref()?.to_string(),
-            domain: domain.to_owned(),
-        })
-    });
+    let caller_phone = phone(caller);
+    let caller_local = local_domain(caller);
     let called_phone = phone(called);
     let names = [
-        phone(caller).map(|phone| phone.domain),
-        local_domain(caller).map(str::to_owned),
+        caller_phone.as_ref().map(|phone| phone.domain.to_string()),
+        caller_local.map(str::to_owned),
         Some(context.to_owned()),
         Some(account.to_owned()),
-        called_phone.as_ref().map(|phone| phone.domain.clone()),
+        called_phone.as_ref().map(|phone| phone.domain.to_string()),
         local_domain(called).map(str::to_owned),
     ];
     Ok(EndedPart {
@@ -117,10 +110,11 @@ fn part<'a>(field: impl Fn(&'static str) -> Option<&'a str>) -> Result<EndedPart
             key: id("UniqueID", format!("{channel}:{sequence}"))?,
             channel,
             left: !called.is_empty() && called_phone.is_none() && local_domain(called).is_none(),
+            // One half of a call that the PBX makes within a tenant is nobody's phone: whose number it shows may be anybody's.
             caller: caller_phone,
             called: called_phone,
-            is_of_called: false,
-            from_number: number,
+            is_of_called: caller_local.is_some(),
+            from_number: CallText::of(text("Source")),
             from_name: CallText::of(name(text("CallerID"))),
             to: dialled(text("Destination")),
             started,
@@ -144,10 +138,7 @@ fn dialled(exten: &str) -> Option<CallText> {
 fn phone(channel: &str) -> Option<Phone> {
     let (endpoint, _) = channel.strip_prefix("PJSIP/")?.rsplit_once('-')?;
     let (number, domain) = endpoint.split_once('@')?;
-    Some(Phone {
-        number: number.to_owned(),
-        domain: domain.to_owned(),
-    })
+    Phone::of(number, domain)
 }
 
 /// `acme.example.com` of `Local/1001@acme.example.com-00000001;2`.
@@ -259,10 +250,10 @@ mod tests {
     }
 
     #[test]
-    fn a_call_that_the_pbx_makes_within_a_tenant_is_of_that_tenant() {
+    fn a_call_that_the_pbx_makes_within_a_tenant_is_of_that_tenant_and_of_no_phone_whose_number_it_shows() {
         let told = with("Channel", "Local/1002@acme.example.com-00000000;2").unwrap();
         assert_eq!(told.names[0], "acme.example.com");
-        assert_eq!(told.part.caller.unwrap().number, "1001");
+        assert_eq!((told.part.caller, told.part.is_of_called), (None, true));
     }
 
     #[rstest]

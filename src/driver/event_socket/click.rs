@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use tokio::time::timeout;
-
 use super::{ANSWER, Switch, told, word};
 use crate::domain::dial::DialNumber;
 use crate::domain::leg::{Endpoint, LegId};
 use crate::driver::DriverError;
+use crate::wire::esl::{Error, UnknownReason};
 
 /// A phone that is not there is refused at once; one that rings may ring on while nobody waits here.
 const PATIENCE: Duration = Duration::from_millis(1_500);
@@ -17,10 +16,13 @@ impl Switch {
     pub(super) async fn call(&self, from: &Endpoint, to: &DialNumber) -> Result<(), DriverError> {
         let user = word(&format!("{}@{}", from.number, from.domain))?;
         let (context, to) = (word(from.domain.as_str())?, word(to.as_str())?);
-        match timeout(PATIENCE, self.client().call_for(&user, &to, &context, PATIENCE)).await {
-            // It is being done: FreeSWITCH goes on whoever waits.
-            Err(_) => Ok(()),
-            Ok(done) => done.map_err(|error| told("a call", error)),
+        match self.client().call_for(&user, &to, &context, PATIENCE).await {
+            // It was sent and is being done: FreeSWITCH goes on whoever waits.
+            Err(Error::Unknown {
+                reason: UnknownReason::TimedOut { .. },
+                ..
+            }) => Ok(()),
+            done => done.map_err(|error| told("a call", error)),
         }
     }
     /// Ends legs; one that is no more has ended.

@@ -54,10 +54,6 @@ fn leg(event: &Event) -> Result<EndedPart, UnreadableLeg> {
     // Who signed in, which a carrier's call has not done.
     let caller = text("variable_user_name").or(text("variable_sip_auth_username"));
     let called = text("variable_dialed_user").zip(text("variable_dialed_domain"));
-    let phone = |number: &str, domain: &str| Phone {
-        number: number.to_owned(),
-        domain: domain.to_owned(),
-    };
     // A leg that was made for whoever wants to call from it.
     let is_made = text("Call-Direction") == Some("outbound") && caller.is_none();
     let made_for = called.filter(|_| is_made);
@@ -83,9 +79,9 @@ fn leg(event: &Event) -> Result<EndedPart, UnreadableLeg> {
                         .or(made_for)
                 })
                 .flatten()
-                .map(|(number, domain)| phone(number, domain)),
+                .and_then(|(number, domain)| Phone::of(number, domain)),
             called: is_of_called
-                .then(|| called.map(|(number, domain)| phone(number, domain)))
+                .then(|| called.and_then(|(number, domain)| Phone::of(number, domain)))
                 .flatten(),
             left: is_of_called && called.is_none(),
             is_of_called,

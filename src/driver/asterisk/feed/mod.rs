@@ -6,6 +6,8 @@ mod leg;
 mod past;
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -70,6 +72,9 @@ const WAITING: usize = 16_384;
 /// A poll of 1,000 channels takes some 20 ms (measured).
 const ANSWER: Duration = Duration::from_secs(5);
 
+/// In which second the last part of a call ended that was told; before all time where none was.
+type Newest = Arc<AtomicI64>;
+
 /// The feed of one Asterisk.
 pub struct ManagerFeed {
     client: Client,
@@ -80,6 +85,7 @@ pub struct ManagerFeed {
     bridges: Bridges,
     /// What the last event said besides.
     besides: Option<News>,
+    newest: Newest,
     tasks: JoinSet<()>,
 }
 
@@ -118,6 +124,7 @@ impl ManagerFeed {
             records: records(settings),
             bridges: Bridges::new(BRIDGES),
             besides: None,
+            newest: Arc::new(AtomicI64::new(i64::MIN)),
             tasks,
         }
     }
@@ -143,6 +150,9 @@ impl Feed for ManagerFeed {
                     Ok(message) => {
                         self.besides = self.bridges.hear(&message).then_some(News::Moved);
                         if let Some(news) = read(&message).or_else(|| self.besides.take()) {
+                            if let News::Record(told) = &news {
+                                self.newest.fetch_max(told.part.ended.as_second(), Ordering::Relaxed);
+                            }
                             return Some(news);
                         }
                     }
@@ -167,6 +177,7 @@ impl Feed for ManagerFeed {
         Box::new(ManagerPoll {
             client: self.client.clone(),
             records: self.records.clone(),
+            newest: Arc::clone(&self.newest),
         })
     }
 }
@@ -226,6 +237,7 @@ struct ManagerPoll {
     client: Client,
     /// Asterisk's own file of call records, where it is known.
     records: Option<PathBuf>,
+    newest: Newest,
 }
 
 impl ManagerPoll {
@@ -263,7 +275,10 @@ impl Poll for ManagerPoll {
 
     async fn ended_since(&self, since: Timestamp) -> Option<Past> {
         let path = self.records.clone()?;
-        let read = spawn_blocking(move || past::read(&path, since)).await.ok()?;
+        let newest = Timestamp::from_second(self.newest.load(Ordering::Relaxed)).ok();
+        let read = spawn_blocking(move || past::read(&path, since, newest))
+            .await
+            .ok()?;
         read.inspect_err(|error| tracing::debug!(%error, "Asterisk's own call records cannot be read"))
             .ok()
             .flatten()

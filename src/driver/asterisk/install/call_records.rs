@@ -35,8 +35,14 @@ fn events(site: &Site) -> Result<Found, InstallError> {
     let all = sections(&site.directory, FILE)?;
     let enabled = value(&all, GENERAL, "enabled");
     if enabled.is_some_and(|word| !is_yes(word)) {
-        let detail = format!("{} says on purpose that no records are told", path.display());
-        let mend = format!("have `enabled = yes` under [{GENERAL}], or no such line");
+        let detail = format!(
+            "{} has no call that is over told (`enabled = no`, as it is shipped)",
+            path.display()
+        );
+        let mend = format!(
+            "have `enabled = yes` under [{GENERAL}], or no such line, then run `switchyard pbx install` again: the rest is put \
+             in only then"
+        );
         return Ok(Found::doubtful(NAME, detail, mend));
     }
     let mut lacking = Vec::new();

@@ -208,3 +208,33 @@ fn take_out(site: &Site) {
     let _held = hold(site).unwrap();
     drop(swap(removal(site, &[]).unwrap().changes).unwrap());
 }
+
+#[test]
+fn call_records_that_are_off_as_shipped_are_named_and_put_in_once_they_are_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    fs::create_dir(at("modules")).unwrap();
+    let shipped = "[general]\nenabled = no\n\n[mappings]\n";
+    for (name, text) in [
+        ("manager.conf", "[general]\nenabled=yes\n"),
+        ("cdr_manager.conf", shipped),
+    ] {
+        fs::write(at(name), text).unwrap();
+    }
+    let site = site(directory.path());
+    let secret = SecretString::from(SECRET);
+    let found = || {
+        let found = survey(&site, Aim::Install(&secret)).unwrap();
+        let mut parts = found.parts.into_iter();
+        parts.find(|part| part.name == "call_records").unwrap()
+    };
+    let off = found();
+    assert_eq!(off.state, State::Doubtful, "{off:?}");
+    let mend = off.mend.unwrap();
+    assert!(
+        mend.contains("`enabled = yes`") && mend.contains("`switchyard pbx install` again"),
+        "{mend}"
+    );
+    fs::write(at("cdr_manager.conf"), shipped.replace("= no", "= yes")).unwrap();
+    assert_eq!(found().state, State::Missing);
+}
