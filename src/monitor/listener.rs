@@ -72,7 +72,7 @@ pub struct Listener {
     known_at: Timestamp,
     /// When the last poll was begun.
     asked_at: Timestamp,
-    /// Whether the last poll showed more than is kept.
+    /// Whether more came than is kept, since the last poll of which all was taken.
     is_full: bool,
     polling: Option<Polling<Polled>>,
     phones_due: Instant,
@@ -164,6 +164,7 @@ impl Listener {
     fn hear(&mut self, news: News) {
         self.desk.hear(&news);
         let was_current = self.table.is_current();
+        let is_of_leg = matches!(news, News::Leg(_) | News::Ended { .. });
         if news != News::LinkDown {
             self.known_at = self.known_at.max(self.tools.clock.now());
         }
@@ -192,12 +193,13 @@ impl Listener {
         }
         // It may have more than it keeps.
         let is_lost = !self.table.is_current() && !self.table.is_polled();
-        if self.is_up && is_lost && (was_current || self.polling.is_some()) {
+        if is_of_leg && self.is_up && is_lost && (was_current || self.polling.is_some()) {
             self.polling = None;
             if self.is_full {
                 // Each new leg would have it asked again, for nothing, while it has the most to do.
                 self.due = self.begun + self.tools.period;
             } else {
+                self.is_full = true;
                 self.poll_soon();
             }
         }
@@ -245,7 +247,11 @@ impl Listener {
             Err(error) => return self.failed(&error),
         };
         let taken = self.table.end_poll(begun, polled);
-        self.is_full = matches!(taken, Err(NotTaken::TooMany(_)));
+        match taken {
+            Ok(_) => self.is_full = false,
+            Err(NotTaken::TooMany(_)) => self.is_full = true,
+            Err(NotTaken::Outdated) => {}
+        }
         match taken {
             Ok(corrected) if corrected > 0 => {
                 self.corrected += u64::try_from(corrected).unwrap_or(u64::MAX);

@@ -6,8 +6,9 @@ use crate::wire::ami::Message;
 
 /// The bridges there are, each with the `Linkedid` of whoever entered last.
 ///
-/// All channels of a bridge take on the oldest `Linkedid` among them *after* the last has entered, and no event tells
-/// that of any of them (measured with Asterisk 22: action Bridge, transfers and pick-ups do the same).
+/// The channels of a bridge of two take on the older `Linkedid` *after* the second has entered, and no event tells that of
+/// either (measured with Asterisk 22 and its action Bridge). In a conference each keeps its own (measured too), and a
+/// poll more does no harm.
 pub struct Bridges {
     limit: usize,
     calls: HashMap<Box<str>, Box<str>>,
