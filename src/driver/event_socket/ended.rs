@@ -201,7 +201,7 @@ mod tests {
             ("variable_user_name", "1001"),
         ]);
         assert_eq!(own.names, ["acme.example.com"]);
-        assert_eq!(own.part.caller.unwrap().number, "1001");
+        assert_eq!(own.part.caller.unwrap().number.as_str(), "1001");
     }
 
     #[rstest]
