@@ -1,9 +1,12 @@
 //! Recordings of calls: listed, listened to, downloaded and deleted, each of the last three with its entry in the audit log.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
+use std::time::Duration;
 
+use jiff::SignedDuration;
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use super::App;
 use super::audit::Changed;
@@ -17,7 +20,12 @@ use crate::domain::ids::{InstanceId, RecordingId};
 use crate::domain::permission::Permission;
 use crate::domain::recording::{Recording, RecordingPage, RecordingQuery};
 use crate::driver::spool::Spool;
-use crate::store::{Tx, instances, recordings};
+use crate::store::{Tx, audit, instances, recordings};
+
+/// How long the removal of a file may take: all who change something wait for it.
+const REMOVAL: Duration = Duration::from_secs(5);
+/// What asks for the middle of a recording goes on with a listening that is in the log since no longer than this.
+const ONE_LISTENING: SignedDuration = SignedDuration::from_mins(10);
 
 /// The sound of a recording, open to be read.
 pub struct Sound {
@@ -27,6 +35,29 @@ pub struct Sound {
     pub file: File,
     /// How long it is now.
     pub length: u64,
+    /// What of it is asked for.
+    pub bytes: Bytes,
+}
+
+/// Which bytes of a recording.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Bytes {
+    /// All.
+    Whole,
+    /// Some.
+    From {
+        /// The first, counted from 0.
+        first: u64,
+        /// The last, which is one of them.
+        last: u64,
+    },
+}
+
+impl Bytes {
+    /// Whether it begins where something was given before.
+    const fn goes_on(self) -> bool {
+        matches!(self, Self::From { first, .. } if first > 0)
+    }
 }
 
 /// What somebody does with a recording that changes nothing.
@@ -84,20 +115,41 @@ async fn found(
     recording.ok_or(AppError::NotFound)
 }
 
-/// Opens a recording, once it is in the audit log that somebody did.
-pub async fn open(app: &App, caller: &Caller, using: Use, id: RecordingId) -> Result<Sound, AppError> {
+/// Opens a recording whose sound is given, once it is in the audit log that somebody uses it so.
+///
+/// `choose` is told how long it is, and says what of it is given; what it refuses was no use. A player that goes on with what
+/// the same caller began to hear from the same address is one use with that.
+pub async fn open<E: From<AppError>>(
+    app: &App,
+    caller: &Caller,
+    using: Use,
+    id: RecordingId,
+    choose: impl FnOnce(u64) -> Result<Bytes, E>,
+) -> Result<Sound, E> {
+    let sound = look(app, caller, using, id, choose).await?;
+    if !sound.bytes.goes_on() || !app.was_used(caller, using, &sound.recording).await? {
+        app.note_use(caller, using, &sound.recording).await?;
+    }
+    Ok(sound)
+}
+
+/// The same for what says of a recording how it would be given, and gives nothing of it.
+pub async fn look<E: From<AppError>>(
+    app: &App,
+    caller: &Caller,
+    using: Use,
+    id: RecordingId,
+    choose: impl FnOnce(u64) -> Result<Bytes, E>,
+) -> Result<Sound, E> {
     let recording = find(app, caller, using, id).await?;
-    let mut tx = app.store.read("recordings_place").await?;
-    let spool = app.spool(&mut tx, recording.instance_id).await?;
-    drop(tx);
-    let (file, metadata) = spool.open(&recording.path).await.map_err(absent)?;
-    let mut tx = app.store.begin("use_recording").await?;
-    app.audit(&mut tx, caller, changed(using.action(), &recording, None, None))?;
-    tx.commit().await?;
+    let (file, metadata) = app.sound(&recording).await?;
+    let length = metadata.len();
+    let bytes = choose(length)?;
     Ok(Sound {
         recording,
         file,
-        length: metadata.len(),
+        length,
+        bytes,
     })
 }
 
@@ -128,15 +180,49 @@ pub async fn delete(app: &App, caller: &Caller, id: RecordingId, if_match: &IfMa
         changed("recording.delete", &recording, before, None),
     )?;
     // The file first: a row without its file can be deleted again, a file without its row would be found again.
-    spool
-        .remove(&recording.path)
-        .await
-        .map_err(|error| kept(&error))?;
+    in_time(REMOVAL, spool.remove(&recording.path)).await?;
     tx.commit().await?;
     Ok(())
 }
 
+/// A disk that does not answer keeps nobody else waiting; the file may go later, and is not found any more then.
+async fn in_time(limit: Duration, removal: impl Future<Output = io::Result<bool>>) -> Result<(), AppError> {
+    let removed = timeout(limit, removal).await;
+    let removed = removed.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+    removed.map(|_| ()).map_err(|error| kept(&error))
+}
+
 impl App {
+    async fn sound(&self, recording: &Recording) -> Result<(File, Metadata), AppError> {
+        let mut tx = self.store.read("recordings_place").await?;
+        let spool = self.spool(&mut tx, recording.instance_id).await?;
+        drop(tx);
+        spool.open(&recording.path).await.map_err(absent)
+    }
+
+    async fn note_use(&self, caller: &Caller, using: Use, recording: &Recording) -> Result<(), AppError> {
+        let mut tx = self.store.begin("use_recording").await?;
+        self.audit(&mut tx, caller, changed(using.action(), recording, None, None))?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Whether it is in the audit log already that the caller does this.
+    async fn was_used(&self, caller: &Caller, using: Use, recording: &Recording) -> Result<bool, AppError> {
+        let actor = caller.identity().actor().id;
+        let Some((actor, address)) = actor.zip(caller.origin().address) else {
+            return Ok(false);
+        };
+        let mut tx = self.store.read("used_recording").await?;
+        let used = audit::Doing {
+            tenant: recording.tenant_id,
+            actor,
+            address: address.to_string(),
+            action: using.action(),
+            target: recording.id.to_string(),
+        };
+        Ok(audit::was_done(&mut tx, &used, self.now() - ONE_LISTENING).await?)
+    }
+
     /// Where an instance of this host has its recordings.
     pub(super) async fn spool(&self, tx: &mut Tx, id: InstanceId) -> Result<Spool, AppError> {
         let instance = instances::find(tx, id).await?.ok_or(AppError::NotFound)?;
@@ -194,5 +280,28 @@ fn changed(
         tenant_id: Some(recording.tenant_id),
         before,
         after,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a13_a_disk_that_does_not_answer_ends_a_deletion_with_an_answer() {
+        let refused = in_time(Duration::from_millis(1), std::future::pending())
+            .await
+            .unwrap_err();
+        assert!(
+            matches!(
+                refused,
+                AppError::Conflict {
+                    code: "recording_kept",
+                    ..
+                }
+            ),
+            "{refused:?}"
+        );
+        assert!(in_time(REMOVAL, std::future::ready(Ok(false))).await.is_ok());
     }
 }

@@ -215,10 +215,16 @@ async fn not_removed(tx: &mut Tx, tenant: &Tenant) -> Result<Vec<String>, AppErr
             continue;
         };
         let domain = &tenant.domain;
-        // Where the directory of recordings is known, they are removed.
-        let sound = match instance.settings.recordings_dir() {
-            Some(_) => "",
-            None => " and recordings",
+        // Where their directory is known, recordings of calls are removed, and no other file that may lie there.
+        let (sound, others) = match instance.settings.recordings_dir() {
+            Some(directory) => (
+                "",
+                format!(
+                    "; and in {directory}/{domain} the files that are not known as recordings of its calls: what is named \
+                     otherwise, what is older than its first deploy there, and links"
+                ),
+            ),
+            None => (" and recordings", String::new()),
         };
         let folders = format!(
             "voicemail messages, greetings{sound} in the folders named {domain} below FreeSWITCH's storage and recordings \
@@ -240,7 +246,7 @@ async fn not_removed(tx: &mut Tx, tenant: &Tenant) -> Result<Vec<String>, AppErr
             InstanceSettings::FreeSwitch(_) => folders,
         };
         left.push(format!(
-            "on the host {} of the instance {}: {what}",
+            "on the host {} of the instance {}: {what}{others}",
             instance.node, instance.name
         ));
     }

@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use axum::Json;
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{CONTENT_RANGE, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
@@ -26,6 +26,7 @@ pub struct Problem {
     errors: Option<FieldErrors>,
     members: Map<String, Value>,
     retry_after: Option<u64>,
+    length: Option<u64>,
 }
 
 /// What is written of it.
@@ -64,6 +65,7 @@ impl Problem {
             errors: None,
             members: Map::new(),
             retry_after: None,
+            length: None,
         }
     }
 
@@ -143,6 +145,19 @@ impl Problem {
         self
     }
 
+    /// 416: no byte of this many was asked for.
+    #[must_use]
+    pub fn out_of_range(length: u64) -> Self {
+        Self {
+            length: Some(length),
+            ..Self::new(
+                StatusCode::RANGE_NOT_SATISFIABLE,
+                "range_not_satisfiable",
+                format!("the recording has {length} bytes; ask for some of them"),
+            )
+        }
+    }
+
     /// The status of the answer.
     #[must_use]
     pub const fn status(&self) -> StatusCode {
@@ -158,7 +173,7 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let retry_after = self.retry_after;
+        let (retry_after, length) = (self.retry_after, self.length);
         let body = Body {
             title: self.status.canonical_reason().unwrap_or("Error"),
             status: self.status.as_u16(),
@@ -175,6 +190,10 @@ impl IntoResponse for Problem {
         }
         if let Some(seconds) = retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(range) = length.and_then(|length| HeaderValue::try_from(format!("bytes */{length}")).ok())
+        {
+            headers.insert(CONTENT_RANGE, range);
         }
         response
     }

@@ -10,7 +10,7 @@ use axum::http::header::{
     IF_RANGE, RANGE,
 };
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use http_range_header::parse_range_header;
 use schemars::json_schema;
@@ -21,12 +21,18 @@ use tokio_util::io::ReaderStream;
 use super::answer::Answer;
 use super::openapi::shape::{Input, Media, Parameter, Reply, Shape};
 use super::problem::Problem;
-use crate::app::recordings::{self, Sound};
+use crate::app::recordings::{self, Bytes, Sound};
 use crate::domain::recording::SoundFormat;
+
+/// Of a file, what is read at once.
+const PIECE: usize = 64 * 1024;
 
 /// The part that a request asks for, if it asks for one.
 #[derive(Default)]
-pub struct Part(Option<String>);
+pub struct Part {
+    range: Option<String>,
+    is_head: bool,
+}
 
 impl<S: Send + Sync> FromRequestParts<S> for Part {
     type Rejection = Infallible;
@@ -35,9 +41,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Part {
         // A part only of what it had before: it may ask for the whole then, and gets that.
         let is_conditional = parts.headers.contains_key(IF_RANGE);
         let range = parts.headers.get(RANGE).filter(|_| !is_conditional);
-        Ok(Self(
-            range.and_then(|range| range.to_str().ok()).map(str::to_owned),
-        ))
+        Ok(Self {
+            range: range.and_then(|range| range.to_str().ok()).map(str::to_owned),
+            is_head: parts.method == Method::HEAD,
+        })
     }
 }
 
@@ -52,29 +59,29 @@ impl Input for Part {
     }
 }
 
-/// Which bytes of how many.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Bytes {
-    Whole,
-    From { first: u64, last: u64 },
-}
-
 impl Part {
-    fn of(&self, length: u64) -> Result<Bytes, Problem> {
-        let Some(range) = &self.0 else {
+    /// Whether nothing of it is to be given (RFC 9110, 9.3.2).
+    #[must_use]
+    pub const fn is_head(&self) -> bool {
+        self.is_head
+    }
+
+    /// What that is of so many bytes.
+    pub fn of(&self, length: u64) -> Result<Bytes, Problem> {
+        let Some(range) = &self.range else {
             return Ok(Bytes::Whole);
         };
         // What cannot be read as a range is none, and gets the whole (RFC 9110, 14.2).
         let Ok(ranges) = parse_range_header(range) else {
             return Ok(Bytes::Whole);
         };
-        let ranges = ranges.validate(length).map_err(|_| {
-            Problem::new(
-                StatusCode::RANGE_NOT_SATISFIABLE,
-                "range_not_satisfiable",
-                format!("the recording has {length} bytes; ask for some of them"),
-            )
-        })?;
+        // Several get the whole, also where they overlap.
+        if ranges.ranges.len() > 1 {
+            return Ok(Bytes::Whole);
+        }
+        let ranges = ranges
+            .validate(length)
+            .map_err(|_| Problem::out_of_range(length))?;
         Ok(match ranges.as_slice() {
             [range] => Bytes::From {
                 first: *range.start(),
@@ -98,18 +105,18 @@ pub struct SoundAnswer {
 
 impl SoundAnswer {
     /// To be heard.
-    pub async fn to_hear(sound: Sound, part: &Part) -> Result<Self, Problem> {
-        Self::new(sound, part, false).await
+    pub async fn to_hear(sound: Sound) -> Result<Self, Problem> {
+        Self::new(sound, false).await
     }
 
     /// To be kept.
-    pub async fn to_keep(sound: Sound, part: &Part) -> Result<Self, Problem> {
-        Self::new(sound, part, true).await
+    pub async fn to_keep(sound: Sound) -> Result<Self, Problem> {
+        Self::new(sound, true).await
     }
 
-    async fn new(sound: Sound, part: &Part, is_kept: bool) -> Result<Self, Problem> {
+    async fn new(sound: Sound, is_kept: bool) -> Result<Self, Problem> {
         let format = sound.recording.path.format();
-        let bytes = part.of(sound.length)?;
+        let bytes = sound.bytes;
         let mut file = File::from_std(sound.file);
         if let Bytes::From { first, .. } = bytes {
             let sought = file.seek(SeekFrom::Start(first)).await;
@@ -134,7 +141,7 @@ impl IntoResponse for SoundAnswer {
             Bytes::From { first, last } => (StatusCode::PARTIAL_CONTENT, last.saturating_sub(first) + 1),
         };
         // A file that grows meanwhile is as long as it was.
-        let body = Body::from_stream(ReaderStream::new(self.file.take(size)));
+        let body = Body::from_stream(ReaderStream::with_capacity(self.file.take(size), PIECE));
         let mut response = (status, body).into_response();
         let headers = response.headers_mut();
         let media_type = self
@@ -204,6 +211,7 @@ impl Answer for SoundAnswer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures_util::StreamExt as _;
     use rstest::rstest;
 
     #[rstest]
@@ -212,10 +220,33 @@ mod tests {
     #[case(Some("bytes=90-"), Some(Bytes::From { first: 90, last: 99 }))]
     #[case(Some("bytes=-10"), Some(Bytes::From { first: 90, last: 99 }))]
     #[case(Some("bytes=0-1,5-6"), Some(Bytes::Whole))]
+    #[case(Some("bytes=0-5,3-8"), Some(Bytes::Whole))]
     #[case(Some("bytes=100-"), None)]
     #[case(Some("seconds=1-2"), Some(Bytes::Whole))]
     fn a12_a_part_is_what_a_range_names(#[case] range: Option<&str>, #[case] expected: Option<Bytes>) {
-        let part = Part(range.map(str::to_owned));
+        let range = range.map(str::to_owned);
+        let part = Part {
+            range,
+            is_head: false,
+        };
         assert_eq!(part.of(100).ok(), expected);
+    }
+
+    #[tokio::test]
+    async fn a12_a_long_recording_is_read_in_large_pieces() {
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(200_000).unwrap();
+        let answer = SoundAnswer {
+            file: File::from_std(file),
+            format: None,
+            length: 200_000,
+            bytes: Bytes::Whole,
+            tag: String::new(),
+            name: None,
+        };
+        let pieces = answer.into_response().into_body().into_data_stream();
+        let lengths: Vec<usize> = pieces.map(|piece| piece.unwrap().len()).collect().await;
+        assert_eq!(lengths.iter().sum::<usize>(), 200_000);
+        assert!(lengths.len() < 10, "{lengths:?}");
     }
 }

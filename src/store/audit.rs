@@ -67,6 +67,8 @@ statements! {
     LAST_CHANGE = "select max(at) from audit_entries where tenant_id = $1 \
         and resource in ('tenant', 'extension') \
         and action not in ('extension.reveal_secret', 'tenant.suspend', 'tenant.reactivate')";
+    DONE = "select count(*) from audit_entries where tenant_id = $1 and at >= $2 and actor_id = $3 and address = $4 \
+        and action = $5 and target_id = $6";
     BLANK_TENANT = blank!("tenant_id = $1");
     MOVES = select!("tenant_id is null and action = 'user.move' and salt is not null \
         and (before like $1 or after like $1) order by number");
@@ -216,6 +218,37 @@ pub async fn last_change(tx: &mut Tx, tenant: TenantId) -> Result<Option<Timesta
         id: tenant,
     };
     at.map(|at| origin.time("at", at)).transpose()
+}
+
+/// What somebody does with a thing of a tenant.
+pub struct Doing {
+    /// Whose thing.
+    pub tenant: TenantId,
+    /// Who does it.
+    pub actor: Uuid,
+    /// Where from.
+    pub address: String,
+    /// Such as `recording.listen`.
+    pub action: &'static str,
+    /// The id of the thing.
+    pub target: String,
+}
+
+/// Whether the log says that it was done since then.
+pub async fn was_done(tx: &mut Tx, doing: &Doing, since: Timestamp) -> Result<bool, StoreError> {
+    let (entries,) = run!(
+        tx,
+        fetch_one::<(i64,)>(
+            DONE,
+            doing.tenant.uuid(),
+            since.as_microsecond(),
+            doing.actor,
+            doing.address.as_str(),
+            doing.action,
+            doing.target.as_str(),
+        )
+    )?;
+    Ok(entries > 0)
 }
 
 /// Blanks the payloads of all entries of a tenant that are in the log already; answers how many.

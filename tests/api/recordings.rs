@@ -11,6 +11,7 @@ use switchyard::domain::ids::{RecordingId, SystemIds, TenantId};
 use switchyard::domain::recording::FoundRecording;
 use switchyard::store::{recordings, tenants};
 
+use super::client::Ask;
 use super::people::each;
 use super::server::Server;
 use super::support::database::Backend::{self, Postgres, Sqlite};
@@ -82,6 +83,7 @@ async fn a12_a_recording_is_listed_with_its_call_and_heard_whole_or_in_parts(
         ("bytes=-2", 206, "ij", "bytes 18-19/20"),
         ("bytes=5-999", 206, &SOUND[5..], "bytes 5-19/20"),
         ("bytes=0-1,4-5", 200, SOUND, ""),
+        ("bytes=0-5,4-9", 200, SOUND, ""),
         ("pages=1-2", 200, SOUND, ""),
     ] {
         let part = server.get(&path).with("range", range).send().await;
@@ -94,6 +96,7 @@ async fn a12_a_recording_is_listed_with_its_call_and_heard_whole_or_in_parts(
         (beyond.status, &beyond.body["code"]),
         (416, &json!("range_not_satisfiable"))
     );
+    assert_eq!(beyond.header("content-range"), "bytes */20");
     let kept = server.get(&format!("/recordings/{id}/download")).send().await;
     assert_eq!((kept.status, kept.text.as_str()), (200, SOUND));
     assert_eq!(
@@ -143,6 +146,50 @@ async fn a12_each_listening_download_and_deletion_is_in_the_audit_log(
         assert_eq!(ask.send().await.status, 404);
     }
     assert!(each(&server.get("/recordings").send().await, "id").is_empty());
+}
+
+#[rstest]
+#[tokio::test]
+async fn a12_one_listening_is_one_entry_and_what_gives_no_sound_is_none(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let server = Server::start(backend).await;
+    let id = server.recording(&server.acme, "acme.example.com/1.0.wav").await;
+    let path = format!("/recordings/{id}/audio");
+    let part = async |of: Ask<'_>, range: &str| of.with("range", range).send().await.status;
+    let before = server.audit_actions().await.len();
+    let head = server.ask(Method::HEAD, &path).send().await;
+    assert_eq!((head.status, head.header("content-length")), (200, "20"));
+    assert_eq!(part(server.get(&path), "bytes=20-").await, 416);
+    assert_eq!(server.audit_actions().await.len(), before);
+    // A player asks for one piece after the other, and goes back; to hear it from the beginning again is another listening.
+    for (range, listenings) in [
+        ("bytes=4-7", 1),
+        ("bytes=8-", 1),
+        ("bytes=4-", 1),
+        ("bytes=0-3", 2),
+        ("bytes=4-", 2),
+    ] {
+        assert_eq!(part(server.get(&path), range).await, 206);
+        let told = server.audit_actions().await;
+        assert_eq!(told[before..], vec!["recording.listen"; listenings], "{range}");
+    }
+    // Neither another's, nor another use, nor of another recording.
+    let manager = server.person("max", &server.acme, "manager").await.token;
+    let other = server.recording(&server.acme, "acme.example.com/2.0.wav").await;
+    let before = server.audit_actions().await.len();
+    for ask in [
+        server.of(&manager, Method::GET, &path),
+        server.get(&format!("/recordings/{id}/download")),
+        server.get(&format!("/recordings/{other}/audio")),
+    ] {
+        assert_eq!(part(ask, "bytes=4-").await, 206);
+    }
+    let told = server.audit_actions().await;
+    assert_eq!(
+        told[before..],
+        ["recording.listen", "recording.download", "recording.listen"]
+    );
 }
 
 #[rstest]

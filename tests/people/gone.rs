@@ -305,6 +305,11 @@ async fn a13_a_tenant_is_not_gone_while_the_disk_of_its_recordings_is_away(
     let world = world(backend, &state).await;
     let (platform, acme) = (operator::platform(None), &world.acme);
     world.recorded_call(acme, "70017001", "kunigunde").await;
+    let said = tenant_deletion::preview(&world.app, &platform, acme.id)
+        .await
+        .unwrap();
+    let others = format!("in {}", world.recordings(acme).display());
+    assert!(said.not_removed[0].contains(&others), "{:?}", said.not_removed);
     world.let_go(acme).await;
     let root = world.bench.folder.path().join("recordings");
     let away = world.bench.folder.path().join("away");

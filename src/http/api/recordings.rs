@@ -3,7 +3,7 @@
 use axum::extract::State;
 
 use crate::app::App;
-use crate::app::recordings::{self, Use};
+use crate::app::recordings::{self, Sound, Use};
 use crate::app::views::RecordingView;
 use crate::auth::caller::Caller;
 use crate::domain::ids::RecordingId;
@@ -62,8 +62,7 @@ pub async fn audio(
 ) -> Result<SoundAnswer, Problem> {
     recordings::find(&app, &caller, Use::Listen, id).await?;
     query.read()?;
-    let sound = recordings::open(&app, &caller, Use::Listen, id).await?;
-    SoundAnswer::to_hear(sound, &part).await
+    SoundAnswer::to_hear(sound(&app, &caller, Use::Listen, id, &part).await?).await
 }
 
 /// `GET /recordings/{id}/download`: the whole file, to be kept.
@@ -76,8 +75,23 @@ pub async fn download(
 ) -> Result<SoundAnswer, Problem> {
     recordings::find(&app, &caller, Use::Download, id).await?;
     query.read()?;
-    let sound = recordings::open(&app, &caller, Use::Download, id).await?;
-    SoundAnswer::to_keep(sound, &part).await
+    SoundAnswer::to_keep(sound(&app, &caller, Use::Download, id, &part).await?).await
+}
+
+/// Where nothing of it is given, nobody has used it.
+async fn sound(
+    app: &App,
+    caller: &Caller,
+    using: Use,
+    id: RecordingId,
+    part: &Part,
+) -> Result<Sound, Problem> {
+    let choose = |length| part.of(length);
+    if part.is_head() {
+        recordings::look(app, caller, using, id, choose).await
+    } else {
+        recordings::open(app, caller, using, id, choose).await
+    }
 }
 
 /// `DELETE /recordings/{id}`: with its file; with `If-Match` only of the version that it names.
