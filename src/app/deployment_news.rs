@@ -58,9 +58,12 @@ async fn look(app: &App, followed: &[TenantId], seen: &mut Seen) -> Result<(), A
     let mut tx = app.store.read("watch_deployments").await?;
     for tenant in followed {
         let newest = stages::newest_progress(&mut tx, *tenant).await?;
-        let before = seen.insert(*tenant, newest.iter().copied().collect());
+        let now: HashMap<DeploymentId, Progress> = newest.iter().copied().collect();
         // What was before somebody followed is told by nobody.
-        let Some(before) = before else { continue };
+        let Some(before) = seen.get_mut(tenant) else {
+            seen.insert(*tenant, now);
+            continue;
+        };
         for (id, progress) in newest.into_iter().rev() {
             if before.get(&id) == Some(&progress) {
                 continue;
@@ -72,7 +75,10 @@ async fn look(app: &App, followed: &[TenantId], seen: &mut Seen) -> Result<(), A
                 };
                 app.board.streams().tell(*tenant, happening);
             }
+            // Not before it is told: the look may fail in between.
+            before.insert(id, progress);
         }
+        *before = now;
     }
     Ok(())
 }

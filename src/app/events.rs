@@ -11,7 +11,7 @@ use crate::auth::caller::Caller;
 use crate::domain::call::{Call, Freshness};
 use crate::domain::deployment::{Deployment, StageRecord};
 use crate::domain::dial::ExtensionNumber;
-use crate::domain::ids::{ExtensionId, TenantId};
+use crate::domain::ids::{ExtensionId, InstanceId, TenantId};
 use crate::domain::permission::Permission;
 use crate::monitor::stream::{EventId, Happening, Heard, Reader};
 
@@ -52,6 +52,11 @@ pub struct Following {
     first: VecDeque<Told>,
 }
 
+/// The tenant that the caller may follow.
+pub fn tenant(caller: &Caller) -> Result<TenantId, AppError> {
+    Ok(caller.tenant(Permission::CallsViewOwn, Act::Read)?)
+}
+
 /// Follows the tenant that the caller acts in, from now on or from what they have seen last.
 pub async fn follow(app: &App, caller: &Caller, seen: Option<&str>) -> Result<Following, AppError> {
     let view = calls::view(app, caller).await?;
@@ -80,24 +85,38 @@ fn sees_deployments(caller: &Caller) -> bool {
 }
 
 impl Following {
-    /// Whose calls they are.
-    #[must_use]
-    pub fn tenant(&self) -> TenantId {
-        self.view.tenant
-    }
-
     /// Takes over what the caller may see by now.
     pub async fn renew(&mut self, app: &App, caller: &Caller) -> Result<(), AppError> {
         let view = calls::view(app, caller).await?;
         if view.tenant != self.view.tenant {
             return Err(AppError::NotFound);
         }
-        if view.sight != self.view.sight {
-            self.first.push_back(Told::Calls(app.calls_of(&view)));
+        if view.sight == self.view.sight {
+            // Another PBX may serve the tenant by now, or its listener stand still.
+            let told = self
+                .freshness_if_otherwise(app, view.tenant, view.instance)
+                .map(Told::Known);
+            self.first.extend(told);
+        } else {
+            let all = app.calls_of(&view);
+            self.told_freshness = all.freshness;
+            self.first.push_back(Told::Calls(all));
         }
         self.view = view;
         self.sees_deployments = sees_deployments(caller);
         Ok(())
+    }
+
+    /// How well the calls are known, where that is not what was told last.
+    fn freshness_if_otherwise(
+        &mut self,
+        app: &App,
+        tenant: TenantId,
+        instance: InstanceId,
+    ) -> Option<Freshness> {
+        let freshness = app.board.freshness(tenant, instance, app.now());
+        let before = std::mem::replace(&mut self.told_freshness, freshness);
+        (freshness.stale != before.stale).then_some(freshness)
     }
 
     /// Whether something may be there to tell.
@@ -161,10 +180,9 @@ impl Following {
             }
             // It may be of another PBX than the tenant's.
             Happening::Known(_) => {
-                let freshness = app.calls_of(&self.view).freshness;
-                let differs = freshness.stale != self.told_freshness.stale;
-                self.told_freshness = freshness;
-                differs.then_some(Told::Known(freshness))
+                let View { tenant, instance, .. } = self.view;
+                self.freshness_if_otherwise(app, tenant, instance)
+                    .map(Told::Known)
             }
             Happening::Deployment { deployment, stages } => {
                 let told = || Told::Deployment(Box::new(((**deployment).clone(), stages.clone())));

@@ -10,8 +10,9 @@ use crate::domain::ids::TenantId;
 /// The most that one tenant has open at a time: each looks into the database, and none may keep another tenant waiting.
 pub const MOST: usize = 16;
 
-/// The same of those that look into the database only while something happens: every dashboard of a tenant has one.
-pub const MOST_FOLLOWERS: usize = 256;
+/// The same of those that look into the database only while something happens: every dashboard of a tenant has one. Fewer where
+/// there is little room: one tenant never takes more than a quarter of it.
+const MOST_FOLLOWERS: usize = 256;
 
 /// The open streams. Cheap to clone.
 #[derive(Clone)]
@@ -58,7 +59,13 @@ impl Streams {
     /// The same for one that waits for what happens.
     #[must_use]
     pub fn follow(&self, tenant: TenantId) -> Option<Place> {
-        self.place(&self.followers, tenant, MOST_FOLLOWERS, self.room)
+        self.place(&self.followers, tenant, self.most_followers(), self.room)
+    }
+
+    /// The most that one tenant follows with at a time.
+    #[must_use]
+    pub fn most_followers(&self) -> usize {
+        MOST_FOLLOWERS.min((self.room / 4).max(1))
     }
 
     fn place(&self, all: &Open, tenant: TenantId, most: usize, room: usize) -> Option<Place> {
@@ -109,7 +116,7 @@ mod tests {
     #[test]
     fn a_tenant_has_places_of_its_own_and_gives_them_back() {
         let [acme, globex] = [1, 2].map(|number| TenantId::from_uuid(Uuid::from_u128(number)));
-        let streams = Streams::new(CancellationToken::new(), 2);
+        let streams = Streams::new(CancellationToken::new(), 8);
         let mut places: Vec<Place> = (0..MOST).map(|_| streams.enter(acme).unwrap()).collect();
         assert!(streams.enter(acme).is_none());
         let other = streams.enter(globex).unwrap();
@@ -118,9 +125,21 @@ mod tests {
         assert!(streams.enter(acme).is_none());
         drop((places, other, again));
         assert!(lock(&streams.open).is_empty(), "nothing is left behind");
-        let followers = [streams.follow(acme), streams.follow(acme)];
-        assert!(followers.iter().all(Option::is_some) && streams.follow(globex).is_none());
-        drop(followers);
-        assert!(streams.follow(globex).is_some());
+    }
+
+    #[test]
+    fn o10_one_tenant_follows_with_a_quarter_of_the_room_at_most_and_all_of_them_with_all_of_it() {
+        let tenants = [1, 2, 3, 4, 5].map(|number| TenantId::from_uuid(Uuid::from_u128(number)));
+        let streams = Streams::new(CancellationToken::new(), 8);
+        let mut places = Vec::new();
+        for tenant in &tenants[..4] {
+            places.extend((0..3).map_while(|_| streams.follow(*tenant)));
+        }
+        assert_eq!(places.len(), 8);
+        assert!(streams.follow(tenants[4]).is_none());
+        places.pop();
+        assert!(streams.follow(tenants[4]).is_some());
+        let wide = Streams::new(CancellationToken::new(), 4096);
+        assert_eq!(wide.most_followers(), MOST_FOLLOWERS);
     }
 }

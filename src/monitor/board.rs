@@ -1,10 +1,13 @@
 //! What is known of all calls and phones at the moment: written by the listeners, read by whoever asks.
 
+mod told;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use jiff::{SignedDuration, Timestamp};
 
+pub use self::told::{Figures, Report, Told, ToldPhones};
 use super::stream::{Happening, Streams};
 use crate::domain::call::{Call, CallState, Freshness, Presence};
 use crate::domain::dial::ExtensionNumber;
@@ -32,48 +35,6 @@ struct Known {
     /// Those that may have phones there.
     tenants: HashSet<TenantId>,
     corrected: u64,
-}
-
-/// The calls of one PBX in figures.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Figures {
-    /// Which PBX.
-    pub instance_id: InstanceId,
-    /// All its calls, those of no tenant too.
-    pub total: usize,
-    /// Those of each tenant that has any.
-    pub by_tenant: BTreeMap<TenantId, usize>,
-    /// How well that is known.
-    pub freshness: Freshness,
-    /// How many legs polls have put right that news had wrong, while the news seemed to be whole.
-    pub corrected: u64,
-}
-
-/// Of an extension, by its tenant and its number, with its id where that is known: how many phones can be reached.
-pub type ToldPhones = (TenantId, ExtensionNumber, Option<ExtensionId>, usize);
-
-/// What is told of a PBX at once.
-pub struct Report {
-    /// Calls as they are now, or that there are not any more.
-    pub calls: Told<(LegId, Option<Call>)>,
-    /// How many phones of extensions can be reached.
-    pub phones: Told<ToldPhones>,
-    /// How many legs were put right.
-    pub corrected: u64,
-    /// Those that may have phones there, where that was looked at again.
-    pub tenants: Option<HashSet<TenantId>>,
-    /// When it is.
-    pub at: Timestamp,
-}
-
-/// What is told of calls, or of phones.
-pub struct Told<T> {
-    /// Those that are otherwise now.
-    pub items: Vec<T>,
-    /// Whether there are no others.
-    pub are_all: bool,
-    /// Whether they may be otherwise by now.
-    pub are_stale: bool,
 }
 
 /// One that nobody reports to.
@@ -121,6 +82,8 @@ impl Board {
     /// It is not listened to any more, for it is another host's or gone: nothing is said of it.
     pub fn remove(&self, instance: InstanceId) {
         let removed = self.write().remove(&instance);
+        // First, so that nobody takes the calls for ended while the figures still look known.
+        self.tell_of_freshness(Freshness::UNKNOWN);
         for call in removed.into_iter().flat_map(|known| known.by_link.into_values()) {
             self.tell_of_call(Some(call), None);
         }
@@ -128,9 +91,16 @@ impl Board {
 
     /// Its listener is gone, and another will come: what is known may be otherwise by now.
     pub fn doubt(&self, instance: InstanceId) {
-        if let Some(known) = self.write().get_mut(&instance) {
-            known.calls.stale = true;
-            known.phones_are_stale = true;
+        let mut instances = self.write();
+        let Some(known) = instances.get_mut(&instance) else {
+            return;
+        };
+        known.phones_are_stale = true;
+        let was_stale = std::mem::replace(&mut known.calls.stale, true);
+        let freshness = known.calls;
+        drop(instances);
+        if !was_stale {
+            self.tell_of_freshness(freshness);
         }
     }
 
@@ -219,26 +189,37 @@ impl Board {
         now: Timestamp,
     ) -> (Vec<Arc<Call>>, Freshness) {
         let instances = self.read();
-        let mut freshness = instances
-            .get(&instance)
-            .map_or(Freshness::UNKNOWN, |known| known.freshness(now, self.0.oldest));
-        let mut calls = Vec::new();
-        for (id, known) in instances.iter() {
-            let own = known
-                .by_tenant
-                .get(&tenant)
-                .into_iter()
-                .flat_map(BTreeMap::values);
-            let before = calls.len();
-            calls.extend(own.cloned());
-            // Calls that go on where the tenant was before count as well.
-            if *id != instance && calls.len() > before {
-                freshness = freshness.and(known.freshness(now, self.0.oldest));
-            }
-        }
+        let own = instances
+            .values()
+            .filter_map(|known| known.by_tenant.get(&tenant));
+        let mut calls: Vec<Arc<Call>> = own.flat_map(BTreeMap::values).cloned().collect();
+        let freshness = self.freshness_of(&instances, tenant, instance, now);
         drop(instances);
         calls.sort_by_key(|call| (call.started_at, call.id));
         (calls, freshness)
+    }
+
+    /// How well the calls of a tenant are known.
+    #[must_use]
+    pub fn freshness(&self, tenant: TenantId, instance: InstanceId, now: Timestamp) -> Freshness {
+        self.freshness_of(&self.read(), tenant, instance, now)
+    }
+
+    fn freshness_of(
+        &self,
+        instances: &BTreeMap<InstanceId, Known>,
+        tenant: TenantId,
+        instance: InstanceId,
+        now: Timestamp,
+    ) -> Freshness {
+        let own = instances.get(&instance);
+        let own = own.map_or(Freshness::UNKNOWN, |known| known.freshness(now, self.0.oldest));
+        // Calls that go on where the tenant was before count as well.
+        let others = instances.iter();
+        let others = others.filter(|(id, known)| **id != instance && known.by_tenant.contains_key(&tenant));
+        others.fold(own, |freshness, (_, known)| {
+            freshness.and(known.freshness(now, self.0.oldest))
+        })
     }
 
     /// A call that is up.

@@ -25,7 +25,9 @@ pub use self::listener::Tools;
 use crate::domain::digest::Digest;
 use crate::domain::error_chain::error_chain;
 use crate::domain::ids::InstanceId;
-use crate::domain::instance::{InstanceSettings, NodeName, PbxInstance};
+use crate::domain::instance::{
+    AbsolutePath, AccountName, HostName, InstanceSettings, NodeName, PbxInstance, Tls,
+};
 use crate::domain::instance_secrets::InstanceSecrets;
 use crate::driver::feed::FeedFactory;
 use crate::store::{Store, StoreError, instances};
@@ -35,11 +37,41 @@ const LOOK: Duration = Duration::from_secs(2);
 /// A listener that panicked would do so again at once.
 const REST: Duration = Duration::from_secs(5);
 
-/// How an instance is listened to; another way is another listener.
+/// How an instance is listened to; another way is another listener. Settings that say nothing about that may change.
 #[derive(Clone, PartialEq, Eq)]
 struct Way {
-    settings: InstanceSettings,
+    /// Where it listens: elsewhere it is another PBX.
+    at: (HostName, u16),
+    /// As whom, and where else it tells of calls.
+    asterisk: Option<(AccountName, Option<Tls>, Option<AbsolutePath>)>,
     secrets: Option<Digest>,
+}
+
+impl Way {
+    fn of(settings: &InstanceSettings, secrets: Option<Digest>) -> Self {
+        let (host, port, asterisk) = match settings {
+            InstanceSettings::Asterisk(asterisk) => {
+                let account = (
+                    asterisk.ami_username.clone(),
+                    asterisk.ami_tls.clone(),
+                    asterisk.log_file.clone(),
+                );
+                (&asterisk.ami_host, asterisk.ami_port, Some(account))
+            }
+            InstanceSettings::FreeSwitch(switch) => {
+                (&switch.event_socket_host, switch.event_socket_port, None)
+            }
+            InstanceSettings::FusionPbx(fusion) => {
+                (&fusion.event_socket_host, fusion.event_socket_port, None)
+            }
+        };
+        let at = (host.clone(), port);
+        Self {
+            at,
+            asterisk,
+            secrets,
+        }
+    }
 }
 
 /// Who listens to an instance.
@@ -105,10 +137,8 @@ async fn look(store: &Store, node: &NodeName) -> Result<Vec<(PbxInstance, Way)>,
     let mut own = Vec::new();
     for instance in instances::list(&mut tx).await? {
         if instance.node == *node {
-            let way = Way {
-                settings: instance.settings.clone(),
-                secrets: instances::secrets_mark(&mut tx, instance.id).await?,
-            };
+            let secrets = instances::secrets_mark(&mut tx, instance.id).await?;
+            let way = Way::of(&instance.settings, secrets);
             own.push((instance, way));
         }
     }
@@ -138,8 +168,12 @@ async fn follow(
         }
         if let Some(before) = listeners.remove(&id) {
             before.stop.cancel();
-            // It may be another PBX by now.
-            tools.board.remove(id);
+            if before.way.at == way.at {
+                // The same PBX: its calls go on.
+                tools.board.doubt(id);
+            } else {
+                tools.board.remove(id);
+            }
         }
         let secrets = match secrets(&tools.store, id).await {
             Ok(Some(secrets)) => secrets,
@@ -180,4 +214,42 @@ async fn forget(task: Id, panicked: bool, tools: &Tools, listeners: &mut BTreeMa
         tokio::time::sleep(REST).await;
     }
     listeners.remove(&id);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn way(change: &Value, secrets: &str) -> Way {
+        let mut settings = json!({"kind": "asterisk", "ami_host": "127.0.0.1", "ami_port": 5038, "ami_username": "switchyard",
+            "config_dir": "/etc/asterisk/switchyard"});
+        settings
+            .as_object_mut()
+            .unwrap()
+            .extend(change.as_object().unwrap().clone());
+        let settings: InstanceSettings = serde_json::from_value(settings).unwrap();
+        Way::of(&settings, Some(Digest::of_parts([secrets.as_bytes()])))
+    }
+
+    #[test]
+    fn o10_only_what_reaches_a_pbx_takes_another_listener_and_only_its_place_is_another_pbx() {
+        let before = way(&json!({}), "a");
+        for same in [
+            json!({"emergency_numbers": ["911"]}),
+            json!({"config_dir": "/srv/switchyard"}),
+            json!({"recordings_dir": "/srv/recordings"}),
+        ] {
+            assert!(way(&same, "a") == before, "{same}");
+        }
+        for (other, secrets) in [
+            (json!({}), "b"),
+            (json!({"ami_username": "other"}), "a"),
+            (json!({"log_file": "/var/log/asterisk/errors"}), "a"),
+        ] {
+            let other = way(&other, secrets);
+            assert!(other != before && other.at == before.at);
+        }
+        assert!(way(&json!({"ami_port": 5039}), "a").at != before.at);
+    }
 }

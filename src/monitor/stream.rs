@@ -6,8 +6,10 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::domain::call::{Call, Freshness};
 use crate::domain::deployment::{Deployment, StageRecord};
@@ -16,6 +18,8 @@ use crate::domain::ids::{ExtensionId, TenantId};
 
 /// How many events of a tenant are kept for who is slow, or comes again.
 const KEPT: usize = 512;
+/// For how long events are kept, and looked for, after the last reader of a tenant has gone: it may come again.
+const FORGOTTEN: Duration = Duration::from_mins(2);
 
 /// What has happened.
 #[derive(Debug)]
@@ -97,6 +101,8 @@ struct Kept {
     next: u64,
     /// The number that came next when the last reader was seen.
     read: u64,
+    /// When the last reader went that has gone.
+    left: Instant,
 }
 
 impl Kept {
@@ -133,10 +139,12 @@ impl Streams {
         self.rings().contains_key(&tenant)
     }
 
-    /// The tenants that are followed.
+    /// The tenants that are followed, or were a while ago; what nobody has followed for longer is forgotten.
     #[must_use]
     pub fn followed(&self) -> Vec<TenantId> {
-        self.rings().keys().copied().collect()
+        let mut rings = self.rings();
+        rings.retain(|_, ring| ring.wake.receiver_count() > 0 || ring.lock().left.elapsed() < FORGOTTEN);
+        rings.keys().copied().collect()
     }
 
     /// Tells who follows a tenant. What nobody follows is kept nowhere.
@@ -174,6 +182,7 @@ impl Streams {
                     events: VecDeque::new(),
                     next: 1,
                     read: 1,
+                    left: Instant::now(),
                 }),
                 wake: watch::Sender::new(1),
             })
@@ -213,6 +222,12 @@ pub struct Reader {
     wake: watch::Receiver<u64>,
     next: u64,
     goes_on: bool,
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.ring.lock().left = Instant::now();
+    }
 }
 
 impl Reader {
@@ -263,103 +278,4 @@ impl Reader {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use uuid::Uuid;
-
-    fn tenant(number: u128) -> TenantId {
-        TenantId::from_uuid(Uuid::from_u128(number))
-    }
-
-    fn tell(streams: &Streams, contacts: usize) {
-        let happening = Happening::Phones {
-            extension_id: None,
-            number: "1001".parse().unwrap(),
-            contacts,
-        };
-        streams.tell(tenant(1), happening);
-    }
-
-    /// The numbers of what is there, and how many were missed.
-    fn read(reader: &mut Reader) -> (Vec<usize>, u64) {
-        let (mut read, mut missed) = (Vec::new(), 0);
-        while let Some(heard) = reader.ready() {
-            match heard {
-                Heard::Event(_, happening) => match &*happening {
-                    Happening::Phones { contacts, .. } => read.push(*contacts),
-                    other => panic!("{other:?}"),
-                },
-                Heard::Missed(count) => missed += count,
-            }
-        }
-        (read, missed)
-    }
-
-    #[test]
-    fn o10_each_reader_hears_what_happens_in_its_tenant_from_then_on() {
-        let streams = Streams::new(7);
-        tell(&streams, 1);
-        let (mut first, mut other) = (streams.follow(tenant(1), None), streams.follow(tenant(2), None));
-        tell(&streams, 2);
-        let mut second = streams.follow(tenant(1), None);
-        tell(&streams, 3);
-        assert_eq!(read(&mut first), (vec![2, 3], 0));
-        assert_eq!(read(&mut second), (vec![3], 0));
-        assert_eq!(read(&mut other), (vec![], 0));
-    }
-
-    #[test]
-    fn o10_who_comes_again_goes_on_behind_what_they_saw() {
-        let streams = Streams::new(7);
-        let mut reader = streams.follow(tenant(1), None);
-        assert!(!reader.goes_on());
-        tell(&streams, 1);
-        tell(&streams, 2);
-        let Some(Heard::Event(seen, _)) = reader.ready() else {
-            panic!()
-        };
-        drop(reader);
-        tell(&streams, 3);
-        let seen: EventId = seen.to_string().parse().unwrap();
-        let mut again = streams.follow(tenant(1), Some(seen));
-        assert!(again.goes_on());
-        assert_eq!(read(&mut again), (vec![2, 3], 0));
-        for other in [
-            EventId { process: 8, ..seen },
-            EventId { ring: 99, ..seen },
-            EventId { number: 99, ..seen },
-        ] {
-            assert!(!streams.follow(tenant(1), Some(other)).goes_on(), "{other}");
-        }
-    }
-
-    #[test]
-    fn o10_a_slow_reader_is_told_how_much_it_missed_and_goes_on() {
-        let streams = Streams::new(7);
-        let mut reader = streams.follow(tenant(1), None);
-        for number in 0..KEPT + 5 {
-            tell(&streams, number);
-        }
-        let (heard, missed) = read(&mut reader);
-        assert_eq!((heard.len(), missed, heard[0]), (KEPT, 5, 5));
-    }
-
-    #[test]
-    fn what_nobody_follows_any_more_is_forgotten_once_nobody_could_go_on() {
-        let streams = Streams::new(7);
-        drop(streams.follow(tenant(1), None));
-        for number in 0..KEPT {
-            tell(&streams, number);
-            assert!(streams.is_followed(tenant(1)), "{number}");
-        }
-        tell(&streams, 0);
-        assert!(!streams.is_followed(tenant(1)));
-    }
-
-    #[test]
-    fn what_is_no_name_of_an_event_is_none() {
-        for text in ["", "1", "1-2", "x-1-1", "1-2-x", "1-2-3-4"] {
-            assert!(text.parse::<EventId>().is_err(), "{text}");
-        }
-    }
-}
+mod tests;

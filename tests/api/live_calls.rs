@@ -11,6 +11,7 @@ use switchyard::monitor::board::{Report, Told};
 
 use super::people::Person;
 use super::server::Server;
+use super::sse::Stream;
 use super::support::database::Backend::{self, Postgres, Sqlite};
 
 /// A call as a listener reports it, between extensions of a tenant.
@@ -171,6 +172,35 @@ async fn o10_each_sees_the_tenants_calls_or_their_own_and_nobody_anothers(
         doubted.body["meta"]["as_of"].is_string(),
         "when it was known is told"
     );
+}
+
+#[tokio::test]
+async fn o10_a_key_that_may_see_all_calls_and_nothing_else_sees_them() {
+    let server = Server::start(Sqlite).await;
+    let pbx = server.listened_to().await;
+    let bob = server.extension("1002").await;
+    server.report(pbx, &[call(pbx, "1", &server.acme, &[&bob])]);
+    let owner = server.person("olga", &server.acme, "owner").await;
+    let key = async |right: &str| {
+        let body = json!({"name": "wallboard", "permissions": [right]});
+        let made = server.of(&owner.token, Method::POST, "/api-keys").json(&body);
+        made.send().await.data(201)["secret"].as_str().unwrap().to_owned()
+    };
+    let total = async |key: &str| {
+        let answer = server.of(key, Method::GET, "/calls/active").send().await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.body["meta"]["total"].clone()
+    };
+    let all = key("calls.view_all").await;
+    assert_eq!(total(&all).await, 1);
+    let records = server.of(&all, Method::GET, "/calls").send().await;
+    assert_eq!(records.status, 200);
+    let mut stream = Stream::open(server.of(&all, Method::GET, "/events")).await;
+    assert_eq!(stream.next().await.unwrap().data["meta"]["total"], 1);
+    assert_eq!(total(&key("calls.view_own").await).await, 0, "a key has no phone");
+    let other = key("config.read").await;
+    let refused = server.of(&other, Method::GET, "/calls/active").send().await;
+    assert_eq!(refused.code(), (403, "permission_denied"));
 }
 
 #[tokio::test]

@@ -101,10 +101,8 @@ async fn o10_who_comes_again_goes_on_and_who_missed_something_is_told() {
     let mut late = Stream::open(again(&next.id)).await;
     let [missed, calls] = [late.next().await.unwrap(), late.next().await.unwrap()];
     assert_eq!((missed.name.as_str(), calls.name.as_str()), ("missed", "calls"));
-    assert!(
-        missed.data["missed"].as_u64().is_none_or(|count| count >= 88),
-        "{missed:?}"
-    );
+    // 600, of which 512 are kept.
+    assert_eq!(missed.data, json!({"missed": 88}));
     assert_eq!(calls.data["meta"]["total"], 602);
 }
 
@@ -157,14 +155,17 @@ async fn o10_deployments_are_told_to_who_may_deploy() {
     for stream in [&mut admin, &mut without] {
         assert_eq!(stream.next().await.unwrap().name, "calls");
     }
-    // What was before somebody followed is not told: the first look must be over.
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    let id = server.deployment_in(&server.acme).await;
-    let told = admin.next().await.unwrap();
-    assert_eq!(
-        (told.name.as_str(), &told.data["data"]["id"]),
-        ("deployment", &Value::from(id))
-    );
+    // What was before the first look at who follows is not told, and nobody tells when that was.
+    let mut ids = Vec::new();
+    let told = loop {
+        assert!(ids.len() < 40, "no deployment is told");
+        ids.push(Value::from(server.deployment_in(&server.acme).await));
+        if let Ok(told) = tokio::time::timeout(Duration::from_secs(2), admin.next()).await {
+            break told.unwrap();
+        }
+    };
+    assert_eq!(told.name, "deployment");
+    assert!(ids.contains(&told.data["data"]["id"]), "{told:?} of {ids:?}");
     let quiet = tokio::time::timeout(Duration::from_secs(1), without.next()).await;
     assert!(quiet.is_err(), "{quiet:?}");
 }
@@ -175,11 +176,17 @@ async fn o10_one_tenants_streams_take_no_place_of_anothers() {
     let proxy = [("SWITCHYARD_HTTP_TRUSTED_PROXIES", "127.0.0.1")];
     let server = Server::with(Sqlite, &proxy).await;
     let follow = || server.get("/events").without("x-reason");
+    // How many there may be is told by how many files the process may have open.
     let mut streams = Vec::new();
-    for _ in 0..256 {
-        streams.push(follow().open().await);
-    }
-    assert!(streams.iter().all(|stream| stream.status() == 200));
+    let refused = loop {
+        let stream = follow().open().await;
+        if stream.status() != 200 {
+            break stream.status();
+        }
+        streams.push(stream);
+        assert!(streams.len() <= 256);
+    };
+    assert_eq!(refused, 429);
     assert_eq!(follow().send().await.code(), (429, "too_many_streams"));
     let other = follow().in_tenant(&server.globex).open().await;
     assert_eq!(other.status(), 200);

@@ -18,7 +18,7 @@ use crate::http::events::{Events, LastEventId};
 use crate::http::problem::Problem;
 use crate::http::query::Query;
 use crate::http::standing::Standing;
-use crate::http::streams::{self, Place, Streams};
+use crate::http::streams::{Place, Streams};
 
 /// A caller whose rights were revoked sees nothing more after this.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
@@ -36,9 +36,12 @@ pub async fn follow(
     LastEventId(seen): LastEventId,
 ) -> Result<Events, Problem> {
     query.read()?;
+    // Before anything is read for it: who is refused costs nothing.
+    let place = streams.follow(events::tenant(&caller)?);
+    let place = place.ok_or_else(|| too_many(streams.most_followers()))?;
     let following = events::follow(&app, &caller, seen.as_deref()).await?;
     let reader = Box::new(EventReader {
-        place: streams.follow(following.tenant()).ok_or_else(too_many)?,
+        place,
         app,
         standing,
         following,
@@ -49,10 +52,9 @@ pub async fn follow(
     })))
 }
 
-fn too_many() -> Problem {
+fn too_many(most: usize) -> Problem {
     let advice = format!(
-        "the tenant has {} of these streams open, or all tenants as many as there may be; end one, or try again later",
-        streams::MOST_FOLLOWERS
+        "the tenant has {most} of these streams open, or all tenants as many as there may be; end one, or try again later"
     );
     Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_streams", advice)
 }

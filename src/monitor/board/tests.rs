@@ -267,3 +267,29 @@ fn o10_phones_that_are_not_among_all_of_them_any_more_are_told_of() {
         expected.map(|(number, contacts)| (number.to_owned(), contacts))
     );
 }
+
+#[test]
+fn o10_who_follows_is_told_that_calls_are_doubted_and_before_they_end_that_they_are_not_known() {
+    let board = board();
+    let mut reader = board.streams().follow(tenant(1), None);
+    board.report(PBX, report(vec![began("1", Some(tenant(1)))], 7));
+    board.doubt(PBX);
+    board.doubt(PBX);
+    board.remove(PBX);
+    let mut told = Vec::new();
+    while let Some(Heard::Event(_, happening)) = reader.ready() {
+        told.push(match &*happening {
+            Happening::Known(freshness) => format!("stale: {}", freshness.stale),
+            Happening::Call { now, .. } => format!("up: {}", now.is_some()),
+            other => panic!("{other:?}"),
+        });
+    }
+    let expected = [
+        "up: true",
+        "stale: false",
+        "stale: true",
+        "stale: true",
+        "up: false",
+    ];
+    assert_eq!(told, expected);
+}
