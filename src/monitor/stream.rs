@@ -142,8 +142,13 @@ impl Streams {
     /// The tenants that are followed, or were a while ago; what nobody has followed for longer is forgotten.
     #[must_use]
     pub fn followed(&self) -> Vec<TenantId> {
+        self.followed_at(Instant::now())
+    }
+
+    fn followed_at(&self, now: Instant) -> Vec<TenantId> {
+        let left = |ring: &Ring| now.saturating_duration_since(ring.lock().left);
         let mut rings = self.rings();
-        rings.retain(|_, ring| ring.wake.receiver_count() > 0 || ring.lock().left.elapsed() < FORGOTTEN);
+        rings.retain(|_, ring| ring.wake.receiver_count() > 0 || left(ring) < FORGOTTEN);
         rings.keys().copied().collect()
     }
 
