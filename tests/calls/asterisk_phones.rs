@@ -38,7 +38,7 @@ impl Rig {
         let presences =
             self.monitor
                 .board
-                .presences(self.acme.id, self.acme.instance_id, &asked, SystemClock.now());
+                .presences(self.acme.id, self.world.instance_id, &asked, SystemClock.now());
         presences[0]
     }
 }

@@ -264,7 +264,7 @@ async fn o10_phones_are_counted_by_events_and_by_the_profiles_lists() {
         let asked = [(nobody, &number)];
         rig.monitor
             .board
-            .presences(rig.acme.id, rig.acme.instance_id, &asked, SystemClock.now())[0]
+            .presences(rig.acme.id, rig.world.instance_id, &asked, SystemClock.now())[0]
     };
     until("phones are known", || presence() == Some(Presence::Offline)).await;
     let user = [

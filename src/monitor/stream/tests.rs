@@ -107,7 +107,9 @@ fn what_nobody_follows_any_more_is_forgotten_after_a_while_and_not_before() {
     let stays = streams.follow(tenant(2), None);
     drop(streams.follow(tenant(1), None));
     assert_eq!(
-        streams.followed_at(before + FORGOTTEN - Duration::from_millis(1)).len(),
+        streams
+            .followed_at(before + FORGOTTEN - Duration::from_millis(1))
+            .len(),
         2,
         "who lost the connection may come again"
     );
