@@ -159,7 +159,7 @@ async fn nothing_is_counted_row_by_row_whatever_the_list_is_sorted_by(
         );
         sorts += usize::from(statement.name.contains("::BY_"));
     }
-    assert_eq!(sorts, 20);
+    assert_eq!(sorts, 22);
 }
 
 #[rstest]
