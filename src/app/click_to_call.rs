@@ -136,12 +136,11 @@ async fn forget(app: &App, caller: &Caller, tenant: TenantId, once: &Once) -> Re
 
 fn parsed(input: ClickInput) -> Result<DialNumber, FieldErrors> {
     let mut errors = FieldErrors::default();
-    let to = match input.to {
-        Some(to) => errors.take("to", to.parse()),
-        None => {
-            errors.add("to", "is required");
-            None
-        }
+    let to = if let Some(to) = input.to {
+        errors.take("to", to.parse())
+    } else {
+        errors.add("to", "is required");
+        None
     };
     errors.check()?;
     to.ok_or_else(|| FieldErrors::one("to", "is required"))

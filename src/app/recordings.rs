@@ -197,7 +197,7 @@ impl App {
         let mut tx = self.store.read("recordings_place").await?;
         let spool = self.spool(&mut tx, recording.instance_id).await?;
         drop(tx);
-        spool.open(&recording.path).await.map_err(absent)
+        spool.open(&recording.path).await.map_err(|error| absent(&error))
     }
 
     async fn note_use(&self, caller: &Caller, using: Use, recording: &Recording) -> Result<(), AppError> {
@@ -237,17 +237,15 @@ impl App {
 }
 
 /// A file that is not there, or that is no recording, is answered as what is not there.
-fn absent(error: io::Error) -> AppError {
-    match error.kind() {
-        io::ErrorKind::NotFound => AppError::NotFound,
-        _ => {
-            tracing::warn!(%error, "a recording cannot be read");
-            AppError::conflict(
-                "recording_unreadable",
-                "the recording is there and cannot be read; the server's log tells why, and its operator lets the service read it",
-            )
-        }
+fn absent(error: &io::Error) -> AppError {
+    if error.kind() == io::ErrorKind::NotFound {
+        return AppError::NotFound;
     }
+    tracing::warn!(%error, "a recording cannot be read");
+    AppError::conflict(
+        "recording_unreadable",
+        "the recording is there and cannot be read; the server's log tells why, and its operator lets the service read it",
+    )
 }
 
 fn kept(error: &io::Error) -> AppError {

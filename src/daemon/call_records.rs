@@ -70,7 +70,7 @@ async fn find(store: &Store, id: InstanceId) {
         Ok(found) if found == recordings::Searched::default() => {}
         Ok(found) => tracing::debug!(instance = %id, found.kept, found.lost, "recordings were looked at"),
         Err(error) => {
-            tracing::warn!(instance = %id, error = error_chain(&error), "recordings could not be looked at")
+            tracing::warn!(instance = %id, error = error_chain(&error), "recordings could not be looked at");
         }
     }
 }

@@ -21,8 +21,10 @@ use super::open_files;
 use super::parts::{self, Parts, PartsError};
 use super::password_resets;
 use super::settings;
+use super::tasks::Tasks;
 use super::template_watch::{self, Fingerprint};
 use super::tenant_upkeep;
+use crate::app::App;
 use crate::app::deployment_news;
 use crate::config::{Config, DeployMode};
 use crate::domain::clock::SystemClock;
@@ -169,14 +171,7 @@ impl Service {
             );
             tasks.spawn("edits", edits);
         }
-        tasks.spawn(
-            "forgetting",
-            forgetting::run(app.clone(), forgetting::PERIOD, tasks.soft_stop()),
-        );
-        tasks.spawn(
-            "password resets",
-            password_resets::run(app.clone(), tasks.soft_stop()),
-        );
+        upkeep(&app, &tasks);
         tasks.spawn(
             "checks",
             instance_checks::run(
@@ -249,6 +244,18 @@ impl Service {
         tracing::info!(address = %self.address, "serving");
         Ok(lifecycle.run().await?)
     }
+}
+
+/// What is forgotten in time, and what is sent to those who asked for it.
+fn upkeep(app: &App, tasks: &Tasks) {
+    tasks.spawn(
+        "forgetting",
+        forgetting::run(app.clone(), forgetting::PERIOD, tasks.soft_stop()),
+    );
+    tasks.spawn(
+        "password resets",
+        password_resets::run(app.clone(), tasks.soft_stop()),
+    );
 }
 
 /// How long `/readyz` waits for the database.

@@ -262,8 +262,8 @@ fn recording(path: &str, stat: &rustix::fs::Stat, kind: PbxKind) -> Option<Found
         return None;
     }
     let is_ours_alone = stat.st_nlink == 1;
-    let micros = i64::try_from(stat.st_mtime)
-        .ok()?
+    let micros = stat
+        .st_mtime
         .checked_mul(1_000_000)?
         .checked_add(i64::try_from(stat.st_mtime_nsec).ok()? / 1_000)?;
     is_ours_alone.then_some(FoundRecording {

@@ -25,8 +25,16 @@ pub struct Problem {
     detail: String,
     errors: Option<FieldErrors>,
     members: Map<String, Value>,
-    retry_after: Option<u64>,
-    length: Option<u64>,
+    header: Option<Header>,
+}
+
+/// What its answer says in a header.
+#[derive(Debug)]
+enum Header {
+    /// Seconds until it is worth another try.
+    RetryAfter(u64),
+    /// How many bytes there are, where none of them was asked for.
+    Length(u64),
 }
 
 /// What is written of it.
@@ -64,8 +72,7 @@ impl Problem {
             detail: detail.into(),
             errors: None,
             members: Map::new(),
-            retry_after: None,
-            length: None,
+            header: None,
         }
     }
 
@@ -141,7 +148,7 @@ impl Problem {
     /// The same problem, with the seconds after which to try again.
     #[must_use]
     pub const fn retry_after(mut self, seconds: u64) -> Self {
-        self.retry_after = Some(seconds);
+        self.header = Some(Header::RetryAfter(seconds));
         self
     }
 
@@ -149,7 +156,7 @@ impl Problem {
     #[must_use]
     pub fn out_of_range(length: u64) -> Self {
         Self {
-            length: Some(length),
+            header: Some(Header::Length(length)),
             ..Self::new(
                 StatusCode::RANGE_NOT_SATISFIABLE,
                 "range_not_satisfiable",
@@ -173,7 +180,7 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let (retry_after, length) = (self.retry_after, self.length);
+        let header = self.header;
         let body = Body {
             title: self.status.canonical_reason().unwrap_or("Error"),
             status: self.status.as_u16(),
@@ -188,12 +195,14 @@ impl IntoResponse for Problem {
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if let Some(seconds) = retry_after {
-            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        if let Some(range) = length.and_then(|length| HeaderValue::try_from(format!("bytes */{length}")).ok())
-        {
-            headers.insert(CONTENT_RANGE, range);
+        match header {
+            Some(Header::RetryAfter(seconds)) => drop(headers.insert(RETRY_AFTER, seconds.into())),
+            Some(Header::Length(length)) => {
+                if let Ok(range) = HeaderValue::from_str(&format!("bytes */{length}")) {
+                    headers.insert(CONTENT_RANGE, range);
+                }
+            }
+            None => {}
         }
         response
     }

@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 enum Heard {
     /// What came at which time, and the place that it takes.
-    News(News, Timestamp, Option<OwnedSemaphorePermit>),
+    News(Box<News>, Timestamp, Option<OwnedSemaphorePermit>),
     /// The PBX is heard of, and may be asked what was missed.
     Up(Box<dyn Poll>),
 }
@@ -59,6 +59,7 @@ pub struct Desk {
 
 impl Desk {
     /// To be called inside a Tokio runtime.
+    #[must_use]
     pub fn open(instance: InstanceId, tools: &Tools) -> Self {
         let ids = Arc::new(SystemIds);
         let keeper = Keeper::new(tools.store.clone(), Arc::clone(&tools.clock), ids, instance);
@@ -79,9 +80,9 @@ impl Desk {
     pub fn hear(&self, news: &News) {
         let at = self.clock.now();
         match news {
-            News::LinkDown => self.send(Heard::News(news.clone(), at, None)),
+            News::LinkDown => self.send(Heard::News(Box::new(news.clone()), at, None)),
             News::Lost | News::Record(_) => match Arc::clone(&self.room).try_acquire_owned() {
-                Ok(place) => self.send(Heard::News(news.clone(), at, Some(place))),
+                Ok(place) => self.send(Heard::News(Box::new(news.clone()), at, Some(place))),
                 Err(_) => self.overrun.note(at),
             },
             _ => {}

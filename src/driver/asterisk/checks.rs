@@ -268,8 +268,8 @@ async fn unheard(session: &Session, account: &AccountName) -> Vec<Right> {
             .map(str::trim)
             .any(|word| word == class || word == "all")
     };
-    let heard = [("call", Right::ReadCall), ("cdr", Right::ReadCdr)];
-    let unheard = heard.into_iter().filter(|(class, _)| !hears(class));
+    let classes = [("call", Right::ReadCall), ("cdr", Right::ReadCdr)];
+    let unheard = classes.into_iter().filter(|(class, _)| !hears(class));
     unheard.map(|(_, right)| right).collect()
 }
 

@@ -50,6 +50,7 @@ pub enum UnreadableCdr {
 }
 
 /// The part of a call that an event `Cdr` tells of; `None` for any other event.
+#[must_use]
 pub fn ended(event: &Message) -> Option<Result<EndedPart, UnreadableCdr>> {
     if event.event() != Some("Cdr") {
         return None;
@@ -86,18 +87,18 @@ fn part<'a>(field: impl Fn(&'static str) -> Option<&'a str>) -> Result<EndedPart
     let disposition = disposition(given("Disposition")?);
     let answered = (disposition == Disposition::Answered && answered > Timestamp::UNIX_EPOCH)
         .then(|| answered.clamp(started, ended));
-    let (caller, called) = (text("Channel"), text("DestinationChannel"));
+    let (source, destination) = (text("Channel"), text("DestinationChannel"));
     let (context, account) = (text("DestinationContext"), text("AccountCode"));
-    let caller_phone = phone(caller);
-    let caller_local = local_domain(caller);
-    let called_phone = phone(called);
+    let source_phone = phone(source);
+    let source_domain = local_domain(source);
+    let destination_phone = phone(destination);
     let names = [
-        caller_phone.as_ref().map(|phone| phone.domain.to_string()),
-        caller_local.map(str::to_owned),
+        source_phone.as_ref().map(|phone| phone.domain.to_string()),
+        source_domain.map(str::to_owned),
         Some(context.to_owned()),
         Some(account.to_owned()),
-        called_phone.as_ref().map(|phone| phone.domain.to_string()),
-        local_domain(called).map(str::to_owned),
+        destination_phone.as_ref().map(|phone| phone.domain.to_string()),
+        local_domain(destination).map(str::to_owned),
     ];
     Ok(EndedPart {
         call,
@@ -109,11 +110,13 @@ fn part<'a>(field: impl Fn(&'static str) -> Option<&'a str>) -> Result<EndedPart
         part: CallPart {
             key: id("UniqueID", format!("{channel}:{sequence}"))?,
             channel,
-            left: !called.is_empty() && called_phone.is_none() && local_domain(called).is_none(),
+            left: !destination.is_empty()
+                && destination_phone.is_none()
+                && local_domain(destination).is_none(),
             // One half of a call that the PBX makes within a tenant is nobody's phone: whose number it shows may be anybody's.
-            caller: caller_phone,
-            called: called_phone,
-            is_of_called: caller_local.is_some(),
+            caller: source_phone,
+            called: destination_phone,
+            is_of_called: source_domain.is_some(),
             from_number: CallText::of(text("Source")),
             from_name: CallText::of(name(text("CallerID"))),
             to: dialled(text("Destination")),

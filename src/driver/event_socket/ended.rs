@@ -53,12 +53,12 @@ fn leg(event: &Event) -> Result<EndedPart, UnreadableLeg> {
     let domain = text("variable_domain_name");
     // Who signed in, which a carrier's call has not done.
     let caller = text("variable_user_name").or(text("variable_sip_auth_username"));
-    let called = text("variable_dialed_user").zip(text("variable_dialed_domain"));
+    let dialled = text("variable_dialed_user").zip(text("variable_dialed_domain"));
     // A leg that was made for whoever wants to call from it.
     let is_made = text("Call-Direction") == Some("outbound") && caller.is_none();
-    let made_for = called.filter(|_| is_made);
+    let made_for = dialled.filter(|_| is_made);
     let presence = text("Channel-Presence-ID").and_then(|presence| presence.split_once('@'));
-    let is_outside = caller.is_none() && called.is_none();
+    let is_outside = caller.is_none() && dialled.is_none();
     let names = [
         text("variable_domain_uuid"),
         domain,
@@ -81,9 +81,9 @@ fn leg(event: &Event) -> Result<EndedPart, UnreadableLeg> {
                 .flatten()
                 .and_then(|(number, domain)| Phone::of(number, domain)),
             called: is_of_called
-                .then(|| called.and_then(|(number, domain)| Phone::of(number, domain)))
+                .then(|| dialled.and_then(|(number, domain)| Phone::of(number, domain)))
                 .flatten(),
-            left: is_of_called && called.is_none(),
+            left: is_of_called && dialled.is_none(),
             is_of_called,
             from_number: text("Caller-Caller-ID-Number").and_then(CallText::of),
             from_name: text("Caller-Caller-ID-Name").and_then(CallText::of),

@@ -64,7 +64,7 @@ pub fn read(path: &Path, since: Timestamp, newest: Option<Timestamp>) -> io::Res
     let text = String::from_utf8_lossy(&bytes);
     // The first line may be the rest of one.
     let text = match begin {
-        0 => &text[..],
+        0 => text.as_ref(),
         _ => text.split_once('\n').map_or("", |(_, rest)| rest),
     };
     Ok(told(text, since, newest))
@@ -117,9 +117,8 @@ fn part(record: &StringRecord) -> Option<EndedPart> {
     let mut fields: BTreeMap<&str, String> = BTreeMap::new();
     for (name, value) in COLUMNS.into_iter().zip(record) {
         let value = match name {
-            "StartEpoch" | "EndEpoch" => epoch(value)?,
             "AnswerEpoch" if value.is_empty() => "0".to_owned(),
-            "AnswerEpoch" => epoch(value)?,
+            "StartEpoch" | "EndEpoch" | "AnswerEpoch" => epoch(value)?,
             _ => value.to_owned(),
         };
         fields.insert(name, value);
@@ -183,13 +182,13 @@ mod tests {
         let past = told(&record, second(-60), None).unwrap();
         assert_eq!(past.known_from, Some(second(3)));
         assert_eq!(past.parts.len(), 1);
-        let part = &past.parts[0].part;
+        let first = &past.parts[0].part;
         assert_eq!(
-            (part.started, part.answered, part.ended),
+            (first.started, first.answered, first.ended),
             (second(0), Some(second(1)), second(3))
         );
-        assert_eq!(part.from_name.as_ref().unwrap().as_str(), "Ann, =cmd");
-        assert_eq!(part.key.as_str(), "1795911390.0:0");
+        assert_eq!(first.from_name.as_ref().unwrap().as_str(), "Ann, =cmd");
+        assert_eq!(first.key.as_str(), "1795911390.0:0");
         let later = told(&record, second(10), None).unwrap();
         assert_eq!((later.parts.len(), later.known_from), (0, None));
         assert_eq!(told(&record, second(10), Some(second(3))), Some(later));
