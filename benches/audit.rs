@@ -4,6 +4,7 @@
 //! `SWITCHYARD_TEST_POSTGRES_URL` names a server; `cargo bench --bench audit -- 10000` measures so many. Every part runs in
 //! a process of its own, so that none is charged with another's memory.
 
+#[expect(dead_code, reason = "another benchmark uses the rest of it")]
 #[path = "scale/memory.rs"]
 mod memory;
 

@@ -138,7 +138,7 @@ async fn busy(pbx: &Pbx, daemon: &Daemon, next: &mut usize, what: &str) -> Outco
     writeln!(
         stdout(),
         "{what}: {:.0} news a second; {wrong} of {ROUNDS} counts wrong; {:.1} % of a core",
-        (news as f64) / busy_for.as_secs_f64(),
+        f64::from(u32::try_from(news)?) / busy_for.as_secs_f64(),
         used.as_secs_f64() / whole.as_secs_f64() * 100.0
     )?;
     Ok(())

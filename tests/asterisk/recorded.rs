@@ -68,7 +68,7 @@ impl Recorded {
 
     /// Listens until some news have come, and has what was heard written.
     pub async fn hear_until(&mut self, mut is_last: impl FnMut(&News) -> bool) {
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         loop {
             let news = timeout_at(deadline, self.feed.next()).await;
             let news = news.expect("what was waited for did not come").unwrap();

@@ -1,7 +1,7 @@
 //! Calls over real SIP, and what is on record of them afterwards: each once, whatever happened to the link meanwhile.
 
 use serde_json::json;
-use switchyard::domain::call_record::{CallDirection, CallRecord, Disposition};
+use switchyard::domain::call_record::{CallDirection, CallFilter, CallRecord, Disposition};
 use switchyard::domain::call_text::CallText;
 use switchyard::domain::ids::{SystemIds, TenantId};
 use switchyard::domain::recording::RecordingQuery;
@@ -233,7 +233,7 @@ async fn a11_a_link_that_breaks_leaves_each_call_once_and_says_what_it_missed() 
     assert_eq!(calls[0].to_number, text("1002"));
     let mut tx = recorded.store.read("gaps").await.unwrap();
     let tenant = recorded.tenant(ACME).id;
-    let gaps = call_gaps::of_tenant(&mut tx, tenant, &Default::default(), 9)
+    let gaps = call_gaps::of_tenant(&mut tx, tenant, &CallFilter::default(), 9)
         .await
         .unwrap();
     assert_eq!(gaps.len(), 1, "{gaps:?}");
@@ -354,7 +354,7 @@ async fn a11_what_asterisks_own_file_tells_of_a_gap_is_on_record_once_and_leaves
     assert_eq!(calls[1].from_name, exact[0].from_name);
     let mut tx = recorded.store.read("gaps").await.unwrap();
     let tenant = recorded.tenant(ACME).id;
-    let gaps = call_gaps::of_tenant(&mut tx, tenant, &Default::default(), 9)
+    let gaps = call_gaps::of_tenant(&mut tx, tenant, &CallFilter::default(), 9)
         .await
         .unwrap();
     assert_eq!(gaps, [], "nothing was missed");

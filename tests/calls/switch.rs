@@ -27,7 +27,7 @@ struct Rig {
     world: World,
     acme: Tenant,
     monitor: Monitor,
-    _home: tempfile::TempDir,
+    home: tempfile::TempDir,
 }
 
 impl Rig {
@@ -49,7 +49,7 @@ impl Rig {
             world,
             acme,
             monitor,
-            _home: home,
+            home,
         };
         until("it is known", || rig.total() == Some(0)).await;
         rig
@@ -299,7 +299,7 @@ fn recorded_ends() -> Vec<serde_json::Value> {
         include_str!("../data/esl/14-events-register-and-sip-call.raw").replace("demo.local", ACME);
     let begins = recorded.match_indices("{\"Event-Name\"");
     let events = begins.map(|(at, _)| {
-        let mut values = serde_json::Deserializer::from_str(&recorded[at..]).into_iter();
+        let mut values = serde_json::Deserializer::from_str(recorded.get(at..).unwrap()).into_iter();
         values.next().unwrap().unwrap()
     });
     let ends = events.filter(|event: &serde_json::Value| event["Event-Name"] == "CHANNEL_HANGUP_COMPLETE");
@@ -353,7 +353,7 @@ async fn a11_a_call_that_ended_is_on_record_once_however_often_its_legs_are_told
 #[tokio::test]
 async fn a48_a_click_is_one_line_of_words_and_a_leg_is_ended_by_its_own_id() {
     let rig = Rig::start().await;
-    let InstanceSettings::FreeSwitch(settings) = settings(rig.freeswitch.port, rig._home.path()) else {
+    let InstanceSettings::FreeSwitch(settings) = settings(rig.freeswitch.port, rig.home.path()) else {
         panic!("another kind");
     };
     let driver = FreeSwitchDriver::new(settings, secrets());
@@ -378,7 +378,7 @@ async fn a48_a_click_is_one_line_of_words_and_a_leg_is_ended_by_its_own_id() {
 #[tokio::test]
 async fn a48_a_phone_that_rings_longer_than_anybody_waits_is_being_called() {
     let rig = Rig::start().await;
-    let InstanceSettings::FreeSwitch(settings) = settings(rig.freeswitch.port, rig._home.path()) else {
+    let InstanceSettings::FreeSwitch(settings) = settings(rig.freeswitch.port, rig.home.path()) else {
         panic!("another kind");
     };
     let driver = FreeSwitchDriver::new(settings, secrets());

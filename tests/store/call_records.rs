@@ -85,7 +85,7 @@ fn froms(calls: &[CallRecord]) -> Vec<&str> {
 
 pub struct Office {
     pub store: Store,
-    _bench: Bench,
+    bench: Bench,
     pub world: World,
     ann: Extension,
     bob: Extension,
@@ -101,7 +101,7 @@ impl Office {
         let cleo = store_extension(&store, world.acme.id, "1003", "Cleo").await;
         Self {
             store,
-            _bench: bench,
+            bench,
             world,
             ann,
             bob,
@@ -365,7 +365,7 @@ async fn a_record_stays_without_its_extension_and_goes_with_its_tenant(
     assert_eq!(office.seen(Seen::All).await, []);
     for table in ["call_records", "call_record_parts", "call_record_extensions"] {
         let rows = office
-            ._bench
+            .bench
             .ask(format!("select count(*) || '' from {table}"))
             .await;
         assert_eq!(rows, ["0"], "{table}");

@@ -90,16 +90,21 @@ async fn a12_a_recording_is_its_tenants_and_is_listed_with_its_call(
         ..usual.clone()
     };
     let (first, next) = list(&mut tx, acme, Seen::All, &one).await;
-    assert_eq!(first, [grown.clone()]);
+    assert_eq!(first, std::slice::from_ref(&grown));
     let (second, next) = list(&mut tx, acme, Seen::All, &RecordingQuery { after: next, ..one }).await;
     assert_eq!((second, next), (vec![unknown], None));
     // Who sees own calls only, sees none of nobody's.
     assert!(list(&mut tx, acme, Seen::Own(None), &usual).await.0.is_empty());
-    let call = call_records::list(&mut tx, acme, Seen::All, &Default::default())
-        .await
-        .unwrap()
-        .calls
-        .remove(0);
+    let call = call_records::list(
+        &mut tx,
+        acme,
+        Seen::All,
+        &switchyard::domain::call_record::CallQuery::default(),
+    )
+    .await
+    .unwrap()
+    .calls
+    .remove(0);
     assert_eq!(call.recording_ids.len(), 1);
     let of_call = RecordingQuery {
         call: Some(call.id),

@@ -146,7 +146,7 @@ mod tests {
         all.extend(fields);
         let text: String = all
             .iter()
-            .map(|(key, value)| format!("{key}: {value}\n"))
+            .flat_map(|(key, value)| [*key, ": ", *value, "\n"])
             .collect();
         Event::from_plain(text.as_bytes()).unwrap()
     }
@@ -163,7 +163,7 @@ mod tests {
         ))
         .unwrap();
         let bodies = recorded.match_indices("{\"Event-Name\"").map(|(at, _)| {
-            let rest = &recorded[at..];
+            let rest = recorded.get(at..).unwrap();
             let mut values = serde_json::Deserializer::from_str(rest).into_iter::<serde_json::Value>();
             values.next().unwrap().unwrap().to_string()
         });
@@ -223,7 +223,7 @@ mod tests {
         let text: String = event
             .headers()
             .filter(|(key, _)| *key != name)
-            .map(|(key, value)| format!("{key}: {value}\n"))
+            .flat_map(|(key, value)| [key, ": ", value, "\n"])
             .collect();
         let event = Event::from_plain(text.as_bytes()).unwrap();
         assert_eq!(ended(&event), Some(Err(UnreadableLeg(name))));
