@@ -11,6 +11,7 @@ const NAME: &str = "call_records";
 const MODULE: &str = "call_records_modules";
 const FILE: &str = "cdr_manager.conf";
 const GENERAL: &str = "general";
+const ENABLED: &str = "enabled";
 const WANTED: &str = "mappings";
 const RELOAD: &str = "module reload cdr_manager.so";
 /// What the records are made and told by.
@@ -33,21 +34,9 @@ pub fn removal(site: &Site) -> Result<Found, InstallError> {
 fn events(site: &Site) -> Result<Found, InstallError> {
     let path = site.file(FILE);
     let all = sections(&site.directory, FILE)?;
-    let enabled = value(&all, GENERAL, "enabled");
-    if enabled.is_some_and(|word| !is_yes(word)) {
-        let detail = format!(
-            "{} has no call that is over told (`enabled = no`, as it is shipped)",
-            path.display()
-        );
-        let mend = format!(
-            "have `enabled = yes` under [{GENERAL}], or no such line, then run `switchyard pbx install` again: the rest is put \
-             in only then"
-        );
-        return Ok(Found::doubtful(NAME, detail, mend));
-    }
     let mut lacking = Vec::new();
-    if enabled.is_none() {
-        lacking.push((GENERAL, "enabled = yes".to_owned()));
+    if !value(&all, GENERAL, ENABLED).is_some_and(is_yes) {
+        lacking.push((GENERAL, format!("{ENABLED} = yes")));
     }
     for (field, name) in MAPPINGS {
         if !is_mapped(&all, field, name) {
@@ -66,8 +55,22 @@ fn events(site: &Site) -> Result<Found, InstallError> {
             created(site, &path, with(Vec::new(), &lacking)),
         ));
     };
-    if Text::read(&file.content.bytes).ends_in_comment() {
+    let text = Text::read(&file.content.bytes);
+    if text.ends_in_comment() {
         return Ok(unclosed(NAME, &path));
+    }
+    let overruled = |(_, wanted): &&(&str, String)| {
+        text.lines()
+            .iter()
+            .any(|line| line.ours && line.meaning == *wanted)
+    };
+    if let Some((section, line)) = lacking.iter().find(overruled) {
+        let detail = format!(
+            "{} has our `{line}`, and a file that it includes says otherwise",
+            path.display()
+        );
+        let mend = format!("have no other such line under [{section}] there");
+        return Ok(Found::doubtful(NAME, detail, mend));
     }
     let after = with(file.content.bytes.clone(), &lacking);
     let detail = format!(
@@ -83,17 +86,37 @@ fn is_mapped(all: &[Section], field: &str, name: &str) -> bool {
 
 /// The same bytes with these lines, each in its section.
 fn with(mut bytes: Vec<u8>, lines: &[(&str, String)]) -> Vec<u8> {
-    // Each goes right behind the section's heading: the last first.
+    // Each goes as far up in its section as it counts: the last first.
     for (section, line) in lines.iter().rev() {
         if Text::read(&bytes).section(section).is_none() {
             bytes = Text::read(&bytes).appended(&format!("[{section}]{MARK}"));
         }
         let text = Text::read(&bytes);
-        if let Some(at) = text.section(section) {
+        if let Some(at) = last_said(&text, section, line).or_else(|| text.section(section)) {
             bytes = text.inserted_behind(at, &format!("{line}{MARK}"));
         }
     }
     bytes
+}
+
+/// Where the section says something else about what a line says, for the last time: of two, Asterisk heeds the latter. It is
+/// shipped with `enabled = no`, so that to say so does not show that anyone wanted it.
+fn last_said(text: &Text<'_>, section: &str, line: &str) -> Option<usize> {
+    let (wanted, _) = line.split_once(' ')?;
+    let mut inside = false;
+    let mut last = None;
+    for (index, line) in text.lines().iter().enumerate() {
+        if let Some(header) = line.header() {
+            inside = header.name == section && !header.template;
+        } else if inside
+            && line
+                .entry()
+                .is_some_and(|(key, _)| key.eq_ignore_ascii_case(wanted))
+        {
+            last = Some(index);
+        }
+    }
+    last
 }
 
 /// What is loaded, and whether there are records at all, is the operator's.

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 
+use super::read::{sections, value};
 use super::*;
+use crate::driver::asterisk::ended::MAPPINGS;
 
 mod cut_off;
 mod ours;
@@ -210,31 +212,69 @@ fn take_out(site: &Site) {
 }
 
 #[test]
-fn call_records_that_are_off_as_shipped_are_named_and_put_in_once_they_are_on() {
-    let directory = tempfile::tempdir().unwrap();
-    let at = |name: &str| directory.path().join(name);
-    fs::create_dir(at("modules")).unwrap();
-    let shipped = "[general]\nenabled = no\n\n[mappings]\n";
-    for (name, text) in [
-        ("manager.conf", "[general]\nenabled=yes\n"),
-        ("cdr_manager.conf", shipped),
+fn call_records_that_are_off_as_shipped_are_on_after_an_installation_and_off_again_after_its_removal() {
+    for (off, on) in [
+        (
+            "[general]\nenabled = no\n\n;[mappings]\n",
+            "[general]\nenabled = no\nenabled = yes ; by switchyard pbx install\n\n;[mappings]\n",
+        ),
+        (
+            "[general]\nEnabled=no\nenabled => off\n[mappings]\nlinkedid => Call\nrate => Rate\n",
+            "[general]\nEnabled=no\nenabled => off\nenabled = yes ; by switchyard pbx install\n[mappings]\n",
+        ),
+        (
+            "[mappings]\nrate => Rate\n[general]\nenabled = no",
+            "[mappings]\n",
+        ),
     ] {
-        fs::write(at(name), text).unwrap();
+        let directory = plain();
+        let at = |name: &str| directory.path().join(name);
+        fs::write(at("cdr_manager.conf"), off).unwrap();
+        let site = site(directory.path());
+        put_in(&site);
+        let after = fs::read_to_string(at("cdr_manager.conf")).unwrap();
+        assert!(after.starts_with(on), "{after}");
+        let all = sections(directory.path(), "cdr_manager.conf").unwrap();
+        assert_eq!(value(&all, "general", "enabled"), Some("yes"), "{after}");
+        for (field, name) in MAPPINGS {
+            assert_eq!(value(&all, "mappings", field), Some(name), "{after}");
+        }
+        let secret = SecretString::from(SECRET);
+        let found = survey(&site, Aim::Install(&secret)).unwrap();
+        let part = found
+            .parts
+            .iter()
+            .find(|part| part.name == "call_records")
+            .unwrap();
+        assert_eq!(part.state, State::InPlace, "{part:?}");
+        take_out(&site);
+        assert_eq!(fs::read_to_string(at("cdr_manager.conf")).unwrap(), off);
     }
+}
+
+#[test]
+fn a_file_that_cdr_manager_conf_includes_and_that_has_call_records_off_is_named_and_nothing_is_put_in_twice()
+{
+    let directory = plain();
+    let at = |name: &str| directory.path().join(name);
+    fs::write(
+        at("cdr_manager.conf"),
+        "[general]\nenabled=yes\n#include mine.conf\n",
+    )
+    .unwrap();
+    fs::write(at("mine.conf"), "enabled=no\n").unwrap();
     let site = site(directory.path());
     let secret = SecretString::from(SECRET);
-    let found = || {
-        let found = survey(&site, Aim::Install(&secret)).unwrap();
-        let mut parts = found.parts.into_iter();
-        parts.find(|part| part.name == "call_records").unwrap()
-    };
-    let off = found();
-    assert_eq!(off.state, State::Doubtful, "{off:?}");
-    let mend = off.mend.unwrap();
-    assert!(
-        mend.contains("`enabled = yes`") && mend.contains("`switchyard pbx install` again"),
-        "{mend}"
-    );
-    fs::write(at("cdr_manager.conf"), shipped.replace("= no", "= yes")).unwrap();
-    assert_eq!(found().state, State::Missing);
+    let found = || survey(&site, Aim::Install(&secret)).unwrap();
+    drop(swap(found().changes).unwrap());
+    let once = content(directory.path());
+    let part = found()
+        .parts
+        .into_iter()
+        .find(|part| part.name == "call_records")
+        .unwrap();
+    assert_eq!(part.state, State::Doubtful, "{part:?}");
+    assert!(part.mend.unwrap().contains("[general]"));
+    drop(swap(found().changes).unwrap());
+    assert_eq!(content(directory.path()), once);
 }
