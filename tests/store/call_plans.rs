@@ -1,19 +1,60 @@
-//! How SQLite goes about calls and recordings: by an index to what is asked for, however much a tenant has.
+//! How the databases go about calls and recordings: by an index to what is asked for, however much there is.
 
 use rstest::rstest;
-use sqlx::{AssertSqlSafe, Connection as _, Row as _, SqliteConnection};
-use switchyard::store::Statement;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _, SqliteConnection};
+use switchyard::store::{Statement, Store, tenants};
 
-use super::bench::Backend::Sqlite;
+use super::bench::Backend::{Postgres, Sqlite};
 use super::bench::Bench;
+use super::samples::{World, tenant};
 
-/// The steps of a statement, whatever its parameters are. SQLite's do not depend on what the tables hold (it is built so);
-/// PostgreSQL plans by that.
-async fn plan(bench: &Bench, statement: &Statement) -> String {
+/// The largest parameter that a statement of the lists has.
+const MOST_PARAMETERS: usize = 20;
+/// One of them asks for one in so many.
+const TENANTS: usize = 40;
+
+/// Calls, parts, who took part and recordings, evenly of all tenants: what PostgreSQL plans by is its figures of them.
+const FILL: &str = "
+    insert into call_records select gen_random_uuid(), t.id, t.instance_id, t.id::text || n, null, null, null, 'internal',
+        n, null, n, 0, 0, 'answered', null from tenants t cross join generate_series(1, 500) n;
+    insert into call_record_parts select id, '1', call, '{}'::jsonb from call_records;
+    insert into call_record_extensions select id, substr(md5(call), 1, 32)::uuid from call_records;
+    insert into recordings select gen_random_uuid(), tenant_id, instance_id, call, call, 1, started_at from call_records;
+    analyze;
+";
+
+fn named(name: &str) -> Statement {
+    let statements = switchyard::store::statements();
+    let mut named = statements
+        .iter()
+        .filter(|statement| statement.name.ends_with(name));
+    **named.next().unwrap()
+}
+
+/// The steps of a statement, whatever its parameters are. SQLite's do not depend on what the tables hold (it is built so).
+async fn plan_of_sqlite(bench: &Bench, statement: &Statement) -> String {
     let mut connection = SqliteConnection::connect(&bench.text).await.unwrap();
     let sql = AssertSqlSafe(format!("explain query plan {}", statement.sql));
     let rows = sqlx::raw_sql(sql).fetch_all(&mut connection).await.unwrap();
     let steps: Vec<String> = rows.iter().map(|row| row.get(3)).collect();
+    steps.join("\n")
+}
+
+/// The same of PostgreSQL, whose steps depend on what the tables hold.
+async fn plan_of_postgres(bench: &Bench, statement: &Statement) -> String {
+    let mut connection = PgConnection::connect(&bench.text).await.unwrap();
+    let is_asked = |number: &usize| statement.sql.contains(&format!("${number}"));
+    let most = (1..=MOST_PARAMETERS).rfind(is_asked).unwrap();
+    let nothing = vec!["null"; most].join(", ");
+    let sql = format!(
+        "{FILL} set plan_cache_mode = force_generic_plan; prepare asked as {}; explain execute asked({nothing});",
+        statement.sql
+    );
+    let rows = sqlx::raw_sql(AssertSqlSafe(sql))
+        .fetch_all(&mut connection)
+        .await
+        .unwrap();
+    let steps: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
     steps.join("\n")
 }
 
@@ -44,11 +85,43 @@ async fn a11_a12_what_is_asked_for_is_found_by_an_index(
     #[case] reads_all: &str,
 ) {
     let (bench, _store) = Bench::migrated(Sqlite).await;
-    let statements = switchyard::store::statements();
-    let statement = statements.iter().find(|statement| statement.name.ends_with(name));
-    let plan = plan(&bench, statement.unwrap()).await;
+    let plan = plan_of_sqlite(&bench, &named(name)).await;
     for index in indexes {
         assert!(plan.contains(index), "{index} is not used: {plan}");
     }
     assert!(!plan.contains(reads_all), "{reads_all} is used: {plan}");
+}
+
+#[rstest]
+#[case::a_page_of_the_tenant("::call_records::LIST", &["call_records_by_start", "recordings_by_channel"])]
+#[case::own_calls("::call_records::LIST_OWN", &["call_record_extensions_by_extension"])]
+#[case::calls_of_an_extension("::call_records::LIST_OF", &["call_record_extensions_by_extension"])]
+#[case::the_call_of_a_recording("::recordings::LIST", &["recordings_by_time", "call_record_parts_by_channel"])]
+#[tokio::test]
+async fn a11_a12_postgresql_with_figures_reads_no_table_whole(#[case] name: &str, #[case] indexes: &[&str]) {
+    let (bench, store) = Bench::migrated(Postgres).await;
+    many_tenants(&store).await;
+    let plan = plan_of_postgres(&bench, &named(name)).await;
+    for index in indexes {
+        assert!(plan.contains(index), "{index} is not used: {plan}");
+    }
+    for table in [
+        "call_records",
+        "call_record_parts",
+        "call_record_extensions",
+        "recordings",
+    ] {
+        let whole = format!("Seq Scan on {table} ");
+        assert!(!plan.contains(&whole), "{table} is read whole: {plan}");
+    }
+}
+
+async fn many_tenants(store: &Store) {
+    let world = World::store(store).await;
+    let mut tx = store.begin("tenants").await.unwrap();
+    for number in 0..TENANTS {
+        let more = tenant(world.instance.id, &format!("Tenant{number}"));
+        tenants::insert(&mut tx, &more).await.unwrap();
+    }
+    tx.commit().await.unwrap();
 }
