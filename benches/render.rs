@@ -18,6 +18,7 @@ use switchyard::domain::instance::PbxKind;
 use switchyard::domain::revision::{ExtensionConfig, TenantConfig};
 use switchyard::domain::secret::{ExtensionSecrets, SipSecret, VoicemailPin};
 use switchyard::domain::sip_credential::SipCredential;
+use switchyard::domain::tenant::RecordingPolicy;
 use switchyard::render::asterisk::tenant;
 use switchyard::render::pbx::{Fragments, Secrets};
 use switchyard::render::template_set::TemplateSet;
@@ -107,6 +108,7 @@ fn make(tenant: u128) -> Outcome<Tenant> {
         domain: format!("tenant{tenant}.example.com").parse()?,
         aliases: Vec::new(),
         timezone: "Europe/Berlin".parse()?,
+        recording: RecordingPolicy::default(),
         extensions,
     };
     Ok(Tenant { config, secrets })

@@ -12,6 +12,7 @@ use switchyard::domain::instance::PbxKind;
 use switchyard::domain::revision::{ExtensionConfig, TenantConfig};
 use switchyard::domain::secret::{ExtensionSecrets, SipSecret, VoicemailPin};
 use switchyard::domain::sip_credential::SipCredential;
+use switchyard::domain::tenant::RecordingPolicy;
 use switchyard::render::asterisk::tenant;
 use switchyard::render::pbx::{Fragments, Secrets, instance};
 use switchyard::render::template_set::TemplateSet;
@@ -106,6 +107,7 @@ fn render(tenants: usize) -> Outcome<Vec<Fragments>> {
                 domain: format!("tenant{one}.example.com").parse()?,
                 aliases: Vec::new(),
                 timezone: "Europe/Berlin".parse()?,
+                recording: RecordingPolicy::default(),
                 extensions,
             };
             Ok(tenant(&templates, &config, Secrets::Real(&secrets))?)

@@ -1,5 +1,6 @@
 //! The caller's own tenant: its settings, and what it uses of what it may have.
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -10,15 +11,17 @@ use super::error::AppError;
 use super::precondition::{IfMatch, tag_of_settings};
 use crate::auth::access::Act;
 use crate::auth::caller::Caller;
+use crate::domain::call::Freshness;
 use crate::domain::given::given;
 use crate::domain::ids::TenantId;
 use crate::domain::invalid::FieldErrors;
 use crate::domain::limits::{Limits, SessionTimeout};
 use crate::domain::name::TenantName;
 use crate::domain::permission::Permission;
-use crate::domain::tenant::{Tenant, TenantSettings};
+use crate::domain::tenant::{RecordingPolicy, Tenant, TenantSettings};
+use crate::domain::tenant_overview::Files;
 use crate::domain::timezone::Timezone;
-use crate::store::{self, Tx, tenant_settings, user_counts};
+use crate::store::{self, Tx, call_counts, tenant_overviews, tenant_settings, user_counts};
 
 /// A tenant with what it may have.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -36,6 +39,7 @@ impl OwnTenant {
         TenantSettings {
             name: self.tenant.name.clone(),
             timezone: self.tenant.timezone.clone(),
+            recording: self.tenant.recording,
             session_timeout_minutes: self.limits.session_timeout_minutes,
         }
     }
@@ -53,6 +57,10 @@ pub struct OwnTenantInput {
     #[serde(deserialize_with = "given")]
     #[schemars(with = "Timezone")]
     pub timezone: Option<String>,
+    /// `by_extension`, `always` or `never`.
+    #[serde(deserialize_with = "given")]
+    #[schemars(with = "RecordingPolicy")]
+    pub recording: Option<String>,
     /// 5 to 1440.
     #[serde(deserialize_with = "given")]
     #[schemars(with = "SessionTimeout")]
@@ -66,6 +74,16 @@ pub struct Usage {
     pub users: i64,
     /// Extensions.
     pub extensions: i64,
+    /// Calls that are up, and how well they are known; none where nothing was ever heard of them.
+    pub concurrent_calls: Option<usize>,
+    /// How well that is known.
+    pub freshness: Freshness,
+    /// Calls that are on record.
+    pub calls: i64,
+    /// Recordings; none where nobody looks for them.
+    pub recordings: Option<Files>,
+    /// When all but the calls that are up was counted.
+    pub counted_at: Timestamp,
     /// What it may have.
     pub limits: Limits,
 }
@@ -115,10 +133,19 @@ pub async fn change(
 pub async fn usage(app: &App, caller: &Caller) -> Result<Usage, AppError> {
     let tenant = caller.tenant(Permission::OrgBilling, Act::Read)?;
     let mut tx = app.store.read("usage").await?;
+    let own = own(&mut tx, tenant).await?;
+    let overview = tenant_overviews::find(&mut tx, tenant).await?;
+    let now = app.now();
+    let (calls, freshness) = app.board.of_tenant(tenant, own.tenant.instance_id, now);
     Ok(Usage {
         users: user_counts::seats(&mut tx, tenant).await?,
         extensions: store::extensions::count(&mut tx, tenant).await?,
-        limits: own(&mut tx, tenant).await?.limits,
+        concurrent_calls: freshness.as_of.map(|_| calls.len()),
+        freshness,
+        calls: call_counts::of_tenant(&mut tx, tenant).await?,
+        recordings: overview.and_then(|overview| overview.files),
+        counted_at: now,
+        limits: own.limits,
     })
 }
 
@@ -141,6 +168,12 @@ impl OwnTenantInput {
             .and_then(|text| errors.take("timezone", text.parse()))
         {
             after.timezone = zone;
+        }
+        if let Some(policy) = self
+            .recording
+            .and_then(|text| errors.take("recording", text.parse()))
+        {
+            after.recording = policy;
         }
         if let Some(rest) = self
             .session_timeout_minutes

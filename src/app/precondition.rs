@@ -37,6 +37,7 @@ pub fn tag_of_settings(settings: &TenantSettings) -> String {
     let parts = [
         settings.name.as_str(),
         settings.timezone.as_str(),
+        settings.recording.as_str(),
         minutes.as_str(),
     ];
     Digest::of_parts(parts.map(str::as_bytes)).short()

@@ -14,7 +14,7 @@ use crate::domain::page::Page;
 use crate::domain::permission::PlatformPermission;
 use crate::domain::query::TenantQuery;
 use crate::domain::sip_domain::SipDomain;
-use crate::domain::tenant::{Tenant, TenantStatus};
+use crate::domain::tenant::{RecordingPolicy, Tenant, TenantStatus};
 use crate::domain::tenant_overview::TenantOverview;
 use crate::domain::timezone::Timezone;
 use crate::domain::user::User;
@@ -141,6 +141,7 @@ impl App {
             status: TenantStatus::Active,
             instance_id: instance.id,
             timezone: parsed.timezone,
+            recording: RecordingPolicy::default(),
             secrets_version: 1,
             created_at: now,
             updated_at: now,

@@ -169,6 +169,10 @@ fn tenant_fields(config: &TenantConfig) -> BTreeMap<String, Value> {
         ("domain".to_owned(), Value::String(config.domain.to_string())),
         ("timezone".to_owned(), Value::String(config.timezone.to_string())),
         (
+            "recording".to_owned(),
+            Value::String(config.recording.to_string()),
+        ),
+        (
             "aliases".to_owned(),
             config.aliases.iter().map(ToString::to_string).collect(),
         ),
@@ -225,6 +229,7 @@ mod tests {
     use super::*;
     use crate::domain::extension::ExtensionSettings;
     use crate::domain::ids::ExtensionId;
+    use crate::domain::tenant::RecordingPolicy;
     use uuid::Uuid;
 
     fn extension(number: &str, id: u128) -> ExtensionConfig {
@@ -241,6 +246,7 @@ mod tests {
             domain: "acme.example.com".parse().unwrap(),
             aliases: Vec::new(),
             timezone: "UTC".parse().unwrap(),
+            recording: RecordingPolicy::default(),
             extensions,
         }
     }

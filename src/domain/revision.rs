@@ -11,7 +11,7 @@ use super::extension::{ExtensionSettings, ExtensionStatus, Recording};
 use super::ids::{ExtensionId, RevisionId, TenantId};
 use super::name::TenantName;
 use super::sip_domain::SipDomain;
-use super::tenant::Service;
+use super::tenant::{RecordingPolicy, Service};
 use super::timezone::Timezone;
 
 /// One extension inside a tenant's configuration.
@@ -84,14 +84,21 @@ pub struct TenantConfig {
     pub aliases: Vec<SipDomain>,
     /// For voicemail's times.
     pub timezone: Timezone,
+    /// Who says which calls are recorded; a revision from before tenants could say so left it to its extensions.
+    #[serde(default, skip_serializing_if = "RecordingPolicy::is_by_extension")]
+    pub recording: RecordingPolicy,
     /// By number.
     pub extensions: Vec<ExtensionConfig>,
 }
 
 impl TenantConfig {
-    /// What of it a PBX serves: of a blocked tenant no extension is active, of one that goes none is there.
+    /// What of it a PBX serves: of a blocked tenant no extension is active, of one that goes none is there; where the tenant
+    /// says which calls are recorded, its extensions do not.
     #[must_use]
     pub fn under(mut self, service: Service) -> Self {
+        for extension in &mut self.extensions {
+            extension.settings.recording = self.recording.over(extension.settings.recording);
+        }
         match service {
             Service::Open => {}
             Service::Blocked => {
@@ -140,4 +147,61 @@ pub struct Revision {
     pub config: TenantConfig,
     /// When it was taken.
     pub created_at: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    fn config(recording: RecordingPolicy) -> TenantConfig {
+        let extension = |number: &str, recording| ExtensionConfig {
+            id: ExtensionId::from_uuid(uuid::Uuid::nil()),
+            number: number.parse().unwrap(),
+            settings: ExtensionSettings {
+                recording,
+                ..ExtensionSettings::named("Ann".parse().unwrap())
+            },
+        };
+        TenantConfig {
+            name: "Acme".parse().unwrap(),
+            domain: "acme.example.com".parse().unwrap(),
+            aliases: Vec::new(),
+            timezone: Timezone::utc(),
+            recording,
+            extensions: vec![
+                extension("1001", Recording::Never),
+                extension("1002", Recording::Inbound),
+            ],
+        }
+    }
+
+    #[rstest]
+    #[case(RecordingPolicy::ByExtension, [Recording::Never, Recording::Inbound])]
+    #[case(RecordingPolicy::Always, [Recording::Always; 2])]
+    #[case(RecordingPolicy::Never, [Recording::Never; 2])]
+    fn a12_a_pbx_records_what_the_tenant_says_and_else_what_the_extension_says(
+        #[case] policy: RecordingPolicy,
+        #[case] recorded: [Recording; 2],
+    ) {
+        let served = config(policy).under(Service::Open);
+        let told: Vec<Recording> = served
+            .extensions
+            .iter()
+            .map(|one| one.settings.recording)
+            .collect();
+        assert_eq!(told, recorded);
+    }
+
+    #[test]
+    fn a_revision_from_before_tenants_had_a_policy_is_the_same_as_one_of_today() {
+        let today = config(RecordingPolicy::ByExtension);
+        let mut text = serde_json::to_value(&today).unwrap();
+        assert_eq!(text.as_object_mut().unwrap().remove("recording"), None);
+        assert_eq!(serde_json::from_value::<TenantConfig>(text).unwrap(), today);
+        assert_ne!(
+            today.digest().unwrap(),
+            config(RecordingPolicy::Always).digest().unwrap()
+        );
+    }
 }

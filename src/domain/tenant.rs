@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::extension::Recording;
 use super::ids::{InstanceId, TenantId};
 use super::limits::SessionTimeout;
 use super::name::TenantName;
@@ -79,6 +80,42 @@ word_enum! {
     }
 }
 
+word_enum! {
+    /// Who says which of a tenant's calls are recorded.
+    RecordingPolicy {
+        /// Each extension for itself.
+        ByExtension = "by_extension",
+        /// The tenant: all calls of all extensions.
+        Always = "always",
+        /// The tenant: none, whatever an extension says.
+        Never = "never",
+    }
+}
+
+impl RecordingPolicy {
+    /// What holds for an extension that asks for this.
+    #[must_use]
+    pub const fn over(self, asked: Recording) -> Recording {
+        match self {
+            Self::ByExtension => asked,
+            Self::Always => Recording::Always,
+            Self::Never => Recording::Never,
+        }
+    }
+
+    /// Whether the tenant leaves it to its extensions, as one that said nothing does.
+    #[must_use]
+    pub const fn is_by_extension(&self) -> bool {
+        matches!(self, Self::ByExtension)
+    }
+}
+
+impl Default for RecordingPolicy {
+    fn default() -> Self {
+        Self::ByExtension
+    }
+}
+
 /// Since when and why a tenant is suspended.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Suspension {
@@ -105,6 +142,8 @@ pub struct Tenant {
     pub instance_id: InstanceId,
     /// For voicemail's times.
     pub timezone: Timezone,
+    /// Who says which calls are recorded.
+    pub recording: RecordingPolicy,
     /// Counts every change of a secret or of the status: what is read when rendering and never rolled back.
     pub secrets_version: i64,
     /// When it was made.
@@ -120,6 +159,8 @@ pub struct TenantSettings {
     pub name: TenantName,
     /// For voicemail's times.
     pub timezone: Timezone,
+    /// Who says which calls are recorded.
+    pub recording: RecordingPolicy,
     /// For how many minutes its users' sessions may rest.
     pub session_timeout_minutes: SessionTimeout,
 }

@@ -11,6 +11,7 @@ use crate::domain::ids::{ExtensionId, TenantId};
 use crate::domain::revision::{ExtensionConfig, TenantConfig};
 use crate::domain::secret::{ExtensionSecrets, VoicemailPin};
 use crate::domain::sip_credential::SipCredential;
+use crate::domain::tenant::RecordingPolicy;
 
 /// A tenant to try templates on.
 pub struct Sample {
@@ -68,6 +69,7 @@ fn sample(extensions: &[Value]) -> Option<Sample> {
             .map_while(|_| "old.example.com".parse().ok())
             .collect(),
         timezone: "Europe/Berlin".parse().ok()?,
+        recording: RecordingPolicy::default(),
         extensions: configs,
     };
     Some(Sample {

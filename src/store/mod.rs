@@ -26,6 +26,7 @@ mod url;
 pub mod api_keys;
 pub mod audit;
 pub mod audit_chain;
+pub mod call_counts;
 pub mod call_gaps;
 pub mod call_records;
 pub mod deployment_history;
@@ -74,6 +75,7 @@ pub fn statements() -> Vec<&'static Statement> {
         api_keys::STATEMENTS,
         audit::STATEMENTS,
         audit_chain::STATEMENTS,
+        call_counts::STATEMENTS,
         call_gaps::STATEMENTS,
         call_records::STATEMENTS,
         deployment_history::STATEMENTS,

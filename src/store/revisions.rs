@@ -86,6 +86,7 @@ pub async fn head(tx: &mut Tx, tenant: TenantId) -> Result<Option<TenantConfig>,
         domain: found.domain,
         aliases: domains::aliases(tx, tenant).await?,
         timezone: found.timezone,
+        recording: found.recording,
         extensions: extensions.collect(),
     }))
 }

@@ -53,6 +53,7 @@ steps! {
     23 "0023_instance_secrets",
     24 "0024_known_secrets",
     25 "0025_call_records",
+    26 "0026_recording_policy",
 }
 
 /// Which text of a migration.

@@ -9,8 +9,8 @@ use crate::domain::ids::TenantId;
 use crate::domain::tenant::TenantSettings;
 
 statements! {
-    UPDATE = "update tenants set name = $2, name_key = $3, timezone = $4, session_timeout_minutes = $5, \
-        updated_at = $6 where id = $1";
+    UPDATE = "update tenants set name = $2, name_key = $3, timezone = $4, recording = $5, \
+        session_timeout_minutes = $6, updated_at = $7 where id = $1";
 }
 
 /// Replaces what was there `before`; false when there is no such tenant.
@@ -29,12 +29,20 @@ pub async fn update(
             after.name.as_str(),
             name_key(after.name.as_str()),
             after.timezone.as_str(),
+            after.recording.as_str(),
             after.session_timeout_minutes.minutes(),
             now.as_microsecond(),
         )
     )?;
     // What a revision holds too.
-    if (&before.name, &before.timezone) != (&after.name, &after.timezone) {
+    let held = |settings: &TenantSettings| {
+        (
+            settings.name.clone(),
+            settings.timezone.clone(),
+            settings.recording,
+        )
+    };
+    if held(before) != held(after) {
         tenants::forget_head_revision(tx, id).await?;
     }
     Ok(updated == 1)

@@ -14,8 +14,8 @@ use crate::domain::tenant::Tenant;
 macro_rules! select {
     ($($rest:expr),+) => {
         concat!(
-            "select id, name, domain, status, instance_id, timezone, secrets_version, created_at, updated_at \
-             from tenants ",
+            "select id, name, domain, status, instance_id, timezone, recording, secrets_version, created_at, \
+             updated_at from tenants ",
             $($rest),+
         )
     };
@@ -52,7 +52,7 @@ statements! {
     PENDING_OF_INSTANCE = pending!("t.instance_id = $1");
     PENDING = pending!("t.id = $1");
     INSERT = "insert into tenants (id, name, name_key, domain, status, instance_id, timezone, \
-        secrets_version, created_at, updated_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+        recording, secrets_version, created_at, updated_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
     FIND = select!("where id = $1");
     FIND_BY_DOMAIN = select!("where domain = $1");
     STATES_OF_INSTANCE = concat!("select id, ", service!(), ", secrets_version, head_revision_id from tenants \
@@ -76,6 +76,7 @@ pub(super) struct Row {
     status: String,
     instance_id: Uuid,
     timezone: String,
+    recording: String,
     secrets_version: i64,
     created_at: i64,
     updated_at: i64,
@@ -94,6 +95,7 @@ impl Row {
             status: origin.text("status", &self.status)?,
             instance_id: InstanceId::from_uuid(self.instance_id),
             timezone: origin.text("timezone", &self.timezone)?,
+            recording: origin.text("recording", &self.recording)?,
             secrets_version: self.secrets_version,
             created_at: origin.time("created_at", self.created_at)?,
             updated_at: origin.time("updated_at", self.updated_at)?,
@@ -138,6 +140,7 @@ pub async fn insert(tx: &mut Tx, tenant: &Tenant) -> Result<(), StoreError> {
             tenant.status.as_str(),
             tenant.instance_id.uuid(),
             tenant.timezone.as_str(),
+            tenant.recording.as_str(),
             tenant.secrets_version,
             tenant.created_at.as_microsecond(),
             tenant.updated_at.as_microsecond(),

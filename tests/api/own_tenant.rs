@@ -4,6 +4,7 @@ use reqwest::Method;
 use rstest::rstest;
 use serde_json::json;
 
+use super::live_calls::call;
 use super::server::Server;
 use super::support::database::Backend::{self, Postgres, Sqlite};
 
@@ -30,6 +31,10 @@ async fn c12_the_own_tenant_is_changed_of_the_version_that_was_seen(
     let changed = change(json!({"name": "Acme Two"}), &seen).await;
     assert_eq!(changed.data(200)["name"], "Acme Two");
     assert_ne!(changed.header("etag"), seen);
+    assert_eq!(changed.data(200)["recording"], "by_extension");
+    let recorded = change(json!({"recording": "always"}), "*").await;
+    assert_eq!(recorded.data(200)["recording"], "always");
+    assert_ne!(recorded.header("etag"), changed.header("etag"));
     let late = change(json!({"name": "Acme Three"}), &seen).await;
     assert_eq!(late.code(), (412, "precondition_failed"));
     for (body, field) in [
@@ -39,6 +44,8 @@ async fn c12_the_own_tenant_is_changed_of_the_version_that_was_seen(
         (json!({"name": null}), "name"),
         (json!({"session_timeout_minutes": 4}), "session_timeout_minutes"),
         (json!({"timezone": "Mars/Olympus"}), "timezone"),
+        (json!({"recording": "sometimes"}), "recording"),
+        (json!({"recording": null}), "recording"),
     ] {
         assert_eq!(change(body, "*").await.fields(), [field]);
     }
@@ -57,14 +64,42 @@ async fn usage_shows_what_is_used_beside_the_limit(#[values(Sqlite, Postgres)] b
         .database
         .sql("update tenants set max_extensions = 1, max_concurrent_calls = 4")
         .await;
-    let usage = server.of(&ann.token, Method::GET, "/org/usage").send().await;
+    let usage = async || {
+        server
+            .of(&ann.token, Method::GET, "/org/usage")
+            .send()
+            .await
+            .data(200)
+            .clone()
+    };
+    let used = usage().await;
+    assert_eq!(used["users"], json!({"used": 1, "limit": null}));
+    assert_eq!(used["extensions"], json!({"used": 1, "limit": 1}));
+    // Nobody listens yet, and nothing was recorded.
+    let unknown = json!({"used": null, "as_of": null, "stale": true, "limit": 4});
+    assert_eq!(used["concurrent_calls"], unknown);
     assert_eq!(
-        usage.data(200),
-        &json!({"users": {"used": 1, "limit": null}, "extensions": {"used": 1, "limit": 1},
-            "concurrent_calls": {"used": null, "as_of": null, "limit": 4},
-            "calls": {"used": null, "as_of": null, "limit": null},
-            "storage": {"used": null, "as_of": null, "limit": null}})
+        (&used["calls"]["used"], &used["calls"]["stale"]),
+        (&json!(0), &json!(false))
     );
+
+    let pbx = server.listened_to().await;
+    let theirs = call(pbx, "2", &server.globex, &[]);
+    server.report(pbx, &[call(pbx, "1", &server.acme, &[]), theirs]);
+    server
+        .recording(&server.acme, "acme.example.com/1764151265.1.wav")
+        .await;
+    server
+        .recording(&server.globex, "globex.example.com/1764151265.2.wav")
+        .await;
+    let used = usage().await;
+    let calls = &used["concurrent_calls"];
+    assert_eq!(
+        (&calls["used"], &calls["stale"], &calls["limit"]),
+        (&json!(1), &json!(false), &json!(4))
+    );
+    assert!(calls["as_of"].is_string());
+    assert_eq!(used["storage"]["used"], json!(20));
     // C14, as whoever makes one more is told.
     let more = json!({"number": "1002", "name": "Bob"});
     let refused = server.post("/extensions", &more).send().await;

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
+use rstest::rstest;
 use serde_json::json;
+use switchyard::domain::tenant::{RecordingPolicy, Service};
 
 use super::office::{ACME, GLOBEX, Office, plain};
 use super::support::media::Media;
@@ -230,16 +232,16 @@ async fn nobody_is_there_and_a_busy_phone_are_told_apart() {
     assert_eq!(call.statuses().last(), Some(&486));
 }
 
+#[rstest]
+#[case::as_the_extension_says("inbound", RecordingPolicy::ByExtension)]
+#[case::as_its_tenant_says("never", RecordingPolicy::Always)]
 #[tokio::test]
-async fn a_recorded_call_is_heard_by_both_and_kept() {
-    let office = Office::open(&[TestTenant::new(
-        ACME,
-        &[
-            plain("1001", "Ann"),
-            json!({"number": "1002", "name": "Bob", "recording": "inbound"}),
-        ],
-    )])
-    .await;
+async fn a12_a_recorded_call_is_heard_by_both_and_kept(#[case] own: &str, #[case] policy: RecordingPolicy) {
+    let bob = json!({"number": "1002", "name": "Bob", "recording": own});
+    let mut tenant = TestTenant::new(ACME, &[plain("1001", "Ann"), bob]);
+    tenant.config.recording = policy;
+    tenant.config = tenant.config.under(Service::Open);
+    let office = Office::open(&[tenant]).await;
     let bobs = Media::start();
     let _bob = office.phone_with("answer", "1002", ACME, &bobs.port()).await;
     let anns = Media::start();

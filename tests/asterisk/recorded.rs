@@ -153,6 +153,7 @@ async fn stored(store: &Store, settings: AsteriskSettings, tests: &[TestTenant])
             status: TenantStatus::Active,
             instance_id: instance.id,
             timezone: test.config.timezone.clone(),
+            recording: test.config.recording,
             secrets_version: 1,
             created_at: now,
             updated_at: now,

@@ -52,6 +52,8 @@ mod planning;
 #[cfg(test)]
 mod queue;
 #[cfg(test)]
+mod recording;
+#[cfg(test)]
 mod relay;
 #[cfg(test)]
 mod retention;

@@ -11,7 +11,7 @@ use super::served::{caller_id, endpoints};
 use super::support::database::Backend::{self, Postgres, Sqlite};
 use super::world::{Ended, TestTenant, World, ended, with_mailbox};
 
-async fn roll_back(world: &World, tenant: &TestTenant, to: &Ended) -> Ended {
+pub async fn roll_back(world: &World, tenant: &TestTenant, to: &Ended) -> Ended {
     let request = deployments::roll_back(&world.app, &tenant.caller, to.deployment.id, None)
         .await
         .unwrap()

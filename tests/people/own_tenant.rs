@@ -17,6 +17,7 @@ fn input(name: Option<&str>, timezone: Option<&str>, minutes: Option<i64>) -> Ow
         name: name.map(str::to_owned),
         timezone: timezone.map(str::to_owned),
         session_timeout_minutes: minutes,
+        ..OwnTenantInput::default()
     }
 }
 
@@ -151,7 +152,7 @@ async fn usage_counts_what_the_limits_count(#[values(Sqlite, Postgres)] backend:
         .await;
     world.extension(&caller, "1001").await.unwrap();
     let usage = own_tenant::usage(&world.app, &caller).await.unwrap();
-    assert_eq!((usage.users, usage.extensions), (2, 1));
+    assert_eq!((usage.users, usage.extensions, usage.calls), (2, 1, 0));
     assert_eq!(
         (
             usage.limits.max_users,

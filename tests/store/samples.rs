@@ -18,7 +18,7 @@ use switchyard::domain::random::SystemRandom;
 use switchyard::domain::revision::Revision;
 use switchyard::domain::secret::{ExtensionSecrets, VoicemailPin};
 use switchyard::domain::sip_credential::SipCredential;
-use switchyard::domain::tenant::{Tenant, TenantStatus};
+use switchyard::domain::tenant::{RecordingPolicy, Tenant, TenantStatus};
 use switchyard::domain::timezone::Timezone;
 use switchyard::store::{
     Store, audit, extensions, generations, instances, revisions, template_sets, tenants,
@@ -63,6 +63,7 @@ pub fn tenant(instance: InstanceId, word: &str) -> Tenant {
         status: TenantStatus::Active,
         instance_id: instance,
         timezone: Timezone::utc(),
+        recording: RecordingPolicy::default(),
         secrets_version: 1,
         created_at: at(2),
         updated_at: at(3),

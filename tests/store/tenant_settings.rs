@@ -2,7 +2,7 @@
 
 use rstest::rstest;
 use switchyard::domain::limits::SessionTimeout;
-use switchyard::domain::tenant::TenantSettings;
+use switchyard::domain::tenant::{RecordingPolicy, TenantSettings};
 use switchyard::store::{tenant_settings, tenants};
 
 use super::bench::Backend::{self, Postgres, Sqlite};
@@ -19,13 +19,14 @@ async fn c12_settings_are_one_tenants_and_leave_the_rest_of_it_alone(
     let mut tx = store.begin("settings").await.unwrap();
     let before = tenants::find(&mut tx, acme).await.unwrap().unwrap();
     let other = tenants::find(&mut tx, beta).await.unwrap().unwrap();
-    let of = |name: &str, zone: &str, minutes| TenantSettings {
+    let of = |name: &str, zone: &str, recording, minutes| TenantSettings {
+        recording,
         name: name.parse().unwrap(),
         timezone: zone.parse().unwrap(),
         session_timeout_minutes: SessionTimeout::new(minutes).unwrap(),
     };
-    let was = of(before.name.as_str(), "UTC", 60);
-    let becomes = of("Ünited", "Europe/Berlin", 5);
+    let was = of(before.name.as_str(), "UTC", RecordingPolicy::ByExtension, 60);
+    let becomes = of("Ünited", "Europe/Berlin", RecordingPolicy::Never, 5);
     assert!(
         tenant_settings::update(&mut tx, acme, &was, &becomes, now())
             .await
@@ -33,8 +34,8 @@ async fn c12_settings_are_one_tenants_and_leave_the_rest_of_it_alone(
     );
     let after = tenants::find(&mut tx, acme).await.unwrap().unwrap();
     assert_eq!(
-        (&after.name, &after.timezone, after.updated_at),
-        (&becomes.name, &becomes.timezone, now())
+        (&after.name, &after.timezone, after.recording, after.updated_at),
+        (&becomes.name, &becomes.timezone, becomes.recording, now())
     );
     assert_eq!(
         (&after.domain, after.status, after.secrets_version),

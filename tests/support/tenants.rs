@@ -11,6 +11,7 @@ use switchyard::domain::instance::PbxKind;
 use switchyard::domain::revision::{ExtensionConfig, TenantConfig};
 use switchyard::domain::secret::{ExtensionSecrets, VoicemailPin};
 use switchyard::domain::sip_credential::SipCredential;
+use switchyard::domain::tenant::RecordingPolicy;
 use switchyard::driver::{Expected, PresentTenant};
 use switchyard::render::asterisk::tenant;
 use switchyard::render::pbx::{Secrets, instance, marker};
@@ -58,6 +59,7 @@ impl TestTenant {
                 domain: domain.parse().unwrap(),
                 aliases: Vec::new(),
                 timezone: "Europe/Berlin".parse().unwrap(),
+                recording: RecordingPolicy::default(),
                 extensions: configs,
             },
             secrets,

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::TenantView;
 use crate::app::own_tenant::{OwnTenant, Usage};
 use crate::domain::limits::SessionTimeout;
+use crate::domain::tenant::RecordingPolicy;
 
 /// A tenant with its settings and limits.
 #[derive(Serialize, JsonSchema)]
@@ -14,6 +15,8 @@ use crate::domain::limits::SessionTimeout;
 pub struct OwnTenantView {
     #[serde(flatten)]
     tenant: TenantView,
+    /// Who says which calls are recorded.
+    recording: RecordingPolicy,
     session_timeout_minutes: SessionTimeout,
     max_users: Option<i64>,
     max_extensions: Option<i64>,
@@ -23,6 +26,7 @@ pub struct OwnTenantView {
 impl From<OwnTenant> for OwnTenantView {
     fn from(own: OwnTenant) -> Self {
         Self {
+            recording: own.tenant.recording,
             tenant: own.tenant.into(),
             session_timeout_minutes: own.limits.session_timeout_minutes,
             max_users: own.limits.max_users,
@@ -39,9 +43,9 @@ pub struct UsageView {
     users: UsedView,
     extensions: UsedView,
     concurrent_calls: MeasuredView,
-    /// Calls that were made and taken.
+    /// Calls that are on record.
     calls: MeasuredView,
-    /// Bytes of recordings and voicemail.
+    /// Bytes of recordings; null where the PBX's settings name no directory of them.
     storage: MeasuredView,
 }
 
@@ -52,7 +56,7 @@ struct UsedView {
     limit: Option<i64>,
 }
 
-/// What a PBX knows; nothing is known of it as long as none is listened to.
+/// What a PBX knows, or what was found of it.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Measured")]
 struct MeasuredView {
@@ -60,15 +64,22 @@ struct MeasuredView {
     used: Option<i64>,
     /// When that was known.
     as_of: Option<Timestamp>,
+    /// Whether it may be otherwise by now.
+    stale: bool,
     limit: Option<i64>,
 }
 
 impl MeasuredView {
-    const fn unknown(limit: Option<i64>) -> Self {
+    /// What the database tells.
+    const fn counted(used: Option<i64>, at: Timestamp) -> Self {
         Self {
-            used: None,
-            as_of: None,
-            limit,
+            used,
+            as_of: match used {
+                Some(_) => Some(at),
+                None => None,
+            },
+            stale: used.is_none(),
+            limit: None,
         }
     }
 }
@@ -84,9 +95,16 @@ impl From<Usage> for UsageView {
                 used: usage.extensions,
                 limit: usage.limits.max_extensions,
             },
-            concurrent_calls: MeasuredView::unknown(usage.limits.max_concurrent_calls),
-            calls: MeasuredView::unknown(None),
-            storage: MeasuredView::unknown(None),
+            concurrent_calls: MeasuredView {
+                used: usage
+                    .concurrent_calls
+                    .map(|calls| i64::try_from(calls).unwrap_or(i64::MAX)),
+                as_of: usage.freshness.as_of,
+                stale: usage.freshness.stale,
+                limit: usage.limits.max_concurrent_calls,
+            },
+            calls: MeasuredView::counted(Some(usage.calls), usage.counted_at),
+            storage: MeasuredView::counted(usage.recordings.map(|files| files.bytes), usage.counted_at),
         }
     }
 }

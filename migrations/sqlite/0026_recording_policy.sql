@@ -1,0 +1,3 @@
+-- Who says which of a tenant's calls are recorded.
+
+alter table tenants add column recording text not null default 'by_extension';
