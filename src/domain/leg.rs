@@ -5,6 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 
 use super::dial::ExtensionNumber;
+use super::name::is_invisible;
 use super::sip_domain::SipDomain;
 
 /// The most bytes of an id: Asterisk's have at most 150.
@@ -36,8 +37,8 @@ impl fmt::Display for LegId {
     }
 }
 
-/// What somebody on the other side wrote: a number, a name. It is cut to 80 characters, and what cannot be printed is
-/// replaced by U+FFFD.
+/// What somebody on the other side wrote: a number, a name. It is cut to 80 characters, and what cannot be printed, or
+/// would change how the rest is read, is replaced by U+FFFD.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct WireText(Box<str>);
 
@@ -47,7 +48,7 @@ impl WireText {
     pub fn of(text: &str) -> Self {
         let kept = text.chars().take(LONGEST_TEXT);
         let printable = kept.map(|c| {
-            if c.is_control() {
+            if c.is_control() || is_invisible(c) {
                 char::REPLACEMENT_CHARACTER
             } else {
                 c
@@ -150,12 +151,34 @@ mod tests {
         assert_eq!(twice, None, "what is before the last `@` is no number");
     }
 
+    #[test]
+    fn nobody_writes_a_number_that_reads_as_another() {
+        for (hidden, written) in [
+            ("direction is overridden", '\u{202E}'),
+            ("direction is isolated", '\u{2066}'),
+            ("direction is marked", '\u{200F}'),
+            ("nothing is there", '\u{200B}'),
+            ("words are joined", '\u{2060}'),
+            ("a mark begins a file", '\u{FEFF}'),
+            ("a line ends", '\u{2028}'),
+            ("a paragraph ends", '\u{2029}'),
+            ("a tag is hidden", '\u{E0031}'),
+        ] {
+            let kept = WireText::of(&format!("10{written}01"));
+            assert_eq!(kept.as_str(), "10\u{FFFD}01", "{hidden}");
+        }
+        assert_eq!(WireText::of("Zoë Łę 王小明").as_str(), "Zoë Łę 王小明");
+    }
+
     proptest! {
         #[test]
-        fn whatever_somebody_writes_stays_short_and_printable(text in any::<String>()) {
+        fn whatever_somebody_writes_stays_short_and_printable(
+            text in "(\\PC|\\p{Cc}|\\p{Cf}|\\p{Zl}|\\p{Zp}){0,100}",
+        ) {
             let kept = WireText::of(&text);
             prop_assert!(kept.as_str().chars().count() <= LONGEST_TEXT);
-            prop_assert!(!kept.as_str().chars().any(char::is_control));
+            let is_hidden = |c: char| c.is_control() || is_invisible(c);
+            prop_assert!(!kept.as_str().chars().any(is_hidden));
         }
 
         #[test]

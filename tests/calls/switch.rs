@@ -217,9 +217,23 @@ async fn o10_a_call_whose_tenant_only_a_variable_names_stays_the_tenants_through
     }
     // What the link missed is not what was heard.
     rig.freeswitch.close().await;
+    // Before that, what is known looks known again, and nobody hears what is told.
+    until("it is stale", || rig.total().is_none()).await;
     rig.freeswitch.open().await;
     until("it is known again", || rig.total() == Some(1)).await;
     assert_eq!(rig.calls().len(), 1);
+    rig.tell("CHANNEL_HANGUP_COMPLETE", "leg-a", &[]);
+    until("it is over", || rig.calls().is_empty()).await;
+    // The table showed it still.
+    let client = rig.freeswitch.client().await;
+    let leg = Word::new("leg-a").unwrap();
+    assert!(client.hang_up(&leg, Duration::from_secs(10)).await.unwrap());
+    until("it is gone for good", || rig.total() == Some(0)).await;
+    let polls = rig.polls();
+    while rig.polls() < polls + 3 {
+        assert_eq!(rig.calls().len(), 0, "it came back");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
 
 #[tokio::test]

@@ -21,8 +21,8 @@ use crate::domain::leg::{Contact, Leg};
 use crate::driver::DriverError;
 use crate::driver::feed::{Feed, News, Poll};
 use crate::wire::esl::{
-    self, Backoff, Client, Config, Event, EventFeed, FeedError, Format, LinkState, Password, Subscription,
-    SubscriptionError, Timing, Word,
+    self, Backoff, Channel, Client, Config, Event, EventFeed, FeedError, Format, LinkState, Password,
+    Subscription, SubscriptionError, Timing, Word,
 };
 
 /// The events that say something of a leg.
@@ -122,9 +122,8 @@ impl Feed for SocketFeed {
                 biased;
                 event = self.events.next() => match event {
                     Ok(event) => {
-                        self.said.hear(&event);
                         self.besides = record(&event);
-                        if let Some(news) = read(&event).or_else(|| self.besides.take()) {
+                        if let Some(news) = take(&event, &self.said).or_else(|| self.besides.take()) {
                             return Some(news);
                         }
                     }
@@ -149,6 +148,27 @@ impl Feed for SocketFeed {
             said: self.said.clone(),
         })
     }
+}
+
+/// What an event says together with those before it.
+fn take(event: &Event, said: &Said) -> Option<News> {
+    said.hear(event);
+    let mut news = read(event)?;
+    if let News::Leg(leg) = &mut news {
+        leg.call = said.call(&leg.call);
+    }
+    Some(news)
+}
+
+/// What a table says together with the events.
+fn take_rows(channels: &[Channel], said: &Said) -> Vec<Leg> {
+    said.see(channels);
+    let legs = channels.iter().filter_map(|channel| {
+        let leg = leg::listed(channel, said.domain(channel).as_ref())?;
+        let call = said.call(&leg.call);
+        Some(Leg { call, ..leg })
+    });
+    legs.collect()
 }
 
 /// What an event says, if it says anything of a call or a phone. One that should and cannot be read was lost.
@@ -187,12 +207,7 @@ impl Poll for SocketPoll {
 
     async fn legs(&self, _: Timestamp) -> Result<Vec<Leg>, DriverError> {
         let channels = self.client.channels(ANSWER).await.map_err(asked)?;
-        self.said.prune(&channels);
-        let legs = channels.iter().filter_map(|channel| {
-            let domain = self.said.domain(channel);
-            leg::listed(channel, domain.as_ref())
-        });
-        Ok(legs.collect())
+        Ok(take_rows(&channels, &self.said))
     }
 
     async fn contacts(&self) -> Result<Vec<Contact>, DriverError> {

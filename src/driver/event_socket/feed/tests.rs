@@ -6,11 +6,15 @@ use tokio_util::codec::Decoder as _;
 use super::*;
 use crate::domain::leg::Endpoint;
 use crate::domain::sip_domain::SipDomain;
-use crate::wire::esl::{Channel, Codec, Message};
+use crate::wire::esl::{Codec, Message};
 
 const SIP_CALL: &[u8] = include_bytes!(concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/tests/data/esl/14-events-register-and-sip-call.raw"
+));
+const THROUGH_HALVES: &str = include_str!(concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/tests/data/esl/06-events-json-loopback-call.raw"
 ));
 const FROM_OUTSIDE: &str = include_str!(concat!(
     env!("CARGO_MANIFEST_DIR"),
@@ -162,6 +166,104 @@ fn o10_only_the_profiles_of_phones_are_believed_who_calls() {
         let expected: &[&str] = if is_believed { &["globex.example.com"] } else { &[] };
         assert_eq!(domains(&leg), expected, "{profile} {direction}");
         assert_eq!(leg.endpoint.is_some(), is_believed, "{profile} {direction}");
+    }
+}
+
+/// The halves of the recorded call.
+const HALF_A: &str = "a22e03e7-506e-4b28-ab9d-c522f26e0c67";
+const HALF_B: &str = "f8473916-ae7f-4890-a55b-75f40db19aee";
+/// A call that leads to them, where a test says so.
+const CALLER: &str = "00000000-0000-4000-8000-00000000000a";
+
+/// The recorded call, as what was called by a leg of this call.
+fn halves_of(call: &str) -> Vec<Event> {
+    let own = |call: &str| format!("\"Channel-Call-UUID\":\"{call}\"");
+    let transcript = THROUGH_HALVES.replace(&own(HALF_A), &own(call));
+    assert_eq!(
+        transcript == THROUGH_HALVES,
+        call == HALF_A,
+        "not as it was recorded"
+    );
+    events(transcript.as_bytes())
+}
+
+/// The legs and the calls that a table shows.
+fn rows(legs: &[(&str, &str, &str)]) -> Vec<Channel> {
+    let row = |(uuid, call, name): &(&str, &str, &str)| Channel {
+        uuid: (*uuid).to_owned(),
+        call_uuid: (*call).to_owned(),
+        name: (*name).to_owned(),
+        ..table(WITHIN).remove(0)
+    };
+    legs.iter().map(row).collect()
+}
+
+fn calls_of(legs: &[Leg]) -> Vec<&str> {
+    legs.iter().map(|leg| leg.call.as_str()).collect()
+}
+
+#[test]
+fn o10_the_recorded_halves_of_a_local_channel_are_one_call() {
+    let said = Said::default();
+    let recorded = halves_of(HALF_A);
+    let asked = |event: &&Event| event.name().is_some_and(|name| EVENTS.contains(&name));
+    let recorded = recorded.iter().filter(asked);
+    let heard: Vec<News> = recorded.filter_map(|event| take(event, &said)).collect();
+    let legs = heard.iter().filter_map(|news| match news {
+        News::Leg(leg) => Some((leg.id.as_str(), leg.call.as_str(), leg.is_local)),
+        _ => None,
+    });
+    let both = [(HALF_A, HALF_A, true), (HALF_B, HALF_A, true)];
+    assert_eq!(legs.collect::<Vec<_>>(), [both, both].concat());
+    let shown = rows(&[
+        (HALF_A, HALF_A, "loopback/*9196-a"),
+        (HALF_B, HALF_B, "loopback/*9196-b"),
+    ]);
+    assert_eq!(calls_of(&take_rows(&shown, &said)), [HALF_A, HALF_A]);
+}
+
+#[test]
+fn o10_a_call_that_leads_through_local_halves_is_one_call_to_its_end() {
+    let recorded = halves_of(CALLER);
+    let [heard_of_a, heard_of_b] = [HALF_A, HALF_B].map(|half| {
+        let of_half = |event: &&Event| event.get("Unique-ID") == Some(half);
+        recorded.iter().find(of_half).unwrap()
+    });
+    let phone = ("leg-c", HALF_B, "sofia/internal/1002@192.0.2.1:5060");
+    let all = rows(&[
+        (CALLER, CALLER, "sofia/internal/1001@demo.local"),
+        (HALF_A, CALLER, "loopback/*9196-a"),
+        (HALF_B, HALF_B, "loopback/*9196-b"),
+        phone,
+    ]);
+    // What was told while nobody listened is missing.
+    for heard in [vec![heard_of_a, heard_of_b], vec![heard_of_a], vec![heard_of_b]] {
+        let said = Said::default();
+        for event in &heard {
+            take(event, &said);
+        }
+        assert_eq!(calls_of(&take_rows(&all, &said)), [CALLER; 4]);
+        // FreeSWITCH took the halves out.
+        for event in recorded
+            .iter()
+            .filter(|event| event.name() == Some("CHANNEL_DESTROY"))
+        {
+            take(event, &said);
+        }
+        let talking = rows(&[(CALLER, CALLER, "sofia/internal/1001@demo.local"), phone]);
+        for _ in 0..4 {
+            assert_eq!(calls_of(&take_rows(&talking, &said)), [CALLER; 2]);
+        }
+        // The table is behind: once is not enough.
+        take_rows(&[], &said);
+        assert_eq!(calls_of(&take_rows(&talking, &said)), [CALLER; 2]);
+        take_rows(&[], &said);
+        take_rows(&[], &said);
+        assert_eq!(
+            calls_of(&take_rows(&talking, &said)),
+            [CALLER, HALF_B],
+            "kept for ever"
+        );
     }
 }
 
