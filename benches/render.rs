@@ -108,7 +108,7 @@ fn make(tenant: u128) -> Outcome<Tenant> {
         domain: format!("tenant{tenant}.example.com").parse()?,
         aliases: Vec::new(),
         timezone: "Europe/Berlin".parse()?,
-        recording: RecordingPolicy::default(),
+        recording: RecordingPolicy::ByExtension,
         extensions,
     };
     Ok(Tenant { config, secrets })

@@ -107,7 +107,7 @@ fn render(tenants: usize) -> Outcome<Vec<Fragments>> {
                 domain: format!("tenant{one}.example.com").parse()?,
                 aliases: Vec::new(),
                 timezone: "Europe/Berlin".parse()?,
-                recording: RecordingPolicy::default(),
+                recording: RecordingPolicy::ByExtension,
                 extensions,
             };
             Ok(tenant(&templates, &config, Secrets::Real(&secrets))?)

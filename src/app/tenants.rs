@@ -141,7 +141,7 @@ impl App {
             status: TenantStatus::Active,
             instance_id: instance.id,
             timezone: parsed.timezone,
-            recording: RecordingPolicy::default(),
+            recording: RecordingPolicy::ByExtension,
             secrets_version: 1,
             created_at: now,
             updated_at: now,

@@ -246,7 +246,7 @@ mod tests {
             domain: "acme.example.com".parse().unwrap(),
             aliases: Vec::new(),
             timezone: "UTC".parse().unwrap(),
-            recording: RecordingPolicy::default(),
+            recording: RecordingPolicy::ByExtension,
             extensions,
         }
     }

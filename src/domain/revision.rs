@@ -85,7 +85,10 @@ pub struct TenantConfig {
     /// For voicemail's times.
     pub timezone: Timezone,
     /// Who says which calls are recorded; a revision from before tenants could say so left it to its extensions.
-    #[serde(default, skip_serializing_if = "RecordingPolicy::is_by_extension")]
+    #[serde(
+        default = "RecordingPolicy::unsaid",
+        skip_serializing_if = "RecordingPolicy::is_by_extension"
+    )]
     pub recording: RecordingPolicy,
     /// By number.
     pub extensions: Vec<ExtensionConfig>,

@@ -103,16 +103,16 @@ impl RecordingPolicy {
         }
     }
 
-    /// Whether the tenant leaves it to its extensions, as one that said nothing does.
+    /// What holds for a tenant that said nothing.
+    #[must_use]
+    pub const fn unsaid() -> Self {
+        Self::ByExtension
+    }
+
+    /// Whether the tenant leaves it to its extensions.
     #[must_use]
     pub const fn is_by_extension(&self) -> bool {
         matches!(self, Self::ByExtension)
-    }
-}
-
-impl Default for RecordingPolicy {
-    fn default() -> Self {
-        Self::ByExtension
     }
 }
 

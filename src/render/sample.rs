@@ -69,7 +69,7 @@ fn sample(extensions: &[Value]) -> Option<Sample> {
             .map_while(|_| "old.example.com".parse().ok())
             .collect(),
         timezone: "Europe/Berlin".parse().ok()?,
-        recording: RecordingPolicy::default(),
+        recording: RecordingPolicy::ByExtension,
         extensions: configs,
     };
     Some(Sample {

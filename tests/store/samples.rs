@@ -63,7 +63,7 @@ pub fn tenant(instance: InstanceId, word: &str) -> Tenant {
         status: TenantStatus::Active,
         instance_id: instance,
         timezone: Timezone::utc(),
-        recording: RecordingPolicy::default(),
+        recording: RecordingPolicy::ByExtension,
         secrets_version: 1,
         created_at: at(2),
         updated_at: at(3),

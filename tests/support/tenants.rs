@@ -59,7 +59,7 @@ impl TestTenant {
                 domain: domain.parse().unwrap(),
                 aliases: Vec::new(),
                 timezone: "Europe/Berlin".parse().unwrap(),
-                recording: RecordingPolicy::default(),
+                recording: RecordingPolicy::ByExtension,
                 extensions: configs,
             },
             secrets,
