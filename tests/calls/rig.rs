@@ -229,3 +229,12 @@ pub fn hang_up(ami: &mut Ami, domain: &str, count: usize) {
         ami.ask("Hangup", &[("Channel", field(channel, "Channel").unwrap())]);
     }
 }
+
+/// Whether it holds until three polls more were taken.
+pub async fn through_polls(polls: impl Fn() -> usize, otherwise: &str, holds: impl Fn() -> bool) {
+    let begun = polls();
+    while polls() < begun + 3 {
+        assert!(holds(), "{otherwise}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}

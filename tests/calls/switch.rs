@@ -17,7 +17,7 @@ use switchyard::wire::esl::Word;
 
 use super::freeswitch::{Caller, Effect, Fault, FreeSwitch, NewCall, Phone};
 use super::instances::{secrets, settings};
-use super::rig::{ACME, Monitor};
+use super::rig::{ACME, Monitor, through_polls};
 use super::support::database::Backend;
 use super::support::wait::until;
 use super::support::world::{Tenant, World};
@@ -141,11 +141,7 @@ async fn o10_what_the_lagging_table_still_shows_does_not_come_back() {
         rig.tell("CHANNEL_HANGUP_COMPLETE", leg, &[]);
     }
     until("it is over", || rig.total() == Some(0)).await;
-    let polls = rig.polls();
-    while rig.polls() < polls + 3 {
-        assert_eq!(rig.total(), Some(0), "it came back");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    through_polls(|| rig.polls(), "it came back", || rig.total() == Some(0)).await;
 }
 
 #[tokio::test]
@@ -210,11 +206,7 @@ async fn o10_a_call_whose_tenant_only_a_variable_names_stays_the_tenants_through
     ];
     rig.tell("CHANNEL_ANSWER", "leg-a", &said);
     until("an event names its tenant", || rig.calls().len() == 1).await;
-    let polls = rig.polls();
-    while rig.polls() < polls + 3 {
-        assert_eq!(rig.calls().len(), 1, "a poll took it away");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    through_polls(|| rig.polls(), "a poll took it away", || rig.calls().len() == 1).await;
     // What the link missed is not what was heard.
     rig.freeswitch.close().await;
     // Before that, what is known looks known again, and nobody hears what is told.
@@ -222,18 +214,16 @@ async fn o10_a_call_whose_tenant_only_a_variable_names_stays_the_tenants_through
     rig.freeswitch.open().await;
     until("it is known again", || rig.total() == Some(1)).await;
     assert_eq!(rig.calls().len(), 1);
+    // The table goes on to show it.
     rig.tell("CHANNEL_HANGUP_COMPLETE", "leg-a", &[]);
     until("it is over", || rig.calls().is_empty()).await;
-    // The table showed it still.
     let client = rig.freeswitch.client().await;
-    let leg = Word::new("leg-a").unwrap();
-    assert!(client.hang_up(&leg, Duration::from_secs(10)).await.unwrap());
+    let ended = client
+        .hang_up(&Word::new("leg-a").unwrap(), Duration::from_secs(10))
+        .await;
+    assert!(ended.unwrap());
     until("it is gone for good", || rig.total() == Some(0)).await;
-    let polls = rig.polls();
-    while rig.polls() < polls + 3 {
-        assert_eq!(rig.calls().len(), 0, "it came back");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    through_polls(|| rig.polls(), "it came back", || rig.calls().is_empty()).await;
 }
 
 #[tokio::test]
