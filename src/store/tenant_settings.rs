@@ -35,14 +35,9 @@ pub async fn update(
         )
     )?;
     // What a revision holds too.
-    let held = |settings: &TenantSettings| {
-        (
-            settings.name.clone(),
-            settings.timezone.clone(),
-            settings.recording,
-        )
-    };
-    if held(before) != held(after) {
+    let is_as_before =
+        before.name == after.name && before.timezone == after.timezone && before.recording == after.recording;
+    if !is_as_before {
         tenants::forget_head_revision(tx, id).await?;
     }
     Ok(updated == 1)

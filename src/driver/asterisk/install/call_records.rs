@@ -66,10 +66,10 @@ fn events(site: &Site) -> Result<Found, InstallError> {
     };
     if let Some((section, line)) = lacking.iter().find(overruled) {
         let detail = format!(
-            "{} has our `{line}`, and a file that it includes says otherwise",
+            "{} has our `{line}`, and what it reads behind that says otherwise",
             path.display()
         );
-        let mend = format!("have no other such line under [{section}] there");
+        let mend = format!("have no other such line under [{section}], there or in a file that it includes");
         return Ok(Found::doubtful(NAME, detail, mend));
     }
     let after = with(file.content.bytes.clone(), &lacking);

@@ -253,8 +253,7 @@ fn call_records_that_are_off_as_shipped_are_on_after_an_installation_and_off_aga
 }
 
 #[test]
-fn a_file_that_cdr_manager_conf_includes_and_that_has_call_records_off_is_named_and_nothing_is_put_in_twice()
-{
+fn call_records_that_are_off_again_behind_our_line_are_named_and_nothing_is_put_in_twice() {
     let directory = plain();
     let at = |name: &str| directory.path().join(name);
     fs::write(
@@ -277,4 +276,15 @@ fn a_file_that_cdr_manager_conf_includes_and_that_has_call_records_off_is_named_
     assert!(part.mend.unwrap().contains("[general]"));
     drop(swap(found().changes).unwrap());
     assert_eq!(content(directory.path()), once);
+
+    // The operator's own word, said since.
+    fs::write(at("mine.conf"), "").unwrap();
+    let ours = fs::read_to_string(at("cdr_manager.conf")).unwrap();
+    let ours = ours.replace("#include mine.conf\n", "enabled = no\n");
+    fs::write(at("cdr_manager.conf"), &ours).unwrap();
+    let parts = found().parts;
+    let part = parts.iter().find(|part| part.name == "call_records").unwrap();
+    assert_eq!(part.state, State::Doubtful, "{part:?}");
+    drop(swap(found().changes).unwrap());
+    assert_eq!(fs::read_to_string(at("cdr_manager.conf")).unwrap(), ours);
 }
