@@ -15,6 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
+use tower::Layer as _;
 
 use super::crowd::Crowd;
 use super::impatient::Impatient;
@@ -121,7 +122,8 @@ async fn converse(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection gathers what it sends");
     }
-    let service = TowerToHyperService::new(router.layer(Extension(ConnectInfo(peer))));
+    // Around the router: `Router::layer` would make each of its routes anew, per connection.
+    let service = TowerToHyperService::new(Extension(ConnectInfo(peer)).layer(router));
     let stream = Impatient::new(stream, limits.writes);
     let mut connection = pin!(
         http1::Builder::new()

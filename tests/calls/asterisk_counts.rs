@@ -20,8 +20,8 @@ fn cuts() -> usize {
 async fn asterisk_o10_two_hundred_calls_of_two_tenants_are_counted_right_through_many_cuts() {
     let rig = Rig::start(Duration::from_secs(1)).await;
     let mut ami = rig.pbx.ami();
-    call(&mut ami, ACME, 100);
-    call(&mut ami, GLOBEX, 100);
+    call(&mut ami, ACME, 100).await;
+    call(&mut ami, GLOBEX, 100).await;
     rig.agrees(&mut ami, "all calls are up").await;
     let counts = |rig: &Rig| [ACME, GLOBEX].map(|domain| rig.told()[domain].len());
     assert_eq!(counts(&rig), [100, 100]);
@@ -32,22 +32,22 @@ async fn asterisk_o10_two_hundred_calls_of_two_tenants_are_counted_right_through
         rig.proxy.set(Way::Cut);
         rig.until_stale().await;
         // What nobody hears: calls that end, calls that begin, and of both more in one tenant.
-        hang_up(&mut ami, ACME, 3);
-        call(&mut ami, ACME, 2);
-        hang_up(&mut ami, GLOBEX, 1);
-        call(&mut ami, GLOBEX, 2);
+        hang_up(&mut ami, ACME, 3).await;
+        call(&mut ami, ACME, 2).await;
+        hang_up(&mut ami, GLOBEX, 1).await;
+        call(&mut ami, GLOBEX, 2).await;
         assert!(!rig.monitor.is_fresh(), "cut {cut}: nothing can be known");
         rig.proxy.set(Way::Open);
         // And what is heard in the very moment in which the link comes back.
-        hang_up(&mut ami, ACME, 1);
-        call(&mut ami, ACME, 2);
+        hang_up(&mut ami, ACME, 1).await;
+        call(&mut ami, ACME, 2).await;
         worst = worst.max(rig.agrees(&mut ami, &format!("after cut {cut}")).await);
         assert_eq!(counts(&rig), [100, 101 + cut]);
     }
     // For whoever looks; nothing hangs on it.
     let _ = writeln!(stderr(), "{} cuts: right again after at most {worst:?}", cuts());
     for domain in [ACME, GLOBEX] {
-        hang_up(&mut ami, domain, 1000);
+        hang_up(&mut ami, domain, 1000).await;
     }
     rig.agrees(&mut ami, "all calls are over").await;
     until("no channel is left", || Rig::truth(&mut ami).is_empty()).await;
@@ -61,8 +61,8 @@ async fn asterisk_o10_two_hundred_calls_of_two_tenants_are_counted_right_through
 async fn asterisk_o10_no_ghost_is_left_of_a_pbx_that_was_killed_under_calls() {
     let rig = Rig::start(Duration::from_secs(1)).await;
     let mut ami = rig.pbx.ami();
-    call(&mut ami, ACME, 20);
-    call(&mut ami, GLOBEX, 5);
+    call(&mut ami, ACME, 20).await;
+    call(&mut ami, GLOBEX, 5).await;
     rig.agrees(&mut ami, "calls are up").await;
     drop(ami);
     kill(pid(&rig.pbx.home()));
@@ -80,7 +80,7 @@ async fn asterisk_o10_no_ghost_is_left_of_a_pbx_that_was_killed_under_calls() {
             .any(|line| line.contains("fully booted"))
     })
     .await;
-    call(&mut ami, ACME, 2);
+    call(&mut ami, ACME, 2).await;
     rig.agrees(&mut ami, "calls are up again").await;
 }
 
@@ -89,11 +89,10 @@ async fn asterisk_o10_while_calls_come_and_go_fast_no_event_is_missed_and_no_pol
     let rig = Rig::start(Duration::from_secs(1)).await;
     let mut ami = rig.pbx.ami();
     for _ in 0..20 {
-        call(&mut ami, ACME, 5);
-        call(&mut ami, GLOBEX, 3);
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        hang_up(&mut ami, ACME, 4);
-        hang_up(&mut ami, GLOBEX, 3);
+        call(&mut ami, ACME, 5).await;
+        call(&mut ami, GLOBEX, 3).await;
+        hang_up(&mut ami, ACME, 4).await;
+        hang_up(&mut ami, GLOBEX, 3).await;
     }
     rig.agrees(&mut ami, "it is quiet").await;
     // The news of what the last poll has put right had the time of another.

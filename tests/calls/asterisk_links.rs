@@ -13,11 +13,11 @@ use super::support::wait::until;
 async fn asterisk_o10_a_link_that_is_half_open_is_stale_and_right_again() {
     let rig = Rig::start(Duration::from_secs(1)).await;
     let mut ami = rig.pbx.ami();
-    call(&mut ami, ACME, 3);
+    call(&mut ami, ACME, 3).await;
     rig.agrees(&mut ami, "calls are up").await;
     rig.proxy.set(Way::Held);
-    hang_up(&mut ami, ACME, 2);
-    call(&mut ami, GLOBEX, 1);
+    hang_up(&mut ami, ACME, 2).await;
+    call(&mut ami, GLOBEX, 1).await;
     rig.until_stale().await;
     rig.proxy.set(Way::Open);
     rig.agrees(&mut ami, "the link is open").await;
@@ -27,11 +27,11 @@ async fn asterisk_o10_a_link_that_is_half_open_is_stale_and_right_again() {
 async fn asterisk_o10_a_link_that_talks_nonsense_is_stale_and_right_again() {
     let rig = Rig::start(Duration::from_secs(1)).await;
     let mut ami = rig.pbx.ami();
-    call(&mut ami, ACME, 3);
+    call(&mut ami, ACME, 3).await;
     rig.agrees(&mut ami, "calls are up").await;
     rig.proxy.set(Way::Garbage);
-    hang_up(&mut ami, ACME, 1);
-    call(&mut ami, GLOBEX, 2);
+    hang_up(&mut ami, ACME, 1).await;
+    call(&mut ami, GLOBEX, 2).await;
     rig.until_stale().await;
     rig.proxy.set(Way::Open);
     rig.agrees(&mut ami, "it talks sense").await;
@@ -41,11 +41,11 @@ async fn asterisk_o10_a_link_that_talks_nonsense_is_stale_and_right_again() {
 async fn asterisk_o10_a_slow_link_is_stale_or_right() {
     let rig = Rig::start(Duration::from_secs(1)).await;
     let mut ami = rig.pbx.ami();
-    call(&mut ami, ACME, 30);
+    call(&mut ami, ACME, 30).await;
     rig.agrees(&mut ami, "calls are up").await;
     // All channels are many pieces: no answer comes in time.
     rig.proxy.set(Way::Slow(Duration::from_secs(2)));
-    hang_up(&mut ami, ACME, 7);
+    hang_up(&mut ami, ACME, 7).await;
     rig.until_stale().await;
     rig.proxy.set(Way::Open);
     rig.agrees(&mut ami, "the link is fast").await;
@@ -56,14 +56,14 @@ async fn asterisk_o10_the_end_of_a_call_right_after_the_link_came_back_is_heard(
     // No poll puts right what an event did not tell.
     let rig = Rig::start(Duration::from_mins(5)).await;
     let mut ami = rig.pbx.ami();
-    call(&mut ami, ACME, 2);
+    call(&mut ami, ACME, 2).await;
     rig.agrees(&mut ami, "calls are up").await;
     rig.proxy.set(Way::Cut);
     rig.until_stale().await;
     // Whatever is asked of Asterisk after the link came up has its answer this much later.
     rig.proxy.set(Way::Slow(Duration::from_millis(200)));
     rig.agrees(&mut ami, "the link is back").await;
-    hang_up(&mut ami, ACME, 1);
+    hang_up(&mut ami, ACME, 1).await;
     rig.agrees(&mut ami, "a call is over").await;
     assert_eq!(rig.told()[ACME].len(), 1);
 }
@@ -72,7 +72,7 @@ async fn asterisk_o10_the_end_of_a_call_right_after_the_link_came_back_is_heard(
 async fn asterisk_o10_two_calls_that_become_one_in_a_bridge_are_told_although_no_event_says_so() {
     let rig = Rig::start(Duration::from_mins(5)).await;
     let mut ami = rig.pbx.ami();
-    call(&mut ami, ACME, 2);
+    call(&mut ami, ACME, 2).await;
     rig.agrees(&mut ami, "calls are up").await;
     let channels = ami.list("CoreShowChannels", &[]);
     let names: Vec<&str> = channels

@@ -200,8 +200,9 @@ impl Rig {
     }
 }
 
-/// Puts calls up that go on: a Local channel each, at the echo test of a domain.
-pub fn call(ami: &mut Ami, domain: &str, count: usize) {
+/// Puts calls up that go on, and waits until Asterisk has them: a Local channel each, at the echo test of a domain.
+pub async fn call(ami: &mut Ami, domain: &str, count: usize) {
+    let wanted = firsts(ami, domain).len() + count;
     for _ in 0..count {
         let channel = format!("Local/*43@{domain}");
         let headers = [
@@ -213,20 +214,41 @@ pub fn call(ami: &mut Ami, domain: &str, count: usize) {
         let answer = ami.ask("Originate", &headers);
         assert_eq!(field(&answer, "Response"), Some("Success"), "{answer:?}");
     }
+    settle(ami, "the calls are up", |ami| firsts(ami, domain).len() >= wanted).await;
 }
 
-/// Ends so many of the calls of a domain.
-pub fn hang_up(ami: &mut Ami, domain: &str, count: usize) {
+/// Ends so many of the calls of a domain, and waits until Asterisk has nothing left of them.
+pub async fn hang_up(ami: &mut Ami, domain: &str, count: usize) {
+    let mut ending = firsts(ami, domain);
+    ending.truncate(count);
+    for name in &ending {
+        ami.ask("Hangup", &[("Channel", name)]);
+    }
+    settle(ami, "the calls are over", |ami| {
+        let left = firsts(ami, domain);
+        ending.iter().all(|name| !left.contains(name))
+    })
+    .await;
+}
+
+/// The first channel of each call of a domain.
+fn firsts(ami: &mut Ami, domain: &str) -> Vec<String> {
     let channels = ami.list("CoreShowChannels", &[]);
-    let firsts = channels.iter().filter(|channel| {
-        let is_first = field(channel, "Uniqueid") == field(channel, "Linkedid");
-        is_first
-            && field(channel, "Channel")
-                .unwrap()
-                .contains(&format!("@{domain}-"))
-    });
-    for channel in firsts.take(count) {
-        ami.ask("Hangup", &[("Channel", field(channel, "Channel").unwrap())]);
+    let firsts = channels
+        .iter()
+        .filter(|channel| field(channel, "Uniqueid") == field(channel, "Linkedid"));
+    firsts
+        .map(|channel| field(channel, "Channel").unwrap().to_owned())
+        .filter(|name| name.contains(&format!("@{domain}-")))
+        .collect()
+}
+
+/// Asterisk answers before it has done what it was asked for: whoever looks at once could find the state before it.
+async fn settle(ami: &mut Ami, what: &str, holds: impl Fn(&mut Ami) -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !holds(ami) {
+        assert!(Instant::now() < deadline, "it did not come about that {what}");
+        tokio::time::sleep(Duration::from_millis(2)).await;
     }
 }
 
