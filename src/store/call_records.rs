@@ -11,7 +11,7 @@ use crate::domain::call_record::{CallCursor, CallFilter, CallPage, CallQuery, Ca
 use crate::domain::call_text::{CallText, HangupCause, PbxCallId};
 use crate::domain::ids::{CallRecordId, ExtensionId, InstanceId, RecordingId, TenantId, UserId};
 
-/// More parts than any call has; what a PBX tells beyond is left out.
+/// More parts than any call has; of more, those that say least are left out.
 pub const MOST_PARTS: usize = 200;
 
 /// Whose calls somebody may see.
@@ -77,8 +77,8 @@ statements! {
         on conflict (record_id, part) do nothing";
     PARTS = "select p.told from call_record_parts p join call_records r on r.id = p.record_id \
         where r.id = $1 and r.tenant_id = $2 order by p.part";
-    HAS_ROOM = "select (select count(*) from call_record_parts where record_id = $1) < $3 \
-        or exists (select 1 from call_record_parts where record_id = $1 and part = $2)";
+    DROP_PART = "delete from call_record_parts where part = $2 \
+        and record_id in (select id from call_records where id = $1 and tenant_id = $3)";
     UPDATE = "update call_records set from_number = $2, from_name = $3, to_number = $4, direction = $5, started_at = $6, \
         answered_at = $7, ended_at = $8, duration = $9, billable = $10, disposition = $11, hangup_cause = $12 \
         where id = $1 and tenant_id = $13";
@@ -207,24 +207,17 @@ pub async fn keep(
     let Some((id,)) = run!(tx, fetch_optional::<(Uuid,)>(LOCK, instance, call, tenant))? else {
         return Err(corrupt("it is gone"));
     };
-    let most = i64::try_from(MOST_PARTS).unwrap_or(i64::MAX);
-    let (has_room,) = run!(tx, fetch_one::<(bool,)>(HAS_ROOM, id, part.key.as_str(), most))?;
-    if has_room {
-        let told = to_json("call_record_parts.told", part)?;
-        let statement = if of.is_rough { ADD_PART } else { PUT_PART };
-        run!(
-            tx,
-            execute(
-                statement,
-                id,
-                part.key.as_str(),
-                part.channel.as_str(),
-                told,
-                tenant
-            )
-        )?;
+    let told = to_json("call_record_parts.told", part)?;
+    let statement = if of.is_rough { ADD_PART } else { PUT_PART };
+    let (key, channel) = (part.key.as_str(), part.channel.as_str());
+    run!(tx, execute(statement, id, key, channel, told, tenant))?;
+    let mut parts = parts(tx, of.tenant, id).await?;
+    if parts.len() > MOST_PARTS
+        && let Some(key) = CallPart::most_dispensable(&parts).map(|part| part.key.clone())
+    {
+        run!(tx, execute(DROP_PART, id, key.as_str(), tenant))?;
+        parts.retain(|part| part.key != key);
     }
-    let parts = parts(tx, of.tenant, id).await?;
     let Some(whole) = WholeCall::of(&parts, is_own) else {
         return Err(corrupt("it has no parts"));
     };
