@@ -5,6 +5,7 @@
 
 mod accepting;
 mod changed;
+mod clicks;
 mod firebase;
 mod forgotten;
 mod gone;
