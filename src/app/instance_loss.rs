@@ -8,7 +8,7 @@ use super::App;
 use super::error::AppError;
 use super::guards;
 use super::instances::changed;
-use super::tenant_deletion::{gone, remove};
+use super::tenant_deletion::{forget_calls, gone, remove};
 use crate::auth::caller::Caller;
 use crate::domain::error_chain::error_chain;
 use crate::domain::ids::{InstanceId, TenantId};
@@ -54,36 +54,17 @@ pub async fn give_up(
     confirm: &str,
 ) -> Result<LostInstance, AppError> {
     let right = PlatformPermission::InstancesWrite;
+    let begun = app.begin_on_platform(caller, right, None, "instance_to_give_up");
+    let (mut tx, _) = begun.await?;
+    let (_, leaving) = losable(app, &mut tx, id, confirm).await?;
+    drop(tx);
+    for tenant in leaving {
+        forget_calls(app, tenant.id).await?;
+    }
     let (mut tx, caller) = app
         .begin_on_platform(caller, right, None, "give_up_instance")
         .await?;
-    let instance = instances::find(&mut tx, id).await?.ok_or(AppError::NotFound)?;
-    guards::confirmed(confirm, instance.name.as_str(), "the instance's name")?;
-    if let Some(lease) = leases::find(&mut tx, id).await?
-        && lease.expires_at > app.now()
-    {
-        let message = format!(
-            "{} works on it right now: its host is not gone; wait for it",
-            lease.holder
-        );
-        return Err(AppError::in_use(message, []));
-    }
-    let assigned = tenants::assigned_to(&mut tx, id).await?;
-    let (mut leaving, mut staying): (Vec<Tenant>, Vec<Tenant>) = assigned
-        .into_iter()
-        .partition(|tenant| tenant.status == TenantStatus::Deleting);
-    staying.extend(served_nowhere_else(&mut tx, id).await?);
-    leaving.extend(leaving_from(&mut tx, id).await?);
-    if !staying.is_empty() {
-        let message = format!(
-            "{} tenants are to be served by it; give each another instance and deploy that, or delete the tenant, first",
-            staying.len()
-        );
-        let references = staying
-            .into_iter()
-            .map(|tenant| json!({"kind": "tenant", "id": tenant.id, "name": tenant.name}));
-        return Err(AppError::in_use(message, references));
-    }
+    let (instance, leaving) = losable(app, &mut tx, id, confirm).await?;
     let mut not_proven = not_proven(&mut tx, &instance).await?;
     served::clear(&mut tx, id).await?;
     instances::set_applying(&mut tx, id, None).await?;
@@ -110,6 +91,43 @@ pub async fn give_up(
         deleted_tenants,
         not_proven,
     })
+}
+
+/// The instance, where nothing is in the way of its loss, and the tenants that go with it.
+async fn losable(
+    app: &App,
+    tx: &mut Tx,
+    id: InstanceId,
+    confirm: &str,
+) -> Result<(PbxInstance, Vec<Tenant>), AppError> {
+    let instance = instances::find(tx, id).await?.ok_or(AppError::NotFound)?;
+    guards::confirmed(confirm, instance.name.as_str(), "the instance's name")?;
+    if let Some(lease) = leases::find(tx, id).await?
+        && lease.expires_at > app.now()
+    {
+        let message = format!(
+            "{} works on it right now: its host is not gone; wait for it",
+            lease.holder
+        );
+        return Err(AppError::in_use(message, []));
+    }
+    let assigned = tenants::assigned_to(tx, id).await?;
+    let (mut leaving, mut staying): (Vec<Tenant>, Vec<Tenant>) = assigned
+        .into_iter()
+        .partition(|tenant| tenant.status == TenantStatus::Deleting);
+    staying.extend(served_nowhere_else(tx, id).await?);
+    leaving.extend(leaving_from(tx, id).await?);
+    if !staying.is_empty() {
+        let message = format!(
+            "{} tenants are to be served by it; give each another instance and deploy that, or delete the tenant, first",
+            staying.len()
+        );
+        let references = staying
+            .into_iter()
+            .map(|tenant| json!({"kind": "tenant", "id": tenant.id, "name": tenant.name}));
+        return Err(AppError::in_use(message, references));
+    }
+    Ok((instance, leaving))
 }
 
 /// The tenants that were given another instance, which does not serve them yet.

@@ -23,6 +23,7 @@ mod leaving;
 mod links;
 mod losing;
 mod mailed;
+mod many_calls;
 mod overtaken;
 mod own_tenant;
 mod racing;

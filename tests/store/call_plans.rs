@@ -66,6 +66,7 @@ async fn plan_of_postgres(bench: &Bench, statement: &Statement) -> String {
     &["call_records_by_caller", "call_records_by_called"],
     "call_records_by_start"
 )]
+#[case::calls_that_go_first("::tenant_lifecycle::FORGET_CALLS", &["call_records_by_start"], "SCAN r")]
 #[case::own_calls("::call_records::LIST_OWN", &["call_record_extensions_by_extension"], "call_records_by_start")]
 #[case::calls_of_an_extension(
     "::call_records::LIST_OF",
