@@ -17,7 +17,7 @@ use crate::domain::name::{InstanceName, TenantName};
 use crate::domain::permission::PlatformPermission;
 use crate::domain::sip_domain::SipDomain;
 use crate::domain::tenant::{Tenant, TenantStatus};
-use crate::store::{Tx, audit, instances, leases, served, tenant_lifecycle, tenants};
+use crate::store::{Tx, audit, instances, leases, recordings, served, tenant_lifecycle, tenants};
 
 /// An instance that was given up.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
@@ -69,6 +69,7 @@ pub async fn give_up(
     served::clear(&mut tx, id).await?;
     instances::set_applying(&mut tx, id, None).await?;
     let deleted_tenants = delete_leaving(app, &mut tx, &caller, leaving).await?;
+    not_proven.extend(lost_recordings(&mut tx, &instance).await?);
     let was = json!({"name": instance.name, "node": instance.node, "settings": instance.settings});
     let is = json!({"deleted_tenants": deleted_tenants, "not_proven": not_proven});
     let entry = changed("instance.give_up", &instance, Some(was), is);
@@ -222,4 +223,18 @@ async fn not_proven(tx: &mut Tx, instance: &PbxInstance) -> Result<Vec<String>, 
         told.push("a deploy of it was cut off, so that it may serve others than those".to_owned());
     }
     Ok(told)
+}
+
+/// The recordings that nobody hears or removes by this service any more: those of tenants that stay, and were moved away before.
+async fn lost_recordings(tx: &mut Tx, instance: &PbxInstance) -> Result<Vec<String>, AppError> {
+    let held = recordings::by_tenant(tx, instance.id).await?;
+    let place = instance.settings.recordings_dir();
+    let place = place.map_or_else(String::new, |place| format!("in {place} "));
+    let told = held.into_iter().map(|held| {
+        format!(
+            "{} recordings of calls of {}, {place}on the host {}, are lost with it: they are neither shown nor removed any more",
+            held.recordings, held.domain, instance.node
+        )
+    });
+    Ok(told.collect())
 }
