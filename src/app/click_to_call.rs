@@ -1,5 +1,6 @@
 //! Click-to-call: somebody has their own phone rung, and through it whom they want; nobody calls from another one's phone.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -31,6 +32,8 @@ use crate::store::{Tx, extensions, idempotency_keys, tenants, users};
 const WAITING: usize = 64;
 /// Whoever asked waits so long for a refusal.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// A PBX that has not answered by then keeps no other one's calls waiting.
+const MAKING: Duration = Duration::from_secs(5);
 /// Later than that nobody expects their phone to ring any more.
 const STALE: SignedDuration = SignedDuration::from_secs(15);
 
@@ -51,10 +54,12 @@ pub struct Click {
     from: Endpoint,
     to: DialNumber,
     asked_at: Timestamp,
+    under_way: UnderWay,
     done: oneshot::Sender<Result<(), Refused>>,
 }
 
 /// Why the PBX does not do it.
+#[derive(Debug)]
 pub(super) struct Refused {
     pub(super) code: &'static str,
     pub(super) message: String,
@@ -65,6 +70,32 @@ pub(super) struct Refused {
 pub(super) struct Clicks {
     sender: Sender<Click>,
     receiver: Arc<Mutex<Option<Receiver<Click>>>>,
+    under_way: Arc<Mutex<BTreeSet<ExtensionId>>>,
+}
+
+impl Clicks {
+    /// None while another call from this extension is being made.
+    fn start(&self, extension: ExtensionId) -> Option<UnderWay> {
+        let all = Arc::clone(&self.under_way);
+        let is_new = all
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(extension);
+        is_new.then(|| UnderWay { all, extension })
+    }
+}
+
+/// That a call from an extension is being made, until this is dropped.
+struct UnderWay {
+    all: Arc<Mutex<BTreeSet<ExtensionId>>>,
+    extension: ExtensionId,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        all.remove(&self.extension);
+    }
 }
 
 impl Default for Clicks {
@@ -73,6 +104,7 @@ impl Default for Clicks {
         Self {
             sender,
             receiver: Arc::new(Mutex::new(Some(receiver))),
+            under_way: Arc::default(),
         }
     }
 }
@@ -91,6 +123,12 @@ pub async fn call(
         return Ok(Done::Before(()));
     }
     let extension = own_extension(&mut tx, &caller, tenant).await?;
+    let under_way = app.clicks.start(extension.id).ok_or_else(|| {
+        AppError::conflict(
+            "call_under_way",
+            "a call from your extension is being made already; try again once your phone rings, or in a few seconds",
+        )
+    })?;
     let whose = tenants::find(&mut tx, tenant).await?.ok_or(AppError::NotFound)?;
     app.keep_answer(&mut tx, tenant, &caller, once, ()).await?;
     app.audit(&mut tx, &caller, clicked(&extension, &to))?;
@@ -104,6 +142,7 @@ pub async fn call(
         },
         to,
         asked_at: app.now(),
+        under_way,
         done,
     };
     let answer = match app.clicks.sender.try_send(click) {
@@ -197,20 +236,42 @@ pub fn take(app: &App) -> Option<Receiver<Click>> {
 
 /// Makes a call, and tells whoever asked for it where that is refused.
 pub async fn make(app: &App, click: Click) {
-    if app.now().duration_since(click.asked_at) > STALE {
+    let (instance, extension) = (click.instance, click.under_way.extension);
+    let waited = app.now().duration_since(click.asked_at);
+    if waited > STALE {
+        tracing::warn!(
+            %instance, %extension, seconds = waited.as_secs(),
+            "a phone was not rung: too many calls were waiting to be made, and nobody expects this one any more"
+        );
         return;
     }
     let made = async {
-        let (_, driver) = app.engine.driver(click.instance).await?;
+        let (_, driver) = app.engine.driver(instance).await?;
         driver.call(&click.from, &click.to).await?;
         Ok::<_, crate::deploy::DeployError>(())
     };
-    let answer = made.await.map_err(|error| {
-        tracing::warn!(instance = %click.instance, error = error_chain(&error), "a phone was not rung");
-        refused(&error.into())
-    });
+    let answer = match within(MAKING, made).await {
+        Ok(made) => made.map_err(|error| {
+            tracing::warn!(%instance, %extension, error = error_chain(&error), "a phone was not rung");
+            refused(&error.into())
+        }),
+        Err(unknown) => {
+            tracing::warn!(%instance, %extension, "{}", unknown.message);
+            Err(unknown)
+        }
+    };
+    // Told of a refusal, they may try again at once.
+    drop(click.under_way);
     // Nobody may wait for it any longer.
     let _ = click.done.send(answer);
+}
+
+/// What a PBX says within a time; of one that says nothing, that it is not known.
+async fn within<T>(limit: Duration, answer: impl Future<Output = T>) -> Result<T, Refused> {
+    timeout(limit, answer).await.map_err(|_| Refused {
+        code: "call_failed",
+        message: "the PBX does not answer; it is not known whether a phone was rung".to_owned(),
+    })
 }
 
 /// What is told of a PBX that did not do what it was asked.
@@ -231,4 +292,33 @@ pub(super) fn refused(error: &AppError) -> Refused {
         ),
     };
     Refused { code, message }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ids::SystemIds;
+
+    #[test]
+    fn a48_of_one_extension_one_call_at_a_time_is_being_made() {
+        let clicks = Clicks::default();
+        let (ann, bob) = (ExtensionId::fresh(&SystemIds), ExtensionId::fresh(&SystemIds));
+        let first = clicks.start(ann);
+        assert!(first.is_some());
+        assert!(clicks.clone().start(ann).is_none());
+        // One that was refused ends nothing of the first.
+        assert!(clicks.start(ann).is_none());
+        assert!(clicks.start(bob).is_some());
+        drop(first);
+        assert!(clicks.start(ann).is_some());
+    }
+
+    #[tokio::test]
+    async fn a48_a_pbx_that_says_nothing_is_not_waited_for_without_end() {
+        let nothing = std::future::pending::<()>();
+        let unknown = within(Duration::from_millis(1), nothing).await.unwrap_err();
+        assert_eq!(unknown.code, "call_failed");
+        let answer = std::future::ready("called");
+        assert!(matches!(within(MAKING, answer).await, Ok("called")));
+    }
 }

@@ -18,7 +18,7 @@ use crate::domain::instance::{PbxInstance, PbxKind};
 use crate::domain::page::PageRequest;
 use crate::domain::permission::PlatformPermission;
 use crate::domain::query::TenantQuery;
-use crate::store::{Tx, deployments, instances, tenant_overviews};
+use crate::store::{Tx, deployments, instances, recordings, tenant_overviews};
 
 /// One instance, and what names its version: every change of name, settings or secret gives it another one.
 pub async fn show(app: &App, caller: &Caller, id: InstanceId) -> Result<(PbxInstance, String), AppError> {
@@ -256,5 +256,26 @@ async fn deletable(tx: &mut Tx, id: InstanceId, if_match: &IfMatch) -> Result<Pb
         let message = "it still serves tenants that are assigned elsewhere; deploy it first";
         return Err(AppError::in_use(message, []));
     }
+    no_recordings(tx, &instance).await?;
     Ok(instance)
+}
+
+/// Of tenants that have moved away, recordings stay where they were made: without the instance nobody hears or removes them.
+async fn no_recordings(tx: &mut Tx, instance: &PbxInstance) -> Result<(), AppError> {
+    let held = recordings::by_tenant(tx, instance.id).await?;
+    if held.is_empty() {
+        return Ok(());
+    }
+    let count: i64 = held.iter().map(|held| held.recordings).sum();
+    let place = instance.settings.recordings_dir();
+    let message = format!(
+        "{count} recordings of tenants that were moved away lie on its host{}; move their files to the same place below the \
+         directory of recordings of each tenant's instance, or remove them (`DELETE /recordings/{{id}}`); those of tenants that \
+         are being deleted go by themselves",
+        place.map_or_else(String::new, |place| format!(" in {place}")),
+    );
+    let references = held.into_iter().map(
+        |held| json!({"kind": "tenant", "id": held.tenant, "name": held.name, "recordings": held.recordings}),
+    );
+    Err(AppError::in_use(message, references))
 }

@@ -8,7 +8,7 @@ use super::App;
 use super::error::AppError;
 use super::guards;
 use super::instances::changed;
-use super::tenant_deletion::{gone, remove};
+use super::tenant_deletion::{forget_calls, gone, remove};
 use crate::auth::caller::Caller;
 use crate::domain::error_chain::error_chain;
 use crate::domain::ids::{InstanceId, TenantId};
@@ -17,7 +17,7 @@ use crate::domain::name::{InstanceName, TenantName};
 use crate::domain::permission::PlatformPermission;
 use crate::domain::sip_domain::SipDomain;
 use crate::domain::tenant::{Tenant, TenantStatus};
-use crate::store::{Tx, audit, instances, leases, served, tenant_lifecycle, tenants};
+use crate::store::{Tx, audit, instances, leases, recordings, served, tenant_lifecycle, tenants};
 
 /// An instance that was given up.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
@@ -54,40 +54,22 @@ pub async fn give_up(
     confirm: &str,
 ) -> Result<LostInstance, AppError> {
     let right = PlatformPermission::InstancesWrite;
+    let begun = app.begin_on_platform(caller, right, None, "instance_to_give_up");
+    let (mut tx, _) = begun.await?;
+    let (_, leaving) = losable(app, &mut tx, id, confirm).await?;
+    drop(tx);
+    for tenant in leaving {
+        forget_calls(app, tenant.id).await?;
+    }
     let (mut tx, caller) = app
         .begin_on_platform(caller, right, None, "give_up_instance")
         .await?;
-    let instance = instances::find(&mut tx, id).await?.ok_or(AppError::NotFound)?;
-    guards::confirmed(confirm, instance.name.as_str(), "the instance's name")?;
-    if let Some(lease) = leases::find(&mut tx, id).await?
-        && lease.expires_at > app.now()
-    {
-        let message = format!(
-            "{} works on it right now: its host is not gone; wait for it",
-            lease.holder
-        );
-        return Err(AppError::in_use(message, []));
-    }
-    let assigned = tenants::assigned_to(&mut tx, id).await?;
-    let (mut leaving, mut staying): (Vec<Tenant>, Vec<Tenant>) = assigned
-        .into_iter()
-        .partition(|tenant| tenant.status == TenantStatus::Deleting);
-    staying.extend(served_nowhere_else(&mut tx, id).await?);
-    leaving.extend(leaving_from(&mut tx, id).await?);
-    if !staying.is_empty() {
-        let message = format!(
-            "{} tenants are to be served by it; give each another instance and deploy that, or delete the tenant, first",
-            staying.len()
-        );
-        let references = staying
-            .into_iter()
-            .map(|tenant| json!({"kind": "tenant", "id": tenant.id, "name": tenant.name}));
-        return Err(AppError::in_use(message, references));
-    }
+    let (instance, leaving) = losable(app, &mut tx, id, confirm).await?;
     let mut not_proven = not_proven(&mut tx, &instance).await?;
     served::clear(&mut tx, id).await?;
     instances::set_applying(&mut tx, id, None).await?;
     let deleted_tenants = delete_leaving(app, &mut tx, &caller, leaving).await?;
+    not_proven.extend(lost_recordings(&mut tx, &instance).await?);
     let was = json!({"name": instance.name, "node": instance.node, "settings": instance.settings});
     let is = json!({"deleted_tenants": deleted_tenants, "not_proven": not_proven});
     let entry = changed("instance.give_up", &instance, Some(was), is);
@@ -110,6 +92,43 @@ pub async fn give_up(
         deleted_tenants,
         not_proven,
     })
+}
+
+/// The instance, where nothing is in the way of its loss, and the tenants that go with it.
+async fn losable(
+    app: &App,
+    tx: &mut Tx,
+    id: InstanceId,
+    confirm: &str,
+) -> Result<(PbxInstance, Vec<Tenant>), AppError> {
+    let instance = instances::find(tx, id).await?.ok_or(AppError::NotFound)?;
+    guards::confirmed(confirm, instance.name.as_str(), "the instance's name")?;
+    if let Some(lease) = leases::find(tx, id).await?
+        && lease.expires_at > app.now()
+    {
+        let message = format!(
+            "{} works on it right now: its host is not gone; wait for it",
+            lease.holder
+        );
+        return Err(AppError::in_use(message, []));
+    }
+    let assigned = tenants::assigned_to(tx, id).await?;
+    let (mut leaving, mut staying): (Vec<Tenant>, Vec<Tenant>) = assigned
+        .into_iter()
+        .partition(|tenant| tenant.status == TenantStatus::Deleting);
+    staying.extend(served_nowhere_else(tx, id).await?);
+    leaving.extend(leaving_from(tx, id).await?);
+    if !staying.is_empty() {
+        let message = format!(
+            "{} tenants are to be served by it; give each another instance and deploy that, or delete the tenant, first",
+            staying.len()
+        );
+        let references = staying
+            .into_iter()
+            .map(|tenant| json!({"kind": "tenant", "id": tenant.id, "name": tenant.name}));
+        return Err(AppError::in_use(message, references));
+    }
+    Ok((instance, leaving))
 }
 
 /// The tenants that were given another instance, which does not serve them yet.
@@ -204,4 +223,18 @@ async fn not_proven(tx: &mut Tx, instance: &PbxInstance) -> Result<Vec<String>, 
         told.push("a deploy of it was cut off, so that it may serve others than those".to_owned());
     }
     Ok(told)
+}
+
+/// The recordings that nobody hears or removes by this service any more: those of tenants that stay, and were moved away before.
+async fn lost_recordings(tx: &mut Tx, instance: &PbxInstance) -> Result<Vec<String>, AppError> {
+    let held = recordings::by_tenant(tx, instance.id).await?;
+    let place = instance.settings.recordings_dir();
+    let place = place.map_or_else(String::new, |place| format!("in {place} "));
+    let told = held.into_iter().map(|held| {
+        format!(
+            "{} recordings of calls of {}, {place}on the host {}, are lost with it: they are neither shown nor removed any more",
+            held.recordings, held.domain, instance.node
+        )
+    });
+    Ok(told.collect())
 }

@@ -23,6 +23,9 @@ use crate::monitor::recordings;
 use crate::store::tenant_lifecycle::{self, Belongings};
 use crate::store::{self, Tx, audit, domains, instances, tenant_records, user_counts};
 
+/// Records of calls that are removed in one transaction.
+const CALLS_AT_ONCE: i64 = 1_000;
+
 /// What goes with a tenant, kind by kind.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, JsonSchema)]
 pub struct DeletionPreview {
@@ -139,6 +142,7 @@ pub async fn finish(app: &App, caller: &Caller, id: TenantId) -> Result<bool, Ap
     if !recordings_are_gone(app, id, places.iter().chain(&served_once)).await? {
         return Ok(false);
     }
+    forget_calls(app, id).await?;
 
     let right = PlatformPermission::InstancesDeploy;
     let begun = app.begin_on_platform(caller, right, Some(id), "finish_deletion");
@@ -153,6 +157,20 @@ pub async fn finish(app: &App, caller: &Caller, id: TenantId) -> Result<bool, Ap
     remove(&mut tx, id, &moves, told).await?;
     tx.commit().await?;
     Ok(true)
+}
+
+/// Forgets the calls of a tenant that is to go, some at a time: whoever else writes waits for a few of them, not for all.
+///
+/// Where it is cut off, the tenant is still to go, and the rest is forgotten next time.
+pub(super) async fn forget_calls(app: &App, id: TenantId) -> Result<(), AppError> {
+    loop {
+        let mut tx = app.begin_in(id, "forget_calls").await?;
+        let forgotten = tenant_lifecycle::forget_calls(&mut tx, id, CALLS_AT_ONCE).await?;
+        tx.commit().await?;
+        if forgotten == 0 {
+            return Ok(());
+        }
+    }
 }
 
 /// Removes the recordings of the tenants that go from the disks of this host; false while another host has some of this one,

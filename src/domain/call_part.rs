@@ -90,6 +90,18 @@ impl CallPart {
         (began, self.is_of_called, number, self.started, self.key.as_str())
     }
 
+    /// The one that a call of too many parts is told best without: the last that nobody answered, then the last of all. The first
+    /// one, the one that was answered first, and the one that ended last are never it: they say what the call was.
+    #[must_use]
+    pub fn most_dispensable(parts: &[Self]) -> Option<&Self> {
+        let parts = in_order(parts);
+        let was_answered = |part: &&&Self| part.answered.is_some();
+        let answered = parts.iter().filter(was_answered).min_by_key(|part| part.answered);
+        let telling = [parts.first(), answered, last(&parts)].map(|part| part.map(|part| &part.key));
+        let dispensable = parts.iter().filter(|part| !telling.contains(&Some(&part.key)));
+        dispensable.max_by_key(|part| part.answered.is_none()).copied()
+    }
+
     /// `12` of the key `1795911390.0:12`.
     fn number(&self) -> Option<u64> {
         self.key.as_str().rsplit_once(':')?.1.parse().ok()
@@ -129,10 +141,8 @@ impl WholeCall {
     /// Makes a call of its parts, whatever their order; none of no part. `is_own`: whether a domain is the tenant's.
     #[must_use]
     pub fn of(parts: &[CallPart], is_own: impl Fn(&str) -> bool) -> Option<Self> {
-        let mut parts: Vec<&CallPart> = parts.iter().collect();
-        parts.sort_by(|one, other| one.order().cmp(&other.order()));
-        let first = *parts.first()?;
-        let last = parts.iter().max_by_key(|part| (part.ended, !part.is_of_called))?;
+        let parts = in_order(parts);
+        let (first, last) = (*parts.first()?, *last(&parts)?);
         let own = |phone: &Option<Phone>| {
             let phone = phone.as_ref().filter(|phone| is_own(phone.domain.as_str()))?;
             Some(phone.number.to_string())
@@ -172,6 +182,17 @@ impl WholeCall {
             numbers,
         })
     }
+}
+
+fn in_order(parts: &[CallPart]) -> Vec<&CallPart> {
+    let mut parts: Vec<&CallPart> = parts.iter().collect();
+    parts.sort_by(|one, other| one.order().cmp(&other.order()));
+    parts
+}
+
+/// The one that ended last, of parts in their order.
+fn last<'a, 'b>(parts: &'b [&'a CallPart]) -> Option<&'b &'a CallPart> {
+    parts.iter().max_by_key(|part| (part.ended, !part.is_of_called))
 }
 
 /// Microseconds in which some part was answered; what two parts have in common counts once.
@@ -331,6 +352,32 @@ mod tests {
         let dialled = of("b", "1002", 100);
         let forwarded = of("a", "1003", 200);
         assert_eq!(whole(&[forwarded, dialled]).to, CallText::of("1002"));
+    }
+
+    #[test]
+    fn a11_of_too_many_parts_those_that_say_what_the_call_was_are_kept_whatever_their_order() {
+        let rings = |key, from, to| part(key, "1002", (from, None, to), Disposition::NoAnswer);
+        let answered = Disposition::Answered;
+        let talks = |key, from| part(key, "1003", (from, Some(from + 1), from + 9), answered);
+        // The second one rings on while another phone is answered already.
+        let parts = [
+            rings("1.0:1", 0, 3),
+            rings("1.0:2", 1, 90),
+            rings("1.0:3", 10, 13),
+            rings("1.0:4", 20, 23),
+            talks("1.0:5", 40),
+            talks("1.0:6", 60),
+        ];
+        for turn in 0..parts.len() {
+            let mut left = parts.to_vec();
+            left.rotate_left(turn);
+            let mut dropped = Vec::new();
+            while let Some(key) = CallPart::most_dispensable(&left).map(|part| part.key.clone()) {
+                left.retain(|part| part.key != key);
+                dropped.push(key.to_string());
+            }
+            assert_eq!(dropped, ["1.0:4", "1.0:3", "1.0:6"], "{turn}");
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::domain::call_record::{CallCursor, CallFilter, CallPage, CallQuery, Ca
 use crate::domain::call_text::{CallText, HangupCause, PbxCallId};
 use crate::domain::ids::{CallRecordId, ExtensionId, InstanceId, RecordingId, TenantId, UserId};
 
-/// More parts than any call has; what a PBX tells beyond is left out.
+/// More parts than any call has; of more, those that say least are left out.
 pub const MOST_PARTS: usize = 200;
 
 /// Whose calls somebody may see.
@@ -51,15 +51,23 @@ macro_rules! select {
 /// A page of those that are found from here on, in this order: of many calls few are an extension's. What belongs to a call is
 /// looked up for those of the page alone.
 macro_rules! page {
+    ($($which:expr),+) => {
+        select!("from (", $($which),+, " limit $9) r order by r.started_at desc, r.id desc")
+    };
+}
+
+macro_rules! found {
+    ($from:literal, $number:literal) => {
+        concat!("select r.* ", $from, $number, " and r.started_at < $3 and (r.direction = $4 or $4 is null) \
+            and (r.disposition = $6 or $6 is null) and (r.started_at < $7 or (r.started_at = $7 and r.id < $8))")
+    };
     ($from:literal) => {
-        select!(
-            "from (select r.* ",
-            $from,
-            " and r.started_at >= $2 and r.started_at < $3 and (r.direction = $4 or $4 is null) \
-             and (r.from_number = $5 or r.to_number = $5 or $5 is null) and (r.disposition = $6 or $6 is null) \
-             and (r.started_at < $7 or (r.started_at = $7 and r.id < $8)) \
-             order by r.started_at desc, r.id desc limit $9) r order by r.started_at desc, r.id desc"
-        )
+        concat!(found!($from, " and r.started_at >= $2 and (r.from_number = $5 or r.to_number = $5 or $5 is null)"),
+            " order by r.started_at desc, r.id desc")
+    };
+    // Were the begin a bound of the index too, SQLite would rather read all of the tenant's calls.
+    (number: $number:literal) => {
+        found!("from call_records r where r.tenant_id = $1 and +r.started_at >= $2", $number)
     };
 }
 
@@ -77,8 +85,8 @@ statements! {
         on conflict (record_id, part) do nothing";
     PARTS = "select p.told from call_record_parts p join call_records r on r.id = p.record_id \
         where r.id = $1 and r.tenant_id = $2 order by p.part";
-    HAS_ROOM = "select (select count(*) from call_record_parts where record_id = $1) < $3 \
-        or exists (select 1 from call_record_parts where record_id = $1 and part = $2)";
+    DROP_PART = "delete from call_record_parts where part = $2 \
+        and record_id in (select id from call_records where id = $1 and tenant_id = $3)";
     UPDATE = "update call_records set from_number = $2, from_name = $3, to_number = $4, direction = $5, started_at = $6, \
         answered_at = $7, ended_at = $8, duration = $9, billable = $10, disposition = $11, hangup_cause = $12 \
         where id = $1 and tenant_id = $13";
@@ -89,13 +97,16 @@ statements! {
     FIND = select!("from call_records r where r.tenant_id = $1 and r.id = $2 and (exists (select 1 \
         from call_record_extensions e join users u on u.extension_id = e.extension_id where e.record_id = r.id \
         and u.id = $3 and u.tenant_id = r.tenant_id) or $3 is null)");
-    LIST = page!("from call_records r where r.tenant_id = $1");
-    LIST_OF = page!("from call_record_extensions o cross join call_records r where o.extension_id = $10 \
-        and r.id = o.record_id and r.tenant_id = $1");
-    LIST_OWN = page!("from users u cross join call_record_extensions o cross join call_records r where u.id = $10 \
+    LIST = page!(found!("from call_records r where r.tenant_id = $1"));
+    LIST_OF_NUMBER = page!(found!(number: " and r.from_number = $5"), " union all ",
+        found!(number: " and r.to_number = $5 and (r.from_number <> $5 or r.from_number is null)"),
+        " order by started_at desc, id desc");
+    LIST_OF = page!(found!("from call_record_extensions o cross join call_records r where o.extension_id = $10 \
+        and r.id = o.record_id and r.tenant_id = $1"));
+    LIST_OWN = page!(found!("from users u cross join call_record_extensions o cross join call_records r where u.id = $10 \
         and u.tenant_id = $1 and o.extension_id = u.extension_id and r.id = o.record_id and r.tenant_id = $1 \
         and (exists (select 1 from call_record_extensions x \
-        where x.record_id = r.id and x.extension_id = $11) or $11 is null)");
+        where x.record_id = r.id and x.extension_id = $11) or $11 is null)"));
 }
 
 #[derive(sqlx::FromRow)]
@@ -207,24 +218,17 @@ pub async fn keep(
     let Some((id,)) = run!(tx, fetch_optional::<(Uuid,)>(LOCK, instance, call, tenant))? else {
         return Err(corrupt("it is gone"));
     };
-    let most = i64::try_from(MOST_PARTS).unwrap_or(i64::MAX);
-    let (has_room,) = run!(tx, fetch_one::<(bool,)>(HAS_ROOM, id, part.key.as_str(), most))?;
-    if has_room {
-        let told = to_json("call_record_parts.told", part)?;
-        let statement = if of.is_rough { ADD_PART } else { PUT_PART };
-        run!(
-            tx,
-            execute(
-                statement,
-                id,
-                part.key.as_str(),
-                part.channel.as_str(),
-                told,
-                tenant
-            )
-        )?;
+    let told = to_json("call_record_parts.told", part)?;
+    let statement = if of.is_rough { ADD_PART } else { PUT_PART };
+    let (key, channel) = (part.key.as_str(), part.channel.as_str());
+    run!(tx, execute(statement, id, key, channel, told, tenant))?;
+    let mut parts = parts(tx, of.tenant, id).await?;
+    if parts.len() > MOST_PARTS
+        && let Some(key) = CallPart::most_dispensable(&parts).map(|part| part.key.clone())
+    {
+        run!(tx, execute(DROP_PART, id, key.as_str(), tenant))?;
+        parts.retain(|part| part.key != key);
     }
-    let parts = parts(tx, of.tenant, id).await?;
     let Some(whole) = WholeCall::of(&parts, is_own) else {
         return Err(corrupt("it has no parts"));
     };
@@ -364,6 +368,7 @@ pub async fn list(
         };
     }
     let rows = match (seen.user(), extension) {
+        (None, None) if number.is_some() => rows!(LIST_OF_NUMBER),
         (None, None) => rows!(LIST),
         (None, Some(extension)) => rows!(LIST_OF, extension),
         (Some(user), extension) => rows!(LIST_OWN, user, extension),

@@ -13,6 +13,7 @@ use crate::domain::call_record::CallCursor;
 use crate::domain::call_text::PbxCallId;
 use crate::domain::ids::{CallRecordId, ExtensionId, InstanceId, RecordingId, TenantId};
 use crate::domain::instance::NodeName;
+use crate::domain::name::TenantName;
 use crate::domain::recording::{FoundRecording, Recording, RecordingPage, RecordingPath, RecordingQuery};
 use crate::domain::sip_domain::SipDomain;
 
@@ -53,6 +54,8 @@ statements! {
     LOSE_ALL = "delete from recordings where instance_id = $1";
     LEAVING = "select f.tenant_id, f.path from recordings f join tenants t on t.id = f.tenant_id \
         where f.instance_id = $1 and t.status = 'deleting' order by f.path";
+    BY_TENANT = "select t.id, t.name, t.domain, count(*) from recordings f join tenants t on t.id = f.tenant_id \
+        where f.instance_id = $1 group by t.id, t.name, t.domain order by t.name, t.id";
     ELSEWHERE = "select count(*) from recordings f join instances i on i.id = f.instance_id \
         where f.tenant_id = $1 and i.node <> $2";
     FIND = select!("f.id = $3");
@@ -200,6 +203,38 @@ pub async fn leaving(
     let rows = run!(tx, fetch_all::<(Uuid, String)>(LEAVING, instance.uuid()))?;
     rows.into_iter()
         .map(|(tenant, path)| Ok((TenantId::from_uuid(tenant), origin.text("path", &path)?)))
+        .collect()
+}
+
+/// How many recordings a tenant has on an instance.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Held {
+    /// Which tenant.
+    pub tenant: TenantId,
+    /// As people call it.
+    pub name: TenantName,
+    /// Its SIP domain.
+    pub domain: SipDomain,
+    /// How many are known.
+    pub recordings: i64,
+}
+
+/// Whose recordings are known to be on an instance, and how many, by the tenants' names.
+pub async fn by_tenant(tx: &mut Tx, instance: InstanceId) -> Result<Vec<Held>, StoreError> {
+    let rows = run!(
+        tx,
+        fetch_all::<(Uuid, String, String, i64)>(BY_TENANT, instance.uuid())
+    )?;
+    rows.into_iter()
+        .map(|(id, name, domain, recordings)| {
+            let origin = Origin { table: "tenants", id };
+            Ok(Held {
+                tenant: TenantId::from_uuid(id),
+                name: origin.text("name", &name)?,
+                domain: origin.text("domain", &domain)?,
+                recordings,
+            })
+        })
         .collect()
 }
 

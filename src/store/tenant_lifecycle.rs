@@ -52,6 +52,8 @@ statements! {
         (select count(*) from recordings where tenant_id = $1) as recordings";
     BURY = "insert into generation_tombstones (generation_id, tenant_id) \
         select generation_id, tenant_id from generation_tenants where tenant_id = $1";
+    FORGET_CALLS = "delete from call_records where id in (select r.id from tenants t cross join call_records r \
+        where t.id = $1 and t.status = 'deleting' and r.tenant_id = t.id order by r.started_at limit $2)";
     DELETE = "delete from tenants where id = $1";
 }
 
@@ -191,6 +193,11 @@ pub struct Belongings {
 /// Counts what goes with a tenant.
 pub async fn belongings(tx: &mut Tx, id: TenantId) -> Result<Belongings, StoreError> {
     run!(tx, fetch_one::<Belongings>(COUNTS, id.uuid()))
+}
+
+/// Forgets up to `most` records of calls of a tenant that is to go, and of no other; gives how many it was.
+pub async fn forget_calls(tx: &mut Tx, id: TenantId, most: i64) -> Result<u64, StoreError> {
+    run!(tx, execute(FORGET_CALLS, id.uuid(), most))
 }
 
 /// Deletes a tenant with all that is its own; false when there is no such tenant. One that a PBX still serves is in use:

@@ -29,7 +29,7 @@ use super::support::scan::{all_rows, that_name};
 use super::world::{Person, World, invitation};
 
 /// On the node that the instance names, and with a mail server that is not there: what is posted waits.
-async fn world(backend: Backend, state: &TempDir) -> World {
+pub async fn world(backend: Backend, state: &TempDir) -> World {
     let more = [
         ("SWITCHYARD_NODE_NAME", "node1".to_owned()),
         ("SWITCHYARD_STATE_DIR", state.path().display().to_string()),
@@ -51,7 +51,7 @@ impl World {
     }
 
     /// Has a tenant go.
-    async fn let_go(&self, tenant: &Tenant) {
+    pub async fn let_go(&self, tenant: &Tenant) {
         let platform = operator::platform(None);
         self.suspend(tenant).await;
         let name = tenant.name.as_str();

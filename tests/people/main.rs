@@ -5,6 +5,7 @@
 
 mod accepting;
 mod changed;
+mod clicks;
 mod firebase;
 mod forgotten;
 mod gone;
@@ -22,6 +23,7 @@ mod leaving;
 mod links;
 mod losing;
 mod mailed;
+mod many_calls;
 mod overtaken;
 mod own_tenant;
 mod racing;

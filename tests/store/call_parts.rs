@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use rstest::rstest;
 use switchyard::domain::call_part::CallPart;
-use switchyard::domain::call_record::{CallFilter, CallGap};
+use switchyard::domain::call_record::{CallFilter, CallGap, Disposition};
 use switchyard::domain::ids::{InstanceId, SystemIds};
 use switchyard::store::call_gaps;
 use switchyard::store::call_records::{MOST_PARTS, Seen};
@@ -42,7 +42,34 @@ async fn a_call_of_endless_parts_is_kept_as_far_as_a_call_goes(#[values(Sqlite, 
     }
     tx.commit().await.unwrap();
     let call = office.seen(Seen::All).await.remove(0);
-    assert_eq!(call.duration, i64::try_from(MOST_PARTS).unwrap() - 1 + 5);
+    // It ends when its last part does.
+    assert_eq!(call.duration, i64::try_from(MOST_PARTS).unwrap() + 5);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a11_a_call_of_endless_parts_is_answered_whenever_somebody_answered_it(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let office = Office::new(backend).await;
+    let acme = office.world.acme.id;
+    let most = u32::try_from(MOST_PARTS).unwrap();
+    let mut tx = office.store.begin("keep").await.unwrap();
+    for sequence in 0..=most + 1 {
+        let mut part = part("1.0", sequence, ("1001", "1002"), ACME, i64::from(sequence));
+        if sequence == 0 {
+            // The caller's own rings on and on.
+            part.ended = at(9_000 * 1_000_000);
+        }
+        if sequence != most {
+            (part.answered, part.disposition) = (None, Disposition::NoAnswer);
+        }
+        keep(&mut tx, acme, office.world.instance.id, "1.0", &part).await;
+    }
+    tx.commit().await.unwrap();
+    let call = office.seen(Seen::All).await.remove(0);
+    assert_eq!(call.disposition, Disposition::Answered);
+    assert_eq!((call.duration, call.billable), (9_000, 4));
 }
 
 #[rstest]

@@ -15,7 +15,7 @@ const TENANTS: usize = 40;
 
 /// Calls, parts, who took part and recordings, evenly of all tenants: what PostgreSQL plans by is its figures of them.
 const FILL: &str = "
-    insert into call_records select gen_random_uuid(), t.id, t.instance_id, t.id::text || n, null, null, null, 'internal',
+    insert into call_records select gen_random_uuid(), t.id, t.instance_id, t.id::text || n, n::text, null, (n + 250)::text, 'internal',
         n, null, n, 0, 0, 'answered', null from tenants t cross join generate_series(1, 500) n;
     insert into call_record_parts select id, '1', call, '{}'::jsonb from call_records;
     insert into call_record_extensions select id, substr(md5(call), 1, 32)::uuid from call_records;
@@ -61,6 +61,12 @@ async fn plan_of_postgres(bench: &Bench, statement: &Statement) -> String {
 #[rstest]
 #[case::the_recordings_of_a_call("::call_records::LIST", &["recordings_by_channel"], "recordings_by_time")]
 #[case::a_page_of_the_tenant("::call_records::LIST", &["call_records_by_start"], "call_records_instance_id")]
+#[case::calls_of_a_number(
+    "::call_records::LIST_OF_NUMBER",
+    &["call_records_by_caller", "call_records_by_called"],
+    "call_records_by_start"
+)]
+#[case::calls_that_go_first("::tenant_lifecycle::FORGET_CALLS", &["call_records_by_start"], "SCAN r")]
 #[case::own_calls("::call_records::LIST_OWN", &["call_record_extensions_by_extension"], "call_records_by_start")]
 #[case::calls_of_an_extension(
     "::call_records::LIST_OF",
@@ -94,6 +100,7 @@ async fn a11_a12_what_is_asked_for_is_found_by_an_index(
 
 #[rstest]
 #[case::a_page_of_the_tenant("::call_records::LIST", &["call_records_by_start", "recordings_by_channel"])]
+#[case::calls_of_a_number("::call_records::LIST_OF_NUMBER", &["call_records_by_caller", "call_records_by_called"])]
 #[case::own_calls("::call_records::LIST_OWN", &["call_record_extensions_by_extension"])]
 #[case::calls_of_an_extension("::call_records::LIST_OF", &["call_record_extensions_by_extension"])]
 #[case::the_call_of_a_recording("::recordings::LIST", &["recordings_by_time", "call_record_parts_by_channel"])]

@@ -17,7 +17,7 @@ use super::users::{add, now};
 
 pub const ACME: &str = "acme.example.com";
 const GLOBEX: &str = "globex.example.com";
-const SECOND: i64 = 1_000_000;
+pub const SECOND: i64 = 1_000_000;
 
 fn phone(number: &str, domain: &str) -> Option<Phone> {
     Phone::of(number, domain)
@@ -57,7 +57,7 @@ pub async fn keep(tx: &mut Tx, tenant: TenantId, instance: InstanceId, call: &st
         .unwrap();
 }
 
-async fn all(store: &Store, tenant: TenantId, seen: Seen, filter: CallFilter) -> Vec<CallRecord> {
+pub async fn all(store: &Store, tenant: TenantId, seen: Seen, filter: CallFilter) -> Vec<CallRecord> {
     let mut tx = store.read("calls").await.unwrap();
     let mut query = CallQuery {
         filter,
@@ -76,7 +76,7 @@ async fn all(store: &Store, tenant: TenantId, seen: Seen, filter: CallFilter) ->
     }
 }
 
-fn froms(calls: &[CallRecord]) -> Vec<&str> {
+pub fn froms(calls: &[CallRecord]) -> Vec<&str> {
     calls
         .iter()
         .map(|call| call.from_number.as_ref().unwrap().as_str())

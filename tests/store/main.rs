@@ -10,6 +10,7 @@ mod audit_chain;
 mod call_parts;
 mod call_plans;
 mod call_records;
+mod calls_of_a_number;
 mod deployments;
 mod extension_lists;
 mod extensions;

@@ -8,7 +8,7 @@ use crate::cli::{Context, Failure, confirmation, lookup};
 use crate::domain::name::InstanceName;
 
 pub const EXAMPLE: &str = "Of a host that will never answer again. Tenants that are to be served are in the way; those that are \
-    being deleted are gone with it.\n\nExample:\n  switchyard instance give-up pbx1";
+    being deleted are gone with it, and so are the recordings that tenants which were moved away have there.\n\nExample:\n  switchyard instance give-up pbx1";
 
 /// Which instance.
 #[derive(Args)]
@@ -25,7 +25,8 @@ pub fn run(context: &mut Context<'_>, given: &GiveUp) -> Result<(), Failure> {
         let instance = lookup::instance(parts, &given.name).await?;
         let name = instance.name.as_str();
         let goes = format!(
-            "this deletes {name} without asking its PBX on the host {}, and every tenant whose deletion waits for it",
+            "this deletes {name} without asking its PBX on the host {}, every tenant whose deletion waits for it, and what is known \
+             of recordings there",
             instance.node
         );
         let confirm = confirmation::given(context, given.yes, name, &goes)?;

@@ -12,9 +12,10 @@ use crate::http::api::{call_records, click_to_call, recordings};
 const FILE: [&str; 2] = ["driven_elsewhere", "recording_unreadable"];
 
 /// Why no phone rings.
-const CLICK: [&str; 7] = [
+const CLICK: [&str; 8] = [
     "no_extension",
     "extension_disabled",
+    "call_under_way",
     "driven_elsewhere",
     "too_many_calls",
     "call_refused",
