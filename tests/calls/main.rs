@@ -9,6 +9,7 @@ mod asterisk_records;
 #[expect(dead_code, unused_imports, reason = "the area of the rig uses all of it")]
 #[path = "../support/freeswitch/mod.rs"]
 mod freeswitch;
+mod halves;
 mod instances;
 mod keeper;
 mod proxy;
