@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod asterisk_counts;
+mod asterisk_hearing;
 mod asterisk_links;
 mod asterisk_phones;
 mod asterisk_records;
