@@ -119,15 +119,15 @@ impl Listener {
 
     /// Listens until the stop, or until nothing will be heard any more on this link.
     pub async fn run(mut self, stop: CancellationToken) {
-        let instance = self.instance;
-        let board = self.tools.board.clone();
-        stop.run_until_cancelled(async {
+        let listening = async {
             while self.turn().await {
                 self.report().await;
             }
-        })
-        .await;
-        board.doubt(instance);
+        };
+        // Who stops it says what becomes of its figures: by then they may be another's.
+        if stop.run_until_cancelled(listening).await.is_some() {
+            self.tools.board.doubt(self.instance);
+        }
         self.desk.close().await;
     }
 

@@ -1,7 +1,6 @@
 //! What a listener reads from the database, which may be away while the PBX goes on telling: asked again after a while, not
 //! with each of its news.
 
-use std::future::Future;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout};

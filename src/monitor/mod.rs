@@ -197,6 +197,14 @@ impl Crew {
         {
             return Ok(());
         }
+        let secrets = match secrets(&self.tools.store, id).await {
+            Err(error) if error.may_pass() => return Err(error),
+            Err(error) => {
+                tracing::warn!(instance = %id, error = error_chain(&error), "its secrets cannot be read: its calls are not known");
+                None
+            }
+            Ok(secrets) => secrets,
+        };
         if let Some(before) = self.listeners.remove(&id) {
             before.stop.cancel();
             if before.way.at == way.at {
@@ -206,14 +214,6 @@ impl Crew {
                 self.tools.board.remove(id);
             }
         }
-        let secrets = match secrets(&self.tools.store, id).await {
-            Err(error) if error.may_pass() => return Err(error),
-            Err(error) => {
-                tracing::warn!(instance = %id, error = error_chain(&error), "its secrets cannot be read: its calls are not known");
-                None
-            }
-            Ok(secrets) => secrets,
-        };
         let Some(feed) = secrets.and_then(|secrets| self.feeds.feed(instance, secrets)) else {
             self.tools.board.remove(id);
             self.aside.insert(id, Aside::Way(way));
