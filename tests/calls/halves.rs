@@ -88,8 +88,8 @@ async fn a11_a_call_through_pairs_of_halves_is_one_call_and_one_record() {
     }
     let has_phone = |rig: &Rig| {
         let calls = rig.calls();
-        let legs = calls.iter().flat_map(|call| &call.legs);
-        legs.into_iter().any(|leg| leg.as_str() == PHONE)
+        let mut legs = calls.iter().flat_map(|call| &call.legs);
+        legs.any(|leg| leg.as_str() == PHONE)
     };
     until("the phone is in the call", || has_phone(&rig)).await;
     assert_eq!((rig.calls().len(), rig.total()), (1, Some(1)));
