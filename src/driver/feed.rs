@@ -71,6 +71,11 @@ pub trait Poll: Send + Sync {
     /// Every leg that is up.
     async fn legs(&self, now: Timestamp) -> Result<Vec<Leg>, DriverError>;
 
+    /// Whether this connection is told of calls by itself, as far as the PBX says; `None` where it does not.
+    async fn hears_calls(&self) -> Option<bool> {
+        Some(true)
+    }
+
     /// What the PBX still tells of parts of calls that ended since then; `None` where it keeps nothing that could be read.
     async fn ended_since(&self, _since: Timestamp) -> Option<Past> {
         None

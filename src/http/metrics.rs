@@ -133,12 +133,14 @@ fn written(calls: &[InstanceCalls]) -> Result<String, std::fmt::Error> {
         let label = OfInstance {
             instance: instance.clone(),
         };
-        total.get_or_create(&label).set(gauge(of.total));
         stale.get_or_create(&label).set(i64::from(of.freshness.stale));
-        if let Some(known) = of.freshness.as_of {
-            as_of.get_or_create(&label).set(known.as_second());
-        }
         corrected.get_or_create(&label).inc_by(of.corrected);
+        // Of one that was never heard of no count is known, not even none.
+        let Some(known) = of.freshness.as_of else {
+            continue;
+        };
+        as_of.get_or_create(&label).set(known.as_second());
+        total.get_or_create(&label).set(gauge(of.total));
         for (tenant, calls) in &of.by_tenant {
             let label = OfTenant {
                 instance: instance.clone(),
@@ -173,6 +175,7 @@ mod tests {
     use super::*;
     use crate::domain::call::Freshness;
     use crate::domain::ids::TenantId;
+    use jiff::Timestamp;
     use uuid::Uuid;
 
     fn shown(token: &str) -> Shown {
@@ -195,23 +198,38 @@ mod tests {
     #[test]
     fn o10_figures_are_written_by_pbx_and_by_tenant() {
         let tenant = TenantId::from_uuid(Uuid::from_u128(7));
-        let calls = [InstanceCalls {
+        let known = InstanceCalls {
             instance: "pbx1".parse().unwrap(),
             total: 3,
             by_tenant: vec![(tenant, 2)],
-            freshness: Freshness::UNKNOWN,
+            freshness: Freshness {
+                as_of: Timestamp::from_second(1_800_000_000).ok(),
+                stale: true,
+            },
             corrected: 4,
-        }];
-        let text = written(&calls).unwrap();
+        };
+        let unknown = InstanceCalls {
+            instance: "pbx2".parse().unwrap(),
+            total: 0,
+            by_tenant: Vec::new(),
+            freshness: Freshness::UNKNOWN,
+            corrected: 0,
+        };
+        let text = written(&[known, unknown]).unwrap();
         for line in [
             "switchyard_active_calls{instance=\"pbx1\"} 3".to_owned(),
             format!("switchyard_tenant_active_calls{{instance=\"pbx1\",tenant=\"{tenant}\"}} 2"),
             "switchyard_active_calls_stale{instance=\"pbx1\"} 1".to_owned(),
+            "switchyard_active_calls_as_of_seconds{instance=\"pbx1\"} 1800000000".to_owned(),
             "switchyard_active_calls_corrected_total{instance=\"pbx1\"} 4".to_owned(),
+            "switchyard_active_calls_stale{instance=\"pbx2\"} 1".to_owned(),
         ] {
             assert!(text.lines().any(|written| written == line), "{line}: {text}");
         }
-        assert!(!text.contains("as_of_seconds{"), "{text}");
+        for figure in ["active_calls", "active_calls_as_of_seconds"] {
+            let unknown = format!("switchyard_{figure}{{instance=\"pbx2\"}}");
+            assert!(!text.contains(&unknown), "{text}");
+        }
         assert!(text.ends_with("# EOF\n"));
     }
 }

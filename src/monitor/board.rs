@@ -128,7 +128,7 @@ impl Board {
             happened.push((before, now));
         }
         let was_stale = known.calls.stale;
-        known.calls.stale = report.calls.are_stale;
+        known.calls.stale = report.calls.are_stale || report.are_calls_polled;
         if !report.calls.are_stale {
             known.calls.as_of = Some(report.at);
         }

@@ -72,9 +72,15 @@ impl Directory {
 
     /// From now on these are all domains that there are.
     pub fn know(&mut self, domains: impl IntoIterator<Item = (TenantId, SipDomain)>) {
-        let domains: HashMap<SipDomain, TenantId> = domains
-            .into_iter()
-            .map(|(tenant, domain)| (domain, tenant))
+        let mut known: HashMap<SipDomain, Option<TenantId>> = HashMap::new();
+        for (tenant, domain) in domains {
+            // Of two tenants': nobody's is safer than somebody's.
+            let one = known.entry(domain).or_insert(Some(tenant));
+            *one = one.filter(|other| *other == tenant);
+        }
+        let known = known.into_iter();
+        let domains: HashMap<SipDomain, TenantId> = known
+            .filter_map(|(domain, tenant)| Some((domain, tenant?)))
             .collect();
         if domains == self.domains {
             return;
@@ -85,8 +91,10 @@ impl Directory {
             self.of_tenants.entry(*tenant).or_default().push(domain.clone());
         }
         self.domains = domains;
+        let of_tenants = &self.of_tenants;
         self.extensions
-            .retain(|tenant, _| self.of_tenants.contains_key(tenant));
+            .retain(|tenant, _| of_tenants.contains_key(tenant));
+        self.wanted.retain(|tenant| of_tenants.contains_key(tenant));
     }
 
     /// The extensions of a tenant.
@@ -122,6 +130,12 @@ impl Directory {
         }
     }
 
+    /// Whether nothing is wanted that was not read.
+    #[must_use]
+    pub fn has_all(&self) -> bool {
+        self.wanted.is_empty()
+    }
+
     /// Reads the domains of a PBX.
     pub async fn read_domains(&mut self, store: &Store, instance: InstanceId) -> Result<(), StoreError> {
         let mut tx = store.read("monitor_domains").await?;
@@ -141,5 +155,33 @@ impl Directory {
             self.wanted.remove(&tenant);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    #[test]
+    fn o10_a_domain_that_two_tenants_have_is_nobodys_whatever_their_order() {
+        let [one, other] = [1, 2].map(|number| TenantId::from_uuid(Uuid::from_u128(number)));
+        let [own, common] =
+            ["own", "common"].map(|name| format!("{name}.example.com").parse::<SipDomain>().unwrap());
+        let told = [
+            (one, own.clone()),
+            (one, common.clone()),
+            (other, common.clone()),
+            (one, common.clone()),
+        ];
+        for turned in 0..told.len() {
+            let mut told = told.clone();
+            told.rotate_left(turned);
+            let mut directory = Directory::default();
+            directory.know(told);
+            assert_eq!(directory.tenant(&common), None, "{turned}");
+            assert_eq!(directory.tenant(&own), Some(one));
+            assert!(directory.domains(other).is_empty());
+        }
     }
 }

@@ -12,7 +12,8 @@ use tokio_util::sync::CancellationToken;
 use super::board::{Board, Report, Told};
 use super::call;
 use super::desk::Desk;
-use super::directory::Directory;
+use super::hearing::{CORRECTED, DEAF, Hearing};
+use super::lookup::Lookup;
 use super::phones::Phones;
 use super::table::{Begun, NotTaken, Table};
 use crate::domain::clock::Clock;
@@ -29,14 +30,14 @@ const LEGS: usize = 20_000;
 const PHONES: usize = 100_000;
 /// Phones tell by themselves when they come and go; a poll finds what was missed without a word.
 const PHONES_AGAIN: Duration = Duration::from_mins(10);
+/// After a phone that came beside others of its extension.
+const BESIDE: Duration = Duration::from_secs(5);
 /// After a poll that failed; twice as long after each further one, up to the period.
 const RETRY: Duration = Duration::from_millis(250);
 /// However many gaps there are, the PBX is not asked without a pause.
 const PAUSE: Duration = Duration::from_millis(200);
 /// News that are taken before what they come to is told.
 const AT_ONCE: usize = 2_000;
-/// The database may stand still; who listens must not.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What a listener works with.
 #[derive(Clone)]
@@ -52,7 +53,7 @@ pub struct Tools {
 }
 
 type Polling<T> = Pin<Box<dyn Future<Output = T> + Send>>;
-type Polled = (Begun, Result<Vec<Leg>, DriverError>);
+type Polled = (Begun, Result<Vec<Leg>, DriverError>, Option<bool>);
 
 /// Listens to one PBX.
 pub struct Listener {
@@ -62,8 +63,11 @@ pub struct Listener {
     desk: Desk,
     table: Table,
     phones: Phones,
-    directory: Directory,
+    lookup: Lookup,
     is_up: bool,
+    hearing: Hearing,
+    /// Whether only another link hears what this one does not.
+    is_outdated: bool,
     /// When the next poll is due.
     due: Instant,
     begun: Instant,
@@ -92,11 +96,13 @@ impl Listener {
             instance,
             feed,
             desk: Desk::open(instance, &tools),
+            lookup: Lookup::new(tools.store.clone(), instance),
             tools,
             table: Table::new(LEGS),
             phones: Phones::new(PHONES),
-            directory: Directory::default(),
             is_up: false,
+            hearing: Hearing::default(),
+            is_outdated: false,
             due: now,
             begun: now.checked_sub(PAUSE).unwrap_or(now),
             failures: 0,
@@ -111,17 +117,17 @@ impl Listener {
         }
     }
 
-    /// Listens until the stop, or until nothing will be heard any more.
+    /// Listens until the stop, or until nothing will be heard any more on this link.
     pub async fn run(mut self, stop: CancellationToken) {
-        let instance = self.instance;
-        let board = self.tools.board.clone();
-        stop.run_until_cancelled(async {
+        let listening = async {
             while self.turn().await {
                 self.report().await;
             }
-        })
-        .await;
-        board.doubt(instance);
+        };
+        // Who stops it says what becomes of its figures: by then they may be another's.
+        if stop.run_until_cancelled(listening).await.is_some() {
+            self.tools.board.doubt(self.instance);
+        }
         self.desk.close().await;
     }
 
@@ -134,10 +140,11 @@ impl Listener {
                 Some(news) => self.hear(news),
                 None => return false,
             },
-            (begun, polled) = ready(&mut self.polling) => {
+            (begun, polled, hears) = ready(&mut self.polling) => {
                 self.polling = None;
                 // What was heard before the answer is older than what comes after it.
                 self.hear_ready();
+                self.heed(hears);
                 self.take(&begun, polled).await;
             }
             polled = ready(&mut self.polling_phones) => {
@@ -147,9 +154,10 @@ impl Listener {
             }
             () = sleep_until(self.due), if may_poll => self.poll(),
             () = sleep_until(self.phones_due), if may_poll_phones => self.poll_phones(),
+            () = sleep_until(self.lookup.due()) => self.look_up().await,
         }
         self.hear_ready();
-        true
+        !self.is_outdated
     }
 
     fn hear_ready(&mut self) {
@@ -165,13 +173,17 @@ impl Listener {
         self.desk.hear(&news);
         let was_current = self.table.is_current();
         let is_of_leg = matches!(news, News::Leg(_) | News::Ended { .. });
-        if news != News::LinkDown {
+        if is_of_leg {
+            self.hearing.hear();
+        }
+        if news != News::LinkDown && !self.hearing.is_deaf() {
             self.known_at = self.known_at.max(self.tools.clock.now());
         }
         match news {
             News::LinkUp => {
                 self.desk.hear_up(self.feed.poll());
                 self.is_up = true;
+                self.hearing = Hearing::default();
                 self.failures = 0;
                 self.poll_soon();
             }
@@ -188,8 +200,13 @@ impl Listener {
             News::Leg(leg) => self.table.hear(leg, self.tools.clock.now()),
             News::Ended { id, .. } => self.table.end(id),
             News::Record(_) => {}
-            News::SignedIn(contact) => self.phones.hear(contact, true),
-            News::SignedOut(contact) => self.phones.hear(contact, false),
+            News::SignedIn(contact) => {
+                if self.phones.hear(contact, true) {
+                    // It may be another's successor, as one that was started anew: no news tell of those that are replaced.
+                    self.phones_due = self.phones_due.min(Instant::now() + BESIDE);
+                }
+            }
+            News::SignedOut(contact) => _ = self.phones.hear(contact, false),
         }
         // It may have more than it keeps.
         let is_lost = !self.table.is_current() && !self.table.is_polled();
@@ -222,12 +239,18 @@ impl Listener {
         self.due = self.begun + self.tools.period;
         let begun = self.table.begin_poll();
         let (asking, now) = (self.feed.poll(), self.tools.clock.now());
+        let is_asked = self.hearing.is_asked();
         self.asked_at = now;
         self.polling = Some(Box::pin(async move {
             // What happens from now on is heard; what happened before is in the PBX's tables by then.
             sleep(asking.lag()).await;
             let polled = asking.legs(now).await;
-            (begun, polled)
+            let hears = if is_asked {
+                asking.hears_calls().await
+            } else {
+                None
+            };
+            (begun, polled, hears)
         }));
     }
 
@@ -241,25 +264,31 @@ impl Listener {
         }));
     }
 
+    /// Takes what the PBX says of what is heard on this link.
+    fn heed(&mut self, hears: Option<bool>) {
+        let was_deaf = self.hearing.is_deaf();
+        self.is_outdated = self.hearing.tell(hears);
+        if self.hearing.is_deaf() && !was_deaf {
+            tracing::warn!(instance = %self.instance, "{DEAF}");
+        }
+    }
+
     async fn take(&mut self, begun: &Begun, polled: Result<Vec<Leg>, DriverError>) {
         let polled = match polled {
             Ok(polled) => polled,
             Err(error) => return self.failed(&error),
         };
         let taken = self.table.end_poll(begun, polled);
-        match taken {
-            Ok(_) => self.is_full = false,
-            Err(NotTaken::TooMany(_)) => self.is_full = true,
-            Err(NotTaken::Outdated) => {}
+        if !matches!(taken, Err(NotTaken::Outdated)) {
+            self.is_full = taken.is_err();
         }
         match taken {
             Ok(corrected) if corrected > 0 => {
                 self.corrected += u64::try_from(corrected).unwrap_or(u64::MAX);
-                tracing::warn!(
-                    instance = %self.instance,
-                    corrected,
-                    "a poll found calls that no event had told of; see that the PBX's account may read calls"
-                );
+                if !self.hearing.is_deaf() {
+                    tracing::warn!(instance = %self.instance, corrected, "{CORRECTED}");
+                }
+                self.hearing.miss();
             }
             Ok(_) => {}
             Err(error @ NotTaken::TooMany(_)) => {
@@ -272,13 +301,15 @@ impl Listener {
         // A call that named no tenant may be one's by now.
         self.table.change_all();
         self.tells_all_calls = true;
-        let read = self.directory.read_domains(&self.tools.store, self.instance);
-        match tokio::time::timeout(PATIENCE, read).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => {
-                tracing::warn!(instance = %self.instance, error = error_chain(&error), "the tenants could not be read");
-            }
-            Err(_) => tracing::warn!(instance = %self.instance, "the database does not answer"),
+        self.lookup.read_domains().await;
+    }
+
+    /// Reads whose each call is although no poll was taken: a tenant may be gone, or the database back.
+    async fn look_up(&mut self) {
+        let (was_whole, changes) = (self.lookup.is_whole(), self.lookup.directory.changes());
+        self.lookup.read_domains().await;
+        if !was_whole || changes != self.lookup.directory.changes() {
+            self.table.change_all();
         }
     }
 
@@ -313,33 +344,27 @@ impl Listener {
     /// Tells what has changed, and since when it is known to be so.
     async fn report(&mut self) {
         let changed = self.table.take_changed();
-        let phones = self.phones.take_changed(&self.directory);
+        let phones = self.phones.take_changed(&self.lookup.directory);
         for link in &changed {
             for leg in self.table.legs_of(link) {
-                self.directory.want(leg);
+                self.lookup.directory.want(leg);
             }
         }
         let streams = self.tools.board.streams();
         for (tenant, number) in phones.of.keys() {
             if streams.is_followed(*tenant) {
-                self.directory.want_number(*tenant, number);
+                self.lookup.directory.want_number(*tenant, number);
             }
         }
-        let read = self.directory.read_wanted(&self.tools.store);
-        match tokio::time::timeout(PATIENCE, read).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => {
-                tracing::warn!(instance = %self.instance, error = error_chain(&error), "extensions could not be read");
-            }
-            Err(_) => tracing::warn!(instance = %self.instance, "the database does not answer"),
-        }
+        self.lookup.read_wanted().await;
+        let (directory, is_whole) = (&self.lookup.directory, self.lookup.is_whole());
         let calls = changed.into_iter().map(|link| {
-            let call = call::of_legs(self.instance, &link, &self.table.legs_of(&link), &self.directory);
+            let call = call::of_legs(self.instance, &link, &self.table.legs_of(&link), directory);
             (link, call)
         });
         let all_phones = phones.are_all;
         let phones = phones.of.into_iter().map(|((tenant, number), contacts)| {
-            let id = self.directory.extension(tenant, &number);
+            let id = directory.extension(tenant, &number);
             (tenant, number, id, contacts)
         });
         let are_all_calls = std::mem::take(&mut self.tells_all_calls);
@@ -347,15 +372,16 @@ impl Listener {
             calls: Told {
                 items: calls.collect(),
                 are_all: are_all_calls,
-                are_stale: !(self.is_up && self.table.is_current()),
+                are_stale: !(self.is_up && self.table.is_current() && is_whole),
             },
+            are_calls_polled: self.hearing.is_deaf(),
             phones: Told {
                 items: phones.collect(),
                 are_all: all_phones,
-                are_stale: !(self.is_up && self.phones.is_current()),
+                are_stale: !(self.is_up && self.phones.is_current() && is_whole),
             },
             corrected: self.corrected,
-            tenants: are_all_calls.then(|| self.directory.tenants()),
+            tenants: are_all_calls.then(|| directory.tenants()),
             at: self.known_at,
         };
         self.tools.board.report(self.instance, report);

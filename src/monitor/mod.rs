@@ -5,7 +5,9 @@ pub mod board;
 mod call;
 pub mod desk;
 mod directory;
+mod hearing;
 mod listener;
+mod lookup;
 mod phones;
 pub mod recordings;
 pub mod records;
@@ -18,6 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::{Id, JoinSet};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::listener::Listener;
@@ -34,7 +37,7 @@ use crate::store::{Store, StoreError, instances};
 
 /// How often it is looked which instances there are, and whether one is reached otherwise by now.
 const LOOK: Duration = Duration::from_secs(2);
-/// A listener that panicked would do so again at once.
+/// Before another takes the place of a listener that panicked: it would do so again at once.
 const REST: Duration = Duration::from_secs(5);
 
 /// How an instance is listened to; another way is another listener. Settings that say nothing about that may change.
@@ -81,6 +84,14 @@ struct Listening {
     task: Id,
 }
 
+/// Why nobody listens to an instance for now.
+enum Aside {
+    /// In this way nobody can.
+    Way(Way),
+    /// Its last listener has ended, and another begins then.
+    Until(Instant),
+}
+
 /// Keeps a listener on each instance of this host until the soft stop, as they come, change and go.
 pub async fn run(
     node: NodeName,
@@ -88,46 +99,40 @@ pub async fn run(
     tools: Tools,
     stop: CancellationToken,
 ) -> Result<(), Infallible> {
-    let mut listeners: BTreeMap<InstanceId, Listening> = BTreeMap::new();
-    let mut tasks: JoinSet<()> = JoinSet::new();
+    let mut crew = Crew {
+        feeds,
+        tools,
+        listeners: BTreeMap::new(),
+        aside: BTreeMap::new(),
+        tasks: JoinSet::new(),
+    };
     let mut failed = false;
-    loop {
+    while !stop.is_cancelled() {
+        // Whatever the database does, nobody waits for it at the end.
         let looked = tokio::select! {
             () = stop.cancelled() => break,
-            looked = look(&tools.store, &node) => looked,
+            looked = crew.look(&node) => looked,
         };
-        match looked {
-            Ok(own) => {
-                failed = false;
-                follow(&own, feeds.as_ref(), &tools, &mut listeners, &mut tasks).await;
-            }
-            Err(error) => {
-                if !failed {
-                    tracing::error!(error = error_chain(&error), "the instances could not be read");
-                }
-                failed = true;
-            }
+        if let Err(error) = &looked
+            && !failed
+        {
+            tracing::error!(error = error_chain(error), "the instances could not be read");
         }
+        failed = looked.is_err();
         let pause = tokio::time::sleep(LOOK);
         tokio::pin!(pause);
         loop {
             tokio::select! {
                 () = &mut pause => break,
                 () = stop.cancelled() => break,
-                Some(ended) = tasks.join_next_with_id() => {
-                    let (task, panicked) = match ended {
-                        Ok((task, ())) => (task, false),
-                        Err(error) => (error.id(), error.is_panic()),
-                    };
-                    forget(task, panicked, &tools, &mut listeners).await;
-                }
+                Some(ended) = crew.tasks.join_next_with_id() => match ended {
+                    Ok((task, ())) => crew.forget(task, false),
+                    Err(error) => crew.forget(error.id(), error.is_panic()),
+                },
             }
         }
     }
-    for listening in listeners.values() {
-        listening.stop.cancel();
-    }
-    while tasks.join_next().await.is_some() {}
+    crew.end().await;
     Ok(())
 }
 
@@ -145,75 +150,124 @@ async fn look(store: &Store, node: &NodeName) -> Result<Vec<(PbxInstance, Way)>,
     Ok(own)
 }
 
-async fn follow(
-    own: &[(PbxInstance, Way)],
-    feeds: &dyn FeedFactory,
-    tools: &Tools,
-    listeners: &mut BTreeMap<InstanceId, Listening>,
-    tasks: &mut JoinSet<()>,
-) {
-    let there: BTreeSet<InstanceId> = own.iter().map(|(instance, _)| instance.id).collect();
-    listeners.retain(|id, listening| {
-        let stays = there.contains(id);
-        if !stays {
-            listening.stop.cancel();
-            tools.board.remove(*id);
+/// Everybody who listens.
+struct Crew {
+    feeds: Arc<dyn FeedFactory>,
+    tools: Tools,
+    listeners: BTreeMap<InstanceId, Listening>,
+    aside: BTreeMap<InstanceId, Aside>,
+    tasks: JoinSet<()>,
+}
+
+impl Crew {
+    /// Looks which instances there are, and has each listened to.
+    async fn look(&mut self, node: &NodeName) -> Result<(), StoreError> {
+        let own = look(&self.tools.store, node).await?;
+        let there: BTreeSet<InstanceId> = own.iter().map(|(instance, _)| instance.id).collect();
+        let board = &self.tools.board;
+        let stays = |id: &InstanceId| {
+            let stays = there.contains(id);
+            if !stays {
+                board.remove(*id);
+            }
+            stays
+        };
+        self.aside.retain(|id, _| stays(id));
+        self.listeners.retain(|id, listening| {
+            let stays = stays(id);
+            if !stays {
+                listening.stop.cancel();
+            }
+            stays
+        });
+        for (instance, way) in own {
+            self.follow(&instance, way).await?;
         }
-        stays
-    });
-    for (instance, way) in own {
+        Ok(())
+    }
+
+    /// Has an instance listened to in this way.
+    async fn follow(&mut self, instance: &PbxInstance, way: Way) -> Result<(), StoreError> {
         let id = instance.id;
-        if listeners.get(&id).is_some_and(|listening| listening.way == *way) {
-            continue;
+        if self
+            .listeners
+            .get(&id)
+            .is_some_and(|listening| listening.way == way)
+            || self.is_aside(id, &way)
+        {
+            return Ok(());
         }
-        if let Some(before) = listeners.remove(&id) {
+        let secrets = match secrets(&self.tools.store, id).await {
+            Err(error) if error.may_pass() => return Err(error),
+            Err(error) => {
+                tracing::warn!(instance = %id, error = error_chain(&error), "its secrets cannot be read: its calls are not known");
+                None
+            }
+            Ok(secrets) => secrets,
+        };
+        if let Some(before) = self.listeners.remove(&id) {
             before.stop.cancel();
             if before.way.at == way.at {
                 // The same PBX: its calls go on.
-                tools.board.doubt(id);
+                self.tools.board.doubt(id);
             } else {
-                tools.board.remove(id);
+                self.tools.board.remove(id);
             }
         }
-        let secrets = match secrets(&tools.store, id).await {
-            Ok(Some(secrets)) => secrets,
-            Ok(None) => continue,
-            Err(error) => {
-                tracing::warn!(instance = %id, error = error_chain(&error), "its secrets cannot be read: its calls are not known");
-                continue;
-            }
+        let Some(feed) = secrets.and_then(|secrets| self.feeds.feed(instance, secrets)) else {
+            self.tools.board.remove(id);
+            self.aside.insert(id, Aside::Way(way));
+            return Ok(());
         };
-        let Some(feed) = feeds.feed(instance, secrets) else {
-            continue;
-        };
-        tools.board.add(id);
+        self.tools.board.add(id);
         let stop = CancellationToken::new();
-        let listener = Listener::new(id, feed, tools.clone());
-        let task = tasks.spawn(listener.run(stop.clone())).id();
-        let way = way.clone();
-        listeners.insert(id, Listening { way, stop, task });
+        let listener = Listener::new(id, feed, self.tools.clone());
+        let task = self.tasks.spawn(listener.run(stop.clone())).id();
+        self.listeners.insert(id, Listening { way, stop, task });
+        Ok(())
+    }
+
+    /// Whether nobody is to listen in this way for now.
+    fn is_aside(&mut self, id: InstanceId, way: &Way) -> bool {
+        let stays = match self.aside.get(&id) {
+            Some(Aside::Way(aside)) => aside == way,
+            Some(Aside::Until(until)) => Instant::now() < *until,
+            None => false,
+        };
+        if !stays {
+            self.aside.remove(&id);
+        }
+        stays
+    }
+
+    /// A listener has ended that nobody stopped: a later look begins another.
+    fn forget(&mut self, task: Id, panicked: bool) {
+        let mut listeners = self.listeners.iter();
+        let Some(id) = listeners.find_map(|(id, listening)| (listening.task == task).then_some(*id)) else {
+            return;
+        };
+        self.tools.board.doubt(id);
+        let mut until = Instant::now();
+        if panicked {
+            tracing::error!(instance = %id, "its listener panicked; another begins");
+            until += REST;
+        }
+        self.listeners.remove(&id);
+        self.aside.insert(id, Aside::Until(until));
+    }
+
+    /// Ends all, once each has written what waits.
+    async fn end(mut self) {
+        for listening in self.listeners.values() {
+            listening.stop.cancel();
+        }
+        while self.tasks.join_next().await.is_some() {}
     }
 }
 
 async fn secrets(store: &Store, id: InstanceId) -> Result<Option<InstanceSecrets>, StoreError> {
     let mut tx = store.read("monitor_secrets").await?;
     instances::secrets(&mut tx, id).await
-}
-
-/// A listener has ended that nobody stopped: the next look begins another.
-async fn forget(task: Id, panicked: bool, tools: &Tools, listeners: &mut BTreeMap<InstanceId, Listening>) {
-    let Some(id) = listeners
-        .iter()
-        .find_map(|(id, listening)| (listening.task == task).then_some(*id))
-    else {
-        return;
-    };
-    tools.board.doubt(id);
-    if panicked {
-        tracing::error!(instance = %id, "its listener panicked; another begins");
-        tokio::time::sleep(REST).await;
-    }
-    listeners.remove(&id);
 }
 
 #[cfg(test)]

@@ -55,8 +55,11 @@ impl Phones {
         self.is_current
     }
 
-    /// A phone can be reached, or not any more.
-    pub fn hear(&mut self, contact: Contact, is_in: bool) {
+    /// A phone can be reached, or not any more. Gives whether it came beside others of its extension.
+    pub fn hear(&mut self, contact: Contact, is_in: bool) -> bool {
+        let endpoint = contact.endpoint.clone();
+        let count = |phones: &Self| phones.contacts.get(&endpoint).map_or(0, BTreeSet::len);
+        let before = count(self);
         if let Some(window) = &mut self.window {
             window.insert(contact.clone());
         }
@@ -68,6 +71,7 @@ impl Phones {
         {
             self.lose();
         }
+        before > 0 && count(self) > before
     }
 
     /// News were lost.

@@ -114,6 +114,62 @@ async fn an_account_without_any_right_lacks_each() {
 }
 
 #[tokio::test]
+async fn each_right_that_no_deploy_needs_is_named_where_it_lacks_and_where_it_is() {
+    let pbx = Pbx::start().await;
+    let later = ["ami_read_call", "ami_read_cdr", "ami_write_originate"];
+    for (account, lines, lacking) in [
+        (
+            "all",
+            "read = system,call,cdr\nwrite = system,reporting,originate",
+            &[][..],
+        ),
+        ("everything", "read = all\nwrite = all", &[]),
+        (
+            "deaf",
+            "read = system,cdr\nwrite = system,reporting,originate",
+            &later[..1],
+        ),
+        (
+            "blank",
+            "read = system\nread = system , call\nwrite = system,reporting,originate",
+            &later[1..2],
+        ),
+        (
+            "mute",
+            "read = system,call,cdr\nwrite = system,reporting",
+            &later[2..],
+        ),
+    ] {
+        pbx.add_account(account, lines);
+        let checks = driver_as(&pbx, account).test().await;
+        assert_eq!(failed(&checks), lacking, "{account}: {checks:?}");
+        let told = checks.iter().filter(|check| later.contains(&check.name));
+        assert_eq!(told.count(), later.len(), "{account}: {checks:?}");
+    }
+}
+
+#[tokio::test]
+async fn of_rights_that_asterisk_does_not_tell_nothing_is_said() {
+    let pbx = Pbx::start().await;
+    let path = pbx.home().join("etc/manager.conf");
+    let text = std::fs::read_to_string(&path).unwrap();
+    pbx.add_account("gone", "read = system\nwrite = system,reporting,originate");
+    // What it has read before it goes by on.
+    std::fs::write(&path, text).unwrap();
+    let checks = driver_as(&pbx, "gone").test().await;
+    assert_eq!(failed(&checks), [""; 0], "{checks:?}");
+    let names: Vec<&str> = checks.iter().map(|check| check.name).collect();
+    assert!(
+        names.contains(&"ami_read_system") && names.contains(&"ami_write_originate"),
+        "{names:?}"
+    );
+    assert!(
+        !names.contains(&"ami_read_call") && !names.contains(&"ami_read_cdr"),
+        "{names:?}"
+    );
+}
+
+#[tokio::test]
 async fn a_right_that_was_added_is_there_without_a_restart() {
     let pbx = Pbx::start().await;
     pbx.add_account("later", "read = system\nwrite = system");

@@ -3,12 +3,14 @@
 #![cfg(test)]
 
 mod asterisk_counts;
+mod asterisk_hearing;
 mod asterisk_links;
 mod asterisk_phones;
 mod asterisk_records;
 #[expect(dead_code, unused_imports, reason = "the area of the rig uses all of it")]
 #[path = "../support/freeswitch/mod.rs"]
 mod freeswitch;
+mod halves;
 mod instances;
 mod keeper;
 mod proxy;

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::SignedDuration;
+use secrecy::SecretString;
 use switchyard::app::App;
 use switchyard::app::calls::{self, ActiveCalls};
 use switchyard::domain::clock::{Clock as _, SystemClock};
-use switchyard::domain::instance::{AsteriskSettings, InstanceSettings, PbxInstance};
+use switchyard::domain::instance::{AccountName, AsteriskSettings, InstanceSettings, PbxInstance};
 use switchyard::domain::instance_secrets::InstanceSecrets;
 use switchyard::driver::SocketFeed;
 use switchyard::driver::asterisk::{ManagerFeed, Transport};
@@ -63,6 +64,10 @@ pub struct Monitor {
 
 impl Monitor {
     pub fn start(world: &World, period: Duration) -> Self {
+        Self::start_with(world, Arc::new(Feeds), period)
+    }
+
+    pub fn start_with(world: &World, feeds: Arc<dyn FeedFactory>, period: Duration) -> Self {
         let oldest = SignedDuration::try_from(period * 2).unwrap() + SignedDuration::from_secs(7);
         let board = Board::new(Streams::new(1), oldest);
         let tools = Tools {
@@ -71,12 +76,7 @@ impl Monitor {
             clock: Arc::new(SystemClock),
             period,
         };
-        let run = monitor::run(
-            NODE.parse().unwrap(),
-            Arc::new(Feeds),
-            tools,
-            CancellationToken::new(),
-        );
+        let run = monitor::run(NODE.parse().unwrap(), feeds, tools, CancellationToken::new());
         let mut task = JoinSet::new();
         task.spawn(async move {
             let Ok(()) = run.await;
@@ -109,15 +109,23 @@ pub struct Rig {
 impl Rig {
     pub async fn start(period: Duration) -> Self {
         let pbx = Pbx::start().await;
+        let settings = pbx.private.settings();
+        let (account, secret) = (settings.ami_username.clone(), pbx.private.secret().clone());
+        Self::start_as(pbx, account, secret, period).await
+    }
+
+    /// With another manager account of this Asterisk.
+    pub async fn start_as(pbx: Pbx, account: AccountName, secret: SecretString, period: Duration) -> Self {
         let proxy = Proxy::before(pbx.private.settings().ami_port).await;
         let settings = AsteriskSettings {
             ami_port: proxy.port,
+            ami_username: account,
             ..pbx.private.settings().clone()
         };
         let world = World::new(
             Backend::Sqlite,
             InstanceSettings::Asterisk(settings),
-            InstanceSecrets::of_control(pbx.private.secret().clone()),
+            InstanceSecrets::of_control(secret),
             pbx.directory.path(),
         )
         .await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use switchyard::domain::call::{CallDirection, CallState, Presence};
 use switchyard::domain::call_record::CallQuery;
 use switchyard::domain::call_text::CallText;
@@ -16,22 +16,27 @@ use switchyard::store::call_records::{self, Seen};
 use switchyard::wire::esl::Word;
 
 use super::freeswitch::{Caller, Effect, Fault, FreeSwitch, NewCall, Phone};
+use super::halves::{SIP_CALL, recorded};
 use super::instances::{secrets, settings};
 use super::rig::{ACME, Monitor, through_polls};
 use super::support::database::Backend;
 use super::support::wait::until;
 use super::support::world::{Tenant, World};
 
-struct Rig {
-    freeswitch: FreeSwitch,
-    world: World,
-    acme: Tenant,
+pub struct Rig {
+    pub freeswitch: FreeSwitch,
+    pub world: World,
+    pub acme: Tenant,
     monitor: Monitor,
     home: tempfile::TempDir,
 }
 
 impl Rig {
     async fn start() -> Self {
+        Self::start_polling(Duration::from_secs(1)).await
+    }
+
+    pub async fn start_polling(period: Duration) -> Self {
         let home = tempfile::tempdir().unwrap();
         let freeswitch = FreeSwitch::start().await;
         let world = World::new(
@@ -43,7 +48,7 @@ impl Rig {
         .await;
         let acme = world.tenant("acme").await;
         world.extension(&acme, "1001", "Ann").await;
-        let monitor = Monitor::start(&world, Duration::from_secs(1));
+        let monitor = Monitor::start(&world, period);
         let rig = Self {
             freeswitch,
             world,
@@ -56,12 +61,12 @@ impl Rig {
     }
 
     /// How many calls there are; none while that is stale.
-    fn total(&self) -> Option<usize> {
+    pub fn total(&self) -> Option<usize> {
         let figures = self.monitor.figures()?;
         (!figures.freshness.stale).then_some(figures.total)
     }
 
-    fn calls(&self) -> Vec<std::sync::Arc<switchyard::domain::call::Call>> {
+    pub fn calls(&self) -> Vec<std::sync::Arc<switchyard::domain::call::Call>> {
         self.monitor
             .board
             .of_tenant(self.acme.id, self.world.instance_id, SystemClock.now())
@@ -79,6 +84,11 @@ impl Rig {
         for (key, value) in more {
             event[key] = json!(value);
         }
+        self.play(&event);
+    }
+
+    /// FreeSWITCH tells this.
+    pub fn play(&self, event: &Value) {
         let text = event.to_string();
         let message = format!(
             "Content-Length: {}\nContent-Type: text/event-json\n\n{text}",
@@ -297,17 +307,10 @@ async fn o10_phones_are_counted_by_events_and_by_the_profiles_lists() {
     .await;
 }
 
-/// The events of a call that a real FreeSWITCH told of, with the tenant's domain in the place of its own.
-fn recorded_ends() -> Vec<serde_json::Value> {
-    let recorded =
-        include_str!("../data/esl/14-events-register-and-sip-call.raw").replace("demo.local", ACME);
-    let begins = recorded.match_indices("{\"Event-Name\"");
-    let events = begins.map(|(at, _)| {
-        let mut values = serde_json::Deserializer::from_str(recorded.get(at..).unwrap()).into_iter();
-        values.next().unwrap().unwrap()
-    });
-    let ends = events.filter(|event: &serde_json::Value| event["Event-Name"] == "CHANNEL_HANGUP_COMPLETE");
-    ends.collect()
+fn recorded_ends() -> Vec<Value> {
+    let mut events = recorded(SIP_CALL);
+    events.retain(|event| event["Event-Name"] == "CHANNEL_HANGUP_COMPLETE");
+    events
 }
 
 #[tokio::test]
@@ -329,10 +332,7 @@ async fn a11_a_call_that_ended_is_on_record_once_however_often_its_legs_are_told
     other["variable_originating_leg_uuid"] = json!("");
     other["Other-Type"] = json!("");
     for event in ends.iter().rev().chain(&ends).chain([&other]) {
-        let text = event.to_string();
-        let length = text.len();
-        let message = format!("Content-Length: {length}\nContent-Type: text/event-json\n\n{text}");
-        rig.freeswitch.play(message.as_bytes());
+        rig.play(event);
     }
     let mut records = Vec::new();
     for _ in 0..500 {

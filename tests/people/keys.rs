@@ -91,7 +91,8 @@ async fn a_key_passes_what_its_scopes_name_and_nothing_else(#[values(Sqlite, Pos
         for asked in Permission::ALL {
             for act in [Act::Read, Act::Change] {
                 let may = caller.tenant(*asked, act);
-                // Who may see all calls may see their own.
+                // The one right that holds another: the contract opens calls to either of the two, and the tenant's calls
+                // are those of each extension too. A wallboard's key, which has no extension, takes the wider one alone.
                 let is_among = (*asked, *right) == (Permission::CallsViewOwn, Permission::CallsViewAll);
                 let expected = if asked == right || is_among {
                     Ok(world.acme.id)

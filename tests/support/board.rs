@@ -30,6 +30,7 @@ pub fn told(call: Call) -> Report {
     Report {
         calls: others(vec![(call.link.clone(), Some(call))]),
         phones: others(Vec::new()),
+        are_calls_polled: false,
         corrected: 0,
         tenants: None,
         at: SystemClock.now(),

@@ -1,11 +1,13 @@
 //! The connection test: one check for each thing that a deploy needs, each with what to type or edit where it lacks.
 
+use std::collections::BTreeMap;
+
 use super::complaints;
 use super::install::is_yes;
 use super::log::LogWindow;
 use super::rights::{self, ActionName, LackingRights, Right};
 use super::session::{Arrival, Session};
-use super::{AsteriskDriver, ended, included, verify};
+use super::{AsteriskDriver, ended, hears, included, verify};
 use crate::domain::artifact::Artifact;
 use crate::domain::instance::AccountName;
 use crate::domain::random::SystemRandom;
@@ -88,35 +90,43 @@ impl AsteriskDriver {
             format!("Asterisk's manager answers at {address}"),
         ));
         checks.push(Check::good("ami_login", format!("signed in as {account}")));
-        let known = arrival.lacking().await;
+        let written = arrival.lacking().await.ok();
         let heard = arrival.has_heard();
         let started = arrival.started().await;
-        let mut lacking = known.unwrap_or_default();
-        if let Err(DriverError::Refused { source, .. }) = &started
-            && let Some(found) = source.downcast_ref::<LackingRights>()
-        {
-            lacking.extend(found.lacking.iter().filter(|right| **right == Right::ReadSystem));
+        let mut known = BTreeMap::new();
+        if let Some(lacking) = &written {
+            let told = [Right::WriteSystem, Right::WriteReporting];
+            known.extend(told.map(|right| (right, !lacking.contains(&right))));
         }
+        // It has started, and said so.
+        let has_said = heard || started.is_ok();
+        let refused = started.as_ref().err().is_some_and(lacks_the_start);
+        known.insert(Right::ReadSystem, has_said && !refused);
         if let Ok(session) = &started {
-            lacking.extend(unheard(session, account).await);
-            lacking.extend(no_originate(session).await);
+            known.extend(heard_rights(session, account).await);
+            known.extend(originates(session).await.map(|may| (Right::WriteOriginate, may)));
         }
-        let told_later = [Right::ReadCall, Right::ReadCdr, Right::WriteOriginate];
-        let asked = |right: &&Right| !told_later.contains(right) || started.is_ok();
-        for right in Right::ALL.iter().filter(asked) {
-            let detail = if lacking.contains(right) {
-                format!("{account} lacks `{right}`")
-            } else if *right == Right::ReadSystem && !heard && started.is_err() {
-                "Asterisk did not say that it has started: it has not, or the account may not read it"
-                    .to_owned()
-            } else {
-                checks.push(Check::good(right.check(), format!("{account} has `{right}`")));
-                continue;
+        let is_lacking = known
+            .iter()
+            .any(|(right, has)| !has && (*right != Right::ReadSystem || refused));
+        for right in Right::ALL {
+            let detail = match known.get(right) {
+                // Asterisk does not tell: nothing is said of it.
+                None => continue,
+                Some(true) => {
+                    checks.push(Check::good(right.check(), format!("{account} has `{right}`")));
+                    continue;
+                }
+                Some(false) if *right == Right::ReadSystem && !refused => {
+                    "Asterisk did not say that it has started: it has not, or the account may not read it"
+                        .to_owned()
+                }
+                Some(false) => format!("{account} lacks `{right}`"),
             };
             checks.push(Check::bad(right.check(), detail, rights::mend(account)));
         }
         if let Err(error) = &started
-            && lacking.is_empty()
+            && !is_lacking
         {
             let mend = "wait until `asterisk -rx 'core waitfullybooted'` returns, and test again";
             checks.push(Check::bad("asterisk_started", error.full(), mend));
@@ -255,30 +265,32 @@ async fn module(session: &Session, name: &'static str, file: Artifact) -> Check 
     }
 }
 
-/// What the account does not hear of. Asterisk tells nobody what they may hear, and shows its own file to who may read
-/// it; where that does not tell, nothing is said.
-async fn unheard(session: &Session, account: &AccountName) -> Vec<Right> {
-    let lines = section(session, "manager.conf", account.as_str()).await;
-    let read = lines.iter().rfind(|(key, _)| key == "read");
-    let Some((_, read)) = read else {
-        return Vec::new();
+/// Which of the rights to hear the account has, of those of which Asterisk's own file tells.
+async fn heard_rights(session: &Session, account: &AccountName) -> BTreeMap<Right, bool> {
+    let Ok(section) = session
+        .ask(ActionName::GetConfig, &hears::question(account))
+        .await
+    else {
+        return BTreeMap::new();
     };
-    let hears = |class: &str| {
-        read.split(',')
-            .map(str::trim)
-            .any(|word| word == class || word == "all")
-    };
-    let classes = [("call", Right::ReadCall), ("cdr", Right::ReadCdr)];
-    let unheard = classes.into_iter().filter(|(class, _)| !hears(class));
-    unheard.map(|(_, right)| right).collect()
+    let told = [Right::ReadCall, Right::ReadCdr].map(|right| Some((right, hears::has(&section, right)?)));
+    told.into_iter().flatten().collect()
 }
 
-/// Whether the account may have no phone called.
-async fn no_originate(session: &Session) -> Option<Right> {
+/// Whether the account may have a phone called; `None` where Asterisk does not say.
+async fn originates(session: &Session) -> Option<bool> {
     let commands = session.ask(ActionName::ListCommands, &[]).await.ok()?;
     let name = ActionName::Originate.as_str();
-    let may = commands.fields().any(|(action, _)| action == name);
-    (!may).then_some(Right::WriteOriginate)
+    Some(commands.fields().any(|(action, _)| action == name))
+}
+
+/// Whether Asterisk has started and did not say so to this account.
+fn lacks_the_start(error: &DriverError) -> bool {
+    let DriverError::Refused { source, .. } = error else {
+        return false;
+    };
+    let found = source.downcast_ref::<LackingRights>();
+    found.is_some_and(|found| found.lacking.contains(&Right::ReadSystem))
 }
 
 /// Keys and values of a section of Asterisk's own files, as far as it shows them.
@@ -287,13 +299,9 @@ async fn section(session: &Session, file: &str, name: &str) -> Vec<(String, Stri
     let Ok(section) = session.ask(ActionName::GetConfig, &asked).await else {
         return Vec::new();
     };
-    let lines = section.fields().filter(|(key, _)| key.starts_with("Line-"));
-    let entries = lines.filter_map(|(_, line)| line.split_once('='));
-    entries
-        .map(|(key, value)| {
-            let value = value.strip_prefix('>').unwrap_or(value);
-            (key.trim().to_owned(), value.trim().to_owned())
-        })
+    let lines = hears::lines(&section);
+    lines
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .collect()
 }
 

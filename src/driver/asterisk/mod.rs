@@ -7,6 +7,7 @@ mod complaints;
 pub mod ended;
 mod feed;
 pub mod found;
+mod hears;
 mod included;
 pub mod install;
 mod log;

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use thiserror::Error;
 
+use super::halves::{Halves, is_half, own_call};
 use crate::domain::call_part::{CallPart, EndedPart, Phone};
 use crate::domain::call_record::Disposition;
 use crate::domain::call_text::{CallText, PbxCallId};
@@ -16,26 +17,20 @@ pub const EVENT: &str = "CHANNEL_HANGUP_COMPLETE";
 #[error("the {0} of FreeSWITCH's event {EVENT} is missing or wrong")]
 pub struct UnreadableLeg(&'static str);
 
-/// The part of a call that an event tells of; `None` for any other event.
-pub fn ended(event: &Event) -> Option<Result<EndedPart, UnreadableLeg>> {
-    (event.name() == Some(EVENT)).then(|| leg(event))
+/// The part of a call that an event tells of; `None` for any other event. `halves`: what it and the events before it said.
+pub fn ended(event: &Event, halves: &Halves) -> Option<Result<EndedPart, UnreadableLeg>> {
+    (event.name() == Some(EVENT)).then(|| leg(event, halves))
 }
 
-fn leg(event: &Event) -> Result<EndedPart, UnreadableLeg> {
+fn leg(event: &Event, halves: &Halves) -> Result<EndedPart, UnreadableLeg> {
     let text = |name: &str| event.get(name).filter(|text| !text.is_empty());
     let id = |name: &'static str, text: Option<&str>| {
         text.and_then(|text| text.parse::<PbxCallId>().ok())
             .ok_or(UnreadableLeg(name))
     };
     let channel = id("Unique-ID", text("Unique-ID"))?;
-    // A leg that was made for another one belongs to that one's call; by then its own `Channel-Call-UUID` names itself
-    // (measured).
-    let originator = (text("Other-Type") == Some("originator")).then(|| text("Other-Leg-Unique-ID"));
-    let call = text("variable_originating_leg_uuid")
-        .or(originator.flatten())
-        .or(text("Channel-Call-UUID"))
-        .or(text("Unique-ID"));
-    let call = id("Channel-Call-UUID", call)?;
+    let call = own_call(event).ok_or(UnreadableLeg("Channel-Call-UUID"))?;
+    let call = halves.call(&call);
     let is_of_called = call != channel;
 
     let time = |name: &'static str| {
@@ -83,7 +78,8 @@ fn leg(event: &Event) -> Result<EndedPart, UnreadableLeg> {
             called: is_of_called
                 .then(|| dialled.and_then(|(number, domain)| Phone::of(number, domain)))
                 .flatten(),
-            left: is_of_called && dialled.is_none(),
+            // A half leads on within FreeSWITCH.
+            left: is_of_called && dialled.is_none() && !is_half(event),
             is_of_called,
             from_number: text("Caller-Caller-ID-Number").and_then(CallText::of),
             from_name: text("Caller-Caller-ID-Name").and_then(CallText::of),
@@ -101,7 +97,8 @@ fn leg(event: &Event) -> Result<EndedPart, UnreadableLeg> {
     })
 }
 
-fn disposition(is_answered: bool, cause: Option<&str>, originate: Option<&str>) -> Disposition {
+/// What came of a leg, by why it ended; `originate`: what came of those that it called.
+pub fn disposition(is_answered: bool, cause: Option<&str>, originate: Option<&str>) -> Disposition {
     if is_answered {
         return Disposition::Answered;
     }
@@ -131,7 +128,7 @@ mod tests {
     use crate::domain::call_part::WholeCall;
     use crate::domain::call_record::CallDirection;
 
-    const UUID: &str = "20b13f5e-8da5-4b94-ba0f-f7d7946ddb6b";
+    const UUID: &str = CALLER;
 
     fn event(fields: &[(&str, &str)]) -> Event {
         let mut all = vec![
@@ -152,23 +149,14 @@ mod tests {
     }
 
     fn told(fields: &[(&str, &str)]) -> EndedPart {
-        ended(&event(fields)).unwrap().unwrap()
+        ended(&event(fields), &Halves::default()).unwrap().unwrap()
     }
 
     #[test]
     fn a11_the_two_legs_of_a_call_that_a_real_freeswitch_told_are_one_call() {
-        let recorded = std::fs::read_to_string(concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/tests/data/esl/14-events-register-and-sip-call.raw"
-        ))
-        .unwrap();
-        let bodies = recorded.match_indices("{\"Event-Name\"").map(|(at, _)| {
-            let rest = recorded.get(at..).unwrap();
-            let mut values = serde_json::Deserializer::from_str(rest).into_iter::<serde_json::Value>();
-            values.next().unwrap().unwrap().to_string()
-        });
+        let bodies = recorded("14-events-register-and-sip-call.raw").into_iter();
         let parts: Vec<EndedPart> = bodies
-            .filter_map(|body| ended(&Event::from_json(body.as_bytes()).unwrap()))
+            .filter_map(|body| ended(&Event::from_json(body.as_bytes()).unwrap(), &Halves::default()))
             .map(Result::unwrap)
             .collect();
         assert_eq!(parts.len(), 2);
@@ -186,6 +174,110 @@ mod tests {
         assert_eq!(call.disposition, Disposition::Answered);
         assert_eq!(call.cause.unwrap().as_str(), "NORMAL_CLEARING");
         assert_eq!(call.numbers.into_iter().collect::<Vec<_>>(), ["1001", "1002"]);
+    }
+
+    /// The bodies of recorded events in their order.
+    fn recorded(file: &str) -> Vec<String> {
+        let path = format!("{}/tests/data/esl/{file}", env!("CARGO_MANIFEST_DIR"));
+        let recorded = std::fs::read_to_string(path).unwrap();
+        let begins = recorded.match_indices("{\"Event-Name\"");
+        let body = |(at, _): (usize, &str)| {
+            let rest = recorded.get(at..).unwrap();
+            let mut values = serde_json::Deserializer::from_str(rest).into_iter::<serde_json::Value>();
+            values.next().unwrap().unwrap().to_string()
+        };
+        begins.map(body).collect()
+    }
+
+    /// The legs of the recorded call, and the halves of the recorded pair.
+    const CALLER: &str = "20b13f5e-8da5-4b94-ba0f-f7d7946ddb6b";
+    const PHONE: &str = "d1b7b7c5-395d-45f7-9a2f-38a0c6a6c2d2";
+    const HALF_A: &str = "a22e03e7-506e-4b28-ab9d-c522f26e0c67";
+    const HALF_B: &str = "f8473916-ae7f-4890-a55b-75f40db19aee";
+
+    /// While the recorded call was up.
+    const DURING: &str = "1795186159000000";
+
+    /// The recorded call as it is where its phone is called through so many of the recorded pairs, each behind another.
+    fn through_pairs(pairs: usize) -> Vec<Event> {
+        let id = |half: &str, pair: usize| format!("{}-{pair:02}", &half[..33]);
+        let mut told = Vec::new();
+        let mut caller = CALLER.to_owned();
+        for pair in 0..pairs {
+            let (a, b) = (id(HALF_A, pair), id(HALF_B, pair));
+            for body in recorded("06-events-json-loopback-call.raw") {
+                let mut event: serde_json::Value = serde_json::from_str(&body).unwrap();
+                for time in
+                    ["Created", "Answered", "Hangup"].map(|what| format!("Caller-Channel-{what}-Time"))
+                {
+                    if event[&time].as_str().is_some_and(|time| time != "0") {
+                        event[&time] = DURING.into();
+                    }
+                }
+                // As the leg has it that was called in the other recording.
+                if event["Unique-ID"] == HALF_A {
+                    event["variable_originating_leg_uuid"] = caller.clone().into();
+                }
+                told.push(event.to_string().replace(HALF_A, &a).replace(HALF_B, &b));
+            }
+            caller = b;
+        }
+        for body in recorded("14-events-register-and-sip-call.raw") {
+            let mut event: serde_json::Value = serde_json::from_str(&body).unwrap();
+            if event["Unique-ID"] == PHONE {
+                for name in ["variable_originating_leg_uuid", "Other-Leg-Unique-ID"] {
+                    event[name] = caller.clone().into();
+                }
+            }
+            told.push(event.to_string());
+        }
+        told.iter()
+            .map(|body| Event::from_json(body.as_bytes()).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn a11_a_call_that_leads_through_loopback_halves_is_one_record_with_what_is_behind_them() {
+        for pairs in 0..=3 {
+            let mut halves = Halves::default();
+            let told = through_pairs(pairs);
+            let mut parts = Vec::new();
+            for event in &told {
+                halves.hear(event);
+                parts.extend(ended(event, &halves).map(Result::unwrap));
+            }
+            assert_eq!(parts.len(), 2 + 2 * pairs);
+            assert!(
+                parts.iter().all(|part| part.call.as_str() == CALLER),
+                "{parts:#?}"
+            );
+            let keys: std::collections::BTreeSet<_> = parts.iter().map(|told| &told.part.key).collect();
+            assert_eq!(keys.len(), parts.len());
+            let legs: Vec<CallPart> = parts.into_iter().map(|told| told.part).collect();
+            let call = WholeCall::of(&legs, |domain| domain == "demo.local").unwrap();
+            assert_eq!(
+                call.direction,
+                CallDirection::Internal,
+                "no half leads to a trunk"
+            );
+            assert!(call.numbers.contains("1002"), "{:?}", call.numbers);
+        }
+    }
+
+    #[test]
+    fn a11_a_phone_behind_halves_that_were_taken_out_long_ago_is_of_the_call_that_led_to_them() {
+        let mut halves = Halves::default();
+        let told = through_pairs(1);
+        for event in &told {
+            halves.hear(event);
+        }
+        let end = |id: &str| {
+            let own = |event: &&Event| event.name() == Some(EVENT) && event.get("Unique-ID") == Some(id);
+            ended(told.iter().find(own).unwrap(), &halves).unwrap().unwrap()
+        };
+        assert_eq!(end(PHONE).call.as_str(), CALLER);
+        assert!(end(PHONE).part.is_of_called);
+        assert_eq!(end(CALLER).call.as_str(), CALLER);
     }
 
     #[test]
@@ -226,7 +318,7 @@ mod tests {
             .flat_map(|(key, value)| [key, ": ", value, "\n"])
             .collect();
         let event = Event::from_plain(text.as_bytes()).unwrap();
-        assert_eq!(ended(&event), Some(Err(UnreadableLeg(name))));
+        assert_eq!(ended(&event, &Halves::default()), Some(Err(UnreadableLeg(name))));
     }
 
     #[test]

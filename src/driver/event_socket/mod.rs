@@ -5,6 +5,7 @@ mod checks;
 mod click;
 pub mod ended;
 mod feed;
+mod halves;
 pub mod users;
 
 use std::collections::BTreeSet;

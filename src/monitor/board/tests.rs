@@ -45,6 +45,7 @@ fn report(calls: Vec<(LegId, Option<Call>)>, second: i64) -> Report {
             are_all: false,
             are_stale: false,
         },
+        are_calls_polled: false,
         phones: Told {
             items: Vec::new(),
             are_all: false,

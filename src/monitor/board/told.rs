@@ -31,13 +31,15 @@ pub type ToldPhones = (TenantId, ExtensionNumber, Option<ExtensionId>, usize);
 pub struct Report {
     /// Calls as they are now, or that there are not any more.
     pub calls: Told<(LegId, Option<Call>)>,
+    /// Whether nothing is heard of calls between polls: each is known as it was at the last.
+    pub are_calls_polled: bool,
     /// How many phones of extensions can be reached.
     pub phones: Told<ToldPhones>,
     /// How many legs were put right.
     pub corrected: u64,
     /// Those that may have phones there, where that was looked at again.
     pub tenants: Option<HashSet<TenantId>>,
-    /// When it is.
+    /// When it was known to be so.
     pub at: Timestamp,
 }
 

@@ -1,5 +1,6 @@
 //! A phone that has signed in, as Asterisk shows it in an event or in a list.
 
+use crate::domain::digest::Digest;
 use crate::domain::leg::{Contact, Endpoint, WireText};
 use crate::driver::feed::News;
 use crate::wire::ami::Message;
@@ -27,6 +28,21 @@ pub fn listed(item: &Message) -> Option<Contact> {
 fn contact(aor: &str, uri: &str) -> Option<Contact> {
     Some(Contact {
         endpoint: Endpoint::parse(aor)?,
-        name: WireText::of(uri),
+        // As a whole, however long it is: two that are cut alike would be one phone.
+        name: WireText::of(&Digest::of(uri).to_string()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn o10_two_phones_whose_addresses_begin_alike_are_two() {
+        let long = format!("sip:1001@192.0.2.1:5060;transport=ws;{}", "x".repeat(200));
+        let [one, other] =
+            ["a", "b"].map(|end| contact("1001@acme.example.com", &format!("{long}{end}")).unwrap());
+        assert_ne!(one, other);
+        assert_eq!(Some(one), contact("1001@acme.example.com", &format!("{long}a")));
+    }
 }

@@ -18,11 +18,11 @@ use tokio::task::{JoinSet, spawn_blocking};
 use tokio_util::sync::CancellationToken;
 
 use self::bridges::Bridges;
-use super::ended;
-use super::rights::ActionName;
+use super::rights::{ActionName, Right};
 use super::session::{action, told};
 use super::transport::Transport;
-use crate::domain::instance::AsteriskSettings;
+use super::{ended, hears};
+use crate::domain::instance::{AccountName, AsteriskSettings};
 use crate::domain::leg::{Contact, Leg};
 use crate::driver::DriverError;
 use crate::driver::feed::{Feed, News, Past, Poll};
@@ -77,6 +77,7 @@ type Newest = Arc<AtomicI64>;
 
 /// The feed of one Asterisk.
 pub struct ManagerFeed {
+    account: AccountName,
     client: Client,
     events: EventFeed,
     link: watch::Receiver<LinkState>,
@@ -117,6 +118,7 @@ impl ManagerFeed {
         let mut tasks = JoinSet::new();
         tasks.spawn(supervisor.run(CancellationToken::new()));
         Self {
+            account: settings.ami_username.clone(),
             client,
             events,
             link,
@@ -175,6 +177,7 @@ impl Feed for ManagerFeed {
 
     fn poll(&self) -> Box<dyn Poll> {
         Box::new(ManagerPoll {
+            account: self.account.clone(),
             client: self.client.clone(),
             records: self.records.clone(),
             newest: Arc::clone(&self.newest),
@@ -234,6 +237,7 @@ fn record(message: &Message) -> Option<News> {
 }
 
 struct ManagerPoll {
+    account: AccountName,
     client: Client,
     /// Asterisk's own file of call records, where it is known.
     records: Option<PathBuf>,
@@ -271,6 +275,12 @@ impl Poll for ManagerPoll {
             };
             DriverError::unknown(name.to_string(), source)
         })
+    }
+
+    async fn hears_calls(&self) -> Option<bool> {
+        let question = action(ActionName::GetConfig, &hears::question(&self.account)).ok()?;
+        let section = self.client.request(question, ANSWER).await.ok()?;
+        hears::has(&section, Right::ReadCall)
     }
 
     async fn ended_since(&self, since: Timestamp) -> Option<Past> {

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use crate::domain::leg::{Endpoint, Leg, LegId, WireText};
 use crate::domain::sip_domain::SipDomain;
+use crate::driver::event_socket::halves::LOCAL;
 use crate::driver::feed::News;
 use crate::wire::esl::{Channel, Event};
 
@@ -14,8 +15,6 @@ const SIP: &str = "sofia/";
 const INSIDE: [&str; 2] = ["sofia/internal/", "sofia/internal-ipv6/"];
 /// The profiles that lead to carriers, with and without `-ipv6`: nobody at the other end is an extension.
 const CARRIERS: &str = "sofia/external";
-/// Kinds of channels that lead from one part of FreeSWITCH into another.
-pub(super) const LOCAL: &str = "loopback/";
 /// States of a channel that was hung up, as the table shows it until all is written down of it.
 const OVER: [&str; 4] = ["CS_HANGUP", "CS_REPORTING", "CS_DESTROY", "CS_NONE"];
 

@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use self::said::Said;
+use super::halves::Halves;
 use super::{asked, ended};
 use crate::domain::instance::HostName;
 use crate::domain::leg::{Contact, Leg};
@@ -63,6 +64,7 @@ pub struct SocketFeed {
     /// What the last event said besides.
     besides: Option<News>,
     said: Said,
+    halves: Halves,
     _keeper: JoinSet<()>,
 }
 
@@ -91,6 +93,7 @@ impl SocketFeed {
             is_up: false,
             besides: None,
             said: Said::default(),
+            halves: Halves::default(),
             _keeper: keeper,
         })
     }
@@ -122,7 +125,7 @@ impl Feed for SocketFeed {
                 biased;
                 event = self.events.next() => match event {
                     Ok(event) => {
-                        self.besides = record(&event);
+                        self.besides = record(&event, &mut self.halves);
                         if let Some(news) = take(&event, &self.said).or_else(|| self.besides.take()) {
                             return Some(news);
                         }
@@ -184,8 +187,9 @@ fn read(event: &Event) -> Option<News> {
 }
 
 /// What is on record of a leg that is over.
-fn record(event: &Event) -> Option<News> {
-    match ended::ended(event)? {
+fn record(event: &Event, halves: &mut Halves) -> Option<News> {
+    halves.hear(event);
+    match ended::ended(event, halves)? {
         Ok(part) => Some(News::Record(Box::new(part))),
         Err(error) => {
             tracing::warn!(%error, "what FreeSWITCH tells of a call is of no use");

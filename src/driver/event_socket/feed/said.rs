@@ -3,9 +3,9 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::leg::LOCAL;
 use crate::domain::leg::LegId;
 use crate::domain::sip_domain::SipDomain;
+use crate::driver::event_socket::halves::LOCAL;
 use crate::wire::esl::{Channel, Event};
 
 /// The most legs of which something is kept: beyond them all is forgotten, until the next event of each.

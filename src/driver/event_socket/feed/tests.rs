@@ -267,6 +267,55 @@ fn o10_a_call_that_leads_through_local_halves_is_one_call_to_its_end() {
     }
 }
 
+/// The halves of a pair behind the recorded one.
+const INNER_A: &str = "00000000-0000-4000-8000-0000000000a2";
+/// Takes the place of another while that is renamed.
+const HALF_B_ALONE: &str = "00000000-0000-4000-8000-0000000000ff";
+const INNER_B: &str = "00000000-0000-4000-8000-0000000000b2";
+
+#[test]
+fn o10_a_call_that_leads_through_pairs_within_pairs_is_one_call_in_whatever_order_they_are_told() {
+    let outer = halves_of(CALLER);
+    let inner = THROUGH_HALVES
+        .replace(
+            &format!("\"Channel-Call-UUID\":\"{HALF_A}\""),
+            &format!("\"Channel-Call-UUID\":\"{HALF_B_ALONE}\""),
+        )
+        .replace(HALF_A, INNER_A)
+        .replace(HALF_B, INNER_B)
+        .replace(HALF_B_ALONE, HALF_B);
+    let inner = events(inner.as_bytes());
+    let all = rows(&[
+        (CALLER, CALLER, "sofia/internal/1001@demo.local"),
+        (HALF_A, CALLER, "loopback/*9196-a"),
+        (HALF_B, HALF_B, "loopback/*9196-b"),
+        (INNER_A, HALF_B, "loopback/*9196-a"),
+        (INNER_B, INNER_B, "loopback/*9196-b"),
+        ("leg-c", INNER_B, "sofia/internal/1002@192.0.2.1:5060"),
+    ]);
+    let begins = |events: &[Event]| {
+        let created = |event: &&Event| event.name() == Some("CHANNEL_CREATE");
+        events.iter().filter(created).cloned().collect::<Vec<Event>>()
+    };
+    let mut told = begins(&outer);
+    told.extend(begins(&inner));
+    assert_eq!(told.len(), 4);
+    for turned in 0..told.len() {
+        told.rotate_left(turned);
+        let said = Said::default();
+        let legs: Vec<News> = told.iter().filter_map(|event| take(event, &said)).collect();
+        assert_eq!(legs.len(), 4);
+        assert_eq!(calls_of(&take_rows(&all, &said)), [CALLER; 6], "{turned}");
+        // Told again, each is of that call at once.
+        for news in told.iter().filter_map(|event| take(event, &said)) {
+            assert!(
+                matches!(&news, News::Leg(leg) if leg.call.as_str() == CALLER),
+                "{news:?}"
+            );
+        }
+    }
+}
+
 #[test]
 fn a_leg_that_is_over_is_none_although_the_table_shows_it() {
     let mut rows = table(WITHIN);
