@@ -54,7 +54,7 @@ steps! {
     24 "0024_known_secrets",
     25 "0025_call_records",
     26 "0026_recording_policy",
-    30 "0030_calls_by_number",
+    27 "0027_calls_by_number",
 }
 
 /// Which text of a migration.
