@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rstest::rstest;
 use serde_json::json;
 use switchyard::domain::artifact::Artifact::{self, Extensions, Pjsip, Voicemail};
-use switchyard::domain::deployment::DeploymentStatus::{Live, Unchanged};
+use switchyard::domain::deployment::DeploymentStatus::{Failed, Live, Unchanged};
 use switchyard::domain::instance::PbxKind;
 
 use super::served::caller_id;
@@ -157,6 +157,39 @@ async fn a10_with_both_lines_nothing_is_proven_and_the_former_files_are_left_to_
     name(&world, &former).await;
     world.deploy_platform().await;
     assert_eq!(world.files().len(), before.len());
+    assert!(world.is_verified(&acme).await && world.registers(&acme, &ann));
+}
+
+/// A reload would end what runs: it is found out before.
+#[tokio::test]
+async fn a10_lines_that_lead_neither_here_nor_there_are_told_before_anything_is_touched() {
+    let world = World::new(Sqlite).await;
+    let [(acme, ann), _] = world.acme_and_globex().await;
+    world.deploy_platform().await.expect(Live);
+    let (before, live) = (world.files(), world.live().await);
+    let new = name_another(&world).await;
+    let mistyped = world.pbx.directory.path().join("elsewhere-confg");
+    for file in Artifact::of(PbxKind::Asterisk) {
+        lead(&world, *file, &mistyped, None);
+    }
+    let ended = world.deploy_platform().await.expect(Failed);
+    let told: Vec<&str> = ended
+        .codes()
+        .into_iter()
+        .filter(|code| code.ends_with("missing"))
+        .collect();
+    assert_eq!(told, ["include_missing"; 3], "{ended:#?}");
+    let said = format!("{:?}", ended.deployment.findings);
+    for words in [new.to_str().unwrap(), "Nothing was touched"] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    assert_eq!((world.files(), world.live().await), (before, live));
+    assert!(world.registers(&acme, &ann), "phones do not notice");
+
+    for file in Artifact::of(PbxKind::Asterisk) {
+        lead(&world, *file, &new, None);
+    }
+    world.deploy_platform().await.expect(Live);
     assert!(world.is_verified(&acme).await && world.registers(&acme, &ann));
 }
 
