@@ -6,7 +6,7 @@ use super::state;
 use crate::app::views::InstanceView;
 use crate::app::{instance_changes, operator};
 use crate::cli::{Context, Failure, lookup};
-use crate::domain::instance::{InstanceSettings, PbxInstance, Tls};
+use crate::domain::instance::{EmergencyNumber, InstanceSettings, PbxInstance, Tls};
 use crate::domain::name::InstanceName;
 
 /// An instance, and what names its version: the API tells that one by `ETag`.
@@ -40,7 +40,7 @@ pub fn run(context: &mut Context<'_>, name: &InstanceName) -> Result<(), Failure
             ];
             fields.extend(reach(&instance.settings));
             let numbers = instance.settings.emergency_numbers().iter();
-            let numbers: Vec<&str> = numbers.map(|number| number.as_str()).collect();
+            let numbers: Vec<&str> = numbers.map(EmergencyNumber::as_str).collect();
             let numbers = (!numbers.is_empty()).then(|| numbers.join(", "));
             fields.extend([
                 ("recordings", or_none(instance.settings.recordings_dir())),
