@@ -1,6 +1,6 @@
 //! A FreeSWITCH that reads FusionPBX's rows, and one that reads files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Mutex;
 
@@ -106,13 +106,14 @@ impl Pbx for OnRows {
         read.unwrap_or_default()
     }
 
-    /// The note says which generation stands, which is another one each time.
+    /// Less the note, which says which generation stands, and less when each row was written.
     async fn everything(&self) -> Vec<String> {
         let now = self.fusionpbx.snapshot().await;
         let mut all = now.missing_in(&self.others);
         all.retain(|row| !row.contains("switchyard-note"));
         let touched = self.others.missing_in(&now).into_iter();
         all.extend(touched.map(|row| format!("no more: {row}")));
+        let mut all: Vec<String> = all.iter().map(|row| timeless(row)).collect();
         all.extend(phones(&self.freeswitch));
         all.sort();
         all
@@ -202,10 +203,19 @@ impl Pbx for OnFiles {
     }
 }
 
-/// Whose phones are signed in.
-fn phones(freeswitch: &FreeSwitch) -> impl Iterator<Item = String> {
+/// Whose phones are signed in, whatever number of them.
+fn phones(freeswitch: &FreeSwitch) -> BTreeSet<String> {
     let phones = freeswitch.phones().into_iter();
-    phones.map(|phone| format!("phone {}@{}", phone.user, phone.domain))
+    phones
+        .map(|phone| format!("phone {}@{}", phone.user, phone.domain))
+        .collect()
+}
+
+/// A row less its times, which PostgreSQL writes as `"2026-01-02 03:04:05.6+00"`.
+fn timeless(row: &str) -> String {
+    let is_time = |part: &&str| part.starts_with("20") && part.get(10..11) == Some(" ") && part.contains(':');
+    let parts: Vec<&str> = row.split('"').filter(|part| !is_time(part)).collect();
+    parts.join("\"")
 }
 
 /// A phone on a profile that does not run is nowhere to be signed out.
