@@ -37,7 +37,7 @@ async fn name(world: &World, directory: &Path) {
         .await;
 }
 
-/// Asterisk's own file leads there by its last line; `kept`: and to where it was too, by this word.
+/// Asterisk's own file leads there by its last line; `kept`: and before that to where it was, by this word.
 fn lead(world: &World, file: Artifact, to: &Path, kept: Option<&str>) {
     let path = world.pbx.home().join("etc").join(file.as_str());
     let text = fs::read_to_string(&path).unwrap();
@@ -107,10 +107,12 @@ async fn a10_what_a_line_of_asterisks_own_files_still_leads_to_stays_and_is_told
     world.deploy_platform().await.expect(Live);
     let (former, before) = (world.config_dir(), below(&world.config_dir()));
     let new = name_another(&world).await;
-    for file in [Extensions, Pjsip] {
-        lead(&world, file, &new, None);
+    for file in Artifact::of(PbxKind::Asterisk) {
+        lead(&world, *file, &new, None);
     }
-    lead(&world, Voicemail, &new, Some("#include"));
+    let own = world.pbx.home().join("etc").join(Voicemail.as_str());
+    let line = format!("#include {}/live/{Voicemail}\n", former.display());
+    fs::write(&own, fs::read_to_string(&own).unwrap() + &line).unwrap();
     let ended = world.deploy_platform().await.expect(Live);
     let told = ended.deployment.findings.iter();
     let told: Vec<_> = told
