@@ -141,12 +141,7 @@ async fn look(
 /// `switchyard pbx remove` removes it there; in a FusionPBX's database, and in our directory on a FreeSWITCH's host, nothing is
 /// left.
 pub async fn delete(app: &App, caller: &Caller, id: InstanceId, if_match: &IfMatch) -> Result<(), AppError> {
-    let right = PlatformPermission::InstancesWrite;
-    caller.platform(right)?;
-    let begun = app.begin_on_platform(caller, right, None, "instance_to_delete");
-    let (mut tx, _) = begun.await?;
-    deletable(&mut tx, id, if_match).await?;
-    drop(tx);
+    refuse_deletion(app, caller, id, if_match).await?;
     // A deploy in between would write what is being removed.
     let Some(hold) = app.engine.hold(id).await? else {
         return Err(AppError::in_use("a deploy of it is under way; wait for it", []));
@@ -159,6 +154,21 @@ pub async fn delete(app: &App, caller: &Caller, id: InstanceId, if_match: &IfMat
         let error = error_chain(&error);
         tracing::warn!(instance = %instance.name, error, "what was rendered for it lies in the state directory still");
     }
+    Ok(())
+}
+
+/// Refuses what `delete` would refuse because of what is there, and deletes nothing.
+pub async fn refuse_deletion(
+    app: &App,
+    caller: &Caller,
+    id: InstanceId,
+    if_match: &IfMatch,
+) -> Result<(), AppError> {
+    let right = PlatformPermission::InstancesWrite;
+    caller.platform(right)?;
+    let begun = app.begin_on_platform(caller, right, None, "instance_to_delete");
+    let (mut tx, _) = begun.await?;
+    deletable(&mut tx, id, if_match).await?;
     Ok(())
 }
 

@@ -167,7 +167,8 @@ impl Failure {
                 AppError::Conflict { .. }
                 | AppError::Taken { .. }
                 | AppError::InUse { .. }
-                | AppError::BadTransition { .. },
+                | AppError::BadTransition { .. }
+                | AppError::PreconditionFailed,
             ) => Exit::Conflict,
             Self::App(error) if error.is_unreachable() => Exit::Unreachable,
             Self::Ended { exit, .. } | Self::Deploy(_, exit) => *exit,

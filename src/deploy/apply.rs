@@ -15,9 +15,8 @@ use super::wording;
 use crate::domain::deployment::{DeploymentStatus, Stage, StageResult};
 use crate::domain::finding::Finding;
 use crate::domain::ids::TenantId;
-use crate::domain::instance::PbxKind;
 use crate::domain::tenant::Service;
-use crate::driver::{DriverError, EndedCalls};
+use crate::driver::{DriverError, EmptiedDomain, EndedCalls};
 use crate::store::{generations, instances, served, tenant_lifecycle, tenants};
 
 /// Phones are refused, and what they had begun may go on.
@@ -104,7 +103,7 @@ impl Run<'_> {
 
     /// Tells the driver who goes, where it signs phones out.
     pub(super) async fn part_from(&self, expected: &Expectation) -> Result<(), DeployError> {
-        if self.instance.settings.kind() != PbxKind::Asterisk {
+        if self.driver.signs_phones_out() {
             self.driver.part_from(expected.parting(self.engine).await?);
         }
         Ok(())
@@ -173,7 +172,7 @@ impl Run<'_> {
     ///
     /// Before the deploy is recorded as live: a process that dies before it has ended them does it again.
     async fn end_calls(&self, aim: &Aim, findings: &mut Vec<Finding>) -> Result<String, DeployError> {
-        let is_whole = self.instance.settings.kind() == PbxKind::FreeSwitch;
+        let goes_when_empty = self.driver.emptied_domain() == EmptiedDomain::Goes;
         let mut refused = BTreeSet::new();
         for (id, before) in &aim.before.tenants {
             if before.version.service != Service::Open {
@@ -182,9 +181,7 @@ impl Run<'_> {
             let is_refused = match aim.after.tenants.get(id).map(|after| after.version) {
                 None => !self.is_moved(*id).await?,
                 Some(after) if after.service != Service::Open => true,
-                // With its last extension the domain goes, and nobody is left whose calls are told apart. In a database it stays,
-                // with what others have in it.
-                Some(after) if is_whole && after.revision_id != before.version.revision_id => {
+                Some(after) if goes_when_empty && after.revision_id != before.version.revision_id => {
                     let after = self.engine.config(*id, after.revision_id).await?;
                     let before = self.engine.config(*id, before.version.revision_id).await?;
                     before.active().next().is_some() && after.active().next().is_none()

@@ -7,11 +7,10 @@ use tokio::task::spawn_blocking;
 use super::error::DeployError;
 use super::run::Run;
 use crate::domain::finding::Finding;
-use crate::domain::instance::PbxKind;
 
 impl Run<'_> {
-    /// Removes what lies where a FreeSWITCH's files were until now, once what runs was read elsewhere. What could not be removed
-    /// is told: no later deploy knows of it.
+    /// Removes what lies where files were until now, once what runs was read elsewhere. What could not be removed is told: no
+    /// later deploy knows of it.
     ///
     /// Before the deploy is recorded as live: a process that dies before does it again.
     pub(super) async fn leave_former_place(&self) -> Result<Option<Finding>, DeployError> {
@@ -20,7 +19,7 @@ impl Run<'_> {
         else {
             return Ok(None);
         };
-        if former.settings.kind() != PbxKind::FreeSwitch || was == is {
+        if was == is {
             return Ok(None);
         }
         let was = was.as_path().to_owned();

@@ -100,9 +100,11 @@ impl Run<'_> {
 
     async fn stage(&self, aim: &Aim) -> Result<crate::driver::Staged, DeployError> {
         let cache = self.engine.fragments(self.instance.id);
-        // What a first deploy goes back to. One that is tried again finds it standing already; where nobody says what stands,
-        // staging it says why.
-        if aim.live.is_none() && !matches!(self.driver.standing().await, Ok(Some(0))) {
+        let standing = self.driver.standing().await;
+        // What a first deploy goes back to, and what a new directory holds until the PBX was asked whether it looks there. One
+        // that is tried again finds it standing already; where nobody says what stands, staging it says why.
+        let is_first = aim.live.is_none() && !matches!(standing, Ok(Some(0)));
+        if is_first || (matches!(standing, Ok(None)) && self.is_moving().await?) {
             self.driver
                 .stage(0, assemble::empty(self.instance.settings.kind()))
                 .await?;

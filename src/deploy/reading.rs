@@ -52,8 +52,9 @@ impl Run<'_> {
         findings: &mut Vec<Finding>,
     ) -> Result<BTreeMap<Artifact, Finding>, DeployError> {
         let mut standing = self.driver.standing().await?;
-        if aim.live.is_none() && standing.is_none() && self.instance.settings.is_local() {
-            // It serves nothing, and its sections can be asked for. A database is written to by an apply alone.
+        let is_local = self.instance.settings.is_local();
+        if standing.is_none() && is_local && (aim.live.is_none() || self.is_moving().await?) {
+            // It serves nothing from there, and its sections can be asked for. A database is written to by an apply alone.
             self.driver.place(0).await?;
             standing = Some(0);
         }
@@ -79,7 +80,7 @@ impl Run<'_> {
             return Ok(missing);
         }
         let written = match (standing, &aim.live, &aim.live_templates) {
-            (Some(0), None, _) => assemble::empty(self.instance.settings.kind()),
+            (Some(0), _, _) => assemble::empty(self.instance.settings.kind()),
             (Some(number), Some(live), Some(made_with)) if number == live.number => {
                 let cache = self.engine.fragments(self.instance.id);
                 let (looked, before) = (cache.clone(), aim.before.clone());
@@ -91,6 +92,12 @@ impl Run<'_> {
             _ => return Ok(BTreeMap::new()),
         };
         Ok(as_written(self.driver.as_ref(), missing, written).await?)
+    }
+
+    /// Whether this deploy has files read from another directory than they were.
+    pub(super) async fn is_moving(&self) -> Result<bool, DeployError> {
+        let in_force = self.engine.in_force(self.instance.clone()).await?;
+        Ok(!in_force.settings.same_place(&self.instance.settings))
     }
 
     /// Those that the PBX would surely not find, for whoever has it read its files in any case: what it reads then ends what

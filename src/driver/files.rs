@@ -327,7 +327,7 @@ fn write(path: &Path, parts: &[Part]) -> io::Result<()> {
         .open(path)
         .map_err(at(path))?;
     let mut out = io::BufWriter::new(file);
-    stream(parts, &mut out)?;
+    stream(parts, &mut out).map_err(at(path))?;
     out.into_inner()
         .map_err(io::IntoInnerError::into_error)
         .and_then(|file| file.sync_all())

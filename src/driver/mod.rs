@@ -110,6 +110,15 @@ pub struct Rehearsal {
     pub detail: String,
 }
 
+/// What becomes of a tenant's domain with its last extension.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum EmptiedDomain {
+    /// It stays, with what others may have in it: their calls are not ours to end.
+    Stays,
+    /// It goes from the PBX too. Nobody is left in it whose calls are told apart, so that all of them end.
+    Goes,
+}
+
 /// What became of the channels of calls that were to end.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct EndedCalls {
@@ -224,8 +233,18 @@ pub trait PbxDriver: Send + Sync {
     /// would otherwise tell of what differs.
     fn distrust(&self) {}
 
+    /// Whether it signs out phones of who is served no more, and has to be told by `part_from` who that is.
+    fn signs_phones_out(&self) -> bool {
+        false
+    }
+
     /// Who is served no more once something is applied next, as far as its own place does not tell.
     fn part_from(&self, _parting: Parting) {}
+
+    /// What becomes of a tenant's domain on the PBX with the last extension of ours in it.
+    fn emptied_domain(&self) -> EmptiedDomain {
+        EmptiedDomain::Stays
+    }
 
     /// Makes a staged generation the live one and has the PBX read the given files, each once.
     async fn apply(&self, generation: i64, reload: &[Artifact]) -> Result<(), DriverError>;

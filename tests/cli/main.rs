@@ -16,6 +16,7 @@ mod extensions;
 mod fusionpbx;
 mod host;
 mod import;
+mod instance_changes;
 mod instances;
 mod invites;
 mod ordinary_user;

@@ -2,8 +2,7 @@
 //! that is set up by default.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use switchyard::domain::deployment::DeploymentStatus::{self, Live, Queued, RolledBack};
 use switchyard::domain::deployment::Stage;
@@ -12,63 +11,8 @@ use super::disk;
 use super::stages::{self, ALTERED, EXTENSIONS, TRIES};
 use super::support::database::Backend::Sqlite;
 use super::support::host::Host;
-use super::support::pbx::open_directory;
+use super::support::mounts::{fill, small_disk};
 use super::support::wait::came;
-
-/// Names the small disk to the test that was started on it.
-const DISK: &str = "SWITCHYARD_TEST_SMALL_DISK";
-
-/// In a mount namespace of its own, as who the test is: `$DISK` becomes the small disk.
-const AS_ROOT: &str = "mount -t tmpfs -o size=24m,mode=0755 tmpfs \"$DISK\" && exec \"$@\"";
-const AS_A_USER: &str = "mount -t tmpfs -o size=24m,mode=0755 tmpfs \"$DISK\"
-    exec unshare --user --map-user=\"$WHO\" --map-group=\"$WHO\" \"$@\"";
-
-/// The small disk that this test was started on; `None` outside of it, once the test has run and passed there.
-fn small_disk() -> Option<PathBuf> {
-    if let Some(disk) = std::env::var_os(DISK) {
-        return Some(disk.into());
-    }
-    let name = std::thread::current().name().unwrap().to_owned();
-    let disk = open_directory();
-    let mut command = Command::new("unshare");
-    let who = rustix::process::geteuid();
-    if !who.is_root() {
-        command.arg("--map-root-user");
-    }
-    let script = if who.is_root() { AS_ROOT } else { AS_A_USER };
-    let again = std::env::current_exe().unwrap();
-    let output = command
-        .args(["--mount", "--propagation", "private", "sh", "-ec", script, "sh"])
-        .arg(again)
-        .args(["--exact", &name, "--nocapture"])
-        .env("DISK", disk.path())
-        .env("WHO", who.as_raw().to_string())
-        .env(DISK, disk.path())
-        .output()
-        .unwrap();
-    let (out, err) = (
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr),
-    );
-    assert!(
-        output.status.success() && out.contains("1 passed"),
-        "{name}: {out}\n{err}"
-    );
-    None
-}
-
-/// Takes all that is left of it.
-fn fill(disk: &Path) -> PathBuf {
-    let path = disk.join("fill");
-    let filled = Command::new("dd")
-        .args(["if=/dev/zero", "bs=4k"])
-        .arg(format!("of={}", path.display()))
-        .output()
-        .unwrap();
-    let told = String::from_utf8_lossy(&filled.stderr);
-    assert!(told.contains("No space left"), "{told}");
-    path
-}
 
 /// How it ends when the disk is full from a stage on, and has room again later; `None` where the stage was not met.
 async fn filled_in(host: &mut Host, disk: &Path, stage: Stage, altered: bool) -> Option<DeploymentStatus> {

@@ -193,6 +193,10 @@ impl PbxDriver for Witnessed {
         self.hear(Order::KeepOnly, self.real.keep_only(generations)).await
     }
 
+    async fn leave(&self) -> Result<(), DriverError> {
+        self.real.leave().await
+    }
+
     async fn test(&self) -> Vec<Check> {
         self.real.test().await
     }

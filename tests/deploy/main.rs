@@ -46,6 +46,8 @@ mod lost_host;
 #[cfg(test)]
 mod moved;
 #[cfg(test)]
+mod moved_directory;
+#[cfg(test)]
 mod panics;
 #[cfg(test)]
 mod planning;

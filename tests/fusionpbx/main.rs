@@ -15,6 +15,7 @@ mod faults;
 #[expect(dead_code, reason = "the area of the rig uses all of it")]
 #[path = "../support/freeswitch/mod.rs"]
 mod freeswitch;
+mod full_disk;
 #[path = "../support/fusionpbx/mod.rs"]
 mod fusionpbx;
 mod lives;

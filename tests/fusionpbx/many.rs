@@ -1,17 +1,24 @@
-//! Deploys of many extensions at once: what is looked up of them, and what is told of those that are not.
+//! Deploys of many extensions at once: what is looked up of them, and what is told and served of those that are not.
 
 use std::time::Duration;
 
 use serde_json::json;
 use switchyard::app::extension_import::{self, Row};
-use switchyard::app::extensions;
+use switchyard::app::instances::{self, NewInstance};
 use switchyard::app::precondition::IfMatch;
+use switchyard::app::{extensions, tenant_change};
 use switchyard::domain::deployment::DeploymentStatus::{Live, RolledBack};
+use switchyard::domain::ids::InstanceId;
+use switchyard::domain::instance::InstanceSettings;
 
 use super::fusionpbx::Booleans::Native;
-use super::world::{TestTenant, World};
+use super::world::{TestTenant, World, operator};
 
 const MANY: usize = 240;
+
+fn numbers() -> impl Iterator<Item = String> {
+    (0..MANY).map(|place| (1000 + place).to_string())
+}
 
 async fn many(world: &World) -> TestTenant {
     let acme = world.tenant("acme").await;
@@ -77,5 +84,62 @@ async fn a_row_that_somebody_edits_before_it_is_proven_keeps_a_first_deploy_from
     assert!(ended.codes().contains(&"rows_differ"), "{ended:#?}");
     assert_eq!(world.ours("v_extensions").await.len(), 0);
     world.deploy(&acme).await.expect(Live);
+    assert!(world.is_verified().await);
+}
+
+async fn assign(world: &World, tenant: &TestTenant, to: InstanceId) {
+    let patch = serde_json::from_value(json!({ "pbx_instance_id": to })).unwrap();
+    tenant_change::change(&world.app, &operator(), tenant.id, patch, &IfMatch::Any)
+        .await
+        .unwrap();
+}
+
+/// Takes a tenant off the PBX, as if another host had noted that its instance serves it.
+async fn move_away(world: &World, tenant: &TestTenant) {
+    let mut settings = world.settings.clone();
+    settings.database_name = "elsewhere".parse().unwrap();
+    let new = NewInstance {
+        name: "second".parse().unwrap(),
+        node: "there".parse().unwrap(),
+        settings: InstanceSettings::FusionPbx(settings),
+        secrets: world.secrets.clone(),
+    };
+    let second = instances::create(&world.app, &operator(), new).await.unwrap().id;
+    assign(world, tenant, second).await;
+    let noting = "insert into served (instance_id, tenant_id, revision_id, secrets_version, service, fragments) \
+        select i.id, s.tenant_id, s.revision_id, s.secrets_version, s.service, s.fragments \
+        from served s join instances i on i.name = 'second'";
+    world.database.ask(noting.to_owned()).await;
+    let left = world.deploy_platform().await.expect(Live);
+    assert!(left.codes().contains(&"moved_away"), "{left:#?}");
+}
+
+/// Whoever is not looked up is served by the rows too: the cache forgets each, whatever late lookups have left there.
+#[tokio::test]
+async fn of_many_users_that_come_back_none_is_served_from_what_the_cache_held_before() {
+    let world = World::new(Native).await;
+    let acme = many(&world).await;
+    world.deploy(&acme).await.expect(Live);
+    assert!(world.is_verified().await);
+    let former = world.freeswitch.cache().entries();
+    assert!(former.len() >= MANY, "{}", former.len());
+    move_away(&world, &acme).await;
+    assert_eq!(world.ours("v_extensions").await.len(), 0);
+    world.freeswitch.cache().bring_back(former);
+
+    for number in numbers() {
+        let found = extensions::find_by_number(&world.app, &acme.caller, &number.parse().unwrap()).await;
+        let patch = json!({"name": format!("Later {number}")});
+        extensions::patch(&world.app, &acme.caller, found.unwrap().id, patch, &IfMatch::Any)
+            .await
+            .unwrap();
+    }
+    assign(&world, &acme, world.instance_id).await;
+    let ended = world.deploy(&acme).await.expect(Live);
+    assert!(ended.words().contains("and 3 of them looked up"), "{ended:#?}");
+    for number in numbers() {
+        let name = world.name_of(&acme, &number).await;
+        assert_eq!(name, Some(format!("Later {number}")));
+    }
     assert!(world.is_verified().await);
 }

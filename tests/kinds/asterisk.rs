@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use switchyard::domain::artifact::Artifact;
-use switchyard::domain::instance::InstanceSettings;
+use switchyard::domain::instance::{InstanceSettings, PbxKind};
 use switchyard::domain::instance_secrets::InstanceSecrets;
 
 use super::rig;
@@ -80,6 +80,33 @@ impl rig::Pbx for Asterisk {
 
     async fn dialplan(&self) -> String {
         std::fs::read_to_string(self.live_file(Artifact::Extensions)).unwrap()
+    }
+
+    async fn everything(&self) -> Vec<String> {
+        let mut all = Vec::new();
+        for file in Artifact::of(PbxKind::Asterisk) {
+            let text = std::fs::read_to_string(self.live_file(*file)).unwrap_or_default();
+            all.extend(text.lines().map(|line| format!("{file}: {line}")));
+        }
+        let mut ami = self.0.ami();
+        for (line, beginning) in [
+            ("pjsip show endpoints", "Endpoint:"),
+            ("pjsip show auths", "Auth:"),
+            ("pjsip show aors", "Aor:"),
+            ("dialplan show", "[ Context "),
+        ] {
+            for shown in ami.console(line) {
+                let named = shown.trim_start().strip_prefix(beginning);
+                let name = named.and_then(|named| named.split_whitespace().next());
+                all.extend(name.map(|name| format!("{beginning} {name}")));
+            }
+        }
+        for mailbox in ami.list("VoicemailUsersList", &[]) {
+            let [context, number] = ["VMContext", "VoiceMailbox"].map(|name| field(&mailbox, name));
+            all.push(format!("mailbox {context:?} {number:?}"));
+        }
+        all.sort();
+        all
     }
 
     async fn rename(&self, from: &str, to: &str) {

@@ -60,6 +60,7 @@ async fn verified(rig: &Rig, id: InstanceId) -> bool {
 #[case(Kind::Asterisk, Kind::FusionPbx, Sqlite)]
 #[case(Kind::FusionPbx, Kind::FusionPbx, Sqlite)]
 #[case(Kind::FusionPbx, Kind::FreeSwitch, Postgres)]
+#[case(Kind::Asterisk, Kind::FreeSwitch, Postgres)]
 #[tokio::test]
 async fn c18_a_tenant_moves_to_another_pbx_and_back_and_is_served_where_it_was_until_the_other_one_serves_it(
     #[case] from: Kind,
@@ -93,5 +94,55 @@ async fn c18_a_tenant_moves_to_another_pbx_and_back_and_is_served_where_it_was_u
         assert!(!resync_required(&rig, &acme).await);
         assert!(lets_in(rig.pbx.as_ref(), &globex, &gina).await);
         assert!(verified(&rig, from).await && verified(&rig, to).await);
+    }
+}
+
+/// Twice there and back: each PBX has exactly what it had with the tenant or without it.
+#[rstest]
+#[case(Kind::Asterisk, Kind::FreeSwitch, Sqlite)]
+#[case(Kind::Asterisk, Kind::FusionPbx, Postgres)]
+#[case(Kind::FreeSwitch, Kind::FusionPbx, Sqlite)]
+#[case(Kind::FreeSwitch, Kind::FreeSwitch, Sqlite)]
+#[case(Kind::FusionPbx, Kind::FreeSwitch, Sqlite)]
+#[tokio::test]
+async fn c18_a_tenant_that_comes_back_leaves_nothing_where_it_was_and_is_served_as_before(
+    #[case] from: Kind,
+    #[case] to: Kind,
+    #[case] backend: Backend,
+) {
+    let rig = Rig::new(from, backend).await;
+    let (acme, [ann, bob], globex, gina) = rig.world.acme_and_globex().await;
+    let (first, here) = (rig.world.instance_id, rig.pbx.as_ref());
+    rig.world.deploy(&globex).await.expect(Live);
+    assert!(lets_in(here, &globex, &gina).await);
+    let without = here.everything().await;
+    rig.world.deploy(&acme).await.expect(Live);
+    assert!(lets_in(here, &acme, &ann).await && lets_in(here, &acme, &bob).await);
+    let with = here.everything().await;
+    assert_ne!(with, without);
+
+    let (second, other) = second(&rig, to).await;
+    let there = other.as_ref();
+    deploy(&rig, second).await.expect(Live);
+    let nobody = there.everything().await;
+    let mut there_before = None;
+    for _ in 0..2 {
+        assign(&rig, &acme, second).await;
+        deploy(&rig, second).await.expect(Live);
+        assert!(lets_in(there, &acme, &ann).await);
+        let served = there.everything().await;
+        assert_eq!(there_before.get_or_insert_with(|| served.clone()), &served);
+        deploy(&rig, first).await.expect(Live);
+        assert_eq!(here.everything().await, without);
+        assert!(!lets_in(here, &acme, &ann).await);
+
+        assign(&rig, &acme, first).await;
+        deploy(&rig, first).await.expect(Live);
+        assert!(lets_in(here, &acme, &ann).await && lets_in(here, &acme, &bob).await);
+        assert_eq!(here.everything().await, with);
+        deploy(&rig, second).await.expect(Live);
+        assert_eq!(there.everything().await, nobody);
+        assert!(!lets_in(there, &acme, &ann).await);
+        assert!(verified(&rig, first).await && verified(&rig, second).await);
     }
 }

@@ -52,6 +52,10 @@ pub trait Pbx: Send + Sync {
     /// From now on it is not proven that 1002 of a domain is gone and 1001 has another name, although both is applied.
     async fn spoil(&self, world: &World, domain: &str);
 
+    /// All of ours that it has: what it reads, whom it has read from that, and which phones are signed in where a deploy signs
+    /// them out. Equal contents are equal texts.
+    async fn everything(&self) -> Vec<String>;
+
     /// The FreeSWITCH that it is or stands behind it.
     fn freeswitch(&self) -> Option<&FreeSwitch> {
         None

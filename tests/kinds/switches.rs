@@ -1,6 +1,6 @@
 //! A FreeSWITCH that reads FusionPBX's rows, and one that reads files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Mutex;
 
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use url::Url;
 
 use super::freeswitch::{Admitted, FreeSwitch, Keys, NewCall, PASSWORD, Phone};
-use super::fusionpbx::{Booleans, FusionPbx};
+use super::fusionpbx::{Booleans, FusionPbx, Snapshot};
 use super::plain_freeswitch::{Plain, secrets, write};
 use super::rig::Pbx;
 use super::support::world::World;
@@ -24,6 +24,8 @@ pub struct OnRows {
     role: Url,
     home: TempDir,
     calls: Calls,
+    /// What was there before us.
+    others: Snapshot,
 }
 
 impl OnRows {
@@ -33,6 +35,7 @@ impl OnRows {
         let grants = std::fs::read_to_string(grants).unwrap();
         let role = fusionpbx.role(|role| grants.replace(":\"role\"", role)).await;
         Self {
+            others: fusionpbx.snapshot().await,
             freeswitch: FreeSwitch::with_fusionpbx(fusionpbx.pool.clone(), Keys::Plain).await,
             fusionpbx,
             role: role.parse().unwrap(),
@@ -103,6 +106,19 @@ impl Pbx for OnRows {
         read.unwrap_or_default()
     }
 
+    /// Less the note, which says which generation stands, and less when each row was written.
+    async fn everything(&self) -> Vec<String> {
+        let now = self.fusionpbx.snapshot().await;
+        let mut all = now.missing_in(&self.others);
+        all.retain(|row| !row.contains("switchyard-note"));
+        let touched = self.others.missing_in(&now).into_iter();
+        all.extend(touched.map(|row| format!("no more: {row}")));
+        let mut all: Vec<String> = all.iter().map(|row| timeless(row)).collect();
+        all.extend(phones(&self.freeswitch));
+        all.sort();
+        all
+    }
+
     async fn rename(&self, from: &str, to: &str) {
         let column = "effective_caller_id_name";
         let sql = format!("update v_extensions set {column} = '{to}' where {column} = '{from}'");
@@ -167,6 +183,17 @@ impl Pbx for OnFiles {
         std::fs::read_to_string(self.plain.live_file("dialplan")).unwrap()
     }
 
+    async fn everything(&self) -> Vec<String> {
+        let mut all = Vec::new();
+        for section in ["directory", "dialplan"] {
+            let text = std::fs::read_to_string(self.plain.live_file(section)).unwrap_or_default();
+            all.extend(text.lines().map(|line| format!("{section}: {line}")));
+        }
+        all.extend(phones(&self.plain.freeswitch));
+        all.sort();
+        all
+    }
+
     async fn rename(&self, from: &str, to: &str) {
         let file = self.plain.live_file("directory");
         let text = std::fs::read_to_string(&file).unwrap();
@@ -174,6 +201,21 @@ impl Pbx for OnFiles {
         assert!(text.contains(&from));
         write(&file, &text.replace(&from, &to));
     }
+}
+
+/// Whose phones are signed in, whatever number of them.
+fn phones(freeswitch: &FreeSwitch) -> BTreeSet<String> {
+    let phones = freeswitch.phones().into_iter();
+    phones
+        .map(|phone| format!("phone {}@{}", phone.user, phone.domain))
+        .collect()
+}
+
+/// A row less its times, which PostgreSQL writes as `"2026-01-02 03:04:05.6+00"`.
+fn timeless(row: &str) -> String {
+    let is_time = |part: &&str| part.starts_with("20") && part.get(10..11) == Some(" ") && part.contains(':');
+    let parts: Vec<&str> = row.split('"').filter(|part| !is_time(part)).collect();
+    parts.join("\"")
 }
 
 /// A phone on a profile that does not run is nowhere to be signed out.

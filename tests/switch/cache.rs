@@ -225,6 +225,22 @@ async fn a_lookup_that_is_under_way_writes_back_what_was_deleted() {
     assert_eq!(demo.name_of("1001").await.as_deref(), Some("Alice2"));
 }
 
+/// As by lookups that took longer than anybody waited for them.
+#[tokio::test]
+async fn what_is_brought_back_long_after_is_served_until_it_is_deleted() {
+    let mut demo = Demo::start(Booleans::Native).await;
+    let client = demo.freeswitch.client().await;
+    demo.name_of("1001").await.unwrap();
+    let former = demo.freeswitch.cache().entries();
+    client.delete_cached(&word(KEY), LONG).await.unwrap();
+    demo.rename("Alice2").await;
+    assert_eq!(demo.name_of("1001").await.as_deref(), Some("Alice2"));
+    demo.freeswitch.cache().bring_back(former);
+    assert_eq!(demo.name_of("1001").await.as_deref(), Some("Alice"));
+    client.delete_cached(&word(KEY), LONG).await.unwrap();
+    assert_eq!(demo.name_of("1001").await.as_deref(), Some("Alice2"));
+}
+
 /// Clients that look 1001 up without a pause.
 struct Hammer {
     stop: Arc<AtomicBool>,

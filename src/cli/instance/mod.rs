@@ -1,7 +1,11 @@
 //! `switchyard instance`: the PBXs that tenants are assigned to.
 
 mod add;
+mod change;
+mod delete;
 mod give_up;
+mod reach;
+mod show;
 mod test;
 
 use clap::Subcommand;
@@ -22,6 +26,18 @@ pub enum InstanceCommand {
     /// List them by name
     #[command(after_help = "Example:\n  switchyard instance list")]
     List,
+    /// Show one, without its secrets
+    #[command(after_help = "Example:\n  switchyard instance show pbx1")]
+    Show {
+        /// Its name
+        name: InstanceName,
+    },
+    /// Change how one is reached, or what it is called; its PBX hears of it with its next deploy
+    #[command(after_help = change::EXAMPLE)]
+    Change(Box<change::Change>),
+    /// Delete one that serves no tenant
+    #[command(after_help = delete::EXAMPLE)]
+    Delete(delete::Delete),
     /// Delete one whose host is gone for good, without asking its PBX
     #[command(after_help = give_up::EXAMPLE)]
     GiveUp(give_up::GiveUp),
@@ -37,6 +53,9 @@ pub fn run(context: &mut Context<'_>, command: InstanceCommand) -> Result<(), Fa
     match command {
         InstanceCommand::Add(add) => add::run(context, *add),
         InstanceCommand::List => list(context),
+        InstanceCommand::Show { name } => show::run(context, &name),
+        InstanceCommand::Change(change) => change::run(context, *change),
+        InstanceCommand::Delete(given) => delete::run(context, &given),
         InstanceCommand::GiveUp(given) => give_up::run(context, &given),
         InstanceCommand::Test { name } => test::run(context, &name),
     }
@@ -53,18 +72,22 @@ fn list(context: &mut Context<'_>) -> Result<(), Failure> {
     })
 }
 
-fn row(instance: &PbxInstance) -> [String; 6] {
-    let state = match (instance.live, instance.applying) {
+/// What is known of what it serves.
+const fn state(instance: &PbxInstance) -> &'static str {
+    match (instance.live, instance.applying) {
         (_, Some(_)) => "not proven",
         (Some(_), None) => "live",
         (None, None) => "never deployed",
-    };
+    }
+}
+
+fn row(instance: &PbxInstance) -> [String; 6] {
     [
         instance.name.to_string(),
         instance.settings.kind().to_string(),
         instance.node.to_string(),
         instance.settings.control(),
         instance.settings.place(),
-        state.to_owned(),
+        state(instance).to_owned(),
     ]
 }

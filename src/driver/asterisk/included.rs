@@ -44,6 +44,23 @@ pub async fn is_included(session: &Session, file: Artifact) -> Result<Option<boo
     Ok(found)
 }
 
+/// Asterisk's own files that may lead to more than one file of ours, as where a line still leads to where it was before. One
+/// that Asterisk does not show may.
+pub async fn leading_twice(session: &Session) -> Result<Vec<Artifact>, DriverError> {
+    let mut twice = Vec::new();
+    for file in Artifact::of(PbxKind::Asterisk).iter().copied() {
+        let leads_twice = match section(session, file.as_str(), SECTION).await {
+            Ok(answer) => answer.get("Category-000001").is_some(),
+            Err(DriverError::Refused { .. }) => true,
+            Err(error) => return Err(error),
+        };
+        if leads_twice {
+            twice.push(file);
+        }
+    }
+    Ok(twice)
+}
+
 /// Whether `sorcery.conf` has objects of `res_pjsip` read from another file.
 async fn is_read_elsewhere(session: &Session) -> Result<bool, DriverError> {
     let mappings = match section(session, "sorcery.conf", "res_pjsip").await {

@@ -248,6 +248,21 @@ impl PbxDriver for AsteriskDriver {
         self.files.clean_up(generations).await
     }
 
+    /// Once Asterisk reads its files elsewhere: they hold digests and PINs all the same. What a line of Asterisk's own files
+    /// still leads to stays, since one with `#include` would take the whole of that file away with it.
+    async fn leave(&self) -> Result<(), DriverError> {
+        let twice = included::leading_twice(&self.session().await?).await?;
+        if !twice.is_empty() {
+            let names: Vec<&str> = twice.iter().map(|file| file.as_str()).collect();
+            let why = format!(
+                "a line of Asterisk's own {} may lead there still; take it out first",
+                names.join(", ")
+            );
+            return Err(DriverError::not_applied("removing our files", why));
+        }
+        self.files.leave_it().await
+    }
+
     async fn test(&self) -> Vec<Check> {
         self.checks().await
     }

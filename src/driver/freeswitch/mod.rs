@@ -19,8 +19,8 @@ use self::document::Served;
 use super::event_socket::{Socket, Switch, User, asked, told, user, users};
 use super::files::FileTree;
 use super::{
-    Check, Closeness, Drifted, DriverError, EndedCalls, Expected, Foreign, Inclusion, Parting, PbxDriver,
-    Rehearsal, Staged, StagedFile, Warrant,
+    Check, Closeness, Drifted, DriverError, EmptiedDomain, EndedCalls, Expected, Foreign, Inclusion, Parting,
+    PbxDriver, Rehearsal, Staged, StagedFile, Warrant,
 };
 use crate::domain::artifact::Artifact;
 use crate::domain::dial::DialNumber;
@@ -242,8 +242,17 @@ impl PbxDriver for FreeSwitchDriver {
         self.files.move_link(generation).await
     }
 
+    fn signs_phones_out(&self) -> bool {
+        true
+    }
+
     fn part_from(&self, parting: Parting) {
         self.socket.part_from(parting);
+    }
+
+    /// A domain without users is not rendered.
+    fn emptied_domain(&self) -> EmptiedDomain {
+        EmptiedDomain::Goes
     }
 
     async fn apply(&self, generation: i64, reload: &[Artifact]) -> Result<(), DriverError> {

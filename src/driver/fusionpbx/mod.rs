@@ -315,6 +315,10 @@ impl PbxDriver for FusionPbxDriver {
         self.is_distrusted.store(true, Ordering::SeqCst);
     }
 
+    fn signs_phones_out(&self) -> bool {
+        true
+    }
+
     fn part_from(&self, parting: Parting) {
         self.socket.part_from(parting);
     }

@@ -73,6 +73,16 @@ impl Cache {
         self.entries.lock().unwrap().keys().cloned().collect()
     }
 
+    /// All that it holds, by the names of files.
+    pub fn entries(&self) -> BTreeMap<String, String> {
+        self.entries.lock().unwrap().clone()
+    }
+
+    /// What lookups have read long ago and write only now.
+    pub fn bring_back(&self, former: BTreeMap<String, String>) {
+        self.entries.lock().unwrap().extend(former);
+    }
+
     pub(super) fn get(&self, key: &str) -> Option<String> {
         self.entries.lock().unwrap().get(&file(key)).cloned()
     }
