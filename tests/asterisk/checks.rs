@@ -130,8 +130,13 @@ async fn each_right_that_no_deploy_needs_is_named_where_it_lacks_and_where_it_is
             &later[..1],
         ),
         (
+            "twice",
+            "read = system\nread = system,call\nwrite = system,reporting,originate",
+            &later[1..2],
+        ),
+        (
             "blank",
-            "read = system\nread = system , call\nwrite = system,reporting,originate",
+            "read = system,call, cdr\nwrite = system,reporting,originate",
             &later[1..2],
         ),
         (

@@ -25,7 +25,8 @@ pub fn lines(section: &Message) -> impl Iterator<Item = (&str, &str)> {
 pub fn has(section: &Message, right: Right) -> Option<bool> {
     let class = right.as_str().strip_prefix("read = ")?;
     let (_, read) = lines(section).filter(|(key, _)| *key == "read").last()?;
-    let mut words = read.split(',').map(str::trim);
+    // As they stand: `system ` before a comma is no word that Asterisk 22 knows (measured).
+    let mut words = read.split(',');
     Some(words.any(|word| word == class || word == "all"))
 }
 
@@ -45,7 +46,7 @@ mod tests {
 
     #[rstest]
     #[case::all_three(&["read=system,call,cdr"], Some(true))]
-    #[case::with_blanks(&["read= system , call"], Some(true))]
+    #[case::with_a_blank_that_asterisk_takes_for_a_letter(&["read= system, call"], Some(false))]
     #[case::everything(&["read=all"], Some(true))]
     #[case::an_object(&["read=>call"], Some(true))]
     #[case::the_last_line_counts(&["read=call", "read=system"], Some(false))]
