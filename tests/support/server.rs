@@ -120,7 +120,7 @@ async fn make(connection: &mut PgConnection, server: &str, name: &str) {
     execute(connection, format!("alter database {half} rename to {name}")).await;
 }
 
-/// What the steps' texts come to.
+/// What the steps' names and texts come to.
 fn fingerprint() -> String {
     let steps = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/postgres");
     let mut files: Vec<_> = fs::read_dir(steps)
@@ -130,6 +130,7 @@ fn fingerprint() -> String {
     files.sort();
     let mut hasher = blake3::Hasher::new();
     for file in files {
+        hasher.update(file.file_name().unwrap().as_encoded_bytes());
         hasher.update(&fs::read(file).unwrap());
     }
     // A name may have 63 characters.
