@@ -1,5 +1,4 @@
--- What Switchyard may do in FusionPBX's database: read and write the rows of tenants, read what is on record of calls, and
--- nothing else.
+-- What Switchyard may do in FusionPBX's database: read and write the rows of tenants, and nothing else.
 -- As the owner of FusionPBX's tables, once, and again after an upgrade of FusionPBX that made a table anew:
 --   createuser --pwprompt switchyard
 --   psql fusionpbx -v role=switchyard -f grants.sql
@@ -8,5 +7,3 @@ grant usage on schema public to :"role";
 grant select, insert, update, delete on
     v_domains, v_extensions, v_extension_settings, v_voicemails, v_dialplans
     to :"role";
--- What ended while nobody listened to the event socket. Without it such calls are told as missed.
-grant select on v_xml_cdr to :"role";

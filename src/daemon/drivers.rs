@@ -4,13 +4,13 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::deploy::DriverFactory;
-use crate::domain::instance::{InstanceSettings, PbxInstance};
+use crate::domain::instance::{HostName, InstanceSettings, PbxInstance};
 use crate::domain::instance_secrets::InstanceSecrets;
 use crate::domain::random::{Randomness as _, SystemRandom};
 use crate::driver::asterisk::{AsteriskDriver, ManagerFeed, Program, RunAs, Shadow, Transport};
 use crate::driver::feed::{Feed, FeedFactory};
 use crate::driver::freeswitch::FreeSwitchDriver;
-use crate::driver::fusionpbx::{self, FusionPbxDriver, FusionPbxFeed};
+use crate::driver::fusionpbx::{self, FusionPbxDriver};
 use crate::driver::{PbxDriver, SocketFeed};
 
 /// The drivers of this host.
@@ -51,19 +51,20 @@ fn chance() -> u32 {
 
 impl FeedFactory for Drivers {
     fn feed(&self, instance: &PbxInstance, secrets: InstanceSecrets) -> Option<Box<dyn Feed>> {
+        let socket = |host: &HostName, port: u16| {
+            let feed = SocketFeed::open(host, port, &secrets.control, chance)?;
+            Some(Box::new(feed) as Box<dyn Feed>)
+        };
         match &instance.settings {
             InstanceSettings::Asterisk(settings) => settings.has_pbx().then(|| {
                 let feed = ManagerFeed::open(settings, &secrets.control, &self.transport, chance);
                 Box::new(feed) as Box<dyn Feed>
             }),
             InstanceSettings::FreeSwitch(settings) => {
-                let (host, port) = (&settings.event_socket_host, settings.event_socket_port);
-                let feed = SocketFeed::open(host, port, &secrets.control, chance)?;
-                Some(Box::new(feed))
+                socket(&settings.event_socket_host, settings.event_socket_port)
             }
             InstanceSettings::FusionPbx(settings) => {
-                let feed = FusionPbxFeed::open(instance.id, settings, &secrets, chance)?;
-                Some(Box::new(feed))
+                socket(&settings.event_socket_host, settings.event_socket_port)
             }
         }
     }

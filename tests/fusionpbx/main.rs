@@ -23,7 +23,6 @@ mod locked;
 mod many;
 mod moved;
 mod not_brought_in;
-mod past;
 mod proof;
 mod race;
 mod relay;

@@ -25,7 +25,7 @@ pub fn lines(section: &Message) -> impl Iterator<Item = (&str, &str)> {
 pub fn has(section: &Message, right: Right) -> Option<bool> {
     let class = right.as_str().strip_prefix("read = ")?;
     let (_, read) = lines(section).filter(|(key, _)| *key == "read").last()?;
-    // As they stand: `system ` before a comma is no word that Asterisk 22 knows (measured).
+    // As they stand: with a blank before or after it, or a capital in it, it is no word that Asterisk 22 knows (measured).
     let mut words = read.split(',');
     Some(words.any(|word| word == class || word == "all"))
 }
@@ -47,6 +47,9 @@ mod tests {
     #[rstest]
     #[case::all_three(&["read=system,call,cdr"], Some(true))]
     #[case::with_a_blank_that_asterisk_takes_for_a_letter(&["read= system, call"], Some(false))]
+    #[case::with_one_behind_it(&["read=system ,call"], Some(true))]
+    #[case::with_one_between_it_and_the_comma(&["read=call ,system"], Some(false))]
+    #[case::in_capitals(&["read=system,Call"], Some(false))]
     #[case::everything(&["read=all"], Some(true))]
     #[case::an_object(&["read=>call"], Some(true))]
     #[case::the_last_line_counts(&["read=call", "read=system"], Some(false))]

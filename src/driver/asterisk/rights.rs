@@ -140,7 +140,8 @@ pub fn account_lines() -> [String; 2] {
 /// What to type where rights are lacking.
 pub fn mend(account: &AccountName) -> String {
     format!(
-        "in manager.conf have `{}` under [{account}], then type `asterisk -rx 'manager reload'`",
+        "in manager.conf have `{}` under [{account}], without blanks beside commas, then type \
+         `asterisk -rx 'manager reload'`",
         account_lines().join("` and `")
     )
 }

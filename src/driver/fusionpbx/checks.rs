@@ -2,8 +2,8 @@
 
 use sqlx::postgres::PgConnection;
 
+use super::FusionPbxDriver;
 use super::schema::Schema;
-use super::{FusionPbxDriver, past};
 use crate::domain::error_chain::error_chain;
 use crate::domain::fusionpbx_row::FusionTable;
 use crate::domain::instance::Tls;
@@ -23,7 +23,6 @@ pub(super) async fn all(driver: &FusionPbxDriver) -> Vec<Check> {
             checks.push(reached(driver, &mut database).await);
             checks.push(tables(driver, &mut database).await);
             checks.push(rights(driver, &mut database).await);
-            checks.push(call_records(driver, &mut database).await);
         }
         Err(error) => {
             let mend = match error {
@@ -116,35 +115,10 @@ async fn rights(driver: &FusionPbxDriver, database: &mut PgConnection) -> Check 
     Check::bad(
         "rights",
         format!("the role lacks {}", lacking.join(", ")),
-        format!("grant them as FusionPBX's owner: {}", grant(driver)),
-    )
-}
-
-/// Nothing waits for it: what is not read is told as missed.
-async fn call_records(driver: &FusionPbxDriver, database: &mut PgConnection) -> Check {
-    const NAME: &str = "call_records";
-    let asked = driver.database.ask(past::can_be_read(database)).await;
-    match asked {
-        Ok(true) => Check::good(NAME, "what FusionPBX has on record of calls can be read".to_owned()),
-        Ok(false) => Check {
-            mend: Some(format!(
-                "grant the role `select on v_xml_cdr` as FusionPBX's owner: {}",
-                grant(driver)
-            )),
-            ..Check::good(
-                NAME,
-                "v_xml_cdr cannot be read, or is another: calls that end while the event socket is away are missed".to_owned(),
-            )
-        },
-        Err(error) => Check::bad(NAME, error_chain(&error), LOGGED),
-    }
-}
-
-fn grant(driver: &FusionPbxDriver) -> String {
-    let settings = &driver.settings;
-    format!(
-        "`psql {} -v role={} -f pbx/fusionpbx/grants.sql`",
-        settings.database_name, settings.database_username
+        format!(
+            "grant them as FusionPBX's owner: `psql {} -v role={} -f pbx/fusionpbx/grants.sql`",
+            driver.settings.database_name, driver.settings.database_username
+        ),
     )
 }
 
