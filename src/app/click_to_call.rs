@@ -273,10 +273,11 @@ pub async fn make(app: &App, click: Click) {
         Ok::<_, crate::deploy::DeployError>(())
     };
     let answer = match timeout(MAKING, made).await {
-        Ok(made) => made.map_err(|error| {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => {
             tracing::warn!(%instance, %extension, error = error_chain(&error), "a phone was not rung");
-            refused(&error.into())
-        }),
+            Err(refused(&error.into()))
+        }
         Err(_) => {
             let message = "the PBX does not answer; it is not known whether a phone was rung";
             tracing::warn!(%instance, %extension, "{message}");
