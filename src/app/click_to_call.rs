@@ -1,6 +1,6 @@
 //! Click-to-call: somebody has their own phone rung, and through it whom they want; nobody calls from another one's phone.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -28,12 +28,14 @@ use crate::domain::permission::Permission;
 use crate::driver::DriverError;
 use crate::store::{Tx, extensions, idempotency_keys, tenants, users};
 
-/// Calls that wait to be made.
-const WAITING: usize = 64;
-/// Whoever asked waits so long for a refusal.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// A PBX that has not answered by then keeps no other one's calls waiting.
-const MAKING: Duration = Duration::from_secs(5);
+/// Calls that wait to be made or are being made.
+const WAITING: usize = 256;
+/// The same of one PBX: one that does not answer takes no place from the others'.
+const WAITING_OF_ONE: usize = 32;
+/// A PBX that has not answered by then keeps no other calls waiting. FreeSWITCH may take 1.5 s to say that no phone is there.
+const MAKING: Duration = Duration::from_millis(2_500);
+/// Whoever asked waits so long for a refusal: also for that of a PBX that did not answer.
+const PATIENCE: Duration = MAKING.saturating_add(Duration::from_millis(500));
 /// Later than that nobody expects their phone to ring any more.
 const STALE: SignedDuration = SignedDuration::from_secs(15);
 
@@ -58,6 +60,14 @@ pub struct Click {
     done: oneshot::Sender<Result<(), Refused>>,
 }
 
+impl Click {
+    /// The PBX that is to make it.
+    #[must_use]
+    pub const fn instance(&self) -> InstanceId {
+        self.instance
+    }
+}
+
 /// Why the PBX does not do it.
 #[derive(Debug)]
 pub(super) struct Refused {
@@ -70,24 +80,43 @@ pub(super) struct Refused {
 pub(super) struct Clicks {
     sender: Sender<Click>,
     receiver: Arc<Mutex<Option<Receiver<Click>>>>,
-    under_way: Arc<Mutex<BTreeSet<ExtensionId>>>,
+    under_way: Arc<Mutex<BTreeMap<ExtensionId, InstanceId>>>,
 }
 
 impl Clicks {
-    /// None while another call from this extension is being made.
-    fn start(&self, extension: ExtensionId) -> Option<UnderWay> {
-        let all = Arc::clone(&self.under_way);
-        let is_new = all
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(extension);
-        is_new.then(|| UnderWay { all, extension })
+    /// Refused while another call from this extension is being made, or as many of its PBX are as may be.
+    fn start(&self, extension: ExtensionId, instance: InstanceId) -> Result<UnderWay, Refused> {
+        let mut all = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.contains_key(&extension) {
+            return Err(Refused {
+                code: "call_under_way",
+                message: "a call from your extension is being made already; try again once your phone rings, or in a few seconds"
+                    .to_owned(),
+            });
+        }
+        let of_its_pbx = all.values().filter(|other| **other == instance).count();
+        if of_its_pbx >= WAITING_OF_ONE || all.len() >= WAITING {
+            return Err(too_many());
+        }
+        all.insert(extension, instance);
+        drop(all);
+        Ok(UnderWay {
+            all: Arc::clone(&self.under_way),
+            extension,
+        })
+    }
+}
+
+fn too_many() -> Refused {
+    Refused {
+        code: "too_many_calls",
+        message: "too many calls wait to be made; try again".to_owned(),
     }
 }
 
 /// That a call from an extension is being made, until this is dropped.
 struct UnderWay {
-    all: Arc<Mutex<BTreeSet<ExtensionId>>>,
+    all: Arc<Mutex<BTreeMap<ExtensionId, InstanceId>>>,
     extension: ExtensionId,
 }
 
@@ -123,13 +152,9 @@ pub async fn call(
         return Ok(Done::Before(()));
     }
     let extension = own_extension(&mut tx, &caller, tenant).await?;
-    let under_way = app.clicks.start(extension.id).ok_or_else(|| {
-        AppError::conflict(
-            "call_under_way",
-            "a call from your extension is being made already; try again once your phone rings, or in a few seconds",
-        )
-    })?;
     let whose = tenants::find(&mut tx, tenant).await?.ok_or(AppError::NotFound)?;
+    let started = app.clicks.start(extension.id, whose.instance_id);
+    let under_way = started.map_err(|refused| AppError::conflict(refused.code, refused.message))?;
     app.keep_answer(&mut tx, tenant, &caller, once, ()).await?;
     app.audit(&mut tx, &caller, clicked(&extension, &to))?;
     tx.commit().await?;
@@ -146,10 +171,7 @@ pub async fn call(
         done,
     };
     let answer = match app.clicks.sender.try_send(click) {
-        Err(_) => Some(Refused {
-            code: "too_many_calls",
-            message: "too many calls wait to be made; try again".to_owned(),
-        }),
+        Err(_) => Some(too_many()),
         Ok(()) => match timeout(PATIENCE, told).await {
             Ok(Ok(Err(refused))) => Some(refused),
             // It is being done, or will be.
@@ -250,28 +272,25 @@ pub async fn make(app: &App, click: Click) {
         driver.call(&click.from, &click.to).await?;
         Ok::<_, crate::deploy::DeployError>(())
     };
-    let answer = match within(MAKING, made).await {
-        Ok(made) => made.map_err(|error| {
+    let answer = match timeout(MAKING, made).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => {
             tracing::warn!(%instance, %extension, error = error_chain(&error), "a phone was not rung");
-            refused(&error.into())
-        }),
-        Err(unknown) => {
-            tracing::warn!(%instance, %extension, "{}", unknown.message);
-            Err(unknown)
+            Err(refused(&error.into()))
+        }
+        Err(_) => {
+            let message = "the PBX does not answer; it is not known whether a phone was rung";
+            tracing::warn!(%instance, %extension, "{message}");
+            Err(Refused {
+                code: "call_failed",
+                message: message.to_owned(),
+            })
         }
     };
     // Told of a refusal, they may try again at once.
     drop(click.under_way);
     // Nobody may wait for it any longer.
     let _ = click.done.send(answer);
-}
-
-/// What a PBX says within a time; of one that says nothing, that it is not known.
-async fn within<T>(limit: Duration, answer: impl Future<Output = T>) -> Result<T, Refused> {
-    timeout(limit, answer).await.map_err(|_| Refused {
-        code: "call_failed",
-        message: "the PBX does not answer; it is not known whether a phone was rung".to_owned(),
-    })
 }
 
 /// What is told of a PBX that did not do what it was asked.
@@ -302,23 +321,36 @@ mod tests {
     #[test]
     fn a48_of_one_extension_one_call_at_a_time_is_being_made() {
         let clicks = Clicks::default();
+        let pbx = InstanceId::fresh(&SystemIds);
         let (ann, bob) = (ExtensionId::fresh(&SystemIds), ExtensionId::fresh(&SystemIds));
-        let first = clicks.start(ann);
-        assert!(first.is_some());
-        assert!(clicks.clone().start(ann).is_none());
+        let first = clicks.start(ann, pbx);
+        assert!(first.is_ok());
+        let again = clicks.clone().start(ann, pbx).err().unwrap();
+        assert_eq!(again.code, "call_under_way");
         // One that was refused ends nothing of the first.
-        assert!(clicks.start(ann).is_none());
-        assert!(clicks.start(bob).is_some());
+        assert!(clicks.start(ann, pbx).is_err());
+        assert!(clicks.start(bob, pbx).is_ok());
         drop(first);
-        assert!(clicks.start(ann).is_some());
+        assert!(clicks.start(ann, pbx).is_ok());
     }
 
-    #[tokio::test]
-    async fn a48_a_pbx_that_says_nothing_is_not_waited_for_without_end() {
-        let nothing = std::future::pending::<()>();
-        let unknown = within(Duration::from_millis(1), nothing).await.unwrap_err();
-        assert_eq!(unknown.code, "call_failed");
-        let answer = std::future::ready("called");
-        assert!(matches!(within(MAKING, answer).await, Ok("called")));
+    #[test]
+    fn a48_one_pbx_takes_no_place_of_anothers_and_all_have_no_more_than_there_are() {
+        let clicks = Clicks::default();
+        let mut under_way = Vec::new();
+        // More than there is room for.
+        for _ in 0..=WAITING / WAITING_OF_ONE {
+            let pbx = InstanceId::fresh(&SystemIds);
+            for _ in 0..=WAITING_OF_ONE {
+                match clicks.start(ExtensionId::fresh(&SystemIds), pbx) {
+                    Ok(started) => under_way.push((pbx, started)),
+                    Err(refused) => assert_eq!(refused.code, "too_many_calls"),
+                }
+            }
+            let of_it = under_way.iter().filter(|(of, _)| *of == pbx).count();
+            let is_full = under_way.len() == WAITING;
+            assert!(of_it == WAITING_OF_ONE || (is_full && of_it == 0), "{of_it}");
+        }
+        assert_eq!(under_way.len(), WAITING);
     }
 }

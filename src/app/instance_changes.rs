@@ -1,6 +1,9 @@
 //! What the API changes of PBX instances: adding one as it is written, changing and deleting it.
 
+use std::time::Duration;
+
 use serde_json::json;
+use tokio::time::timeout;
 
 use super::App;
 use super::error::AppError;
@@ -18,7 +21,12 @@ use crate::domain::instance::{PbxInstance, PbxKind};
 use crate::domain::page::PageRequest;
 use crate::domain::permission::PlatformPermission;
 use crate::domain::query::TenantQuery;
+use crate::monitor;
+use crate::monitor::recordings::SearchError;
 use crate::store::{Tx, deployments, instances, recordings, tenant_overviews};
+
+/// A disk that does not answer is not waited for without end.
+const LOOKING: Duration = Duration::from_secs(5);
 
 /// One instance, and what names its version: every change of name, settings or secret gives it another one.
 pub async fn show(app: &App, caller: &Caller, id: InstanceId) -> Result<(PbxInstance, String), AppError> {
@@ -141,12 +149,12 @@ async fn look(
 /// `switchyard pbx remove` removes it there; in a FusionPBX's database, and in our directory on a FreeSWITCH's host, nothing is
 /// left.
 pub async fn delete(app: &App, caller: &Caller, id: InstanceId, if_match: &IfMatch) -> Result<(), AppError> {
-    refuse_deletion(app, caller, id, if_match).await?;
+    let missing = missing(app, caller, id, if_match).await?;
     // A deploy in between would write what is being removed.
     let Some(hold) = app.engine.hold(id).await? else {
         return Err(AppError::in_use("a deploy of it is under way; wait for it", []));
     };
-    let deleted = delete_held(app, caller, id, if_match, &hold).await;
+    let deleted = delete_held(app, caller, id, if_match, &hold, missing.as_deref()).await;
     hold.end().await;
     let instance = deleted?;
     // After the commit: a disk that fails keeps nothing from being deleted.
@@ -164,12 +172,23 @@ pub async fn refuse_deletion(
     id: InstanceId,
     if_match: &IfMatch,
 ) -> Result<(), AppError> {
+    missing(app, caller, id, if_match).await.map(|_| ())
+}
+
+/// Refuses the same; gives what keeps recordings that have gone from being noticed.
+async fn missing(
+    app: &App,
+    caller: &Caller,
+    id: InstanceId,
+    if_match: &IfMatch,
+) -> Result<Option<String>, AppError> {
     let right = PlatformPermission::InstancesWrite;
     caller.platform(right)?;
+    let missing = look_for_recordings(app, id).await?;
     let begun = app.begin_on_platform(caller, right, None, "instance_to_delete");
     let (mut tx, _) = begun.await?;
-    deletable(&mut tx, id, if_match).await?;
-    Ok(())
+    deletable(&mut tx, id, if_match, missing.as_deref()).await?;
+    Ok(missing)
 }
 
 async fn delete_held(
@@ -178,13 +197,14 @@ async fn delete_held(
     id: InstanceId,
     if_match: &IfMatch,
     hold: &Hold<'_>,
+    missing: Option<&str>,
 ) -> Result<PbxInstance, AppError> {
-    leave(app, caller, id, if_match, hold).await?;
+    leave(app, caller, id, if_match, hold, missing).await?;
     let right = PlatformPermission::InstancesWrite;
     let (mut tx, caller) = app
         .begin_on_platform(caller, right, None, "delete_instance")
         .await?;
-    let instance = deletable(&mut tx, id, if_match).await?;
+    let instance = deletable(&mut tx, id, if_match, missing).await?;
     let is = json!({"name": instance.name, "node": instance.node, "settings": instance.settings});
     let mut entry = changed("instance.delete", &instance, None, is);
     std::mem::swap(&mut entry.before, &mut entry.after);
@@ -204,12 +224,13 @@ async fn leave(
     id: InstanceId,
     if_match: &IfMatch,
     hold: &Hold<'_>,
+    missing: Option<&str>,
 ) -> Result<(), AppError> {
     let right = PlatformPermission::InstancesWrite;
     let (mut tx, caller) = app
         .begin_on_platform(caller, right, None, "leave_instance")
         .await?;
-    let instance = deletable(&mut tx, id, if_match).await?;
+    let instance = deletable(&mut tx, id, if_match, missing).await?;
     let what = match instance.settings.kind() {
         PbxKind::Asterisk => return Ok(()),
         PbxKind::FusionPbx => "the note in",
@@ -235,7 +256,12 @@ async fn leave(
 }
 
 /// The instance, where nothing is in the way of its deletion.
-async fn deletable(tx: &mut Tx, id: InstanceId, if_match: &IfMatch) -> Result<PbxInstance, AppError> {
+async fn deletable(
+    tx: &mut Tx,
+    id: InstanceId,
+    if_match: &IfMatch,
+    missing: Option<&str>,
+) -> Result<PbxInstance, AppError> {
     let instance = instances::find(tx, id).await?.ok_or(AppError::NotFound)?;
     if_match.check(&tag(tx, &instance).await?)?;
     let assigned = TenantQuery {
@@ -266,12 +292,40 @@ async fn deletable(tx: &mut Tx, id: InstanceId, if_match: &IfMatch) -> Result<Pb
         let message = "it still serves tenants that are assigned elsewhere; deploy it first";
         return Err(AppError::in_use(message, []));
     }
-    no_recordings(tx, &instance).await?;
+    no_recordings(tx, &instance, missing).await?;
     Ok(instance)
 }
 
+/// Brings what is known of an instance's recordings in line with its disk: none that has gone keeps the instance, and none that
+/// was just made is overlooked. Gives what has to be done before that can be.
+async fn look_for_recordings(app: &App, id: InstanceId) -> Result<Option<String>, AppError> {
+    let mut tx = app.store.read("instance_of_recordings").await?;
+    let instance = instances::find(&mut tx, id).await?.ok_or(AppError::NotFound)?;
+    drop(tx);
+    if instance.settings.recordings_dir().is_none() {
+        let message =
+            "none is looked for or removed while the instance has no `recordings_dir`: set it again first";
+        return Ok(Some(message.to_owned()));
+    }
+    if instance.node != *app.engine.node() {
+        let node = &instance.node;
+        let message =
+            format!("what has gone from its disk is noticed within half a minute, by the host {node}");
+        return Ok(Some(message));
+    }
+    let search = monitor::recordings::search(&app.store, app.ids.as_ref(), &instance);
+    match timeout(LOOKING, search).await {
+        Ok(Ok(_)) => Ok(None),
+        Ok(Err(SearchError::Store(error))) => Err(error.into()),
+        Ok(Err(error)) => Ok(Some(error_chain(&error))),
+        Err(_) => Ok(Some(
+            "its disk did not answer in time; see that it does".to_owned(),
+        )),
+    }
+}
+
 /// Of tenants that have moved away, recordings stay where they were made: without the instance nobody hears or removes them.
-async fn no_recordings(tx: &mut Tx, instance: &PbxInstance) -> Result<(), AppError> {
+async fn no_recordings(tx: &mut Tx, instance: &PbxInstance, missing: Option<&str>) -> Result<(), AppError> {
     let held = recordings::by_tenant(tx, instance.id).await?;
     if held.is_empty() {
         return Ok(());
@@ -280,9 +334,10 @@ async fn no_recordings(tx: &mut Tx, instance: &PbxInstance) -> Result<(), AppErr
     let place = instance.settings.recordings_dir();
     let message = format!(
         "{count} recordings of tenants that were moved away lie on its host{}; move their files to the same place below the \
-         directory of recordings of each tenant's instance, or remove them (`DELETE /recordings/{{id}}`); those of tenants that \
-         are being deleted go by themselves",
+         directory of recordings of each tenant's instance, where they are found as new ones without their calls, or remove \
+         them (`DELETE /recordings/{{id}}`); those of tenants that are being deleted go by themselves{}",
         place.map_or_else(String::new, |place| format!(" in {place}")),
+        missing.map_or_else(String::new, |missing| format!("; {missing}")),
     );
     let references = held.into_iter().map(
         |held| json!({"kind": "tenant", "id": held.tenant, "name": held.name, "recordings": held.recordings}),

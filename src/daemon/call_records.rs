@@ -1,14 +1,18 @@
 //! The reconciler of recordings: takes no input, and brings what is known of them in line with the disk of each PBX of this
 //! host; and the maker of calls that are asked for.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::deploy_worker::own_instances;
-use crate::app::{App, click_to_call};
+use crate::app::App;
+use crate::app::click_to_call::{self, Click};
 use crate::domain::error_chain::error_chain;
 use crate::domain::ids::{InstanceId, SystemIds};
 use crate::domain::instance::NodeName;
@@ -18,7 +22,9 @@ use crate::store::{Store, instances};
 /// Often enough to hear a call soon after it, seldom enough to cost a large disk nothing.
 pub const PERIOD: Duration = Duration::from_secs(30);
 /// Calls that are made at once.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 64;
+/// The same of one PBX: those of one that does not answer leave room for the others'.
+const AT_ONCE_OF_ONE: usize = 8;
 
 /// Looks each time that the period has passed, until the soft stop.
 pub async fn find_recordings(
@@ -81,17 +87,71 @@ pub async fn make_calls(app: App, stop: CancellationToken) -> Result<(), Infalli
         stop.cancelled().await;
         return Ok(());
     };
+    let mut places = Places::default();
+    // No more than wait for an answer of `click_to_call::call`, which bounds them.
+    let mut waiting = VecDeque::new();
     let mut making = JoinSet::new();
     loop {
-        let click = tokio::select! {
+        while making.len() < AT_ONCE
+            && let Some((click, place)) = places.next(&mut waiting, Click::instance)
+        {
+            let app = app.clone();
+            making.spawn(async move {
+                click_to_call::make(&app, click).await;
+                drop(place);
+            });
+        }
+        tokio::select! {
             () = stop.cancelled() => return Ok(()),
-            Some(_) = making.join_next(), if !making.is_empty() => continue,
-            click = asked.recv(), if making.len() < AT_ONCE => click,
-        };
-        let Some(click) = click else {
-            return Ok(());
-        };
-        let app = app.clone();
-        making.spawn(async move { click_to_call::make(&app, click).await });
+            Some(_) = making.join_next(), if !making.is_empty() => {}
+            click = asked.recv() => match click {
+                Some(click) => waiting.push_back(click),
+                None => return Ok(()),
+            },
+        }
+    }
+}
+
+/// How many more calls each PBX may be asked for.
+#[derive(Default)]
+struct Places(BTreeMap<InstanceId, Arc<Semaphore>>);
+
+impl Places {
+    /// Takes the first one out whose PBX has a place, with that place; none where nobody's has.
+    fn next<T>(
+        &mut self,
+        waiting: &mut VecDeque<T>,
+        of: impl Fn(&T) -> InstanceId,
+    ) -> Option<(T, OwnedSemaphorePermit)> {
+        let (at, place) = waiting.iter().enumerate().find_map(|(at, asked)| {
+            let places = self.0.entry(of(asked));
+            let places = places.or_insert_with(|| Arc::new(Semaphore::new(AT_ONCE_OF_ONE)));
+            Some((at, Arc::clone(places).try_acquire_owned().ok()?))
+        })?;
+        waiting.remove(at).map(|asked| (asked, place))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a48_calls_of_a_pbx_that_answers_are_made_while_many_of_one_that_does_not_wait() {
+        let (hangs, healthy) = (InstanceId::fresh(&SystemIds), InstanceId::fresh(&SystemIds));
+        let asked = (0..AT_ONCE).map(|number| (hangs, number));
+        let mut waiting: VecDeque<_> = asked.chain([(healthy, 0)]).collect();
+        let mut places = Places::default();
+        let mut making: Vec<_> = (0..=AT_ONCE_OF_ONE)
+            .map(|_| places.next(&mut waiting, |(of, _)| *of).unwrap())
+            .collect();
+        let made: Vec<_> = making.iter().map(|(asked, _)| *asked).collect();
+        let first = (0..AT_ONCE_OF_ONE).map(|number| (hangs, number));
+        assert_eq!(made, first.chain([(healthy, 0)]).collect::<Vec<_>>());
+        assert!(places.next(&mut waiting, |(of, _)| *of).is_none());
+        // Whoever has waited for longest is next.
+        making.remove(0);
+        let next = places.next(&mut waiting, |(of, _)| *of);
+        assert_eq!(next.map(|(asked, _)| asked), Some((hangs, AT_ONCE_OF_ONE)));
     }
 }

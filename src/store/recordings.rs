@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::call_records::{Seen, until};
-use super::row::Origin;
+use super::call_records::Seen;
+use super::row::{Origin, until};
 use super::statement::{run, statements};
 use super::{StoreError, Tx};
 use crate::domain::call_record::CallCursor;

@@ -140,6 +140,12 @@ pub(super) fn search_pattern(search: Option<&str>) -> Option<String> {
     Some(format!("%{literal}%"))
 }
 
+/// Before when a page's rows are: a cursor's own words are no bound of an index, and all before its page would be read.
+pub(super) fn until(to: Option<Timestamp>, at: i64) -> i64 {
+    to.map_or(i64::MAX, Timestamp::as_microsecond)
+        .min(at.saturating_add(1))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -157,5 +163,15 @@ mod tests {
     fn nul_is_replaced_wherever_it_stands() {
         let json = to_json("x", &serde_json::json!({"a": ["b\0", {"c": "\0"}]})).unwrap();
         assert_eq!(json.0, serde_json::json!({"a": ["b\u{FFFD}", {"c": "\u{FFFD}"}]}));
+    }
+
+    #[test]
+    fn a11_a_page_behind_a_cursor_reads_nothing_that_is_before_it() {
+        let to = Timestamp::from_microsecond(50).ok();
+        // What began together with the last of the page before is told apart by its id.
+        assert_eq!(until(to, 30), 31);
+        assert_eq!(until(None, 30), 31);
+        assert_eq!(until(to, 70), 50);
+        assert_eq!(until(None, i64::MAX), i64::MAX);
     }
 }

@@ -2,14 +2,15 @@
 
 use std::fmt::Write as _;
 
-/// One SQL text, the same for both databases.
+/// One SQL text, but for a few words the same for both databases.
 #[derive(Clone, Copy, Debug)]
 pub struct Statement {
     /// The module and the constant.
     pub name: &'static str,
     /// The text, with `{rows}` in the place of the values where it inserts many rows.
     pub sql: &'static str,
-    /// The text with what only PostgreSQL needs behind it: SQLite has one writer, and no word for locking a row.
+    /// PostgreSQL's: with how a row is locked, for which SQLite with its one writer has no word; without SQLite's word for an
+    /// index.
     pub postgres: &'static str,
     /// How many columns one of many rows has; 0 where there are no such rows.
     pub columns: usize,
@@ -38,16 +39,30 @@ impl Statement {
 
 /// Declares the statements of a module and lists them in `STATEMENTS`: `NAME = "text";`, or
 /// `NAME = "insert … values {rows}", columns;` for a statement with many rows, or
-/// `NAME = "select …", 0, " for update skip locked";` for one that ends so on PostgreSQL.
+/// `NAME = "select …", 0, " for update skip locked";` for one that ends so on PostgreSQL, or
+/// `NAME = "…", postgres: "…";` for one whose plan SQLite has to be told.
 macro_rules! statements {
-    ($($(#[$meta:meta])* $name:ident = $sql:expr $(, $columns:literal $(, $locking:literal)?)?;)+) => {
+    ($(
+        $(#[$meta:meta])*
+        $name:ident = $sql:expr $(, $columns:literal $(, $locking:literal)?)? $(, postgres: $postgres:expr)?;
+    )+) => {
         $($(#[$meta])* const $name: $crate::store::Statement = $crate::store::Statement {
             name: concat!(module_path!(), "::", stringify!($name)),
             sql: $sql,
-            postgres: concat!($sql $($(, $locking)?)?),
+            postgres: $crate::store::statement::text_of_postgres!([$($postgres)?] $sql $($(, $locking)?)?),
             columns: 0 $(+ $columns)?,
         };)+
         pub(super) const STATEMENTS: &[$crate::store::Statement] = &[$($name),+];
+    };
+}
+
+/// PostgreSQL's own text where there is one; else the same, with what only it has behind it.
+macro_rules! text_of_postgres {
+    ([$postgres:expr] $sql:expr) => {
+        $postgres
+    };
+    ([] $sql:expr $(, $locking:literal)?) => {
+        concat!($sql $(, $locking)?)
     };
 }
 
@@ -136,7 +151,7 @@ macro_rules! insert_rows {
     }};
 }
 
-pub(super) use {insert_rows, run, search, statements};
+pub(super) use {insert_rows, run, search, statements, text_of_postgres};
 
 #[cfg(test)]
 mod tests {

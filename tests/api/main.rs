@@ -56,6 +56,7 @@ mod races_of_rights;
 mod races_of_tenants;
 mod random;
 mod recordings;
+mod recordings_left;
 mod revoked;
 mod secrets;
 mod server;

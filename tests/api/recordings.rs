@@ -11,17 +11,18 @@ use switchyard::domain::ids::{RecordingId, SystemIds, TenantId};
 use switchyard::domain::recording::FoundRecording;
 use switchyard::store::{recordings, tenants};
 
-use super::audited_platform::instance;
 use super::client::Ask;
 use super::people::each;
 use super::server::Server;
 use super::support::database::Backend::{self, Postgres, Sqlite};
 
 const ACME: &str = "acme.example.com";
-const SOUND: &str = "0123456789abcdefghij";
+/// What is heard in each.
+pub const SOUND: &str = "0123456789abcdefghij";
 
 impl Server {
-    fn recorded(&self, path: &str) -> PathBuf {
+    /// Where the file of a recording is.
+    pub fn recorded(&self, path: &str) -> PathBuf {
         self.database.folder.path().join("recordings").join(path)
     }
 
@@ -311,54 +312,4 @@ async fn a12_a_link_in_the_place_of_a_recording_leads_nowhere(#[values(Sqlite, P
         .send()
         .await;
     assert_eq!(heard.status, 200);
-}
-
-#[rstest]
-#[tokio::test]
-async fn a12_an_instance_is_not_deleted_with_recordings_of_tenants_that_stay_and_one_given_up_names_them(
-    #[values(Sqlite, Postgres)] backend: Backend,
-) {
-    let server = Server::start(backend).await;
-    let first = server.instance().await;
-    let id = server.recording(&server.acme, "acme.example.com/1.0.wav").await;
-    for path in ["globex.example.com/1.0.wav", "globex.example.com/2.0.wav"] {
-        server.recording(&server.globex, path).await;
-    }
-    let second = server.platform(Method::POST, "/platform/pbx-instances");
-    let second = second.json(&instance("second")).send().await.data(201)["id"].clone();
-    for tenant in [&server.acme, &server.globex] {
-        let moved = server.platform(Method::PATCH, &format!("/platform/tenants/{tenant}"));
-        let moved = moved.json(&json!({"pbx_instance_id": second}));
-        moved.send().await.data(200);
-    }
-    let path = format!("/platform/pbx-instances/{first}");
-    let acmes = json!({"kind": "tenant", "id": server.acme, "name": "Acme", "recordings": 1});
-    let globexs = json!({"kind": "tenant", "id": server.globex, "name": "Globex", "recordings": 2});
-    let refused = server.platform(Method::DELETE, &path).send().await;
-    assert_eq!(refused.code(), (409, "in_use"));
-    assert_eq!(refused.body["references"], json!([acmes, globexs]));
-    for word in ["3 recordings", "DELETE /recordings/{id}"] {
-        assert!(refused.text.contains(word), "{}", refused.text);
-    }
-    // Until then they are heard and removed where they are.
-    let heard = server.get(&format!("/recordings/{id}/audio")).send().await;
-    assert_eq!((heard.status, heard.text.as_str()), (200, SOUND));
-    assert_eq!(
-        server.delete(&format!("/recordings/{id}")).send().await.status,
-        204
-    );
-    let refused = server.platform(Method::DELETE, &path).send().await;
-    assert_eq!(refused.body["references"], json!([globexs]));
-
-    let lost = server.platform(Method::POST, &format!("{path}/give-up"));
-    let lost = lost.json(&json!({"confirm": "pbx1"})).send().await;
-    let told = "2 recordings of calls of globex.example.com, in ";
-    assert!(
-        lost.data(200)["not_proven"].to_string().contains(told),
-        "{}",
-        lost.text
-    );
-    let audited = "select cast(after as text) from audit_entries where action = 'instance.give_up'";
-    let audited = server.database.ask(audited.to_owned()).await;
-    assert!(audited[0].contains(told), "{audited:?}");
 }

@@ -2,14 +2,19 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use rstest::rstest;
 use switchyard::app::click_to_call::{self, ClickInput};
 use switchyard::app::error::AppError;
 use switchyard::app::idempotency::{Done, Once};
+use switchyard::app::instances::{self, NewInstance};
 use switchyard::app::precondition::IfMatch;
-use switchyard::app::users;
+use switchyard::app::{operator, users};
 use switchyard::auth::caller::Caller;
 use switchyard::domain::digest::Digest;
+use switchyard::domain::instance::{FreeSwitchSettings, InstanceSettings};
+use switchyard::domain::instance_secrets::InstanceSecrets;
+use tokio::net::TcpListener;
 use tokio::time::timeout;
 
 use super::support::database::Backend::{self, Postgres, Sqlite};
@@ -37,6 +42,30 @@ impl World {
             to: Some("1777".to_owned()),
         };
         click_to_call::call(&self.app, caller, input, once).await
+    }
+
+    /// Gives Acme a PBX that takes connections, and says nothing.
+    async fn silent_pbx_of_acme(&self) -> TcpListener {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let config_dir = self.bench.folder.path().join("freeswitch");
+        let silent = NewInstance {
+            name: "silent".parse().unwrap(),
+            node: "node1".parse().unwrap(),
+            settings: InstanceSettings::FreeSwitch(FreeSwitchSettings {
+                event_socket_host: "127.0.0.1".parse().unwrap(),
+                event_socket_port: listener.local_addr().unwrap().port(),
+                config_dir: config_dir.to_str().unwrap().parse().unwrap(),
+                recordings_dir: None,
+                emergency_numbers: Vec::new(),
+            }),
+            secrets: InstanceSecrets::of_control("esl-secret".into()),
+        };
+        instances::create(&self.app, &operator::platform(None), silent)
+            .await
+            .unwrap();
+        let moved = "update tenants set instance_id = (select id from instances where name = 'silent') where name = 'Acme'";
+        self.texts(moved).await;
+        listener
     }
 
     async fn owner(&self) -> Caller {
@@ -110,5 +139,55 @@ async fn a48_a_click_that_is_sent_again_with_its_key_rings_once_unless_it_was_re
             click_to_call::make(&world.app, click.unwrap().unwrap()).await;
         });
         assert_eq!(code(refused), "pbx_unreachable");
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn a48_clicks_of_one_pbx_leave_room_for_those_of_another(#[values(Sqlite, Postgres)] backend: Backend) {
+    let world = World::new(backend).await;
+    world.silent_pbx_of_acme().await;
+    let owner = world.owner().await;
+    let mut many = Vec::new();
+    for number in 0..32 {
+        let name = format!("ann{number}");
+        many.push(world.at_phone(&owner, &name, &(1001 + number).to_string()).await);
+    }
+    let last = world.at_phone(&owner, "zoe", "1100").await;
+    let gina = world.person("gina", &world.globex, "owner").await;
+    let gina = world.caller(&gina.token).await;
+    let bob = world.person("bob", &world.globex, "agent").await;
+    let extension = world.extension(&gina, "1001").await.unwrap();
+    users::link_extension(&world.app, &gina, bob.user.id, Some(extension.id), &IfMatch::Any)
+        .await
+        .unwrap();
+    let bob = world.caller(&bob.token).await;
+    // Nobody makes them.
+    let _asked = click_to_call::take(&world.app).unwrap();
+    let clicks = many.iter().map(|caller| world.click(caller, None));
+    for click in join_all(clicks).await {
+        click.unwrap();
+    }
+    let (refused, others) = tokio::join!(world.click(&last, None), world.click(&bob, None));
+    assert_eq!(code(refused), "too_many_calls");
+    others.unwrap();
+}
+
+#[rstest]
+#[tokio::test]
+async fn a48_who_asked_is_told_that_the_pbx_says_nothing_and_may_ask_again(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let world = World::new(backend).await;
+    let _silent = world.silent_pbx_of_acme().await;
+    let owner = world.owner().await;
+    let ann = world.at_phone(&owner, "ann", "1001").await;
+    let mut asked = click_to_call::take(&world.app).unwrap();
+    for _ in 0..2 {
+        let (told, ()) = tokio::join!(world.click(&ann, None), async {
+            let click = timeout(Duration::from_mins(1), asked.recv()).await;
+            click_to_call::make(&world.app, click.unwrap().unwrap()).await;
+        });
+        assert_eq!(code(told), "call_failed");
     }
 }

@@ -47,6 +47,36 @@ impl World {
         }
     }
 
+    /// The database deletes no call of a tenant that has no more than so many.
+    async fn keep_the_last(&self, calls: u64) {
+        let few = format!("(select count(*) from call_records where tenant_id = old.tenant_id) <= {calls}");
+        let statements = match self.bench.backend {
+            Sqlite => vec![format!(
+                "create trigger last_are_kept before delete on call_records when {few} \
+                 begin select raise(abort, 'the last are kept'); end"
+            )],
+            Postgres => vec![
+                format!(
+                    "create function last_are_kept() returns trigger language plpgsql as $$ begin \
+                     if {few} then raise exception 'the last are kept'; end if; return old; end $$"
+                ),
+                "create trigger last_are_kept before delete on call_records for each row execute function last_are_kept()"
+                    .to_owned(),
+            ],
+        };
+        for statement in statements {
+            self.texts(&statement).await;
+        }
+    }
+
+    async fn let_the_last_go(&self) {
+        let statement = match self.bench.backend {
+            Sqlite => "drop trigger last_are_kept",
+            Postgres => "drop trigger last_are_kept on call_records",
+        };
+        self.texts(statement).await;
+    }
+
     async fn calls(&self) -> Vec<String> {
         let sql = "select t.name || ' ' || count(*) from tenants t join call_records r on r.tenant_id = t.id \
             group by t.name order by t.name";
@@ -75,8 +105,16 @@ async fn o40_a_tenants_calls_go_in_portions_before_it_and_one_that_was_cut_off_g
     assert_eq!(world.portion(&world.acme, 1_000).await, 1_000);
     assert_eq!(world.calls().await, ["Acme 1500", "Globex 2500"]);
 
+    // What went before it was stopped has gone for good.
+    let platform = operator::platform(None);
+    world.keep_the_last(500).await;
+    let stopped = tenant_deletion::finish(&world.app, &platform, world.acme.id).await;
+    assert!(stopped.is_err());
+    assert_eq!(world.calls().await, ["Acme 500", "Globex 2500"]);
+
+    world.let_the_last_go().await;
     world.keep_tenants_with_calls().await;
-    let finished = tenant_deletion::finish(&world.app, &operator::platform(None), world.acme.id).await;
+    let finished = tenant_deletion::finish(&world.app, &platform, world.acme.id).await;
     assert!(finished.unwrap());
     assert_eq!(world.calls().await, ["Globex 2500"]);
 }

@@ -4,7 +4,7 @@ use rstest::rstest;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _, SqliteConnection};
 use switchyard::store::{Statement, Store, tenants};
 
-use super::bench::Backend::{Postgres, Sqlite};
+use super::bench::Backend::{self, Postgres, Sqlite};
 use super::bench::Bench;
 use super::samples::{World, tenant};
 
@@ -43,12 +43,12 @@ async fn plan_of_sqlite(bench: &Bench, statement: &Statement) -> String {
 /// The same of PostgreSQL, whose steps depend on what the tables hold.
 async fn plan_of_postgres(bench: &Bench, statement: &Statement) -> String {
     let mut connection = PgConnection::connect(&bench.text).await.unwrap();
-    let is_asked = |number: &usize| statement.sql.contains(&format!("${number}"));
+    let is_asked = |number: &usize| statement.postgres.contains(&format!("${number}"));
     let most = (1..=MOST_PARAMETERS).rfind(is_asked).unwrap();
     let nothing = vec!["null"; most].join(", ");
     let sql = format!(
         "{FILL} set plan_cache_mode = force_generic_plan; prepare asked as {}; explain execute asked({nothing});",
-        statement.sql
+        statement.postgres
     );
     let rows = sqlx::raw_sql(AssertSqlSafe(sql))
         .fetch_all(&mut connection)
@@ -120,6 +120,36 @@ async fn a11_a12_postgresql_with_figures_reads_no_table_whole(#[case] name: &str
     ] {
         let whole = format!("Seq Scan on {table} ");
         assert!(!plan.contains(&whole), "{table} is read whole: {plan}");
+    }
+}
+
+#[rstest]
+#[case::sqlite(Sqlite, [
+    "call_records_by_caller (tenant_id=? AND from_number=? AND started_at>? AND started_at<?)",
+    "call_records_by_called (tenant_id=? AND to_number=? AND started_at>? AND started_at<?)",
+])]
+#[case::postgresql(Postgres, [
+    "(from_number = $5) AND (started_at >= $2) AND (started_at < $3)",
+    "(to_number = $5) AND (started_at >= $2) AND (started_at < $3)",
+])]
+#[tokio::test]
+async fn a11_of_a_numbers_calls_no_older_ones_are_read_than_are_asked_for(
+    #[case] backend: Backend,
+    #[case] bounds: [&str; 2],
+) {
+    let (bench, store) = Bench::migrated(backend).await;
+    let statement = named("::call_records::LIST_OF_NUMBER");
+    let plan = match backend {
+        Sqlite => plan_of_sqlite(&bench, &statement).await,
+        Postgres => {
+            many_tenants(&store).await;
+            plan_of_postgres(&bench, &statement).await
+        }
+    };
+    for bound in bounds {
+        let step = plan.lines().find(|step| step.contains(bound));
+        let step = step.unwrap_or_else(|| panic!("no index is bounded by {bound}: {plan}"));
+        assert!(backend == Sqlite || step.contains("Index Cond"), "{step}");
     }
 }
 
