@@ -176,7 +176,6 @@ impl Run<'_> {
         if self.driver.standing().await? == Some(back.number) {
             return Ok(FileDigests::new());
         }
-        let kind = self.instance.settings.kind();
         let files = match back.served {
             Some((templates, state)) => {
                 let cache = self.engine.fragments(self.instance.id);
@@ -189,7 +188,7 @@ impl Run<'_> {
                 )
                 .await?
             }
-            None => assemble::empty(kind),
+            None => assemble::empty(&self.instance.settings),
         };
         Ok(assemble::written(&self.driver.stage(back.number, files).await?))
     }

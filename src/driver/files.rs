@@ -177,6 +177,17 @@ impl FileTree {
         sync_directory(&self.root)
     }
 
+    /// Takes the live link away where the empty generation is behind it.
+    pub fn unplace_empty(&self) -> io::Result<()> {
+        if self.standing()? != Some(0) {
+            return Ok(());
+        }
+        let live = self.root.join("live");
+        self.warrant.check()?;
+        gone(fs::remove_file(&live)).map_err(at(&live))?;
+        self.keep_only(&[])
+    }
+
     /// The generation behind the live link.
     pub fn standing(&self) -> io::Result<Option<i64>> {
         let live = self.root.join("live");

@@ -11,6 +11,7 @@ mod hears;
 mod included;
 pub mod install;
 mod log;
+mod marked;
 mod program;
 mod rights;
 mod session;
@@ -162,16 +163,15 @@ impl PbxDriver for AsteriskDriver {
     }
 
     async fn inclusion(&self) -> Result<Inclusion, DriverError> {
-        let missing = included::missing(&self.session().await?, &self.settings.config_dir).await?;
-        Ok(Inclusion {
-            missing,
-            broken_counts: true,
-            remarks: Vec::new(),
-        })
+        included::missing(&self.session().await?, &self.files, &self.settings.config_dir).await
     }
 
     async fn place(&self, generation: i64) -> Result<(), DriverError> {
         self.files.move_link(generation).await
+    }
+
+    async fn take_back_empty(&self) -> Result<(), DriverError> {
+        self.files.take_back().await
     }
 
     async fn apply(&self, generation: i64, reload: &[Artifact]) -> Result<(), DriverError> {

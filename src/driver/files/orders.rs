@@ -54,6 +54,12 @@ impl FileTree {
             .await
     }
 
+    /// [`FileTree::unplace_empty`].
+    pub async fn take_back(&self) -> Result<(), DriverError> {
+        self.on_disk("taking the live link away", |tree| tree.unplace_empty())
+            .await
+    }
+
     /// [`FileTree::leave`].
     pub async fn leave_it(&self) -> Result<(), DriverError> {
         self.on_disk("removing our files", |tree| tree.leave()).await
