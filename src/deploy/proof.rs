@@ -139,6 +139,7 @@ impl Run<'_> {
             if !renewed.is_empty() {
                 findings.extend(mended(&findings, None));
             }
+            findings.extend(self.tried_place_left().await?);
             let detail = format!("the running PBX is proven to be back: {what}");
             let last = (Stage::RollingBack, StageResult::Ok, detail.as_str());
             let status = self

@@ -1,6 +1,6 @@
 //! Whether Asterisk's own files lead to ours, asked of Asterisk: it reads what we may not.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::marked::{self, SECTION};
 use super::rights::ActionName;
@@ -74,21 +74,39 @@ pub async fn found(session: &Session, files: &FileTree, file: Artifact) -> Resul
     Ok(found)
 }
 
-/// Asterisk's own files that may lead to more than one file of ours, as where a line still leads to where it was before. One
-/// that Asterisk does not show may.
-pub async fn leading_twice(session: &Session) -> Result<Vec<Artifact>, DriverError> {
-    let mut twice = Vec::new();
+/// How many files of ours each of Asterisk's own leads to; `None` where Asterisk does not show it.
+pub async fn leads(session: &Session) -> Result<BTreeMap<Artifact, Option<usize>>, DriverError> {
+    let mut leads = BTreeMap::new();
     for file in Artifact::of(PbxKind::Asterisk).iter().copied() {
-        let leads_twice = match section(session, file.as_str(), SECTION).await {
-            Ok(answer) => answer.get("Category-000001").is_some(),
-            Err(DriverError::Refused { .. }) => true,
+        let found = match section(session, file.as_str(), SECTION).await {
+            Ok(answer) => Some(
+                answer
+                    .fields()
+                    .filter(|(key, _)| key.starts_with("Category-"))
+                    .count(),
+            ),
+            Err(DriverError::Refused { .. }) => None,
             Err(error) => return Err(error),
         };
-        if leads_twice {
-            twice.push(file);
-        }
+        leads.insert(file, found);
     }
-    Ok(twice)
+    Ok(leads)
+}
+
+/// Why nothing may be removed where files were before; `None` where nothing leads there.
+pub fn may_lead_there(leads: &BTreeMap<Artifact, Option<usize>>) -> Option<String> {
+    let names = |is_meant: fn(Option<usize>) -> bool| {
+        let meant = leads.iter().filter(|(_, found)| is_meant(**found));
+        let meant: Vec<&str> = meant.map(|(file, _)| file.as_str()).collect();
+        (!meant.is_empty()).then(|| meant.join(", "))
+    };
+    let twice = names(|found| found.is_some_and(|found| found > 1))
+        .map(|names| format!("a line of Asterisk's own {names} may lead there still; take it out first"));
+    let unasked = names(|found| found.is_none()).map(|names| {
+        format!("Asterisk could not be asked where its own {names} leads to; see yourself that no line leads there")
+    });
+    let why: Vec<String> = twice.into_iter().chain(unasked).collect();
+    (!why.is_empty()).then(|| why.join("; "))
 }
 
 /// Whether `sorcery.conf` has objects of `res_pjsip` read from another file.
