@@ -37,6 +37,26 @@ pub async fn show(app: &App, caller: &Caller, id: InstanceId) -> Result<(PbxInst
     Ok((instance, tag))
 }
 
+/// Where something of an instance may lie, for people: where today's settings have it, and where what runs is read.
+pub async fn places(app: &App, caller: &Caller, id: InstanceId) -> Result<String, AppError> {
+    caller.platform(PlatformPermission::InstancesRead)?;
+    let mut tx = app.store.read("places_of_instance").await?;
+    let instance = instances::find(&mut tx, id).await?.ok_or(AppError::NotFound)?;
+    places_of(&mut tx, &instance, " and in ").await
+}
+
+/// The same, with what stands between the two.
+pub(super) async fn places_of(
+    tx: &mut Tx,
+    instance: &PbxInstance,
+    between: &str,
+) -> Result<String, AppError> {
+    let today = instance.settings.place();
+    let live = instances::live_settings(tx, instance.id).await?;
+    let live = live.map(|live| live.place()).filter(|live| *live != today);
+    Ok(live.map_or(today.clone(), |live| format!("{live}{between}{today}")))
+}
+
 async fn tag(tx: &mut Tx, instance: &PbxInstance) -> Result<String, AppError> {
     let mark = instances::secrets_mark(tx, instance.id).await?;
     let mark = mark.ok_or(AppError::NotFound)?.to_string();

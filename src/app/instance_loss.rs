@@ -7,12 +7,13 @@ use serde_json::json;
 use super::App;
 use super::error::AppError;
 use super::guards;
+use super::instance_changes;
 use super::instances::changed;
 use super::tenant_deletion::{forget_calls, gone, remove};
 use crate::auth::caller::Caller;
 use crate::domain::error_chain::error_chain;
 use crate::domain::ids::{InstanceId, TenantId};
-use crate::domain::instance::{AsteriskSettings, FreeSwitchSettings, InstanceSettings, PbxInstance};
+use crate::domain::instance::{InstanceSettings, PbxInstance};
 use crate::domain::name::{InstanceName, TenantName};
 use crate::domain::permission::PlatformPermission;
 use crate::domain::sip_domain::SipDomain;
@@ -186,16 +187,18 @@ async fn delete_leaving(
 
 async fn not_proven(tx: &mut Tx, instance: &PbxInstance) -> Result<Vec<String>, AppError> {
     let node = &instance.node;
+    let below = instance_changes::places_of(tx, instance, " and below ").await?;
+    let to = instance_changes::places_of(tx, instance, " or to ").await?;
     let mut told = vec![match &instance.settings {
-        InstanceSettings::Asterisk(AsteriskSettings { config_dir, .. }) => format!(
-            "on the host {node}: the files below {config_dir}, and what its tenants left in Asterisk's spool directory and \
+        InstanceSettings::Asterisk(_) => format!(
+            "on the host {node}: the files below {below}, and what its tenants left in Asterisk's spool directory and \
              database, are where they were; before {node} is connected to a network again, remove them, and the lines in \
-             Asterisk's own files that lead to {config_dir}"
+             Asterisk's own files that lead to {to}"
         ),
-        InstanceSettings::FreeSwitch(FreeSwitchSettings { config_dir, .. }) => format!(
-            "on the host {node}: the files below {config_dir}, and what its tenants left in FreeSWITCH's storage and recordings \
+        InstanceSettings::FreeSwitch(_) => format!(
+            "on the host {node}: the files below {below}, and what its tenants left in FreeSWITCH's storage and recordings \
              directories, are where they were; before {node} is connected to a network again, remove them, and the lines in \
-             FreeSWITCH's own files that lead to {config_dir}"
+             FreeSWITCH's own files that lead to {to}"
         ),
         InstanceSettings::FusionPbx(_) => format!(
             "in {place}: the rows of its tenants' domains, each with the insert_user {id}, and on its host what they left in \

@@ -171,9 +171,9 @@ pub(super) async fn refuse_shared_place(tx: &mut Tx, instance: &PbxInstance) -> 
         // It may be about to move, and serve from where it was until then.
         let live = store::instances::live_settings(tx, other.id).await?;
         let mut places = [Some(other.settings), live].into_iter().flatten();
-        if places.any(|taken| taken.same_place(&instance.settings)) {
+        if places.any(|taken| taken.nests(&instance.settings)) {
             let message = format!(
-                "the instance {} has {} already; each would remove what the other serves",
+                "the instance {} has {}, or one that lies within it or around it, already; each would remove what the other serves",
                 other.name,
                 instance.settings.place()
             );

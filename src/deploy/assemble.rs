@@ -9,7 +9,7 @@ use super::fragments::FragmentCache;
 use super::plan::InstanceState;
 use crate::domain::artifact::Artifact;
 use crate::domain::digest::Digest;
-use crate::domain::instance::PbxKind;
+use crate::domain::instance::InstanceSettings;
 use crate::driver::{Part, Staged, StagedFile};
 use crate::render::pbx;
 use crate::render::template_set::TemplateSet;
@@ -73,19 +73,20 @@ pub(super) fn written(staged: &Staged) -> FileDigests {
     staged.files.iter().map(digest).collect()
 }
 
-/// Generation 0: nothing is served. What a first deploy goes back to.
-pub(super) fn empty(kind: PbxKind) -> BTreeMap<Artifact, StagedFile> {
+/// Generation 0: nothing is served. What a first deploy goes back to. It tells its place from every other one.
+pub(super) fn empty(settings: &InstanceSettings) -> BTreeMap<Artifact, StagedFile> {
+    let place = settings.place();
     let file = |file: &Artifact| {
         (
             *file,
             StagedFile {
                 parts: vec![Part::Bytes(
-                    format!("{}{}", pbx::head(*file), pbx::nothing(*file)).into(),
+                    format!("{}{}", pbx::head(*file), pbx::nothing(*file, &place)).into(),
                 )],
                 unchanged: false,
                 written: None,
             },
         )
     };
-    Artifact::of(kind).iter().map(file).collect()
+    Artifact::of(settings.kind()).iter().map(file).collect()
 }

@@ -184,18 +184,17 @@ impl Engine {
         // A PBX that does not answer has been told of already.
         let Ok(Inclusion {
             mut missing,
-            broken_counts,
+            perhaps_broken,
             remarks,
         }) = driver.inclusion().await
         else {
             return Ok(Vec::new());
         };
-        if broken_counts {
+        if !perhaps_broken.is_empty() {
             let in_place = matches!(driver.standing().await, Ok(standing) if standing == Some(live));
-            missing = match self.as_served(instance, ground).await? {
-                Some(files) if in_place => as_written(driver, missing, files.compared).await?,
-                _ => BTreeMap::new(),
-            };
+            let served = self.as_served(instance, ground).await?;
+            let written = served.filter(|_| in_place).map(|files| files.compared);
+            missing = as_written(driver, missing, &perhaps_broken, written).await?;
         }
         Ok(missing.into_values().chain(remarks).collect())
     }

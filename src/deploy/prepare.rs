@@ -106,7 +106,7 @@ impl Run<'_> {
         let is_first = aim.live.is_none() && !matches!(standing, Ok(Some(0)));
         if is_first || (matches!(standing, Ok(None)) && self.is_moving().await?) {
             self.driver
-                .stage(0, assemble::empty(self.instance.settings.kind()))
+                .stage(0, assemble::empty(&self.instance.settings))
                 .await?;
         }
         let files = assemble::files(&cache, &aim.templates, &aim.after, &aim.reload, &aim.live_files).await?;

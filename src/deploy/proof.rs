@@ -139,6 +139,7 @@ impl Run<'_> {
             if !renewed.is_empty() {
                 findings.extend(mended(&findings, None));
             }
+            findings.extend(self.tried_place_left().await?);
             let detail = format!("the running PBX is proven to be back: {what}");
             let last = (Stage::RollingBack, StageResult::Ok, detail.as_str());
             let status = self
@@ -176,7 +177,6 @@ impl Run<'_> {
         if self.driver.standing().await? == Some(back.number) {
             return Ok(FileDigests::new());
         }
-        let kind = self.instance.settings.kind();
         let files = match back.served {
             Some((templates, state)) => {
                 let cache = self.engine.fragments(self.instance.id);
@@ -189,7 +189,7 @@ impl Run<'_> {
                 )
                 .await?
             }
-            None => assemble::empty(kind),
+            None => assemble::empty(&self.instance.settings),
         };
         Ok(assemble::written(&self.driver.stage(back.number, files).await?))
     }

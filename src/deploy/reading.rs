@@ -1,6 +1,6 @@
 //! Whether the PBX reads what we write: asked before anything is touched, for a reload without our files would end what runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tokio::task::spawn_blocking;
 
@@ -52,17 +52,41 @@ impl Run<'_> {
         findings: &mut Vec<Finding>,
     ) -> Result<BTreeMap<Artifact, Finding>, DeployError> {
         let mut standing = self.driver.standing().await?;
-        let is_local = self.instance.settings.is_local();
-        if standing.is_none() && is_local && (aim.live.is_none() || self.is_moving().await?) {
+        let is_moving = self.instance.settings.is_local() && self.is_moving().await?;
+        if standing.is_none() && self.instance.settings.is_local() && (aim.live.is_none() || is_moving) {
             // It serves nothing from there, and its sections can be asked for. A database is written to by an apply alone.
             self.driver.place(0).await?;
             standing = Some(0);
         }
+        let asked = self.driver.inclusion().await;
+        let is_empty_place = is_moving && standing == Some(0);
+        let astray = match asked {
+            Ok(inclusion) => {
+                self.surely_missing(inclusion, aim, standing, is_empty_place, findings)
+                    .await
+            }
+            Err(error) => Err(error.into()),
+        };
+        if is_empty_place && !matches!(&astray, Ok(astray) if astray.is_empty()) {
+            // Whose line leads there would read that nothing is served.
+            self.driver.take_back_empty().await?;
+        }
+        astray
+    }
+
+    async fn surely_missing(
+        &self,
+        inclusion: Inclusion,
+        aim: &Aim,
+        standing: Option<i64>,
+        is_empty_place: bool,
+        findings: &mut Vec<Finding>,
+    ) -> Result<BTreeMap<Artifact, Finding>, DeployError> {
         let Inclusion {
             missing,
-            broken_counts,
+            perhaps_broken,
             remarks,
-        } = self.driver.inclusion().await?;
+        } = inclusion;
         match self.deployment.scope.tenant_id() {
             None => findings.extend(remarks),
             // They are about the operator's own files and profiles.
@@ -76,22 +100,24 @@ impl Run<'_> {
                 }
             }
         }
-        if missing.is_empty() || !broken_counts {
+        // What a move has placed was not there to be edited.
+        if perhaps_broken.is_empty() || is_empty_place {
             return Ok(missing);
         }
         let written = match (standing, &aim.live, &aim.live_templates) {
-            (Some(0), _, _) => assemble::empty(self.instance.settings.kind()),
+            (Some(0), _, _) => Some(assemble::empty(&self.instance.settings)),
             (Some(number), Some(live), Some(made_with)) if number == live.number => {
                 let cache = self.engine.fragments(self.instance.id);
                 let (looked, before) = (cache.clone(), aim.before.clone());
-                if !spawn_blocking(move || looked.has_all(&before)).await? {
-                    return Ok(BTreeMap::new());
+                if spawn_blocking(move || looked.has_all(&before)).await? {
+                    Some(assemble::files(&cache, made_with, &aim.before, &[], &aim.live_files).await?)
+                } else {
+                    None
                 }
-                assemble::files(&cache, made_with, &aim.before, &[], &aim.live_files).await?
             }
-            _ => return Ok(BTreeMap::new()),
+            _ => None,
         };
-        Ok(as_written(self.driver.as_ref(), missing, written).await?)
+        Ok(as_written(self.driver.as_ref(), missing, &perhaps_broken, written).await?)
     }
 
     /// Whether this deploy has files read from another directory than they were.
@@ -104,9 +130,14 @@ impl Run<'_> {
     /// runs.
     pub(super) async fn surely_astray(&self) -> Vec<Finding> {
         match self.driver.inclusion().await {
-            Ok(inclusion) if !inclusion.broken_counts => inclusion.missing.into_values().collect(),
+            Ok(mut inclusion) => {
+                for file in &inclusion.perhaps_broken {
+                    inclusion.missing.remove(file);
+                }
+                inclusion.missing.into_values().collect()
+            }
             // Whoever has it read is told why it does not answer.
-            _ => Vec::new(),
+            Err(_) => Vec::new(),
         }
     }
 
@@ -140,14 +171,23 @@ impl Run<'_> {
     }
 }
 
-/// Those of the files that the PBX would not find which have the bytes that were written: one that somebody edited may be
-/// what it cannot parse.
+/// Those of the files that the PBX would surely not find. One that it may only not be able to parse has the bytes that were
+/// written then: somebody may have edited it otherwise.
 pub(super) async fn as_written(
     driver: &dyn PbxDriver,
     mut missing: BTreeMap<Artifact, Finding>,
-    written: BTreeMap<Artifact, StagedFile>,
+    perhaps_broken: &BTreeSet<Artifact>,
+    written: Option<BTreeMap<Artifact, StagedFile>>,
 ) -> Result<BTreeMap<Artifact, Finding>, DriverError> {
-    for file in driver.drifted(written, Closeness::Whole).await?.keys() {
+    let doubtful: BTreeSet<Artifact> = match written {
+        Some(written) => driver
+            .drifted(written, Closeness::Whole)
+            .await?
+            .into_keys()
+            .collect(),
+        None => perhaps_broken.clone(),
+    };
+    for file in doubtful.intersection(perhaps_broken) {
         missing.remove(file);
     }
     Ok(missing)

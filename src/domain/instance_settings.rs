@@ -176,7 +176,23 @@ impl InstanceSettings {
                 one.database_host.same_host(&other.database_host)
                     && (one.database_port, &one.database_name) == (other.database_port, &other.database_name)
             }
-            _ => self.config_dir().is_some() && self.config_dir() == other.config_dir(),
+            _ => match (self.config_dir(), other.config_dir()) {
+                // By their parts: `/x/` and `//x/.` are `/x`.
+                (Some(one), Some(other)) => one.as_path() == other.as_path(),
+                _ => false,
+            },
+        }
+    }
+
+    /// Whether one lies within the other, or is it.
+    #[must_use]
+    pub fn nests(&self, other: &Self) -> bool {
+        match (self.config_dir(), other.config_dir()) {
+            (Some(one), Some(other)) => {
+                let (one, other) = (one.as_path(), other.as_path());
+                one.starts_with(other) || other.starts_with(one)
+            }
+            _ => self.same_place(other),
         }
     }
 
@@ -321,6 +337,8 @@ mod tests {
         let (one, other) = (asterisk(1, "/a", &[]), asterisk(2, "/a", &[]));
         assert!(one.same_place(&other) && one.is_local());
         assert!(!one.same_place(&asterisk(1, "/b", &[])));
+        assert!(one.same_place(&asterisk(1, "//a/./", &[])));
+        assert!(one.nests(&asterisk(1, "/a/live/b", &[])) && !one.nests(&asterisk(1, "/ab", &[])));
         let other = freeswitch(1, "/a", &[]);
         assert!(one.same_place(&other) && other.is_local() && other.is_own_to_host());
         assert!(!one.same_place(&freeswitch(1, "/b", &[])));

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 mod checks;
 mod digesting;
+mod leaving;
 mod orders;
 mod survey;
 
@@ -238,18 +239,6 @@ impl FileTree {
             }
         }
         done
-    }
-
-    /// Removes the link and every generation, and the directory of these with what is ours. The root is the operator's.
-    pub fn leave(&self) -> io::Result<()> {
-        let (live, generations) = (self.root.join("live"), self.root.join("generations"));
-        self.warrant.check()?;
-        gone(fs::remove_file(&live)).map_err(at(&live))?;
-        self.keep_only(&[])?;
-        match gone(fs::remove_dir(&generations)) {
-            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(()),
-            removed => removed.map_err(at(&generations)),
-        }
     }
 
     /// Removes a generation's directory; whether nothing is there any more. What is not ours stays, and the directory with it.

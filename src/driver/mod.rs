@@ -170,8 +170,8 @@ impl Check {
 pub struct Inclusion {
     /// Those that it would not find, each with what is known and what to do.
     pub missing: BTreeMap<Artifact, Finding>,
-    /// Whether one that it cannot parse counts as one that it would not find.
-    pub broken_counts: bool,
+    /// Those of them that it may find all the same, and not be able to parse.
+    pub perhaps_broken: BTreeSet<Artifact>,
     /// What else was seen on the way, or could not be.
     pub remarks: Vec<Finding>,
 }
@@ -224,6 +224,11 @@ pub trait PbxDriver: Send + Sync {
 
     /// Makes a staged generation the live one on disk, without the PBX's knowing: all that can be done where none runs.
     async fn place(&self, generation: i64) -> Result<(), DriverError>;
+
+    /// Takes away again what `place` of the empty generation has put there, where nothing is read from there.
+    async fn take_back_empty(&self) -> Result<(), DriverError> {
+        Ok(())
+    }
 
     /// From now on nothing of these tenants is touched, whatever of them is to be served: what others have in the PBX is in
     /// the way of it.

@@ -62,13 +62,15 @@ pub const fn head(artifact: Artifact) -> &'static str {
     }
 }
 
-/// What stands behind the head where nothing is served.
+/// What stands behind the head where nothing is served. `place`: where that is.
 #[must_use]
-pub const fn nothing(artifact: Artifact) -> &'static str {
+pub fn nothing(artifact: Artifact, place: &str) -> String {
     match artifact {
-        Artifact::Pjsip | Artifact::Extensions | Artifact::Voicemail => asterisk::NOTHING,
-        Artifact::DirectoryXml | Artifact::DialplanXml => freeswitch::NOTHING,
-        Artifact::ExtensionRows | Artifact::VoicemailRows | Artifact::DialplanRows => "",
+        Artifact::Pjsip | Artifact::Extensions | Artifact::Voicemail => {
+            format!("{}place=sy-{}\n", asterisk::NOTHING, Digest::of(place).short())
+        }
+        Artifact::DirectoryXml | Artifact::DialplanXml => freeswitch::NOTHING.to_owned(),
+        Artifact::ExtensionRows | Artifact::VoicemailRows | Artifact::DialplanRows => String::new(),
     }
 }
 

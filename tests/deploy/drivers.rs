@@ -193,6 +193,10 @@ impl PbxDriver for Witnessed {
         self.hear(Order::KeepOnly, self.real.keep_only(generations)).await
     }
 
+    async fn take_back_empty(&self) -> Result<(), DriverError> {
+        self.real.take_back_empty().await
+    }
+
     async fn leave(&self) -> Result<(), DriverError> {
         self.real.leave().await
     }

@@ -10,7 +10,7 @@ use switchyard::domain::artifact::Artifact::{self, Extensions, Pjsip, Voicemail}
 use switchyard::domain::deployment::DeploymentStatus::{Failed, Live, Unchanged};
 use switchyard::domain::instance::PbxKind;
 
-use super::served::caller_id;
+use super::served::{caller_id, reloads};
 use super::support::database::Backend::{self, Postgres, Sqlite};
 use super::world::World;
 
@@ -187,10 +187,20 @@ async fn a10_lines_that_lead_neither_here_nor_there_are_told_before_anything_is_
     }
     assert_eq!((world.files(), world.live().await), (before, live));
     assert!(world.registers(&acme, &ann), "phones do not notice");
+    assert_eq!(below(&new).iter().find(|path| *path == "live"), None);
 
+    // A tenant's deploy that comes before the instance's own goes to where the files are in force.
     for file in Artifact::of(PbxKind::Asterisk) {
         lead(&world, *file, &new, None);
     }
+    world.patch(&acme, &ann, json!({"name": "Anna"})).await;
+    let before = (world.files(), world.live().await);
+    let (reloaded, ended) = reloads(&world, world.deploy(&acme)).await;
+    let ended = ended.expect(Failed);
+    assert!(ended.codes().contains(&"include_missing"), "{ended:#?}");
+    assert!(reloaded.is_empty(), "{reloaded:?}");
+    assert_eq!((world.files(), world.live().await), before);
+    assert!(world.registers(&acme, &ann), "phones do not notice");
     world.deploy_platform().await.expect(Live);
     assert!(world.is_verified(&acme).await && world.registers(&acme, &ann));
 }

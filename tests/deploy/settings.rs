@@ -3,7 +3,7 @@
 use rstest::rstest;
 use serde_json::json;
 use switchyard::app::deployments;
-use switchyard::domain::deployment::DeploymentStatus::{Live, Partial, Rejected, RolledBack};
+use switchyard::domain::deployment::DeploymentStatus::{Failed, Live, Partial, Rejected};
 
 use super::relay::{Fault, Relay};
 use super::served::caller_id;
@@ -47,8 +47,9 @@ async fn a10_a_directory_that_was_moved_in_the_settings_waits_for_a_platform_dep
 
     // Whoever moves the settings finds out that nothing leads there.
     let live = world.live().await;
-    let moved = world.deploy_platform().await.expect(RolledBack);
-    assert!(moved.codes().contains(&"marker_missing"), "{moved:#?}");
+    let moved = world.deploy_platform().await.expect(Failed);
+    assert!(moved.codes().contains(&"include_missing"), "{moved:#?}");
+    assert!(!elsewhere.join("live").is_symlink(), "nothing is read from there");
     assert_eq!((world.standing(), world.live().await), (live, live));
     assert!(world.is_verified(&acme).await);
     edits("Anna").await;

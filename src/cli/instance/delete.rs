@@ -38,8 +38,9 @@ pub fn run(context: &mut Context<'_>, delete: &Delete) -> Result<(), Failure> {
         if typed != name {
             return Err(confirmation::missing(&name));
         }
+        let places = instance_changes::places(&parts.app, &caller, found.id).await?;
         instance_changes::delete(&parts.app, &caller, found.id, &if_match).await?;
-        let left = what_stays(&instance);
+        let left = what_stays(&instance, &places);
         let view = VersionedView::from((instance, version));
         context.output.result(&view, |text| {
             text.line(&format!("{name} is gone"))?;
@@ -63,13 +64,13 @@ fn what_goes(instance: &PbxInstance) -> String {
 }
 
 /// What is not taken away with it, and how it is.
-fn what_stays(instance: &PbxInstance) -> Option<String> {
+fn what_stays(instance: &PbxInstance, places: &str) -> Option<String> {
     let name = &instance.name;
     match &instance.settings {
-        InstanceSettings::Asterisk(asterisk) => Some(format!(
-            "what was deployed stays in {}, and the lines that lead there in Asterisk's own files; `switchyard pbx remove {name}` \
-             takes those lines out, and the directory can be removed then",
-            asterisk.config_dir
+        InstanceSettings::Asterisk(_) => Some(format!(
+            "what was deployed stays in {places}, and the lines that lead there in Asterisk's own files; `switchyard pbx remove {name}` \
+             with --asterisk-dir takes those lines out, as it does without before an instance is deleted, and the directory can be \
+             removed then"
         )),
         InstanceSettings::FreeSwitch(_) | InstanceSettings::FusionPbx(_) => None,
     }

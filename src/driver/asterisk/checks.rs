@@ -138,9 +138,9 @@ impl AsteriskDriver {
     async fn included(&self, session: &Session, name: &'static str, file: Artifact) -> Check {
         let directory = &self.settings.config_dir;
         let asked = match verify::shown_marker(session, file).await {
-            Ok(marker) => included::is_included(session, file)
+            Ok(marker) => included::found(session, &self.files, file)
                 .await
-                .map(|found| (!marker.is_empty(), found != Some(false))),
+                .map(|found| (!marker.is_empty(), !found.is_missing())),
             Err(error) => Err(error),
         };
         let detail = match asked {

@@ -11,6 +11,7 @@ mod hears;
 mod included;
 pub mod install;
 mod log;
+mod marked;
 mod program;
 mod rights;
 mod session;
@@ -162,16 +163,15 @@ impl PbxDriver for AsteriskDriver {
     }
 
     async fn inclusion(&self) -> Result<Inclusion, DriverError> {
-        let missing = included::missing(&self.session().await?, &self.settings.config_dir).await?;
-        Ok(Inclusion {
-            missing,
-            broken_counts: true,
-            remarks: Vec::new(),
-        })
+        included::missing(&self.session().await?, &self.files, &self.settings.config_dir).await
     }
 
     async fn place(&self, generation: i64) -> Result<(), DriverError> {
         self.files.move_link(generation).await
+    }
+
+    async fn take_back_empty(&self) -> Result<(), DriverError> {
+        self.files.take_back().await
     }
 
     async fn apply(&self, generation: i64, reload: &[Artifact]) -> Result<(), DriverError> {
@@ -251,14 +251,20 @@ impl PbxDriver for AsteriskDriver {
     /// Once Asterisk reads its files elsewhere: they hold digests and PINs all the same. What a line of Asterisk's own files
     /// still leads to stays, since one with `#include` would take the whole of that file away with it.
     async fn leave(&self) -> Result<(), DriverError> {
-        let twice = included::leading_twice(&self.session().await?).await?;
-        if !twice.is_empty() {
-            let names: Vec<&str> = twice.iter().map(|file| file.as_str()).collect();
-            let why = format!(
-                "a line of Asterisk's own {} may lead there still; take it out first",
-                names.join(", ")
-            );
-            return Err(DriverError::not_applied("removing our files", why));
+        let session = self.session().await?;
+        let what = "removing our files";
+        let before = included::leads(&session).await?;
+        if let Some(why) = included::may_lead_there(&before) {
+            return Err(DriverError::not_applied(what, why));
+        }
+        // A link or a mount may lead there too: what Asterisk finds without ours tells.
+        self.files.set_link_aside().await?;
+        let after = included::leads(&session).await;
+        if !matches!(&after, Ok(after) if *after == before) {
+            self.files.put_link_back().await?;
+            after?;
+            let why = "Asterisk still finds its files by way of `live` there; have its own files lead elsewhere first";
+            return Err(DriverError::not_applied(what, why));
         }
         self.files.leave_it().await
     }

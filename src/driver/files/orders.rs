@@ -54,6 +54,24 @@ impl FileTree {
             .await
     }
 
+    /// [`FileTree::unplace_empty`].
+    pub async fn take_back(&self) -> Result<(), DriverError> {
+        self.on_disk("taking the live link away", |tree| tree.unplace_empty())
+            .await
+    }
+
+    /// [`FileTree::set_aside`].
+    pub async fn set_link_aside(&self) -> Result<(), DriverError> {
+        self.on_disk("setting the live link aside", |tree| tree.set_aside())
+            .await
+    }
+
+    /// [`FileTree::put_back`].
+    pub async fn put_link_back(&self) -> Result<(), DriverError> {
+        self.on_disk("putting the live link back", |tree| tree.put_back())
+            .await
+    }
+
     /// [`FileTree::leave`].
     pub async fn leave_it(&self) -> Result<(), DriverError> {
         self.on_disk("removing our files", |tree| tree.leave()).await

@@ -20,7 +20,8 @@ use crate::domain::sip_domain::SipDomain;
 pub(super) const HEAD: &str = "; Written by switchyard. Changes made here are lost with the next deploy; make them in the \
                                dashboard, or in a template.\n\n";
 
-/// No object to the PBX, but a section that it can be asked for: whether its own files lead here.
+/// No object to the PBX, but a section that it can be asked for: whether its own files lead here. Where that is stands behind
+/// it.
 pub(super) const NOTHING: &str = "; Nothing is served.\n[switchyard-marker](!)\n";
 
 /// Renders all that one tenant adds to the files.
