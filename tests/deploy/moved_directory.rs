@@ -132,6 +132,44 @@ async fn a10_what_a_line_of_asterisks_own_files_still_leads_to_stays_and_is_told
     assert!(world.is_verified(&acme).await && world.registers(&acme, &ann));
 }
 
+/// A copy that somebody made of ours has the digests too.
+#[tokio::test]
+async fn a10_a_copy_among_the_former_generations_stays_and_is_named() {
+    let world = World::new(Sqlite).await;
+    let _ = world.acme_and_globex().await;
+    world.deploy_platform().await.expect(Live);
+    let former = world.config_dir();
+    let copy = former.join("live").canonicalize().unwrap().join("pjsip.conf.bak");
+    fs::copy(former.join("live/pjsip.conf"), &copy).unwrap();
+    let new = name_another(&world).await;
+    for file in Artifact::of(PbxKind::Asterisk) {
+        lead(&world, *file, &new, None);
+    }
+    let ended = world.deploy_platform().await.expect(Live);
+    let mut told = ended.deployment.findings.iter();
+    let told = told.find(|finding| finding.code == "former_place_left").unwrap();
+    assert!(told.message.contains("pjsip.conf.bak"), "{}", told.message);
+    assert!(copy.exists() && !former.join("live").is_symlink());
+}
+
+/// The operator had the former directory lead to the new one, so that nothing is missing meanwhile.
+#[tokio::test]
+async fn a10_a_link_that_leads_to_where_the_files_are_now_stays_and_so_does_what_is_read_by_it() {
+    let world = World::new(Sqlite).await;
+    let [(acme, ann), _] = world.acme_and_globex().await;
+    world.deploy_platform().await.expect(Live);
+    let former = world.config_dir();
+    let new = name_another(&world).await;
+    fs::remove_file(former.join("live")).unwrap();
+    std::os::unix::fs::symlink(new.join("live"), former.join("live")).unwrap();
+    let ended = world.deploy_platform().await.expect(Live);
+    assert!(ended.codes().contains(&"former_place_left"), "{ended:#?}");
+    assert!(former.join("live").is_symlink());
+    world.patch(&acme, &ann, json!({"name": "Anna"})).await;
+    world.deploy(&acme).await.expect(Live);
+    assert!(world.is_verified(&acme).await && world.registers(&acme, &ann));
+}
+
 /// With phones or a dialplan twice Asterisk complains: what it goes back to is where it was.
 #[rstest]
 #[case(Pjsip)]
@@ -152,12 +190,20 @@ async fn a10_with_both_lines_nothing_is_proven_and_the_former_files_are_left_to_
     let ended = world.deploy_platform().await;
     assert_ne!(ended.deployment.status, Live, "{ended:#?}");
     assert_eq!(world.files(), before);
+    if below(&new).iter().any(|path| path == "live") {
+        let told = ended.deployment.findings.iter();
+        let mut told = told.filter(|finding| finding.code == "tried_place_left");
+        assert!(
+            told.any(|told| told.message.contains(new.to_str().unwrap())),
+            "{ended:#?}"
+        );
+    }
     // The operator has the lines lead to where it was.
     for file in Artifact::of(PbxKind::Asterisk) {
         lead(&world, *file, &former, None);
     }
     name(&world, &former).await;
-    world.deploy_platform().await;
+    world.deploy_platform().await.expect(Live);
     assert_eq!(world.files().len(), before.len());
     assert!(world.is_verified(&acme).await && world.registers(&acme, &ann));
 }
