@@ -296,7 +296,7 @@ impl Listener {
             }
             Err(NotTaken::Outdated) => return self.poll_soon(),
         }
-        self.is_outdated |= self.hearing.gives_up(Instant::now(), &self.tools.anew);
+        self.is_outdated = self.is_outdated || self.hearing.gives_up(Instant::now(), &self.tools.anew);
         self.failures = 0;
         self.known_at = self.known_at.max(self.asked_at);
         // A call that named no tenant may be one's by now.
