@@ -201,6 +201,7 @@ impl Service {
             board,
             clock: Arc::new(SystemClock),
             period: self.poll,
+            anew: monitor::ANEW,
         };
         tasks.spawn(
             "calls",

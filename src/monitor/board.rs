@@ -108,6 +108,10 @@ impl Board {
     pub fn report(&self, instance: InstanceId, report: Report) {
         let mut happened = Vec::new();
         let mut instances = self.write();
+        // Whoever stops it does so before they say what becomes of what it told, for which they wait here.
+        if report.stop.is_cancelled() {
+            return;
+        }
         let Some(known) = instances.get_mut(&instance) else {
             return;
         };

@@ -10,8 +10,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::listener::Tools;
 use super::records::{Keeper, write};
+use super::tools::Tools;
 use crate::domain::clock::Clock;
 use crate::domain::ids::{InstanceId, SystemIds};
 use crate::driver::feed::{News, Poll};

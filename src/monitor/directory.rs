@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::domain::dial::ExtensionNumber;
+use crate::domain::error_chain::error_chain;
 use crate::domain::ids::{ExtensionId, InstanceId, TenantId};
 use crate::domain::leg::Leg;
 use crate::domain::sip_domain::SipDomain;
@@ -26,6 +27,8 @@ pub struct Directory {
     changes: u64,
     extensions: HashMap<TenantId, Numbers>,
     wanted: BTreeSet<TenantId>,
+    /// Those of which a row cannot be read: no other try mends that.
+    unreadable: HashSet<TenantId>,
 }
 
 struct Numbers {
@@ -95,6 +98,7 @@ impl Directory {
         self.extensions
             .retain(|tenant, _| of_tenants.contains_key(tenant));
         self.wanted.retain(|tenant| of_tenants.contains_key(tenant));
+        self.unreadable.retain(|tenant| of_tenants.contains_key(tenant));
     }
 
     /// The extensions of a tenant.
@@ -118,7 +122,7 @@ impl Directory {
     /// The same for a number.
     pub fn want_number(&mut self, tenant: TenantId, number: &ExtensionNumber) {
         let is_there = self.extensions.get(&tenant).is_some_and(|numbers| {
-            let kept = if numbers.ids.contains_key(number) {
+            let kept = if numbers.ids.contains_key(number) || self.unreadable.contains(&tenant) {
                 KEPT
             } else {
                 AGAIN
@@ -150,8 +154,21 @@ impl Directory {
         }
         let mut tx = store.read("monitor_extensions").await?;
         while let Some(tenant) = self.wanted.first().copied() {
-            let ids = extensions::numbers(&mut tx, tenant).await?;
-            self.learn(tenant, ids);
+            match extensions::numbers(&mut tx, tenant).await {
+                Ok(ids) => {
+                    self.unreadable.remove(&tenant);
+                    self.learn(tenant, ids);
+                }
+                // It keeps those of nobody else from being known.
+                Err(error @ StoreError::Corrupt { .. }) => {
+                    if self.unreadable.insert(tenant) {
+                        let error = error_chain(&error);
+                        tracing::warn!(%tenant, error, "its extensions cannot be read: its calls are told without them");
+                    }
+                    self.learn(tenant, []);
+                }
+                Err(error) => return Err(error),
+            }
             self.wanted.remove(&tenant);
         }
         Ok(())

@@ -1,7 +1,6 @@
 //! Listens to one PBX: hears its news, polls it now and then and after each gap, and reports what is known.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -9,20 +8,20 @@ use jiff::Timestamp;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::board::{Board, Report, Told};
+use super::beside::Beside;
+use super::board::{Report, Told};
 use super::call;
 use super::desk::Desk;
 use super::hearing::{CORRECTED, DEAF, Hearing};
 use super::lookup::Lookup;
 use super::phones::Phones;
 use super::table::{Begun, NotTaken, Table};
-use crate::domain::clock::Clock;
+use super::tools::Tools;
 use crate::domain::error_chain::error_chain;
 use crate::domain::ids::InstanceId;
 use crate::domain::leg::{Contact, Leg};
 use crate::driver::DriverError;
 use crate::driver::feed::{Feed, News};
-use crate::store::Store;
 
 /// The most legs of one PBX that are kept: a larger one is told as stale.
 const LEGS: usize = 20_000;
@@ -30,27 +29,12 @@ const LEGS: usize = 20_000;
 const PHONES: usize = 100_000;
 /// Phones tell by themselves when they come and go; a poll finds what was missed without a word.
 const PHONES_AGAIN: Duration = Duration::from_mins(10);
-/// After a phone that came beside others of its extension.
-const BESIDE: Duration = Duration::from_secs(5);
 /// After a poll that failed; twice as long after each further one, up to the period.
 const RETRY: Duration = Duration::from_millis(250);
 /// However many gaps there are, the PBX is not asked without a pause.
 const PAUSE: Duration = Duration::from_millis(200);
 /// News that are taken before what they come to is told.
 const AT_ONCE: usize = 2_000;
-
-/// What a listener works with.
-#[derive(Clone)]
-pub struct Tools {
-    /// Whose a domain is, and which extension has which number.
-    pub store: Store,
-    /// Where it reports.
-    pub board: Board,
-    /// When it is.
-    pub clock: Arc<dyn Clock>,
-    /// How often it polls.
-    pub period: Duration,
-}
 
 type Polling<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 type Polled = (Begun, Result<Vec<Leg>, DriverError>, Option<bool>);
@@ -60,6 +44,7 @@ pub struct Listener {
     instance: InstanceId,
     feed: Box<dyn Feed>,
     tools: Tools,
+    stop: CancellationToken,
     desk: Desk,
     table: Table,
     phones: Phones,
@@ -81,15 +66,23 @@ pub struct Listener {
     polling: Option<Polling<Polled>>,
     phones_due: Instant,
     polling_phones: Option<Polling<Result<Vec<Contact>, DriverError>>>,
+    phones_begun: Instant,
+    beside: Beside,
     corrected: u64,
     /// Whether what is told next is all that there is.
     tells_all_calls: bool,
 }
 
 impl Listener {
-    /// Nothing is heard yet. To be called inside a Tokio runtime.
+    /// Nothing is heard yet. `before`: what is known of the link before, on the same PBX. To be called inside a Tokio runtime.
     #[must_use]
-    pub fn new(instance: InstanceId, feed: Box<dyn Feed>, tools: Tools) -> Self {
+    pub fn new(
+        instance: InstanceId,
+        feed: Box<dyn Feed>,
+        tools: Tools,
+        before: Option<&Hearing>,
+        stop: CancellationToken,
+    ) -> Self {
         let now = Instant::now();
         let at = tools.clock.now();
         Self {
@@ -98,10 +91,11 @@ impl Listener {
             desk: Desk::open(instance, &tools),
             lookup: Lookup::new(tools.store.clone(), instance),
             tools,
+            stop,
             table: Table::new(LEGS),
             phones: Phones::new(PHONES),
             is_up: false,
-            hearing: Hearing::default(),
+            hearing: before.map_or_else(|| Hearing::new(now), |before| before.on_another(now)),
             is_outdated: false,
             due: now,
             begun: now.checked_sub(PAUSE).unwrap_or(now),
@@ -112,15 +106,20 @@ impl Listener {
             polling: None,
             phones_due: now,
             polling_phones: None,
+            phones_begun: now,
+            beside: Beside::default(),
             corrected: 0,
             tells_all_calls: false,
         }
     }
 
-    /// Listens until the stop, or until nothing will be heard any more on this link.
-    pub async fn run(mut self, stop: CancellationToken) {
+    /// Listens until the stop, or until nothing will be heard any more on this link. Gives what is known of that.
+    pub async fn run(mut self) -> Hearing {
+        let stop = self.stop.clone();
         let listening = async {
-            while self.turn().await {
+            let mut goes_on = true;
+            while goes_on {
+                goes_on = self.turn().await;
                 self.report().await;
             }
         };
@@ -129,6 +128,7 @@ impl Listener {
             self.tools.board.doubt(self.instance);
         }
         self.desk.close().await;
+        self.hearing
     }
 
     /// One thing that happens, with the news that are there already; false once nothing will.
@@ -183,7 +183,7 @@ impl Listener {
             News::LinkUp => {
                 self.desk.hear_up(self.feed.poll());
                 self.is_up = true;
-                self.hearing = Hearing::default();
+                self.hearing = self.hearing.on_another(Instant::now());
                 self.failures = 0;
                 self.poll_soon();
             }
@@ -202,8 +202,7 @@ impl Listener {
             News::Record(_) => {}
             News::SignedIn(contact) => {
                 if self.phones.hear(contact, true) {
-                    // It may be another's successor, as one that was started anew: no news tell of those that are replaced.
-                    self.phones_due = self.phones_due.min(Instant::now() + BESIDE);
+                    self.phones_due = self.beside.hear(Instant::now(), self.phones_due);
                 }
             }
             News::SignedOut(contact) => _ = self.phones.hear(contact, false),
@@ -256,7 +255,8 @@ impl Listener {
 
     fn poll_phones(&mut self) {
         self.phones.begin_poll();
-        self.phones_due = Instant::now() + PHONES_AGAIN;
+        self.phones_begun = Instant::now();
+        self.phones_due = self.phones_begun + PHONES_AGAIN;
         let asking = self.feed.poll();
         self.polling_phones = Some(Box::pin(async move {
             sleep(asking.lag()).await;
@@ -288,14 +288,15 @@ impl Listener {
                 if !self.hearing.is_deaf() {
                     tracing::warn!(instance = %self.instance, corrected, "{CORRECTED}");
                 }
-                self.hearing.miss();
+                self.hearing.take(true);
             }
-            Ok(_) => {}
+            Ok(_) => self.hearing.take(false),
             Err(error @ NotTaken::TooMany(_)) => {
                 tracing::warn!(instance = %self.instance, error = error_chain(&error), "calls are not followed");
             }
             Err(NotTaken::Outdated) => return self.poll_soon(),
         }
+        self.is_outdated = self.is_outdated || self.hearing.gives_up(Instant::now(), &self.tools.anew);
         self.failures = 0;
         self.known_at = self.known_at.max(self.asked_at);
         // A call that named no tenant may be one's by now.
@@ -306,9 +307,9 @@ impl Listener {
 
     /// Reads whose each call is although no poll was taken: a tenant may be gone, or the database back.
     async fn look_up(&mut self) {
-        let (was_whole, changes) = (self.lookup.is_whole(), self.lookup.directory.changes());
-        self.lookup.read_domains().await;
-        if !was_whole || changes != self.lookup.directory.changes() {
+        let changes = self.lookup.directory.changes();
+        self.lookup.read_due().await;
+        if self.lookup.has_become_whole() || changes != self.lookup.directory.changes() {
             self.table.change_all();
         }
     }
@@ -324,6 +325,7 @@ impl Listener {
     }
 
     fn take_phones(&mut self, polled: Result<Vec<Contact>, DriverError>) {
+        self.beside.asked(Instant::now(), self.phones_begun.elapsed());
         match polled {
             Ok(polled) => {
                 if self.phones.end_poll(polled) {
@@ -383,6 +385,7 @@ impl Listener {
             corrected: self.corrected,
             tenants: are_all_calls.then(|| directory.tenants()),
             at: self.known_at,
+            stop: self.stop.clone(),
         };
         self.tools.board.report(self.instance, report);
     }

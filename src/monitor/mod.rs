@@ -1,6 +1,7 @@
 //! Live calls: what each PBX tells of its calls and phones, brought together so that a figure is right or says that it
 //! may not be.
 
+mod beside;
 pub mod board;
 mod call;
 pub mod desk;
@@ -13,6 +14,7 @@ pub mod recordings;
 pub mod records;
 pub mod stream;
 pub mod table;
+mod tools;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
@@ -23,8 +25,10 @@ use tokio::task::{Id, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+pub use self::hearing::ANEW;
+use self::hearing::Hearing;
 use self::listener::Listener;
-pub use self::listener::Tools;
+pub use self::tools::Tools;
 use crate::domain::digest::Digest;
 use crate::domain::error_chain::error_chain;
 use crate::domain::ids::InstanceId;
@@ -39,6 +43,8 @@ use crate::store::{Store, StoreError, instances};
 const LOOK: Duration = Duration::from_secs(2);
 /// Before another takes the place of a listener that panicked: it would do so again at once.
 const REST: Duration = Duration::from_secs(5);
+/// Before secrets that could not be read are read again.
+const SECRETS_AGAIN: Duration = Duration::from_mins(1);
 
 /// How an instance is listened to; another way is another listener. Settings that say nothing about that may change.
 #[derive(Clone, PartialEq, Eq)]
@@ -86,10 +92,20 @@ struct Listening {
 
 /// Why nobody listens to an instance for now.
 enum Aside {
-    /// In this way nobody can.
-    Way(Way),
+    /// In this way nobody can, or not before then.
+    Way(Way, Option<Instant>),
     /// Its last listener has ended, and another begins then.
     Until(Instant),
+}
+
+impl Aside {
+    /// Whether nobody is to listen in this way now.
+    fn holds(&self, way: &Way, now: Instant) -> bool {
+        match self {
+            Self::Way(aside, until) => aside == way && until.is_none_or(|until| now < until),
+            Self::Until(until) => now < *until,
+        }
+    }
 }
 
 /// Keeps a listener on each instance of this host until the soft stop, as they come, change and go.
@@ -104,6 +120,7 @@ pub async fn run(
         tools,
         listeners: BTreeMap::new(),
         aside: BTreeMap::new(),
+        hearing: BTreeMap::new(),
         tasks: JoinSet::new(),
     };
     let mut failed = false;
@@ -126,8 +143,8 @@ pub async fn run(
                 () = &mut pause => break,
                 () = stop.cancelled() => break,
                 Some(ended) = crew.tasks.join_next_with_id() => match ended {
-                    Ok((task, ())) => crew.forget(task, false),
-                    Err(error) => crew.forget(error.id(), error.is_panic()),
+                    Ok((task, hearing)) => crew.forget(task, Some(hearing)),
+                    Err(error) => crew.forget(error.id(), None),
                 },
             }
         }
@@ -156,7 +173,9 @@ struct Crew {
     tools: Tools,
     listeners: BTreeMap<InstanceId, Listening>,
     aside: BTreeMap<InstanceId, Aside>,
-    tasks: JoinSet<()>,
+    /// Of listeners that have ended by themselves.
+    hearing: BTreeMap<InstanceId, Hearing>,
+    tasks: JoinSet<Hearing>,
 }
 
 impl Crew {
@@ -173,6 +192,7 @@ impl Crew {
             stays
         };
         self.aside.retain(|id, _| stays(id));
+        self.hearing.retain(|id, _| there.contains(id));
         self.listeners.retain(|id, listening| {
             let stays = stays(id);
             if !stays {
@@ -197,15 +217,17 @@ impl Crew {
         {
             return Ok(());
         }
-        let secrets = match secrets(&self.tools.store, id).await {
+        let (secrets, again) = match secrets(&self.tools.store, id).await {
             Err(error) if error.may_pass() => return Err(error),
             Err(error) => {
                 tracing::warn!(instance = %id, error = error_chain(&error), "its secrets cannot be read: its calls are not known");
-                None
+                (None, Some(Instant::now() + SECRETS_AGAIN))
             }
-            Ok(secrets) => secrets,
+            Ok(secrets) => (secrets, None),
         };
         if let Some(before) = self.listeners.remove(&id) {
+            // Another way may hear otherwise.
+            self.hearing.remove(&id);
             before.stop.cancel();
             if before.way.at == way.at {
                 // The same PBX: its calls go on.
@@ -216,39 +238,39 @@ impl Crew {
         }
         let Some(feed) = secrets.and_then(|secrets| self.feeds.feed(instance, secrets)) else {
             self.tools.board.remove(id);
-            self.aside.insert(id, Aside::Way(way));
+            self.aside.insert(id, Aside::Way(way, again));
             return Ok(());
         };
         self.tools.board.add(id);
         let stop = CancellationToken::new();
-        let listener = Listener::new(id, feed, self.tools.clone());
-        let task = self.tasks.spawn(listener.run(stop.clone())).id();
+        let before = self.hearing.remove(&id);
+        let listener = Listener::new(id, feed, self.tools.clone(), before.as_ref(), stop.clone());
+        let task = self.tasks.spawn(listener.run()).id();
         self.listeners.insert(id, Listening { way, stop, task });
         Ok(())
     }
 
     /// Whether nobody is to listen in this way for now.
     fn is_aside(&mut self, id: InstanceId, way: &Way) -> bool {
-        let stays = match self.aside.get(&id) {
-            Some(Aside::Way(aside)) => aside == way,
-            Some(Aside::Until(until)) => Instant::now() < *until,
-            None => false,
-        };
+        let now = Instant::now();
+        let stays = self.aside.get(&id).is_some_and(|aside| aside.holds(way, now));
         if !stays {
             self.aside.remove(&id);
         }
         stays
     }
 
-    /// A listener has ended that nobody stopped: a later look begins another.
-    fn forget(&mut self, task: Id, panicked: bool) {
+    /// A listener has ended that nobody stopped: a later look begins another. `hearing`: none where it panicked.
+    fn forget(&mut self, task: Id, hearing: Option<Hearing>) {
         let mut listeners = self.listeners.iter();
         let Some(id) = listeners.find_map(|(id, listening)| (listening.task == task).then_some(*id)) else {
             return;
         };
         self.tools.board.doubt(id);
         let mut until = Instant::now();
-        if panicked {
+        if let Some(hearing) = hearing {
+            self.hearing.insert(id, hearing);
+        } else {
             tracing::error!(instance = %id, "its listener panicked; another begins");
             until += REST;
         }
@@ -305,5 +327,16 @@ mod tests {
             assert!(other != before && other.at == before.at);
         }
         assert!(way(&json!({"ami_port": 5039}), "a").at != before.at);
+    }
+
+    #[test]
+    fn who_cannot_be_listened_to_stays_aside_until_its_way_is_another_and_with_unreadable_secrets_for_a_while()
+     {
+        let (now, way, other) = (Instant::now(), way(&json!({}), "a"), way(&json!({}), "b"));
+        let later = now + SECRETS_AGAIN;
+        let never = Aside::Way(way.clone(), None);
+        assert!(never.holds(&way, later) && !never.holds(&other, now));
+        let unread = Aside::Way(way.clone(), Some(later));
+        assert!(unread.holds(&way, now) && !unread.holds(&way, later) && !unread.holds(&other, now));
     }
 }

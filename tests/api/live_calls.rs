@@ -8,6 +8,7 @@ use switchyard::domain::clock::{Clock as _, SystemClock};
 use switchyard::domain::ids::{CallId, InstanceId};
 use switchyard::domain::leg::{LegId, WireText};
 use switchyard::monitor::board::{Report, Told};
+use tokio_util::sync::CancellationToken;
 
 use super::people::Person;
 use super::server::Server;
@@ -58,6 +59,7 @@ impl Server {
             corrected: 0,
             tenants: Some([&self.acme, &self.globex].map(|id| id.parse().unwrap()).into()),
             at: SystemClock.now(),
+            stop: CancellationToken::new(),
         };
         self.board.report(instance, report);
     }
@@ -79,6 +81,7 @@ impl Server {
             corrected: 0,
             tenants: None,
             at: SystemClock.now(),
+            stop: CancellationToken::new(),
         };
         self.board.report(instance, report);
     }

@@ -20,7 +20,15 @@ impl Rig {
         let pbx = Pbx::start().await;
         pbx.add_account(ACCOUNT, &format!("{read}write = system,reporting,originate"));
         let secret = SecretString::from("secret");
-        Self::start_as(pbx, ACCOUNT.parse().unwrap(), secret, Duration::from_secs(1)).await
+        let anew = [Duration::from_millis(100); 4];
+        Self::start_as(
+            pbx,
+            ACCOUNT.parse().unwrap(),
+            secret,
+            Duration::from_secs(1),
+            anew,
+        )
+        .await
     }
 
     /// Writes it into Asterisk's own file that the account hears this.
@@ -50,6 +58,19 @@ impl Rig {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         panic!("no poll is taken any more: {seen:?}");
+    }
+
+    /// Whether it is fresh before so many polls more were taken.
+    async fn is_fresh_within(&self, polls: usize) -> bool {
+        let mut seen = BTreeSet::new();
+        for _ in 0..3_000 {
+            seen.insert(self.as_of());
+            if self.monitor.is_fresh() || seen.len() > polls {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        self.monitor.is_fresh()
     }
 
     fn has(&self, calls: usize) -> bool {
@@ -93,4 +114,13 @@ async fn asterisk_o10_an_account_of_which_the_file_says_more_than_asterisk_has_r
     until("it is found out", || !rig.monitor.is_fresh()).await;
     assert!(rig.has(1));
     rig.stays_stale(3).await;
+    ami.console("manager reload");
+    // One is missed on the link that was made before Asterisk read it, and one is heard on the next.
+    for _ in 0..10 {
+        call(&mut ami, ACME, 1).await;
+        if rig.is_fresh_within(4).await {
+            break;
+        }
+    }
+    rig.agrees(&mut ami, "it hears by now").await;
 }

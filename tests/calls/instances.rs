@@ -203,6 +203,18 @@ async fn while_one_listener_rests_that_broke_the_others_are_followed() {
     assert!(before_the_next >= 2, "{asked:?}");
 }
 
+/// A phone with the number 1001 calls.
+fn ring(switch: &FreeSwitch, leg: &str, domain: &str) {
+    let event = serde_json::json!({
+        "Event-Name": "CHANNEL_CREATE", "Unique-ID": leg, "Channel-Call-UUID": leg,
+        "Channel-Name": format!("sofia/internal/1001@{domain}"), "Channel-Presence-ID": format!("1001@{domain}"),
+        "Caller-Context": domain, "Call-Direction": "inbound", "Caller-Caller-ID-Number": "1001",
+    });
+    let text = event.to_string();
+    let length = text.len();
+    switch.play(format!("Content-Length: {length}\nContent-Type: text/event-json\n\n{text}").as_bytes());
+}
+
 #[tokio::test]
 async fn o10_while_the_database_does_not_say_whose_extensions_are_calls_are_stale_and_then_right() {
     let home = tempfile::tempdir().unwrap();
@@ -220,14 +232,7 @@ async fn o10_while_the_database_does_not_say_whose_extensions_are_calls_are_stal
     let monitor = Monitor::start(&world, Duration::from_mins(5));
     until("it is known", || monitor.is_fresh()).await;
     world.database.sql("alter table extensions rename to away").await;
-    let event = serde_json::json!({
-        "Event-Name": "CHANNEL_CREATE", "Unique-ID": "leg-a", "Channel-Call-UUID": "leg-a",
-        "Channel-Name": "sofia/internal/1001@acme.example.com", "Channel-Presence-ID": "1001@acme.example.com",
-        "Caller-Context": "acme.example.com", "Call-Direction": "inbound", "Caller-Caller-ID-Number": "1001",
-    });
-    let text = event.to_string();
-    let length = text.len();
-    switch.play(format!("Content-Length: {length}\nContent-Type: text/event-json\n\n{text}").as_bytes());
+    ring(&switch, "leg-a", "acme.example.com");
     let calls = || {
         monitor
             .board
@@ -238,4 +243,36 @@ async fn o10_while_the_database_does_not_say_whose_extensions_are_calls_are_stal
     world.database.sql("alter table away rename to extensions").await;
     until("it is known whose it is", || !calls().1.stale).await;
     assert_eq!(calls().0[0].extension_ids.len(), 1);
+}
+
+#[tokio::test]
+async fn o10_a_tenant_whose_extensions_cannot_be_read_keeps_nobody_elses_calls_from_being_known() {
+    let home = tempfile::tempdir().unwrap();
+    let switch = FreeSwitch::start().await;
+    let world = World::new(
+        Backend::Sqlite,
+        settings(switch.port, home.path()),
+        secrets(),
+        home.path(),
+    )
+    .await;
+    let (acme, globex) = (world.tenant("acme").await, world.tenant("globex").await);
+    world.extension(&acme, "1001", "Ann").await;
+    world.database.sql("update extensions set number = 'none'").await;
+    world.extension(&globex, "1001", "Bob").await;
+    let monitor = Monitor::start(&world, Duration::from_mins(5));
+    until("it is known", || monitor.is_fresh()).await;
+    ring(&switch, "leg-a", "acme.example.com");
+    ring(&switch, "leg-b", "globex.example.com");
+    let of = |tenant| {
+        let (calls, freshness) = monitor
+            .board
+            .of_tenant(tenant, world.instance_id, SystemClock.now());
+        let calls: Vec<usize> = calls.iter().map(|call| call.extension_ids.len()).collect();
+        (calls, freshness.stale)
+    };
+    until("both are told", || {
+        of(acme.id) == (vec![0], false) && of(globex.id) == (vec![1], false)
+    })
+    .await;
 }

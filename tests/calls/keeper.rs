@@ -152,6 +152,7 @@ impl Bench {
             board: Board::new(Streams::new(1), SignedDuration::from_secs(9)),
             clock: Arc::new(self.clock.clone()),
             period: Duration::from_secs(1),
+            anew: switchyard::monitor::ANEW,
         };
         let desk = Desk::open(self.world.instance_id, &tools);
         desk.hear_up(nothing());

@@ -68,6 +68,11 @@ impl Monitor {
     }
 
     pub fn start_with(world: &World, feeds: Arc<dyn FeedFactory>, period: Duration) -> Self {
+        Self::start_anew(world, feeds, period, monitor::ANEW)
+    }
+
+    /// With other pauses before a link on which nothing is heard is made anew.
+    fn start_anew(world: &World, feeds: Arc<dyn FeedFactory>, period: Duration, anew: [Duration; 4]) -> Self {
         let oldest = SignedDuration::try_from(period * 2).unwrap() + SignedDuration::from_secs(7);
         let board = Board::new(Streams::new(1), oldest);
         let tools = Tools {
@@ -75,6 +80,7 @@ impl Monitor {
             board: board.clone(),
             clock: Arc::new(SystemClock),
             period,
+            anew,
         };
         let run = monitor::run(NODE.parse().unwrap(), feeds, tools, CancellationToken::new());
         let mut task = JoinSet::new();
@@ -111,11 +117,17 @@ impl Rig {
         let pbx = Pbx::start().await;
         let settings = pbx.private.settings();
         let (account, secret) = (settings.ami_username.clone(), pbx.private.secret().clone());
-        Self::start_as(pbx, account, secret, period).await
+        Self::start_as(pbx, account, secret, period, monitor::ANEW).await
     }
 
     /// With another manager account of this Asterisk.
-    pub async fn start_as(pbx: Pbx, account: AccountName, secret: SecretString, period: Duration) -> Self {
+    pub async fn start_as(
+        pbx: Pbx,
+        account: AccountName,
+        secret: SecretString,
+        period: Duration,
+        anew: [Duration; 4],
+    ) -> Self {
         let proxy = Proxy::before(pbx.private.settings().ami_port).await;
         let settings = AsteriskSettings {
             ami_port: proxy.port,
@@ -134,7 +146,7 @@ impl Rig {
             .deploy_platform()
             .await
             .expect(switchyard::domain::deployment::DeploymentStatus::Live);
-        let monitor = Monitor::start(&world, period);
+        let monitor = Monitor::start_anew(&world, Arc::new(Feeds), period, anew);
         Self {
             app: world.app.clone().with_board(monitor.board.clone()),
             world,

@@ -5,6 +5,7 @@ use switchyard::domain::clock::{Clock as _, SystemClock};
 use switchyard::domain::ids::{CallId, InstanceId, TenantId};
 use switchyard::domain::leg::{LegId, WireText};
 use switchyard::monitor::board::{Report, Told};
+use tokio_util::sync::CancellationToken;
 
 /// One of a tenant's, of nobody's extension.
 pub fn a_call(instance: InstanceId, tenant: TenantId) -> Call {
@@ -34,6 +35,7 @@ pub fn told(call: Call) -> Report {
         corrected: 0,
         tenants: None,
         at: SystemClock.now(),
+        stop: CancellationToken::new(),
     }
 }
 

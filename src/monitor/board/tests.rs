@@ -1,5 +1,6 @@
 //! What is told of calls is kept by tenant, and told on.
 
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::*;
@@ -54,6 +55,7 @@ fn report(calls: Vec<(LegId, Option<Call>)>, second: i64) -> Report {
         corrected: 0,
         tenants: None,
         at: at(second),
+        stop: CancellationToken::new(),
     }
 }
 
@@ -293,4 +295,20 @@ fn o10_who_follows_is_told_that_calls_are_doubted_and_before_they_end_that_they_
         "up: false",
     ];
     assert_eq!(told, expected);
+}
+
+#[test]
+fn o10_what_a_stopped_listener_tells_late_is_not_of_its_successor() {
+    let board = board();
+    let mut late = report(vec![began("1", Some(tenant(1)))], 7);
+    let stop = CancellationToken::new();
+    late.stop = stop.clone();
+    stop.cancel();
+    board.remove(PBX);
+    board.add(PBX);
+    board.report(PBX, late);
+    assert_eq!(
+        board.of_tenant(tenant(1), PBX, at(7)),
+        (Vec::new(), Freshness::UNKNOWN)
+    );
 }

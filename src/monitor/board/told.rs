@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
 
 use crate::domain::call::{Call, Freshness};
 use crate::domain::dial::ExtensionNumber;
@@ -41,6 +42,8 @@ pub struct Report {
     pub tenants: Option<HashSet<TenantId>>,
     /// When it was known to be so.
     pub at: Timestamp,
+    /// Stops who tells it: from then on another may tell of another PBX, and nothing of this is taken.
+    pub stop: CancellationToken,
 }
 
 /// What is told of calls, or of phones.
