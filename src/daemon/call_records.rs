@@ -150,7 +150,7 @@ mod tests {
         assert_eq!(made, first.chain([(healthy, 0)]).collect::<Vec<_>>());
         assert!(places.next(&mut waiting, |(of, _)| *of).is_none());
         // Whoever has waited for longest is next.
-        making.remove(0);
+        drop(making.remove(0));
         let next = places.next(&mut waiting, |(of, _)| *of);
         assert_eq!(next.map(|(asked, _)| asked), Some((hangs, AT_ONCE_OF_ONE)));
     }

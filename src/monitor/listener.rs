@@ -51,8 +51,6 @@ pub struct Listener {
     lookup: Lookup,
     is_up: bool,
     hearing: Hearing,
-    /// Whether only another link hears what this one does not.
-    is_outdated: bool,
     /// When the next poll is due.
     due: Instant,
     begun: Instant,
@@ -96,7 +94,6 @@ impl Listener {
             phones: Phones::new(PHONES),
             is_up: false,
             hearing: before.map_or_else(|| Hearing::new(now), |before| before.on_another(now)),
-            is_outdated: false,
             due: now,
             begun: now.checked_sub(PAUSE).unwrap_or(now),
             failures: 0,
@@ -144,8 +141,11 @@ impl Listener {
                 self.polling = None;
                 // What was heard before the answer is older than what comes after it.
                 self.hear_ready();
-                self.heed(hears);
+                let is_outdated = self.heed(hears);
                 self.take(&begun, polled).await;
+                if is_outdated || self.hearing.gives_up(Instant::now(), &self.tools.anew) {
+                    return false;
+                }
             }
             polled = ready(&mut self.polling_phones) => {
                 self.polling_phones = None;
@@ -157,7 +157,7 @@ impl Listener {
             () = sleep_until(self.lookup.due()) => self.look_up().await,
         }
         self.hear_ready();
-        !self.is_outdated
+        true
     }
 
     fn hear_ready(&mut self) {
@@ -264,13 +264,14 @@ impl Listener {
         }));
     }
 
-    /// Takes what the PBX says of what is heard on this link.
-    fn heed(&mut self, hears: Option<bool>) {
+    /// Takes what the PBX says of what is heard on this link; gives whether another link would hear more.
+    fn heed(&mut self, hears: Option<bool>) -> bool {
         let was_deaf = self.hearing.is_deaf();
-        self.is_outdated = self.hearing.tell(hears);
+        let is_outdated = self.hearing.tell(hears);
         if self.hearing.is_deaf() && !was_deaf {
             tracing::warn!(instance = %self.instance, "{DEAF}");
         }
+        is_outdated
     }
 
     async fn take(&mut self, begun: &Begun, polled: Result<Vec<Leg>, DriverError>) {
@@ -296,7 +297,6 @@ impl Listener {
             }
             Err(NotTaken::Outdated) => return self.poll_soon(),
         }
-        self.is_outdated = self.is_outdated || self.hearing.gives_up(Instant::now(), &self.tools.anew);
         self.failures = 0;
         self.known_at = self.known_at.max(self.asked_at);
         // A call that named no tenant may be one's by now.

@@ -34,7 +34,7 @@ pub fn recorded(transcript: &str) -> Vec<Value> {
 
 /// The events of a pair that this leg called, with its ids ending in this digit.
 fn pair(caller: &str, digit: char) -> Vec<Value> {
-    let id = |half: &str| format!("{}{digit}", &half[..35]);
+    let id = |half: &str| format!("{}{digit}", half.get(..35).unwrap());
     let renamed = PAIR.replace(HALF_A, &id(HALF_A)).replace(HALF_B, &id(HALF_B));
     let mut events = recorded(&renamed);
     // Which nobody asked for.
@@ -67,8 +67,8 @@ async fn a11_a_call_through_pairs_of_halves_is_one_call_and_one_record() {
     let rig = Rig::start_polling(Duration::from_mins(5)).await;
     let mut call = recorded(SIP_CALL);
     call.retain(|event| event["Event-Name"].as_str().unwrap().starts_with("CHANNEL_"));
-    let inner = format!("{}1", &HALF_B[..35]);
-    let behind = format!("{}2", &HALF_B[..35]);
+    let inner = format!("{}1", HALF_B.get(..35).unwrap());
+    let behind = format!("{}2", HALF_B.get(..35).unwrap());
     for event in &mut call {
         if event["Unique-ID"] == PHONE {
             for name in ["variable_originating_leg_uuid", "Other-Leg-Unique-ID"] {

@@ -200,7 +200,7 @@ mod tests {
 
     /// The recorded call as it is where its phone is called through so many of the recorded pairs, each behind another.
     fn through_pairs(pairs: usize) -> Vec<Event> {
-        let id = |half: &str, pair: usize| format!("{}-{pair:02}", &half[..33]);
+        let id = |half: &str, pair: usize| format!("{}-{pair:02}", half.get(..33).unwrap());
         let mut told = Vec::new();
         let mut caller = CALLER.to_owned();
         for pair in 0..pairs {
