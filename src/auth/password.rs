@@ -1,12 +1,13 @@
 //! Hashes and verifies passwords with argon2id, off the async threads and few at a time, so that sign-ins do not starve
 //! the daemon.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use argon2::password_hash::phc;
-use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use tokio::sync::Semaphore;
 use tokio::task::{JoinError, spawn_blocking};
+use zeroize::Zeroize as _;
 
 use crate::domain::password::{NewPassword, Password, PasswordHash};
 use crate::domain::random::{NoRandomness, Randomness};
@@ -65,6 +66,12 @@ impl From<argon2::password_hash::Error> for HashError {
     }
 }
 
+impl From<argon2::Error> for HashError {
+    fn from(error: argon2::Error) -> Self {
+        Self::Algorithm(error.to_string())
+    }
+}
+
 impl From<phc::Error> for HashError {
     fn from(error: phc::Error) -> Self {
         Self::Algorithm(error.to_string())
@@ -96,6 +103,8 @@ pub(super) struct Work {
     random: Arc<dyn Randomness>,
     /// What is compared where there is no password. Nobody knows one that gives it.
     nobodys: String,
+    /// What hashes are made in, wiped and used again: given back to the allocator after each, it kept four of them at times.
+    memory: Mutex<Vec<Vec<Block>>>,
 }
 
 impl PasswordHasher {
@@ -108,6 +117,7 @@ impl PasswordHasher {
                 params,
                 random,
                 nobodys,
+                memory: Mutex::default(),
             }),
             places: Arc::new(Semaphore::new(AT_ONCE + WAITING)),
             turns: Arc::new(Semaphore::new(AT_ONCE)),
@@ -157,11 +167,37 @@ impl Work {
     fn hash(&self, password: &Password) -> Result<PasswordHash, HashError> {
         let mut salt = [0; 16];
         self.random.fill(&mut salt)?;
-        let hash: phc::PasswordHash = self
-            .argon2()
-            .hash_password_with_salt(password.expose().as_bytes(), &salt)?;
+        let hash = phc::PasswordHash {
+            algorithm: Algorithm::Argon2id.ident(),
+            version: Some(Version::V0x13.into()),
+            params: phc::ParamsString::try_from(&self.params)?,
+            salt: Some(phc::Salt::new(&salt)?),
+            hash: Some(self.output(&self.argon2(), password, &salt, LENGTH)?),
+        };
         PasswordHash::parse(hash.to_string().into())
             .map_err(|invalid| HashError::Algorithm(invalid.to_string()))
+    }
+
+    fn output(
+        &self,
+        argon2: &Argon2<'_>,
+        password: &Password,
+        salt: &[u8],
+        length: usize,
+    ) -> Result<phc::Output, HashError> {
+        let kept = || self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut output = vec![0; length];
+        let mut blocks = kept().pop().unwrap_or_default();
+        blocks.resize(argon2.params().block_count(), Block::new());
+        let bytes = password.expose().as_bytes();
+        let done = argon2.hash_password_into_with_memory(bytes, salt, &mut output, &mut blocks);
+        blocks.iter_mut().zeroize();
+        // One of a dearer cost of former days is not kept.
+        if blocks.len() <= self.params.block_count() {
+            kept().push(blocks);
+        }
+        done?;
+        Ok(phc::Output::new(&output)?)
     }
 
     /// Compares with what is stored, and where nothing is with what is nobody's, so that the time does not tell.
@@ -170,20 +206,29 @@ impl Work {
         password: &Password,
         stored: Option<&PasswordHash>,
     ) -> Result<Verdict, HashError> {
-        let bytes = password.expose().as_bytes();
         let kept = phc::PasswordHash::new(stored.map_or(&self.nobodys, PasswordHash::expose))?;
-        if kept.salt.is_none() || kept.hash.is_none() {
+        let (Some(salt), Some(expected)) = (&kept.salt, &kept.hash) else {
             return Err(HashError::Algorithm("the stored hash is cut off".to_owned()));
+        };
+        let algorithm = Algorithm::try_from(kept.algorithm.as_str())?;
+        let version = kept
+            .version
+            .map(Version::try_from)
+            .transpose()?
+            .unwrap_or_default();
+        let params = Params::try_from(&kept)?;
+        let is_of_today = params == self.params;
+        let argon2 = Argon2::new(algorithm, version, params);
+        // Outputs are compared in a time that does not tell where they differ.
+        if self.output(&argon2, password, salt, expected.len())? != *expected || stored.is_none() {
+            return Ok(Verdict::Wrong);
         }
-        match self.argon2().verify_password(bytes, &kept) {
-            Ok(()) if stored.is_none() => Ok(Verdict::Wrong),
-            Ok(()) if Params::try_from(&kept)? == self.params => Ok(Verdict::Right { rehashed: None }),
-            Ok(()) => Ok(Verdict::Right {
-                rehashed: Some(self.hash(password)?),
-            }),
-            Err(argon2::password_hash::Error::PasswordInvalid) => Ok(Verdict::Wrong),
-            Err(error) => Err(error.into()),
-        }
+        let rehashed = if is_of_today {
+            None
+        } else {
+            Some(self.hash(password)?)
+        };
+        Ok(Verdict::Right { rehashed })
     }
 }
 
