@@ -243,7 +243,7 @@ impl Engine {
 
     /// An instance of this host. Another host's manager interface and files are out of reach: what answers here in their
     /// place is another PBX, which must not even hear the secret.
-    pub(super) async fn instance_here(&self, id: InstanceId) -> Result<PbxInstance, DeployError> {
+    async fn instance_here(&self, id: InstanceId) -> Result<PbxInstance, DeployError> {
         let mut tx = self.store.read("instance").await?;
         let instance = instances::find(&mut tx, id).await?.ok_or_else(|| missing(id))?;
         if instance.node != self.options.node {

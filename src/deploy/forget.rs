@@ -8,7 +8,7 @@ use super::engine::Engine;
 use super::error::DeployError;
 use super::lease::Lease;
 use crate::domain::ids::{InstanceId, TenantId};
-use crate::domain::instance::{PbxInstance, PbxKind};
+use crate::domain::instance::PbxInstance;
 use crate::driver::{PbxDriver, fusionpbx};
 
 /// What became of the files of a tenant on one instance.
@@ -82,15 +82,15 @@ impl Engine {
         instance_id: InstanceId,
         tenant_id: TenantId,
     ) -> Result<(), DeployError> {
-        let kind = self.instance_here(instance_id).await?.settings.kind();
-        for (at, driver) in drivers.iter().enumerate() {
-            // Where nothing is in force nothing is kept, unless the PBX reads it there all the same.
-            if at > 0
-                && kind == PbxKind::Asterisk
-                && let Err(error) = driver.leave().await
+        // Behind the first, where its files are in force: of a place that is not, nothing is kept, unless the PBX reads it all the same.
+        for tried in drivers.iter().skip(1) {
+            if tried.asks_before_leaving()
+                && let Err(error) = tried.leave().await
             {
                 tracing::warn!(error = %error.full(), "what a move has tried lies there still, with the digests of a deleted tenant");
             }
+        }
+        for driver in drivers {
             // The live one stays in any case.
             driver.keep_only(&[]).await?;
         }

@@ -48,9 +48,7 @@ impl Run<'_> {
         );
         Ok(Some(Finding::warning("former_place_left", message)))
     }
-}
 
-impl Run<'_> {
     /// What is told where a move has gone back: the PBX reads what was tried there, so that it cannot be removed.
     pub(super) async fn tried_place_left(&self) -> Result<Option<Finding>, DeployError> {
         if !self.instance.settings.is_local() || !self.is_moving().await? {

@@ -128,6 +128,7 @@ impl Run<'_> {
             format!("generation {}", back.number)
         };
         findings.extend(complaints);
+        findings.extend(self.tried_place_left().await?);
         let kind = self.instance.settings.kind();
         let is_unread = applied.is_err() && back.is_distrusted && wording::is_one_document(kind);
         if let (Proof::Seen(_), 0, false) = (&proof, refused, is_unread) {
@@ -139,7 +140,6 @@ impl Run<'_> {
             if !renewed.is_empty() {
                 findings.extend(mended(&findings, None));
             }
-            findings.extend(self.tried_place_left().await?);
             let detail = format!("the running PBX is proven to be back: {what}");
             let last = (Stage::RollingBack, StageResult::Ok, detail.as_str());
             let status = self

@@ -288,6 +288,11 @@ pub trait PbxDriver: Send + Sync {
         Ok(())
     }
 
+    /// Whether `leave` itself asks the PBX first, and leaves nothing that it still reads.
+    fn asks_before_leaving(&self) -> bool {
+        false
+    }
+
     /// Tests connection, rights and paths.
     async fn test(&self) -> Vec<Check>;
 }

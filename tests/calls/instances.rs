@@ -1,5 +1,6 @@
 //! Instances that come, change and go while the daemon runs.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ use super::support::database::Backend;
 use super::support::wait::until;
 use super::support::world::{NODE, World, operator};
 
-pub fn settings(port: u16, home: &std::path::Path) -> InstanceSettings {
+pub fn settings(port: u16, home: &Path) -> InstanceSettings {
     InstanceSettings::FreeSwitch(FreeSwitchSettings {
         event_socket_host: "127.0.0.1".parse().unwrap(),
         event_socket_port: port,
@@ -203,6 +204,11 @@ async fn while_one_listener_rests_that_broke_the_others_are_followed() {
     assert!(before_the_next >= 2, "{asked:?}");
 }
 
+/// A database with this FreeSWITCH in it.
+async fn world_on(switch: &FreeSwitch, home: &Path) -> World {
+    World::new(Backend::Sqlite, settings(switch.port, home), secrets(), home).await
+}
+
 /// A phone with the number 1001 calls.
 fn ring(switch: &FreeSwitch, leg: &str, domain: &str) {
     let event = serde_json::json!({
@@ -219,13 +225,7 @@ fn ring(switch: &FreeSwitch, leg: &str, domain: &str) {
 async fn o10_while_the_database_does_not_say_whose_extensions_are_calls_are_stale_and_then_right() {
     let home = tempfile::tempdir().unwrap();
     let switch = FreeSwitch::start().await;
-    let world = World::new(
-        Backend::Sqlite,
-        settings(switch.port, home.path()),
-        secrets(),
-        home.path(),
-    )
-    .await;
+    let world = world_on(&switch, home.path()).await;
     let acme = world.tenant("acme").await;
     world.extension(&acme, "1001", "Ann").await;
     // One poll, and no other that would read all again.
@@ -249,13 +249,7 @@ async fn o10_while_the_database_does_not_say_whose_extensions_are_calls_are_stal
 async fn o10_a_tenant_whose_extensions_cannot_be_read_keeps_nobody_elses_calls_from_being_known() {
     let home = tempfile::tempdir().unwrap();
     let switch = FreeSwitch::start().await;
-    let world = World::new(
-        Backend::Sqlite,
-        settings(switch.port, home.path()),
-        secrets(),
-        home.path(),
-    )
-    .await;
+    let world = world_on(&switch, home.path()).await;
     let (acme, globex) = (world.tenant("acme").await, world.tenant("globex").await);
     world.extension(&acme, "1001", "Ann").await;
     world.database.sql("update extensions set number = 'none'").await;

@@ -1,6 +1,7 @@
 //! A host of its own for each test: a directory with database, key and state, and the program with nothing else set.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -157,6 +158,18 @@ impl Host {
     /// Runs a command to its end.
     pub fn run(&self, arguments: &[&str]) -> Ended {
         self.command(arguments).output().unwrap().into()
+    }
+
+    /// Runs a command that reads this from standard input.
+    pub fn typed(&self, arguments: &[&str], text: &str) -> Ended {
+        let mut command = self.command(arguments);
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        child.wait_with_output().unwrap().into()
     }
 
     /// Runs a command that must do as asked without a word on standard error; gives its output.

@@ -1,25 +1,11 @@
 //! A PBX instance is shown, changed and deleted; what the API refuses, the command line refuses too.
 
-use std::io::Write as _;
-use std::process::Stdio;
-
 use serde_json::{Value, json};
 
-use super::host::{ACME, Ended, Host};
+use super::host::{ACME, Host};
 
 fn show(host: &Host, name: &str) -> Value {
     host.json(&["instance", "show", name])
-}
-
-fn typing(host: &Host, arguments: &[&str], text: &str) -> Ended {
-    let mut command = host.command(arguments);
-    command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
-    child.wait_with_output().unwrap().into()
 }
 
 /// The entries of one action, oldest first.
@@ -295,17 +281,13 @@ fn an_instance_is_deleted_once_its_name_was_typed_and_what_stays_is_told() {
     host.add_instance("pbx1");
     add_fusionpbx(&host);
     for typed in ["", "pbx2\n", "PBX1\n"] {
-        let ended = typing(&host, &["instance", "delete", "pbx1"], typed);
+        let ended = host.typed(&["instance", "delete", "pbx1"], typed);
         assert_eq!((ended.code, ended.out.as_str()), (5, ""), "{ended:?}");
         assert!(ended.err.contains("type pbx1 to go on"), "{ended:?}");
         assert!(ended.err.contains("nothing was changed"), "{ended:?}");
     }
     let version = show(&host, "pbx1")["version"].as_str().unwrap().to_owned();
-    let ended = typing(
-        &host,
-        &["instance", "delete", "pbx1", "--if-match", &version],
-        "pbx1\n",
-    );
+    let ended = host.typed(&["instance", "delete", "pbx1", "--if-match", &version], "pbx1\n");
     assert_eq!(ended.code, 0, "{ended:?}");
     let directory = host.path("config-pbx1").display().to_string();
     for words in ["pbx1 is gone", &directory, "`switchyard pbx remove pbx1`"] {

@@ -1,13 +1,10 @@
 //! A tenant's life from the command line: suspended, back again, and gone, with and without a daemon.
 
-use std::io::Write as _;
-use std::process::Stdio;
-
 use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::asterisk::{bench_on, serves};
-use super::host::{ACME, Ended, Host};
+use super::host::{ACME, Host};
 use super::serve::Daemon;
 
 const ANN: &str = "1001@acme.example.com";
@@ -21,18 +18,6 @@ fn who(host: &Host, action: &str) -> Vec<String> {
         entry["actor"]["name"].as_str().unwrap().to_owned()
     };
     exported.out.lines().map(name).collect()
-}
-
-/// Runs a command that reads this from standard input.
-fn typed(host: &Host, arguments: &[&str], text: &str) -> Ended {
-    let mut command = host.command(arguments);
-    command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
-    child.wait_with_output().unwrap().into()
 }
 
 /// The policy is set over the API otherwise.
@@ -89,7 +74,7 @@ async fn o29_o34_a_tenant_is_suspended_reactivated_and_deleted(#[case] host: Hos
     assert!(serves(&pbx, ANN));
 
     host.ok(&["tenant", "suspend", ACME, "--category", "other"]);
-    let wrong = typed(&host, &["tenant", "delete", ACME], "acme inc.\n");
+    let wrong = host.typed(&["tenant", "delete", ACME], "acme inc.\n");
     assert_eq!((wrong.code, wrong.out.as_str()), (5, ""), "{wrong:?}");
     assert!(
         wrong
@@ -103,7 +88,7 @@ async fn o29_o34_a_tenant_is_suspended_reactivated_and_deleted(#[case] host: Hos
     assert_eq!(host.json(&["tenant", "show", ACME])["status"], "suspended");
     assert_eq!(who(&host, "tenant.suspend"), ["system:cli"; 2]);
     assert_eq!(who(&host, "tenant.reactivate"), ["system:cli"]);
-    let gone = typed(&host, &["--json", "tenant", "delete", ACME], "Acme Inc.\n");
+    let gone = host.typed(&["--json", "tenant", "delete", ACME], "Acme Inc.\n");
     assert_eq!(gone.code, 0, "{gone:?}");
     let gone: Value = serde_json::from_str(&gone.out).unwrap();
     assert_eq!((&gone["gone"], &gone["domain"]), (&json!(true), &json!(ACME)));
@@ -184,7 +169,7 @@ async fn o29_a_pbx_that_is_away_is_told_and_the_status_stays() {
     );
 
     // Its host will never answer: said by name, it is given up, and the tenant with it.
-    let wrong = typed(&host, &["instance", "give-up", "pbx1"], "pbx2\n");
+    let wrong = host.typed(&["instance", "give-up", "pbx1"], "pbx2\n");
     assert_eq!(wrong.code, 5, "{wrong:?}");
     assert!(
         wrong.err.contains("without asking its PBX on the host here"),

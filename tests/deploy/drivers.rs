@@ -197,6 +197,10 @@ impl PbxDriver for Witnessed {
         self.real.take_back_empty().await
     }
 
+    fn asks_before_leaving(&self) -> bool {
+        self.real.asks_before_leaving()
+    }
+
     async fn leave(&self) -> Result<(), DriverError> {
         self.real.leave().await
     }

@@ -248,6 +248,10 @@ impl PbxDriver for AsteriskDriver {
         self.files.clean_up(generations).await
     }
 
+    fn asks_before_leaving(&self) -> bool {
+        true
+    }
+
     /// Once Asterisk reads its files elsewhere: they hold digests and PINs all the same. What a line of Asterisk's own files
     /// still leads to stays, since one with `#include` would take the whole of that file away with it.
     async fn leave(&self) -> Result<(), DriverError> {
