@@ -2,6 +2,7 @@
 
 use std::fs::{File, Metadata};
 use std::io;
+use std::ops::ControlFlow;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,6 +18,10 @@ use crate::domain::instance::{AbsolutePath, PbxKind};
 use crate::domain::recording::{FoundRecording, RecordingPath};
 use crate::domain::sip_domain::SipDomain;
 
+mod walk;
+
+pub use walk::Walk;
+
 /// How deep a recording lies at the most, as FusionPBX's `archive/<year>/<month>/<day>` below the tenant's directory.
 const DEEPEST: usize = 5;
 /// More files are not looked at in one go.
@@ -25,15 +30,6 @@ const MOST_FILES: usize = 1_000_000;
 const WITHIN: ResolveFlags = ResolveFlags::BENEATH
     .union(ResolveFlags::NO_SYMLINKS)
     .union(ResolveFlags::NO_MAGICLINKS);
-
-/// What a look at the disk found.
-#[derive(Default, Debug)]
-pub struct Found {
-    /// The recordings.
-    pub recordings: Vec<FoundRecording>,
-    /// What could not be looked at: a recording that was not found may be there all the same.
-    pub unseen: Vec<Unseen>,
-}
 
 /// What could not be looked at.
 #[derive(Clone, Debug, Error)]
@@ -85,10 +81,10 @@ impl Spool {
         }
     }
 
-    /// Every recording of a call of these domains, as far as the disk can be looked at.
-    pub async fn find(&self, domains: Vec<SipDomain>) -> io::Result<Found> {
-        let spool = self.clone();
-        blocking(move || spool.search(&domains)).await
+    /// Begins to look for every recording of a call of these domains, as far as the disk can be looked at.
+    #[must_use]
+    pub fn walk(&self, domains: Vec<SipDomain>) -> Walk {
+        Walk::begin(self.clone(), domains)
     }
 
     /// Opens a recording to be read; one that is no file of its own is not there.
@@ -115,36 +111,49 @@ impl Spool {
         Ok(rustix::fs::openat(CWD, self.root.as_path(), flags, Mode::empty())?.into())
     }
 
-    fn search(&self, domains: &[SipDomain]) -> io::Result<Found> {
-        let mut found = Found::default();
+    /// Tells each recording of these domains, until there are no more or whoever is told has enough; gives what could not be
+    /// looked at.
+    fn search(
+        &self,
+        domains: &[SipDomain],
+        tell: &mut dyn FnMut(FoundRecording) -> ControlFlow<()>,
+    ) -> io::Result<Vec<Unseen>> {
         let root = match self.root() {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                found.unseen.push(Unseen::Nothing);
-                return Ok(found);
-            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(vec![Unseen::Nothing]),
             root => root?,
+        };
+        let mut unseen = Vec::new();
+        let mut count = 0;
+        let mut count_and_tell = |found| {
+            count += 1;
+            tell(found)?;
+            if count < self.most {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
         };
         let mut below: Vec<(String, usize)> = domains.iter().map(|domain| (domain.to_string(), 1)).collect();
         while let Some((directory, depth)) = below.pop() {
-            match self.search_one(&root, &directory, &mut found.recordings) {
-                Ok(_) if found.recordings.len() >= self.most => {
-                    found.unseen.push(Unseen::Rest);
-                    return Ok(found);
+            match self.search_one(&root, &directory, &mut count_and_tell) {
+                Ok(ControlFlow::Break(())) => {
+                    unseen.push(Unseen::Rest);
+                    return Ok(unseen);
                 }
-                Ok(deeper) if depth < DEEPEST => {
+                Ok(ControlFlow::Continue(deeper)) if depth < DEEPEST => {
                     below.extend(deeper.into_iter().map(|path| (path, depth + 1)));
                 }
-                Ok(_) => {}
+                Ok(ControlFlow::Continue(_)) => {}
                 Err(source) => {
                     let source = Arc::new(source);
-                    found.unseen.push(Unseen::Directory { directory, source });
+                    unseen.push(Unseen::Directory { directory, source });
                 }
             }
         }
-        if found.recordings.is_empty() && holds_nothing(&root)? {
-            found.unseen.push(Unseen::Nothing);
+        if count == 0 && holds_nothing(&root)? {
+            unseen.push(Unseen::Nothing);
         }
-        Ok(found)
+        Ok(unseen)
     }
 
     /// Looks at one directory; gives those in it.
@@ -152,13 +161,15 @@ impl Spool {
         &self,
         root: &File,
         directory: &str,
-        recordings: &mut Vec<FoundRecording>,
-    ) -> io::Result<Vec<String>> {
+        tell: &mut dyn FnMut(FoundRecording) -> ControlFlow<()>,
+    ) -> io::Result<ControlFlow<(), Vec<String>>> {
         let mut deeper = Vec::new();
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let open = match openat2(root, directory, flags, Mode::empty(), WITHIN) {
             // It went, or it is a link.
-            Err(Errno::NOENT | Errno::LOOP | Errno::NOTDIR | Errno::XDEV) => return Ok(deeper),
+            Err(Errno::NOENT | Errno::LOOP | Errno::NOTDIR | Errno::XDEV) => {
+                return Ok(ControlFlow::Continue(deeper));
+            }
             open => open?,
         };
         for entry in Dir::read_from(&open)? {
@@ -166,7 +177,7 @@ impl Spool {
             let Ok(name) = entry.file_name().to_str() else {
                 continue;
             };
-            if name.starts_with('.') || recordings.len() >= self.most {
+            if name.starts_with('.') {
                 continue;
             }
             let path = format!("{directory}/{name}");
@@ -176,11 +187,17 @@ impl Spool {
             };
             match FileType::from_raw_mode(stat.st_mode) {
                 FileType::Directory => deeper.push(path),
-                FileType::RegularFile => recordings.extend(recording(&path, &stat, self.kind)),
+                FileType::RegularFile => {
+                    if let Some(found) = recording(&path, &stat, self.kind)
+                        && tell(found).is_break()
+                    {
+                        return Ok(ControlFlow::Break(()));
+                    }
+                }
                 _ => {}
             }
         }
-        Ok(deeper)
+        Ok(ControlFlow::Continue(deeper))
     }
 
     fn open_file(&self, path: &RecordingPath) -> io::Result<(File, Metadata)> {

@@ -7,6 +7,7 @@ mod call;
 pub mod desk;
 mod directory;
 mod hearing;
+mod known_recordings;
 mod listener;
 mod lookup;
 mod phones;

@@ -6,6 +6,8 @@ use std::io;
 use jiff::Timestamp;
 use thiserror::Error;
 
+use super::known_recordings::{self, Known};
+use crate::domain::call_record::CallCursor;
 use crate::domain::ids::{IdSource, InstanceId, RecordingId, TenantId};
 use crate::domain::instance::{AbsolutePath, PbxInstance};
 use crate::domain::recording::{FoundRecording, RecordingPath};
@@ -92,65 +94,76 @@ async fn look(
     instance: &PbxInstance,
     directory: &AbsolutePath,
 ) -> Result<(Searched, Vec<Unseen>), SearchError> {
-    let mut tx = store.read("known_recordings").await?;
+    let mut known = Known::read(store, instance.id).await?;
+    let mut tx = store.read("domains_of_recordings").await?;
     let served: BTreeSet<(TenantId, SipDomain)> = domains::known_on(&mut tx, instance.id)
         .await?
         .into_iter()
         .collect();
-    let known = recordings::known(&mut tx, instance.id).await?;
     drop(tx);
     // Also those of domains that nobody has any more: what is there of them belongs to somebody still.
-    let mut places: Vec<SipDomain> = served.iter().map(|(_, domain)| domain.clone()).collect();
-    let former = known.keys().filter_map(|path| path.directory().parse().ok());
-    places.extend(former);
-    places.sort();
-    places.dedup();
-    let found = Spool::new(directory.clone(), instance.settings.kind())
-        .find(places)
-        .await;
-    let mut found = found.map_err(|source| SearchError::Disk {
-        directory: directory.to_string(),
-        source,
-    })?;
-    // Where there never was any, there need not be a directory.
-    found
-        .unseen
-        .retain(|unseen| !(known.is_empty() && matches!(unseen, Unseen::Nothing)));
-    let changed: Vec<&FoundRecording> = found
-        .recordings
-        .iter()
-        .filter(|found| known.get(&found.path) != Some(found))
-        .collect();
-    let there: BTreeSet<&RecordingPath> = found.recordings.iter().map(|found| &found.path).collect();
-    let gone: Vec<&RecordingPath> = known
-        .keys()
-        .filter(|path| found.unseen.is_empty() && !there.contains(path))
-        .collect();
+    let mut places = known.places.clone();
+    places.extend(served.iter().map(|(_, domain)| domain.clone()));
     let mut owners = Owners {
         instance: instance.id,
         served,
         holders: BTreeMap::new(),
     };
     let mut searched = Searched::default();
-    for batch in changed.chunks(BATCH) {
-        let mut tx = store.begin("keep_recordings").await?;
-        for found in batch {
-            if let Some(tenant) = owners.of(&mut tx, found).await? {
-                recordings::put(&mut tx, RecordingId::fresh(ids), tenant, instance.id, found).await?;
-                searched.kept += 1;
-            }
+    let mut walk = Spool::new(directory.clone(), instance.settings.kind()).walk(places.into_iter().collect());
+    while let Some(mut portion) = walk.next().await {
+        portion.retain(|found| !known.meet(found));
+        for batch in portion.chunks(BATCH) {
+            searched.kept += keep(store, ids, &mut owners, batch).await?;
         }
-        tx.commit().await?;
     }
+    let mut unseen = walk.end().await.map_err(|source| SearchError::Disk {
+        directory: directory.to_string(),
+        source,
+    })?;
+    // Where there never was any, there need not be a directory.
+    unseen.retain(|unseen| !(known.is_empty() && matches!(unseen, Unseen::Nothing)));
+    if unseen.is_empty() && known.misses_any() {
+        let mut last = None;
+        while let Some(mut portion) = known_recordings::next(store, instance.id, &mut last).await? {
+            portion.retain(|recording| known.misses(&recording.path));
+            let gone: Vec<&RecordingPath> = portion.iter().map(|recording| &recording.path).collect();
+            lose(store, instance.id, &gone).await?;
+            searched.lost += gone.len();
+        }
+    }
+    Ok((searched, unseen))
+}
+
+/// Keeps what was found, as far as it is somebody's; gives how many that are.
+async fn keep(
+    store: &Store,
+    ids: &dyn IdSource,
+    owners: &mut Owners,
+    batch: &[FoundRecording],
+) -> Result<usize, StoreError> {
+    let mut kept = 0;
+    let mut tx = store.begin("keep_recordings").await?;
+    for found in batch {
+        if let Some(tenant) = owners.of(&mut tx, found).await? {
+            recordings::put(&mut tx, RecordingId::fresh(ids), tenant, owners.instance, found).await?;
+            kept += 1;
+        }
+    }
+    tx.commit().await?;
+    Ok(kept)
+}
+
+/// Forgets recordings whose files have gone.
+async fn lose(store: &Store, instance: InstanceId, gone: &[&RecordingPath]) -> Result<(), StoreError> {
     for batch in gone.chunks(BATCH) {
         let mut tx = store.begin("lose_recordings").await?;
         for path in batch {
-            recordings::lose(&mut tx, instance.id, path).await?;
-            searched.lost += 1;
+            recordings::lose(&mut tx, instance, path).await?;
         }
         tx.commit().await?;
     }
-    Ok((searched, found.unseen))
+    Ok(())
 }
 
 /// Whose recordings are.
@@ -203,60 +216,90 @@ pub async fn remove_leaving(
         return Ok(removed);
     }
     let (_, unseen) = look(store, ids, instance, directory).await?;
-    let mut tx = store.read("recordings_that_go").await?;
-    let mut going: BTreeMap<TenantId, Vec<RecordingPath>> = BTreeMap::new();
-    for (tenant, path) in recordings::leaving(&mut tx, instance.id).await? {
-        going.entry(tenant).or_default().push(path);
-    }
-    let mut places = BTreeMap::new();
-    for tenant in leaving {
-        let paths = going.remove(&tenant).unwrap_or_default();
-        let mut own = domains::ever_of(&mut tx, tenant).await?;
-        own.extend(paths.iter().filter_map(|path| path.directory().parse().ok()));
-        places.insert(tenant, (own, paths));
-    }
-    drop(tx);
     let spool = Spool::new(directory.clone(), instance.settings.kind());
-    let directory = directory.to_string();
-    for (tenant, (domains, paths)) in places {
+    for tenant in leaving {
+        let going = Going {
+            store,
+            instance: instance.id,
+            spool: &spool,
+            tenant,
+        };
+        let domains = going.domains().await?;
         let missed = unseen
             .iter()
             .find(|unseen| domains.iter().any(|domain| unseen.is_of(domain)));
+        let directory = directory.to_string();
         if let Some(missed) = missed {
-            let (directory, source) = (directory.clone(), missed.clone());
+            let source = missed.clone();
             removed
                 .kept
                 .insert(tenant, SearchError::Unseen { directory, source });
             continue;
         }
-        let mut gone = Vec::new();
-        let mut kept = None;
-        for path in &paths {
-            match spool.remove(path).await {
-                Ok(_) => gone.push(path),
-                Err(error) => kept = kept.or(Some(error)),
-            }
-        }
-        for batch in gone.chunks(BATCH) {
-            let mut tx = store.begin("lose_recordings").await?;
-            for path in batch {
-                recordings::lose(&mut tx, instance.id, path).await?;
-            }
-            tx.commit().await?;
-        }
-        removed.recordings += gone.len();
-        // Last: without its directories a disk looks as if it were not mounted.
-        for domain in domains {
-            if let Err(error) = spool.tidy(&domain).await {
-                kept = kept.or(Some(error));
-            }
-        }
+        let (gone, kept) = going.remove(&domains).await?;
+        removed.recordings += gone;
         if let Some(source) = kept {
-            let directory = directory.clone();
             removed
                 .kept
                 .insert(tenant, SearchError::Disk { directory, source });
         }
     }
     Ok(removed)
+}
+
+/// A tenant that is to go, with its recordings on an instance.
+struct Going<'a> {
+    store: &'a Store,
+    instance: InstanceId,
+    spool: &'a Spool,
+    tenant: TenantId,
+}
+
+impl Going<'_> {
+    /// The next of its recordings; none once all were given.
+    async fn next(&self, last: &mut Option<CallCursor>) -> Result<Option<Vec<RecordingPath>>, StoreError> {
+        let mut tx = self.store.read("recordings_that_go").await?;
+        let portion = recordings::of_tenant(&mut tx, self.tenant, self.instance, *last).await?;
+        let Some((end, _)) = portion.last() else {
+            return Ok(None);
+        };
+        *last = Some(*end);
+        Ok(Some(portion.into_iter().map(|(_, path)| path).collect()))
+    }
+
+    /// All domains that something of it may lie under.
+    async fn domains(&self) -> Result<BTreeSet<SipDomain>, StoreError> {
+        let mut tx = self.store.read("domains_that_go").await?;
+        let mut domains = domains::ever_of(&mut tx, self.tenant).await?;
+        drop(tx);
+        let mut last = None;
+        while let Some(portion) = self.next(&mut last).await? {
+            domains.extend(portion.iter().filter_map(|path| path.directory().parse().ok()));
+        }
+        Ok(domains)
+    }
+
+    /// Removes what can be removed: how many recordings, and why the first one that stays does.
+    async fn remove(&self, domains: &BTreeSet<SipDomain>) -> Result<(usize, Option<io::Error>), StoreError> {
+        let (mut count, mut kept) = (0, None);
+        let mut last = None;
+        while let Some(portion) = self.next(&mut last).await? {
+            let mut gone = Vec::new();
+            for path in &portion {
+                match self.spool.remove(path).await {
+                    Ok(_) => gone.push(path),
+                    Err(error) => kept = kept.or(Some(error)),
+                }
+            }
+            lose(self.store, self.instance, &gone).await?;
+            count += gone.len();
+        }
+        // Last: without its directories a disk looks as if it were not mounted.
+        for domain in domains {
+            if let Err(error) = self.spool.tidy(domain).await {
+                kept = kept.or(Some(error));
+            }
+        }
+        Ok((count, kept))
+    }
 }

@@ -1,7 +1,5 @@
 //! Recordings of calls, one tenant's at a time: where each file is, and which call it is of.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -16,6 +14,9 @@ use crate::domain::instance::NodeName;
 use crate::domain::name::TenantName;
 use crate::domain::recording::{FoundRecording, Recording, RecordingPage, RecordingPath, RecordingQuery};
 use crate::domain::sip_domain::SipDomain;
+
+/// Rows that are read at once where all are worked on.
+const PORTION: i64 = 1_000;
 
 macro_rules! of_file {
     () => {
@@ -42,7 +43,7 @@ statements! {
         values ($1, $2, $3, $4, $5, $6, $7) on conflict (instance_id, path) do update \
         set bytes = excluded.bytes, written_at = excluded.written_at \
         where recordings.bytes <> excluded.bytes or recordings.written_at <> excluded.written_at";
-    KNOWN = "select path, bytes, written_at from recordings where instance_id = $1";
+    KNOWN = "select path, bytes, written_at from recordings where instance_id = $1 and path > $2 order by path limit $3";
     WHOSE = "select distinct r.tenant_id from call_records r join call_record_parts p on p.record_id = r.id \
         where p.channel = $1 and r.instance_id = $2 and (exists \
         (select 1 from tenants t where t.id = r.tenant_id and t.domain = $3) or exists \
@@ -52,8 +53,8 @@ statements! {
         join revisions r on r.tenant_id = d.tenant_id and r.id = d.revision_id where d.domain = $1 group by d.tenant_id";
     LOSE = "delete from recordings where instance_id = $1 and path = $2";
     LOSE_ALL = "delete from recordings where instance_id = $1";
-    LEAVING = "select f.tenant_id, f.path from recordings f join tenants t on t.id = f.tenant_id \
-        where f.instance_id = $1 and t.status = 'deleting' order by f.path";
+    OF_TENANT = "select id, path, written_at from recordings where tenant_id = $1 and instance_id = $2 \
+        and written_at >= $3 and (written_at > $3 or id > $4) order by written_at, id limit $5";
     BY_TENANT = "select t.id, t.name, t.domain, count(*) from recordings f join tenants t on t.id = f.tenant_id \
         where f.instance_id = $1 group by t.id, t.name, t.domain order by t.name, t.id";
     ELSEWHERE = "select count(*) from recordings f join instances i on i.id = f.instance_id \
@@ -61,7 +62,6 @@ statements! {
     FIND = select!("f.id = $3");
     LOCK = "select id from recordings where tenant_id = $1 and id = $2", 0, " for update";
     DELETE = "delete from recordings where tenant_id = $1 and id = $2";
-    OF_TENANT = "select instance_id, path from recordings where tenant_id = $1 order by instance_id, path";
     LIST = select!("f.written_at >= $3 and f.written_at < $4 \
         and (exists (select 1 ", of_file!(), " and r.id = $5) or $5 is null) \
         and (exists (select 1 ", of_file!(), " and exists (select 1 from call_record_extensions x \
@@ -124,26 +124,29 @@ pub async fn put(
     Ok(())
 }
 
-/// All that are known of an instance, by path: their length and when they were written.
+/// The next that are known of an instance, by path: their length and when they were written. No more than 1,000; none once all
+/// were given.
 pub async fn known(
     tx: &mut Tx,
     instance: InstanceId,
-) -> Result<BTreeMap<RecordingPath, FoundRecording>, StoreError> {
+    after: Option<&RecordingPath>,
+) -> Result<Vec<FoundRecording>, StoreError> {
     let origin = Origin {
         table: "recordings",
         id: instance,
     };
-    let rows = run!(tx, fetch_all::<(String, i64, i64)>(KNOWN, instance.uuid()))?;
+    let after = after.map_or("", RecordingPath::as_str);
+    let rows = run!(
+        tx,
+        fetch_all::<(String, i64, i64)>(KNOWN, instance.uuid(), after, PORTION)
+    )?;
     rows.into_iter()
         .map(|(path, bytes, written_at)| {
-            let path: RecordingPath = origin.text("path", &path)?;
-            let written_at = origin.time("written_at", written_at)?;
-            let found = FoundRecording {
-                path: path.clone(),
+            Ok(FoundRecording {
+                path: origin.text("path", &path)?,
                 bytes,
-                written_at,
-            };
-            Ok((path, found))
+                written_at: origin.time("written_at", written_at)?,
+            })
         })
         .collect()
 }
@@ -191,18 +194,30 @@ pub(super) async fn lose_all(tx: &mut Tx, instance: InstanceId) -> Result<(), St
     Ok(())
 }
 
-/// Those of tenants that are to go, which are on an instance.
-pub async fn leaving(
+/// The next of a tenant that are on an instance, the oldest first, each with where it stands among them. No more than 1,000;
+/// none once all were given.
+pub async fn of_tenant(
     tx: &mut Tx,
+    tenant: TenantId,
     instance: InstanceId,
-) -> Result<Vec<(TenantId, RecordingPath)>, StoreError> {
-    let origin = Origin {
-        table: "recordings",
-        id: instance,
-    };
-    let rows = run!(tx, fetch_all::<(Uuid, String)>(LEAVING, instance.uuid()))?;
+    after: Option<CallCursor>,
+) -> Result<Vec<(CallCursor, RecordingPath)>, StoreError> {
+    let (at, id) = after.map_or((i64::MIN, Uuid::nil()), |cursor| {
+        (cursor.at.as_microsecond(), cursor.id)
+    });
+    let rows = run!(
+        tx,
+        fetch_all::<(Uuid, String, i64)>(OF_TENANT, tenant.uuid(), instance.uuid(), at, id, PORTION)
+    )?;
     rows.into_iter()
-        .map(|(tenant, path)| Ok((TenantId::from_uuid(tenant), origin.text("path", &path)?)))
+        .map(|(id, path, written_at)| {
+            let origin = Origin {
+                table: "recordings",
+                id,
+            };
+            let at = origin.time("written_at", written_at)?;
+            Ok((CallCursor { at, id }, origin.text("path", &path)?))
+        })
         .collect()
 }
 
@@ -268,21 +283,6 @@ pub async fn lock(tx: &mut Tx, tenant: TenantId, id: RecordingId) -> Result<bool
 /// Forgets one; false when the tenant has no such recording.
 pub async fn delete(tx: &mut Tx, tenant: TenantId, id: RecordingId) -> Result<bool, StoreError> {
     Ok(run!(tx, execute(DELETE, tenant.uuid(), id.uuid()))? == 1)
-}
-
-/// Where all recordings of a tenant are.
-pub async fn of_tenant(
-    tx: &mut Tx,
-    tenant: TenantId,
-) -> Result<Vec<(InstanceId, RecordingPath)>, StoreError> {
-    let origin = Origin {
-        table: "recordings",
-        id: tenant,
-    };
-    let rows = run!(tx, fetch_all::<(Uuid, String)>(OF_TENANT, tenant.uuid()))?;
-    rows.into_iter()
-        .map(|(instance, path)| Ok((InstanceId::from_uuid(instance), origin.text("path", &path)?)))
-        .collect()
 }
 
 /// One page of the recordings of the tenant that match and whose calls may be seen, newest first.

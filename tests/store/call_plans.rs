@@ -78,6 +78,12 @@ async fn plan_of_postgres(bench: &Bench, statement: &Statement) -> String {
     &["recordings_by_time", "call_record_parts_by_channel"],
     "call_records_by_start"
 )]
+#[case::what_is_known_of_a_disk("::recordings::KNOWN", &["(instance_id=? AND path>?)"], "TEMP B-TREE")]
+#[case::what_goes_of_a_tenant(
+    "::recordings::OF_TENANT",
+    &["recordings_by_time (tenant_id=? AND written_at>?)"],
+    "TEMP B-TREE"
+)]
 #[case::how_much_a_tenant_has("::tenant_overviews::BY_FILES", &["recordings_by_length"], "recordings_by_time")]
 #[case::how_much_the_pages_tenants_have(
     "::tenant_overviews::BY_NAME",

@@ -141,12 +141,15 @@ async fn a12_a_recording_is_its_tenants_and_is_listed_with_its_call(
     let mut tx = store.begin("delete").await.unwrap();
     assert!(!recordings::delete(&mut tx, globex, id).await.unwrap());
     assert!(recordings::delete(&mut tx, acme, id).await.unwrap());
-    assert_eq!(recordings::of_tenant(&mut tx, acme).await.unwrap().len(), 1);
+    let left = recordings::of_tenant(&mut tx, acme, instance, None).await;
+    assert_eq!(left.unwrap().len(), 1);
     recordings::lose(&mut tx, instance, &"acme.example.com/9.9.wav".parse().unwrap())
         .await
         .unwrap();
-    assert!(recordings::of_tenant(&mut tx, acme).await.unwrap().is_empty());
-    assert_eq!(recordings::known(&mut tx, instance).await.unwrap().len(), 1);
+    let left = recordings::of_tenant(&mut tx, acme, instance, None).await;
+    assert!(left.unwrap().is_empty());
+    let left = recordings::known(&mut tx, instance, None).await;
+    assert_eq!(left.unwrap().len(), 1);
 }
 
 /// The instance with its recordings in a directory of this test.
@@ -169,8 +172,11 @@ fn recorded(directory: &TempDir, path: &str, written: i64) {
 /// Where the known recordings of a tenant are.
 async fn known_of(store: &Store, tenant: TenantId) -> Vec<String> {
     let mut tx = store.read("known").await.unwrap();
-    let known = recordings::of_tenant(&mut tx, tenant).await.unwrap();
-    known.into_iter().map(|(_, path)| path.to_string()).collect()
+    let page = recordings::list(&mut tx, tenant, Seen::All, &RecordingQuery::default()).await;
+    let known = page.unwrap().recordings;
+    let mut paths: Vec<String> = known.iter().map(|known| known.path.to_string()).collect();
+    paths.sort();
+    paths
 }
 
 #[rstest]
@@ -271,4 +277,63 @@ async fn a13_a_disk_that_is_away_loses_no_recording(#[values(Sqlite, Postgres)] 
     let searched = search(&store, &SystemIds, &instance).await.unwrap();
     assert_eq!((searched.kept, searched.lost), (0, 1));
     assert_eq!(known_of(&store, world.acme.id).await, [format!("{ACME}/2.0.wav")]);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a12_of_thousands_what_has_gone_is_forgotten_and_nothing_else(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let (_bench, store) = Bench::migrated(backend).await;
+    let world = World::store(&store).await;
+    let directory = tempfile::tempdir().unwrap();
+    let instance = recording_into(&world, &directory);
+    let (acme, globex) = (world.acme.id, world.globex.id);
+    store_revision(&store, acme).await;
+    store_revision(&store, globex).await;
+    let path = |number: i64| {
+        let domain = if number % 3 == 0 {
+            "globex.example.com"
+        } else {
+            ACME
+        };
+        format!("{domain}/{number}.0.wav")
+    };
+    for number in 0..2_300 {
+        recorded(&directory, &path(number), 20);
+    }
+    let searched = search(&store, &SystemIds, &instance).await.unwrap();
+    assert_eq!((searched.kept, searched.lost), (2_300, 0));
+    let searched = search(&store, &SystemIds, &instance).await.unwrap();
+    assert_eq!((searched.kept, searched.lost), (0, 0));
+
+    // More than are looked at in one go have gone, some are new, and one was written to.
+    for number in 0..1_200 {
+        std::fs::remove_file(directory.path().join("spool").join(path(number))).unwrap();
+    }
+    for number in 2_300..2_310 {
+        recorded(&directory, &path(number), 20);
+    }
+    recorded(&directory, &path(2_000), 30);
+    let searched = search(&store, &SystemIds, &instance).await.unwrap();
+    assert_eq!((searched.kept, searched.lost), (11, 1_200));
+    let mut left = Vec::new();
+    for tenant in [acme, globex] {
+        let mut last = None;
+        loop {
+            let mut tx = store.read("left").await.unwrap();
+            let portion = recordings::of_tenant(&mut tx, tenant, instance.id, last)
+                .await
+                .unwrap();
+            let Some((end, _)) = portion.last() else {
+                break;
+            };
+            last = Some(*end);
+            left.extend(portion.into_iter().map(|(_, path)| path.to_string()));
+        }
+    }
+    let mut expected: Vec<String> = (1_200..2_310).map(path).collect();
+    left.sort();
+    expected.sort();
+    assert_eq!(left, expected);
 }

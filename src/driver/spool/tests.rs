@@ -23,15 +23,19 @@ fn path(text: &str) -> RecordingPath {
     text.parse().unwrap()
 }
 
-async fn found(spool: &Spool, domain: &str) -> Vec<String> {
-    let found = spool.find(vec![domain.parse().unwrap()]).await.unwrap();
-    let mut paths: Vec<String> = found
-        .recordings
-        .iter()
-        .map(|found| found.path.to_string())
-        .collect();
+/// All that a walk tells, in the order of names, and what it has missed.
+async fn walked(spool: &Spool, domain: &SipDomain) -> (Vec<String>, Vec<Unseen>) {
+    let mut walk = spool.walk(vec![domain.clone()]);
+    let mut paths = Vec::new();
+    while let Some(portion) = walk.next().await {
+        paths.extend(portion.iter().map(|found| found.path.to_string()));
+    }
     paths.sort();
-    paths
+    (paths, walk.end().await.unwrap())
+}
+
+async fn found(spool: &Spool, domain: &str) -> Vec<String> {
+    walked(spool, &domain.parse().unwrap()).await.0
 }
 
 #[tokio::test]
@@ -111,25 +115,21 @@ async fn a12_a_greeting_is_no_recording() {
 async fn a13_a_disk_that_is_not_there_is_none_without_recordings() {
     let (directory, spool) = spool();
     let domain: SipDomain = "acme.example.com".parse().unwrap();
-    let seen = spool.find(vec![domain.clone()]).await.unwrap();
-    assert!(seen.unseen.is_empty());
+    assert!(walked(&spool, &domain).await.1.is_empty());
     let root = directory.path().join("spool");
     fs::rename(&root, directory.path().join("unmounted")).unwrap();
     for is_made in [false, true] {
         if is_made {
             fs::create_dir(&root).unwrap();
         }
-        let seen = spool.find(vec![domain.clone()]).await.unwrap();
-        assert!(
-            matches!(seen.unseen[..], [Unseen::Nothing]),
-            "{is_made}: {seen:?}"
-        );
+        let (_, unseen) = walked(&spool, &domain).await;
+        assert!(matches!(unseen[..], [Unseen::Nothing]), "{is_made}: {unseen:?}");
         assert!(spool.remove(&path("acme.example.com/1.0.wav")).await.is_err());
         spool.tidy(&domain).await.unwrap();
     }
     // Something is there: what is not, has gone.
     fs::create_dir(root.join("globex.example.com")).unwrap();
-    assert!(spool.find(vec![domain]).await.unwrap().unseen.is_empty());
+    assert!(walked(&spool, &domain).await.1.is_empty());
     assert!(!spool.remove(&path("acme.example.com/1.0.wav")).await.unwrap());
 }
 
@@ -137,12 +137,38 @@ async fn a13_a_disk_that_is_not_there_is_none_without_recordings() {
 async fn a13_what_is_beyond_the_most_files_is_said_to_be_unseen() {
     let (_directory, spool) = spool();
     let spool = Spool { most: 1, ..spool };
-    let seen = spool
-        .find(vec!["acme.example.com".parse().unwrap()])
-        .await
-        .unwrap();
-    assert_eq!(seen.recordings.len(), 1);
-    assert!(matches!(seen.unseen[..], [Unseen::Rest]), "{seen:?}");
+    let (paths, unseen) = walked(&spool, &"acme.example.com".parse().unwrap()).await;
+    assert_eq!(paths.len(), 1);
+    assert!(matches!(unseen[..], [Unseen::Rest]), "{unseen:?}");
+}
+
+#[tokio::test]
+async fn a12_a_large_directory_is_told_in_portions_and_whole() {
+    let (directory, spool) = spool();
+    let own = directory.path().join("spool/acme.example.com");
+    for number in 10..2_500 {
+        fs::write(own.join(format!("{number}.0.wav")), "").unwrap();
+    }
+    let mut walk = spool.walk(vec!["acme.example.com".parse().unwrap()]);
+    let mut lengths = Vec::new();
+    while let Some(portion) = walk.next().await {
+        lengths.push(portion.len());
+    }
+    assert_eq!(lengths, [1_000, 1_000, 492]);
+    assert!(walk.end().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a12_a_walk_that_nobody_listens_to_ends() {
+    let (directory, spool) = spool();
+    let own = directory.path().join("spool/acme.example.com");
+    for number in 10..4_500 {
+        fs::write(own.join(format!("{number}.0.wav")), "").unwrap();
+    }
+    let Walk { portions, walking } = spool.walk(vec!["acme.example.com".parse().unwrap()]);
+    drop(portions);
+    let unseen = walking.await.unwrap().unwrap();
+    assert!(matches!(unseen[..], [Unseen::Rest]), "{unseen:?}");
 }
 
 /// Runs this as somebody whom a file's mode keeps out, also where that is root.
@@ -168,10 +194,15 @@ fn a13_a_directory_that_cannot_be_read_keeps_none_of_the_others() {
     without_rights(move || {
         let [acme, globex]: [SipDomain; 2] =
             ["acme.example.com", "globex.example.com"].map(|domain| domain.parse().unwrap());
-        let seen = spool.search(&[acme.clone(), globex.clone()]).unwrap();
-        assert_eq!(seen.recordings.len(), 2);
-        assert!(matches!(seen.unseen[..], [Unseen::Directory { .. }]), "{seen:?}");
-        assert!(seen.unseen[0].is_of(&globex) && !seen.unseen[0].is_of(&acme));
+        let mut told = 0;
+        let unseen = spool.search(&[acme.clone(), globex.clone()], &mut |_| {
+            told += 1;
+            ControlFlow::Continue(())
+        });
+        let unseen = unseen.unwrap();
+        assert_eq!(told, 2);
+        assert!(matches!(unseen[..], [Unseen::Directory { .. }]), "{unseen:?}");
+        assert!(unseen[0].is_of(&globex) && !unseen[0].is_of(&acme));
     });
     fs::set_permissions(&theirs, Permissions::from_mode(0o700)).unwrap();
 }
