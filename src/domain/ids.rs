@@ -85,6 +85,10 @@ id! {
     RecordingId,
     /// One call that is up.
     CallId,
+    /// One ticket.
+    TicketId,
+    /// One comment on a ticket.
+    CommentId,
 }
 
 /// Where fresh ids come from; passed in, so that a test owns them.

@@ -65,6 +65,15 @@ parsed_text! {
 /// either end.
 pub(super) const PLAIN_TEXT: &str = concat!("^", visible!(), "(", plain!(), "*", visible!(), ")?$");
 
+/// The same on any number of lines, with tabs, and with blanks and empty lines at either end.
+pub(super) const PLAIN_LINES: &str = concat!(
+    "^[\\t\\n\\r \\u00A0\\u1680\\u2000-\\u200A\\u202F\\u205F\\u3000]*",
+    visible!(),
+    "([\\t\\n\\r]|",
+    plain!(),
+    ")*$"
+);
+
 fn tenant_name(text: &str) -> Result<String, Invalid> {
     sized(text, 3..=50, "must have 3 to 50 characters")
 }

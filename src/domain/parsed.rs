@@ -159,6 +159,8 @@ mod tests {
     };
     use crate::domain::reason::Reason;
     use crate::domain::sip_domain::SipDomain;
+    use crate::domain::ticket_query::AssignedTo;
+    use crate::domain::ticket_text::{TicketSubject, TicketText};
 
     fn schema<T: JsonSchema>() -> Validator {
         let schema = T::json_schema(&mut SchemaGenerator::default()).to_value();
@@ -194,6 +196,7 @@ mod tests {
             "[a-z0-9-]{1,9}([.][a-z0-9-]{1,9}){0,3}",
             "[A-Za-z.+!$]{1,9}@[a-z0-9-]{1,9}([.][a-z0-9-]{1,9}){0,3}",
             "/[a-z./]{0,20}",
+            "[\\t\\n\\r a-z\u{A0}\u{85}]{0,20}",
         ]
     }
 
@@ -214,6 +217,9 @@ mod tests {
             exactly::<ContactText>(&text);
             exactly::<IssuerName>(&text);
             exactly::<AuditWord>(&text);
+            exactly::<TicketSubject>(&text);
+            exactly::<TicketText>(&text);
+            exactly::<AssignedTo>(&text);
             taken::<DisplayName>(&text);
             taken::<EmailAddress>(&text);
             taken::<SipDomain>(&text);
