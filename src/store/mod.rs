@@ -56,6 +56,9 @@ pub mod tenant_overviews;
 pub mod tenant_records;
 pub mod tenant_settings;
 pub mod tenants;
+pub mod ticket_comments;
+pub mod ticket_lists;
+pub mod tickets;
 pub mod user_counts;
 pub mod user_lists;
 pub mod users;
@@ -105,6 +108,9 @@ pub fn statements() -> Vec<&'static Statement> {
         tenant_records::STATEMENTS,
         tenant_settings::STATEMENTS,
         tenants::STATEMENTS,
+        ticket_comments::STATEMENTS,
+        ticket_lists::STATEMENTS,
+        tickets::STATEMENTS,
         user_counts::STATEMENTS,
         user_lists::STATEMENTS,
         users::STATEMENTS,

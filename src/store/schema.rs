@@ -55,6 +55,7 @@ steps! {
     25 "0025_call_records",
     26 "0026_recording_policy",
     27 "0027_calls_by_number",
+    28 "0028_tickets",
 }
 
 /// Which text of a migration.

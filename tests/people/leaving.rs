@@ -12,7 +12,7 @@ use super::support::database::Backend::{self, Postgres, Sqlite};
 use super::world::{World, invitation};
 
 /// Where the preview counts the rows of a table: under its own name, or with what they are a part of.
-const COUNTED: [(&str, &str); 21] = [
+const COUNTED: [(&str, &str); 23] = [
     ("api_key_permissions", "api_keys"),
     ("api_keys", "api_keys"),
     ("call_record_extensions", "call_records"),
@@ -33,6 +33,8 @@ const COUNTED: [(&str, &str); 21] = [
     ("roles", "roles"),
     ("sessions", "sessions"),
     ("tenant_domain_aliases", "aliases"),
+    ("ticket_comments", "tickets"),
+    ("tickets", "tickets"),
     ("users", "users"),
 ];
 
@@ -81,6 +83,7 @@ impl World {
                 "_stages",
                 "_domains",
                 "_parts",
+                "_comments",
                 "_extensions",
             ]
             .iter()

@@ -23,7 +23,7 @@ const FILL: &str = "
     analyze;
 ";
 
-fn named(name: &str) -> Statement {
+pub fn named(name: &str) -> Statement {
     let statements = switchyard::store::statements();
     let mut named = statements
         .iter()
@@ -32,7 +32,7 @@ fn named(name: &str) -> Statement {
 }
 
 /// The steps of a statement, whatever its parameters are. SQLite's do not depend on what the tables hold (it is built so).
-async fn plan_of_sqlite(bench: &Bench, statement: &Statement) -> String {
+pub async fn plan_of_sqlite(bench: &Bench, statement: &Statement) -> String {
     let mut connection = SqliteConnection::connect(&bench.text).await.unwrap();
     let sql = AssertSqlSafe(format!("explain query plan {}", statement.sql));
     let rows = sqlx::raw_sql(sql).fetch_all(&mut connection).await.unwrap();
@@ -41,13 +41,13 @@ async fn plan_of_sqlite(bench: &Bench, statement: &Statement) -> String {
 }
 
 /// The same of PostgreSQL, whose steps depend on what the tables hold.
-async fn plan_of_postgres(bench: &Bench, statement: &Statement) -> String {
+pub async fn plan_of_postgres(bench: &Bench, statement: &Statement, fill: &str) -> String {
     let mut connection = PgConnection::connect(&bench.text).await.unwrap();
     let is_asked = |number: &usize| statement.postgres.contains(&format!("${number}"));
     let most = (1..=MOST_PARAMETERS).rfind(is_asked).unwrap();
     let nothing = vec!["null"; most].join(", ");
     let sql = format!(
-        "{FILL} set plan_cache_mode = force_generic_plan; prepare asked as {}; explain execute asked({nothing});",
+        "{fill} set plan_cache_mode = force_generic_plan; prepare asked as {}; explain execute asked({nothing});",
         statement.postgres
     );
     let rows = sqlx::raw_sql(AssertSqlSafe(sql))
@@ -114,7 +114,7 @@ async fn a11_a12_what_is_asked_for_is_found_by_an_index(
 async fn a11_a12_postgresql_with_figures_reads_no_table_whole(#[case] name: &str, #[case] indexes: &[&str]) {
     let (bench, store) = Bench::migrated(Postgres).await;
     many_tenants(&store).await;
-    let plan = plan_of_postgres(&bench, &named(name)).await;
+    let plan = plan_of_postgres(&bench, &named(name), FILL).await;
     for index in indexes {
         assert!(plan.contains(index), "{index} is not used: {plan}");
     }
@@ -149,7 +149,7 @@ async fn a11_of_a_numbers_calls_no_older_ones_are_read_than_are_asked_for(
         Sqlite => plan_of_sqlite(&bench, &statement).await,
         Postgres => {
             many_tenants(&store).await;
-            plan_of_postgres(&bench, &statement).await
+            plan_of_postgres(&bench, &statement, FILL).await
         }
     };
     for bound in bounds {
@@ -159,7 +159,7 @@ async fn a11_of_a_numbers_calls_no_older_ones_are_read_than_are_asked_for(
     }
 }
 
-async fn many_tenants(store: &Store) {
+pub async fn many_tenants(store: &Store) {
     let world = World::store(store).await;
     let mut tx = store.begin("tenants").await.unwrap();
     for number in 0..TENANTS {

@@ -32,6 +32,9 @@ mod support;
 mod tenant_overviews;
 mod tenant_settings;
 mod tenants;
+mod ticket_people;
+mod ticket_plans;
+mod tickets;
 mod transactions;
 mod users;
 
