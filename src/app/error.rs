@@ -58,6 +58,16 @@ pub enum AppError {
         /// For how long nothing is tried.
         seconds: u64,
     },
+    /// More was written than anybody may within a time.
+    #[error("{message}")]
+    TooMany {
+        /// Stable, for programs.
+        code: &'static str,
+        /// For people.
+        message: String,
+        /// For how long nothing more is taken.
+        seconds: u64,
+    },
     /// More waits than can be seen to in good time.
     #[error("too much is asked for at the moment")]
     Crowded,

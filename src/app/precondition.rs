@@ -7,6 +7,7 @@ use crate::domain::digest::Digest;
 use crate::domain::extension::Extension;
 use crate::domain::role::Role;
 use crate::domain::tenant::TenantSettings;
+use crate::domain::ticket::Ticket;
 use crate::domain::user::User;
 
 /// Names the version of an extension: every change of it gives it another one.
@@ -20,6 +21,12 @@ pub fn tag(extension: &Extension) -> String {
 #[must_use]
 pub fn tag_of_user(user: &User) -> String {
     user.version.to_string()
+}
+
+/// Names the version of a ticket: every change of it gives it another one, and every comment.
+#[must_use]
+pub fn tag_of_ticket(ticket: &Ticket) -> String {
+    ticket.version.to_string()
 }
 
 /// Names what a role allows, and its name: equal roles have equal tags.

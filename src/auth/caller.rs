@@ -316,6 +316,12 @@ impl Caller {
         }
     }
 
+    /// Whether it sees of tickets those that it opened or looks after, and no more.
+    #[must_use]
+    pub fn sees_own_tickets_only(&self) -> bool {
+        self.sees_the_directory_only()
+    }
+
     /// Whether it may do this on the platform.
     pub fn platform(&self, permission: PlatformPermission) -> Result<(), Denied> {
         match (&self.identity, permission) {

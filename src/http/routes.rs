@@ -6,6 +6,7 @@ mod route;
 mod rows;
 #[cfg(test)]
 mod tests;
+mod ticket_rows;
 
 use std::sync::Arc;
 
@@ -83,6 +84,7 @@ pub fn table() -> Vec<Route<Shared>> {
         ("Calls", rows::calls()),
         ("Calls", call_rows::calls()),
         ("Recordings", call_rows::recordings()),
+        ("Tickets", ticket_rows::tickets()),
         ("Audit log", rows::audit_log()),
     ];
     let routes = sections

@@ -1,4 +1,4 @@
-//! How each route of users, roles and sessions is asked so that it changes something.
+//! How each route of users, roles, sessions and tickets is asked so that it changes something.
 
 use reqwest::Method;
 use serde_json::json;
@@ -58,6 +58,17 @@ pub async fn changes<'a>(server: &'a Server, method: &Method, path: &str) -> Opt
                 ask
             }
         }
+        ("POST", "/tickets") => inside(path).json(&ticket()),
+        ("PATCH" | "DELETE", "/tickets/{id}") | ("POST", "/tickets/{id}/comments") => {
+            let made = server.post("/tickets", &ticket()).send().await;
+            let id = made.data(201)["id"].as_str().unwrap();
+            let ask = server.ask(method.clone(), &path.replace("{id}", id));
+            match method.as_str() {
+                "PATCH" => ask.json(&json!({"state": "resolved", "assignee_id": ann.id})),
+                "POST" => ask.json(&json!({"text": "Have you tried the other phone?"})),
+                _ => ask,
+            }
+        }
         ("POST", "/platform/users") => {
             let body = json!({"tenant_id": server.acme, "name": "Bob", "email": "bob@example.com",
                 "password": PASSWORD});
@@ -71,6 +82,10 @@ pub async fn changes<'a>(server: &'a Server, method: &Method, path: &str) -> Opt
         _ => return None,
     };
     Some(vec![change])
+}
+
+pub fn ticket() -> serde_json::Value {
+    json!({"subject": "No dial tone", "text": "Since noon."})
 }
 
 fn role(name: &str) -> serde_json::Value {

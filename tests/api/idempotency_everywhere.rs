@@ -10,6 +10,7 @@ use switchyard::http::routes::{Route, Shared, table};
 
 use super::audited::changes;
 use super::audited_platform::instance;
+use super::audited_users::ticket;
 use super::client::{Answer, Ask};
 use super::people::PASSWORD;
 use super::races::MANY;
@@ -71,6 +72,8 @@ async fn every_route_that_makes_something_makes_it_once_or_refuses_a_key(
             "instances_deploy",
             "platform_users_create",
             "roles_create",
+            "tickets_comment",
+            "tickets_create",
         ]
     );
     assert_eq!(
@@ -99,6 +102,18 @@ async fn making<'a>(server: &'a Server, kind: &str) -> (Ask<'a>, Ask<'a>) {
             server.post("/roles", &role("keeper")),
             server.post("/roles", &role("porter")),
         ),
+        "ticket" => (
+            server.post("/tickets", &ticket()),
+            server.post("/tickets", &json!({"subject": "Another", "text": "x"})),
+        ),
+        "comment" => {
+            let made = server.post("/tickets", &ticket()).send().await;
+            let path = format!("/tickets/{}/comments", made.data(201)["id"].as_str().unwrap());
+            (
+                server.post(&path, &json!({"text": "x"})),
+                server.post(&path, &json!({"text": "y"})),
+            )
+        }
         "instance" => (
             platform("/platform/pbx-instances", &instance("second")),
             platform("/platform/pbx-instances", &instance("third")),
@@ -116,12 +131,12 @@ async fn making<'a>(server: &'a Server, kind: &str) -> (Ask<'a>, Ask<'a>) {
 #[tokio::test]
 async fn of_many_equal_requests_at_once_one_makes_it(
     #[values(Sqlite, Postgres)] backend: Backend,
-    #[values("user", "role", "instance", "deployment")] kind: &str,
+    #[values("user", "role", "instance", "deployment", "ticket", "comment")] kind: &str,
 ) {
     let server = Server::start(backend).await;
     server.hold_deploys().await;
-    let before = server.audit_actions().await.len();
     let (ask, other) = making(&server, kind).await;
+    let before = server.audit_actions().await.len();
     let asks = (0..MANY).map(|_| ask.clone().with("idempotency-key", "a").send());
     let answers = join_all(asks).await;
     let texts: BTreeSet<&str> = answers.iter().map(|answer| answer.text.as_str()).collect();

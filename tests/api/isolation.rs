@@ -45,6 +45,9 @@ async fn c02_another_tenants_id_is_no_id(#[values(Sqlite, Postgres)] backend: Ba
     let key = json!({"name": "crm", "permissions": ["config.read"]});
     let key = server.of(&stranger.token, Method::POST, "/api-keys").json(&key);
     let key = key.send().await.data(201)["id"].as_str().unwrap().to_owned();
+    let ticket = json!({"subject": "No dial tone", "text": "Since noon."});
+    let ticket = server.post("/tickets", &ticket).in_tenant(&server.globex);
+    let ticket = ticket.send().await.data(201)["id"].as_str().unwrap().to_owned();
     let in_tenants = |route: &Route<Shared>| matches!(route.access(), Access::Tenant(_));
     for route in table().into_iter().filter(in_tenants) {
         if !route.path().contains("{id}") {
@@ -74,6 +77,7 @@ async fn c02_another_tenants_id_is_no_id(#[values(Sqlite, Postgres)] backend: Ba
                 &user,
                 &role,
                 &key,
+                &ticket,
                 &extension.to_uppercase(),
                 "x",
                 "%00",
@@ -113,7 +117,8 @@ async fn c02_another_tenants_id_is_no_id(#[values(Sqlite, Postgres)] backend: Ba
             "extension.create",
             "config.deploy",
             "role.create",
-            "api_key.create"
+            "api_key.create",
+            "ticket.create"
         ]
     );
 }

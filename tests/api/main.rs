@@ -64,5 +64,6 @@ mod sign_in;
 mod sse;
 #[path = "../support/mod.rs"]
 mod support;
+mod tickets;
 mod versions;
 mod versions_of_all;

@@ -1,4 +1,4 @@
-//! `ETag` and `If-Match` of users, roles, tenants and PBX instances: nobody overwrites what they have not seen.
+//! `ETag` and `If-Match` of users, roles, tickets, tenants and PBX instances: nobody overwrites what they have not seen.
 
 use std::iter::once;
 
@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use switchyard::http::routes::{Route, Shared, table};
 
 use super::audited_platform::instance;
+use super::audited_users::ticket;
 use super::client::{Answer, Ask};
 use super::races::MANY;
 use super::server::Server;
@@ -105,6 +106,22 @@ async fn thing(server: &Server, kind: &str) -> Thing {
             ];
             (format!("/roles/{}", id(&made)), changes, None)
         }
+        "ticket" => {
+            let made = server.post("/tickets", &ticket()).send().await;
+            let ann = server.person("ann", &server.acme, "agent").await;
+            let changes = vec![
+                (PATCH, "", json!({"subject": "Another"})),
+                (PATCH, "", json!({"assignee_id": ann.id})),
+                (
+                    POST,
+                    "/comments",
+                    json!({"text": "Have you tried the other phone?"}),
+                ),
+                (PATCH, "", json!({"state": "resolved"})),
+                (DELETE, "", Value::Null),
+            ];
+            (format!("/tickets/{}", id(&made)), changes, None)
+        }
         "tenant" => {
             let changes = vec![
                 (PATCH, "", json!({"max_users": 7})),
@@ -136,7 +153,16 @@ async fn thing(server: &Server, kind: &str) -> Thing {
 #[tokio::test]
 async fn a_change_is_made_of_the_version_that_it_names_only_whatever_is_changed(
     #[values(Sqlite, Postgres)] backend: Backend,
-    #[values("user", "own profile", "user of any tenant", "role", "tenant", "instance")] kind: &str,
+    #[values(
+        "user",
+        "own profile",
+        "user of any tenant",
+        "role",
+        "ticket",
+        "tenant",
+        "instance"
+    )]
+    kind: &str,
 ) {
     let server = Server::start(backend).await;
     server.hold_deploys().await;
@@ -178,7 +204,16 @@ async fn a_change_is_made_of_the_version_that_it_names_only_whatever_is_changed(
 #[tokio::test]
 async fn of_many_who_saw_the_same_version_of_anything_one_changes_it(
     #[values(Sqlite, Postgres)] backend: Backend,
-    #[values("user", "own profile", "user of any tenant", "role", "tenant", "instance")] kind: &str,
+    #[values(
+        "user",
+        "own profile",
+        "user of any tenant",
+        "role",
+        "ticket",
+        "tenant",
+        "instance"
+    )]
+    kind: &str,
 ) {
     let server = Server::start(backend).await;
     let thing = thing(&server, kind).await;
@@ -188,6 +223,9 @@ async fn of_many_who_saw_the_same_version_of_anything_one_changes_it(
         // Each something else, where there is more than one thing to make of it.
         if let Some(name) = body.get_mut("name") {
             *name = json!(format!("Author {n}"));
+        }
+        if let Some(subject) = body.get_mut("subject") {
+            *subject = json!(format!("Subject {n}"));
         }
         if let Some(most) = body.get_mut("max_users") {
             *most = json!(n + 1);
@@ -224,7 +262,7 @@ fn every_route_that_changes_one_thing_honours_if_match_where_that_thing_has_a_ta
     };
     let shown: Vec<&str> = table.iter().filter(tagged).map(Route::path).collect();
     // Of a recording, its sound.
-    assert_eq!(shown.len(), 7 + 1 + 2, "{shown:?}");
+    assert_eq!(shown.len(), 8 + 1 + 2, "{shown:?}");
     for route in table.iter().filter(|route| {
         let method = route.method();
         *method == PATCH || *method == PUT || *method == DELETE

@@ -26,10 +26,10 @@ fn bad(parameter: &str) -> &'static [&'static str] {
         "cursor" => &["colour", "", "1", "%00", "1-2"],
         "search" | "actor" | "number" => &["", "%00", "a%0Ab"],
         "status" | "tenant_id" | "tenant" | "pbx_instance_id" | "direction" | "disposition" | "extension"
-        | "call" => &["colour", ""],
+        | "call" | "state" | "assignee" => &["colour", ""],
         "action" | "resource" | "role" => &["%00", ""],
         "from" | "to" => &["yesterday", "", "2026-02-30T00:00:00Z"],
-        "platform_manager" | "wait" | "dry_run" => &["perhaps"],
+        "platform_manager" | "wait" | "dry_run" | "archived" => &["perhaps"],
         other => panic!("{other}: what can it not say?"),
     }
 }
@@ -68,6 +68,9 @@ fn good_body(method: &Method, path: &str) -> Value {
         ("POST", "/calls") => json!({"to": "1002"}),
         ("POST", "/extensions") => json!({"number": "1003", "name": "Eve"}),
         ("POST", "/extensions/import") => json!([{"number": "1004", "name": "Eve"}]),
+        ("POST", "/tickets") => json!({"subject": "No dial tone", "text": "Since noon."}),
+        ("PATCH", "/tickets/{id}") => json!({"state": "closed"}),
+        ("POST", "/tickets/{id}/comments") => json!({"text": "Since noon."}),
         ("PATCH", _) => json!({"name": "Another"}),
         _ => panic!("{method} {path}: what does it take?"),
     }
@@ -188,6 +191,7 @@ async fn o20_every_list_that_has_pages_says_where_it_is(#[values(Sqlite, Postgre
             "/api/v1/platform/tenants",
             "/api/v1/platform/users",
             "/api/v1/recordings",
+            "/api/v1/tickets",
         ]
     );
 }

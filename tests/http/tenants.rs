@@ -25,6 +25,7 @@ pub struct TestTenant {
     pub call: String,
     pub active_call: String,
     pub recording: String,
+    pub ticket: String,
 }
 
 impl Server {
@@ -66,6 +67,11 @@ impl Server {
             )
             .await;
         assert_eq!(key.status, 201, "{key:?}");
+        let ticket = json!({"subject": "No dial tone", "text": "Since noon."});
+        let ticket = self
+            .ask(As::Inside(&id), &Method::POST, "/api/v1/tickets", Some(ticket))
+            .await;
+        assert_eq!(ticket.status, 201, "{ticket:?}");
         let text = |answer: &Answer| answer.body["data"]["id"].as_str().unwrap().to_owned();
         let (call, recording) = self.recorded_call(tenant, domain).await;
         TestTenant {
@@ -77,6 +83,7 @@ impl Server {
             deployment: text(&deployment),
             role: text(&role),
             api_key: text(&key),
+            ticket: text(&ticket),
             user: person.user.to_string(),
             session,
             id,
@@ -160,6 +167,7 @@ pub fn id_in<'a>(path: &str, tenant: &'a TestTenant) -> &'a str {
         path if path.starts_with("/api/v1/calls/active/{id}") => &tenant.active_call,
         path if path.starts_with("/api/v1/calls/{id}") => &tenant.call,
         path if path.starts_with("/api/v1/recordings/{id}") => &tenant.recording,
+        path if path.starts_with("/api/v1/tickets/{id}") => &tenant.ticket,
         path if path.starts_with("/api/v1/org-users/{id}") => &tenant.user,
         path if path.starts_with("/api/v1/api-keys/{id}") => &tenant.api_key,
         path if path.starts_with("/api/v1/roles/{id}") => &tenant.role,

@@ -121,6 +121,8 @@ async fn o34_the_preview_counts_what_is_the_tenants_and_nothing_else(
     let caller = world.caller(&ann.token).await;
     world.key(&caller, &["config.read"]).await;
     world.extension(&caller, "1001").await.unwrap();
+    let ticket = world.ticket(&caller, "x").await;
+    world.comment(&caller, ticket.id).await.unwrap();
     world.forgot("ann@example.com").await.unwrap();
     invitations::invite(&world.app, &caller, invitation("bob", "agent"))
         .await
@@ -132,14 +134,32 @@ async fn o34_the_preview_counts_what_is_the_tenants_and_nothing_else(
         assert_eq!(preview[field], rows, "{field}");
     }
     assert_eq!(
-        ["users", "sessions", "links", "mails", "api_keys", "extensions"].map(|field| &preview[field]),
-        [&2.into(), &1.into(), &2.into(), &2.into(), &1.into(), &1.into()] as [&Value; 6]
+        [
+            "users",
+            "sessions",
+            "links",
+            "mails",
+            "api_keys",
+            "extensions",
+            "tickets"
+        ]
+        .map(|field| &preview[field]),
+        [
+            &2.into(),
+            &1.into(),
+            &2.into(),
+            &2.into(),
+            &1.into(),
+            &1.into(),
+            &1.into()
+        ] as [&Value; 7]
     );
     // Another tenant's, and the platform's own, are none of it.
     let eve = world.person("eve", &world.globex, "owner").await;
     let eve = world.caller(&eve.token).await;
     world.key(&eve, &["config.read"]).await;
     world.extension(&eve, "1001").await.unwrap();
+    world.ticket(&eve, "y").await;
     world.forgot("eve@example.com").await.unwrap();
     world.manager("boss").await;
     assert_eq!(world.preview().await, preview);

@@ -29,7 +29,7 @@ fn to(permissions: &[&str]) -> RoleInput {
 }
 
 impl World {
-    async fn role(&self, by: &Caller, name: &str, permissions: &[&str]) -> Role {
+    pub async fn role(&self, by: &Caller, name: &str, permissions: &[&str]) -> Role {
         let input = RoleInput {
             name: Some(name.to_owned()),
             ..to(permissions)

@@ -19,6 +19,7 @@ mod tenant;
 mod tenant_detail;
 mod tenant_followed;
 mod tenant_row;
+mod ticket;
 mod user;
 
 pub use api_key::{ApiKeyView, CreatedKeyView};
@@ -42,4 +43,5 @@ pub use tenant::TenantView;
 pub use tenant_detail::{SuspensionView, TenantDetailView};
 pub use tenant_followed::{ChangedTenantView, FollowedView, LeavingView, NewTenantView};
 pub use tenant_row::TenantRowView;
+pub use ticket::{AssigneeView, TicketAuthorView, TicketCommentView, TicketView, WholeTicketView};
 pub use user::UserView;

@@ -21,6 +21,7 @@ pub mod profile;
 pub mod recordings;
 pub mod roles;
 pub mod tenants;
+pub mod tickets;
 pub mod users;
 
 use super::problem::Problem;
@@ -50,6 +51,9 @@ impl From<AppError> for Problem {
                 error.to_string(),
             )
             .retry_after(seconds),
+            AppError::TooMany { code, message, seconds } => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, code, message).retry_after(seconds)
+            }
             AppError::Crowded => Self::unavailable(&error).retry_after(1),
             AppError::Issuer(_) => Self::unavailable(&error).about(
                 "issuer_unavailable",
