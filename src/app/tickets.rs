@@ -295,16 +295,15 @@ async fn whole(tx: &mut Tx, tenant: TenantId, sight: Sight, id: TicketId) -> Res
 
 /// An extension of the tenant. One that is another tenant's is answered like one that is not there.
 async fn extension(tx: &mut Tx, tenant: TenantId, id: ExtensionId) -> Result<TicketExtension, AppError> {
-    match extensions::find(tx, tenant, id).await? {
-        Some(found) => Ok(TicketExtension {
-            id: found.id,
-            number: found.number,
-        }),
-        None => {
-            let reason = "must be the id of one of the tenant's extensions";
-            Err(FieldErrors::one("extension_id", reason).into())
-        }
-    }
+    let found = extensions::find(tx, tenant, id).await?;
+    let found = found.ok_or_else(|| {
+        let reason = "must be the id of one of the tenant's extensions";
+        FieldErrors::one("extension_id", reason)
+    })?;
+    Ok(TicketExtension {
+        id: found.id,
+        number: found.number,
+    })
 }
 
 /// A user of the tenant who can look after a ticket. All others are answered alike, those of other tenants too.

@@ -6,6 +6,7 @@ use super::statement::{run, statements};
 use super::tickets::{Row, Sight, columns, columns_and_names};
 use super::{StoreError, Tx};
 use crate::domain::ids::{TenantId, UserId};
+use crate::domain::ticket::TicketState;
 use crate::domain::ticket_query::{AssignedTo, TicketCursor, TicketPage, TicketQuery};
 
 /// A page of those that are found so, behind the cursor.
@@ -58,7 +59,7 @@ pub async fn list(
     sight: Sight,
     query: &TicketQuery,
 ) -> Result<TicketPage, StoreError> {
-    let state = query.filter.state.map(|state| state.as_str());
+    let state = query.filter.state.map(TicketState::as_str);
     // Without a cursor: behind a ticket that is newer than all.
     let (at, id) = query.after.map_or((i64::MAX, Uuid::max()), |cursor| {
         (cursor.at.as_microsecond(), cursor.id)

@@ -83,7 +83,7 @@ async fn a16_an_archived_ticket_is_read_by_who_saw_it_and_changed_by_nobody(
         code(world.patch(&as_manager, ticket.id, to(&ann)).await),
         "archived"
     );
-    assert!(absent(world.see(&as_bob, ticket.id).await));
+    assert!(absent(&world.see(&as_bob, ticket.id).await));
     assert!(world.listed(&as_bob, true).await.is_empty());
     // Once more it is archived already.
     tickets::archive(&world.app, &as_manager, ticket.id, &ANY)

@@ -28,12 +28,12 @@ fn by(user: &User) -> TicketAuthor {
     }
 }
 
-fn assigned(user: &User) -> Option<Assignee> {
-    Some(Assignee {
+fn assigned(user: &User) -> Assignee {
+    Assignee {
         id: user.id,
         name: user.name.clone(),
         has_left: false,
-    })
+    }
 }
 
 fn text(text: &str) -> TicketText {
@@ -66,7 +66,7 @@ pub async fn opened(tx: &mut Tx, tenant: TenantId, opener: &User, after: i64) ->
 /// The same, assigned and in a state.
 pub async fn looked_after(tx: &mut Tx, ticket: Ticket, user: &User, state: TicketState) -> Ticket {
     let after = Ticket {
-        assignee: assigned(user),
+        assignee: Some(assigned(user)),
         state,
         ..ticket
     };
@@ -113,7 +113,7 @@ async fn a16_what_is_stored_of_a_ticket_is_read_back_by_its_own_tenant_only(
     let after = Ticket {
         subject: "Another".parse().unwrap(),
         state: TicketState::Pending,
-        assignee: assigned(&bob),
+        assignee: Some(assigned(&bob)),
         extension: Some(TicketExtension {
             id: ExtensionId::fresh(&SystemIds),
             number: "1001".parse().unwrap(),
