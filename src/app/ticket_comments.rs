@@ -14,7 +14,7 @@ use crate::auth::caller::Caller;
 use crate::domain::ids::{CommentId, TicketId};
 use crate::domain::invalid::FieldErrors;
 use crate::domain::permission::Permission;
-use crate::domain::ticket::TicketComment;
+use crate::domain::ticket::{Ticket, TicketComment};
 use crate::domain::ticket_text::TicketText;
 use crate::store::ticket_comments;
 
@@ -27,6 +27,15 @@ pub struct CommentInput {
     pub text: String,
 }
 
+/// What was said.
+#[derive(Debug)]
+pub struct Said {
+    /// The comment.
+    pub comment: TicketComment,
+    /// Names the version of the ticket that it was said about, as that stands with it.
+    pub tag: String,
+}
+
 /// Says something about a ticket; with `if_match` only if nothing was changed or said since.
 pub async fn create(
     app: &App,
@@ -35,7 +44,7 @@ pub async fn create(
     input: &CommentInput,
     if_match: &IfMatch,
     once: Option<&Once>,
-) -> Result<Done<TicketComment>, AppError> {
+) -> Result<Done<Said>, AppError> {
     let begun = app.begin_inside(caller, Permission::TicketsUpdate, "comment_on_ticket");
     let (mut tx, caller, tenant) = begun.await?;
     let ticket = seen(&mut tx, tenant, &caller, id).await?;
@@ -45,19 +54,20 @@ pub async fn create(
     if let Some(said) = app.answered_before(&mut tx, tenant, &caller, once).await? {
         let said: CommentId = said;
         let before = ticket_comments::find(&mut tx, tenant, id, said).await?;
-        return before.map(Done::Before).ok_or(AppError::NotFound);
+        let comment = before.ok_or(AppError::NotFound)?;
+        let tag = tag_of_ticket(&ticket);
+        return Ok(Done::Before(Said { comment, tag }));
     }
     if_match.check(&tag_of_ticket(&ticket))?;
     guards::not_archived(&ticket)?;
     guards::not_closed(&ticket)?;
-    let now = app.now();
     let comment = TicketComment {
         id: CommentId::fresh(app.ids.as_ref()),
         author: author(&caller),
         text,
-        created_at: now,
+        created_at: app.now(),
     };
-    guards::may_comment(&mut tx, &ticket, &comment.author, now).await?;
+    guards::may_comment(&mut tx, &ticket, &comment).await?;
     ticket_comments::insert(&mut tx, tenant, id, &comment).await?;
     let entry = changed(
         "ticket.comment",
@@ -69,5 +79,10 @@ pub async fn create(
     app.keep_answer(&mut tx, tenant, &caller, once, comment.id)
         .await?;
     tx.commit().await?;
-    Ok(Done::Now(comment))
+    let ticket = Ticket {
+        version: ticket.version + 1,
+        ..ticket
+    };
+    let tag = tag_of_ticket(&ticket);
+    Ok(Done::Now(Said { comment, tag }))
 }

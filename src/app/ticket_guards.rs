@@ -2,17 +2,28 @@
 //! transaction, under the tenant's lock.
 
 use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
 
 use super::error::AppError;
 use crate::auth::caller::{Caller, Identity};
 use crate::domain::ids::{TenantId, UserId};
-use crate::domain::ticket::{Ticket, TicketAuthor, TicketState};
+use crate::domain::ticket::{Ticket, TicketAuthor, TicketComment, TicketState};
 use crate::store::{Tx, ticket_comments, tickets};
 
+/// A tenant has no more tickets, archived ones among them: by this what all of them hold is bounded.
+pub const MOST_TICKETS: i64 = 10_000;
 /// A tenant has no more tickets that wait for something: nobody looks after so many.
 pub const MOST_WAITING: i64 = 1000;
+/// No more of these were opened by the same person or key: so nobody takes the tenant's room from the others.
+pub const MOST_WAITING_OF_ONE: i64 = 200;
 /// A ticket has no more comments: all of them are read at once.
 pub const MOST_COMMENTS: i64 = 200;
+/// They have no more bytes together, for the same reason.
+pub const MOST_BYTES: i64 = 256 * 1024;
+/// No more of the comments are by the same person or key: so nobody takes the ticket's room from the others.
+pub const MOST_COMMENTS_OF_ONE: i64 = MOST_COMMENTS / 2;
+/// No more of the bytes.
+pub const MOST_BYTES_OF_ONE: i64 = MOST_BYTES / 2;
 /// Nobody opens more tickets within [`SPAN`].
 pub const MOST_OPENED: i64 = 60;
 /// Nobody writes more comments within [`SPAN`].
@@ -39,18 +50,24 @@ pub(super) async fn may_open(
             ));
         }
     }
-    may_wait(tx, tenant).await
+    may_wait(tx, tenant, opener.id).await?;
+    if tickets::count(tx, tenant).await? < MOST_TICKETS {
+        return Ok(());
+    }
+    let message = format!(
+        "the tenant may have {MOST_TICKETS} tickets, archived ones among them; have the operator remove archived ones"
+    );
+    Err(AppError::conflict("max_tickets_reached", message))
 }
 
 /// Room for one more comment, in the ticket and of whoever writes it.
 pub(super) async fn may_comment(
     tx: &mut Tx,
     ticket: &Ticket,
-    author: &TicketAuthor,
-    now: Timestamp,
+    comment: &TicketComment,
 ) -> Result<(), AppError> {
-    if let Some(id) = author.id {
-        let tenant = ticket.tenant_id;
+    let (tenant, author, now) = (ticket.tenant_id, comment.author.id, comment.created_at);
+    if let Some(id) = author {
         let earliest = ticket_comments::nth_said(tx, tenant, id, now - SPAN, MOST_SAID - 1).await?;
         if let Some(earliest) = earliest {
             return Err(too_many(
@@ -62,11 +79,22 @@ pub(super) async fn may_comment(
             ));
         }
     }
-    if ticket.comments < MOST_COMMENTS {
-        return Ok(());
+    let held = ticket_comments::held(tx, tenant, ticket.id, author).await?;
+    let more = i64::try_from(comment.text.as_str().len()).unwrap_or(i64::MAX);
+    if held.comments >= MOST_COMMENTS || held.bytes.saturating_add(more) > MOST_BYTES {
+        let message = format!(
+            "a ticket may have {MOST_COMMENTS} comments with {MOST_BYTES} bytes together; open another ticket"
+        );
+        return Err(AppError::conflict("max_comments_reached", message));
     }
-    let message = format!("a ticket may have {MOST_COMMENTS} comments; open another ticket");
-    Err(AppError::conflict("max_comments_reached", message))
+    if held.own_comments >= MOST_COMMENTS_OF_ONE || held.own_bytes.saturating_add(more) > MOST_BYTES_OF_ONE {
+        let message = format!(
+            "of a ticket's comments you may write {MOST_COMMENTS_OF_ONE} with {MOST_BYTES_OF_ONE} bytes together; \
+             open another ticket"
+        );
+        return Err(AppError::conflict("max_comments_reached", message));
+    }
+    Ok(())
 }
 
 /// Nothing changes of an archived ticket.
@@ -90,10 +118,11 @@ pub(super) fn not_closed(ticket: &Ticket) -> Result<(), AppError> {
 /// Whether a ticket may become that; one that is reopened waits again, and needs room like a new one.
 pub(super) async fn transition(
     tx: &mut Tx,
-    tenant: TenantId,
-    from: TicketState,
+    caller: &Caller,
+    ticket: &Ticket,
     to: TicketState,
 ) -> Result<(), AppError> {
+    let from = ticket.state;
     if from == to {
         return Ok(());
     }
@@ -104,7 +133,9 @@ pub(super) async fn transition(
         });
     }
     if to.is_waiting() && !from.is_waiting() {
-        return may_wait(tx, tenant).await;
+        // Who reopens what another opened takes nothing of their own room, nor do they have to mind the other's.
+        let opener = ticket.opened_by.id.filter(|_| has_opened(caller, ticket));
+        return may_wait(tx, ticket.tenant_id, opener).await;
     }
     Ok(())
 }
@@ -124,14 +155,39 @@ pub(super) fn may_assign(caller: &Caller, ticket: &Ticket, to: Option<UserId>) -
     Err(AppError::conflict("rank", message))
 }
 
-async fn may_wait(tx: &mut Tx, tenant: TenantId) -> Result<(), AppError> {
-    if tickets::waiting(tx, tenant).await? < MOST_WAITING {
+/// What a ticket is about is for those to say who opened it, or who see all: whoever it is assigned to reads what they are
+/// asked for, and does not rewrite it.
+pub(super) fn may_rewrite(caller: &Caller, ticket: &Ticket) -> Result<(), AppError> {
+    if has_opened(caller, ticket) || !caller.sees_own_tickets_only() {
         return Ok(());
     }
-    let message = format!(
-        "the tenant may have {MOST_WAITING} tickets that are open or pending; resolve, close or archive some"
-    );
-    Err(AppError::conflict("max_tickets_reached", message))
+    let message =
+        "`subject` is changed by whoever opened the ticket, and by those who see all tickets; add a comment";
+    Err(AppError::conflict("rank", message))
+}
+
+fn has_opened(caller: &Caller, ticket: &Ticket) -> bool {
+    let id = caller.identity().actor().id;
+    id.is_some() && id == ticket.opened_by.id
+}
+
+/// Room for one more ticket that waits, of the tenant's and of whoever opens it.
+async fn may_wait(tx: &mut Tx, tenant: TenantId, opener: Option<Uuid>) -> Result<(), AppError> {
+    if tickets::waiting(tx, tenant).await? >= MOST_WAITING {
+        let message = format!(
+            "the tenant may have {MOST_WAITING} tickets that are open or pending; resolve, close or archive some"
+        );
+        return Err(AppError::conflict("max_tickets_reached", message));
+    }
+    if let Some(opener) = opener
+        && tickets::waiting_of(tx, tenant, opener).await? >= MOST_WAITING_OF_ONE
+    {
+        let message = format!(
+            "you may have opened {MOST_WAITING_OF_ONE} tickets that are open or pending; resolve or close some of yours"
+        );
+        return Err(AppError::conflict("max_tickets_reached", message));
+    }
+    Ok(())
 }
 
 /// Until the earliest of those that count does not count any more.

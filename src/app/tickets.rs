@@ -46,7 +46,7 @@ pub struct TicketInput {
 #[derive(Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TicketPatch {
-    /// What it is about.
+    /// What it is about; for whoever opened it, or sees all tickets.
     #[serde(deserialize_with = "given")]
     #[schemars(with = "TicketSubject")]
     pub subject: Option<String>,
@@ -105,7 +105,11 @@ pub async fn create(
     let begun = app.begin_inside(caller, Permission::TicketsCreate, "create_ticket");
     let (mut tx, caller, tenant) = begun.await?;
     if let Some(id) = app.answered_before(&mut tx, tenant, &caller, once).await? {
-        let before = whole(&mut tx, tenant, sight(&caller), id).await?;
+        let mut before = whole(&mut tx, tenant, sight(&caller), id).await?;
+        if !caller.may(Permission::TicketsView) {
+            // It is told again what it wrote itself, and not what others said since.
+            before.comments.clear();
+        }
         return Ok(Done::Before(before));
     }
     let extension = match input.extension_id {
@@ -164,6 +168,9 @@ pub async fn change(
         state: state.unwrap_or(before.state),
         ..before.clone()
     };
+    if after.subject != before.subject {
+        guards::may_rewrite(&caller, &before)?;
+    }
     let about = before.extension.as_ref().map(|extension| extension.id);
     let extension_id = patch.extension_id.over(about);
     if extension_id != about {
@@ -187,7 +194,7 @@ pub async fn change(
     if after == before {
         return Ok(before);
     }
-    guards::transition(&mut tx, tenant, before.state, after.state).await?;
+    guards::transition(&mut tx, &caller, &before, after.state).await?;
     let now = app.now();
     tickets::update(&mut tx, tenant, &after, now).await?;
     after.version += 1;

@@ -65,11 +65,11 @@ parsed_text! {
 /// either end.
 pub(super) const PLAIN_TEXT: &str = concat!("^", visible!(), "(", plain!(), "*", visible!(), ")?$");
 
-/// The same on any number of lines, with tabs, and with blanks and empty lines at either end.
+/// The same on any number of lines, with tabs, with what [`joins`], and with blanks and empty lines at either end.
 pub(super) const PLAIN_LINES: &str = concat!(
-    "^[\\t\\n\\r \\u00A0\\u1680\\u2000-\\u200A\\u202F\\u205F\\u3000]*",
+    "^[\\t\\n\\r\\u00AD\\u200C\\u200D \\u00A0\\u1680\\u2000-\\u200A\\u202F\\u205F\\u3000]*",
     visible!(),
-    "([\\t\\n\\r]|",
+    "([\\t\\n\\r\\u00AD\\u200C\\u200D]|",
     plain!(),
     ")*$"
 );
@@ -148,6 +148,12 @@ pub(super) fn is_invisible(c: char) -> bool {
         | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}'
         | '\u{2060}'..='\u{206F}' | '\u{3164}' | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF0}'..='\u{FFFB}'
         | '\u{1BCA0}'..='\u{1BCA3}' | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{E0FFF}')
+}
+
+/// Those of the [invisible](is_invisible) characters that say how their two neighbours are written: the joiner of emoji and
+/// the non-joiner, without which some languages are not spelled right, and the hyphen where a word may be broken.
+pub(super) const fn joins(c: char) -> bool {
+    matches!(c, '\u{00AD}' | '\u{200C}' | '\u{200D}')
 }
 
 #[cfg(test)]

@@ -15,22 +15,28 @@ use super::ticket::{Ticket, TicketState};
 pub enum AssignedTo {
     /// Nobody.
     Nobody,
+    /// Somebody who does not work for the tenant any more.
+    SomebodyWhoLeft,
     /// This user.
     User(UserId),
 }
 
 /// The word for nobody.
 const NOBODY: &str = "none";
+/// The word for somebody who does not work for the tenant any more.
+const LEFT: &str = "left";
 
 text_schema! {
-    /// A user's id, or `none` for those that are assigned to nobody.
-    AssignedTo, { "anyOf": [{"const": NOBODY}, {"format": "uuid"}] }
+    /// A user's id, `none` for those that are assigned to nobody, or `left` for those that are assigned to somebody who does
+    /// not work for the tenant any more.
+    AssignedTo, { "anyOf": [{"enum": [NOBODY, LEFT]}, {"format": "uuid"}] }
 }
 
 impl fmt::Display for AssignedTo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Nobody => f.write_str(NOBODY),
+            Self::SomebodyWhoLeft => f.write_str(LEFT),
             Self::User(id) => id.fmt(f),
         }
     }
@@ -40,11 +46,14 @@ impl FromStr for AssignedTo {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text == NOBODY {
-            return Ok(Self::Nobody);
+        match text {
+            NOBODY => Ok(Self::Nobody),
+            LEFT => Ok(Self::SomebodyWhoLeft),
+            id => {
+                let user = id.parse().map(Self::User);
+                user.map_err(|_| Invalid::new("must be a user's id, `none` or `left`"))
+            }
         }
-        let id = text.parse().map(Self::User);
-        id.map_err(|_| Invalid::new("must be a user's id, or `none`"))
     }
 }
 
@@ -94,12 +103,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a16_tickets_are_asked_for_by_whom_they_are_assigned_to_or_to_nobody() {
+    fn a16_tickets_are_asked_for_by_whom_they_are_assigned_to_or_whether_there_is_anybody() {
         let user = AssignedTo::User("0198c0de-0000-7000-8000-000000000001".parse().unwrap());
-        for assigned in [AssignedTo::Nobody, user] {
+        for assigned in [AssignedTo::Nobody, AssignedTo::SomebodyWhoLeft, user] {
             assert_eq!(assigned.to_string().parse(), Ok(assigned));
         }
-        for text in ["", "nobody", "None", "0198c0de", "ann@example.com"] {
+        for text in ["", "nobody", "None", "gone", "0198c0de", "ann@example.com"] {
             assert!(text.parse::<AssignedTo>().is_err(), "{text}");
         }
     }

@@ -28,6 +28,9 @@ statements! {
         where tenant_id = $1 and id = $2";
     LIST = select!("order by c.created_at, c.id");
     FIND = select!("and c.id = $3");
+    HELD = "select count(*), coalesce(sum(octet_length(text)), 0), count(*) filter (where author_id = $3), \
+        coalesce(sum(octet_length(text)) filter (where author_id = $3), 0) from ticket_comments \
+        where ticket_id = (select id from tickets where tenant_id = $1 and id = $2)";
     NTH_SAID = "select created_at from ticket_comments where tenant_id = $1 and author_id = $2 and created_at > $3 \
         order by created_at desc limit 1 offset $4";
 }
@@ -108,6 +111,38 @@ pub async fn find(
     )?
     .map(Row::parse)
     .transpose()
+}
+
+/// How much was said about a ticket.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Held {
+    /// How many comments there are.
+    pub comments: i64,
+    /// How many bytes of UTF-8 they have together.
+    pub bytes: i64,
+    /// How many of them one author wrote.
+    pub own_comments: i64,
+    /// How many bytes these have.
+    pub own_bytes: i64,
+}
+
+/// How much was said about the tenant's ticket, and how much of it by this user or key.
+pub async fn held(
+    tx: &mut Tx,
+    tenant: TenantId,
+    ticket: TicketId,
+    author: Option<Uuid>,
+) -> Result<Held, StoreError> {
+    let (comments, bytes, own_comments, own_bytes) = run!(
+        tx,
+        fetch_one::<(i64, i64, i64, i64)>(HELD, tenant.uuid(), ticket.uuid(), author)
+    )?;
+    Ok(Held {
+        comments,
+        bytes,
+        own_comments,
+        own_bytes,
+    })
 }
 
 /// When somebody wrote the comment after which they wrote `later` others, if that was after `since`.

@@ -5,13 +5,13 @@ use uuid::Uuid;
 use super::statement::{run, statements};
 use super::tickets::{Row, Sight, columns, columns_and_names};
 use super::{StoreError, Tx};
-use crate::domain::ids::{TenantId, UserId};
+use crate::domain::ids::TenantId;
 use crate::domain::ticket::TicketState;
 use crate::domain::ticket_query::{AssignedTo, TicketCursor, TicketPage, TicketQuery};
 
 /// A page of those that are found so, behind the cursor.
 macro_rules! found {
-    ($which:literal) => {
+    ($which:expr) => {
         concat!(
             "select ",
             columns!(),
@@ -35,21 +35,51 @@ macro_rules! page {
     };
 }
 
+/// What somebody both opened and looks after is found by the first of the two alone.
+macro_rules! own {
+    ($opened:literal, $assigned:literal) => {
+        page!(
+            "select * from (",
+            found!($opened),
+            ") opened union all select * from (",
+            found!($assigned),
+            ") assigned"
+        )
+    };
+}
+
+/// That it is assigned to somebody who does not work for the tenant any more.
+macro_rules! left {
+    () => {
+        "t.assignee_id is not null and not exists (select 1 from users u where u.id = t.assignee_id \
+         and u.tenant_id = t.tenant_id)"
+    };
+}
+
 statements! {
     LIST = page!(found!("true"));
     LIST_IN_STATE = page!(found!("t.state = $6"));
-    LIST_ASSIGNED = page!(found!("t.assignee_id = $6 and (t.state = $7 or $7 is null)"));
-    LIST_UNASSIGNED = page!(found!("t.assignee_id is null and (t.state = $6 or $6 is null)"));
-    // By an index each: what somebody both opened and looks after is found by the first.
-    LIST_OWN = page!(
-        "select * from (",
-        found!("t.opened_by_id = $6 and (t.state = $7 or $7 is null) and (t.assignee_id = $8 or $8 is null) \
-            and (t.assignee_id is null or not $9)"),
-        ") opened union all select * from (",
-        found!("t.assignee_id = $6 and (t.opened_by_id <> $6 or t.opened_by_id is null) \
-            and (t.state = $7 or $7 is null) and (t.assignee_id = $8 or $8 is null) and not $9"),
-        ") assigned"
+    LIST_ASSIGNED = page!(found!("t.assignee_id = $6"));
+    LIST_ASSIGNED_IN_STATE = page!(found!("t.assignee_id = $6 and t.state = $7"));
+    LIST_UNASSIGNED = page!(found!("t.assignee_id is null"));
+    LIST_UNASSIGNED_IN_STATE = page!(found!("t.assignee_id is null and t.state = $6"));
+    // Who has left is not in the ticket: it is asked of one after the other, until the page is full.
+    LIST_LEFT = page!(found!(left!()));
+    LIST_LEFT_IN_STATE = page!(found!(concat!("t.state = $6 and ", left!())));
+    LIST_OWN = own!(
+        "t.opened_by_id = $6",
+        "t.assignee_id = $6 and (t.opened_by_id <> $6 or t.opened_by_id is null)"
     );
+    LIST_OWN_IN_STATE = own!(
+        "t.opened_by_id = $6 and t.state = $7",
+        "t.assignee_id = $6 and t.state = $7 and (t.opened_by_id <> $6 or t.opened_by_id is null)"
+    );
+    // Of what one person or key opened: `case` keeps the databases from looking through what others opened.
+    LIST_OPENED = page!(found!(concat!(
+        "t.opened_by_id = $6 and case $7 when 'none' then t.assignee_id is null when 'left' then ",
+        left!(),
+        " else t.assignee_id = $8 end and (t.state = $9 or $9 is null)"
+    )));
 }
 
 /// One page of the tenant's tickets that match and may be seen, newest first.
@@ -81,18 +111,34 @@ pub async fn list(
             )?
         };
     }
+    macro_rules! assigned {
+        ($user:expr, $state:expr) => {
+            match $state {
+                None => rows!(LIST_ASSIGNED, $user),
+                Some(state) => rows!(LIST_ASSIGNED_IN_STATE, $user, state),
+            }
+        };
+    }
     let rows = match (sight, query.filter.assignee, state) {
         (Sight::All, None, None) => rows!(LIST),
         (Sight::All, None, Some(state)) => rows!(LIST_IN_STATE, state),
-        (Sight::All, Some(AssignedTo::User(user)), state) => rows!(LIST_ASSIGNED, user.uuid(), state),
-        (Sight::All, Some(AssignedTo::Nobody), state) => rows!(LIST_UNASSIGNED, state),
-        (Sight::Own(whose), assignee, state) => {
-            let user = match assignee {
-                Some(AssignedTo::User(user)) => Some(UserId::uuid(user)),
-                Some(AssignedTo::Nobody) | None => None,
+        (Sight::All, Some(AssignedTo::User(user)), state) => assigned!(user.uuid(), state),
+        (Sight::All, Some(AssignedTo::Nobody), None) => rows!(LIST_UNASSIGNED),
+        (Sight::All, Some(AssignedTo::Nobody), Some(state)) => rows!(LIST_UNASSIGNED_IN_STATE, state),
+        (Sight::All, Some(AssignedTo::SomebodyWhoLeft), None) => rows!(LIST_LEFT),
+        (Sight::All, Some(AssignedTo::SomebodyWhoLeft), Some(state)) => rows!(LIST_LEFT_IN_STATE, state),
+        (Sight::Own(whose), None, None) => rows!(LIST_OWN, whose),
+        (Sight::Own(whose), None, Some(state)) => rows!(LIST_OWN_IN_STATE, whose, state),
+        // All of these are to be seen, whoever opened them.
+        (Sight::Own(whose), Some(AssignedTo::User(user)), state) if user.uuid() == whose => {
+            assigned!(whose, state)
+        }
+        (Sight::Own(whose), Some(assigned), state) => {
+            let user = match assigned {
+                AssignedTo::User(user) => Some(user.uuid()),
+                AssignedTo::Nobody | AssignedTo::SomebodyWhoLeft => None,
             };
-            let nobody = assignee == Some(AssignedTo::Nobody);
-            rows!(LIST_OWN, whose, state, user, nobody)
+            rows!(LIST_OPENED, whose, assigned.to_string(), user, state)
         }
     };
     let mut tickets = rows.into_iter().map(Row::parse).collect::<Result<Vec<_>, _>>()?;

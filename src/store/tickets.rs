@@ -59,11 +59,16 @@ statements! {
     FIND = concat!("select ", columns_and_names!(), " from tickets t where t.tenant_id = $1 and t.id = $2 \
         and (t.opened_by_id = $3 or t.assignee_id = $3 or $3 is null)");
     TEXT = "select text from tickets where tenant_id = $1 and id = $2";
-    UPDATE = "update tickets set subject = $3, state = $4, assignee_id = $5, assignee_name = $6, extension_id = $7, \
+    // Whoever it is assigned to already stays named as they were when they were given it.
+    UPDATE = "update tickets set subject = $3, state = $4, assignee_id = $5, \
+        assignee_name = case when assignee_id = $5 then assignee_name else $6 end, extension_id = $7, \
         extension_number = $8, version = version + 1, updated_at = $9 where tenant_id = $1 and id = $2";
     ARCHIVE = "update tickets set archived = true, archived_at = $3, version = version + 1, updated_at = $3 \
         where tenant_id = $1 and id = $2";
+    COUNT = "select count(*) from tickets where tenant_id = $1";
     WAITING = "select count(*) from tickets where tenant_id = $1 and archived = false and state in ('open', 'pending')";
+    WAITING_OF_ONE = "select count(*) from tickets where tenant_id = $1 and archived = false and opened_by_id = $2 \
+        and state in ('open', 'pending')";
     // Archived or not: so it is found by the index of the lists.
     NTH_OPENED = "select created_at from tickets where tenant_id = $1 and archived in (false, true) \
         and opened_by_id = $2 and created_at > $3 order by created_at desc limit 1 offset $4";
@@ -235,6 +240,18 @@ pub async fn waiting(tx: &mut Tx, tenant: TenantId) -> Result<i64, StoreError> {
     Ok(count)
 }
 
+/// The same of those that one user or key opened.
+pub async fn waiting_of(tx: &mut Tx, tenant: TenantId, opener: Uuid) -> Result<i64, StoreError> {
+    let (count,) = run!(tx, fetch_one::<(i64,)>(WAITING_OF_ONE, tenant.uuid(), opener))?;
+    Ok(count)
+}
+
+/// How many tickets the tenant has, archived ones among them.
+pub async fn count(tx: &mut Tx, tenant: TenantId) -> Result<i64, StoreError> {
+    let (count,) = run!(tx, fetch_one::<(i64,)>(COUNT, tenant.uuid()))?;
+    Ok(count)
+}
+
 /// When somebody opened the ticket after which they opened `later` others, if that was after `since`.
 pub async fn nth_opened(
     tx: &mut Tx,
@@ -264,6 +281,9 @@ mod tests {
     fn a16_the_tickets_that_are_counted_as_waiting_are_in_the_states_that_wait() {
         let waiting = TicketState::ALL.iter().filter(|state| state.is_waiting());
         let words: Vec<String> = waiting.map(|state| format!("'{state}'")).collect();
-        assert!(WAITING.sql.ends_with(&format!("state in ({})", words.join(", "))));
+        for statement in [WAITING, WAITING_OF_ONE] {
+            let ending = format!("state in ({})", words.join(", "));
+            assert!(statement.sql.ends_with(&ending), "{}", statement.name);
+        }
     }
 }

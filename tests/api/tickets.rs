@@ -64,7 +64,11 @@ async fn a16_a_ticket_is_opened_talked_about_and_read_with_all_that_was_said(
         &format!("{path}/comments"),
         &json!({"text": "Try the other phone"}),
     );
-    let said = said.send().await.data(201).clone();
+    let said = said.send().await;
+    // The next change can be made of the version that it left behind.
+    let read = server.get(&path).send().await;
+    assert_eq!(said.header("etag"), read.header("etag"));
+    let said = said.data(201).clone();
     // X-Operate-As-Tenant: somebody of the operator's said it.
     assert_eq!(said["author"]["kind"], "manager");
     let given = server.patch(&path, &json!({"assignee_id": ann.id, "state": "pending"}));
@@ -194,6 +198,7 @@ async fn a16_tickets_are_listed_page_by_page_as_they_are_asked_for(
         ("?assignee=none", vec!["four", "one"]),
         ("?archived", vec!["three"]),
         ("?archived=true&state=pending", vec![]),
+        ("?assignee=left", vec![]),
     ] {
         let list = server.get(&format!("/tickets{query}")).send().await;
         assert_eq!(each(&list, "subject"), expected, "{query}");
@@ -216,6 +221,11 @@ async fn a16_tickets_are_listed_page_by_page_as_they_are_asked_for(
         .await;
     assert_eq!(each(&second, "subject"), ["one"]);
     assert_eq!(second.body["meta"]["next_cursor"], Value::Null);
+    // Of who has left, it waits for somebody else.
+    let left = server.delete(&format!("/org-users/{}", ann.id)).send().await;
+    assert_eq!(left.status, 204, "{}", left.text);
+    let of_ann = server.get("/tickets?assignee=left").send().await;
+    assert_eq!(each(&of_ann, "subject"), ["two"]);
 }
 
 #[rstest]

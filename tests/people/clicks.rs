@@ -74,7 +74,7 @@ impl World {
     }
 }
 
-fn once(key: &str) -> Once {
+pub fn once(key: &str) -> Once {
     Once {
         key: key.parse().unwrap(),
         request: Digest::of(b"to 1777"),

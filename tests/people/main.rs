@@ -32,6 +32,7 @@ mod same_work;
 mod sign_ins;
 #[path = "../support/mod.rs"]
 mod support;
+mod ticket_keys;
 mod ticket_limits;
 mod ticket_ways;
 mod tickets;

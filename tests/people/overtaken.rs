@@ -16,20 +16,24 @@ use switchyard::app::tenant_change::{self, TenantPatch};
 use switchyard::app::tenant_creation::{self, NewTenantInput};
 use switchyard::app::tenant_status::{self, SuspensionInput};
 use switchyard::app::tenants::{self, TenantInput};
+use switchyard::app::ticket_comments::{self, CommentInput};
 use switchyard::app::{
     api_keys, deployments, extensions, instance_changes, instance_checks, instance_loss, invitations,
-    operator, sessions, tenant_deletion, users,
+    operator, sessions, tenant_deletion, tickets, users,
 };
 use switchyard::auth::caller::Caller;
 use switchyard::auth::denied::Denied;
 use switchyard::domain::extension_input::ExtensionInput;
-use switchyard::domain::ids::{ApiKeyId, DeploymentId, ExtensionId, RoleId, SessionId, SystemIds, UserId};
+use switchyard::domain::ids::{
+    ApiKeyId, DeploymentId, ExtensionId, RoleId, SessionId, SystemIds, TicketId, UserId,
+};
 use switchyard::domain::instance_secrets::InstanceSecrets;
 use switchyard::domain::permission::Permission;
 use switchyard::domain::user::User;
 
 use super::keys::key;
 use super::support::database::Backend::{self, Postgres, Sqlite};
+use super::tickets::{becomes, input as opened};
 use super::world::{PASSWORD, World, invitation, person};
 
 /// What is answered to each, one after the other.
@@ -72,6 +76,10 @@ impl World {
             ..OwnTenantInput::default()
         };
         let deployment = DeploymentId::fresh(&SystemIds);
+        let ticket = TicketId::fresh(&SystemIds);
+        let said = CommentInput {
+            text: "Since noon.".to_owned(),
+        };
         each![
             users::assign_role(app, by, bob.id, "manager", any),
             users::link_extension(app, by, bob.id, None, any),
@@ -93,6 +101,10 @@ impl World {
             own_tenant::change(app, by, name, any),
             deployments::deploy(app, by, None),
             deployments::roll_back(app, by, deployment, None),
+            tickets::create(app, by, opened("x"), None),
+            tickets::change(app, by, ticket, becomes("closed"), any),
+            ticket_comments::create(app, by, ticket, &said, any, None),
+            tickets::archive(app, by, ticket, any),
         ]
     }
 

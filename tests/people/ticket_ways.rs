@@ -6,9 +6,8 @@ use switchyard::app::error::AppError;
 use switchyard::app::patch::Patch;
 use switchyard::app::precondition::{IfMatch, tag_of_ticket};
 use switchyard::app::tickets::{self, TicketPatch};
-use switchyard::auth::denied::Denied;
 use switchyard::domain::audit::ActorKind;
-use switchyard::domain::ticket::{Ticket, TicketState, WholeTicket};
+use switchyard::domain::ticket::Ticket;
 
 use super::support::database::Backend::{self, Postgres, Sqlite};
 use super::tickets::{ANY, absent, becomes, to};
@@ -144,39 +143,6 @@ async fn a16_each_change_is_audited_once_and_one_that_changes_nothing_is_not(
         (ActorKind::Manager, "boss", false)
     );
     assert_eq!(whole.ticket.opened_by.name, "ann");
-}
-
-#[rstest]
-#[tokio::test]
-async fn a16_a_program_opens_tickets_by_its_own_name_and_reads_with_the_right_to(
-    #[values(Sqlite, Postgres)] backend: Backend,
-) {
-    let world = World::new(backend).await;
-    let (_, as_owner) = world.of_acme("olga", "owner").await;
-    let (_, key) = world.key(&as_owner, &["tickets.create", "tickets.update"]).await;
-    let as_key = world.caller(key.expose()).await;
-    let ticket = world.ticket(&as_key, "disk full").await;
-    let opener = &ticket.opened_by;
-    assert_eq!((opener.kind, opener.name.as_str()), (ActorKind::ApiKey, "crm"));
-    world.comment(&as_key, ticket.id).await.unwrap();
-    let resolved = world
-        .patch(&as_key, ticket.id, becomes("resolved"))
-        .await
-        .unwrap();
-    assert_eq!(resolved.state, TicketState::Resolved);
-    let denied =
-        |done: Result<WholeTicket, AppError>| matches!(done, Err(AppError::Denied(Denied::Permission)));
-    assert!(denied(world.see(&as_key, ticket.id).await));
-    // Once it is revoked, what it opened is still its own.
-    assert!(
-        !world
-            .see(&as_owner, ticket.id)
-            .await
-            .unwrap()
-            .ticket
-            .opened_by
-            .has_left
-    );
 }
 
 #[rstest]

@@ -6,6 +6,7 @@ use switchyard::app::patch::Patch;
 use switchyard::app::precondition::IfMatch;
 use switchyard::app::ticket_comments::{self, CommentInput};
 use switchyard::app::tickets::{self, TicketInput, TicketPatch};
+use switchyard::app::users;
 use switchyard::auth::caller::Caller;
 use switchyard::auth::denied::Denied;
 use switchyard::domain::ids::{TicketId, UserId};
@@ -40,7 +41,7 @@ pub fn to(user: &User) -> TicketPatch {
     }
 }
 
-fn to_nobody() -> TicketPatch {
+pub fn to_nobody() -> TicketPatch {
     TicketPatch {
         assignee_id: Patch::Clear,
         ..TicketPatch::default()
@@ -64,8 +65,12 @@ impl World {
     }
 
     pub async fn comment(&self, caller: &Caller, id: TicketId) -> Result<(), AppError> {
+        self.say(caller, id, "Have you tried the other phone?").await
+    }
+
+    pub async fn say(&self, caller: &Caller, id: TicketId, text: &str) -> Result<(), AppError> {
         let input = CommentInput {
-            text: "Have you tried the other phone?".to_owned(),
+            text: text.to_owned(),
         };
         let done = ticket_comments::create(&self.app, caller, id, &input, &ANY, None).await;
         done.map(drop)
@@ -215,6 +220,34 @@ async fn a16_an_agent_assigns_nothing_and_gives_back_what_is_theirs(
 
 #[rstest]
 #[tokio::test]
+async fn a16_what_a_ticket_is_about_is_rewritten_by_who_opened_it_and_by_who_sees_all_tickets(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let world = World::new(backend).await;
+    let (_, as_ann) = world.of_acme("ann", "agent").await;
+    let (bob, as_bob) = world.of_acme("bob", "agent").await;
+    let (_, as_manager) = world.of_acme("mary", "manager").await;
+    let ticket = world.ticket(&as_ann, "of ann").await;
+    world.patch(&as_manager, ticket.id, to(&bob)).await.unwrap();
+    let subject = |subject: &str| TicketPatch {
+        subject: Some(subject.to_owned()),
+        ..becomes("pending")
+    };
+    let refused = world.patch(&as_bob, ticket.id, subject("of bob")).await;
+    assert_eq!(code(refused), "rank");
+    let kept = world.see(&as_bob, ticket.id).await.unwrap().ticket;
+    assert_eq!((kept.subject.as_str(), kept.state.as_str()), ("of ann", "open"));
+    // To say again what stands there is no change of it.
+    let same = world.patch(&as_bob, ticket.id, subject("of ann")).await.unwrap();
+    assert_eq!(same.state.as_str(), "pending");
+    for (caller, text) in [(&as_ann, "of Ann"), (&as_manager, "of Mary")] {
+        let renamed = world.patch(caller, ticket.id, subject(text)).await.unwrap();
+        assert_eq!(renamed.subject.as_str(), text);
+    }
+}
+
+#[rstest]
+#[tokio::test]
 async fn a16_a_ticket_is_assigned_to_somebody_who_can_look_after_it(
     #[values(Sqlite, Postgres)] backend: Backend,
 ) {
@@ -222,20 +255,26 @@ async fn a16_a_ticket_is_assigned_to_somebody_who_can_look_after_it(
     let (_, as_owner) = world.of_acme("olga", "owner").await;
     let (ann, _) = world.of_acme("ann", "agent").await;
     let (invited, _) = world.invited(&as_owner, "ida", "agent").await;
+    let (suspended, _) = world.of_acme("sam", "agent").await;
+    users::suspend(&world.app, &as_owner, suspended.id, &ANY)
+        .await
+        .unwrap();
     let boss = world.manager("boss").await;
     world.role(&as_owner, "porter", &["users.list"]).await;
     let (porter, _) = world.of_acme("paul", "porter").await;
     let ticket = world.ticket(&as_owner, "x").await;
-    for user in [&invited, &boss.user, &porter] {
+    for user in [&invited, &suspended, &boss.user, &porter] {
         let refused = world.patch(&as_owner, ticket.id, to(user)).await;
         assert_eq!(fields(refused), ["assignee_id"], "{}", user.email);
     }
     let given = world.patch(&as_owner, ticket.id, to(&ann)).await.unwrap();
     assert_eq!(given.assignee.as_ref().map(|assignee| assignee.id), Some(ann.id));
+    // Who is suspended may come back.
+    users::suspend(&world.app, &as_owner, ann.id, &ANY).await.unwrap();
+    let kept = world.see(&as_owner, ticket.id).await.unwrap().ticket;
+    assert!(!kept.assignee.unwrap().has_left);
     // Who leaves takes nothing with them: it stays theirs until somebody else has it.
-    switchyard::app::users::delete(&world.app, &as_owner, ann.id, &ANY)
-        .await
-        .unwrap();
+    users::delete(&world.app, &as_owner, ann.id, &ANY).await.unwrap();
     let left = world.see(&as_owner, ticket.id).await.unwrap().ticket;
     let assignee = left.assignee.as_ref().unwrap();
     assert_eq!((assignee.name.as_str(), assignee.has_left), ("ann", true));

@@ -5,8 +5,9 @@ use rstest::rstest;
 use switchyard::domain::audit::ActorKind;
 use switchyard::domain::ids::{SystemIds, UserId};
 use switchyard::domain::role::Rank;
-use switchyard::domain::ticket::{TicketAuthor, TicketState};
-use switchyard::domain::ticket_query::TicketFilter;
+use switchyard::domain::ticket::{Ticket, TicketAuthor, TicketState};
+use switchyard::domain::ticket_query::{AssignedTo, TicketFilter};
+use switchyard::store::ticket_comments::Held;
 use switchyard::store::tickets::Sight;
 use switchyard::store::{Tx, tenant_lifecycle, ticket_comments, tickets, users};
 
@@ -74,6 +75,179 @@ async fn a16_who_leaves_stays_named_and_is_said_to_have_left(#[values(Sqlite, Po
     // In the other tenant there is nothing of it for him.
     let bobs = Sight::Own(bob.id.uuid());
     assert!(ids(&mut tx, beta, bobs, TicketFilter::default()).await.is_empty());
+}
+
+#[rstest]
+#[tokio::test]
+async fn a16_who_left_is_named_as_they_were_when_they_were_given_the_ticket(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let (_bench, store) = Bench::migrated(backend).await;
+    let (acme, _) = two_tenants(&store).await;
+    let mut tx = store.begin("tickets").await.unwrap();
+    let ann = add(&mut tx, "ann@example.com", Some((acme, Rank::Agent))).await;
+    let bob = add(&mut tx, "bob@example.com", Some((acme, Rank::Agent))).await;
+    let ticket = opened(&mut tx, acme, &ann, 0).await;
+    looked_after(&mut tx, ticket.clone(), &bob, TicketState::Open).await;
+    let robert = "Robert".parse().unwrap();
+    users::set_person(&mut tx, bob.id, &robert, &bob.contact, None, now())
+        .await
+        .unwrap();
+    let named = async |tx: &mut Tx| {
+        let found = tickets::find(tx, acme, Sight::All, ticket.id)
+            .await
+            .unwrap()
+            .unwrap();
+        (found.assignee.clone().unwrap().name.to_string(), found)
+    };
+    // Changed while he is called otherwise, it is still the same one that he was given.
+    let (name, found) = named(&mut tx).await;
+    assert_eq!(name, "Robert");
+    assert!(tickets::update(&mut tx, acme, &found, now()).await.unwrap());
+    users::delete(&mut tx, bob.id).await.unwrap();
+    assert_eq!(named(&mut tx).await.0, "bob");
+    // Given to somebody else, or to nobody, it names them.
+    looked_after(&mut tx, found.clone(), &ann, TicketState::Open).await;
+    assert_eq!(named(&mut tx).await.0, "ann");
+    let free = Ticket {
+        assignee: None,
+        ..found
+    };
+    assert!(tickets::update(&mut tx, acme, &free, now()).await.unwrap());
+    let found = tickets::find(&mut tx, acme, Sight::All, ticket.id).await.unwrap();
+    assert_eq!(found.unwrap().assignee, None);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a16_tickets_of_those_who_left_are_found_by_that(#[values(Sqlite, Postgres)] backend: Backend) {
+    let (_bench, store) = Bench::migrated(backend).await;
+    let (acme, beta) = two_tenants(&store).await;
+    let mut tx = store.begin("tickets").await.unwrap();
+    let [ann, bob, eve, zoe] = [
+        add(&mut tx, "ann@example.com", Some((acme, Rank::Agent))).await,
+        add(&mut tx, "bob@example.com", Some((acme, Rank::Agent))).await,
+        add(&mut tx, "eve@example.com", Some((acme, Rank::Agent))).await,
+        add(&mut tx, "zoe@example.com", Some((beta, Rank::Agent))).await,
+    ];
+    let mut given = Vec::new();
+    for (after, opener, assignee, state) in [
+        (0, &ann, &bob, TicketState::Open),
+        (1, &eve, &bob, TicketState::Closed),
+        (2, &ann, &eve, TicketState::Open),
+        (3, &ann, &ann, TicketState::Open),
+        (4, &eve, &ann, TicketState::Open),
+    ] {
+        let ticket = opened(&mut tx, acme, opener, after).await;
+        given.push(looked_after(&mut tx, ticket, assignee, state).await.id);
+    }
+    let free = opened(&mut tx, acme, &ann, 5).await.id;
+    let of_beta = opened(&mut tx, beta, &zoe, 0).await;
+    looked_after(&mut tx, of_beta, &zoe, TicketState::Open).await;
+    let filter = |assignee, state| TicketFilter {
+        assignee: Some(assignee),
+        state,
+        ..TicketFilter::default()
+    };
+    let left = AssignedTo::SomebodyWhoLeft;
+    let (all, anns) = (Sight::All, Sight::Own(ann.id.uuid()));
+    assert!(ids(&mut tx, acme, all, filter(left, None)).await.is_empty());
+    // One is deleted, the other works for another tenant.
+    users::delete(&mut tx, bob.id).await.unwrap();
+    let agent = zoe.membership.as_ref().unwrap().role_id;
+    users::set_membership(&mut tx, eve.id, Some((beta, agent)), now())
+        .await
+        .unwrap();
+    let to_ann = AssignedTo::User(ann.id);
+    for (assignee, state, of_all, of_ann) in [
+        (left, None, vec![2, 1, 0], vec![2, 0]),
+        (left, Some(TicketState::Open), vec![2, 0], vec![2, 0]),
+        (left, Some(TicketState::Closed), vec![1], vec![]),
+        (AssignedTo::User(eve.id), None, vec![2], vec![2]),
+        (AssignedTo::User(bob.id), None, vec![1, 0], vec![0]),
+        (
+            AssignedTo::User(bob.id),
+            Some(TicketState::Closed),
+            vec![1],
+            vec![],
+        ),
+        // What is assigned to her she sees, whoever opened it.
+        (to_ann, None, vec![4, 3], vec![4, 3]),
+        (to_ann, Some(TicketState::Open), vec![4, 3], vec![4, 3]),
+        (to_ann, Some(TicketState::Closed), vec![], vec![]),
+    ] {
+        for (sight, expected) in [(all, of_all), (anns, of_ann)] {
+            let expected: Vec<_> = expected.into_iter().map(|number: usize| given[number]).collect();
+            let found = ids(&mut tx, acme, sight, filter(assignee, state)).await;
+            assert_eq!(found, expected, "{sight:?} {assignee} {state:?}");
+        }
+    }
+    for sight in [all, anns] {
+        let nobodys = ids(&mut tx, acme, sight, filter(AssignedTo::Nobody, None)).await;
+        assert_eq!(nobodys, [free], "{sight:?}");
+    }
+    for tenant in [acme, beta] {
+        let of_zoe = ids(&mut tx, tenant, Sight::Own(zoe.id.uuid()), filter(left, None)).await;
+        assert!(of_zoe.is_empty());
+    }
+    assert!(ids(&mut tx, beta, all, filter(left, None)).await.is_empty());
+}
+
+#[rstest]
+#[tokio::test]
+async fn a16_how_much_there_is_is_counted_of_the_tenant_and_of_each_who_wrote_it(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let (_bench, store) = Bench::migrated(backend).await;
+    let (acme, beta) = two_tenants(&store).await;
+    let mut tx = store.begin("tickets").await.unwrap();
+    let ann = add(&mut tx, "ann@example.com", Some((acme, Rank::Agent))).await;
+    let bob = add(&mut tx, "bob@example.com", Some((acme, Rank::Agent))).await;
+    let (of_ann, of_bob) = (ann.id.uuid(), bob.id.uuid());
+    let first = opened(&mut tx, acme, &ann, 0).await;
+    let second = opened(&mut tx, acme, &ann, 1).await;
+    looked_after(&mut tx, second.clone(), &bob, TicketState::Pending).await;
+    let third = opened(&mut tx, acme, &ann, 2).await;
+    looked_after(&mut tx, third, &bob, TicketState::Closed).await;
+    let fourth = opened(&mut tx, acme, &bob, 3).await;
+    assert_eq!(tickets::waiting_of(&mut tx, acme, of_ann).await.unwrap(), 2);
+    assert_eq!(tickets::waiting_of(&mut tx, acme, of_bob).await.unwrap(), 1);
+    tickets::archive(&mut tx, acme, fourth.id, now()).await.unwrap();
+    assert_eq!(tickets::waiting_of(&mut tx, acme, of_bob).await.unwrap(), 0);
+    assert_eq!(tickets::count(&mut tx, acme).await.unwrap(), 4);
+    assert_eq!(tickets::waiting_of(&mut tx, beta, of_ann).await.unwrap(), 0);
+    assert_eq!(tickets::count(&mut tx, beta).await.unwrap(), 0);
+
+    let nothing = Held {
+        comments: 0,
+        bytes: 0,
+        own_comments: 0,
+        own_bytes: 0,
+    };
+    let held = async |tx: &mut Tx, tenant, ticket: &Ticket, author| {
+        ticket_comments::held(tx, tenant, ticket.id, author)
+            .await
+            .unwrap()
+    };
+    assert_eq!(held(&mut tx, acme, &first, Some(of_ann)).await, nothing);
+    for (author, text) in [(&ann, "é"), (&bob, "\u{1F50C}"), (&ann, "abc")] {
+        let mut said = comment(author, 1);
+        said.text = text.parse().unwrap();
+        ticket_comments::insert(&mut tx, acme, first.id, &said)
+            .await
+            .unwrap();
+    }
+    for (author, own_comments, own_bytes) in [(Some(of_ann), 2, 5), (Some(of_bob), 1, 4), (None, 0, 0)] {
+        let all = Held {
+            comments: 3,
+            bytes: 9,
+            own_comments,
+            own_bytes,
+        };
+        assert_eq!(held(&mut tx, acme, &first, author).await, all);
+    }
+    assert_eq!(held(&mut tx, acme, &second, Some(of_ann)).await, nothing);
+    assert_eq!(held(&mut tx, beta, &first, Some(of_ann)).await, nothing);
 }
 
 #[rstest]

@@ -104,7 +104,7 @@ pub async fn change(
 }
 
 /// `POST /tickets/{id}/comments`; with an `Idempotency-Key` it is said once, with `If-Match` only about the version that it
-/// names.
+/// names; answered with the tag of the ticket.
 pub async fn comment(
     State(app): State<App>,
     caller: Caller,
@@ -113,7 +113,7 @@ pub async fn comment(
     precondition: Precondition,
     repeatable: Repeatable,
     body: Body<CommentInput>,
-) -> Result<Replayed<Created<Single<TicketCommentView>>>, Problem> {
+) -> Result<Replayed<Created<Tagged<Single<TicketCommentView>>>>, Problem> {
     tickets::exists(&app, &caller, id).await?;
     let if_match = precondition.if_match()?;
     let key = repeatable.key()?;
@@ -121,9 +121,10 @@ pub async fn comment(
     query.read()?;
     let once = key.map(|key| key.with_open_body(&bytes));
     let done = ticket_comments::create(&app, &caller, id, &input, &if_match, once.as_ref()).await?;
-    let done = done.map(TicketCommentView::from);
     let replayed = done.is_repeated();
-    Ok(Replayed::new(replayed, Created(single(done.into_inner()))))
+    let said = done.into_inner();
+    let tagged = Tagged::new(said.tag, single(said.comment.into()));
+    Ok(Replayed::new(replayed, Created(tagged)))
 }
 
 /// `DELETE /tickets/{id}`: archives it; with `If-Match` only of the version that it names.
