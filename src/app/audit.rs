@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::App;
 use super::error::AppError;
+use super::tell;
 use crate::auth::caller::Caller;
 use crate::domain::audit::{AuditEntry, Salt};
 use crate::domain::ids::{AuditId, TenantId};
@@ -25,12 +26,14 @@ pub(super) struct Changed {
 }
 
 impl App {
-    /// Adds one entry, which is written with the commit; gives its id.
+    /// Adds one entry, which is written with the commit, and tells webhooks of what is an event; gives its id.
     pub(super) fn audit(&self, tx: &mut Tx, caller: &Caller, changed: Changed) -> Result<AuditId, AppError> {
         let origin = caller.origin();
+        let (id, at) = (AuditId::fresh(self.ids.as_ref()), self.now());
+        let told = tell::event(&changed, id, at);
         let entry = AuditEntry {
-            id: AuditId::fresh(self.ids.as_ref()),
-            at: self.now(),
+            id,
+            at,
             actor: caller.identity().actor(),
             operating_as: changed.tenant_id.is_some() && caller.operates_in() == changed.tenant_id,
             action: changed.action.to_owned(),
@@ -46,6 +49,7 @@ impl App {
             agent: origin.agent.as_ref().map(ToString::to_string),
         };
         store::audit::append(tx, &entry, Salt::generate(self.random.as_ref())?)?;
+        tx.tell(told);
         Ok(entry.id)
     }
 }

@@ -10,10 +10,13 @@ use crate::domain::role::{Rank, Role};
 use crate::domain::tenant::TenantStatus;
 use crate::domain::user::{User, UserStatus};
 use crate::store::user_counts::{managers_besides, managers_inside, owners_besides, seats};
-use crate::store::{Tx, api_keys, extensions, roles};
+use crate::store::{Tx, api_keys, extensions, roles, webhooks};
 
 /// A tenant has no more API keys: whoever needs one for each of so many programs has lost sight of them.
 const MOST_KEYS: i64 = 100;
+
+/// A tenant has no more webhooks: every event is sent to each of them.
+const MOST_WEBHOOKS: i64 = 20;
 
 /// A tenant has no more roles of its own: all of them are listed at once.
 const MOST_ROLES: usize = 100;
@@ -198,6 +201,15 @@ pub(super) async fn key(tx: &mut Tx, tenant: TenantId) -> Result<(), AppError> {
     }
     let message = format!("a tenant may have {MOST_KEYS} API keys; revoke one that is not used any more");
     Err(AppError::conflict("max_api_keys_reached", message))
+}
+
+/// Room for one more webhook.
+pub(super) async fn webhook(tx: &mut Tx, tenant: TenantId) -> Result<(), AppError> {
+    if webhooks::count(tx, tenant).await? < MOST_WEBHOOKS {
+        return Ok(());
+    }
+    let message = format!("a tenant may have {MOST_WEBHOOKS} webhooks; delete one that is not used any more");
+    Err(AppError::conflict("max_webhooks_reached", message))
 }
 
 /// A07: room for one more role of the tenant's own.

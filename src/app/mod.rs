@@ -6,6 +6,7 @@ mod audit;
 pub mod audit_log;
 pub mod auto_deploy;
 pub mod call_csv;
+pub mod call_events;
 pub mod call_records;
 pub mod calls;
 pub mod carry_out;
@@ -48,6 +49,7 @@ pub mod sessions;
 pub mod setbacks;
 pub mod sign_in;
 mod standing;
+mod tell;
 pub mod tenant_change;
 pub mod tenant_creation;
 pub mod tenant_deletion;
@@ -61,6 +63,7 @@ pub mod tickets;
 mod user_changes;
 pub mod users;
 pub mod views;
+pub mod webhooks;
 
 use std::sync::Arc;
 
@@ -76,6 +79,7 @@ use crate::domain::clock::Clock;
 use crate::domain::ids::IdSource;
 use crate::domain::random::Randomness;
 use crate::domain::sip_domain::SipDomain;
+use crate::domain::webhook_reach::WebhookReach;
 use crate::monitor::board::Board;
 use crate::store::Store;
 
@@ -94,6 +98,7 @@ pub struct App {
     domain_suffix: Option<SipDomain>,
     clicks: Clicks,
     board: Board,
+    webhook_reach: WebhookReach,
 }
 
 impl App {
@@ -120,6 +125,7 @@ impl App {
             domain_suffix: None,
             clicks: Clicks::default(),
             board: Board::default(),
+            webhook_reach: WebhookReach::default(),
         }
     }
 

@@ -13,6 +13,7 @@ use super::guards;
 use super::patch::Patch;
 use super::platform_users::{begin_on, member};
 use super::precondition::{IfMatch, tag_of_user};
+use super::tell;
 use super::user_changes::{bad_transition, changed, found, may_be_phone_of, view};
 use super::users::role_by_name;
 use crate::auth::caller::Caller;
@@ -211,7 +212,9 @@ pub async fn change_tenant(
     let mut entry = changed("user.move", &after, Some(view(&before)), Some(is));
     // The platform's: neither tenant reads what the other has.
     entry.tenant_id = None;
-    app.audit(&mut tx, &caller, entry)?;
+    let entry = app.audit(&mut tx, &caller, entry)?;
+    let told = tell::moved(id, entry, app.now(), before.tenant_id(), after.tenant_id());
+    tx.tell(told);
     tx.commit().await?;
     Ok(after)
 }

@@ -9,6 +9,7 @@ use crate::domain::role::Role;
 use crate::domain::tenant::TenantSettings;
 use crate::domain::ticket::Ticket;
 use crate::domain::user::User;
+use crate::domain::webhook::Webhook;
 
 /// Names the version of an extension: every change of it gives it another one.
 #[must_use]
@@ -34,6 +35,15 @@ pub fn tag_of_ticket(ticket: &Ticket) -> String {
 pub fn tag_of_role(role: &Role) -> String {
     let permissions = role.permissions.iter().map(|permission| permission.as_str());
     let parts = once(role.name.as_str()).chain(permissions);
+    Digest::of_parts(parts.map(str::as_bytes)).short()
+}
+
+/// Names where a webhook's events are sent, which, and whether: equal settings have equal tags.
+#[must_use]
+pub fn tag_of_webhook(webhook: &Webhook) -> String {
+    let events = webhook.events.iter().map(|kind| kind.as_str());
+    let active = if webhook.is_active { "active" } else { "" };
+    let parts = [webhook.url.as_str(), active].into_iter().chain(events);
     Digest::of_parts(parts.map(str::as_bytes)).short()
 }
 

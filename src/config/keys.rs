@@ -205,6 +205,16 @@ pub const KEYS: &[Key] = &[
         "what the domain of a new tenant ends in that is given none: the name `Acme` makes `acme.` and this",
         Default::Words("none: each new tenant is given its domain"),
     ),
+    plain(
+        "webhooks.allow",
+        "where webhooks may lead to beside public addresses, and to these also without TLS (`http://`), IP addresses and ranges separated by spaces: `10.1.2.0/24`",
+        Default::Words("none: to public addresses only, with TLS"),
+    ),
+    plain(
+        "webhooks.give_up_after_hours",
+        "how long a webhook may take nothing before it is disabled, 1 to 168 hours",
+        Default::Text("24"),
+    ),
 ];
 
 /// Where an operator's own templates are looked for when nothing else is said.

@@ -25,6 +25,7 @@ pub use parse::{ClearSecretMode, DeployMode, LogFilter, LogFormat, ShadowMode, S
 use crate::domain::instance::NodeName;
 use crate::domain::issuer::Issuer;
 use crate::domain::mail::{PublicUrl, SmtpServer};
+use crate::domain::networks::Networks;
 use crate::domain::proxies::TrustedProxies;
 use crate::domain::sip_domain::SipDomain;
 use crate::domain::web_origin::WebOrigin;
@@ -62,6 +63,8 @@ pub struct Config {
     pub metrics: Metrics,
     /// What is logged.
     pub log: Log,
+    /// Where events are sent.
+    pub webhooks: Webhooks,
 }
 
 /// Section `database`.
@@ -176,6 +179,14 @@ pub struct Log {
     pub level: LogFilter,
     /// How a line is written.
     pub format: LogFormat,
+}
+
+/// Section `webhooks`.
+pub struct Webhooks {
+    /// Where they may lead to beside public addresses, also without TLS.
+    pub allow: Networks,
+    /// How long one may take nothing before it is disabled.
+    pub give_up_after_hours: u32,
 }
 
 /// The environment that a configuration is read from; passed in, so that a test owns it.

@@ -13,7 +13,7 @@ use super::database_url::DatabaseUrl;
 use super::given::Given;
 use super::{
     Ami, Auth, Config, Database, Deploy, Http, Log, Metrics, Monitor, Node, Sealing, State, Templates,
-    Tenants, issuers, keys, mail,
+    Tenants, Webhooks, issuers, keys, mail,
 };
 use crate::domain::instance::NodeName;
 use crate::domain::invalid::Invalid;
@@ -114,6 +114,8 @@ pub fn config(given: &mut Given) -> Option<Config> {
     let metrics_token = given.parsed("metrics.token", token);
     let level = given.parsed("log.level", str::parse);
     let format = given.parsed("log.format", str::parse);
+    let allow = given.parsed("webhooks.allow", str::parse);
+    let give_up_after_hours = given.parsed("webhooks.give_up_after_hours", |text| number(text, 1..=168));
     let usual_templates = || {
         let path = Path::new(keys::TEMPLATES_DIR);
         counts(fs::metadata(path)).then(|| path.to_owned())
@@ -160,6 +162,10 @@ pub fn config(given: &mut Given) -> Option<Config> {
         log: Log {
             level: level?,
             format: format?,
+        },
+        webhooks: Webhooks {
+            allow: allow.unwrap_or_default(),
+            give_up_after_hours: give_up_after_hours?,
         },
     })
 }

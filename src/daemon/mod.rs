@@ -30,3 +30,4 @@ mod template_watch;
 pub mod templates;
 mod tenant_upkeep;
 pub mod unit;
+pub mod webhooks;

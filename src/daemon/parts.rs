@@ -12,6 +12,7 @@ use super::drivers::Drivers;
 use super::mail;
 use super::settings::{self, SettingError};
 use super::template_watch::{self, Fingerprint};
+use super::webhooks;
 use crate::app::App;
 use crate::app::sign_in::SignIn;
 use crate::auth::authenticator::Authenticator;
@@ -30,6 +31,7 @@ use crate::driver::feed::FeedFactory;
 use crate::monitor::board::Board;
 use crate::monitor::stream::Streams;
 use crate::outbox::Worker;
+use crate::outbox::webhooks::Sender;
 use crate::store::{Store, StoreError};
 
 /// How long a PBX that does not answer after an apply is asked again: a restart of Asterisk takes some seconds.
@@ -67,6 +69,8 @@ pub struct Parts {
     pub deploys: Arc<Notify>,
     /// Sends mails, and what wakes it; none where no mail server is configured.
     pub mails: Option<(Worker, Arc<Notify>)>,
+    /// Sends events to webhooks.
+    pub sender: Sender,
     /// Finds out who is calling.
     pub authenticator: Arc<Authenticator>,
     /// The host that this is.
@@ -108,7 +112,9 @@ pub async fn assemble(config: &Config) -> Result<Parts, PartsError> {
     .with_mailing(mailing)
     .with_domain_suffix(config.tenants.domain_suffix.clone())
     .with_board(board.clone())
+    .with_webhook_reach(webhooks::reach(config))
     .with_sign_in(sign_in);
+    let sender = webhooks::sender(config, store.clone(), app.clone());
     let authenticator = Arc::new(Authenticator::new(
         tokens,
         Arc::new(store.clone()),
@@ -120,6 +126,7 @@ pub async fn assemble(config: &Config) -> Result<Parts, PartsError> {
         engine,
         deploys,
         mails,
+        sender,
         authenticator,
         node: config.node.name.clone(),
         board,

@@ -25,6 +25,7 @@ use super::tasks::Tasks;
 use super::template_watch::{self, Fingerprint};
 use super::tenant_upkeep;
 use crate::app::App;
+use crate::app::call_events;
 use crate::app::deployment_news;
 use crate::config::{Config, DeployMode};
 use crate::domain::clock::SystemClock;
@@ -153,6 +154,7 @@ impl Service {
             engine,
             deploys,
             mails,
+            sender,
             authenticator,
             node,
             board,
@@ -161,6 +163,7 @@ impl Service {
         if let Some((worker, nudge)) = mails {
             tasks.spawn("mails", worker.run(nudge, tasks.soft_stop()));
         }
+        tasks.spawn("webhooks", sender.run(store.events(), tasks.soft_stop()));
         if let Some(debounce) = self.debounce {
             let edits = auto_deploy::run(
                 app.clone(),
@@ -207,6 +210,7 @@ impl Service {
             "calls",
             monitor::run(node.clone(), feeds, tools, tasks.soft_stop()),
         );
+        tasks.spawn("call events", call_events::run(app.clone(), tasks.soft_stop()));
         tasks.spawn(
             "deployment news",
             deployment_news::run(app.clone(), tasks.soft_stop()),

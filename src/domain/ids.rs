@@ -89,6 +89,10 @@ id! {
     TicketId,
     /// One comment on a ticket.
     CommentId,
+    /// One target that a tenant's events are sent to.
+    WebhookId,
+    /// One event that webhooks are told of.
+    EventId,
 }
 
 /// Where fresh ids come from; passed in, so that a test owns them.

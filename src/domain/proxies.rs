@@ -4,20 +4,18 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
-use ipnet::IpNet;
-
 use super::invalid::Invalid;
+use super::networks::Networks;
 
 /// The addresses of the proxies that are believed; nobody is by default.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
-pub struct TrustedProxies(Vec<IpNet>);
+pub struct TrustedProxies(Networks);
 
 impl TrustedProxies {
     /// Whether it is one of them.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
-        let address = address.to_canonical();
-        self.0.iter().any(|net| net.contains(&address))
+        self.0.contains(address)
     }
 
     /// Whether nobody is believed.
@@ -67,25 +65,13 @@ impl FromStr for TrustedProxies {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let range = |word: &str| {
-            let address = word.parse::<IpAddr>().map(IpNet::from);
-            address.or_else(|_| word.parse::<IpNet>()).map_err(|_| {
-                Invalid::new(
-                    "must be IP addresses or ranges of them, separated by spaces: `127.0.0.1 10.0.0.0/8 fd00::/8`",
-                )
-            })
-        };
-        text.split_whitespace()
-            .map(range)
-            .collect::<Result<_, _>>()
-            .map(Self)
+        text.parse().map(Self)
     }
 }
 
 impl fmt::Display for TrustedProxies {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ranges: Vec<String> = self.0.iter().map(ToString::to_string).collect();
-        f.write_str(&ranges.join(" "))
+        self.0.fmt(f)
     }
 }
 

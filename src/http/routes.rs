@@ -85,6 +85,7 @@ pub fn table() -> Vec<Route<Shared>> {
         ("Calls", call_rows::calls()),
         ("Recordings", call_rows::recordings()),
         ("Tickets", ticket_rows::tickets()),
+        ("Webhooks", rows::webhooks()),
         ("Audit log", rows::audit_log()),
     ];
     let routes = sections

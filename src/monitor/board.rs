@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use jiff::{SignedDuration, Timestamp};
+use tokio::sync::broadcast;
 
 pub use self::told::{Figures, Report, Told, ToldPhones};
 use super::stream::{Happening, Streams};
@@ -14,6 +15,12 @@ use crate::domain::dial::ExtensionNumber;
 use crate::domain::ids::{CallId, ExtensionId, InstanceId, TenantId};
 use crate::domain::leg::LegId;
 
+/// So much news of calls waits for whoever hears of all of them; beyond that the oldest is lost.
+const NEWS: usize = 1024;
+
+/// A call as it was, and as it is: none before it began, and once it ended.
+pub type CallNews = (Option<Arc<Call>>, Option<Arc<Call>>);
+
 /// The calls of all PBXs that are listened to here. Cheap to clone.
 #[derive(Clone)]
 pub struct Board(Arc<Shared>);
@@ -21,6 +28,7 @@ pub struct Board(Arc<Shared>);
 struct Shared {
     instances: RwLock<BTreeMap<InstanceId, Known>>,
     streams: Streams,
+    calls: broadcast::Sender<CallNews>,
     /// What is older than this may be otherwise by now, whatever its listener says.
     oldest: SignedDuration,
 }
@@ -51,6 +59,7 @@ impl Board {
         Self(Arc::new(Shared {
             instances: RwLock::default(),
             streams,
+            calls: broadcast::Sender::new(NEWS),
             oldest,
         }))
     }
@@ -59,6 +68,18 @@ impl Board {
     #[must_use]
     pub fn streams(&self) -> &Streams {
         &self.0.streams
+    }
+
+    /// Hears of every call of every tenant from now on.
+    #[must_use]
+    pub fn calls(&self) -> broadcast::Receiver<CallNews> {
+        self.0.calls.subscribe()
+    }
+
+    /// How many hear of every call.
+    #[must_use]
+    pub fn hearers(&self) -> usize {
+        self.0.calls.receiver_count()
     }
 
     fn read(&self) -> RwLockReadGuard<'_, BTreeMap<InstanceId, Known>> {
@@ -168,6 +189,8 @@ impl Board {
     }
 
     fn tell_of_call(&self, before: Option<Arc<Call>>, now: Option<Arc<Call>>) {
+        // Nobody may be there to hear of it.
+        let _ = self.0.calls.send((before.clone(), now.clone()));
         let [was, is] = [&before, &now].map(|call| call.as_ref().and_then(|call| call.tenant_id));
         if was == is {
             if let Some(tenant) = is {

@@ -6,6 +6,7 @@ pub mod board;
 mod call;
 pub mod desk;
 mod directory;
+mod ended_calls;
 mod hearing;
 mod known_recordings;
 mod listener;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::timeout;
 
+use super::ended_calls::EndedCalls;
 use crate::domain::call_part::EndedPart;
 use crate::domain::call_record::CallGap;
 use crate::domain::clock::Clock;
@@ -297,6 +298,7 @@ impl Keeper {
         // In the same order in whichever process: two that tell of the same calls never wait for each other.
         let mut sorted: Vec<&Waiting> = self.waiting.range(which).collect();
         sorted.sort_by(|one, other| one.told.call.cmp(&other.told.call));
+        let mut ended = EndedCalls::default();
         for Waiting { told, is_rough } in sorted {
             // It is of nobody whom we know: the operator's own.
             let Some(tenant) = self.known.tenant(&told.names) else {
@@ -310,8 +312,11 @@ impl Keeper {
                 is_rough: *is_rough,
             };
             let is_own = |domain: &str| self.known.is_own(tenant, domain);
+            ended.begin(&mut tx, tenant, self.instance, &told.call).await?;
             call_records::keep(&mut tx, of, &told.part, is_own).await?;
         }
+        let (ids, now) = (self.ids.as_ref(), self.clock.now());
+        ended.tell(&mut tx, self.instance, ids, now).await?;
         tx.commit().await
     }
 }

@@ -141,6 +141,7 @@ impl Database {
         let shared = Shared {
             database,
             key: None,
+            events: Arc::default(),
             unique_indices: HashMap::new(),
         };
         let mut tx = Tx::new("migrate", false, connection, Arc::new(shared));

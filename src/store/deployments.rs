@@ -8,10 +8,12 @@ use super::statement::{run, statements};
 use super::{StoreError, Tx};
 use crate::domain::change::Change;
 use crate::domain::deployment::{Deployment, DeploymentStatus, Scope};
+use crate::domain::event::Event;
 use crate::domain::finding::Finding;
 use crate::domain::generation::Generation;
 use crate::domain::ids::{DeploymentId, GenerationId, InstanceId, RevisionId, TenantId};
 use crate::domain::page::{Page, PageRequest};
+use crate::domain::webhook::EventKind;
 
 macro_rules! select {
     ($rest:literal) => {
@@ -180,6 +182,12 @@ pub async fn insert(tx: &mut Tx, deployment: &Deployment) -> Result<(), StoreErr
             number,
         )
     )?;
+    let at = deployment.created_at;
+    tx.tell(Event::of_deployment(
+        EventKind::DeploymentRequested,
+        deployment,
+        at,
+    ));
     Ok(())
 }
 
@@ -365,10 +373,14 @@ pub async fn end(
         return Ok(false);
     };
     let all = to_json("deployments.findings", &all)?;
-    Ok(run!(
+    let ended = run!(
         tx,
         execute(END, id.uuid(), status.as_str(), all, now.as_microsecond())
-    )? == 1)
+    )?;
+    if let Some(deployment) = find_anywhere(tx, id).await? {
+        tx.tell(Event::of_deployment(EventKind::DeploymentEnded, &deployment, now));
+    }
+    Ok(ended == 1)
 }
 
 /// The findings so far and some more; none when the deployment has ended or is absent.

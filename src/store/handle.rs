@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use sqlx::{Connection as _, PgPool, Postgres, Transaction};
+use tokio::sync::Notify;
 
 use super::database::{Database, POSTGRES_CONNECTIONS, Pools, SQLITE_READERS};
 use super::error::StoreError;
@@ -33,6 +34,7 @@ impl Store {
         let shared = Arc::new(Shared {
             database: name,
             key,
+            events: Arc::default(),
             unique_indices,
         });
         Ok(Self { database, shared })
@@ -42,6 +44,12 @@ impl Store {
     #[must_use]
     pub const fn database(&self) -> &Database {
         &self.database
+    }
+
+    /// Wakes once events for webhooks wait that this process has put there.
+    #[must_use]
+    pub fn events(&self) -> Arc<Notify> {
+        Arc::clone(&self.shared.events)
     }
 
     /// Begins a transaction that may write. The name stands in logs and errors.

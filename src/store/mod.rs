@@ -43,6 +43,7 @@ pub mod one_time_tokens;
 pub mod outbox;
 pub mod platform_figures;
 pub mod platform_tenants;
+pub mod recorded_calls;
 pub mod recordings;
 pub mod revisions;
 pub mod roles;
@@ -62,6 +63,8 @@ pub mod tickets;
 pub mod user_counts;
 pub mod user_lists;
 pub mod users;
+pub mod webhook_queue;
+pub mod webhooks;
 
 pub use database::Database;
 pub use error::StoreError;
@@ -95,6 +98,7 @@ pub fn statements() -> Vec<&'static Statement> {
         outbox::STATEMENTS,
         platform_figures::STATEMENTS,
         platform_tenants::STATEMENTS,
+        recorded_calls::STATEMENTS,
         recordings::STATEMENTS,
         revisions::STATEMENTS,
         roles::STATEMENTS,
@@ -114,6 +118,8 @@ pub fn statements() -> Vec<&'static Statement> {
         user_counts::STATEMENTS,
         user_lists::STATEMENTS,
         users::STATEMENTS,
+        webhook_queue::STATEMENTS,
+        webhooks::STATEMENTS,
     ]
     .into_iter()
     .flatten()

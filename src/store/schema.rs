@@ -56,6 +56,7 @@ steps! {
     26 "0026_recording_policy",
     27 "0027_calls_by_number",
     28 "0028_tickets",
+    29 "0029_webhooks",
 }
 
 /// Which text of a migration.

@@ -50,7 +50,8 @@ statements! {
         (select count(*) from deployments where tenant_id = $1) as deployments, \
         (select count(*) from call_records where tenant_id = $1) as call_records, \
         (select count(*) from recordings where tenant_id = $1) as recordings, \
-        (select count(*) from tickets where tenant_id = $1) as tickets";
+        (select count(*) from tickets where tenant_id = $1) as tickets, \
+        (select count(*) from webhooks where tenant_id = $1) as webhooks";
     BURY = "insert into generation_tombstones (generation_id, tenant_id) \
         select generation_id, tenant_id from generation_tenants where tenant_id = $1";
     FORGET_CALLS = "delete from call_records where id in (select r.id from tenants t cross join call_records r \
@@ -191,6 +192,8 @@ pub struct Belongings {
     pub recordings: i64,
     /// Tickets, archived ones among them.
     pub tickets: i64,
+    /// Webhooks, each with the events that wait for it.
+    pub webhooks: i64,
 }
 
 /// Counts what goes with a tenant.

@@ -8,20 +8,25 @@ use std::sync::Arc;
 use secrecy::SecretString;
 use sqlx::error::{DatabaseError, ErrorKind};
 use sqlx::{Postgres, Sqlite, SqliteConnection, Transaction};
+use tokio::sync::Notify;
 
 use super::audit;
 use super::error::StoreError;
 use super::singles::Single;
 use super::statement::Statement;
+use super::webhook_queue;
 use crate::crypto::SealingKey;
 use crate::domain::audit_chain::Link;
 use crate::domain::digest::Digest;
+use crate::domain::event::Event;
 
 /// What all transactions of a store share.
 pub(super) struct Shared {
     /// The database, without password.
     pub(super) database: String,
     pub(super) key: Option<SealingKey>,
+    /// Wakes whoever sends events to webhooks.
+    pub(super) events: Arc<Notify>,
     /// The table and columns of each unique index of PostgreSQL, which names only the index when it refuses.
     pub(super) unique_indices: HashMap<String, (String, Vec<String>)>,
 }
@@ -86,6 +91,8 @@ pub struct Tx {
     left: usize,
     /// What the audit log gets with the commit.
     pub(super) audited: Vec<Link>,
+    /// What webhooks are told with the commit.
+    pub(super) told: Vec<Event>,
 }
 
 impl Tx {
@@ -105,6 +112,7 @@ impl Tx {
             only_reads,
             left: usize::MAX,
             audited: Vec::new(),
+            told: Vec::new(),
         }
     }
 
@@ -122,16 +130,22 @@ impl Tx {
         Ok(())
     }
 
-    /// Keeps all that was done, with the entries of the audit log. Refused after a failed statement, however its error was dealt with.
+    /// Keeps all that was done, with the events for webhooks and the entries of the audit log. Refused after a failed statement, however its error was dealt with.
     pub async fn commit(mut self) -> Result<(), StoreError> {
         self.check()?;
+        let told = std::mem::take(&mut self.told);
+        let is_told = webhook_queue::write(&mut self, told).await?;
         let audited = std::mem::take(&mut self.audited);
         audit::write(&mut self, audited).await?;
         let done = match self.connection {
             Connection::Sqlite(connection) => connection.commit().await,
             Connection::Postgres(connection) => connection.commit().await,
         };
-        done.map_err(|error| self.shared.explain(self.name, "commit", error))
+        done.map_err(|error| self.shared.explain(self.name, "commit", error))?;
+        if is_told {
+            self.shared.events.notify_one();
+        }
+        Ok(())
     }
 
     /// Refuses to go on after a failed statement: PostgreSQL would answer a commit with "done" and keep nothing,

@@ -53,6 +53,17 @@ pub async fn change<'a>(server: &'a Server, method: &Method, path: &str) -> Opti
             let id = made.data(201)["id"].as_str().unwrap();
             server.of(&owner.token, method.clone(), &path.replace("{id}", id))
         }
+        ("POST", "/webhooks") => inside(path).json(&hook()),
+        (_, path) if path.starts_with("/webhooks/{id}") => {
+            let made = server.post("/webhooks", &hook()).send().await;
+            let id = made.data(201)["id"].as_str().unwrap();
+            let ask = inside(&path.replace("{id}", id));
+            if *method == Method::PATCH {
+                ask.json(&json!({"active": false}))
+            } else {
+                ask
+            }
+        }
         _ => return None,
     };
     Some(change)
@@ -75,6 +86,10 @@ async fn reset_token(server: &Server, person: &Person) -> String {
         .unwrap();
     tx.commit().await.unwrap();
     secret.text().expose_secret().to_owned()
+}
+
+fn hook() -> serde_json::Value {
+    json!({"url": "https://hooks.example.com/", "events": ["tenant.reactivated"]})
 }
 
 fn invitation() -> serde_json::Value {

@@ -216,7 +216,7 @@ impl Answer {
         for secret in before {
             assert!(!self.text.contains(&secret), "shows a secret: {what}");
         }
-        let made = ["/extensions", "/api-keys", "/rotate"];
+        let made = ["/extensions", "/api-keys", "/rotate", "/webhooks"];
         let shows = path.ends_with("/rotate-secret")
             || method == Method::POST && made.iter().any(|end| path.ends_with(end));
         if let Some(link) = self.body["data"]["invitation"]["link"].as_str() {

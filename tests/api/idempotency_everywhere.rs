@@ -84,6 +84,7 @@ async fn every_route_that_makes_something_makes_it_once_or_refuses_a_key(
             "invitations_again",
             "invitations_invite",
             "tenants_create",
+            "webhooks_create",
         ]
     );
 }

@@ -67,3 +67,4 @@ mod support;
 mod tickets;
 mod versions;
 mod versions_of_all;
+mod webhooks;

@@ -144,6 +144,17 @@ async fn thing(server: &Server, kind: &str) -> Thing {
             ];
             (format!("/platform/pbx-instances/{}", id(&made)), changes, None)
         }
+        "webhook" => {
+            let hook = json!({"url": "https://hooks.example.com/", "events": ["tenant.reactivated"]});
+            let made = server.post("/webhooks", &hook).send().await;
+            let changes = vec![
+                (PATCH, "", json!({"url": "https://hooks.example.com/other"})),
+                (PATCH, "", json!({"events": ["call.ended", "tenant.reactivated"]})),
+                (PATCH, "", json!({"active": false})),
+                (DELETE, "", Value::Null),
+            ];
+            (format!("/webhooks/{}", id(&made)), changes, None)
+        }
         other => panic!("{other}"),
     };
     Thing { path, changes, token }
@@ -160,7 +171,8 @@ async fn a_change_is_made_of_the_version_that_it_names_only_whatever_is_changed(
         "role",
         "ticket",
         "tenant",
-        "instance"
+        "instance",
+        "webhook"
     )]
     kind: &str,
 ) {
@@ -211,7 +223,8 @@ async fn of_many_who_saw_the_same_version_of_anything_one_changes_it(
         "role",
         "ticket",
         "tenant",
-        "instance"
+        "instance",
+        "webhook"
     )]
     kind: &str,
 ) {
@@ -226,6 +239,9 @@ async fn of_many_who_saw_the_same_version_of_anything_one_changes_it(
         }
         if let Some(subject) = body.get_mut("subject") {
             *subject = json!(format!("Subject {n}"));
+        }
+        if let Some(url) = body.get_mut("url") {
+            *url = json!(format!("https://hooks.example.com/{n}"));
         }
         if let Some(most) = body.get_mut("max_users") {
             *most = json!(n + 1);
@@ -262,7 +278,7 @@ fn every_route_that_changes_one_thing_honours_if_match_where_that_thing_has_a_ta
     };
     let shown: Vec<&str> = table.iter().filter(tagged).map(Route::path).collect();
     // Of a recording, its sound.
-    assert_eq!(shown.len(), 8 + 1 + 2, "{shown:?}");
+    assert_eq!(shown.len(), 9 + 1 + 2, "{shown:?}");
     for route in table.iter().filter(|route| {
         let method = route.method();
         *method == PATCH || *method == PUT || *method == DELETE

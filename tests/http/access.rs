@@ -16,11 +16,10 @@ use crate::support::database::Bench;
 use crate::tenants::id_in;
 
 /// Rights whose routes come later, and the one that only says how much a route shows.
-const WITHOUT_ROUTE: [Permission; 8] = [
+const WITHOUT_ROUTE: [Permission; 7] = [
     Permission::CallsViewAll,
     Permission::WorkflowsRead,
     Permission::WorkflowsWrite,
-    Permission::BotsManage,
     Permission::ComplianceRead,
     Permission::ComplianceWrite,
     Permission::DataExport,

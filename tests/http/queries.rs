@@ -48,6 +48,8 @@ fn good_body(method: &Method, path: &str) -> Value {
         ("POST", "/org-users/invite") => json!({"email": "eve@example.com", "name": "Eve"}),
         ("POST", "/roles") => json!({"name": "keeper", "permissions": []}),
         ("POST", "/api-keys") => json!({"name": "crm", "permissions": ["config.read"]}),
+        ("POST", "/webhooks") => json!({"url": "https://hooks.example.com/", "events": ["call.ended"]}),
+        ("PATCH", "/webhooks/{id}") => json!({"active": false}),
         ("POST", "/platform/tenants") => {
             json!({"name": "Initech", "owner_email": "bill@example.com", "owner_name": "Bill"})
         }
@@ -192,6 +194,7 @@ async fn o20_every_list_that_has_pages_says_where_it_is(#[values(Sqlite, Postgre
             "/api/v1/platform/users",
             "/api/v1/recordings",
             "/api/v1/tickets",
+            "/api/v1/webhooks",
         ]
     );
 }

@@ -21,6 +21,7 @@ pub struct TestTenant {
     pub session: String,
     pub deployment: String,
     pub api_key: String,
+    pub webhook: String,
     pub instance: String,
     pub call: String,
     pub active_call: String,
@@ -72,6 +73,16 @@ impl Server {
             .ask(As::Inside(&id), &Method::POST, "/api/v1/tickets", Some(ticket))
             .await;
         assert_eq!(ticket.status, 201, "{ticket:?}");
+        let hook = json!({"url": "https://hooks.example.com/", "events": ["tenant.reactivated"]});
+        let hook = self
+            .ask(
+                As::Bearer(&owner.token),
+                &Method::POST,
+                "/api/v1/webhooks",
+                Some(hook),
+            )
+            .await;
+        assert_eq!(hook.status, 201, "{hook:?}");
         let text = |answer: &Answer| answer.body["data"]["id"].as_str().unwrap().to_owned();
         let (call, recording) = self.recorded_call(tenant, domain).await;
         TestTenant {
@@ -84,6 +95,7 @@ impl Server {
             role: text(&role),
             api_key: text(&key),
             ticket: text(&ticket),
+            webhook: text(&hook),
             user: person.user.to_string(),
             session,
             id,
@@ -170,6 +182,7 @@ pub fn id_in<'a>(path: &str, tenant: &'a TestTenant) -> &'a str {
         path if path.starts_with("/api/v1/tickets/{id}") => &tenant.ticket,
         path if path.starts_with("/api/v1/org-users/{id}") => &tenant.user,
         path if path.starts_with("/api/v1/api-keys/{id}") => &tenant.api_key,
+        path if path.starts_with("/api/v1/webhooks/{id}") => &tenant.webhook,
         path if path.starts_with("/api/v1/roles/{id}") => &tenant.role,
         path if path.starts_with("/api/v1/auth/sessions/{id}") => &tenant.session,
         path if path.starts_with("/api/v1/platform/users/{id}") => &tenant.user,

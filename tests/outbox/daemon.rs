@@ -41,13 +41,13 @@ fn host_of(world: &World) -> Host {
 }
 
 /// A running daemon, killed when it is dropped.
-struct Daemon {
+pub struct Daemon {
     process: Child,
     log: std::path::PathBuf,
 }
 
 impl Daemon {
-    fn start(host: &Host, name: &str) -> Self {
+    pub fn start(host: &Host, name: &str) -> Self {
         let log = host.path(name);
         let mut command = host.command(&["serve"]);
         command.stdout(Stdio::null()).stderr(File::create(&log).unwrap());
@@ -67,7 +67,7 @@ impl Daemon {
     }
 
     /// Its lines with this message.
-    fn told(&self, message: &str) -> Vec<Value> {
+    pub fn told(&self, message: &str) -> Vec<Value> {
         let log = self.log();
         let whole = log
             .lines()
@@ -75,13 +75,13 @@ impl Daemon {
         whole.filter(|event| event["message"] == message).collect()
     }
 
-    fn kill(mut self) {
+    pub fn kill(mut self) {
         self.signal(Signal::KILL);
         self.process.wait().unwrap();
     }
 
     /// Asks it to end; gives its exit code and what it has logged.
-    async fn stop(mut self) -> (Option<i32>, String) {
+    pub async fn stop(mut self) -> (Option<i32>, String) {
         self.signal(Signal::TERM);
         let mut ended = None;
         until("it ends", || {

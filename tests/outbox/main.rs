@@ -5,6 +5,7 @@
 mod claims;
 mod daemon;
 mod faults;
+mod hooked;
 #[expect(dead_code, reason = "another area uses the rest of it")]
 #[path = "../cli/host.rs"]
 mod host;
@@ -15,4 +16,9 @@ mod sending;
 #[path = "../support/mod.rs"]
 mod support;
 mod tls;
+mod webhook_calls;
+mod webhook_daemon;
+mod webhook_events;
+mod webhook_harm;
+mod webhooks;
 mod world;

@@ -12,7 +12,7 @@ use super::support::database::Backend::{self, Postgres, Sqlite};
 use super::world::{World, invitation};
 
 /// Where the preview counts the rows of a table: under its own name, or with what they are a part of.
-const COUNTED: [(&str, &str); 23] = [
+const COUNTED: [(&str, &str); 25] = [
     ("api_key_permissions", "api_keys"),
     ("api_keys", "api_keys"),
     ("call_record_extensions", "call_records"),
@@ -36,6 +36,8 @@ const COUNTED: [(&str, &str); 23] = [
     ("ticket_comments", "tickets"),
     ("tickets", "tickets"),
     ("users", "users"),
+    ("webhook_events", "webhooks"),
+    ("webhooks", "webhooks"),
 ];
 
 impl World {
@@ -82,6 +84,7 @@ impl World {
                 "_secrets",
                 "_stages",
                 "_domains",
+                "_events",
                 "_parts",
                 "_comments",
                 "_extensions",

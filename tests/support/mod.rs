@@ -17,6 +17,7 @@ pub mod mounts;
 pub mod operator;
 pub mod pbx;
 pub mod phone;
+pub mod receiver;
 pub mod scan;
 pub mod server;
 pub mod sign_in;

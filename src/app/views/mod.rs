@@ -21,6 +21,7 @@ mod tenant_followed;
 mod tenant_row;
 mod ticket;
 mod user;
+mod webhook;
 
 pub use api_key::{ApiKeyView, CreatedKeyView};
 pub use audit_entry::{ActorView, AuditEntryView, PlaceView};
@@ -45,3 +46,4 @@ pub use tenant_followed::{ChangedTenantView, FollowedView, LeavingView, NewTenan
 pub use tenant_row::TenantRowView;
 pub use ticket::{AssigneeView, TicketAuthorView, TicketCommentView, TicketView, WholeTicketView};
 pub use user::UserView;
+pub use webhook::{CreatedWebhookView, WebhookView};

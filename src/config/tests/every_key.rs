@@ -39,6 +39,8 @@ fn sample(key: &str) -> &'static str {
         "state.dir" => "/srv/switchyard",
         "templates.dir" => "/srv/templates",
         "tenants.domain_suffix" => "pbx.example.com",
+        "webhooks.allow" => "10.1.2.0/24 127.0.0.1/32",
+        "webhooks.give_up_after_hours" => "55",
         other => panic!("no sample for {other}"),
     }
 }
@@ -92,6 +94,8 @@ pub fn effective(config: &Config, key: &str) -> String {
         "state.dir" => config.state.dir.display().to_string(),
         "templates.dir" => path(&config.templates.dir),
         "tenants.domain_suffix" => config.tenants.domain_suffix.as_ref().unwrap().to_string(),
+        "webhooks.allow" => config.webhooks.allow.to_string(),
+        "webhooks.give_up_after_hours" => config.webhooks.give_up_after_hours.to_string(),
         other => panic!("no field for {other}"),
     }
 }

@@ -23,6 +23,7 @@ pub mod roles;
 pub mod tenants;
 pub mod tickets;
 pub mod users;
+pub mod webhooks;
 
 use super::problem::Problem;
 use crate::app::error::AppError;

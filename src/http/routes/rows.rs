@@ -4,13 +4,13 @@ use super::route::routes;
 use super::{Route, Shared};
 use crate::auth::access::Access::{Member, Own, Platform, Public, Tenant};
 use crate::domain::permission::Permission::{
-    AuditLogRead, CallsViewOwn, ConfigDeploy, ConfigRead, ConfigWrite, OrgApiKeys, OrgBilling,
+    AuditLogRead, BotsManage, CallsViewOwn, ConfigDeploy, ConfigRead, ConfigWrite, OrgApiKeys, OrgBilling,
     OrgSettingsRead, OrgSettingsWrite, UsersAssignRole, UsersCreate as UsersInvite, UsersDelete, UsersList,
 };
 use crate::domain::permission::PlatformPermission::{Audit, Managers, UsersCreate, UsersRead, UsersWrite};
 use crate::http::api::{
     api_keys, audit_log, auth, calls, deployment_events, deployments, events, extensions, invitations,
-    own_tenant, password_reset, platform_users, profile, roles, users,
+    own_tenant, password_reset, platform_users, profile, roles, users, webhooks,
 };
 use crate::http::{docs, health, metrics};
 
@@ -192,6 +192,21 @@ pub(super) fn calls() -> Vec<Route<Shared>> {
             "Lists the calls that are up: all of the tenant's, or those of the own extension";
         get "/api/v1/events", Tenant(CallsViewOwn) => events::follow,
             "Follows calls, phones and deployments", 429 ["too_many_streams"];
+    }
+}
+
+pub(super) fn webhooks() -> Vec<Route<Shared>> {
+    routes! {
+        get "/api/v1/webhooks", Tenant(BotsManage) => webhooks::index, "Lists the tenant's webhooks, newest first";
+        post "/api/v1/webhooks", Tenant(BotsManage), audits "webhook.create" => webhooks::create,
+            "Makes a webhook, and shows its secret this once", 409 ["max_webhooks_reached"], 503 SEALED;
+        get "/api/v1/webhooks/{id}", Tenant(BotsManage) => webhooks::show, "Shows a webhook, and how it goes";
+        patch "/api/v1/webhooks/{id}", Tenant(BotsManage), audits "webhook.change" => webhooks::change,
+            "Changes a webhook, disables it, or lets it begin anew";
+        post "/api/v1/webhooks/{id}/rotate-secret", Tenant(BotsManage), audits "webhook.rotate_secret"
+            => webhooks::rotate_secret, "Gives a webhook another secret; the one before signs beside it for a day", 503 SEALED;
+        delete "/api/v1/webhooks/{id}", Tenant(BotsManage), audits "webhook.delete" => webhooks::delete,
+            "Deletes a webhook, and what waits for it";
     }
 }
 

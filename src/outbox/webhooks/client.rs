@@ -1,0 +1,128 @@
+//! One request to a webhook: within limits of time and size, without redirects, to a checked address.
+
+use std::error::Error;
+use std::time::Duration;
+
+use reqwest::header::CONTENT_TYPE;
+use reqwest::redirect::Policy;
+use reqwest::{Client, Response};
+use tokio::time::timeout;
+
+use super::resolver::{Resolver, Unreachable};
+use super::signature::signatures;
+use super::verdict::Outcome;
+use crate::domain::error_chain::error_chain;
+use crate::domain::webhook_reach::WebhookReach;
+use crate::store::webhook_queue::{Queued, Target};
+
+/// As much of an answer is read, and thrown away: so a small one is read whole, and the connection ends in peace.
+const READ: usize = 16 * 1024;
+
+/// What a webhook may take of the daemon.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// For connecting, TLS included.
+    pub connect: Duration,
+    /// From the first packet to the answer's status.
+    pub total: Duration,
+    /// For the rest of an answer, whose status is known.
+    pub rest: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            total: Duration::from_secs(15),
+            rest: Duration::from_secs(1),
+        }
+    }
+}
+
+/// Sends requests.
+pub(super) struct WebhookClient {
+    tls: Client,
+    clear: Client,
+    reach: WebhookReach,
+    limits: Limits,
+}
+
+impl WebhookClient {
+    pub fn new(reach: WebhookReach, limits: Limits) -> Result<Self, reqwest::Error> {
+        let client = |is_clear| {
+            Client::builder()
+                .user_agent(concat!("switchyard/", env!("CARGO_PKG_VERSION")))
+                .redirect(Policy::none())
+                .referer(false)
+                // What the environment names is no address that was checked.
+                .no_proxy()
+                .dns_resolver(Resolver::new(reach.clone(), is_clear))
+                .https_only(!is_clear)
+                // Each connection is made to an address that is checked then.
+                .pool_max_idle_per_host(0)
+                .connect_timeout(limits.connect)
+                .timeout(limits.total)
+                .build()
+        };
+        Ok(Self {
+            tls: client(false)?,
+            clear: client(true)?,
+            reach,
+            limits,
+        })
+    }
+
+    /// Sends an event, signed at `time`, in seconds since 1970.
+    pub async fn send(&self, target: &Target, event: &Queued, time: i64) -> Outcome {
+        let Target { url, secrets } = target;
+        // A host that is an address is connected to without being resolved.
+        let leads = url.literal();
+        if leads.is_some_and(|address| !self.reach.may_reach(address, url.is_clear())) {
+            return Outcome::failed(Unreachable.to_string());
+        }
+        let client = if url.is_clear() { &self.clear } else { &self.tls };
+        let sent = client
+            .post(url.as_str())
+            .header(CONTENT_TYPE, "application/json")
+            .header("Switchyard-Event", event.kind.as_str())
+            .header("Switchyard-Event-Id", event.id.to_string())
+            .header("Switchyard-Timestamp", time.to_string())
+            .header("Switchyard-Signature", signatures(secrets, time, &event.body))
+            .body(event.body.clone())
+            .send();
+        match sent.await {
+            Ok(answer) => {
+                let outcome = Outcome::of_status(answer.status().as_u16());
+                // It has said what it had to say.
+                let _ = timeout(self.limits.rest, read_some(answer)).await;
+                outcome
+            }
+            Err(error) => Outcome::failed(told(error)),
+        }
+    }
+}
+
+async fn read_some(mut answer: Response) {
+    let mut read = 0;
+    while let Ok(Some(chunk)) = answer.chunk().await {
+        read += chunk.len();
+        if read > READ {
+            return;
+        }
+    }
+}
+
+/// What went wrong, without the URL, whose path may hold a secret.
+fn told(error: reqwest::Error) -> String {
+    let mut source: Option<&(dyn Error + 'static)> = error.source();
+    while let Some(inner) = source {
+        if let Some(unreachable) = inner.downcast_ref::<Unreachable>() {
+            return unreachable.to_string();
+        }
+        source = inner.source();
+    }
+    if error.is_timeout() {
+        return "does not answer in time".to_owned();
+    }
+    error_chain(&error.without_url())
+}

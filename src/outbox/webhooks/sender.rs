@@ -1,0 +1,262 @@
+//! The worker of webhooks: claims those for which an event is due, sends it, and notes what became of it.
+
+use std::convert::Infallible;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+use super::client::{Limits, WebhookClient};
+use super::verdict::{Outcome, Verdict};
+use crate::domain::clock::Clock;
+use crate::domain::error_chain::error_chain;
+use crate::domain::random::Randomness;
+use crate::domain::webhook_reach::WebhookReach;
+use crate::store::webhook_queue::{self, Claimed, Target};
+use crate::store::{Store, StoreError};
+
+/// So many webhooks are sent to at once: more than one tenant has, so that what hangs delays none of another's.
+const AT_ONCE: usize = 128;
+/// Longer than a request may take, and the note of it.
+const CLAIM: Duration = Duration::from_mins(1);
+/// How long the end of a request is waited for when the daemon stops.
+const GRACE: Duration = Duration::from_secs(3);
+const NOTE_PAUSE: Duration = Duration::from_secs(1);
+
+/// Disables webhooks that take nothing, which is a change like any other.
+#[async_trait]
+pub trait Disabling: Send + Sync {
+    /// Disables the webhook if it is still claimed by this; or why that cannot be done.
+    async fn disable(&self, claimed: &Claimed, note: &str) -> Result<(), String>;
+}
+
+/// How a sender works.
+pub struct Options {
+    /// Names the process, for people.
+    pub holder: String,
+    /// How long a webhook may take nothing before it is disabled.
+    pub give_up_after: Duration,
+    /// How often it looks: what other processes put into queues comes without a nudge.
+    pub period: Duration,
+    /// What a webhook may take of the daemon.
+    pub limits: Limits,
+}
+
+/// Sends events to webhooks, to many at once, and to each in order.
+pub struct Sender {
+    store: Store,
+    reach: WebhookReach,
+    disabling: Arc<dyn Disabling>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Randomness>,
+    options: Options,
+    /// Made when there is something to send: it reads the host's certificates.
+    client: OnceLock<Result<WebhookClient, String>>,
+}
+
+impl Sender {
+    /// `reach` says what may be connected to.
+    #[must_use]
+    pub fn new(
+        store: Store,
+        reach: WebhookReach,
+        disabling: Arc<dyn Disabling>,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Randomness>,
+        options: Options,
+    ) -> Self {
+        Self {
+            store,
+            reach,
+            disabling,
+            clock,
+            random,
+            options,
+            client: OnceLock::new(),
+        }
+    }
+
+    /// Sends until the soft stop, on a nudge and periodically.
+    pub async fn run(self, nudge: Arc<Notify>, stop: CancellationToken) -> Result<(), Infallible> {
+        let own = Arc::new(self);
+        let mut sending = JoinSet::new();
+        while !stop.is_cancelled() {
+            let rest = match own.begin_what_is_due(&mut sending, &stop).await {
+                Ok(rest) => rest,
+                Err(error) => {
+                    let error = error_chain(&error);
+                    tracing::error!(error, "webhooks wait: their queues cannot be read");
+                    own.options.period
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = nudge.notified() => {}
+                Some(_) = sending.join_next() => {}
+                () = sleep(rest) => {}
+            }
+        }
+        while sending.join_next().await.is_some() {}
+        Ok(())
+    }
+
+    /// Begins to send to whichever webhook is due; answers how long none is.
+    async fn begin_what_is_due(
+        self: &Arc<Self>,
+        sending: &mut JoinSet<()>,
+        stop: &CancellationToken,
+    ) -> Result<Duration, StoreError> {
+        while sending.try_join_next().is_some() {}
+        while sending.len() < AT_ONCE && !stop.is_cancelled() {
+            let Some(claimed) = self.claim().await? else {
+                return self.until_due().await;
+            };
+            let (own, stop) = (Arc::clone(self), stop.clone());
+            sending.spawn(async move { own.deliver(claimed, &stop).await });
+        }
+        Ok(self.options.period)
+    }
+
+    /// Sends everything that is due, one after the other; answers how many attempts were made.
+    pub async fn work_off(&self, stop: &CancellationToken) -> Result<usize, StoreError> {
+        let mut attempts = 0;
+        while let Some(claimed) = self.claim().await? {
+            self.deliver(claimed, stop).await;
+            attempts += 1;
+        }
+        Ok(attempts)
+    }
+
+    /// Looks first: on SQLite a transaction that may write keeps others waiting.
+    async fn claim(&self) -> Result<Option<Claimed>, StoreError> {
+        let now = self.clock.now();
+        let mut tx = self.store.read_once("webhooks_due").await?;
+        let is_due = webhook_queue::earliest(&mut tx)
+            .await?
+            .is_some_and(|at| at <= now);
+        drop(tx);
+        if !is_due {
+            return Ok(None);
+        }
+        let mut tx = self.store.begin("claim_webhook").await?;
+        let claimed = webhook_queue::claim_due(&mut tx, &self.options.holder, now, CLAIM).await?;
+        tx.commit().await?;
+        Ok(claimed)
+    }
+
+    async fn deliver(&self, claimed: Claimed, stop: &CancellationToken) {
+        let outcome = match &claimed.target {
+            Ok(target) => self.send(&claimed, target, stop).await,
+            Err(error) => Outcome::failed(error_chain(error)),
+        };
+        self.note(&claimed, outcome, stop).await;
+    }
+
+    async fn send(&self, claimed: &Claimed, target: &Target, stop: &CancellationToken) -> Outcome {
+        let client = self.client.get_or_init(|| {
+            let made = WebhookClient::new(self.reach.clone(), self.options.limits);
+            made.map_err(|error| format!("no HTTPS client can be made: {}", error_chain(&error)))
+        });
+        let client = match client {
+            Ok(client) => client,
+            Err(reason) => return Outcome::failed(reason),
+        };
+        let stopped = async {
+            stop.cancelled().await;
+            sleep(GRACE).await;
+        };
+        tokio::select! {
+            outcome = client.send(target, &claimed.event, self.clock.now().as_second()) => outcome,
+            () = stopped => Outcome::Interrupted,
+        }
+    }
+
+    /// Notes what became of an event, and tries that again while the claim lasts.
+    async fn note(&self, claimed: &Claimed, outcome: Outcome, stop: &CancellationToken) {
+        let now = self.clock.now();
+        let verdict = Verdict::new(
+            outcome,
+            claimed.attempt,
+            claimed.failing_since,
+            now,
+            self.options.give_up_after,
+            &*self.random,
+        );
+        let end = Instant::now() + CLAIM;
+        loop {
+            match self.try_to_note(claimed, &verdict, now).await {
+                Ok(is_ours) => return tell(claimed, &verdict, is_ours),
+                Err(error) => {
+                    let webhook = claimed.id;
+                    tracing::error!(%webhook, error, "what became of an event could not be noted");
+                }
+            }
+            if stop.is_cancelled() || Instant::now() >= end {
+                return;
+            }
+            sleep(NOTE_PAUSE).await;
+        }
+    }
+
+    /// False where the webhook is not claimed by this any more.
+    async fn try_to_note(
+        &self,
+        claimed: &Claimed,
+        verdict: &Verdict,
+        now: Timestamp,
+    ) -> Result<bool, String> {
+        if let Verdict::Disable { note } = verdict {
+            return self.disabling.disable(claimed, note).await.map(|()| true);
+        }
+        let noted = async {
+            let mut tx = self.store.begin("note_webhook").await?;
+            let is_ours = match verdict {
+                Verdict::Delivered => webhook_queue::delivered(&mut tx, claimed, now).await?,
+                Verdict::Again { at, reason } => {
+                    webhook_queue::retry_later(&mut tx, claimed, now, *at, reason).await?
+                }
+                Verdict::GiveUp { reason } => webhook_queue::give_up(&mut tx, claimed, now, reason).await?,
+                Verdict::LetGo | Verdict::Disable { .. } => webhook_queue::let_go(&mut tx, claimed).await?,
+            };
+            tx.commit().await?;
+            Ok::<bool, StoreError>(is_ours)
+        };
+        noted.await.map_err(|error| error_chain(&error))
+    }
+
+    /// How long nothing is due.
+    async fn until_due(&self) -> Result<Duration, StoreError> {
+        let mut tx = self.store.read_once("webhooks_due").await?;
+        let earliest = webhook_queue::earliest(&mut tx).await?;
+        let until = earliest.map(|at| at.duration_since(self.clock.now()));
+        let until = until.map(|until| Duration::try_from(until).unwrap_or_default());
+        Ok(until.map_or(self.options.period, |until| until.min(self.options.period)))
+    }
+}
+
+/// Neither what an event says nor the path that it goes to, which may hold a secret.
+fn tell(claimed: &Claimed, verdict: &Verdict, is_ours: bool) {
+    let (webhook, attempt, number) = (claimed.id, claimed.attempt, claimed.event.number);
+    let to = claimed.target.as_ref().map(|target| target.url.origin());
+    let (to, kind) = (to.unwrap_or_default(), claimed.event.kind.as_str());
+    if !is_ours {
+        tracing::info!(%webhook, to, kind, number, "the webhook was changed while an event was on its way");
+        return;
+    }
+    match verdict {
+        Verdict::Delivered => tracing::debug!(%webhook, to, kind, number, attempt, "event delivered"),
+        Verdict::Again { at, reason } => {
+            tracing::warn!(%webhook, to, kind, number, attempt, reason, again = %at, "event not delivered yet");
+        }
+        Verdict::GiveUp { reason } => {
+            tracing::error!(%webhook, to, kind, number, attempt, reason, "event given up");
+        }
+        Verdict::Disable { note } => tracing::error!(%webhook, to, note, "webhook disabled"),
+        Verdict::LetGo => tracing::info!(%webhook, to, kind, number, "event not delivered: the daemon stops"),
+    }
+}
