@@ -98,6 +98,8 @@ pub async fn create(
     input: WebhookInput,
 ) -> Result<(Webhook, WebhookSecret), AppError> {
     let secret = WebhookSecret::generate(app.random.as_ref())?;
+    caller.tenant(RIGHT, Act::Change)?;
+    caller.reason_to_change()?;
     let begun = app.begin_inside(caller, RIGHT, "create_webhook");
     let (mut tx, caller, tenant) = begun.await?;
     let mut errors = FieldErrors::default();
@@ -138,6 +140,7 @@ pub async fn change(
     let begun = app.begin_inside(caller, RIGHT, "change_webhook");
     let (mut tx, caller, tenant) = begun.await?;
     let before = found(&mut tx, tenant, id).await?;
+    caller.reason_to_change()?;
     let mut errors = FieldErrors::default();
     let mut after = before.clone();
     if let Some(url) = input.url.and_then(|text| app.url(&mut errors, Ok(text))) {
@@ -178,6 +181,7 @@ pub async fn rotate_secret(
     let begun = app.begin_inside(caller, RIGHT, "rotate_webhook_secret");
     let (mut tx, caller, tenant) = begun.await?;
     let webhook = found(&mut tx, tenant, id).await?;
+    caller.reason_to_change()?;
     let now = app.now();
     let until = now.saturating_add(OVERLAP).unwrap_or(now);
     webhooks::rotate(&mut tx, tenant, id, &secret, until, now).await?;
@@ -193,6 +197,7 @@ pub async fn delete(app: &App, caller: &Caller, id: WebhookId, if_match: &IfMatc
     let begun = app.begin_inside(caller, RIGHT, "delete_webhook");
     let (mut tx, caller, tenant) = begun.await?;
     let before = found(&mut tx, tenant, id).await?;
+    caller.reason_to_change()?;
     if_match.check(&tag_of_webhook(&before))?;
     webhooks::delete(&mut tx, tenant, id).await?;
     let entry = changed("webhook.delete", &before, Some(view(&before)), None);

@@ -41,6 +41,7 @@ use crate::http::metrics::Collector;
 use crate::http::routes::{Shared, router, table};
 use crate::http::streams::Streams;
 use crate::monitor::{self, Tools};
+use crate::outbox::webhooks::Sender;
 use crate::store::{Store, StoreError, sealing_keys};
 use crate::telemetry::TelemetryError;
 
@@ -163,7 +164,7 @@ impl Service {
         if let Some((worker, nudge)) = mails {
             tasks.spawn("mails", worker.run(nudge, tasks.soft_stop()));
         }
-        tasks.spawn("webhooks", sender.run(store.events(), tasks.soft_stop()));
+        news(&app, sender, &store, &tasks);
         if let Some(debounce) = self.debounce {
             let edits = auto_deploy::run(
                 app.clone(),
@@ -209,11 +210,6 @@ impl Service {
         tasks.spawn(
             "calls",
             monitor::run(node.clone(), feeds, tools, tasks.soft_stop()),
-        );
-        tasks.spawn("call events", call_events::run(app.clone(), tasks.soft_stop()));
-        tasks.spawn(
-            "deployment news",
-            deployment_news::run(app.clone(), tasks.soft_stop()),
         );
         let connections = open_files::connections();
         let shared = Shared {
@@ -261,6 +257,16 @@ fn upkeep(app: &App, tasks: &Tasks) {
         "password resets",
         password_resets::run(app.clone(), tasks.soft_stop()),
     );
+}
+
+/// What is told to those who follow a tenant and to its webhooks, and who takes it there.
+fn news(app: &App, sender: Sender, store: &Store, tasks: &Tasks) {
+    tasks.spawn(
+        "deployment news",
+        deployment_news::run(app.clone(), tasks.soft_stop()),
+    );
+    tasks.spawn("call events", call_events::run(app.clone(), tasks.soft_stop()));
+    tasks.spawn("webhooks", sender.run(store.events(), tasks.soft_stop()));
 }
 
 /// How long `/readyz` waits for the database.

@@ -76,14 +76,13 @@ impl WebhookReach {
         if url.is_clear() && self.allowed.is_empty() {
             return Err(Invalid::new("must begin with `https://`"));
         }
-        let refused = match url.literal() {
-            Some(address) => !self.may_reach(address, url.is_clear()),
-            None => {
-                let here = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
-                url.is_local_name() && !here.iter().any(|here| self.may_reach(*here, url.is_clear()))
-            }
+        let leads = match url.literal() {
+            Some(address) => vec![address],
+            None if url.is_local_name() => vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
+            None => return Ok(()),
         };
-        if refused {
+        let may_reach = |address: &IpAddr| self.may_reach(*address, url.is_clear());
+        if !leads.iter().any(may_reach) {
             return Err(Invalid::new(
                 "must lead to a public address; the operator may allow others (`webhooks.allow`)",
             ));

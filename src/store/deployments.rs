@@ -5,15 +5,13 @@ use uuid::Uuid;
 
 use super::row::{Origin, RawJson, storable, to_json};
 use super::statement::{run, statements};
-use super::{StoreError, Tx};
+use super::{StoreError, Tx, deployment_events};
 use crate::domain::change::Change;
 use crate::domain::deployment::{Deployment, DeploymentStatus, Scope};
-use crate::domain::event::Event;
 use crate::domain::finding::Finding;
 use crate::domain::generation::Generation;
 use crate::domain::ids::{DeploymentId, GenerationId, InstanceId, RevisionId, TenantId};
 use crate::domain::page::{Page, PageRequest};
-use crate::domain::webhook::EventKind;
 
 macro_rules! select {
     ($rest:literal) => {
@@ -182,12 +180,7 @@ pub async fn insert(tx: &mut Tx, deployment: &Deployment) -> Result<(), StoreErr
             number,
         )
     )?;
-    let at = deployment.created_at;
-    tx.tell(Event::of_deployment(
-        EventKind::DeploymentRequested,
-        deployment,
-        at,
-    ));
+    deployment_events::requested(tx, deployment);
     Ok(())
 }
 
@@ -377,9 +370,7 @@ pub async fn end(
         tx,
         execute(END, id.uuid(), status.as_str(), all, now.as_microsecond())
     )?;
-    if let Some(deployment) = find_anywhere(tx, id).await? {
-        tx.tell(Event::of_deployment(EventKind::DeploymentEnded, &deployment, now));
-    }
+    deployment_events::ended(tx, id, now).await?;
     Ok(ended == 1)
 }
 

@@ -14,6 +14,7 @@
 mod audit_adoption;
 mod audit_row;
 mod database;
+mod deployment_events;
 mod error;
 mod handle;
 mod row;

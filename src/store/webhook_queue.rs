@@ -69,6 +69,9 @@ struct ClaimedRow {
     failing_since: Option<i64>,
 }
 
+/// The number, the event's id, its kind and its body.
+type FirstRow = (i64, Uuid, String, String);
+
 /// A webhook that nobody else sends to until the claim lapses, and the event that comes first.
 pub struct Claimed {
     /// Which webhook.
@@ -244,8 +247,7 @@ pub async fn claim_due(
     let due = run!(tx, fetch_optional::<(Uuid,)>(DUE, now.as_microsecond()))?;
     let Some((id,)) = due else { return Ok(None) };
     let row = run!(tx, fetch_one::<ClaimedRow>(CLAIM, id, holder, later(now, ttl)))?;
-    type First = (i64, Uuid, String, String);
-    let first = run!(tx, fetch_optional::<First>(FIRST, id))?;
+    let first = run!(tx, fetch_optional::<FirstRow>(FIRST, id))?;
     let Some((number, event_id, kind, body)) = first else {
         // Somebody has emptied the queue by hand: others are not to wait for it.
         run!(tx, execute(EMPTY, id))?;

@@ -146,7 +146,8 @@ async fn a_tenant_has_so_many_webhooks_and_no_more(#[values(Sqlite, Postgres)] b
 async fn a01_owners_and_admins_manage_webhooks_and_nobody_else(#[values(Sqlite, Postgres)] backend: Backend) {
     let server = Server::start(backend).await;
     for (role, made) in [("owner", 201), ("admin", 201), ("manager", 403), ("agent", 403)] {
-        let person = server.person(role, &server.acme, role).await;
+        let name = format!("an.{role}");
+        let person = server.person(&name, &server.acme, role).await;
         let ask = server.of(&person.token, Method::POST, "/webhooks").json(&hook());
         assert_eq!(ask.send().await.status, made, "{role}");
     }

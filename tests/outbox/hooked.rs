@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use switchyard::app::instances::NewInstance;
 use switchyard::app::platform_users::{self, UserInput};
+use switchyard::app::precondition::IfMatch;
 use switchyard::app::tenants::TenantInput;
 use switchyard::app::webhooks::{self, WebhookInput};
 use switchyard::app::{App, deployments, instances, operator, tenants};
@@ -91,11 +92,6 @@ impl Hooked {
         }
     }
 
-    /// The host in a tenant.
-    pub fn inside(&self, tenant: &Tenant) -> Caller {
-        operator::in_tenant(tenant, Some("asked by phone".parse().unwrap()))
-    }
-
     /// Has these events of a tenant sent somewhere.
     pub async fn hook_at(&self, tenant: &Tenant, url: &str, events: &[&str]) -> Made {
         let input = WebhookInput {
@@ -103,9 +99,7 @@ impl Hooked {
             events: Some(events.iter().map(|&event| event.to_owned()).collect()),
             active: None,
         };
-        let (webhook, secret) = webhooks::create(&self.app, &self.inside(tenant), input)
-            .await
-            .unwrap();
+        let (webhook, secret) = webhooks::create(&self.app, &inside(tenant), input).await.unwrap();
         Made {
             id: webhook.id,
             secret: secret.expose().to_owned(),
@@ -118,7 +112,7 @@ impl Hooked {
 
     /// How a webhook of Acme stands.
     pub async fn standing(&self, made: &Made) -> Webhook {
-        webhooks::find(&self.app, &self.inside(&self.acme), made.id)
+        webhooks::find(&self.app, &inside(&self.acme), made.id)
             .await
             .unwrap()
     }
@@ -128,8 +122,8 @@ impl Hooked {
             active: Some(active),
             ..WebhookInput::default()
         };
-        let caller = self.inside(&self.acme);
-        let changed = webhooks::change(&self.app, &caller, made.id, input, &Default::default()).await;
+        let caller = inside(&self.acme);
+        let changed = webhooks::change(&self.app, &caller, made.id, input, &IfMatch::default()).await;
         changed.unwrap()
     }
 
@@ -160,7 +154,7 @@ impl Hooked {
 
     /// Asks for a deploy of Acme, which then fails; gives its id.
     pub async fn deployed(&self) -> DeploymentId {
-        let asked = deployments::deploy(&self.app, &self.inside(&self.acme), None)
+        let asked = deployments::deploy(&self.app, &inside(&self.acme), None)
             .await
             .unwrap();
         let id = asked.into_inner().id;
@@ -217,6 +211,11 @@ impl Hooked {
     pub async fn work_off(&self) -> usize {
         self.sender().work_off(&self.stop).await.unwrap()
     }
+}
+
+/// The host in a tenant.
+pub fn inside(tenant: &Tenant) -> Caller {
+    operator::in_tenant(tenant, Some("asked by phone".parse().unwrap()))
 }
 
 /// The use cases as a daemon has them that may lead webhooks to loopback.

@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
 use rstest::rstest;
+use switchyard::app::invitations::{self, Acceptance, InvitationInput};
 use switchyard::app::precondition::IfMatch;
 use switchyard::app::tenant_status::{self, SuspensionInput};
 use switchyard::app::{operator, own_tenant, platform_user_changes, users};
+use switchyard::auth::caller::Origin;
 use switchyard::domain::webhook::EventKind;
 
-use super::hooked::Hooked;
+use super::hooked::{Hooked, inside};
 use super::support::database::Backend::{self, Postgres, Sqlite};
 use super::support::receiver::Receiver;
 
@@ -59,7 +61,7 @@ async fn what_is_done_to_users_and_tenants_is_told_in_its_order_and_a_suspended_
     hooked.hook(&receiver, &all()).await;
     let other = Receiver::start().await;
     hooked.hook(&other, &["user.suspended"]).await;
-    let caller = hooked.inside(&hooked.acme);
+    let caller = inside(&hooked.acme);
     let (app, any) = (&hooked.app, IfMatch::default());
     let bob = hooked.user("bob", &hooked.acme).await;
     users::assign_role(app, &caller, bob, "manager", &any)
@@ -126,6 +128,53 @@ async fn what_is_done_to_users_and_tenants_is_told_in_its_order_and_a_suspended_
             assert!(!got.body.contains(secret), "{}", got.body);
         }
     }
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_invitations_and_phones_change_is_told_too(#[values(Sqlite, Postgres)] backend: Backend) {
+    let (hooked, receiver) = (Hooked::new(backend).await, Receiver::start().await);
+    hooked.hook(&receiver, &all()).await;
+    let (caller, any) = (inside(&hooked.acme), IfMatch::default());
+    let app = &hooked.app;
+    let invited = async |name: &str| {
+        let input = InvitationInput {
+            email: Some(format!("{name}@example.com")),
+            name: Some(name.to_owned()),
+            role: None,
+        };
+        let (user, invitation) = invitations::invite(app, &caller, input).await.unwrap();
+        (user.id, invitation.link.unwrap().token().to_owned())
+    };
+    let (bob, _) = invited("bob").await;
+    invitations::revoke(app, &caller, bob).await.unwrap();
+    let (eve, token) = invited("eve").await;
+    let password = "quince medlar sloe".into();
+    let by = Acceptance::Password(&password);
+    let accepted = invitations::accept(app, Origin::default(), token.as_str().into(), by).await;
+    accepted.map(drop).unwrap();
+    users::link_extension(app, &caller, eve, None, &any)
+        .await
+        .unwrap();
+    hooked.work_off().await;
+    let told: Vec<String> = receiver
+        .got()
+        .iter()
+        .map(|got| {
+            let user = &got.json()["data"]["user"];
+            format!("{} {} {}", got.kind(), user["name"], user["status"])
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "user.created \"bob\" \"invited\"",
+            "user.deleted null null",
+            "user.created \"eve\" \"invited\"",
+            "user.changed \"eve\" \"active\"",
+        ]
+    );
+    assert!(receiver.got().iter().all(|got| !got.body.contains(&token)));
 }
 
 #[rstest]

@@ -7,7 +7,7 @@ use switchyard::app::webhooks::{self as use_cases, WebhookInput};
 use switchyard::outbox::webhooks::Limits;
 use tokio::task::JoinSet;
 
-use super::hooked::Hooked;
+use super::hooked::{Hooked, inside};
 use super::support::database::Backend::{self, Postgres, Sqlite};
 use super::support::receiver::Manner::{Flood, Hang, HangInAnswer, Redirect, Status};
 use super::support::receiver::Receiver;
@@ -288,7 +288,7 @@ async fn a_url_that_leads_into_the_house_is_refused_by_the_use_cases(
             events: Some(vec!["user.created".to_owned()]),
             active: None,
         };
-        let refused = use_cases::create(&hooked.app, &hooked.inside(&hooked.acme), input).await;
+        let refused = use_cases::create(&hooked.app, &inside(&hooked.acme), input).await;
         let error = refused.err().unwrap().to_string();
         assert!(error.starts_with("url must"), "{url}: {error}");
     }

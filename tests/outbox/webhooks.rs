@@ -4,7 +4,7 @@ use rstest::rstest;
 use switchyard::app::webhooks as use_cases;
 use switchyard::domain::email::EmailAddress;
 
-use super::hooked::Hooked;
+use super::hooked::{Hooked, inside};
 use super::support::database::Backend::{self, Postgres, Sqlite};
 use super::support::receiver::Manner::Status;
 use super::support::receiver::Receiver;
@@ -112,7 +112,7 @@ async fn while_a_secret_is_rotated_both_sign_and_after_a_day_the_new_one_alone(
 ) {
     let (hooked, receiver) = (Hooked::new(backend).await, Receiver::start().await);
     let made = hooked.hook(&receiver, &["user.created"]).await;
-    let caller = hooked.inside(&hooked.acme);
+    let caller = inside(&hooked.acme);
     let (_, secret) = use_cases::rotate_secret(&hooked.app, &caller, made.id)
         .await
         .unwrap();
