@@ -1,6 +1,7 @@
 //! Events on their way to webhooks: signed, in order, again until they are taken, and dropped only where that is told.
 
 use rstest::rstest;
+use switchyard::app::precondition::IfMatch;
 use switchyard::app::webhooks as use_cases;
 use switchyard::domain::email::EmailAddress;
 
@@ -103,6 +104,33 @@ async fn a_change_that_is_not_kept_is_not_told(#[values(Sqlite, Postgres)] backe
     assert_eq!(hooked.work_off().await, 1);
     assert_eq!(hooked.standing(&made).await.standing.pending, 0);
     assert_eq!(receiver.numbers(), [1]);
+}
+
+#[rstest]
+#[tokio::test]
+async fn another_address_gets_at_once_what_the_former_one_did_not_take(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let hooked = Hooked::new(backend).await;
+    let (receiver, other) = (Receiver::start().await, Receiver::start().await);
+    receiver.behave(&[Status(503)]);
+    let made = hooked.hook(&receiver, &["user.created"]).await;
+    hooked.user("ann", &hooked.acme).await;
+    assert_eq!(hooked.work_off().await, 1);
+    let input = use_cases::WebhookInput {
+        url: Some(other.url()),
+        ..Default::default()
+    };
+    let (caller, any) = (inside(&hooked.acme), IfMatch::default());
+    let changed = use_cases::change(&hooked.app, &caller, made.id, input, &any)
+        .await
+        .unwrap();
+    assert_eq!(
+        (changed.standing.pending, changed.standing.failing_since),
+        (1, None)
+    );
+    assert_eq!(hooked.work_off().await, 1);
+    assert_eq!((receiver.numbers(), other.numbers()), (vec![1], vec![1]));
 }
 
 #[rstest]
