@@ -21,6 +21,8 @@ create table webhooks (
     dropped bigint not null default 0,
     -- Counts the attempts for the event that comes first.
     attempts bigint not null default 0,
+    -- Counts the events that were given up since one was taken.
+    refused bigint not null default 0,
     next_attempt_at bigint not null,
     -- Counts the claims: who has claimed it last is who knows the number.
     claims bigint not null default 0,

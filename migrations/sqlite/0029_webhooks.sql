@@ -21,6 +21,8 @@ create table webhooks (
     dropped integer not null default 0,
     -- Counts the attempts for the event that comes first.
     attempts integer not null default 0,
+    -- Counts the events that were given up since one was taken.
+    refused integer not null default 0,
     next_attempt_at integer not null,
     -- Counts the claims: who has claimed it last is who knows the number.
     claims integer not null default 0,

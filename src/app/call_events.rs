@@ -79,12 +79,11 @@ impl Wanting {
 
 async fn tell(app: &App, wanting: &mut Wanting, news: &[CallNews]) -> Result<(), AppError> {
     wanting.renew(app).await?;
-    let events: Vec<Event> = news.iter().flat_map(|news| events(app, news)).collect();
-    let mut events = events
-        .into_iter()
-        .filter(|event| wanting.tenants.contains(&event.tenant))
-        .peekable();
-    if events.peek().is_none() {
+    let events: Vec<Event> = news
+        .iter()
+        .flat_map(|news| events(app, &wanting.tenants, news))
+        .collect();
+    if events.is_empty() {
         return Ok(());
     }
     let mut tx = app.store.begin("tell_of_calls").await?;
@@ -92,8 +91,9 @@ async fn tell(app: &App, wanting: &mut Wanting, news: &[CallNews]) -> Result<(),
     Ok(tx.commit().await?)
 }
 
-fn events(app: &App, (before, now): &CallNews) -> Vec<Event> {
-    let Some((call, tenant)) = now.as_ref().and_then(|call| Some((call, call.tenant_id?))) else {
+fn events(app: &App, wanting: &BTreeSet<TenantId>, (before, now): &CallNews) -> Vec<Event> {
+    let of_tenant = now.as_ref().and_then(|call| Some((call, call.tenant_id?)));
+    let Some((call, tenant)) = of_tenant.filter(|(_, tenant)| wanting.contains(tenant)) else {
         return Vec::new();
     };
     // One that has become another tenant's begins for that one.

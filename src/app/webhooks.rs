@@ -205,25 +205,30 @@ pub async fn delete(app: &App, caller: &Caller, id: WebhookId, if_match: &IfMatc
     Ok(tx.commit().await?)
 }
 
-/// Disables a webhook that took nothing for too long, unless somebody has changed that since it was claimed.
+/// Disables a webhook that took nothing for too long; false where somebody has changed or deleted it since it was claimed.
 pub async fn disable_failing(
     app: &App,
     tenant: TenantId,
     id: WebhookId,
     claim: i64,
     note: &str,
-) -> Result<(), AppError> {
+) -> Result<bool, AppError> {
     let caller = Caller::new(Identity::SystemAuto, Place::Platform, None, Origin::default());
-    let mut tx = app.begin_in(tenant, "disable_webhook").await?;
-    let before = found(&mut tx, tenant, id).await?;
-    if !webhook_queue::is_claimed_by(&mut tx, id, claim).await? {
-        return Ok(());
-    }
+    let mut tx = match app.begin_in(tenant, "disable_webhook").await {
+        Err(AppError::NotFound) => return Ok(false),
+        begun => begun?,
+    };
+    let is_ours = webhook_queue::is_claimed_by(&mut tx, id, claim).await?;
+    let before = webhooks::find(&mut tx, tenant, id).await?;
+    let Some(before) = before.filter(|_| is_ours) else {
+        return Ok(false);
+    };
     webhooks::disable(&mut tx, tenant, id, Some(note), app.now()).await?;
     let after = found(&mut tx, tenant, id).await?;
     let entry = changed("webhook.disable", &after, Some(view(&before)), Some(view(&after)));
     app.audit(&mut tx, &caller, entry)?;
-    Ok(tx.commit().await?)
+    tx.commit().await?;
+    Ok(true)
 }
 
 impl App {

@@ -23,7 +23,7 @@ pub struct Disabled(pub App);
 
 #[async_trait]
 impl Disabling for Disabled {
-    async fn disable(&self, claimed: &Claimed, note: &str) -> Result<(), String> {
+    async fn disable(&self, claimed: &Claimed, note: &str) -> Result<bool, String> {
         webhooks::disable_failing(&self.0, claimed.tenant, claimed.id, claimed.claim, note)
             .await
             .map_err(|error| error_chain(&error))

@@ -370,7 +370,9 @@ pub async fn end(
         tx,
         execute(END, id.uuid(), status.as_str(), all, now.as_microsecond())
     )?;
-    deployment_events::ended(tx, id, now).await?;
+    if ended == 1 {
+        deployment_events::ended(tx, id, now).await?;
+    }
     Ok(ended == 1)
 }
 

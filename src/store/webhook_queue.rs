@@ -4,7 +4,8 @@
 //! A webhook that was claimed is left alone by others until the claim lapses: of one webhook no two events are on the way
 //! at once, and another webhook waits for none of it.
 
-use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -37,20 +38,25 @@ statements! {
     DUE = "select id from webhooks where is_active and pending > 0 and next_attempt_at <= $1 \
         and (claimed_until is null or claimed_until <= $1) order by next_attempt_at, id limit 1", 0,
         " for update skip locked";
-    CLAIM = "update webhooks set claims = claims + 1, attempts = attempts + 1, claimed_by = $2, claimed_until = $3 \
-        where id = $1 returning id, tenant_id, url, secret, former_secret, former_until, claims, attempts, failing_since";
+    /// A former secret whose time is over is forgotten.
+    CLAIM = "update webhooks set claims = claims + 1, attempts = attempts + 1, claimed_by = $2, claimed_until = $3, \
+        former_secret = case when former_until > $4 then former_secret end, \
+        former_until = case when former_until > $4 then former_until end where id = $1 \
+        returning id, tenant_id, url, secret, former_secret, claims, attempts, refused, failing_since";
     FIRST = "select number, event_id, kind, body from webhook_events where webhook_id = $1 order by number limit 1";
     IS_OURS = "select count(*) from webhooks where id = $1 and claims = $2 and is_active";
-    TAKE_OUT = "delete from webhook_events where webhook_id = $1 and number = $2 \
-        and exists (select 1 from webhooks where id = $1 and claims = $3)";
-    DELIVERED = "update webhooks set pending = pending - 1, attempts = 0, next_attempt_at = $3, claimed_by = null, \
-        claimed_until = null, failing_since = null, last_delivered_at = $3, last_error = null \
+    DELIVERED = "update webhooks set pending = pending - 1, attempts = 0, refused = 0, next_attempt_at = $3, \
+        claimed_by = null, claimed_until = null, failing_since = null, last_delivered_at = $3, last_error = null \
         where id = $1 and claims = $2";
-    GIVEN_UP = "update webhooks set pending = pending - 1, dropped = dropped + 1, attempts = 0, next_attempt_at = $3, \
-        claimed_by = null, claimed_until = null, failing_since = coalesce(failing_since, $3), last_failed_at = $3, \
-        last_error = $4 where id = $1 and claims = $2";
+    GIVEN_UP = "update webhooks set pending = pending - 1, dropped = dropped + 1, attempts = 0, refused = refused + 1, \
+        next_attempt_at = $3, claimed_by = null, claimed_until = null, failing_since = coalesce(failing_since, $3), \
+        last_failed_at = $3, last_error = $4 where id = $1 and claims = $2";
+    /// After the webhook's row, as whoever disables or deletes it does: so none of them waits for the other for ever.
+    TAKE_OUT = "delete from webhook_events where webhook_id = $1 and number = $2";
     AGAIN = "update webhooks set next_attempt_at = $4, claimed_by = null, claimed_until = null, \
         failing_since = coalesce(failing_since, $3), last_failed_at = $3, last_error = $5 where id = $1 and claims = $2";
+    WAIT = "update webhooks set attempts = attempts - 1, next_attempt_at = $3, claimed_by = null, claimed_until = null, \
+        last_error = $4 where id = $1 and claims = $2";
     EMPTY = "update webhooks set pending = 0, attempts = 0, claimed_by = null, claimed_until = null where id = $1";
     LET_GO = "update webhooks set attempts = attempts - 1, claimed_by = null, claimed_until = null \
         where id = $1 and claims = $2";
@@ -63,9 +69,9 @@ struct ClaimedRow {
     url: String,
     secret: Vec<u8>,
     former_secret: Option<Vec<u8>>,
-    former_until: Option<i64>,
     claims: i64,
     attempts: i64,
+    refused: i64,
     failing_since: Option<i64>,
 }
 
@@ -82,6 +88,8 @@ pub struct Claimed {
     pub claim: i64,
     /// How often this event was tried, this time included.
     pub attempt: i64,
+    /// How many events the webhook has refused since it took the last one.
+    pub refused: i64,
     /// Since when the webhook takes nothing; none where it took the event before.
     pub failing_since: Option<Timestamp>,
     /// Where it is sent and what it is signed with, or why that cannot be read: other webhooks must not wait for it.
@@ -150,24 +158,23 @@ async fn of_tenant(
 /// id.
 pub(super) async fn write(tx: &mut Tx, told: Vec<Event>) -> Result<bool, StoreError> {
     let mut wanted = Vec::new();
+    let mut tenants = BTreeMap::new();
     for event in told {
-        let of_kind = |(id, events): (WebhookId, BTreeSet<_>)| events.contains(&event.kind).then_some(id);
-        let webhooks: Vec<_> = of_tenant(tx, event.tenant)
-            .await?
-            .into_iter()
-            .filter_map(of_kind)
-            .collect();
-        if webhooks.is_empty() {
-            continue;
-        }
-        let Some(tenant) = tenants::find(tx, event.tenant).await? else {
+        let listening = match tenants.entry(event.tenant) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => unknown.insert(Listening::find(tx, event.tenant).await?),
+        };
+        let Some(Listening { tenant, webhooks }) = listening else {
             continue;
         };
+        let of_kind = |(id, events): &(WebhookId, BTreeSet<_>)| events.contains(&event.kind).then_some(*id);
+        let webhooks: Vec<WebhookId> = webhooks.iter().filter_map(of_kind).collect();
         // Its people are shut out, and so is whatever listens for them.
-        if !tenant.status.is_active() && !tells_of_its_end(&tenant, event.kind) {
+        let is_shut = !tenant.status.is_active() && !tells_of_its_end(tenant, event.kind);
+        if webhooks.is_empty() || is_shut {
             continue;
         }
-        let data = data(tx, &tenant, &event).await?;
+        let data = data(tx, tenant, &event).await?;
         wanted.extend(webhooks.into_iter().map(|id| (id, event.clone(), data.clone())));
     }
     // Events of one webhook stay in their order.
@@ -177,6 +184,24 @@ pub(super) async fn write(tx: &mut Tx, told: Vec<Event>) -> Result<bool, StoreEr
         put(tx, webhook, &event, &data).await?;
     }
     Ok(is_told)
+}
+
+/// A tenant, and what its active webhooks are told.
+struct Listening {
+    tenant: Tenant,
+    webhooks: Vec<(WebhookId, BTreeSet<EventKind>)>,
+}
+
+impl Listening {
+    /// None where nobody listens.
+    async fn find(tx: &mut Tx, tenant: TenantId) -> Result<Option<Self>, StoreError> {
+        let webhooks = of_tenant(tx, tenant).await?;
+        if webhooks.is_empty() {
+            return Ok(None);
+        }
+        let tenant = tenants::find(tx, tenant).await?;
+        Ok(tenant.map(|tenant| Self { tenant, webhooks }))
+    }
 }
 
 fn tells_of_its_end(tenant: &Tenant, kind: EventKind) -> bool {
@@ -246,7 +271,10 @@ pub async fn claim_due(
 ) -> Result<Option<Claimed>, StoreError> {
     let due = run!(tx, fetch_optional::<(Uuid,)>(DUE, now.as_microsecond()))?;
     let Some((id,)) = due else { return Ok(None) };
-    let row = run!(tx, fetch_one::<ClaimedRow>(CLAIM, id, holder, later(now, ttl)))?;
+    let row = run!(
+        tx,
+        fetch_one::<ClaimedRow>(CLAIM, id, holder, later(now, ttl), now.as_microsecond())
+    )?;
     let first = run!(tx, fetch_optional::<FirstRow>(FIRST, id))?;
     let Some((number, event_id, kind, body)) = first else {
         // Somebody has emptied the queue by hand: others are not to wait for it.
@@ -259,8 +287,9 @@ pub async fn claim_due(
         tenant: TenantId::from_uuid(row.tenant_id),
         claim: row.claims,
         attempt: row.attempts,
+        refused: row.refused,
         failing_since: failing_since.transpose()?,
-        target: target(tx, &row, now),
+        target: target(tx, &row),
         event: Queued {
             number,
             id: EventId::from_uuid(event_id),
@@ -270,22 +299,20 @@ pub async fn claim_due(
     }))
 }
 
-fn target(tx: &Tx, row: &ClaimedRow, now: Timestamp) -> Result<Target, StoreError> {
+fn target(tx: &Tx, row: &ClaimedRow) -> Result<Target, StoreError> {
     Ok(Target {
         url: origin(row.id).text("url", &row.url)?,
-        secrets: secrets(tx, row, now)?,
+        secrets: secrets(tx, row)?,
     })
 }
 
-fn secrets(tx: &Tx, row: &ClaimedRow, now: Timestamp) -> Result<Vec<WebhookSecret>, StoreError> {
+fn secrets(tx: &Tx, row: &ClaimedRow) -> Result<Vec<WebhookSecret>, StoreError> {
     let id = WebhookId::from_uuid(row.id);
     let place = place(TenantId::from_uuid(row.tenant_id), id);
     let open = |sealed: &[u8]| opened(id, tx.unseal(&place, sealed)?);
     let mut secrets = vec![open(&row.secret)?];
-    let is_good = row.former_until.is_some_and(|until| now.as_microsecond() < until);
-    if let Some(former) = row.former_secret.as_deref().filter(|_| is_good) {
-        secrets.push(open(former)?);
-    }
+    // One that cannot be opened, as of a sealing key that was lost, is what the rotation was for.
+    secrets.extend(row.former_secret.as_deref().and_then(|former| open(former).ok()));
     Ok(secrets)
 }
 
@@ -298,8 +325,8 @@ pub async fn is_claimed_by(tx: &mut Tx, id: WebhookId, claim: i64) -> Result<boo
 /// Notes that the event was delivered; false when the webhook is not claimed by this any more.
 pub async fn delivered(tx: &mut Tx, claimed: &Claimed, now: Timestamp) -> Result<bool, StoreError> {
     let (id, claim) = (claimed.id.uuid(), claimed.claim);
-    run!(tx, execute(TAKE_OUT, id, claimed.event.number, claim))?;
-    Ok(run!(tx, execute(DELIVERED, id, claim, now.as_microsecond()))? == 1)
+    let noted = run!(tx, execute(DELIVERED, id, claim, now.as_microsecond()))?;
+    take_out(tx, claimed, noted).await
 }
 
 /// Gives the event up and goes on with the next one; false when the webhook is not claimed by this any more.
@@ -310,9 +337,20 @@ pub async fn give_up(
     error: &str,
 ) -> Result<bool, StoreError> {
     let (id, claim) = (claimed.id.uuid(), claimed.claim);
-    run!(tx, execute(TAKE_OUT, id, claimed.event.number, claim))?;
-    let now = now.as_microsecond();
-    Ok(run!(tx, execute(GIVEN_UP, id, claim, now, kept(error)))? == 1)
+    let noted = run!(
+        tx,
+        execute(GIVEN_UP, id, claim, now.as_microsecond(), kept(error))
+    )?;
+    take_out(tx, claimed, noted).await
+}
+
+/// Removes an event of which that was noted.
+async fn take_out(tx: &mut Tx, claimed: &Claimed, noted: u64) -> Result<bool, StoreError> {
+    if noted != 1 {
+        return Ok(false);
+    }
+    run!(tx, execute(TAKE_OUT, claimed.id.uuid(), claimed.event.number))?;
+    Ok(true)
 }
 
 /// Leaves the webhook alone until `at`; false when it is not claimed by this any more.
@@ -326,6 +364,13 @@ pub async fn retry_later(
     let (id, claim) = (claimed.id.uuid(), claimed.claim);
     let (now, at) = (now.as_microsecond(), at.as_microsecond());
     Ok(run!(tx, execute(AGAIN, id, claim, now, at, kept(error)))? == 1)
+}
+
+/// Leaves the webhook alone until `at` for what is no fault of its own: it is not counted. False when it is not claimed by this
+/// any more.
+pub async fn wait(tx: &mut Tx, claimed: &Claimed, at: Timestamp, error: &str) -> Result<bool, StoreError> {
+    let (id, claim) = (claimed.id.uuid(), claimed.claim);
+    Ok(run!(tx, execute(WAIT, id, claim, at.as_microsecond(), kept(error)))? == 1)
 }
 
 /// Lets a webhook go to which nothing was sent.

@@ -32,9 +32,11 @@ statements! {
     FIND = select!("and id = $2");
     COUNT = "select count(*) from webhooks where tenant_id = $1";
     UPDATE = "update webhooks set url = $3, events = $4, updated_at = $5 where tenant_id = $1 and id = $2";
-    /// Whatever it was like before, it begins anew.
-    ENABLE = "update webhooks set is_active = $4, note = null, attempts = 0, failing_since = null, last_error = null, \
-        next_attempt_at = $3, updated_at = $3 where tenant_id = $1 and id = $2";
+    /// Whatever it was like before, it begins anew. What is on its way to a former address says nothing of this one: the claim
+    /// is gone.
+    ENABLE = "update webhooks set is_active = $4, note = null, attempts = 0, refused = 0, failing_since = null, \
+        last_error = null, next_attempt_at = $3, claims = claims + 1, claimed_by = null, claimed_until = null, \
+        updated_at = $3 where tenant_id = $1 and id = $2";
     /// Whoever is sending to it does so in vain: the claim is gone.
     DISABLE = "update webhooks set is_active = $5, note = $4, dropped = dropped + pending, pending = 0, attempts = 0, \
         claims = claims + 1, claimed_by = null, claimed_until = null, updated_at = $3 \
@@ -75,7 +77,7 @@ impl Row {
     fn parse(self) -> Result<Webhook, StoreError> {
         let origin = origin(self.id);
         let time = |column, at: Option<i64>| at.map(|at| origin.time(column, at)).transpose();
-        let is_tried_again = self.pending > 0 && self.attempts > 0;
+        let is_tried_again = self.pending > 0 && (self.attempts > 0 || self.last_error.is_some());
         Ok(Webhook {
             id: WebhookId::from_uuid(self.id),
             tenant_id: TenantId::from_uuid(self.tenant_id),

@@ -19,6 +19,8 @@ mod tls;
 mod webhook_calls;
 mod webhook_daemon;
 mod webhook_events;
+mod webhook_faults;
 mod webhook_harm;
+mod webhook_tls;
 mod webhooks;
 mod world;

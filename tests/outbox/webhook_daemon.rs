@@ -10,7 +10,7 @@ use super::support::receiver::Manner::{Hang, Status};
 use super::support::receiver::Receiver;
 use super::support::wait::until;
 
-fn host_of(hooked: &Hooked) -> Host {
+pub fn host_of(hooked: &Hooked) -> Host {
     let mut host = Host::bare();
     let key = host.file("sealing.key", "a".repeat(64));
     for (name, value) in [

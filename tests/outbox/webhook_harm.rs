@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use super::hooked::{Hooked, inside};
 use super::support::database::Backend::{self, Postgres, Sqlite};
-use super::support::receiver::Manner::{Flood, Hang, HangInAnswer, Redirect, Status};
+use super::support::receiver::Manner::{Flood, FloodInHead, Hang, HangInAnswer, Redirect, Status};
 use super::support::receiver::Receiver;
 use super::support::wait::until;
 
@@ -84,6 +84,24 @@ async fn an_answer_that_does_not_end_is_one_and_nobody_waits_for_its_end(
             receiver.flooded()
         );
     }
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_flood_of_headers_is_a_failure_and_is_not_taken_in(#[values(Sqlite, Postgres)] backend: Backend) {
+    let (hooked, receiver) = (Hooked::new(backend).await, Receiver::start().await);
+    receiver.behave(&[FloodInHead(1 << 40)]);
+    let made = hooked.hook(&receiver, EVENT).await;
+    hooked.user("ann", &hooked.acme).await;
+    assert_eq!(hooked.work_off().await, 1);
+    let standing = hooked.standing(&made).await.standing;
+    assert!(standing.last_error.is_some(), "{standing:?}");
+    until("the connection ends", || receiver.flooded().is_some()).await;
+    assert!(
+        receiver.flooded() < Some(10 * 1024 * 1024),
+        "{:?}",
+        receiver.flooded()
+    );
 }
 
 #[rstest]

@@ -7,15 +7,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::Value;
 use sha2::Sha256;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
 /// What it does once it has read a request.
 #[derive(Clone)]
 pub enum Manner {
     /// Answers with this status, and a few words.
     Status(u16),
+    /// The same, once the test lets it.
+    Late(u16),
     /// Sends the sender elsewhere.
     Redirect(String),
     /// Says nothing, and keeps the connection.
@@ -24,6 +28,8 @@ pub enum Manner {
     HangInAnswer,
     /// Answers 200 with so many bytes, or as many as are taken.
     Flood(usize),
+    /// The same with headers, and no end of them.
+    FloodInHead(usize),
 }
 
 /// A request that it was sent.
@@ -80,11 +86,14 @@ struct Kept {
     connections: usize,
     /// How much of its last flood was taken, once that has ended.
     flooded: Option<usize>,
+    /// Lets one answer go that is held back.
+    go_on: Arc<Notify>,
 }
 
 /// A receiver on loopback, gone with the value.
 pub struct Receiver {
     pub address: SocketAddr,
+    scheme: &'static str,
     kept: Arc<Mutex<Kept>>,
     _serving: JoinSet<()>,
 }
@@ -92,6 +101,16 @@ pub struct Receiver {
 impl Receiver {
     /// One that answers 200 until it is told otherwise.
     pub async fn start() -> Self {
+        Self::listening(None).await
+    }
+
+    /// The same with TLS.
+    pub async fn start_with_tls(acceptor: TlsAcceptor) -> Self {
+        Self::listening(Some(acceptor)).await
+    }
+
+    async fn listening(tls: Option<TlsAcceptor>) -> Self {
+        let scheme = if tls.is_some() { "https" } else { "http" };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let kept = Arc::<Mutex<Kept>>::default();
@@ -101,11 +120,23 @@ impl Receiver {
             let mut open = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 own.lock().unwrap().connections += 1;
-                open.spawn(serve(stream, Arc::clone(&own)));
+                let (own, tls) = (Arc::clone(&own), tls.clone());
+                open.spawn(async move {
+                    match tls {
+                        None => serve(stream, own).await,
+                        Some(tls) => {
+                            // Whoever does not trust it goes away.
+                            if let Ok(stream) = tls.accept(stream).await {
+                                serve(stream, own).await;
+                            }
+                        }
+                    }
+                });
             }
         });
         Self {
             address,
+            scheme,
             kept,
             _serving: serving,
         }
@@ -116,12 +147,17 @@ impl Receiver {
     }
 
     pub fn url(&self) -> String {
-        format!("http://{}/hook?token=T0kenInThePath", self.address)
+        format!("{}://{}/hook?token=T0kenInThePath", self.scheme, self.address)
     }
 
     /// What it does with the next requests, one after the other; the last one is done with all that come then.
     pub fn behave(&self, manners: &[Manner]) {
         self.lock().manners = manners.to_vec();
+    }
+
+    /// Has an answer sent that is held back.
+    pub fn go_on(&self) {
+        self.lock().go_on.notify_one();
     }
 
     pub fn got(&self) -> Vec<Got> {
@@ -145,7 +181,7 @@ impl Receiver {
     }
 }
 
-async fn serve(mut stream: TcpStream, kept: Arc<Mutex<Kept>>) {
+async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, kept: Arc<Mutex<Kept>>) {
     let Some(got) = read(&mut stream).await else {
         return;
     };
@@ -159,9 +195,11 @@ async fn serve(mut stream: TcpStream, kept: Arc<Mutex<Kept>>) {
         }
     };
     match manner {
-        Manner::Status(status) => {
-            let answer = format!("HTTP/1.1 {status} X\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok");
-            let _ = stream.write_all(answer.as_bytes()).await;
+        Manner::Status(status) => answer(&mut stream, status).await,
+        Manner::Late(status) => {
+            let go_on = Arc::clone(&kept.lock().unwrap().go_on);
+            go_on.notified().await;
+            answer(&mut stream, status).await;
         }
         Manner::Redirect(to) => {
             let answer =
@@ -177,21 +215,32 @@ async fn serve(mut stream: TcpStream, kept: Arc<Mutex<Kept>>) {
         }
         Manner::Flood(length) => {
             let head = format!("HTTP/1.1 200 X\r\ncontent-length: {length}\r\n\r\n");
-            let _ = stream.write_all(head.as_bytes()).await;
-            let piece = vec![b'x'; 64 * 1024];
-            let mut taken = 0;
-            while taken < length {
-                match stream.write(&piece).await {
-                    Ok(more) if more > 0 => taken += more,
-                    _ => break,
-                }
-            }
-            kept.lock().unwrap().flooded = Some(taken);
+            flood(&mut stream, &head, length, &kept).await;
         }
+        Manner::FloodInHead(length) => flood(&mut stream, "HTTP/1.1 200 X\r\nx: ", length, &kept).await,
     }
 }
 
-async fn read(stream: &mut TcpStream) -> Option<Got> {
+async fn answer(stream: &mut (impl AsyncWrite + Unpin), status: u16) {
+    let answer = format!("HTTP/1.1 {status} X\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok");
+    let _ = stream.write_all(answer.as_bytes()).await;
+    let _ = stream.shutdown().await;
+}
+
+async fn flood(stream: &mut (impl AsyncWrite + Unpin), head: &str, length: usize, kept: &Mutex<Kept>) {
+    let _ = stream.write_all(head.as_bytes()).await;
+    let piece = vec![b'x'; 64 * 1024];
+    let mut taken = 0;
+    while taken < length {
+        match stream.write(&piece).await {
+            Ok(more) if more > 0 => taken += more,
+            _ => break,
+        }
+    }
+    kept.lock().unwrap().flooded = Some(taken);
+}
+
+async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Option<Got> {
     let mut bytes = Vec::new();
     let mut piece = [0; 4096];
     loop {

@@ -8,7 +8,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, Response};
 use tokio::time::timeout;
 
-use super::resolver::{Resolver, Unreachable};
+use super::resolver::{Busy, Lookups, Resolver, Unreachable};
 use super::signature::signatures;
 use super::verdict::Outcome;
 use crate::domain::error_chain::error_chain;
@@ -49,6 +49,7 @@ pub(super) struct WebhookClient {
 
 impl WebhookClient {
     pub fn new(reach: WebhookReach, limits: Limits) -> Result<Self, reqwest::Error> {
+        let lookups = Lookups::default();
         let client = |is_clear| {
             Client::builder()
                 .user_agent(concat!("switchyard/", env!("CARGO_PKG_VERSION")))
@@ -56,7 +57,7 @@ impl WebhookClient {
                 .referer(false)
                 // What the environment names is no address that was checked.
                 .no_proxy()
-                .dns_resolver(Resolver::new(reach.clone(), is_clear))
+                .dns_resolver(Resolver::new(reach.clone(), is_clear, lookups.clone()))
                 .https_only(!is_clear)
                 // Each connection is made to an address that is checked then.
                 .pool_max_idle_per_host(0)
@@ -97,7 +98,7 @@ impl WebhookClient {
                 let _ = timeout(self.limits.rest, read_some(answer)).await;
                 outcome
             }
-            Err(error) => Outcome::failed(told(error)),
+            Err(error) => failed(error),
         }
     }
 }
@@ -113,16 +114,36 @@ async fn read_some(mut answer: Response) {
 }
 
 /// What went wrong, without the URL, whose path may hold a secret.
-fn told(error: reqwest::Error) -> String {
+fn failed(error: reqwest::Error) -> Outcome {
     let mut source: Option<&(dyn Error + 'static)> = error.source();
     while let Some(inner) = source {
         if let Some(unreachable) = inner.downcast_ref::<Unreachable>() {
-            return unreachable.to_string();
+            return Outcome::failed(unreachable.to_string());
+        }
+        if let Some(busy) = inner.downcast_ref::<Busy>() {
+            return Outcome::hindered(busy.to_string());
         }
         source = inner.source();
     }
     if error.is_timeout() {
-        return "does not answer in time".to_owned();
+        return Outcome::failed("does not answer in time");
     }
-    error_chain(&error.without_url())
+    Outcome::failed(error_chain(&error.without_url()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn that_too_many_names_are_looked_up_is_no_fault_of_the_webhook() {
+        let none = Lookups::new(0, |_| Ok(Vec::new()));
+        let resolver = Resolver::new(WebhookReach::default(), true, none);
+        let client = Client::builder().no_proxy().dns_resolver(resolver);
+        let asked = client.build().unwrap().get("http://hooks.example.com/").send();
+        assert_eq!(
+            failed(asked.await.unwrap_err()),
+            Outcome::hindered("too many names are being looked up at this moment")
+        );
+    }
 }

@@ -1,18 +1,18 @@
 //! The worker of webhooks: claims those for which an event is due, sends it, and notes what became of it.
 
 use std::convert::Infallible;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, OnceCell};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::client::{Limits, WebhookClient};
-use super::verdict::{Outcome, Verdict};
+use super::verdict::{Outcome, Record, Verdict};
 use crate::domain::clock::Clock;
 use crate::domain::error_chain::error_chain;
 use crate::domain::random::Randomness;
@@ -27,12 +27,14 @@ const CLAIM: Duration = Duration::from_mins(1);
 /// How long the end of a request is waited for when the daemon stops.
 const GRACE: Duration = Duration::from_secs(3);
 const NOTE_PAUSE: Duration = Duration::from_secs(1);
+/// The shortest pause between two looks.
+const SHORTEST: Duration = Duration::from_millis(50);
 
 /// Disables webhooks that take nothing, which is a change like any other.
 #[async_trait]
 pub trait Disabling: Send + Sync {
-    /// Disables the webhook if it is still claimed by this; or why that cannot be done.
-    async fn disable(&self, claimed: &Claimed, note: &str) -> Result<(), String>;
+    /// Disables the webhook; false where it is not there or not claimed by this any more; or why that cannot be done.
+    async fn disable(&self, claimed: &Claimed, note: &str) -> Result<bool, String>;
 }
 
 /// How a sender works.
@@ -55,8 +57,8 @@ pub struct Sender {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Randomness>,
     options: Options,
-    /// Made when there is something to send: it reads the host's certificates.
-    client: OnceLock<Result<WebhookClient, String>>,
+    /// Made when there is something to send: it reads the host's certificates. Tried again where that fails.
+    client: OnceCell<WebhookClient>,
 }
 
 impl Sender {
@@ -77,7 +79,7 @@ impl Sender {
             clock,
             random,
             options,
-            client: OnceLock::new(),
+            client: OnceCell::new(),
         }
     }
 
@@ -152,19 +154,19 @@ impl Sender {
     async fn deliver(&self, claimed: Claimed, stop: &CancellationToken) {
         let outcome = match &claimed.target {
             Ok(target) => self.send(&claimed, target, stop).await,
-            Err(error) => Outcome::failed(error_chain(error)),
+            // The sealing key is the host's.
+            Err(error) => Outcome::hindered(error_chain(error)),
         };
         self.note(&claimed, outcome, stop).await;
     }
 
     async fn send(&self, claimed: &Claimed, target: &Target, stop: &CancellationToken) -> Outcome {
-        let client = self.client.get_or_init(|| {
-            let made = WebhookClient::new(self.reach.clone(), self.options.limits);
-            made.map_err(|error| format!("no HTTPS client can be made: {}", error_chain(&error)))
-        });
-        let client = match client {
+        let made = async { WebhookClient::new(self.reach.clone(), self.options.limits) };
+        let client = match self.client.get_or_try_init(|| made).await {
             Ok(client) => client,
-            Err(reason) => return Outcome::failed(reason),
+            Err(error) => {
+                return Outcome::hindered(format!("no HTTPS client can be made: {}", error_chain(&error)));
+            }
         };
         let stopped = async {
             stop.cancelled().await;
@@ -179,14 +181,12 @@ impl Sender {
     /// Notes what became of an event, and tries that again while the claim lasts.
     async fn note(&self, claimed: &Claimed, outcome: Outcome, stop: &CancellationToken) {
         let now = self.clock.now();
-        let verdict = Verdict::new(
-            outcome,
-            claimed.attempt,
-            claimed.failing_since,
-            now,
-            self.options.give_up_after,
-            &*self.random,
-        );
+        let record = Record {
+            attempt: claimed.attempt,
+            refused: claimed.refused,
+            failing_since: claimed.failing_since,
+        };
+        let verdict = Verdict::new(outcome, record, now, self.options.give_up_after, &*self.random);
         let end = Instant::now() + CLAIM;
         loop {
             match self.try_to_note(claimed, &verdict, now).await {
@@ -211,7 +211,7 @@ impl Sender {
         now: Timestamp,
     ) -> Result<bool, String> {
         if let Verdict::Disable { note } = verdict {
-            return self.disabling.disable(claimed, note).await.map(|()| true);
+            return self.disabling.disable(claimed, note).await;
         }
         let noted = async {
             let mut tx = self.store.begin("note_webhook").await?;
@@ -220,6 +220,7 @@ impl Sender {
                 Verdict::Again { at, reason } => {
                     webhook_queue::retry_later(&mut tx, claimed, now, *at, reason).await?
                 }
+                Verdict::Wait { at, reason } => webhook_queue::wait(&mut tx, claimed, *at, reason).await?,
                 Verdict::GiveUp { reason } => webhook_queue::give_up(&mut tx, claimed, now, reason).await?,
                 Verdict::LetGo | Verdict::Disable { .. } => webhook_queue::let_go(&mut tx, claimed).await?,
             };
@@ -235,7 +236,10 @@ impl Sender {
         let earliest = webhook_queue::earliest(&mut tx).await?;
         let until = earliest.map(|at| at.duration_since(self.clock.now()));
         let until = until.map(|until| Duration::try_from(until).unwrap_or_default());
-        Ok(until.map_or(self.options.period, |until| until.min(self.options.period)))
+        // What is due and cannot be claimed, as somebody else holds its row, is not looked for without a pause.
+        Ok(until.map_or(self.options.period, |until| {
+            until.max(SHORTEST).min(self.options.period)
+        }))
     }
 }
 
@@ -252,6 +256,9 @@ fn tell(claimed: &Claimed, verdict: &Verdict, is_ours: bool) {
         Verdict::Delivered => tracing::debug!(%webhook, to, kind, number, attempt, "event delivered"),
         Verdict::Again { at, reason } => {
             tracing::warn!(%webhook, to, kind, number, attempt, reason, again = %at, "event not delivered yet");
+        }
+        Verdict::Wait { at, reason } => {
+            tracing::error!(%webhook, to, kind, number, reason, again = %at, "event not sent, by no fault of the webhook");
         }
         Verdict::GiveUp { reason } => {
             tracing::error!(%webhook, to, kind, number, attempt, reason, "event given up");
