@@ -366,14 +366,12 @@ pub async fn end(
         return Ok(false);
     };
     let all = to_json("deployments.findings", &all)?;
-    let ended = run!(
-        tx,
-        execute(END, id.uuid(), status.as_str(), all, now.as_microsecond())
-    )?;
-    if ended == 1 {
+    let (status, at) = (status.as_str(), now.as_microsecond());
+    let ended = run!(tx, execute(END, id.uuid(), status, all, at))? == 1;
+    if ended {
         deployment_events::ended(tx, id, now).await?;
     }
-    Ok(ended == 1)
+    Ok(ended)
 }
 
 /// The findings so far and some more; none when the deployment has ended or is absent.
