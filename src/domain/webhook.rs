@@ -285,7 +285,8 @@ mod tests {
             WebhookSecret::generate(&SystemRandom).unwrap().expose(),
             secret.expose()
         );
-        for wrong in ["", "whs_", "whs_x", &secret.expose()[1..]] {
+        let cut = secret.expose().replacen("whs", "hs", 1);
+        for wrong in ["", "whs_", "whs_x", cut.as_str()] {
             assert!(WebhookSecret::parse(wrong.to_owned().into()).is_err(), "{wrong}");
         }
     }
