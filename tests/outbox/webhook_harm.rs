@@ -145,7 +145,7 @@ async fn nothing_is_sent_to_an_address_that_is_not_allowed(
         assert_eq!(strict.work_off(&hooked.stop).await.unwrap(), 1);
         let standing = hooked.standing(&made).await.standing;
         let error = standing.last_error.unwrap();
-        assert_eq!(error, "leads to an address that webhooks may not reach");
+        assert_eq!(error, "leads to no address that webhooks may reach");
         hooked.clock.jump(60);
     }
     assert_eq!(receiver.connections(), 0);

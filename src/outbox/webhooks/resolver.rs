@@ -15,9 +15,10 @@ use crate::domain::webhook_reach::WebhookReach;
 /// it by then. More than there are webhooks that are sent to at once; half of the threads that the process has for all such work.
 const LOOKUPS: usize = 256;
 
-/// The host is, or its name leads to, what no webhook may reach. Says nothing of where it leads.
+/// The host is, or its name leads to, what no webhook may reach, or leads nowhere. Says nothing of where it leads, nor which names
+/// the house's own name servers know.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("leads to an address that webhooks may not reach")]
+#[error("leads to no address that webhooks may reach")]
 pub(super) struct Unreachable;
 
 /// Too many names are being looked up.
@@ -64,7 +65,11 @@ impl Lookups {
             let _permit = permit;
             look_up(&name)
         });
-        Ok(found.await??)
+        let unknown = |error: io::Error| {
+            tracing::debug!(%error, "the name of a webhook's host leads nowhere");
+            Unreachable
+        };
+        Ok(found.await?.map_err(unknown)?)
     }
 }
 
@@ -175,5 +180,13 @@ mod tests {
             }
             assert_eq!(find("other.example.com").await.unwrap().len(), 1);
         });
+    }
+
+    /// Else a tenant could find out which names there are in the house.
+    #[tokio::test]
+    async fn a_name_that_leads_nowhere_is_not_told_from_one_that_leads_into_the_house() {
+        let unknown = Lookups::new(1, slow).find("nowhere.example.com".to_owned()).await;
+        let error = unknown.err().unwrap();
+        assert_eq!(error.downcast_ref::<Unreachable>(), Some(&Unreachable));
     }
 }
