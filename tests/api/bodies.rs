@@ -25,6 +25,11 @@ async fn ask<'a>(server: &'a Server, route: &Route<Shared>) -> Ask<'a> {
             let made = server.post("/roles", &role).send().await;
             made.data(201)["id"].as_str().unwrap().to_owned()
         }
+        path if path.starts_with("/tickets/{id}") => {
+            let ticket = json!({"subject": "No dial tone", "text": "Since noon."});
+            let made = server.post("/tickets", &ticket).send().await;
+            made.data(201)["id"].as_str().unwrap().to_owned()
+        }
         path if path.starts_with("/webhooks/{id}") => {
             let hook = json!({"url": "https://hooks.example.com/", "events": ["call.ended"]});
             let made = server.post("/webhooks", &hook).send().await;
