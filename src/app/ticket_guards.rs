@@ -55,7 +55,7 @@ pub(super) async fn may_open(
         return Ok(());
     }
     let message = format!(
-        "the tenant may have {MOST_TICKETS} tickets, archived ones among them; have the operator remove archived ones"
+        "the tenant has {MOST_TICKETS} tickets, archived ones among them, and may have no more; go on in one that is there"
     );
     Err(AppError::conflict("max_tickets_reached", message))
 }

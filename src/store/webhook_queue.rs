@@ -45,21 +45,22 @@ statements! {
         returning id, tenant_id, url, secret, former_secret, claims, attempts, refused, failing_since";
     FIRST = "select number, event_id, kind, body from webhook_events where webhook_id = $1 order by number limit 1";
     IS_OURS = "select count(*) from webhooks where id = $1 and claims = $2 and is_active";
+    /// What is noted gives the claim back: noted again, as where the answer to a commit was lost, it changes nothing.
     DELIVERED = "update webhooks set pending = pending - 1, attempts = 0, refused = 0, next_attempt_at = $3, \
         claimed_by = null, claimed_until = null, failing_since = null, last_delivered_at = $3, last_error = null \
-        where id = $1 and claims = $2";
+        where id = $1 and claims = $2 and claimed_by is not null";
     GIVEN_UP = "update webhooks set pending = pending - 1, dropped = dropped + 1, attempts = 0, refused = refused + 1, \
         next_attempt_at = $3, claimed_by = null, claimed_until = null, failing_since = coalesce(failing_since, $3), \
-        last_failed_at = $3, last_error = $4 where id = $1 and claims = $2";
+        last_failed_at = $3, last_error = $4 where id = $1 and claims = $2 and claimed_by is not null";
     /// After the webhook's row, as whoever disables or deletes it does: so none of them waits for the other for ever.
     TAKE_OUT = "delete from webhook_events where webhook_id = $1 and number = $2";
     AGAIN = "update webhooks set next_attempt_at = $4, claimed_by = null, claimed_until = null, \
-        failing_since = coalesce(failing_since, $3), last_failed_at = $3, last_error = $5 where id = $1 and claims = $2";
+        failing_since = coalesce(failing_since, $3), last_failed_at = $3, last_error = $5 where id = $1 and claims = $2 and claimed_by is not null";
     WAIT = "update webhooks set attempts = attempts - 1, next_attempt_at = $3, claimed_by = null, claimed_until = null, \
-        last_error = $4 where id = $1 and claims = $2";
+        last_error = $4 where id = $1 and claims = $2 and claimed_by is not null";
     EMPTY = "update webhooks set pending = 0, attempts = 0, claimed_by = null, claimed_until = null where id = $1";
     LET_GO = "update webhooks set attempts = attempts - 1, claimed_by = null, claimed_until = null \
-        where id = $1 and claims = $2";
+        where id = $1 and claims = $2 and claimed_by is not null";
 }
 
 #[derive(sqlx::FromRow)]

@@ -162,6 +162,7 @@ async fn o61_every_route_that_changes_something_writes_exactly_the_entry_that_it
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         assert_eq!(entries(&server).await[before..], *named, "{}", route.id());
+        server.end().await;
         asked.insert(route.id());
     }
     assert!(asked.len() >= 6, "{asked:?}");

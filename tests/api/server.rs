@@ -146,6 +146,12 @@ impl Server {
         (self.address, self.running) = run(service);
     }
 
+    /// Ends the service and gives its connections back at once: whoever starts many in one test would use up the database's.
+    pub async fn end(mut self) {
+        self.running.shutdown().await;
+        self.store.close().await;
+    }
+
     /// The use cases of another process on the same database, such as the host's command line.
     pub async fn another_app(&self) -> App {
         let config = config(&self.database, Some(&self.key), &[]);

@@ -9,7 +9,8 @@ use switchyard::app::call_events;
 use switchyard::domain::call::CallState;
 use switchyard::domain::call_part::{CallPart, EndedPart};
 use switchyard::domain::call_record::Disposition;
-use switchyard::domain::ids::SystemIds;
+use switchyard::domain::ids::{CallId, SystemIds};
+use switchyard::domain::leg::{LegId, WireText};
 use switchyard::domain::tenant::Tenant;
 use switchyard::driver::feed::News;
 use switchyard::monitor::records::Keeper;
@@ -93,8 +94,8 @@ async fn a_call_that_is_over_is_told_with_its_record_and_again_where_more_become
     let durations: Vec<_> = calls.iter().map(|call| call["duration"].as_i64()).collect();
     assert_eq!(durations, [Some(7), Some(11)]);
     assert_eq!(calls[0]["from"], "+4930123456");
-    let link = switchyard::domain::leg::LegId::new(&format!("{}.1", hooked.acme.domain)).unwrap();
-    let while_up = switchyard::domain::ids::CallId::of(hooked.instance, &link);
+    let link = LegId::new(&format!("{}.1", hooked.acme.domain)).unwrap();
+    let while_up = CallId::of(hooked.instance, &link);
     assert_eq!(calls[0]["id"], while_up.to_string());
 }
 
@@ -115,22 +116,28 @@ async fn a_call_that_begins_or_is_answered_is_told_once(#[values(Sqlite, Postgre
     hooked.board.report(hooked.instance, told(foreign));
     call.state = CallState::Answered;
     hooked.board.report(hooked.instance, told(call.clone()));
-    call.extension_ids.clear();
+    call.to = WireText::of("1003");
     hooked.board.report(hooked.instance, told(call.clone()));
+    // What is told of another one comes last.
+    call.link = LegId::new(&format!("{}.2", hooked.acme.id)).unwrap();
+    call.id = CallId::of(hooked.instance, &call.link);
+    call.legs = vec![call.link.clone()];
+    call.state = CallState::Ringing;
+    hooked.board.report(hooked.instance, told(call));
     for _ in 0..1000 {
-        if hooked.standing(&made).await.standing.pending == 2 {
+        if hooked.standing(&made).await.standing.pending >= 3 {
             break;
         }
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     hooked.work_off().await;
-    assert_eq!(receiver.kinds(), ["call.began", "call.answered"]);
+    assert_eq!(receiver.kinds(), ["call.began", "call.answered", "call.began"]);
     let states: Vec<_> = receiver
         .got()
         .iter()
         .map(|got| got.json()["data"]["call"]["state"].as_str().unwrap().to_owned())
         .collect();
-    assert_eq!(states, ["ringing", "answered"]);
+    assert_eq!(states, ["ringing", "answered", "ringing"]);
     hooked.stop.cancel();
     assert!(running.join_next().await.unwrap().unwrap().is_ok());
 }

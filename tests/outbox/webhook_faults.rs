@@ -197,3 +197,37 @@ async fn who_notes_an_event_and_who_disables_the_webhook_never_wait_for_each_oth
         assert!(!noted, "the claim is gone");
     }
 }
+
+/// As where the answer to the commit was lost, and it is tried again.
+#[rstest]
+#[tokio::test]
+async fn what_is_noted_twice_counts_once(#[values(Sqlite, Postgres)] backend: Backend) {
+    let (hooked, receiver) = (Hooked::new(backend).await, Receiver::start().await);
+    let made = hooked.hook(&receiver, EVENT).await;
+    for name in ["ann", "bob", "cid"] {
+        hooked.user(name, &hooked.acme).await;
+    }
+    let now = hooked.clock.now();
+    let mut tx = hooked.store.begin("claim").await.unwrap();
+    let claimed = claim(&mut tx, now).await;
+    assert!(webhook_queue::delivered(&mut tx, &claimed, now).await.unwrap());
+    tx.commit().await.unwrap();
+    let before = hooked.standing(&made).await.standing;
+    assert_eq!((before.pending, before.dropped), (2, 0));
+    let mut tx = hooked.store.begin("again").await.unwrap();
+    assert!(!webhook_queue::delivered(&mut tx, &claimed, now).await.unwrap());
+    assert!(!webhook_queue::give_up(&mut tx, &claimed, now, "x").await.unwrap());
+    assert!(
+        !webhook_queue::retry_later(&mut tx, &claimed, now, now, "x")
+            .await
+            .unwrap()
+    );
+    assert!(!webhook_queue::wait(&mut tx, &claimed, now, "x").await.unwrap());
+    assert!(!webhook_queue::let_go(&mut tx, &claimed).await.unwrap());
+    // Whoever claims it next gets the second one, as its first attempt.
+    let next = claim(&mut tx, now).await;
+    assert_eq!((next.event.number, next.attempt), (2, 1));
+    tx.commit().await.unwrap();
+    let after = hooked.standing(&made).await.standing;
+    assert_eq!((after.pending, after.dropped, after.last_error), (2, 0, None));
+}

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use super::hooked::{Hooked, inside};
 use super::support::database::Backend::{self, Postgres, Sqlite};
-use super::support::receiver::Manner::{Flood, FloodInHead, Hang, HangInAnswer, Redirect, Status};
+use super::support::receiver::Manner::{Flood, FloodInHead, Hang, HangInAnswer, Late, Redirect, Status};
 use super::support::receiver::Receiver;
 use super::support::wait::until;
 
@@ -270,14 +270,16 @@ async fn a_webhook_that_is_disabled_while_an_event_is_on_its_way_stays_disabled(
     #[values(Sqlite, Postgres)] backend: Backend,
 ) {
     let (hooked, receiver) = (Hooked::new(backend).await, Receiver::start().await);
-    receiver.behave(&[Hang]);
+    receiver.behave(&[Late(503)]);
     let made = hooked.hook(&receiver, EVENT).await;
     hooked.user("ann", &hooked.acme).await;
-    let sender = hooked.impatient();
+    let sender = hooked.sender();
     let sending = sender.work_off(&hooked.stop);
     let disabling = async {
         until("it is on its way", || receiver.got().len() == 1).await;
-        hooked.active(&made, false).await
+        let disabled = hooked.active(&made, false).await;
+        receiver.go_on();
+        disabled
     };
     let (sent, disabled) = tokio::join!(sending, disabling);
     assert_eq!((sent.unwrap(), disabled.note), (1, None));

@@ -60,13 +60,15 @@ impl Lookups {
     async fn find(&self, name: String) -> Result<Vec<SocketAddr>, Box<dyn Error + Send + Sync>> {
         let permit = Arc::clone(&self.left).try_acquire_owned().map_err(|_| Busy)?;
         let look_up = self.look_up;
+        let asked = name.clone();
         let found = spawn_blocking(move || {
             // Given back when the thread is free.
             let _permit = permit;
             look_up(&name)
         });
         let unknown = |error: io::Error| {
-            tracing::debug!(%error, "the name of a webhook's host leads nowhere");
+            // Whose webhook it is reads another text; where this host's name servers are at fault, its operator has to see it.
+            tracing::warn!(host = asked, %error, "the name of a webhook's host leads nowhere");
             Unreachable
         };
         Ok(found.await?.map_err(unknown)?)
