@@ -106,6 +106,7 @@ async fn every_route_with_a_body_says_what_is_wrong_with_it(
             route.id()
         );
         assert_eq!(server.audit_actions().await, entries, "{}", route.id());
+        server.end().await;
         seen += 1;
     }
     assert!(seen >= 4, "{seen}");
