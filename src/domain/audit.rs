@@ -23,6 +23,10 @@ word_enum! {
     }
 }
 
+/// The action of the entry that tells of payloads which were blanked because their tenant keeps them no longer. Its target names
+/// the time before which they are from.
+pub const RETAINED: &str = "compliance.purged";
+
 /// Who did something, as they were known then: outlives the user.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Actor {

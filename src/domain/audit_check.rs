@@ -27,7 +27,7 @@ word_enum! {
         Unconfirmed = "unconfirmed",
         /// The program did not write it.
         Forged = "forged",
-        /// Its payload was blanked, and no entry of the tenant's deletion says so.
+        /// Its payload was blanked, and no entry of the tenant's deletion, or of what it keeps no longer, says so.
         Untold = "untold",
         /// The head does not belong to it.
         HeadAltered = "head_altered",
@@ -49,7 +49,9 @@ impl AuditFault {
             Self::Forged => {
                 "stands where the program has written none, behind the head or twice; or the head was changed"
             }
-            Self::Untold => "has no payload any more, although its tenant was not deleted since",
+            Self::Untold => {
+                "has no payload any more, although its tenant was not deleted since and had nothing removed that is so young"
+            }
             Self::HeadAltered => "is not what the head of the log says, or the head is gone",
             Self::NotTheKept => "is not there, or has another digest than the one that was kept",
         }
@@ -95,7 +97,7 @@ pub struct StoredLink {
     pub link: Link,
     /// Whether only a part of its payload is there, or all of it although it counts as blanked.
     pub in_part: bool,
-    /// Whether it names a later entry, by which its tenant was deleted.
+    /// Whether it names a later entry, by which its tenant was deleted, or keeps it no longer.
     pub told: bool,
 }
 

@@ -93,6 +93,8 @@ id! {
     WebhookId,
     /// One event that webhooks are told of.
     EventId,
+    /// One run that removes what is older than a tenant keeps it.
+    PurgeId,
 }
 
 /// Where fresh ids come from; passed in, so that a test owns them.

@@ -1,0 +1,209 @@
+//! A clock that jumps as it likes, and what is believed of it.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use rstest::rstest;
+
+use super::*;
+
+const MINUTE: Duration = Duration::from_mins(1);
+const HOUR: i64 = 3_600;
+const DAY: i64 = 24 * HOUR;
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(1_800_000_000 + seconds).unwrap()
+}
+
+/// So much up-time with a beat each minute, by a clock that goes well but for being ahead.
+fn run(mut trusted: TrustedTime, wall: &mut i64, hours: i64) -> TrustedTime {
+    for _ in 0..hours * 60 {
+        *wall += 60;
+        trusted = trusted.beat(at(*wall), MINUTE);
+    }
+    trusted
+}
+
+#[test]
+fn a20_a_clock_that_goes_well_is_believed_from_the_first_beat_on() {
+    let mut wall = 0;
+    let mut trusted = TrustedTime::first(at(0));
+    assert_eq!(trusted.time(), at(0));
+    for _ in 0..3 {
+        trusted = run(trusted, &mut wall, 20);
+        assert_eq!(trusted.time(), at(wall));
+        assert_eq!((trusted.held_back(), trusted.seen().len()), (None, 1));
+    }
+}
+
+#[rstest]
+#[case::an_hour(HOUR)]
+#[case::ten_years(10 * 365 * DAY)]
+fn a20_a_jump_forward_is_believed_after_a_day_of_up_time(#[case] jump: i64) {
+    let mut wall = 0;
+    let trusted = run(TrustedTime::first(at(0)), &mut wall, 1);
+    wall += jump;
+    let mut trusted = run(trusted, &mut wall, 23);
+    assert_eq!(trusted.time(), at(wall - jump));
+    let held = trusted.held_back().unwrap();
+    assert_eq!(held.by, SignedDuration::from_secs(jump));
+    // The last beat before the jump was 23 hours ago.
+    assert_eq!(held.until, at(wall + HOUR));
+    trusted = run(trusted, &mut wall, 1);
+    assert_eq!((trusted.time(), trusted.held_back()), (at(wall), None));
+}
+
+#[test]
+fn a20_a_jump_that_is_put_right_leaves_nothing_behind() {
+    let mut wall = 0;
+    let trusted = run(TrustedTime::first(at(0)), &mut wall, 1);
+    wall += 400 * DAY;
+    let trusted = run(trusted, &mut wall, 20);
+    wall -= 400 * DAY;
+    let trusted = run(trusted, &mut wall, 1);
+    assert_eq!((trusted.time(), trusted.held_back()), (at(wall), None));
+}
+
+#[test]
+fn a20_a_clock_that_is_put_back_is_believed_at_once() {
+    let mut wall = 0;
+    let trusted = run(TrustedTime::first(at(0)), &mut wall, 48);
+    wall -= 30 * DAY;
+    assert_eq!(trusted.beat(at(wall + 60), MINUTE).time(), at(wall + 60));
+}
+
+/// Each jump has its own day: one that is about to be believed takes no later one with it.
+#[test]
+fn a20_a_jump_behind_another_one_waits_for_itself() {
+    let mut wall = 0;
+    let trusted = run(TrustedTime::first(at(0)), &mut wall, 1);
+    wall += HOUR;
+    let trusted = run(trusted, &mut wall, 23);
+    wall += 400 * DAY;
+    let trusted = run(trusted, &mut wall, 2);
+    // The first one is believed by now, the second is not.
+    assert_eq!(trusted.time(), at(wall - 400 * DAY));
+    let trusted = run(trusted, &mut wall, 22);
+    assert_eq!(trusted.time(), at(wall));
+}
+
+/// A host that is up for some hours a day falls no further behind than what it takes to have been up for a day.
+#[test]
+fn a20_a_host_that_sleeps_each_night_is_believed_in_the_end() {
+    let mut wall = 0;
+    let mut trusted = TrustedTime::first(at(0));
+    for _ in 0..60 {
+        trusted = run(trusted, &mut wall, 8);
+        wall += 16 * HOUR;
+    }
+    let behind = at(wall).duration_since(trusted.time());
+    assert!(behind <= SignedDuration::from_hours(3 * 24), "{behind}");
+}
+
+#[rstest]
+#[case::nothing(0, &[])]
+#[case::seen_later_than_there_was(5, &[(1, 6)])]
+#[case::out_of_order(9, &[(2, 1), (1, 2)])]
+#[case::back_in_time(9, &[(1, 2), (2, 1)])]
+#[case::negative(-1, &[(1, -2)])]
+fn what_cannot_have_been_kept_is_not_taken(#[case] up: i64, #[case] seen: &[(i64, i64)]) {
+    let seen = seen.iter().map(|(ahead, last)| Standing {
+        ahead: *ahead,
+        last: *last,
+    });
+    assert_eq!(TrustedTime::kept(up, seen.collect()), None);
+}
+
+#[test]
+fn a20_of_two_daemons_one_beats_and_the_time_goes_no_faster() {
+    let start = Instant::now();
+    let mut hearts = [Heart::default(), Heart::default()];
+    let mut kept: Option<Beat> = None;
+    let mut beats = [0, 0];
+    // Their clock was put forward before the first of them was started.
+    let jump = 400 * DAY;
+    for second in 0..6 * HOUR {
+        // Each looks every minute, half a minute after the other.
+        for (place, heart) in hearts.iter_mut().enumerate() {
+            if second % 60 != 30 * i64::try_from(place).unwrap() {
+                continue;
+            }
+            let wall = if second == 0 { at(0) } else { at(second + jump) };
+            let now = start + Duration::from_secs(second.unsigned_abs());
+            if let Some(next) = heart.beat(kept.clone(), wall, now) {
+                kept = Some(next);
+                beats[place] += 1;
+            }
+        }
+    }
+    let time = kept.unwrap().time.time();
+    assert!(time <= at(6 * HOUR) && time >= at(6 * HOUR - 120), "{time}");
+    assert_eq!(beats[1], 0);
+}
+
+#[test]
+fn a20_where_the_daemon_that_beats_is_gone_another_one_goes_on() {
+    let start = Instant::now();
+    let after = |minutes: u64| start + Duration::from_mins(minutes);
+    let (mut one, mut other) = (Heart::default(), Heart::default());
+    let first = one.beat(None, at(0), after(0)).unwrap();
+    assert_eq!(other.beat(Some(first.clone()), at(30), after(0)), None);
+    let second = one.beat(Some(first), at(60), after(1)).unwrap();
+    assert_eq!(other.beat(Some(second.clone()), at(90), after(1)), None);
+    // It has seen the second one, and since then nothing.
+    let third = other.beat(Some(second), at(150), after(2)).unwrap();
+    assert_eq!((third.number, third.time.up()), (3, 120_000_000));
+    // One that is started anew knows of no time that has passed.
+    let mut anew = Heart::default();
+    assert_eq!(anew.beat(Some(third.clone()), at(9_000), after(90)), None);
+    assert_eq!(one.beat(Some(third), at(9_000), after(90)), None);
+}
+
+/// What the clock does between two beats, and how long that was, in seconds.
+fn steps() -> impl Strategy<Value = Vec<(i64, u64)>> {
+    let jump = prop_oneof![
+        8 => Just(0),
+        1 => -3 * DAY..3 * DAY,
+        1 => -2_i64..3,
+        1 => -5_000 * DAY..5_000 * DAY,
+    ];
+    vec((jump, 1_u64..7_200), 1..200)
+}
+
+proptest! {
+    /// The one thing that counts: no clock of the last day of up-time, had it gone on well, would show less.
+    #[test]
+    fn a20_it_is_never_ahead_of_any_clock_of_the_last_day(steps in steps()) {
+        let mut trusted = TrustedTime::first(at(0));
+        let (mut wall, mut up) = (0, 0_i64);
+        let mut shown = vec![(0, 0)];
+        for (jump, seconds) in steps {
+            let elapsed = i64::try_from(seconds).unwrap();
+            wall += elapsed + jump;
+            up += elapsed;
+            shown.push((up, wall));
+            trusted = trusted.beat(at(wall), Duration::from_secs(seconds));
+            let of_the_day = shown.iter().filter(|(then, _)| up - then < DAY);
+            let least = of_the_day.map(|(then, wall)| wall + (up - then)).min().unwrap();
+            prop_assert!(trusted.time() <= at(least), "{} is ahead of {}", trusted.time(), at(least));
+            prop_assert!(trusted.seen().len() <= MOST);
+            // Nor is it ever held back for longer than that, but for what counts as no jump.
+            if shown.len() <= MOST {
+                prop_assert!(at(least).duration_since(trusted.time()) <= SignedDuration::from_secs(1));
+            }
+            prop_assert_eq!(TrustedTime::kept(trusted.up(), trusted.seen().to_vec()), Some(trusted.clone()));
+        }
+    }
+
+    #[test]
+    fn a20_after_a_day_without_a_jump_it_is_the_clock(steps in steps()) {
+        let mut trusted = TrustedTime::first(at(0));
+        let mut wall = 0;
+        for (jump, seconds) in steps {
+            wall += i64::try_from(seconds).unwrap() + jump;
+            trusted = trusted.beat(at(wall), Duration::from_secs(seconds));
+        }
+        let trusted = run(trusted, &mut wall, 25);
+        prop_assert!(at(wall).duration_since(trusted.time()) <= SignedDuration::from_secs(1));
+        prop_assert_eq!(trusted.held_back(), None);
+    }
+}
