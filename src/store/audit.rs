@@ -55,6 +55,8 @@ macro_rules! blank {
     };
 }
 
+pub(super) use {blank, select};
+
 statements! {
     APPEND = "insert into audit_entries (number, id, at, actor_kind, actor_id, operating_as, action, resource, \
         target_id, tenant_id, payload_digest, digest, salt, actor_name, before, after, reason, request_id, address, \

@@ -1,5 +1,6 @@
 //! The audit log as a chain: its head, and its entries as they are stored.
 
+use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -7,7 +8,7 @@ use super::audit_row::Row;
 use super::row::Origin;
 use super::statement::{run, statements};
 use super::{StoreError, Tx};
-use crate::domain::audit::AuditHead;
+use crate::domain::audit::{ActorKind, AuditHead, RETAINED};
 use crate::domain::audit_check::StoredLink;
 use crate::domain::digest::Digest;
 
@@ -16,8 +17,10 @@ statements! {
     AFTER = "select e.number, e.id, e.at, e.actor_kind, e.actor_id, e.operating_as, e.action, e.resource, e.target_id, \
         e.tenant_id, e.payload_digest, e.digest, e.salt, e.actor_name, e.before, e.after, e.reason, e.request_id, \
         e.address, e.agent, e.blanked_by, \
-        b.number as teller, b.target_id as told_of, case when e.tenant_id is null then b.after end as moves \
-        from audit_entries e left join audit_entries b on b.id = e.blanked_by and b.action = 'tenant.gone' \
+        b.number as teller, b.action as teller_action, b.actor_kind as teller_kind, b.tenant_id as teller_tenant, \
+        b.target_id as told_of, case when e.tenant_id is null then b.after end as moves \
+        from audit_entries e left join audit_entries b on b.id = e.blanked_by \
+        and b.action in ('tenant.gone', 'compliance.purged') \
         where e.number > $1 order by e.number limit $2";
 }
 
@@ -41,6 +44,9 @@ struct CheckedRow {
     #[sqlx(flatten)]
     row: Row,
     teller: Option<i64>,
+    teller_action: Option<String>,
+    teller_kind: Option<String>,
+    teller_tenant: Option<Uuid>,
     told_of: Option<String>,
     moves: Option<String>,
 }
@@ -49,6 +55,10 @@ impl CheckedRow {
     /// What tells of a blanking, and of whose entries, stands in the chain: it cannot be made of another entry.
     fn stored(self) -> StoredLink {
         let is_later = self.teller.is_some_and(|teller| teller > self.row.number());
+        if self.teller_action.as_deref() == Some(RETAINED) {
+            let is_retained = is_later && self.is_retained();
+            return self.row.stored(is_retained);
+        }
         let is_of = match self.row.tenant_id() {
             Some(tenant) => self.told_of.and_then(|id| Uuid::parse_str(&id).ok()) == Some(tenant),
             // A move is no tenant's: the entry of the deletion names it. Nothing else of no tenant's is ever blanked.
@@ -58,6 +68,16 @@ impl CheckedRow {
             }
         };
         self.row.stored(is_later && is_of)
+    }
+
+    /// Whether its tenant kept it no longer, as an entry of the daemon tells: of the same tenant, with the time that it is
+    /// from before. Such an entry tells of others only.
+    fn is_retained(&self) -> bool {
+        let is_own = self.row.tenant_id().is_some() && self.teller_tenant == self.row.tenant_id();
+        let is_of_daemon = self.teller_kind.as_deref() == Some(ActorKind::System.as_str());
+        let cutoff: Option<Timestamp> = self.told_of.as_ref().and_then(|time| time.parse().ok());
+        let is_older = cutoff.is_some_and(|cutoff| self.row.at() < cutoff.as_microsecond());
+        is_own && is_of_daemon && is_older && self.row.action() != RETAINED
     }
 }
 

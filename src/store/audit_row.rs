@@ -88,6 +88,11 @@ impl Row {
         self.id
     }
 
+    /// When, in microseconds.
+    pub(super) const fn at(&self) -> i64 {
+        self.at
+    }
+
     /// What was done.
     pub(super) fn action(&self) -> &str {
         &self.action

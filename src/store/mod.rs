@@ -27,6 +27,7 @@ mod url;
 pub mod api_keys;
 pub mod audit;
 pub mod audit_chain;
+pub mod audit_retention;
 pub mod call_counts;
 pub mod call_gaps;
 pub mod call_records;
@@ -44,8 +45,11 @@ pub mod one_time_tokens;
 pub mod outbox;
 pub mod platform_figures;
 pub mod platform_tenants;
+pub mod purge_rows;
+pub mod purges;
 pub mod recorded_calls;
 pub mod recordings;
+pub mod retention;
 pub mod revisions;
 pub mod roles;
 pub mod sealing_keys;
@@ -61,6 +65,7 @@ pub mod tenants;
 pub mod ticket_comments;
 pub mod ticket_lists;
 pub mod tickets;
+pub mod trusted_time;
 pub mod user_counts;
 pub mod user_lists;
 pub mod users;
@@ -82,6 +87,7 @@ pub fn statements() -> Vec<&'static Statement> {
         api_keys::STATEMENTS,
         audit::STATEMENTS,
         audit_chain::STATEMENTS,
+        audit_retention::STATEMENTS,
         call_counts::STATEMENTS,
         call_gaps::STATEMENTS,
         call_records::STATEMENTS,
@@ -99,8 +105,11 @@ pub fn statements() -> Vec<&'static Statement> {
         outbox::STATEMENTS,
         platform_figures::STATEMENTS,
         platform_tenants::STATEMENTS,
+        purge_rows::STATEMENTS,
+        purges::STATEMENTS,
         recorded_calls::STATEMENTS,
         recordings::STATEMENTS,
+        retention::STATEMENTS,
         revisions::STATEMENTS,
         roles::STATEMENTS,
         sealing_keys::STATEMENTS,
@@ -116,6 +125,7 @@ pub fn statements() -> Vec<&'static Statement> {
         ticket_comments::STATEMENTS,
         ticket_lists::STATEMENTS,
         tickets::STATEMENTS,
+        trusted_time::STATEMENTS,
         user_counts::STATEMENTS,
         user_lists::STATEMENTS,
         users::STATEMENTS,

@@ -57,6 +57,7 @@ steps! {
     27 "0027_calls_by_number",
     28 "0028_tickets",
     29 "0029_webhooks",
+    30 "0030_retention",
 }
 
 /// Which text of a migration.

@@ -51,7 +51,9 @@ statements! {
         (select count(*) from call_records where tenant_id = $1) as call_records, \
         (select count(*) from recordings where tenant_id = $1) as recordings, \
         (select count(*) from tickets where tenant_id = $1) as tickets, \
-        (select count(*) from webhooks where tenant_id = $1) as webhooks";
+        (select count(*) from webhooks where tenant_id = $1) as webhooks, \
+        (select count(*) from retention where tenant_id = $1) as retention, \
+        (select count(*) from purges where tenant_id = $1) as purges";
     BURY = "insert into generation_tombstones (generation_id, tenant_id) \
         select generation_id, tenant_id from generation_tenants where tenant_id = $1";
     FORGET_CALLS = "delete from call_records where id in (select r.id from tenants t cross join call_records r \
@@ -194,6 +196,10 @@ pub struct Belongings {
     pub tickets: i64,
     /// Webhooks, each with the events that wait for it.
     pub webhooks: i64,
+    /// What it says for how long it keeps something.
+    pub retention: i64,
+    /// Reports of what was removed by that.
+    pub purges: i64,
 }
 
 /// Counts what goes with a tenant.

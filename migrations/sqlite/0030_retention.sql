@@ -1,0 +1,64 @@
+-- For how long each tenant keeps what it has; what it says nothing of is kept forever.
+
+create table retention (
+    tenant_id blob not null references tenants (id) on delete cascade,
+    kind text not null,
+    days integer not null,
+    primary key (tenant_id, kind)
+) strict;
+
+-- What daemons have seen of the clock of their hosts: one row for all of them.
+create table trusted_time (
+    clock text not null primary key check (clock = 'host'),
+    -- Counts the beats: by it a daemon sees whether another one has beaten since.
+    beat integer not null,
+    -- Up-time in microseconds.
+    up integer not null,
+    -- JSON.
+    seen text not null
+) strict;
+
+-- Runs that remove what is older than a tenant keeps it.
+create table purges (
+    id blob not null primary key,
+    tenant_id blob not null references tenants (id) on delete cascade,
+    requested_by text not null,
+    requested_at integer not null,
+    -- What the tenant kept then, as JSON, and the time that it was counted from.
+    policy text not null,
+    counted_from integer not null,
+    status text not null,
+    ended_at integer,
+    check ((ended_at is null) = (status = 'running'))
+) strict;
+
+-- One at a time.
+create unique index purges_running on purges (tenant_id) where ended_at is null;
+create index purges_by_tenant on purges (tenant_id, requested_at, id);
+
+-- Each kind of a purge, and of recordings each PBX. What is counted is written together with what it counts.
+create table purge_parts (
+    purge_id blob not null references purges (id) on delete cascade,
+    position integer not null,
+    kind text not null,
+    -- No reference: the report outlives the PBX.
+    instance_id blob,
+    cutoff integer not null,
+    -- Null until it begins.
+    found integer,
+    found_bytes integer,
+    removed integer not null default 0,
+    bytes integer not null default 0,
+    kept integer not null default 0,
+    detail text,
+    -- Behind which row it goes on.
+    after_at integer,
+    after_id blob,
+    -- The audit entry that tells of blanked payloads.
+    told_by blob,
+    ended_at integer,
+    primary key (purge_id, position)
+) strict;
+
+-- What there is left to blank, however much was blanked before.
+create index audit_entries_with_payload on audit_entries (tenant_id, at, id) where salt is not null;

@@ -1,0 +1,45 @@
+//! What daemons have seen of the clock of their hosts, in one row.
+
+use super::row::Origin;
+use super::statement::{run, statements};
+use super::{StoreError, Tx};
+use crate::domain::trusted_time::{Beat, TrustedTime};
+
+statements! {
+    FIND = "select beat, up, seen from trusted_time where clock = 'host'";
+    LOCK = "select beat, up, seen from trusted_time where clock = 'host'", 0, " for update";
+    PUT = "insert into trusted_time (clock, beat, up, seen) values ('host', $1, $2, $3) \
+        on conflict (clock) do update set beat = excluded.beat, up = excluded.up, seen = excluded.seen";
+}
+
+type Row = (i64, i64, String);
+
+/// The last beat; none before the first.
+pub async fn find(tx: &mut Tx) -> Result<Option<Beat>, StoreError> {
+    run!(tx, fetch_optional::<Row>(FIND))?.map(parse).transpose()
+}
+
+/// The same, and keeps others from beating until this transaction ends.
+pub async fn lock(tx: &mut Tx) -> Result<Option<Beat>, StoreError> {
+    run!(tx, fetch_optional::<Row>(LOCK))?.map(parse).transpose()
+}
+
+/// Keeps the next one.
+pub async fn put(tx: &mut Tx, beat: &Beat) -> Result<(), StoreError> {
+    let seen = serde_json::to_string(beat.time.seen()).map_err(|source| StoreError::Unwritable {
+        what: "trusted_time.seen",
+        source,
+    })?;
+    run!(tx, execute(PUT, beat.number, beat.time.up(), seen))?;
+    Ok(())
+}
+
+fn parse((number, up, seen): Row) -> Result<Beat, StoreError> {
+    let origin = Origin {
+        table: "trusted_time",
+        id: "host",
+    };
+    let seen = serde_json::from_str(&seen).map_err(|error| origin.corrupt("seen", error))?;
+    let time = TrustedTime::kept(up, seen).ok_or_else(|| origin.corrupt("seen", "is not what was kept"))?;
+    Ok(Beat { number, time })
+}
