@@ -20,10 +20,12 @@ use super::listener::{self, Limits, ListenError};
 use super::open_files;
 use super::parts::{self, Parts, PartsError};
 use super::password_resets;
+use super::purging;
 use super::settings;
 use super::tasks::Tasks;
 use super::template_watch::{self, Fingerprint};
 use super::tenant_upkeep;
+use super::trusted_time;
 use crate::app::App;
 use crate::app::call_events;
 use crate::app::deployment_news;
@@ -247,7 +249,8 @@ impl Service {
     }
 }
 
-/// What is forgotten in time, and what is sent to those who asked for it.
+/// What is forgotten in time or because nobody keeps it any more, by which time that is, and what is sent to those who asked for
+/// it.
 fn upkeep(app: &App, tasks: &Tasks) {
     tasks.spawn(
         "forgetting",
@@ -256,6 +259,14 @@ fn upkeep(app: &App, tasks: &Tasks) {
     tasks.spawn(
         "password resets",
         password_resets::run(app.clone(), tasks.soft_stop()),
+    );
+    tasks.spawn(
+        "purges",
+        purging::run(app.clone(), purging::PERIOD, tasks.soft_stop()),
+    );
+    tasks.spawn(
+        "clock",
+        trusted_time::run(app.clone(), trusted_time::PERIOD, tasks.soft_stop()),
     );
 }
 

@@ -1,6 +1,7 @@
 //! The route table: every path with its method, its handler and what it asks of the caller, in one place.
 
 mod call_rows;
+mod compliance_rows;
 mod platform_rows;
 mod route;
 mod rows;
@@ -86,6 +87,7 @@ pub fn table() -> Vec<Route<Shared>> {
         ("Recordings", call_rows::recordings()),
         ("Tickets", ticket_rows::tickets()),
         ("Webhooks", rows::webhooks()),
+        ("Compliance", compliance_rows::compliance()),
         ("Audit log", rows::audit_log()),
     ];
     let routes = sections

@@ -42,6 +42,8 @@ pub async fn change<'a>(server: &'a Server, method: &Method, path: &str) -> Opti
             public(path).json(&json!({"token": token, "password": NEW_PASSWORD}))
         }
         ("PATCH", "/org") => inside(path).json(&json!({"timezone": "Europe/Berlin"})),
+        ("POST", "/compliance/purge") => inside(path),
+        ("PUT", "/compliance/retention") => inside(path).json(&json!({"call_records": 90})),
         ("POST", "/api-keys") => {
             let owner = server.person("owner", &server.acme, "owner").await;
             server.of(&owner.token, method.clone(), path).json(&key())

@@ -65,6 +65,7 @@ async fn every_route_that_makes_something_makes_it_once_or_refuses_a_key(
     assert_eq!(
         names(&once),
         [
+            "compliance_purge",
             "deployments_deploy",
             "deployments_roll_back",
             "extensions_import",

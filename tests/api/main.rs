@@ -13,6 +13,7 @@ mod bodies;
 mod call_records;
 mod changing;
 mod client;
+mod compliance;
 mod cors;
 mod creating;
 mod deploys;

@@ -12,7 +12,7 @@ const BEGINS: &str = "src/app/standing.rs";
 const LOOKS_AT_NOBODY: [&str; 3] = ["begin", "begin_in", "begin_on_user"];
 
 /// Functions that begin so all the same, with why.
-const EXCEPTED: [(&str, &str, &str); 17] = [
+const EXCEPTED: [(&str, &str, &str); 22] = [
     (
         "src/app/auto_deploy.rs",
         "request",
@@ -42,6 +42,23 @@ const EXCEPTED: [(&str, &str, &str); 17] = [
     ("src/app/idempotency.rs", "forget_old", "it is nobody's change"),
     ("src/app/one_time.rs", "forget_expired", "it is nobody's change"),
     ("src/app/sessions.rs", "forget_ended", "it is nobody's change"),
+    ("src/app/trusted_time.rs", "beat", "it is nobody's change"),
+    ("src/app/purges.rs", "request_due_of", "the daemon itself asks"),
+    (
+        "src/app/purge_work.rs",
+        "begin",
+        "a part of a purge; whoever asked was looked at before",
+    ),
+    (
+        "src/app/purge_work.rs",
+        "open",
+        "a part of a purge; whoever asked was looked at before",
+    ),
+    (
+        "src/app/purge_work.rs",
+        "end",
+        "a part of a purge; whoever asked was looked at before",
+    ),
     (
         "src/app/click_to_call.rs",
         "forget",

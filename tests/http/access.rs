@@ -16,12 +16,10 @@ use crate::support::database::Bench;
 use crate::tenants::id_in;
 
 /// Rights whose routes come later, and the one that only says how much a route shows.
-const WITHOUT_ROUTE: [Permission; 7] = [
+const WITHOUT_ROUTE: [Permission; 5] = [
     Permission::CallsViewAll,
     Permission::WorkflowsRead,
     Permission::WorkflowsWrite,
-    Permission::ComplianceRead,
-    Permission::ComplianceWrite,
     Permission::DataExport,
     Permission::DataErasure,
 ];

@@ -68,6 +68,7 @@ fn good_body(method: &Method, path: &str) -> Value {
         }
         ("POST", "/platform/pbx-instances/{id}/give-up") => json!({"confirm": "pbx1"}),
         ("POST", "/calls") => json!({"to": "1002"}),
+        ("PUT", "/compliance/retention") => json!({"call_records": 90, "recordings": "forever"}),
         ("POST", "/extensions") => json!({"number": "1003", "name": "Eve"}),
         ("POST", "/extensions/import") => json!([{"number": "1004", "name": "Eve"}]),
         ("POST", "/tickets") => json!({"subject": "No dial tone", "text": "Since noon."}),
@@ -185,6 +186,7 @@ async fn o20_every_list_that_has_pages_says_where_it_is(#[values(Sqlite, Postgre
             "/api/v1/api-keys",
             "/api/v1/audit-log",
             "/api/v1/calls",
+            "/api/v1/compliance/purges",
             "/api/v1/config/deployments",
             "/api/v1/extensions",
             "/api/v1/org-users",

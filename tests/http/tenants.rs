@@ -27,6 +27,7 @@ pub struct TestTenant {
     pub active_call: String,
     pub recording: String,
     pub ticket: String,
+    pub purge: String,
 }
 
 impl Server {
@@ -83,6 +84,10 @@ impl Server {
             )
             .await;
         assert_eq!(hook.status, 201, "{hook:?}");
+        let purge = self
+            .ask(As::Inside(&id), &Method::POST, "/api/v1/compliance/purge", None)
+            .await;
+        assert_eq!(purge.status, 202, "{purge:?}");
         let text = |answer: &Answer| answer.body["data"]["id"].as_str().unwrap().to_owned();
         let (call, recording) = self.recorded_call(tenant, domain).await;
         TestTenant {
@@ -93,6 +98,7 @@ impl Server {
             instance: self.instance().await,
             deployment: text(&deployment),
             role: text(&role),
+            purge: text(&purge),
             api_key: text(&key),
             ticket: text(&ticket),
             webhook: text(&hook),
@@ -187,6 +193,7 @@ pub fn id_in<'a>(path: &str, tenant: &'a TestTenant) -> &'a str {
         path if path.starts_with("/api/v1/auth/sessions/{id}") => &tenant.session,
         path if path.starts_with("/api/v1/platform/users/{id}") => &tenant.user,
         path if path.starts_with("/api/v1/config/deployments/{id}") => &tenant.deployment,
+        path if path.starts_with("/api/v1/compliance/purges/{id}") => &tenant.purge,
         path if path.starts_with("/api/v1/platform/deployments/{id}") => &tenant.deployment,
         path if path.starts_with("/api/v1/platform/tenants/{id}") => &tenant.id,
         path if path.starts_with("/api/v1/platform/pbx-instances/{id}") => &tenant.instance,

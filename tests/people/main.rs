@@ -26,6 +26,8 @@ mod mailed;
 mod many_calls;
 mod overtaken;
 mod own_tenant;
+mod purge_faults;
+mod purging;
 mod racing;
 mod room;
 mod same_work;

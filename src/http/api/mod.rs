@@ -6,6 +6,7 @@ pub mod auth;
 pub mod call_records;
 pub mod calls;
 pub mod click_to_call;
+pub mod compliance;
 pub mod dashboard;
 pub mod deployment_events;
 pub mod deployments;

@@ -1,0 +1,47 @@
+//! The time that it is decided by what is old, which no jump of a clock makes run ahead.
+
+use std::time::Instant;
+
+use jiff::Timestamp;
+
+use super::App;
+use super::error::AppError;
+use crate::domain::trusted_time::{Heart, HeldBack};
+use crate::store::{Tx, trusted_time};
+
+/// What is known of the time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct KnownTime {
+    /// What is believed.
+    pub time: Timestamp,
+    /// Where the clock shows more than that.
+    pub held_back: Option<HeldBack>,
+}
+
+/// Notes where the clock stands, unless another daemon does.
+pub async fn beat(app: &App, heart: &mut Heart) -> Result<(), AppError> {
+    let mut tx = app.store.begin("beat").await?;
+    let kept = trusted_time::lock(&mut tx).await?;
+    if let Some(next) = heart.beat(kept, app.now(), Instant::now()) {
+        trusted_time::put(&mut tx, &next).await?;
+    }
+    Ok(tx.commit().await?)
+}
+
+impl App {
+    /// The time that is believed, never ahead of the clock.
+    pub(super) async fn known_time(&self, tx: &mut Tx) -> Result<KnownTime, AppError> {
+        let wall = self.now();
+        // Before the first beat there is nothing that the clock could be held to.
+        let Some(beat) = trusted_time::find(tx).await? else {
+            return Ok(KnownTime {
+                time: wall,
+                held_back: None,
+            });
+        };
+        Ok(KnownTime {
+            time: beat.time.time().min(wall),
+            held_back: beat.time.held_back(),
+        })
+    }
+}

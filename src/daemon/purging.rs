@@ -1,0 +1,35 @@
+//! The reconciler of what is kept too long: takes no input, asks for purges each day, and carries out those that were asked for.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::{App, purge_work, purges};
+use crate::domain::error_chain::error_chain;
+
+/// Whoever asks for one sees it begin.
+pub const PERIOD: Duration = Duration::from_secs(2);
+/// Once a day something may be to be asked for.
+const ASKING: Duration = Duration::from_hours(1);
+
+/// Looks, at once and then each time that the period has passed, until the soft stop.
+pub async fn run(app: App, period: Duration, stop: CancellationToken) -> Result<(), Infallible> {
+    let mut asked: Option<Instant> = None;
+    loop {
+        if asked.is_none_or(|asked| asked.elapsed() >= ASKING) {
+            asked = Some(Instant::now());
+            if let Err(error) = purges::request_due(&app).await {
+                tracing::error!(error = error_chain(&error), "purges could not be asked for");
+            }
+        }
+        if let Err(error) = purge_work::work(&app, &stop).await {
+            tracing::error!(error = error_chain(&error), "purges could not be looked for");
+        }
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            () = tokio::time::sleep(period) => {}
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! The watcher of the clock: takes no input, and notes where it stands.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::app::{App, trusted_time};
+use crate::domain::error_chain::error_chain;
+use crate::domain::trusted_time::Heart;
+
+/// What is older is counted in days.
+pub const PERIOD: Duration = Duration::from_mins(1);
+
+/// Looks, at once and then each time that the period has passed, until the soft stop.
+pub async fn run(app: App, period: Duration, stop: CancellationToken) -> Result<(), Infallible> {
+    let mut heart = Heart::default();
+    loop {
+        if let Err(error) = trusted_time::beat(&app, &mut heart).await {
+            tracing::error!(
+                error = error_chain(&error),
+                "where the clock stands could not be noted"
+            );
+        }
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            () = tokio::time::sleep(period) => {}
+        }
+    }
+}
