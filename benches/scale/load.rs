@@ -248,7 +248,7 @@ async fn pages(address: &str, token: &str, path: &str) -> Outcome<()> {
 }
 
 /// The middle one, the one that one in a hundred is longer than, and the longest.
-fn shares(times: &mut [Duration]) -> String {
+pub fn shares(times: &mut [Duration]) -> String {
     times.sort_unstable();
     let at = |share: usize| times.get(times.len() * share / 1000).copied().unwrap_or_default();
     let longest = times.last().copied().unwrap_or_default();
@@ -285,7 +285,7 @@ pub fn get(path: &str, token: &str, more: &str) -> Vec<u8> {
     )
 }
 
-fn request(method: &str, path: &str, headers: &str, body: &str) -> Vec<u8> {
+pub fn request(method: &str, path: &str, headers: &str, body: &str) -> Vec<u8> {
     format!(
         "{method} {path} HTTP/1.1\r\nHost: localhost\r\n{headers}\
          Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",

@@ -16,6 +16,7 @@ mod memory;
 mod one_change;
 mod pbx;
 mod plan;
+mod purge;
 mod times;
 mod unasked;
 
@@ -45,6 +46,9 @@ fn main() -> Outcome<()> {
         }
         ["box", tenants] => large_box::measure(tenants),
         ["load", tenants] => load::measure(tenants),
+        ["purge", calls] => purge::measure(calls),
+        // Its step.
+        ["purged", directory] => runtime.block_on(purge::purged(Path::new(directory))),
         ["calls"] => live_calls::measure(),
         // Its step.
         ["calls-followed", directory] => runtime.block_on(live_calls::followed(Path::new(directory))),

@@ -61,7 +61,7 @@ pub struct Host {
     /// How many deploys and rollbacks somebody asked for.
     pub requests: usize,
     pbx: Pbx,
-    database: Bench,
+    pub database: Bench,
     state: PathBuf,
     edits: usize,
 }

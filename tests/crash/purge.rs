@@ -1,0 +1,180 @@
+//! Killed in the middle of a purge: the next daemon goes on, and each row that goes is counted once.
+
+use std::time::{Duration, Instant};
+
+use jiff::SignedDuration;
+use rstest::rstest;
+use serde_json::json;
+use switchyard::app::precondition::IfMatch;
+use switchyard::app::{audit_log, operator, purges, retention};
+use switchyard::auth::access::Act;
+use switchyard::domain::audit::{Actor, ActorKind, AuditEntry, Salt};
+use switchyard::domain::clock::{Clock as _, SystemClock};
+use switchyard::domain::ids::{AuditId, PurgeId, SystemIds};
+use switchyard::domain::permission::Permission;
+use switchyard::domain::purge::{Purge, PurgeStatus};
+use switchyard::domain::random::SystemRandom;
+use switchyard::store::audit;
+
+use super::support::database::Backend::{self, Postgres, Sqlite};
+use super::support::host::Host;
+
+/// Enough for several daemons.
+const CALLS: i64 = 12_000;
+/// The same of entries of the audit log, each of which takes longer.
+const ENTRIES: i64 = 3_000;
+const KILLS: u64 = 6;
+
+impl Host {
+    /// Calls of the first tenant that began two months ago, and as many that begin now.
+    async fn calls(&self, backend: Backend) {
+        let id = match backend {
+            Sqlite => "randomblob(16)",
+            Postgres => "gen_random_uuid()",
+        };
+        let at = "(select max(created_at) from tenants)";
+        for (word, since) in [("old", 60_i64 * 86_400_000_000), ("new", 0)] {
+            self.ask(&format!(
+                "with recursive n(n) as (select 1 union all select n + 1 from n where n < {CALLS}) \
+                 insert into call_records (id, tenant_id, instance_id, call, direction, started_at, ended_at, duration, \
+                 billable, disposition) select {id}, t.id, t.instance_id, '{word}' || n, 'internal', {at} - {since} + n, \
+                 {at} - {since} + n, 0, 0, 'answered' from tenants t cross join n where t.domain = 'acme.example.com' \
+                 returning 'x'"
+            ))
+            .await;
+        }
+    }
+
+    /// What somebody did in the first tenant two months ago.
+    async fn entries(&self) {
+        let tenant = self.tenants[0].caller.tenant(Permission::AuditLogRead, Act::Read);
+        let store = self.database.another_store(None).await;
+        let mut tx = store.begin("entries").await.unwrap();
+        for number in 0..ENTRIES {
+            let entry = AuditEntry {
+                id: AuditId::fresh(&SystemIds),
+                at: SystemClock.now() - SignedDuration::from_hours(60 * 24)
+                    + SignedDuration::from_secs(number),
+                actor: Actor::named(ActorKind::User, "ann@example.com"),
+                operating_as: false,
+                action: "extension.change".to_owned(),
+                resource: "extension".to_owned(),
+                target_id: number.to_string(),
+                tenant_id: Some(tenant.clone().unwrap()),
+                before: None,
+                after: None,
+                reason: Some("asked by phone".to_owned()),
+                request_id: None,
+                address: None,
+                agent: None,
+            };
+            audit::append(&mut tx, &entry, Salt::generate(&SystemRandom).unwrap()).unwrap();
+        }
+        tx.commit().await.unwrap();
+    }
+
+    async fn left(&self, word: &str) -> i64 {
+        let count = format!("select count(*) || '' from call_records where call like '{word}%'");
+        self.ask(&count).await[0].parse().unwrap()
+    }
+
+    async fn report(&self, id: PurgeId) -> Purge {
+        purges::find(&self.app, &self.tenants[0].caller, id)
+            .await
+            .unwrap()
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn a20_a_purge_that_is_killed_goes_on_and_each_row_that_went_is_counted_once(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let host = Host::new(backend, 2).await;
+    let caller = &host.tenants[0].caller;
+    host.calls(backend).await;
+    let keep = serde_json::from_value(json!({"call_records": 30})).unwrap();
+    retention::replace(&host.app, caller, keep, &IfMatch::Any)
+        .await
+        .unwrap();
+    let asked = purges::request(&host.app, caller, &IfMatch::Any, None).await;
+    let id = asked.unwrap().into_inner().id;
+    let mut removed = vec![0];
+    let deadline = Instant::now() + Duration::from_mins(2);
+    for kill in 0..KILLS {
+        let daemon = host.daemon();
+        // Until it has gone on by more than one batch.
+        while host.report(id).await.parts[0].removed < removed[removed.len() - 1] + 500 {
+            assert!(Instant::now() < deadline, "{:#?}", host.report(id).await);
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        // At another place of what it does with a batch each time.
+        tokio::time::sleep(Duration::from_millis(kill * 11)).await;
+        assert!(daemon.kill());
+        let report = host.report(id).await;
+        let part = &report.parts[0];
+        assert_eq!(part.found.unwrap().found, CALLS);
+        assert_eq!(part.removed + host.left("old").await, CALLS, "{report:#?}");
+        assert_eq!(
+            report.status,
+            PurgeStatus::Running,
+            "it was killed too late: {removed:?}"
+        );
+        removed.push(part.removed);
+    }
+    let _daemon = host.daemon();
+    while host.report(id).await.status == PurgeStatus::Running {
+        assert!(Instant::now() < deadline, "{:#?}", host.report(id).await);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let report = host.report(id).await;
+    assert_eq!(
+        (report.status, report.parts[0].removed),
+        (PurgeStatus::Done, CALLS)
+    );
+    assert_eq!((host.left("old").await, host.left("new").await), (0, CALLS));
+    let told =
+        host.ask("select action from audit_entries where action like 'compliance.purge%' order by number");
+    assert_eq!(told.await, ["compliance.purge", "compliance.purge_end"]);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a20_blanking_that_is_killed_goes_on_by_the_same_entry_and_the_log_holds(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let host = Host::new(backend, 2).await;
+    let caller = &host.tenants[0].caller;
+    host.entries().await;
+    let keep = serde_json::from_value(json!({"audit_payloads": 30})).unwrap();
+    retention::replace(&host.app, caller, keep, &IfMatch::Any)
+        .await
+        .unwrap();
+    let asked = purges::request(&host.app, caller, &IfMatch::Any, None).await;
+    let id = asked.unwrap().into_inner().id;
+    let deadline = Instant::now() + Duration::from_mins(2);
+    let daemon = host.daemon();
+    while host.report(id).await.parts[0].removed < 400 {
+        assert!(Instant::now() < deadline, "{:#?}", host.report(id).await);
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert!(daemon.kill());
+    let report = host.report(id).await;
+    assert_eq!(report.status, PurgeStatus::Running, "it was killed too late");
+    let platform = operator::platform(None);
+    let log = audit_log::verify(&host.app, &platform, None).await.unwrap();
+    assert!(log.ok, "{log:?}");
+    assert_eq!(i64::try_from(log.blanked).unwrap(), report.parts[0].removed);
+    let _daemon = host.daemon();
+    while host.report(id).await.status == PurgeStatus::Running {
+        assert!(Instant::now() < deadline, "{:#?}", host.report(id).await);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let log = audit_log::verify(&host.app, &platform, None).await.unwrap();
+    assert!(log.ok, "{log:?}");
+    let report = host.report(id).await;
+    assert_eq!((report.parts[0].removed, report.parts[0].kept), (ENTRIES, 0));
+    assert_eq!(i64::try_from(log.blanked).unwrap(), ENTRIES);
+    let told = host.ask("select action from audit_entries where action = 'compliance.purged'");
+    assert_eq!(told.await.len(), 1);
+}
