@@ -167,8 +167,8 @@ struct Asking {
 fn ask(address: &str, others: &[Vec<Vec<u8>>]) -> Asking {
     let (told, times) = unbounded_channel();
     let mut tasks = JoinSet::new();
-    for requests in others.iter().cloned() {
-        let (address, told) = (address.to_owned(), told.clone());
+    for requests in others {
+        let (requests, address, told) = (requests.clone(), address.to_owned(), told.clone());
         tasks.spawn(async move {
             let mut connection = Connection::open(&address).await?;
             let mut ticks = interval(EVERY);

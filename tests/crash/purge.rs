@@ -20,7 +20,7 @@ use super::support::database::Backend::{self, Postgres, Sqlite};
 use super::support::host::Host;
 
 /// Enough for several daemons.
-const CALLS: i64 = 12_000;
+const CALLS: i64 = 24_000;
 /// The same of entries of the audit log, each of which takes longer.
 const ENTRIES: i64 = 3_000;
 const KILLS: u64 = 6;
@@ -60,7 +60,7 @@ impl Host {
                 action: "extension.change".to_owned(),
                 resource: "extension".to_owned(),
                 target_id: number.to_string(),
-                tenant_id: Some(tenant.clone().unwrap()),
+                tenant_id: Some(tenant.unwrap()),
                 before: None,
                 after: None,
                 reason: Some("asked by phone".to_owned()),

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use jiff::{SignedDuration, Timestamp};
 use rstest::rstest;
@@ -111,7 +111,7 @@ impl World {
         let path = self.recorded(tenant).join(file);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, "RIFF").unwrap();
-        let modified = SystemTime::now() - Duration::from_hours(24 * days.unsigned_abs());
+        let modified = SystemTime::from(ago(days));
         File::options()
             .write(true)
             .open(&path)
