@@ -1,7 +1,7 @@
 //! Recordings of a purge, on the host whose disk they are on: the file first, then its row.
 
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio::time::timeout;
@@ -17,8 +17,12 @@ use crate::store::recordings;
 
 /// Files that are removed in one transaction.
 const AT_ONCE: i64 = 20;
-/// How long a disk may take for one of them.
+/// How long a disk may take to show one of them.
 const LONGEST: Duration = Duration::from_secs(2);
+/// How long it may take to remove one: whoever changes something waits for it.
+const LONGEST_REMOVAL: Duration = Duration::from_millis(250);
+/// After so long no more of them are removed in one transaction.
+const ENOUGH: Duration = Duration::from_millis(20);
 
 /// Removes some, the oldest first; gives whether nothing is left to do.
 pub(super) async fn batch(
@@ -92,7 +96,12 @@ async fn remove<'a>(
         is_last: i64::try_from(old.len()).unwrap_or(i64::MAX) < AT_ONCE,
         ..Batch::default()
     };
+    let begun = Instant::now();
     for (recording, written) in old {
+        if begun.elapsed() >= ENOUGH {
+            batch.is_last = false;
+            break;
+        }
         if recording.written_at >= cutoff {
             // The tenant keeps them longer by now, and all that follow.
             batch.is_last = true;
@@ -104,7 +113,7 @@ async fn remove<'a>(
         if was_written_since || !recordings::lock(tx, tenant, recording.id).await? {
             continue;
         }
-        let removal = timeout(LONGEST, spool.remove(&recording.path)).await;
+        let removal = timeout(LONGEST_REMOVAL, spool.remove(&recording.path)).await;
         match removal.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
             Ok(_) => {
                 recordings::delete(tx, tenant, recording.id).await?;
@@ -120,11 +129,13 @@ async fn remove<'a>(
                     "the directory of the recordings is not there, or its disk does not answer",
                 );
                 (batch.removed, batch.bytes) = (done.0, done.1);
-                batch.kept -= done.0;
+                batch.kept = (batch.kept - done.0).max(1);
                 break;
             }
             Err(error) => {
-                tracing::warn!(%error, recording = %recording.id, "a recording cannot be removed");
+                if batch.kept == 0 {
+                    tracing::warn!(%error, recording = %recording.id, "a recording cannot be removed, and others may not either");
+                }
                 batch.kept += 1;
                 batch.detail = Some(
                     "files that cannot be removed stay with their recordings; the server's log tells why, and its operator \

@@ -214,7 +214,8 @@ async fn batch(app: &App, purge: &Purge, position: i64) -> Result<bool, AppError
 fn removed(rows: i64) -> Batch {
     Batch {
         removed: rows,
-        is_last: rows < AT_ONCE,
+        // Somebody else may remove some of them at the same time.
+        is_last: rows == 0,
         ..Batch::default()
     }
 }

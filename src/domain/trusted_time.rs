@@ -13,6 +13,9 @@ use serde::{Deserialize, Serialize};
 pub const DOUBT: Duration = Duration::from_hours(24);
 /// Less than this is no jump: the two clocks are not read in the same moment.
 const JITTER: i64 = 1_000_000;
+/// More than this is not counted from one beat to the next: a time in which nobody could look is no time in which the clock was
+/// seen to go well.
+const MOST_OF_A_BEAT: Duration = Duration::from_mins(5);
 /// What is held back by no more than this is not worth telling.
 const NOTICED: SignedDuration = SignedDuration::from_mins(1);
 /// Jumps that are told apart.
@@ -106,6 +109,12 @@ impl TrustedTime {
         self
     }
 
+    /// Whether a clock was seen that is ahead of this one.
+    fn is_ahead_of(&self, wall: Timestamp) -> bool {
+        let ahead = wall.as_microsecond().saturating_sub(self.up);
+        self.seen.last().is_some_and(|last| last.ahead > ahead)
+    }
+
     fn forget_old(&mut self) {
         let doubt = i64::try_from(DOUBT.as_micros()).unwrap_or(i64::MAX);
         let fresh = self
@@ -160,7 +169,8 @@ pub struct Heart {
 }
 
 impl Heart {
-    /// What is to be kept next; none where another daemon beats, or nothing was seen so far.
+    /// What is to be kept next; none where another daemon beats, whose clock is not ahead of this one's, or nothing was seen so
+    /// far.
     ///
     /// To be asked while nobody else can beat. `now`: taken then, of a clock that nobody sets.
     pub fn beat(&mut self, kept: Option<Beat>, wall: Timestamp, now: Instant) -> Option<Beat> {
@@ -171,11 +181,18 @@ impl Heart {
             },
             (Some(kept), Some((number, since))) if kept.number == number => Beat {
                 number: number.saturating_add(1),
-                time: kept.time.beat(wall, now.saturating_duration_since(since)),
+                time: kept
+                    .time
+                    .beat(wall, now.saturating_duration_since(since).min(MOST_OF_A_BEAT)),
             },
             (Some(kept), _) => {
                 self.known = Some((kept.number, now));
-                return None;
+                // Another daemon beats. Where this one's clock is behind, the other's may be wrong: no time is counted, and
+                // what is not believed of the other's is not believed for another day.
+                return kept.time.is_ahead_of(wall).then(|| Beat {
+                    number: kept.number,
+                    time: kept.time.beat(wall, Duration::ZERO),
+                });
             }
         };
         self.known = Some((next.number, now));

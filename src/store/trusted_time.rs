@@ -8,6 +8,7 @@ use crate::domain::trusted_time::{Beat, TrustedTime};
 statements! {
     FIND = "select beat, up, seen from trusted_time where clock = 'host'";
     LOCK = "select beat, up, seen from trusted_time where clock = 'host'", 0, " for update";
+    FIRST = "insert into trusted_time (clock, beat, up, seen) values ('host', $1, $2, $3) on conflict (clock) do nothing";
     PUT = "insert into trusted_time (clock, beat, up, seen) values ('host', $1, $2, $3) \
         on conflict (clock) do update set beat = excluded.beat, up = excluded.up, seen = excluded.seen";
 }
@@ -24,13 +25,14 @@ pub async fn lock(tx: &mut Tx) -> Result<Option<Beat>, StoreError> {
     run!(tx, fetch_optional::<Row>(LOCK))?.map(parse).transpose()
 }
 
-/// Keeps the next one.
+/// Keeps the next one. Of two daemons whose beat is the first, one counts.
 pub async fn put(tx: &mut Tx, beat: &Beat) -> Result<(), StoreError> {
     let seen = serde_json::to_string(beat.time.seen()).map_err(|source| StoreError::Unwritable {
         what: "trusted_time.seen",
         source,
     })?;
-    run!(tx, execute(PUT, beat.number, beat.time.up(), seen))?;
+    let statement = if beat.number == 1 { FIRST } else { PUT };
+    run!(tx, execute(statement, beat.number, beat.time.up(), seen))?;
     Ok(())
 }
 

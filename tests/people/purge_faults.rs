@@ -198,7 +198,7 @@ async fn a20_a_jump_of_the_clock_purges_nothing_and_is_told(#[values(Sqlite, Pos
     let beat = async |time: &TrustedTime| {
         let mut tx = world.store.begin("beat").await.unwrap();
         let time = time.clone();
-        trusted_time::put(&mut tx, &Beat { number: 1, time })
+        trusted_time::put(&mut tx, &Beat { number: 2, time })
             .await
             .unwrap();
         tx.commit().await.unwrap();

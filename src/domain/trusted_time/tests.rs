@@ -140,6 +140,49 @@ fn a20_of_two_daemons_one_beats_and_the_time_goes_no_faster() {
     assert_eq!(beats[1], 0);
 }
 
+/// Whoever beats: the host whose clock is behind is up too.
+#[test]
+fn a20_the_clock_of_the_host_that_beats_is_not_believed_while_another_one_is_behind_it() {
+    let start = Instant::now();
+    let (mut wrong, mut right) = (Heart::default(), Heart::default());
+    let mut kept = Some(Beat {
+        number: 1,
+        time: TrustedTime::first(at(0)),
+    });
+    for half in 0_i64..60 * 60 {
+        let seconds = half * 30;
+        let now = start + Duration::from_secs(seconds.unsigned_abs());
+        let (heart, wall) = if half % 2 == 0 {
+            (&mut wrong, at(seconds + 400 * DAY))
+        } else {
+            (&mut right, at(seconds))
+        };
+        let number = kept.as_ref().map(|kept| kept.number);
+        if let Some(next) = heart.beat(kept.clone(), wall, now) {
+            assert_eq!(Some(next.number) == number, half % 2 == 1, "one of them counts");
+            kept = Some(next);
+        }
+        let time = kept.as_ref().unwrap().time.time();
+        assert!(time <= at(seconds + 60), "{time} after {seconds} seconds");
+    }
+    let time = kept.unwrap().time;
+    assert!(
+        time.time() >= at(30 * HOUR - 240) && time.up() > 29 * 3_600_000_000,
+        "{time:?}"
+    );
+}
+
+#[test]
+fn a20_a_time_in_which_nobody_could_look_is_not_counted() {
+    let start = Instant::now();
+    let mut heart = Heart::default();
+    let first = heart.beat(None, at(0), start).unwrap();
+    let second = heart.beat(Some(first), at(60), start + MINUTE).unwrap();
+    let late = start + Duration::from_hours(30);
+    let third = heart.beat(Some(second), at(30 * HOUR + 400 * DAY), late).unwrap();
+    assert_eq!(third.time.time(), at(60 + 300));
+}
+
 #[test]
 fn a20_where_the_daemon_that_beats_is_gone_another_one_goes_on() {
     let start = Instant::now();
