@@ -57,8 +57,27 @@ create table purge_parts (
     -- The audit entry that tells of blanked payloads.
     told_by uuid,
     ended_at bigint,
+    -- How often it failed so far, and when it is tried again.
+    setbacks bigint not null default 0,
+    retry_at bigint,
     primary key (purge_id, position)
 );
 
--- What there is left to blank, however much was blanked before.
-create index audit_entries_with_payload on audit_entries (tenant_id, at, id) where salt is not null;
+-- Recordings whose files are about to be removed: written before the first of them goes, and deleted with what counts them, so
+-- that each file counts once, whenever whoever removes them is killed.
+create table purge_files (
+    purge_id uuid not null references purges (id) on delete cascade,
+    position bigint not null,
+    recording_id uuid not null,
+    path text collate "C" not null,
+    bytes bigint not null,
+    written_at bigint not null,
+    primary key (purge_id, position, recording_id)
+);
+
+-- What there is left to blank, however much was blanked before; counted by the index alone.
+create index audit_entries_with_payload on audit_entries (tenant_id, number, at)
+    where salt is not null and action <> 'compliance.purged';
+-- Where recordings lie, and how much there is, is told by the index alone.
+create index recordings_by_place on recordings (tenant_id, instance_id, written_at, id, bytes);
+create index tickets_by_archiving on tickets (tenant_id, archived_at, id) where archived_at is not null;

@@ -57,8 +57,27 @@ create table purge_parts (
     -- The audit entry that tells of blanked payloads.
     told_by blob,
     ended_at integer,
+    -- How often it failed so far, and when it is tried again.
+    setbacks integer not null default 0,
+    retry_at integer,
     primary key (purge_id, position)
 ) strict;
 
--- What there is left to blank, however much was blanked before.
-create index audit_entries_with_payload on audit_entries (tenant_id, at, id) where salt is not null;
+-- Recordings whose files are about to be removed: written before the first of them goes, and deleted with what counts them, so
+-- that each file counts once, whenever whoever removes them is killed.
+create table purge_files (
+    purge_id blob not null references purges (id) on delete cascade,
+    position integer not null,
+    recording_id blob not null,
+    path text not null,
+    bytes integer not null,
+    written_at integer not null,
+    primary key (purge_id, position, recording_id)
+) strict;
+
+-- What there is left to blank, however much was blanked before; counted by the index alone.
+create index audit_entries_with_payload on audit_entries (tenant_id, number, at, action, salt)
+    where salt is not null and action <> 'compliance.purged';
+-- Where recordings lie, and how much there is, is told by the index alone.
+create index recordings_by_place on recordings (tenant_id, instance_id, written_at, id, bytes);
+create index tickets_by_archiving on tickets (tenant_id, archived_at, id) where archived_at is not null;

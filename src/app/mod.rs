@@ -43,6 +43,7 @@ pub mod platform_user_changes;
 pub mod platform_users;
 pub mod precondition;
 pub mod profile;
+mod purge_part;
 mod purge_recordings;
 pub mod purge_work;
 pub mod purges;

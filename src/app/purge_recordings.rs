@@ -1,28 +1,29 @@
-//! Recordings of a purge, on the host whose disk they are on: the file first, then its row.
+//! Recordings of a purge, on the host whose disk they are on: noted in one transaction, removed outside of any so that nobody
+//! waits for a disk, and counted in another one.
 
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::time::timeout;
 
 use super::App;
 use super::error::AppError;
-use super::purge_work::{Open, close, kept_by_now, open};
+use super::purge_part::{close, kept_by_now, may_go, open};
 use crate::domain::ids::InstanceId;
 use crate::domain::purge::{Batch, Purge, PurgePart};
-use crate::driver::spool::{Spool, written_at};
+use crate::driver::spool::Spool;
 use crate::store::purge_rows::{self, OldRecording};
-use crate::store::recordings;
+use crate::store::{purge_files, recordings};
 
-/// Files that are removed in one transaction.
+/// Files that are noted at once.
 const AT_ONCE: i64 = 20;
-/// How long a disk may take to show one of them.
+/// How long a disk may take to show or remove one of them.
 const LONGEST: Duration = Duration::from_secs(2);
-/// How long it may take to remove one: whoever changes something waits for it.
-const LONGEST_REMOVAL: Duration = Duration::from_millis(250);
-/// After so long no more of them are removed in one transaction.
-const ENOUGH: Duration = Duration::from_millis(20);
+const NO_DIRECTORY: &str = "the settings of the PBX name no directory of recordings; set `recordings_dir`";
+const NO_DISK: &str = "the directory of the recordings is not there, or its disk does not answer";
+const NONE_THERE: &str = "no file was there of these recordings; see whether their disk is mounted";
+const NOT_REMOVED: &str = "files that cannot be removed stay with their recordings; the server's log tells why, and its \
+     operator lets the service write in that directory";
 
 /// Removes some, the oldest first; gives whether nothing is left to do.
 pub(super) async fn batch(
@@ -31,121 +32,56 @@ pub(super) async fn batch(
     position: i64,
     instance: InstanceId,
 ) -> Result<bool, AppError> {
+    let tenant = purge.tenant_id;
     let mut tx = app.store.read("recordings_to_purge").await?;
-    let part = crate::store::purges::part(&mut tx, purge.id, position).await?;
-    let Some(part) = part.filter(|part| part.ended_at.is_none()) else {
+    let Some(now) = may_go(app, &mut tx, purge, position).await? else {
         return Ok(true);
     };
     let spool = match app.spool(&mut tx, instance).await {
         Err(AppError::NotFound) => None,
         spool => Some(spool?),
     };
-    let (tenant, cutoff) = (purge.tenant_id, part.cutoff);
-    let old = purge_rows::recordings(&mut tx, tenant, instance, cutoff, part.after, AT_ONCE).await?;
+    let noted = purge_files::noted(&mut tx, tenant, purge.id, position).await?;
+    let old = match now.cutoff {
+        Some(cutoff) if noted.is_empty() => {
+            purge_rows::recordings(&mut tx, tenant, instance, cutoff, now.part.after, AT_ONCE).await?
+        }
+        _ => Vec::new(),
+    };
     drop(tx);
-    let looked = match &spool {
-        // Before anybody waits for this: a disk that does not answer is found out here.
-        Some(spool) => look(spool, &old).await,
-        None => Looked::None("the settings of the PBX name no directory of recordings; set `recordings_dir`"),
+    let Some(spool) = spool else {
+        return end(app, purge, stays(&now.part, NO_DIRECTORY)).await;
     };
-    let Some(mut open) = open(app, purge, position).await? else {
-        return Ok(true);
+    let work = Work {
+        app,
+        purge,
+        part: &now.part,
+        spool,
     };
-    let Some(cutoff) = open.cutoff else {
-        return close(app, open, purge.id, kept_by_now()).await;
-    };
-    let batch = match (looked, spool) {
-        (Looked::Written(written), Some(spool)) => {
-            remove(&mut open, purge, &spool, old.iter().zip(written), cutoff).await?
-        }
-        (Looked::None(why), _) => stays(&open.part, why),
-        (Looked::Written(_), None) => Batch::over(""),
-    };
-    close(app, open, purge.id, batch).await
-}
-
-/// What the disk told of some files.
-enum Looked {
-    /// When each was last written to; none where that cannot be told.
-    Written(Vec<Option<Timestamp>>),
-    /// Nothing, for this reason.
-    None(&'static str),
-}
-
-async fn look(spool: &Spool, old: &[OldRecording]) -> Looked {
-    let mut written = Vec::new();
-    for recording in old {
-        match timeout(LONGEST, spool.open(&recording.path)).await {
-            Ok(Ok((_, metadata))) => written.push(written_at(&metadata)),
-            // One that cannot be read may be removed all the same, and one that is not there need not.
-            Ok(Err(_)) => written.push(None),
-            Err(_) => return Looked::None("the disk of the recordings does not answer"),
-        }
+    if !noted.is_empty() {
+        return work.resume(noted).await;
     }
-    Looked::Written(written)
+    if now.cutoff.is_none() {
+        return end(app, purge, (position, kept_by_now())).await;
+    }
+    work.go_on(&old).await
 }
 
-async fn remove<'a>(
-    open: &mut Open,
-    purge: &Purge,
-    spool: &Spool,
-    old: impl ExactSizeIterator<Item = (&'a OldRecording, Option<Timestamp>)>,
-    cutoff: Timestamp,
-) -> Result<Batch, AppError> {
-    let mut batch = Batch {
-        is_last: i64::try_from(old.len()).unwrap_or(i64::MAX) < AT_ONCE,
-        ..Batch::default()
-    };
-    let begun = Instant::now();
-    for (recording, written) in old {
-        if begun.elapsed() >= ENOUGH {
-            batch.is_last = false;
-            break;
-        }
-        if recording.written_at >= cutoff {
-            // The tenant keeps them longer by now, and all that follow.
-            batch.is_last = true;
-            break;
-        }
-        batch.after = Some(recording.cursor());
-        let was_written_since = written.is_some_and(|written| written >= cutoff);
-        let (tx, tenant) = (&mut open.tx, purge.tenant_id);
-        if was_written_since || !recordings::lock(tx, tenant, recording.id).await? {
-            continue;
-        }
-        let removal = timeout(LONGEST_REMOVAL, spool.remove(&recording.path)).await;
-        match removal.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
-            Ok(_) => {
-                recordings::delete(tx, tenant, recording.id).await?;
-                batch.removed += 1;
-                batch.bytes += recording.bytes;
-            }
-            // None of the others would fare better.
-            Err(error) if is_of_the_whole(&error) => {
-                tracing::warn!(%error, tenant = %tenant, "recordings cannot be removed");
-                let done = (batch.removed, batch.bytes, batch.kept);
-                batch = stays(
-                    &open.part,
-                    "the directory of the recordings is not there, or its disk does not answer",
-                );
-                (batch.removed, batch.bytes) = (done.0, done.1);
-                batch.kept = (batch.kept - done.0).max(1);
-                break;
-            }
-            Err(error) => {
-                if batch.kept == 0 {
-                    tracing::warn!(%error, recording = %recording.id, "a recording cannot be removed, and others may not either");
-                }
-                batch.kept += 1;
-                batch.detail = Some(
-                    "files that cannot be removed stay with their recordings; the server's log tells why, and its operator \
-                     lets the service write in that directory"
-                        .to_owned(),
-                );
-            }
-        }
+/// Notes what was done, with nothing removed.
+async fn end(app: &App, purge: &Purge, (position, batch): (i64, Batch)) -> Result<bool, AppError> {
+    match open(app, purge, position).await? {
+        Some(open) => close(app, open, purge, batch).await,
+        None => Ok(true),
     }
-    Ok(batch)
+}
+
+/// All that is left stays, until the next purge.
+fn stays(part: &PurgePart, why: &str) -> (i64, Batch) {
+    let batch = Batch {
+        kept: part.left().max(1),
+        ..Batch::over(why)
+    };
+    (part.position, batch)
 }
 
 /// What has to do with the disk, and not with a file.
@@ -153,11 +89,155 @@ fn is_of_the_whole(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::NotFound)
 }
 
-/// All that is left stays, until the next purge.
-fn stays(part: &PurgePart, why: &str) -> Batch {
-    let found = part.found.map_or(0, |found| found.found);
-    Batch {
-        kept: (found - part.removed - part.kept).max(0),
-        ..Batch::over(why)
+/// A part of a purge, on the disk that it is about.
+struct Work<'a> {
+    app: &'a App,
+    purge: &'a Purge,
+    part: &'a PurgePart,
+    spool: Spool,
+}
+
+/// What has become of files.
+#[derive(Default)]
+struct Removal<'a> {
+    gone: Vec<&'a OldRecording>,
+    /// How many could not be removed.
+    kept: i64,
+    /// Whether the disk does not answer, or is not there.
+    has_no_disk: bool,
+}
+
+impl Work<'_> {
+    /// The next ones: those that are there and old are noted, then removed.
+    async fn go_on(&self, old: &[OldRecording]) -> Result<bool, AppError> {
+        let mut there = Vec::new();
+        let mut missing = 0;
+        for recording in old {
+            match self.spool.last_written(&recording.path, LONGEST).await {
+                Ok(None) => missing += 1,
+                Ok(Some(written)) => there.push((recording, written)),
+                Err(error) if is_of_the_whole(&error) => {
+                    tracing::warn!(%error, tenant = %self.purge.tenant_id, "recordings cannot be looked at");
+                    return end(self.app, self.purge, stays(self.part, NO_DISK)).await;
+                }
+                // Whoever tries to remove it is told why.
+                Err(_) => there.push((recording, Timestamp::MIN)),
+            }
+        }
+        let Some(mut open) = open(self.app, self.purge, self.part.position).await? else {
+            return Ok(true);
+        };
+        let mut batch = Batch {
+            after: old.last().map(OldRecording::cursor),
+            is_last: old.is_empty(),
+            ..Batch::default()
+        };
+        // Rows of files that are not there are left to whoever looks for recordings: another disk may be there.
+        if there.is_empty() && missing > 0 {
+            batch.kept = missing;
+            batch.detail = Some(NONE_THERE.to_owned());
+        }
+        let Some(cutoff) = open.cutoff else {
+            return close(self.app, open, self.purge, kept_by_now()).await;
+        };
+        let (tx, tenant, id) = (&mut open.tx, self.purge.tenant_id, self.purge.id);
+        let mut noted = Vec::new();
+        for (recording, _) in there.iter().filter(|(_, written)| *written < cutoff) {
+            if purge_files::note(tx, tenant, id, self.part.position, recording.id, cutoff).await? {
+                noted.push(*recording);
+            }
+        }
+        let is_last = close(self.app, open, self.purge, batch).await?;
+        if noted.is_empty() {
+            return Ok(is_last);
+        }
+        let removal = self.remove(&noted).await?;
+        self.count(removal).await
+    }
+
+    /// Those that were noted by whoever was killed, or failed: what is not there was removed and not counted.
+    async fn resume(&self, noted: Vec<OldRecording>) -> Result<bool, AppError> {
+        let mut removal = Removal::default();
+        let mut there = Vec::new();
+        for recording in &noted {
+            match self.spool.last_written(&recording.path, LONGEST).await {
+                Ok(None) => removal.gone.push(recording),
+                // Something else has its name by now.
+                Ok(Some(written)) if written > recording.written_at && written >= self.part.cutoff => {}
+                Ok(Some(_)) => there.push(recording),
+                Err(error) if is_of_the_whole(&error) => {
+                    tracing::warn!(%error, tenant = %self.purge.tenant_id, "recordings cannot be looked at");
+                    removal.has_no_disk = true;
+                    return self.count(removal).await;
+                }
+                Err(_) => there.push(recording),
+            }
+        }
+        let removed = self.remove(&there).await?;
+        removal.gone.extend(removed.gone);
+        removal.kept += removed.kept;
+        removal.has_no_disk = removed.has_no_disk;
+        self.count(removal).await
+    }
+
+    /// Removes files, outside of any transaction that others wait for.
+    async fn remove<'a>(&self, noted: &[&'a OldRecording]) -> Result<Removal<'a>, AppError> {
+        let mut removal = Removal::default();
+        for recording in noted {
+            if !self.is_old(recording).await? {
+                continue;
+            }
+            match self.spool.remove_within(&recording.path, LONGEST).await {
+                Ok(true) => removal.gone.push(recording),
+                // Somebody else was quicker.
+                Ok(false) => {}
+                // None of the others would fare better.
+                Err(error) if is_of_the_whole(&error) => {
+                    tracing::warn!(%error, tenant = %self.purge.tenant_id, "recordings cannot be removed");
+                    removal.has_no_disk = true;
+                    break;
+                }
+                Err(error) => {
+                    if removal.kept == 0 {
+                        tracing::warn!(%error, recording = %recording.id, "a recording cannot be removed, and others may not either");
+                    }
+                    removal.kept += 1;
+                }
+            }
+        }
+        Ok(removal)
+    }
+
+    /// Whether a recording may still go: somebody may have said meanwhile that it is kept longer.
+    async fn is_old(&self, recording: &OldRecording) -> Result<bool, AppError> {
+        let mut tx = self.app.store.read("may_recording_go").await?;
+        let now = may_go(self.app, &mut tx, self.purge, self.part.position).await?;
+        let cutoff = now.and_then(|now| now.cutoff);
+        Ok(cutoff.is_some_and(|cutoff| recording.written_at < cutoff))
+    }
+
+    /// Counts what has gone, and forgets it.
+    async fn count(&self, removal: Removal<'_>) -> Result<bool, AppError> {
+        let Some(mut open) = open(self.app, self.purge, self.part.position).await? else {
+            return Ok(true);
+        };
+        let mut batch = Batch {
+            kept: removal.kept,
+            detail: (removal.kept > 0).then(|| NOT_REMOVED.to_owned()),
+            ..Batch::default()
+        };
+        let (tx, tenant) = (&mut open.tx, self.purge.tenant_id);
+        for recording in removal.gone {
+            recordings::delete(tx, tenant, recording.id).await?;
+            batch.removed += 1;
+            batch.bytes += recording.bytes;
+        }
+        purge_files::forget(tx, tenant, self.purge.id, self.part.position).await?;
+        if removal.has_no_disk {
+            let (_, rest) = stays(&open.part, NO_DISK);
+            batch.kept = (rest.kept - batch.removed).max(1);
+            (batch.detail, batch.is_last) = (rest.detail, true);
+        }
+        close(self.app, open, self.purge, batch).await
     }
 }

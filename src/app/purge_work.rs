@@ -10,8 +10,9 @@ use tokio_util::sync::CancellationToken;
 use super::App;
 use super::audit::Changed;
 use super::error::AppError;
+use super::purge_part::{close, kept_by_now, open, set_back};
 use super::purge_recordings;
-use super::purges::{count, daemon};
+use super::purges::{count, daemon, rows};
 use crate::auth::caller::Caller;
 use crate::domain::audit::RETAINED;
 use crate::domain::error_chain::error_chain;
@@ -20,17 +21,17 @@ use crate::domain::instance::NodeName;
 use crate::domain::permission::PlatformPermission;
 use crate::domain::purge::{Batch, Purge, PurgePart, PurgeStatus};
 use crate::domain::retention::RetentionKind;
-use crate::domain::tenant::TenantStatus;
-use crate::store::{Tx, audit_retention, instances, purge_rows, purges, retention, tenants};
+use crate::store::audit_retention::{self, Age};
+use crate::store::{StoreError, Tx, instances, purge_rows, purges};
 
 /// Rows that are removed in one transaction: whoever else writes waits for no more.
-pub(super) const AT_ONCE: i64 = 200;
+const AT_ONCE: i64 = 200;
+/// Tickets, each of which may have as many comments.
+const TICKETS_AT_ONCE: i64 = 10;
 /// How long others have the database for themselves between two batches; at least twice as long as the batch took.
 const PAUSE: Duration = Duration::from_millis(10);
 /// For how long another host, whose disk it is, may take to come for its part.
 const PATIENCE: SignedDuration = SignedDuration::from_hours(24);
-/// Reports that are kept of each tenant.
-const REPORTS: i64 = 400;
 
 /// Carries out what purges there are, as far as this host can, until none is left to do or it is told to stop.
 pub async fn work(app: &App, stop: &CancellationToken) -> Result<(), AppError> {
@@ -39,20 +40,49 @@ pub async fn work(app: &App, stop: &CancellationToken) -> Result<(), AppError> {
     let mut tx = app.store.read("running_purges").await?;
     let running = purges::running(&mut tx).await?;
     drop(tx);
-    for purge in running {
+    for (tenant, id) in running {
         if stop.is_cancelled() {
             break;
         }
         // One that fails keeps none of the others waiting.
-        match carry_out(app, &caller, &purge, stop).await {
+        match carry_out_one(app, &caller, tenant, id, stop).await {
             Ok(()) | Err(AppError::NotFound) => {}
             Err(error) => {
                 let error = error_chain(&error);
-                tracing::error!(purge = %purge.id, error, "a purge could not go on; it is tried again");
+                tracing::error!(purge = %id, error, "a purge could not go on; it is tried again");
             }
         }
     }
     Ok(())
+}
+
+async fn carry_out_one(
+    app: &App,
+    caller: &Caller,
+    tenant: TenantId,
+    id: PurgeId,
+    stop: &CancellationToken,
+) -> Result<(), AppError> {
+    let mut tx = app.store.read("running_purge").await?;
+    let found = purges::find(&mut tx, tenant, id).await;
+    drop(tx);
+    match found {
+        Ok(Some(purge)) => carry_out(app, caller, &purge, stop).await,
+        Ok(None) => Ok(()),
+        // It would not be read the next time either, and keeps others of the tenant from being asked for.
+        Err(error @ StoreError::Corrupt { .. }) => {
+            let error = error_chain(&error);
+            tracing::error!(purge = %id, error, "a purge cannot be read, and is not carried out");
+            abandon(app, tenant, id).await
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn abandon(app: &App, tenant: TenantId, id: PurgeId) -> Result<(), AppError> {
+    let mut tx = app.begin_in(tenant, "abandon_purge").await?;
+    purges::abandon(&mut tx, tenant, id, app.now()).await?;
+    Ok(tx.commit().await?)
 }
 
 async fn carry_out(
@@ -62,19 +92,40 @@ async fn carry_out(
     stop: &CancellationToken,
 ) -> Result<(), AppError> {
     for part in purge.parts.iter().filter(|part| part.ended_at.is_none()) {
-        match elsewhere(app, part).await? {
-            None => carry_out_part(app, caller, purge, part, stop).await?,
-            Some(node) if app.now().duration_since(purge.requested_at) >= PATIENCE => {
-                give_up(app, purge, part, &node).await?;
+        if part.is_due(app.now()) {
+            match go_on(app, caller, purge, part, stop).await {
+                Ok(()) => {}
+                Err(AppError::NotFound) => return Ok(()),
+                // What fails of a part keeps none of the others.
+                Err(error) => set_back(app, purge, part, &error).await?,
             }
-            // That host does it.
-            Some(_) => {}
         }
         if stop.is_cancelled() {
             return Ok(());
         }
     }
     end(app, caller, purge).await
+}
+
+async fn go_on(
+    app: &App,
+    caller: &Caller,
+    purge: &Purge,
+    part: &PurgePart,
+    stop: &CancellationToken,
+) -> Result<(), AppError> {
+    let Some(node) = elsewhere(app, part).await? else {
+        return carry_out_part(app, caller, purge, part, stop).await;
+    };
+    // By the time that the purge was counted from: no jump of this host's clock makes it longer.
+    let mut tx = app.store.read("time_of_purge").await?;
+    let time = app.known_time(&mut tx).await?.time;
+    drop(tx);
+    if time.duration_since(purge.time) >= PATIENCE {
+        give_up(app, purge, part, &node).await?;
+    }
+    // That host does it.
+    Ok(())
 }
 
 /// The host that has to do a part, where it is another one.
@@ -122,11 +173,15 @@ async fn carry_out_part(
 async fn begin(app: &App, caller: &Caller, purge: &Purge, part: &PurgePart) -> Result<(), AppError> {
     let (tenant, cutoff) = (purge.tenant_id, part.cutoff);
     let mut tx = app.store.read("count_to_purge").await?;
-    let amount = count(&mut tx, tenant, part.kind, part.instance_id, cutoff).await?;
+    let age = Age {
+        before: cutoff,
+        now: app.known_time(&mut tx).await?.time,
+    };
+    let amount = count(&mut tx, tenant, part.kind, part.instance_id, age).await?;
     drop(tx);
     let mut tx = app.begin_in(tenant, "begin_purge_part").await?;
     // Another host may have begun meanwhile.
-    let there = purges::part(&mut tx, purge.id, part.position).await?;
+    let there = purges::part(&mut tx, tenant, purge.id, part.position).await?;
     if there.is_none_or(|there| there.found.is_some() || there.ended_at.is_some()) {
         return Ok(());
     }
@@ -135,59 +190,8 @@ async fn begin(app: &App, caller: &Caller, purge: &Purge, part: &PurgePart) -> R
     } else {
         None
     };
-    purges::begin_part(&mut tx, purge.id, part.position, amount, told_by).await?;
+    purges::begin_part(&mut tx, tenant, purge.id, part.position, amount, told_by).await?;
     Ok(tx.commit().await?)
-}
-
-/// What of a part may go now, under the tenant's lock: nobody says anew what is kept until that has gone.
-pub(super) struct Open {
-    pub tx: Tx,
-    pub part: PurgePart,
-    /// None where all of it is kept by now.
-    pub cutoff: Option<Timestamp>,
-}
-
-/// None where nothing is left to do.
-pub(super) async fn open(app: &App, purge: &Purge, position: i64) -> Result<Option<Open>, AppError> {
-    let mut tx = app.begin_in(purge.tenant_id, "purge").await?;
-    let tenant = tenants::find(&mut tx, purge.tenant_id).await?;
-    // One that goes is left to its deletion.
-    if tenant.is_none_or(|tenant| tenant.status == TenantStatus::Deleting) {
-        return Ok(None);
-    }
-    let part = purges::part(&mut tx, purge.id, position).await?;
-    let Some(part) = part.filter(|part| part.ended_at.is_none()) else {
-        return Ok(None);
-    };
-    let keep = retention::find(&mut tx, purge.tenant_id).await?.of(part.kind);
-    let cutoff = part.cutoff_by(keep, app.known_time(&mut tx).await?.time);
-    Ok(Some(Open { tx, part, cutoff }))
-}
-
-/// Notes what was done; gives whether it was the last of the part.
-pub(super) async fn close(
-    app: &App,
-    mut open: Open,
-    purge: PurgeId,
-    mut batch: Batch,
-) -> Result<bool, AppError> {
-    if let Some(cutoff) = open.cutoff.filter(|cutoff| *cutoff < open.part.cutoff)
-        && batch.is_last
-        && batch.detail.is_none()
-    {
-        batch.detail = Some(format!(
-            "less is old by now, since it is kept longer or the clock was put right: what is from {cutoff} on stays"
-        ));
-    }
-    let is_last = batch.is_last;
-    purges::note(&mut open.tx, purge, open.part.position, &batch, app.now()).await?;
-    open.tx.commit().await?;
-    Ok(is_last)
-}
-
-/// What is said where a kind is kept forever by now.
-pub(super) fn kept_by_now() -> Batch {
-    Batch::over("it is kept forever by now: nothing more was removed")
 }
 
 /// Removes some of what lies in the database; gives whether nothing is left to do.
@@ -196,19 +200,29 @@ async fn batch(app: &App, purge: &Purge, position: i64) -> Result<bool, AppError
         return Ok(true);
     };
     let Some(cutoff) = open.cutoff else {
-        return close(app, open, purge.id, kept_by_now()).await;
+        return close(app, open, purge, kept_by_now()).await;
     };
     let (tx, tenant) = (&mut open.tx, purge.tenant_id);
-    let batch = match open.part.kind {
-        RetentionKind::CallRecords => removed(purge_rows::delete_calls(tx, tenant, cutoff, AT_ONCE).await?),
-        RetentionKind::Deployments => {
-            removed(purge_rows::delete_deployments(tx, tenant, cutoff, AT_ONCE).await?)
+    let batch = match (open.part.kind, rows(open.part.kind)) {
+        (RetentionKind::AuditPayloads, _) => {
+            let age = Age {
+                before: cutoff,
+                now: open.time,
+            };
+            blank(tx, tenant, &open.part, age).await?
         }
-        RetentionKind::AuditPayloads => blank(tx, tenant, &open.part, cutoff).await?,
+        (kind, Some(rows)) => {
+            let most = if kind == RetentionKind::Tickets {
+                TICKETS_AT_ONCE
+            } else {
+                AT_ONCE
+            };
+            removed(purge_rows::delete(tx, tenant, rows, cutoff, most).await?)
+        }
         // Each of them lies on a PBX.
-        RetentionKind::Recordings => Batch::over("it names no PBX"),
+        (_, None) => Batch::over("it names no PBX"),
     };
-    close(app, open, purge.id, batch).await
+    close(app, open, purge, batch).await
 }
 
 fn removed(rows: i64) -> Batch {
@@ -220,19 +234,14 @@ fn removed(rows: i64) -> Batch {
     }
 }
 
-async fn blank(
-    tx: &mut Tx,
-    tenant: TenantId,
-    part: &PurgePart,
-    cutoff: Timestamp,
-) -> Result<Batch, AppError> {
+async fn blank(tx: &mut Tx, tenant: TenantId, part: &PurgePart, age: Age) -> Result<Batch, AppError> {
     let mut batch = Batch::default();
     let Some(told_by) = part.told_by else {
         batch.is_last = true;
         return Ok(batch);
     };
-    let old = audit_retention::old(tx, tenant, cutoff, told_by, part.after, AT_ONCE).await?;
-    for payload in &old {
+    let old = audit_retention::old(tx, tenant, age, told_by, part.after, AT_ONCE).await?;
+    for payload in &old.payloads {
         if payload.is_as_written {
             let blanked = audit_retention::blank(tx, tenant, payload.id, told_by).await?;
             batch.removed += i64::from(blanked);
@@ -244,18 +253,22 @@ async fn blank(
         let detail = "entries that are not as they were written stay, for `switchyard audit verify` to name";
         batch.detail = Some(detail.to_owned());
     }
-    batch.after = old.last().map(audit_retention::OldPayload::cursor);
-    batch.is_last = i64::try_from(old.len()).unwrap_or(i64::MAX) < AT_ONCE;
+    (batch.after, batch.is_last) = (old.after, old.is_last);
     Ok(batch)
 }
 
 /// Nobody came for it.
 async fn give_up(app: &App, purge: &Purge, part: &PurgePart, node: &NodeName) -> Result<(), AppError> {
-    let Some(mut open) = open(app, purge, part.position).await? else {
+    let mut tx = app.store.read("count_what_is_given_up").await?;
+    let age = Age {
+        before: part.cutoff,
+        now: app.known_time(&mut tx).await?.time,
+    };
+    let left = count(&mut tx, purge.tenant_id, part.kind, part.instance_id, age).await?;
+    drop(tx);
+    let Some(open) = open(app, purge, part.position).await? else {
         return Ok(());
     };
-    let (tenant, cutoff) = (purge.tenant_id, open.part.cutoff);
-    let left = count(&mut open.tx, tenant, part.kind, part.instance_id, cutoff).await?;
     let detail = format!(
         "the host {node}, which drives the PBX, did not remove them within a day; see that its daemon runs"
     );
@@ -263,7 +276,7 @@ async fn give_up(app: &App, purge: &Purge, part: &PurgePart, node: &NodeName) ->
         kept: left.found,
         ..Batch::over(detail)
     };
-    close(app, open, purge.id, batch).await.map(drop)
+    close(app, open, purge, batch).await.map(drop)
 }
 
 /// Ends a purge once each of its parts has ended.
@@ -276,7 +289,7 @@ async fn end(app: &App, caller: &Caller, purge: &Purge) -> Result<(), AppError> 
     if purge.outcome() == PurgeStatus::Running {
         return Ok(());
     }
-    purges::end(&mut tx, &purge, app.now(), REPORTS).await?;
+    purges::end(&mut tx, &purge, app.now()).await?;
     app.audit(&mut tx, caller, ended(&purge))?;
     Ok(tx.commit().await?)
 }
@@ -286,6 +299,7 @@ fn ended(purge: &Purge) -> Changed {
         json!({
             "kind": part.kind, "instance_id": part.instance_id, "cutoff": part.cutoff,
             "found": part.found.map(|found| found.found), "removed": part.removed, "kept": part.kept,
+            "detail": part.detail,
         })
     });
     Changed {

@@ -1,6 +1,6 @@
 //! Purges: what would go is counted, what is to go is asked for, and what went is told.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde_json::json;
 
 use super::App;
@@ -16,10 +16,14 @@ use crate::domain::page::{Page, PageRequest};
 use crate::domain::permission::{Permission, PlatformPermission};
 use crate::domain::purge::{Amount, Purge, PurgePart, PurgePreview, PurgeStatus};
 use crate::domain::retention::{RetentionKind, RetentionPolicy};
-use crate::store::{Tx, audit_retention, purge_rows, purges, retention};
+use crate::store::audit_retention::{self, Age};
+use crate::store::purge_rows::{self, Rows};
+use crate::store::{Tx, purges, retention};
 
 /// How long after the last one the daemon asks for the next.
 const DAILY: SignedDuration = SignedDuration::from_hours(24);
+/// Reports that are kept of each tenant.
+const REPORTS: i64 = 400;
 
 /// What a purge would remove now; of the policy that is named only.
 pub async fn preview(app: &App, caller: &Caller, if_match: &IfMatch) -> Result<PurgePreview, AppError> {
@@ -105,9 +109,9 @@ async fn request_due_of(app: &App, caller: &Caller, tenant: TenantId) -> Result<
         return Ok(false);
     }
     let policy = retention::find(&mut tx, tenant).await?;
-    let preview = app.preview(&mut tx, tenant, policy).await?;
+    let is_any = app.is_anything_old(&mut tx, tenant, policy).await?;
     drop(tx);
-    if preview.parts.iter().all(|(_, _, amount)| amount.found == 0) {
+    if !is_any {
         return Ok(false);
     }
     // Another host may have asked meanwhile.
@@ -132,6 +136,24 @@ impl App {
         Ok(last.is_none_or(|last| self.now().duration_since(last).abs() >= DAILY))
     }
 
+    /// Whether a purge would find something; what that is, it counts itself.
+    async fn is_anything_old(
+        &self,
+        tx: &mut Tx,
+        tenant: TenantId,
+        policy: RetentionPolicy,
+    ) -> Result<bool, AppError> {
+        let time = self.known_time(tx).await?.time;
+        for kind in RetentionKind::ALL {
+            if let Some(before) = policy.of(*kind).cutoff(time)
+                && any(tx, tenant, *kind, Age { before, now: time }).await?
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     async fn preview(
         &self,
         tx: &mut Tx,
@@ -142,7 +164,16 @@ impl App {
         let mut parts = Vec::new();
         for kind in RetentionKind::ALL {
             if let Some(cutoff) = policy.of(*kind).cutoff(time) {
-                let amount = count(tx, tenant, *kind, None, cutoff).await?;
+                let age = Age {
+                    before: cutoff,
+                    now: time,
+                };
+                let mut amount = Amount::default();
+                for place in places(tx, tenant, *kind, age).await? {
+                    let there = count(tx, tenant, *kind, place, age).await?;
+                    amount.found += there.found;
+                    amount.bytes += there.bytes;
+                }
                 parts.push((*kind, cutoff, amount));
             }
         }
@@ -172,28 +203,30 @@ impl App {
             let Some(cutoff) = policy.of(*kind).cutoff(purge.time) else {
                 continue;
             };
-            for instance_id in places(tx, tenant, *kind, cutoff).await? {
-                purge.parts.push(PurgePart {
-                    position: i64::try_from(purge.parts.len()).unwrap_or(i64::MAX),
-                    kind: *kind,
-                    instance_id,
-                    cutoff,
-                    found: None,
-                    removed: 0,
-                    bytes: 0,
-                    kept: 0,
-                    detail: None,
-                    after: None,
-                    told_by: None,
-                    ended_at: None,
-                });
+            let age = Age {
+                before: cutoff,
+                now: purge.time,
+            };
+            for place in places(tx, tenant, *kind, age).await? {
+                let position = i64::try_from(purge.parts.len()).unwrap_or(i64::MAX);
+                purge.parts.push(PurgePart::new(position, *kind, place, cutoff));
             }
         }
         // Of what is kept forever, and of recordings where there are none, nothing is to be done.
         purge.status = purge.outcome();
         purge.ended_at = (purge.status != PurgeStatus::Running).then_some(now);
-        purges::insert(tx, &purge).await?;
+        purges::insert(tx, &purge, REPORTS).await?;
         Ok(purge)
+    }
+}
+
+/// What a kind is in the database, where it is all that there is of it.
+pub(super) const fn rows(kind: RetentionKind) -> Option<Rows> {
+    match kind {
+        RetentionKind::CallRecords => Some(Rows::Calls),
+        RetentionKind::Deployments => Some(Rows::Deployments),
+        RetentionKind::Tickets => Some(Rows::Tickets),
+        RetentionKind::Recordings | RetentionKind::AuditPayloads => None,
     }
 }
 
@@ -202,32 +235,36 @@ async fn places(
     tx: &mut Tx,
     tenant: TenantId,
     kind: RetentionKind,
-    cutoff: Timestamp,
+    age: Age,
 ) -> Result<Vec<Option<InstanceId>>, AppError> {
-    Ok(match kind {
-        RetentionKind::Recordings => {
-            let instances = purge_rows::places(tx, tenant, cutoff).await?;
-            instances.into_iter().map(Some).collect()
-        }
-        RetentionKind::CallRecords | RetentionKind::AuditPayloads | RetentionKind::Deployments => {
-            vec![None]
-        }
+    if kind != RetentionKind::Recordings {
+        return Ok(vec![None]);
+    }
+    let instances = purge_rows::places(tx, tenant, age.before).await?;
+    Ok(instances.into_iter().map(Some).collect())
+}
+
+/// Whether there is something of a kind that is older.
+async fn any(tx: &mut Tx, tenant: TenantId, kind: RetentionKind, age: Age) -> Result<bool, AppError> {
+    Ok(match rows(kind) {
+        Some(rows) => purge_rows::any(tx, tenant, rows, age.before).await?,
+        None if kind == RetentionKind::AuditPayloads => audit_retention::any(tx, tenant, age).await?,
+        None => !purge_rows::places(tx, tenant, age.before).await?.is_empty(),
     })
 }
 
-/// How much there is of a kind that is older.
+/// How much there is of a kind that is older, of recordings on a PBX.
 pub(super) async fn count(
     tx: &mut Tx,
     tenant: TenantId,
     kind: RetentionKind,
-    instance: Option<InstanceId>,
-    cutoff: Timestamp,
+    place: Option<InstanceId>,
+    age: Age,
 ) -> Result<Amount, AppError> {
-    Ok(match kind {
-        RetentionKind::CallRecords => purge_rows::count_calls(tx, tenant, cutoff).await?,
-        RetentionKind::Recordings => purge_rows::count_recordings(tx, tenant, instance, cutoff).await?,
-        RetentionKind::AuditPayloads => audit_retention::count(tx, tenant, cutoff).await?,
-        RetentionKind::Deployments => purge_rows::count_deployments(tx, tenant, cutoff).await?,
+    Ok(match (rows(kind), place) {
+        (Some(rows), _) => purge_rows::count(tx, tenant, rows, age.before).await?,
+        (None, Some(place)) => purge_rows::count_recordings(tx, tenant, place, age.before).await?,
+        (None, None) => audit_retention::count(tx, tenant, age).await?,
     })
 }
 

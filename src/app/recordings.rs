@@ -20,7 +20,7 @@ use crate::domain::ids::{InstanceId, RecordingId};
 use crate::domain::permission::Permission;
 use crate::domain::recording::{Recording, RecordingPage, RecordingQuery};
 use crate::driver::spool::Spool;
-use crate::store::{Tx, audit, instances, recordings};
+use crate::store::{Tx, audit, instances, purge_files, recordings};
 
 /// How long the removal of a file may take: all who change something wait for it.
 const REMOVAL: Duration = Duration::from_secs(5);
@@ -180,16 +180,18 @@ pub async fn delete(app: &App, caller: &Caller, id: RecordingId, if_match: &IfMa
         changed("recording.delete", &recording, before, None),
     )?;
     // The file first: a row without its file can be deleted again, a file without its row would be found again.
-    in_time(REMOVAL, spool.remove(&recording.path)).await?;
+    if in_time(REMOVAL, spool.remove(&recording.path)).await? {
+        purge_files::forget_one(&mut tx, tenant, id).await?;
+    }
     tx.commit().await?;
     Ok(())
 }
 
 /// A disk that does not answer keeps nobody else waiting; the file may go later, and is not found any more then.
-async fn in_time(limit: Duration, removal: impl Future<Output = io::Result<bool>>) -> Result<(), AppError> {
+async fn in_time(limit: Duration, removal: impl Future<Output = io::Result<bool>>) -> Result<bool, AppError> {
     let removed = timeout(limit, removal).await;
     let removed = removed.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
-    removed.map(|_| ()).map_err(|error| kept(&error))
+    removed.map_err(|error| kept(&error))
 }
 
 impl App {

@@ -55,7 +55,8 @@ pub(super) async fn may_open(
         return Ok(());
     }
     let message = format!(
-        "the tenant has {MOST_TICKETS} tickets, archived ones among them, and may have no more; go on in one that is there"
+        "the tenant has {MOST_TICKETS} tickets, archived ones among them, and may have no more; archive some, and say under \
+         `tickets` of the tenant's retention for how many days archived ones are kept"
     );
     Err(AppError::conflict("max_tickets_reached", message))
 }

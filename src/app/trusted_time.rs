@@ -22,8 +22,13 @@ pub struct KnownTime {
 pub async fn beat(app: &App, heart: &mut Heart) -> Result<(), AppError> {
     let mut tx = app.store.begin("beat").await?;
     let kept = trusted_time::lock(&mut tx).await?;
+    let is_first = kept.is_none();
     if let Some(next) = heart.beat(kept, app.now(), Instant::now()) {
-        trusted_time::put(&mut tx, &next).await?;
+        if is_first {
+            trusted_time::put_first(&mut tx, &next).await?;
+        } else {
+            trusted_time::put(&mut tx, &next).await?;
+        }
     }
     Ok(tx.commit().await?)
 }
@@ -32,10 +37,10 @@ impl App {
     /// The time that is believed, never ahead of the clock.
     pub(super) async fn known_time(&self, tx: &mut Tx) -> Result<KnownTime, AppError> {
         let wall = self.now();
-        // Before the first beat there is nothing that the clock could be held to.
+        // Before the first beat there is nothing that the clock could be held to: nothing is old.
         let Some(beat) = trusted_time::find(tx).await? else {
             return Ok(KnownTime {
-                time: wall,
+                time: Timestamp::UNIX_EPOCH.min(wall),
                 held_back: None,
             });
         };

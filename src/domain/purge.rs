@@ -1,6 +1,6 @@
 //! A purge: a run that removes what is older than a tenant keeps it, and its report.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -57,18 +57,81 @@ pub struct PurgePart {
     pub told_by: Option<AuditId>,
     /// When it ended; none while it goes on.
     pub ended_at: Option<Timestamp>,
+    /// How often it failed so far.
+    pub setbacks: i64,
+    /// When it is tried again after it failed.
+    pub retry_at: Option<Timestamp>,
 }
 
 /// A row of what goes, by its time and its id.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct PurgeCursor {
-    /// In microseconds.
+    /// In microseconds; of audit entries their number, since they go in the order in which they were written.
     pub at: i64,
     /// The row's id.
     pub id: uuid::Uuid,
 }
 
+/// After so many setbacks a part ends with what it could not remove.
+pub const MOST_SETBACKS: i64 = 10;
+/// After the first setback; each time twice as long.
+const SHORTEST_PAUSE: SignedDuration = SignedDuration::from_secs(10);
+/// Never longer.
+const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(1);
+
 impl PurgePart {
+    /// One that nothing was done for so far.
+    #[must_use]
+    pub const fn new(
+        position: i64,
+        kind: RetentionKind,
+        instance_id: Option<InstanceId>,
+        cutoff: Timestamp,
+    ) -> Self {
+        Self {
+            position,
+            kind,
+            instance_id,
+            cutoff,
+            found: None,
+            removed: 0,
+            bytes: 0,
+            kept: 0,
+            detail: None,
+            after: None,
+            told_by: None,
+            ended_at: None,
+            setbacks: 0,
+            retry_at: None,
+        }
+    }
+
+    /// Whether it is tried now: it did not fail, or some time ago. A time that is further away than any pause was told by a
+    /// wrong clock.
+    #[must_use]
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        let left = self.retry_at.map(|at| at.duration_since(now));
+        left.is_none_or(|left| !left.is_positive() || left > LONGEST_PAUSE)
+    }
+
+    /// For how long it rests after it has failed once more.
+    #[must_use]
+    pub fn pause(&self) -> SignedDuration {
+        let doubled = 1_i32.checked_shl(self.setbacks.clamp(0, 30).try_into().unwrap_or(30));
+        let pause = SHORTEST_PAUSE.checked_mul(doubled.unwrap_or(i32::MAX));
+        pause.unwrap_or(LONGEST_PAUSE).min(LONGEST_PAUSE)
+    }
+
+    /// How many of those that were found are neither removed nor said to stay.
+    #[must_use]
+    pub fn left(&self) -> i64 {
+        let found = self.found.map_or(0, |found| found.found);
+        found
+            .saturating_sub(self.removed)
+            .saturating_sub(self.kept)
+            .max(0)
+    }
+
     /// What goes by now, where the policy and the time may be others than when the purge was asked for: never more than was
     /// asked for. None where all of it is kept by now.
     #[must_use]
@@ -159,19 +222,11 @@ mod tests {
     use crate::domain::retention::Days;
 
     fn part(kept: i64, ended: bool) -> PurgePart {
+        let cutoff = Timestamp::from_second(1_000_000_000).unwrap();
         PurgePart {
-            position: 0,
-            kind: RetentionKind::CallRecords,
-            instance_id: None,
-            cutoff: Timestamp::from_second(1_000_000_000).unwrap(),
-            found: None,
-            removed: 0,
-            bytes: 0,
             kept,
-            detail: None,
-            after: None,
-            told_by: None,
             ended_at: ended.then_some(Timestamp::UNIX_EPOCH),
+            ..PurgePart::new(0, RetentionKind::CallRecords, None, cutoff)
         }
     }
 

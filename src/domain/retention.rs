@@ -202,6 +202,8 @@ kinds! {
     audit_payloads AuditPayloads = "audit_payloads",
     /// Records of deploys that nothing is gone back to, by when they ended.
     deployments Deployments = "deployments",
+    /// Archived tickets with what was said about them, by when they were archived.
+    tickets Tickets = "tickets",
 }
 
 impl RetentionPolicy {

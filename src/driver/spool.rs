@@ -1,12 +1,14 @@
 //! The recordings that a PBX of this host leaves: found below one directory, and nothing else reached by it.
 
+use std::ffi::OsStr;
 use std::fs::{File, Metadata};
 use std::io;
 use std::ops::ControlFlow;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, ResolveFlags, openat2, statat, unlinkat};
@@ -18,6 +20,7 @@ use crate::domain::instance::{AbsolutePath, PbxKind};
 use crate::domain::recording::{FoundRecording, RecordingPath};
 use crate::domain::sip_domain::SipDomain;
 
+mod disk;
 mod walk;
 
 pub use walk::Walk;
@@ -97,6 +100,25 @@ impl Spool {
     pub async fn remove(&self, path: &RecordingPath) -> io::Result<bool> {
         let (spool, path) = (self.clone(), path.clone());
         blocking(move || spool.unlink(&path)).await
+    }
+
+    /// When a recording was last written to; none where it is not there. What is no file was written to before all others.
+    ///
+    /// Where nothing at all is there, or no answer comes in that time or before another one that is asked so, that is an error.
+    pub async fn last_written(
+        &self,
+        path: &RecordingPath,
+        longest: Duration,
+    ) -> io::Result<Option<Timestamp>> {
+        let (spool, path) = (self.clone(), path.clone());
+        disk::in_turn(self.root.as_path(), longest, move || spool.stat(&path)).await
+    }
+
+    /// Removes a recording as [`Self::remove`] does, with an answer in that time or an error, as [`Self::last_written`] has it.
+    /// The file may go all the same, later.
+    pub async fn remove_within(&self, path: &RecordingPath, longest: Duration) -> io::Result<bool> {
+        let (spool, path) = (self.clone(), path.clone());
+        disk::in_turn(self.root.as_path(), longest, move || spool.unlink(&path)).await
     }
 
     /// Removes the directories of a tenant's domain that are empty by now.
@@ -213,19 +235,40 @@ impl Spool {
 
     fn unlink(&self, path: &RecordingPath) -> io::Result<bool> {
         let relative = path.relative();
-        let (Some(directory), Some(name)) = (relative.parent(), relative.file_name()) else {
+        let Some((directory, name)) = self.place(&relative)? else {
             return Ok(false);
+        };
+        match unlinkat(directory, name, AtFlags::empty()) {
+            Err(Errno::NOENT) => Ok(false),
+            removed => Ok(removed.map(|()| true)?),
+        }
+    }
+
+    fn stat(&self, path: &RecordingPath) -> io::Result<Option<Timestamp>> {
+        let relative = path.relative();
+        let Some((directory, name)) = self.place(&relative)? else {
+            return Ok(None);
+        };
+        let stat = match statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Err(Errno::NOENT) => return Ok(None),
+            stat => stat?,
+        };
+        let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+        let written = is_file.then(|| modified(&stat)).flatten();
+        Ok(Some(written.unwrap_or(Timestamp::MIN)))
+    }
+
+    /// The directory that a recording is in, open, and its name there; none where that is not there.
+    fn place<'a>(&self, relative: &'a Path) -> io::Result<Option<(OwnedFd, &'a OsStr)>> {
+        let (Some(directory), Some(name)) = (relative.parent(), relative.file_name()) else {
+            return Ok(None);
         };
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = self.root()?;
-        let open = match openat2(&root, directory, flags, Mode::empty(), WITHIN) {
-            Err(Errno::NOENT) if holds_nothing(&root)? => return Err(io::ErrorKind::NotFound.into()),
-            Err(Errno::NOENT) => return Ok(false),
-            open => open?,
-        };
-        match unlinkat(open, name, AtFlags::empty()) {
-            Err(Errno::NOENT) => Ok(false),
-            removed => Ok(removed.map(|()| true)?),
+        match openat2(&root, directory, flags, Mode::empty(), WITHIN) {
+            Err(Errno::NOENT) if holds_nothing(&root)? => Err(io::ErrorKind::NotFound.into()),
+            Err(Errno::NOENT) => Ok(None),
+            open => Ok(Some((open?, name))),
         }
     }
 
@@ -279,15 +322,19 @@ fn recording(path: &str, stat: &rustix::fs::Stat, kind: PbxKind) -> Option<Found
         return None;
     }
     let is_ours_alone = stat.st_nlink == 1;
+    is_ours_alone.then_some(FoundRecording {
+        path,
+        bytes: stat.st_size,
+        written_at: modified(stat)?,
+    })
+}
+
+fn modified(stat: &rustix::fs::Stat) -> Option<Timestamp> {
     let micros = stat
         .st_mtime
         .checked_mul(1_000_000)?
         .checked_add(i64::try_from(stat.st_mtime_nsec).ok()? / 1_000)?;
-    is_ours_alone.then_some(FoundRecording {
-        path,
-        bytes: stat.st_size,
-        written_at: Timestamp::from_microsecond(micros).ok()?,
-    })
+    Timestamp::from_microsecond(micros).ok()
 }
 
 /// When a file was last written to.

@@ -45,6 +45,7 @@ pub mod one_time_tokens;
 pub mod outbox;
 pub mod platform_figures;
 pub mod platform_tenants;
+pub mod purge_files;
 pub mod purge_rows;
 pub mod purges;
 pub mod recorded_calls;
@@ -105,6 +106,7 @@ pub fn statements() -> Vec<&'static Statement> {
         outbox::STATEMENTS,
         platform_figures::STATEMENTS,
         platform_tenants::STATEMENTS,
+        purge_files::STATEMENTS,
         purge_rows::STATEMENTS,
         purges::STATEMENTS,
         recorded_calls::STATEMENTS,

@@ -24,7 +24,8 @@ macro_rules! parts {
     ($rest:literal) => {
         concat!(
             "select position, kind, instance_id, cutoff, found, found_bytes, removed, bytes, kept, detail, after_at, \
-             after_id, told_by, ended_at from purge_parts where purge_id = $1 ",
+             after_id, told_by, ended_at, setbacks, retry_at from purge_parts \
+             where purge_id = (select p.id from purges p where p.tenant_id = $1 and p.id = $2) ",
             $rest
         )
     };
@@ -36,18 +37,24 @@ statements! {
     INSERT_PART = "insert into purge_parts (purge_id, position, kind, instance_id, cutoff) values ($1, $2, $3, $4, $5)";
     FIND = select!("where p.tenant_id = $1 and p.id = $2");
     PARTS = parts!("order by position");
-    PART = parts!("and position = $2");
+    PART = parts!("and position = $3");
     COUNT = "select count(*) from purges where tenant_id = $1";
     LIST = select!("where p.tenant_id = $1 order by p.requested_at desc, p.id desc limit $2 offset $3");
-    RUNNING = select!("join tenants t on t.id = p.tenant_id where p.ended_at is null and t.status <> 'deleting' \
-        order by p.requested_at, p.id");
+    RUNNING = "select p.tenant_id, p.id from purges p join tenants t on t.id = p.tenant_id \
+        where p.ended_at is null and t.status <> 'deleting' order by p.requested_at, p.id";
     RUNNING_OF = "select id from purges where tenant_id = $1 and ended_at is null";
     LAST = "select max(requested_at) from purges where tenant_id = $1";
-    BEGIN_PART = "update purge_parts set found = $3, found_bytes = $4, told_by = $5 \
-        where purge_id = $1 and position = $2 and found is null and ended_at is null";
-    NOTE = "update purge_parts set removed = removed + $3, bytes = bytes + $4, kept = kept + $5, \
-        detail = coalesce($6, detail), after_at = coalesce($7, after_at), after_id = coalesce($8, after_id), \
-        ended_at = $9 where purge_id = $1 and position = $2 and ended_at is null";
+    BEGIN_PART = "update purge_parts set found = $4, found_bytes = $5, told_by = $6 \
+        where purge_id = (select p.id from purges p where p.tenant_id = $1 and p.id = $2) and position = $3 \
+        and found is null and ended_at is null";
+    NOTE = "update purge_parts set removed = removed + $4, bytes = bytes + $5, kept = kept + $6, \
+        detail = coalesce($7, detail), after_at = coalesce($8, after_at), after_id = coalesce($9, after_id), \
+        setbacks = case when $4 > 0 then 0 else setbacks end, ended_at = $10 where purge_id = (select p.id from purges p where p.tenant_id = $1 and p.id = $2) \
+        and position = $3 and ended_at is null";
+    SET_BACK = "update purge_parts set setbacks = setbacks + 1, retry_at = $4 \
+        where purge_id = (select p.id from purges p where p.tenant_id = $1 and p.id = $2) and position = $3 \
+        and ended_at is null";
+    ABANDON = "update purges set status = 'partial', ended_at = $3 where tenant_id = $1 and id = $2 and ended_at is null";
     END = "update purges set status = $3, ended_at = $4 where tenant_id = $1 and id = $2 and ended_at is null";
     PRUNE = "delete from purges where tenant_id = $1 and ended_at is not null and id not in \
         (select id from purges where tenant_id = $1 order by requested_at desc, id desc limit $2)";
@@ -102,6 +109,8 @@ struct PartRow {
     after_id: Option<Uuid>,
     told_by: Option<Uuid>,
     ended_at: Option<i64>,
+    setbacks: i64,
+    retry_at: Option<i64>,
 }
 
 impl PartRow {
@@ -113,6 +122,7 @@ impl PartRow {
         let found = self.found.zip(self.found_bytes);
         let after = self.after_at.zip(self.after_id);
         let ended_at = self.ended_at.map(|at| origin.time("ended_at", at));
+        let retry_at = self.retry_at.map(|at| origin.time("retry_at", at));
         Ok(PurgePart {
             position: self.position,
             kind: origin.text("kind", &self.kind)?,
@@ -126,12 +136,15 @@ impl PartRow {
             after: after.map(|(at, id)| PurgeCursor { at, id }),
             told_by: self.told_by.map(AuditId::from_uuid),
             ended_at: ended_at.transpose()?,
+            setbacks: self.setbacks,
+            retry_at: retry_at.transpose()?,
         })
     }
 }
 
-/// Adds a purge with its parts; a conflict while another one of the tenant runs.
-pub async fn insert(tx: &mut Tx, purge: &Purge) -> Result<(), StoreError> {
+/// Adds a purge with its parts, and forgets the tenant's oldest reports beyond so many; a conflict while another one of the
+/// tenant runs.
+pub async fn insert(tx: &mut Tx, purge: &Purge, keep: i64) -> Result<(), StoreError> {
     run!(
         tx,
         execute(
@@ -159,6 +172,7 @@ pub async fn insert(tx: &mut Tx, purge: &Purge) -> Result<(), StoreError> {
             )
         )?;
     }
+    run!(tx, execute(PRUNE, purge.tenant_id.uuid(), keep))?;
     Ok(())
 }
 
@@ -171,7 +185,10 @@ pub async fn find(tx: &mut Tx, tenant: TenantId, id: PurgeId) -> Result<Option<P
 }
 
 async fn with_parts(tx: &mut Tx, mut purge: Purge) -> Result<Purge, StoreError> {
-    let rows = run!(tx, fetch_all::<PartRow>(PARTS, purge.id.uuid()))?;
+    let rows = run!(
+        tx,
+        fetch_all::<PartRow>(PARTS, purge.tenant_id.uuid(), purge.id.uuid())
+    )?;
     let parts = rows.into_iter().map(|row| row.parse(purge.id));
     purge.parts = parts.collect::<Result<_, _>>()?;
     Ok(purge)
@@ -191,13 +208,14 @@ pub async fn list(tx: &mut Tx, tenant: TenantId, page: PageRequest) -> Result<Pa
     })
 }
 
-/// All that run, of whichever tenant but those that are to go, oldest first.
-pub async fn running(tx: &mut Tx) -> Result<Vec<Purge>, StoreError> {
-    let mut purges = Vec::new();
-    for row in run!(tx, fetch_all::<Row>(RUNNING))? {
-        purges.push(with_parts(tx, row.parse()?).await?);
-    }
-    Ok(purges)
+/// All that run, of whichever tenant but those that are to go, oldest first. By their ids: one that cannot be read keeps none
+/// of the others.
+pub async fn running(tx: &mut Tx) -> Result<Vec<(TenantId, PurgeId)>, StoreError> {
+    let rows = run!(tx, fetch_all::<(Uuid, Uuid)>(RUNNING))?;
+    let ids = rows.into_iter();
+    Ok(ids
+        .map(|(tenant, id)| (TenantId::from_uuid(tenant), PurgeId::from_uuid(id)))
+        .collect())
 }
 
 /// The one of the tenant that runs.
@@ -217,14 +235,23 @@ pub async fn last_requested(tx: &mut Tx, tenant: TenantId) -> Result<Option<Time
 }
 
 /// A part as it stands.
-pub async fn part(tx: &mut Tx, purge: PurgeId, position: i64) -> Result<Option<PurgePart>, StoreError> {
-    let row = run!(tx, fetch_optional::<PartRow>(PART, purge.uuid(), position))?;
+pub async fn part(
+    tx: &mut Tx,
+    tenant: TenantId,
+    purge: PurgeId,
+    position: i64,
+) -> Result<Option<PurgePart>, StoreError> {
+    let row = run!(
+        tx,
+        fetch_optional::<PartRow>(PART, tenant.uuid(), purge.uuid(), position)
+    )?;
     row.map(|row| row.parse(purge)).transpose()
 }
 
 /// Notes what there is to remove; false where the part has begun before.
 pub async fn begin_part(
     tx: &mut Tx,
+    tenant: TenantId,
     purge: PurgeId,
     position: i64,
     amount: Amount,
@@ -235,6 +262,7 @@ pub async fn begin_part(
         tx,
         execute(
             BEGIN_PART,
+            tenant.uuid(),
             purge.uuid(),
             position,
             amount.found,
@@ -248,6 +276,7 @@ pub async fn begin_part(
 /// Notes what a batch did, in the transaction that does it; false where the part has ended.
 pub async fn note(
     tx: &mut Tx,
+    tenant: TenantId,
     purge: PurgeId,
     position: i64,
     batch: &Batch,
@@ -257,6 +286,7 @@ pub async fn note(
         tx,
         execute(
             NOTE,
+            tenant.uuid(),
             purge.uuid(),
             position,
             batch.removed,
@@ -271,11 +301,34 @@ pub async fn note(
     Ok(noted == 1)
 }
 
-/// Ends a purge, and forgets the tenant's oldest reports beyond so many; false where it has ended.
-pub async fn end(tx: &mut Tx, purge: &Purge, now: Timestamp, keep: i64) -> Result<bool, StoreError> {
+/// Notes that a part failed, and when it is tried again.
+pub async fn set_back(
+    tx: &mut Tx,
+    tenant: TenantId,
+    purge: PurgeId,
+    position: i64,
+    retry_at: Timestamp,
+) -> Result<(), StoreError> {
+    let at = retry_at.as_microsecond();
+    run!(tx, execute(SET_BACK, tenant.uuid(), purge.uuid(), position, at))?;
+    Ok(())
+}
+
+/// Ends one that cannot be read, so that another one can be asked for; false where it has ended.
+pub async fn abandon(
+    tx: &mut Tx,
+    tenant: TenantId,
+    purge: PurgeId,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let at = now.as_microsecond();
+    Ok(run!(tx, execute(ABANDON, tenant.uuid(), purge.uuid(), at))? == 1)
+}
+
+/// Ends a purge; false where it has ended.
+pub async fn end(tx: &mut Tx, purge: &Purge, now: Timestamp) -> Result<bool, StoreError> {
     let (tenant, status) = (purge.tenant_id.uuid(), purge.outcome());
     let at = now.as_microsecond();
     let ended = run!(tx, execute(END, tenant, purge.id.uuid(), status.as_str(), at))?;
-    run!(tx, execute(PRUNE, tenant, keep))?;
     Ok(ended == 1)
 }

@@ -2,7 +2,7 @@
 
 use super::row::Origin;
 use super::statement::{run, statements};
-use super::{StoreError, Tx};
+use super::{Statement, StoreError, Tx};
 use crate::domain::trusted_time::{Beat, TrustedTime};
 
 statements! {
@@ -25,13 +25,21 @@ pub async fn lock(tx: &mut Tx) -> Result<Option<Beat>, StoreError> {
     run!(tx, fetch_optional::<Row>(LOCK))?.map(parse).transpose()
 }
 
-/// Keeps the next one. Of two daemons whose beat is the first, one counts.
+/// Keeps the first one. Of two daemons whose beat is the first, one counts.
+pub async fn put_first(tx: &mut Tx, beat: &Beat) -> Result<(), StoreError> {
+    keep(tx, FIRST, beat).await
+}
+
+/// Keeps the next one.
 pub async fn put(tx: &mut Tx, beat: &Beat) -> Result<(), StoreError> {
+    keep(tx, PUT, beat).await
+}
+
+async fn keep(tx: &mut Tx, statement: Statement, beat: &Beat) -> Result<(), StoreError> {
     let seen = serde_json::to_string(beat.time.seen()).map_err(|source| StoreError::Unwritable {
         what: "trusted_time.seen",
         source,
     })?;
-    let statement = if beat.number == 1 { FIRST } else { PUT };
     run!(tx, execute(statement, beat.number, beat.time.up(), seen))?;
     Ok(())
 }

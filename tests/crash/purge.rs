@@ -1,6 +1,8 @@
 //! Killed in the middle of a purge: the next daemon goes on, and each row that goes is counted once.
 
-use std::time::{Duration, Instant};
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::time::{Duration, Instant, SystemTime};
 
 use jiff::SignedDuration;
 use rstest::rstest;
@@ -14,7 +16,8 @@ use switchyard::domain::ids::{AuditId, PurgeId, SystemIds};
 use switchyard::domain::permission::Permission;
 use switchyard::domain::purge::{Purge, PurgeStatus};
 use switchyard::domain::random::SystemRandom;
-use switchyard::store::audit;
+use switchyard::domain::trusted_time::{Beat, TrustedTime};
+use switchyard::store::{audit, trusted_time};
 
 use super::support::database::Backend::{self, Postgres, Sqlite};
 use super::support::host::Host;
@@ -26,6 +29,18 @@ const ENTRIES: i64 = 3_000;
 const KILLS: u64 = 6;
 
 impl Host {
+    /// What a daemon notes of the clock.
+    async fn beat(&self) {
+        let store = self.database.another_store(None).await;
+        let mut tx = store.begin("beat").await.unwrap();
+        let beat = Beat {
+            number: 1,
+            time: TrustedTime::first(SystemClock.now()),
+        };
+        trusted_time::put(&mut tx, &beat).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
     /// Calls of the first tenant that began two months ago, and as many that begin now.
     async fn calls(&self, backend: Backend) {
         let id = match backend {
@@ -45,8 +60,17 @@ impl Host {
         }
     }
 
-    /// What somebody did in the first tenant two months ago.
-    async fn entries(&self) {
+    /// What somebody did in the first tenant two months ago, before anybody did anything else.
+    async fn entries(&self, backend: Backend) {
+        self.ask("delete from audit_entries returning action").await;
+        let digest = match backend {
+            Sqlite => "zeroblob(32)",
+            Postgres => "decode(repeat('00', 32), 'hex')",
+        };
+        self.ask(&format!(
+            "update audit_head set number = 0, digest = {digest} returning log"
+        ))
+        .await;
         let tenant = self.tenants[0].caller.tenant(Permission::AuditLogRead, Act::Read);
         let store = self.database.another_store(None).await;
         let mut tx = store.begin("entries").await.unwrap();
@@ -92,6 +116,7 @@ async fn a20_a_purge_that_is_killed_goes_on_and_each_row_that_went_is_counted_on
 ) {
     let host = Host::new(backend, 2).await;
     let caller = &host.tenants[0].caller;
+    host.beat().await;
     host.calls(backend).await;
     let keep = serde_json::from_value(json!({"call_records": 30})).unwrap();
     retention::replace(&host.app, caller, keep, &IfMatch::Any)
@@ -145,7 +170,8 @@ async fn a20_blanking_that_is_killed_goes_on_by_the_same_entry_and_the_log_holds
 ) {
     let host = Host::new(backend, 2).await;
     let caller = &host.tenants[0].caller;
-    host.entries().await;
+    host.beat().await;
+    host.entries(backend).await;
     let keep = serde_json::from_value(json!({"audit_payloads": 30})).unwrap();
     retention::replace(&host.app, caller, keep, &IfMatch::Any)
         .await
@@ -177,4 +203,96 @@ async fn a20_blanking_that_is_killed_goes_on_by_the_same_entry_and_the_log_holds
     assert_eq!(i64::try_from(log.blanked).unwrap(), ENTRIES);
     let told = host.ask("select action from audit_entries where action = 'compliance.purged'");
     assert_eq!(told.await.len(), 1);
+}
+
+/// A file that is removed comes back with no transaction.
+#[tokio::test]
+async fn a20_a_purge_of_recordings_that_is_killed_counts_each_file_once() {
+    const FILES: i64 = 1_000;
+    let host = Host::new(Sqlite, 2).await;
+    let caller = &host.tenants[0].caller;
+    let directory = host.database_dir().join("recordings");
+    let own = directory.join("acme.example.com");
+    fs::create_dir_all(&own).unwrap();
+    let modified = SystemTime::from(SystemClock.now() - SignedDuration::from_hours(60 * 24));
+    for number in 1..=FILES {
+        let file = File::create(own.join(format!("179000{}.1.wav", 1_000 + number))).unwrap();
+        (&file).write_all(b"RIFF").unwrap();
+        file.set_modified(modified).unwrap();
+    }
+    let settings = format!(
+        "update instances set settings = json_set(settings, '$.recordings_dir', '{}') returning name",
+        directory.display()
+    );
+    assert_eq!(host.ask(&settings).await.len(), 1);
+    let at = "(select max(created_at) from tenants) - 5184000000000";
+    host.ask(&format!(
+        "with recursive n(n) as (select 1 union all select n + 1 from n where n < {FILES}) \
+         insert into recordings (id, tenant_id, instance_id, path, channel, bytes, written_at) select randomblob(16), t.id, \
+         t.instance_id, 'acme.example.com/179000' || (1000 + n) || '.1.wav', null, 4, {at} + n from tenants t cross join n \
+         where t.domain = 'acme.example.com' returning path"
+    ))
+    .await;
+    host.beat().await;
+    let keep = serde_json::from_value(json!({"recordings": 30})).unwrap();
+    retention::replace(&host.app, caller, keep, &IfMatch::Any)
+        .await
+        .unwrap();
+    // The daemon asks for it by itself.
+    let gone = || FILES - i64::try_from(fs::read_dir(&own).unwrap().count()).unwrap();
+    let deadline = Instant::now() + Duration::from_mins(2);
+    let mut before = 0;
+    for kill in 0..KILLS {
+        let daemon = host.daemon();
+        while gone() < before + 30 {
+            assert!(Instant::now() < deadline, "{} have gone", gone());
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(kill * 7)).await;
+        assert!(daemon.kill());
+        before = gone();
+        let removed = host.ask("select removed || '' from purge_parts").await;
+        let removed: i64 = removed[0].parse().unwrap();
+        assert!((before - 20..=before).contains(&removed), "{removed} of {before}");
+    }
+    let _daemon = host.daemon();
+    while host.ask("select status from purges").await != ["done"] {
+        assert!(Instant::now() < deadline, "{} have gone", gone());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(gone(), FILES);
+    let counted = host
+        .ask("select removed || ' ' || bytes || ' ' || kept from purge_parts")
+        .await;
+    assert_eq!(counted, [format!("{FILES} {} 0", 4 * FILES)]);
+}
+
+#[tokio::test]
+async fn a20_the_daemon_looks_at_the_clock_as_soon_as_it_is_up() {
+    let host = Host::new(Sqlite, 2).await;
+    let seen = "select seen from trusted_time";
+    let deadline = Instant::now() + Duration::from_mins(1);
+    let daemon = host.daemon();
+    while host.ask(seen).await.is_empty() {
+        assert!(Instant::now() < deadline, "it does not look");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(daemon.kill());
+    // A host whose clock is years ahead has beaten since.
+    let ahead = "[{\"ahead\":4102444800000000,\"last\":0}]";
+    host.ask(&format!(
+        "update trusted_time set up = 0, seen = '{ahead}' returning clock"
+    ))
+    .await;
+    let _daemon = host.daemon();
+    while host.ask(seen).await == [ahead] {
+        assert!(Instant::now() < deadline, "it believes another host's clock");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let now = SystemClock.now();
+    let read = retention::find(&host.app, &host.tenants[0].caller).await.unwrap();
+    assert!(
+        now.duration_since(read.time.time) < SignedDuration::from_mins(2),
+        "{read:?}"
+    );
 }

@@ -15,20 +15,23 @@ use switchyard::app::profile::{self, ProfileChange};
 use switchyard::app::roles::{self, RoleInput};
 use switchyard::app::{audit_log, invitations, operator, platform_user_changes, tenant_deletion};
 use switchyard::domain::call_part::CallPart;
+use switchyard::domain::clock::{Clock as _, SystemClock};
 use switchyard::domain::contact::Contact;
 use switchyard::domain::digest::Digest;
 use switchyard::domain::ids::{CallRecordId, RecordingId, RevisionId, SystemIds};
 use switchyard::domain::recording::FoundRecording;
 use switchyard::domain::tenant::Tenant;
+use switchyard::domain::trusted_time::{Beat, TrustedTime};
 use switchyard::store::call_records::{self, OfCall};
-use switchyard::store::{recordings, revisions};
+use switchyard::store::{recordings, revisions, trusted_time};
 use tempfile::TempDir;
 
 use super::support::database::Backend::{self, Postgres, Sqlite};
 use super::support::scan::{all_rows, that_name};
 use super::world::{Person, World, invitation};
 
-/// On the node that the instance names, and with a mail server that is not there: what is posted waits.
+/// On the node that the instance names, with a clock that was looked at, and with a mail server that is not there: what is
+/// posted waits.
 pub async fn world(backend: Backend, state: &TempDir) -> World {
     let more = [
         ("SWITCHYARD_NODE_NAME", "node1".to_owned()),
@@ -38,10 +41,20 @@ pub async fn world(backend: Backend, state: &TempDir) -> World {
         ("SWITCHYARD_MAIL_TLS", "none".to_owned()),
         ("SWITCHYARD_MAIL_FROM", "pbx@example.com".to_owned()),
     ];
-    World::with(backend, &more).await
+    let world = World::with(backend, &more).await;
+    world.beat(1, &TrustedTime::first(SystemClock.now())).await;
+    world
 }
 
 impl World {
+    /// What a daemon notes of the clock.
+    pub async fn beat(&self, number: i64, time: &TrustedTime) {
+        let mut tx = self.store.begin("beat").await.unwrap();
+        let time = time.clone();
+        trusted_time::put(&mut tx, &Beat { number, time }).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
     async fn move_to(&self, person: &Person, tenant: &Tenant) {
         let platform = operator::platform(None);
         let id = person.user.id;

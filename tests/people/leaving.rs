@@ -12,7 +12,7 @@ use super::support::database::Backend::{self, Postgres, Sqlite};
 use super::world::{World, invitation};
 
 /// Where the preview counts the rows of a table: under its own name, or with what they are a part of.
-const COUNTED: [(&str, &str); 28] = [
+const COUNTED: [(&str, &str); 29] = [
     ("api_key_permissions", "api_keys"),
     ("api_keys", "api_keys"),
     ("call_record_extensions", "call_records"),
@@ -26,6 +26,7 @@ const COUNTED: [(&str, &str); 28] = [
     ("idempotency_keys", "kept_answers"),
     ("one_time_tokens", "links"),
     ("outbox", "mails"),
+    ("purge_files", "purges"),
     ("purge_parts", "purges"),
     ("purges", "purges"),
     ("recordings", "recordings"),

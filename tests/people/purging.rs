@@ -155,6 +155,19 @@ impl World {
         tx.commit().await.unwrap();
     }
 
+    /// Has the log begin anew, as if nobody had done anything so far: what comes behind is no older than what was before it.
+    pub async fn forget_log(&self) {
+        self.texts("delete from audit_entries returning action").await;
+        let digest = match self.bench.backend {
+            Sqlite => "zeroblob(32)",
+            Postgres => "decode(repeat('00', 32), 'hex')",
+        };
+        self.texts(&format!(
+            "update audit_head set number = 0, digest = {digest} returning log"
+        ))
+        .await;
+    }
+
     /// Something that somebody did so many days ago, for this reason.
     pub async fn did(&self, tenant: &Tenant, reason: &str, days: i64) {
         let entry = AuditEntry {
@@ -217,6 +230,7 @@ async fn a20_after_a_purge_nothing_is_left_of_what_is_older_and_all_of_what_is_n
     let state = TempDir::new().unwrap();
     let world = world(backend, &state).await;
     let (acme, globex) = (&world.acme, &world.globex);
+    world.forget_log().await;
     world.one_of_each(acme, "bygone", 1, 51).await;
     world.one_of_each(acme, "recent", 2, 10).await;
     world.one_of_each(globex, "foreign", 3, 51).await;
@@ -308,6 +322,7 @@ async fn o61_a_payload_that_somebody_blanked_and_a_purge_did_not_is_found(
     let state = TempDir::new().unwrap();
     let world = world(backend, &state).await;
     let acme = &world.acme;
+    world.forget_log().await;
     world.did(acme, "bygone", 40).await;
     world.did(acme, "recent", 10).await;
     world.keep(acme, json!({"audit_payloads": 30})).await;

@@ -7,12 +7,13 @@ use serde_json::json;
 use switchyard::domain::audit::{Actor, ActorKind, AuditEntry, RETAINED, Salt};
 use switchyard::domain::ids::{AuditId, TenantId};
 use switchyard::domain::random::SystemRandom;
-use switchyard::store::{Tx, audit, audit_retention};
+use switchyard::store::audit_retention::{self, Age};
+use switchyard::store::{Tx, audit};
 
 use super::audit_chain::{check, check_in, found, ten};
 use super::bench::Backend::{Postgres, Sqlite};
 use super::bench::{Backend, Bench};
-use super::samples::{at, audit_entry, store_audit_entries};
+use super::samples::{World, at, audit_entry, store_audit_entries};
 
 /// The entry of a daemon that blanks what is from before that.
 fn teller(tenant: TenantId, when: i64, cutoff: Timestamp) -> AuditEntry {
@@ -24,18 +25,23 @@ fn teller(tenant: TenantId, when: i64, cutoff: Timestamp) -> AuditEntry {
     }
 }
 
+fn age(before: Timestamp) -> Age {
+    Age {
+        before,
+        now: at(1_000),
+    }
+}
+
 /// Blanks as a purge does; gives how many were, and how many are not what was written.
 async fn retain(tx: &mut Tx, tenant: TenantId, cutoff: Timestamp, told_by: AuditId, most: i64) -> (u64, u64) {
     let (mut blanked, mut kept, mut after) = (0, 0, None);
-    loop {
-        let old = audit_retention::old(tx, tenant, cutoff, told_by, after, most)
+    // More than there are entries.
+    for _ in 0..100 {
+        let old = audit_retention::old(tx, tenant, age(cutoff), told_by, after, most)
             .await
             .unwrap();
-        let Some(last) = old.last() else {
-            return (blanked, kept);
-        };
-        after = Some(last.cursor());
-        for payload in old {
+        after = old.after;
+        for payload in old.payloads {
             if payload.is_as_written {
                 let done = audit_retention::blank(tx, tenant, payload.id, told_by)
                     .await
@@ -45,7 +51,46 @@ async fn retain(tx: &mut Tx, tenant: TenantId, cutoff: Timestamp, told_by: Audit
                 kept += 1;
             }
         }
+        if old.is_last {
+            return (blanked, kept);
+        }
     }
+    panic!("it does not end")
+}
+
+/// A host or a program that begins in 1970 writes so; so does one whose clock is years ahead.
+#[rstest]
+#[tokio::test]
+async fn a20_no_payload_is_older_than_one_that_was_written_before_it(
+    #[values(Sqlite, Postgres)] backend: Backend,
+    #[values(1, 100)] most: i64,
+) {
+    let (bench, store) = Bench::migrated(backend).await;
+    let tenant = World::store(&store).await.acme.id;
+    let told = teller(tenant, 1_000, at(100));
+    let entries = [10, 5_000, 20, 500, 1, 30].map(|when| audit_entry(Some(tenant), when, "extension.change"));
+    store_audit_entries(&store, &entries.iter().collect::<Vec<_>>()).await;
+    store_audit_entries(&store, &[&told]).await;
+    let mut tx = store.begin("retain").await.unwrap();
+    for (before, expected) in [(10, 0), (20, 1), (100, 2), (500, 2), (501, 5), (1_000, 5)] {
+        let counted = audit_retention::count(&mut tx, tenant, age(at(before)))
+            .await
+            .unwrap();
+        assert_eq!(counted.found, expected, "{before}");
+        let any = audit_retention::any(&mut tx, tenant, age(at(before)))
+            .await
+            .unwrap();
+        assert_eq!(any, expected > 0, "{before}");
+    }
+    assert_eq!(retain(&mut tx, tenant, at(100), told.id, most).await, (2, 0));
+    tx.commit().await.unwrap();
+    let left = bench
+        .ask("select at || '' from audit_entries where salt is not null and action = 'extension.change' order by number".to_owned())
+        .await;
+    let stay = [5_000, 500, 1, 30].map(|when| at(when).as_microsecond().to_string());
+    assert_eq!(left, stay);
+    let report = check(&store, None).await;
+    assert_eq!((found(&report), report.blanked), (vec![], 2));
 }
 
 #[rstest]
@@ -61,7 +106,9 @@ async fn a20_payloads_from_before_the_cutoff_are_blanked_and_the_log_holds_to_it
     let told = teller(tenant, 20, cutoff);
     store_audit_entries(&store, &[&told]).await;
     let mut tx = store.begin("retain").await.unwrap();
-    let counted = audit_retention::count(&mut tx, tenant, cutoff).await.unwrap();
+    let counted = audit_retention::count(&mut tx, tenant, age(cutoff))
+        .await
+        .unwrap();
     assert_eq!(counted.found, 2);
     assert_eq!(retain(&mut tx, tenant, cutoff, told.id, most).await, (2, 0));
     assert_eq!(retain(&mut tx, tenant, cutoff, told.id, most).await, (0, 0));
@@ -73,7 +120,9 @@ async fn a20_payloads_from_before_the_cutoff_are_blanked_and_the_log_holds_to_it
     store_audit_entries(&store, &[&later]).await;
     let mut tx = store.begin("retain").await.unwrap();
     assert_eq!(retain(&mut tx, tenant, at(30), later.id, most).await, (1, 0));
-    let left = audit_retention::count(&mut tx, tenant, at(50)).await.unwrap();
+    let left = audit_retention::count(&mut tx, tenant, age(at(50)))
+        .await
+        .unwrap();
     assert_eq!(left.found, 0);
     // Once the tenant is gone, those that tell of it have no payload either.
     let gone = AuditEntry {

@@ -14,7 +14,7 @@ const MOST_PARAMETERS: usize = 20;
 const TENANTS: usize = 40;
 
 /// Calls, parts, who took part and recordings, evenly of all tenants: what PostgreSQL plans by is its figures of them.
-const FILL: &str = "
+pub const FILL: &str = "
     insert into call_records select gen_random_uuid(), t.id, t.instance_id, t.id::text || n, n::text, null, (n + 250)::text, 'internal',
         n, null, n, 0, 0, 'answered', null from tenants t cross join generate_series(1, 500) n;
     insert into call_record_parts select id, '1', call, '{}'::jsonb from call_records;

@@ -21,6 +21,8 @@ mod instances;
 mod leases;
 mod one_time_tokens;
 mod outbox;
+mod purge_files;
+mod purge_plans;
 mod purges;
 mod recordings;
 mod revisions;

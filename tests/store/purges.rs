@@ -3,19 +3,19 @@
 use rstest::rstest;
 use switchyard::domain::deployment::{Deployment, DeploymentStatus, Scope};
 use switchyard::domain::ids::{InstanceId, PurgeId, RecordingId, SystemIds, TenantId};
-use switchyard::domain::page::PageRequest;
 use switchyard::domain::purge::{Amount, Batch, Purge, PurgeCursor, PurgePart, PurgeStatus};
 use switchyard::domain::recording::FoundRecording;
 use switchyard::domain::retention::{Days, Keep, RetentionKind, RetentionPolicy};
 use switchyard::store::call_records::Seen;
+use switchyard::store::purge_rows::Rows;
 use switchyard::store::{
-    Store, StoreError, deployments, purge_rows, purges, recordings, retention, tenant_lifecycle,
+    Store, StoreError, deployments, instances, purge_rows, purges, recordings, retention, tenant_lifecycle,
 };
 
 use super::bench::Backend::{self, Postgres, Sqlite};
 use super::bench::Bench;
 use super::call_records::{ACME, Office, SECOND, froms, part};
-use super::samples::{World, at, deployment, store_generation, store_revision};
+use super::samples::{World, at, deployment, instance, instance_secrets, store_generation, store_revision};
 
 fn days(days: i64) -> Keep {
     Keep::Days(Days::new(days).unwrap())
@@ -71,19 +71,25 @@ async fn a20_of_one_tenants_calls_the_oldest_go_and_none_from_the_cutoff_on(
     }
     let mut tx = office.store.begin("purge").await.unwrap();
     let cutoff = at(3 * SECOND);
-    let counted = purge_rows::count_calls(&mut tx, acme, cutoff).await.unwrap();
+    let counted = purge_rows::count(&mut tx, acme, Rows::Calls, cutoff)
+        .await
+        .unwrap();
     assert_eq!(counted, Amount { found: 3, bytes: 0 });
     for expected in [2, 1, 0] {
-        let deleted = purge_rows::delete_calls(&mut tx, acme, cutoff, 2).await.unwrap();
+        let deleted = purge_rows::delete(&mut tx, acme, Rows::Calls, cutoff, 2)
+            .await
+            .unwrap();
         assert_eq!(deleted, expected);
     }
-    let left = purge_rows::count_calls(&mut tx, globex, cutoff).await.unwrap();
+    let left = purge_rows::count(&mut tx, globex, Rows::Calls, cutoff)
+        .await
+        .unwrap();
     assert_eq!(left.found, 3);
     tx.commit().await.unwrap();
     assert_eq!(froms(&office.seen(Seen::All).await), ["1004", "1003"]);
 }
 
-async fn recorded(
+pub async fn recorded(
     store: &Store,
     world: &World,
     tenant: TenantId,
@@ -117,7 +123,13 @@ async fn a20_old_recordings_are_found_by_pbx_and_each_once_behind_the_last(
 ) {
     let (_bench, store) = Bench::migrated(backend).await;
     let world = World::store(&store).await;
-    let (acme, here, there) = (world.acme.id, world.instance.id, InstanceId::fresh(&SystemIds));
+    let second = instance("second");
+    let mut tx = store.begin("second").await.unwrap();
+    instances::insert(&mut tx, &second, &instance_secrets())
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    let (acme, here, there) = (world.acme.id, world.instance.id, second.id);
     let mut expected = Vec::new();
     for second in [2, 0, 1, 1] {
         expected.push((second, recorded(&store, &world, acme, here, second).await));
@@ -130,7 +142,8 @@ async fn a20_old_recordings_are_found_by_pbx_and_each_once_behind_the_last(
     let cutoff = at(3 * SECOND);
     let places = purge_rows::places(&mut tx, acme, cutoff).await.unwrap();
     assert_eq!(places.len(), 2);
-    for (place, amount) in [(Some(here), (4, 404)), (Some(there), (1, 100)), (None, (5, 504))] {
+    assert_eq!(purge_rows::places(&mut tx, acme, at(0)).await.unwrap(), []);
+    for (place, amount) in [(here, (4, 404)), (there, (1, 100))] {
         let counted = purge_rows::count_recordings(&mut tx, acme, place, cutoff)
             .await
             .unwrap();
@@ -206,16 +219,16 @@ async fn a20_of_deploys_stays_what_is_gone_back_to_and_what_decides_what_is_done
 
     let mut tx = store.begin("purge").await.unwrap();
     let cutoff = at(100 * SECOND);
-    let early = purge_rows::count_deployments(&mut tx, acme, at(2 * SECOND))
+    let early = purge_rows::count(&mut tx, acme, Rows::Deployments, at(2 * SECOND))
         .await
         .unwrap();
     assert_eq!(early.found, 1, "one ended in that moment");
-    let counted = purge_rows::count_deployments(&mut tx, acme, cutoff)
+    let counted = purge_rows::count(&mut tx, acme, Rows::Deployments, cutoff)
         .await
         .unwrap();
     assert_eq!(counted.found, 2);
     for expected in [1, 1, 0] {
-        let deleted = purge_rows::delete_deployments(&mut tx, acme, cutoff, 1)
+        let deleted = purge_rows::delete(&mut tx, acme, Rows::Deployments, cutoff, 1)
             .await
             .unwrap();
         assert_eq!(deleted, expected);
@@ -230,27 +243,14 @@ async fn a20_of_deploys_stays_what_is_gone_back_to_and_what_decides_what_is_done
     tx.commit().await.unwrap();
     bench.sql("update deployments set generation_id = null").await;
     let mut tx = store.read("count").await.unwrap();
-    let counted = purge_rows::count_deployments(&mut tx, acme, cutoff)
+    let counted = purge_rows::count(&mut tx, acme, Rows::Deployments, cutoff)
         .await
         .unwrap();
     assert_eq!(counted.found, 1);
 }
 
-fn purge(tenant: TenantId, second: i64) -> Purge {
-    let part = |position, kind| PurgePart {
-        position,
-        kind,
-        instance_id: None,
-        cutoff: at(second * SECOND),
-        found: None,
-        removed: 0,
-        bytes: 0,
-        kept: 0,
-        detail: None,
-        after: None,
-        told_by: None,
-        ended_at: None,
-    };
+pub fn purge(tenant: TenantId, second: i64) -> Purge {
+    let part = |position, kind| PurgePart::new(position, kind, None, at(second * SECOND));
     Purge {
         id: PurgeId::fresh(&SystemIds),
         tenant_id: tenant,
@@ -281,11 +281,11 @@ async fn a20_what_a_purge_did_adds_up_until_its_end(#[values(Sqlite, Postgres)] 
     let (acme, globex) = (world.acme.id, world.globex.id);
     let mut asked = purge(acme, 10);
     let mut tx = store.begin("purge").await.unwrap();
-    purges::insert(&mut tx, &asked).await.unwrap();
+    purges::insert(&mut tx, &asked, 2).await.unwrap();
     tx.commit().await.unwrap();
     // One at a time.
     let mut tx = store.begin("purge").await.unwrap();
-    let refused = purges::insert(&mut tx, &purge(acme, 11)).await.unwrap_err();
+    let refused = purges::insert(&mut tx, &purge(acme, 11), 2).await.unwrap_err();
     assert!(matches!(refused, StoreError::Conflict { .. }), "{refused}");
     drop(tx);
 
@@ -297,7 +297,7 @@ async fn a20_what_a_purge_did_adds_up_until_its_end(#[values(Sqlite, Postgres)] 
     assert_eq!(purges::find(&mut tx, globex, asked.id).await.unwrap(), None);
     assert_eq!(purges::running_of(&mut tx, acme).await.unwrap(), Some(asked.id));
     assert_eq!(purges::running_of(&mut tx, globex).await.unwrap(), None);
-    assert_eq!(purges::running(&mut tx).await.unwrap(), [asked.clone()]);
+    assert_eq!(purges::running(&mut tx).await.unwrap(), [(acme, asked.id)]);
     assert_eq!(
         purges::last_requested(&mut tx, acme).await.unwrap(),
         Some(at(10 * SECOND))
@@ -305,12 +305,12 @@ async fn a20_what_a_purge_did_adds_up_until_its_end(#[values(Sqlite, Postgres)] 
 
     let amount = Amount { found: 5, bytes: 50 };
     assert!(
-        purges::begin_part(&mut tx, asked.id, 0, amount, None)
+        purges::begin_part(&mut tx, acme, asked.id, 0, amount, None)
             .await
             .unwrap()
     );
     assert!(
-        !purges::begin_part(&mut tx, asked.id, 0, amount, None)
+        !purges::begin_part(&mut tx, acme, asked.id, 0, amount, None)
             .await
             .unwrap()
     );
@@ -334,17 +334,38 @@ async fn a20_what_a_purge_did_adds_up_until_its_end(#[values(Sqlite, Postgres)] 
             ..Batch::default()
         },
     ];
+    // Another tenant's hand reaches none of it.
+    assert_eq!(purges::part(&mut tx, globex, asked.id, 0).await.unwrap(), None);
+    assert!(
+        !purges::note(&mut tx, globex, asked.id, 0, &batches[0], at(19))
+            .await
+            .unwrap()
+    );
+    purges::set_back(&mut tx, acme, asked.id, 0, at(30))
+        .await
+        .unwrap();
+    purges::set_back(&mut tx, acme, asked.id, 0, at(40))
+        .await
+        .unwrap();
+    let part = purges::part(&mut tx, acme, asked.id, 0).await.unwrap().unwrap();
+    assert_eq!((part.setbacks, part.retry_at), (2, Some(at(40))));
     for batch in &batches {
-        assert!(purges::note(&mut tx, asked.id, 0, batch, at(20)).await.unwrap());
+        assert!(
+            purges::note(&mut tx, acme, asked.id, 0, batch, at(20))
+                .await
+                .unwrap()
+        );
     }
     // It has ended, and counts no more.
     assert!(
-        !purges::note(&mut tx, asked.id, 0, &batches[0], at(21))
+        !purges::note(&mut tx, acme, asked.id, 0, &batches[0], at(21))
             .await
             .unwrap()
     );
     let first = asked.parts.first_mut().unwrap();
     (first.found, first.removed, first.bytes, first.kept) = (Some(amount), 4, 40, 1);
+    // What goes on again has failed no more.
+    (first.setbacks, first.retry_at) = (0, Some(at(40)));
     (first.detail, first.after, first.ended_at) = (Some("a disk".to_owned()), Some(after), Some(at(20)));
     assert_eq!(
         purges::find(&mut tx, acme, asked.id).await.unwrap(),
@@ -352,46 +373,15 @@ async fn a20_what_a_purge_did_adds_up_until_its_end(#[values(Sqlite, Postgres)] 
     );
     assert_eq!(asked.outcome(), PurgeStatus::Running);
     assert!(
-        purges::note(&mut tx, asked.id, 1, &Batch::over("no disk"), at(22))
+        purges::note(&mut tx, acme, asked.id, 1, &Batch::over("no disk"), at(22))
             .await
             .unwrap()
     );
     let done = purges::find(&mut tx, acme, asked.id).await.unwrap().unwrap();
-    assert!(purges::end(&mut tx, &done, at(23), 2).await.unwrap());
-    assert!(!purges::end(&mut tx, &done, at(24), 2).await.unwrap());
+    assert!(purges::end(&mut tx, &done, at(23)).await.unwrap());
+    assert!(!purges::end(&mut tx, &done, at(24)).await.unwrap());
     let done = purges::find(&mut tx, acme, asked.id).await.unwrap().unwrap();
     assert_eq!((done.status, done.ended_at), (PurgeStatus::Partial, Some(at(23))));
     assert_eq!(purges::running(&mut tx).await.unwrap(), []);
     tx.commit().await.unwrap();
-}
-
-#[rstest]
-#[tokio::test]
-async fn a20_the_newest_reports_are_kept_and_none_that_runs_is_lost(
-    #[values(Sqlite, Postgres)] backend: Backend,
-) {
-    let (_bench, store) = Bench::migrated(backend).await;
-    let world = World::store(&store).await;
-    let acme = world.acme.id;
-    let mut tx = store.begin("purge").await.unwrap();
-    let theirs = purge(world.globex.id, 1);
-    purges::insert(&mut tx, &theirs).await.unwrap();
-    let mut asked = Vec::new();
-    for second in 1..=4 {
-        let mut one = purge(acme, second);
-        one.parts.clear();
-        purges::insert(&mut tx, &one).await.unwrap();
-        assert!(purges::end(&mut tx, &one, at(second), 2).await.unwrap());
-        asked.push(one.id);
-    }
-    let page = PageRequest::default();
-    let listed = purges::list(&mut tx, acme, page).await.unwrap();
-    let ids: Vec<PurgeId> = listed.items.iter().map(|purge| purge.id).collect();
-    assert_eq!((ids, listed.total), (vec![asked[3], asked[2]], 2));
-    assert_eq!(purges::running(&mut tx).await.unwrap(), [theirs]);
-    // What goes with its tenant is nobody's to carry out any more.
-    tenant_lifecycle::let_go(&mut tx, world.globex.id, at(9))
-        .await
-        .unwrap();
-    assert_eq!(purges::running(&mut tx).await.unwrap(), []);
 }

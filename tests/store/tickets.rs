@@ -19,7 +19,7 @@ use super::bench::Bench;
 use super::samples::at;
 use super::users::{add, now, two_tenants};
 
-fn by(user: &User) -> TicketAuthor {
+pub fn by(user: &User) -> TicketAuthor {
     TicketAuthor {
         kind: ActorKind::User,
         id: Some(user.id.uuid()),
@@ -36,7 +36,7 @@ fn assigned(user: &User) -> Assignee {
     }
 }
 
-fn text(text: &str) -> TicketText {
+pub fn text(text: &str) -> TicketText {
     text.parse().unwrap()
 }
 
