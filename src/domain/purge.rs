@@ -231,14 +231,38 @@ mod tests {
     }
 
     #[test]
+    fn a20_a_part_that_failed_rests_longer_each_time_and_never_for_more_than_an_hour() {
+        let pauses = (0..MOST_SETBACKS).map(|setbacks| {
+            let part = PurgePart {
+                setbacks,
+                ..part(0, false)
+            };
+            part.pause().as_secs()
+        });
+        let seconds: Vec<i64> = pauses.collect();
+        assert_eq!(seconds, [10, 20, 40, 80, 160, 320, 640, 1280, 2560, 3600]);
+        let now = Timestamp::from_second(1_000_000_000).unwrap();
+        let due_in = |seconds: i64| {
+            let part = PurgePart {
+                retry_at: Some(now + SignedDuration::from_secs(seconds)),
+                ..part(0, false)
+            };
+            part.is_due(now)
+        };
+        assert!(part(0, false).is_due(now));
+        // The last was noted by a clock that was put back since.
+        assert_eq!([0, 1, 3600, 3601].map(due_in), [true, false, false, true]);
+    }
+
+    #[test]
     fn a20_a_part_never_removes_more_than_was_asked_for_nor_than_is_kept_by_now() {
         let part = part(0, false);
         let asked = part.cutoff;
         let days = |days| Keep::Days(Days::new(days).unwrap());
-        let time = asked + jiff::SignedDuration::from_hours(24 * 10);
+        let time = asked + SignedDuration::from_hours(24 * 10);
         assert_eq!(part.cutoff_by(days(10), time), Some(asked));
         assert_eq!(part.cutoff_by(days(1), time), Some(asked));
-        let day = jiff::SignedDuration::from_hours(24);
+        let day = SignedDuration::from_hours(24);
         assert_eq!(part.cutoff_by(days(11), time), Some(asked - day));
         // The clock was put right.
         assert_eq!(part.cutoff_by(days(10), time - day), Some(asked - day));

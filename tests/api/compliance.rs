@@ -38,7 +38,13 @@ async fn a20_what_is_kept_is_said_of_all_kinds_and_refused_by_the_field_that_is_
     #[values(Sqlite, Postgres)] backend: Backend,
 ) {
     let server = Server::start(backend).await;
-    let kinds = ["call_records", "recordings", "audit_payloads", "deployments"];
+    let kinds = [
+        "call_records",
+        "recordings",
+        "audit_payloads",
+        "deployments",
+        "tickets",
+    ];
     let read = server.get(RETENTION).send().await;
     for kind in kinds {
         assert_eq!(read.data(200)[kind], "forever", "{kind}");

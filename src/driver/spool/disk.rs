@@ -49,3 +49,33 @@ pub(super) async fn in_turn<T: Send + 'static>(
     let answer = timeout(longest, asked).await.map_err(|_| no_answer())?;
     answer.map_err(io::Error::other)?
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a20_while_a_disk_owes_an_answer_it_is_asked_nothing_else_and_keeps_one_thread() {
+        let (directory, other) = (Path::new("/no/such/disk"), Path::new("/no/such/other"));
+        let (answer, answers) = mpsc::channel::<()>();
+        let short = Duration::from_millis(10);
+        let first = in_turn(directory, short, move || answers.recv().map_err(io::Error::other)).await;
+        assert_eq!(first.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        let long = Duration::from_secs(20);
+        let second = in_turn(directory, long, || -> io::Result<()> { panic!("it was asked") }).await;
+        assert_eq!(second.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert_eq!(in_turn(other, long, || Ok(7)).await.unwrap(), 7);
+        answer.send(()).unwrap();
+        // As soon as the first one is answered.
+        for _ in 0..1_000 {
+            if let Ok(seen) = in_turn(directory, long, || Ok(8)).await {
+                assert_eq!(seen, 8);
+                return;
+            }
+            tokio::time::sleep(short).await;
+        }
+        panic!("it is never asked again");
+    }
+}
