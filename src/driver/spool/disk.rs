@@ -21,7 +21,8 @@ impl Turn {
     fn take(directory: &Path) -> Option<Self> {
         let mut asked = ASKED.lock().unwrap_or_else(PoisonError::into_inner);
         let directory = directory.to_owned();
-        asked.insert(directory.clone()).then_some(Self(directory))
+        // Made only where it is taken: one that is dropped here would wait for the lock that is held.
+        asked.insert(directory.clone()).then(|| Self(directory))
     }
 }
 
