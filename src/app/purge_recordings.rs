@@ -39,6 +39,11 @@ pub(super) async fn batch(
     };
     let spool = match app.spool(&mut tx, instance).await {
         Err(AppError::NotFound) => None,
+        // Another host goes on with it.
+        Err(AppError::Conflict {
+            code: "driven_elsewhere",
+            ..
+        }) => return Ok(true),
         spool => Some(spool?),
     };
     let noted = purge_files::noted(&mut tx, tenant, purge.id, position).await?;

@@ -1,6 +1,7 @@
 //! How purges are carried out: some rows at a time, each batch counted in the transaction that removes it, so that whoever is
 //! killed goes on where they were.
 
+use std::io;
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
@@ -32,6 +33,9 @@ const TICKETS_AT_ONCE: i64 = 10;
 const PAUSE: Duration = Duration::from_millis(10);
 /// For how long another host, whose disk it is, may take to come for its part.
 const PATIENCE: SignedDuration = SignedDuration::from_hours(24);
+
+/// What one process of a host does at a time.
+const AT_DISKS: &str = "purging";
 
 /// Carries out what purges there are, as far as this host can, until none is left to do or it is told to stop.
 pub async fn work(app: &App, stop: &CancellationToken) -> Result<(), AppError> {
@@ -146,6 +150,14 @@ async fn carry_out_part(
     part: &PurgePart,
     stop: &CancellationToken,
 ) -> Result<(), AppError> {
+    // Two of them at one disk would take each other's removals for files that were not there.
+    let _alone = match part.instance_id {
+        Some(_) => match app.engine.alone(AT_DISKS).map_err(|error| no_lock(&error))? {
+            None => return Ok(()),
+            alone => alone,
+        },
+        None => None,
+    };
     if part.found.is_none() {
         begin(app, caller, purge, part).await?;
     }
@@ -167,6 +179,11 @@ async fn carry_out_part(
         }
     }
     Ok(())
+}
+
+fn no_lock(error: &io::Error) -> AppError {
+    let message = format!("the lock `{AT_DISKS}/lock` of the state directory cannot be taken: {error}");
+    AppError::conflict("not_alone", message)
 }
 
 /// Counts what there is to do. Of payloads, the entry that is to tell of them comes first: each that is blanked names it.

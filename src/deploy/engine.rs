@@ -1,5 +1,6 @@
 //! The engine: takes an instance's queue under a lease that only one process can hold, and works it off.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::advice;
 use super::error::DeployError;
 use super::fragments::FragmentCache;
+use super::host_lock::HostLock;
 use super::lease::Lease;
 use super::record::Record;
 use super::run;
@@ -259,6 +261,11 @@ impl Engine {
     #[must_use]
     pub fn node(&self) -> &NodeName {
         &self.options.node
+    }
+
+    /// A lock for work that one process of this host does at a time, `DIR/WORK/lock`; none while another one has it.
+    pub fn alone(&self, work: &str) -> io::Result<Option<HostLock>> {
+        HostLock::take_in(&self.options.state_dir.join(work))
     }
 
     /// The driver of what is no instance yet, if it is to be one of this host.

@@ -13,13 +13,17 @@ use crate::domain::ids::InstanceId;
 /// whatever their clocks say; and that whoever finds it free while the lease has its epoch may take the lease at once, since
 /// the holder is gone.
 #[derive(Debug)]
-pub(super) struct HostLock(File);
+pub struct HostLock(File);
 
 impl HostLock {
     /// Takes it; `None` while another process has it. `state_dir`: the daemon's own directory.
-    pub fn take(state_dir: &Path, instance_id: InstanceId) -> io::Result<Option<Self>> {
-        let directory = state_dir.join("instances").join(instance_id.to_string());
-        DirBuilder::new().recursive(true).mode(0o700).create(&directory)?;
+    pub(super) fn take(state_dir: &Path, instance_id: InstanceId) -> io::Result<Option<Self>> {
+        Self::take_in(&state_dir.join("instances").join(instance_id.to_string()))
+    }
+
+    /// The same of another directory.
+    pub(super) fn take_in(directory: &Path) -> io::Result<Option<Self>> {
+        DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
         let file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -35,7 +39,7 @@ impl HostLock {
     }
 
     /// The epoch of the lease that was last held under it.
-    pub fn last_epoch(&mut self) -> io::Result<Option<i64>> {
+    pub(super) fn last_epoch(&mut self) -> io::Result<Option<i64>> {
         let mut text = String::new();
         self.0.rewind()?;
         self.0.read_to_string(&mut text)?;
@@ -43,7 +47,7 @@ impl HostLock {
     }
 
     /// Notes the epoch of the lease that is held under it now.
-    pub fn note(&mut self, epoch: i64) -> io::Result<()> {
+    pub(super) fn note(&mut self, epoch: i64) -> io::Result<()> {
         self.0.set_len(0)?;
         self.0.rewind()?;
         writeln!(self.0, "{epoch}")

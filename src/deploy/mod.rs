@@ -41,6 +41,7 @@ pub use engine::{DriverFactory, Engine, EngineOptions, ShadowPolicy};
 pub use error::DeployError;
 pub use files_only::Written;
 pub use forget::{Forgotten, Hold};
+pub use host_lock::HostLock;
 pub use preview::{FileDiff, Preview};
 pub use templates::TemplateSource;
 pub use verification::Verification;

@@ -26,6 +26,7 @@ mod mailed;
 mod many_calls;
 mod overtaken;
 mod own_tenant;
+mod purge_change;
 mod purge_disk;
 mod purge_faults;
 mod purging;

@@ -23,7 +23,7 @@ use super::world::World;
 
 impl World {
     /// So many calls of Acme, from so many days ago.
-    async fn calls_from(&self, calls: u64, days: i64) {
+    pub async fn calls_from(&self, calls: u64, days: i64) {
         let id = match self.bench.backend {
             Sqlite => "randomblob(16)",
             Postgres => "gen_random_uuid()",
@@ -38,7 +38,7 @@ impl World {
         .await;
     }
 
-    async fn calls_left(&self) -> i64 {
+    pub async fn calls_left(&self) -> i64 {
         let left = self.texts("select count(*) || '' from call_records").await;
         left[0].parse().unwrap()
     }

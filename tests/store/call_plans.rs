@@ -81,7 +81,7 @@ pub async fn plan_of_postgres(bench: &Bench, statement: &Statement, fill: &str) 
 #[case::what_is_known_of_a_disk("::recordings::KNOWN", &["(instance_id=? AND path>?)"], "TEMP B-TREE")]
 #[case::what_goes_of_a_tenant(
     "::recordings::OF_TENANT",
-    &["recordings_by_time (tenant_id=? AND written_at>?)"],
+    &["recordings_by_place (tenant_id=? AND instance_id=? AND written_at>?)"],
     "TEMP B-TREE"
 )]
 #[case::how_much_a_tenant_has("::tenant_overviews::BY_FILES", &["recordings_by_length"], "recordings_by_time")]
