@@ -72,6 +72,8 @@ create table purge_files (
     path text collate "C" not null,
     bytes bigint not null,
     written_at bigint not null,
+    -- The host, the directory and which one that was: on another one nothing is known of them.
+    place text not null,
     primary key (purge_id, position, recording_id)
 );
 

@@ -71,8 +71,9 @@ pub(super) async fn close(
         && batch.is_last
         && batch.detail.is_none()
     {
+        let gone = open.part.removed.saturating_add(batch.removed);
         batch.detail = Some(format!(
-            "less is old by now, since it is kept longer or the clock was put right: what is from {cutoff} on stays"
+            "it is kept longer by now, or the clock was put right: after {gone} had gone, nothing more from {cutoff} on went"
         ));
     }
     let is_last = batch.is_last;
@@ -88,7 +89,7 @@ pub(super) fn kept_by_now() -> Batch {
 }
 
 /// Lets a part that failed rest, each time for longer, and ends it where it fails too often: so neither the log is filled, nor
-/// are other purges of the tenant kept off.
+/// are other purges of the tenant kept off. Asks nothing that may be what failed.
 pub(super) async fn set_back(
     app: &App,
     purge: &Purge,
@@ -97,18 +98,21 @@ pub(super) async fn set_back(
 ) -> Result<(), AppError> {
     let error = error_chain(error);
     tracing::error!(purge = %purge.id, kind = %part.kind, setbacks = part.setbacks, error, "a part of a purge failed");
-    let Some(mut open) = open(app, purge, part.position).await? else {
+    let mut tx = app.begin_in(purge.tenant_id, "set_back").await?;
+    let (tenant, id) = (purge.tenant_id, purge.id);
+    let there = purges::part(&mut tx, tenant, id, part.position).await?;
+    let Some(part) = there.filter(|there| there.ended_at.is_none()) else {
         return Ok(());
     };
-    let batch = if open.part.setbacks.saturating_add(1) >= MOST_SETBACKS {
-        Batch {
-            kept: open.part.left().max(1),
+    if part.setbacks.saturating_add(1) >= MOST_SETBACKS {
+        let batch = Batch {
+            kept: part.left().max(1),
             ..Batch::over("it failed again and again; the server's log tells why")
-        }
+        };
+        purges::note(&mut tx, tenant, id, part.position, &batch, app.now()).await?;
     } else {
-        let retry_at = app.now() + open.part.pause();
-        purges::set_back(&mut open.tx, purge.tenant_id, purge.id, part.position, retry_at).await?;
-        Batch::default()
-    };
-    close(app, open, purge, batch).await.map(drop)
+        let retry_at = app.now() + part.pause();
+        purges::set_back(&mut tx, tenant, id, part.position, retry_at).await?;
+    }
+    Ok(tx.commit().await?)
 }

@@ -5,6 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
 
 use super::App;
 use super::error::AppError;
@@ -12,14 +13,16 @@ use super::purge_part::{close, kept_by_now, may_go, open};
 use crate::domain::ids::InstanceId;
 use crate::domain::purge::{Batch, Purge, PurgePart};
 use crate::driver::spool::Spool;
+use crate::store::purge_files::{self, Noted};
 use crate::store::purge_rows::{self, OldRecording};
-use crate::store::{purge_files, recordings};
+use crate::store::recordings;
 
 /// Files that are noted at once.
 const AT_ONCE: i64 = 20;
 /// How long a disk may take to show or remove one of them.
 const LONGEST: Duration = Duration::from_secs(2);
-const NO_DIRECTORY: &str = "the settings of the PBX name no directory of recordings; set `recordings_dir`";
+const NO_DIRECTORY: &str = "the settings of the PBX name no directory of recordings any more; set `recordings_dir`, unless it \
+     is gone";
 const NO_DISK: &str = "the directory of the recordings is not there, or its disk does not answer";
 const NONE_THERE: &str = "no file was there of these recordings; see whether their disk is mounted";
 const NOT_REMOVED: &str = "files that cannot be removed stay with their recordings; the server's log tells why, and its \
@@ -31,6 +34,7 @@ pub(super) async fn batch(
     purge: &Purge,
     position: i64,
     instance: InstanceId,
+    stop: &CancellationToken,
 ) -> Result<bool, AppError> {
     let tenant = purge.tenant_id;
     let mut tx = app.store.read("recordings_to_purge").await?;
@@ -48,7 +52,7 @@ pub(super) async fn batch(
     };
     let noted = purge_files::noted(&mut tx, tenant, purge.id, position).await?;
     let old = match now.cutoff {
-        Some(cutoff) if noted.is_empty() => {
+        Some(cutoff) if noted.is_none() => {
             purge_rows::recordings(&mut tx, tenant, instance, cutoff, now.part.after, AT_ONCE).await?
         }
         _ => Vec::new(),
@@ -62,8 +66,9 @@ pub(super) async fn batch(
         purge,
         part: &now.part,
         spool,
+        stop,
     };
-    if !noted.is_empty() {
+    if let Some(noted) = noted {
         return work.resume(noted).await;
     }
     if now.cutoff.is_none() {
@@ -100,6 +105,7 @@ struct Work<'a> {
     purge: &'a Purge,
     part: &'a PurgePart,
     spool: Spool,
+    stop: &'a CancellationToken,
 }
 
 /// What has become of files.
@@ -110,6 +116,28 @@ struct Removal<'a> {
     kept: i64,
     /// Whether the disk does not answer, or is not there.
     has_no_disk: bool,
+    /// Whether the daemon stops: what is noted is left to whoever comes next.
+    is_stopped: bool,
+}
+
+impl Removal<'_> {
+    /// What of it is counted, of a part with so much left.
+    fn tally(&self, left: i64) -> Batch {
+        let removed = i64::try_from(self.gone.len()).unwrap_or(i64::MAX);
+        let mut batch = Batch {
+            removed,
+            bytes: self.gone.iter().map(|recording| recording.bytes).sum(),
+            kept: self.kept,
+            detail: (self.kept > 0).then(|| NOT_REMOVED.to_owned()),
+            ..Batch::default()
+        };
+        if self.has_no_disk {
+            // All that is left stays, until the next purge.
+            batch.kept = left.saturating_sub(removed).max(1);
+            (batch.detail, batch.is_last) = (Some(NO_DISK.to_owned()), true);
+        }
+        batch
+    }
 }
 
 impl Work<'_> {
@@ -117,14 +145,18 @@ impl Work<'_> {
     async fn go_on(&self, old: &[OldRecording]) -> Result<bool, AppError> {
         let mut there = Vec::new();
         let mut missing = 0;
+        let place = match self.place().await {
+            Ok(place) => place,
+            Err(error) => return self.no_disk(&error).await,
+        };
         for recording in old {
+            if self.stop.is_cancelled() {
+                return Ok(true);
+            }
             match self.spool.last_written(&recording.path, LONGEST).await {
                 Ok(None) => missing += 1,
                 Ok(Some(written)) => there.push((recording, written)),
-                Err(error) if is_of_the_whole(&error) => {
-                    tracing::warn!(%error, tenant = %self.purge.tenant_id, "recordings cannot be looked at");
-                    return end(self.app, self.purge, stays(self.part, NO_DISK)).await;
-                }
+                Err(error) if is_of_the_whole(&error) => return self.no_disk(&error).await,
                 // Whoever tries to remove it is told why.
                 Err(_) => there.push((recording, Timestamp::MIN)),
             }
@@ -148,7 +180,8 @@ impl Work<'_> {
         let (tx, tenant, id) = (&mut open.tx, self.purge.tenant_id, self.purge.id);
         let mut noted = Vec::new();
         for (recording, _) in there.iter().filter(|(_, written)| *written < cutoff) {
-            if purge_files::note(tx, tenant, id, self.part.position, recording.id, cutoff).await? {
+            let of = (self.part.position, recording.id);
+            if purge_files::note(tx, tenant, id, of, cutoff, &place).await? {
                 noted.push(*recording);
             }
         }
@@ -161,10 +194,19 @@ impl Work<'_> {
     }
 
     /// Those that were noted by whoever was killed, or failed: what is not there was removed and not counted.
-    async fn resume(&self, noted: Vec<OldRecording>) -> Result<bool, AppError> {
+    async fn resume(&self, noted: Noted) -> Result<bool, AppError> {
         let mut removal = Removal::default();
         let mut there = Vec::new();
-        for recording in &noted {
+        match self.place().await {
+            Ok(place) if place == noted.place => {}
+            // Nobody knows what has become of them where they were: they are not counted, and stay on record.
+            Ok(_) => return self.count(removal).await,
+            Err(error) => return self.no_disk(&error).await,
+        }
+        for recording in &noted.recordings {
+            if self.stop.is_cancelled() {
+                return Ok(true);
+            }
             match self.spool.last_written(&recording.path, LONGEST).await {
                 Ok(None) => removal.gone.push(recording),
                 // Something else has its name by now.
@@ -182,6 +224,7 @@ impl Work<'_> {
         removal.gone.extend(removed.gone);
         removal.kept += removed.kept;
         removal.has_no_disk = removed.has_no_disk;
+        removal.is_stopped = removed.is_stopped;
         self.count(removal).await
     }
 
@@ -189,6 +232,10 @@ impl Work<'_> {
     async fn remove<'a>(&self, noted: &[&'a OldRecording]) -> Result<Removal<'a>, AppError> {
         let mut removal = Removal::default();
         for recording in noted {
+            if self.stop.is_cancelled() {
+                removal.is_stopped = true;
+                break;
+            }
             if !self.is_old(recording).await? {
                 continue;
             }
@@ -203,7 +250,8 @@ impl Work<'_> {
                     break;
                 }
                 Err(error) => {
-                    if removal.kept == 0 {
+                    // Once a part: a disk that is read only refuses all of them.
+                    if removal.kept == 0 && self.part.kept == 0 {
                         tracing::warn!(%error, recording = %recording.id, "a recording cannot be removed, and others may not either");
                     }
                     removal.kept += 1;
@@ -223,26 +271,73 @@ impl Work<'_> {
 
     /// Counts what has gone, and forgets it.
     async fn count(&self, removal: Removal<'_>) -> Result<bool, AppError> {
+        if removal.is_stopped {
+            return Ok(true);
+        }
         let Some(mut open) = open(self.app, self.purge, self.part.position).await? else {
             return Ok(true);
         };
-        let mut batch = Batch {
-            kept: removal.kept,
-            detail: (removal.kept > 0).then(|| NOT_REMOVED.to_owned()),
-            ..Batch::default()
-        };
         let (tx, tenant) = (&mut open.tx, self.purge.tenant_id);
-        for recording in removal.gone {
+        for recording in &removal.gone {
             recordings::delete(tx, tenant, recording.id).await?;
-            batch.removed += 1;
-            batch.bytes += recording.bytes;
         }
         purge_files::forget(tx, tenant, self.purge.id, self.part.position).await?;
-        if removal.has_no_disk {
-            let (_, rest) = stays(&open.part, NO_DISK);
-            batch.kept = (rest.kept - batch.removed).max(1);
-            (batch.detail, batch.is_last) = (rest.detail, true);
-        }
+        let batch = removal.tally(open.part.left());
         close(self.app, open, self.purge, batch).await
+    }
+
+    /// Where the files are by now: the host, the directory, and which one that is.
+    async fn place(&self) -> io::Result<String> {
+        let mark = self.spool.mark(LONGEST).await?;
+        Ok(format!("{} {mark}", self.app.engine.node()))
+    }
+
+    /// Counts nothing, and leaves what was noted to be forgotten with the purge.
+    async fn no_disk(&self, error: &io::Error) -> Result<bool, AppError> {
+        tracing::warn!(%error, tenant = %self.purge.tenant_id, "recordings cannot be looked at");
+        end(self.app, self.purge, stays(self.part, NO_DISK)).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::domain::ids::RecordingId;
+
+    fn recording(bytes: i64) -> OldRecording {
+        OldRecording {
+            id: RecordingId::from_uuid(Uuid::nil()),
+            path: "acme.example.com/1790000000.1.wav".parse().unwrap(),
+            bytes,
+            written_at: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn a20_of_a_disk_that_fails_half_way_what_went_is_counted_and_all_the_rest_stays() {
+        let (one, other) = (recording(3), recording(4));
+        let mut removal = Removal {
+            gone: vec![&one, &other],
+            kept: 1,
+            ..Removal::default()
+        };
+        let went_on = removal.tally(5);
+        assert_eq!(
+            (went_on.removed, went_on.bytes, went_on.kept, went_on.is_last),
+            (2, 7, 1, false)
+        );
+        assert_eq!(went_on.detail.as_deref(), Some(NOT_REMOVED));
+        removal.has_no_disk = true;
+        let ended = removal.tally(5);
+        assert_eq!(
+            (ended.removed, ended.bytes, ended.kept, ended.is_last),
+            (2, 7, 3, true)
+        );
+        assert_eq!(ended.detail.as_deref(), Some(NO_DISK));
+        // Where less was found than there is, something stays all the same.
+        assert_eq!(removal.tally(0).kept, 1);
+        assert_eq!(Removal::default().tally(5), Batch::default());
     }
 }

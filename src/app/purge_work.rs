@@ -14,6 +14,7 @@ use super::error::AppError;
 use super::purge_part::{close, kept_by_now, open, set_back};
 use super::purge_recordings;
 use super::purges::{count, daemon, rows};
+use super::setbacks::{Setbacks, Task};
 use crate::auth::caller::Caller;
 use crate::domain::audit::RETAINED;
 use crate::domain::error_chain::error_chain;
@@ -31,33 +32,34 @@ const AT_ONCE: i64 = 200;
 const TICKETS_AT_ONCE: i64 = 10;
 /// How long others have the database for themselves between two batches; at least twice as long as the batch took.
 const PAUSE: Duration = Duration::from_millis(10);
+/// After that it is the turn of another part, or of another tenant's purge.
+const TURN: Duration = Duration::from_secs(3);
 /// For how long another host, whose disk it is, may take to come for its part.
 const PATIENCE: SignedDuration = SignedDuration::from_hours(24);
 
 /// What one process of a host does at a time.
 const AT_DISKS: &str = "purging";
 
-/// Carries out what purges there are, as far as this host can, until none is left to do or it is told to stop.
-pub async fn work(app: &App, stop: &CancellationToken) -> Result<(), AppError> {
+/// Carries out what purges there are, as far as this host can, a turn of each; gives whether something is left to do now.
+pub async fn work(app: &App, setbacks: &mut Setbacks, stop: &CancellationToken) -> Result<bool, AppError> {
     let caller = daemon();
     caller.platform(PlatformPermission::InstancesDeploy)?;
     let mut tx = app.store.read("running_purges").await?;
     let running = purges::running(&mut tx).await?;
     drop(tx);
-    for (tenant, id) in running {
+    let tasks = running.into_iter().map(|(tenant, id)| Task::Purge(tenant, id));
+    let mut is_left = false;
+    for task in setbacks.due(tasks, app.now()) {
+        let Task::Purge(tenant, id) = task else { continue };
         if stop.is_cancelled() {
             break;
         }
         // One that fails keeps none of the others waiting.
-        match carry_out_one(app, &caller, tenant, id, stop).await {
-            Ok(()) | Err(AppError::NotFound) => {}
-            Err(error) => {
-                let error = error_chain(&error);
-                tracing::error!(purge = %id, error, "a purge could not go on; it is tried again");
-            }
-        }
+        let done = carry_out_one(app, &caller, tenant, id, stop).await;
+        is_left |= matches!(done, Ok(true));
+        setbacks.note(task, done.map(drop), app.now());
     }
-    Ok(())
+    Ok(is_left)
 }
 
 async fn carry_out_one(
@@ -66,18 +68,18 @@ async fn carry_out_one(
     tenant: TenantId,
     id: PurgeId,
     stop: &CancellationToken,
-) -> Result<(), AppError> {
+) -> Result<bool, AppError> {
     let mut tx = app.store.read("running_purge").await?;
     let found = purges::find(&mut tx, tenant, id).await;
     drop(tx);
     match found {
         Ok(Some(purge)) => carry_out(app, caller, &purge, stop).await,
-        Ok(None) => Ok(()),
+        Ok(None) => Ok(false),
         // It would not be read the next time either, and keeps others of the tenant from being asked for.
         Err(error @ StoreError::Corrupt { .. }) => {
             let error = error_chain(&error);
             tracing::error!(purge = %id, error, "a purge cannot be read, and is not carried out");
-            abandon(app, tenant, id).await
+            abandon(app, tenant, id).await.map(|()| false)
         }
         Err(error) => Err(error.into()),
     }
@@ -89,26 +91,32 @@ async fn abandon(app: &App, tenant: TenantId, id: PurgeId) -> Result<(), AppErro
     Ok(tx.commit().await?)
 }
 
+/// A turn of each part; what fails of one keeps none of the others.
 async fn carry_out(
     app: &App,
     caller: &Caller,
     purge: &Purge,
     stop: &CancellationToken,
-) -> Result<(), AppError> {
+) -> Result<bool, AppError> {
+    let mut is_left = false;
+    let mut failed = None;
     for part in purge.parts.iter().filter(|part| part.ended_at.is_none()) {
         if part.is_due(app.now()) {
             match go_on(app, caller, purge, part, stop).await {
-                Ok(()) => {}
-                Err(AppError::NotFound) => return Ok(()),
-                // What fails of a part keeps none of the others.
-                Err(error) => set_back(app, purge, part, &error).await?,
+                Ok(is_more) => is_left |= is_more,
+                Err(AppError::NotFound) => return Ok(false),
+                Err(error) => failed = set_back(app, purge, part, &error).await.err().or(failed),
             }
         }
         if stop.is_cancelled() {
-            return Ok(());
+            return Ok(false);
         }
     }
-    end(app, caller, purge).await
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    end(app, caller, purge).await?;
+    Ok(is_left)
 }
 
 async fn go_on(
@@ -117,7 +125,7 @@ async fn go_on(
     purge: &Purge,
     part: &PurgePart,
     stop: &CancellationToken,
-) -> Result<(), AppError> {
+) -> Result<bool, AppError> {
     let Some(node) = elsewhere(app, part).await? else {
         return carry_out_part(app, caller, purge, part, stop).await;
     };
@@ -125,11 +133,11 @@ async fn go_on(
     let mut tx = app.store.read("time_of_purge").await?;
     let time = app.known_time(&mut tx).await?.time;
     drop(tx);
-    if time.duration_since(purge.time) >= PATIENCE {
+    if time.duration_since(purge.time).abs() >= PATIENCE {
         give_up(app, purge, part, &node).await?;
     }
     // That host does it.
-    Ok(())
+    Ok(false)
 }
 
 /// The host that has to do a part, where it is another one.
@@ -149,11 +157,11 @@ async fn carry_out_part(
     purge: &Purge,
     part: &PurgePart,
     stop: &CancellationToken,
-) -> Result<(), AppError> {
+) -> Result<bool, AppError> {
     // Two of them at one disk would take each other's removals for files that were not there.
     let _alone = match part.instance_id {
         Some(_) => match app.engine.alone(AT_DISKS).map_err(|error| no_lock(&error))? {
-            None => return Ok(()),
+            None => return Ok(false),
             alone => alone,
         },
         None => None,
@@ -161,24 +169,29 @@ async fn carry_out_part(
     if part.found.is_none() {
         begin(app, caller, purge, part).await?;
     }
-    while !stop.is_cancelled() {
+    let turn = Instant::now();
+    while turn.elapsed() < TURN && !stop.is_cancelled() {
         let begun = Instant::now();
-        let is_last = match (part.kind, part.instance_id) {
+        let (is_last, pause) = match (part.kind, part.instance_id) {
+            // It waits for its disk while nobody waits for it.
             (RetentionKind::Recordings, Some(place)) => {
-                purge_recordings::batch(app, purge, part.position, place).await?
+                let is_last = purge_recordings::batch(app, purge, part.position, place, stop).await?;
+                (is_last, PAUSE)
             }
-            _ => batch(app, purge, part.position).await?,
+            _ => {
+                let is_last = batch(app, purge, part.position).await?;
+                (is_last, PAUSE.max(begun.elapsed() * 2))
+            }
         };
         if is_last {
-            return Ok(());
+            return Ok(false);
         }
-        let pause = PAUSE.max(begun.elapsed() * 2);
         tokio::select! {
-            () = stop.cancelled() => return Ok(()),
+            () = stop.cancelled() => return Ok(false),
             () = tokio::time::sleep(pause) => {}
         }
     }
-    Ok(())
+    Ok(!stop.is_cancelled())
 }
 
 fn no_lock(error: &io::Error) -> AppError {
@@ -298,6 +311,12 @@ async fn give_up(app: &App, purge: &Purge, part: &PurgePart, node: &NodeName) ->
 
 /// Ends a purge once each of its parts has ended.
 async fn end(app: &App, caller: &Caller, purge: &Purge) -> Result<(), AppError> {
+    let mut tx = app.store.read("is_purge_over").await?;
+    let there = purges::find(&mut tx, purge.tenant_id, purge.id).await?;
+    drop(tx);
+    if there.is_none_or(|there| there.outcome() == PurgeStatus::Running) {
+        return Ok(());
+    }
     let mut tx = app.begin_in(purge.tenant_id, "end_purge").await?;
     let there = purges::find(&mut tx, purge.tenant_id, purge.id).await?;
     let Some(purge) = there.filter(|there| there.ended_at.is_none()) else {

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::error::AppError;
 use crate::domain::error_chain::error_chain;
-use crate::domain::ids::{InstanceId, TenantId};
+use crate::domain::ids::{InstanceId, PurgeId, TenantId};
 
 const FIRST: SignedDuration = SignedDuration::from_mins(1);
 const LONGEST: SignedDuration = SignedDuration::from_hours(1);
@@ -28,6 +28,8 @@ pub(super) enum Task {
     ServedOtherwise(InstanceId, TenantId),
     /// It goes.
     Deletion(TenantId),
+    /// What it keeps no longer goes.
+    Purge(TenantId, PurgeId),
 }
 
 /// What this process failed in. In memory: what fails here (a directory that cannot be removed, a database that refuses) may

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::App;
 use super::error::AppError;
 use crate::domain::trusted_time::{Heart, HeldBack};
-use crate::store::{Tx, trusted_time};
+use crate::store::{StoreError, Tx, trusted_time};
 
 /// What is known of the time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,8 +37,12 @@ impl App {
     /// The time that is believed, never ahead of the clock.
     pub(super) async fn known_time(&self, tx: &mut Tx) -> Result<KnownTime, AppError> {
         let wall = self.now();
-        // Before the first beat there is nothing that the clock could be held to: nothing is old.
-        let Some(beat) = trusted_time::find(tx).await? else {
+        // Before the first beat, or where that cannot be read, there is nothing that the clock could be held to: nothing is old.
+        let beat = match trusted_time::find(tx).await {
+            Err(StoreError::Corrupt { .. }) => None,
+            beat => beat?,
+        };
+        let Some(beat) = beat else {
             return Ok(KnownTime {
                 time: Timestamp::UNIX_EPOCH.min(wall),
                 held_back: None,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::app::setbacks::Setbacks;
 use crate::app::{App, purge_work, purges};
 use crate::domain::error_chain::error_chain;
 
@@ -17,6 +18,7 @@ const ASKING: Duration = Duration::from_hours(1);
 /// Looks, at once and then each time that the period has passed, until the soft stop.
 pub async fn run(app: App, period: Duration, stop: CancellationToken) -> Result<(), Infallible> {
     let mut asked: Option<Instant> = None;
+    let mut setbacks = Setbacks::default();
     loop {
         if asked.is_none_or(|asked| asked.elapsed() >= ASKING) {
             asked = Some(Instant::now());
@@ -24,12 +26,17 @@ pub async fn run(app: App, period: Duration, stop: CancellationToken) -> Result<
                 tracing::error!(error = error_chain(&error), "purges could not be asked for");
             }
         }
-        if let Err(error) = purge_work::work(&app, &stop).await {
-            tracing::error!(error = error_chain(&error), "purges could not be looked for");
-        }
+        let is_left = match purge_work::work(&app, &mut setbacks, &stop).await {
+            Ok(is_left) => is_left,
+            Err(error) => {
+                tracing::error!(error = error_chain(&error), "purges could not be looked for");
+                false
+            }
+        };
+        let pause = if is_left { Duration::ZERO } else { period };
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
-            () = tokio::time::sleep(period) => {}
+            () = tokio::time::sleep(pause) => {}
         }
     }
 }

@@ -19,7 +19,7 @@ pub async fn run(app: App, period: Duration, stop: CancellationToken) -> Result<
         if let Err(error) = trusted_time::beat(&app, &mut heart).await {
             tracing::error!(
                 error = error_chain(&error),
-                "where the clock stands could not be noted"
+                "where the clock stands could not be noted; nothing is purged until it is"
             );
         }
         tokio::select! {

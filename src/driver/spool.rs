@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
-use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, ResolveFlags, openat2, statat, unlinkat};
+use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, ResolveFlags, fstat, openat2, statat, unlinkat};
 use rustix::io::Errno;
 use thiserror::Error;
 use tokio::task::spawn_blocking;
@@ -112,6 +112,16 @@ impl Spool {
     ) -> io::Result<Option<Timestamp>> {
         let (spool, path) = (self.clone(), path.clone());
         disk::in_turn(self.root.as_path(), longest, move || spool.stat(&path)).await
+    }
+
+    /// Which directory this is, and on which disk: another one that is mounted there, or none, has another mark.
+    pub async fn mark(&self, longest: Duration) -> io::Result<String> {
+        let spool = self.clone();
+        let look = move || {
+            let stat = fstat(spool.root()?)?;
+            Ok(format!("{}:{} {}", stat.st_dev, stat.st_ino, spool.root))
+        };
+        disk::in_turn(self.root.as_path(), longest, look).await
     }
 
     /// Removes a recording as [`Self::remove`] does, with an answer in that time or an error, as [`Self::last_written`] has it.
@@ -254,8 +264,9 @@ impl Spool {
             stat => stat?,
         };
         let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
-        let written = is_file.then(|| modified(&stat)).flatten();
-        Ok(Some(written.unwrap_or(Timestamp::MIN)))
+        // A time that cannot be told makes no file old.
+        let written = || modified(&stat).unwrap_or(Timestamp::MAX);
+        Ok(Some(if is_file { written() } else { Timestamp::MIN }))
     }
 
     /// The directory that a recording is in, open, and its name there; none where that is not there.

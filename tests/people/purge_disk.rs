@@ -2,6 +2,7 @@
 //! or quicker, and what fails.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -36,11 +37,18 @@ impl World {
         self.texts("update purge_parts set found = 3, found_bytes = 12 returning kind")
             .await;
         self.texts(
-            "insert into purge_files (purge_id, position, recording_id, path, bytes, written_at) \
-             select q.purge_id, q.position, f.id, f.path, f.bytes, f.written_at from purge_parts q cross join recordings f \
-             where q.kind = 'recordings' returning path",
+            &format!("insert into purge_files (purge_id, position, recording_id, path, bytes, written_at, place) \
+             select q.purge_id, q.position, f.id, f.path, f.bytes, f.written_at, '{}' from purge_parts q cross join recordings f \
+             where q.kind = 'recordings' and q.ended_at is null returning path", self.place()),
         )
         .await;
+    }
+
+    /// Where recordings are, as it is noted with them.
+    fn place(&self) -> String {
+        let root = self.bench.folder.path().join("recordings");
+        let metadata = fs::metadata(&root).unwrap();
+        format!("node1 {}:{} {}", metadata.dev(), metadata.ino(), root.display())
     }
 
     async fn recordings_left(&self) -> usize {
@@ -113,6 +121,49 @@ async fn a20_killed_between_removing_and_counting_each_file_counts_once(
     assert!(!files[2].exists());
     assert_eq!(world.recordings_left().await, 0);
     assert_eq!(world.texts("select path from purge_files").await, [""; 0]);
+}
+
+/// The disk is not mounted after the host was started anew, or another host drives the PBX, whose disk is empty.
+#[rstest]
+#[tokio::test]
+async fn a20_what_was_noted_on_another_disk_or_host_is_not_taken_to_have_been_removed(
+    #[values(Sqlite, Postgres)] backend: Backend,
+    #[values(false, true)] is_other_host: bool,
+) {
+    let state = TempDir::new().unwrap();
+    let world = world(backend, &state).await;
+    let acme = &world.acme;
+    let files = world.old_recordings(3).await;
+    world.keep(acme, json!({"recordings": 10})).await;
+    let id = world.purge(acme).await;
+    world.noted().await;
+    let all = world.bench.folder.path().join("recordings");
+    let elsewhere = world.bench.folder.path().join("elsewhere");
+    if is_other_host {
+        world
+            .texts("update purge_files set place = replace(place, 'node1', 'node2') returning path")
+            .await;
+        fs::remove_file(&files[0]).unwrap();
+    } else {
+        fs::rename(&all, &elsewhere).unwrap();
+        fs::create_dir_all(world.recorded(acme)).unwrap();
+    }
+    world.work().await;
+    let report = world.report(acme, id).await;
+    let part = &report.parts[0];
+    if is_other_host {
+        // Two are there and go by this host; of the third nobody knows.
+        assert_eq!((part.removed, part.bytes), (2, 8));
+        assert_eq!(world.recordings_left().await, 1);
+        return;
+    }
+    assert_eq!((part.removed, part.bytes, report.status), (0, 0, Partial));
+    assert_eq!(world.recordings_left().await, 3);
+    fs::remove_dir_all(&all).unwrap();
+    fs::rename(&elsewhere, &all).unwrap();
+    let again = world.purge(acme).await;
+    world.work().await;
+    assert_eq!(world.counts(acme, again).await, [(Recordings, 3, 3, 0)]);
 }
 
 #[rstest]

@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use rstest::rstest;
 use serde_json::json;
 use switchyard::app::precondition::IfMatch;
+use switchyard::app::setbacks::Setbacks;
 use switchyard::app::{audit_log, operator, purge_work, purges, retention};
 use switchyard::auth::caller::Caller;
 use switchyard::domain::audit::{Actor, ActorKind, AuditEntry, Salt};
@@ -58,8 +59,13 @@ impl World {
 
     /// Does what a daemon does each time that it looks.
     pub async fn work(&self) {
-        let stop = CancellationToken::new();
-        purge_work::work(&self.app, &stop).await.unwrap();
+        let (stop, mut setbacks) = (CancellationToken::new(), Setbacks::default());
+        for _ in 0..100 {
+            if !purge_work::work(&self.app, &mut setbacks, &stop).await.unwrap() {
+                return;
+            }
+        }
+        panic!("it does not come to an end");
     }
 
     pub async fn report(&self, tenant: &Tenant, id: PurgeId) -> Purge {
@@ -203,6 +209,23 @@ impl World {
             .await;
         self.refused(tenant, word, days).await;
         self.did(tenant, word, days).await;
+        self.archived(tenant, word, days).await;
+    }
+
+    /// A ticket of this subject that was archived so many days ago.
+    async fn archived(&self, tenant: &Tenant, subject: &str, days: i64) {
+        let id = match self.bench.backend {
+            Sqlite => "randomblob(16)",
+            Postgres => "gen_random_uuid()",
+        };
+        let at = ago(days).as_microsecond();
+        self.texts(&format!(
+            "insert into tickets (id, tenant_id, subject, state, opened_by_kind, opened_by_name, comments, archived, archived_at, \
+             version, created_at, updated_at, text) select {id}, t.id, '{subject}', 'open', 'user', 'x', 0, true, {at}, 1, {at}, \
+             {at}, 'x' from tenants t where t.domain = '{}' returning subject",
+            tenant.domain
+        ))
+        .await;
     }
 
     /// The tables in whose rows a word stands, and whether the log is as it was written.
@@ -215,11 +238,12 @@ impl World {
     }
 }
 
-const POLICY: [(&str, i64); 4] = [
+const POLICY: [(&str, i64); RetentionKind::ALL.len()] = [
     ("call_records", 30),
     ("recordings", 20),
     ("audit_payloads", 40),
     ("deployments", 50),
+    ("tickets", 45),
 ];
 
 #[rstest]
@@ -239,6 +263,7 @@ async fn a20_after_a_purge_nothing_is_left_of_what_is_older_and_all_of_what_is_n
         "call_record_parts",
         "call_records",
         "deployments",
+        "tickets",
     ];
     for word in ["bygone", "recent", "foreign"] {
         assert_eq!(world.stands_in(word).await, everywhere, "{word}");

@@ -17,6 +17,8 @@ use super::samples::{World, at};
 use super::tickets::{by, opened, text};
 use super::users::{add, two_tenants};
 
+const PLACE: &str = "node1 1:2 /recordings";
+
 #[rstest]
 #[tokio::test]
 async fn a20_what_files_are_about_to_go_is_noted_once_and_forgotten_by_part_or_by_recording(
@@ -41,37 +43,43 @@ async fn a20_what_files_are_about_to_go_is_noted_once_and_forgotten_by_part_or_b
         (ids[3], false),
         (theirs, false),
     ] {
-        let done = purge_files::note(&mut tx, acme, asked.id, 1, id, before).await;
+        let done = purge_files::note(&mut tx, acme, asked.id, (1, id), before, PLACE).await;
         assert_eq!(done.unwrap(), noted);
     }
-    let done = purge_files::note(&mut tx, globex, asked.id, 1, theirs, before).await;
+    let done = purge_files::note(&mut tx, globex, asked.id, (1, theirs), before, PLACE).await;
     assert!(!done.unwrap(), "of another tenant's purge");
-    let noted = purge_files::noted(&mut tx, acme, asked.id, 1).await.unwrap();
-    let of: Vec<_> = noted.iter().map(|noted| (noted.id, noted.bytes)).collect();
-    assert_eq!(of, [(ids[0], 100), (ids[1], 101), (ids[2], 102)]);
+    let noted = purge_files::noted(&mut tx, acme, asked.id, 1)
+        .await
+        .unwrap()
+        .unwrap();
+    let of = noted.recordings.iter().map(|noted| (noted.id, noted.bytes));
     assert_eq!(
-        purge_files::noted(&mut tx, globex, asked.id, 1).await.unwrap(),
-        []
+        of.collect::<Vec<_>>(),
+        [(ids[0], 100), (ids[1], 101), (ids[2], 102)]
     );
-    assert_eq!(purge_files::noted(&mut tx, acme, asked.id, 0).await.unwrap(), []);
+    assert_eq!(noted.place, PLACE);
+    for (tenant, position) in [(globex, 1), (acme, 0)] {
+        let none = purge_files::noted(&mut tx, tenant, asked.id, position).await;
+        assert_eq!(none.unwrap(), None);
+    }
     // They outlive their rows.
     recordings::delete(&mut tx, acme, ids[0]).await.unwrap();
     purge_files::forget_one(&mut tx, globex, ids[1]).await.unwrap();
     purge_files::forget_one(&mut tx, acme, ids[1]).await.unwrap();
-    let noted = purge_files::noted(&mut tx, acme, asked.id, 1).await.unwrap();
-    let of: Vec<_> = noted.iter().map(|noted| noted.id).collect();
-    assert_eq!(of, [ids[0], ids[2]]);
-    purge_files::forget(&mut tx, globex, asked.id, 1).await.unwrap();
-    purge_files::forget(&mut tx, acme, asked.id, 0).await.unwrap();
-    assert_eq!(
-        purge_files::noted(&mut tx, acme, asked.id, 1)
+    for (tenant, position) in [(globex, 1), (acme, 0)] {
+        purge_files::forget(&mut tx, tenant, asked.id, position)
             .await
-            .unwrap()
-            .len(),
-        2
-    );
+            .unwrap();
+    }
+    let noted = purge_files::noted(&mut tx, acme, asked.id, 1)
+        .await
+        .unwrap()
+        .unwrap();
+    let of = noted.recordings.iter().map(|noted| noted.id);
+    assert_eq!(of.collect::<Vec<_>>(), [ids[0], ids[2]]);
     purge_files::forget(&mut tx, acme, asked.id, 1).await.unwrap();
-    assert_eq!(purge_files::noted(&mut tx, acme, asked.id, 1).await.unwrap(), []);
+    let noted = purge_files::noted(&mut tx, acme, asked.id, 1).await.unwrap();
+    assert_eq!(noted, None);
 }
 
 #[rstest]
