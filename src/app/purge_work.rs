@@ -14,7 +14,7 @@ use super::error::AppError;
 use super::purge_part::{close, kept_by_now, open, set_back};
 use super::purge_recordings;
 use super::purges::{count, daemon, rows};
-use super::setbacks::{Setbacks, Task};
+use super::setbacks::Setbacks;
 use crate::auth::caller::Caller;
 use crate::domain::audit::RETAINED;
 use crate::domain::error_chain::error_chain;
@@ -41,23 +41,25 @@ const PATIENCE: SignedDuration = SignedDuration::from_hours(24);
 const AT_DISKS: &str = "purging";
 
 /// Carries out what purges there are, as far as this host can, a turn of each; gives whether something is left to do now.
-pub async fn work(app: &App, setbacks: &mut Setbacks, stop: &CancellationToken) -> Result<bool, AppError> {
+pub async fn work(
+    app: &App,
+    setbacks: &mut Setbacks<(TenantId, PurgeId)>,
+    stop: &CancellationToken,
+) -> Result<bool, AppError> {
     let caller = daemon();
     caller.platform(PlatformPermission::InstancesDeploy)?;
     let mut tx = app.store.read("running_purges").await?;
     let running = purges::running(&mut tx).await?;
     drop(tx);
-    let tasks = running.into_iter().map(|(tenant, id)| Task::Purge(tenant, id));
     let mut is_left = false;
-    for task in setbacks.due(tasks, app.now()) {
-        let Task::Purge(tenant, id) = task else { continue };
+    for (tenant, id) in setbacks.due(running, app.now()) {
         if stop.is_cancelled() {
             break;
         }
         // One that fails keeps none of the others waiting.
         let done = carry_out_one(app, &caller, tenant, id, stop).await;
         is_left |= matches!(done, Ok(true));
-        setbacks.note(task, done.map(drop), app.now());
+        setbacks.note((tenant, id), done.map(drop), app.now());
     }
     Ok(is_left)
 }

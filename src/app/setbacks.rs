@@ -1,12 +1,13 @@
 //! What failed by itself and is tried again more and more seldom: after a minute, then after twice the time, up to an hour.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::error::AppError;
 use crate::domain::error_chain::error_chain;
-use crate::domain::ids::{InstanceId, PurgeId, TenantId};
+use crate::domain::ids::{InstanceId, TenantId};
 
 const FIRST: SignedDuration = SignedDuration::from_mins(1);
 const LONGEST: SignedDuration = SignedDuration::from_hours(1);
@@ -21,21 +22,25 @@ pub(super) fn pause(times: u32) -> SignedDuration {
 
 /// Something that has to become of a tenant by itself.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) enum Task {
+pub enum Task {
     /// Its former domains whose time is over are given up.
     ExpiredAliases(TenantId),
     /// An instance that serves something else of it than its status says is told.
     ServedOtherwise(InstanceId, TenantId),
     /// It goes.
     Deletion(TenantId),
-    /// What it keeps no longer goes.
-    Purge(TenantId, PurgeId),
 }
 
 /// What this process failed in. In memory: what fails here (a directory that cannot be removed, a database that refuses) may
 /// not fail on another host or after a start.
-#[derive(Default, Debug)]
-pub struct Setbacks(BTreeMap<Task, Setback>);
+#[derive(Debug)]
+pub struct Setbacks<T>(BTreeMap<T, Setback>);
+
+impl<T> Default for Setbacks<T> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
 
 #[derive(Debug)]
 struct Setback {
@@ -44,17 +49,17 @@ struct Setback {
     reason: String,
 }
 
-impl Setbacks {
+impl<T: Ord + Copy + Debug> Setbacks<T> {
     /// Those of all the tasks there are whose turn it is. What failed once and is no task any more is forgotten.
-    pub(super) fn due(&mut self, tasks: impl IntoIterator<Item = Task>, now: Timestamp) -> BTreeSet<Task> {
-        let mut tasks: BTreeSet<Task> = tasks.into_iter().collect();
+    pub(super) fn due(&mut self, tasks: impl IntoIterator<Item = T>, now: Timestamp) -> BTreeSet<T> {
+        let mut tasks: BTreeSet<T> = tasks.into_iter().collect();
         self.0.retain(|task, _| tasks.contains(task));
         tasks.retain(|task| self.0.get(task).is_none_or(|setback| setback.again <= now));
         tasks
     }
 
     /// Notes how it went; the reason of a failure is logged when it is another than the last time.
-    pub(super) fn note(&mut self, task: Task, done: Result<(), AppError>, now: Timestamp) {
+    pub(super) fn note(&mut self, task: T, done: Result<(), AppError>, now: Timestamp) {
         let before = self.0.remove(&task);
         let error = match done {
             // Another host may have been faster: then there is nothing to do any more.
@@ -97,7 +102,7 @@ mod tests {
     }
 
     /// Whether its turn has come, with nothing else to do.
-    fn is_due(setbacks: &mut Setbacks, task: Task, minutes: i64) -> bool {
+    fn is_due(setbacks: &mut Setbacks<Task>, task: Task, minutes: i64) -> bool {
         !setbacks.due([task], at(minutes)).is_empty()
     }
 

@@ -22,7 +22,7 @@ const FOLLOWS: &str = "system:status";
 
 /// Asks again where a PBX serves something else of a tenant than its status says, and removes the tenants that are to go
 /// and that no PBX serves any more. Gives how many went. What fails is tried again more and more seldom.
-pub async fn turn(app: &App, setbacks: &mut Setbacks) -> Result<usize, AppError> {
+pub async fn turn(app: &App, setbacks: &mut Setbacks<Task>) -> Result<usize, AppError> {
     let caller = Caller::new(Identity::SystemAuto, Place::Platform, None, Origin::default());
     let mut tx = app.store.read("tenants_served_otherwise").await?;
     let lagging = tenant_lifecycle::served_otherwise(&mut tx).await?;

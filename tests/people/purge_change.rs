@@ -232,3 +232,34 @@ async fn a20_a_clock_that_jumped_is_held_back_by_what_the_daemon_noted_before(
     assert_ne!(world.report(acme, id).await.status, Running);
     assert_eq!(world.calls_left().await, 5);
 }
+
+#[rstest]
+#[tokio::test]
+async fn a20_where_the_clock_or_what_is_kept_cannot_be_read_nothing_goes_and_the_purge_rests(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let state = TempDir::new().unwrap();
+    let world = world(backend, &state).await;
+    let acme = &world.acme;
+    world.calls_from(5, 60).await;
+    world.keep(acme, json!({"call_records": 30})).await;
+    let id = world.purge(acme).await;
+    world.texts("update retention set days = 0 returning kind").await;
+    for _ in 0..3 {
+        world.work().await;
+        let report = world.report(acme, id).await;
+        assert_eq!((report.status, report.parts[0].setbacks), (Running, 1));
+    }
+    world.texts("update retention set days = 30 returning kind").await;
+    world
+        .texts("update trusted_time set seen = '[]' returning clock")
+        .await;
+    world
+        .texts("update purge_parts set retry_at = null returning kind")
+        .await;
+    let known = retention::find(&world.app, &inside(acme)).await.unwrap().time;
+    assert_eq!(known.time, jiff::Timestamp::UNIX_EPOCH);
+    world.work().await;
+    assert_eq!(world.counts(acme, id).await, [(CallRecords, 0, 0, 0)]);
+    assert_eq!(world.calls_left().await, 5);
+}
