@@ -85,12 +85,13 @@ pub async fn purged(directory: &Path) -> Outcome<()> {
         others.push(requests(&address, &token).await?);
     }
     let token = sign_in(&address, "owner0@example.com").await?;
-    let mut connection = Connection::open(&address).await?;
     writeln!(stdout(), "before")?;
     let mut asking = ask(&address, &others);
     sleep(BEFORE).await;
     told(&mut asking).await?;
 
+    // Not before: one that says nothing is closed.
+    let mut connection = Connection::open(&address).await?;
     let keep = json!({"call_records": 365}).to_string();
     let by = format!("Authorization: Bearer {token}\r\n");
     let put = request("PUT", "/api/v1/compliance/retention", &by, &keep);

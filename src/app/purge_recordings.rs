@@ -211,13 +211,12 @@ impl Work<'_> {
                 Ok(None) => removal.gone.push(recording),
                 // Something else has its name by now.
                 Ok(Some(written)) if written > recording.written_at && written >= self.part.cutoff => {}
-                Ok(Some(_)) => there.push(recording),
                 Err(error) if is_of_the_whole(&error) => {
                     tracing::warn!(%error, tenant = %self.purge.tenant_id, "recordings cannot be looked at");
                     removal.has_no_disk = true;
                     return self.count(removal).await;
                 }
-                Err(_) => there.push(recording),
+                Ok(Some(_)) | Err(_) => there.push(recording),
             }
         }
         let removed = self.remove(&there).await?;
