@@ -174,16 +174,14 @@ async fn carry_out_part(
     let turn = Instant::now();
     while turn.elapsed() < TURN && !stop.is_cancelled() {
         let begun = Instant::now();
-        let (is_last, pause) = match (part.kind, part.instance_id) {
+        let (is_last, pause) = if let (RetentionKind::Recordings, Some(place)) = (part.kind, part.instance_id)
+        {
             // It waits for its disk while nobody waits for it.
-            (RetentionKind::Recordings, Some(place)) => {
-                let is_last = purge_recordings::batch(app, purge, part.position, place, stop).await?;
-                (is_last, PAUSE)
-            }
-            _ => {
-                let is_last = batch(app, purge, part.position).await?;
-                (is_last, PAUSE.max(begun.elapsed() * 2))
-            }
+            let is_last = purge_recordings::batch(app, purge, part.position, place, stop).await?;
+            (is_last, PAUSE)
+        } else {
+            let is_last = batch(app, purge, part.position).await?;
+            (is_last, PAUSE.max(begun.elapsed() * 2))
         };
         if is_last {
             return Ok(false);
