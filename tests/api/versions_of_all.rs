@@ -133,13 +133,7 @@ async fn thing(server: &Server, kind: &str) -> Thing {
             ];
             (format!("/platform/tenants/{}", server.globex), changes, None)
         }
-        "retention" => {
-            let changes = vec![
-                (PUT, "", json!({"call_records": 90})),
-                (PUT, "", json!({"call_records": 90, "recordings": 30})),
-            ];
-            ("/compliance/retention".to_owned(), changes, None)
-        }
+        "retention" => ("/compliance/retention".to_owned(), other_policies(), None),
         "instance" => {
             let made = server.platform(POST, "/platform/pbx-instances");
             let made = made.json(&instance("second")).send().await;
@@ -165,6 +159,13 @@ async fn thing(server: &Server, kind: &str) -> Thing {
         other => panic!("{other}"),
     };
     Thing { path, changes, token }
+}
+
+fn other_policies() -> Vec<(Method, &'static str, Value)> {
+    vec![
+        (PUT, "", json!({"call_records": 90})),
+        (PUT, "", json!({"call_records": 90, "recordings": 30})),
+    ]
 }
 
 /// What does not go on by itself.
