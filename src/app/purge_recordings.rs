@@ -23,7 +23,8 @@ const AT_ONCE: i64 = 20;
 const LONGEST: Duration = Duration::from_secs(2);
 const NO_DIRECTORY: &str = "the settings of the PBX name no directory of recordings any more; set `recordings_dir`, unless it \
      is gone";
-const NO_DISK: &str = "the directory of the recordings is not there, or its disk does not answer";
+const NO_DISK: &str = "the directory of the recordings is not there or cannot be opened, or its disk does not answer; the server's \
+     log tells which";
 const NONE_THERE: &str = "no file was there of these recordings; see whether their disk is mounted";
 const NOT_REMOVED: &str = "files that cannot be removed stay with their recordings; the server's log tells why, and its \
      operator lets the service write in that directory";

@@ -192,7 +192,6 @@ async fn a20_a_pbx_that_another_host_drives_by_now_and_then_this_one_again_is_pu
     assert!(counted <= removed, "{counted} of {removed}");
     world.work().await;
     assert_eq!(files.iter().filter(|file| file.exists()).count(), left);
-    // As a daemon there begins, on a disk of its own.
     moved("node1").await;
     world.work().await;
     assert_eq!(world.counts(acme, id).await, [(Recordings, 25, 25, 0)]);
