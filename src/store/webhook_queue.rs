@@ -282,14 +282,15 @@ pub async fn claim_due(
         run!(tx, execute(EMPTY, id))?;
         return Ok(None);
     };
-    let failing_since = row.failing_since.map(|at| origin(id).time("failing_since", at));
+    // Where that cannot be read it begins anew: others are not to wait for it.
+    let failing_since = row.failing_since.and_then(|at| origin(id).time("failing_since", at).ok());
     Ok(Some(Claimed {
         id: WebhookId::from_uuid(row.id),
         tenant: TenantId::from_uuid(row.tenant_id),
         claim: row.claims,
         attempt: row.attempts,
         refused: row.refused,
-        failing_since: failing_since.transpose()?,
+        failing_since,
         target: target(tx, &row),
         event: Queued {
             number,

@@ -37,8 +37,9 @@ statements! {
     ENABLE = "update webhooks set is_active = $4, note = null, attempts = 0, refused = 0, failing_since = null, \
         last_error = null, next_attempt_at = $3, claims = claims + 1, claimed_by = null, claimed_until = null, \
         updated_at = $3 where tenant_id = $1 and id = $2";
-    /// Whoever is sending to it does so in vain: the claim is gone.
-    DISABLE = "update webhooks set is_active = $5, note = $4, dropped = dropped + pending, pending = 0, attempts = 0, \
+    /// Whoever is sending to it does so in vain: the claim is gone. A note is of what has just failed.
+    DISABLE = "update webhooks set is_active = $5, note = $4, last_error = coalesce($4, last_error), \
+        last_failed_at = case when $4 is null then last_failed_at else $3 end, dropped = dropped + pending, pending = 0, attempts = 0, \
         claims = claims + 1, claimed_by = null, claimed_until = null, updated_at = $3 \
         where tenant_id = $1 and id = $2";
     FORGET_EVENTS = "delete from webhook_events where webhook_id in (select id from webhooks \

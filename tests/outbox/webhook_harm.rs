@@ -209,6 +209,28 @@ async fn a_webhook_that_says_it_is_gone_is_disabled_at_once(#[values(Sqlite, Pos
     assert_eq!(hooked.work_off().await, 1);
     let webhook = hooked.standing(&made).await;
     assert!(!webhook.is_active && webhook.note.unwrap().contains("410"));
+    let standing = webhook.standing;
+    assert!(standing.last_failed_at.is_some() && standing.last_error.unwrap().contains("410"));
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_webhook_whose_record_cannot_be_read_keeps_no_event_from_being_sent(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let (hooked, receiver) = (Hooked::new(backend).await, Receiver::start().await);
+    for _ in 0..2 {
+        hooked.hook(&receiver, EVENT).await;
+    }
+    hooked
+        .bench
+        .sql(
+            "update webhooks set failing_since = 9223372036854775807 where id = (select id from webhooks order by id limit 1)",
+        )
+        .await;
+    hooked.user("ann", &hooked.acme).await;
+    assert_eq!(hooked.work_off().await, 2);
+    assert_eq!(receiver.got().len(), 2);
 }
 
 #[rstest]
