@@ -15,6 +15,7 @@ use switchyard::domain::artifact::Artifact;
 use switchyard::domain::extension_input::ExtensionInput;
 use switchyard::domain::ids::ExtensionId;
 use switchyard::domain::instance::PbxKind;
+use switchyard::domain::recording_notice::RecordingNotice;
 use switchyard::domain::revision::{ExtensionConfig, TenantConfig};
 use switchyard::domain::secret::{ExtensionSecrets, SipSecret, VoicemailPin};
 use switchyard::domain::sip_credential::SipCredential;
@@ -109,6 +110,7 @@ fn make(tenant: u128) -> Outcome<Tenant> {
         aliases: Vec::new(),
         timezone: "Europe/Berlin".parse()?,
         recording: RecordingPolicy::ByExtension,
+        notice: RecordingNotice::unsaid(),
         extensions,
     };
     Ok(Tenant { config, secrets })

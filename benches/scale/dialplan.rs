@@ -9,6 +9,7 @@ use switchyard::domain::artifact::Artifact;
 use switchyard::domain::extension_input::ExtensionInput;
 use switchyard::domain::ids::ExtensionId;
 use switchyard::domain::instance::PbxKind;
+use switchyard::domain::recording_notice::RecordingNotice;
 use switchyard::domain::revision::{ExtensionConfig, TenantConfig};
 use switchyard::domain::secret::{ExtensionSecrets, SipSecret, VoicemailPin};
 use switchyard::domain::sip_credential::SipCredential;
@@ -108,6 +109,7 @@ fn render(tenants: usize) -> Outcome<Vec<Fragments>> {
                 aliases: Vec::new(),
                 timezone: "Europe/Berlin".parse()?,
                 recording: RecordingPolicy::ByExtension,
+                notice: RecordingNotice::unsaid(),
                 extensions,
             };
             Ok(tenant(&templates, &config, Secrets::Real(&secrets))?)

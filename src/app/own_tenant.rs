@@ -18,6 +18,7 @@ use crate::domain::invalid::FieldErrors;
 use crate::domain::limits::{Limits, SessionTimeout};
 use crate::domain::name::TenantName;
 use crate::domain::permission::Permission;
+use crate::domain::recording_notice::{NoticeFor, SoundName};
 use crate::domain::tenant::{RecordingPolicy, Tenant, TenantSettings};
 use crate::domain::tenant_overview::Files;
 use crate::domain::timezone::Timezone;
@@ -40,6 +41,7 @@ impl OwnTenant {
             name: self.tenant.name.clone(),
             timezone: self.tenant.timezone.clone(),
             recording: self.tenant.recording,
+            notice: self.tenant.notice.clone(),
             session_timeout_minutes: self.limits.session_timeout_minutes,
         }
     }
@@ -61,6 +63,14 @@ pub struct OwnTenantInput {
     #[serde(deserialize_with = "given")]
     #[schemars(with = "RecordingPolicy")]
     pub recording: Option<String>,
+    /// `none`, `inbound` (callers that are no phones of the tenant) or `all`.
+    #[serde(deserialize_with = "given")]
+    #[schemars(with = "NoticeFor")]
+    pub recording_notice: Option<String>,
+    /// A sound of the PBX without its ending, such as `custom/recorded`: required as long as somebody hears it.
+    #[serde(deserialize_with = "given")]
+    #[schemars(with = "SoundName")]
+    pub recording_notice_sound: Option<String>,
     /// 5 to 1440.
     #[serde(deserialize_with = "given")]
     #[schemars(with = "SessionTimeout")]
@@ -174,6 +184,24 @@ impl OwnTenantInput {
             .and_then(|text| errors.take("recording", text.parse()))
         {
             after.recording = policy;
+        }
+        if let Some(hearers) = self
+            .recording_notice
+            .and_then(|text| errors.take("recording_notice", text.parse()))
+        {
+            after.notice.hearers = hearers;
+        }
+        if let Some(sound) = self
+            .recording_notice_sound
+            .and_then(|text| errors.take("recording_notice_sound", text.parse()))
+        {
+            after.notice.sound = Some(sound);
+        }
+        if errors.is_empty() && after.notice.lacks_its_sound() {
+            errors.add(
+                "recording_notice_sound",
+                "must name a sound of the PBX as long as `recording_notice` is not `none`",
+            );
         }
         if let Some(rest) = self
             .session_timeout_minutes

@@ -5,6 +5,7 @@ use std::iter::once;
 use super::error::AppError;
 use crate::domain::digest::Digest;
 use crate::domain::extension::Extension;
+use crate::domain::recording_notice::SoundName;
 use crate::domain::role::Role;
 use crate::domain::tenant::TenantSettings;
 use crate::domain::ticket::Ticket;
@@ -51,10 +52,13 @@ pub fn tag_of_webhook(webhook: &Webhook) -> String {
 #[must_use]
 pub fn tag_of_settings(settings: &TenantSettings) -> String {
     let minutes = settings.session_timeout_minutes.minutes().to_string();
+    let notice = &settings.notice;
     let parts = [
         settings.name.as_str(),
         settings.timezone.as_str(),
         settings.recording.as_str(),
+        notice.hearers.as_str(),
+        notice.sound.as_ref().map_or("", SoundName::as_str),
         minutes.as_str(),
     ];
     Digest::of_parts(parts.map(str::as_bytes)).short()

@@ -13,6 +13,7 @@ use crate::domain::name::TenantName;
 use crate::domain::page::Page;
 use crate::domain::permission::PlatformPermission;
 use crate::domain::query::TenantQuery;
+use crate::domain::recording_notice::RecordingNotice;
 use crate::domain::sip_domain::SipDomain;
 use crate::domain::tenant::{RecordingPolicy, Tenant, TenantStatus};
 use crate::domain::tenant_overview::TenantOverview;
@@ -142,6 +143,7 @@ impl App {
             instance_id: instance.id,
             timezone: parsed.timezone,
             recording: RecordingPolicy::ByExtension,
+            notice: RecordingNotice::unsaid(),
             secrets_version: 1,
             created_at: now,
             updated_at: now,

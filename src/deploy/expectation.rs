@@ -8,6 +8,7 @@ use super::plan::{InstanceState, TenantVersion};
 use super::subject::Which;
 use crate::domain::artifact::Artifact;
 use crate::domain::ids::{ExtensionId, RevisionId, TenantId};
+use crate::domain::recording_notice::SoundName;
 use crate::domain::revision::{ExtensionConfig, TenantConfig};
 use crate::domain::secret::ExtensionSecrets;
 use crate::driver::{AbsentExtension, ClearedContext, Expected, Parting, PresentTenant};
@@ -46,6 +47,27 @@ impl Expectation {
             markers: state.markers(),
             tenants: BTreeMap::new(),
         }
+    }
+
+    /// The sounds that recorded calls of those who are asked for begin with, and whether they already did.
+    pub async fn notices(
+        &self,
+        engine: &Engine,
+    ) -> Result<BTreeMap<TenantId, (SoundName, bool)>, DeployError> {
+        let mut sounds = BTreeMap::new();
+        for (tenant_id, tenant) in &self.tenants {
+            let Some(after) = served(engine, *tenant_id, tenant.after).await? else {
+                continue;
+            };
+            if !after.records() {
+                continue;
+            }
+            let before = served(engine, *tenant_id, tenant.before).await?;
+            let was_so = before.is_some_and(|before| before.records() && before.notice == after.notice);
+            let sound = after.notice.played();
+            sounds.extend(sound.map(|(_, sound)| (*tenant_id, (sound.clone(), was_so))));
+        }
+        Ok(sounds)
     }
 
     /// Who is served no more once it is so.
@@ -150,10 +172,12 @@ fn present(
     all: bool,
     secrets: Option<&BTreeMap<ExtensionId, ExtensionSecrets>>,
 ) -> PresentTenant {
-    let same_domain = before.is_some_and(|before| before.domain == after.domain);
+    // Both stand in every line.
+    let same_tenant =
+        before.is_some_and(|before| before.domain == after.domain && before.notice == after.notice);
     let extensions: Vec<ExtensionConfig> = after
         .active()
-        .filter(|extension| all || !same_domain || !before.is_some_and(|b| b.extensions.contains(extension)))
+        .filter(|extension| all || !same_tenant || !before.is_some_and(|b| b.extensions.contains(extension)))
         .cloned()
         .collect();
     let sign_ins = extensions
@@ -170,6 +194,7 @@ fn present(
         extensions,
         sign_ins,
         number_lengths: after.number_lengths(),
+        notice: after.notice.clone(),
         feature_codes: true,
     }
 }

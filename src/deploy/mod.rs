@@ -30,6 +30,7 @@ mod reading;
 mod record;
 pub mod request;
 mod run;
+mod sounds;
 mod subject;
 mod templates;
 mod trial;

@@ -76,6 +76,23 @@ impl Run<'_> {
                 .await
                 .map(Validated::End);
         }
+        let unheard = self.unheard(aim, findings).await?;
+        if !unheard.is_empty() {
+            let detail = "what recorded calls of some tenants begin with is not there";
+            return if unheard.is_disjoint(&aim.barred) {
+                self.record
+                    .stage_end(Stage::Validating, StageResult::Refused, detail)
+                    .await?;
+                Ok(Validated::Without(unheard))
+            } else {
+                refused(
+                    StageResult::Refused,
+                    DeploymentStatus::Rejected,
+                    detail.to_owned(),
+                )
+                .await
+            };
+        }
         let detail = match self.rehearse(number, aim, findings).await {
             Trial::Held(detail) => detail,
             Trial::Refused(detail) => {

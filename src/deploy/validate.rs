@@ -21,7 +21,8 @@ pub fn tenant(tenant_id: TenantId, config: &TenantConfig, settings: &InstanceSet
     // Elsewhere what is no extension may be reached by a route, a group or a menu that is not ours.
     let is_closed = settings.kind() != PbxKind::FusionPbx;
     let not_served = aliases(config, settings).map(|finding| finding.of_tenant(tenant_id));
-    let mut findings: Vec<Finding> = not_served.into_iter().collect();
+    let unannounced = unannounced(config, settings).map(|finding| finding.of_tenant(tenant_id));
+    let mut findings: Vec<Finding> = not_served.into_iter().chain(unannounced).collect();
     for extension in config.active() {
         let about = |finding: Finding| {
             finding
@@ -96,6 +97,20 @@ fn aliases(config: &TenantConfig, settings: &InstanceSettings) -> Option<Finding
     })
 }
 
+/// FusionPBX's own dialplan records, and announces nothing.
+fn unannounced(config: &TenantConfig, settings: &InstanceSettings) -> Option<Finding> {
+    let is_unannounced =
+        settings.kind() == PbxKind::FusionPbx && config.notice.played().is_some() && config.records();
+    is_unannounced.then(|| {
+        Finding::error(
+            "recording_notice_not_served",
+            "FusionPBX's own dialplan records, and announces nothing: calls would be recorded of which nobody is told; set \
+             `recording` of the tenant to `never`, or have its calls announced by a route of its own and set \
+             `recording_notice` to `none`",
+        )
+    })
+}
+
 /// FusionPBX writes an address into XML as it is; FreeSWITCH looks for variables in it, and puts it into a command line.
 fn unmailed(extension: &ExtensionConfig, settings: &InstanceSettings) -> Option<Finding> {
     let voicemail = &extension.settings.voicemail;
@@ -125,7 +140,9 @@ fn targets(forward: &Forward) -> impl Iterator<Item = (&'static str, &DialNumber
 mod tests {
     use super::*;
     use crate::domain::instance::{AsteriskSettings, FusionPbxSettings};
+    use crate::domain::recording_notice::{NoticeFor, RecordingNotice};
     use crate::domain::sip_credential::SipCredential;
+    use crate::domain::tenant::{RecordingPolicy, Service};
     use crate::render::{Sample, samples};
     use uuid::Uuid;
 
@@ -162,6 +179,7 @@ mod tests {
 
     fn findings_on(settings: &InstanceSettings, change: impl FnOnce(&mut TenantConfig)) -> Vec<String> {
         let mut config = samples().pop().unwrap().config;
+        config.notice = RecordingNotice::unsaid();
         for extension in &mut config.extensions {
             extension.settings.forward = Forward::default();
         }
@@ -181,6 +199,25 @@ mod tests {
             [""; 0]
         );
         assert_eq!(findings_on(&asterisk(), one), ["emergency_number"]);
+    }
+
+    #[test]
+    fn a12_what_fusionpbx_would_record_unannounced_is_refused() {
+        let told = |config: &mut TenantConfig| {
+            config.aliases.clear();
+            config.notice = RecordingNotice {
+                hearers: NoticeFor::Inbound,
+                sound: Some("custom/recorded".parse().unwrap()),
+            };
+        };
+        assert_eq!(findings_on(&fusionpbx(), told), ["recording_notice_not_served"]);
+        let unrecorded = |config: &mut TenantConfig| {
+            told(config);
+            config.recording = RecordingPolicy::Never;
+            *config = config.clone().under(Service::Open);
+        };
+        assert_eq!(findings_on(&fusionpbx(), unrecorded), [""; 0]);
+        assert_eq!(findings(told), ["emergency_number"]);
     }
 
     #[test]

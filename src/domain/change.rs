@@ -173,6 +173,14 @@ fn tenant_fields(config: &TenantConfig) -> BTreeMap<String, Value> {
             Value::String(config.recording.to_string()),
         ),
         (
+            "recording_notice".to_owned(),
+            Value::String(config.notice.hearers.to_string()),
+        ),
+        (
+            "recording_notice_sound".to_owned(),
+            config.notice.sound.as_ref().map(ToString::to_string).into(),
+        ),
+        (
             "aliases".to_owned(),
             config.aliases.iter().map(ToString::to_string).collect(),
         ),
@@ -229,6 +237,7 @@ mod tests {
     use super::*;
     use crate::domain::extension::ExtensionSettings;
     use crate::domain::ids::ExtensionId;
+    use crate::domain::recording_notice::RecordingNotice;
     use crate::domain::tenant::RecordingPolicy;
     use uuid::Uuid;
 
@@ -247,6 +256,7 @@ mod tests {
             aliases: Vec::new(),
             timezone: "UTC".parse().unwrap(),
             recording: RecordingPolicy::ByExtension,
+            notice: RecordingNotice::unsaid(),
             extensions,
         }
     }

@@ -57,6 +57,7 @@ pub mod query;
 pub mod random;
 pub mod reason;
 pub mod recording;
+pub mod recording_notice;
 pub mod request_id;
 pub mod retention;
 pub mod revision;

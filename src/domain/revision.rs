@@ -10,6 +10,7 @@ use super::digest::Digest;
 use super::extension::{ExtensionSettings, ExtensionStatus, Recording};
 use super::ids::{ExtensionId, RevisionId, TenantId};
 use super::name::TenantName;
+use super::recording_notice::RecordingNotice;
 use super::sip_domain::SipDomain;
 use super::tenant::{RecordingPolicy, Service};
 use super::timezone::Timezone;
@@ -90,17 +91,24 @@ pub struct TenantConfig {
         skip_serializing_if = "RecordingPolicy::is_by_extension"
     )]
     pub recording: RecordingPolicy,
+    /// What a recorded call begins with.
+    #[serde(flatten)]
+    pub notice: RecordingNotice,
     /// By number.
     pub extensions: Vec<ExtensionConfig>,
 }
 
 impl TenantConfig {
     /// What of it a PBX serves: of a blocked tenant no extension is active, of one that goes none is there; where the tenant
-    /// says which calls are recorded, its extensions do not.
+    /// says which calls are recorded, its extensions do not; where it has a notice that is not there, nothing is recorded.
     #[must_use]
     pub fn under(mut self, service: Service) -> Self {
         for extension in &mut self.extensions {
-            extension.settings.recording = self.recording.over(extension.settings.recording);
+            extension.settings.recording = if self.notice.lacks_its_sound() {
+                Recording::Never
+            } else {
+                self.recording.over(extension.settings.recording)
+            };
         }
         match service {
             Service::Open => {}
@@ -117,6 +125,13 @@ impl TenantConfig {
     /// The extensions that the PBX serves.
     pub fn active(&self) -> impl Iterator<Item = &ExtensionConfig> {
         self.extensions.iter().filter(|extension| extension.is_active())
+    }
+
+    /// Whether the PBX records any call of it.
+    #[must_use]
+    pub fn records(&self) -> bool {
+        self.active()
+            .any(|extension| extension.records_inbound() || extension.records_outbound())
     }
 
     /// The lengths of the numbers that the PBX serves, shortest first.
@@ -155,6 +170,7 @@ pub struct Revision {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::recording_notice::NoticeFor;
     use rstest::rstest;
 
     fn config(recording: RecordingPolicy) -> TenantConfig {
@@ -172,6 +188,7 @@ mod tests {
             aliases: Vec::new(),
             timezone: Timezone::utc(),
             recording,
+            notice: RecordingNotice::unsaid(),
             extensions: vec![
                 extension("1001", Recording::Never),
                 extension("1002", Recording::Inbound),
@@ -194,6 +211,17 @@ mod tests {
             .map(|one| one.settings.recording)
             .collect();
         assert_eq!(told, recorded);
+    }
+
+    #[test]
+    fn a12_nothing_is_recorded_where_the_announcement_has_no_sound() {
+        let mut config = config(RecordingPolicy::Always);
+        config.notice.hearers = NoticeFor::All;
+        let served = config.clone().under(Service::Open);
+        assert!(!served.records());
+        config.notice.sound = Some("custom/recorded".parse().unwrap());
+        let served = config.under(Service::Open);
+        assert!(served.records());
     }
 
     #[test]

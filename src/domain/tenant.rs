@@ -8,6 +8,7 @@ use super::limits::SessionTimeout;
 use super::name::TenantName;
 use super::parsed::word_enum;
 use super::reason::Reason;
+use super::recording_notice::RecordingNotice;
 use super::sip_domain::SipDomain;
 use super::timezone::Timezone;
 
@@ -144,6 +145,8 @@ pub struct Tenant {
     pub timezone: Timezone,
     /// Who says which calls are recorded.
     pub recording: RecordingPolicy,
+    /// What a recorded call begins with.
+    pub notice: RecordingNotice,
     /// Counts every change of a secret or of the status: what is read when rendering and never rolled back.
     pub secrets_version: i64,
     /// When it was made.
@@ -161,6 +164,9 @@ pub struct TenantSettings {
     pub timezone: Timezone,
     /// Who says which calls are recorded.
     pub recording: RecordingPolicy,
+    /// What a recorded call begins with.
+    #[serde(flatten)]
+    pub notice: RecordingNotice,
     /// For how many minutes its users' sessions may rest.
     pub session_timeout_minutes: SessionTimeout,
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::domain::artifact::Artifact;
 use crate::domain::dial::ExtensionNumber;
 use crate::domain::ids::{ExtensionId, TenantId};
+use crate::domain::recording_notice::RecordingNotice;
 use crate::domain::revision::ExtensionConfig;
 use crate::domain::sip_credential::SignIn;
 use crate::domain::sip_domain::SipDomain;
@@ -37,6 +38,8 @@ pub struct PresentTenant {
     pub sign_ins: BTreeMap<ExtensionId, SignIn>,
     /// The lengths of number that have a pattern hint.
     pub number_lengths: BTreeSet<usize>,
+    /// What its recorded calls begin with.
+    pub notice: RecordingNotice,
     /// Whether the feature codes that every tenant has must be there.
     pub feature_codes: bool,
 }

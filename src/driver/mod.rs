@@ -28,6 +28,7 @@ use crate::domain::digest::Digest;
 use crate::domain::finding::Finding;
 use crate::domain::ids::TenantId;
 use crate::domain::leg::{Endpoint, LegId};
+use crate::domain::recording_notice::SoundName;
 use crate::domain::sip_domain::SipDomain;
 
 /// A piece of a file, in order; files are streamed together and never held whole in memory.
@@ -176,6 +177,15 @@ pub struct Inclusion {
     pub remarks: Vec<Finding>,
 }
 
+/// What is known of sounds that a PBX is to play.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Sounds {
+    /// All but these are there.
+    Missing(BTreeSet<SoundName>),
+    /// Nothing, and why.
+    Unknown(String),
+}
+
 /// Drives one PBX. Generation 0 is the empty one: nothing of ours is served.
 #[async_trait]
 pub trait PbxDriver: Send + Sync {
@@ -209,6 +219,11 @@ pub trait PbxDriver: Send + Sync {
 
     /// Lets a private PBX of the same kind read a staged generation, or the PBX's own database take it for a trial.
     async fn rehearse(&self, generation: i64) -> Result<Rehearsal, DriverError>;
+
+    /// Which of these sounds the PBX would not find.
+    async fn look_for_sounds(&self, _sounds: BTreeSet<SoundName>) -> Result<Sounds, DriverError> {
+        Ok(Sounds::Unknown("this kind of PBX does not tell".to_owned()))
+    }
 
     /// Whether the PBX can be reached and would take orders; asked before anything is touched.
     async fn ready(&self) -> Result<(), DriverError>;

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::domain::extension_input::ExtensionInput;
 use crate::domain::ids::{ExtensionId, TenantId};
+use crate::domain::recording_notice::{NoticeFor, RecordingNotice};
 use crate::domain::revision::{ExtensionConfig, TenantConfig};
 use crate::domain::secret::{ExtensionSecrets, VoicemailPin};
 use crate::domain::sip_credential::SipCredential;
@@ -43,6 +44,17 @@ pub fn samples() -> Vec<Sample> {
         .collect()
 }
 
+/// The one with every option has one.
+fn notice(extensions: &[Value]) -> Option<RecordingNotice> {
+    if extensions.len() < 2 {
+        return Some(RecordingNotice::unsaid());
+    }
+    Some(RecordingNotice {
+        hearers: NoticeFor::All,
+        sound: Some("custom/recorded".parse().ok()?),
+    })
+}
+
 fn sample(extensions: &[Value]) -> Option<Sample> {
     let mut configs = Vec::new();
     let mut secrets = BTreeMap::new();
@@ -70,6 +82,7 @@ fn sample(extensions: &[Value]) -> Option<Sample> {
             .collect(),
         timezone: "Europe/Berlin".parse().ok()?,
         recording: RecordingPolicy::ByExtension,
+        notice: notice(extensions)?,
         extensions: configs,
     };
     Some(Sample {

@@ -87,6 +87,7 @@ pub async fn head(tx: &mut Tx, tenant: TenantId) -> Result<Option<TenantConfig>,
         aliases: domains::aliases(tx, tenant).await?,
         timezone: found.timezone,
         recording: found.recording,
+        notice: found.notice,
         extensions: extensions.collect(),
     }))
 }

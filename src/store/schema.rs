@@ -58,6 +58,7 @@ steps! {
     28 "0028_tickets",
     29 "0029_webhooks",
     30 "0030_retention",
+    31 "0031_recording_notice",
 }
 
 /// Which text of a migration.

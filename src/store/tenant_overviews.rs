@@ -69,7 +69,7 @@ macro_rules! page {
     ($place:expr, $rest:expr) => {
         concat!(
             "select t.id, t.name, t.domain, t.status, t.instance_id, t.timezone, t.recording, \
-             t.secrets_version, t.created_at, t.updated_at, i.name as instance, i.settings as instance_settings, ",
+             t.recording_notice, t.recording_notice_sound, t.secrets_version, t.created_at, t.updated_at, i.name as instance, i.settings as instance_settings, ",
             $place,
             " as place from tenants t join instances i on i.id = t.instance_id ",
             $rest
@@ -91,8 +91,9 @@ macro_rules! overviews_of {
             phones!("where tenant_id in (select id from page)"),
             "), files as (",
             files!("where tenant_id in (select id from page)"),
-            ") select p.id, p.name, p.domain, p.status, p.instance_id, p.timezone, p.recording, p.secrets_version, \
-             p.created_at, p.updated_at, p.instance, p.instance_settings, o.name as owner_name, o.email as owner_email, \
+            ") select p.id, p.name, p.domain, p.status, p.instance_id, p.timezone, p.recording, \
+             p.recording_notice, p.recording_notice_sound, p.secrets_version, p.created_at, p.updated_at, \
+             p.instance, p.instance_settings, o.name as owner_name, o.email as owner_email, \
              coalesce(n.users, 0) as users, coalesce(x.extensions, 0) as extensions, n.last_login_at, \
              coalesce(f.files, 0) as files, coalesce(f.bytes, 0) as bytes \
              from page p left join owners o on o.tenant_id = p.id and o.place = 1 \

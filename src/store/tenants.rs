@@ -7,6 +7,7 @@ use super::statement::{run, statements};
 use super::{StoreError, Tx};
 use crate::domain::ids::{InstanceId, RevisionId, TenantId};
 use crate::domain::limits::{Limits, SessionTimeout};
+use crate::domain::recording_notice::{RecordingNotice, SoundName};
 use crate::domain::sip_domain::SipDomain;
 use crate::domain::tenant::Service;
 use crate::domain::tenant::Tenant;
@@ -14,8 +15,8 @@ use crate::domain::tenant::Tenant;
 macro_rules! select {
     ($($rest:expr),+) => {
         concat!(
-            "select id, name, domain, status, instance_id, timezone, recording, secrets_version, created_at, \
-             updated_at from tenants ",
+            "select id, name, domain, status, instance_id, timezone, recording, recording_notice, \
+             recording_notice_sound, secrets_version, created_at, updated_at from tenants ",
             $($rest),+
         )
     };
@@ -52,7 +53,8 @@ statements! {
     PENDING_OF_INSTANCE = pending!("t.instance_id = $1");
     PENDING = pending!("t.id = $1");
     INSERT = "insert into tenants (id, name, name_key, domain, status, instance_id, timezone, \
-        recording, secrets_version, created_at, updated_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+        recording, recording_notice, recording_notice_sound, secrets_version, created_at, updated_at) \
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
     FIND = select!("where id = $1");
     FIND_BY_DOMAIN = select!("where domain = $1");
     STATES_OF_INSTANCE = concat!("select id, ", service!(), ", secrets_version, head_revision_id from tenants \
@@ -77,6 +79,8 @@ pub(super) struct Row {
     instance_id: Uuid,
     timezone: String,
     recording: String,
+    recording_notice: String,
+    recording_notice_sound: Option<String>,
     secrets_version: i64,
     created_at: i64,
     updated_at: i64,
@@ -96,6 +100,13 @@ impl Row {
             instance_id: InstanceId::from_uuid(self.instance_id),
             timezone: origin.text("timezone", &self.timezone)?,
             recording: origin.text("recording", &self.recording)?,
+            notice: RecordingNotice {
+                hearers: origin.text("recording_notice", &self.recording_notice)?,
+                sound: self
+                    .recording_notice_sound
+                    .map(|sound| origin.text("recording_notice_sound", &sound))
+                    .transpose()?,
+            },
             secrets_version: self.secrets_version,
             created_at: origin.time("created_at", self.created_at)?,
             updated_at: origin.time("updated_at", self.updated_at)?,
@@ -141,6 +152,8 @@ pub async fn insert(tx: &mut Tx, tenant: &Tenant) -> Result<(), StoreError> {
             tenant.instance_id.uuid(),
             tenant.timezone.as_str(),
             tenant.recording.as_str(),
+            tenant.notice.hearers.as_str(),
+            tenant.notice.sound.as_ref().map(SoundName::as_str),
             tenant.secrets_version,
             tenant.created_at.as_microsecond(),
             tenant.updated_at.as_microsecond(),

@@ -35,6 +35,23 @@ async fn c12_the_own_tenant_is_changed_of_the_version_that_was_seen(
     let recorded = change(json!({"recording": "always"}), "*").await;
     assert_eq!(recorded.data(200)["recording"], "always");
     assert_ne!(recorded.header("etag"), changed.header("etag"));
+    let (notice, sound) = ("recording_notice", "recording_notice_sound");
+    assert_eq!(
+        (&recorded.data(200)[notice], &recorded.data(200)[sound]),
+        (&json!("none"), &json!(null))
+    );
+    let told = change(json!({notice: "all", sound: "custom/recorded"}), "*").await;
+    assert_eq!(
+        (&told.data(200)[notice], &told.data(200)[sound]),
+        (&json!("all"), &json!("custom/recorded"))
+    );
+    assert_ne!(told.header("etag"), recorded.header("etag"));
+    let other = change(json!({sound: "custom/other"}), "*").await;
+    assert_eq!(
+        (&other.data(200)[notice], &other.data(200)[sound]),
+        (&json!("all"), &json!("custom/other"))
+    );
+    assert_ne!(other.header("etag"), told.header("etag"));
     let late = change(json!({"name": "Acme Three"}), &seen).await;
     assert_eq!(late.code(), (412, "precondition_failed"));
     for (body, field) in [
@@ -46,12 +63,34 @@ async fn c12_the_own_tenant_is_changed_of_the_version_that_was_seen(
         (json!({"timezone": "Mars/Olympus"}), "timezone"),
         (json!({"recording": "sometimes"}), "recording"),
         (json!({"recording": null}), "recording"),
+        (json!({notice: "some"}), notice),
+        (json!({sound: "../recorded"}), sound),
+        (json!({sound: null}), sound),
     ] {
         assert_eq!(change(body, "*").await.fields(), [field]);
     }
     let agent = server.person("bob", &server.acme, "manager").await;
     let denied = server.of(&agent.token, Method::GET, "/org").send().await;
     assert_eq!(denied.code(), (403, "permission_denied"));
+}
+
+#[rstest]
+#[tokio::test]
+async fn a12_nobody_is_to_hear_an_announcement_that_is_not_named(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let server = Server::start(backend).await;
+    let ann = server.person("ann", &server.acme, "admin").await;
+    let change = async |body: serde_json::Value| {
+        let ask = server.of(&ann.token, Method::PATCH, "/org").json(&body);
+        ask.with("if-match", "*").send().await
+    };
+    for hearers in ["inbound", "all"] {
+        let refused = change(json!({"recording_notice": hearers})).await;
+        assert_eq!(refused.fields(), ["recording_notice_sound"]);
+    }
+    let read = server.of(&ann.token, Method::GET, "/org").send().await;
+    assert_eq!(read.data(200)["recording_notice"], "none");
 }
 
 #[rstest]

@@ -21,6 +21,8 @@ mod live;
 #[cfg(test)]
 mod names;
 #[cfg(test)]
+mod notices;
+#[cfg(test)]
 mod office;
 #[cfg(test)]
 mod private_pbx;

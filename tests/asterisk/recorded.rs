@@ -154,6 +154,7 @@ async fn stored(store: &Store, settings: AsteriskSettings, tests: &[TestTenant])
             instance_id: instance.id,
             timezone: test.config.timezone.clone(),
             recording: test.config.recording,
+            notice: test.config.notice.clone(),
             secrets_version: 1,
             created_at: now,
             updated_at: now,

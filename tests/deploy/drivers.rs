@@ -11,11 +11,12 @@ use switchyard::domain::finding::Finding;
 use switchyard::domain::instance::PbxInstance;
 use switchyard::domain::instance_secrets::InstanceSecrets;
 use switchyard::domain::leg::{Endpoint, LegId};
+use switchyard::domain::recording_notice::SoundName;
 use switchyard::domain::sip_domain::SipDomain;
 use switchyard::driver::asterisk::{AsteriskDriver, Program, Shadow};
 use switchyard::driver::{
     Check, Closeness, Drifted, DriverError, EndedCalls, Expected, Foreign, Inclusion, PbxDriver, Rehearsal,
-    Staged, StagedFile, Warrant,
+    Sounds, Staged, StagedFile, Warrant,
 };
 
 use super::support::pbx::Pbx;
@@ -132,6 +133,10 @@ impl PbxDriver for Witnessed {
 
     async fn live_text(&self, file: Artifact, limit: u64) -> Result<Option<String>, DriverError> {
         self.real.live_text(file, limit).await
+    }
+
+    async fn look_for_sounds(&self, sounds: BTreeSet<SoundName>) -> Result<Sounds, DriverError> {
+        self.real.look_for_sounds(sounds).await
     }
 
     async fn foreign(&self, limit: u64) -> Result<Vec<Foreign>, DriverError> {

@@ -15,6 +15,7 @@ use switchyard::domain::ids::{
 use switchyard::domain::instance::PbxInstance;
 use switchyard::domain::instance_secrets::InstanceSecrets;
 use switchyard::domain::random::SystemRandom;
+use switchyard::domain::recording_notice::RecordingNotice;
 use switchyard::domain::revision::Revision;
 use switchyard::domain::secret::{ExtensionSecrets, VoicemailPin};
 use switchyard::domain::sip_credential::SipCredential;
@@ -64,6 +65,7 @@ pub fn tenant(instance: InstanceId, word: &str) -> Tenant {
         instance_id: instance,
         timezone: Timezone::utc(),
         recording: RecordingPolicy::ByExtension,
+        notice: RecordingNotice::unsaid(),
         secrets_version: 1,
         created_at: at(2),
         updated_at: at(3),

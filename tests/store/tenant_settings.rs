@@ -2,6 +2,7 @@
 
 use rstest::rstest;
 use switchyard::domain::limits::SessionTimeout;
+use switchyard::domain::recording_notice::{NoticeFor, RecordingNotice};
 use switchyard::domain::tenant::{RecordingPolicy, TenantSettings};
 use switchyard::store::{tenant_settings, tenants};
 
@@ -19,14 +20,32 @@ async fn c12_settings_are_one_tenants_and_leave_the_rest_of_it_alone(
     let mut tx = store.begin("settings").await.unwrap();
     let before = tenants::find(&mut tx, acme).await.unwrap().unwrap();
     let other = tenants::find(&mut tx, beta).await.unwrap().unwrap();
-    let of = |name: &str, zone: &str, recording, minutes| TenantSettings {
-        recording,
-        name: name.parse().unwrap(),
-        timezone: zone.parse().unwrap(),
-        session_timeout_minutes: SessionTimeout::new(minutes).unwrap(),
+    let of = |name: &str, zone: &str, recording, (hearers, sound): (NoticeFor, Option<&str>), minutes| {
+        TenantSettings {
+            recording,
+            notice: RecordingNotice {
+                hearers,
+                sound: sound.map(|sound| sound.parse().unwrap()),
+            },
+            name: name.parse().unwrap(),
+            timezone: zone.parse().unwrap(),
+            session_timeout_minutes: SessionTimeout::new(minutes).unwrap(),
+        }
     };
-    let was = of(before.name.as_str(), "UTC", RecordingPolicy::ByExtension, 60);
-    let becomes = of("Ünited", "Europe/Berlin", RecordingPolicy::Never, 5);
+    let was = of(
+        before.name.as_str(),
+        "UTC",
+        RecordingPolicy::ByExtension,
+        (NoticeFor::Nobody, None),
+        60,
+    );
+    let becomes = of(
+        "Ünited",
+        "Europe/Berlin",
+        RecordingPolicy::Never,
+        (NoticeFor::All, Some("custom/recorded")),
+        5,
+    );
     assert!(
         tenant_settings::update(&mut tx, acme, &was, &becomes, now())
             .await
@@ -34,8 +53,20 @@ async fn c12_settings_are_one_tenants_and_leave_the_rest_of_it_alone(
     );
     let after = tenants::find(&mut tx, acme).await.unwrap().unwrap();
     assert_eq!(
-        (&after.name, &after.timezone, after.recording, after.updated_at),
-        (&becomes.name, &becomes.timezone, becomes.recording, now())
+        (
+            &after.name,
+            &after.timezone,
+            after.recording,
+            &after.notice,
+            after.updated_at
+        ),
+        (
+            &becomes.name,
+            &becomes.timezone,
+            becomes.recording,
+            &becomes.notice,
+            now()
+        )
     );
     assert_eq!(
         (&after.domain, after.status, after.secrets_version),

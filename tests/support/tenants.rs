@@ -8,6 +8,7 @@ use switchyard::domain::digest::Digest;
 use switchyard::domain::extension_input::ExtensionInput;
 use switchyard::domain::ids::{ExtensionId, IdSource, SystemIds, TenantId};
 use switchyard::domain::instance::PbxKind;
+use switchyard::domain::recording_notice::RecordingNotice;
 use switchyard::domain::revision::{ExtensionConfig, TenantConfig};
 use switchyard::domain::secret::{ExtensionSecrets, VoicemailPin};
 use switchyard::domain::sip_credential::SipCredential;
@@ -60,6 +61,7 @@ impl TestTenant {
                 aliases: Vec::new(),
                 timezone: "Europe/Berlin".parse().unwrap(),
                 recording: RecordingPolicy::ByExtension,
+                notice: RecordingNotice::unsaid(),
                 extensions: configs,
             },
             secrets,
@@ -82,6 +84,7 @@ impl TestTenant {
             extensions: self.config.active().cloned().collect(),
             sign_ins: self.config.active().map(sign_in).collect(),
             number_lengths: self.config.number_lengths(),
+            notice: self.config.notice.clone(),
             feature_codes: true,
         }
     }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::TenantView;
 use crate::app::own_tenant::{OwnTenant, Usage};
 use crate::domain::limits::SessionTimeout;
+use crate::domain::recording_notice::{NoticeFor, SoundName};
 use crate::domain::tenant::RecordingPolicy;
 
 /// A tenant with its settings and limits.
@@ -17,6 +18,10 @@ pub struct OwnTenantView {
     tenant: TenantView,
     /// Who says which calls are recorded.
     recording: RecordingPolicy,
+    /// Who hears that a call is recorded, before it is.
+    recording_notice: NoticeFor,
+    /// Which sound of the PBX they hear, without its ending.
+    recording_notice_sound: Option<SoundName>,
     session_timeout_minutes: SessionTimeout,
     max_users: Option<i64>,
     max_extensions: Option<i64>,
@@ -27,6 +32,8 @@ impl From<OwnTenant> for OwnTenantView {
     fn from(own: OwnTenant) -> Self {
         Self {
             recording: own.tenant.recording,
+            recording_notice: own.tenant.notice.hearers,
+            recording_notice_sound: own.tenant.notice.sound.clone(),
             tenant: own.tenant.into(),
             session_timeout_minutes: own.limits.session_timeout_minutes,
             max_users: own.limits.max_users,

@@ -22,8 +22,11 @@ pub const MAPPINGS: [(&str, &str); 5] = [
     ("end,u", "EndEpoch"),
 ];
 
+/// What our dialplan notes on a call that was answered for its announcement alone, in `UserField`.
+const ANNOUNCED: &str = "switchyard-announced";
+
 /// The fields of Asterisk's own that are read.
-pub const OWN_FIELDS: [&str; 9] = [
+pub const OWN_FIELDS: [&str; 10] = [
     "UniqueID",
     "Channel",
     "DestinationChannel",
@@ -33,6 +36,7 @@ pub const OWN_FIELDS: [&str; 9] = [
     "CallerID",
     "AccountCode",
     "Disposition",
+    "UserField",
 ];
 
 /// Why a record is of no use.
@@ -84,10 +88,15 @@ fn part<'a>(field: impl Fn(&'static str) -> Option<&'a str>) -> Result<EndedPart
     let ended = time("EndEpoch")?.max(started);
     // It says zero where nobody answered.
     let answered = time("AnswerEpoch")?;
-    let disposition = disposition(given("Disposition")?);
+    let (source, destination) = (text("Channel"), text("DestinationChannel"));
+    let disposition = match disposition(given("Disposition")?) {
+        Disposition::Answered if text("UserField") == ANNOUNCED && destination.is_empty() => {
+            Disposition::NoAnswer
+        }
+        disposition => disposition,
+    };
     let answered = (disposition == Disposition::Answered && answered > Timestamp::UNIX_EPOCH)
         .then(|| answered.clamp(started, ended));
-    let (source, destination) = (text("Channel"), text("DestinationChannel"));
     let (context, account) = (text("DestinationContext"), text("AccountCode"));
     let source_phone = phone(source);
     let source_domain = local_domain(source);
@@ -200,6 +209,7 @@ mod tests {
             ("CallerID", "\"Ann\" <1001>"),
             ("AccountCode", "acme.example.com"),
             ("Disposition", "ANSWERED"),
+            ("UserField", ""),
             ("StartEpoch", "1795911390.403012"),
             ("AnswerEpoch", "1795911390.412897"),
             ("EndEpoch", "1795911393.132111"),
@@ -214,6 +224,28 @@ mod tests {
         let mut fields = answered();
         fields.insert(name, value.to_owned());
         of_fields(&fields)
+    }
+
+    /// As Asterisk 22 sends them of a caller who hung up while the announcement was played (measured).
+    #[rstest]
+    #[case::only_announced("switchyard-announced", "", Disposition::NoAnswer)]
+    #[case::announced_and_taken(
+        "switchyard-announced",
+        "PJSIP/1002@acme.example.com-00000001",
+        Disposition::Answered
+    )]
+    #[case::a_mailbox("", "", Disposition::Answered)]
+    fn a12_who_only_heard_the_announcement_was_not_answered(
+        #[case] note: &str,
+        #[case] destination: &str,
+        #[case] disposition: Disposition,
+    ) {
+        let mut fields = answered();
+        fields.insert("UserField", note.to_owned());
+        fields.insert("DestinationChannel", destination.to_owned());
+        let part = of_fields(&fields).unwrap().part;
+        assert_eq!(part.disposition, disposition);
+        assert_eq!(part.answered.is_some(), disposition == Disposition::Answered);
     }
 
     #[test]

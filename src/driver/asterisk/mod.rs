@@ -16,6 +16,7 @@ mod program;
 mod rights;
 mod session;
 mod shadow;
+mod sounds;
 mod transport;
 mod verify;
 
@@ -36,7 +37,7 @@ pub use self::transport::Transport;
 use super::files::{self, FileTree};
 use super::{
     Check, Closeness, Drifted, DriverError, EndedCalls, Expected, Foreign, Inclusion, PbxDriver, Rehearsal,
-    Staged, StagedFile, Warrant,
+    Sounds, Staged, StagedFile, Warrant,
 };
 use crate::domain::artifact::Artifact;
 use crate::domain::dial::DialNumber;
@@ -44,6 +45,7 @@ use crate::domain::finding::{Finding, Severity};
 use crate::domain::instance::{AsteriskSettings, PbxKind};
 use crate::domain::leg::{Endpoint, LegId};
 use crate::domain::random::SystemRandom;
+use crate::domain::recording_notice::SoundName;
 use crate::domain::sip_domain::SipDomain;
 
 /// What is said of an instance that has no Asterisk.
@@ -149,6 +151,10 @@ impl PbxDriver for AsteriskDriver {
             .rehearse(&staged)
             .await
             .map_err(|source| DriverError::not_applied(what, source))
+    }
+
+    async fn look_for_sounds(&self, sounds: BTreeSet<SoundName>) -> Result<Sounds, DriverError> {
+        Ok(sounds::look(&self.session().await?, sounds).await)
     }
 
     async fn ready(&self) -> Result<(), DriverError> {

@@ -42,7 +42,11 @@ fn leg(event: &Event, halves: &Halves) -> Result<EndedPart, UnreadableLeg> {
     let started = "Caller-Channel-Created-Time";
     let started = time(started).ok_or(UnreadableLeg(started))?;
     let ended = time("Caller-Channel-Hangup-Time").unwrap_or(started).max(started);
-    let answered = time("Caller-Channel-Answered-Time").map(|at| at.clamp(started, ended));
+    // Our dialplan has answered it for its announcement alone: whoever takes it has a leg of their own.
+    let is_announced = text("variable_switchyard_announced").is_some();
+    let answered = time("Caller-Channel-Answered-Time")
+        .filter(|_| !is_announced)
+        .map(|at| at.clamp(started, ended));
     let cause = text("Hangup-Cause").or(text("variable_hangup_cause"));
 
     let domain = text("variable_domain_name");
@@ -140,6 +144,7 @@ mod tests {
             ("Caller-Channel-Hangup-Time", "1795186161349170"),
             ("Hangup-Cause", "NORMAL_CLEARING"),
         ];
+        all.retain(|(key, _)| !fields.iter().any(|(given, _)| given == key));
         all.extend(fields);
         let text: String = all
             .iter()
@@ -174,6 +179,24 @@ mod tests {
         assert_eq!(call.disposition, Disposition::Answered);
         assert_eq!(call.cause.unwrap().as_str(), "NORMAL_CLEARING");
         assert_eq!(call.numbers.into_iter().collect::<Vec<_>>(), ["1001", "1002"]);
+    }
+
+    #[rstest]
+    #[case::not_announced(&[], Disposition::Answered)]
+    #[case::hung_up_meanwhile(&[("variable_switchyard_announced", "true")], Disposition::NoAnswer)]
+    #[case::nobody_took_it(
+        &[("variable_switchyard_announced", "true"), ("variable_originate_disposition", "USER_BUSY")],
+        Disposition::Busy
+    )]
+    fn a12_who_only_heard_the_announcement_was_not_answered(
+        #[case] fields: &[(&str, &str)],
+        #[case] disposition: Disposition,
+    ) {
+        let mut all = vec![("Caller-Channel-Answered-Time", "1795186157999156")];
+        all.extend(fields);
+        let part = told(&all).part;
+        assert_eq!(part.disposition, disposition);
+        assert_eq!(part.answered.is_some(), disposition == Disposition::Answered);
     }
 
     /// The bodies of recorded events in their order.

@@ -15,7 +15,16 @@ struct DialplanContext<'a> {
     /// `XX`, `XXX`, …: one for each length of number in use. One pattern hint serves every extension of its
     /// length; one hint for each extension would make reloads grow with the square (measured).
     number_patterns: Vec<String>,
+    /// What a recorded call begins with, where it does.
+    notice: Option<Notice<'a>>,
     extensions: Vec<Line<'a>>,
+}
+
+#[derive(Serialize)]
+struct Notice<'a> {
+    /// `inbound` or `all`.
+    hearers: &'static str,
+    sound: &'a str,
 }
 
 #[derive(Serialize)]
@@ -47,6 +56,10 @@ pub(super) fn tenant(templates: &TemplateSet, config: &TenantConfig) -> Result<S
         &DialplanContext {
             tenant: TenantContext::new(config),
             number_patterns,
+            notice: config.notice.played().map(|(hearers, sound)| Notice {
+                hearers: hearers.as_str(),
+                sound: sound.as_str(),
+            }),
             extensions,
         },
     )

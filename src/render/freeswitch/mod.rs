@@ -47,6 +47,10 @@ pub(super) fn tenant(
                 domain: config.domain.as_str(),
                 timezone: config.timezone.as_str(),
             },
+            notice: config.notice.played().map(|(hearers, sound)| Notice {
+                hearers: hearers.as_str(),
+                sound: sound.as_str(),
+            }),
             extensions,
         };
         directory = templates.render(DIRECTORY, &context)?;
@@ -84,6 +88,8 @@ struct InstanceContext<'a> {
 #[derive(Serialize)]
 struct Context<'a> {
     tenant: Tenant<'a>,
+    /// What a recorded call begins with, where it does.
+    notice: Option<Notice<'a>>,
     extensions: Vec<User<'a>>,
 }
 
@@ -91,6 +97,13 @@ struct Context<'a> {
 struct Tenant<'a> {
     domain: &'a str,
     timezone: &'a str,
+}
+
+#[derive(Serialize)]
+struct Notice<'a> {
+    /// `inbound` or `all`.
+    hearers: &'static str,
+    sound: &'a str,
 }
 
 #[derive(Serialize)]

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::instance::PbxKind;
+use crate::domain::recording_notice::NoticeFor;
 use crate::render::sample::Sample;
 
 fn set() -> TemplateSet {
@@ -42,6 +43,44 @@ fn a_tenant_without_an_extension_is_not_there_at_all() {
     let empty = rendered(true).swap_remove(0);
     assert_eq!(empty.len(), 2);
     assert!(empty.values().all(String::is_empty));
+}
+
+/// The dialplan of the full sample with this notice.
+fn dialplan(hearers: NoticeFor) -> String {
+    let mut sample = samples().pop().unwrap();
+    sample.config.notice.hearers = hearers;
+    let mut fragments = tenant(&set(), &sample.config, Secrets::Real(&sample.secrets)).unwrap();
+    fragments.remove(&Artifact::DialplanXml).unwrap()
+}
+
+#[test]
+fn a12_freeswitch_records_only_what_it_has_played_the_announcement_to() {
+    let (nobody, inbound, all) = (
+        dialplan(NoticeFor::Nobody),
+        dialplan(NoticeFor::Inbound),
+        dialplan(NoticeFor::All),
+    );
+    let recording = |text: &str| text.matches("application=\"record_session\"").count();
+    let by_samples = "<condition field=\"${playback_samples}\" expression=\"^[1-9]\">\n      <action application=\"set\" \
+        data=\"RECORD_BRIDGE_REQ=true\"/>\n      <action application=\"record_session\"";
+    assert_eq!(
+        (recording(&nobody), recording(&inbound), recording(&all)),
+        (1, 2, 1)
+    );
+    assert!(!nobody.contains("playback") && inbound.contains(by_samples) && all.contains(by_samples));
+    let played = "application=\"playback\" data=\"custom/recorded.wav\"";
+    for (text, to_callers, to_called) in [(&inbound, 1, 0), (&all, 1, 1)] {
+        assert_eq!(text.matches(played).count(), to_callers);
+        assert_eq!(
+            text.matches("bridge_pre_execute_bleg_data=custom/recorded.wav")
+                .count(),
+            to_called
+        );
+    }
+    assert!(inbound.contains("switchyard-record-inside") && !all.contains("switchyard-record-inside"));
+    for text in [&nobody, &inbound, &all] {
+        crate::render::xml::one_element(text, "context").unwrap();
+    }
 }
 
 /// FreeSWITCH drops the line that holds one of these, or puts something else in its place, before it parses any XML.

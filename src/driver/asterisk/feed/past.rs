@@ -43,7 +43,7 @@ const COLUMNS: [&str; 21] = [
     "Disposition",
     "",
     "UniqueID",
-    "",
+    "UserField",
     "",
     "LinkedID",
     "Sequence",

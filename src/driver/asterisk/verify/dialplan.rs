@@ -88,7 +88,7 @@ pub async fn present(session: &Session, tenant: &PresentTenant) -> Result<Vec<Fi
                 findings.push(finding("dialplan_missing", object, message));
             }
             Some(step) if calls_ours(step) => {
-                let expected = expected_call(domain, extension);
+                let expected = expected_call(tenant, extension);
                 if step.data != expected {
                     let message = format!(
                         "Asterisk's dialplan runs Gosub({}) instead of Gosub({expected})",
@@ -165,14 +165,19 @@ fn calls_ours(step: &Step) -> bool {
 
 /// The arguments of the line in `templates/asterisk/extensions.conf`, said a second time on purpose: a template that
 /// says otherwise must not prove itself.
-fn expected_call(domain: &SipDomain, extension: &ExtensionConfig) -> String {
+fn expected_call(tenant: &PresentTenant, extension: &ExtensionConfig) -> String {
+    let domain = &tenant.domain;
+    let notice = tenant
+        .notice
+        .played()
+        .map(|(hearers, sound)| format!(",{hearers},{sound}"));
     let settings = &extension.settings;
     let forward = &settings.forward;
     let target = |number: &Option<crate::domain::dial::DialNumber>| {
         number.as_ref().map(ToString::to_string).unwrap_or_default()
     };
     format!(
-        "{SUBROUTINE}s,1({},{domain},{},{},{},{},{},{})",
+        "{SUBROUTINE}s,1({},{domain},{},{},{},{},{},{}{})",
         extension.number,
         settings.ring_time.seconds(),
         target(&forward.always),
@@ -180,6 +185,7 @@ fn expected_call(domain: &SipDomain, extension: &ExtensionConfig) -> String {
         target(&forward.no_answer),
         u8::from(settings.voicemail.enabled),
         u8::from(extension.records_inbound()),
+        notice.unwrap_or_default(),
     )
 }
 

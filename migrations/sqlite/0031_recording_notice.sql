@@ -1,0 +1,4 @@
+-- Who hears that a call is recorded, before it is, and which sound of the PBX they hear.
+
+alter table tenants add column recording_notice text not null default 'none';
+alter table tenants add column recording_notice_sound text;
