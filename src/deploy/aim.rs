@@ -7,7 +7,7 @@ use super::engine::Engine;
 use super::error::DeployError;
 use super::expectation::{Expectation, TenantExpectation};
 use super::ground::{self, Ground, MadeWith};
-use super::moves::{Moves, Purpose};
+use super::moves::{Excepted, Moves, Purpose};
 use super::plan::{self, InstanceState, TenantState};
 use super::proof::Back;
 use super::subject::Which;
@@ -246,10 +246,10 @@ pub(super) async fn aim(
     purpose: Purpose<'_>,
     instance: &PbxInstance,
     target: Target,
-    barred: &BTreeSet<TenantId>,
+    excepted: &Excepted,
 ) -> Result<Aim, DeployError> {
     let (ground, to) = read(engine, purpose, instance, target).await?;
-    let mut moves = Moves::new(engine, purpose, instance, &ground, barred.clone()).await?;
+    let mut moves = Moves::new(engine, purpose, instance, &ground, excepted.clone()).await?;
     match target {
         Target::Tenant(tenant_id, which) => moves.move_tenant(tenant_id, which).await?,
         Target::Status(tenant_id) => moves.follow_status(tenant_id).await?,
@@ -272,7 +272,7 @@ pub(super) async fn aim(
         changes,
         mut findings,
         left_out,
-        barred,
+        excepted,
         unusable,
         mut expected,
         expected_back,
@@ -322,7 +322,7 @@ pub(super) async fn aim(
         findings,
         aside: aside.map_or(0, |aside| aside.served),
         left_out,
-        barred,
+        barred: excepted.barred,
         unusable,
         expected,
         expected_back,

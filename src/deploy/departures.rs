@@ -75,7 +75,7 @@ impl Moves<'_> {
     }
 
     pub(super) async fn remove_tenant(&mut self, tenant_id: TenantId) -> Result<(), DeployError> {
-        if self.barred.contains(&tenant_id) {
+        if self.excepted.barred.contains(&tenant_id) {
             self.left_out.insert(tenant_id);
             return Ok(());
         }

@@ -11,6 +11,8 @@ use crate::domain::ids::{ExtensionId, RevisionId, TenantId};
 use crate::domain::recording_notice::SoundName;
 use crate::domain::revision::{ExtensionConfig, TenantConfig};
 use crate::domain::secret::ExtensionSecrets;
+use crate::domain::sip_domain::SipDomain;
+use crate::domain::tenant::Service;
 use crate::driver::{AbsentExtension, ClearedContext, Expected, Parting, PresentTenant};
 
 /// What must be seen. Only what moved is noted: configurations and secrets are read when the PBX is asked, tenant by
@@ -21,6 +23,14 @@ pub(super) struct Expectation {
     pub markers: BTreeMap<Artifact, Option<String>>,
     /// The tenants whose objects are asked for.
     pub tenants: BTreeMap<TenantId, TenantExpectation>,
+}
+
+/// A sound that recorded calls of a tenant are to begin with.
+pub(super) struct WantedSound {
+    pub sound: SoundName,
+    pub domain: SipDomain,
+    /// Whether its live revision names the same one.
+    pub was_so: bool,
 }
 
 /// What must be seen of one tenant.
@@ -49,11 +59,8 @@ impl Expectation {
         }
     }
 
-    /// The sounds that recorded calls of those who are asked for begin with, and whether they already did.
-    pub async fn notices(
-        &self,
-        engine: &Engine,
-    ) -> Result<BTreeMap<TenantId, (SoundName, bool)>, DeployError> {
+    /// What recorded calls of those who are asked for begin with.
+    pub async fn notices(&self, engine: &Engine) -> Result<BTreeMap<TenantId, WantedSound>, DeployError> {
         let mut sounds = BTreeMap::new();
         for (tenant_id, tenant) in &self.tenants {
             let Some(after) = served(engine, *tenant_id, tenant.after).await? else {
@@ -62,10 +69,22 @@ impl Expectation {
             if !after.records() {
                 continue;
             }
-            let before = served(engine, *tenant_id, tenant.before).await?;
+            let Some((_, sound)) = after.notice.played() else {
+                continue;
+            };
+            let before = match tenant.before {
+                Some(version) => Some(engine.config(*tenant_id, version.revision_id).await?),
+                None => None,
+            };
+            // Also while it is suspended, and has no call at all.
+            let before = before.map(|before| before.under(Service::Open));
             let was_so = before.is_some_and(|before| before.records() && before.notice == after.notice);
-            let sound = after.notice.played();
-            sounds.extend(sound.map(|(_, sound)| (*tenant_id, (sound.clone(), was_so))));
+            let wanted = WantedSound {
+                sound: sound.clone(),
+                domain: after.domain,
+                was_so,
+            };
+            sounds.insert(*tenant_id, wanted);
         }
         Ok(sounds)
     }

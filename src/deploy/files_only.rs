@@ -1,13 +1,11 @@
 //! Writing a generation where no PBX runs: whole, but proven by nobody, so nothing is recorded as live.
 
-use std::collections::BTreeSet;
-
 use super::aim::{self, Target};
 use super::assemble::{self, FileDigests};
 use super::engine::Engine;
 use super::error::DeployError;
 use super::lease::Lease;
-use super::moves::Purpose;
+use super::moves::{Excepted, Purpose};
 use crate::domain::finding::Finding;
 use crate::domain::ids::InstanceId;
 use crate::driver::Closeness;
@@ -47,7 +45,7 @@ impl Engine {
             Purpose::Deploy(lease),
             &instance,
             Target::Platform,
-            &BTreeSet::new(),
+            &Excepted::default(),
         )
         .await?;
         let cache = self.fragments(instance_id);

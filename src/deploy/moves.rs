@@ -37,6 +37,15 @@ pub(super) enum Purpose<'a> {
     Look,
 }
 
+/// Tenants that an earlier round of the same deploy found not to go along.
+#[derive(Clone, Default)]
+pub(super) struct Excepted {
+    /// What others have in the PBX is in the way: nothing of them is touched.
+    pub barred: BTreeSet<TenantId>,
+    /// The PBX lacks what they are to go to: they stay at their live revision, rendered as everybody's.
+    pub unfit: BTreeSet<TenantId>,
+}
+
 /// The moves of one deploy, and what comes of them.
 pub(super) struct Moves<'a> {
     pub(super) engine: &'a Engine,
@@ -48,8 +57,7 @@ pub(super) struct Moves<'a> {
     pub changes: ChangeList,
     pub findings: Vec<Finding>,
     pub left_out: BTreeSet<TenantId>,
-    /// Tenants that stay what they are, since what others have in the PBX is in the way.
-    pub barred: BTreeSet<TenantId>,
+    pub excepted: Excepted,
     pub unusable: bool,
     pub expected: Expectation,
     pub expected_back: Expectation,
@@ -62,7 +70,7 @@ impl<'a> Moves<'a> {
         purpose: Purpose<'a>,
         instance: &'a PbxInstance,
         ground: &'a Ground,
-        barred: BTreeSet<TenantId>,
+        excepted: Excepted,
     ) -> Result<Self, DeployError> {
         let mut changes = ChangeList::default();
         changes.extend(ground.changes());
@@ -81,7 +89,7 @@ impl<'a> Moves<'a> {
             changes,
             findings: Vec::new(),
             left_out: BTreeSet::new(),
-            barred,
+            excepted,
             unusable: false,
             expected: Expectation::default(),
             expected_back: Expectation::markers_of(&ground.before),
@@ -166,7 +174,7 @@ impl<'a> Moves<'a> {
                 .push(Finding::warning("tenant_elsewhere", message).of_tenant(tenant_id));
             return Ok(());
         }
-        if self.barred.contains(&tenant_id) {
+        if self.excepted.barred.contains(&tenant_id) {
             self.left_out.insert(tenant_id);
             return Ok(());
         }
@@ -187,7 +195,7 @@ impl<'a> Moves<'a> {
         if live.is_none_or(|live| live.revision_id != wanted.version.revision_id) {
             findings.extend(self.domains_of_others(tenant_id, &wanted.config).await?);
         }
-        let refused = findings.iter().any(Finding::is_error);
+        let refused = findings.iter().any(Finding::is_error) || self.excepted.unfit.contains(&tenant_id);
         self.findings.extend(findings);
         let mut moved = if refused {
             None

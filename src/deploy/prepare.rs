@@ -6,6 +6,7 @@ use super::advice;
 use super::aim::Aim;
 use super::assemble;
 use super::error::DeployError;
+use super::moves::Excepted;
 use super::run::{Run, Step};
 use super::trial::Trial;
 use crate::domain::deployment::{DeploymentStatus, Stage, StageResult};
@@ -17,38 +18,48 @@ enum Validated {
     Go,
     /// What others have in the PBX is in the way of these tenants.
     Without(BTreeSet<TenantId>),
+    /// The PBX lacks something of what these tenants are to go to.
+    Unfit(BTreeSet<TenantId>),
     End(DeploymentStatus),
 }
 
 impl Run<'_> {
     /// All that comes before anything live is touched.
     pub(super) async fn prepare(&self, findings: &mut Vec<Finding>) -> Result<Step<Aim>, DeployError> {
-        let mut barred = BTreeSet::new();
+        let mut excepted = Excepted::default();
         let mut in_the_way = Vec::new();
         loop {
             findings.clone_from(&in_the_way);
-            let mut aim = match self.plan(&barred, findings).await? {
+            let mut aim = match self.plan(&excepted, findings).await? {
                 Step::Go(aim) => aim,
                 end @ Step::End(_) => return Ok(end),
             };
-            let validated = self.validate(&mut aim, findings).await?;
+            let validated = self.validate(&mut aim, &excepted, findings).await?;
             if !matches!(validated, Validated::Go) {
                 self.keep_only(&[aim.former()]).await;
             }
             match validated {
                 Validated::Go => return Ok(Step::Go(aim)),
                 Validated::Without(tenants) => {
-                    findings.retain(|finding| finding.tenant_id.is_some_and(|id| tenants.contains(&id)));
-                    in_the_way.extend(findings.iter().filter(|finding| finding.is_error()).cloned());
-                    barred.extend(tenants);
-                    self.driver.leave_alone(&barred);
+                    in_the_way.extend(errors_of(&tenants, findings));
+                    excepted.barred.extend(tenants);
+                    self.driver.leave_alone(&excepted.barred);
+                }
+                Validated::Unfit(tenants) => {
+                    in_the_way.extend(errors_of(&tenants, findings));
+                    excepted.unfit.extend(tenants);
                 }
                 Validated::End(status) => return Ok(Step::End(status)),
             }
         }
     }
 
-    async fn validate(&self, aim: &mut Aim, findings: &mut Vec<Finding>) -> Result<Validated, DeployError> {
+    async fn validate(
+        &self,
+        aim: &mut Aim,
+        excepted: &Excepted,
+        findings: &mut Vec<Finding>,
+    ) -> Result<Validated, DeployError> {
         self.record.stage(Stage::Validating).await?;
         let number = aim.generation.number;
         let refused = |result: StageResult, status: DeploymentStatus, detail: String| async move {
@@ -79,11 +90,11 @@ impl Run<'_> {
         let unheard = self.unheard(aim, findings).await?;
         if !unheard.is_empty() {
             let detail = "what recorded calls of some tenants begin with is not there";
-            return if unheard.is_disjoint(&aim.barred) {
+            return if unheard.is_disjoint(&excepted.unfit) {
                 self.record
                     .stage_end(Stage::Validating, StageResult::Refused, detail)
                     .await?;
-                Ok(Validated::Without(unheard))
+                Ok(Validated::Unfit(unheard))
             } else {
                 refused(
                     StageResult::Refused,
@@ -129,4 +140,10 @@ impl Run<'_> {
         let files = assemble::files(&cache, &aim.templates, &aim.after, &aim.reload, &aim.live_files).await?;
         Ok(self.driver.stage(aim.generation.number, files).await?)
     }
+}
+
+fn errors_of(tenants: &BTreeSet<TenantId>, findings: &[Finding]) -> Vec<Finding> {
+    let theirs = |finding: &&Finding| finding.tenant_id.is_some_and(|id| tenants.contains(&id));
+    let errors = findings.iter().filter(|finding| finding.is_error());
+    errors.filter(theirs).cloned().collect()
 }

@@ -10,7 +10,7 @@ use tokio::task::spawn_blocking;
 use super::aim::{self, Aim, Target};
 use super::engine::Engine;
 use super::error::DeployError;
-use super::moves::Purpose;
+use super::moves::{Excepted, Purpose};
 use super::subject::Which;
 use crate::domain::artifact::Artifact;
 use crate::domain::change::Change;
@@ -138,7 +138,7 @@ impl Engine {
             Look::Platform => instance,
             Look::Tenant(_) => self.in_force(instance).await?,
         };
-        let mut aim = match aim::aim(self, Purpose::Look, &instance, target, &BTreeSet::new()).await {
+        let mut aim = match aim::aim(self, Purpose::Look, &instance, target, &Excepted::default()).await {
             Err(DeployError::Templates(error)) => return Ok(Some(Preview::unusable(&error, live))),
             aim => aim?,
         };

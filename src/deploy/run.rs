@@ -1,14 +1,12 @@
 //! One deployment through its stages: plan, validate, apply, verify, and back where it could not be proven.
 
-use std::collections::BTreeSet;
-
 use super::advice;
 use super::aim::{self, Aim};
 use super::discretion;
 use super::engine::Engine;
 use super::error::DeployError;
 use super::lease::Lease;
-use super::moves::Purpose;
+use super::moves::{Excepted, Purpose};
 use super::preview::templates_unusable;
 use super::record::Record;
 use super::wording;
@@ -17,7 +15,6 @@ use crate::domain::deployment::{Deployment, DeploymentStatus, Scope, Stage, Stag
 use crate::domain::error_chain::error_chain;
 use crate::domain::finding::Finding;
 use crate::domain::generation::Generation;
-use crate::domain::ids::TenantId;
 use crate::domain::instance::PbxInstance;
 use crate::driver::PbxDriver;
 use crate::store::{Tx, deployments, generations, instances, served};
@@ -142,7 +139,7 @@ impl Run<'_> {
 
     pub(super) async fn plan(
         &self,
-        barred: &BTreeSet<TenantId>,
+        excepted: &Excepted,
         findings: &mut Vec<Finding>,
     ) -> Result<Step<Aim>, DeployError> {
         self.record.stage(Stage::Planning).await?;
@@ -154,7 +151,7 @@ impl Run<'_> {
         };
         let scope = &self.deployment.scope;
         let purpose = Purpose::Deploy(self.lease);
-        let mut aim = match aim::aim(self.engine, purpose, &self.instance, scope.into(), barred).await {
+        let mut aim = match aim::aim(self.engine, purpose, &self.instance, scope.into(), excepted).await {
             Ok(aim) => aim,
             Err(DeployError::Templates(error)) => {
                 findings.push(templates_unusable(&error));

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use super::aim::Aim;
 use super::error::DeployError;
+use super::expectation::WantedSound;
 use super::run::Run;
+use crate::domain::deployment::Scope;
 use crate::domain::finding::Finding;
 use crate::domain::ids::TenantId;
-use crate::domain::recording_notice::SoundName;
 use crate::driver::Sounds;
 
 impl Run<'_> {
@@ -21,45 +22,60 @@ impl Run<'_> {
         if wanted.is_empty() {
             return Ok(BTreeSet::new());
         }
-        let asked = wanted.values().map(|(sound, _)| sound.clone()).collect();
+        let asked = wanted.values().map(|wanted| wanted.sound.clone()).collect();
         let sounds = match self.driver.look_for_sounds(asked).await {
             Ok(sounds) => sounds,
             Err(error) => Sounds::Unknown(error.full()),
         };
+        let is_new = self.brings_something_new();
         let mut unheard = BTreeSet::new();
-        for (tenant, (sound, was_so)) in wanted {
+        for (tenant, wanted) in wanted {
             let finding = match &sounds {
-                Sounds::Missing(missing) if !missing.contains(&sound) => continue,
-                Sounds::Missing(_) => missing(&sound, was_so),
-                Sounds::Unknown(reason) => not_checked(&sound, reason),
+                Sounds::Looked { missing, .. } if !missing.contains(&wanted.sound) => continue,
+                Sounds::Looked { place, .. } => missing(&wanted, place, is_new && !wanted.was_so),
+                Sounds::Unknown(reason) => not_checked(&wanted, reason),
             };
             if finding.is_error() {
                 unheard.insert(tenant);
             }
-            findings.push(finding.of_tenant(tenant));
+            let about = format!("sound {}", wanted.sound);
+            findings.push(finding.of_tenant(tenant).about(about));
         }
         Ok(unheard)
     }
-}
 
-/// What is live like that is no reason to keep anything else of the tenant from going live.
-fn missing(sound: &SoundName, was_so: bool) -> Finding {
-    const CODE: &str = "notice_sound_missing";
-    let message = format!(
-        "`recording_notice_sound` {sound} is no sound that the PBX has, so no call is recorded that is to be announced: put the \
-         file into its directory of sounds, or name another sound"
-    );
-    if was_so {
-        Finding::warning(CODE, message)
-    } else {
-        Finding::error(CODE, message)
+    /// What goes back to what was live, or follows a status, is wanted as it was: nothing keeps it back.
+    const fn brings_something_new(&self) -> bool {
+        match self.deployment.scope {
+            Scope::Tenant { .. } | Scope::Platform => true,
+            Scope::TenantRollback { .. } | Scope::TenantStatus { .. } | Scope::PlatformRollback { .. } => {
+                false
+            }
+        }
     }
 }
 
-fn not_checked(sound: &SoundName, reason: &str) -> Finding {
+fn missing(wanted: &WantedSound, place: &str, keeps_back: bool) -> Finding {
+    const CODE: &str = "notice_sound_missing";
+    let WantedSound { sound, domain, .. } = wanted;
+    let said = format!(
+        "{domain} has its recorded calls begin with {sound} (`recording_notice_sound`), which is not in {place}"
+    );
+    let mend = format!("put the file there, such as {sound}.wav, or name another sound; then deploy again");
+    if keeps_back {
+        let message = format!("{said}, so nothing new of this tenant goes live: {mend}");
+        Finding::error(CODE, message)
+    } else {
+        let message = format!("{said}, so no call that is to be announced is recorded: {mend}");
+        Finding::warning(CODE, message)
+    }
+}
+
+fn not_checked(wanted: &WantedSound, reason: &str) -> Finding {
+    let WantedSound { sound, domain, .. } = wanted;
     let message = format!(
-        "whether the PBX has the sound {sound} that `recording_notice_sound` names is not known ({reason}): call an extension that \
-         is recorded, and hear it; a call that cannot be announced is not recorded"
+        "whether the PBX has the sound {sound} that {domain} has its recorded calls begin with (`recording_notice_sound`) is not \
+         known ({reason}): call an extension that is recorded, and hear it; a call that cannot be announced is not recorded"
     );
     Finding::warning("notice_sound_not_checked", message)
 }

@@ -37,7 +37,8 @@ impl NoticeFor {
 parsed_text! {
     /// The name of a sound as a PBX knows it, without its ending: such as `custom/recorded`.
     ///
-    /// Names of letters, digits, `_` and `-`, parted by single `/`: a PBX takes nothing else for more than a name.
+    /// Names of letters, digits, `_` and `-`, parted by single `/`: a PBX takes nothing else for more than a name. Without a dot
+    /// it leads nowhere else, and into no directory of a domain's recordings or messages.
     SoundName, sound_name, schema {
         "minLength": 1, "maxLength": 100, "pattern": "^[A-Za-z0-9_][A-Za-z0-9_-]*(/[A-Za-z0-9_][A-Za-z0-9_-]*)*$"
     }
@@ -122,6 +123,7 @@ mod tests {
     #[case::the_directory_above("../secret")]
     #[case::in_the_middle("custom/../secret")]
     #[case::with_its_ending("recorded.wav")]
+    #[case::a_recording_of_somebody("recordings/acme.example.com/1")]
     #[case::two_sounds("beep&recorded")]
     #[case::an_argument("beep,noanswer")]
     #[case::an_option_of_dial("beep)")]

@@ -180,8 +180,11 @@ pub struct Inclusion {
 /// What is known of sounds that a PBX is to play.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Sounds {
-    /// All but these are there.
-    Missing(BTreeSet<SoundName>),
+    /// All but `missing` are in `place`, or in the directory of a language or of a sampling rate there.
+    Looked {
+        missing: BTreeSet<SoundName>,
+        place: String,
+    },
     /// Nothing, and why.
     Unknown(String),
 }

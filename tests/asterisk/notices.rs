@@ -104,7 +104,10 @@ async fn a12_caller_and_called_hear_it_once_each_before_anything_is_recorded(#[c
     // 20 ms of it are as long as a packet. Bob heard all of the talk, and the announcement, which has 116 packets.
     let recorded = usize::try_from(office.recordings()[0]).unwrap() / 320;
     let heard = bobs.heard();
-    assert!(recorded + 58 < heard, "{recorded} of {heard} packets are recorded");
+    assert!(
+        recorded + 58 < heard,
+        "{recorded} of {heard} packets are recorded"
+    );
     let (announced, begun) = (
         office.announced(),
         office.lines_with("Begin MixMonitor Recording"),

@@ -48,6 +48,8 @@ mod moved;
 #[cfg(test)]
 mod moved_directory;
 #[cfg(test)]
+mod notices;
+#[cfg(test)]
 mod panics;
 #[cfg(test)]
 mod planning;

@@ -6,7 +6,7 @@ use switchyard::app::deployments;
 use switchyard::app::own_tenant::{self, OwnTenantInput};
 use switchyard::app::precondition::IfMatch;
 use switchyard::domain::artifact::Artifact;
-use switchyard::domain::deployment::DeploymentStatus::{Live, Rejected};
+use switchyard::domain::deployment::DeploymentStatus::Live;
 
 use super::rollback::roll_back;
 use super::support::database::Backend::{self, Postgres, Sqlite};
@@ -66,7 +66,7 @@ async fn a12_a_tenants_recording_policy_holds_over_its_extensions_and_is_planned
 /// A sound that every Asterisk has which has any.
 const SOUND: &str = "conf-now-recording";
 
-async fn announce(world: &World, tenant: &TestTenant, sound: &str) {
+pub async fn announce(world: &World, tenant: &TestTenant, sound: &str) {
     let input = OwnTenantInput {
         recording_notice: Some("all".to_owned()),
         recording_notice_sound: Some(sound.to_owned()),
@@ -76,8 +76,8 @@ async fn announce(world: &World, tenant: &TestTenant, sound: &str) {
     changed.unwrap();
 }
 
-/// How the line of 1002 in the live file ends.
-fn line_of_1002(world: &World) -> String {
+/// The line of 1002 in the live file.
+pub fn line_of_1002(world: &World) -> String {
     let text = std::fs::read_to_string(world.live_file(Artifact::Extensions)).unwrap();
     let mut lines = text.lines();
     lines
@@ -116,55 +116,4 @@ async fn a12_what_recorded_calls_begin_with_is_planned_served_and_rolled_back(
     assert!(line.ends_with(&format!(",1,all,{SOUND}))")), "{line}");
     roll_back(&world, &acme, &first).await.expect(Live);
     assert!(line_of_1002(&world).ends_with(",1))"), "{}", line_of_1002(&world));
-}
-
-/// Has Asterisk's own file name a directory of sounds, with this one in a language's.
-fn keep_sounds(world: &World, sound: &str) {
-    let home = world.pbx.home();
-    let data = home.join("data");
-    std::fs::create_dir_all(data.join("sounds/en")).unwrap();
-    std::fs::write(data.join(format!("sounds/en/{sound}.gsm")), "").unwrap();
-    let file = home.join("etc/asterisk.conf");
-    let text = std::fs::read_to_string(&file).unwrap();
-    let named = format!("[directories]\nastdatadir => {}\n", data.display());
-    std::fs::write(file, text.replacen("[directories]\n", &named, 1)).unwrap();
-}
-
-#[tokio::test]
-async fn a12_a_sound_that_the_pbx_does_not_have_is_found_before_anything_is_touched() {
-    let world = World::new(Sqlite).await;
-    let acme = world.tenant("acme").await;
-    let bob = json!({"number": "1002", "name": "Bob", "recording": "inbound"});
-    world.extension(&acme, bob).await;
-    world.deploy(&acme).await.expect(Live);
-    let before = line_of_1002(&world);
-    keep_sounds(&world, "ours");
-    announce(&world, &acme, "theirs").await;
-    let refused = world.deploy(&acme).await.expect(Rejected);
-    assert!(refused.codes().contains(&"notice_sound_missing"), "{refused:#?}");
-    assert_eq!(line_of_1002(&world), before);
-    announce(&world, &acme, "ours").await;
-    let told = world.deploy(&acme).await.expect(Live);
-    assert!(
-        !told.codes().iter().any(|code| code.starts_with("notice_sound")),
-        "{told:#?}"
-    );
-    // What is live like that keeps nothing else back.
-    std::fs::remove_dir_all(world.pbx.home().join("data/sounds/en")).unwrap();
-    world
-        .extension(&acme, json!({"number": "1003", "name": "Cy"}))
-        .await;
-    let told = world.deploy(&acme).await.expect(Live);
-    assert!(told.codes().contains(&"notice_sound_missing"), "{told:#?}");
-}
-
-#[tokio::test]
-async fn a12_a_sound_that_cannot_be_looked_for_is_told_and_goes_live() {
-    let world = World::new(Sqlite).await;
-    let acme = world.tenant("acme").await;
-    let bob = json!({"number": "1002", "name": "Bob", "recording": "inbound"});
-    world.extension(&acme, bob).await;
-    announce(&world, &acme, "custom/not-there").await;
-    let told = world.deploy(&acme).await.expect(Live);
-    assert!(told.codes().contains(&"notice_sound_not_checked"), "{told:#?}");
 }

@@ -13,6 +13,7 @@ mod includes;
 mod killed;
 mod lives;
 mod moved;
+mod notices;
 #[path = "../support/plain_freeswitch.rs"]
 mod plain_freeswitch;
 mod rig;

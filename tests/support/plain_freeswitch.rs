@@ -91,6 +91,19 @@ impl Plain {
         write(&self.conf().join("sip_profiles/internal.xml"), &text);
     }
 
+    /// The operator has FreeSWITCH look for sounds in a directory of its own, from the next time that it reads its files.
+    pub fn keep_sounds(&self) -> PathBuf {
+        let sounds = self.folder.path().join("sounds");
+        std::fs::create_dir(&sounds).unwrap();
+        let line = format!(
+            "<document type=\"freeswitch/xml\">\n<X-PRE-PROCESS cmd=\"set\" data=\"sound_prefix={}\"/>\n",
+            sounds.display()
+        );
+        let text = ROOT.replacen("<document type=\"freeswitch/xml\">\n", &line, 1);
+        write(&self.conf().join("freeswitch.xml"), &text);
+        sounds
+    }
+
     /// The operator takes it out.
     pub fn exclude(&self, section: &str) {
         std::fs::remove_file(self.include_file(section)).unwrap();

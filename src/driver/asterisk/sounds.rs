@@ -1,6 +1,7 @@
 //! Whether sounds lie where Asterisk looks for them: it says so nowhere, and plays nothing where one is missing.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs::read_dir;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -39,19 +40,21 @@ pub async fn look(session: &Session, sounds: BTreeSet<SoundName>) -> Sounds {
 fn look_in(data: &Path, sounds: BTreeSet<SoundName>) -> Sounds {
     let root = data.join("sounds");
     match missing(&root, sounds) {
-        Ok(missing) => Sounds::Missing(missing),
+        Ok(missing) => Sounds::Looked {
+            missing,
+            place: root.display().to_string(),
+        },
         Err(error) => Sounds::Unknown(format!("{}: {error}", root.display())),
     }
 }
 
 /// What is found is there; what is not may lie where the program was built to look.
 fn look_where_it_may_be(sounds: &BTreeSet<SoundName>) -> Sounds {
-    let has_all = |data: &&str| {
+    for data in BUILT_IN {
         let found = look_in(Path::new(data), sounds.clone());
-        matches!(found, Sounds::Missing(missing) if missing.is_empty())
-    };
-    if BUILT_IN.iter().any(has_all) {
-        return Sounds::Missing(BTreeSet::new());
+        if matches!(&found, Sounds::Looked { missing, .. } if missing.is_empty()) {
+            return found;
+        }
     }
     Sounds::Unknown(format!(
         "asterisk.conf names no `astdatadir` under [directories], and it is not below {}",
@@ -64,7 +67,7 @@ fn missing(root: &Path, sounds: BTreeSet<SoundName>) -> io::Result<BTreeSet<Soun
     let mut places = vec![root.to_owned()];
     for entry in read_dir(root)? {
         let path = entry?.path();
-        if path.is_dir() {
+        if path.is_dir() && path.file_name().and_then(OsStr::to_str).is_some_and(is_language) {
             places.push(path);
         }
     }
@@ -79,6 +82,12 @@ fn missing(root: &Path, sounds: BTreeSet<SoundName>) -> io::Result<BTreeSet<Soun
         }
     }
     Ok(missing)
+}
+
+/// Whether Asterisk may take a directory for a language's: `de`, `en_GB` or `pt-br`, and not `custom`.
+fn is_language(directory: &str) -> bool {
+    let name = directory.split(['_', '-']).next().unwrap_or_default();
+    matches!(name.len(), 2 | 3) && name.bytes().all(|byte| byte.is_ascii_lowercase())
 }
 
 fn is_in(place: &Path, sound: &SoundName) -> io::Result<bool> {
@@ -106,13 +115,14 @@ mod tests {
     #[test]
     fn a12_a_sound_is_there_where_asterisk_would_find_a_file_of_it() {
         let home = tempfile::tempdir().unwrap();
-        for directory in ["de/custom", "custom"] {
+        for directory in ["de/custom", "custom", "pt_BR"] {
             fs::create_dir_all(home.path().join(directory)).unwrap();
         }
         for file in [
             "plain.wav",
             "custom/ours.gsm",
             "de/custom/german.alaw",
+            "pt_BR/brazilian.wav",
             "told.txt",
         ] {
             fs::write(home.path().join(file), "").unwrap();
@@ -121,12 +131,14 @@ mod tests {
             "plain",
             "custom/ours",
             "custom/german",
+            "brazilian",
             "told",
             "custom",
+            "ours",
             "gone",
             "plain/x",
         ]);
-        let expected = sounds(&["told", "custom", "gone", "plain/x"]);
+        let expected = sounds(&["told", "custom", "ours", "gone", "plain/x"]);
         assert_eq!(missing(home.path(), asked).unwrap(), expected);
     }
 

@@ -6,6 +6,7 @@ mod document;
 mod included;
 mod own_files;
 mod profiles;
+mod sounds;
 mod verify;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,7 +21,7 @@ use super::event_socket::{Socket, Switch, User, asked, told, user, users};
 use super::files::FileTree;
 use super::{
     Check, Closeness, Drifted, DriverError, EmptiedDomain, EndedCalls, Expected, Foreign, Inclusion, Parting,
-    PbxDriver, Rehearsal, Staged, StagedFile, Warrant,
+    PbxDriver, Rehearsal, Sounds, Staged, StagedFile, Warrant,
 };
 use crate::domain::artifact::Artifact;
 use crate::domain::dial::DialNumber;
@@ -29,6 +30,7 @@ use crate::domain::finding::{Finding, Severity};
 use crate::domain::instance::{FreeSwitchSettings, PbxKind};
 use crate::domain::instance_secrets::InstanceSecrets;
 use crate::domain::leg::{Endpoint, LegId};
+use crate::domain::recording_notice::SoundName;
 use crate::domain::sip_domain::SipDomain;
 use crate::wire::esl::Error;
 
@@ -207,6 +209,10 @@ impl PbxDriver for FreeSwitchDriver {
             served.contexts.len()
         );
         Ok(Rehearsal { findings, detail })
+    }
+
+    async fn look_for_sounds(&self, sounds: BTreeSet<SoundName>) -> Result<Sounds, DriverError> {
+        sounds::look(&self.switch().await?, sounds).await
     }
 
     async fn ready(&self) -> Result<(), DriverError> {

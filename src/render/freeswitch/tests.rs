@@ -77,7 +77,12 @@ fn a12_freeswitch_records_only_what_it_has_played_the_announcement_to() {
             to_called
         );
     }
-    assert!(inbound.contains("switchyard-record-inside") && !all.contains("switchyard-record-inside"));
+    let inside = "name=\"switchyard-record-inside\"";
+    assert!(inbound.contains(inside) && !all.contains(inside));
+    assert!(inbound.contains(
+        "<condition field=\"${sip_auth_realm}\" expression=\"^acme[.]example[.]com$\">\n      <action application=\"set\" \
+         data=\"switchyard_recorded=true\" inline=\"true\"/>"
+    ));
     for text in [&nobody, &inbound, &all] {
         crate::render::xml::one_element(text, "context").unwrap();
     }

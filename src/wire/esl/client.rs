@@ -89,7 +89,7 @@ impl Client {
     }
 }
 
-fn unbuilt(how: &str, error: CommandError) -> Error {
+pub(super) fn unbuilt(how: &str, error: CommandError) -> Error {
     Error::Unsent {
         action: how.to_owned(),
         reason: UnsentReason::Action(error),

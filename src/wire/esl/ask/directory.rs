@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::form;
+use super::{form, yes_or_no};
 use crate::wire::esl::command::Command;
 use crate::wire::esl::{Client, Error, Word};
 
@@ -24,12 +24,7 @@ impl Client {
     /// Whether a lookup finds this user.
     pub async fn user_exists(&self, user: &Word, domain: &Word, limit: Duration) -> Result<bool, Error> {
         let command = Command::words("user_exists id", &[user, domain]);
-        self.read(command, limit, |text| match text.trim() {
-            "true" => Ok(true),
-            "false" => Ok(false),
-            other => Err(form("true or false", other)),
-        })
-        .await
+        self.read(command, limit, yes_or_no).await
     }
 
     /// What a lookup finds under `name`; `None` if there is no such user, no such entry, or nothing in it.

@@ -24,6 +24,14 @@ fn done(text: &str) -> Result<(), AnswerError> {
     Err(form("+OK", text))
 }
 
+fn yes_or_no(text: &str) -> Result<bool, AnswerError> {
+    match text.trim() {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        other => Err(form("true or false", other)),
+    }
+}
+
 fn form(expected: &'static str, text: &str) -> AnswerError {
     AnswerError::Form {
         expected,

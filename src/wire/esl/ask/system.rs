@@ -6,7 +6,8 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::directory::something;
-use super::form;
+use super::{form, yes_or_no};
+use crate::wire::esl::client::unbuilt;
 use crate::wire::esl::command::Command;
 use crate::wire::esl::{AnswerError, Client, Error, Word};
 
@@ -91,6 +92,12 @@ impl Client {
     pub async fn globals(&self, limit: Duration) -> Result<BTreeMap<String, String>, Error> {
         let command = Command::words("global_getvar", &[]);
         self.read(command, limit, |text| Ok(variables(text))).await
+    }
+
+    /// Whether a file is there, as FreeSWITCH itself sees it; a directory counts as one.
+    pub async fn file_exists(&self, path: &str, limit: Duration) -> Result<bool, Error> {
+        let command = Command::api(&format!("file_exists {path}")).map_err(|e| unbuilt("api", e))?;
+        self.read(command, limit, yes_or_no).await
     }
 }
 

@@ -37,6 +37,23 @@ async fn users_are_looked_up() {
 }
 
 #[tokio::test]
+async fn a_file_is_there_or_not_and_its_name_stays_on_its_line() {
+    let (_stage, client) = knowing(&[
+        ("file_exists /sounds/ivr/told.wav", "true"),
+        ("file_exists /sounds/ivr/gone.wav", "false"),
+        ("file_exists /sounds/odd", "maybe"),
+    ])
+    .await;
+    for (path, is_there) in [("/sounds/ivr/told.wav", true), ("/sounds/ivr/gone.wav", false)] {
+        assert_eq!(client.file_exists(path, LONG).await.unwrap(), is_there, "{path}");
+    }
+    let unclear = client.file_exists("/sounds/odd", LONG).await.unwrap_err();
+    assert!(matches!(unclear, Error::Answer { .. }), "{unclear:?}");
+    let two = client.file_exists("/sounds\n\nexit", LONG).await.unwrap_err();
+    assert!(matches!(two, Error::Unsent { .. }), "{two:?}");
+}
+
+#[tokio::test]
 async fn the_cache_is_told_to_forget_and_says_whether_it_did() {
     let program = |key: &str| {
         format!(

@@ -87,6 +87,11 @@ pub fn global(switch: &Switch, name: &str) -> String {
     globals.get(name).cloned().unwrap_or_default()
 }
 
+/// `file_exists <path>`; no line end.
+pub fn file_exists(path: &str) -> String {
+    std::path::Path::new(path).exists().to_string()
+}
+
 /// The files are read again before, whatever becomes of the module.
 pub fn module(switch: &Switch, how: &str, name: &str) -> String {
     if name.is_empty() {

@@ -29,6 +29,7 @@ pub async fn run(switch: &Switch, line: &str) -> String {
         "hostname" => switch.names.hostname.clone(),
         "create_uuid" => switch.new.uuid(),
         "global_getvar" => core::global(switch, arguments),
+        "file_exists" => core::file_exists(arguments),
         // Always a yes: what went wrong stands in the brackets.
         "reloadxml" => format!("+OK [{}]\n", switch.reload()),
         "load" | "unload" | "reload" => core::module(switch, name, arguments),

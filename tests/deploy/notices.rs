@@ -1,0 +1,180 @@
+//! Sounds that recorded calls are to begin with and that the PBX does not have: found before anything is touched, and no reason
+//! to keep back what was live before.
+
+use serde_json::json;
+use switchyard::app::precondition::IfMatch;
+use switchyard::app::{deployments, tenant_status};
+use switchyard::domain::artifact::Artifact;
+use switchyard::domain::deployment::DeploymentStatus::{Live, Partial, Rejected};
+use switchyard::domain::finding::{Finding, Severity};
+use switchyard::domain::tenant::SuspensionPolicy::BlockAll;
+
+use super::recording::{announce, line_of_1002};
+use super::rollback::roll_back;
+use super::support::database::Backend::Sqlite;
+use super::suspended::{followed, set_policy, suspend};
+use super::world::{Ended, TestTenant, World, ended, operator};
+
+fn missing_sound(ended: &Ended) -> Vec<&Finding> {
+    let told = ended.deployment.findings.iter();
+    told.filter(|finding| finding.code == "notice_sound_missing")
+        .collect()
+}
+
+#[track_caller]
+fn warns_once(ended: &Ended) {
+    let severities: Vec<_> = missing_sound(ended).iter().map(|told| told.severity).collect();
+    assert_eq!(severities, [Severity::Warning], "{ended:#?}");
+}
+
+/// Has Asterisk's own file name a directory of sounds, where there are none.
+fn keep_sounds(world: &World) {
+    let home = world.pbx.home();
+    let data = home.join("data");
+    std::fs::create_dir_all(data.join("sounds/en")).unwrap();
+    let file = home.join("etc/asterisk.conf");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let named = format!("[directories]\nastdatadir => {}\n", data.display());
+    std::fs::write(file, text.replacen("[directories]\n", &named, 1)).unwrap();
+}
+
+fn add_sound(world: &World, sound: &str) {
+    let path = world.pbx.home().join(format!("data/sounds/en/{sound}.gsm"));
+    std::fs::write(path, "").unwrap();
+}
+
+fn remove_sound(world: &World, sound: &str) {
+    let path = world.pbx.home().join(format!("data/sounds/en/{sound}.gsm"));
+    std::fs::remove_file(path).unwrap();
+}
+
+/// A tenant whose Bob is recorded, on an Asterisk that has no sound.
+async fn with_bob(world: &World, word: &str) -> TestTenant {
+    let tenant = world.tenant(word).await;
+    let bob = json!({"number": "1002", "name": "Bob", "recording": "inbound"});
+    world.extension(&tenant, bob).await;
+    tenant
+}
+
+#[tokio::test]
+async fn a12_a_sound_that_the_pbx_does_not_have_is_found_before_anything_is_touched() {
+    let world = World::new(Sqlite).await;
+    keep_sounds(&world);
+    let acme = with_bob(&world, "acme").await;
+    world.deploy(&acme).await.expect(Live);
+    let (before, standing) = (line_of_1002(&world), world.standing());
+    announce(&world, &acme, "theirs").await;
+    let refused = world.deploy(&acme).await.expect(Rejected);
+    let &[told] = &missing_sound(&refused)[..] else {
+        panic!("{refused:#?}");
+    };
+    assert_eq!((told.severity, told.tenant_id), (Severity::Error, Some(acme.id)));
+    let place = world.pbx.home().join("data/sounds");
+    for word in [
+        acme.domain.as_str(),
+        "theirs.wav",
+        place.to_str().unwrap(),
+        "deploy again",
+    ] {
+        assert!(told.message.contains(word), "{}", told.message);
+    }
+    assert_eq!((line_of_1002(&world), world.standing()), (before, standing));
+    add_sound(&world, "ours");
+    announce(&world, &acme, "ours").await;
+    let told = world.deploy(&acme).await.expect(Live);
+    assert!(
+        !told.codes().iter().any(|code| code.starts_with("notice_sound")),
+        "{told:#?}"
+    );
+    // What is live like that keeps nothing else back.
+    remove_sound(&world, "ours");
+    world
+        .extension(&acme, json!({"number": "1003", "name": "Cy"}))
+        .await;
+    warns_once(&world.deploy(&acme).await.expect(Live));
+}
+
+#[tokio::test]
+async fn a12_a_roll_back_to_a_sound_that_is_gone_is_done_and_told() {
+    let world = World::new(Sqlite).await;
+    keep_sounds(&world);
+    let acme = with_bob(&world, "acme").await;
+    for sound in ["first", "second"] {
+        add_sound(&world, sound);
+    }
+    announce(&world, &acme, "first").await;
+    let first = world.deploy(&acme).await.expect(Live);
+    let generation = world.live().await.unwrap();
+    announce(&world, &acme, "second").await;
+    world.deploy(&acme).await.expect(Live);
+    remove_sound(&world, "first");
+    warns_once(&roll_back(&world, &acme, &first).await.expect(Live));
+    assert!(line_of_1002(&world).contains("first"), "{}", line_of_1002(&world));
+
+    announce(&world, &acme, "second").await;
+    world.deploy(&acme).await.expect(Live);
+    let back = deployments::roll_back_instance(&world.app, &operator(), world.instance_id, generation).await;
+    warns_once(&ended(&world.app, &back.unwrap()).await.expect(Live));
+    assert!(line_of_1002(&world).contains("first"), "{}", line_of_1002(&world));
+}
+
+#[tokio::test]
+async fn a12_a_suspended_tenant_comes_back_also_where_its_sound_has_gone_meanwhile() {
+    let world = World::new(Sqlite).await;
+    keep_sounds(&world);
+    let acme = with_bob(&world, "acme").await;
+    add_sound(&world, "ours");
+    announce(&world, &acme, "ours").await;
+    world.deploy(&acme).await.expect(Live);
+    set_policy(&world, &acme, BlockAll).await;
+    let suspended = suspend(&world, &acme).await;
+    followed(&world, &suspended.deployments).await.expect(Live);
+    remove_sound(&world, "ours");
+    let back = tenant_status::reactivate(&world.app, &operator(), acme.id, &IfMatch::Any).await;
+    warns_once(&followed(&world, &back.unwrap().deployments).await.expect(Live));
+    assert!(line_of_1002(&world).contains("ours"), "{}", line_of_1002(&world));
+}
+
+/// The parts that all tenants share are new too: what stays must have been made for them.
+#[tokio::test]
+async fn a12_whose_sound_is_missing_stays_at_its_live_revision_rendered_as_all_others() {
+    let world = World::new(Sqlite).await;
+    keep_sounds(&world);
+    let acme = with_bob(&world, "acme").await;
+    let globex = with_bob(&world, "globex").await;
+    world.deploy_platform().await.expect(Live);
+    announce(&world, &acme, "theirs").await;
+    world
+        .extension(&globex, json!({"number": "1003", "name": "Cy"}))
+        .await;
+    world.override_template("asterisk/extensions.conf", |text| {
+        format!("; made anew for {{{{ tenant.domain }}}}\n{text}")
+    });
+    let told = world.deploy_platform().await.expect(Partial);
+    let &[missing] = &missing_sound(&told)[..] else {
+        panic!("{told:#?}");
+    };
+    assert_eq!(
+        (missing.severity, missing.tenant_id),
+        (Severity::Error, Some(acme.id))
+    );
+    let text = std::fs::read_to_string(world.live_file(Artifact::Extensions)).unwrap();
+    for tenant in [&acme, &globex] {
+        let made = format!("; made anew for {}", tenant.domain);
+        assert!(text.contains(&made), "{text}");
+    }
+    assert!(
+        text.contains("exten => 1003,1,") && !text.contains("theirs"),
+        "{text}"
+    );
+    assert!(world.is_verified(&acme).await && world.is_verified(&globex).await);
+}
+
+#[tokio::test]
+async fn a12_a_sound_that_cannot_be_looked_for_is_told_and_goes_live() {
+    let world = World::new(Sqlite).await;
+    let acme = with_bob(&world, "acme").await;
+    announce(&world, &acme, "custom/not-there").await;
+    let told = world.deploy(&acme).await.expect(Live);
+    assert!(told.codes().contains(&"notice_sound_not_checked"), "{told:#?}");
+}
