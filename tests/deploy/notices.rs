@@ -49,8 +49,8 @@ fn remove_sound(world: &World, sound: &str) {
 }
 
 /// A tenant whose Bob is recorded, on an Asterisk that has no sound.
-async fn with_bob(world: &World, word: &str) -> TestTenant {
-    let tenant = world.tenant(word).await;
+async fn with_bob(world: &World, named: &str) -> TestTenant {
+    let tenant = world.tenant(named).await;
     let bob = json!({"number": "1002", "name": "Bob", "recording": "inbound"});
     world.extension(&tenant, bob).await;
     tenant
