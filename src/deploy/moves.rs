@@ -314,12 +314,20 @@ impl<'a> Moves<'a> {
         };
         let templates = self.ground.templates.clone();
         let kind = self.instance.settings.kind();
+        let instance = self.instance.name.to_string();
         // Of a large tenant it takes long enough to keep the lease from being prolonged.
         let rendered = spawn_blocking(move || {
             let secrets = Secrets::Real(&subject.secrets);
             let served = subject.config.clone().under(subject.version.service);
-            let fragments = match pbx::tenant(kind, &templates, tenant_id, &served, secrets) {
-                Ok(fragments) => fragments,
+            let rendered = pbx::tenant(kind, &templates, tenant_id, &served, secrets).and_then(|fragments| {
+                let unannounced = pbx::unannounced(kind, &templates, &served, &fragments)?;
+                Ok((fragments, unannounced))
+            });
+            let fragments = match rendered {
+                Ok((fragments, None)) => fragments,
+                Ok((_, Some(template))) => {
+                    return Ok(Err(unannounced(tenant_id, &served, template, &instance)));
+                }
                 Err(error) => return Ok(Err(render_finding(tenant_id, &subject.config, &error))),
             };
             let digests = match keep_in {
@@ -334,7 +342,10 @@ impl<'a> Moves<'a> {
         match rendered.await?.map_err(DeployError::Fragments)? {
             Ok(moved) => Ok(Some(moved)),
             Err(finding) => {
-                self.findings.push(finding);
+                // What stays may fail as what was to come did.
+                if !self.findings.contains(&finding) {
+                    self.findings.push(finding);
+                }
                 Ok(None)
             }
         }
@@ -348,4 +359,20 @@ fn render_finding(tenant_id: TenantId, config: &TenantConfig, error: &RenderErro
     Finding::error("render_failed", error.to_string())
         .of_tenant(tenant_id)
         .about(format!("tenant {}", config.domain))
+}
+
+/// Calls would be recorded of which nobody is told, and the record of the deploy would say the contrary.
+fn unannounced(tenant_id: TenantId, config: &TenantConfig, template: &str, instance: &str) -> Finding {
+    let domain = &config.domain;
+    let sound = config.notice.sound.as_ref().map_or("", AsRef::as_ref);
+    let message = format!(
+        "{domain} has its recorded calls begin with {sound} (`recording_notice`), and the template {template} that this deploy is \
+         made with does not play it: its calls would be recorded unannounced, so it does not go live. An earlier version's \
+         template does that, and one of your own that passes over `notice`: add it to your own, if {template} is one, as \
+         docs/templates.md says; have `switchyard deploy apply --instance {instance}` move to the templates as they stand now; \
+         then deploy again"
+    );
+    Finding::error("notice_not_in_templates", message)
+        .of_tenant(tenant_id)
+        .about(format!("template {template}"))
 }

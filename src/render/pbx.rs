@@ -38,6 +38,29 @@ pub fn tenant(
     }
 }
 
+/// The template that passes over whom a tenant tells that a call is recorded, by what it made of it; `None` where none does, or
+/// nothing is to be told. What it rests on is in `docs/templates.md`.
+pub fn unannounced(
+    kind: PbxKind,
+    templates: &TemplateSet,
+    config: &TenantConfig,
+    fragments: &Fragments,
+) -> Result<Option<&'static str>, RenderError> {
+    let Some((hearers, sound)) = config.notice.played() else {
+        return Ok(None);
+    };
+    if config.active().next().is_none() {
+        return Ok(None);
+    }
+    let text = |file| fragments.get(&file).map_or("", String::as_str);
+    match kind {
+        PbxKind::Asterisk => asterisk::unannounced(templates, hearers, sound, text(Artifact::Extensions)),
+        PbxKind::FreeSwitch => Ok(freeswitch::unannounced(sound, text(Artifact::DialplanXml))),
+        // It has no template that records.
+        PbxKind::FusionPbx => Ok(None),
+    }
+}
+
 /// Renders the part of a text that stands behind all tenants, with the marker of that text's contents.
 pub fn instance(templates: &TemplateSet, artifact: Artifact, marker: &str) -> Result<String, RenderError> {
     match artifact {

@@ -1,6 +1,7 @@
 //! Sounds that recorded calls are to begin with and that the PBX does not have: found before anything is touched, and no reason
 //! to keep back what was live before.
 
+use rstest::rstest;
 use serde_json::json;
 use switchyard::app::precondition::IfMatch;
 use switchyard::app::{deployments, tenant_status};
@@ -177,4 +178,90 @@ async fn a12_a_sound_that_cannot_be_looked_for_is_told_and_goes_live() {
     announce(&world, &acme, "custom/not-there").await;
     let told = world.deploy(&acme).await.expect(Live);
     assert!(told.codes().contains(&"notice_sound_not_checked"), "{told:#?}");
+}
+
+/// As templates were before there were announcements, and as those of an operator are that were made then.
+const WITHOUT: [[&str; 3]; 2] = [
+    [
+        "asterisk/extensions.conf",
+        "{% if notice %},{{ notice.hearers }},{{ notice.sound }}{% endif %}",
+        "",
+    ],
+    ["asterisk/extensions-instance.conf", "${ARG10}", "beep"],
+];
+
+fn pass_over(world: &World, [template, from, to]: [&str; 3]) {
+    world.override_template(template, |text| {
+        assert!(text.contains(from), "{text}");
+        text.replace(from, to)
+    });
+}
+
+#[track_caller]
+fn names_the_template(ended: &Ended, acme: &TestTenant, template: &str) {
+    let told = ended.deployment.findings.iter();
+    let told: Vec<_> = told
+        .filter(|told| told.code == "notice_not_in_templates")
+        .collect();
+    let &[told] = &told[..] else { panic!("{ended:#?}") };
+    assert_eq!((told.severity, told.tenant_id), (Severity::Error, Some(acme.id)));
+    for word in [
+        acme.domain.as_str(),
+        template,
+        "`switchyard deploy apply --instance ",
+    ] {
+        assert!(told.message.contains(word), "{}", told.message);
+    }
+}
+
+/// Its calls would be recorded, and nobody told.
+#[rstest]
+#[case::of_a_tenant(WITHOUT[0])]
+#[case::of_all(WITHOUT[1])]
+#[tokio::test]
+async fn a12_a_set_of_templates_from_before_announcements_keeps_a_tenant_with_one_from_going_live(
+    #[case] without: [&str; 3],
+) {
+    let world = World::new(Sqlite).await;
+    let acme = with_bob(&world, "acme").await;
+    let globex = with_bob(&world, "globex").await;
+    pass_over(&world, without);
+    world.deploy_platform().await.expect(Live);
+    let (before, standing) = (line_of_1002(&world), world.standing());
+    announce(&world, &acme, "told").await;
+    // The operator's own pass over it, for ever.
+    let own = world.deploy_platform().await.expect(Partial);
+    names_the_template(&own, &acme, without[0]);
+    // The program's are as they should be, and what is live is not made with them.
+    world.remove_override(without[0]);
+    let planned = deployments::plan(&world.app, &acme.caller).await.unwrap();
+    assert!(planned.rejected, "{planned:#?}");
+    let refused = world.deploy(&acme).await.expect(Rejected);
+    names_the_template(&refused, &acme, without[0]);
+    assert_eq!((line_of_1002(&world), world.standing()), (before, standing));
+    assert!(world.is_verified(&acme).await && world.is_verified(&globex).await);
+    // It does what it says.
+    world.deploy_platform().await.expect(Live);
+    assert!(
+        line_of_1002(&world).ends_with(",all,told))"),
+        "{}",
+        line_of_1002(&world)
+    );
+}
+
+#[rstest]
+#[case::of_a_tenant(WITHOUT[0])]
+#[case::of_all(WITHOUT[1])]
+#[tokio::test]
+async fn a12_templates_that_no_longer_announce_what_is_live_are_rejected(#[case] without: [&str; 3]) {
+    let world = World::new(Sqlite).await;
+    let acme = with_bob(&world, "acme").await;
+    announce(&world, &acme, "told").await;
+    world.deploy(&acme).await.expect(Live);
+    let standing = world.standing();
+    pass_over(&world, without);
+    let refused = world.deploy_platform().await.expect(Rejected);
+    names_the_template(&refused, &acme, without[0]);
+    assert_eq!(world.standing(), standing);
+    assert!(world.is_verified(&acme).await);
 }

@@ -3,9 +3,10 @@
 use serde_json::json;
 use switchyard::app::own_tenant::{self, OwnTenantInput};
 use switchyard::app::precondition::IfMatch;
-use switchyard::domain::deployment::DeploymentStatus::{Live, Partial, Rejected};
+use switchyard::domain::deployment::DeploymentStatus::{Live, Partial, Rejected, RolledBack};
 use switchyard::domain::finding::Severity;
 
+use super::plain_freeswitch::write;
 use super::rig::Rig;
 use super::support::database::Backend::Sqlite;
 use super::support::world::Tenant;
@@ -108,4 +109,63 @@ async fn a12_a_freeswitch_that_does_not_say_where_its_sounds_are_is_a_warning_an
     let told = rig.deploy(&acme).await.expect(Live);
     assert!(told.codes().contains(&"notice_sound_not_checked"), "{told:#?}");
     assert_eq!(asked_for(&rig), 0);
+}
+
+/// A dialplan as it was before there were announcements, and as those of operators are that were made then.
+fn pass_over(rig: &Rig) {
+    rig.override_template("freeswitch/dialplan.xml", |text| {
+        assert!(text.contains("{% if notice %}"));
+        text.replace("{% if notice %}", "{% if false %}")
+    });
+}
+
+#[tokio::test]
+async fn a12_a_dialplan_from_before_announcements_keeps_a_tenant_with_one_from_going_live() {
+    let (rig, acme, [_, bob], globex, gina) = Rig::live(Sqlite).await;
+    pass_over(&rig);
+    rig.patch(&globex, &gina, json!({"name": "Georgina"})).await;
+    rig.deploy_platform().await.expect(Live);
+    rig.patch(&acme, &bob, json!({"recording": "inbound"})).await;
+    announce(&rig, &acme, "told").await;
+    let before = rig.standing().await;
+    let refused = |words: String| {
+        for word in [
+            "notice_not_in_templates",
+            "freeswitch/dialplan.xml",
+            acme.domain.as_str(),
+            "deploy apply",
+        ] {
+            assert!(words.contains(word), "{words}");
+        }
+    };
+    refused(rig.deploy(&acme).await.expect(Rejected).words());
+    rig.remove_override("freeswitch/dialplan.xml");
+    refused(rig.deploy(&acme).await.expect(Rejected).words());
+    assert_eq!(rig.standing().await, before);
+    let text = || std::fs::read_to_string(rig.plain.live_file("dialplan")).unwrap();
+    assert!(!text().contains("told.wav"));
+    rig.deploy_platform().await.expect(Live);
+    assert!(text().contains("told.wav"));
+    // And what is announced is not made silent.
+    let announced = rig.standing().await;
+    pass_over(&rig);
+    refused(rig.deploy_platform().await.expect(Rejected).words());
+    assert_eq!(rig.standing().await, announced);
+}
+
+/// Only the first context of a name counts.
+#[tokio::test]
+async fn a12_a_context_that_records_and_does_not_announce_is_not_taken_for_ours() {
+    let (rig, acme, [_, bob], ..) = Rig::live(Sqlite).await;
+    let live = std::fs::read_to_string(rig.plain.live_file("dialplan")).unwrap();
+    let begin = format!("<context name=\"{}\">", acme.domain);
+    let (_, rest) = live.split_once(&begin).unwrap();
+    let (inner, _) = rest.split_once("</context>").unwrap();
+    let own = format!("<include>\n{begin}{inner}</context>\n</include>\n");
+    write(&rig.plain.conf().join("dialplan/a-copy.xml"), &own);
+    rig.patch(&acme, &bob, json!({"recording": "inbound"})).await;
+    rig.deploy(&acme).await.expect(Live);
+    announce(&rig, &acme, "told").await;
+    let back = rig.deploy(&acme).await.expect(RolledBack);
+    assert!(back.words().contains("switchyard-notice-played"), "{back:#?}");
 }

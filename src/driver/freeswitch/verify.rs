@@ -12,10 +12,13 @@ use crate::domain::finding::Finding;
 use crate::domain::instance::AbsolutePath;
 use crate::domain::sip_domain::SipDomain;
 use crate::driver::event_socket::{ANSWER, word};
-use crate::driver::{DriverError, Expected};
+use crate::driver::{DriverError, Expected, PresentTenant};
 
 /// What every tenant's context has, by the name of its extension.
 const FEATURE_CODE: &str = "switchyard-echo";
+
+/// What a tenant's has whose recorded calls are announced.
+const NOTICE: &str = "switchyard-notice-played";
 
 /// The marker of a file in the document that FreeSWITCH serves from: empty in one that serves nothing, `None` where it has
 /// read none of ours.
@@ -106,6 +109,10 @@ pub(super) async fn contexts(switch: &Switch, expected: &Expected) -> Result<Vec
             Some(found) if tenant.feature_codes && !found.contains(FEATURE_CODE) => format!(
                 "FreeSWITCH's context {domain} lacks {FEATURE_CODE}: another one of that name may stand before ours"
             ),
+            Some(found) if announces(tenant) && !found.contains(NOTICE) => format!(
+                "FreeSWITCH's context {domain} lacks {NOTICE}, so calls are recorded of which nobody is told: another one of that \
+                 name may stand before ours"
+            ),
             Some(_) => continue,
         };
         let finding = Finding::error("context_missing", message).of_tenant(tenant.tenant_id);
@@ -120,6 +127,11 @@ pub(super) async fn contexts(switch: &Switch, expected: &Expected) -> Result<Vec
         }
     }
     Ok(findings)
+}
+
+/// What ran before is right on the way back, as with the feature codes.
+fn announces(tenant: &PresentTenant) -> bool {
+    tenant.feature_codes && tenant.notice.played().is_some()
 }
 
 async fn context(switch: &Switch, domain: &SipDomain) -> Result<Option<String>, DriverError> {

@@ -3,11 +3,14 @@
 use serde::Serialize;
 
 use super::TenantContext;
+use crate::domain::recording_notice::{NoticeFor, SoundName};
 use crate::domain::revision::{ExtensionConfig, TenantConfig};
 use crate::render::RenderError;
 use crate::render::template_set::TemplateSet;
 
-const TEMPLATE: &str = "asterisk/extensions.conf";
+pub(super) const TEMPLATE: &str = "asterisk/extensions.conf";
+/// What an extension's line calls.
+const SUBROUTINE: &str = "Gosub(switchyard-extension,";
 
 #[derive(Serialize)]
 struct DialplanContext<'a> {
@@ -63,6 +66,43 @@ pub(super) fn tenant(templates: &TemplateSet, config: &TenantConfig) -> Result<S
             extensions,
         },
     )
+}
+
+/// How a tenant's text has its recorded calls announced.
+pub(super) enum Announces {
+    /// It does not.
+    Not,
+    /// It hands on to the subroutine whom and what to play.
+    BySubroutine,
+    /// In lines of the operator's own.
+    Itself,
+}
+
+pub(super) fn announces(hearers: NoticeFor, sound: &SoundName, text: &str) -> Announces {
+    let arguments = format!(",{hearers},{sound})");
+    let mut ours = lines(text).filter(|line| line.contains(SUBROUTINE)).peekable();
+    if ours.peek().is_some() {
+        return if ours.all(|line| line.contains(&arguments)) {
+            Announces::BySubroutine
+        } else {
+            Announces::Not
+        };
+    }
+    if lines(text).any(|line| line.contains(sound.as_str())) {
+        Announces::Itself
+    } else {
+        Announces::Not
+    }
+}
+
+/// Whether the subroutine makes anything of what it is to play.
+pub(super) fn plays(common: &str) -> bool {
+    lines(common).any(|line| line.contains("${ARG10}"))
+}
+
+/// Those that are no comments.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().filter(|line| !line.trim_start().starts_with(';'))
 }
 
 fn line(extension: &ExtensionConfig) -> Line<'_> {

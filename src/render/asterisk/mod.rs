@@ -8,11 +8,13 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use self::dialplan::Announces;
 use super::RenderError;
 use super::pbx::{Fragments, Secrets};
 use super::sample::samples;
 use super::template_set::TemplateSet;
 use crate::domain::artifact::Artifact;
+use crate::domain::recording_notice::{NoticeFor, SoundName};
 use crate::domain::revision::TenantConfig;
 use crate::domain::sip_domain::SipDomain;
 
@@ -50,6 +52,22 @@ pub(super) const VOICEMAIL: &str = "asterisk/voicemail-instance.conf";
 /// Renders one of these, with the marker of the file's contents.
 pub(super) fn instance(templates: &TemplateSet, name: &str, marker: &str) -> Result<String, RenderError> {
     templates.render(name, &InstanceContext { marker })
+}
+
+/// The template that passes over what a recorded call begins with. `text`: what `extensions.conf` made of the tenant.
+pub(super) fn unannounced(
+    templates: &TemplateSet,
+    hearers: NoticeFor,
+    sound: &SoundName,
+    text: &str,
+) -> Result<Option<&'static str>, RenderError> {
+    Ok(match dialplan::announces(hearers, sound, text) {
+        Announces::Not => Some(dialplan::TEMPLATE),
+        Announces::BySubroutine if !dialplan::plays(&instance(templates, EXTENSIONS, "")?) => {
+            Some(EXTENSIONS)
+        }
+        Announces::BySubroutine | Announces::Itself => None,
+    })
 }
 
 /// Renders every template with every sample; what `templates check` and the tests run. Gives each template's first error.

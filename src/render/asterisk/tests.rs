@@ -68,3 +68,28 @@ fn an_extension_without_a_secret_fails_the_render_instead_of_being_open() {
         "{error}"
     );
 }
+
+/// A template that passes over it would have calls recorded of which nobody is told.
+#[test]
+fn a12_a_template_that_does_not_announce_is_named() {
+    let sample = samples().pop().unwrap();
+    let unannounced = |template: &str, from: &str, to: &str| {
+        let mut files = set().files().clone();
+        let text = files.get_mut(template).unwrap();
+        assert!(text.contains(from), "{text}");
+        *text = text.replace(from, to);
+        let set = TemplateSet::from_files(files).unwrap();
+        let fragments = tenant(&set, &sample.config, Secrets::Masked).unwrap();
+        crate::render::pbx::unannounced(PbxKind::Asterisk, &set, &sample.config, &fragments).unwrap()
+    };
+    let (own, all) = ("asterisk/extensions.conf", "asterisk/extensions-instance.conf");
+    assert_eq!(unannounced(own, "exten", "exten"), None);
+    assert_eq!(unannounced(own, ",{{ notice.hearers }}", ""), Some(own));
+    assert_eq!(unannounced(own, "{{ notice.sound }}", "beep"), Some(own));
+    assert_eq!(unannounced(all, "${ARG10}", "beep"), Some(all));
+    assert_eq!(unannounced(all, "\n same => ", "\n;${ARG10} same => "), Some(all));
+    // Lines of the operator's own, which call no subroutine of ours.
+    let ours = "Gosub(switchyard-extension,";
+    assert_eq!(unannounced(own, ours, "Gosub(theirs,"), None);
+    assert_eq!(unannounced(own, ours, "NoOp(theirs)\n;"), Some(own));
+}

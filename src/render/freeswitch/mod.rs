@@ -11,6 +11,7 @@ use super::switch::{codecs, mail_to, toll_allow};
 use super::template_set::TemplateSet;
 use crate::domain::artifact::Artifact;
 use crate::domain::plain_name::plain;
+use crate::domain::recording_notice::SoundName;
 use crate::domain::revision::{ExtensionConfig, TenantConfig};
 
 /// What stands at the head of each file, for whoever opens it.
@@ -26,6 +27,9 @@ const DIALPLAN: &str = "freeswitch/dialplan.xml";
 pub(super) const DIRECTORY_END: &str = "freeswitch/directory-instance.xml";
 /// Behind all tenants of `dialplan.xml`.
 pub(super) const DIALPLAN_END: &str = "freeswitch/dialplan-instance.xml";
+
+/// The extension that begins the recording of an announced call, which the proof asks for too.
+const PLAYED: &str = "name=\"switchyard-notice-played\"";
 
 /// What is shown in place of a secret.
 const HIDDEN: &str = "(hidden)";
@@ -60,6 +64,12 @@ pub(super) fn tenant(
         (Artifact::DirectoryXml, directory),
         (Artifact::DialplanXml, dialplan),
     ]))
+}
+
+/// The template that passes over what a recorded call begins with. `text`: what `dialplan.xml` made of the tenant.
+pub(super) fn unannounced(sound: &SoundName, text: &str) -> Option<&'static str> {
+    let plays = text.contains(PLAYED) && text.contains(&format!("{sound}.wav"));
+    (!plays).then_some(DIALPLAN)
 }
 
 /// Renders the part behind all tenants, with the marker of the file's contents.

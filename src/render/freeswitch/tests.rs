@@ -164,3 +164,34 @@ fn an_extension_without_a_secret_fails_the_render_instead_of_being_open() {
 fn the_same_snapshot_gives_the_same_bytes() {
     assert!(rendered(true) == rendered(true));
 }
+
+/// A template that passes over it would have calls recorded of which nobody is told.
+#[test]
+fn a12_a_dialplan_that_does_not_announce_is_named() {
+    let sample = samples().pop().unwrap();
+    let unannounced = |config: &TenantConfig, from: &str, to: &str| {
+        let mut files = set().files().clone();
+        let text = files.get_mut(DIALPLAN).unwrap();
+        assert!(text.contains(from), "{text}");
+        *text = text.replace(from, to);
+        let set = TemplateSet::from_files(files).unwrap();
+        let fragments = tenant(&set, config, Secrets::Masked).unwrap();
+        crate::render::pbx::unannounced(PbxKind::FreeSwitch, &set, config, &fragments).unwrap()
+    };
+    let (from, to) = ("{% if notice %}", "{% if false %}");
+    assert_eq!(unannounced(&sample.config, from, from), None);
+    assert_eq!(unannounced(&sample.config, from, to), Some(DIALPLAN));
+    assert_eq!(
+        unannounced(&sample.config, "{{ notice.sound }}.wav", "beep.wav"),
+        Some(DIALPLAN)
+    );
+    // Whoever tells nobody, and of whom nothing is served, needs no announcement.
+    let mut silent = sample.config.clone();
+    silent.notice.hearers = crate::domain::recording_notice::NoticeFor::Nobody;
+    assert_eq!(unannounced(&silent, from, to), None);
+    let blocked = sample
+        .config
+        .clone()
+        .under(crate::domain::tenant::Service::Blocked);
+    assert_eq!(unannounced(&blocked, from, to), None);
+}
