@@ -1,6 +1,8 @@
 //! The driver and the private PBX against a real Asterisk.
 
 #[cfg(test)]
+mod announced;
+#[cfg(test)]
 mod attacks;
 #[cfg(test)]
 mod broken;

@@ -13,10 +13,10 @@ use super::support::tenants::TestTenant;
 use super::support::wait::until;
 
 /// A sound that every Asterisk has which has any.
-const SOUND: &str = "conf-now-recording";
+pub const SOUND: &str = "conf-now-recording";
 
-/// Bob's and Eve's calls are recorded, Ann's and Cy's are not.
-fn tenant(hearers: NoticeFor, sound: &str) -> TestTenant {
+/// All calls are recorded but Ann's and Cy's.
+pub fn tenant(hearers: NoticeFor, sound: &str) -> TestTenant {
     let recorded = |number: &str, name: &str| json!({"number": number, "name": name, "recording": "inbound", "ring_time": 5});
     let mut tenant = TestTenant::new(
         ACME,
@@ -25,6 +25,8 @@ fn tenant(hearers: NoticeFor, sound: &str) -> TestTenant {
             recorded("1002", "Bob"),
             plain("1003", "Cy"),
             json!({"number": "1004", "name": "Eve", "recording": "inbound", "forward": {"always": "1002"}}),
+            json!({"number": "1005", "name": "Fay", "recording": "inbound", "ring_time": 5, "forward": {"no_answer": "1003"}}),
+            json!({"number": "1006", "name": "Gus", "recording": "inbound", "voicemail": {"enabled": true}}),
         ],
     );
     tenant.config.notice = RecordingNotice {
@@ -34,9 +36,16 @@ fn tenant(hearers: NoticeFor, sound: &str) -> TestTenant {
     tenant
 }
 
+/// The same without a notice.
+pub fn silent() -> TestTenant {
+    let mut tenant = tenant(NoticeFor::Nobody, SOUND);
+    tenant.config.notice = RecordingNotice::unsaid();
+    tenant
+}
+
 impl Office {
     /// The lines of what Asterisk did that say this.
-    fn lines_with(&self, what: &str) -> Vec<usize> {
+    pub fn lines_with(&self, what: &str) -> Vec<usize> {
         let played = self.played();
         let lines = played.lines().enumerate();
         lines
@@ -45,15 +54,15 @@ impl Office {
             .collect()
     }
 
-    fn announced(&self) -> Vec<usize> {
+    pub fn announced(&self) -> Vec<usize> {
         self.lines_with(&format!("Playing '{SOUND}."))
     }
 
-    fn talking(&self) -> Vec<usize> {
+    pub fn talking(&self) -> Vec<usize> {
         self.lines_with("joined 'simple_bridge'")
     }
 
-    fn recordings(&self) -> Vec<u64> {
+    pub fn recordings(&self) -> Vec<u64> {
         let directory = self.bench.pbx.home().join("spool/monitor/switchyard").join(ACME);
         let Ok(entries) = std::fs::read_dir(directory) else {
             return Vec::new();
@@ -64,7 +73,7 @@ impl Office {
     }
 
     /// A header alone has 44 bytes.
-    async fn records(&self) {
+    pub async fn records(&self) {
         until(
             "the recording is there",
             || matches!(self.recordings()[..], [bytes] if bytes > 8_000),
@@ -193,6 +202,7 @@ async fn a12_a_call_that_is_not_recorded_begins_with_nothing() {
     let _cy = office.phone("answer", "1003", ACME).await;
     let mut call = office.call(&Account::new("1001", ACME), "1003", "9");
     call.status(200).await;
+    until("they talk", || office.talking().len() == 2).await;
     office.hang_up_all();
     assert!(call.ended().await, "{:#?}", call.heard());
     assert!(office.announced().is_empty() && office.recordings().is_empty());
@@ -205,8 +215,8 @@ async fn a12_an_announced_call_that_nobody_takes_is_on_record_as_such() {
     let mut call = recorded.office.call(&Account::new("1001", ACME), "1002", "9");
     call.status(200).await;
     call.ended().await;
-    // The ringing, and what the caller hears after it.
-    recorded.hear_parts(2).await;
+    // What the caller hears after the ringing is no part of it.
+    recorded.hear_parts(1).await;
     let calls = recorded.calls(ACME).await;
     assert_eq!(calls.len(), 1, "{calls:#?}");
     assert_eq!(calls[0].disposition, Disposition::NoAnswer, "{calls:#?}");
