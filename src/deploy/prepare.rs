@@ -12,6 +12,7 @@ use super::trial::Trial;
 use crate::domain::deployment::{DeploymentStatus, Stage, StageResult};
 use crate::domain::finding::Finding;
 use crate::domain::ids::TenantId;
+use crate::store::deployments;
 
 /// What came of a plan that was staged and tried.
 enum Validated {
@@ -38,6 +39,9 @@ impl Run<'_> {
             if !matches!(validated, Validated::Go) {
                 self.keep_only(&[aim.former()]).await;
             }
+            if matches!(validated, Validated::Without(_) | Validated::Unfit(_)) {
+                self.forget_plan().await?;
+            }
             match validated {
                 Validated::Go => return Ok(Step::Go(aim)),
                 Validated::Without(tenants) => {
@@ -52,6 +56,14 @@ impl Run<'_> {
                 Validated::End(status) => return Ok(Step::End(status)),
             }
         }
+    }
+
+    /// What was planned with those who stay is not what the deploy does, and it may end before there is another plan.
+    async fn forget_plan(&self) -> Result<(), DeployError> {
+        let mut tx = self.record.begin("forget_plan").await?;
+        deployments::set_plan(&mut tx, self.deployment.id, None, &[]).await?;
+        tx.commit().await?;
+        Ok(())
     }
 
     async fn validate(

@@ -171,6 +171,21 @@ async fn a12_whose_sound_is_missing_stays_at_its_live_revision_rendered_as_all_o
     assert!(world.is_verified(&acme).await && world.is_verified(&globex).await);
 }
 
+/// What would have changed with the one that stays is not what the deploy has done.
+#[tokio::test]
+async fn a12_a_deploy_that_leaves_out_the_only_one_with_changes_tells_of_no_change() {
+    let world = World::new(Sqlite).await;
+    keep_sounds(&world);
+    let acme = with_bob(&world, "acme").await;
+    with_bob(&world, "globex").await;
+    world.deploy_platform().await.expect(Live);
+    announce(&world, &acme, "theirs").await;
+    let told = world.deploy_platform().await.expect(Partial);
+    assert_eq!(missing_sound(&told).len(), 1, "{told:#?}");
+    assert!(told.deployment.changes.is_empty(), "{told:#?}");
+    assert_eq!(told.deployment.generation, None, "{told:#?}");
+}
+
 #[tokio::test]
 async fn a12_a_sound_that_cannot_be_looked_for_is_told_and_goes_live() {
     let world = World::new(Sqlite).await;
