@@ -9,7 +9,7 @@ use super::run::Run;
 use crate::domain::deployment::Scope;
 use crate::domain::finding::Finding;
 use crate::domain::ids::TenantId;
-use crate::driver::Sounds;
+use crate::driver::{SoundFound, unknown_sounds};
 
 impl Run<'_> {
     /// The tenants whose calls would be recorded no more, for want of their sound; noted with what is not known.
@@ -22,18 +22,19 @@ impl Run<'_> {
         if wanted.is_empty() {
             return Ok(BTreeSet::new());
         }
-        let asked = wanted.values().map(|wanted| wanted.sound.clone()).collect();
-        let sounds = match self.driver.look_for_sounds(asked).await {
+        let asked: BTreeSet<_> = wanted.values().map(|wanted| wanted.sound.clone()).collect();
+        let sounds = match self.driver.look_for_sounds(asked.clone()).await {
             Ok(sounds) => sounds,
-            Err(error) => Sounds::Unknown(error.full()),
+            Err(error) => unknown_sounds(asked, &error.full()),
         };
         let is_new = self.brings_something_new();
         let mut unheard = BTreeSet::new();
         for (tenant, wanted) in wanted {
-            let finding = match &sounds {
-                Sounds::Looked { missing, .. } if !missing.contains(&wanted.sound) => continue,
-                Sounds::Looked { place, .. } => missing(&wanted, place, is_new && !wanted.was_so),
-                Sounds::Unknown(reason) => not_checked(&wanted, reason),
+            let finding = match sounds.get(&wanted.sound) {
+                Some(SoundFound::There) => continue,
+                Some(SoundFound::Missing(place)) => missing(&wanted, place, is_new && !wanted.was_so),
+                Some(SoundFound::Unknown(reason)) => not_checked(&wanted, reason),
+                None => not_checked(&wanted, "the PBX says nothing of it"),
             };
             if finding.is_error() {
                 unheard.insert(tenant);

@@ -177,16 +177,25 @@ pub struct Inclusion {
     pub remarks: Vec<Finding>,
 }
 
-/// What is known of sounds that a PBX is to play.
+/// What is known of a sound that a PBX is to play.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Sounds {
-    /// All but `missing` are in `place`, or in the directory of a language or of a sampling rate there.
-    Looked {
-        missing: BTreeSet<SoundName>,
-        place: String,
-    },
+pub enum SoundFound {
+    /// It is there.
+    There,
+    /// It is not in this place, nor in the directory of a language or of a sampling rate there.
+    Missing(String),
     /// Nothing, and why.
     Unknown(String),
+}
+
+/// What is known of each of several.
+pub type Sounds = BTreeMap<SoundName, SoundFound>;
+
+/// Nothing is known of any, for the same reason.
+#[must_use]
+pub fn unknown_sounds(sounds: BTreeSet<SoundName>, reason: &str) -> Sounds {
+    let unknown = || SoundFound::Unknown(reason.to_owned());
+    sounds.into_iter().map(|sound| (sound, unknown())).collect()
 }
 
 /// Drives one PBX. Generation 0 is the empty one: nothing of ours is served.
@@ -223,9 +232,9 @@ pub trait PbxDriver: Send + Sync {
     /// Lets a private PBX of the same kind read a staged generation, or the PBX's own database take it for a trial.
     async fn rehearse(&self, generation: i64) -> Result<Rehearsal, DriverError>;
 
-    /// Which of these sounds the PBX would not find.
-    async fn look_for_sounds(&self, _sounds: BTreeSet<SoundName>) -> Result<Sounds, DriverError> {
-        Ok(Sounds::Unknown("this kind of PBX does not tell".to_owned()))
+    /// Which of these sounds the PBX would find. Where one cannot be looked for, that says nothing of the others.
+    async fn look_for_sounds(&self, sounds: BTreeSet<SoundName>) -> Result<Sounds, DriverError> {
+        Ok(unknown_sounds(sounds, "this kind of PBX does not tell"))
     }
 
     /// Whether the PBX can be reached and would take orders; asked before anything is touched.

@@ -187,6 +187,32 @@ async fn a12_a_deploy_that_leaves_out_the_only_one_with_changes_tells_of_no_chan
 }
 
 #[tokio::test]
+async fn a12_a_sound_that_cannot_be_looked_for_says_nothing_of_anothers() {
+    let world = World::new(Sqlite).await;
+    keep_sounds(&world);
+    // A name that leads back to itself.
+    std::os::unix::fs::symlink("round", world.pbx.home().join("data/sounds/round")).unwrap();
+    let acme = with_bob(&world, "acme").await;
+    let globex = with_bob(&world, "globex").await;
+    world.deploy_platform().await.expect(Live);
+    announce(&world, &acme, "theirs").await;
+    announce(&world, &globex, "round/x").await;
+    let told = world.deploy_platform().await.expect(Partial);
+    let of = |code: &str| {
+        let mut findings = told.deployment.findings.iter();
+        let found = findings.find(|finding| finding.code == code).unwrap();
+        (found.severity, found.tenant_id)
+    };
+    assert_eq!(of("notice_sound_missing"), (Severity::Error, Some(acme.id)));
+    assert_eq!(
+        of("notice_sound_not_checked"),
+        (Severity::Warning, Some(globex.id))
+    );
+    let text = std::fs::read_to_string(world.live_file(Artifact::Extensions)).unwrap();
+    assert!(text.contains("round/x") && !text.contains("theirs"), "{text}");
+}
+
+#[tokio::test]
 async fn a12_a_sound_that_cannot_be_looked_for_is_told_and_goes_live() {
     let world = World::new(Sqlite).await;
     let acme = with_bob(&world, "acme").await;

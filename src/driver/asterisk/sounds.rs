@@ -11,7 +11,7 @@ use tokio::task::spawn_blocking;
 use super::checks::section;
 use super::session::Session;
 use crate::domain::recording_notice::SoundName;
-use crate::driver::Sounds;
+use crate::driver::{SoundFound, Sounds, unknown_sounds};
 
 /// Where Asterisk has what it plays where its own file does not say so: as Debian builds it, and as it builds itself.
 const BUILT_IN: [&str; 2] = ["/usr/share/asterisk", "/var/lib/asterisk"];
@@ -28,42 +28,46 @@ pub async fn look(session: &Session, sounds: BTreeSet<SoundName>) -> Sounds {
     let directories = section(session, "asterisk.conf", "directories").await;
     let named = directories.into_iter().rev().find(|(key, _)| key == "astdatadir");
     let named = named.map(|(_, value)| PathBuf::from(value));
+    let asked = sounds.clone();
     let looked = spawn_blocking(move || match named {
         Some(data) => look_in(&data, sounds),
-        None => look_where_it_may_be(&sounds),
+        None => look_where_it_may_be(&BUILT_IN.map(Path::new), sounds),
     });
     looked
         .await
-        .unwrap_or_else(|error| Sounds::Unknown(error.to_string()))
+        .unwrap_or_else(|error| unknown_sounds(asked, &error.to_string()))
 }
 
 fn look_in(data: &Path, sounds: BTreeSet<SoundName>) -> Sounds {
     let root = data.join("sounds");
-    match missing(&root, sounds) {
-        Ok(missing) => Sounds::Looked {
-            missing,
-            place: root.display().to_string(),
-        },
-        Err(error) => Sounds::Unknown(format!("{}: {error}", root.display())),
-    }
+    let places = match places(&root) {
+        Ok(places) => places,
+        Err(error) => return unknown_sounds(sounds, &format!("{}: {error}", root.display())),
+    };
+    let found = |sound: SoundName| {
+        let found = look_for(&root, &places, &sound);
+        (sound, found)
+    };
+    sounds.into_iter().map(found).collect()
 }
 
 /// What is found is there; what is not may lie where the program was built to look.
-fn look_where_it_may_be(sounds: &BTreeSet<SoundName>) -> Sounds {
-    for data in BUILT_IN {
-        let found = look_in(Path::new(data), sounds.clone());
-        if matches!(&found, Sounds::Looked { missing, .. } if missing.is_empty()) {
-            return found;
-        }
-    }
-    Sounds::Unknown(format!(
+fn look_where_it_may_be(data: &[&Path], sounds: BTreeSet<SoundName>) -> Sounds {
+    let names: Vec<String> = data.iter().map(|data| data.display().to_string()).collect();
+    let reason = format!(
         "asterisk.conf names no `astdatadir` under [directories], and it is not below {}",
-        BUILT_IN.join(" or ")
-    ))
+        names.join(" or ")
+    );
+    let mut known = unknown_sounds(sounds.clone(), &reason);
+    for data in data {
+        let found = look_in(data, sounds.clone()).into_iter();
+        known.extend(found.filter(|(_, found)| *found == SoundFound::There));
+    }
+    known
 }
 
-/// Those that lie neither there nor in the directory of any language.
-fn missing(root: &Path, sounds: BTreeSet<SoundName>) -> io::Result<BTreeSet<SoundName>> {
+/// Where a sound may lie: there, and in the directory of each language.
+fn places(root: &Path) -> io::Result<Vec<PathBuf>> {
     let mut places = vec![root.to_owned()];
     for entry in read_dir(root)? {
         let path = entry?.path();
@@ -71,17 +75,22 @@ fn missing(root: &Path, sounds: BTreeSet<SoundName>) -> io::Result<BTreeSet<Soun
             places.push(path);
         }
     }
-    let mut missing = BTreeSet::new();
-    for sound in sounds {
-        let mut is_there = false;
-        for place in &places {
-            is_there = is_there || is_in(place, &sound)?;
-        }
-        if !is_there {
-            missing.insert(sound);
+    Ok(places)
+}
+
+fn look_for(root: &Path, places: &[PathBuf], sound: &SoundName) -> SoundFound {
+    let mut unread = None;
+    for place in places {
+        match is_in(place, sound) {
+            Ok(true) => return SoundFound::There,
+            Ok(false) => {}
+            Err(error) => unread = Some(format!("{}: {error}", place.display())),
         }
     }
-    Ok(missing)
+    unread.map_or_else(
+        || SoundFound::Missing(root.display().to_string()),
+        SoundFound::Unknown,
+    )
 }
 
 /// Whether Asterisk may take a directory for a language's: `de`, `en_GB` or `pt-br`, and not `custom`.
@@ -107,16 +116,28 @@ fn is_in(place: &Path, sound: &SoundName) -> io::Result<bool> {
 mod tests {
     use super::*;
     use std::fs;
+    use std::os::unix::fs::symlink;
 
     fn sounds(names: &[&str]) -> BTreeSet<SoundName> {
         names.iter().map(|name| name.parse().unwrap()).collect()
     }
 
+    const fn is_unknown(found: &SoundFound) -> bool {
+        matches!(found, SoundFound::Unknown(_))
+    }
+
+    fn missing(found: Sounds) -> BTreeSet<SoundName> {
+        let missing = found.into_iter();
+        let missing = missing.filter(|(_, found)| matches!(found, SoundFound::Missing(_)));
+        missing.map(|(sound, _)| sound).collect()
+    }
+
     #[test]
     fn a12_a_sound_is_there_where_asterisk_would_find_a_file_of_it() {
-        let home = tempfile::tempdir().unwrap();
+        let data = tempfile::tempdir().unwrap();
+        let home = data.path().join("sounds");
         for directory in ["de/custom", "custom", "pt_BR"] {
-            fs::create_dir_all(home.path().join(directory)).unwrap();
+            fs::create_dir_all(home.join(directory)).unwrap();
         }
         for file in [
             "plain.wav",
@@ -125,7 +146,7 @@ mod tests {
             "pt_BR/brazilian.wav",
             "told.txt",
         ] {
-            fs::write(home.path().join(file), "").unwrap();
+            fs::write(home.join(file), "").unwrap();
         }
         let asked = sounds(&[
             "plain",
@@ -139,12 +160,43 @@ mod tests {
             "plain/x",
         ]);
         let expected = sounds(&["told", "custom", "ours", "gone", "plain/x"]);
-        assert_eq!(missing(home.path(), asked).unwrap(), expected);
+        assert_eq!(missing(look_in(data.path(), asked)), expected);
     }
 
     #[test]
     fn a12_without_the_directory_of_sounds_nothing_is_known() {
-        let home = tempfile::tempdir().unwrap();
-        assert!(missing(&home.path().join("sounds"), sounds(&["plain"])).is_err());
+        let data = tempfile::tempdir().unwrap();
+        let found = look_in(data.path(), sounds(&["plain", "other"]));
+        assert!(found.len() == 2 && found.values().all(is_unknown), "{found:?}");
+    }
+
+    /// What cannot be looked at, and what is not there, say nothing of another tenant's sound.
+    #[test]
+    fn a12_each_sound_is_known_for_itself() {
+        let data = tempfile::tempdir().unwrap();
+        let home = data.path().join("sounds");
+        fs::create_dir_all(&home).unwrap();
+        fs::write(home.join("plain.wav"), "").unwrap();
+        // A name that leads back to itself can be looked at by nobody.
+        symlink("round", home.join("round")).unwrap();
+        let found = look_in(data.path(), sounds(&["gone", "plain", "round/x"]));
+        let of = |sound: &str| &found[&sound.parse().unwrap()];
+        assert_eq!(*of("plain"), SoundFound::There);
+        assert_eq!(*of("gone"), SoundFound::Missing(home.display().to_string()));
+        assert!(is_unknown(of("round/x")), "{found:?}");
+    }
+
+    #[test]
+    fn a12_where_asterisk_may_look_in_two_places_what_is_in_either_is_there_and_all_else_unknown() {
+        let [first, second] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        for (data, file) in [(&first, "one.wav"), (&second, "two.wav")] {
+            fs::create_dir_all(data.path().join("sounds")).unwrap();
+            fs::write(data.path().join("sounds").join(file), "").unwrap();
+        }
+        let places = [first.path(), second.path(), Path::new("/nowhere")];
+        let found = look_where_it_may_be(&places, sounds(&["gone", "one", "two"]));
+        let of = |sound: &str| &found[&sound.parse().unwrap()];
+        assert_eq!((of("one"), of("two")), (&SoundFound::There, &SoundFound::There));
+        assert!(is_unknown(of("gone")), "{found:?}");
     }
 }

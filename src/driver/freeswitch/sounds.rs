@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use super::{Switch, asked};
 use crate::domain::recording_notice::SoundName;
 use crate::driver::event_socket::{ANSWER, word};
-use crate::driver::{DriverError, Sounds};
+use crate::driver::{DriverError, SoundFound, Sounds, unknown_sounds};
+use crate::wire::esl::Error;
 
 /// The variables that say where a sound's name begins, as FreeSWITCH takes them: the second where the first is not set.
 const PREFIXES: [&str; 2] = ["sound_prefix", "base_dir"];
@@ -16,20 +17,22 @@ const RATES: [&str; 5] = ["", "8000/", "16000/", "32000/", "48000/"];
 pub(super) async fn look(switch: &Switch, sounds: BTreeSet<SoundName>) -> Result<Sounds, DriverError> {
     let Some(prefix) = prefix(switch).await? else {
         let variables = PREFIXES.join("` nor `");
-        return Ok(Sounds::Unknown(format!(
-            "FreeSWITCH does not say where its sounds are: neither `{variables}` is set"
-        )));
+        let reason = format!("FreeSWITCH does not say where its sounds are: neither `{variables}` is set");
+        return Ok(unknown_sounds(sounds, &reason));
     };
-    let mut missing = BTreeSet::new();
+    let mut known = Sounds::new();
     for sound in sounds {
-        if !is_there(switch, &prefix, &sound).await? {
-            missing.insert(sound);
-        }
+        let found = match is_there(switch, &prefix, &sound).await {
+            Ok(true) => SoundFound::There,
+            Ok(false) => SoundFound::Missing(prefix.clone()),
+            Err(error @ (Error::Answer { .. } | Error::Refused { .. })) => {
+                SoundFound::Unknown(asked(error).full())
+            }
+            Err(error) => return Err(asked(error)),
+        };
+        known.insert(sound, found);
     }
-    Ok(Sounds::Looked {
-        missing,
-        place: prefix,
-    })
+    Ok(known)
 }
 
 async fn prefix(switch: &Switch) -> Result<Option<String>, DriverError> {
@@ -48,9 +51,9 @@ async fn prefix(switch: &Switch) -> Result<Option<String>, DriverError> {
     Ok(None)
 }
 
-async fn is_there(switch: &Switch, prefix: &str, sound: &SoundName) -> Result<bool, DriverError> {
+async fn is_there(switch: &Switch, prefix: &str, sound: &SoundName) -> Result<bool, Error> {
     for path in paths(prefix, sound) {
-        if switch.client().file_exists(&path, ANSWER).await.map_err(asked)? {
+        if switch.client().file_exists(&path, ANSWER).await? {
             return Ok(true);
         }
     }
