@@ -258,6 +258,7 @@ fn expect_absent(
 mod tests {
     use super::*;
     use crate::domain::extension::ExtensionStatus;
+    use crate::domain::recording_notice::RecordingNotice;
     use crate::render::samples;
     use uuid::Uuid;
 
@@ -337,6 +338,18 @@ mod tests {
         assert_eq!(cleared(None), (vec![2, 4], true));
         after.domain = "new.example.com".parse().unwrap();
         assert_eq!(cleared(Some(&after)), (vec![2, 4], true));
+    }
+
+    /// It stands in each.
+    #[test]
+    fn a12_another_notice_has_every_line_asked_for() {
+        let after = samples().pop().unwrap().config;
+        let mut before = after.clone();
+        before.notice = RecordingNotice::unsaid();
+        let (present, absent) = expect(Some(&before), Some(&after), false);
+        assert_eq!((present.len(), absent.len()), (3, 0));
+        let (present, _) = expect(Some(&after), Some(&after), false);
+        assert_eq!(present.len(), 0);
     }
 
     #[test]
