@@ -77,6 +77,16 @@ fn a12_freeswitch_records_only_what_it_has_played_the_announcement_to() {
             to_called
         );
     }
+    // A message is no part of a recording, a number that nobody has is not answered, and no key ends what is played.
+    for (text, begun) in [(&inbound, 2), (&all, 1)] {
+        assert_eq!(text.matches("data=\"RECORD_BRIDGE_REQ=true\"").count(), begun);
+        let (_, announcing) = text.split_once("name=\"switchyard-record\"").unwrap();
+        let (conditions, actions) = announcing.split_once("application=\"answer\"").unwrap();
+        assert!(conditions.contains("${user_exists(id ${destination_number} acme.example.com)}"));
+        let (before, after) = actions.split_once(played).unwrap();
+        assert!(before.contains("data=\"playback_terminators=none\""));
+        assert!(after.contains("application=\"unset\" data=\"playback_terminators\""));
+    }
     let inside = "name=\"switchyard-record-inside\"";
     assert!(inbound.contains(inside) && !all.contains(inside));
     assert!(inbound.contains(
@@ -187,7 +197,7 @@ fn a12_a_dialplan_that_does_not_announce_is_named() {
     );
     // Whoever tells nobody, and of whom nothing is served, needs no announcement.
     let mut silent = sample.config.clone();
-    silent.notice.hearers = crate::domain::recording_notice::NoticeFor::Nobody;
+    silent.notice.hearers = NoticeFor::Nobody;
     assert_eq!(unannounced(&silent, from, to), None);
     let blocked = sample
         .config
