@@ -17,6 +17,7 @@ pub mod deployment_news;
 pub mod deployments;
 pub mod error;
 pub mod events;
+pub mod exports;
 pub mod extension_csv;
 pub mod extension_import;
 pub mod extensions;
@@ -77,6 +78,7 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use self::click_to_call::Clicks;
+use self::exports::Exports;
 use self::mail::Mailing;
 use self::password_reset::Waiting;
 use self::sign_in::SignIn;
@@ -105,6 +107,7 @@ pub struct App {
     clicks: Clicks,
     board: Board,
     webhook_reach: WebhookReach,
+    exports: Exports,
 }
 
 impl App {
@@ -132,6 +135,7 @@ impl App {
             clicks: Clicks::default(),
             board: Board::default(),
             webhook_reach: WebhookReach::default(),
+            exports: Exports::default(),
         }
     }
 

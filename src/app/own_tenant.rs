@@ -159,7 +159,7 @@ pub async fn usage(app: &App, caller: &Caller) -> Result<Usage, AppError> {
     })
 }
 
-async fn own(tx: &mut Tx, id: TenantId) -> Result<OwnTenant, AppError> {
+pub(super) async fn own(tx: &mut Tx, id: TenantId) -> Result<OwnTenant, AppError> {
     let tenant = store::tenants::find(tx, id).await?.ok_or(AppError::NotFound)?;
     let limits = store::tenants::limits(tx, id).await?.ok_or(AppError::NotFound)?;
     Ok(OwnTenant { tenant, limits })

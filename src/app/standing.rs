@@ -121,7 +121,8 @@ impl App {
         user.ok_or_else(|| Denied::Credentials.into())
     }
 
-    async fn still_inside(
+    /// The caller with the rights of now, who still has this one in that tenant.
+    pub(super) async fn still_inside(
         &self,
         tx: &mut Tx,
         caller: &Caller,

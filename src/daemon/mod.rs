@@ -8,6 +8,7 @@ pub mod demo;
 pub mod deploy_worker;
 pub mod doctor;
 mod drivers;
+mod exports;
 pub mod forgetting;
 pub mod identity;
 mod impatient;

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use super::auto_deploy;
 use super::call_records;
 use super::deploy_worker::{self, Rhythm};
+use super::exports;
 use super::forgetting;
 use super::instance_checks;
 use super::lifecycle::{Lifecycle, LifecycleError};
@@ -264,6 +265,7 @@ fn upkeep(app: &App, tasks: &Tasks) {
         "purges",
         purging::run(app.clone(), purging::PERIOD, tasks.soft_stop()),
     );
+    tasks.spawn("exports", exports::run(app.clone(), tasks.soft_stop()));
     tasks.spawn(
         "clock",
         trusted_time::run(app.clone(), trusted_time::PERIOD, tasks.soft_stop()),

@@ -95,6 +95,8 @@ id! {
     EventId,
     /// One run that removes what is older than a tenant keeps it.
     PurgeId,
+    /// One export of a tenant's or a person's data.
+    ExportId,
 }
 
 /// Where fresh ids come from; passed in, so that a test owns them.

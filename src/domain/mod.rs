@@ -21,6 +21,7 @@ pub mod digest;
 pub mod email;
 pub mod error_chain;
 pub mod event;
+pub mod export;
 pub mod extension;
 pub mod extension_input;
 pub mod finding;

@@ -21,8 +21,10 @@ use crate::domain::recording::{FoundRecording, RecordingPath};
 use crate::domain::sip_domain::SipDomain;
 
 mod disk;
+mod reading;
 mod walk;
 
+pub use reading::Sound;
 pub use walk::Walk;
 
 /// How deep a recording lies at the most, as FusionPBX's `archive/<year>/<month>/<day>` below the tenant's directory.

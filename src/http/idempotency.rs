@@ -137,3 +137,34 @@ impl Input for ShownOnce {
         shape.problems.add(422, &["invalid"]);
     }
 }
+
+/// A request whose answer is not kept: a repeated one could not be answered as it was.
+pub struct NotKept {
+    has_key: bool,
+}
+
+impl NotKept {
+    /// Refuses a key; `instead` says what a caller can do who lost the answer.
+    pub fn refuse_key(self, instead: &str) -> Result<(), Problem> {
+        if self.has_key {
+            let reason = format!("is not honoured here, since the answer is made while it is read, and not kept; {instead}");
+            return Err(Problem::invalid(FieldErrors::one(KEY, reason)));
+        }
+        Ok(())
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for NotKept {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let has_key = parts.headers.contains_key(KEY);
+        Ok(Self { has_key })
+    }
+}
+
+impl Input for NotKept {
+    fn describe(shape: &mut Shape) {
+        shape.problems.add(422, &["invalid"]);
+    }
+}

@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod api;
+pub mod archive;
 pub mod body;
 mod caller;
 pub mod cors;

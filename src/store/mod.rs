@@ -34,6 +34,7 @@ pub mod call_records;
 pub mod deployment_history;
 pub mod deployments;
 pub mod domains;
+pub mod exports;
 pub mod extension_secrets;
 pub mod extensions;
 pub mod generations;
@@ -95,6 +96,7 @@ pub fn statements() -> Vec<&'static Statement> {
         deployment_history::STATEMENTS,
         deployments::STATEMENTS,
         domains::STATEMENTS,
+        exports::STATEMENTS,
         extension_secrets::STATEMENTS,
         extensions::STATEMENTS,
         generations::STATEMENTS,

@@ -1,22 +1,25 @@
-//! `/api/v1/compliance`: for how long a tenant keeps what it has, and what is removed then.
+//! `/api/v1/compliance`: for how long a tenant keeps what it has, what is removed then, and exports of it.
 
 use axum::extract::State;
 
 use crate::app::App;
 use crate::app::idempotency::Done;
+use crate::app::exports;
 use crate::app::purges;
 use crate::app::retention::{self, Retention};
 use crate::app::views::{PurgePreviewView, PurgeView, RetentionView};
 use crate::auth::caller::Caller;
+use crate::domain::export::ExportInput;
 use crate::domain::ids::PurgeId;
 use crate::domain::page::PageRequest;
 use crate::domain::purge::Purge;
 use crate::domain::retention::RetentionInput;
+use crate::http::archive::Archive;
 use crate::http::answer::{Accepted, Either, Replayed, Tagged};
 use crate::http::body::{Body, NoBody};
 use crate::http::envelope::{List, Single, list, single};
 use crate::http::id::Id;
-use crate::http::idempotency::{Key, Repeatable};
+use crate::http::idempotency::{Key, NotKept, Repeatable};
 use crate::http::if_match::Precondition;
 use crate::http::problem::Problem;
 use crate::http::query::{Given, Parameters, Query};
@@ -108,4 +111,18 @@ pub async fn purge_report(
     let purge = purges::find(&app, &caller, id).await?;
     query.read()?;
     Ok(single(purge.into()))
+}
+
+/// `POST /compliance/exports`: a tar file that is made while it is read.
+pub async fn export(
+    State(app): State<App>,
+    caller: Caller,
+    query: Query,
+    not_kept: NotKept,
+    body: Body<ExportInput>,
+) -> Result<Archive, Problem> {
+    let input = body.read().await?;
+    query.read()?;
+    not_kept.refuse_key("ask for another export instead")?;
+    Ok(Archive::new(exports::begin(&app, &caller, input).await?))
 }

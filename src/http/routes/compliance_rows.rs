@@ -3,7 +3,7 @@
 use super::route::routes;
 use super::{Route, Shared};
 use crate::auth::access::Access::Tenant;
-use crate::domain::permission::Permission::{ComplianceRead, ComplianceWrite};
+use crate::domain::permission::Permission::{ComplianceRead, ComplianceWrite, DataExport};
 use crate::http::api::compliance;
 
 pub(super) fn compliance() -> Vec<Route<Shared>> {
@@ -18,5 +18,7 @@ pub(super) fn compliance() -> Vec<Route<Shared>> {
             "Lists purges, newest first, without their parts";
         get "/api/v1/compliance/purges/{id}", Tenant(ComplianceRead) => compliance::purge_report,
             "Shows what a purge has removed, kind by kind";
+        post "/api/v1/compliance/exports", Tenant(DataExport), audits "data.export" => compliance::export,
+            "Exports all that the tenant has, or what it has of a person, as a tar file", 429 ["too_many_exports"];
     }
 }

@@ -1,0 +1,128 @@
+//! Archives as others read them, and readers who do not.
+
+use std::fs::File;
+use std::process::Command;
+
+use serde_json::json;
+use tokio::sync::mpsc::{self, Receiver};
+
+use super::*;
+
+const LONG: Duration = Duration::from_secs(20);
+
+fn archive(patience: Duration, stop: CancellationToken) -> (Archive, Receiver<Piece>) {
+    let (out, pieces) = mpsc::channel(WAITING);
+    let began = "2026-11-20T10:00:00Z".parse().unwrap();
+    (Archive::new(out, stop, patience, began), pieces)
+}
+
+/// What a reader is given, and whether it was said to be complete.
+async fn read(mut pieces: Receiver<Piece>) -> (Vec<u8>, bool) {
+    let mut all = Vec::new();
+    while let Some(piece) = pieces.recv().await {
+        match piece {
+            Piece::Bytes(bytes) => all.extend_from_slice(&bytes),
+            Piece::End => return (all, true),
+        }
+    }
+    (all, false)
+}
+
+async fn filled(archive: &mut Archive, rows: u64, sound: &[u8]) -> Result<(), Cut> {
+    for row in 0..rows {
+        archive.row(ExportKind::CallRecords, &json!({"row": row, "from": "../../etc/passwd\0\n"})).await?;
+    }
+    archive.begin_file("recordings/1.wav", sound.len() as u64).await?;
+    archive.write(sound).await?;
+    archive.end_file(sound.len() as u64).await?;
+    archive.end_parts().await
+}
+
+#[tokio::test]
+async fn a46_an_archive_is_a_tar_file_to_tar_and_to_python_with_the_digests_that_it_tells() {
+    let (mut archive, pieces) = archive(LONG, CancellationToken::new());
+    let reading = read(pieces);
+    let writing = async {
+        filled(&mut archive, MOST_ROWS * 2 + 1, &[7; 100_000]).await.unwrap();
+        let last = archive.last("manifest.json", &json!({"end": true})).await.unwrap();
+        archive.end().await.unwrap().hand_over();
+        (last, archive)
+    };
+    let ((bytes, complete), (last, archive)) = tokio::join!(reading, writing);
+    assert!(complete);
+    assert_eq!(bytes.len() as u64, archive.bytes);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("export.tar");
+    std::fs::write(&path, &bytes).unwrap();
+    let names: Vec<&str> = archive.files.iter().map(|file| file.name.as_str()).collect();
+    let parts = ["call_records/000001.jsonl", "call_records/000002.jsonl", "call_records/000003.jsonl"];
+    assert_eq!(names, parts);
+    let listed = Command::new("tar").arg("-tf").arg(&path).output().unwrap();
+    assert!(listed.status.success() && listed.stderr.is_empty(), "{listed:?}");
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    let expected = [parts[0], parts[1], "recordings/1.wav", parts[2], "manifest.json"];
+    assert_eq!(listed.lines().collect::<Vec<_>>(), expected);
+    let script = "import hashlib,sys,tarfile\n\
+        for e in (t:=tarfile.open(sys.argv[1])): print(e.name, e.size, hashlib.sha256(t.extractfile(e).read()).hexdigest())";
+    let python = Command::new("python3").args(["-c", script]).arg(&path).output().unwrap();
+    assert!(python.status.success(), "{python:?}");
+    let python = String::from_utf8(python.stdout).unwrap();
+    for file in &archive.files {
+        let line = format!("{} {} {}", file.name, file.bytes, file.sha256);
+        assert!(python.lines().any(|found| found == line), "{line}: {python}");
+    }
+    assert!(python.contains(&format!("manifest.json 17 {last}")), "{python}");
+    assert_eq!(archive.kinds[&ExportKind::CallRecords].rows, MOST_ROWS * 2 + 1);
+    // And to the library that it was made with, entry by entry.
+    let mut tar = tar::Archive::new(File::open(&path).unwrap());
+    for entry in tar.entries().unwrap() {
+        let entry = entry.unwrap();
+        assert_eq!(entry.header().mode().unwrap(), 0o600);
+        assert_eq!(entry.header().entry_type(), EntryType::Regular);
+    }
+}
+
+#[tokio::test]
+async fn a46_a_part_ends_with_its_bytes_too() {
+    let (mut archive, pieces) = archive(LONG, CancellationToken::new());
+    let text = "x".repeat(MOST_BYTES / 3);
+    let writing = async {
+        for _ in 0..7 {
+            archive.row(ExportKind::Tickets, &text).await.unwrap();
+        }
+        archive.end_parts().await.unwrap();
+        let ending = archive.end().await.unwrap();
+        ending.hand_over();
+        archive.files.iter().map(|file| file.rows).collect::<Vec<_>>()
+    };
+    let ((_, complete), rows) = tokio::join!(read(pieces), writing);
+    assert!(complete);
+    assert_eq!(rows, [3, 3, 1]);
+}
+
+#[tokio::test]
+async fn a46_who_goes_away_or_takes_nothing_or_is_stopped_ends_the_archive_without_its_end() {
+    let sound = vec![7; PIECE * (WAITING + 3)];
+    let (mut gone, pieces) = archive(LONG, CancellationToken::new());
+    drop(pieces);
+    assert!(gone.check().is_err());
+    let cut = filled(&mut gone, 1, &sound).await.unwrap_err();
+    assert_eq!(cut.why(), ExportCut::ReaderGone);
+
+    let (mut slow, pieces) = archive(Duration::from_millis(20), CancellationToken::new());
+    let cut = filled(&mut slow, 1, &sound).await.unwrap_err();
+    assert_eq!(cut.why(), ExportCut::ReaderSlow);
+    drop(slow);
+    let (bytes, complete) = read(pieces).await;
+    assert_eq!((bytes.len(), complete), (PIECE * WAITING, false));
+
+    let stop = CancellationToken::new();
+    let (mut stopped, pieces) = archive(LONG, stop.clone());
+    filled(&mut stopped, 1, &[7; 10]).await.unwrap();
+    stop.cancel();
+    assert!(stopped.check().is_err());
+    let cut = filled(&mut stopped, 1, &sound).await.unwrap_err();
+    assert_eq!(cut.why(), ExportCut::Stopped);
+    drop(stopped);
+    assert!(!read(pieces).await.1);
+}

@@ -1,0 +1,168 @@
+//! Which tables an export of a tenant holds, and what it leaves out and why: everything that is a tenant's is in one of the two.
+
+use serde::Serialize;
+
+use crate::domain::export::{ExportKind, ExportSubject};
+
+/// Something that no archive holds.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct LeftOut {
+    /// What.
+    pub what: &'static str,
+    /// Why not.
+    pub why: &'static str,
+    /// The tables that it is.
+    #[serde(skip)]
+    pub tables: &'static [&'static str],
+}
+
+const fn left(what: &'static str, why: &'static str, tables: &'static [&'static str]) -> LeftOut {
+    LeftOut { what, why, tables }
+}
+
+/// The tables that a kind is made of.
+#[must_use]
+pub const fn tables(kind: ExportKind) -> &'static [&'static str] {
+    match kind {
+        ExportKind::Settings => &["tenants"],
+        ExportKind::Retention => &["retention"],
+        ExportKind::DomainAliases => &["tenant_domain_aliases"],
+        ExportKind::Extensions => &["extensions"],
+        ExportKind::Users => &["users"],
+        ExportKind::Roles => &["roles", "role_permissions"],
+        ExportKind::ApiKeys => &["api_keys", "api_key_permissions"],
+        ExportKind::Sessions => &["sessions"],
+        ExportKind::CallRecords => &["call_records", "call_record_extensions"],
+        ExportKind::CallGaps => &["call_gaps"],
+        ExportKind::Recordings => &["recordings"],
+        ExportKind::Tickets | ExportKind::TicketComments => &["tickets", "ticket_comments"],
+        ExportKind::AuditEntries => &["audit_entries"],
+        ExportKind::Deployments => &["deployments", "deployment_stages"],
+        ExportKind::Revisions => &["revisions", "revision_domains"],
+        ExportKind::Webhooks => &["webhooks"],
+        ExportKind::Purges => &["purges", "purge_parts"],
+    }
+}
+
+const SECRETS: &str = "secrets leave the service in no export";
+const VOICE_MAIL: LeftOut = left(
+    "voice mail",
+    "its messages lie on the PBX, and this version does not read them",
+    &[],
+);
+
+/// What an export of a whole tenant leaves out.
+pub const OF_TENANT: &[LeftOut] = &[
+    left("SIP passwords and PINs of voice mail", SECRETS, &["extension_secrets"]),
+    left(
+        "passwords of users, and by which subject an issuer of identities knows them",
+        SECRETS,
+        &[],
+    ),
+    left("secrets of API keys and webhooks, and digests of them", SECRETS, &[]),
+    left(
+        "links of invitations and for new passwords",
+        SECRETS,
+        &["one_time_tokens"],
+    ),
+    left(
+        "mails that wait to be sent",
+        "they hold such links; what was sent is not kept",
+        &["outbox"],
+    ),
+    VOICE_MAIL,
+    left(
+        "what a PBX told of a call piece by piece",
+        "the records are made of it, and tell what it tells",
+        &["call_record_parts"],
+    ),
+    left(
+        "answers that are kept for a day, for requests that are sent again",
+        "what they show stands in the files of its kind",
+        &["idempotency_keys"],
+    ),
+    left(
+        "events that wait to be sent to webhooks",
+        "what they tell of stands in the files of its kind",
+        &["webhook_events"],
+    ),
+    left(
+        "which revision each PBX serves",
+        "it is the operator's; the deployments tell what went live",
+        &["generation_tenants", "generation_tombstones", "served"],
+    ),
+    left(
+        "names of recordings that a purge is about to remove",
+        "they are there while it runs only; the recordings tell what is there",
+        &["purge_files"],
+    ),
+    left(
+        "the audit log's entries of moves between tenants",
+        "they are the platform's",
+        &[],
+    ),
+];
+
+const OTHERS: &str = "it is about somebody else, or says what others wrote";
+
+const OF_USER: &[LeftOut] = &[
+    left("the password, and by which subject an issuer of identities knows the user", SECRETS, &[]),
+    left("secrets of API keys, and digests of them", SECRETS, &[]),
+    left("links of invitations and for new passwords", SECRETS, &[]),
+    VOICE_MAIL,
+    left("what others said about tickets, and what tickets that others opened say", OTHERS, &[]),
+    left(
+        "what entries of the audit log say that the user caused and that are about something else",
+        OTHERS,
+        &[],
+    ),
+    left(
+        "who caused the entries of the audit log that are about the user, and from where",
+        OTHERS,
+        &[],
+    ),
+    left(
+        "calls and recordings",
+        "they are known by the extension: export that of the user, which their profile names",
+        &[],
+    ),
+];
+
+const OF_PHONE: &[LeftOut] = &[
+    left("the SIP password and the PIN of the voice mail", SECRETS, &[]),
+    VOICE_MAIL,
+    left(
+        "recordings whose call is on record no more",
+        "nothing else tells who took part",
+        &[],
+    ),
+    left(
+        "entries of the audit log and tickets",
+        "they are known by the user: export that",
+        &[],
+    ),
+];
+
+const OF_NUMBER: &[LeftOut] = &[
+    VOICE_MAIL,
+    left(
+        "calls in whose records the number is written in another way",
+        "a PBX writes numbers as it was told them: export each way that there is",
+        &[],
+    ),
+    left(
+        "recordings whose call is on record no more",
+        "nothing else tells who took part",
+        &[],
+    ),
+];
+
+/// What an export of this subject leaves out.
+pub(super) const fn left_out(subject: &ExportSubject) -> &'static [LeftOut] {
+    match subject {
+        ExportSubject::Tenant => OF_TENANT,
+        ExportSubject::User(_) => OF_USER,
+        ExportSubject::Extension(_) => OF_PHONE,
+        ExportSubject::Number(_) => OF_NUMBER,
+    }
+}

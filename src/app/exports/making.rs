@@ -1,0 +1,165 @@
+//! An export as it is made: what is read is read by whoever may still have it, each page for itself, and nothing of the
+//! database is held while somebody reads the archive.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::archive::{Archive, Cut};
+use super::manifest::{self, Manifest, NamedTenant, SoundTotal};
+use super::{Job, RIGHT, calls, changed, configuration, kinds, people, person, tickets};
+use crate::app::App;
+use crate::app::error::AppError;
+use crate::domain::error_chain::error_chain;
+use crate::domain::export::{ExportKind, ExportSubject};
+use crate::store::{Tx, tenants};
+
+/// How long a reader may take for a piece of the archive.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// Whoever may not have it any more gets nothing that is read later than this.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+
+/// An export under way.
+pub(super) struct Making<'a> {
+    pub(super) app: &'a App,
+    pub(super) job: &'a Job,
+    pub(super) archive: Archive,
+    pub(super) sounds: SoundTotal,
+    asked: Option<Instant>,
+}
+
+/// Makes an export, until it is complete, nobody reads it, or it is told to stop.
+pub async fn make(app: App, job: Job, stop: CancellationToken) {
+    let began = app.now();
+    let archive = Archive::new(job.out.clone(), stop, PATIENCE, began);
+    let mut making = Making {
+        app: &app,
+        job: &job,
+        archive,
+        sounds: SoundTotal::default(),
+        asked: None,
+    };
+    let Err(cut) = making.whole(began).await else {
+        return;
+    };
+    let why = cut.why();
+    if let Cut::Failed(error) = &cut {
+        let error = error_chain(error.as_ref());
+        tracing::error!(export = %job.id, error, "an export was cut, since something failed");
+    } else {
+        tracing::info!(export = %job.id, %why, "an export was cut");
+    }
+    let after = making.came_of("cut", &json!({"why": why}));
+    // Before whoever reads sees that it was cut.
+    if let Err(error) = end(&app, &job, after).await {
+        let error = error_chain(&error);
+        tracing::error!(export = %job.id, error, "that an export was cut is not in the audit log");
+    }
+}
+
+/// Notes what came of an export.
+async fn end(app: &App, job: &Job, after: Value) -> Result<(), AppError> {
+    let mut tx = app.begin_in(job.tenant, "end_export").await?;
+    let ended = changed("data.export_end", job.id, job.tenant, after);
+    app.audit(&mut tx, &job.caller, ended)?;
+    Ok(tx.commit().await?)
+}
+
+impl Making<'_> {
+    /// A transaction that reads a page; none for whoever may not have it any more.
+    pub(super) async fn read(&mut self, name: &'static str) -> Result<Tx, Cut> {
+        self.archive.check()?;
+        let mut tx = self.app.store.read(name).await?;
+        if self.asked.is_none_or(|asked| asked.elapsed() >= ASK_AGAIN) {
+            let Job { caller, tenant, .. } = self.job;
+            self.app.still_inside(&mut tx, caller, RIGHT, *tenant).await?;
+            self.asked = Some(Instant::now());
+        }
+        Ok(tx)
+    }
+
+    async fn whole(&mut self, began: jiff::Timestamp) -> Result<(), Cut> {
+        let mut tx = self.read("export_tenant").await?;
+        let tenant = tenants::find(&mut tx, self.job.tenant).await?;
+        drop(tx);
+        let tenant = tenant.ok_or(AppError::NotFound)?;
+        match &self.job.subject {
+            ExportSubject::Tenant => self.tenant().await?,
+            ExportSubject::User(user) => person::user(self, *user).await?,
+            ExportSubject::Extension(extension) => person::extension(self, *extension).await?,
+            ExportSubject::Number(number) => person::number(self, number).await?,
+        }
+        self.archive.end_parts().await?;
+        let manifest = Manifest {
+            format: manifest::FORMAT,
+            version: manifest::VERSION,
+            export_id: self.job.id,
+            tenant: NamedTenant {
+                id: tenant.id,
+                name: &tenant.name,
+                domain: &tenant.domain,
+            },
+            subject: &self.job.subject,
+            requested_by: self.job.caller.identity().actor().name,
+            began_at: began,
+            ended_at: self.app.now(),
+            read: manifest::READ,
+            kinds: &std::mem::take(&mut self.archive.kinds),
+            recordings: &self.sounds,
+            files: &std::mem::take(&mut self.archive.files),
+            left_out: kinds::left_out(&self.job.subject),
+        };
+        let sha256 = self.archive.last(manifest::NAME, &manifest).await?;
+        self.archive.kinds.clone_from(manifest.kinds);
+        let after = self.came_of("complete", &json!({"manifest_sha256": sha256}));
+        let ending = self.archive.end().await?;
+        // Nobody has a whole archive of which the log does not say so.
+        end(self.app, self.job, after).await?;
+        ending.hand_over();
+        Ok(())
+    }
+
+    /// All that a tenant has, what is most and changes most last.
+    async fn tenant(&mut self) -> Result<(), Cut> {
+        configuration::tenant(self).await?;
+        configuration::extensions(self).await?;
+        configuration::webhooks(self).await?;
+        people::all(self).await?;
+        tickets::all(self).await?;
+        configuration::deployments(self).await?;
+        configuration::revisions(self).await?;
+        configuration::purges(self).await?;
+        people::audit_entries(self).await?;
+        calls::gaps(self).await?;
+        calls::all(self).await?;
+        calls::recordings(self).await
+    }
+
+    /// As the audit log tells it: figures, and nothing of a person.
+    fn came_of(&self, outcome: &str, more: &Value) -> Value {
+        let rows: u64 = self.archive.kinds.values().map(|total| total.rows).sum();
+        let came_of = json!({
+            "outcome": outcome,
+            "rows": rows,
+            "recordings": self.sounds.files,
+            "bytes": self.archive.bytes,
+        });
+        crate::app::audit::merged(came_of, more.clone())
+    }
+
+    /// Adds a row, unless it went while it was looked for.
+    pub(super) async fn found(
+        &mut self,
+        kind: ExportKind,
+        row: Option<&impl serde::Serialize>,
+    ) -> Result<(), Cut> {
+        if let Some(row) = row {
+            self.archive.row(kind, row).await
+        } else {
+            self.archive.gone(kind);
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Of an export, the sound of recordings: read from the disk of the host that makes the archive, as far as that answers.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::archive::{Cut, Sha256};
+use super::making::Making;
+use crate::app::App;
+use crate::app::error::AppError;
+use crate::app::views::RecordingView;
+use crate::deploy::DeployError;
+use crate::domain::export::{ExportKind, MissingSound};
+use crate::domain::ids::InstanceId;
+use crate::domain::recording::{Recording, SoundFormat};
+use crate::driver::spool::{Sound, Spool};
+use crate::store::Tx;
+
+/// How long a disk may take to open a file, or to read a piece of it.
+const LONGEST: Duration = Duration::from_secs(2);
+/// What is read of a file at once.
+const PIECE: usize = 256 * 1024;
+
+/// A recording, and where in the archive its sound is.
+#[derive(Serialize)]
+struct SoundRow {
+    #[serde(flatten)]
+    recording: RecordingView,
+    /// The file's name; null where it is not in the archive.
+    file: Option<String>,
+    file_bytes: Option<u64>,
+    /// Of what is in the archive.
+    sha256: Option<String>,
+    /// Why the sound is not there, or not whole.
+    missing: Option<MissingSound>,
+}
+
+/// Where recordings lie.
+#[derive(Default)]
+pub(super) struct Sounds {
+    places: BTreeMap<InstanceId, Result<Spool, MissingSound>>,
+    /// Those whose disk has not answered once are asked no more.
+    silent: BTreeSet<InstanceId>,
+}
+
+impl Sounds {
+    /// Finds out where these lie.
+    pub(super) async fn look_for(
+        &mut self,
+        app: &App,
+        tx: &mut Tx,
+        recordings: &[Recording],
+    ) -> Result<(), Cut> {
+        self.places.clear();
+        for recording in recordings {
+            let id = recording.instance_id;
+            if self.places.contains_key(&id) {
+                continue;
+            }
+            let place = match app.spool(tx, id).await {
+                Ok(spool) => Ok(spool),
+                Err(AppError::Deploy(DeployError::DrivenElsewhere { .. })) => Err(MissingSound::OtherHost),
+                Err(AppError::Conflict { code: "driven_elsewhere", .. }) => Err(MissingSound::OtherHost),
+                Err(AppError::NotFound) => Err(MissingSound::NoDirectory),
+                Err(error) => return Err(error.into()),
+            };
+            self.places.insert(id, place);
+        }
+        Ok(())
+    }
+
+    /// Adds a recording, with its sound if that can be had.
+    pub(super) async fn add(&mut self, making: &mut Making<'_>, recording: Recording) -> Result<(), Cut> {
+        // There is nothing to read of the database here.
+        making.archive.check()?;
+        let mut row = match self.open(&recording).await {
+            Ok(sound) => self.write(making, &recording, sound).await?,
+            Err(missing) => SoundRow {
+                recording: recording.into(),
+                file: None,
+                file_bytes: None,
+                sha256: None,
+                missing: Some(missing),
+            },
+        };
+        if let Some(missing) = row.missing {
+            *making.sounds.missing.entry(missing).or_default() += 1;
+        }
+        if row.missing.is_some() {
+            row.sha256 = None;
+        }
+        making.archive.row(ExportKind::Recordings, &row).await
+    }
+
+    async fn open(&mut self, recording: &Recording) -> Result<Sound, MissingSound> {
+        let id = recording.instance_id;
+        let place = self.places.get(&id).ok_or(MissingSound::NoDirectory)?;
+        let spool = place.as_ref().map_err(|missing| *missing)?;
+        if self.silent.contains(&id) {
+            return Err(MissingSound::NoAnswer);
+        }
+        let opened = spool.open_within(&recording.path, LONGEST).await;
+        opened.map_err(|error| match error.kind() {
+            io::ErrorKind::TimedOut => {
+                self.silent.insert(id);
+                MissingSound::NoAnswer
+            }
+            io::ErrorKind::NotFound => MissingSound::NoFile,
+            _ => {
+                tracing::warn!(%error, "a recording cannot be read for an export");
+                MissingSound::Unreadable
+            }
+        })
+    }
+
+    /// Writes a file. Its size is in the archive before its content: what cannot be read to its end is filled up with zeros,
+    /// and its row says so.
+    async fn write(
+        &mut self,
+        making: &mut Making<'_>,
+        recording: &Recording,
+        mut sound: Sound,
+    ) -> Result<SoundRow, Cut> {
+        let ending = recording.path.format().map_or("bin", SoundFormat::as_str);
+        let name = format!("{}/{}.{ending}", ExportKind::Recordings, recording.id);
+        let length = sound.length;
+        making.archive.begin_file(&name, length).await?;
+        let (mut digest, mut left, mut missing) = (Sha256::new(), length, None);
+        while left > 0 {
+            match sound.next(PIECE, LONGEST).await {
+                Ok(piece) => {
+                    digest.add(&piece);
+                    making.archive.write(&piece).await?;
+                    left -= u64::try_from(piece.len()).unwrap_or(left).min(left);
+                }
+                Err(error) => {
+                    if error.kind() == io::ErrorKind::TimedOut {
+                        self.silent.insert(recording.instance_id);
+                    }
+                    tracing::warn!(%error, recording = %recording.id, "a recording breaks off in an export");
+                    missing = Some(MissingSound::Broken);
+                    making.archive.zeros(left).await?;
+                    left = 0;
+                }
+            }
+        }
+        making.archive.end_file(length).await?;
+        making.sounds.files += 1;
+        making.sounds.bytes += length;
+        Ok(SoundRow {
+            recording: recording.clone().into(),
+            file: Some(name),
+            file_bytes: Some(length),
+            sha256: missing.is_none().then(|| digest.finish()),
+            missing,
+        })
+    }
+}
