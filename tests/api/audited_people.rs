@@ -43,6 +43,7 @@ pub async fn change<'a>(server: &'a Server, method: &Method, path: &str) -> Opti
         }
         ("PATCH", "/org") => inside(path).json(&json!({"timezone": "Europe/Berlin"})),
         ("POST", "/compliance/purge") => inside(path),
+        ("POST", "/compliance/exports") => inside(path).json(&json!({"tenant": true})),
         ("PUT", "/compliance/retention") => inside(path).json(&json!({"call_records": 90})),
         ("POST", "/api-keys") => {
             let owner = server.person("owner", &server.acme, "owner").await;

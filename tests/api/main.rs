@@ -18,6 +18,7 @@ mod cors;
 mod creating;
 mod deploys;
 mod events;
+mod exports;
 mod freeswitch;
 mod fusionpbx;
 mod glance;

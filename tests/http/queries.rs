@@ -69,6 +69,7 @@ fn good_body(method: &Method, path: &str) -> Value {
         ("POST", "/platform/pbx-instances/{id}/give-up") => json!({"confirm": "pbx1"}),
         ("POST", "/calls") => json!({"to": "1002"}),
         ("PUT", "/compliance/retention") => json!({"call_records": 90, "recordings": "forever"}),
+        ("POST", "/compliance/exports") => json!({"tenant": true}),
         ("POST", "/extensions") => json!({"number": "1003", "name": "Eve"}),
         ("POST", "/extensions/import") => json!([{"number": "1004", "name": "Eve"}]),
         ("POST", "/tickets") => json!({"subject": "No dial tone", "text": "Since noon."}),

@@ -46,7 +46,7 @@ const COUNTED: [(&str, &str); 29] = [
 
 impl World {
     /// The tables whose rows go with a tenant's, directly or with something that does.
-    async fn emptied(&self) -> BTreeSet<String> {
+    pub async fn emptied(&self) -> BTreeSet<String> {
         let sql = match self.bench.backend {
             Sqlite => {
                 "select m.name || ' ' || f.\"table\" from sqlite_master m join pragma_foreign_key_list(m.name) f \

@@ -6,6 +6,9 @@
 mod accepting;
 mod changed;
 mod clicks;
+mod exporting;
+mod exporting_faults;
+mod exporting_persons;
 mod firebase;
 mod forgotten;
 mod gone;

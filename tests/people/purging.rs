@@ -139,7 +139,7 @@ impl World {
     }
 
     /// A deploy that was refused so many days ago, in these words.
-    async fn refused(&self, tenant: &Tenant, words: &str, days: i64) {
+    pub async fn refused(&self, tenant: &Tenant, words: &str, days: i64) {
         let deployment = Deployment {
             id: DeploymentId::fresh(&SystemIds),
             instance_id: tenant.instance_id,

@@ -45,7 +45,7 @@ pub struct Job {
     caller: Caller,
     subject: ExportSubject,
     out: Sender<Piece>,
-    place: Place,
+    _place: Place,
 }
 
 /// An archive, for whoever asked for it. Once it is dropped, the export ends.
@@ -95,7 +95,7 @@ pub async fn begin(app: &App, caller: &Caller, input: ExportInput) -> Result<Exp
         caller,
         subject,
         out,
-        place,
+        _place: place,
     };
     // As many as wait there have no place left.
     app.exports.sender.try_send(job).map_err(|_| AppError::Crowded)?;

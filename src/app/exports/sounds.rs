@@ -11,7 +11,6 @@ use super::making::Making;
 use crate::app::App;
 use crate::app::error::AppError;
 use crate::app::views::RecordingView;
-use crate::deploy::DeployError;
 use crate::domain::export::{ExportKind, MissingSound};
 use crate::domain::ids::InstanceId;
 use crate::domain::recording::{Recording, SoundFormat};
@@ -61,8 +60,10 @@ impl Sounds {
             }
             let place = match app.spool(tx, id).await {
                 Ok(spool) => Ok(spool),
-                Err(AppError::Deploy(DeployError::DrivenElsewhere { .. })) => Err(MissingSound::OtherHost),
-                Err(AppError::Conflict { code: "driven_elsewhere", .. }) => Err(MissingSound::OtherHost),
+                Err(AppError::Conflict {
+                    code: "driven_elsewhere",
+                    ..
+                }) => Err(MissingSound::OtherHost),
                 Err(AppError::NotFound) => Err(MissingSound::NoDirectory),
                 Err(error) => return Err(error.into()),
             };
@@ -75,7 +76,7 @@ impl Sounds {
     pub(super) async fn add(&mut self, making: &mut Making<'_>, recording: Recording) -> Result<(), Cut> {
         // There is nothing to read of the database here.
         making.archive.check()?;
-        let mut row = match self.open(&recording).await {
+        let row = match self.open(&recording).await {
             Ok(sound) => self.write(making, &recording, sound).await?,
             Err(missing) => SoundRow {
                 recording: recording.into(),
@@ -87,9 +88,6 @@ impl Sounds {
         };
         if let Some(missing) = row.missing {
             *making.sounds.missing.entry(missing).or_default() += 1;
-        }
-        if row.missing.is_some() {
-            row.sha256 = None;
         }
         making.archive.row(ExportKind::Recordings, &row).await
     }
