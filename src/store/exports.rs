@@ -17,11 +17,11 @@ statements! {
     EXTENSIONS = "select id, number from extensions where tenant_id = $1 and number > $2 order by number limit $3";
     USERS = "select id from users where tenant_id = $1 order by id";
     DEPLOYMENTS = "select id, created_at from deployments where tenant_id = $1 \
-        and (created_at < $2 or (created_at = $2 and id < $3)) order by created_at desc, id desc limit $4";
+        and (created_at, id) < ($2, $3) order by created_at desc, id desc limit $4";
     REVISION = "select id, number, digest, config, created_at from revisions where tenant_id = $1 and number > $2 \
         order by number limit 1";
     SAID = "select id, ticket_id, text, created_at from ticket_comments where tenant_id = $1 and author_id = $2 \
-        and (created_at > $3 or (created_at = $3 and id > $4)) order by created_at, id limit $5";
+        and (created_at, id) > ($3, $4) order by created_at, id limit $5";
 }
 
 /// The former domains that still lead to a tenant, with when they do no more; none where that is not settled yet.
