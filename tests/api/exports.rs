@@ -184,3 +184,29 @@ async fn a46_what_names_nobody_is_refused_by_its_field_and_a_key_is_not_honoured
     let begun = "select action from audit_entries where action like 'data.export%'";
     assert!(server.database.ask(begun.to_owned()).await.is_empty());
 }
+
+#[rstest]
+#[tokio::test]
+async fn a46_a_service_that_is_stopped_cuts_its_exports_and_says_so_before_it_ends(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let mut server = Server::start(backend).await;
+    server.recording(&server.acme, &format!("{ACME}/1.0.wav")).await;
+    let file = server.recorded(&format!("{ACME}/1.0.wav"));
+    fs::File::options().write(true).open(file).unwrap().set_len(LONG).unwrap();
+    let mut response = server.export(&json!({"tenant": true})).open().await;
+    response.chunk().await.unwrap().unwrap();
+    let reading = async move {
+        loop {
+            match response.chunk().await {
+                Ok(Some(_)) => tokio::time::sleep(Duration::from_millis(1)).await,
+                Ok(None) => return true,
+                Err(_) => return false,
+            }
+        }
+    };
+    let ((), whole) = tokio::join!(server.stop(), reading);
+    assert!(!whole, "nobody takes it for a whole one");
+    let told = server.came_of().await;
+    assert_eq!((&told[0]["outcome"], &told[0]["why"]), (&json!("cut"), &json!("stopped")));
+}

@@ -146,6 +146,14 @@ impl Server {
         (self.address, self.running) = run(service);
     }
 
+    /// Tells the service to stop as systemd does, and waits until it has: each test has a process of its own.
+    pub async fn stop(&mut self) {
+        let own = rustix::process::getpid();
+        rustix::process::kill_process(own, rustix::process::Signal::TERM).unwrap();
+        let ended = tokio::time::timeout(Duration::from_secs(60), self.running.join_next());
+        ended.await.expect("it does not stop").unwrap().unwrap();
+    }
+
     /// Ends the service and gives its connections back at once: whoever starts many in one test would use up the database's.
     pub async fn end(mut self) {
         self.running.shutdown().await;

@@ -85,9 +85,7 @@ async fn a46_a_reader_who_takes_nothing_holds_nothing_of_the_database_and_one_wh
     };
     for _ in 0..200 {
         tokio::time::sleep(Duration::from_millis(10)).await;
-        if begun.making.try_join_next().is_some() {
-            panic!("it did not wait for its reader");
-        }
+        assert!(begun.making.try_join_next().is_none(), "it did not wait for its reader");
     }
     match backend {
         // Whoever reads keeps it from being moved into the database.

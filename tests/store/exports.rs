@@ -37,7 +37,7 @@ async fn a46_extensions_are_gone_through_once_each_and_another_tenants_not(
     for _ in 0..20 {
         let mut tx = store.read("page").await.unwrap();
         let page = exports::extensions(&mut tx, world.acme.id, &after, most).await.unwrap();
-        assert!(page.len() as i64 <= most);
+        assert!(i64::try_from(page.len()).unwrap() <= most);
         let Some((_, last)) = page.last() else { break };
         after.clone_from(last);
         for (id, number) in page {

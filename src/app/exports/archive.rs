@@ -120,7 +120,7 @@ impl Archive {
     }
 
     /// Names a kind that it holds, however little there is of it.
-    pub(super) fn begin(&mut self, kind: ExportKind) {
+    pub(super) fn name_kind(&mut self, kind: ExportKind) {
         self.kinds.entry(kind).or_default();
     }
 

@@ -22,7 +22,7 @@ const GAPS: i64 = 10_000;
 
 /// The times in which calls may have been missed.
 pub(super) async fn gaps(making: &mut Making<'_>) -> Result<(), Cut> {
-    making.archive.begin(ExportKind::CallGaps);
+    making.archive.name_kind(ExportKind::CallGaps);
     let mut tx = making.read("export_call_gaps").await?;
     let gaps = call_gaps::of_tenant(&mut tx, making.job.tenant, &CallFilter::default(), GAPS).await?;
     drop(tx);
@@ -43,9 +43,9 @@ pub(super) async fn matching(
     filter: CallFilter,
     with_recordings: bool,
 ) -> Result<(), Cut> {
-    making.archive.begin(ExportKind::CallRecords);
+    making.archive.name_kind(ExportKind::CallRecords);
     if with_recordings {
-        making.archive.begin(ExportKind::Recordings);
+        making.archive.name_kind(ExportKind::Recordings);
     }
     let (mut sounds, mut known) = (Sounds::default(), HashSet::new());
     let mut query = CallQuery {
@@ -89,7 +89,7 @@ async fn recording(making: &mut Making<'_>, sounds: &mut Sounds, id: RecordingId
 
 /// All recordings of the tenant, newest first, each with its sound where this host has it.
 pub(super) async fn recordings(making: &mut Making<'_>) -> Result<(), Cut> {
-    making.archive.begin(ExportKind::Recordings);
+    making.archive.name_kind(ExportKind::Recordings);
     let mut sounds = Sounds::default();
     let mut query = RecordingQuery {
         per_page: RECORDINGS,

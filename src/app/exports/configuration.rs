@@ -46,7 +46,7 @@ pub(super) async fn tenant(making: &mut Making<'_>) -> Result<(), Cut> {
     let archive = &mut making.archive;
     archive.row(ExportKind::Settings, &OwnTenantView::from(own)).await?;
     archive.row(ExportKind::Retention, &policy).await?;
-    archive.begin(ExportKind::DomainAliases);
+    archive.name_kind(ExportKind::DomainAliases);
     for (domain, expires_at) in aliases {
         archive.row(ExportKind::DomainAliases, &AliasRow { domain, expires_at }).await?;
     }
@@ -55,7 +55,7 @@ pub(super) async fn tenant(making: &mut Making<'_>) -> Result<(), Cut> {
 
 /// All extensions.
 pub(super) async fn extensions(making: &mut Making<'_>) -> Result<(), Cut> {
-    making.archive.begin(ExportKind::Extensions);
+    making.archive.name_kind(ExportKind::Extensions);
     let tenant = making.job.tenant;
     let mut after = String::new();
     loop {
@@ -79,7 +79,7 @@ pub(super) async fn extensions(making: &mut Making<'_>) -> Result<(), Cut> {
 
 /// All webhooks: there are few.
 pub(super) async fn webhooks(making: &mut Making<'_>) -> Result<(), Cut> {
-    making.archive.begin(ExportKind::Webhooks);
+    making.archive.name_kind(ExportKind::Webhooks);
     let mut tx = making.read("export_webhooks").await?;
     let all = webhooks::list(&mut tx, making.job.tenant).await?;
     drop(tx);
@@ -91,7 +91,7 @@ pub(super) async fn webhooks(making: &mut Making<'_>) -> Result<(), Cut> {
 
 /// All deployments of the tenant, newest first.
 pub(super) async fn deployments(making: &mut Making<'_>) -> Result<(), Cut> {
-    making.archive.begin(ExportKind::Deployments);
+    making.archive.name_kind(ExportKind::Deployments);
     let tenant = making.job.tenant;
     let mut after = None;
     loop {
@@ -116,7 +116,7 @@ pub(super) async fn deployments(making: &mut Making<'_>) -> Result<(), Cut> {
 
 /// All that was deployed, each revision by itself: it may be as large as all of the configuration.
 pub(super) async fn revisions(making: &mut Making<'_>) -> Result<(), Cut> {
-    making.archive.begin(ExportKind::Revisions);
+    making.archive.name_kind(ExportKind::Revisions);
     let mut after = 0;
     loop {
         let mut tx = making.read("export_revision").await?;
@@ -139,7 +139,7 @@ pub(super) async fn revisions(making: &mut Making<'_>) -> Result<(), Cut> {
 
 /// All reports of purges: few hundred of them are kept.
 pub(super) async fn purges(making: &mut Making<'_>) -> Result<(), Cut> {
-    making.archive.begin(ExportKind::Purges);
+    making.archive.name_kind(ExportKind::Purges);
     let tenant = making.job.tenant;
     let mut ids = Vec::new();
     let mut number = 1;

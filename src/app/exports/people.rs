@@ -57,7 +57,7 @@ struct ChainedRow {
 pub(super) async fn all(making: &mut Making<'_>) -> Result<(), Cut> {
     let tenant = making.job.tenant;
     for kind in [ExportKind::Users, ExportKind::Sessions, ExportKind::Roles, ExportKind::ApiKeys] {
-        making.archive.begin(kind);
+        making.archive.name_kind(kind);
     }
     let mut tx = making.read("export_rights").await?;
     let roles = roles::list(&mut tx, Some(tenant)).await?;
@@ -96,7 +96,7 @@ pub(super) async fn all(making: &mut Making<'_>) -> Result<(), Cut> {
 
 /// All that the audit log tells the tenant, newest first.
 pub(super) async fn audit_entries(making: &mut Making<'_>) -> Result<(), Cut> {
-    making.archive.begin(ExportKind::AuditEntries);
+    making.archive.name_kind(ExportKind::AuditEntries);
     let mut query = AuditQuery {
         per_page: ENTRIES,
         ..AuditQuery::default()

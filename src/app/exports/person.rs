@@ -39,7 +39,7 @@ pub(super) async fn user(making: &mut Making<'_>, id: UserId) -> Result<(), Cut>
     let sessions = sessions::of_user(&mut tx, id, now).await?;
     drop(tx);
     for kind in [ExportKind::Users, ExportKind::Roles, ExportKind::ApiKeys, ExportKind::Sessions] {
-        making.archive.begin(kind);
+        making.archive.name_kind(kind);
     }
     making.archive.row(ExportKind::Users, &UserView::from(&user)).await?;
     if let Some(role) = role {
@@ -87,7 +87,7 @@ struct CommentRow {
 
 /// What they said about whichever ticket.
 async fn said(making: &mut Making<'_>, user: UserId) -> Result<(), Cut> {
-    making.archive.begin(ExportKind::TicketComments);
+    making.archive.name_kind(ExportKind::TicketComments);
     let mut after = None;
     loop {
         let mut tx = making.read("export_comments").await?;
@@ -146,7 +146,7 @@ struct EntryRow {
 
 /// Entries of the tenant's audit log that they caused or that name them, newest first.
 async fn entries(making: &mut Making<'_>, user: &User) -> Result<(), Cut> {
-    making.archive.begin(ExportKind::AuditEntries);
+    making.archive.name_kind(ExportKind::AuditEntries);
     let mut query = AuditQuery {
         per_page: ENTRIES,
         ..AuditQuery::default()

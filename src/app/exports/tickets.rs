@@ -45,7 +45,7 @@ impl Walk {
 
     /// The next page, which may be empty; none behind the last one.
     pub(super) async fn next(&mut self, making: &mut Making<'_>) -> Result<Option<Vec<Ticket>>, Cut> {
-        making.archive.begin(ExportKind::Tickets);
+        making.archive.name_kind(ExportKind::Tickets);
         let Some(mut query) = self.query.take() else {
             return Ok(None);
         };
