@@ -199,8 +199,15 @@ mod tests {
 
     #[test]
     fn a46_what_is_null_or_unknown_is_refused() {
-        for body in [json!({"tenant": null}), json!({"user": null}), json!({"name": "Ann"})] {
-            assert!(serde_json::from_value::<ExportInput>(body.clone()).is_err(), "{body}");
+        for body in [
+            json!({"tenant": null}),
+            json!({"user": null}),
+            json!({"name": "Ann"}),
+        ] {
+            assert!(
+                serde_json::from_value::<ExportInput>(body.clone()).is_err(),
+                "{body}"
+            );
         }
     }
 }

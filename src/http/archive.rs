@@ -42,7 +42,10 @@ impl IntoResponse for Archive {
         headers.insert(BUFFERING, HeaderValue::from_static("no"));
         let texts = [
             (EXPORT_ID, id.to_string()),
-            (CONTENT_DISPOSITION, format!("attachment; filename=\"export-{id}.tar\"")),
+            (
+                CONTENT_DISPOSITION,
+                format!("attachment; filename=\"export-{id}.tar\""),
+            ),
         ];
         for (name, text) in texts {
             // Of digits, letters and our own words.

@@ -147,7 +147,9 @@ impl NotKept {
     /// Refuses a key; `instead` says what a caller can do who lost the answer.
     pub fn refuse_key(self, instead: &str) -> Result<(), Problem> {
         if self.has_key {
-            let reason = format!("is not honoured here, since the answer is made while it is read, and not kept; {instead}");
+            let reason = format!(
+                "is not honoured here, since the answer is made while it is read, and not kept; {instead}"
+            );
             return Err(Problem::invalid(FieldErrors::one(KEY, reason)));
         }
         Ok(())

@@ -54,7 +54,9 @@ pub async fn extensions(
         fetch_all::<(Uuid, String)>(EXTENSIONS, tenant.uuid(), after, most)
     )?;
     let ids = rows.into_iter();
-    Ok(ids.map(|(id, number)| (ExtensionId::from_uuid(id), number)).collect())
+    Ok(ids
+        .map(|(id, number)| (ExtensionId::from_uuid(id), number))
+        .collect())
 }
 
 /// All users of a tenant.

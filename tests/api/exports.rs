@@ -27,7 +27,9 @@ impl Server {
     async fn came_of(&self) -> Vec<Value> {
         let sql = "select after from audit_entries where action = 'data.export_end' order by number";
         let told = self.database.ask(sql.to_owned()).await;
-        told.iter().map(|text| serde_json::from_str(text).unwrap()).collect()
+        told.iter()
+            .map(|text| serde_json::from_str(text).unwrap())
+            .collect()
     }
 
     /// The same once there are so many.
@@ -64,16 +66,30 @@ async fn a46_an_archive_is_downloaded_with_its_manifest_and_is_in_the_log_from_b
     let server = Server::start(backend).await;
     server.extension("1001").await;
     server.call(&server.acme, ACME, 1, "1001", "1002").await;
-    server.recording(&server.acme, &format!("{ACME}/{ACME}.1.wav")).await;
+    server
+        .recording(&server.acme, &format!("{ACME}/{ACME}.1.wav"))
+        .await;
     let owner = server.person("ann", &server.acme, "owner").await;
     let body = json!({"tenant": true});
-    let response = server.of(&owner.token, Method::POST, EXPORTS).json(&body).open().await;
+    let response = server
+        .of(&owner.token, Method::POST, EXPORTS)
+        .json(&body)
+        .open()
+        .await;
     assert_eq!(response.status(), 200);
-    let header = |name: &str| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+    let header = |name: &str| {
+        response
+            .headers()
+            .get(name)
+            .map(|value| value.to_str().unwrap().to_owned())
+    };
     let id = header("export-id").unwrap();
     assert_eq!(header("content-type").as_deref(), Some("application/x-tar"));
     assert_eq!(header("cache-control").as_deref(), Some("no-store"));
-    assert_eq!(header("content-disposition"), Some(format!("attachment; filename=\"export-{id}.tar\"")));
+    assert_eq!(
+        header("content-disposition"),
+        Some(format!("attachment; filename=\"export-{id}.tar\""))
+    );
     assert_eq!(header("content-length"), None, "nobody knows it before");
     let archive = files(&response.bytes().await.unwrap());
     let manifest: Value = serde_json::from_slice(&archive["manifest.json"]).unwrap();
@@ -84,19 +100,34 @@ async fn a46_an_archive_is_downloaded_with_its_manifest_and_is_in_the_log_from_b
         assert!(archive.contains_key(&format!("{kind}/000001.jsonl")));
     }
     assert_eq!(manifest["recordings"]["files"], 1);
-    assert_eq!(server.came_of().await[0]["outcome"], "complete", "it is told before the end is read");
-    let told = "select action || ' ' || target_id from audit_entries where resource = 'export' order by number";
+    assert_eq!(
+        server.came_of().await[0]["outcome"],
+        "complete",
+        "it is told before the end is read"
+    );
+    let told =
+        "select action || ' ' || target_id from audit_entries where resource = 'export' order by number";
     let told = server.database.ask(told.to_owned()).await;
-    assert_eq!(told, [format!("data.export {id}"), format!("data.export_end {id}")]);
+    assert_eq!(
+        told,
+        [format!("data.export {id}"), format!("data.export_end {id}")]
+    );
 }
 
 #[rstest]
 #[tokio::test]
-async fn a46_who_breaks_off_ends_the_export_and_has_no_manifest(#[values(Sqlite, Postgres)] backend: Backend) {
+async fn a46_who_breaks_off_ends_the_export_and_has_no_manifest(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
     let server = Server::start(backend).await;
     server.recording(&server.acme, &format!("{ACME}/1.0.wav")).await;
     let file = server.recorded(&format!("{ACME}/1.0.wav"));
-    fs::File::options().write(true).open(file).unwrap().set_len(LONG).unwrap();
+    fs::File::options()
+        .write(true)
+        .open(file)
+        .unwrap()
+        .set_len(LONG)
+        .unwrap();
     let mut response = server.export(&json!({"tenant": true})).open().await;
     let mut read = Vec::new();
     for _ in 0..3 {
@@ -105,7 +136,10 @@ async fn a46_who_breaks_off_ends_the_export_and_has_no_manifest(#[values(Sqlite,
     assert!(server.came_of().await.is_empty(), "it goes on");
     drop(response);
     let told = server.came_of_all(1).await;
-    assert_eq!((&told[0]["outcome"], &told[0]["why"]), (&json!("cut"), &json!("reader_gone")));
+    assert_eq!(
+        (&told[0]["outcome"], &told[0]["why"]),
+        (&json!("cut"), &json!("reader_gone"))
+    );
     assert!(!String::from_utf8_lossy(&read).contains("manifest.json"));
     assert!(told[0]["bytes"].as_u64().unwrap() < LONG);
 }
@@ -118,9 +152,16 @@ async fn a46_whose_session_ends_while_they_read_gets_an_archive_that_breaks_off(
     let server = Server::start(backend).await;
     // What is read after the long one is read later than a second after the first.
     for name in ["1.0", "2.0"] {
-        server.recording(&server.acme, &format!("{ACME}/{name}.wav")).await;
+        server
+            .recording(&server.acme, &format!("{ACME}/{name}.wav"))
+            .await;
         let file = server.recorded(&format!("{ACME}/{name}.wav"));
-        fs::File::options().write(true).open(file).unwrap().set_len(LONG).unwrap();
+        fs::File::options()
+            .write(true)
+            .open(file)
+            .unwrap()
+            .set_len(LONG)
+            .unwrap();
     }
     let owner = server.person("ann", &server.acme, "owner").await;
     let extension = server.extension("1001").await;
@@ -131,7 +172,10 @@ async fn a46_whose_session_ends_while_they_read_gets_an_archive_that_breaks_off(
     let ask = server.of(&owner.token, Method::POST, EXPORTS).json(&body);
     let mut response = ask.open().await;
     response.chunk().await.unwrap().unwrap();
-    server.database.ask("delete from sessions returning 'x'".to_owned()).await;
+    server
+        .database
+        .ask("delete from sessions returning 'x'".to_owned())
+        .await;
     tokio::time::sleep(Duration::from_millis(1100)).await;
     let mut broke_off = false;
     loop {
@@ -146,7 +190,10 @@ async fn a46_whose_session_ends_while_they_read_gets_an_archive_that_breaks_off(
     }
     assert!(broke_off);
     let told = server.came_of_all(1).await;
-    assert_eq!((&told[0]["outcome"], &told[0]["why"]), (&json!("cut"), &json!("revoked")));
+    assert_eq!(
+        (&told[0]["outcome"], &told[0]["why"]),
+        (&json!("cut"), &json!("revoked"))
+    );
 }
 
 #[rstest]
@@ -169,14 +216,22 @@ async fn a46_what_names_nobody_is_refused_by_its_field_and_a_key_is_not_honoured
         let refused = server.export(&body).send().await;
         assert_eq!(refused.fields(), fields, "{body}");
     }
-    let once = server.export(&json!({"tenant": true})).with("idempotency-key", "once");
+    let once = server
+        .export(&json!({"tenant": true}))
+        .with("idempotency-key", "once");
     assert_eq!(once.send().await.fields(), ["Idempotency-Key"]);
     for role in ["manager", "agent"] {
         let person = server.person(role, &server.acme, role).await;
-        let denied = server.of(&person.token, Method::POST, EXPORTS).json(&json!({"tenant": true}));
+        let denied = server
+            .of(&person.token, Method::POST, EXPORTS)
+            .json(&json!({"tenant": true}));
         assert_eq!(denied.send().await.code(), (403, "permission_denied"));
     }
-    let why = server.export(&json!({"tenant": true})).without("x-reason").send().await;
+    let why = server
+        .export(&json!({"tenant": true}))
+        .without("x-reason")
+        .send()
+        .await;
     assert_eq!(why.code(), (400, "reason_required"));
     server.suspend(&server.acme).await;
     let suspended = server.export(&json!({"tenant": true})).send().await;
@@ -193,7 +248,12 @@ async fn a46_a_service_that_is_stopped_cuts_its_exports_and_says_so_before_it_en
     let mut server = Server::start(backend).await;
     server.recording(&server.acme, &format!("{ACME}/1.0.wav")).await;
     let file = server.recorded(&format!("{ACME}/1.0.wav"));
-    fs::File::options().write(true).open(file).unwrap().set_len(LONG).unwrap();
+    fs::File::options()
+        .write(true)
+        .open(file)
+        .unwrap()
+        .set_len(LONG)
+        .unwrap();
     let mut response = server.export(&json!({"tenant": true})).open().await;
     response.chunk().await.unwrap().unwrap();
     let reading = async move {
@@ -208,5 +268,8 @@ async fn a46_a_service_that_is_stopped_cuts_its_exports_and_says_so_before_it_en
     let ((), whole) = tokio::join!(server.stop(), reading);
     assert!(!whole, "nobody takes it for a whole one");
     let told = server.came_of().await;
-    assert_eq!((&told[0]["outcome"], &told[0]["why"]), (&json!("cut"), &json!("stopped")));
+    assert_eq!(
+        (&told[0]["outcome"], &told[0]["why"]),
+        (&json!("cut"), &json!("stopped"))
+    );
 }

@@ -1,16 +1,12 @@
 //! An export of a whole tenant: every table is in it or is left out with a reason, every row is, and nothing of another tenant
 //! nor any secret.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
-use std::io::Read as _;
+use std::collections::BTreeSet;
 
 use rstest::rstest;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
-use switchyard::app::error::AppError;
-use switchyard::app::exports::{self, Job, kinds};
+use switchyard::app::exports::kinds;
 use switchyard::app::{extensions, webhooks};
 use switchyard::auth::caller::Caller;
 use switchyard::domain::clock::{Clock as _, SystemClock};
@@ -18,9 +14,8 @@ use switchyard::domain::export::ExportKind;
 use switchyard::domain::ids::{RevisionId, SystemIds};
 use switchyard::domain::tenant::Tenant;
 use switchyard::store::{domains, revisions, users};
-use tokio::sync::mpsc::Receiver;
-use tokio_util::sync::CancellationToken;
 
+use super::exported::sha256;
 use super::support::database::Backend::{self, Postgres, Sqlite};
 use super::world::{PASSWORD, World};
 
@@ -30,132 +25,22 @@ pub const MARKS: [&str; 2] = ["Quitte", "Zwetschge"];
 /// Of each mailbox.
 const PIN: &str = "9081726354";
 
-/// An archive as a reader has it.
-pub struct Archive {
-    pub bytes: Vec<u8>,
-    pub files: BTreeMap<String, Vec<u8>>,
-    /// Whether it came to its end.
-    pub is_whole: bool,
-}
-
-impl Archive {
-    fn of(bytes: Vec<u8>, is_whole: bool) -> Self {
-        let mut files = BTreeMap::new();
-        if is_whole {
-            for entry in tar::Archive::new(bytes.as_slice()).entries().unwrap() {
-                let mut entry = entry.unwrap();
-                let name = entry.path().unwrap().to_str().unwrap().to_owned();
-                let mut content = Vec::new();
-                entry.read_to_end(&mut content).unwrap();
-                assert!(files.insert(name, content).is_none());
-            }
-        }
-        Self {
-            bytes,
-            files,
-            is_whole,
-        }
-    }
-
-    pub fn manifest(&self) -> Value {
-        serde_json::from_slice(&self.files["manifest.json"]).unwrap()
-    }
-
-    /// The rows of a kind, in the order of its files.
-    pub fn rows(&self, kind: &str) -> Vec<Value> {
-        let mut rows = Vec::new();
-        for (name, content) in &self.files {
-            if name.starts_with(&format!("{kind}/")) && name.ends_with(".jsonl") {
-                let lines = std::str::from_utf8(content).unwrap().lines();
-                rows.extend(lines.map(|line| serde_json::from_str::<Value>(line).unwrap()));
-            }
-        }
-        rows
-    }
-
-    pub fn holds(&self, text: &str) -> bool {
-        let mut windows = self.bytes.windows(text.len());
-        windows.any(|window| window.eq_ignore_ascii_case(text.as_bytes()))
-    }
-
-    /// That each file is as the manifest or its row tells, and that there is no other.
-    pub fn check(&self) {
-        let manifest = self.manifest();
-        let mut told = BTreeSet::from(["manifest.json".to_owned()]);
-        let mut rows: BTreeMap<String, u64> = BTreeMap::new();
-        for file in manifest["files"].as_array().unwrap() {
-            let name = file["name"].as_str().unwrap();
-            let content = &self.files[name];
-            assert_eq!(file["sha256"], json!(sha256(content)), "{name}");
-            assert_eq!(file["bytes"], json!(content.len()), "{name}");
-            let lines = content.iter().filter(|byte| **byte == b'\n').count();
-            assert_eq!(file["rows"], json!(lines), "{name}");
-            let (kind, _) = name.split_once('/').unwrap();
-            *rows.entry(kind.to_owned()).or_default() += lines as u64;
-            told.insert(name.to_owned());
-        }
-        for (kind, total) in manifest["kinds"].as_object().unwrap() {
-            let there = rows.remove(kind).unwrap_or_default();
-            assert_eq!(total["rows"], json!(there), "{kind}");
-        }
-        assert!(rows.is_empty(), "{rows:?}");
-        for row in self.rows("recordings") {
-            if let (Some(name), Some(digest)) = (row["file"].as_str(), row["sha256"].as_str()) {
-                assert_eq!(digest, sha256(&self.files[name]), "{name}");
-                assert_eq!(row["file_bytes"], json!(self.files[name].len()));
-                told.insert(name.to_owned());
-            }
-        }
-        assert_eq!(self.files.keys().cloned().collect::<BTreeSet<_>>(), told);
-    }
-}
-
-pub fn sha256(content: &[u8]) -> String {
-    let mut text = String::new();
-    for byte in Sha256::digest(content) {
-        write!(text, "{byte:02x}").unwrap();
-    }
-    text
-}
-
 impl World {
-    /// Who makes exports here.
-    pub fn maker(&self) -> Receiver<Job> {
-        exports::take(&self.app).unwrap()
-    }
-
-    /// Asks for an export, and reads all of it.
-    pub async fn exported(
-        &self,
-        maker: &mut Receiver<Job>,
-        caller: &Caller,
-        subject: Value,
-    ) -> Result<Archive, AppError> {
-        let input = serde_json::from_value(subject).unwrap();
-        let mut export = exports::begin(&self.app, caller, input).await?;
-        let job = maker.recv().await.unwrap();
-        let making = exports::make(self.app.clone(), job, CancellationToken::new());
-        let reading = async {
-            let mut bytes = Vec::new();
-            while let Some(piece) = export.next().await {
-                match piece {
-                    Ok(piece) => bytes.extend_from_slice(&piece),
-                    Err(_) => return Archive::of(bytes, false),
-                }
-            }
-            Archive::of(bytes, true)
-        };
-        let ((), archive) = tokio::join!(making, reading);
-        Ok(archive)
-    }
-
     /// One of everything in a tenant, with this mark in all that people write; gives what is secret of it.
     pub async fn filled(&self, tenant: &Tenant, mark: &str) -> (Caller, Vec<String>) {
         let lower = mark.to_lowercase();
         let owner = self.person(&format!("{lower}-owner"), tenant, "owner").await;
         let caller = self.caller(&owner.token).await;
-        let mut secrets = vec![owner.token.clone(), "a".repeat(64), PIN.to_owned(), PASSWORD.to_owned()];
-        let input = serde_json::from_value(json!({"number": "1001", "name": format!("Ann {mark}"), "voicemail": {"pin": PIN}})).unwrap();
+        let mut secrets = vec![
+            owner.token.clone(),
+            "a".repeat(64),
+            PIN.to_owned(),
+            PASSWORD.to_owned(),
+        ];
+        let input = serde_json::from_value(
+            json!({"number": "1001", "name": format!("Ann {mark}"), "voicemail": {"pin": PIN}}),
+        )
+        .unwrap();
         let (_, shown) = extensions::create(&self.app, &caller, input).await.unwrap();
         secrets.push(shown.sip.expose().to_owned());
         let (_, secret) = self.key(&caller, &["config.read"]).await;
@@ -167,9 +52,13 @@ impl World {
         secrets.push(token.expose_secret().to_owned());
         let role = json!({"name": format!("{lower} keeper"), "permissions": ["config.read"]});
         let role = serde_json::from_value(role).unwrap();
-        switchyard::app::roles::create(&self.app, &caller, role, None).await.unwrap();
+        switchyard::app::roles::create(&self.app, &caller, role, None)
+            .await
+            .unwrap();
         let ticket = self.ticket(&caller, &format!("No tone, {mark}")).await;
-        self.say(&caller, ticket.id, &format!("Still none, {mark}")).await.unwrap();
+        self.say(&caller, ticket.id, &format!("Still none, {mark}"))
+            .await
+            .unwrap();
         for (channel, days) in [("1.1", 3), ("2.1", 2)] {
             self.call(tenant, &format!("17900000{channel}"), mark, days).await;
         }
@@ -179,11 +68,19 @@ impl World {
         let mut tx = self.store.begin("fill").await.unwrap();
         let former = format!("{lower}.example.net").parse().unwrap();
         domains::put_alias(&mut tx, tenant.id, &former).await.unwrap();
-        let hash = users::password_hash(&mut tx, owner.user.id).await.unwrap().unwrap();
-        secrets.push(hash.expose().to_owned());
-        revisions::take_head(&mut tx, tenant.id, RevisionId::fresh(&SystemIds), SystemClock.now())
+        let hash = users::password_hash(&mut tx, owner.user.id)
             .await
+            .unwrap()
             .unwrap();
+        secrets.push(hash.expose().to_owned());
+        revisions::take_head(
+            &mut tx,
+            tenant.id,
+            RevisionId::fresh(&SystemIds),
+            SystemClock.now(),
+        )
+        .await
+        .unwrap();
         tx.commit().await.unwrap();
         self.refused(tenant, mark, 1).await;
         (caller, secrets)
@@ -231,7 +128,9 @@ async fn a46_every_table_that_is_a_tenants_is_exported_or_left_out_with_a_reason
 /// How many rows of each kind a tenant has.
 fn counts(domain: &str) -> Vec<(&'static str, String)> {
     let of = |table: &str| {
-        format!("select count(*) || '' from {table} where tenant_id = (select id from tenants where domain = '{domain}')")
+        format!(
+            "select count(*) || '' from {table} where tenant_id = (select id from tenants where domain = '{domain}')"
+        )
     };
     let mut counts: Vec<(&str, String)> = [
         ("api_keys", "api_keys"),
@@ -248,7 +147,10 @@ fn counts(domain: &str) -> Vec<(&'static str, String)> {
     ]
     .map(|(kind, table)| (kind, of(table)))
     .into();
-    counts.push(("audit_entries", of("audit_entries") + " and action <> 'data.export_end'"));
+    counts.push((
+        "audit_entries",
+        of("audit_entries") + " and action <> 'data.export_end'",
+    ));
     counts.push(("roles", of("roles") + " or tenant_id is null"));
     let sessions = "sessions s join users u on u.id = s.user_id";
     counts.push(("sessions", of(sessions)));
@@ -267,9 +169,15 @@ async fn a46_an_export_of_a_tenant_holds_every_row_of_it_and_nothing_of_another_
     let (acme, mut secrets) = world.filled(&world.acme, MARKS[0]).await;
     let (globex, more) = world.filled(&world.globex, MARKS[1]).await;
     secrets.extend(more);
-    let [own, other] = [(&world.acme, acme, MARKS), (&world.globex, globex, [MARKS[1], MARKS[0]])];
+    let [own, other] = [
+        (&world.acme, acme, MARKS),
+        (&world.globex, globex, [MARKS[1], MARKS[0]]),
+    ];
     for ((tenant, caller, [mark, foreign]), stranger) in [(own, &world.globex), (other, &world.acme)] {
-        let archive = world.exported(&mut maker, &caller, json!({"tenant": true})).await.unwrap();
+        let archive = world
+            .exported(&mut maker, &caller, json!({"tenant": true}))
+            .await
+            .unwrap();
         assert!(archive.is_whole);
         archive.check();
         let manifest = archive.manifest();
@@ -280,21 +188,46 @@ async fn a46_an_export_of_a_tenant_holds_every_row_of_it_and_nothing_of_another_
             assert_eq!(archive.rows(kind).len() as u64, there, "{kind}");
         }
         let kinds: BTreeSet<&str> = ExportKind::ALL.iter().map(|kind| kind.as_str()).collect();
-        let told: BTreeSet<&str> = manifest["kinds"].as_object().unwrap().keys().map(String::as_str).collect();
+        let told: BTreeSet<&str> = manifest["kinds"]
+            .as_object()
+            .unwrap()
+            .keys()
+            .map(String::as_str)
+            .collect();
         // What a person said is in the tickets.
         let of_persons = BTreeSet::from(["ticket_comments"]);
         assert_eq!(told, kinds.difference(&of_persons).copied().collect());
-        assert_eq!(archive.rows("tickets")[0]["comments"].as_array().unwrap().len(), 1);
+        assert_eq!(
+            archive.rows("tickets")[0]["comments"].as_array().unwrap().len(),
+            1
+        );
         let texts = [
-            "extensions", "users", "webhooks", "roles", "tickets", "call_records", "audit_entries", "deployments",
-            "revisions", "domain_aliases",
+            "extensions",
+            "users",
+            "webhooks",
+            "roles",
+            "tickets",
+            "call_records",
+            "audit_entries",
+            "deployments",
+            "revisions",
+            "domain_aliases",
         ];
         for kind in texts {
             let rows = json!(archive.rows(kind)).to_string().to_lowercase();
             assert!(rows.contains(&mark.to_lowercase()), "{kind}: {rows}");
         }
-        for alien in [foreign, stranger.name.as_str(), &stranger.id.to_string(), stranger.domain.as_str()] {
-            assert!(!archive.holds(alien), "{alien} is in the export of {}", tenant.name);
+        for alien in [
+            foreign,
+            stranger.name.as_str(),
+            &stranger.id.to_string(),
+            stranger.domain.as_str(),
+        ] {
+            assert!(
+                !archive.holds(alien),
+                "{alien} is in the export of {}",
+                tenant.name
+            );
         }
         for secret in &secrets {
             assert!(!archive.holds(secret), "{secret} is in the export");
@@ -303,11 +236,17 @@ async fn a46_an_export_of_a_tenant_holds_every_row_of_it_and_nothing_of_another_
         assert_eq!(manifest["subject"], json!({"kind": "tenant"}));
         let left: Vec<_> = kinds::OF_TENANT.iter().map(|left| left.what).collect();
         let told = manifest["left_out"].as_array().unwrap().iter();
-        assert_eq!(told.map(|left| left["what"].as_str().unwrap()).collect::<Vec<_>>(), left);
+        assert_eq!(
+            told.map(|left| left["what"].as_str().unwrap())
+                .collect::<Vec<_>>(),
+            left
+        );
         // The chain's digests go with the entries, their numbers stay with the platform.
         let entry = &archive.rows("audit_entries")[0];
         assert_eq!(entry["action"], "data.export");
-        assert!(entry["digest"].is_string() && entry["payload_digest"].is_string() && entry["number"].is_null());
+        assert!(
+            entry["digest"].is_string() && entry["payload_digest"].is_string() && entry["number"].is_null()
+        );
     }
 }
 
@@ -319,7 +258,10 @@ async fn a46_the_audit_log_tells_who_asked_for_an_export_and_what_came_of_it(
     let world = World::new(backend).await;
     let mut maker = world.maker();
     let (caller, _) = world.filled(&world.acme, MARKS[0]).await;
-    let archive = world.exported(&mut maker, &caller, json!({"tenant": true})).await.unwrap();
+    let archive = world
+        .exported(&mut maker, &caller, json!({"tenant": true}))
+        .await
+        .unwrap();
     let told = "select action || ' ' || actor_name || ' ' || target_id || ' ' || after from audit_entries \
         where resource = 'export' order by number";
     let told = world.texts(told).await;
@@ -330,7 +272,12 @@ async fn a46_the_audit_log_tells_who_asked_for_an_export_and_what_came_of_it(
     assert_eq!(told[0], begun);
     let start = format!("data.export_end quitte-owner@example.com {id} ");
     let after: Value = serde_json::from_str(told[1].strip_prefix(&start).unwrap()).unwrap();
-    let rows: u64 = manifest["kinds"].as_object().unwrap().values().map(|kind| kind["rows"].as_u64().unwrap()).sum();
+    let rows: u64 = manifest["kinds"]
+        .as_object()
+        .unwrap()
+        .values()
+        .map(|kind| kind["rows"].as_u64().unwrap())
+        .sum();
     assert_eq!(
         after,
         json!({"outcome": "complete", "rows": rows, "recordings": 1, "bytes": archive.bytes.len(),

@@ -54,12 +54,18 @@ impl World {
     /// A recording that is longer than what waits for a reader.
     async fn long_recording(&self) {
         let path = self.recording(&self.acme, "179000009.1.wav", 1).await;
-        fs::File::options().write(true).open(path).unwrap().set_len(LONG).unwrap();
+        fs::File::options()
+            .write(true)
+            .open(path)
+            .unwrap()
+            .set_len(LONG)
+            .unwrap();
     }
 
     /// What came of the last export.
     async fn came_of(&self) -> Value {
-        let sql = "select after from audit_entries where action = 'data.export_end' order by number desc limit 1";
+        let sql =
+            "select after from audit_entries where action = 'data.export_end' order by number desc limit 1";
         serde_json::from_str(&self.texts(sql).await[0]).unwrap()
     }
 }
@@ -85,7 +91,10 @@ async fn a46_a_reader_who_takes_nothing_holds_nothing_of_the_database_and_one_wh
     };
     for _ in 0..200 {
         tokio::time::sleep(Duration::from_millis(10)).await;
-        assert!(begun.making.try_join_next().is_none(), "it did not wait for its reader");
+        assert!(
+            begun.making.try_join_next().is_none(),
+            "it did not wait for its reader"
+        );
     }
     match backend {
         // Whoever reads keeps it from being moved into the database.
@@ -94,12 +103,17 @@ async fn a46_a_reader_who_takes_nothing_holds_nothing_of_the_database_and_one_wh
     }
     // Whoever changes something does not wait.
     world.extension(&caller, "1002").await.unwrap();
-    let Begun { export, mut making, .. } = begun;
+    let Begun {
+        export, mut making, ..
+    } = begun;
     drop(export);
     let ended = tokio::time::timeout(Duration::from_secs(30), making.join_next()).await;
     ended.expect("it goes on without a reader").unwrap().unwrap();
     let came_of = world.came_of().await;
-    assert_eq!((&came_of["outcome"], &came_of["why"]), (&json!("cut"), &json!("reader_gone")));
+    assert_eq!(
+        (&came_of["outcome"], &came_of["why"]),
+        (&json!("cut"), &json!("reader_gone"))
+    );
     assert!(came_of.get("manifest_sha256").is_none());
 }
 
@@ -117,7 +131,10 @@ async fn a46_an_export_that_is_stopped_breaks_off_and_the_log_tells_so_before(
     begun.stop.cancel();
     assert!(begun.read().await.is_err(), "nobody takes it for a whole one");
     let came_of = world.came_of().await;
-    assert_eq!((&came_of["outcome"], &came_of["why"]), (&json!("cut"), &json!("stopped")));
+    assert_eq!(
+        (&came_of["outcome"], &came_of["why"]),
+        (&json!("cut"), &json!("stopped"))
+    );
     begun.ended().await;
     // One that is asked for and not begun, too.
     let input = serde_json::from_value(json!({"tenant": true})).unwrap();
@@ -160,7 +177,10 @@ async fn a46_whoever_may_not_export_any_more_gets_nothing_that_is_read_later(
     let ((), cut) = tokio::join!(making, reading);
     assert_eq!(cut, Some(0));
     let came_of = world.came_of().await;
-    assert_eq!((&came_of["outcome"], &came_of["why"]), (&json!("cut"), &json!("revoked")));
+    assert_eq!(
+        (&came_of["outcome"], &came_of["why"]),
+        (&json!("cut"), &json!("revoked"))
+    );
 }
 
 #[rstest]
@@ -178,7 +198,13 @@ async fn a46_a_tenant_has_so_many_exports_at_once_and_the_next_one_once_one_has_
     }
     let refused = world.begun(&mut maker, &caller).await.err().unwrap();
     assert!(
-        matches!(refused, AppError::TooMany { code: "too_many_exports", .. }),
+        matches!(
+            refused,
+            AppError::TooMany {
+                code: "too_many_exports",
+                ..
+            }
+        ),
         "{refused:?}"
     );
     assert!(MOST > MOST_OF_TENANT, "others have room");
@@ -204,22 +230,39 @@ async fn a46_a_recording_that_cannot_be_had_is_told_with_why_and_keeps_nothing_e
     let link = world.recording(&world.acme, "179000006.1.wav", 1).await;
     fs::remove_file(&link).unwrap();
     std::os::unix::fs::symlink("/etc/passwd", &link).unwrap();
-    let archive = world.exported(&mut maker, &caller, json!({"tenant": true})).await.unwrap();
+    let archive = world
+        .exported(&mut maker, &caller, json!({"tenant": true}))
+        .await
+        .unwrap();
     archive.check();
     let missing = &archive.manifest()["recordings"]["missing"];
-    let told: u64 = missing.as_object().unwrap().values().map(|count| count.as_u64().unwrap()).sum();
+    let told: u64 = missing
+        .as_object()
+        .unwrap()
+        .values()
+        .map(|count| count.as_u64().unwrap())
+        .sum();
     assert_eq!((told, &missing["file_is_not_there"]), (2, &json!(1)), "{missing}");
     assert!(!archive.holds("root:"));
     let rows = archive.rows("recordings");
     assert_eq!(rows.len(), 3);
     assert_eq!(rows.iter().filter(|row| row["file"].is_null()).count(), 2);
-    assert!(rows.iter().all(|row| row["file"].is_null() != row["missing"].is_null()));
+    assert!(
+        rows.iter()
+            .all(|row| row["file"].is_null() != row["missing"].is_null())
+    );
     // On another host, and nowhere at all.
     let node = "update instances set node = 'another' returning name";
     world.texts(node).await;
-    let archive = world.exported(&mut maker, &caller, json!({"tenant": true})).await.unwrap();
+    let archive = world
+        .exported(&mut maker, &caller, json!({"tenant": true}))
+        .await
+        .unwrap();
     archive.check();
-    assert_eq!(archive.manifest()["recordings"], json!({"files": 0, "bytes": 0, "missing": {"other_host": 3}}));
+    assert_eq!(
+        archive.manifest()["recordings"],
+        json!({"files": 0, "bytes": 0, "missing": {"other_host": 3}})
+    );
     assert_eq!(world.came_of().await["outcome"], "complete");
 }
 
@@ -243,7 +286,10 @@ async fn a46_no_more_than_a_part_of_many_calls_is_in_one_file(#[values(Sqlite, P
         }
     };
     assert_eq!(world.texts(many).await.len(), 5000);
-    let archive = world.exported(&mut maker, &caller, json!({"tenant": true})).await.unwrap();
+    let archive = world
+        .exported(&mut maker, &caller, json!({"tenant": true}))
+        .await
+        .unwrap();
     archive.check();
     let calls = archive.rows("call_records");
     assert_eq!(calls.len(), 2502);

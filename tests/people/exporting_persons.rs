@@ -25,12 +25,18 @@ async fn a46_an_export_of_a_user_holds_what_they_are_did_and_said_and_nothing_th
     let others = world.ticket(&owner, "Not hers").await;
     world.say(&caller, own.id, "I said this").await.unwrap();
     world.say(&owner, own.id, "The owner said that").await.unwrap();
-    world.say(&caller, others.id, "I said it there too").await.unwrap();
+    world
+        .say(&caller, others.id, "I said it there too")
+        .await
+        .unwrap();
     let assigned = serde_json::from_value(json!({"assignee_id": ann.id})).unwrap();
     world.patch(&owner, others.id, assigned).await.unwrap();
     world.extension(&caller, "1002").await.unwrap();
 
-    let archive = world.exported(&mut maker, &owner, json!({"user": ann.id})).await.unwrap();
+    let archive = world
+        .exported(&mut maker, &owner, json!({"user": ann.id}))
+        .await
+        .unwrap();
     archive.check();
     let manifest = archive.manifest();
     assert_eq!(manifest["subject"], json!({"kind": "user", "id": ann.id}));
@@ -52,22 +58,51 @@ async fn a46_an_export_of_a_user_holds_what_they_are_did_and_said_and_nothing_th
     let entries = archive.rows("audit_entries");
     let of = |part: &str| -> Vec<&Value> { entries.iter().filter(|entry| entry["part"] == part).collect() };
     let caused = of("caused");
-    let actions: Vec<&str> = caused.iter().filter_map(|entry| entry["action"].as_str()).collect();
-    assert!(actions.contains(&"extension.create") && actions.contains(&"ticket.create"), "{actions:?}");
-    assert!(caused.iter().all(|entry| entry["after"].is_null() && entry["by_themselves"] == true));
+    let actions: Vec<&str> = caused
+        .iter()
+        .filter_map(|entry| entry["action"].as_str())
+        .collect();
+    assert!(
+        actions.contains(&"extension.create") && actions.contains(&"ticket.create"),
+        "{actions:?}"
+    );
+    assert!(
+        caused
+            .iter()
+            .all(|entry| entry["after"].is_null() && entry["by_themselves"] == true)
+    );
     let about = of("about");
-    let made = about.iter().find(|entry| entry["action"] == "user.create").unwrap();
+    let made = about
+        .iter()
+        .find(|entry| entry["action"] == "user.create")
+        .unwrap();
     assert_eq!(made["after"]["email"], "ann@example.com");
     // Where whoever made her an account sat is not hers.
-    assert_eq!((&made["by_themselves"], &made["address"]), (&json!(false), &Value::Null));
+    assert_eq!(
+        (&made["by_themselves"], &made["address"]),
+        (&json!(false), &Value::Null)
+    );
     let named = of("named");
-    let actions: Vec<&str> = named.iter().filter_map(|entry| entry["action"].as_str()).collect();
-    assert!(actions.contains(&"ticket.assign") || actions.contains(&"ticket.change"), "{actions:?}");
-    assert!(named.iter().all(|entry| entry["after"].is_null() && entry["before"].is_null()));
+    let actions: Vec<&str> = named
+        .iter()
+        .filter_map(|entry| entry["action"].as_str())
+        .collect();
+    assert!(
+        actions.contains(&"ticket.assign") || actions.contains(&"ticket.change"),
+        "{actions:?}"
+    );
+    assert!(
+        named
+            .iter()
+            .all(|entry| entry["after"].is_null() && entry["before"].is_null())
+    );
 
     for alien in [MARKS[0], "quitte-owner", "Not my"] {
         // But for the ticket that she looks after, of which it is told who opened it.
-        let rows = archive.files.iter().filter(|(name, _)| !name.starts_with("tickets/") && *name != "manifest.json");
+        let rows = archive
+            .files
+            .iter()
+            .filter(|(name, _)| !name.starts_with("tickets/") && *name != "manifest.json");
         for (name, content) in rows {
             let text = String::from_utf8_lossy(content);
             assert!(!text.contains(alien), "{alien} is in {name}: {text}");
@@ -92,9 +127,14 @@ async fn a46_a_person_is_exported_by_extension_or_number_with_the_calls_they_too
     let sql = "select id::text from extensions where number = '1001' and tenant_id = (select id from tenants where domain = 'acme.example.com')";
     let ann: ExtensionId = match backend {
         Postgres => world.texts(sql).await[0].parse().unwrap(),
-        Sqlite => world.texts(&sql.replace("id::text", "hex(id)")).await[0].parse().unwrap(),
+        Sqlite => world.texts(&sql.replace("id::text", "hex(id)")).await[0]
+            .parse()
+            .unwrap(),
     };
-    let archive = world.exported(&mut maker, &owner, json!({"extension": ann})).await.unwrap();
+    let archive = world
+        .exported(&mut maker, &owner, json!({"extension": ann}))
+        .await
+        .unwrap();
     archive.check();
     assert_eq!(texts(&archive.rows("extensions"), "number"), ["1001"]);
     let calls = archive.rows("call_records");
@@ -104,17 +144,29 @@ async fn a46_a_person_is_exported_by_extension_or_number_with_the_calls_they_too
     assert_eq!(recordings.len(), 1);
     let file = recordings[0]["file"].as_str().unwrap();
     assert_eq!(archive.files[file], b"RIFF");
-    assert_eq!(archive.manifest()["recordings"], json!({"files": 1, "bytes": 4, "missing": {}}));
+    assert_eq!(
+        archive.manifest()["recordings"],
+        json!({"files": 1, "bytes": 4, "missing": {}})
+    );
     for kind in ["users", "tickets", "audit_entries", "settings"] {
         assert!(archive.manifest()["kinds"].get(kind).is_none(), "{kind}");
     }
     // She took part in none.
-    let other = world.exported(&mut maker, &owner, json!({"extension": eve.id})).await.unwrap();
-    assert_eq!((other.rows("call_records").len(), other.rows("recordings").len()), (0, 0));
+    let other = world
+        .exported(&mut maker, &owner, json!({"extension": eve.id}))
+        .await
+        .unwrap();
+    assert_eq!(
+        (other.rows("call_records").len(), other.rows("recordings").len()),
+        (0, 0)
+    );
     assert_eq!(other.manifest()["kinds"]["call_records"]["rows"], 0);
 
     for (number, count) in [("1777", 2), ("1001", 2), ("+4930123456", 0)] {
-        let archive = world.exported(&mut maker, &owner, json!({"number": number})).await.unwrap();
+        let archive = world
+            .exported(&mut maker, &owner, json!({"number": number}))
+            .await
+            .unwrap();
         archive.check();
         assert_eq!(archive.rows("call_records").len(), count, "{number}");
         assert_eq!(archive.rows("recordings").len(), count.min(1), "{number}");
@@ -140,12 +192,20 @@ async fn c02_a_person_of_another_tenant_is_answered_like_one_who_is_not_there(
     let extension = world.extension(&theirs, "1001").await.unwrap().id;
     let asked = [
         ("user", json!(eve.user.id), json!(UserId::fresh(&SystemIds))),
-        ("extension", json!(extension), json!(ExtensionId::fresh(&SystemIds))),
+        (
+            "extension",
+            json!(extension),
+            json!(ExtensionId::fresh(&SystemIds)),
+        ),
     ];
     for (field, foreign, absent) in asked {
         let mut answers = Vec::new();
         for id in [foreign, absent] {
-            let refused = world.exported(&mut maker, &owner, json!({(field): id})).await.err().unwrap();
+            let refused = world
+                .exported(&mut maker, &owner, json!({(field): id}))
+                .await
+                .err()
+                .unwrap();
             answers.push(refused.to_string());
             assert_eq!(fields::<()>(Err(refused)), [field]);
         }

@@ -6,6 +6,7 @@
 mod accepting;
 mod changed;
 mod clicks;
+mod exported;
 mod exporting;
 mod exporting_faults;
 mod exporting_persons;

@@ -17,7 +17,9 @@ async fn filled(store: &Store, world: &World) {
     for tenant in [world.acme.id, world.globex.id] {
         for number in 10..17 {
             let row = extension(tenant, &number.to_string(), "Ann");
-            extensions::insert(&mut tx, &row, &secrets("CircleOfLife", "1234")).await.unwrap();
+            extensions::insert(&mut tx, &row, &secrets("CircleOfLife", "1234"))
+                .await
+                .unwrap();
         }
     }
     tx.commit().await.unwrap();
@@ -36,12 +38,17 @@ async fn a46_extensions_are_gone_through_once_each_and_another_tenants_not(
     let mut after = String::new();
     for _ in 0..20 {
         let mut tx = store.read("page").await.unwrap();
-        let page = exports::extensions(&mut tx, world.acme.id, &after, most).await.unwrap();
+        let page = exports::extensions(&mut tx, world.acme.id, &after, most)
+            .await
+            .unwrap();
         assert!(i64::try_from(page.len()).unwrap() <= most);
         let Some((_, last)) = page.last() else { break };
         after.clone_from(last);
         for (id, number) in page {
-            let found = extensions::find(&mut tx, world.acme.id, id).await.unwrap().unwrap();
+            let found = extensions::find(&mut tx, world.acme.id, id)
+                .await
+                .unwrap()
+                .unwrap();
             assert_eq!(found.number, number.parse::<ExtensionNumber>().unwrap());
             seen.push(number);
         }
@@ -52,16 +59,22 @@ async fn a46_extensions_are_gone_through_once_each_and_another_tenants_not(
 
 #[rstest]
 #[tokio::test]
-async fn a46_revisions_come_one_by_one_with_their_configuration(#[values(Sqlite, Postgres)] backend: Backend) {
+async fn a46_revisions_come_one_by_one_with_their_configuration(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
     let (_bench, store) = Bench::migrated(backend).await;
     let world = World::store(&store).await;
     let mut numbers = Vec::new();
     for number in ["11", "12"] {
         let mut tx = store.begin("take").await.unwrap();
         let row = extension(world.acme.id, number, "Ann");
-        extensions::insert(&mut tx, &row, &secrets("CircleOfLife", "1234")).await.unwrap();
+        extensions::insert(&mut tx, &row, &secrets("CircleOfLife", "1234"))
+            .await
+            .unwrap();
         let fresh = RevisionId::fresh(&SystemIds);
-        revisions::take_head(&mut tx, world.acme.id, fresh, at(5)).await.unwrap();
+        revisions::take_head(&mut tx, world.acme.id, fresh, at(5))
+            .await
+            .unwrap();
         tx.commit().await.unwrap();
     }
     let mut tx = store.read("revisions").await.unwrap();
@@ -73,7 +86,12 @@ async fn a46_revisions_come_one_by_one_with_their_configuration(#[values(Sqlite,
         after = revision.number;
     }
     assert_eq!(numbers, [1, 2]);
-    assert!(exports::revision(&mut tx, world.globex.id, 0).await.unwrap().is_none());
+    assert!(
+        exports::revision(&mut tx, world.globex.id, 0)
+            .await
+            .unwrap()
+            .is_none()
+    );
 }
 
 #[rstest]
@@ -107,7 +125,9 @@ async fn a46_what_somebody_said_is_found_about_every_ticket_and_nobody_elses(
                 created_at: at(1),
                 updated_at: at(1),
             };
-            tickets::insert(&mut tx, &ticket, &"x".parse().unwrap()).await.unwrap();
+            tickets::insert(&mut tx, &ticket, &"x".parse().unwrap())
+                .await
+                .unwrap();
             for user in [ann, bob, ann] {
                 let comment = TicketComment {
                     id: CommentId::fresh(&SystemIds),
@@ -116,7 +136,9 @@ async fn a46_what_somebody_said_is_found_about_every_ticket_and_nobody_elses(
                     // Several at one moment.
                     created_at: at(2),
                 };
-                ticket_comments::insert(&mut tx, tenant, ticket.id, &comment).await.unwrap();
+                ticket_comments::insert(&mut tx, tenant, ticket.id, &comment)
+                    .await
+                    .unwrap();
             }
         }
     }
@@ -125,7 +147,9 @@ async fn a46_what_somebody_said_is_found_about_every_ticket_and_nobody_elses(
     let mut seen = Vec::new();
     let mut after = None;
     for _ in 0..10 {
-        let page = exports::said(&mut tx, world.acme.id, ann, after, 1).await.unwrap();
+        let page = exports::said(&mut tx, world.acme.id, ann, after, 1)
+            .await
+            .unwrap();
         let Some(last) = page.last() else { break };
         after = Some(switchyard::domain::call_record::CallCursor {
             at: last.created_at,
@@ -140,9 +164,15 @@ async fn a46_what_somebody_said_is_found_about_every_ticket_and_nobody_elses(
 
 #[rstest]
 #[case("::exports::EXTENSIONS", "(tenant_id=? AND number>?)")]
-#[case("::exports::DEPLOYMENTS", "deployments_by_tenant (tenant_id=? AND (created_at,id)<(?,?))")]
+#[case(
+    "::exports::DEPLOYMENTS",
+    "deployments_by_tenant (tenant_id=? AND (created_at,id)<(?,?))"
+)]
 #[case("::exports::REVISION", "(tenant_id=? AND number>?)")]
-#[case("::exports::SAID", "ticket_comments_by_author (tenant_id=? AND author_id=? AND created_at>?)")]
+#[case(
+    "::exports::SAID",
+    "ticket_comments_by_author (tenant_id=? AND author_id=? AND created_at>?)"
+)]
 #[case("::exports::USERS", "users_by_tenant (tenant_id=?)")]
 #[tokio::test]
 async fn a46_the_next_page_is_found_by_an_index(#[case] name: &str, #[case] index: &str) {

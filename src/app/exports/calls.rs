@@ -27,7 +27,10 @@ pub(super) async fn gaps(making: &mut Making<'_>) -> Result<(), Cut> {
     let gaps = call_gaps::of_tenant(&mut tx, making.job.tenant, &CallFilter::default(), GAPS).await?;
     drop(tx);
     for gap in gaps {
-        making.archive.row(ExportKind::CallGaps, &CallGapView::from(gap)).await?;
+        making
+            .archive
+            .row(ExportKind::CallGaps, &CallGapView::from(gap))
+            .await?;
     }
     Ok(())
 }
@@ -59,7 +62,10 @@ pub(super) async fn matching(
         drop(tx);
         for call in page.calls {
             let ids = call.recording_ids.clone();
-            making.archive.row(ExportKind::CallRecords, &CallRecordView::from(call)).await?;
+            making
+                .archive
+                .row(ExportKind::CallRecords, &CallRecordView::from(call))
+                .await?;
             for id in ids.into_iter().filter(|_| with_recordings) {
                 // Some are of several calls.
                 if known.insert(id) {
@@ -82,7 +88,9 @@ async fn recording(making: &mut Making<'_>, sounds: &mut Sounds, id: RecordingId
         making.archive.gone(ExportKind::Recordings);
         return Ok(());
     };
-    sounds.look_for(making.app, &mut tx, std::slice::from_ref(&found)).await?;
+    sounds
+        .look_for(making.app, &mut tx, std::slice::from_ref(&found))
+        .await?;
     drop(tx);
     sounds.add(making, found).await
 }

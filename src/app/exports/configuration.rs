@@ -44,11 +44,15 @@ pub(super) async fn tenant(making: &mut Making<'_>) -> Result<(), Cut> {
     let aliases = exports::aliases(&mut tx, tenant).await?;
     drop(tx);
     let archive = &mut making.archive;
-    archive.row(ExportKind::Settings, &OwnTenantView::from(own)).await?;
+    archive
+        .row(ExportKind::Settings, &OwnTenantView::from(own))
+        .await?;
     archive.row(ExportKind::Retention, &policy).await?;
     archive.name_kind(ExportKind::DomainAliases);
     for (domain, expires_at) in aliases {
-        archive.row(ExportKind::DomainAliases, &AliasRow { domain, expires_at }).await?;
+        archive
+            .row(ExportKind::DomainAliases, &AliasRow { domain, expires_at })
+            .await?;
     }
     Ok(())
 }
@@ -84,7 +88,10 @@ pub(super) async fn webhooks(making: &mut Making<'_>) -> Result<(), Cut> {
     let all = webhooks::list(&mut tx, making.job.tenant).await?;
     drop(tx);
     for webhook in all {
-        making.archive.row(ExportKind::Webhooks, &WebhookView::from(webhook)).await?;
+        making
+            .archive
+            .row(ExportKind::Webhooks, &WebhookView::from(webhook))
+            .await?;
     }
     Ok(())
 }
@@ -144,7 +151,8 @@ pub(super) async fn purges(making: &mut Making<'_>) -> Result<(), Cut> {
     let mut ids = Vec::new();
     let mut number = 1;
     loop {
-        let page = PageRequest::new(number, PageRequest::LARGEST).map_err(crate::app::error::AppError::from)?;
+        let page =
+            PageRequest::new(number, PageRequest::LARGEST).map_err(crate::app::error::AppError::from)?;
         let mut tx = making.read("export_purges").await?;
         let page = purges::list(&mut tx, tenant, page).await?;
         drop(tx);

@@ -53,13 +53,21 @@ const VOICE_MAIL: LeftOut = left(
 
 /// What an export of a whole tenant leaves out.
 pub const OF_TENANT: &[LeftOut] = &[
-    left("SIP passwords and PINs of voice mail", SECRETS, &["extension_secrets"]),
+    left(
+        "SIP passwords and PINs of voice mail",
+        SECRETS,
+        &["extension_secrets"],
+    ),
     left(
         "passwords of users, and by which subject an issuer of identities knows them",
         SECRETS,
         &[],
     ),
-    left("secrets of API keys and webhooks, and digests of them", SECRETS, &[]),
+    left(
+        "secrets of API keys and webhooks, and digests of them",
+        SECRETS,
+        &[],
+    ),
     left(
         "links of invitations and for new passwords",
         SECRETS,
@@ -106,11 +114,19 @@ pub const OF_TENANT: &[LeftOut] = &[
 const OTHERS: &str = "it is about somebody else, or says what others wrote";
 
 const OF_USER: &[LeftOut] = &[
-    left("the password, and by which subject an issuer of identities knows the user", SECRETS, &[]),
+    left(
+        "the password, and by which subject an issuer of identities knows the user",
+        SECRETS,
+        &[],
+    ),
     left("secrets of API keys, and digests of them", SECRETS, &[]),
     left("links of invitations and for new passwords", SECRETS, &[]),
     VOICE_MAIL,
-    left("what others said about tickets, and what tickets that others opened say", OTHERS, &[]),
+    left(
+        "what others said about tickets, and what tickets that others opened say",
+        OTHERS,
+        &[],
+    ),
     left(
         "what entries of the audit log say that the user caused and that are about something else",
         OTHERS,

@@ -20,9 +20,9 @@ use serde_json::json;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
 use self::archive::{Piece, WAITING};
-use self::places::Place;
-pub(super) use self::places::Exports;
 pub use self::making::make;
+pub(super) use self::places::Exports;
+use self::places::Place;
 pub use self::places::{MOST, MOST_OF_TENANT};
 use super::App;
 use super::audit::Changed;
@@ -126,12 +126,7 @@ async fn is_there(tx: &mut Tx, tenant: TenantId, subject: &ExportSubject) -> Res
     }
 }
 
-fn changed(
-    action: &'static str,
-    id: ExportId,
-    tenant: TenantId,
-    after: serde_json::Value,
-) -> Changed {
+fn changed(action: &'static str, id: ExportId, tenant: TenantId, after: serde_json::Value) -> Changed {
     Changed {
         action,
         resource: "export",

@@ -56,7 +56,12 @@ struct ChainedRow {
 /// All users, what they may, and the keys of programs.
 pub(super) async fn all(making: &mut Making<'_>) -> Result<(), Cut> {
     let tenant = making.job.tenant;
-    for kind in [ExportKind::Users, ExportKind::Sessions, ExportKind::Roles, ExportKind::ApiKeys] {
+    for kind in [
+        ExportKind::Users,
+        ExportKind::Sessions,
+        ExportKind::Roles,
+        ExportKind::ApiKeys,
+    ] {
         making.archive.name_kind(kind);
     }
     let mut tx = making.read("export_rights").await?;
@@ -65,10 +70,16 @@ pub(super) async fn all(making: &mut Making<'_>) -> Result<(), Cut> {
     let ids = exports::users(&mut tx, tenant).await?;
     drop(tx);
     for role in roles {
-        making.archive.row(ExportKind::Roles, &RoleView::from(role)).await?;
+        making
+            .archive
+            .row(ExportKind::Roles, &RoleView::from(role))
+            .await?;
     }
     for key in keys {
-        making.archive.row(ExportKind::ApiKeys, &ApiKeyView::from(key)).await?;
+        making
+            .archive
+            .row(ExportKind::ApiKeys, &ApiKeyView::from(key))
+            .await?;
     }
     for ids in ids.chunks(USERS) {
         let now = making.app.now();
@@ -87,7 +98,10 @@ pub(super) async fn all(making: &mut Making<'_>) -> Result<(), Cut> {
             let row = user.as_ref().map(UserView::from);
             making.found(ExportKind::Users, row.as_ref()).await?;
             for session in sessions {
-                making.archive.row(ExportKind::Sessions, &SessionRow::from(session)).await?;
+                making
+                    .archive
+                    .row(ExportKind::Sessions, &SessionRow::from(session))
+                    .await?;
             }
         }
     }

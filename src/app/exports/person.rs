@@ -5,10 +5,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::archive::Cut;
+use super::calls;
 use super::making::Making;
 use super::people::{ENTRIES, SessionRow};
 use super::tickets::{TicketRow, Walk};
-use super::calls;
 use crate::app::error::AppError;
 use crate::app::views::{ApiKeyView, ExtensionView, RoleView, UserView};
 use crate::domain::audit::{ActorKind, AuditRecord};
@@ -30,7 +30,9 @@ pub(super) async fn user(making: &mut Making<'_>, id: UserId) -> Result<(), Cut>
     let tenant = making.job.tenant;
     let now = making.app.now();
     let mut tx = making.read("export_user").await?;
-    let user = users::find(&mut tx, tenant, id).await?.ok_or(AppError::NotFound)?;
+    let user = users::find(&mut tx, tenant, id)
+        .await?
+        .ok_or(AppError::NotFound)?;
     let role = match &user.membership {
         Some(membership) => roles::find_by_name(&mut tx, tenant, &membership.role).await?,
         None => None,
@@ -38,18 +40,35 @@ pub(super) async fn user(making: &mut Making<'_>, id: UserId) -> Result<(), Cut>
     let keys = api_keys::list(&mut tx, tenant).await?;
     let sessions = sessions::of_user(&mut tx, id, now).await?;
     drop(tx);
-    for kind in [ExportKind::Users, ExportKind::Roles, ExportKind::ApiKeys, ExportKind::Sessions] {
+    for kind in [
+        ExportKind::Users,
+        ExportKind::Roles,
+        ExportKind::ApiKeys,
+        ExportKind::Sessions,
+    ] {
         making.archive.name_kind(kind);
     }
-    making.archive.row(ExportKind::Users, &UserView::from(&user)).await?;
+    making
+        .archive
+        .row(ExportKind::Users, &UserView::from(&user))
+        .await?;
     if let Some(role) = role {
-        making.archive.row(ExportKind::Roles, &RoleView::from(role)).await?;
+        making
+            .archive
+            .row(ExportKind::Roles, &RoleView::from(role))
+            .await?;
     }
     for key in keys.into_iter().filter(|key| key.author_id == id) {
-        making.archive.row(ExportKind::ApiKeys, &ApiKeyView::from(key)).await?;
+        making
+            .archive
+            .row(ExportKind::ApiKeys, &ApiKeyView::from(key))
+            .await?;
     }
     for session in sessions {
-        making.archive.row(ExportKind::Sessions, &SessionRow::from(session)).await?;
+        making
+            .archive
+            .row(ExportKind::Sessions, &SessionRow::from(session))
+            .await?;
     }
     own_tickets(making, id).await?;
     said(making, id).await?;
@@ -169,7 +188,11 @@ fn row_of(user: &User, record: AuditRecord) -> Option<EntryRow> {
     let entry = record.entry;
     let id = user.id.to_string();
     let by_themselves = entry.actor.id == Some(user.id.uuid());
-    let names = |value: &Option<Value>| value.as_ref().is_some_and(|value| names(value, &id, user.email.as_str()));
+    let names = |value: &Option<Value>| {
+        value
+            .as_ref()
+            .is_some_and(|value| names(value, &id, user.email.as_str()))
+    };
     let part = if entry.target_id == id {
         Part::About
     } else if by_themselves {
@@ -215,7 +238,10 @@ pub(super) async fn extension(making: &mut Making<'_>, id: ExtensionId) -> Resul
     let extension = extensions::find(&mut tx, making.job.tenant, id).await?;
     drop(tx);
     let extension = extension.ok_or(AppError::NotFound)?;
-    making.archive.row(ExportKind::Extensions, &ExtensionView::from(extension)).await?;
+    making
+        .archive
+        .row(ExportKind::Extensions, &ExtensionView::from(extension))
+        .await?;
     let filter = CallFilter {
         extension: Some(id),
         ..CallFilter::default()

@@ -108,7 +108,13 @@ mod tests {
             .map(|_| exports.enter(tenant(0)).ok().unwrap())
             .collect();
         let refused = exports.enter(tenant(0)).err().unwrap();
-        assert!(matches!(refused, AppError::TooMany { code: "too_many_exports", .. }));
+        assert!(matches!(
+            refused,
+            AppError::TooMany {
+                code: "too_many_exports",
+                ..
+            }
+        ));
         for other in (1..).take(MOST - MOST_OF_TENANT) {
             places.push(exports.enter(tenant(other)).ok().unwrap());
         }

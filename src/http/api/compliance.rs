@@ -3,8 +3,8 @@
 use axum::extract::State;
 
 use crate::app::App;
-use crate::app::idempotency::Done;
 use crate::app::exports;
+use crate::app::idempotency::Done;
 use crate::app::purges;
 use crate::app::retention::{self, Retention};
 use crate::app::views::{PurgePreviewView, PurgeView, RetentionView};
@@ -14,8 +14,8 @@ use crate::domain::ids::PurgeId;
 use crate::domain::page::PageRequest;
 use crate::domain::purge::Purge;
 use crate::domain::retention::RetentionInput;
-use crate::http::archive::Archive;
 use crate::http::answer::{Accepted, Either, Replayed, Tagged};
+use crate::http::archive::Archive;
 use crate::http::body::{Body, NoBody};
 use crate::http::envelope::{List, Single, list, single};
 use crate::http::id::Id;

@@ -30,7 +30,12 @@ async fn read(mut pieces: Receiver<Piece>) -> (Vec<u8>, bool) {
 
 async fn filled(archive: &mut Archive, rows: u64, sound: &[u8]) -> Result<(), Cut> {
     for row in 0..rows {
-        archive.row(ExportKind::CallRecords, &json!({"row": row, "from": "../../etc/passwd\0\n"})).await?;
+        archive
+            .row(
+                ExportKind::CallRecords,
+                &json!({"row": row, "from": "../../etc/passwd\0\n"}),
+            )
+            .await?;
     }
     archive.begin_file("recordings/1.wav", sound.len() as u64).await?;
     archive.write(sound).await?;
@@ -43,8 +48,13 @@ async fn a46_an_archive_is_a_tar_file_to_tar_and_to_python_with_the_digests_that
     let (mut archive, pieces) = archive(LONG, CancellationToken::new());
     let reading = read(pieces);
     let writing = async {
-        filled(&mut archive, MOST_ROWS * 2 + 1, &[7; 100_000]).await.unwrap();
-        let last = archive.last("manifest.json", &json!({"end": true})).await.unwrap();
+        filled(&mut archive, MOST_ROWS * 2 + 1, &[7; 100_000])
+            .await
+            .unwrap();
+        let last = archive
+            .last("manifest.json", &json!({"end": true}))
+            .await
+            .unwrap();
         archive.end().await.unwrap().hand_over();
         (last, archive)
     };
@@ -55,7 +65,11 @@ async fn a46_an_archive_is_a_tar_file_to_tar_and_to_python_with_the_digests_that
     let path = folder.path().join("export.tar");
     std::fs::write(&path, &bytes).unwrap();
     let names: Vec<&str> = archive.files.iter().map(|file| file.name.as_str()).collect();
-    let parts = ["call_records/000001.jsonl", "call_records/000002.jsonl", "call_records/000003.jsonl"];
+    let parts = [
+        "call_records/000001.jsonl",
+        "call_records/000002.jsonl",
+        "call_records/000003.jsonl",
+    ];
     assert_eq!(names, parts);
     let listed = Command::new("tar").arg("-tf").arg(&path).output().unwrap();
     assert!(listed.status.success() && listed.stderr.is_empty(), "{listed:?}");
@@ -64,7 +78,11 @@ async fn a46_an_archive_is_a_tar_file_to_tar_and_to_python_with_the_digests_that
     assert_eq!(listed.lines().collect::<Vec<_>>(), expected);
     let script = "import hashlib,sys,tarfile\n\
         for e in (t:=tarfile.open(sys.argv[1])): print(e.name, e.size, hashlib.sha256(t.extractfile(e).read()).hexdigest())";
-    let python = Command::new("python3").args(["-c", script]).arg(&path).output().unwrap();
+    let python = Command::new("python3")
+        .args(["-c", script])
+        .arg(&path)
+        .output()
+        .unwrap();
     assert!(python.status.success(), "{python:?}");
     let python = String::from_utf8(python.stdout).unwrap();
     for file in &archive.files {
