@@ -221,7 +221,7 @@ async fn a46_what_names_nobody_is_refused_by_its_field_and_a_key_is_not_honoured
         .with("idempotency-key", "once");
     assert_eq!(once.send().await.fields(), ["Idempotency-Key"]);
     for role in ["manager", "agent"] {
-        let person = server.person(role, &server.acme, role).await;
+        let person = server.person(&format!("an-{role}"), &server.acme, role).await;
         let denied = server
             .of(&person.token, Method::POST, EXPORTS)
             .json(&json!({"tenant": true}));
