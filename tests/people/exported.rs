@@ -49,7 +49,7 @@ impl Archive {
     pub fn rows(&self, kind: &str) -> Vec<Value> {
         let mut rows = Vec::new();
         for (name, content) in &self.files {
-            if name.starts_with(&format!("{kind}/")) && name.ends_with(".jsonl") {
+            if name.starts_with(&format!("{kind}/")) && name.ends_with("jsonl") {
                 let lines = std::str::from_utf8(content).unwrap().lines();
                 rows.extend(lines.map(|line| serde_json::from_str::<Value>(line).unwrap()));
             }
@@ -72,7 +72,7 @@ impl Archive {
             let content = &self.files[name];
             assert_eq!(file["sha256"], json!(sha256(content)), "{name}");
             assert_eq!(file["bytes"], json!(content.len()), "{name}");
-            let lines = content.iter().filter(|byte| **byte == b'\n').count();
+            let lines = std::str::from_utf8(content).unwrap().lines().count();
             assert_eq!(file["rows"], json!(lines), "{name}");
             let (kind, _) = name.split_once('/').unwrap();
             *rows.entry(kind.to_owned()).or_default() += lines as u64;
