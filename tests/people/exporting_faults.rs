@@ -18,11 +18,11 @@ use super::support::database::Backend::{self, Postgres, Sqlite};
 use super::world::World;
 
 /// More than waits for a reader.
-const LONG: u64 = 8 * 1024 * 1024;
+pub const LONG: u64 = 8 * 1024 * 1024;
 
-struct Begun {
-    export: Export,
-    stop: CancellationToken,
+pub struct Begun {
+    pub export: Export,
+    pub stop: CancellationToken,
     making: JoinSet<()>,
 }
 
@@ -35,15 +35,24 @@ impl Begun {
         Ok(())
     }
 
-    async fn ended(&mut self) {
+    pub async fn ended(&mut self) {
         let ended = tokio::time::timeout(Duration::from_secs(30), self.making.join_next());
         ended.await.expect("it goes on").unwrap().unwrap();
     }
 }
 
 impl World {
-    async fn begun(&self, maker: &mut Receiver<Job>, caller: &Caller) -> Result<Begun, AppError> {
-        let input = serde_json::from_value(json!({"tenant": true})).unwrap();
+    pub async fn begun(&self, maker: &mut Receiver<Job>, caller: &Caller) -> Result<Begun, AppError> {
+        self.begun_of(maker, caller, json!({"tenant": true})).await
+    }
+
+    pub async fn begun_of(
+        &self,
+        maker: &mut Receiver<Job>,
+        caller: &Caller,
+        subject: Value,
+    ) -> Result<Begun, AppError> {
+        let input = serde_json::from_value(subject).unwrap();
         let export = exports::begin(&self.app, caller, input).await?;
         let job = maker.recv().await.unwrap();
         let (stop, mut making) = (CancellationToken::new(), JoinSet::new());
@@ -52,7 +61,7 @@ impl World {
     }
 
     /// A recording that is longer than what waits for a reader.
-    async fn long_recording(&self) {
+    pub async fn long_recording(&self) {
         let path = self.recording(&self.acme, "179000009.1.wav", 1).await;
         fs::File::options()
             .write(true)
@@ -63,7 +72,7 @@ impl World {
     }
 
     /// What came of the last export.
-    async fn came_of(&self) -> Value {
+    pub async fn came_of(&self) -> Value {
         let sql =
             "select after from audit_entries where action = 'data.export_end' order by number desc limit 1";
         serde_json::from_str(&self.texts(sql).await[0]).unwrap()

@@ -10,6 +10,7 @@ mod exported;
 mod exporting;
 mod exporting_faults;
 mod exporting_persons;
+mod exporting_rights;
 mod firebase;
 mod forgotten;
 mod gone;

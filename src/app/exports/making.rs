@@ -80,6 +80,15 @@ impl Making<'_> {
         Ok(tx)
     }
 
+    /// Asks for them again where that is due, while something else than the database is read.
+    pub(super) async fn still(&mut self) -> Result<(), Cut> {
+        self.archive.check()?;
+        if self.asked.is_none_or(|asked| asked.elapsed() >= ASK_AGAIN) {
+            self.read("export_still").await?;
+        }
+        Ok(())
+    }
+
     async fn whole(&mut self, began: jiff::Timestamp) -> Result<(), Cut> {
         let mut tx = self.read("export_tenant").await?;
         let tenant = tenants::find(&mut tx, self.job.tenant).await?;

@@ -21,6 +21,8 @@ use crate::store::Tx;
 const LONGEST: Duration = Duration::from_secs(2);
 /// What is read of a file at once.
 const PIECE: usize = 256 * 1024;
+/// What is filled up at once of a file that breaks off.
+const ZEROS: u64 = 256 * 1024;
 
 /// A recording, and where in the archive its sound is.
 #[derive(Serialize)]
@@ -74,8 +76,7 @@ impl Sounds {
 
     /// Adds a recording, with its sound if that can be had.
     pub(super) async fn add(&mut self, making: &mut Making<'_>, recording: Recording) -> Result<(), Cut> {
-        // There is nothing to read of the database here.
-        making.archive.check()?;
+        making.still().await?;
         let row = match self.open(&recording).await {
             Ok(sound) => self.write(making, &recording, sound).await?,
             Err(missing) => SoundRow {
@@ -127,6 +128,13 @@ impl Sounds {
         making.archive.begin_file(&name, length).await?;
         let (mut digest, mut left, mut missing) = (Sha256::new(), length, None);
         while left > 0 {
+            making.still().await?;
+            if missing.is_some() {
+                let some = left.min(ZEROS);
+                making.archive.zeros(some).await?;
+                left -= some;
+                continue;
+            }
             match sound.next(PIECE, LONGEST).await {
                 Ok(piece) => {
                     digest.add(&piece);
@@ -139,8 +147,6 @@ impl Sounds {
                     }
                     tracing::warn!(%error, recording = %recording.id, "a recording breaks off in an export");
                     missing = Some(MissingSound::Broken);
-                    making.archive.zeros(left).await?;
-                    left = 0;
                 }
             }
         }
