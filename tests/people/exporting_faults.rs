@@ -194,6 +194,56 @@ async fn a46_whoever_may_not_export_any_more_gets_nothing_that_is_read_later(
 
 #[rstest]
 #[tokio::test]
+async fn a46_the_log_counts_what_was_handed_over_of_an_archive_that_is_cut_in_its_manifest(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    const PIECE: usize = 64 * 1024;
+    /// That wait for the reader.
+    const WAITING: usize = 4;
+    let world = World::new(backend).await;
+    let mut maker = world.maker();
+    let (caller, _) = world.filled(&world.acme, MARKS[0]).await;
+    world.long_recording().await;
+    let whole = world
+        .exported(&mut maker, &caller, json!({"tenant": true}))
+        .await
+        .unwrap();
+    // The next one has the two entries of this one more: its manifest is to begin in the last piece but one.
+    let manifest = whole.files["manifest.json"].len();
+    let before = whole.bytes.len() - manifest.next_multiple_of(512) - 1536;
+    let last = PIECE - manifest * 3 / 4;
+    let more = (last + PIECE - before % PIECE) % PIECE / 512 * 512;
+    let path = world.recorded(&world.acme).join("179000009.1.wav");
+    fs::File::options()
+        .write(true)
+        .open(path)
+        .unwrap()
+        .set_len(LONG + more as u64)
+        .unwrap();
+    let mut begun = world.begun(&mut maker, &caller).await.unwrap();
+    for _ in 0..(before + more) / PIECE - WAITING {
+        begun.export.next().await.unwrap().unwrap();
+    }
+    // However far it comes until then, rows were handed over.
+    for _ in 0..100 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let Begun {
+        export, mut making, ..
+    } = begun;
+    drop(export);
+    let ended = tokio::time::timeout(Duration::from_secs(30), making.join_next()).await;
+    ended.expect("it goes on without a reader").unwrap().unwrap();
+    let came_of = world.came_of().await;
+    assert_eq!(
+        (&came_of["outcome"], &came_of["why"]),
+        (&json!("cut"), &json!("reader_gone"))
+    );
+    assert!(came_of["rows"].as_u64().unwrap() > 10, "{came_of}");
+}
+
+#[rstest]
+#[tokio::test]
 async fn a46_a_tenant_has_so_many_exports_at_once_and_the_next_one_once_one_has_ended(
     #[values(Sqlite, Postgres)] backend: Backend,
 ) {

@@ -115,13 +115,13 @@ impl Making<'_> {
             began_at: began,
             ended_at: self.app.now(),
             read: manifest::READ,
-            kinds: &std::mem::take(&mut self.archive.kinds),
+            // It is told of them where the archive is cut in the manifest, too.
+            kinds: &self.archive.kinds.clone(),
             recordings: &self.sounds,
             files: &std::mem::take(&mut self.archive.files),
             left_out: kinds::left_out(&self.job.subject),
         };
         let sha256 = self.archive.last(manifest::NAME, &manifest).await?;
-        self.archive.kinds.clone_from(manifest.kinds);
         let after = self.came_of("complete", &json!({"manifest_sha256": sha256}));
         let ending = self.archive.end().await?;
         // Nobody has a whole archive of which the log does not say so.
