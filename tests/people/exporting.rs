@@ -24,6 +24,8 @@ pub const MARKS: [&str; 2] = ["Quitte", "Zwetschge"];
 
 /// Of each mailbox.
 const PIN: &str = "9081726354";
+/// Of each webhook.
+const PATH: &str = "T0KEN-of-a-hook";
 
 impl World {
     /// One of everything in a tenant, with this mark in all that people write; gives what is secret of it.
@@ -36,6 +38,7 @@ impl World {
             "a".repeat(64),
             PIN.to_owned(),
             PASSWORD.to_owned(),
+            PATH.to_owned(),
         ];
         let input = serde_json::from_value(
             json!({"number": "1001", "name": format!("Ann {mark}"), "voicemail": {"pin": PIN}}),
@@ -45,7 +48,7 @@ impl World {
         secrets.push(shown.sip.expose().to_owned());
         let (_, secret) = self.key(&caller, &["config.read"]).await;
         secrets.push(secret.expose().to_owned());
-        let hook = json!({"url": format!("https://{lower}.example.com/"), "events": ["tenant.reactivated"]});
+        let hook = json!({"url": format!("https://{lower}.example.com:8443/{PATH}?key={PATH}"), "events": ["tenant.reactivated"]});
         let hook = webhooks::create(&self.app, &caller, serde_json::from_value(hook).unwrap()).await;
         secrets.push(hook.unwrap().1.expose().to_owned());
         let (_, token) = self.invited(&caller, &format!("{lower}-invited"), "agent").await;
@@ -232,6 +235,8 @@ async fn a46_an_export_of_a_tenant_holds_every_row_of_it_and_nothing_of_another_
         for secret in &secrets {
             assert!(!archive.holds(secret), "{secret} is in the export");
         }
+        let origin = format!("https://{}.example.com:8443", mark.to_lowercase());
+        assert_eq!(archive.rows("webhooks")[0]["origin"], json!(origin));
         assert_eq!(manifest["tenant"]["id"], json!(tenant.id));
         assert_eq!(manifest["subject"], json!({"kind": "tenant"}));
         let left: Vec<_> = kinds::OF_TENANT.iter().map(|left| left.what).collect();

@@ -1,5 +1,7 @@
 //! Of an export, what is set: the tenant, its extensions and webhooks, and what was deployed, removed and is kept.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
@@ -7,12 +9,13 @@ use serde_json::Value;
 use super::archive::Cut;
 use super::making::Making;
 use crate::app::own_tenant;
-use crate::app::views::{DeploymentView, ExtensionView, OwnTenantView, PurgeView, WebhookView};
+use crate::app::views::{DeploymentView, ExtensionView, OwnTenantView, PurgeView};
 use crate::domain::digest::Digest;
 use crate::domain::export::ExportKind;
-use crate::domain::ids::RevisionId;
+use crate::domain::ids::{RevisionId, WebhookId};
 use crate::domain::page::PageRequest;
 use crate::domain::sip_domain::SipDomain;
+use crate::domain::webhook::{EventKind, Webhook};
 use crate::store::{self, exports, purges, retention, stages, webhooks};
 
 /// Extensions, or deployments, that are read at once.
@@ -33,6 +36,51 @@ struct RevisionRow {
     digest: Digest,
     created_at: Timestamp,
     config: Value,
+}
+
+/// A webhook without the path of its address, which may hold a secret: as the audit log has it.
+#[derive(Serialize)]
+struct WebhookRow {
+    id: WebhookId,
+    /// Scheme, host and port of the address.
+    origin: String,
+    /// Of the whole address.
+    url_digest: String,
+    events: BTreeSet<EventKind>,
+    active: bool,
+    note: Option<String>,
+    pending: i64,
+    dropped: i64,
+    failing_since: Option<Timestamp>,
+    next_attempt_at: Option<Timestamp>,
+    last_delivered_at: Option<Timestamp>,
+    last_failed_at: Option<Timestamp>,
+    last_error: Option<String>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+impl From<Webhook> for WebhookRow {
+    fn from(webhook: Webhook) -> Self {
+        let standing = webhook.standing;
+        Self {
+            id: webhook.id,
+            origin: webhook.url.origin(),
+            url_digest: webhook.url.digest(),
+            events: webhook.events,
+            active: webhook.is_active,
+            note: webhook.note,
+            pending: standing.pending,
+            dropped: standing.dropped,
+            failing_since: standing.failing_since,
+            next_attempt_at: standing.next_attempt_at,
+            last_delivered_at: standing.last_delivered_at,
+            last_failed_at: standing.last_failed_at,
+            last_error: standing.last_error,
+            created_at: webhook.created_at,
+            updated_at: webhook.updated_at,
+        }
+    }
 }
 
 /// The tenant itself.
@@ -90,7 +138,7 @@ pub(super) async fn webhooks(making: &mut Making<'_>) -> Result<(), Cut> {
     for webhook in all {
         making
             .archive
-            .row(ExportKind::Webhooks, &WebhookView::from(webhook))
+            .row(ExportKind::Webhooks, &WebhookRow::from(webhook))
             .await?;
     }
     Ok(())

@@ -69,6 +69,11 @@ pub const OF_TENANT: &[LeftOut] = &[
         &[],
     ),
     left(
+        "paths and queries of webhooks' addresses",
+        "they may hold a secret",
+        &[],
+    ),
+    left(
         "links of invitations and for new passwords",
         SECRETS,
         &["one_time_tokens"],
