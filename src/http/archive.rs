@@ -13,7 +13,7 @@ use crate::app::exports::Export;
 
 const TAR: &str = "application/x-tar";
 /// By which the audit log knows it.
-const EXPORT_ID: HeaderName = HeaderName::from_static("export-id");
+pub(super) const EXPORT_ID: HeaderName = HeaderName::from_static("export-id");
 /// nginx would otherwise fill its disk with it.
 const BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 

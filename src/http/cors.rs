@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, IF_MATCH, RETRY_AFTER};
+use axum::http::header::{AUTHORIZATION, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, IF_MATCH, RETRY_AFTER};
 use axum::http::{HeaderName, HeaderValue, Method};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
@@ -33,11 +33,13 @@ const REQUEST_HEADERS: [HeaderName; 8] = [
 ];
 
 /// What a page may read of an answer, beyond its body.
-const ANSWER_HEADERS: [HeaderName; 4] = [
+const ANSWER_HEADERS: [HeaderName; 6] = [
+    CONTENT_DISPOSITION,
     ETAG,
     RETRY_AFTER,
     HeaderName::from_static("idempotency-replayed"),
     HeaderName::from_static("x-request-id"),
+    super::archive::EXPORT_ID,
 ];
 
 /// The router, for pages of these origins too. Nobody is known by a cookie, so none is let through.

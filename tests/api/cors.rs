@@ -62,7 +62,9 @@ async fn a_page_of_a_configured_origin_is_told_what_it_may_send_and_read() {
     assert_eq!(header(&refused, "access-control-allow-origin"), OURS);
     let exposed = words(header(&refused, "access-control-expose-headers"));
     assert!(
-        exposed.is_superset(&words("etag,retry-after,x-request-id,idempotency-replayed")),
+        exposed.is_superset(&words(
+            "etag,retry-after,x-request-id,idempotency-replayed,export-id,content-disposition"
+        )),
         "{exposed:?}"
     );
 }
