@@ -29,6 +29,8 @@ const MOST_ROWS: u64 = 1_000;
 const MOST_BYTES: usize = 1024 * 1024;
 /// Entries of a tar file fill blocks.
 const BLOCK: u64 = 512;
+/// Of the last file.
+const HELD_BACK: usize = 256;
 /// Pieces that wait for a reader.
 pub(super) const WAITING: usize = 4;
 /// Of the last one and of the end after it.
@@ -243,12 +245,24 @@ impl Archive {
         Ok(())
     }
 
-    /// Writes the last file; gives its digest. The end of it is not handed over before [`Self::end`].
+    /// Writes the last file; gives its digest. The end of it is not handed over before [`Self::end`], wherever a piece ends.
     pub(super) async fn last(&mut self, name: &str, content: &impl Serialize) -> Result<String, Cut> {
         let content = serde_json::to_vec_pretty(content).map_err(failed)?;
-        let sha256 = self.file(name, &content).await?;
-        self.zeros(2 * BLOCK).await?;
-        Ok(sha256)
+        let size = u64::try_from(content.len()).unwrap_or(u64::MAX);
+        self.begin_file(name, size).await?;
+        let most = content.len().saturating_sub(HELD_BACK);
+        let (now, held_back) = content.split_at_checked(most).unwrap_or((&[], content.as_slice()));
+        self.write(now).await?;
+        self.hold(held_back);
+        let zeros = size.next_multiple_of(BLOCK) - size + 2 * BLOCK;
+        self.hold(&vec![0; usize::try_from(zeros).unwrap_or_default()]);
+        Ok(hex(digest(&SHA256, &content).as_ref()))
+    }
+
+    /// Keeps bytes, however many there are already, for the last piece.
+    fn hold(&mut self, bytes: &[u8]) {
+        self.bytes += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        self.buffer.extend_from_slice(bytes);
     }
 
     /// Room for the end, which nothing but a reader who goes away keeps from them then.

@@ -100,6 +100,42 @@ async fn a46_an_archive_is_a_tar_file_to_tar_and_to_python_with_the_digests_that
     }
 }
 
+/// Wherever a piece ends, a whole last file is in nobody's hands before the end.
+#[tokio::test]
+async fn a46_nobody_has_the_whole_last_file_before_the_archive_is_said_to_be_complete() {
+    // Two blocks, to the last byte.
+    let manifest = json!({"end": "x".repeat(1009)});
+    assert_eq!(serde_json::to_vec_pretty(&manifest).unwrap().len(), 1024);
+    // Before and behind the end of a piece, at each block of the last file.
+    for blocks in 0..6 {
+        let (mut archive, mut pieces) = archive(LONG, CancellationToken::new());
+        let sound = PIECE - 512 * (1 + blocks);
+        archive
+            .begin_file("recordings/1.wav", sound as u64)
+            .await
+            .unwrap();
+        archive.write(&vec![7; sound]).await.unwrap();
+        archive.last("manifest.json", &manifest).await.unwrap();
+        let mut early = Vec::new();
+        while let Ok(Piece::Bytes(bytes)) = pieces.try_recv() {
+            early.extend_from_slice(&bytes);
+        }
+        assert!(!String::from_utf8_lossy(&early).contains("x\"\n}"), "{blocks}");
+        archive.end().await.unwrap().hand_over();
+        let (late, complete) = read(pieces).await;
+        assert!(complete);
+        early.extend_from_slice(&late);
+        assert_eq!(early.len() as u64, archive.bytes);
+        let mut files = tar::Archive::new(early.as_slice());
+        let names: Vec<_> = files
+            .entries()
+            .unwrap()
+            .map(|entry| entry.unwrap().path().unwrap().into_owned())
+            .collect();
+        assert_eq!(names.len(), 2);
+    }
+}
+
 #[tokio::test]
 async fn a46_a_part_ends_with_its_bytes_too() {
     let (mut archive, pieces) = archive(LONG, CancellationToken::new());
