@@ -285,8 +285,8 @@ async fn a46_the_audit_log_tells_who_asked_for_an_export_and_what_came_of_it(
         .sum();
     assert_eq!(
         after,
-        json!({"outcome": "complete", "rows": rows, "recordings": 1, "bytes": archive.bytes.len(),
-            "manifest_sha256": sha256(&archive.files["manifest.json"])})
+        json!({"outcome": "complete", "rows": rows, "gone_meanwhile": 0, "recordings": 1, "missing": {},
+            "bytes": archive.bytes.len(), "manifest_sha256": sha256(&archive.files["manifest.json"])})
     );
     assert_eq!(manifest["requested_by"], "quitte-owner@example.com");
 }

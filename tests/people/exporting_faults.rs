@@ -278,55 +278,6 @@ async fn a46_a_tenant_has_so_many_exports_at_once_and_the_next_one_once_one_has_
 
 #[rstest]
 #[tokio::test]
-async fn a46_a_recording_that_cannot_be_had_is_told_with_why_and_keeps_nothing_else_back(
-    #[values(Sqlite, Postgres)] backend: Backend,
-) {
-    let world = World::new(backend).await;
-    let mut maker = world.maker();
-    let (caller, _) = world.filled(&world.acme, MARKS[0]).await;
-    let gone = world.recording(&world.acme, "179000005.1.wav", 1).await;
-    fs::remove_file(gone).unwrap();
-    let link = world.recording(&world.acme, "179000006.1.wav", 1).await;
-    fs::remove_file(&link).unwrap();
-    std::os::unix::fs::symlink("/etc/passwd", &link).unwrap();
-    let archive = world
-        .exported(&mut maker, &caller, json!({"tenant": true}))
-        .await
-        .unwrap();
-    archive.check();
-    let missing = &archive.manifest()["recordings"]["missing"];
-    let told: u64 = missing
-        .as_object()
-        .unwrap()
-        .values()
-        .map(|count| count.as_u64().unwrap())
-        .sum();
-    assert_eq!((told, &missing["file_is_not_there"]), (2, &json!(1)), "{missing}");
-    assert!(!archive.holds("root:"));
-    let rows = archive.rows("recordings");
-    assert_eq!(rows.len(), 3);
-    assert_eq!(rows.iter().filter(|row| row["file"].is_null()).count(), 2);
-    assert!(
-        rows.iter()
-            .all(|row| row["file"].is_null() != row["missing"].is_null())
-    );
-    // On another host, and nowhere at all.
-    let node = "update instances set node = 'another' returning name";
-    world.texts(node).await;
-    let archive = world
-        .exported(&mut maker, &caller, json!({"tenant": true}))
-        .await
-        .unwrap();
-    archive.check();
-    assert_eq!(
-        archive.manifest()["recordings"],
-        json!({"files": 0, "bytes": 0, "missing": {"other_host": 3}})
-    );
-    assert_eq!(world.came_of().await["outcome"], "complete");
-}
-
-#[rstest]
-#[tokio::test]
 async fn a46_no_more_than_a_part_of_many_calls_is_in_one_file(#[values(Sqlite, Postgres)] backend: Backend) {
     let world = World::new(backend).await;
     let mut maker = world.maker();

@@ -236,6 +236,14 @@ impl Archive {
         Ok(())
     }
 
+    /// Waits so long, unless it is stopped.
+    pub(super) async fn pause(&self, pause: Duration) {
+        tokio::select! {
+            () = self.stop.cancelled() => {}
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+
     /// Writes the rest of all kinds.
     pub(super) async fn end_parts(&mut self) -> Result<(), Cut> {
         while let Some((kind, _)) = self.parts.first_key_value() {

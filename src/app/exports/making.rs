@@ -54,6 +54,10 @@ pub async fn make(app: App, job: Job, stop: CancellationToken) {
     let after = making.came_of("cut", &json!({"why": why}));
     // Before whoever reads sees that it was cut.
     if let Err(error) = end(&app, &job, after).await {
+        if matches!(error, AppError::NotFound) {
+            tracing::info!(export = %job.id, "an export was cut whose tenant is gone, and its log with it");
+            return;
+        }
         let error = error_chain(&error);
         tracing::error!(export = %job.id, error, "that an export was cut is not in the audit log");
     }
@@ -148,7 +152,10 @@ impl Making<'_> {
 
     /// As the audit log tells it: figures, and nothing of a person.
     fn came_of(&self, outcome: &str, more: &Value) -> Value {
-        let rows: u64 = self.archive.kinds.values().map(|total| total.rows).sum();
+        let kinds = self.archive.kinds.values();
+        let (rows, gone) = kinds.fold((0, 0), |(rows, gone): (u64, u64), total| {
+            (rows + total.rows, gone + total.gone_meanwhile)
+        });
         let came_of = json!({
             "outcome": outcome,
             "rows": rows,
@@ -162,7 +169,9 @@ impl Making<'_> {
     pub(super) async fn found(
         &mut self,
         kind: ExportKind,
+            "gone_meanwhile": gone,
         row: Option<&impl serde::Serialize>,
+            "missing": self.sounds.missing,
     ) -> Result<(), Cut> {
         if let Some(row) = row {
             self.archive.row(kind, row).await

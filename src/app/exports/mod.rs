@@ -7,6 +7,7 @@ mod configuration;
 pub mod kinds;
 mod making;
 mod manifest;
+mod patience;
 mod people;
 mod person;
 mod places;

@@ -1,6 +1,6 @@
 //! Of an export, the sound of recordings: read from the disk of the host that makes the archive, as far as that answers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::archive::{Cut, Sha256};
 use super::making::Making;
+use super::patience::{Disk, Next};
 use crate::app::App;
 use crate::app::error::AppError;
 use crate::app::views::RecordingView;
@@ -21,6 +22,8 @@ use crate::store::Tx;
 const LONGEST: Duration = Duration::from_secs(2);
 /// What is read of a file at once.
 const PIECE: usize = 256 * 1024;
+/// How long it is left alone where it did not.
+const PAUSE: Duration = Duration::from_secs(2);
 /// What is filled up at once of a file that breaks off.
 const ZEROS: u64 = 256 * 1024;
 
@@ -42,8 +45,7 @@ struct SoundRow {
 #[derive(Default)]
 pub(super) struct Sounds {
     places: BTreeMap<InstanceId, Result<Spool, MissingSound>>,
-    /// Those whose disk has not answered once are asked no more.
-    silent: BTreeSet<InstanceId>,
+    disks: BTreeMap<InstanceId, Disk>,
 }
 
 impl Sounds {
@@ -77,7 +79,7 @@ impl Sounds {
     /// Adds a recording, with its sound if that can be had.
     pub(super) async fn add(&mut self, making: &mut Making<'_>, recording: Recording) -> Result<(), Cut> {
         making.still().await?;
-        let row = match self.open(&recording).await {
+        let row = match self.open(making, &recording).await? {
             Ok(sound) => self.write(making, &recording, sound).await?,
             Err(missing) => SoundRow {
                 recording: recording.into(),
@@ -93,25 +95,41 @@ impl Sounds {
         making.archive.row(ExportKind::Recordings, &row).await
     }
 
-    async fn open(&mut self, recording: &Recording) -> Result<Sound, MissingSound> {
+    async fn open(
+        &mut self,
+        making: &mut Making<'_>,
+        recording: &Recording,
+    ) -> Result<Result<Sound, MissingSound>, Cut> {
         let id = recording.instance_id;
-        let place = self.places.get(&id).ok_or(MissingSound::NoDirectory)?;
-        let spool = place.as_ref().map_err(|missing| *missing)?;
-        if self.silent.contains(&id) {
-            return Err(MissingSound::NoAnswer);
+        let spool = match self.places.get(&id) {
+            Some(Ok(spool)) => spool.clone(),
+            Some(Err(missing)) => return Ok(Err(*missing)),
+            None => return Ok(Err(MissingSound::NoDirectory)),
+        };
+        let disk = self.disks.entry(id).or_default();
+        if !disk.is_asked() {
+            return Ok(Err(MissingSound::NoAnswer));
         }
-        let opened = spool.open_within(&recording.path, LONGEST).await;
-        opened.map_err(|error| match error.kind() {
-            io::ErrorKind::TimedOut => {
-                self.silent.insert(id);
-                MissingSound::NoAnswer
+        loop {
+            let error = match spool.open_within(&recording.path, LONGEST).await {
+                Ok(sound) => {
+                    disk.answered();
+                    return Ok(Ok(sound));
+                }
+                Err(error) => error,
+            };
+            match error.kind() {
+                io::ErrorKind::TimedOut => match disk.gave_none() {
+                    Next::Again => wait(making).await?,
+                    Next::Leave => return Ok(Err(MissingSound::NoAnswer)),
+                },
+                io::ErrorKind::NotFound => return Ok(Err(MissingSound::NoFile)),
+                _ => {
+                    tracing::warn!(%error, "a recording cannot be read for an export");
+                    return Ok(Err(MissingSound::Unreadable));
+                }
             }
-            io::ErrorKind::NotFound => MissingSound::NoFile,
-            _ => {
-                tracing::warn!(%error, "a recording cannot be read for an export");
-                MissingSound::Unreadable
-            }
-        })
+        }
     }
 
     /// Writes a file. Its size is in the archive before its content: what cannot be read to its end is filled up with zeros,
@@ -127,6 +145,7 @@ impl Sounds {
         let length = sound.length;
         making.archive.begin_file(&name, length).await?;
         let (mut digest, mut left, mut missing) = (Sha256::new(), length, None);
+        let disk = self.disks.entry(recording.instance_id).or_default();
         while left > 0 {
             making.still().await?;
             if missing.is_some() {
@@ -137,13 +156,15 @@ impl Sounds {
             }
             match sound.next(PIECE, LONGEST).await {
                 Ok(piece) => {
+                    disk.answered();
                     digest.add(&piece);
                     making.archive.write(&piece).await?;
                     left -= u64::try_from(piece.len()).unwrap_or(left).min(left);
                 }
                 Err(error) => {
-                    if error.kind() == io::ErrorKind::TimedOut {
-                        self.silent.insert(recording.instance_id);
+                    if error.kind() == io::ErrorKind::TimedOut && disk.gave_none() == Next::Again {
+                        wait(making).await?;
+                        continue;
                     }
                     tracing::warn!(%error, recording = %recording.id, "a recording breaks off in an export");
                     missing = Some(MissingSound::Broken);
@@ -161,4 +182,10 @@ impl Sounds {
             missing,
         })
     }
+}
+
+/// Gives a disk a moment.
+async fn wait(making: &mut Making<'_>) -> Result<(), Cut> {
+    making.archive.pause(PAUSE).await;
+    making.still().await
 }
