@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -9,20 +10,47 @@ use super::dial::DialNumber;
 use super::given::given;
 use super::ids::{ExtensionId, UserId};
 use super::invalid::FieldErrors;
+use super::moment::Moment;
 use super::parsed::word_enum;
 
 /// Whose data is exported.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
-#[serde(tag = "kind", content = "id", rename_all = "snake_case")]
+#[serde(tag = "kind", rename_all = "snake_case")]
 pub enum ExportSubject {
     /// All that the tenant has.
     Tenant,
     /// A person by the extension that is theirs.
-    Extension(ExtensionId),
+    Extension {
+        /// Which.
+        id: ExtensionId,
+        /// While it was theirs.
+        #[serde(flatten)]
+        within: Span,
+    },
     /// A person by their login.
-    User(UserId),
+    User {
+        /// Which.
+        id: UserId,
+    },
     /// A person by a number that they call from or are called at.
-    Number(DialNumber),
+    Number {
+        /// Which.
+        id: DialNumber,
+        /// While it was theirs.
+        #[serde(flatten)]
+        within: Span,
+    },
+}
+
+/// In which calls have to have begun.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug, Serialize)]
+pub struct Span {
+    /// At this time or later.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<Timestamp>,
+    /// Before this time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<Timestamp>,
 }
 
 /// Whose data is to be exported: exactly one of these is named.
@@ -45,6 +73,14 @@ pub struct ExportInput {
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "DialNumber")]
     pub number: Option<String>,
+    /// Only calls that began then or later: since when the extension or the number is the person's.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Moment")]
+    pub from: Option<String>,
+    /// Only calls that began before: until when it was.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Moment")]
+    pub to: Option<String>,
 }
 
 impl ExportInput {
@@ -57,21 +93,38 @@ impl ExportInput {
             Some(false) => errors.add("tenant", "must be true, or left out"),
             None => {}
         }
+        let mut moment = |field: &'static str, text: Option<String>| {
+            let moment = text.and_then(|text| errors.take(field, text.parse::<Moment>()));
+            moment.map(Moment::timestamp)
+        };
+        let (from, to) = (moment("from", self.from), moment("to", self.to));
+        if from.zip(to).is_some_and(|(from, to)| from >= to) {
+            errors.add("to", "must be later than `from`");
+        }
+        let within = Span { from, to };
         let extension = self.extension.map(|id| errors.take("extension", id.parse()));
-        named.extend(extension.flatten().map(ExportSubject::Extension));
+        let extension = extension.flatten();
+        named.extend(extension.map(|id| ExportSubject::Extension { id, within }));
         let user = self.user.map(|id| errors.take("user", id.parse()));
-        named.extend(user.flatten().map(ExportSubject::User));
+        named.extend(user.flatten().map(|id| ExportSubject::User { id }));
         let number = self.number.map(|number| errors.take("number", number.parse()));
-        named.extend(number.flatten().map(ExportSubject::Number));
+        named.extend(number.flatten().map(|id| ExportSubject::Number { id, within }));
         errors.check()?;
         let mut named = named.into_iter();
-        match (named.next(), named.next()) {
-            (Some(subject), None) => Ok(subject),
-            _ => Err(FieldErrors::one(
-                "body",
-                "must name exactly one of `tenant`, `extension`, `user` and `number`",
-            )),
+        let (Some(subject), None) = (named.next(), named.next()) else {
+            let message = "must name exactly one of `tenant`, `extension`, `user` and `number`";
+            return Err(FieldErrors::one("body", message));
+        };
+        let mut errors = FieldErrors::default();
+        if let ExportSubject::Tenant | ExportSubject::User { .. } = subject {
+            for (field, given) in [("from", from), ("to", to)] {
+                if given.is_some() {
+                    errors.add(field, "must be left out but with `extension` or `number`");
+                }
+            }
         }
+        errors.check()?;
+        Ok(subject)
     }
 }
 
@@ -155,9 +208,9 @@ impl fmt::Display for ExportSubject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tenant => f.write_str("tenant"),
-            Self::Extension(id) => write!(f, "extension {id}"),
-            Self::User(id) => write!(f, "user {id}"),
-            Self::Number(number) => write!(f, "number {number}"),
+            Self::Extension { id, .. } => write!(f, "extension {id}"),
+            Self::User { id } => write!(f, "user {id}"),
+            Self::Number { id, .. } => write!(f, "number {id}"),
         }
     }
 }
@@ -181,6 +234,10 @@ mod tests {
     #[case(json!({"extension": ID}), json!({"kind": "extension", "id": ID}))]
     #[case(json!({"user": ID}), json!({"kind": "user", "id": ID}))]
     #[case(json!({"number": "+4930123456"}), json!({"kind": "number", "id": "+4930123456"}))]
+    #[case(json!({"extension": ID, "from": "2026-11-20T11:00:00+01:00"}),
+        json!({"kind": "extension", "id": ID, "from": "2026-11-20T10:00:00Z"}))]
+    #[case(json!({"number": "1001", "from": "2026-11-20T10:00:00Z", "to": "2026-11-21T10:00:00Z"}),
+        json!({"kind": "number", "id": "1001", "from": "2026-11-20T10:00:00Z", "to": "2026-11-21T10:00:00Z"}))]
     fn a46_a_subject_is_named_in_one_way(#[case] body: Value, #[case] subject: Value) {
         assert_eq!(json!(parsed(body).unwrap()), subject);
     }
@@ -192,6 +249,10 @@ mod tests {
     #[case(json!({"tenant": false}), &["tenant"])]
     #[case(json!({"extension": "x", "number": "../1001"}), &["extension", "number"])]
     #[case(json!({"user": "1001"}), &["user"])]
+    #[case(json!({"tenant": true, "from": "2026-11-20T10:00:00Z"}), &["from"])]
+    #[case(json!({"user": ID, "to": "2026-11-20T10:00:00Z"}), &["to"])]
+    #[case(json!({"number": "1001", "from": "yesterday"}), &["from"])]
+    #[case(json!({"number": "1001", "from": "2026-11-20T10:00:00Z", "to": "2026-11-20T10:00:00Z"}), &["to"])]
     #[case(json!({"number": "sip:1001@example.com"}), &["number"])]
     fn a46_what_names_nobody_or_several_is_refused(#[case] body: Value, #[case] fields: &[&str]) {
         assert_eq!(parsed(body).unwrap_err(), fields);

@@ -48,8 +48,9 @@ macro_rules! select {
     };
 }
 
-/// A page of those that are found from here on, in this order: of many calls few are an extension's. What belongs to a call is
-/// looked up for those of the page alone.
+pub(super) use select;
+
+/// A page of those that are found from here on, in this order. What belongs to a call is looked up for those of the page alone.
 macro_rules! page {
     ($($which:expr),+) => {
         select!("from (", $($which),+, " limit $9) r order by r.started_at desc, r.id desc")
@@ -131,7 +132,7 @@ statements! {
 }
 
 #[derive(sqlx::FromRow)]
-struct Row {
+pub(super) struct Row {
     id: Uuid,
     tenant_id: Uuid,
     instance_id: Uuid,
@@ -152,7 +153,7 @@ struct Row {
 }
 
 impl Row {
-    fn parse(self) -> Result<CallRecord, StoreError> {
+    pub(super) fn parse(self) -> Result<CallRecord, StoreError> {
         let origin = Origin {
             table: "call_records",
             id: self.id,
@@ -217,9 +218,8 @@ pub struct OfCall<'a> {
     pub is_rough: bool,
 }
 
-/// Keeps a part of a call, and makes the call's record of all that is known of it: told again, it changes nothing.
-///
-/// `is_own`: whether a domain is the tenant's.
+/// Keeps a part of a call, and makes the call's record of all that is known of it: told again, it changes nothing. `is_own`: whether
+/// a domain is the tenant's.
 pub async fn keep(
     tx: &mut Tx,
     of: OfCall<'_>,

@@ -1,16 +1,40 @@
 //! What an export goes through, by keys that lead from one page to the next; what is behind a key is read where it belongs.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use super::call_records::{Row as CallRow, select as select_calls};
 use super::row::{Origin, RawJson};
 use super::statement::{run, statements};
 use super::{StoreError, Tx};
-use crate::domain::call_record::CallCursor;
+use crate::domain::call_part::CallPart;
+use crate::domain::call_record::{CallCursor, CallRecord};
+use crate::domain::dial::DialNumber;
 use crate::domain::digest::Digest;
-use crate::domain::ids::{CommentId, DeploymentId, ExtensionId, RevisionId, TenantId, TicketId, UserId};
+use crate::domain::export::Span;
+use crate::domain::ids::{
+    CallRecordId, CommentId, DeploymentId, ExtensionId, PurgeId, RevisionId, TenantId, TicketId, UserId,
+};
 use crate::domain::sip_domain::SipDomain;
 use crate::domain::ticket_text::TicketText;
+
+// Of two indexes that bound the time SQLite takes the one with fewer columns, and would read all of the tenant's calls.
+macro_rules! calls_of_number {
+    ($by_caller:literal, $by_called:literal) => {
+        concat!(
+            "select id from call_records",
+            $by_caller,
+            " where tenant_id = $1 and from_number = $2 and started_at >= $3 \
+             and started_at < $4 union select id from call_records",
+            $by_called,
+            " where tenant_id = $1 \
+             and to_number = $2 and started_at >= $3 and started_at < $4"
+        )
+    };
+}
 
 statements! {
     ALIASES = "select domain, expires_at from tenant_domain_aliases where tenant_id = $1 order by domain";
@@ -20,6 +44,16 @@ statements! {
         and (created_at, id) < ($2, $3) order by created_at desc, id desc limit $4";
     REVISION = "select id, number, digest, config, created_at from revisions where tenant_id = $1 and number > $2 \
         order by number limit 1";
+    // These by their ids, which never change: what is told of a call later moves when it began.
+    CALLS = select_calls!("from (select c.* from call_records c where c.tenant_id = $1 and c.id > $2 \
+        order by c.id limit $3) r order by r.id");
+    PARTS = "select p.record_id, p.told from call_records r cross join call_record_parts p where r.tenant_id = $1 \
+        and r.id > $2 and r.id <= $3 and p.record_id = r.id order by p.record_id, p.part";
+    CALLS_OF_EXTENSION = "select r.id from call_record_extensions e cross join call_records r where e.extension_id = $2 \
+        and r.id = e.record_id and r.tenant_id = $1 and r.started_at >= $3 and r.started_at < $4 order by r.id";
+    CALLS_OF_NUMBER = calls_of_number!(" indexed by call_records_by_caller", " indexed by call_records_by_called"),
+        postgres: calls_of_number!("", "");
+    PURGES = "select id from purges where tenant_id = $1 order by id";
     SAID = "select id, ticket_id, text, created_at from ticket_comments where tenant_id = $1 and author_id = $2 \
         and (created_at, id) > ($3, $4) order by created_at, id limit $5";
 }
@@ -99,8 +133,8 @@ pub struct KeptRevision {
     pub number: i64,
     /// Of its configuration.
     pub digest: Digest,
-    /// The tenant's configuration.
-    pub config: serde_json::Value,
+    /// The tenant's configuration, as it is stored.
+    pub config: Box<RawValue>,
     /// When it was taken.
     pub created_at: Timestamp,
 }
@@ -132,6 +166,91 @@ pub async fn revision(tx: &mut Tx, tenant: TenantId, after: i64) -> Result<Optio
     }))
 }
 
+/// The next calls of a tenant, behind an id, by their ids.
+pub async fn calls(
+    tx: &mut Tx,
+    tenant: TenantId,
+    after: Option<CallRecordId>,
+    most: i64,
+) -> Result<Vec<CallRecord>, StoreError> {
+    let after = after.map_or(Uuid::nil(), CallRecordId::uuid);
+    let rows = run!(tx, fetch_all::<CallRow>(CALLS, tenant.uuid(), after, most))?;
+    rows.into_iter().map(CallRow::parse).collect()
+}
+
+/// What was told of the calls of a tenant between one id and another, part by part.
+pub async fn parts(
+    tx: &mut Tx,
+    tenant: TenantId,
+    after: Option<CallRecordId>,
+    last: CallRecordId,
+) -> Result<BTreeMap<CallRecordId, Vec<CallPart>>, StoreError> {
+    let after = after.map_or(Uuid::nil(), CallRecordId::uuid);
+    let rows = run!(
+        tx,
+        fetch_all::<(Uuid, RawJson)>(PARTS, tenant.uuid(), after, last.uuid())
+    )?;
+    let mut parts: BTreeMap<CallRecordId, Vec<CallPart>> = BTreeMap::new();
+    for (id, told) in rows {
+        let origin = Origin {
+            table: "call_record_parts",
+            id,
+        };
+        let part = origin.json("told", &told)?;
+        parts.entry(CallRecordId::from_uuid(id)).or_default().push(part);
+    }
+    Ok(parts)
+}
+
+/// The calls in which an extension took part, begun in this time.
+pub async fn calls_of_extension(
+    tx: &mut Tx,
+    tenant: TenantId,
+    extension: ExtensionId,
+    within: Span,
+) -> Result<Vec<CallRecordId>, StoreError> {
+    let (from, to) = bounds(within);
+    let extension = extension.uuid();
+    let rows = run!(
+        tx,
+        fetch_all::<(Uuid,)>(CALLS_OF_EXTENSION, tenant.uuid(), extension, from, to)
+    )?;
+    Ok(rows
+        .into_iter()
+        .map(|(id,)| CallRecordId::from_uuid(id))
+        .collect())
+}
+
+/// The calls from a number or to it, begun in this time.
+pub async fn calls_of_number(
+    tx: &mut Tx,
+    tenant: TenantId,
+    number: &DialNumber,
+    within: Span,
+) -> Result<Vec<CallRecordId>, StoreError> {
+    let (from, to) = bounds(within);
+    let number = number.as_str();
+    let rows = run!(
+        tx,
+        fetch_all::<(Uuid,)>(CALLS_OF_NUMBER, tenant.uuid(), number, from, to)
+    )?;
+    Ok(rows
+        .into_iter()
+        .map(|(id,)| CallRecordId::from_uuid(id))
+        .collect())
+}
+
+fn bounds(within: Span) -> (i64, i64) {
+    let from = within.from.map_or(i64::MIN, Timestamp::as_microsecond);
+    (from, within.to.map_or(i64::MAX, Timestamp::as_microsecond))
+}
+
+/// All purges of a tenant of which a report is kept: few hundred.
+pub async fn purges(tx: &mut Tx, tenant: TenantId) -> Result<Vec<PurgeId>, StoreError> {
+    let rows = run!(tx, fetch_all::<(Uuid,)>(PURGES, tenant.uuid()))?;
+    Ok(rows.into_iter().map(|(id,)| PurgeId::from_uuid(id)).collect())
+}
+
 /// What somebody said about a ticket.
 pub struct Said {
     /// Its id.
@@ -144,11 +263,11 @@ pub struct Said {
     pub created_at: Timestamp,
 }
 
-/// The next comments of a person in a tenant, oldest first.
+/// The next comments of a person or a key in a tenant, oldest first.
 pub async fn said(
     tx: &mut Tx,
     tenant: TenantId,
-    author: UserId,
+    author: Uuid,
     after: Option<CallCursor>,
     most: i64,
 ) -> Result<Vec<Said>, StoreError> {
@@ -157,7 +276,7 @@ pub async fn said(
     });
     let rows = run!(
         tx,
-        fetch_all::<(Uuid, Uuid, String, i64)>(SAID, tenant.uuid(), author.uuid(), at, id, most)
+        fetch_all::<(Uuid, Uuid, String, i64)>(SAID, tenant.uuid(), author, at, id, most)
     )?;
     rows.into_iter()
         .map(|(id, ticket, text, at)| {

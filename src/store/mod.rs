@@ -27,6 +27,7 @@ mod url;
 pub mod api_keys;
 pub mod audit;
 pub mod audit_chain;
+pub mod audit_of_person;
 pub mod audit_retention;
 pub mod call_counts;
 pub mod call_gaps;
@@ -89,6 +90,7 @@ pub fn statements() -> Vec<&'static Statement> {
         api_keys::STATEMENTS,
         audit::STATEMENTS,
         audit_chain::STATEMENTS,
+        audit_of_person::STATEMENTS,
         audit_retention::STATEMENTS,
         call_counts::STATEMENTS,
         call_gaps::STATEMENTS,

@@ -59,6 +59,7 @@ steps! {
     29 "0029_webhooks",
     30 "0030_retention",
     31 "0031_recording_notice",
+    32 "0032_exports",
 }
 
 /// Which text of a migration.

@@ -5,8 +5,8 @@ use uuid::Uuid;
 use super::statement::{run, statements};
 use super::tickets::{Row, Sight, columns, columns_and_names};
 use super::{StoreError, Tx};
-use crate::domain::ids::TenantId;
-use crate::domain::ticket::TicketState;
+use crate::domain::ids::{TenantId, TicketId, UserId};
+use crate::domain::ticket::{Ticket, TicketState};
 use crate::domain::ticket_query::{AssignedTo, TicketCursor, TicketPage, TicketQuery};
 
 /// A page of those that are found so, behind the cursor.
@@ -75,11 +75,30 @@ statements! {
         "t.assignee_id = $6 and t.state = $7 and (t.opened_by_id <> $6 or t.opened_by_id is null)"
     );
     // Of what one person or key opened: `case` keeps the databases from looking through what others opened.
+    BEHIND = concat!("select ", columns_and_names!(), " from (select ", columns!(), " from tickets t \
+        where t.tenant_id = $1 and t.id > $2 and (t.opened_by_id = $3 or t.assignee_id = $3 or t.opened_by_id in \
+        (select k.id from api_keys k where k.tenant_id = $1 and k.author_id = $3) or $3 is null) \
+        order by t.id limit $4) t order by t.id");
     LIST_OPENED = page!(found!(concat!(
         "t.opened_by_id = $6 and case $7 when 'none' then t.assignee_id is null when 'left' then ",
         left!(),
         " else t.assignee_id = $8 end and (t.state = $9 or $9 is null)"
     )));
+}
+
+/// The next of the tenant's tickets, archived or not, behind an id, by their ids, which never change: all, or those that somebody
+/// or a key of theirs opened, or that they look after.
+pub async fn behind(
+    tx: &mut Tx,
+    tenant: TenantId,
+    whose: Option<UserId>,
+    after: Option<TicketId>,
+    most: i64,
+) -> Result<Vec<Ticket>, StoreError> {
+    let after = after.map_or(Uuid::nil(), TicketId::uuid);
+    let whose = whose.map(UserId::uuid);
+    let rows = run!(tx, fetch_all::<Row>(BEHIND, tenant.uuid(), after, whose, most))?;
+    rows.into_iter().map(Row::parse).collect()
 }
 
 /// One page of the tenant's tickets that match and may be seen, newest first.

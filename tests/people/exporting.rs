@@ -235,6 +235,23 @@ async fn a46_an_export_of_a_tenant_holds_every_row_of_it_and_nothing_of_another_
         for secret in &secrets {
             assert!(!archive.holds(secret), "{secret} is in the export");
         }
+        for call in archive.rows("call_records") {
+            let parts = call["parts"].as_array().unwrap();
+            assert_eq!(parts.len(), 1);
+            assert_eq!(
+                (&parts[0]["caller"], &parts[0]["to"]),
+                (&json!("1001"), &json!("1777"))
+            );
+        }
+        // What is behind is not in memory while the calls are read.
+        let files = manifest["files"].as_array().unwrap().iter();
+        let names: Vec<&str> = files.map(|file| file["name"].as_str().unwrap()).collect();
+        let place = |kind: &str| names.iter().position(|name| name.starts_with(kind)).unwrap();
+        assert!(
+            place("extensions/") < place("users/") && place("users/") < place("audit_entries/"),
+            "{names:?}"
+        );
+        assert!(place("audit_entries/") < place("call_records/"), "{names:?}");
         let origin = format!("https://{}.example.com:8443", mark.to_lowercase());
         assert_eq!(archive.rows("webhooks")[0]["origin"], json!(origin));
         assert_eq!(manifest["tenant"]["id"], json!(tenant.id));

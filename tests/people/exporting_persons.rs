@@ -23,6 +23,22 @@ async fn a46_an_export_of_a_user_holds_what_they_are_did_and_said_and_nothing_th
     let (ann, caller) = world.of_acme("ann", "admin").await;
     let own = world.ticket(&caller, "Mine alone").await;
     let others = world.ticket(&owner, "Not hers").await;
+    let sql = "update tickets set extension_id = id, extension_number = '47110815' where subject = 'Not hers' returning subject";
+    world.texts(sql).await;
+    // What her program does she does.
+    let (key, secret) = world
+        .key(
+            &caller,
+            &["tickets.create", "tickets.update", "tickets.view", "config.write"],
+        )
+        .await;
+    let program = world.caller(secret.expose()).await;
+    let by_key = world.ticket(&program, "Her program's").await;
+    world
+        .say(&program, others.id, "Her program said so")
+        .await
+        .unwrap();
+    world.extension(&program, "1003").await.unwrap();
     world.say(&caller, own.id, "I said this").await.unwrap();
     world.say(&owner, own.id, "The owner said that").await.unwrap();
     world
@@ -45,14 +61,27 @@ async fn a46_an_export_of_a_user_holds_what_they_are_did_and_said_and_nothing_th
     assert_eq!(archive.rows("sessions").len(), 1);
     assert_eq!(archive.rows("sessions")[0]["user_id"], json!(ann.id));
     // Keys that others made are theirs.
-    assert!(archive.rows("api_keys").is_empty());
+    assert_eq!(texts(&archive.rows("api_keys"), "id"), [key.id.to_string()]);
+    assert!(!archive.holds(secret.expose()));
     let tickets = archive.rows("tickets");
-    assert_eq!(tickets.len(), 2, "{tickets:?}");
+    assert_eq!(tickets.len(), 3, "{tickets:?}");
     let of = |id: Value| tickets.iter().find(|ticket| ticket["id"] == id).unwrap();
     assert!(of(json!(own.id))["text"].is_string());
-    assert!(of(json!(others.id))["text"].is_null(), "somebody else wrote it");
+    assert!(of(json!(by_key.id))["text"].is_string());
+    assert_eq!(of(json!(by_key.id))["subject"], "Her program's");
+    for field in ["text", "subject", "extension_id", "extension_number"] {
+        assert!(
+            of(json!(others.id))[field].is_null(),
+            "somebody else wrote {field}"
+        );
+    }
     let said = archive.rows("ticket_comments");
-    assert_eq!(texts(&said, "text"), ["I said this", "I said it there too"]);
+    let mut said = texts(&said, "text");
+    said.sort_unstable();
+    assert_eq!(
+        said,
+        ["Her program said so", "I said it there too", "I said this"]
+    );
     assert!(!archive.holds("The owner said that"));
 
     let entries = archive.rows("audit_entries");
@@ -71,6 +100,8 @@ async fn a46_an_export_of_a_user_holds_what_they_are_did_and_said_and_nothing_th
             .iter()
             .all(|entry| entry["after"].is_null() && entry["by_themselves"] == true)
     );
+    let by_key = |entry: &&&Value| entry["actor_kind"] == "api_key" && entry["action"] == "extension.create";
+    assert_eq!(caused.iter().filter(by_key).count(), 1);
     let about = of("about");
     let made = about
         .iter()
@@ -97,12 +128,11 @@ async fn a46_an_export_of_a_user_holds_what_they_are_did_and_said_and_nothing_th
             .all(|entry| entry["after"].is_null() && entry["before"].is_null())
     );
 
-    for alien in [MARKS[0], "quitte-owner", "Not my"] {
+    for alien in [MARKS[0], "quitte-owner", "Not hers", "47110815"] {
         // But for the ticket that she looks after, of which it is told who opened it.
-        let rows = archive
-            .files
-            .iter()
-            .filter(|(name, _)| !name.starts_with("tickets/") && *name != "manifest.json");
+        let rows = archive.files.iter().filter(|(name, _)| {
+            *name != "manifest.json" && (alien != "quitte-owner" || !name.starts_with("tickets/"))
+        });
         for (name, content) in rows {
             let text = String::from_utf8_lossy(content);
             assert!(!text.contains(alien), "{alien} is in {name}: {text}");

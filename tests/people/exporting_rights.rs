@@ -18,7 +18,12 @@ use super::world::World;
 const SHORT: u64 = 200 * 1024;
 
 fn grow(path: &Path, length: u64) {
-    File::options().write(true).open(path).unwrap().set_len(length).unwrap();
+    File::options()
+        .write(true)
+        .open(path)
+        .unwrap()
+        .set_len(length)
+        .unwrap();
 }
 
 fn cut() -> (Value, Value) {
@@ -35,6 +40,8 @@ async fn o29_whoever_may_not_export_any_more_gets_no_more_of_an_open_recording_a
     let world = World::new(backend).await;
     let mut maker = world.maker();
     let (owner, _) = world.filled(&world.acme, MARKS[0]).await;
+    // Some other has to stay.
+    world.manager("other").await;
     let boss = world.manager("boss").await;
     let (key, secret) = world.key(&owner, &["data.export"]).await;
     let caller = match what {
@@ -45,10 +52,14 @@ async fn o29_whoever_may_not_export_any_more_gets_no_more_of_an_open_recording_a
     // All of them are on one page, and of one call.
     let (files, length) = if place == "within" { (2, LONG) } else { (40, SHORT) };
     for file in 0..files {
-        let path = world.recording(&world.acme, &format!("1790000100.{file}.wav"), 1).await;
+        let path = world
+            .recording(&world.acme, &format!("1790000100.{file}.wav"), 1)
+            .await;
         grow(&path, length);
     }
-    world.texts("update recordings set channel = '179000001.1' returning path").await;
+    world
+        .texts("update recordings set channel = '179000001.1' returning path")
+        .await;
     let subject = match what {
         "session_in_a_persons" => json!({"number": "1777"}),
         _ => json!({"tenant": true}),
@@ -66,7 +77,8 @@ async fn o29_whoever_may_not_export_any_more_gets_no_more_of_an_open_recording_a
         "suspended" => world.suspend(&world.acme).await,
         _ => {
             let host = operator::platform(None);
-            let set = platform_users::set_platform_manager(&world.app, &host, boss.user.id, false, &IfMatch::Any);
+            let set =
+                platform_users::set_platform_manager(&world.app, &host, boss.user.id, false, &IfMatch::Any);
             drop(set.await.unwrap());
         }
     }

@@ -11,6 +11,7 @@ mod exporting;
 mod exporting_faults;
 mod exporting_persons;
 mod exporting_rights;
+mod exporting_sounds;
 mod firebase;
 mod forgotten;
 mod gone;

@@ -13,6 +13,7 @@ mod call_plans;
 mod call_records;
 mod calls_of_a_number;
 mod deployments;
+mod export_pages;
 mod exports;
 mod extension_lists;
 mod extensions;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::archive::Cut;
 use super::making::Making;
@@ -13,7 +13,6 @@ use crate::app::views::{DeploymentView, ExtensionView, OwnTenantView, PurgeView}
 use crate::domain::digest::Digest;
 use crate::domain::export::ExportKind;
 use crate::domain::ids::{RevisionId, WebhookId};
-use crate::domain::page::PageRequest;
 use crate::domain::sip_domain::SipDomain;
 use crate::domain::webhook::{EventKind, Webhook};
 use crate::store::{self, exports, purges, retention, stages, webhooks};
@@ -35,7 +34,8 @@ struct RevisionRow {
     number: i64,
     digest: Digest,
     created_at: Timestamp,
-    config: Value,
+    /// As it is stored.
+    config: Box<RawValue>,
 }
 
 /// A webhook without the path of its address, which may hold a secret: as the audit log has it.
@@ -196,23 +196,9 @@ pub(super) async fn revisions(making: &mut Making<'_>) -> Result<(), Cut> {
 pub(super) async fn purges(making: &mut Making<'_>) -> Result<(), Cut> {
     making.archive.name_kind(ExportKind::Purges);
     let tenant = making.job.tenant;
-    let mut ids = Vec::new();
-    let mut number = 1;
-    loop {
-        let page =
-            PageRequest::new(number, PageRequest::LARGEST).map_err(crate::app::error::AppError::from)?;
-        let mut tx = making.read("export_purges").await?;
-        let page = purges::list(&mut tx, tenant, page).await?;
-        drop(tx);
-        ids.extend(page.items.iter().map(|purge| purge.id));
-        if number >= page.last_page() {
-            break;
-        }
-        number += 1;
-    }
-    // One that was asked for meanwhile has moved the others on by one.
-    ids.sort_unstable();
-    ids.dedup();
+    let mut tx = making.read("export_purges").await?;
+    let ids = exports::purges(&mut tx, tenant).await?;
+    drop(tx);
     for id in ids {
         let mut tx = making.read("export_purge").await?;
         let row = purges::find(&mut tx, tenant, id).await?.map(PurgeView::from);

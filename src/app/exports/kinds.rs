@@ -32,7 +32,7 @@ pub const fn tables(kind: ExportKind) -> &'static [&'static str] {
         ExportKind::Roles => &["roles", "role_permissions"],
         ExportKind::ApiKeys => &["api_keys", "api_key_permissions"],
         ExportKind::Sessions => &["sessions"],
-        ExportKind::CallRecords => &["call_records", "call_record_extensions"],
+        ExportKind::CallRecords => &["call_records", "call_record_extensions", "call_record_parts"],
         ExportKind::CallGaps => &["call_gaps"],
         ExportKind::Recordings => &["recordings"],
         ExportKind::Tickets | ExportKind::TicketComments => &["tickets", "ticket_comments"],
@@ -59,7 +59,7 @@ pub const OF_TENANT: &[LeftOut] = &[
         &["extension_secrets"],
     ),
     left(
-        "passwords of users, and by which subject an issuer of identities knows them",
+        "passwords of users, and by which subject an issuer of identities knows them (the audit log has a digest of it)",
         SECRETS,
         &[],
     ),
@@ -85,18 +85,13 @@ pub const OF_TENANT: &[LeftOut] = &[
     ),
     VOICE_MAIL,
     left(
-        "what a PBX told of a call piece by piece",
-        "the records are made of it, and tell what it tells",
-        &["call_record_parts"],
-    ),
-    left(
         "answers that are kept for a day, for requests that are sent again",
-        "what they show stands in the files of its kind",
+        "what they show stands in the files of its kind, unless it was deleted since",
         &["idempotency_keys"],
     ),
     left(
         "events that wait to be sent to webhooks",
-        "what they tell of stands in the files of its kind",
+        "what they tell of stands in the files of its kind, unless it was deleted since or is a call that is not over",
         &["webhook_events"],
     ),
     left(
@@ -120,15 +115,30 @@ const OTHERS: &str = "it is about somebody else, or says what others wrote";
 
 const OF_USER: &[LeftOut] = &[
     left(
-        "the password, and by which subject an issuer of identities knows the user",
+        "the password, and by which subject an issuer of identities knows the user (the audit log has a digest of it)",
         SECRETS,
         &[],
     ),
     left("secrets of API keys, and digests of them", SECRETS, &[]),
+    left(
+        "what was done by API keys of theirs that are there no more",
+        "nothing else tells whose they were",
+        &[],
+    ),
+    left(
+        "that they asked for deployments and purges",
+        "these are the tenant's; the audit log says it of them too",
+        &[],
+    ),
+    left(
+        "mails that wait to be sent",
+        "they hold links; what was sent is not kept",
+        &[],
+    ),
     left("links of invitations and for new passwords", SECRETS, &[]),
     VOICE_MAIL,
     left(
-        "what others said about tickets, and what tickets that others opened say",
+        "what others said about tickets, and what tickets that others opened say and are about",
         OTHERS,
         &[],
     ),
@@ -149,14 +159,27 @@ const OF_USER: &[LeftOut] = &[
     ),
 ];
 
+const STATIONS: LeftOut = left(
+    "calls that were only forwarded or transferred to a number that is no extension, and what became of each call on its way",
+    "a record tells who called and what was dialled first; an export of the tenant has the parts",
+    &[],
+);
+const OTHER_TIMES: &str = "calls are found by it, whoever had it then: name the time in which it was the person's by `from` and `to`";
+
 const OF_PHONE: &[LeftOut] = &[
     left("the SIP password and the PIN of the voice mail", SECRETS, &[]),
     VOICE_MAIL,
+    left(
+        "whose calls these were, where several people have had the extension",
+        OTHER_TIMES,
+        &[],
+    ),
     left(
         "recordings whose call is on record no more",
         "nothing else tells who took part",
         &[],
     ),
+    STATIONS,
     left(
         "entries of the audit log and tickets",
         "they are known by the user: export that",
@@ -167,6 +190,11 @@ const OF_PHONE: &[LeftOut] = &[
 const OF_NUMBER: &[LeftOut] = &[
     VOICE_MAIL,
     left(
+        "whose calls these were, where several people have had the number",
+        OTHER_TIMES,
+        &[],
+    ),
+    left(
         "calls in whose records the number is written in another way",
         "a PBX writes numbers as it was told them: export each way that there is",
         &[],
@@ -176,14 +204,15 @@ const OF_NUMBER: &[LeftOut] = &[
         "nothing else tells who took part",
         &[],
     ),
+    STATIONS,
 ];
 
 /// What an export of this subject leaves out.
 pub(super) const fn left_out(subject: &ExportSubject) -> &'static [LeftOut] {
     match subject {
         ExportSubject::Tenant => OF_TENANT,
-        ExportSubject::User(_) => OF_USER,
-        ExportSubject::Extension(_) => OF_PHONE,
-        ExportSubject::Number(_) => OF_NUMBER,
+        ExportSubject::User { .. } => OF_USER,
+        ExportSubject::Extension { .. } => OF_PHONE,
+        ExportSubject::Number { .. } => OF_NUMBER,
     }
 }

@@ -100,9 +100,9 @@ impl Making<'_> {
         let tenant = tenant.ok_or(AppError::NotFound)?;
         match &self.job.subject {
             ExportSubject::Tenant => self.tenant().await?,
-            ExportSubject::User(user) => person::user(self, *user).await?,
-            ExportSubject::Extension(extension) => person::extension(self, *extension).await?,
-            ExportSubject::Number(number) => person::number(self, number).await?,
+            ExportSubject::User { id } => person::user(self, *id).await?,
+            ExportSubject::Extension { id, within } => person::extension(self, *id, *within).await?,
+            ExportSubject::Number { id, within } => person::number(self, id, *within).await?,
         }
         self.archive.end_parts().await?;
         let manifest = Manifest {
@@ -137,16 +137,26 @@ impl Making<'_> {
     /// All that a tenant has, what is most and changes most last.
     async fn tenant(&mut self) -> Result<(), Cut> {
         configuration::tenant(self).await?;
-        configuration::extensions(self).await?;
         configuration::webhooks(self).await?;
+        // Else a part of each kind would be in memory to the end.
+        self.archive.end_parts().await?;
+        configuration::extensions(self).await?;
+        self.archive.end_parts().await?;
         people::all(self).await?;
+        self.archive.end_parts().await?;
         tickets::all(self).await?;
+        self.archive.end_parts().await?;
         configuration::deployments(self).await?;
+        self.archive.end_parts().await?;
         configuration::revisions(self).await?;
+        self.archive.end_parts().await?;
         configuration::purges(self).await?;
+        self.archive.end_parts().await?;
         people::audit_entries(self).await?;
+        self.archive.end_parts().await?;
         calls::gaps(self).await?;
         calls::all(self).await?;
+        self.archive.end_parts().await?;
         calls::recordings(self).await
     }
 
@@ -159,7 +169,9 @@ impl Making<'_> {
         let came_of = json!({
             "outcome": outcome,
             "rows": rows,
+            "gone_meanwhile": gone,
             "recordings": self.sounds.files,
+            "missing": self.sounds.missing,
             "bytes": self.archive.bytes,
         });
         crate::app::audit::merged(came_of, more.clone())
@@ -169,9 +181,7 @@ impl Making<'_> {
     pub(super) async fn found(
         &mut self,
         kind: ExportKind,
-            "gone_meanwhile": gone,
         row: Option<&impl serde::Serialize>,
-            "missing": self.sounds.missing,
     ) -> Result<(), Cut> {
         if let Some(row) = row {
             self.archive.row(kind, row).await

@@ -16,7 +16,7 @@ use crate::store::{api_keys, audit, exports, roles, sessions, users};
 /// Users that are read at once, with their sessions.
 const USERS: usize = 50;
 /// Entries of the audit log that are read at once.
-pub(super) const ENTRIES: i64 = 200;
+const ENTRIES: i64 = 200;
 
 /// A sign-in that has not ended.
 #[derive(Serialize)]

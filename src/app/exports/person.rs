@@ -1,26 +1,31 @@
 //! The export of a person: what is about them, and of what is about others as well, their part.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::archive::Cut;
 use super::calls;
 use super::making::Making;
-use super::people::{ENTRIES, SessionRow};
-use super::tickets::{TicketRow, Walk};
+use super::people::SessionRow;
+use super::tickets::Walk;
 use crate::app::error::AppError;
-use crate::app::views::{ApiKeyView, ExtensionView, RoleView, UserView};
+use crate::app::views::{
+    ApiKeyView, AssigneeView, ExtensionView, RoleView, TicketAuthorView, TicketView, UserView,
+};
+use crate::domain::api_key::ApiKey;
 use crate::domain::audit::{ActorKind, AuditRecord};
-use crate::domain::audit_query::AuditQuery;
-use crate::domain::call_record::{CallCursor, CallFilter};
-use crate::domain::dial::DialNumber;
-use crate::domain::export::ExportKind;
+use crate::domain::call_record::CallCursor;
+use crate::domain::dial::{DialNumber, ExtensionNumber};
+use crate::domain::export::{ExportKind, Span};
 use crate::domain::ids::{AuditId, CommentId, ExtensionId, TicketId, UserId};
-use crate::domain::ticket_text::TicketText;
+use crate::domain::ticket::TicketState;
+use crate::domain::ticket_text::{TicketSubject, TicketText};
 use crate::domain::user::User;
-use crate::store::tickets::Sight;
-use crate::store::{api_keys, audit, exports, extensions, roles, sessions, tickets, users};
+use crate::store::{api_keys, audit_of_person, exports, extensions, roles, sessions, tickets, users};
 
 /// Comments that are read at once.
 const COMMENTS: i64 = 100;
@@ -58,7 +63,10 @@ pub(super) async fn user(making: &mut Making<'_>, id: UserId) -> Result<(), Cut>
             .row(ExportKind::Roles, &RoleView::from(role))
             .await?;
     }
-    for key in keys.into_iter().filter(|key| key.author_id == id) {
+    let keys: Vec<ApiKey> = keys.into_iter().filter(|key| key.author_id == id).collect();
+    let ids = keys.iter().map(|key| key.id.uuid());
+    let ids = ids.chain([id.uuid()]).collect();
+    for key in keys {
         making
             .archive
             .row(ExportKind::ApiKeys, &ApiKeyView::from(key))
@@ -70,30 +78,83 @@ pub(super) async fn user(making: &mut Making<'_>, id: UserId) -> Result<(), Cut>
             .row(ExportKind::Sessions, &SessionRow::from(session))
             .await?;
     }
-    own_tickets(making, id).await?;
-    said(making, id).await?;
-    entries(making, &user).await
+    let person = Person { user, ids };
+    making.archive.end_parts().await?;
+    own_tickets(making, &person).await?;
+    said(making, &person).await?;
+    making.archive.end_parts().await?;
+    entries(making, &person).await
 }
 
-/// Tickets that they opened or look after; what they say only where they wrote it.
-async fn own_tickets(making: &mut Making<'_>, user: UserId) -> Result<(), Cut> {
-    let mut walk = Walk::new(Sight::Own(user.uuid()));
-    while let Some(page) = walk.next(making).await? {
+/// Somebody, and what they act as.
+struct Person {
+    user: User,
+    /// Their own id, and those of their API keys.
+    ids: BTreeSet<Uuid>,
+}
+
+impl Person {
+    /// Whether that is them, or a key of theirs.
+    fn is(&self, id: Option<Uuid>) -> bool {
+        id.is_some_and(|id| self.ids.contains(&id))
+    }
+}
+
+/// A ticket that they opened or look after. What somebody else wrote of it is not there: what it is about, which phone, and its text.
+#[derive(Serialize)]
+struct OwnTicketRow {
+    id: TicketId,
+    subject: Option<TicketSubject>,
+    state: TicketState,
+    opened_by: TicketAuthorView,
+    assignee: Option<AssigneeView>,
+    extension_id: Option<ExtensionId>,
+    extension_number: Option<ExtensionNumber>,
+    comment_count: i64,
+    archived_at: Option<Timestamp>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    text: Option<TicketText>,
+}
+
+impl OwnTicketRow {
+    fn new(ticket: TicketView, text: Option<TicketText>, is_own: bool) -> Self {
+        Self {
+            id: ticket.id,
+            subject: Some(ticket.subject).filter(|_| is_own),
+            state: ticket.state,
+            opened_by: ticket.opened_by,
+            assignee: ticket.assignee,
+            extension_id: ticket.extension_id.filter(|_| is_own),
+            extension_number: ticket.extension_number.filter(|_| is_own),
+            comment_count: ticket.comment_count,
+            archived_at: ticket.archived_at,
+            created_at: ticket.created_at,
+            updated_at: ticket.updated_at,
+            text: text.filter(|_| is_own),
+        }
+    }
+}
+
+async fn own_tickets(making: &mut Making<'_>, person: &Person) -> Result<(), Cut> {
+    let mut walk = Walk::new(Some(person.user.id));
+    loop {
+        let page = walk.next(making).await?;
+        if page.is_empty() {
+            return Ok(());
+        }
         for ticket in page {
-            let text = if ticket.opened_by.id == Some(user.uuid()) {
+            let is_own = person.is(ticket.opened_by.id);
+            let text = if is_own {
                 let mut tx = making.read("export_ticket").await?;
                 tickets::text(&mut tx, making.job.tenant, ticket.id).await?
             } else {
                 None
             };
-            let row = TicketRow {
-                ticket: ticket.into(),
-                text,
-            };
+            let row = OwnTicketRow::new(ticket.into(), text, is_own);
             making.archive.row(ExportKind::Tickets, &row).await?;
         }
     }
-    Ok(())
 }
 
 #[derive(Serialize)]
@@ -104,31 +165,34 @@ struct CommentRow {
     created_at: Timestamp,
 }
 
-/// What they said about whichever ticket.
-async fn said(making: &mut Making<'_>, user: UserId) -> Result<(), Cut> {
+/// What they said about whichever ticket, themselves or by a key.
+async fn said(making: &mut Making<'_>, person: &Person) -> Result<(), Cut> {
     making.archive.name_kind(ExportKind::TicketComments);
-    let mut after = None;
-    loop {
-        let mut tx = making.read("export_comments").await?;
-        let page = exports::said(&mut tx, making.job.tenant, user, after, COMMENTS).await?;
-        drop(tx);
-        let Some(last) = page.last() else {
-            return Ok(());
-        };
-        after = Some(CallCursor {
-            at: last.created_at,
-            id: last.id.uuid(),
-        });
-        for comment in page {
-            let row = CommentRow {
-                id: comment.id,
-                ticket_id: comment.ticket_id,
-                text: comment.text,
-                created_at: comment.created_at,
+    for author in &person.ids {
+        let mut after = None;
+        loop {
+            let mut tx = making.read("export_comments").await?;
+            let page = exports::said(&mut tx, making.job.tenant, *author, after, COMMENTS).await?;
+            drop(tx);
+            let Some(last) = page.last() else {
+                break;
             };
-            making.archive.row(ExportKind::TicketComments, &row).await?;
+            after = Some(CallCursor {
+                at: last.created_at,
+                id: last.id.uuid(),
+            });
+            for comment in page {
+                let row = CommentRow {
+                    id: comment.id,
+                    ticket_id: comment.ticket_id,
+                    text: comment.text,
+                    created_at: comment.created_at,
+                };
+                making.archive.row(ExportKind::TicketComments, &row).await?;
+            }
         }
     }
+    Ok(())
 }
 
 /// What an entry of the audit log has to do with somebody.
@@ -164,30 +228,36 @@ struct EntryRow {
 }
 
 /// Entries of the tenant's audit log that they caused or that name them, newest first.
-async fn entries(making: &mut Making<'_>, user: &User) -> Result<(), Cut> {
+async fn entries(making: &mut Making<'_>, person: &Person) -> Result<(), Cut> {
     making.archive.name_kind(ExportKind::AuditEntries);
-    let mut query = AuditQuery {
-        per_page: ENTRIES,
-        ..AuditQuery::default()
-    };
+    let mut after = None;
     loop {
         let mut tx = making.read("export_audit_entries").await?;
-        let page = audit::list(&mut tx, making.job.tenant, &query).await?;
+        let of = audit_of_person::Named {
+            user: person.user.id,
+            email: &person.user.email,
+        };
+        let page = audit_of_person::list(&mut tx, making.job.tenant, &of, after).await?;
         drop(tx);
-        for row in page.entries.into_iter().filter_map(|record| row_of(user, record)) {
+        for row in page
+            .entries
+            .into_iter()
+            .filter_map(|record| row_of(person, record))
+        {
             making.archive.row(ExportKind::AuditEntries, &row).await?;
         }
-        query.after = page.next;
-        if query.after.is_none() {
+        after = page.next;
+        if after.is_none() {
             return Ok(());
         }
     }
 }
 
-fn row_of(user: &User, record: AuditRecord) -> Option<EntryRow> {
+fn row_of(person: &Person, record: AuditRecord) -> Option<EntryRow> {
+    let user = &person.user;
     let entry = record.entry;
     let id = user.id.to_string();
-    let by_themselves = entry.actor.id == Some(user.id.uuid());
+    let by_themselves = person.is(entry.actor.id);
     let names = |value: &Option<Value>| {
         value
             .as_ref()
@@ -233,27 +303,24 @@ fn names(value: &Value, id: &str, email: &str) -> bool {
 }
 
 /// A person by the extension that is theirs.
-pub(super) async fn extension(making: &mut Making<'_>, id: ExtensionId) -> Result<(), Cut> {
+pub(super) async fn extension(making: &mut Making<'_>, id: ExtensionId, within: Span) -> Result<(), Cut> {
+    let tenant = making.job.tenant;
     let mut tx = making.read("export_extension").await?;
-    let extension = extensions::find(&mut tx, making.job.tenant, id).await?;
+    let extension = extensions::find(&mut tx, tenant, id).await?;
+    let calls = exports::calls_of_extension(&mut tx, tenant, id, within).await?;
     drop(tx);
     let extension = extension.ok_or(AppError::NotFound)?;
     making
         .archive
         .row(ExportKind::Extensions, &ExtensionView::from(extension))
         .await?;
-    let filter = CallFilter {
-        extension: Some(id),
-        ..CallFilter::default()
-    };
-    calls::matching(making, filter, true).await
+    calls::of_person(making, calls).await
 }
 
 /// A person by a number.
-pub(super) async fn number(making: &mut Making<'_>, number: &DialNumber) -> Result<(), Cut> {
-    let filter = CallFilter {
-        number: Some(number.to_string()),
-        ..CallFilter::default()
-    };
-    calls::matching(making, filter, true).await
+pub(super) async fn number(making: &mut Making<'_>, number: &DialNumber, within: Span) -> Result<(), Cut> {
+    let mut tx = making.read("export_number").await?;
+    let calls = exports::calls_of_number(&mut tx, making.job.tenant, number, within).await?;
+    drop(tx);
+    calls::of_person(making, calls).await
 }

@@ -1,72 +1,46 @@
 //! Of an export, tickets, with what was said about them.
 
-use serde::Serialize;
-
 use super::archive::Cut;
 use super::making::Making;
-use crate::app::views::{TicketView, WholeTicketView};
+use crate::app::views::WholeTicketView;
 use crate::domain::export::ExportKind;
+use crate::domain::ids::{TicketId, UserId};
 use crate::domain::ticket::{Ticket, WholeTicket};
-use crate::domain::ticket_query::TicketQuery;
-use crate::domain::ticket_text::TicketText;
-use crate::store::tickets::Sight;
 use crate::store::{ticket_comments, ticket_lists, tickets};
 
 /// Tickets that are read at once, without what they say.
 const TICKETS: i64 = 100;
 
-/// A ticket with what it says, where that is to be given.
-#[derive(Serialize)]
-pub(super) struct TicketRow {
-    #[serde(flatten)]
-    pub(super) ticket: TicketView,
-    /// What it was opened with; null where somebody else wrote that.
-    pub(super) text: Option<TicketText>,
-}
-
-/// A way through the tickets that are seen so, page by page; archived ones last.
+/// A way through all tickets, or those of somebody, archived or not, page by page.
 pub(super) struct Walk {
-    sight: Sight,
-    /// None behind the last page.
-    query: Option<TicketQuery>,
+    whose: Option<UserId>,
+    after: Option<TicketId>,
 }
 
 impl Walk {
-    pub(super) fn new(sight: Sight) -> Self {
-        let query = TicketQuery {
-            per_page: TICKETS,
-            ..TicketQuery::default()
-        };
-        Self {
-            sight,
-            query: Some(query),
-        }
+    pub(super) const fn new(whose: Option<UserId>) -> Self {
+        Self { whose, after: None }
     }
 
-    /// The next page, which may be empty; none behind the last one.
-    pub(super) async fn next(&mut self, making: &mut Making<'_>) -> Result<Option<Vec<Ticket>>, Cut> {
+    /// The next page; empty behind the last one.
+    pub(super) async fn next(&mut self, making: &mut Making<'_>) -> Result<Vec<Ticket>, Cut> {
         making.archive.name_kind(ExportKind::Tickets);
-        let Some(mut query) = self.query.take() else {
-            return Ok(None);
-        };
         let mut tx = making.read("export_tickets").await?;
-        let page = ticket_lists::list(&mut tx, making.job.tenant, self.sight, &query).await?;
-        drop(tx);
-        let is_last = page.next.is_none();
-        if !(is_last && query.filter.archived) {
-            query.filter.archived |= is_last;
-            query.after = page.next;
-            self.query = Some(query);
-        }
-        Ok(Some(page.tickets))
+        let page = ticket_lists::behind(&mut tx, making.job.tenant, self.whose, self.after, TICKETS).await?;
+        self.after = page.last().map(|last| last.id);
+        Ok(page)
     }
 }
 
 /// All tickets of the tenant.
 pub(super) async fn all(making: &mut Making<'_>) -> Result<(), Cut> {
     let tenant = making.job.tenant;
-    let mut walk = Walk::new(Sight::All);
-    while let Some(page) = walk.next(making).await? {
+    let mut walk = Walk::new(None);
+    loop {
+        let page = walk.next(making).await?;
+        if page.is_empty() {
+            return Ok(());
+        }
         for ticket in page {
             // Each by itself: one may hold as much as many others.
             let mut tx = making.read("export_ticket").await?;
@@ -82,5 +56,4 @@ pub(super) async fn all(making: &mut Making<'_>) -> Result<(), Cut> {
             making.found(ExportKind::Tickets, row.as_ref()).await?;
         }
     }
-    Ok(())
 }
