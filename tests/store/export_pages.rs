@@ -318,6 +318,10 @@ async fn a46_the_log_is_looked_through_portion_by_portion_for_somebody_however_r
 #[case("::exports::PARTS", "call_records_by_tenant (tenant_id=? AND id>? AND id<?)")]
 #[case(
     "::exports::CALLS_OF_EXTENSION",
+    "call_records_by_tenant (tenant_id=? AND id=?)"
+)]
+#[case(
+    "::exports::CALLS_OF_EXTENSION",
     "call_record_extensions_by_extension (extension_id=?)"
 )]
 #[case(
