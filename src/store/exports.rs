@@ -36,18 +36,6 @@ macro_rules! calls_of_number {
     };
 }
 
-// SQLite would take an index that bounds the time, and read all of the tenant's calls for each one of the extension.
-macro_rules! calls_of_extension {
-    ($by_id:literal) => {
-        concat!(
-            "select r.id from call_record_extensions e cross join call_records r",
-            $by_id,
-            " where e.extension_id = $2 and r.id = e.record_id and r.tenant_id = $1 and r.started_at >= $3 \
-             and r.started_at < $4 order by r.id"
-        )
-    };
-}
-
 statements! {
     ALIASES = "select domain, expires_at from tenant_domain_aliases where tenant_id = $1 order by domain";
     EXTENSIONS = "select id, number from extensions where tenant_id = $1 and number > $2 order by number limit $3";
@@ -61,7 +49,8 @@ statements! {
         order by c.id limit $3) r order by r.id");
     PARTS = "select p.record_id, p.told from call_records r cross join call_record_parts p where r.tenant_id = $1 \
         and r.id > $2 and r.id <= $3 and p.record_id = r.id order by p.record_id, p.part";
-    CALLS_OF_EXTENSION = calls_of_extension!(" indexed by call_records_by_tenant"), postgres: calls_of_extension!("");
+    CALLS_OF_EXTENSION = "select r.id from call_record_extensions e cross join call_records r where e.extension_id = $2 \
+        and r.id = e.record_id and r.tenant_id = $1 and r.started_at >= $3 and r.started_at < $4 order by r.id";
     CALLS_OF_NUMBER = calls_of_number!(" indexed by call_records_by_caller", " indexed by call_records_by_called"),
         postgres: calls_of_number!("", "");
     PURGES = "select id from purges where tenant_id = $1 order by id";

@@ -20,7 +20,7 @@ async fn a46_an_export_of_a_user_holds_what_they_are_did_and_said_and_nothing_th
     let world = World::new(backend).await;
     let mut maker = world.maker();
     let (owner, secrets) = world.filled(&world.acme, MARKS[0]).await;
-    let (ann, caller) = world.of_acme("ann", "admin").await;
+    let (ann, caller) = world.of_acme("ann", "owner").await;
     let own = world.ticket(&caller, "Mine alone").await;
     let others = world.ticket(&owner, "Not hers").await;
     let sql = "update tickets set extension_id = id, extension_number = '47110815' where subject = 'Not hers' returning subject";
@@ -57,7 +57,7 @@ async fn a46_an_export_of_a_user_holds_what_they_are_did_and_said_and_nothing_th
     let manifest = archive.manifest();
     assert_eq!(manifest["subject"], json!({"kind": "user", "id": ann.id}));
     assert_eq!(texts(&archive.rows("users"), "email"), ["ann@example.com"]);
-    assert_eq!(texts(&archive.rows("roles"), "name"), ["admin"]);
+    assert_eq!(texts(&archive.rows("roles"), "name"), ["owner"]);
     assert_eq!(archive.rows("sessions").len(), 1);
     assert_eq!(archive.rows("sessions")[0]["user_id"], json!(ann.id));
     // Keys that others made are theirs.

@@ -42,7 +42,14 @@ async fn o29_whoever_may_not_export_any_more_gets_no_more_of_an_open_recording_a
     let (owner, _) = world.filled(&world.acme, MARKS[0]).await;
     // Some other has to stay.
     world.manager("other").await;
-    let boss = world.manager("boss").await;
+    let boss = world.person("boss", &world.globex, "agent").await;
+    let host = operator::platform(None);
+    let flag = async |manages: bool| {
+        let set =
+            platform_users::set_platform_manager(&world.app, &host, boss.user.id, manages, &IfMatch::Any);
+        drop(set.await.unwrap());
+    };
+    flag(true).await;
     let (key, secret) = world.key(&owner, &["data.export"]).await;
     let caller = match what {
         "key" | "rotated" => world.caller(secret.expose()).await,
@@ -75,12 +82,7 @@ async fn o29_whoever_may_not_export_any_more_gets_no_more_of_an_open_recording_a
         "key" => api_keys::revoke(&world.app, &owner, key.id).await.unwrap(),
         "rotated" => drop(api_keys::rotate(&world.app, &owner, key.id).await.unwrap()),
         "suspended" => world.suspend(&world.acme).await,
-        _ => {
-            let host = operator::platform(None);
-            let set =
-                platform_users::set_platform_manager(&world.app, &host, boss.user.id, false, &IfMatch::Any);
-            drop(set.await.unwrap());
-        }
+        _ => flag(false).await,
     }
     // It asks again after a second.
     tokio::time::sleep(Duration::from_millis(1100)).await;
