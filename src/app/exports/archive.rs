@@ -259,7 +259,9 @@ impl Archive {
         let size = u64::try_from(content.len()).unwrap_or(u64::MAX);
         self.begin_file(name, size).await?;
         let most = content.len().saturating_sub(HELD_BACK);
-        let (now, held_back) = content.split_at_checked(most).unwrap_or((&[], content.as_slice()));
+        let (now, held_back) = content
+            .split_at_checked(most)
+            .unwrap_or((&[], content.as_slice()));
         self.write(now).await?;
         self.hold(held_back);
         let zeros = size.next_multiple_of(BLOCK) - size + 2 * BLOCK;

@@ -117,7 +117,9 @@ pub fn take(app: &App) -> Option<Receiver<Job>> {
 async fn is_there(tx: &mut Tx, tenant: TenantId, subject: &ExportSubject) -> Result<(), AppError> {
     let (field, is_there) = match subject {
         ExportSubject::Tenant | ExportSubject::Number { .. } => return Ok(()),
-        ExportSubject::Extension { id, .. } => ("extension", extensions::find(tx, tenant, *id).await?.is_some()),
+        ExportSubject::Extension { id, .. } => {
+            ("extension", extensions::find(tx, tenant, *id).await?.is_some())
+        }
         ExportSubject::User { id } => ("user", users::find(tx, tenant, *id).await?.is_some()),
     };
     if is_there {
