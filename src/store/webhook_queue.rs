@@ -283,7 +283,9 @@ pub async fn claim_due(
         return Ok(None);
     };
     // Where that cannot be read it begins anew: others are not to wait for it.
-    let failing_since = row.failing_since.and_then(|at| origin(id).time("failing_since", at).ok());
+    let failing_since = row
+        .failing_since
+        .and_then(|at| origin(id).time("failing_since", at).ok());
     Ok(Some(Claimed {
         id: WebhookId::from_uuid(row.id),
         tenant: TenantId::from_uuid(row.tenant_id),

@@ -150,7 +150,7 @@ impl Server {
     pub async fn stop(&mut self) {
         let own = rustix::process::getpid();
         rustix::process::kill_process(own, rustix::process::Signal::TERM).unwrap();
-        let ended = tokio::time::timeout(Duration::from_secs(60), self.running.join_next());
+        let ended = tokio::time::timeout(Duration::from_mins(1), self.running.join_next());
         ended.await.expect("it does not stop").unwrap().unwrap();
     }
 

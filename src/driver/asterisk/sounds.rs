@@ -31,7 +31,7 @@ pub async fn look(session: &Session, sounds: BTreeSet<SoundName>) -> Sounds {
     let asked = sounds.clone();
     let looked = spawn_blocking(move || match named {
         Some(data) => look_in(&data, sounds),
-        None => look_where_it_may_be(&BUILT_IN.map(Path::new), sounds),
+        None => look_where_it_may_be(&BUILT_IN.map(Path::new), &sounds),
     });
     looked
         .await
@@ -52,7 +52,7 @@ fn look_in(data: &Path, sounds: BTreeSet<SoundName>) -> Sounds {
 }
 
 /// What is found is there; what is not may lie where the program was built to look.
-fn look_where_it_may_be(data: &[&Path], sounds: BTreeSet<SoundName>) -> Sounds {
+fn look_where_it_may_be(data: &[&Path], sounds: &BTreeSet<SoundName>) -> Sounds {
     let names: Vec<String> = data.iter().map(|data| data.display().to_string()).collect();
     let reason = format!(
         "asterisk.conf names no `astdatadir` under [directories], and it is not below {}",
@@ -194,7 +194,7 @@ mod tests {
             fs::write(data.path().join("sounds").join(file), "").unwrap();
         }
         let places = [first.path(), second.path(), Path::new("/nowhere")];
-        let found = look_where_it_may_be(&places, sounds(&["gone", "one", "two"]));
+        let found = look_where_it_may_be(&places, &sounds(&["gone", "one", "two"]));
         let of = |sound: &str| &found[&sound.parse().unwrap()];
         assert_eq!((of("one"), of("two")), (&SoundFound::There, &SoundFound::There));
         assert!(is_unknown(of("gone")), "{found:?}");

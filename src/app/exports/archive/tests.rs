@@ -48,7 +48,7 @@ async fn a46_an_archive_is_a_tar_file_to_tar_and_to_python_with_the_digests_that
     let (mut archive, pieces) = archive(LONG, CancellationToken::new());
     let reading = read(pieces);
     let writing = async {
-        filled(&mut archive, MOST_ROWS * 2 + 1, &[7; 100_000])
+        filled(&mut archive, MOST_ROWS * 2 + 1, &vec![7; 100_000])
             .await
             .unwrap();
         let last = archive
