@@ -197,7 +197,10 @@ impl OwnTenantInput {
         {
             after.notice.sound = Some(sound);
         }
-        if errors.is_empty() && after.notice.lacks_its_sound() {
+        let is_read = errors
+            .iter()
+            .all(|(field, _)| !field.starts_with("recording_notice"));
+        if is_read && after.notice.lacks_its_sound() {
             errors.add(
                 "recording_notice_sound",
                 "must name a sound of the PBX as long as `recording_notice` is not `none`",

@@ -89,6 +89,9 @@ async fn a12_nobody_is_to_hear_an_announcement_that_is_not_named(
         let refused = change(json!({"recording_notice": hearers})).await;
         assert_eq!(refused.fields(), ["recording_notice_sound"]);
     }
+    // All that is wrong is told at once.
+    let refused = change(json!({"name": "", "recording_notice": "all"})).await;
+    assert_eq!(refused.fields(), ["name", "recording_notice_sound"]);
     let read = server.of(&ann.token, Method::GET, "/org").send().await;
     assert_eq!(read.data(200)["recording_notice"], "none");
 }

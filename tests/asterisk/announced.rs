@@ -105,8 +105,8 @@ async fn a12_without_an_announcement_a_busy_phone_ends_a_call_at_once_also_one_t
     office.bench.driver.call(&ann, &bob).await.unwrap();
     until("Ann is hung up on", || anns.request("BYE").is_some()).await;
     let played = office.played();
-    for tone in ["Busy(", "CDR_PROP"] {
-        assert!(!played.contains(tone), "{played}");
+    for announced in ["Busy(", "CDR(userfield)"] {
+        assert!(!played.contains(announced), "{played}");
     }
     assert!(played.contains("Hangup(\"PJSIP/1001"), "{played}");
 }
@@ -148,15 +148,18 @@ async fn a12_who_hangs_up_during_the_announcement_reached_nobody_and_rings_nobod
     assert!(bob.request("INVITE").is_none() && recorded.office.recordings().is_empty());
 }
 
-/// As an inbound route of the operator's leads it to an extension.
+/// As an inbound route of the operator's leads it to an extension; an endpoint may be named as a phone of somebody else's is.
+#[rstest]
+#[case::of_a_name("carrier")]
+#[case::as_a_phone_of_another_domain("carrier@carrier.example.net")]
 #[tokio::test]
-async fn a12_with_inbound_a_caller_by_a_trunk_hears_it() {
+async fn a12_with_inbound_a_caller_by_a_trunk_hears_it(#[case] endpoint: &str) {
     let office = Office::open(&[tenant(Inbound, SOUND)]).await;
     let carrier = Account::new("carrier", "carrier.example.net");
     let own = office.bench.pbx.home().join("etc/pjsip.conf");
     let text = std::fs::read_to_string(&own).unwrap();
     let trunk = format!(
-        "[carrier]\ntype=endpoint\ncontext={ACME}\nauth=carrier\nallow=!all,alaw\n[carrier]\ntype=auth\nauth_type=userpass\n\
+        "[{endpoint}]\ntype=endpoint\ncontext={ACME}\nauth=carrier\nallow=!all,alaw\n[carrier]\ntype=auth\nauth_type=userpass\n\
          username=carrier\npassword={}\n",
         carrier.secret
     );
@@ -180,6 +183,25 @@ async fn a12_with_inbound_a_caller_by_a_trunk_hears_it() {
         panic!("{}", office.played());
     };
     assert!(announced < begun, "{}", office.played());
+}
+
+/// No phone is ever dialled, so nothing but the caller's own way is on record.
+#[rstest]
+#[case::silent(silent())]
+#[case::announced(tenant(All, SOUND))]
+#[tokio::test]
+async fn a12_who_is_forwarded_from_a_phone_that_is_off_to_another_is_on_record_as_failed(
+    #[case] tenant: TestTenant,
+) {
+    let mut recorded = Recorded::open(&[tenant]).await;
+    let mut call = recorded.office.call(&Account::new("1001", ACME), "1005", "9");
+    assert!(call.ended().await, "{:#?}", call.heard());
+    let call = recorded.first_of_two().await;
+    assert_eq!(
+        (call.disposition, call.billable),
+        (Disposition::Failed, 0),
+        "{call:#?}"
+    );
 }
 
 /// As it is without an announcement.

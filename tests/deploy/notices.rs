@@ -1,6 +1,9 @@
 //! Sounds that recorded calls are to begin with and that the PBX does not have: found before anything is touched, and no reason
 //! to keep back what was live before.
 
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
+
 use rstest::rstest;
 use serde_json::json;
 use switchyard::app::precondition::IfMatch;
@@ -10,9 +13,12 @@ use switchyard::domain::deployment::DeploymentStatus::{Live, Partial, Rejected};
 use switchyard::domain::finding::{Finding, Severity};
 use switchyard::domain::tenant::SuspensionPolicy::BlockAll;
 
-use super::recording::{announce, line_of_1002};
+use super::down::until_up;
+use super::recording::{SOUND, announce, line_of_1002};
 use super::rollback::roll_back;
+use super::support::ami::field;
 use super::support::database::Backend::Sqlite;
+use super::support::pbx::{Restarted, kill, pid};
 use super::suspended::{followed, set_policy, suspend};
 use super::world::{Ended, TestTenant, World, ended, operator};
 
@@ -28,15 +34,26 @@ fn warns_once(ended: &Ended) {
     assert_eq!(severities, [Severity::Warning], "{ended:#?}");
 }
 
-/// Has Asterisk's own file name a directory of sounds, where there are none.
-fn keep_sounds(world: &World) {
+/// Starts Asterisk again, with a directory of sounds of its own in which there are none.
+async fn keep_sounds(world: &World) -> Restarted {
     let home = world.pbx.home();
+    let answer = world.pbx.ami().ask("Getvar", &[("Variable", "ASTDATADIR")]);
+    let built_in = PathBuf::from(field(&answer, "Value").unwrap());
     let data = home.join("data");
     std::fs::create_dir_all(data.join("sounds/en")).unwrap();
+    for entry in std::fs::read_dir(built_in).unwrap().flatten() {
+        if entry.file_name() != "sounds" {
+            symlink(entry.path(), data.join(entry.file_name())).unwrap();
+        }
+    }
     let file = home.join("etc/asterisk.conf");
     let text = std::fs::read_to_string(&file).unwrap();
     let named = format!("[directories]\nastdatadir => {}\n", data.display());
     std::fs::write(file, text.replacen("[directories]\n", &named, 1)).unwrap();
+    kill(pid(&home));
+    let again = Restarted::start(&world.pbx);
+    until_up(world).await;
+    again
 }
 
 fn add_sound(world: &World, sound: &str) {
@@ -60,7 +77,7 @@ async fn with_bob(world: &World, named: &str) -> TestTenant {
 #[tokio::test]
 async fn a12_a_sound_that_the_pbx_does_not_have_is_found_before_anything_is_touched() {
     let world = World::new(Sqlite).await;
-    keep_sounds(&world);
+    let _again = keep_sounds(&world).await;
     let acme = with_bob(&world, "acme").await;
     world.deploy(&acme).await.expect(Live);
     let (before, standing) = (line_of_1002(&world), world.standing());
@@ -98,7 +115,7 @@ async fn a12_a_sound_that_the_pbx_does_not_have_is_found_before_anything_is_touc
 #[tokio::test]
 async fn a12_a_roll_back_to_a_sound_that_is_gone_is_done_and_told() {
     let world = World::new(Sqlite).await;
-    keep_sounds(&world);
+    let _again = keep_sounds(&world).await;
     let acme = with_bob(&world, "acme").await;
     for sound in ["first", "second"] {
         add_sound(&world, sound);
@@ -122,7 +139,7 @@ async fn a12_a_roll_back_to_a_sound_that_is_gone_is_done_and_told() {
 #[tokio::test]
 async fn a12_a_suspended_tenant_comes_back_also_where_its_sound_has_gone_meanwhile() {
     let world = World::new(Sqlite).await;
-    keep_sounds(&world);
+    let _again = keep_sounds(&world).await;
     let acme = with_bob(&world, "acme").await;
     add_sound(&world, "ours");
     announce(&world, &acme, "ours").await;
@@ -140,7 +157,7 @@ async fn a12_a_suspended_tenant_comes_back_also_where_its_sound_has_gone_meanwhi
 #[tokio::test]
 async fn a12_whose_sound_is_missing_stays_at_its_live_revision_rendered_as_all_others() {
     let world = World::new(Sqlite).await;
-    keep_sounds(&world);
+    let _again = keep_sounds(&world).await;
     let acme = with_bob(&world, "acme").await;
     let globex = with_bob(&world, "globex").await;
     world.deploy_platform().await.expect(Live);
@@ -175,7 +192,7 @@ async fn a12_whose_sound_is_missing_stays_at_its_live_revision_rendered_as_all_o
 #[tokio::test]
 async fn a12_a_deploy_that_leaves_out_the_only_one_with_changes_tells_of_no_change() {
     let world = World::new(Sqlite).await;
-    keep_sounds(&world);
+    let _again = keep_sounds(&world).await;
     let acme = with_bob(&world, "acme").await;
     with_bob(&world, "globex").await;
     world.deploy_platform().await.expect(Live);
@@ -189,9 +206,9 @@ async fn a12_a_deploy_that_leaves_out_the_only_one_with_changes_tells_of_no_chan
 #[tokio::test]
 async fn a12_a_sound_that_cannot_be_looked_for_says_nothing_of_anothers() {
     let world = World::new(Sqlite).await;
-    keep_sounds(&world);
+    let _again = keep_sounds(&world).await;
     // A name that leads back to itself.
-    std::os::unix::fs::symlink("round", world.pbx.home().join("data/sounds/round")).unwrap();
+    symlink("round", world.pbx.home().join("data/sounds/round")).unwrap();
     let acme = with_bob(&world, "acme").await;
     let globex = with_bob(&world, "globex").await;
     world.deploy_platform().await.expect(Live);
@@ -215,10 +232,33 @@ async fn a12_a_sound_that_cannot_be_looked_for_says_nothing_of_anothers() {
 #[tokio::test]
 async fn a12_a_sound_that_cannot_be_looked_for_is_told_and_goes_live() {
     let world = World::new(Sqlite).await;
+    let _again = keep_sounds(&world).await;
     let acme = with_bob(&world, "acme").await;
-    announce(&world, &acme, "custom/not-there").await;
+    let data = world.pbx.home().join("data");
+    std::fs::rename(&data, data.with_file_name("elsewhere")).unwrap();
+    announce(&world, &acme, "theirs").await;
     let told = world.deploy(&acme).await.expect(Live);
     assert!(told.codes().contains(&"notice_sound_not_checked"), "{told:#?}");
+}
+
+/// As on most hosts: `asterisk.conf` does not say where the sounds are.
+#[tokio::test]
+async fn a12_a_sound_that_an_asterisk_as_it_is_built_does_not_have_is_missing() {
+    let world = World::new(Sqlite).await;
+    let own = std::fs::read_to_string(world.pbx.home().join("etc/asterisk.conf")).unwrap();
+    assert!(!own.contains("astdatadir"), "{own}");
+    let acme = with_bob(&world, "acme").await;
+    announce(&world, &acme, "custom/not-there").await;
+    let refused = world.deploy(&acme).await.expect(Rejected);
+    assert_eq!(missing_sound(&refused).len(), 1, "{refused:#?}");
+    // What would have changed is not what it has done.
+    assert!(refused.deployment.changes.is_empty(), "{refused:#?}");
+    announce(&world, &acme, SOUND).await;
+    let live = world.deploy(&acme).await.expect(Live);
+    assert!(
+        !live.codes().iter().any(|code| code.starts_with("notice_sound")),
+        "{live:#?}"
+    );
 }
 
 /// As templates were before there were announcements, and as those of an operator are that were made then.
@@ -269,7 +309,7 @@ async fn a12_a_set_of_templates_from_before_announcements_keeps_a_tenant_with_on
     pass_over(&world, without);
     world.deploy_platform().await.expect(Live);
     let (before, standing) = (line_of_1002(&world), world.standing());
-    announce(&world, &acme, "told").await;
+    announce(&world, &acme, SOUND).await;
     // The operator's own pass over it, for ever.
     let own = world.deploy_platform().await.expect(Partial);
     names_the_template(&own, &acme, without[0]);
@@ -284,7 +324,7 @@ async fn a12_a_set_of_templates_from_before_announcements_keeps_a_tenant_with_on
     // It does what it says.
     world.deploy_platform().await.expect(Live);
     assert!(
-        line_of_1002(&world).ends_with(",all,told))"),
+        line_of_1002(&world).ends_with(&format!(",all,{SOUND}))")),
         "{}",
         line_of_1002(&world)
     );
@@ -297,7 +337,7 @@ async fn a12_a_set_of_templates_from_before_announcements_keeps_a_tenant_with_on
 async fn a12_templates_that_no_longer_announce_what_is_live_are_rejected(#[case] without: [&str; 3]) {
     let world = World::new(Sqlite).await;
     let acme = with_bob(&world, "acme").await;
-    announce(&world, &acme, "told").await;
+    announce(&world, &acme, SOUND).await;
     world.deploy(&acme).await.expect(Live);
     let standing = world.standing();
     pass_over(&world, without);

@@ -64,7 +64,7 @@ async fn a12_a_tenants_recording_policy_holds_over_its_extensions_and_is_planned
 }
 
 /// A sound that every Asterisk has which has any.
-const SOUND: &str = "conf-now-recording";
+pub const SOUND: &str = "conf-now-recording";
 
 pub async fn announce(world: &World, tenant: &TestTenant, sound: &str) {
     let input = OwnTenantInput {

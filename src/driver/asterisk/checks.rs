@@ -294,7 +294,7 @@ fn lacks_the_start(error: &DriverError) -> bool {
 }
 
 /// Keys and values of a section of Asterisk's own files, as far as it shows them.
-pub(super) async fn section(session: &Session, file: &str, name: &str) -> Vec<(String, String)> {
+async fn section(session: &Session, file: &str, name: &str) -> Vec<(String, String)> {
     let asked = [("Filename", file), ("Category", name)];
     let Ok(section) = session.ask(ActionName::GetConfig, &asked).await else {
         return Vec::new();

@@ -22,8 +22,9 @@ pub const MAPPINGS: [(&str, &str); 5] = [
     ("end,u", "EndEpoch"),
 ];
 
-/// What our dialplan notes on a call that was answered for its announcement alone, in `UserField`.
-const ANNOUNCED: &str = "switchyard-announced";
+/// What our dialplan notes in `UserField` of a call that was answered for its announcement: `announced`, and where nobody took it
+/// after that, the `DIALSTATUS`.
+const ANNOUNCED: &str = "switchyard-";
 
 /// The fields of Asterisk's own that are read.
 pub const OWN_FIELDS: [&str; 10] = [
@@ -89,11 +90,12 @@ fn part<'a>(field: impl Fn(&'static str) -> Option<&'a str>) -> Result<EndedPart
     // It says zero where nobody answered.
     let answered = time("AnswerEpoch")?;
     let (source, destination) = (text("Channel"), text("DestinationChannel"));
-    let disposition = match disposition(given("Disposition")?) {
-        Disposition::Answered if text("UserField") == ANNOUNCED && destination.is_empty() => {
-            Disposition::NoAnswer
-        }
-        disposition => disposition,
+    let disposition = match (
+        disposition(given("Disposition")?),
+        text("UserField").strip_prefix(ANNOUNCED),
+    ) {
+        (Disposition::Answered, Some(came)) if destination.is_empty() => announced(came),
+        (disposition, _) => disposition,
     };
     let answered = (disposition == Disposition::Answered && answered > Timestamp::UNIX_EPOCH)
         .then(|| answered.clamp(started, ended));
@@ -181,6 +183,15 @@ fn moment(text: &str) -> Option<Timestamp> {
     Timestamp::from_microsecond(seconds.checked_mul(1_000_000)?.checked_add(micros)?).ok()
 }
 
+/// What came of a call that nothing but its announcement answered.
+fn announced(came: &str) -> Disposition {
+    match came {
+        "BUSY" => Disposition::Busy,
+        "CHANUNAVAIL" | "CONGESTION" => Disposition::Failed,
+        _ => Disposition::NoAnswer,
+    }
+}
+
 fn disposition(word: &str) -> Disposition {
     match word {
         "ANSWERED" => Disposition::Answered,
@@ -234,6 +245,11 @@ mod tests {
         "PJSIP/1002@acme.example.com-00000001",
         Disposition::Answered
     )]
+    #[case::announced_and_busy("switchyard-BUSY", "", Disposition::Busy)]
+    #[case::announced_and_off("switchyard-CHANUNAVAIL", "", Disposition::Failed)]
+    #[case::announced_and_failing("switchyard-CONGESTION", "", Disposition::Failed)]
+    #[case::announced_and_nobody("switchyard-NOANSWER", "", Disposition::NoAnswer)]
+    #[case::of_a_dialplan_of_the_operators("my-BUSY", "", Disposition::Answered)]
     #[case::a_mailbox("", "", Disposition::Answered)]
     fn a12_who_only_heard_the_announcement_was_not_answered(
         #[case] note: &str,

@@ -1,4 +1,4 @@
-//! Whether sounds lie where Asterisk looks for them: it says so nowhere, and plays nothing where one is missing.
+//! Whether sounds lie where Asterisk looks for them: it plays nothing where one is missing, and says so to its log alone.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -8,13 +8,9 @@ use std::path::{Path, PathBuf};
 
 use tokio::task::spawn_blocking;
 
-use super::checks::section;
 use super::session::Session;
 use crate::domain::recording_notice::SoundName;
 use crate::driver::{SoundFound, Sounds, unknown_sounds};
-
-/// Where Asterisk has what it plays where its own file does not say so: as Debian builds it, and as it builds itself.
-const BUILT_IN: [&str; 2] = ["/usr/share/asterisk", "/var/lib/asterisk"];
 
 /// The endings of the files that its format modules read.
 const ENDINGS: [&str; 31] = [
@@ -25,23 +21,23 @@ const ENDINGS: [&str; 31] = [
 
 /// Looks for each of them on this host.
 pub async fn look(session: &Session, sounds: BTreeSet<SoundName>) -> Sounds {
-    let directories = section(session, "asterisk.conf", "directories").await;
-    let named = directories.into_iter().rev().find(|(key, _)| key == "astdatadir");
-    let named = named.map(|(_, value)| PathBuf::from(value));
+    // What it runs with: `asterisk.conf` names it on few hosts, and may be another one by now.
+    let data = match session.variable("ASTDATADIR").await {
+        Ok(data) if !data.is_empty() => PathBuf::from(data),
+        Ok(_) => return unknown_sounds(sounds, "Asterisk does not tell its ASTDATADIR"),
+        Err(error) => return unknown_sounds(sounds, &error.full()),
+    };
     let asked = sounds.clone();
-    let looked = spawn_blocking(move || match named {
-        Some(data) => look_in(&data, sounds),
-        None => look_where_it_may_be(&BUILT_IN.map(Path::new), &sounds),
-    });
-    looked
-        .await
-        .unwrap_or_else(|error| unknown_sounds(asked, &error.to_string()))
+    let looked = spawn_blocking(move || look_in(&data, sounds)).await;
+    looked.unwrap_or_else(|error| unknown_sounds(asked, &error.to_string()))
 }
 
 fn look_in(data: &Path, sounds: BTreeSet<SoundName>) -> Sounds {
     let root = data.join("sounds");
     let places = match places(&root) {
         Ok(places) => places,
+        // A host without any sounds. Where the directory above is not there either, Asterisk's files are elsewhere.
+        Err(error) if error.kind() == ErrorKind::NotFound && data.is_dir() => Vec::new(),
         Err(error) => return unknown_sounds(sounds, &format!("{}: {error}", root.display())),
     };
     let found = |sound: SoundName| {
@@ -49,21 +45,6 @@ fn look_in(data: &Path, sounds: BTreeSet<SoundName>) -> Sounds {
         (sound, found)
     };
     sounds.into_iter().map(found).collect()
-}
-
-/// What is found is there; what is not may lie where the program was built to look.
-fn look_where_it_may_be(data: &[&Path], sounds: &BTreeSet<SoundName>) -> Sounds {
-    let names: Vec<String> = data.iter().map(|data| data.display().to_string()).collect();
-    let reason = format!(
-        "asterisk.conf names no `astdatadir` under [directories], and it is not below {}",
-        names.join(" or ")
-    );
-    let mut known = unknown_sounds(sounds.clone(), &reason);
-    for data in data {
-        let found = look_in(data, sounds.clone()).into_iter();
-        known.extend(found.filter(|(_, found)| *found == SoundFound::There));
-    }
-    known
 }
 
 /// Where a sound may lie: there, and in the directory of each language.
@@ -164,9 +145,11 @@ mod tests {
     }
 
     #[test]
-    fn a12_without_the_directory_of_sounds_nothing_is_known() {
+    fn a12_a_host_without_sounds_lacks_them_and_of_one_without_asterisks_files_nothing_is_known() {
         let data = tempfile::tempdir().unwrap();
-        let found = look_in(data.path(), sounds(&["plain", "other"]));
+        let asked = sounds(&["plain", "other"]);
+        assert_eq!(missing(look_in(data.path(), asked.clone())), asked);
+        let found = look_in(&data.path().join("elsewhere"), asked);
         assert!(found.len() == 2 && found.values().all(is_unknown), "{found:?}");
     }
 
@@ -184,19 +167,5 @@ mod tests {
         assert_eq!(*of("plain"), SoundFound::There);
         assert_eq!(*of("gone"), SoundFound::Missing(home.display().to_string()));
         assert!(is_unknown(of("round/x")), "{found:?}");
-    }
-
-    #[test]
-    fn a12_where_asterisk_may_look_in_two_places_what_is_in_either_is_there_and_all_else_unknown() {
-        let [first, second] = [(); 2].map(|()| tempfile::tempdir().unwrap());
-        for (data, file) in [(&first, "one.wav"), (&second, "two.wav")] {
-            fs::create_dir_all(data.path().join("sounds")).unwrap();
-            fs::write(data.path().join("sounds").join(file), "").unwrap();
-        }
-        let places = [first.path(), second.path(), Path::new("/nowhere")];
-        let found = look_where_it_may_be(&places, &sounds(&["gone", "one", "two"]));
-        let of = |sound: &str| &found[&sound.parse().unwrap()];
-        assert_eq!((of("one"), of("two")), (&SoundFound::There, &SoundFound::There));
-        assert!(is_unknown(of("gone")), "{found:?}");
     }
 }

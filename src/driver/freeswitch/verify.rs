@@ -10,6 +10,7 @@ use super::{Switch, asked, document};
 use crate::domain::artifact::Artifact;
 use crate::domain::finding::Finding;
 use crate::domain::instance::AbsolutePath;
+use crate::domain::recording_notice::SoundName;
 use crate::domain::sip_domain::SipDomain;
 use crate::driver::event_socket::{ANSWER, word};
 use crate::driver::{DriverError, Expected, PresentTenant};
@@ -109,8 +110,8 @@ pub(super) async fn contexts(switch: &Switch, expected: &Expected) -> Result<Vec
             Some(found) if tenant.feature_codes && !found.contains(FEATURE_CODE) => format!(
                 "FreeSWITCH's context {domain} lacks {FEATURE_CODE}: another one of that name may stand before ours"
             ),
-            Some(found) if announces(tenant) && !found.contains(NOTICE) => format!(
-                "FreeSWITCH's context {domain} lacks {NOTICE}, so calls are recorded of which nobody is told: another one of that \
+            Some(found) if announces(tenant).is_some_and(|sound| !plays(&found, sound)) => format!(
+                "FreeSWITCH's context {domain} lacks {NOTICE} with its sound, so calls are recorded of which nobody is told: another one of that \
                  name may stand before ours"
             ),
             Some(_) => continue,
@@ -130,8 +131,14 @@ pub(super) async fn contexts(switch: &Switch, expected: &Expected) -> Result<Vec
 }
 
 /// What ran before is right on the way back, as with the feature codes.
-fn announces(tenant: &PresentTenant) -> bool {
-    tenant.feature_codes && tenant.notice.played().is_some()
+/// What the context of a tenant has its recorded calls begin with.
+fn announces(tenant: &PresentTenant) -> Option<&SoundName> {
+    let (_, sound) = tenant.notice.played()?;
+    tenant.feature_codes.then_some(sound)
+}
+
+fn plays(context: &str, sound: &SoundName) -> bool {
+    context.contains(NOTICE) && context.contains(&format!("{sound}.wav"))
 }
 
 async fn context(switch: &Switch, domain: &SipDomain) -> Result<Option<String>, DriverError> {

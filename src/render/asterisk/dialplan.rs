@@ -88,7 +88,8 @@ pub(super) fn announces(hearers: NoticeFor, sound: &SoundName, text: &str) -> An
             Announces::Not
         };
     }
-    if lines(text).any(|line| line.contains(sound.as_str())) {
+    let mut words = lines(text).flat_map(|line| line.split(|c: char| !is_of_a_name(c)));
+    if words.any(|word| word == sound.as_str()) {
         Announces::Itself
     } else {
         Announces::Not
@@ -98,6 +99,11 @@ pub(super) fn announces(hearers: NoticeFor, sound: &SoundName, text: &str) -> An
 /// Whether the subroutine makes anything of what it is to play.
 pub(super) fn plays(common: &str) -> bool {
     lines(common).any(|line| line.contains("${ARG10}"))
+}
+
+/// What the name of a sound may be made of.
+const fn is_of_a_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '/')
 }
 
 /// Those that are no comments.

@@ -68,7 +68,7 @@ pub(super) fn tenant(
 
 /// The template that passes over what a recorded call begins with. `text`: what `dialplan.xml` made of the tenant.
 pub(super) fn unannounced(sound: &SoundName, text: &str) -> Option<&'static str> {
-    let plays = text.contains(PLAYED) && text.contains(&format!("{sound}.wav"));
+    let plays = text.contains(PLAYED) && text.contains(&format!("data=\"{sound}.wav\""));
     (!plays).then_some(DIALPLAN)
 }
 
