@@ -153,19 +153,38 @@ async fn a12_a_dialplan_from_before_announcements_keeps_a_tenant_with_one_from_g
     assert_eq!(rig.standing().await, announced);
 }
 
-/// Only the first context of a name counts.
-#[tokio::test]
-async fn a12_a_context_that_records_and_does_not_announce_is_not_taken_for_ours() {
-    let (rig, acme, [_, bob], ..) = Rig::live(Sqlite).await;
-    let live = std::fs::read_to_string(rig.plain.live_file("dialplan")).unwrap();
-    let begin = format!("<context name=\"{}\">", acme.domain);
+/// The operator copies a tenant's context in front of ours: only the first of a name counts.
+fn shadow_with(rig: &Rig, tenant: &Tenant, live: &str) {
+    let begin = format!("<context name=\"{}\">", tenant.domain);
     let (_, rest) = live.split_once(&begin).unwrap();
     let (inner, _) = rest.split_once("</context>").unwrap();
     let own = format!("<include>\n{begin}{inner}</context>\n</include>\n");
     write(&rig.plain.conf().join("dialplan/a-copy.xml"), &own);
+}
+
+#[tokio::test]
+async fn a12_a_context_that_records_and_does_not_announce_is_not_taken_for_ours() {
+    let (rig, acme, [_, bob], ..) = Rig::live(Sqlite).await;
+    let live = std::fs::read_to_string(rig.plain.live_file("dialplan")).unwrap();
+    shadow_with(&rig, &acme, &live);
     rig.patch(&acme, &bob, json!({"recording": "inbound"})).await;
     rig.deploy(&acme).await.expect(Live);
     announce(&rig, &acme, "told").await;
     let back = rig.deploy(&acme).await.expect(RolledBack);
     assert!(back.words().contains("switchyard-notice-played"), "{back:#?}");
+}
+
+/// As a copy of what an earlier generation played.
+#[tokio::test]
+async fn a12_a_context_that_announces_with_another_sound_is_not_taken_for_ours() {
+    let (rig, acme, [_, bob], ..) = Rig::live(Sqlite).await;
+    rig.patch(&acme, &bob, json!({"recording": "inbound"})).await;
+    announce(&rig, &acme, "told").await;
+    rig.deploy(&acme).await.expect(Live);
+    let live = std::fs::read_to_string(rig.plain.live_file("dialplan")).unwrap();
+    shadow_with(&rig, &acme, &live);
+    rig.deploy(&acme).await.expect(Live);
+    announce(&rig, &acme, "other").await;
+    let back = rig.deploy(&acme).await.expect(RolledBack);
+    assert!(back.words().contains("its sound"), "{back:#?}");
 }
