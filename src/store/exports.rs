@@ -42,20 +42,22 @@ statements! {
     USERS = "select id from users where tenant_id = $1 order by id";
     DEPLOYMENTS = "select id, created_at from deployments where tenant_id = $1 \
         and (created_at, id) < ($2, $3) order by created_at desc, id desc limit $4";
-    REVISION = "select id, number, digest, config, created_at from revisions where tenant_id = $1 and number > $2 \
-        order by number limit 1";
+    REVISION = "select id, number, digest, config, created_at from revisions where tenant_id = $1 and number < $2 \
+        order by number desc limit 1";
     // These by their ids, which never change: what is told of a call later moves when it began.
-    CALLS = select_calls!("from (select c.* from call_records c where c.tenant_id = $1 and c.id > $2 \
-        order by c.id limit $3) r order by r.id");
+    CALLS = select_calls!("from (select c.* from call_records c where c.tenant_id = $1 and c.id < $2 \
+        order by c.id desc limit $3) r order by r.id desc");
+    // PostgreSQL takes no bound over from one table to the other.
     PARTS = "select p.record_id, p.told from call_records r cross join call_record_parts p where r.tenant_id = $1 \
-        and r.id > $2 and r.id <= $3 and p.record_id = r.id order by p.record_id, p.part";
+        and r.id >= $2 and r.id < $3 and p.record_id = r.id and p.record_id >= $2 and p.record_id < $3 \
+        order by p.record_id, p.part";
     CALLS_OF_EXTENSION = "select r.id from call_record_extensions e cross join call_records r where e.extension_id = $2 \
         and r.id = e.record_id and r.tenant_id = $1 and r.started_at >= $3 and r.started_at < $4 order by r.id";
     CALLS_OF_NUMBER = calls_of_number!(" indexed by call_records_by_caller", " indexed by call_records_by_called"),
         postgres: calls_of_number!("", "");
     PURGES = "select id from purges where tenant_id = $1 order by id";
     SAID = "select id, ticket_id, text, created_at from ticket_comments where tenant_id = $1 and author_id = $2 \
-        and (created_at, id) > ($3, $4) order by created_at, id limit $5";
+        and (created_at, id) < ($3, $4) order by created_at desc, id desc limit $5";
 }
 
 /// The former domains that still lead to a tenant, with when they do no more; none where that is not settled yet.
@@ -148,9 +150,14 @@ struct RevisionRow {
     created_at: i64,
 }
 
-/// The next revision of a tenant, behind a number: each may be as large as all of the tenant's configuration.
-pub async fn revision(tx: &mut Tx, tenant: TenantId, after: i64) -> Result<Option<KeptRevision>, StoreError> {
-    let Some(row) = run!(tx, fetch_optional::<RevisionRow>(REVISION, tenant.uuid(), after))? else {
+/// The revision of a tenant before a number, or the newest: each may be as large as all of the tenant's configuration.
+pub async fn revision(
+    tx: &mut Tx,
+    tenant: TenantId,
+    before: Option<i64>,
+) -> Result<Option<KeptRevision>, StoreError> {
+    let before = before.unwrap_or(i64::MAX);
+    let Some(row) = run!(tx, fetch_optional::<RevisionRow>(REVISION, tenant.uuid(), before))? else {
         return Ok(None);
     };
     let origin = Origin {
@@ -166,29 +173,29 @@ pub async fn revision(tx: &mut Tx, tenant: TenantId, after: i64) -> Result<Optio
     }))
 }
 
-/// The next calls of a tenant, behind an id, by their ids.
+/// The next calls of a tenant, behind an id, newest first by their ids.
 pub async fn calls(
     tx: &mut Tx,
     tenant: TenantId,
     after: Option<CallRecordId>,
     most: i64,
 ) -> Result<Vec<CallRecord>, StoreError> {
-    let after = after.map_or(Uuid::nil(), CallRecordId::uuid);
+    let after = after.map_or(Uuid::max(), CallRecordId::uuid);
     let rows = run!(tx, fetch_all::<CallRow>(CALLS, tenant.uuid(), after, most))?;
     rows.into_iter().map(CallRow::parse).collect()
 }
 
-/// What was told of the calls of a tenant between one id and another, part by part.
+/// What was told of the calls of a page, part by part: of those behind an id, to the last one.
 pub async fn parts(
     tx: &mut Tx,
     tenant: TenantId,
     after: Option<CallRecordId>,
     last: CallRecordId,
 ) -> Result<BTreeMap<CallRecordId, Vec<CallPart>>, StoreError> {
-    let after = after.map_or(Uuid::nil(), CallRecordId::uuid);
+    let after = after.map_or(Uuid::max(), CallRecordId::uuid);
     let rows = run!(
         tx,
-        fetch_all::<(Uuid, RawJson)>(PARTS, tenant.uuid(), after, last.uuid())
+        fetch_all::<(Uuid, RawJson)>(PARTS, tenant.uuid(), last.uuid(), after)
     )?;
     let mut parts: BTreeMap<CallRecordId, Vec<CallPart>> = BTreeMap::new();
     for (id, told) in rows {
@@ -263,7 +270,7 @@ pub struct Said {
     pub created_at: Timestamp,
 }
 
-/// The next comments of a person or a key in a tenant, oldest first.
+/// The next comments of a person or a key in a tenant, newest first.
 pub async fn said(
     tx: &mut Tx,
     tenant: TenantId,
@@ -271,7 +278,7 @@ pub async fn said(
     after: Option<CallCursor>,
     most: i64,
 ) -> Result<Vec<Said>, StoreError> {
-    let (at, id) = after.map_or((i64::MIN, Uuid::nil()), |cursor| {
+    let (at, id) = after.map_or((i64::MAX, Uuid::max()), |cursor| {
         (cursor.at.as_microsecond(), cursor.id)
     });
     let rows = run!(

@@ -60,7 +60,7 @@ statements! {
     ELSEWHERE = "select count(*) from recordings f join instances i on i.id = f.instance_id \
         where f.tenant_id = $1 and i.node <> $2";
     FIND = select!("f.id = $3");
-    BEHIND = select!("f.id > $3 order by f.id limit $4");
+    BEHIND = select!("f.id < $3 order by f.id desc limit $4");
     LOCK = "select id from recordings where tenant_id = $1 and id = $2", 0, " for update";
     DELETE = "delete from recordings where tenant_id = $1 and id = $2";
     LIST = select!("f.written_at >= $3 and f.written_at < $4 \
@@ -275,14 +275,14 @@ pub async fn find(
     .transpose()
 }
 
-/// The next of the tenant, behind an id, by their ids: these never change.
+/// The next of the tenant, behind an id, newest first by their ids: these never change.
 pub async fn behind(
     tx: &mut Tx,
     tenant: TenantId,
     after: Option<RecordingId>,
     most: i64,
 ) -> Result<Vec<Recording>, StoreError> {
-    let after = after.map_or(Uuid::nil(), RecordingId::uuid);
+    let after = after.map_or(Uuid::max(), RecordingId::uuid);
     let all = Seen::All.user();
     let rows = run!(tx, fetch_all::<Row>(BEHIND, tenant.uuid(), all, after, most))?;
     rows.into_iter().map(Row::parse).collect()

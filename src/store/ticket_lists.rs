@@ -74,11 +74,11 @@ statements! {
         "t.opened_by_id = $6 and t.state = $7",
         "t.assignee_id = $6 and t.state = $7 and (t.opened_by_id <> $6 or t.opened_by_id is null)"
     );
-    // Of what one person or key opened: `case` keeps the databases from looking through what others opened.
     BEHIND = concat!("select ", columns_and_names!(), " from (select ", columns!(), " from tickets t \
-        where t.tenant_id = $1 and t.id > $2 and (t.opened_by_id = $3 or t.assignee_id = $3 or t.opened_by_id in \
+        where t.tenant_id = $1 and t.id < $2 and (t.opened_by_id = $3 or t.assignee_id = $3 or t.opened_by_id in \
         (select k.id from api_keys k where k.tenant_id = $1 and k.author_id = $3) or $3 is null) \
-        order by t.id limit $4) t order by t.id");
+        order by t.id desc limit $4) t order by t.id desc");
+    // Of what one person or key opened: `case` keeps the databases from looking through what others opened.
     LIST_OPENED = page!(found!(concat!(
         "t.opened_by_id = $6 and case $7 when 'none' then t.assignee_id is null when 'left' then ",
         left!(),
@@ -86,8 +86,8 @@ statements! {
     )));
 }
 
-/// The next of the tenant's tickets, archived or not, behind an id, by their ids, which never change: all, or those that somebody
-/// or a key of theirs opened, or that they look after.
+/// The next of the tenant's tickets, archived or not, behind an id, newest first by their ids, which never change: all, or those
+/// that somebody or a key of theirs opened, or that they look after.
 pub async fn behind(
     tx: &mut Tx,
     tenant: TenantId,
@@ -95,7 +95,7 @@ pub async fn behind(
     after: Option<TicketId>,
     most: i64,
 ) -> Result<Vec<Ticket>, StoreError> {
-    let after = after.map_or(Uuid::nil(), TicketId::uuid);
+    let after = after.map_or(Uuid::max(), TicketId::uuid);
     let whose = whose.map(UserId::uuid);
     let rows = run!(tx, fetch_all::<Row>(BEHIND, tenant.uuid(), after, whose, most))?;
     rows.into_iter().map(Row::parse).collect()

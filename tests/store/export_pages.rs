@@ -1,10 +1,12 @@
-//! Pages of an export while what it goes through changes between them: each row once, and none is passed over.
+//! Pages of an export while what it goes through changes and grows between them: each row of its beginning once, and no others.
 
 use rstest::rstest;
 use sqlx::{AssertSqlSafe, Connection as _};
 use switchyard::domain::audit::{Actor, ActorKind, AuditEntry, Salt};
 use switchyard::domain::export::Span;
-use switchyard::domain::ids::{AuditId, CallRecordId, ExtensionId, RecordingId, SystemIds, TicketId, UserId};
+use switchyard::domain::ids::{
+    AuditId, CallRecordId, ExtensionId, RecordingId, SystemIds, TenantId, TicketId, UserId,
+};
 use switchyard::domain::random::SystemRandom;
 use switchyard::domain::recording::FoundRecording;
 use switchyard::domain::ticket::{Assignee, Ticket, TicketAuthor, TicketState};
@@ -35,21 +37,43 @@ async fn change(bench: &Bench, sql: &str) {
     }
 }
 
+fn tenants(world: &World) -> [(TenantId, &'static str); 2] {
+    [(world.acme.id, ACME), (world.globex.id, "globex.example.com")]
+}
+
+async fn store_call(store: &Store, world: &World, (tenant, domain): (TenantId, &str), call: i64) {
+    let mut tx = store.begin("keep").await.unwrap();
+    let channel = format!("{call}.0");
+    let numbers = if call == 3 {
+        ("1002", "1003")
+    } else {
+        ("1001", "1002")
+    };
+    let part = part(&channel, 1, numbers, domain, call);
+    keep(&mut tx, tenant, world.instance.id, &channel, &part).await;
+    tx.commit().await.unwrap();
+}
+
 async fn store_calls(store: &Store, world: &World) {
-    for (tenant, domain) in [(world.acme.id, ACME), (world.globex.id, "globex.example.com")] {
+    for of in tenants(world) {
         for call in 0..ROWS {
-            let mut tx = store.begin("keep").await.unwrap();
-            let channel = format!("{call}.0");
-            let numbers = if call == 3 {
-                ("1002", "1003")
-            } else {
-                ("1001", "1002")
-            };
-            let part = part(&channel, 1, numbers, domain, call);
-            keep(&mut tx, tenant, world.instance.id, &channel, &part).await;
-            tx.commit().await.unwrap();
+            store_call(store, world, of, call).await;
         }
     }
+}
+
+async fn store_recording(store: &Store, world: &World, (tenant, domain): (TenantId, &str), file: i64) {
+    let found = FoundRecording {
+        path: format!("{domain}/{file}.0.wav").parse().unwrap(),
+        bytes: 44,
+        written_at: at(file),
+    };
+    let mut tx = store.begin("put").await.unwrap();
+    let id = RecordingId::fresh(&SystemIds);
+    recordings::put(&mut tx, id, tenant, world.instance.id, &found)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
 }
 
 fn once<I: Ord>(mut ids: Vec<I>, rows: i64) {
@@ -72,7 +96,7 @@ async fn a46_a_call_of_which_more_is_told_meanwhile_is_exported_once(
     let world = World::store(&store).await;
     store_calls(&store, &world).await;
     let (mut seen, mut after) = (Vec::new(), None);
-    for _ in 0..ROWS {
+    for more in ROWS..2 * ROWS {
         let mut tx = store.read("page").await.unwrap();
         let page = exports::calls(&mut tx, world.acme.id, after, PAGE).await.unwrap();
         let Some(last) = page.last() else { break };
@@ -80,12 +104,13 @@ async fn a46_a_call_of_which_more_is_told_meanwhile_is_exported_once(
             .await
             .unwrap();
         let with_parts: Vec<CallRecordId> = parts.keys().copied().collect();
-        assert_eq!(with_parts, page.iter().map(|call| call.id).collect::<Vec<_>>());
+        assert_eq!(with_parts, page.iter().rev().map(|call| call.id).collect::<Vec<_>>());
         after = Some(last.id);
         seen.extend(page.iter().map(|call| call.id));
         assert!(page.iter().all(|call| call.tenant_id == world.acme.id));
         drop(tx);
         change(&bench, sql).await;
+        store_call(&store, &world, (world.acme.id, ACME), more).await;
     }
     once(seen, ROWS);
 }
@@ -101,23 +126,13 @@ async fn a46_a_recording_whose_file_is_written_to_meanwhile_is_exported_once(
 ) {
     let (bench, store) = Bench::migrated(backend).await;
     let world = World::store(&store).await;
-    for (tenant, domain) in [(world.acme.id, ACME), (world.globex.id, "globex.example.com")] {
+    for of in tenants(&world) {
         for file in 0..ROWS {
-            let found = FoundRecording {
-                path: format!("{domain}/{file}.0.wav").parse().unwrap(),
-                bytes: 44,
-                written_at: at(file),
-            };
-            let mut tx = store.begin("put").await.unwrap();
-            let id = RecordingId::fresh(&SystemIds);
-            recordings::put(&mut tx, id, tenant, world.instance.id, &found)
-                .await
-                .unwrap();
-            tx.commit().await.unwrap();
+            store_recording(&store, &world, of, file).await;
         }
     }
     let (mut seen, mut after) = (Vec::new(), None);
-    for _ in 0..ROWS {
+    for more in ROWS..2 * ROWS {
         let mut tx = store.read("page").await.unwrap();
         let page = recordings::behind(&mut tx, world.acme.id, after, PAGE)
             .await
@@ -128,6 +143,7 @@ async fn a46_a_recording_whose_file_is_written_to_meanwhile_is_exported_once(
         assert!(page.iter().all(|recording| recording.tenant_id == world.acme.id));
         drop(tx);
         change(&bench, sql).await;
+        store_recording(&store, &world, (world.acme.id, ACME), more).await;
     }
     once(seen, ROWS);
 }
@@ -141,6 +157,36 @@ fn author(user: UserId) -> TicketAuthor {
     }
 }
 
+async fn store_ticket(store: &Store, tenant: TenantId, opened_by: UserId, assignee: Option<UserId>, number: i64) -> TicketId {
+    let ticket = Ticket {
+        id: TicketId::fresh(&SystemIds),
+        tenant_id: tenant,
+        subject: "x".parse().unwrap(),
+        state: TicketState::Open,
+        opened_by: author(opened_by),
+        assignee: assignee.map(|id| Assignee {
+            id,
+            name: "Ann".parse().unwrap(),
+            has_left: false,
+        }),
+        extension: None,
+        comments: 0,
+        archived_at: None,
+        version: 1,
+        created_at: at(number),
+        updated_at: at(number),
+    };
+    let mut tx = store.begin("open").await.unwrap();
+    tickets::insert(&mut tx, &ticket, &"x".parse().unwrap())
+        .await
+        .unwrap();
+    tickets::update(&mut tx, tenant, &ticket, at(number))
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    ticket.id
+}
+
 #[rstest]
 #[tokio::test]
 async fn a46_a_ticket_that_is_archived_meanwhile_is_exported_once(
@@ -150,45 +196,16 @@ async fn a46_a_ticket_that_is_archived_meanwhile_is_exported_once(
     let (bench, store) = Bench::migrated(backend).await;
     let world = World::store(&store).await;
     let [ann, bob] = [0, 1].map(|_| UserId::fresh(&SystemIds));
-    let mut tx = store.begin("open").await.unwrap();
-    for (tenant, archived) in [
-        (world.acme.id, false),
-        (world.acme.id, true),
-        (world.globex.id, false),
-    ] {
-        for number in 0..ROWS {
-            // Those that are archived are somebody else's.
-            let mine = !archived;
-            let ticket = Ticket {
-                id: TicketId::fresh(&SystemIds),
-                tenant_id: tenant,
-                subject: "x".parse().unwrap(),
-                state: TicketState::Open,
-                opened_by: author(if mine && whose != "assigned" { ann } else { bob }),
-                assignee: (mine && whose == "assigned").then(|| Assignee {
-                    id: ann,
-                    name: "Ann".parse().unwrap(),
-                    has_left: false,
-                }),
-                extension: None,
-                comments: 0,
-                archived_at: None,
-                version: 1,
-                created_at: at(number),
-                updated_at: at(number),
-            };
-            tickets::insert(&mut tx, &ticket, &"x".parse().unwrap())
-                .await
-                .unwrap();
-            tickets::update(&mut tx, tenant, &ticket, at(number))
-                .await
-                .unwrap();
-            if archived {
-                tickets::archive(&mut tx, tenant, ticket.id, at(9)).await.unwrap();
-            }
-        }
+    let (by, of_her) = if whose == "assigned" { (bob, Some(ann)) } else { (ann, None) };
+    for number in 0..ROWS {
+        store_ticket(&store, world.acme.id, by, of_her, number).await;
+        store_ticket(&store, world.globex.id, by, of_her, number).await;
+        // Those that are archived are somebody else's.
+        let id = store_ticket(&store, world.acme.id, bob, None, number).await;
+        let mut tx = store.begin("archive").await.unwrap();
+        tickets::archive(&mut tx, world.acme.id, id, at(9)).await.unwrap();
+        tx.commit().await.unwrap();
     }
-    tx.commit().await.unwrap();
     let of = (whose != "all").then_some(ann);
     let (mut seen, mut after) = (Vec::new(), None);
     for _ in 0..2 * ROWS {
@@ -202,6 +219,7 @@ async fn a46_a_ticket_that_is_archived_meanwhile_is_exported_once(
         assert!(page.iter().all(|ticket| ticket.tenant_id == world.acme.id));
         drop(tx);
         change(&bench, "update tickets set archived = true, archived_at = 9").await;
+        store_ticket(&store, world.acme.id, by, of_her, ROWS).await;
     }
     once(seen, if of.is_none() { 2 * ROWS } else { ROWS });
 }
@@ -313,7 +331,7 @@ async fn a46_the_log_is_looked_through_portion_by_portion_for_somebody_however_r
 }
 
 #[rstest]
-#[case("::exports::CALLS", "call_records_by_tenant (tenant_id=? AND id>?)")]
+#[case("::exports::CALLS", "call_records_by_tenant (tenant_id=? AND id<?)")]
 #[case("::exports::PARTS", "call_records_by_tenant (tenant_id=? AND id>? AND id<?)")]
 #[case(
     "::exports::CALLS_OF_EXTENSION",
@@ -332,8 +350,8 @@ async fn a46_the_log_is_looked_through_portion_by_portion_for_somebody_however_r
     "call_records_by_called (tenant_id=? AND to_number=?"
 )]
 #[case("::exports::PURGES", "purges_by_tenant (tenant_id=?)")]
-#[case("::recordings::BEHIND", "recordings_by_tenant (tenant_id=? AND id>?)")]
-#[case("::ticket_lists::BEHIND", "tickets_by_tenant (tenant_id=? AND id>?)")]
+#[case("::recordings::BEHIND", "recordings_by_tenant (tenant_id=? AND id<?)")]
+#[case("::ticket_lists::BEHIND", "tickets_by_tenant (tenant_id=? AND id<?)")]
 #[case(
     "::audit_of_person::REACH",
     "audit_entries_by_tenant (tenant_id=? AND (at,id)<(?,?))"

@@ -169,18 +169,18 @@ pub(super) async fn deployments(making: &mut Making<'_>) -> Result<(), Cut> {
     }
 }
 
-/// All that was deployed, each revision by itself: it may be as large as all of the configuration.
+/// All that was deployed, newest first, each revision by itself: it may be as large as all of the configuration.
 pub(super) async fn revisions(making: &mut Making<'_>) -> Result<(), Cut> {
     making.archive.name_kind(ExportKind::Revisions);
-    let mut after = 0;
+    let mut before = None;
     loop {
         let mut tx = making.read("export_revision").await?;
-        let revision = exports::revision(&mut tx, making.job.tenant, after).await?;
+        let revision = exports::revision(&mut tx, making.job.tenant, before).await?;
         drop(tx);
         let Some(revision) = revision else {
             return Ok(());
         };
-        after = revision.number;
+        before = Some(revision.number);
         let row = RevisionRow {
             id: revision.id,
             number: revision.number,
