@@ -126,6 +126,11 @@ const OF_USER: &[LeftOut] = &[
         &[],
     ),
     left(
+        "entries of the audit log that name a former address of theirs, and not their id",
+        "nothing else tells that it was theirs",
+        &[],
+    ),
+    left(
         "that they asked for deployments and purges",
         "these are the tenant's; the audit log says it of them too",
         &[],
@@ -187,6 +192,12 @@ const OF_PHONE: &[LeftOut] = &[
     ),
 ];
 
+const SETTINGS: LeftOut = left(
+    "the settings of the extension",
+    "they are of whoever has it now: name no `to` for an export with them",
+    &[],
+);
+
 const OF_NUMBER: &[LeftOut] = &[
     VOICE_MAIL,
     left(
@@ -208,11 +219,14 @@ const OF_NUMBER: &[LeftOut] = &[
 ];
 
 /// What an export of this subject leaves out.
-pub(super) const fn left_out(subject: &ExportSubject) -> &'static [LeftOut] {
+pub(super) fn left_out(subject: &ExportSubject) -> Vec<LeftOut> {
     match subject {
-        ExportSubject::Tenant => OF_TENANT,
-        ExportSubject::User { .. } => OF_USER,
-        ExportSubject::Extension { .. } => OF_PHONE,
-        ExportSubject::Number { .. } => OF_NUMBER,
+        ExportSubject::Tenant => OF_TENANT.to_vec(),
+        ExportSubject::User { .. } => OF_USER.to_vec(),
+        ExportSubject::Extension { within, .. } => {
+            let settings = within.to.map(|_| SETTINGS);
+            settings.into_iter().chain(OF_PHONE.iter().copied()).collect()
+        }
+        ExportSubject::Number { .. } => OF_NUMBER.to_vec(),
     }
 }

@@ -37,7 +37,7 @@ pub(super) struct Manifest<'a> {
     pub(super) kinds: &'a BTreeMap<ExportKind, KindTotal>,
     pub(super) recordings: &'a SoundTotal,
     pub(super) files: &'a [PartFile],
-    pub(super) left_out: &'static [LeftOut],
+    pub(super) left_out: Vec<LeftOut>,
 }
 
 /// A tenant by what it is known by.

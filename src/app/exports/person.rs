@@ -302,7 +302,7 @@ fn names(value: &Value, id: &str, email: &str) -> bool {
     }
 }
 
-/// A person by the extension that is theirs.
+/// A person by the extension that is theirs. Where it was theirs until some time, its settings are of whoever has it now.
 pub(super) async fn extension(making: &mut Making<'_>, id: ExtensionId, within: Span) -> Result<(), Cut> {
     let tenant = making.job.tenant;
     let mut tx = making.read("export_extension").await?;
@@ -310,10 +310,10 @@ pub(super) async fn extension(making: &mut Making<'_>, id: ExtensionId, within: 
     let calls = exports::calls_of_extension(&mut tx, tenant, id, within).await?;
     drop(tx);
     let extension = extension.ok_or(AppError::NotFound)?;
-    making
-        .archive
-        .row(ExportKind::Extensions, &ExtensionView::from(extension))
-        .await?;
+    if within.to.is_none() {
+        let row = ExtensionView::from(extension);
+        making.archive.row(ExportKind::Extensions, &row).await?;
+    }
     calls::of_person(making, calls).await
 }
 
