@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
@@ -20,7 +21,8 @@ static OWED: LazyLock<Mutex<HashMap<PathBuf, usize>>> = LazyLock::new(Mutex::def
 
 /// A recording, open to be read from its beginning.
 pub struct Sound {
-    file: Arc<File>,
+    /// There until this is dropped.
+    file: Option<Arc<File>>,
     directory: AbsolutePath,
     /// How long it was when it was opened.
     pub length: u64,
@@ -35,7 +37,7 @@ impl Spool {
         let open = patiently(self.root.as_path(), longest, move || spool.open_file(&path));
         let (file, metadata) = open.await?;
         Ok(Sound {
-            file: Arc::new(file),
+            file: Some(Arc::new(file)),
             directory: self.root.clone(),
             length: metadata.len(),
             read: 0,
@@ -48,10 +50,10 @@ impl Sound {
     /// by now, or where no answer comes in that time.
     pub async fn next(&mut self, most: usize, longest: Duration) -> io::Result<Vec<u8>> {
         let left = usize::try_from(self.length - self.read).unwrap_or(usize::MAX);
-        let (file, at, size) = (Arc::clone(&self.file), self.read, left.min(most));
-        if size == 0 {
+        let (at, size) = (self.read, left.min(most));
+        let Some(file) = self.file.clone().filter(|_| size > 0) else {
             return Ok(Vec::new());
-        }
+        };
         let piece = patiently(self.directory.as_path(), longest, move || {
             let mut piece = vec![0; size];
             file.read_exact_at(&mut piece, at).map(|()| piece)
@@ -59,6 +61,16 @@ impl Sound {
         let piece = piece.await?;
         self.read += u64::try_from(size).unwrap_or(u64::MAX);
         Ok(piece)
+    }
+}
+
+impl Drop for Sound {
+    /// A disk that hangs may hold whoever closes the file.
+    fn drop(&mut self) {
+        let file = self.file.take();
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn_blocking(move || drop(file));
+        }
     }
 }
 
@@ -191,7 +203,7 @@ mod tests {
         let file = tempfile::tempfile().unwrap();
         file.set_len(10).unwrap();
         let mut sound = Sound {
-            file: Arc::new(file.try_clone().unwrap()),
+            file: Some(Arc::new(file.try_clone().unwrap())),
             directory: "/no/such/dir".parse().unwrap(),
             length: 10,
             read: 0,
