@@ -16,7 +16,8 @@ use crate::domain::dial::DialNumber;
 use crate::domain::digest::Digest;
 use crate::domain::export::Span;
 use crate::domain::ids::{
-    CallRecordId, CommentId, DeploymentId, ExtensionId, PurgeId, RevisionId, TenantId, TicketId, UserId,
+    CallRecordId, CommentId, DeploymentId, ExportId, ExtensionId, PurgeId, RevisionId, TenantId, TicketId,
+    UserId,
 };
 use crate::domain::sip_domain::SipDomain;
 use crate::domain::ticket_text::TicketText;
@@ -35,6 +36,9 @@ macro_rules! calls_of_number {
         )
     };
 }
+
+/// The action by which the audit log tells what came of an export.
+pub const END: &str = "data.export_end";
 
 statements! {
     ALIASES = "select domain, expires_at from tenant_domain_aliases where tenant_id = $1 order by domain";
@@ -58,6 +62,7 @@ statements! {
     PURGES = "select id from purges where tenant_id = $1 order by id";
     SAID = "select id, ticket_id, text, created_at from ticket_comments where tenant_id = $1 and author_id = $2 \
         and (created_at, id) < ($3, $4) order by created_at desc, id desc limit $5";
+    ENDED = "select count(*) from audit_entries where tenant_id = $1 and action = $2 and target_id = $3 and at >= $4";
 }
 
 /// The former domains that still lead to a tenant, with when they do no more; none where that is not settled yet.
@@ -256,6 +261,18 @@ fn bounds(within: Span) -> (i64, i64) {
 pub async fn purges(tx: &mut Tx, tenant: TenantId) -> Result<Vec<PurgeId>, StoreError> {
     let rows = run!(tx, fetch_all::<(Uuid,)>(PURGES, tenant.uuid()))?;
     Ok(rows.into_iter().map(|(id,)| PurgeId::from_uuid(id)).collect())
+}
+
+/// Whether the audit log tells what came of an export.
+pub async fn is_ended(
+    tx: &mut Tx,
+    tenant: TenantId,
+    id: ExportId,
+    began: Timestamp,
+) -> Result<bool, StoreError> {
+    let (id, began) = (id.to_string(), began.as_microsecond());
+    let (count,) = run!(tx, fetch_one::<(i64,)>(ENDED, tenant.uuid(), END, id, began))?;
+    Ok(count > 0)
 }
 
 /// What somebody said about a ticket.

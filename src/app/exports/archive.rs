@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tar::{EntryType, Header};
 use tokio::sync::mpsc::{PermitIterator, Sender};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::manifest::{KindTotal, PartFile};
@@ -35,6 +35,19 @@ const HELD_BACK: usize = 256;
 pub(super) const WAITING: usize = 4;
 /// Of the last one and of the end after it.
 const LAST: usize = 2;
+/// Proxies wait a minute or so for the next byte.
+const SILENCE: Duration = Duration::from_secs(10);
+
+/// How long a reader is waited for.
+#[derive(Clone, Copy)]
+pub(super) struct Patience {
+    /// For the next piece.
+    pub(super) piece: Duration,
+    /// In all, before their pace is looked at.
+    pub(super) grace: Duration,
+    /// What they have to take then, in bytes for each second in which they were waited for.
+    pub(super) pace: u64,
+}
 
 /// What a reader is given.
 pub(super) enum Piece {
@@ -89,8 +102,11 @@ struct Part {
 pub(super) struct Archive {
     out: Sender<Piece>,
     stop: CancellationToken,
-    /// How long a reader may take for the next piece.
-    patience: Duration,
+    patience: Patience,
+    /// How long the reader was waited for.
+    waited: Duration,
+    /// When something was handed over last.
+    handed: Instant,
     /// Seconds, as all entries are stamped.
     stamp: u64,
     buffer: BytesMut,
@@ -105,13 +121,15 @@ impl Archive {
     pub(super) fn new(
         out: Sender<Piece>,
         stop: CancellationToken,
-        patience: Duration,
+        patience: Patience,
         began: Timestamp,
     ) -> Self {
         Self {
             out,
             stop,
             patience,
+            waited: Duration::ZERO,
+            handed: Instant::now(),
             stamp: u64::try_from(began.as_second()).unwrap_or_default(),
             buffer: BytesMut::with_capacity(PIECE),
             parts: BTreeMap::new(),
@@ -193,45 +211,61 @@ impl Archive {
         Ok(())
     }
 
-    /// Writes bytes, and hands over what has become a piece.
+    /// Writes bytes, and hands over each piece once there is more: something is always left for [`Self::check`].
     pub(super) async fn write(&mut self, mut bytes: &[u8]) -> Result<(), Cut> {
         self.bytes += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         while !bytes.is_empty() {
+            if self.buffer.len() >= PIECE {
+                let piece = std::mem::replace(&mut self.buffer, BytesMut::with_capacity(PIECE));
+                if let Some(permit) = self.permits(1).await?.next() {
+                    permit.send(Piece::Bytes(piece.freeze()));
+                }
+            }
             let room = PIECE - self.buffer.len();
             let (now, later) = bytes.split_at_checked(room).unwrap_or((bytes, &[]));
             self.buffer.extend_from_slice(now);
             bytes = later;
-            if self.buffer.len() >= PIECE {
-                let piece = std::mem::replace(&mut self.buffer, BytesMut::with_capacity(PIECE));
-                let permit = self.permits(1).await?.next();
-                if let Some(permit) = permit {
-                    permit.send(Piece::Bytes(piece.freeze()));
-                }
-            }
         }
         Ok(())
     }
 
     /// Room for pieces, once the reader has taken enough of those before.
-    async fn permits(&self, count: usize) -> Result<PermitIterator<'_, Piece>, Cut> {
-        tokio::select! {
+    async fn permits(&mut self, count: usize) -> Result<PermitIterator<'_, Piece>, Cut> {
+        let asked = Instant::now();
+        let permits = tokio::select! {
             biased;
             () = self.stop.cancelled() => Err(Cut::For(ExportCut::Stopped)),
-            permits = timeout(self.patience, self.out.reserve_many(count)) => match permits {
+            permits = timeout(self.patience.piece, self.out.reserve_many(count)) => match permits {
                 Ok(Ok(permits)) => Ok(permits),
                 Ok(Err(_)) => Err(Cut::For(ExportCut::ReaderGone)),
                 Err(_) => Err(Cut::For(ExportCut::ReaderSlow)),
             },
+        };
+        let permits = permits?;
+        self.handed = Instant::now();
+        self.waited += self.handed - asked;
+        let least = u128::from(self.patience.pace) * self.waited.as_millis() / 1000;
+        if self.waited > self.patience.grace && u128::from(self.bytes) < least {
+            return Err(Cut::For(ExportCut::ReaderSlow));
         }
+        Ok(permits)
     }
 
-    /// Whether somebody reads, and nobody stops it; asked where nothing is written for a while.
-    pub(super) fn check(&self) -> Result<(), Cut> {
+    /// Whether somebody reads, and nobody stops it; asked where nothing is written for a while. Whoever reads is given a byte
+    /// now and then, so that no proxy takes the export for dead.
+    pub(super) fn check(&mut self) -> Result<(), Cut> {
         if self.stop.is_cancelled() {
             return Err(Cut::For(ExportCut::Stopped));
         }
         if self.out.is_closed() {
             return Err(Cut::For(ExportCut::ReaderGone));
+        }
+        if self.handed.elapsed() >= SILENCE && !self.buffer.is_empty() {
+            // Where there is no room, something waits to be taken.
+            if let Ok(permit) = self.out.try_reserve() {
+                permit.send(Piece::Bytes(self.buffer.split_to(1).freeze()));
+                self.handed = Instant::now();
+            }
         }
         Ok(())
     }

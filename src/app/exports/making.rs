@@ -3,23 +3,35 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::archive::{Archive, Cut};
+use super::archive::{Archive, Cut, Patience};
 use super::manifest::{self, Manifest, NamedTenant, SoundTotal};
 use super::{Job, RIGHT, calls, changed, configuration, kinds, people, person, tickets};
 use crate::app::App;
 use crate::app::error::AppError;
 use crate::domain::error_chain::error_chain;
 use crate::domain::export::{ExportKind, ExportSubject};
+use crate::store::exports::{self, END};
 use crate::store::{Tx, tenants};
 
-/// How long a reader may take for a piece of the archive.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// Whoever takes less keeps a place from others.
+const PATIENCE: Patience = Patience {
+    piece: Duration::from_mins(1),
+    grace: Duration::from_mins(10),
+    pace: 16 * 1024,
+};
 /// Whoever may not have it any more gets nothing that is read later than this.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
+/// How long a database that is busy or away is waited for: an export of hours is not given up for a moment.
+const DATABASE_PATIENCE: Duration = Duration::from_secs(30);
+/// How often it is tried to note what came of an export.
+const TRIES: u32 = 3;
+/// Until the database is asked again.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// An export under way.
 pub(super) struct Making<'a> {
@@ -53,7 +65,7 @@ pub async fn make(app: App, job: Job, stop: CancellationToken) {
     }
     let after = making.came_of("cut", &json!({"why": why}));
     // Before whoever reads sees that it was cut.
-    if let Err(error) = end(&app, &job, after).await {
+    if let Err(error) = end(&app, &job, began, after).await {
         if matches!(error, AppError::NotFound) {
             tracing::info!(export = %job.id, "an export was cut whose tenant is gone, and its log with it");
             return;
@@ -63,18 +75,51 @@ pub async fn make(app: App, job: Job, stop: CancellationToken) {
     }
 }
 
-/// Notes what came of an export.
-async fn end(app: &App, job: &Job, after: Value) -> Result<(), AppError> {
+/// Notes what came of an export, trying again where that fails.
+async fn end(app: &App, job: &Job, began: Timestamp, after: Value) -> Result<(), AppError> {
+    let mut tries = 1;
+    loop {
+        match note_end(app, job, began, &after).await {
+            Err(error) if tries < TRIES && !matches!(error, AppError::NotFound) => {
+                let error = error_chain(&error);
+                tracing::warn!(export = %job.id, error, "what came of an export is noted again");
+            }
+            done => return done,
+        }
+        tries += 1;
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Once for each: of a commit whose answer was lost nobody knows without a look.
+async fn note_end(app: &App, job: &Job, began: Timestamp, after: &Value) -> Result<(), AppError> {
     let mut tx = app.begin_in(job.tenant, "end_export").await?;
-    let ended = changed("data.export_end", job.id, job.tenant, after);
+    if exports::is_ended(&mut tx, job.tenant, job.id, began).await? {
+        return Ok(());
+    }
+    let ended = changed(END, job.id, job.tenant, after.clone());
     app.audit(&mut tx, &job.caller, ended)?;
     Ok(tx.commit().await?)
 }
 
 impl Making<'_> {
-    /// A transaction that reads a page; none for whoever may not have it any more.
+    /// A transaction that reads a page; none for whoever may not have it any more. A database that is busy or away is waited for.
     pub(super) async fn read(&mut self, name: &'static str) -> Result<Tx, Cut> {
-        self.archive.check()?;
+        let began = Instant::now();
+        loop {
+            self.archive.check()?;
+            match self.read_now(name).await {
+                Err(AppError::Store(error)) if error.may_pass() && began.elapsed() < DATABASE_PATIENCE => {
+                    let error = error_chain(&error);
+                    tracing::warn!(export = %self.job.id, error, "an export waits for the database");
+                    self.archive.pause(PAUSE).await;
+                }
+                read => return Ok(read?),
+            }
+        }
+    }
+
+    async fn read_now(&mut self, name: &'static str) -> Result<Tx, AppError> {
         let mut tx = self.app.store.read(name).await?;
         if self.asked.is_none_or(|asked| asked.elapsed() >= ASK_AGAIN) {
             let Job { caller, tenant, .. } = self.job;
@@ -93,7 +138,7 @@ impl Making<'_> {
         Ok(())
     }
 
-    async fn whole(&mut self, began: jiff::Timestamp) -> Result<(), Cut> {
+    async fn whole(&mut self, began: Timestamp) -> Result<(), Cut> {
         let mut tx = self.read("export_tenant").await?;
         let tenant = tenants::find(&mut tx, self.job.tenant).await?;
         drop(tx);
@@ -129,7 +174,7 @@ impl Making<'_> {
         let after = self.came_of("complete", &json!({"manifest_sha256": sha256}));
         let ending = self.archive.end().await?;
         // Nobody has a whole archive of which the log does not say so.
-        end(self.app, self.job, after).await?;
+        end(self.app, self.job, began, after).await?;
         ending.hand_over();
         Ok(())
     }

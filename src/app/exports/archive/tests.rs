@@ -10,7 +10,18 @@ use super::*;
 
 const LONG: Duration = Duration::from_secs(20);
 
-fn archive(patience: Duration, stop: CancellationToken) -> (Archive, Receiver<Piece>) {
+fn archive(piece: Duration, stop: CancellationToken) -> (Archive, Receiver<Piece>) {
+    archive_for(
+        Patience {
+            piece,
+            grace: LONG,
+            pace: 0,
+        },
+        stop,
+    )
+}
+
+fn archive_for(patience: Patience, stop: CancellationToken) -> (Archive, Receiver<Piece>) {
     let (out, pieces) = mpsc::channel(WAITING);
     let began = "2026-11-20T10:00:00Z".parse().unwrap();
     (Archive::new(out, stop, patience, began), pieces)
@@ -179,4 +190,80 @@ async fn a46_who_goes_away_or_takes_nothing_or_is_stopped_ends_the_archive_witho
     assert_eq!(cut.why(), ExportCut::Stopped);
     drop(stopped);
     assert!(!read(pieces).await.1);
+}
+
+#[tokio::test]
+async fn a46_a_reader_who_takes_too_little_for_long_is_given_up_and_neither_a_faster_nor_a_new_one() {
+    const SHORT: Duration = Duration::from_millis(20);
+    // Bytes for each second: no reader takes the one, and each the other.
+    for (grace, pace, is_slow) in [
+        (SHORT, u64::MAX, true),
+        (SHORT, 1, false),
+        (LONG * 100, u64::MAX, false),
+    ] {
+        let patience = Patience {
+            piece: LONG,
+            grace,
+            pace,
+        };
+        let (mut archive, mut pieces) = archive_for(patience, CancellationToken::new());
+        let reading = async {
+            while pieces.recv().await.is_some() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let writing = async {
+            let written = filled(&mut archive, 1, &vec![7; PIECE * 20]).await;
+            drop(archive);
+            written
+        };
+        let ((), written) = tokio::join!(reading, writing);
+        let why = written.err().map(|cut| cut.why());
+        assert_eq!(why, is_slow.then_some(ExportCut::ReaderSlow), "{pace}");
+    }
+}
+
+#[tokio::test]
+async fn a46_a_reader_is_given_a_byte_now_and_then_while_nothing_is_written_wherever_a_piece_ends() {
+    for size in [1, PIECE - 512, PIECE] {
+        let (mut archive, mut pieces) = archive(LONG, CancellationToken::new());
+        archive.begin_file("recordings/1.wav", size as u64).await.unwrap();
+        archive.write(&vec![7; size]).await.unwrap();
+        archive.end_file(size as u64).await.unwrap();
+        let mut all = Vec::new();
+        let mut given = |all: &mut Vec<u8>| {
+            let mut count = 0;
+            while let Ok(Piece::Bytes(bytes)) = pieces.try_recv() {
+                count += bytes.len();
+                all.extend_from_slice(&bytes);
+            }
+            count
+        };
+        given(&mut all);
+        archive.check().unwrap();
+        assert_eq!(given(&mut all), 0, "not each time");
+        for _ in 0..3 {
+            archive.handed -= SILENCE;
+            archive.check().unwrap();
+            archive.check().unwrap();
+            assert_eq!(given(&mut all), 1, "{size}");
+        }
+        // Where it has not taken what there is, it needs no more.
+        for _ in 0..WAITING + 2 {
+            archive.handed -= SILENCE;
+            archive.check().unwrap();
+        }
+        assert_eq!(given(&mut all), WAITING);
+        archive
+            .last("manifest.json", &json!({"end": true}))
+            .await
+            .unwrap();
+        archive.end().await.unwrap().hand_over();
+        let (late, complete) = read(pieces).await;
+        all.extend_from_slice(&late);
+        assert!(complete);
+        assert_eq!(all.len() as u64, archive.bytes);
+        let mut files = tar::Archive::new(all.as_slice());
+        assert_eq!(files.entries().unwrap().map(Result::unwrap).count(), 2);
+    }
 }
