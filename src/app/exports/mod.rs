@@ -83,6 +83,9 @@ pub async fn begin(app: &App, caller: &Caller, input: ExportInput) -> Result<Exp
     caller.reason_to_change()?;
     let subject = input.parse()?;
     let place = app.exports.enter(tenant)?;
+    // Before the log says that it began: as many as wait there have no place left.
+    let turn = app.exports.sender.try_reserve();
+    let turn = turn.map_err(|_| AppError::Crowded)?;
     let (mut tx, caller, tenant) = app.begin_inside(caller, RIGHT, "begin_export").await?;
     is_there(&mut tx, tenant, &subject).await?;
     let id = ExportId::fresh(app.ids.as_ref());
@@ -98,8 +101,7 @@ pub async fn begin(app: &App, caller: &Caller, input: ExportInput) -> Result<Exp
         out,
         _place: place,
     };
-    // As many as wait there have no place left.
-    app.exports.sender.try_send(job).map_err(|_| AppError::Crowded)?;
+    turn.send(job);
     Ok(Export {
         id,
         pieces,
