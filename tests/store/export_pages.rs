@@ -14,7 +14,6 @@ use switchyard::store::{Store, audit, audit_of_person, exports, recordings, tick
 
 use super::bench::Backend::{self, Postgres, Sqlite};
 use super::bench::Bench;
-use super::call_plans::{named, plan_of_sqlite};
 use super::call_records::{ACME, SECOND, keep, part};
 use super::samples::{World, at, store_extension};
 
@@ -104,7 +103,10 @@ async fn a46_a_call_of_which_more_is_told_meanwhile_is_exported_once(
             .await
             .unwrap();
         let with_parts: Vec<CallRecordId> = parts.keys().copied().collect();
-        assert_eq!(with_parts, page.iter().rev().map(|call| call.id).collect::<Vec<_>>());
+        assert_eq!(
+            with_parts,
+            page.iter().rev().map(|call| call.id).collect::<Vec<_>>()
+        );
         after = Some(last.id);
         seen.extend(page.iter().map(|call| call.id));
         assert!(page.iter().all(|call| call.tenant_id == world.acme.id));
@@ -157,7 +159,13 @@ fn author(user: UserId) -> TicketAuthor {
     }
 }
 
-async fn store_ticket(store: &Store, tenant: TenantId, opened_by: UserId, assignee: Option<UserId>, number: i64) -> TicketId {
+async fn store_ticket(
+    store: &Store,
+    tenant: TenantId,
+    opened_by: UserId,
+    assignee: Option<UserId>,
+    number: i64,
+) -> TicketId {
     let ticket = Ticket {
         id: TicketId::fresh(&SystemIds),
         tenant_id: tenant,
@@ -196,7 +204,11 @@ async fn a46_a_ticket_that_is_archived_meanwhile_is_exported_once(
     let (bench, store) = Bench::migrated(backend).await;
     let world = World::store(&store).await;
     let [ann, bob] = [0, 1].map(|_| UserId::fresh(&SystemIds));
-    let (by, of_her) = if whose == "assigned" { (bob, Some(ann)) } else { (ann, None) };
+    let (by, of_her) = if whose == "assigned" {
+        (bob, Some(ann))
+    } else {
+        (ann, None)
+    };
     for number in 0..ROWS {
         store_ticket(&store, world.acme.id, by, of_her, number).await;
         store_ticket(&store, world.globex.id, by, of_her, number).await;
@@ -328,38 +340,4 @@ async fn a46_the_log_is_looked_through_portion_by_portion_for_somebody_however_r
         .await
         .unwrap();
     assert!(page.entries.is_empty() && page.next.is_none());
-}
-
-#[rstest]
-#[case("::exports::CALLS", "call_records_by_tenant (tenant_id=? AND id<?)")]
-#[case("::exports::PARTS", "call_records_by_tenant (tenant_id=? AND id>? AND id<?)")]
-#[case(
-    "::exports::CALLS_OF_EXTENSION",
-    "call_records_by_tenant (tenant_id=? AND id=?)"
-)]
-#[case(
-    "::exports::CALLS_OF_EXTENSION",
-    "call_record_extensions_by_extension (extension_id=?)"
-)]
-#[case(
-    "::exports::CALLS_OF_NUMBER",
-    "call_records_by_caller (tenant_id=? AND from_number=?"
-)]
-#[case(
-    "::exports::CALLS_OF_NUMBER",
-    "call_records_by_called (tenant_id=? AND to_number=?"
-)]
-#[case("::exports::PURGES", "purges_by_tenant (tenant_id=?)")]
-#[case("::recordings::BEHIND", "recordings_by_tenant (tenant_id=? AND id<?)")]
-#[case("::ticket_lists::BEHIND", "tickets_by_tenant (tenant_id=? AND id<?)")]
-#[case(
-    "::audit_of_person::REACH",
-    "audit_entries_by_tenant (tenant_id=? AND (at,id)<(?,?))"
-)]
-#[case("::audit_of_person::FIND", "audit_entries_by_tenant (tenant_id=? AND ")]
-#[tokio::test]
-async fn a46_the_next_page_by_ids_is_found_by_an_index(#[case] name: &str, #[case] index: &str) {
-    let (bench, _store) = Bench::migrated(Sqlite).await;
-    let plan = plan_of_sqlite(&bench, &named(name)).await;
-    assert!(plan.contains(index), "{index} is not used: {plan}");
 }

@@ -1,4 +1,4 @@
-//! What an export goes through: every row once, page by page, of one tenant only, and by an index however much there is.
+//! What an export goes through: every row once, page by page, and of one tenant only.
 
 use rstest::rstest;
 use switchyard::domain::audit::ActorKind;
@@ -9,7 +9,6 @@ use switchyard::store::{Store, exports, extensions, revisions, ticket_comments, 
 
 use super::bench::Backend::{self, Postgres, Sqlite};
 use super::bench::Bench;
-use super::call_plans::{named, plan_of_sqlite};
 use super::samples::{World, at, extension, secrets};
 
 async fn filled(store: &Store, world: &World) {
@@ -167,23 +166,4 @@ async fn a46_what_somebody_said_is_found_about_every_ticket_and_nobody_elses(
     seen.sort_unstable();
     seen.dedup();
     assert_eq!(seen.len(), 4);
-}
-
-#[rstest]
-#[case("::exports::EXTENSIONS", "(tenant_id=? AND number>?)")]
-#[case(
-    "::exports::DEPLOYMENTS",
-    "deployments_by_tenant (tenant_id=? AND (created_at,id)<(?,?))"
-)]
-#[case("::exports::REVISION", "(tenant_id=? AND number<?)")]
-#[case(
-    "::exports::SAID",
-    "ticket_comments_by_author (tenant_id=? AND author_id=? AND created_at<?)"
-)]
-#[case("::exports::USERS", "users_by_tenant (tenant_id=?)")]
-#[tokio::test]
-async fn a46_the_next_page_is_found_by_an_index(#[case] name: &str, #[case] index: &str) {
-    let (bench, _store) = Bench::migrated(Sqlite).await;
-    let plan = plan_of_sqlite(&bench, &named(name)).await;
-    assert!(plan.contains(index), "{index} is not used: {plan}");
 }

@@ -14,6 +14,7 @@ mod call_records;
 mod calls_of_a_number;
 mod deployments;
 mod export_pages;
+mod export_plans;
 mod exports;
 mod extension_lists;
 mod extensions;
