@@ -1,4 +1,4 @@
-//! An archive as an answer: it begins before its length is known, and breaks off where it is not complete.
+//! An archive as an answer: it begins before its length is known, and breaks off where it is not complete, which HTTP/1.1 tells.
 
 use axum::body::Body;
 use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
