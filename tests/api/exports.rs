@@ -144,58 +144,6 @@ async fn a46_who_breaks_off_ends_the_export_and_has_no_manifest(
 
 #[rstest]
 #[tokio::test]
-async fn a46_whose_session_ends_while_they_read_gets_an_archive_that_breaks_off(
-    #[values(Sqlite, Postgres)] backend: Backend,
-) {
-    let server = Server::start(backend).await;
-    // What is read after the long one is read later than a second after the first.
-    for name in ["1.0", "2.0"] {
-        server
-            .recording(&server.acme, &format!("{ACME}/{name}.wav"))
-            .await;
-        let file = server.recorded(&format!("{ACME}/{name}.wav"));
-        fs::File::options()
-            .write(true)
-            .open(file)
-            .unwrap()
-            .set_len(LONG)
-            .unwrap();
-    }
-    let owner = server.person("ann", &server.acme, "owner").await;
-    let extension = server.extension("1001").await;
-    server.call(&server.acme, ACME, 1, "1001", "1002").await;
-    let rest = format!("update recordings set channel = '{ACME}.1' returning path");
-    server.database.ask(rest).await;
-    let body = json!({"extension": extension});
-    let ask = server.of(&owner.token, Method::POST, EXPORTS).json(&body);
-    let mut response = ask.open().await;
-    response.chunk().await.unwrap().unwrap();
-    server
-        .database
-        .ask("delete from sessions returning 'x'".to_owned())
-        .await;
-    tokio::time::sleep(Duration::from_millis(1100)).await;
-    let mut broke_off = false;
-    loop {
-        match response.chunk().await {
-            Ok(Some(_)) => {}
-            Ok(None) => break,
-            Err(_) => {
-                broke_off = true;
-                break;
-            }
-        }
-    }
-    assert!(broke_off);
-    let told = server.came_of_all(1).await;
-    assert_eq!(
-        (&told[0]["outcome"], &told[0]["why"]),
-        (&json!("cut"), &json!("revoked"))
-    );
-}
-
-#[rstest]
-#[tokio::test]
 async fn a46_what_names_nobody_is_refused_by_its_field_and_a_key_is_not_honoured(
     #[values(Sqlite, Postgres)] backend: Backend,
 ) {

@@ -7,14 +7,14 @@ use std::time::Duration;
 use rstest::rstest;
 use serde_json::{Value, json};
 use switchyard::app::precondition::IfMatch;
-use switchyard::app::{api_keys, operator, platform_users};
+use switchyard::app::{api_keys, operator, platform_users, roles};
 
 use super::exporting::MARKS;
 use super::exporting_faults::LONG;
 use super::support::database::Backend::{self, Postgres, Sqlite};
 use super::world::World;
 
-/// More than is read of a file at once, so that all of it is read and the file closed before the reader is waited for.
+/// Less than is read of a file at once, so that all of it is read and the file closed before the reader is waited for.
 const SHORT: u64 = 200 * 1024;
 
 fn grow(path: &Path, length: u64) {
@@ -34,7 +34,16 @@ fn cut() -> (Value, Value) {
 #[tokio::test]
 async fn o29_whoever_may_not_export_any_more_gets_no_more_of_an_open_recording_and_none_of_the_next(
     #[values(Sqlite, Postgres)] backend: Backend,
-    #[values("session", "session_in_a_persons", "key", "rotated", "suspended", "manager")] what: &str,
+    #[values(
+        "session",
+        "session_in_a_persons",
+        "key",
+        "rotated",
+        "suspended",
+        "manager",
+        "role"
+    )]
+    what: &str,
     #[values("within", "between")] place: &str,
 ) {
     let world = World::new(backend).await;
@@ -51,7 +60,15 @@ async fn o29_whoever_may_not_export_any_more_gets_no_more_of_an_open_recording_a
     };
     flag(true).await;
     let (key, secret) = world.key(&owner, &["data.export"]).await;
+    let permissions = |list: Value| serde_json::from_value(json!({"permissions": list})).unwrap();
+    let named = json!({"name": "exporter", "permissions": ["data.export", "config.read"]});
+    let named = serde_json::from_value(named).unwrap();
+    let role = roles::create(&world.app, &owner, named, None).await.unwrap();
     let caller = match what {
+        "role" => {
+            let exporter = world.person("exporter", &world.acme, "exporter").await;
+            world.caller(&exporter.token).await
+        }
         "key" | "rotated" => world.caller(secret.expose()).await,
         "manager" => world.inside(&boss, &world.acme).await,
         _ => owner.clone(),
@@ -81,6 +98,12 @@ async fn o29_whoever_may_not_export_any_more_gets_no_more_of_an_open_recording_a
         "session" | "session_in_a_persons" => drop(world.texts("delete from sessions returning 'x'").await),
         "key" => api_keys::revoke(&world.app, &owner, key.id).await.unwrap(),
         "rotated" => drop(api_keys::rotate(&world.app, &owner, key.id).await.unwrap()),
+        "role" => {
+            let id = role.into_inner().id;
+            let less = permissions(json!(["config.read"]));
+            let changed = roles::change(&world.app, &owner, id, less, &IfMatch::Any);
+            changed.await.unwrap();
+        }
         "suspended" => world.suspend(&world.acme).await,
         _ => flag(false).await,
     }
