@@ -193,7 +193,7 @@ word_enum! {
     ExportCut {
         /// Whoever asked for it went away.
         ReaderGone = "reader_gone",
-        /// Whoever asked for it took nothing more.
+        /// Whoever asked for it took nothing more, or too little for long.
         ReaderSlow = "reader_slow",
         /// The daemon stopped.
         Stopped = "stopped",

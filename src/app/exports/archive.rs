@@ -29,8 +29,6 @@ const MOST_ROWS: u64 = 1_000;
 const MOST_BYTES: usize = 1024 * 1024;
 /// Entries of a tar file fill blocks.
 const BLOCK: u64 = 512;
-/// Of the last file.
-const HELD_BACK: usize = 256;
 /// Pieces that wait for a reader.
 pub(super) const WAITING: usize = 4;
 /// Of the last one and of the end after it.
@@ -211,7 +209,7 @@ impl Archive {
         Ok(())
     }
 
-    /// Writes bytes, and hands over each piece once there is more: something is always left for [`Self::check`].
+    /// Writes bytes, and hands over each piece once there is more: the end of what was written is never handed over here.
     pub(super) async fn write(&mut self, mut bytes: &[u8]) -> Result<(), Cut> {
         self.bytes += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         while !bytes.is_empty() {
@@ -292,21 +290,13 @@ impl Archive {
         let content = serde_json::to_vec_pretty(content).map_err(failed)?;
         let size = u64::try_from(content.len()).unwrap_or(u64::MAX);
         self.begin_file(name, size).await?;
-        let most = content.len().saturating_sub(HELD_BACK);
-        let (now, held_back) = content
-            .split_at_checked(most)
-            .unwrap_or((&[], content.as_slice()));
-        self.write(now).await?;
-        self.hold(held_back);
+        self.write(&content).await?;
         let zeros = size.next_multiple_of(BLOCK) - size + 2 * BLOCK;
-        self.hold(&vec![0; usize::try_from(zeros).unwrap_or_default()]);
+        // However many there are already: for the last piece.
+        self.bytes += zeros;
+        self.buffer
+            .resize(self.buffer.len() + usize::try_from(zeros).unwrap_or_default(), 0);
         Ok(hex(digest(&SHA256, &content).as_ref()))
-    }
-
-    /// Keeps bytes, however many there are already, for the last piece.
-    fn hold(&mut self, bytes: &[u8]) {
-        self.bytes += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        self.buffer.extend_from_slice(bytes);
     }
 
     /// Room for the end, which nothing but a reader who goes away keeps from them then.
