@@ -62,7 +62,7 @@ statements! {
     PURGES = "select id from purges where tenant_id = $1 order by id";
     SAID = "select id, ticket_id, text, created_at from ticket_comments where tenant_id = $1 and author_id = $2 \
         and (created_at, id) < ($3, $4) order by created_at desc, id desc limit $5";
-    ENDED = "select count(*) from audit_entries where tenant_id = $1 and action = $2 and target_id = $3 and at >= $4";
+    ENDED = "select number from audit_entries where tenant_id = $1 and action = $2 and target_id = $3 and at >= $4 limit 1";
 }
 
 /// The former domains that still lead to a tenant, with when they do no more; none where that is not settled yet.
@@ -271,8 +271,8 @@ pub async fn is_ended(
     began: Timestamp,
 ) -> Result<bool, StoreError> {
     let (id, began) = (id.to_string(), began.as_microsecond());
-    let (count,) = run!(tx, fetch_one::<(i64,)>(ENDED, tenant.uuid(), END, id, began))?;
-    Ok(count > 0)
+    let found = run!(tx, fetch_optional::<(i64,)>(ENDED, tenant.uuid(), END, id, began))?;
+    Ok(found.is_some())
 }
 
 /// What somebody said about a ticket.

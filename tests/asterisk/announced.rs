@@ -111,9 +111,15 @@ async fn a12_without_an_announcement_a_busy_phone_ends_a_call_at_once_also_one_t
     assert!(played.contains("Hangup(\"PJSIP/1001"), "{played}");
 }
 
+#[rstest]
+#[case::silent(silent(), 0)]
+#[case::announced(tenant(All, SOUND), 1)]
 #[tokio::test]
-async fn a12_a_message_after_an_announcement_is_on_record_as_answered_and_no_part_of_a_recording() {
-    let mut recorded = Recorded::open(&[tenant(All, SOUND)]).await;
+async fn a12_a_message_is_on_record_as_answered_and_no_part_of_a_recording_announced_or_not(
+    #[case] tenant: TestTenant,
+    #[case] announced: usize,
+) {
+    let mut recorded = Recorded::open(&[tenant]).await;
     let _gus = recorded.office.phone("busy", "1006", ACME).await;
     let anns = Media::start();
     let mut call = recorded
@@ -124,7 +130,9 @@ async fn a12_a_message_after_an_announcement_is_on_record_as_answered_and_no_par
     recorded.office.prompt("beep").await;
     recorded.office.hang_up_all();
     assert!(call.ended().await, "{:#?}", call.heard());
-    assert_eq!(recorded.office.announced().len(), 1);
+    assert_eq!(recorded.office.announced().len(), announced);
+    let taken_back = recorded.office.lines_with("CDR(userfield)=\"");
+    assert_eq!(taken_back.len(), announced, "{}", recorded.office.played());
     assert!(recorded.office.recordings().iter().all(|bytes| *bytes <= 44));
     let call = recorded.first_of_two().await;
     assert_eq!(call.disposition, Disposition::Answered, "{call:#?}");

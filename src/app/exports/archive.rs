@@ -113,6 +113,8 @@ pub(super) struct Archive {
     pub(super) kinds: BTreeMap<ExportKind, KindTotal>,
     /// Bytes that were put into it.
     pub(super) bytes: u64,
+    /// Whether all of it is there, of which nobody has the end before it is in the log.
+    is_whole: bool,
 }
 
 impl Archive {
@@ -134,6 +136,7 @@ impl Archive {
             files: Vec::new(),
             kinds: BTreeMap::new(),
             bytes: 0,
+            is_whole: false,
         }
     }
 
@@ -258,7 +261,7 @@ impl Archive {
         if self.out.is_closed() {
             return Err(Cut::For(ExportCut::ReaderGone));
         }
-        if self.handed.elapsed() >= SILENCE && !self.buffer.is_empty() {
+        if self.handed.elapsed() >= SILENCE && !self.buffer.is_empty() && !self.is_whole {
             // Where there is no room, something waits to be taken.
             if let Ok(permit) = self.out.try_reserve() {
                 permit.send(Piece::Bytes(self.buffer.split_to(1).freeze()));
@@ -296,6 +299,7 @@ impl Archive {
         self.bytes += zeros;
         self.buffer
             .resize(self.buffer.len() + usize::try_from(zeros).unwrap_or_default(), 0);
+        self.is_whole = true;
         Ok(hex(digest(&SHA256, &content).as_ref()))
     }
 

@@ -40,18 +40,20 @@ pub(super) struct Making<'a> {
     pub(super) archive: Archive,
     pub(super) sounds: SoundTotal,
     asked: Option<Instant>,
+    stop: CancellationToken,
 }
 
 /// Makes an export, until it is complete, nobody reads it, or it is told to stop.
 pub async fn make(app: App, job: Job, stop: CancellationToken) {
     let began = app.now();
-    let archive = Archive::new(job.out.clone(), stop, PATIENCE, began);
+    let archive = Archive::new(job.out.clone(), stop.clone(), PATIENCE, began);
     let mut making = Making {
         app: &app,
         job: &job,
         archive,
         sounds: SoundTotal::default(),
         asked: None,
+        stop,
     };
     let Err(cut) = making.whole(began).await else {
         return;
@@ -65,7 +67,7 @@ pub async fn make(app: App, job: Job, stop: CancellationToken) {
     }
     let after = making.came_of("cut", &json!({"why": why}));
     // Before whoever reads sees that it was cut.
-    if let Err(error) = end(&app, &job, began, after).await {
+    if let Err(error) = end(&app, &job, began, after, &making.stop).await {
         if matches!(error, AppError::NotFound) {
             tracing::info!(export = %job.id, "an export was cut whose tenant is gone, and its log with it");
             return;
@@ -75,12 +77,18 @@ pub async fn make(app: App, job: Job, stop: CancellationToken) {
     }
 }
 
-/// Notes what came of an export, trying again where that fails.
-async fn end(app: &App, job: &Job, began: Timestamp, after: Value) -> Result<(), AppError> {
+/// Notes what came of an export, trying again where that fails, unless the daemon is to stop, which does not wait that long.
+async fn end(
+    app: &App,
+    job: &Job,
+    began: Timestamp,
+    after: Value,
+    stop: &CancellationToken,
+) -> Result<(), AppError> {
     let mut tries = 1;
     loop {
         match note_end(app, job, began, &after).await {
-            Err(error) if tries < TRIES && !matches!(error, AppError::NotFound) => {
+            Err(error) if tries < TRIES && !stop.is_cancelled() && !matches!(error, AppError::NotFound) => {
                 let error = error_chain(&error);
                 tracing::warn!(export = %job.id, error, "what came of an export is noted again");
             }
@@ -174,7 +182,7 @@ impl Making<'_> {
         let after = self.came_of("complete", &json!({"manifest_sha256": sha256}));
         let ending = self.archive.end().await?;
         // Nobody has a whole archive of which the log does not say so.
-        end(self.app, self.job, began, after).await?;
+        end(self.app, self.job, began, after, &self.stop).await?;
         ending.hand_over();
         Ok(())
     }

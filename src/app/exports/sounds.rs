@@ -120,7 +120,11 @@ impl Sounds {
             };
             match error.kind() {
                 io::ErrorKind::TimedOut => match disk.gave_none() {
-                    Next::Again => wait(making).await?,
+                    Next::Again => {
+                        // What there is can be handed over meanwhile.
+                        making.archive.end_parts().await?;
+                        wait(making).await?;
+                    }
                     Next::Leave => return Ok(Err(MissingSound::NoAnswer)),
                 },
                 io::ErrorKind::NotFound => return Ok(Err(MissingSound::NoFile)),

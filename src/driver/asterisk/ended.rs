@@ -187,8 +187,8 @@ fn moment(text: &str) -> Option<Timestamp> {
 fn announced(came: &str) -> Disposition {
     match came {
         "BUSY" => Disposition::Busy,
-        "CHANUNAVAIL" | "CONGESTION" => Disposition::Failed,
-        _ => Disposition::NoAnswer,
+        "announced" | "NOANSWER" => Disposition::NoAnswer,
+        _ => Disposition::Failed,
     }
 }
 

@@ -111,8 +111,8 @@ pub(super) async fn contexts(switch: &Switch, expected: &Expected) -> Result<Vec
                 "FreeSWITCH's context {domain} lacks {FEATURE_CODE}: another one of that name may stand before ours"
             ),
             Some(found) if announces(tenant).is_some_and(|sound| !plays(&found, sound)) => format!(
-                "FreeSWITCH's context {domain} lacks {NOTICE} with its sound, so calls are recorded of which nobody is told: another one of that \
-                 name may stand before ours"
+                "FreeSWITCH's context {domain} lacks {NOTICE} with its sound, so calls are recorded of which nobody is told: \
+                 another one of that name may stand before ours"
             ),
             Some(_) => continue,
         };
@@ -130,15 +130,14 @@ pub(super) async fn contexts(switch: &Switch, expected: &Expected) -> Result<Vec
     Ok(findings)
 }
 
-/// What ran before is right on the way back, as with the feature codes.
-/// What the context of a tenant has its recorded calls begin with.
+/// What the context of a tenant has its recorded calls begin with; nothing on the way back, where what ran before is right.
 fn announces(tenant: &PresentTenant) -> Option<&SoundName> {
     let (_, sound) = tenant.notice.played()?;
     tenant.feature_codes.then_some(sound)
 }
 
 fn plays(context: &str, sound: &SoundName) -> bool {
-    context.contains(NOTICE) && context.contains(&format!("{sound}.wav"))
+    context.contains(NOTICE) && context.contains(&format!("data=\"{sound}.wav\""))
 }
 
 async fn context(switch: &Switch, domain: &SipDomain) -> Result<Option<String>, DriverError> {
