@@ -32,6 +32,8 @@ const DATABASE_PATIENCE: Duration = Duration::from_secs(30);
 const TRIES: u32 = 3;
 /// Until the database is asked again.
 const PAUSE: Duration = Duration::from_secs(1);
+/// After so long no further try is begun while the daemon is to stop, which does not wait for ever.
+const LONGEST_AT_A_STOP: Duration = Duration::from_secs(10);
 
 /// An export under way.
 pub(super) struct Making<'a> {
@@ -77,7 +79,7 @@ pub async fn make(app: App, job: Job, stop: CancellationToken) {
     }
 }
 
-/// Notes what came of an export, trying again where that fails, unless the daemon is to stop, which does not wait that long.
+/// Notes what came of an export, trying again where that fails.
 async fn end(
     app: &App,
     job: &Job,
@@ -85,10 +87,11 @@ async fn end(
     after: Value,
     stop: &CancellationToken,
 ) -> Result<(), AppError> {
-    let mut tries = 1;
+    let (mut tries, since) = (1, Instant::now());
+    let is_late = || stop.is_cancelled() && since.elapsed() >= LONGEST_AT_A_STOP;
     loop {
         match note_end(app, job, began, &after).await {
-            Err(error) if tries < TRIES && !stop.is_cancelled() && !matches!(error, AppError::NotFound) => {
+            Err(error) if tries < TRIES && !is_late() && !matches!(error, AppError::NotFound) => {
                 let error = error_chain(&error);
                 tracing::warn!(export = %job.id, error, "what came of an export is noted again");
             }
