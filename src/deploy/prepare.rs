@@ -108,6 +108,7 @@ impl Run<'_> {
                     .await?;
                 Ok(Validated::Unfit(unheard))
             } else {
+                // Who stays is as it was, and is told by a warning: this is what keeps the rounds from going on for ever.
                 refused(
                     StageResult::Refused,
                     DeploymentStatus::Rejected,

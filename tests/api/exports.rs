@@ -23,6 +23,14 @@ impl Server {
         self.post(EXPORTS, subject)
     }
 
+    /// A recording of Acme's that takes a while to be read.
+    async fn long_recording(&self) {
+        let path = format!("{ACME}/1.0.wav");
+        self.recording(&self.acme, &path).await;
+        let file = fs::File::options().write(true).open(self.recorded(&path));
+        file.unwrap().set_len(LONG).unwrap();
+    }
+
     /// What the audit log tells of what came of exports.
     async fn came_of(&self) -> Vec<Value> {
         let sql = "select after from audit_entries where action = 'data.export_end' order by number";
@@ -120,14 +128,7 @@ async fn a46_who_breaks_off_ends_the_export_and_has_no_manifest(
     #[values(Sqlite, Postgres)] backend: Backend,
 ) {
     let server = Server::start(backend).await;
-    server.recording(&server.acme, &format!("{ACME}/1.0.wav")).await;
-    let file = server.recorded(&format!("{ACME}/1.0.wav"));
-    fs::File::options()
-        .write(true)
-        .open(file)
-        .unwrap()
-        .set_len(LONG)
-        .unwrap();
+    server.long_recording().await;
     let mut response = server.export(&json!({"tenant": true})).open().await;
     for _ in 0..3 {
         response.chunk().await.unwrap().unwrap();
@@ -192,14 +193,7 @@ async fn a46_a_service_that_is_stopped_cuts_its_exports_and_says_so_before_it_en
     #[values(Sqlite, Postgres)] backend: Backend,
 ) {
     let mut server = Server::start(backend).await;
-    server.recording(&server.acme, &format!("{ACME}/1.0.wav")).await;
-    let file = server.recorded(&format!("{ACME}/1.0.wav"));
-    fs::File::options()
-        .write(true)
-        .open(file)
-        .unwrap()
-        .set_len(LONG)
-        .unwrap();
+    server.long_recording().await;
     let mut response = server.export(&json!({"tenant": true})).open().await;
     response.chunk().await.unwrap().unwrap();
     let reading = async move {

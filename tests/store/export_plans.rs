@@ -2,9 +2,9 @@
 
 use rstest::rstest;
 
-use super::bench::Backend::{Postgres, Sqlite};
+use super::bench::Backend::Sqlite;
 use super::bench::Bench;
-use super::call_plans::{FILL, many_tenants, named, plan_of_postgres, plan_of_sqlite};
+use super::call_plans::{named, plan_of_sqlite, postgresql_reads_no_table_whole};
 
 #[rstest]
 #[case("::exports::CALLS", "call_records_by_tenant (tenant_id=? AND id<?)")]
@@ -62,19 +62,5 @@ async fn a46_postgresql_with_figures_reads_no_table_whole_for_a_page(
     #[case] name: &str,
     #[case] steps: &[&str],
 ) {
-    let (bench, store) = Bench::migrated(Postgres).await;
-    many_tenants(&store).await;
-    let plan = plan_of_postgres(&bench, &named(name), FILL).await;
-    for step in steps {
-        assert!(plan.contains(step), "{step} is not there: {plan}");
-    }
-    for table in [
-        "call_records",
-        "call_record_parts",
-        "call_record_extensions",
-        "recordings",
-    ] {
-        let whole = format!("Seq Scan on {table} ");
-        assert!(!plan.contains(&whole), "{table} is read whole: {plan}");
-    }
+    postgresql_reads_no_table_whole(name, steps).await;
 }
