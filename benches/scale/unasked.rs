@@ -9,6 +9,7 @@ use switchyard::domain::finding::Finding;
 use switchyard::domain::leg::{Endpoint, LegId};
 use switchyard::domain::sip_domain::SipDomain;
 use switchyard::driver::asterisk::AsteriskDriver;
+use switchyard::driver::mail::{Mail, MailError};
 use switchyard::driver::{
     Check, Closeness, Drifted, DriverError, EndedCalls, Expected, Foreign, Inclusion, PbxDriver, Rehearsal,
     Staged, StagedFile, Warrant,
@@ -96,6 +97,10 @@ impl PbxDriver for Unasked {
 
     async fn standing(&self) -> Result<Option<i64>, DriverError> {
         self.0.standing().await
+    }
+
+    fn mail(&self) -> Result<Box<dyn Mail + '_>, MailError> {
+        self.0.mail()
     }
 
     async fn keep_only(&self, generations: &[i64]) -> Result<(), DriverError> {

@@ -13,6 +13,7 @@ use crate::deploy::DeployError;
 use crate::domain::invalid::FieldErrors;
 use crate::domain::random::NoRandomness;
 use crate::driver::DriverError;
+use crate::driver::mail::MailError;
 use crate::monitor::recordings::SearchError;
 use crate::store::StoreError;
 
@@ -109,6 +110,9 @@ pub enum AppError {
     /// Recordings could not be worked on.
     #[error("the recordings could not be worked on")]
     Recordings(#[source] SearchError),
+    /// Messages in mail boxes could not be worked on.
+    #[error("the mail boxes could not be worked on")]
+    Voicemail(#[source] MailError),
     /// No secret could be made.
     #[error(transparent)]
     Random(#[from] NoRandomness),

@@ -46,6 +46,7 @@ pub mod precondition;
 pub mod profile;
 mod purge_part;
 mod purge_recordings;
+mod purge_voicemail;
 pub mod purge_work;
 pub mod purges;
 pub mod recordings;
@@ -70,6 +71,7 @@ pub mod trusted_time;
 mod user_changes;
 pub mod users;
 pub mod views;
+pub mod voicemail;
 pub mod webhooks;
 
 use std::sync::Arc;

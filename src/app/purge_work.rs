@@ -13,6 +13,7 @@ use super::audit::Changed;
 use super::error::AppError;
 use super::purge_part::{close, kept_by_now, open, set_back};
 use super::purge_recordings;
+use super::purge_voicemail;
 use super::purges::{count, daemon, rows};
 use super::setbacks::Setbacks;
 use crate::auth::caller::Caller;
@@ -174,14 +175,20 @@ async fn carry_out_part(
     let turn = Instant::now();
     while turn.elapsed() < TURN && !stop.is_cancelled() {
         let begun = Instant::now();
-        let (is_last, pause) = if let (RetentionKind::Recordings, Some(place)) = (part.kind, part.instance_id)
-        {
-            // It waits for its disk while nobody waits for it.
-            let is_last = purge_recordings::batch(app, purge, part.position, place, stop).await?;
-            (is_last, PAUSE)
-        } else {
-            let is_last = batch(app, purge, part.position).await?;
-            (is_last, PAUSE.max(begun.elapsed() * 2))
+        let (is_last, pause) = match (part.kind, part.instance_id) {
+            // They wait for a disk or a PBX while nobody waits for them.
+            (RetentionKind::Recordings, Some(place)) => {
+                let is_last = purge_recordings::batch(app, purge, part.position, place, stop).await?;
+                (is_last, PAUSE)
+            }
+            (RetentionKind::Voicemail, Some(place)) => {
+                let is_last = purge_voicemail::batch(app, purge, part.position, place, stop).await?;
+                (is_last, PAUSE)
+            }
+            _ => {
+                let is_last = batch(app, purge, part.position).await?;
+                (is_last, PAUSE.max(begun.elapsed() * 2))
+            }
         };
         if is_last {
             return Ok(false);
@@ -202,6 +209,12 @@ fn no_lock(error: &io::Error) -> AppError {
 /// Counts what there is to do. Of payloads, the entry that is to tell of them comes first: each that is blanked names it.
 async fn begin(app: &App, caller: &Caller, purge: &Purge, part: &PurgePart) -> Result<(), AppError> {
     let (tenant, cutoff) = (purge.tenant_id, part.cutoff);
+    let unseen = match part.instance_id {
+        Some(place) if part.kind == RetentionKind::Voicemail => {
+            purge_voicemail::look(app, tenant, place).await?
+        }
+        _ => None,
+    };
     let mut tx = app.store.read("count_to_purge").await?;
     let age = Age {
         before: cutoff,
@@ -221,6 +234,10 @@ async fn begin(app: &App, caller: &Caller, purge: &Purge, part: &PurgePart) -> R
         None
     };
     purges::begin_part(&mut tx, tenant, purge.id, part.position, amount, told_by).await?;
+    if let Some(unseen) = unseen {
+        let batch = unseen.batch(amount);
+        purges::note(&mut tx, tenant, purge.id, part.position, &batch, app.now()).await?;
+    }
     Ok(tx.commit().await?)
 }
 

@@ -18,7 +18,7 @@ use crate::domain::purge::{Amount, Purge, PurgePart, PurgePreview, PurgeStatus};
 use crate::domain::retention::{RetentionKind, RetentionPolicy};
 use crate::store::audit_retention::{self, Age};
 use crate::store::purge_rows::{self, Rows};
-use crate::store::{Tx, purges, retention};
+use crate::store::{Tx, instances, purges, retention, tenants, voicemail};
 
 /// How long after the last one the daemon asks for the next.
 const DAILY: SignedDuration = SignedDuration::from_hours(24);
@@ -226,22 +226,37 @@ pub(super) const fn rows(kind: RetentionKind) -> Option<Rows> {
         RetentionKind::CallRecords => Some(Rows::Calls),
         RetentionKind::Deployments => Some(Rows::Deployments),
         RetentionKind::Tickets => Some(Rows::Tickets),
-        RetentionKind::Recordings | RetentionKind::AuditPayloads => None,
+        RetentionKind::Recordings | RetentionKind::AuditPayloads | RetentionKind::Voicemail => None,
     }
 }
 
-/// Where a kind is removed: recordings on each PBX that has some, by its host; everything else in the database.
+/// Where a kind is removed: recordings and messages of mail boxes on each PBX that has some, by its host; everything else in the
+/// database.
 async fn places(
     tx: &mut Tx,
     tenant: TenantId,
     kind: RetentionKind,
     age: Age,
 ) -> Result<Vec<Option<InstanceId>>, AppError> {
-    if kind != RetentionKind::Recordings {
-        return Ok(vec![None]);
-    }
-    let instances = purge_rows::places(tx, tenant, age.before).await?;
+    let instances = match kind {
+        RetentionKind::Recordings => purge_rows::places(tx, tenant, age.before).await?,
+        RetentionKind::Voicemail => voicemail_places(tx, tenant, age).await?,
+        _ => return Ok(vec![None]),
+    };
     Ok(instances.into_iter().map(Some).collect())
+}
+
+/// The PBXs that hold messages, and the tenant's own: whether that holds some is known once it was looked at, and where it cannot
+/// be, its part says so.
+async fn voicemail_places(tx: &mut Tx, tenant: TenantId, age: Age) -> Result<Vec<InstanceId>, AppError> {
+    let mut places = voicemail::places(tx, tenant, age.before).await?;
+    if let Some(tenant) = tenants::find(tx, tenant).await?
+        && let Some(own) = instances::find(tx, tenant.instance_id).await?
+        && !places.contains(&own.id)
+    {
+        places.push(own.id);
+    }
+    Ok(places)
 }
 
 /// Whether there is something of a kind that is older.
@@ -249,11 +264,15 @@ async fn any(tx: &mut Tx, tenant: TenantId, kind: RetentionKind, age: Age) -> Re
     Ok(match rows(kind) {
         Some(rows) => purge_rows::any(tx, tenant, rows, age.before).await?,
         None if kind == RetentionKind::AuditPayloads => audit_retention::any(tx, tenant, age).await?,
+        None if kind == RetentionKind::Voicemail => {
+            // What nobody could look at so far may be old.
+            !voicemail_places(tx, tenant, age).await?.is_empty()
+        }
         None => !purge_rows::places(tx, tenant, age.before).await?.is_empty(),
     })
 }
 
-/// How much there is of a kind that is older, of recordings on a PBX.
+/// How much there is of a kind that is older, of recordings and messages on a PBX.
 pub(super) async fn count(
     tx: &mut Tx,
     tenant: TenantId,
@@ -263,6 +282,9 @@ pub(super) async fn count(
 ) -> Result<Amount, AppError> {
     Ok(match (rows(kind), place) {
         (Some(rows), _) => purge_rows::count(tx, tenant, rows, age.before).await?,
+        (None, Some(place)) if kind == RetentionKind::Voicemail => {
+            voicemail::count(tx, tenant, place, age.before).await?
+        }
         (None, Some(place)) => purge_rows::count_recordings(tx, tenant, place, age.before).await?,
         (None, None) => audit_retention::count(tx, tenant, age).await?,
     })

@@ -17,6 +17,7 @@ pub mod key_file;
 pub mod lifecycle;
 pub mod listener;
 pub mod mail;
+mod mail_boxes;
 pub mod memory;
 mod open_files;
 pub mod own_pbx;

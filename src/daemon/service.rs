@@ -18,6 +18,7 @@ use super::forgetting;
 use super::instance_checks;
 use super::lifecycle::{Lifecycle, LifecycleError};
 use super::listener::{self, Limits, ListenError};
+use super::mail_boxes;
 use super::open_files;
 use super::parts::{self, Parts, PartsError};
 use super::password_resets;
@@ -33,6 +34,7 @@ use crate::app::deployment_news;
 use crate::config::{Config, DeployMode};
 use crate::domain::clock::SystemClock;
 use crate::domain::ids::SystemIds;
+use crate::domain::instance::NodeName;
 use crate::domain::mail::PublicUrl;
 use crate::domain::proxies::TrustedProxies;
 use crate::domain::web_origin::WebOrigin;
@@ -189,15 +191,7 @@ impl Service {
                 tasks.soft_stop(),
             ),
         );
-        tasks.spawn(
-            "recordings",
-            call_records::find_recordings(
-                store.clone(),
-                node.clone(),
-                call_records::PERIOD,
-                tasks.soft_stop(),
-            ),
-        );
+        finders(&app, &store, &node, &tasks);
         tasks.spawn("clicks", call_records::make_calls(app.clone(), tasks.soft_stop()));
         tasks.spawn(
             "tenants",
@@ -248,6 +242,29 @@ impl Service {
         tracing::info!(address = %self.address, "serving");
         Ok(lifecycle.run().await?)
     }
+}
+
+/// What lies on PBXs is found.
+fn finders(app: &App, store: &Store, node: &NodeName, tasks: &Tasks) {
+    tasks.spawn(
+        "recordings",
+        call_records::find_recordings(
+            store.clone(),
+            node.clone(),
+            call_records::PERIOD,
+            tasks.soft_stop(),
+        ),
+    );
+    tasks.spawn(
+        "mail boxes",
+        mail_boxes::find(
+            app.clone(),
+            store.clone(),
+            node.clone(),
+            mail_boxes::PERIOD,
+            tasks.soft_stop(),
+        ),
+    );
 }
 
 /// What is forgotten in time or because nobody keeps it any more, by which time that is, and what is sent to those who asked for

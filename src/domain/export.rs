@@ -42,7 +42,7 @@ pub enum ExportSubject {
     },
 }
 
-/// In which calls have to have begun.
+/// In which calls have to have begun, and messages to have been left.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug, Serialize)]
 pub struct Span {
     /// At this time or later.
@@ -73,11 +73,11 @@ pub struct ExportInput {
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "DialNumber")]
     pub number: Option<String>,
-    /// Only calls that began then or later: since when the extension or the number is the person's.
+    /// Only calls that began and messages that were left then or later: since when the extension or the number is the person's.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Moment")]
     pub from: Option<String>,
-    /// Only calls that began before: until when it was.
+    /// Only calls that began and messages that were left before: until when it was.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Moment")]
     pub to: Option<String>,
@@ -153,6 +153,8 @@ word_enum! {
         CallGaps = "call_gaps",
         /// Recordings of calls; the sound is in files beside.
         Recordings = "recordings",
+        /// Messages in mail boxes; the sound is in files beside.
+        Voicemail = "voicemail",
         /// Tickets, of a whole tenant with what was said about them.
         Tickets = "tickets",
         /// What a person said about tickets.
@@ -171,14 +173,16 @@ word_enum! {
 }
 
 word_enum! {
-    /// Why the sound of a recording is not in an archive, or not as it was.
+    /// Why the sound of a recording or a message is not in an archive, or not as it was.
     MissingSound {
         /// Another host drives the PBX that has it.
         OtherHost = "other_host",
-        /// The settings of the PBX name no directory of recordings.
+        /// The settings of the PBX name no directory of recordings; or its mail boxes are not looked after.
         NoDirectory = "no_directory",
         /// The disk did not answer in time.
         NoAnswer = "disk_does_not_answer",
+        /// The PBX that holds the message, or the disk of its mail boxes, did not answer.
+        NoPbx = "pbx_does_not_answer",
         /// The file is not there.
         NoFile = "file_is_not_there",
         /// The file cannot be read.

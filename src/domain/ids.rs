@@ -83,6 +83,8 @@ id! {
     CallRecordId,
     /// One recording of a call.
     RecordingId,
+    /// One message in a mail box.
+    VoicemailId,
     /// One call that is up.
     CallId,
     /// One ticket.

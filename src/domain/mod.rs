@@ -79,6 +79,7 @@ pub mod trusted_time;
 pub mod user;
 pub mod user_agent;
 pub mod user_query;
+pub mod voicemail;
 pub mod web_origin;
 pub mod web_url;
 pub mod webhook;

@@ -26,18 +26,18 @@ word_enum! {
 pub struct Amount {
     /// How many.
     pub found: i64,
-    /// How many bytes, of recordings.
+    /// How many bytes, of recordings and of messages in mail boxes.
     pub bytes: i64,
 }
 
-/// Of one kind, and of recordings of one PBX, what a purge removes.
+/// Of one kind, and of recordings and messages of one PBX, what a purge removes.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PurgePart {
     /// Its place in the purge, from 0 on.
     pub position: i64,
     /// What it removes.
     pub kind: RetentionKind,
-    /// The PBX whose recordings they are; none of other kinds.
+    /// The PBX whose recordings or messages they are; none of other kinds.
     pub instance_id: Option<InstanceId>,
     /// What is older goes.
     pub cutoff: Timestamp,
@@ -47,7 +47,7 @@ pub struct PurgePart {
     pub removed: i64,
     /// How many bytes were removed.
     pub bytes: i64,
-    /// How many were to go and stay.
+    /// How many were to go and stay; at least 1 where nobody knows how many.
     pub kept: i64,
     /// What is to be said of that.
     pub detail: Option<String>,

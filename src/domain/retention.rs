@@ -204,6 +204,8 @@ kinds! {
     deployments Deployments = "deployments",
     /// Archived tickets with what was said about them, by when they were archived.
     tickets Tickets = "tickets",
+    /// Messages in mail boxes, by when they were left.
+    voicemail Voicemail = "voicemail",
 }
 
 impl RetentionPolicy {

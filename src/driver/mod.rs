@@ -8,6 +8,7 @@ pub mod feed;
 mod files;
 pub mod freeswitch;
 pub mod fusionpbx;
+pub mod mail;
 mod pattern;
 pub mod spool;
 mod warrant;
@@ -22,6 +23,7 @@ pub use event_socket::SocketFeed;
 pub use expected::{AbsentExtension, ClearedContext, Expected, Parting, PresentTenant};
 pub use warrant::Warrant;
 
+use self::mail::{Mail, MailError};
 use crate::domain::artifact::Artifact;
 use crate::domain::dial::DialNumber;
 use crate::domain::digest::Digest;
@@ -299,6 +301,9 @@ pub trait PbxDriver: Send + Sync {
 
     /// Ends these legs of a call. One that is no more has ended.
     async fn hang_up(&self, legs: &[LegId]) -> Result<(), DriverError>;
+
+    /// The mail boxes of the PBX, where they are looked after.
+    fn mail(&self) -> Result<Box<dyn Mail + '_>, MailError>;
 
     /// The warnings and errors that the PBX logged since the last `apply` began. An error is about our own files: what
     /// was applied was not taken whole, whatever the PBX shows.

@@ -20,7 +20,7 @@ use crate::domain::instance::{AbsolutePath, PbxKind};
 use crate::domain::recording::{FoundRecording, RecordingPath};
 use crate::domain::sip_domain::SipDomain;
 
-mod disk;
+pub(super) mod disk;
 mod reading;
 mod walk;
 
@@ -32,7 +32,7 @@ const DEEPEST: usize = 5;
 /// More files are not looked at in one go.
 const MOST_FILES: usize = 1_000_000;
 /// Nothing on the way may be a link, and nothing may lead out of the directory.
-const WITHIN: ResolveFlags = ResolveFlags::BENEATH
+pub(super) const WITHIN: ResolveFlags = ResolveFlags::BENEATH
     .union(ResolveFlags::NO_SYMLINKS)
     .union(ResolveFlags::NO_MAGICLINKS);
 
@@ -342,7 +342,7 @@ fn recording(path: &str, stat: &rustix::fs::Stat, kind: PbxKind) -> Option<Found
     })
 }
 
-fn modified(stat: &rustix::fs::Stat) -> Option<Timestamp> {
+pub(super) fn modified(stat: &rustix::fs::Stat) -> Option<Timestamp> {
     let micros = stat
         .st_mtime
         .checked_mul(1_000_000)?

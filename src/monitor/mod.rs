@@ -17,6 +17,7 @@ pub mod records;
 pub mod stream;
 pub mod table;
 mod tools;
+pub mod voicemail;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;

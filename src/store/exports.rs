@@ -252,7 +252,8 @@ pub async fn calls_of_number(
         .collect())
 }
 
-fn bounds(within: Span) -> (i64, i64) {
+/// What is begun in this time, in microseconds: from the first on, and before the second.
+pub(super) fn bounds(within: Span) -> (i64, i64) {
     let from = within.from.map_or(i64::MIN, Timestamp::as_microsecond);
     (from, within.to.map_or(i64::MAX, Timestamp::as_microsecond))
 }

@@ -48,6 +48,7 @@ pub mod outbox;
 pub mod platform_figures;
 pub mod platform_tenants;
 pub mod purge_files;
+pub mod purge_messages;
 pub mod purge_rows;
 pub mod purges;
 pub mod recorded_calls;
@@ -72,6 +73,7 @@ pub mod trusted_time;
 pub mod user_counts;
 pub mod user_lists;
 pub mod users;
+pub mod voicemail;
 pub mod webhook_queue;
 pub mod webhooks;
 
@@ -111,6 +113,7 @@ pub fn statements() -> Vec<&'static Statement> {
         platform_figures::STATEMENTS,
         platform_tenants::STATEMENTS,
         purge_files::STATEMENTS,
+        purge_messages::STATEMENTS,
         purge_rows::STATEMENTS,
         purges::STATEMENTS,
         recorded_calls::STATEMENTS,
@@ -135,6 +138,7 @@ pub fn statements() -> Vec<&'static Statement> {
         user_counts::STATEMENTS,
         user_lists::STATEMENTS,
         users::STATEMENTS,
+        voicemail::STATEMENTS,
         webhook_queue::STATEMENTS,
         webhooks::STATEMENTS,
     ]

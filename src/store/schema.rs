@@ -60,6 +60,7 @@ steps! {
     30 "0030_retention",
     31 "0031_recording_notice",
     32 "0032_exports",
+    33 "0033_voicemail",
 }
 
 /// Which text of a migration.

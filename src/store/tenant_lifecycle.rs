@@ -50,6 +50,7 @@ statements! {
         (select count(*) from deployments where tenant_id = $1) as deployments, \
         (select count(*) from call_records where tenant_id = $1) as call_records, \
         (select count(*) from recordings where tenant_id = $1) as recordings, \
+        (select count(*) from voicemail_messages where tenant_id = $1) as voicemail, \
         (select count(*) from tickets where tenant_id = $1) as tickets, \
         (select count(*) from webhooks where tenant_id = $1) as webhooks, \
         (select count(*) from retention where tenant_id = $1) as retention, \
@@ -192,6 +193,8 @@ pub struct Belongings {
     pub call_records: i64,
     /// Recordings of its calls, each with its file.
     pub recordings: i64,
+    /// Messages in its mail boxes that are known.
+    pub voicemail: i64,
     /// Tickets, archived ones among them.
     pub tickets: i64,
     /// Webhooks, each with the events that wait for it.

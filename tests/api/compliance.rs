@@ -61,6 +61,7 @@ async fn a20_what_is_kept_is_said_of_all_kinds_and_refused_by_the_field_that_is_
         "audit_payloads",
         "deployments",
         "tickets",
+        "voicemail",
     ];
     let read = server.get(RETENTION).send().await;
     for kind in kinds {

@@ -94,7 +94,7 @@ async fn each_lacking_right_is_named_within_seconds() {
         let failure = only_failure(&checks, check);
         assert!(failure.detail.contains(right), "{failure:?}");
         assert!(
-            mend(failure).contains("`write = system,reporting,originate`"),
+            mend(failure).contains("`write = system,reporting,originate,user`"),
             "{failure:?}"
         );
     }
@@ -116,33 +116,43 @@ async fn an_account_without_any_right_lacks_each() {
 #[tokio::test]
 async fn each_right_that_no_deploy_needs_is_named_where_it_lacks_and_where_it_is() {
     let pbx = Pbx::start().await;
-    let later = ["ami_read_call", "ami_read_cdr", "ami_write_originate"];
+    let later = [
+        "ami_read_call",
+        "ami_read_cdr",
+        "ami_write_originate",
+        "ami_write_user",
+    ];
     for (account, lines, lacking) in [
         (
             "all",
-            "read = system,call,cdr\nwrite = system,reporting,originate",
+            "read = system,call,cdr\nwrite = system,reporting,originate,user",
             &[][..],
         ),
         ("everything", "read = all\nwrite = all", &[]),
         (
             "deaf",
-            "read = system,cdr\nwrite = system,reporting,originate",
+            "read = system,cdr\nwrite = system,reporting,originate,user",
             &later[..1],
         ),
         (
             "twice",
-            "read = system\nread = system,call\nwrite = system,reporting,originate",
+            "read = system\nread = system,call\nwrite = system,reporting,originate,user",
             &later[1..2],
         ),
         (
             "blank",
-            "read = system,call, cdr\nwrite = system,reporting,originate",
+            "read = system,call, cdr\nwrite = system,reporting,originate,user",
             &later[1..2],
         ),
         (
             "mute",
             "read = system,call,cdr\nwrite = system,reporting",
             &later[2..],
+        ),
+        (
+            "keeper",
+            "read = system,call,cdr\nwrite = system,reporting,originate",
+            &later[3..],
         ),
     ] {
         pbx.add_account(account, lines);
@@ -158,7 +168,7 @@ async fn of_rights_that_asterisk_does_not_tell_nothing_is_said() {
     let pbx = Pbx::start().await;
     let path = pbx.home().join("etc/manager.conf");
     let text = std::fs::read_to_string(&path).unwrap();
-    pbx.add_account("gone", "read = system\nwrite = system,reporting,originate");
+    pbx.add_account("gone", "read = system\nwrite = system,reporting,originate,user");
     // What it has read before it goes by on.
     std::fs::write(&path, text).unwrap();
     let checks = driver_as(&pbx, "gone").test().await;

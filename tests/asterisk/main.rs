@@ -21,6 +21,12 @@ mod left;
 #[cfg(test)]
 mod live;
 #[cfg(test)]
+mod mail;
+#[cfg(test)]
+mod mail_deleted;
+#[cfg(test)]
+mod mail_turns;
+#[cfg(test)]
 mod names;
 #[cfg(test)]
 mod notices;

@@ -18,7 +18,7 @@ impl Rig {
     /// With an account that hears what these lines say.
     async fn start_reading(read: &str) -> Self {
         let pbx = Pbx::start().await;
-        pbx.add_account(ACCOUNT, &format!("{read}write = system,reporting,originate"));
+        pbx.add_account(ACCOUNT, &format!("{read}write = system,reporting,originate,user"));
         let secret = SecretString::from("secret");
         let anew = [Duration::from_millis(100); 4];
         Self::start_as(

@@ -14,6 +14,7 @@ use switchyard::domain::leg::{Endpoint, LegId};
 use switchyard::domain::recording_notice::SoundName;
 use switchyard::domain::sip_domain::SipDomain;
 use switchyard::driver::asterisk::{AsteriskDriver, Program, Shadow};
+use switchyard::driver::mail::{Mail, MailError};
 use switchyard::driver::{
     Check, Closeness, Drifted, DriverError, EndedCalls, Expected, Foreign, Inclusion, PbxDriver, Rehearsal,
     Sounds, Staged, StagedFile, Warrant,
@@ -129,6 +130,10 @@ impl PbxDriver for Witnessed {
     ) -> Result<BTreeMap<Artifact, Drifted>, DriverError> {
         self.hear(Order::Drifted, self.real.drifted(files, closeness))
             .await
+    }
+
+    fn mail(&self) -> Result<Box<dyn Mail + '_>, MailError> {
+        self.real.mail()
     }
 
     async fn live_text(&self, file: Artifact, limit: u64) -> Result<Option<String>, DriverError> {

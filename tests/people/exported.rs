@@ -83,7 +83,8 @@ impl Archive {
             assert_eq!(total["rows"], json!(there), "{kind}");
         }
         assert!(rows.is_empty(), "{rows:?}");
-        for row in self.rows("recordings") {
+        let sounds = [self.rows("recordings"), self.rows("voicemail")].concat();
+        for row in sounds {
             if let Some(name) = row["file"].as_str() {
                 let digest = sha256(&self.files[name]);
                 let told_digest = row["missing"].is_null().then_some(digest);

@@ -66,6 +66,7 @@ impl World {
             self.call(tenant, &format!("17900000{channel}"), mark, days).await;
         }
         self.recording(tenant, "179000001.1.wav", 3).await;
+        self.message(tenant, "1001", "1777", 3).await;
         self.keep(tenant, json!({"call_records": 365})).await;
         self.purge(tenant).await;
         let mut tx = self.store.begin("fill").await.unwrap();
@@ -193,6 +194,7 @@ pub fn counts(domain: &str) -> Vec<(&'static str, String)> {
         ("revisions", "revisions"),
         ("tickets", "tickets"),
         ("users", "users"),
+        ("voicemail", "voicemail_messages"),
         ("webhooks", "webhooks"),
     ]
     .map(|(kind, table)| (kind, of(table)))
@@ -359,7 +361,7 @@ async fn a46_the_audit_log_tells_who_asked_for_an_export_and_what_came_of_it(
     assert_eq!(
         after,
         json!({"outcome": "complete", "rows": rows, "gone_meanwhile": 0, "recordings": 1, "missing": {},
-            "bytes": archive.bytes.len(), "manifest_sha256": sha256(&archive.files["manifest.json"])})
+            "voicemail": 0, "voicemail_missing": {"pbx_does_not_answer": 1}, "bytes": archive.bytes.len(), "manifest_sha256": sha256(&archive.files["manifest.json"])})
     );
     assert_eq!(manifest["requested_by"], "quitte-owner@example.com");
 }

@@ -182,6 +182,9 @@ async fn a46_a_person_is_exported_by_extension_or_number_with_the_calls_they_too
     for kind in ["users", "tickets", "audit_entries", "settings"] {
         assert!(archive.manifest()["kinds"].get(kind).is_none(), "{kind}");
     }
+    let messages = archive.rows("voicemail");
+    assert_eq!(texts(&messages, "caller"), ["1777"]);
+    assert_eq!(texts(&messages, "missing"), ["pbx_does_not_answer"]);
     // She took part in none.
     let other = world
         .exported(&mut maker, &owner, json!({"extension": eve.id}))
@@ -191,6 +194,8 @@ async fn a46_a_person_is_exported_by_extension_or_number_with_the_calls_they_too
         (other.rows("call_records").len(), other.rows("recordings").len()),
         (0, 0)
     );
+    assert!(other.rows("voicemail").is_empty());
+    assert_eq!(other.manifest()["kinds"]["voicemail"]["rows"], 0);
     assert_eq!(other.manifest()["kinds"]["call_records"]["rows"], 0);
 
     for (number, count) in [("1777", 2), ("1001", 2), ("+4930123456", 0)] {
@@ -201,6 +206,8 @@ async fn a46_a_person_is_exported_by_extension_or_number_with_the_calls_they_too
         archive.check();
         assert_eq!(archive.rows("call_records").len(), count, "{number}");
         assert_eq!(archive.rows("recordings").len(), count.min(1), "{number}");
+        // By the one, in the mail box of the other.
+        assert_eq!(archive.rows("voicemail").len(), count.min(1), "{number}");
         assert!(archive.rows("extensions").is_empty());
         assert!(!archive.holds(MARKS[1]) && !archive.holds("globex"));
         assert!(secrets.iter().all(|secret| !archive.holds(secret)));

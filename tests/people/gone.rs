@@ -74,7 +74,7 @@ impl World {
     }
 
     /// A PBX may serve it from now on.
-    async fn revision(&self, tenant: &Tenant) {
+    pub async fn revision(&self, tenant: &Tenant) {
         let mut tx = self.store.begin("revision").await.unwrap();
         let head = revisions::head(&mut tx, tenant.id).await.unwrap().unwrap();
         let id = RevisionId::fresh(&SystemIds);

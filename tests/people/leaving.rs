@@ -12,7 +12,7 @@ use super::support::database::Backend::{self, Postgres, Sqlite};
 use super::world::{World, invitation};
 
 /// Where the preview counts the rows of a table: under its own name, or with what they are a part of.
-const COUNTED: [(&str, &str); 29] = [
+const COUNTED: [(&str, &str); 31] = [
     ("api_key_permissions", "api_keys"),
     ("api_keys", "api_keys"),
     ("call_record_extensions", "call_records"),
@@ -27,6 +27,7 @@ const COUNTED: [(&str, &str); 29] = [
     ("one_time_tokens", "links"),
     ("outbox", "mails"),
     ("purge_files", "purges"),
+    ("purge_messages", "purges"),
     ("purge_parts", "purges"),
     ("purges", "purges"),
     ("recordings", "recordings"),
@@ -40,6 +41,7 @@ const COUNTED: [(&str, &str); 29] = [
     ("ticket_comments", "tickets"),
     ("tickets", "tickets"),
     ("users", "users"),
+    ("voicemail_messages", "voicemail"),
     ("webhook_events", "webhooks"),
     ("webhooks", "webhooks"),
 ];

@@ -22,7 +22,7 @@ const PAGE: i64 = 2;
 const ROWS: i64 = 7;
 
 /// Has something changed by others, between two pages.
-async fn change(bench: &Bench, sql: &str) {
+pub async fn change(bench: &Bench, sql: &str) {
     let sql = AssertSqlSafe(sql.to_owned());
     match bench.backend {
         Sqlite => {

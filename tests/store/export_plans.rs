@@ -27,6 +27,19 @@ use super::call_plans::{named, plan_of_sqlite, postgresql_reads_no_table_whole};
 )]
 #[case("::exports::PURGES", "purges_by_tenant (tenant_id=?)")]
 #[case("::recordings::BEHIND", "recordings_by_tenant (tenant_id=? AND id<?)")]
+#[case("::voicemail::BEHIND", "voicemail_by_tenant (tenant_id=? AND id<?)")]
+#[case(
+    "::voicemail::LEFT_IN",
+    "voicemail_by_mailbox (tenant_id=? AND mailbox=? AND left_at>? AND left_at<?)"
+)]
+#[case(
+    "::voicemail::LEFT_BY_OR_IN",
+    "voicemail_by_mailbox (tenant_id=? AND mailbox=? AND left_at>? AND left_at<?)"
+)]
+#[case(
+    "::voicemail::LEFT_BY_OR_IN",
+    "voicemail_by_caller (tenant_id=? AND caller=? AND left_at>? AND left_at<?)"
+)]
 #[case("::ticket_lists::BEHIND", "tickets_by_tenant (tenant_id=? AND id<?)")]
 #[case(
     "::audit_of_person::REACH",

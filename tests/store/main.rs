@@ -45,5 +45,6 @@ mod tickets;
 mod transactions;
 mod trusted_time;
 mod users;
+mod voicemail;
 
 use support::database as bench;

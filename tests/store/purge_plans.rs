@@ -6,7 +6,7 @@ use super::bench::Backend::{Postgres, Sqlite};
 use super::bench::Bench;
 use super::call_plans::{FILL, many_tenants, named, plan_of_postgres, plan_of_sqlite};
 
-/// Recordings on several PBXs, entries of which most were blanked before, deploys and tickets, evenly of all tenants.
+/// Recordings on several PBXs, entries of which most were blanked before, deploys, tickets and messages, evenly of all tenants.
 const MORE: &str = "
     update recordings set instance_id = substr(md5((written_at % 20)::text), 1, 32)::uuid;
     update recordings set instance_id = i.id from instances i where written_at % 20 = 0;
@@ -22,6 +22,9 @@ const MORE: &str = "
     insert into tickets (id, tenant_id, subject, state, opened_by_kind, opened_by_name, comments, archived, archived_at, version,
         created_at, updated_at, text)
         select gen_random_uuid(), t.id, 'x', 'open', 'user', 'x', 0, n % 2 = 0, case n % 2 when 0 then n end, 1, n, n, 'x'
+        from tenants t cross join generate_series(1, 500) n;
+    insert into voicemail_messages (id, tenant_id, instance_id, domain, mailbox, message, folder, left_at, bytes)
+        select gen_random_uuid(), t.id, t.instance_id, t.domain, n % 50, n, 'INBOX', n, 1
         from tenants t cross join generate_series(1, 500) n;
     analyze;
 ";
@@ -79,6 +82,18 @@ const MORE: &str = "
     "::purge_rows::DELETE_TICKETS",
     "COVERING INDEX tickets_by_archiving (tenant_id=? AND archived_at"
 )]
+#[case::where_messages_lie(
+    "::voicemail::PLACES",
+    "COVERING INDEX voicemail_by_place (tenant_id=? AND instance_id=? AND left_at<?)"
+)]
+#[case::how_many_messages(
+    "::voicemail::COUNT",
+    "COVERING INDEX voicemail_by_place (tenant_id=? AND instance_id=? AND left_at<?)"
+)]
+#[case::messages(
+    "::voicemail::OLD",
+    "INDEX voicemail_by_place (tenant_id=? AND instance_id=? AND left_at>? AND left_at<?)"
+)]
 #[tokio::test]
 async fn a20_what_is_old_is_found_by_an_index_and_in_its_order(#[case] name: &str, #[case] index: &str) {
     let (bench, _store) = Bench::migrated(Sqlite).await;
@@ -93,7 +108,7 @@ async fn a20_what_is_old_is_found_by_an_index_and_in_its_order(#[case] name: &st
 }
 
 /// By which index each is found.
-const READS: [(&str, &str); 11] = [
+const READS: [(&str, &str); 14] = [
     ("::purge_rows::COUNT_CALLS", "call_records_by_start"),
     ("::purge_rows::DELETE_CALLS", "call_records_by_start"),
     ("::purge_rows::PLACES", "recordings_by_place"),
@@ -105,6 +120,9 @@ const READS: [(&str, &str); 11] = [
     ("::purge_rows::COUNT_DEPLOYMENTS", "deployments_by_tenant"),
     ("::purge_rows::COUNT_TICKETS", "tickets_by_archiving"),
     ("::purge_rows::DELETE_TICKETS", "tickets_by_archiving"),
+    ("::voicemail::PLACES", "voicemail_by_place"),
+    ("::voicemail::COUNT", "voicemail_by_place"),
+    ("::voicemail::OLD", "voicemail_by_place"),
 ];
 
 #[tokio::test]
@@ -122,6 +140,7 @@ async fn a20_postgresql_with_figures_reads_no_table_whole_to_find_what_is_old() 
             "audit_entries",
             "deployments",
             "tickets",
+            "voicemail_messages",
         ] {
             let whole = format!("Seq Scan on {table} ");
             assert!(!plan.contains(&whole), "{name}: {table} is read whole: {plan}");

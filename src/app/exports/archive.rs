@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt::Write as _;
 use std::io;
+use std::pin::pin;
 use std::time::Duration;
 
 use aws_lc_rs::digest::{Context, SHA256, digest};
@@ -27,6 +28,8 @@ pub(super) const PIECE: usize = 64 * 1024;
 const MOST_ROWS: u64 = 1_000;
 /// A part with more bytes ends, whatever it has of rows.
 const MOST_BYTES: usize = 1024 * 1024;
+/// How often it is seen whether somebody reads still while something else is waited for.
+const LOOK: Duration = Duration::from_secs(1);
 /// Entries of a tar file fill blocks.
 const BLOCK: u64 = 512;
 /// Pieces that wait for a reader.
@@ -269,6 +272,17 @@ impl Archive {
             }
         }
         Ok(())
+    }
+
+    /// Waits for something else than the reader, as long as somebody reads and nobody stops it.
+    pub(super) async fn unless_it_ends<T>(&mut self, waiting: impl Future<Output = T>) -> Result<T, Cut> {
+        let mut waiting = pin!(waiting);
+        loop {
+            self.check()?;
+            if let Ok(came) = timeout(LOOK, waiting.as_mut()).await {
+                return Ok(came);
+            }
+        }
     }
 
     /// Waits so long, unless it is stopped.

@@ -35,6 +35,7 @@ pub const fn tables(kind: ExportKind) -> &'static [&'static str] {
         ExportKind::CallRecords => &["call_records", "call_record_extensions", "call_record_parts"],
         ExportKind::CallGaps => &["call_gaps"],
         ExportKind::Recordings => &["recordings"],
+        ExportKind::Voicemail => &["voicemail_messages"],
         ExportKind::Tickets | ExportKind::TicketComments => &["tickets", "ticket_comments"],
         ExportKind::AuditEntries => &["audit_entries"],
         ExportKind::Deployments => &["deployments", "deployment_stages"],
@@ -45,9 +46,14 @@ pub const fn tables(kind: ExportKind) -> &'static [&'static str] {
 }
 
 const SECRETS: &str = "secrets leave the service in no export";
-const VOICE_MAIL: LeftOut = left(
-    "voice mail",
-    "its messages lie on the PBX, and this version does not read them",
+const OTHER_VOICE_MAIL: LeftOut = left(
+    "messages in mail boxes of a FreeSWITCH or a FusionPBX, and such as were left since an Asterisk was looked at last",
+    "they lie on the PBX; an Asterisk is looked at every 10 minutes, the others are not",
+    &[],
+);
+const GREETINGS: LeftOut = left(
+    "what owners of mail boxes have said for whoever calls",
+    "it lies on the PBX, and this version does not read it",
     &[],
 );
 
@@ -83,7 +89,8 @@ pub const OF_TENANT: &[LeftOut] = &[
         "they hold such links; what was sent is not kept",
         &["outbox"],
     ),
-    VOICE_MAIL,
+    OTHER_VOICE_MAIL,
+    GREETINGS,
     left(
         "answers that are kept for a day, for requests that are sent again",
         "what they show stands in the files of its kind, unless it was deleted since",
@@ -100,9 +107,9 @@ pub const OF_TENANT: &[LeftOut] = &[
         &["generation_tenants", "generation_tombstones", "served"],
     ),
     left(
-        "names of recordings that a purge is about to remove",
-        "they are there while it runs only; the recordings tell what is there",
-        &["purge_files"],
+        "names of recordings and messages that a purge is about to remove",
+        "they are there while it runs only; the recordings and messages tell what is there",
+        &["purge_files", "purge_messages"],
     ),
     left(
         "the audit log's entries of moves between tenants",
@@ -141,7 +148,6 @@ const OF_USER: &[LeftOut] = &[
         &[],
     ),
     left("links of invitations and for new passwords", SECRETS, &[]),
-    VOICE_MAIL,
     left(
         "what others said about tickets, and what tickets that others opened say and are about",
         OTHERS,
@@ -158,7 +164,7 @@ const OF_USER: &[LeftOut] = &[
         &[],
     ),
     left(
-        "calls and recordings",
+        "calls, recordings and messages in mail boxes",
         "they are known by the extension: export that of the user, which their profile names",
         &[],
     ),
@@ -169,13 +175,19 @@ const STATIONS: LeftOut = left(
     "a record tells who called and what was dialled first; an export of the tenant has the parts",
     &[],
 );
-const OTHER_TIMES: &str = "calls are found by it, whoever had it then: name the time in which it was the person's by `from` and `to`";
+const OTHER_TIMES: &str = "calls and messages are found by it, whoever had it then: name the time in which it was the person's by `from` and `to`";
 
 const OF_PHONE: &[LeftOut] = &[
     left("the SIP password and the PIN of the voice mail", SECRETS, &[]),
-    VOICE_MAIL,
+    OTHER_VOICE_MAIL,
+    GREETINGS,
     left(
-        "whose calls these were, where several people have had the extension",
+        "messages that were left in mail boxes of others",
+        "they tell the number that was shown, which anybody may show: export that number",
+        &[],
+    ),
+    left(
+        "whose calls and messages these were, where several people have had the extension",
         OTHER_TIMES,
         &[],
     ),
@@ -199,14 +211,14 @@ const SETTINGS: LeftOut = left(
 );
 
 const OF_NUMBER: &[LeftOut] = &[
-    VOICE_MAIL,
+    OTHER_VOICE_MAIL,
     left(
-        "whose calls these were, where several people have had the number",
+        "whose calls and messages these were, where several people have had the number",
         OTHER_TIMES,
         &[],
     ),
     left(
-        "calls in whose records the number is written in another way",
+        "calls and messages of which the number is written in another way",
         "a PBX writes numbers as it was told them: export each way that there is",
         &[],
     ),

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::archive::{Archive, Cut, Patience};
 use super::manifest::{self, Manifest, NamedTenant, SoundTotal};
-use super::{Job, RIGHT, calls, changed, configuration, kinds, people, person, tickets};
+use super::{Job, RIGHT, calls, changed, configuration, kinds, people, person, tickets, voicemail};
 use crate::app::App;
 use crate::app::error::AppError;
 use crate::domain::error_chain::error_chain;
@@ -40,7 +40,8 @@ pub(super) struct Making<'a> {
     pub(super) app: &'a App,
     pub(super) job: &'a Job,
     pub(super) archive: Archive,
-    pub(super) sounds: SoundTotal,
+    pub(super) recordings: SoundTotal,
+    pub(super) voicemail: SoundTotal,
     asked: Option<Instant>,
     stop: CancellationToken,
 }
@@ -53,7 +54,8 @@ pub async fn make(app: App, job: Job, stop: CancellationToken) {
         app: &app,
         job: &job,
         archive,
-        sounds: SoundTotal::default(),
+        recordings: SoundTotal::default(),
+        voicemail: SoundTotal::default(),
         asked: None,
         stop,
     };
@@ -177,7 +179,8 @@ impl Making<'_> {
             read: manifest::READ,
             // It is told of them where the archive is cut in the manifest, too.
             kinds: &self.archive.kinds.clone(),
-            recordings: &self.sounds,
+            recordings: &self.recordings,
+            voicemail: &self.voicemail,
             files: &std::mem::take(&mut self.archive.files),
             left_out: kinds::left_out(&self.job.subject),
         };
@@ -213,7 +216,9 @@ impl Making<'_> {
         calls::gaps(self).await?;
         calls::all(self).await?;
         self.archive.end_parts().await?;
-        calls::recordings(self).await
+        calls::recordings(self).await?;
+        self.archive.end_parts().await?;
+        voicemail::all(self).await
     }
 
     /// As the audit log tells it: figures, and nothing of a person.
@@ -226,8 +231,10 @@ impl Making<'_> {
             "outcome": outcome,
             "rows": rows,
             "gone_meanwhile": gone,
-            "recordings": self.sounds.files,
-            "missing": self.sounds.missing,
+            "recordings": self.recordings.files,
+            "missing": self.recordings.missing,
+            "voicemail": self.voicemail.files,
+            "voicemail_missing": self.voicemail.missing,
             "bytes": self.archive.bytes,
         });
         crate::app::audit::merged(came_of, more.clone())

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::kinds::LeftOut;
+use super::sounds::SoundFile;
 use crate::domain::export::{ExportKind, ExportSubject, MissingSound};
 use crate::domain::ids::{ExportId, TenantId};
 use crate::domain::name::TenantName;
@@ -36,6 +37,7 @@ pub(super) struct Manifest<'a> {
     pub(super) read: &'static str,
     pub(super) kinds: &'a BTreeMap<ExportKind, KindTotal>,
     pub(super) recordings: &'a SoundTotal,
+    pub(super) voicemail: &'a SoundTotal,
     pub(super) files: &'a [PartFile],
     pub(super) left_out: Vec<LeftOut>,
 }
@@ -57,13 +59,26 @@ pub(super) struct KindTotal {
     pub(super) gone_meanwhile: u64,
 }
 
-/// How many recordings have their sound in the archive; digests stand in their rows.
+/// How many recordings or messages have their sound in the archive; digests stand in their rows.
 #[derive(Default, Serialize)]
 pub(super) struct SoundTotal {
     pub(super) files: u64,
     pub(super) bytes: u64,
     /// How many do not, by why.
     pub(super) missing: BTreeMap<MissingSound, u64>,
+}
+
+impl SoundTotal {
+    /// Counts one.
+    pub(super) fn count(&mut self, file: &SoundFile) {
+        if let Some(bytes) = file.file_bytes {
+            self.files += 1;
+            self.bytes += bytes;
+        }
+        if let Some(missing) = file.missing {
+            *self.missing.entry(missing).or_default() += 1;
+        }
+    }
 }
 
 /// A part of a table.

@@ -13,6 +13,7 @@ mod person;
 mod places;
 mod sounds;
 mod tickets;
+mod voicemail;
 
 use std::io;
 

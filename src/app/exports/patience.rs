@@ -46,6 +46,12 @@ impl Disk {
         Next::Leave
     }
 
+    /// It was waited for already: as many are left out as of one that has given no answer so often.
+    pub(super) fn is_away(&mut self) {
+        self.tries = TRIES;
+        self.gave_none();
+    }
+
     /// It has answered: nothing is held against it.
     pub(super) fn answered(&mut self) {
         *self = Self::default();
@@ -87,5 +93,10 @@ mod tests {
         disk.answered();
         assert!(disk.is_asked());
         assert_eq!(disk.gave_none(), Next::Again);
+        // Nobody waits twice for a PBX that is down.
+        for expected in [100, 200] {
+            disk.is_away();
+            assert_eq!(left_out(&mut disk), expected);
+        }
     }
 }

@@ -12,6 +12,7 @@ use super::calls;
 use super::making::Making;
 use super::people::SessionRow;
 use super::tickets::Walk;
+use super::voicemail;
 use crate::app::error::AppError;
 use crate::app::views::{
     ApiKeyView, AssigneeView, ExtensionView, RoleView, TicketAuthorView, TicketView, UserView,
@@ -25,7 +26,9 @@ use crate::domain::ids::{AuditId, CommentId, ExtensionId, TicketId, UserId};
 use crate::domain::ticket::TicketState;
 use crate::domain::ticket_text::{TicketSubject, TicketText};
 use crate::domain::user::User;
-use crate::store::{api_keys, audit_of_person, exports, extensions, roles, sessions, tickets, users};
+use crate::store::{
+    api_keys, audit_of_person, exports, extensions, roles, sessions, tickets, users, voicemail as messages,
+};
 
 /// Comments that are read at once.
 const COMMENTS: i64 = 100;
@@ -307,20 +310,25 @@ pub(super) async fn extension(making: &mut Making<'_>, id: ExtensionId, within: 
     let tenant = making.job.tenant;
     let mut tx = making.read("export_extension").await?;
     let extension = extensions::find(&mut tx, tenant, id).await?;
-    let calls = exports::calls_of_extension(&mut tx, tenant, id, within).await?;
-    drop(tx);
     let extension = extension.ok_or(AppError::NotFound)?;
+    let calls = exports::calls_of_extension(&mut tx, tenant, id, within).await?;
+    let messages = messages::left_in(&mut tx, tenant, &extension.number, within).await?;
+    drop(tx);
     if within.to.is_none() {
         let row = ExtensionView::from(extension);
         making.archive.row(ExportKind::Extensions, &row).await?;
     }
-    calls::of_person(making, calls).await
+    calls::of_person(making, calls).await?;
+    voicemail::of_person(making, messages).await
 }
 
 /// A person by a number.
 pub(super) async fn number(making: &mut Making<'_>, number: &DialNumber, within: Span) -> Result<(), Cut> {
     let mut tx = making.read("export_number").await?;
-    let calls = exports::calls_of_number(&mut tx, making.job.tenant, number, within).await?;
+    let tenant = making.job.tenant;
+    let calls = exports::calls_of_number(&mut tx, tenant, number, within).await?;
+    let messages = messages::left_by_or_in(&mut tx, tenant, number, within).await?;
     drop(tx);
-    calls::of_person(making, calls).await
+    calls::of_person(making, calls).await?;
+    voicemail::of_person(making, messages).await
 }

@@ -1,6 +1,7 @@
-//! Of an export, the sound of recordings: read from the disk of the host that makes the archive, as far as that answers.
+//! Of an export, the sound of recordings, and how one is written: read from the disk of the host that makes the archive, as far as that answers.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::io;
 use std::time::Duration;
 
@@ -27,18 +28,35 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// What is filled up at once of a file that breaks off.
 const ZEROS: u64 = 256 * 1024;
 
-/// A recording, and where in the archive its sound is.
+/// Where in the archive a sound is.
+#[derive(Default, Serialize)]
+pub(super) struct SoundFile {
+    /// The file's name; null where it is not in the archive.
+    file: Option<String>,
+    pub(super) file_bytes: Option<u64>,
+    /// Of what is in the archive.
+    sha256: Option<String>,
+    /// Why the sound is not there, or not whole.
+    pub(super) missing: Option<MissingSound>,
+}
+
+impl SoundFile {
+    /// It is not there.
+    pub(super) fn missing(why: MissingSound) -> Self {
+        Self {
+            missing: Some(why),
+            ..Self::default()
+        }
+    }
+}
+
+/// A recording, and where its sound is.
 #[derive(Serialize)]
 struct SoundRow {
     #[serde(flatten)]
     recording: RecordingView,
-    /// The file's name; null where it is not in the archive.
-    file: Option<String>,
-    file_bytes: Option<u64>,
-    /// Of what is in the archive.
-    sha256: Option<String>,
-    /// Why the sound is not there, or not whole.
-    missing: Option<MissingSound>,
+    #[serde(flatten)]
+    file: SoundFile,
 }
 
 /// Where recordings lie.
@@ -79,19 +97,17 @@ impl Sounds {
     /// Adds a recording, with its sound if that can be had.
     pub(super) async fn add(&mut self, making: &mut Making<'_>, recording: Recording) -> Result<(), Cut> {
         making.still().await?;
-        let row = match self.open(making, &recording).await? {
-            Ok(sound) => self.write(making, &recording, sound).await?,
-            Err(missing) => SoundRow {
-                recording: recording.into(),
-                file: None,
-                file_bytes: None,
-                sha256: None,
-                missing: Some(missing),
-            },
+        let file = match self.open(making, &recording).await? {
+            Ok(sound) => {
+                let name = file_name(ExportKind::Recordings, &recording.id, recording.path.format());
+                let disk = self.disks.entry(recording.instance_id).or_default();
+                write(making, disk, name, sound).await?
+            }
+            Err(missing) => SoundFile::missing(missing),
         };
-        if let Some(missing) = row.missing {
-            *making.sounds.missing.entry(missing).or_default() += 1;
-        }
+        making.recordings.count(&file);
+        let recording = recording.into();
+        let row = SoundRow { recording, file };
         making.archive.row(ExportKind::Recordings, &row).await
     }
 
@@ -135,57 +151,57 @@ impl Sounds {
             }
         }
     }
+}
 
-    /// Writes a file. Its size is in the archive before its content: what cannot be read to its end is filled up with zeros,
-    /// and its row says so.
-    async fn write(
-        &mut self,
-        making: &mut Making<'_>,
-        recording: &Recording,
-        mut sound: Sound,
-    ) -> Result<SoundRow, Cut> {
-        let ending = recording.path.format().map_or("bin", SoundFormat::as_str);
-        let name = format!("{}/{}.{ending}", ExportKind::Recordings, recording.id);
-        let length = sound.length;
-        making.archive.begin_file(&name, length).await?;
-        let (mut digest, mut left, mut missing) = (Sha256::new(), length, None);
-        let disk = self.disks.entry(recording.instance_id).or_default();
-        while left > 0 {
-            making.still().await?;
-            if missing.is_some() {
-                let some = left.min(ZEROS);
-                making.archive.zeros(some).await?;
-                left -= some;
-                continue;
+/// The name of a sound in the archive: of what it holds the ending tells.
+pub(super) fn file_name(kind: ExportKind, id: &impl Display, format: Option<SoundFormat>) -> String {
+    let ending = format.map_or("bin", SoundFormat::as_str);
+    format!("{kind}/{id}.{ending}")
+}
+
+/// Writes a sound. Its size is in the archive before its content: what cannot be read to its end is filled up with zeros, and
+/// its row says so.
+pub(super) async fn write(
+    making: &mut Making<'_>,
+    disk: &mut Disk,
+    name: String,
+    mut sound: Sound,
+) -> Result<SoundFile, Cut> {
+    let length = sound.length;
+    making.archive.begin_file(&name, length).await?;
+    let (mut digest, mut left, mut missing) = (Sha256::new(), length, None);
+    while left > 0 {
+        making.still().await?;
+        if missing.is_some() {
+            let some = left.min(ZEROS);
+            making.archive.zeros(some).await?;
+            left -= some;
+            continue;
+        }
+        match sound.next(PIECE, LONGEST).await {
+            Ok(piece) => {
+                disk.answered();
+                digest.add(&piece);
+                making.archive.write(&piece).await?;
+                left -= u64::try_from(piece.len()).unwrap_or(left).min(left);
             }
-            match sound.next(PIECE, LONGEST).await {
-                Ok(piece) => {
-                    disk.answered();
-                    digest.add(&piece);
-                    making.archive.write(&piece).await?;
-                    left -= u64::try_from(piece.len()).unwrap_or(left).min(left);
+            Err(error) => {
+                if error.kind() == io::ErrorKind::TimedOut && disk.gave_none() == Next::Again {
+                    wait(making).await?;
+                    continue;
                 }
-                Err(error) => {
-                    if error.kind() == io::ErrorKind::TimedOut && disk.gave_none() == Next::Again {
-                        wait(making).await?;
-                        continue;
-                    }
-                    tracing::warn!(%error, recording = %recording.id, "a recording breaks off in an export");
-                    missing = Some(MissingSound::Broken);
-                }
+                tracing::warn!(%error, name, "a sound breaks off in an export");
+                missing = Some(MissingSound::Broken);
             }
         }
-        making.archive.end_file(length).await?;
-        making.sounds.files += 1;
-        making.sounds.bytes += length;
-        Ok(SoundRow {
-            recording: recording.clone().into(),
-            file: Some(name),
-            file_bytes: Some(length),
-            sha256: missing.is_none().then(|| digest.finish()),
-            missing,
-        })
     }
+    making.archive.end_file(length).await?;
+    Ok(SoundFile {
+        file: Some(name),
+        file_bytes: Some(length),
+        sha256: missing.is_none().then(|| digest.finish()),
+        missing,
+    })
 }
 
 /// Gives a disk a moment.

@@ -30,7 +30,7 @@ pub struct PurgeView {
 #[schemars(rename = "PurgePart")]
 struct PurgePartView {
     kind: RetentionKind,
-    /// The PBX on which recordings lie; `null` of other kinds.
+    /// The PBX on which recordings or messages of mail boxes lie; `null` of other kinds.
     instance_id: Option<InstanceId>,
     /// What is older goes.
     cutoff: Timestamp,
@@ -38,9 +38,9 @@ struct PurgePartView {
     found: Option<i64>,
     /// How many were removed; of audit payloads, blanked.
     removed: i64,
-    /// How many bytes of recordings were removed.
+    /// How many bytes of recordings and messages were removed.
     bytes: i64,
-    /// How many were to go and stay; the next purge tries it again.
+    /// How many were to go and stay, at least 1 where nobody knows how many; the next purge tries it again.
     kept: i64,
     /// Why, or why less was removed than was found.
     detail: Option<String>,

@@ -7,7 +7,7 @@ use super::install::is_yes;
 use super::log::LogWindow;
 use super::rights::{self, ActionName, LackingRights, Right};
 use super::session::{Arrival, Session};
-use super::{AsteriskDriver, ended, hears, included, verify};
+use super::{AsteriskDriver, ended, hears, included, mail, verify};
 use crate::domain::artifact::Artifact;
 use crate::domain::instance::AccountName;
 use crate::domain::random::SystemRandom;
@@ -28,6 +28,7 @@ impl AsteriskDriver {
                 checks.push(module(session, name, file).await);
             }
             checks.push(call_records(session).await);
+            checks.push(mail::check(session).await);
         }
         let standing = self.files.checks("asterisk", &mut checks).await;
         if let Some(session) = &session
@@ -104,7 +105,7 @@ impl AsteriskDriver {
         known.insert(Right::ReadSystem, has_said && !refused);
         if let Ok(session) = &started {
             known.extend(heard_rights(session, account).await);
-            known.extend(originates(session).await.map(|may| (Right::WriteOriginate, may)));
+            known.extend(written_rights(session).await);
         }
         let is_lacking = known
             .iter()
@@ -277,11 +278,18 @@ async fn heard_rights(session: &Session, account: &AccountName) -> BTreeMap<Righ
     told.into_iter().flatten().collect()
 }
 
-/// Whether the account may have a phone called; `None` where Asterisk does not say.
-async fn originates(session: &Session) -> Option<bool> {
-    let commands = session.ask(ActionName::ListCommands, &[]).await.ok()?;
-    let name = ActionName::Originate.as_str();
-    Some(commands.fields().any(|(action, _)| action == name))
+/// Which of the rights that no deploy needs the account has, of those of which Asterisk tells: it knows nothing of mail boxes
+/// where their module is not loaded.
+async fn written_rights(session: &Session) -> BTreeMap<Right, bool> {
+    let Ok(commands) = session.ask(ActionName::ListCommands, &[]).await else {
+        return BTreeMap::new();
+    };
+    let may = |name: ActionName| commands.fields().any(|(action, _)| action == name.as_str());
+    let mut known = BTreeMap::from([(Right::WriteOriginate, may(ActionName::Originate))]);
+    if may(ActionName::VoicemailUserStatus) {
+        known.insert(Right::WriteUser, may(ActionName::VoicemailRemove));
+    }
+    known
 }
 
 /// Whether Asterisk has started and did not say so to this account.

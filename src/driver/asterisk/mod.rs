@@ -11,6 +11,7 @@ mod hears;
 mod included;
 pub mod install;
 mod log;
+mod mail;
 mod marked;
 mod program;
 mod rights;
@@ -28,6 +29,7 @@ use secrecy::SecretString;
 
 pub use self::feed::ManagerFeed;
 use self::log::LogWindow;
+use self::mail::AsteriskMail;
 pub use self::program::{Program, ProgramError, RunAs};
 use self::rights::ActionName;
 pub use self::rights::account_lines;
@@ -35,6 +37,7 @@ use self::session::Session;
 pub use self::shadow::Shadow;
 pub use self::transport::Transport;
 use super::files::{self, FileTree};
+use super::mail::{Mail, MailError};
 use super::{
     Check, Closeness, Drifted, DriverError, EndedCalls, Expected, Foreign, Inclusion, PbxDriver, Rehearsal,
     Sounds, Staged, StagedFile, Warrant,
@@ -52,6 +55,8 @@ use crate::domain::sip_domain::SipDomain;
 const NO_PBX: &str = "this instance has no Asterisk, as in a demo that was started without one: files may be written, but \
     nobody reads them, so nothing is proven and nothing goes live; `scripts/get-asterisk DIR` and then `switchyard demo \
     --asterisk DIR/bin/asterisk` have one";
+
+const NO_MAIL: &str = "this instance has no Asterisk, and so no mail boxes";
 
 /// Drives one Asterisk on this host.
 pub struct AsteriskDriver {
@@ -208,6 +213,14 @@ impl PbxDriver for AsteriskDriver {
 
     async fn hang_up(&self, legs: &[LegId]) -> Result<(), DriverError> {
         click::hang_up(&self.session().await?, legs).await
+    }
+
+    fn mail(&self) -> Result<Box<dyn Mail + '_>, MailError> {
+        if self.settings.has_pbx() {
+            Ok(Box::new(AsteriskMail::new(self)))
+        } else {
+            Err(MailError::NotServed(NO_MAIL))
+        }
     }
 
     async fn log_since_apply(&self) -> Vec<Finding> {

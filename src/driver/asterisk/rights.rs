@@ -40,6 +40,10 @@ word_enum! {
         Filter = "Filter",
         /// Has a phone of the PBX called, and leads it into the dialplan.
         Originate = "Originate",
+        /// Removes a message of a mail box.
+        VoicemailRemove = "VoicemailRemove",
+        /// Has phones told what a mail box holds by now.
+        VoicemailRefresh = "VoicemailRefresh",
     }
 }
 
@@ -56,6 +60,7 @@ impl ActionName {
             | Self::Hangup
             | Self::Filter => Some(Right::WriteSystem),
             Self::Originate => Some(Right::WriteOriginate),
+            Self::VoicemailRemove | Self::VoicemailRefresh => Some(Right::WriteUser),
             Self::CoreSettings
             | Self::Getvar
             | Self::ShowDialPlan
@@ -68,7 +73,11 @@ impl ActionName {
     const fn is_core(self) -> bool {
         !matches!(
             self,
-            Self::PjsipShowEndpoint | Self::PjsipShowContacts | Self::VoicemailUserStatus
+            Self::PjsipShowEndpoint
+                | Self::PjsipShowContacts
+                | Self::VoicemailUserStatus
+                | Self::VoicemailRemove
+                | Self::VoicemailRefresh
         )
     }
 }
@@ -88,6 +97,8 @@ word_enum! {
         WriteReporting = "write = reporting",
         /// To have a phone called for whoever wants to call from it.
         WriteOriginate = "write = originate",
+        /// To remove messages of mail boxes.
+        WriteUser = "write = user",
     }
 }
 
@@ -101,6 +112,7 @@ impl Right {
             Self::WriteSystem => "ami_write_system",
             Self::WriteReporting => "ami_write_reporting",
             Self::WriteOriginate => "ami_write_originate",
+            Self::WriteUser => "ami_write_user",
         }
     }
 
@@ -120,7 +132,8 @@ pub fn lacking(allowed: &BTreeSet<&str>) -> Vec<Right> {
     Right::ALL
         .iter()
         .copied()
-        .filter(|right| *right != Right::WriteOriginate && right.is_among(allowed) == Some(false))
+        .filter(|right| right.is_among(allowed) == Some(false))
+        .filter(|right| !matches!(right, Right::WriteOriginate | Right::WriteUser))
         .collect()
 }
 
@@ -168,9 +181,11 @@ mod tests {
     #[test]
     fn each_right_is_needed_by_an_action_or_by_the_start() {
         for right in Right::ALL {
+            // An account that may remove no messages is told so by the removal (`why`), not by what is known at the login.
+            let is_told = |action: ActionName| action.is_core() || *right == Right::WriteUser;
             let needed = ActionName::ALL
                 .iter()
-                .any(|action| action.right() == Some(*right) && action.is_core());
+                .any(|action| action.right() == Some(*right) && is_told(*action));
             let is_heard = matches!(right, Right::ReadSystem | Right::ReadCall | Right::ReadCdr);
             assert_ne!(needed, is_heard, "{right}");
         }
@@ -199,7 +214,10 @@ mod tests {
     fn the_lines_of_the_account_give_every_right_once() {
         assert_eq!(
             account_lines(),
-            ["read = system,call,cdr", "write = system,reporting,originate"]
+            [
+                "read = system,call,cdr",
+                "write = system,reporting,originate,user"
+            ]
         );
     }
 }

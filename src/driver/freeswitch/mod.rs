@@ -19,6 +19,7 @@ use async_trait::async_trait;
 use self::document::Served;
 use super::event_socket::{Socket, Switch, User, asked, told, user, users};
 use super::files::FileTree;
+use super::mail::{Mail, MailError};
 use super::{
     Check, Closeness, Drifted, DriverError, EmptiedDomain, EndedCalls, Expected, Foreign, Inclusion, Parting,
     PbxDriver, Rehearsal, Sounds, Staged, StagedFile, Warrant,
@@ -38,6 +39,8 @@ use crate::wire::esl::Error;
 const RELOAD: Duration = Duration::from_mins(2);
 /// No lookup fills a cache here: each user is asked for.
 const EACH: usize = 1;
+const NO_MAIL: &str = "voice mail that a FreeSWITCH holds is not looked after from here: its messages are neither listed \
+    nor removed; delete them on the PBX";
 const READING: &str = "the reload of FreeSWITCH's XML";
 
 /// Drives one FreeSWITCH on this host.
@@ -294,6 +297,10 @@ impl PbxDriver for FreeSwitchDriver {
 
     async fn hang_up(&self, legs: &[LegId]) -> Result<(), DriverError> {
         self.socket.hang_up(legs).await
+    }
+
+    fn mail(&self) -> Result<Box<dyn Mail + '_>, MailError> {
+        Err(MailError::NotServed(NO_MAIL))
     }
 
     /// What FreeSWITCH said to the reload, what could not be read beside it, and of calls.

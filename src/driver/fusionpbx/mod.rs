@@ -36,6 +36,7 @@ use self::trial::Trial;
 use self::write::Written;
 use super::event_socket::{Socket, Switch, users};
 use super::files::FileTree;
+use super::mail::{Mail, MailError};
 use super::{
     Check, Closeness, Drifted, DriverError, EndedCalls, Expected, Foreign, Inclusion, Parting, PbxDriver,
     Rehearsal, Staged, StagedFile, Warrant,
@@ -48,6 +49,9 @@ use crate::domain::instance::{FusionPbxSettings, PbxKind};
 use crate::domain::instance_secrets::InstanceSecrets;
 use crate::domain::leg::{Endpoint, LegId};
 use crate::domain::sip_domain::SipDomain;
+
+const NO_MAIL: &str = "voice mail that a FusionPBX holds is not looked after from here: its messages are neither listed \
+    nor removed; delete them in FusionPBX";
 
 /// Where what is to be written is staged, below the daemon's own directory.
 #[must_use]
@@ -360,6 +364,10 @@ impl PbxDriver for FusionPbxDriver {
 
     async fn hang_up(&self, legs: &[LegId]) -> Result<(), DriverError> {
         self.socket.hang_up(legs).await
+    }
+
+    fn mail(&self) -> Result<Box<dyn Mail + '_>, MailError> {
+        Err(MailError::NotServed(NO_MAIL))
     }
 
     /// FreeSWITCH complains about rows when it looks them up, which is asked for.

@@ -35,7 +35,7 @@ impl Drop for Turn {
 
 /// Asks, and waits so long for the answer; while an earlier question of that directory has none, this one is not asked. Both
 /// are told as [`io::ErrorKind::TimedOut`].
-pub(super) async fn in_turn<T: Send + 'static>(
+pub(in crate::driver) async fn in_turn<T: Send + 'static>(
     directory: &Path,
     longest: Duration,
     ask: impl FnOnce() -> io::Result<T> + Send + 'static,

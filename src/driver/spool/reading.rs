@@ -13,17 +13,16 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::Spool;
-use crate::domain::instance::AbsolutePath;
 use crate::domain::recording::RecordingPath;
 
 /// How many answers that nobody waits for any more each directory owes.
 static OWED: LazyLock<Mutex<HashMap<PathBuf, usize>>> = LazyLock::new(Mutex::default);
 
-/// A recording, open to be read from its beginning.
+/// A recording or a message, open to be read from its beginning.
 pub struct Sound {
     /// There until this is dropped.
     file: Option<Arc<File>>,
-    directory: AbsolutePath,
+    directory: PathBuf,
     /// How long it was when it was opened.
     pub length: u64,
     read: u64,
@@ -36,16 +35,21 @@ impl Spool {
         let (spool, path) = (self.clone(), path.clone());
         let open = patiently(self.root.as_path(), longest, move || spool.open_file(&path));
         let (file, metadata) = open.await?;
-        Ok(Sound {
-            file: Some(Arc::new(file)),
-            directory: self.root.clone(),
-            length: metadata.len(),
-            read: 0,
-        })
+        Ok(Sound::of(file, metadata.len(), self.root.as_path().to_owned()))
     }
 }
 
 impl Sound {
+    /// Of an open file, so long, in a directory whose disk is waited for.
+    pub(in crate::driver) fn of(file: File, length: u64, directory: PathBuf) -> Self {
+        Self {
+            file: Some(Arc::new(file)),
+            directory,
+            length,
+            read: 0,
+        }
+    }
+
     /// The next piece, no longer than this; empty at the end of what it was when it was opened. An error where it is shorter
     /// by now, or where no answer comes in that time.
     pub async fn next(&mut self, most: usize, longest: Duration) -> io::Result<Vec<u8>> {
@@ -54,7 +58,7 @@ impl Sound {
         let Some(file) = self.file.clone().filter(|_| size > 0) else {
             return Ok(Vec::new());
         };
-        let piece = patiently(self.directory.as_path(), longest, move || {
+        let piece = patiently(&self.directory, longest, move || {
             let mut piece = vec![0; size];
             file.read_exact_at(&mut piece, at).map(|()| piece)
         });
@@ -204,7 +208,7 @@ mod tests {
         file.set_len(10).unwrap();
         let mut sound = Sound {
             file: Some(Arc::new(file.try_clone().unwrap())),
-            directory: "/no/such/dir".parse().unwrap(),
+            directory: "/no/such/dir".into(),
             length: 10,
             read: 0,
         };

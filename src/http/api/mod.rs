@@ -81,7 +81,7 @@ impl From<AppError> for Problem {
                  its operator names the file with the key that this database was set up with",
             ),
             AppError::Store(ref source) if source.may_pass() => Self::unavailable(&error),
-            AppError::Store(_) | AppError::Deploy(_) | AppError::Recordings(_) | AppError::Random(_) | AppError::Hash(_) | AppError::Token(_) => Self::internal(&error),
+            AppError::Store(_) | AppError::Deploy(_) | AppError::Recordings(_) | AppError::Voicemail(_) | AppError::Random(_) | AppError::Hash(_) | AppError::Token(_) => Self::internal(&error),
         }
     }
 }

@@ -1,0 +1,152 @@
+//! Messages in mail boxes: what callers have left on a PBX, named by what neither a path nor an order can be made of.
+
+use jiff::Timestamp;
+
+use super::call_text::CallText;
+use super::dial::ExtensionNumber;
+use super::ids::{InstanceId, TenantId, VoicemailId};
+use super::invalid::Invalid;
+use super::parsed::{parsed_text, word_enum};
+use super::purge::PurgeCursor;
+use super::sip_domain::SipDomain;
+
+word_enum! {
+    /// Where in a mail box a message lies, by Asterisk's own names.
+    MailFolder {
+        /// Nobody has heard it yet.
+        Inbox = "INBOX",
+        /// Not heard yet, and marked as urgent by whoever left it.
+        Urgent = "Urgent",
+        /// It was heard.
+        Old = "Old",
+        /// Where the box's owner has put it.
+        Work = "Work",
+        /// The same.
+        Family = "Family",
+        /// The same.
+        Friends = "Friends",
+        /// The same.
+        Cust1 = "Cust1",
+        /// The same.
+        Cust2 = "Cust2",
+        /// The same.
+        Cust3 = "Cust3",
+        /// The same.
+        Cust4 = "Cust4",
+        /// The same.
+        Cust5 = "Cust5",
+        /// Its owner has deleted it, and Asterisk's `backupdeleted` keeps it.
+        Deleted = "Deleted",
+    }
+}
+
+parsed_text! {
+    /// What tells a message of a mail box from every other one there, wherever it is moved: 1 to 80 letters, digits and `-`.
+    PbxMessageId, message_id, schema { "pattern": "^[A-Za-z0-9-]{1,80}$" }
+}
+
+impl PbxMessageId {
+    /// Whether Asterisk knows the message by it: it gives `seconds-number` to each, and some messages have none.
+    #[must_use]
+    pub fn is_asterisks(&self) -> bool {
+        self.0.split_once('-').is_some_and(|(seconds, number)| {
+            !seconds.is_empty()
+                && seconds.bytes().all(|byte| byte.is_ascii_digit())
+                && number.len() == 8
+                && number.bytes().all(|byte| byte.is_ascii_hexdigit())
+        })
+    }
+}
+
+fn message_id(text: &str) -> Result<String, Invalid> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    if text.is_empty() || text.len() > 80 || !text.chars().all(allowed) {
+        return Err(Invalid::new("must have 1 to 80 letters, digits or `-`"));
+    }
+    Ok(text.to_owned())
+}
+
+/// A message as it was found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FoundMessage {
+    /// The box's extension.
+    pub mailbox: ExtensionNumber,
+    /// Where in the box.
+    pub folder: MailFolder,
+    /// Which.
+    pub id: PbxMessageId,
+    /// When it was left; of one that does not say so, when its oldest file was written.
+    pub left_at: Timestamp,
+    /// The number that the caller showed, where it showed one.
+    pub caller: Option<CallText>,
+    /// How long it is, where it says so.
+    pub seconds: Option<i64>,
+    /// How long its files are.
+    pub bytes: i64,
+}
+
+/// A message that is known.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Voicemail {
+    /// Its id.
+    pub id: VoicemailId,
+    /// Whose it is.
+    pub tenant_id: TenantId,
+    /// On which PBX it lies.
+    pub instance_id: InstanceId,
+    /// The context of its mail box: a domain that the tenant has or had.
+    pub domain: SipDomain,
+    /// What was found of it when the PBX was looked at last.
+    pub found: FoundMessage,
+}
+
+impl Voicemail {
+    /// Its place among all of the tenant.
+    #[must_use]
+    pub fn cursor(&self) -> PurgeCursor {
+        PurgeCursor {
+            at: self.found.left_at.as_microsecond(),
+            id: self.id.uuid(),
+        }
+    }
+}
+
+/// Some of a tenant's messages, oldest first.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct VoicemailQuery {
+    /// Only those of this mail box.
+    pub mailbox: Option<ExtensionNumber>,
+    /// Only those of callers who showed this number.
+    pub caller: Option<CallText>,
+    /// Behind which one; none for the first.
+    pub after: Option<PurgeCursor>,
+    /// How many at most.
+    pub most: i64,
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("1795969239-00000000", true)]
+    #[case("1795969239-0000001f", true)]
+    #[case("file-0b1c2d3e", false)]
+    #[case("1795969239-1f", false)]
+    #[case("-00000000", false)]
+    fn asterisk_knows_a_message_by_seconds_and_a_number(#[case] text: &str, #[case] known: bool) {
+        assert_eq!(text.parse::<PbxMessageId>().unwrap().is_asterisks(), known);
+    }
+
+    #[rstest]
+    #[case("")]
+    #[case("../1")]
+    #[case("1\r\nAction: Command")]
+    #[case("1 2")]
+    #[case("1\0")]
+    fn a20_nothing_else_can_be_named_by_the_id_of_a_message(#[case] text: &str) {
+        assert!(text.parse::<PbxMessageId>().is_err());
+    }
+}

@@ -1,0 +1,291 @@
+//! Asterisk's directory of mail boxes: `<domain>/<mailbox>/<folder>/msgNNNN.txt` with its sounds, and nothing else reached by it.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, fstat, openat2, unlinkat};
+use rustix::io::Errno;
+
+pub use self::reading::Placed;
+use self::reading::{number, settled};
+use super::lock::Locked;
+use crate::domain::dial::ExtensionNumber;
+use crate::domain::sip_domain::SipDomain;
+use crate::domain::voicemail::{MailFolder, PbxMessageId};
+use crate::driver::mail::MailboxContent;
+use crate::driver::spool::WITHIN;
+
+/// More boxes of a domain are not looked at: as many extensions as four digits have.
+const MOST_MAILBOXES: usize = 10_000;
+/// More messages of a box are not looked at: as many as Asterisk keeps in one folder.
+const MOST_MESSAGES: usize = 10_000;
+/// More entries of a directory are not looked at: a message has a text and a few sounds.
+const MOST_ENTRIES: usize = 100_000;
+/// How often what is being moved is read, and for how long others have it in between.
+const TRIES: usize = 5;
+const PAUSE: Duration = Duration::from_millis(20);
+const MOVED: &str = "its messages were moved each time that they were read; it is tried again";
+
+/// The directory, `<spool>/voicemail`.
+#[derive(Clone, Debug)]
+pub struct MailSpool {
+    root: PathBuf,
+}
+
+impl MailSpool {
+    pub const fn new(root: PathBuf) -> Self {
+        Self { root }
+    }
+
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Which directory this is, and on which disk.
+    pub fn mark(&self) -> io::Result<String> {
+        let stat = fstat(self.open_root()?.ok_or(io::ErrorKind::NotFound)?)?;
+        Ok(format!("{}:{} {}", stat.st_dev, stat.st_ino, self.root.display()))
+    }
+
+    /// Whether it is there at all, which it may not be before the first message was left; where the spool itself is not, that is
+    /// [`io::ErrorKind::NotFound`].
+    pub fn is_there(&self) -> io::Result<bool> {
+        Ok(self.open_root()?.is_some())
+    }
+
+    /// Sees whether the directories of all mail boxes can be read.
+    pub fn check(&self) -> io::Result<()> {
+        let Some(root) = self.open_root()? else {
+            return Ok(());
+        };
+        for domain in names(&root)?.iter().filter(|name| !name.starts_with('.')) {
+            let readable = readable(&root, domain)?;
+            let mailboxes = readable.map_or(Ok(Vec::new()), |directory| names(&directory))?;
+            for mailbox in mailboxes.iter().filter(|name| !name.starts_with('.')) {
+                self::readable(&root, &format!("{domain}/{mailbox}"))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The boxes of a domain; none where there is no directory of that.
+    pub fn mailboxes(&self, domain: &SipDomain) -> io::Result<Option<Vec<ExtensionNumber>>> {
+        let Some(root) = self.open_root()? else {
+            return Ok(None);
+        };
+        let Some(directory) = within(&root, domain.as_str())? else {
+            return Ok(None);
+        };
+        let mut mailboxes = Vec::new();
+        for name in names(&directory)? {
+            mailboxes.extend(name.parse::<ExtensionNumber>().ok());
+            if mailboxes.len() > MOST_MAILBOXES {
+                return Err(io::Error::other(format!(
+                    "there are more than {MOST_MAILBOXES} mail boxes of {domain}"
+                )));
+            }
+        }
+        mailboxes.sort_unstable();
+        Ok(Some(mailboxes))
+    }
+
+    /// What is in a box. A message that lies there twice is one.
+    pub fn content(&self, domain: &SipDomain, mailbox: &ExtensionNumber) -> io::Result<MailboxContent> {
+        let mut content = MailboxContent::default();
+        let mut known: BTreeMap<PbxMessageId, usize> = BTreeMap::new();
+        for placed in self.placed(domain, mailbox)? {
+            let message = placed.message;
+            let twin = known
+                .get(&message.id)
+                .and_then(|at| content.messages.get_mut(*at));
+            if let Some(twin) = twin {
+                twin.bytes = twin.bytes.saturating_add(message.bytes);
+                continue;
+            }
+            if content.messages.len() == MOST_MESSAGES {
+                content.has_more = true;
+                break;
+            }
+            known.insert(message.id.clone(), content.messages.len());
+            content.messages.push(message);
+        }
+        Ok(content)
+    }
+
+    /// Where a message lies.
+    pub fn find(
+        &self,
+        domain: &SipDomain,
+        mailbox: &ExtensionNumber,
+        id: &PbxMessageId,
+    ) -> io::Result<Found> {
+        let mut placed = self.placed(domain, mailbox)?;
+        let keeps_deleted = placed.iter().any(|placed| placed.folder == MailFolder::Deleted);
+        placed.retain(|placed| placed.message.id == *id);
+        Ok(Found {
+            placed,
+            keeps_deleted,
+        })
+    }
+
+    /// Removes the files of a message under the lock that Asterisk itself takes; whether there were some.
+    ///
+    /// The number is left out then, until Asterisk opens the folder next and closes the gap: whoever listens meanwhile has every
+    /// other message under the number that it had.
+    pub fn unlink(
+        &self,
+        domain: &SipDomain,
+        mailbox: &ExtensionNumber,
+        id: &PbxMessageId,
+    ) -> io::Result<bool> {
+        let mut is_removed = false;
+        for _ in 0..TRIES {
+            let mut folders: Vec<MailFolder> = Vec::new();
+            folders.extend(
+                self.find(domain, mailbox, id)?
+                    .placed
+                    .iter()
+                    .map(|placed| placed.folder),
+            );
+            folders.dedup();
+            if folders.is_empty() {
+                return Ok(is_removed);
+            }
+            for folder in folders {
+                is_removed |= self.unlink_in(domain, mailbox, folder, id)?;
+            }
+        }
+        Err(io::Error::other(MOVED))
+    }
+
+    fn unlink_in(
+        &self,
+        domain: &SipDomain,
+        mailbox: &ExtensionNumber,
+        folder: MailFolder,
+        id: &PbxMessageId,
+    ) -> io::Result<bool> {
+        let root = self.open_root()?.ok_or(io::ErrorKind::NotFound)?;
+        let Some(directory) = within(&root, &format!("{domain}/{mailbox}/{folder}"))? else {
+            return Ok(false);
+        };
+        let _lock = Locked::take(&directory)?;
+        let mut is_removed = false;
+        // What was found before may have another number by now.
+        for placed in reading::folder(&directory, mailbox, folder)? {
+            if placed.message.id == *id {
+                remove(&directory, &placed.number)?;
+                is_removed = true;
+            }
+        }
+        Ok(is_removed)
+    }
+
+    /// All messages of a box, as they lay there at one time: what is given another number while it is read has not gone.
+    fn placed(&self, domain: &SipDomain, mailbox: &ExtensionNumber) -> io::Result<Vec<Placed>> {
+        let root = self.open_root()?.ok_or(io::ErrorKind::NotFound)?;
+        let domain = within(&root, domain.as_str())?.ok_or(io::ErrorKind::NotFound)?;
+        for tries in 1..=TRIES {
+            let Some(directory) = within(&domain, mailbox.as_str())? else {
+                return Ok(Vec::new());
+            };
+            if let Some(placed) = settled(&directory, mailbox, tries == TRIES)? {
+                return Ok(placed);
+            }
+            thread::sleep(PAUSE);
+        }
+        Err(io::Error::other(MOVED))
+    }
+
+    /// None where it is not there and may not be yet, since what it is in is there.
+    fn open_root(&self) -> io::Result<Option<File>> {
+        // The directory itself is the operator's choice, links on the way to it too.
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let open = |path: &Path| rustix::fs::openat(CWD, path, flags, Mode::empty());
+        match (open(&self.root), self.root.parent()) {
+            (Err(Errno::NOENT), Some(spool)) => Ok(open(spool).map(|_| None)?),
+            (root, _) => Ok(Some(root?.into())),
+        }
+    }
+}
+
+/// What was found of a message.
+#[derive(Debug)]
+pub struct Found {
+    /// In no folder, in one, or, while Asterisk moves it, in two.
+    pub placed: Vec<Placed>,
+    /// Whether the box holds messages that were deleted.
+    pub keeps_deleted: bool,
+}
+
+/// A directory below another one; none where it is not there. What leads elsewhere is an error: nobody knows what lies there.
+fn within(root: &File, path: &str) -> io::Result<Option<File>> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    match openat2(root, path, flags, Mode::empty(), WITHIN) {
+        Err(Errno::NOENT) => Ok(None),
+        Err(Errno::LOOP | Errno::NOTDIR | Errno::XDEV) => Err(io::Error::other(format!(
+            "{path} is a link, or no directory: messages behind it are not looked after"
+        ))),
+        open => Ok(Some(open?.into())),
+    }
+}
+
+/// The same for whatever may lie there: what is no directory holds no messages.
+fn readable(root: &File, path: &str) -> io::Result<Option<File>> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    match openat2(root, path, flags, Mode::empty(), WITHIN) {
+        Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
+        Err(error) => Err(io::Error::other(format!("{path}: {error}"))),
+        Ok(open) => Ok(Some(open.into())),
+    }
+}
+
+fn names(directory: &File) -> io::Result<Vec<String>> {
+    Ok(entries(directory)?.into_iter().map(|(name, _)| name).collect())
+}
+
+/// What is in a directory, by name, each with the number of its file.
+fn entries(directory: &File) -> io::Result<Vec<(String, u64)>> {
+    let mut entries = Vec::new();
+    for entry in Dir::read_from(directory)? {
+        let entry = entry?;
+        if let Ok(name) = entry.file_name().to_str() {
+            entries.push((name.to_owned(), entry.ino()));
+        }
+        if entries.len() > MOST_ENTRIES {
+            return Err(io::Error::other(format!(
+                "a directory holds more than {MOST_ENTRIES} files"
+            )));
+        }
+    }
+    entries.sort_unstable();
+    Ok(entries)
+}
+
+fn unlink(directory: &File, name: &str) -> io::Result<()> {
+    match unlinkat(directory, name, AtFlags::empty()) {
+        Err(Errno::NOENT) => Ok(()),
+        removed => Ok(removed?),
+    }
+}
+
+/// Removes the files of a number, the text last: as long as it is there, the message is found.
+fn remove(directory: &File, number: &str) -> io::Result<()> {
+    let text = format!("msg{number}.txt");
+    let mut files = names(directory)?;
+    files.retain(|name| self::number(name) == Some(number) && *name != text);
+    for name in files.iter().chain([&text]) {
+        unlink(directory, name)?;
+    }
+    Ok(())
+}
+
+mod reading;
+mod sound;
+
+#[cfg(test)]
+mod tests;

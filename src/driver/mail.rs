@@ -1,0 +1,149 @@
+//! What callers have left on a PBX: its mail boxes' messages, listed box by box, and removed one by one.
+
+use std::error::Error as StdError;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use thiserror::Error;
+
+use crate::domain::dial::ExtensionNumber;
+use crate::domain::error_chain::error_chain;
+use crate::domain::recording::SoundFormat;
+use crate::domain::sip_domain::SipDomain;
+use crate::domain::voicemail::{FoundMessage, PbxMessageId};
+use crate::driver::spool::Sound;
+
+type Source = Box<dyn StdError + Send + Sync>;
+
+/// Why messages could not be looked at or removed.
+#[derive(Debug, Error)]
+pub enum MailError {
+    /// Switchyard does not look after the mail boxes of such a PBX.
+    #[error("{0}")]
+    NotServed(&'static str),
+    /// The disk or the PBX is not there, or does not answer: none of the others would fare better.
+    #[error("{what} cannot be worked on")]
+    Unavailable {
+        /// What.
+        what: String,
+        /// Why not.
+        #[source]
+        source: Source,
+    },
+    /// A directory that has to be there is not.
+    #[error("{directory} is not there; see whether its disk is mounted here")]
+    Absent {
+        /// Which.
+        directory: String,
+    },
+    /// Somebody is in the mail box: it can be worked on once they have hung up.
+    #[error("somebody listens to the mail box {mailbox}")]
+    InUse {
+        /// Which.
+        mailbox: ExtensionNumber,
+    },
+    /// It is this one alone.
+    #[error("{what} cannot be worked on")]
+    Refused {
+        /// A mail box, or those of a domain.
+        what: String,
+        /// Why not.
+        #[source]
+        source: Source,
+    },
+}
+
+impl MailError {
+    /// What is not there, or does not answer.
+    pub fn unavailable(what: impl Into<String>, source: impl Into<Source>) -> Self {
+        Self::Unavailable {
+            what: what.into(),
+            source: source.into(),
+        }
+    }
+
+    /// What cannot be done in one mail box.
+    pub fn refused(mailbox: &ExtensionNumber, source: impl Into<Source>) -> Self {
+        Self::Refused {
+            what: format!("the mail box {mailbox}"),
+            source: source.into(),
+        }
+    }
+
+    /// What cannot be done with any of a domain.
+    pub fn refused_all(domain: &SipDomain, source: impl Into<Source>) -> Self {
+        Self::Refused {
+            what: format!("the mail boxes of {domain}"),
+            source: source.into(),
+        }
+    }
+
+    /// The error with all its causes, for a record that people read.
+    #[must_use]
+    pub fn full(&self) -> String {
+        error_chain(self)
+    }
+}
+
+/// What was found in a mail box.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct MailboxContent {
+    /// In the order of folders and of Asterisk's numbers.
+    pub messages: Vec<FoundMessage>,
+    /// Whether there is more than is looked at.
+    pub has_more: bool,
+}
+
+/// What a caller has said.
+pub struct MessageSound {
+    /// To be read.
+    pub sound: Sound,
+    /// What it holds, where its name says that.
+    pub format: Option<SoundFormat>,
+}
+
+/// The mail boxes of a PBX.
+///
+/// All of it asks in turn: whoever comes while another one works on the same PBX waits.
+#[async_trait]
+pub trait Mail: Send + Sync {
+    /// Which directory of which disk the boxes are in, so that another one is not taken for it.
+    async fn place(&self) -> Result<String, MailError>;
+
+    /// The boxes of a domain that something may lie in, also those that are not served any more; none where nothing of that
+    /// domain is there, not even a directory: nobody has left a message so far, or its disk is not mounted.
+    async fn mailboxes(&self, domain: &SipDomain) -> Result<Option<Vec<ExtensionNumber>>, MailError>;
+
+    /// What is in one of them.
+    async fn content(
+        &self,
+        domain: &SipDomain,
+        mailbox: &ExtensionNumber,
+    ) -> Result<MailboxContent, MailError>;
+
+    /// Whether a message is in the box.
+    async fn holds(
+        &self,
+        domain: &SipDomain,
+        mailbox: &ExtensionNumber,
+        id: &PbxMessageId,
+    ) -> Result<bool, MailError>;
+
+    /// Opens what a caller has said in a message; none where that is not there. Of several files with the same sound it is one.
+    async fn sound(
+        &self,
+        domain: &SipDomain,
+        mailbox: &ExtensionNumber,
+        id: &PbxMessageId,
+    ) -> Result<Option<MessageSound>, MailError>;
+
+    /// Removes a message from the box, in whichever folder it is by now, and has the phones told; false where it is not there.
+    /// One that says that it was left after that time stays.
+    async fn remove(
+        &self,
+        domain: &SipDomain,
+        mailbox: &ExtensionNumber,
+        id: &PbxMessageId,
+        left_by: Timestamp,
+    ) -> Result<bool, MailError>;
+}
