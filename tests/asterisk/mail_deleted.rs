@@ -54,3 +54,34 @@ async fn a20_one_that_goes_puts_out_no_other_that_asterisk_keeps_of_deleted_mess
     assert_eq!(mailed.callers("1001").await, ["5550002", "5550003", "5550004"]);
     assert_eq!(mailed.new_messages("1001"), "1");
 }
+
+/// Where it is full, Asterisk moves each one down as far as to a gap, and puts the next one over the last.
+#[tokio::test]
+async fn a20_what_goes_from_deleted_messages_leaves_room_for_the_next_ones_that_are_deleted() {
+    let mailed = Mailed::open().await;
+    mailed.keep_deleted(5);
+    for number in 0..5 {
+        mailed.put("1001", "Deleted", number, &format!("\"C\" <555000{number}>"));
+    }
+    for caller in ["5550000", "5550002"] {
+        assert!(mailed.remove("1001", caller).await.unwrap(), "{caller}");
+    }
+    // Its owner deletes one.
+    mailed.put("1001", "INBOX", 0, "\"Ann\" <5550009>");
+    let message = mailed.messages("1001").await.remove(0);
+    let headers = [
+        ("Context", ACME),
+        ("Mailbox", "1001"),
+        ("Folder", "INBOX"),
+        ("ID", message.id.as_str()),
+    ];
+    mailed.office.bench.pbx.ami().ask("VoicemailRemove", &headers);
+    assert_eq!(mailed.names("1001", "INBOX"), [""; 0]);
+    assert_eq!(
+        mailed.callers("1001").await,
+        ["5550001", "5550003", "5550004", "5550009"]
+    );
+    let texts = mailed.names("1001", "Deleted");
+    let numbers: Vec<_> = texts.iter().filter(|name| name.ends_with(".txt")).collect();
+    assert_eq!(numbers, ["msg0000.txt", "msg0001.txt", "msg0002.txt", "msg0003.txt"]);
+}

@@ -5,9 +5,9 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, fstat, openat2, unlinkat};
+use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, fstat, openat2, renameat, unlinkat};
 use rustix::io::Errno;
 
 pub use self::reading::Placed;
@@ -28,6 +28,8 @@ const MOST_ENTRIES: usize = 100_000;
 /// How often what is being moved is read, and for how long others have it in between.
 const TRIES: usize = 5;
 const PAUSE: Duration = Duration::from_millis(20);
+/// Asterisk waits for a lock for some seconds (measured: four): one that is held so long is told.
+const LONG: Duration = Duration::from_secs(1);
 const MOVED: &str = "its messages were moved each time that they were read; it is tried again";
 
 /// The directory, `<spool>/voicemail`.
@@ -135,7 +137,7 @@ impl MailSpool {
     /// Removes the files of a message under the lock that Asterisk itself takes; whether there were some.
     ///
     /// The number is left out then, until Asterisk opens the folder next and closes the gap: whoever listens meanwhile has every
-    /// other message under the number that it had.
+    /// other message under the number that it had. In `Deleted`, which nobody opens, the gap is closed.
     pub fn unlink(
         &self,
         domain: &SipDomain,
@@ -144,45 +146,50 @@ impl MailSpool {
     ) -> io::Result<bool> {
         let mut is_removed = false;
         for _ in 0..TRIES {
-            let mut folders: Vec<MailFolder> = Vec::new();
-            folders.extend(
-                self.find(domain, mailbox, id)?
-                    .placed
-                    .iter()
-                    .map(|placed| placed.folder),
-            );
-            folders.dedup();
-            if folders.is_empty() {
+            let found = self.find(domain, mailbox, id)?.placed;
+            if found.is_empty() {
                 return Ok(is_removed);
             }
-            for folder in folders {
-                is_removed |= self.unlink_in(domain, mailbox, folder, id)?;
+            for placed in &found {
+                is_removed |= self.unlink_one(domain, mailbox, placed)?;
             }
         }
         Err(io::Error::other(MOVED))
     }
 
-    fn unlink_in(
+    /// Whether it was removed: what was found may have another number by now, and is looked for anew then. Where the lock is held
+    /// for longer than Asterisk waits for it, what a caller says is lost: so one text is read under it, and no folder.
+    fn unlink_one(
         &self,
         domain: &SipDomain,
         mailbox: &ExtensionNumber,
-        folder: MailFolder,
-        id: &PbxMessageId,
+        found: &Placed,
     ) -> io::Result<bool> {
         let root = self.open_root()?.ok_or(io::ErrorKind::NotFound)?;
+        let (folder, number) = (found.folder, found.number.as_str());
         let Some(directory) = within(&root, &format!("{domain}/{mailbox}/{folder}"))? else {
             return Ok(false);
         };
-        let _lock = Locked::take(&directory)?;
-        let mut is_removed = false;
-        // What was found before may have another number by now.
-        for placed in reading::folder(&directory, mailbox, folder)? {
-            if placed.message.id == *id {
-                remove(&directory, &placed.number)?;
-                is_removed = true;
+        let lock = Locked::take(&directory)?;
+        let begun = Instant::now();
+        let text = format!("msg{number}.txt");
+        let there = reading::message(&directory, number, &[&text], mailbox, folder)?;
+        let is_it = there.is_some_and(|there| there.message.id == found.message.id);
+        if is_it {
+            // Asterisk lists it too under its lock, for each message that is left.
+            let mut files = names(&directory)?;
+            remove(&directory, &files, number)?;
+            if folder == MailFolder::Deleted {
+                files.retain(|name| self::number(name).is_some_and(|of| of != number));
+                close_gaps(&directory, &files)?;
             }
         }
-        Ok(is_removed)
+        drop(lock);
+        let held = begun.elapsed();
+        if held >= LONG {
+            tracing::warn!(%domain, %mailbox, %folder, ?held, "a folder of a mail box was locked for long: Asterisk waits for some seconds");
+        }
+        Ok(is_it)
     }
 
     /// All messages of a box, as they lay there at one time: what is given another number while it is read has not gone.
@@ -274,12 +281,37 @@ fn unlink(directory: &File, name: &str) -> io::Result<()> {
 }
 
 /// Removes the files of a number, the text last: as long as it is there, the message is found.
-fn remove(directory: &File, number: &str) -> io::Result<()> {
+fn remove(directory: &File, names: &[String], number: &str) -> io::Result<()> {
     let text = format!("msg{number}.txt");
-    let mut files = names(directory)?;
-    files.retain(|name| self::number(name) == Some(number) && *name != text);
-    for name in files.iter().chain([&text]) {
+    let files = names
+        .iter()
+        .filter(|name| self::number(name) == Some(number) && **name != text);
+    for name in files.chain([&text]) {
         unlink(directory, name)?;
+    }
+    Ok(())
+}
+
+/// Gives the messages of a folder numbers without a gap, in the order that they have: where `Deleted` is full, Asterisk moves each
+/// one down as far as to the first gap, and puts the next one over the last. Of each number the text comes last.
+fn close_gaps(directory: &File, names: &[String]) -> io::Result<()> {
+    let mut by_number: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for name in names {
+        if let Some(number) = number(name) {
+            by_number.entry(number).or_default().push(name);
+        }
+    }
+    for (next, (number, mut files)) in by_number.into_iter().enumerate() {
+        let free = format!("{next:04}");
+        if free == number {
+            continue;
+        }
+        let text = format!("msg{number}.txt");
+        files.sort_by_key(|name| *name == text);
+        for name in files {
+            let ending = name.get(text.len() - ".txt".len()..).unwrap_or_default();
+            renameat(directory, name, directory, format!("msg{free}{ending}"))?;
+        }
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, openat2, statat};
 use rustix::io::Errno;
 
-use super::{MOST_MESSAGES, entries, names, within};
+use super::{MOST_MESSAGES, entries, within};
 use crate::domain::dial::ExtensionNumber;
 use crate::domain::digest::Digest;
 use crate::domain::voicemail::{FoundMessage, MailFolder, PbxMessageId};
@@ -74,13 +74,6 @@ fn list(mailbox: &File) -> io::Result<Vec<Listed>> {
         }
     }
     Ok(all)
-}
-
-/// The messages of a folder that nobody moves.
-pub fn folder(directory: &File, mailbox: &ExtensionNumber, folder: MailFolder) -> io::Result<Vec<Placed>> {
-    let names = names(directory)?;
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    messages(directory, &names, mailbox, folder)
 }
 
 /// The NNNN of `msgNNNN.ending`.

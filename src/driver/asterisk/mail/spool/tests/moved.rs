@@ -78,3 +78,62 @@ fn a20_a_message_that_lies_in_a_box_twice_is_one_and_goes_from_both_places() {
     assert_eq!(bench.found("1001"), [(MailFolder::Inbox, id(0))]);
     assert!(bench.names("Old").is_empty());
 }
+
+#[test]
+fn a20_one_that_is_given_another_number_before_the_folder_is_locked_is_looked_for_anew() {
+    let bench = Bench::new();
+    for number in 0..3 {
+        bench.leave("1001", "INBOX", number);
+    }
+    let folder = bench.folder("1001", "INBOX");
+    // Asterisk removes the first one.
+    fs::write(folder.join(".lock"), "").unwrap();
+    thread::scope(|scope| {
+        let removal = scope.spawn(|| bench.unlink(&id(1)));
+        for _ in 0..10_000 {
+            if folder.join(".lock-switchyard").exists() {
+                break;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        for number in 1..3 {
+            for ending in ["wav", "txt"] {
+                let name = |number: usize| folder.join(format!("msg{number:04}.{ending}"));
+                fs::rename(name(number), name(number - 1)).unwrap();
+            }
+        }
+        fs::remove_file(folder.join(".lock")).unwrap();
+        assert!(removal.join().unwrap().unwrap());
+    });
+    assert_eq!(bench.names("INBOX"), ["msg0001.txt", "msg0001.wav"]);
+    assert_eq!(bench.found("1001"), [(MailFolder::Inbox, id(2))]);
+}
+
+#[test]
+fn a20_what_asterisk_keeps_of_deleted_messages_has_numbers_without_a_gap() {
+    let bench = Bench::new();
+    for number in [0, 1, 2, 3, 6] {
+        bench.leave("1001", "Deleted", number);
+    }
+    let folder = bench.folder("1001", "Deleted");
+    fs::write(folder.join("msg0003.gsm"), "the same").unwrap();
+    fs::write(folder.join("msg00011.wav"), "another's").unwrap();
+    for number in [0, 2] {
+        assert!(bench.unlink(&id(number)).unwrap());
+    }
+    let left = [1, 3, 6].map(|number| (MailFolder::Deleted, id(number)));
+    assert_eq!(bench.found("1001"), left);
+    assert_eq!(
+        bench.names("Deleted"),
+        [
+            "msg0000.txt",
+            "msg0000.wav",
+            "msg0001.gsm",
+            "msg0001.txt",
+            "msg0001.wav",
+            "msg00011.wav",
+            "msg0002.txt",
+            "msg0002.wav"
+        ]
+    );
+}
