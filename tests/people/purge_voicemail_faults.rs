@@ -9,8 +9,10 @@ use switchyard::app::{purge_work, purges};
 use switchyard::domain::page::PageRequest;
 use switchyard::domain::purge::PurgeStatus::{Done, Partial, Running};
 use switchyard::domain::retention::RetentionKind;
+use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
+use super::gone::world;
 use super::mail_boxes::Mailed;
 use super::purging::inside;
 use super::support::database::Backend::Sqlite;
@@ -189,4 +191,22 @@ async fn a20_messages_whose_host_does_not_come_within_a_day_are_left_to_the_next
     let detail = mailed.detail().await;
     assert!(detail.contains("another"), "{detail}");
     assert_eq!(mailed.names(acme, "1001").len(), 2);
+}
+
+#[tokio::test]
+async fn a20_mail_boxes_whose_host_never_came_are_told_though_no_message_is_known() {
+    let state = TempDir::new().unwrap();
+    let world = world(Sqlite, &state).await;
+    let acme = &world.acme;
+    world.keep(acme, json!({"voicemail": 10})).await;
+    let id = world.purge(acme).await;
+    world
+        .texts("update instances set node = 'another' returning name")
+        .await;
+    world
+        .texts("update purges set counted_from = counted_from - 90000000000 returning status")
+        .await;
+    world.work().await;
+    assert_eq!(world.counts(acme, id).await, [(KIND, -1, 0, 1)]);
+    assert_eq!(world.report(acme, id).await.status, Partial);
 }
