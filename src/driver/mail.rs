@@ -111,7 +111,7 @@ pub trait Mail: Send + Sync {
     async fn place(&self) -> Result<String, MailError>;
 
     /// The boxes of a domain that something may lie in, also those that are not served any more; none where nothing of that
-    /// domain is there, not even a directory: nobody has left a message so far, or its disk is not mounted.
+    /// domain is there, not even a directory with something in it: nobody has left a message so far, or its disk is not mounted.
     async fn mailboxes(&self, domain: &SipDomain) -> Result<Option<Vec<ExtensionNumber>>, MailError>;
 
     /// What is in one of them.

@@ -318,7 +318,7 @@ impl Spool {
 }
 
 /// Whether a directory is empty.
-fn holds_nothing(directory: &File) -> io::Result<bool> {
+pub(super) fn holds_nothing(directory: &File) -> io::Result<bool> {
     for entry in Dir::read_from(directory)? {
         if !matches!(entry?.file_name().to_bytes(), b"." | b"..") {
             return Ok(false);

@@ -14,8 +14,8 @@ use crate::store::{Store, StoreError, domains, recordings, voicemail};
 
 /// Rows that are written in one transaction.
 const BATCH: usize = 200;
-const NO_DIRECTORY: &str = "their directory is not there: see whether its disk is mounted, or make it again where it was \
-    removed on purpose";
+const NO_DIRECTORY: &str = "their directory is not there or empty: see whether its disk is mounted, or make it with an empty \
+    file in it where it was emptied on purpose";
 
 /// Why mail boxes could not be looked at.
 #[derive(Debug, Error)]

@@ -210,3 +210,35 @@ async fn a20_mail_boxes_whose_host_never_came_are_told_though_no_message_is_know
     assert_eq!(world.counts(acme, id).await, [(KIND, -1, 0, 1)]);
     assert_eq!(world.report(acme, id).await.status, Partial);
 }
+
+#[tokio::test]
+async fn a20_a_domain_without_its_directory_or_disk_keeps_its_messages_and_no_other_ones() {
+    let mailed = Mailed::open(Sqlite).await;
+    let (world, acme) = (&mailed.world, &mailed.world.acme);
+    mailed.put(acme, "1001", 0, 60);
+    mailed.put(acme, "1002", 0, 70);
+    mailed.look().await;
+    // One is of a domain that Acme had, and whose directory has gone.
+    world
+        .texts("update voicemail_messages set domain = 'old.example.com' where mailbox = '1002' returning message")
+        .await;
+    fs::remove_dir_all(mailed.folder(acme, "1002").parent().unwrap()).unwrap();
+    world.keep(acme, json!({"voicemail": 10})).await;
+    let id = world.purge(acme).await;
+    world.work().await;
+    // The directory was told once more as it was looked at.
+    assert_eq!(world.counts(acme, id).await, [(KIND, 2, 1, 2)]);
+    let detail = mailed.detail().await;
+    assert!(detail.contains("cannot be removed"), "{detail}");
+    assert_eq!(mailed.names(acme, "1001"), [""; 0]);
+    assert_eq!(mailed.known(acme).await, ["5550000"]);
+
+    // A disk that is not mounted leaves an empty one: what was about to go has not gone.
+    let spool = mailed.pbx.pbx.home().join("spool/voicemail");
+    fs::create_dir(spool.join("old.example.com")).unwrap();
+    let id = world.purge(acme).await;
+    mailed.note().await;
+    world.work().await;
+    assert_eq!(world.counts(acme, id).await, [(KIND, 3, 0, 1)]);
+    assert_eq!(mailed.known(acme).await, ["5550000"]);
+}

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, fstat, openat2, renameat, unlinkat};
+use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, ResolveFlags, fstat, openat2, renameat, unlinkat};
 use rustix::io::Errno;
 
 pub use self::reading::Placed;
@@ -17,7 +17,7 @@ use crate::domain::dial::ExtensionNumber;
 use crate::domain::sip_domain::SipDomain;
 use crate::domain::voicemail::{MailFolder, PbxMessageId};
 use crate::driver::mail::MailboxContent;
-use crate::driver::spool::WITHIN;
+use crate::driver::spool::{WITHIN, holds_nothing};
 
 /// More boxes of a domain are not looked at: as many extensions as four digits have.
 const MOST_MAILBOXES: usize = 10_000;
@@ -74,7 +74,8 @@ impl MailSpool {
         Ok(())
     }
 
-    /// The boxes of a domain; none where there is no directory of that.
+    /// The boxes of a domain; none where there is no directory of that, or nothing at all in it: Asterisk leaves no such one, and
+    /// where a disk was mounted and is not, there is one.
     pub fn mailboxes(&self, domain: &SipDomain) -> io::Result<Option<Vec<ExtensionNumber>>> {
         let Some(root) = self.open_root()? else {
             return Ok(None);
@@ -82,6 +83,9 @@ impl MailSpool {
         let Some(directory) = within(&root, domain.as_str())? else {
             return Ok(None);
         };
+        if holds_nothing(&directory)? {
+            return Ok(None);
+        }
         let mut mailboxes = Vec::new();
         for name in names(&directory)? {
             mailboxes.extend(name.parse::<ExtensionNumber>().ok());
@@ -195,11 +199,18 @@ impl MailSpool {
     /// All messages of a box, as they lay there at one time: what is given another number while it is read has not gone.
     fn placed(&self, domain: &SipDomain, mailbox: &ExtensionNumber) -> io::Result<Vec<Placed>> {
         let root = self.open_root()?.ok_or(io::ErrorKind::NotFound)?;
-        let domain = within(&root, domain.as_str())?.ok_or(io::ErrorKind::NotFound)?;
+        // It is not the directory of all boxes that is not there: those of other domains may be.
+        let of_domain = within(&root, domain.as_str())?.ok_or_else(|| nothing_in(domain.as_str()))?;
+        if holds_nothing(&of_domain)? {
+            return Err(nothing_in(domain.as_str()));
+        }
         for tries in 1..=TRIES {
-            let Some(directory) = within(&domain, mailbox.as_str())? else {
+            let Some(directory) = within(&of_domain, mailbox.as_str())? else {
                 return Ok(Vec::new());
             };
+            if holds_nothing(&directory)? {
+                return Err(nothing_in(&format!("{domain}/{mailbox}")));
+            }
             if let Some(placed) = settled(&directory, mailbox, tries == TRIES)? {
                 return Ok(placed);
             }
@@ -229,25 +240,47 @@ pub struct Found {
     pub keeps_deleted: bool,
 }
 
+/// Nothing is where messages were, or may be: Asterisk takes away no directory, and leaves none empty.
+fn nothing_in(path: &str) -> io::Error {
+    io::Error::other(format!(
+        "nothing at all is in the directory {path} of the mail boxes, or it is not there: see whether a disk was mounted there, \
+         or put an empty file into it where it was emptied on purpose"
+    ))
+}
+
+/// No disk may be mounted on the way either: where it is not, an empty directory would be taken for what it holds.
+const ON_ONE_DISK: ResolveFlags = WITHIN.union(ResolveFlags::NO_XDEV);
+
 /// A directory below another one; none where it is not there. What leads elsewhere is an error: nobody knows what lies there.
 fn within(root: &File, path: &str) -> io::Result<Option<File>> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    match openat2(root, path, flags, Mode::empty(), WITHIN) {
+    match openat2(root, path, flags, Mode::empty(), ON_ONE_DISK) {
         Err(Errno::NOENT) => Ok(None),
-        Err(Errno::LOOP | Errno::NOTDIR | Errno::XDEV) => Err(io::Error::other(format!(
-            "{path} is a link, or no directory: messages behind it are not looked after"
-        ))),
-        open => Ok(Some(open?.into())),
+        Err(error) => Err(why_not(path, error)),
+        Ok(open) => Ok(Some(open.into())),
     }
 }
 
 /// The same for whatever may lie there: what is no directory holds no messages.
 fn readable(root: &File, path: &str) -> io::Result<Option<File>> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    match openat2(root, path, flags, Mode::empty(), WITHIN) {
+    match openat2(root, path, flags, Mode::empty(), ON_ONE_DISK) {
         Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
-        Err(error) => Err(io::Error::other(format!("{path}: {error}"))),
+        Err(error) => Err(io::Error::other(format!("{path}: {}", why_not(path, error)))),
         Ok(open) => Ok(Some(open.into())),
+    }
+}
+
+fn why_not(path: &str, error: Errno) -> io::Error {
+    match error {
+        Errno::LOOP | Errno::NOTDIR => io::Error::other(format!(
+            "{path} is a link, or no directory: messages behind it are not looked after"
+        )),
+        Errno::XDEV => io::Error::other(format!(
+            "a disk is mounted at {path}, or on the way to it: messages on it are not looked after; mount it at the directory of \
+             all mail boxes, or have Asterisk's whole spool there"
+        )),
+        error => error.into(),
     }
 }
 

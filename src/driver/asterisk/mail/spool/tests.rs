@@ -120,20 +120,25 @@ fn a20_what_is_no_extensions_box_is_no_mail_box() {
 fn a20_without_its_disk_nothing_is_taken_to_have_gone() {
     let bench = Bench::new();
     let (mailbox, id) = ("1001".parse().unwrap(), id(0).parse().unwrap());
-    assert_eq!(bench.spool.mailboxes(&domain()).unwrap(), Some(Vec::new()));
-    assert!(
-        bench
-            .spool
-            .find(&domain(), &mailbox, &id)
-            .unwrap()
-            .placed
-            .is_empty()
-    );
-    // Whoever knows of messages there knows that they have not gone.
-    fs::remove_dir(bench.spool.root.join(ACME)).unwrap();
+    let find = || bench.spool.find(&domain(), &mailbox, &id);
+    let of_domain = bench.spool.root.join(ACME);
+    // Whoever knows of messages there knows that they have not gone, whether the directory is not there or is a mount point.
+    let is_told = || {
+        let error = find().unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::Other);
+        assert!(error.to_string().contains("see whether a disk"), "{error}");
+    };
     assert_eq!(bench.spool.mailboxes(&domain()).unwrap(), None);
-    let error = bench.spool.find(&domain(), &mailbox, &id).unwrap_err();
-    assert_eq!(error.kind(), io::ErrorKind::NotFound);
+    is_told();
+    // Emptied on purpose, as its operator says.
+    fs::write(of_domain.join("emptied"), "").unwrap();
+    assert_eq!(bench.spool.mailboxes(&domain()).unwrap(), Some(Vec::new()));
+    assert!(find().unwrap().placed.is_empty());
+    fs::create_dir(of_domain.join("1001")).unwrap();
+    is_told();
+    fs::remove_dir_all(&of_domain).unwrap();
+    assert_eq!(bench.spool.mailboxes(&domain()).unwrap(), None);
+    is_told();
     // Asterisk makes it for the first message.
     fs::remove_dir(&bench.spool.root).unwrap();
     assert_eq!(bench.spool.mailboxes(&domain()).unwrap(), None);
@@ -148,6 +153,15 @@ fn a20_without_its_disk_nothing_is_taken_to_have_gone() {
         elsewhere.is_there().unwrap_err(),
     ] {
         assert_eq!(error.kind(), io::ErrorKind::NotFound);
+    }
+}
+
+#[test]
+fn a20_a_disk_that_is_mounted_among_the_mail_boxes_is_no_directory_of_theirs() {
+    let root = File::open("/").unwrap();
+    for answer in [within(&root, "proc"), within(&root, "proc/self"), readable(&root, "proc")] {
+        let error = answer.unwrap_err().to_string();
+        assert!(error.contains("a disk is mounted at proc"), "{error}");
     }
 }
 
