@@ -6,6 +6,7 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::OwnedMutexGuard;
+use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
 use crate::driver::mail::MailError;
@@ -30,14 +31,17 @@ pub fn go_on(what: impl Future<Output = ()> + Send + 'static) {
 
 /// Waits for the turn.
 pub async fn take(directory: &Path) -> Result<Turn, MailError> {
+    let taken = take_within(directory, LONGEST).await;
+    taken.map_err(|elapsed| MailError::unavailable("the mail boxes of the PBX", elapsed))
+}
+
+/// Waits so long for it.
+pub async fn take_within(directory: &Path, longest: Duration) -> Result<Turn, Elapsed> {
     let turn = {
         let mut turns = TURNS.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(turns.entry(directory.to_owned()).or_default())
     };
-    let taken = timeout(LONGEST, turn.lock_owned()).await;
-    taken
-        .map(Arc::new)
-        .map_err(|elapsed| MailError::unavailable("the mail boxes of the PBX", elapsed))
+    timeout(longest, turn.lock_owned()).await.map(Arc::new)
 }
 
 #[cfg(test)]
