@@ -45,6 +45,7 @@ pub mod platform_users;
 pub mod precondition;
 pub mod profile;
 mod purge_part;
+mod purge_pass;
 mod purge_recordings;
 mod purge_voicemail;
 pub mod purge_work;

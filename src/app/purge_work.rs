@@ -12,8 +12,8 @@ use super::App;
 use super::audit::Changed;
 use super::error::AppError;
 use super::purge_part::{close, kept_by_now, open, set_back};
+use super::purge_pass::Pass;
 use super::purge_recordings;
-use super::purge_voicemail;
 use super::purges::{count, daemon, rows};
 use super::setbacks::Setbacks;
 use crate::auth::caller::Caller;
@@ -52,13 +52,13 @@ pub async fn work(
     let mut tx = app.store.read("running_purges").await?;
     let running = purges::running(&mut tx).await?;
     drop(tx);
-    let mut is_left = false;
+    let (mut is_left, mut pass) = (false, Pass::new(stop));
     for (tenant, id) in setbacks.due(running, app.now()) {
         if stop.is_cancelled() {
             break;
         }
         // One that fails keeps none of the others waiting.
-        let done = carry_out_one(app, &caller, tenant, id, stop).await;
+        let done = carry_out_one(app, &caller, tenant, id, &mut pass).await;
         is_left |= matches!(done, Ok(true));
         setbacks.note((tenant, id), done.map(drop), app.now());
     }
@@ -70,13 +70,13 @@ async fn carry_out_one(
     caller: &Caller,
     tenant: TenantId,
     id: PurgeId,
-    stop: &CancellationToken,
+    pass: &mut Pass<'_>,
 ) -> Result<bool, AppError> {
     let mut tx = app.store.read("running_purge").await?;
     let found = purges::find(&mut tx, tenant, id).await;
     drop(tx);
     match found {
-        Ok(Some(purge)) => carry_out(app, caller, &purge, stop).await,
+        Ok(Some(purge)) => carry_out(app, caller, &purge, pass).await,
         Ok(None) => Ok(false),
         // It would not be read the next time either, and keeps others of the tenant from being asked for.
         Err(error @ StoreError::Corrupt { .. }) => {
@@ -99,19 +99,19 @@ async fn carry_out(
     app: &App,
     caller: &Caller,
     purge: &Purge,
-    stop: &CancellationToken,
+    pass: &mut Pass<'_>,
 ) -> Result<bool, AppError> {
     let mut is_left = false;
     let mut failed = None;
     for part in purge.parts.iter().filter(|part| part.ended_at.is_none()) {
         if part.is_due(app.now()) {
-            match go_on(app, caller, purge, part, stop).await {
+            match go_on(app, caller, purge, part, pass).await {
                 Ok(is_more) => is_left |= is_more,
                 Err(AppError::NotFound) => return Ok(false),
                 Err(error) => failed = set_back(app, purge, part, &error).await.err().or(failed),
             }
         }
-        if stop.is_cancelled() {
+        if pass.stop.is_cancelled() {
             return Ok(false);
         }
     }
@@ -127,10 +127,10 @@ async fn go_on(
     caller: &Caller,
     purge: &Purge,
     part: &PurgePart,
-    stop: &CancellationToken,
+    pass: &mut Pass<'_>,
 ) -> Result<bool, AppError> {
     let Some(node) = elsewhere(app, part).await? else {
-        return carry_out_part(app, caller, purge, part, stop).await;
+        return carry_out_part(app, caller, purge, part, pass).await;
     };
     // By the time that the purge was counted from: no jump of this host's clock makes it longer.
     let mut tx = app.store.read("time_of_purge").await?;
@@ -159,7 +159,7 @@ async fn carry_out_part(
     caller: &Caller,
     purge: &Purge,
     part: &PurgePart,
-    stop: &CancellationToken,
+    pass: &mut Pass<'_>,
 ) -> Result<bool, AppError> {
     // Two of them at one disk would take each other's removals for files that were not there.
     let _alone = match part.instance_id {
@@ -170,19 +170,19 @@ async fn carry_out_part(
         None => None,
     };
     if part.found.is_none() {
-        begin(app, caller, purge, part).await?;
+        begin(app, caller, purge, part, pass).await?;
     }
     let turn = Instant::now();
-    while turn.elapsed() < TURN && !stop.is_cancelled() {
+    while turn.elapsed() < TURN && !pass.stop.is_cancelled() {
         let begun = Instant::now();
         let (is_last, pause) = match (part.kind, part.instance_id) {
             // They wait for a disk or a PBX while nobody waits for them.
             (RetentionKind::Recordings, Some(place)) => {
-                let is_last = purge_recordings::batch(app, purge, part.position, place, stop).await?;
+                let is_last = purge_recordings::batch(app, purge, part.position, place, pass.stop).await?;
                 (is_last, PAUSE)
             }
             (RetentionKind::Voicemail, Some(place)) => {
-                let is_last = purge_voicemail::batch(app, purge, part.position, place, stop).await?;
+                let is_last = pass.voicemail(app, purge, part.position, place).await?;
                 (is_last, PAUSE)
             }
             _ => {
@@ -194,11 +194,11 @@ async fn carry_out_part(
             return Ok(false);
         }
         tokio::select! {
-            () = stop.cancelled() => return Ok(false),
+            () = pass.stop.cancelled() => return Ok(false),
             () = tokio::time::sleep(pause) => {}
         }
     }
-    Ok(!stop.is_cancelled())
+    Ok(!pass.stop.is_cancelled())
 }
 
 fn no_lock(error: &io::Error) -> AppError {
@@ -207,14 +207,23 @@ fn no_lock(error: &io::Error) -> AppError {
 }
 
 /// Counts what there is to do. Of payloads, the entry that is to tell of them comes first: each that is blanked names it.
-async fn begin(app: &App, caller: &Caller, purge: &Purge, part: &PurgePart) -> Result<(), AppError> {
+async fn begin(
+    app: &App,
+    caller: &Caller,
+    purge: &Purge,
+    part: &PurgePart,
+    pass: &mut Pass<'_>,
+) -> Result<(), AppError> {
     let (tenant, cutoff) = (purge.tenant_id, part.cutoff);
     let unseen = match part.instance_id {
         Some(place) if part.kind == RetentionKind::Voicemail => {
-            purge_voicemail::look(app, tenant, place).await?
+            pass.look(app, tenant, place).await?
         }
         _ => None,
     };
+    if pass.stop.is_cancelled() {
+        return Ok(());
+    }
     let mut tx = app.store.read("count_to_purge").await?;
     let age = Age {
         before: cutoff,
