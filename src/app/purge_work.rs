@@ -95,12 +95,7 @@ async fn abandon(app: &App, tenant: TenantId, id: PurgeId) -> Result<(), AppErro
 }
 
 /// A turn of each part; what fails of one keeps none of the others.
-async fn carry_out(
-    app: &App,
-    caller: &Caller,
-    purge: &Purge,
-    pass: &mut Pass<'_>,
-) -> Result<bool, AppError> {
+async fn carry_out(app: &App, caller: &Caller, purge: &Purge, pass: &mut Pass<'_>) -> Result<bool, AppError> {
     let mut is_left = false;
     let mut failed = None;
     for part in purge.parts.iter().filter(|part| part.ended_at.is_none()) {
@@ -216,9 +211,7 @@ async fn begin(
 ) -> Result<(), AppError> {
     let (tenant, cutoff) = (purge.tenant_id, part.cutoff);
     let unseen = match part.instance_id {
-        Some(place) if part.kind == RetentionKind::Voicemail => {
-            pass.look(app, tenant, place).await?
-        }
+        Some(place) if part.kind == RetentionKind::Voicemail => pass.look(app, tenant, place).await?,
         _ => None,
     };
     if pass.stop.is_cancelled() {

@@ -83,5 +83,8 @@ async fn a20_what_goes_from_deleted_messages_leaves_room_for_the_next_ones_that_
     );
     let texts = mailed.names("1001", "Deleted");
     let numbers: Vec<_> = texts.iter().filter(|name| name.ends_with(".txt")).collect();
-    assert_eq!(numbers, ["msg0000.txt", "msg0001.txt", "msg0002.txt", "msg0003.txt"]);
+    assert_eq!(
+        numbers,
+        ["msg0000.txt", "msg0001.txt", "msg0002.txt", "msg0003.txt"]
+    );
 }

@@ -70,7 +70,10 @@ async fn a20_a_removal_without_an_answer_keeps_all_others_off(#[case] breaks_off
     let checks = mailed.driver().test().await;
     let busy = checks.iter().find(|check| check.name == "mail_boxes").unwrap();
     assert!(!busy.ok && busy.detail.contains("something else"), "{busy:?}");
-    assert!(checks.iter().any(|check| check.name == "include_voicemail"), "{checks:?}");
+    assert!(
+        checks.iter().any(|check| check.name == "include_voicemail"),
+        "{checks:?}"
+    );
 }
 
 /// The port of a relay before another one of this host, which passes everything on until this is said, and no answer after

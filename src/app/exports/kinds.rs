@@ -47,8 +47,10 @@ pub const fn tables(kind: ExportKind) -> &'static [&'static str] {
 
 const SECRETS: &str = "secrets leave the service in no export";
 const OTHER_VOICE_MAIL: LeftOut = left(
-    "messages in mail boxes of a FreeSWITCH or a FusionPBX, and such as were left since an Asterisk was looked at last",
-    "they lie on the PBX; an Asterisk is looked at every 10 minutes, the others are not",
+    "messages in mail boxes of a FreeSWITCH or a FusionPBX; of an Asterisk such as were left since it was looked at last, or lie in mail \
+     boxes that could not be looked at, or are nobody's since they were left before it is known whose the domain was",
+    "they lie on the PBX; an Asterisk is looked at every 10 minutes, the others are not; where mail boxes of it could not be looked at, or \
+     hold messages that are nobody's, the server's log tells it",
     &[],
 );
 const GREETINGS: LeftOut = left(

@@ -98,16 +98,51 @@ struct PreviewPartView {
     cutoff: Timestamp,
     #[serde(flatten)]
     amount: Amount,
+    /// Of messages of mail boxes, which of them nobody can count; `null` of other kinds.
+    detail: Option<&'static str>,
 }
+
+/// Their rows are what the last look found.
+const NOT_COUNTED: &str = "messages that were left since the mail boxes were looked at last, lie in boxes that could not be looked at, or are \
+    nobody's are not counted; the server's log tells of boxes and of messages that are nobody's, and a purge of boxes";
 
 impl From<PurgePreview> for PurgePreviewView {
     fn from(preview: PurgePreview) -> Self {
         let parts = preview.parts.into_iter();
-        let part = |(kind, cutoff, amount)| PreviewPartView { kind, cutoff, amount };
+        let part = |(kind, cutoff, amount)| PreviewPartView {
+            kind,
+            cutoff,
+            amount,
+            detail: (kind == RetentionKind::Voicemail).then_some(NOT_COUNTED),
+        };
         Self {
             policy: preview.policy,
             counted_from: preview.time,
             parts: parts.map(part).collect(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a20_a_dry_run_says_of_mail_boxes_alone_which_messages_it_cannot_count() {
+        let part = |kind| (kind, Timestamp::UNIX_EPOCH, Amount::default());
+        let preview = PurgePreview {
+            policy: RetentionPolicy::default(),
+            time: Timestamp::UNIX_EPOCH,
+            parts: vec![part(RetentionKind::Voicemail), part(RetentionKind::CallRecords)],
+        };
+        let shown = serde_json::to_value(PurgePreviewView::from(preview)).unwrap();
+        let of_mail_boxes = shown["parts"][0]["detail"].as_str().unwrap();
+        assert!(
+            of_mail_boxes.contains("could not be looked at"),
+            "{of_mail_boxes}"
+        );
+        assert_eq!(shown["parts"][1]["detail"], json!(null));
     }
 }

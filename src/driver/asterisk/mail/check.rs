@@ -21,7 +21,8 @@ pub async fn check(session: &Session) -> Check {
                 "something else has worked on the mail boxes in {root} for {} seconds or more, so they were not looked at",
                 PATIENCE.as_secs()
             );
-            let mend = "test again; where it says so each time, see whether the disk that they lie on answers";
+            let mend =
+                "test again; where it says so each time, see whether the disk that they lie on answers";
             return Check::bad(NAME, detail, mend);
         }
         Err(error) => error,

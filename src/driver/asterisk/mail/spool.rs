@@ -163,12 +163,7 @@ impl MailSpool {
 
     /// Whether it was removed: what was found may have another number by now, and is looked for anew then. Where the lock is held
     /// for longer than Asterisk waits for it, what a caller says is lost: so one text is read under it, and no folder.
-    fn unlink_one(
-        &self,
-        domain: &SipDomain,
-        mailbox: &ExtensionNumber,
-        found: &Placed,
-    ) -> io::Result<bool> {
+    fn unlink_one(&self, domain: &SipDomain, mailbox: &ExtensionNumber, found: &Placed) -> io::Result<bool> {
         let root = self.open_root()?.ok_or(io::ErrorKind::NotFound)?;
         let (folder, number) = (found.folder, found.number.as_str());
         let Some(directory) = within(&root, &format!("{domain}/{mailbox}/{folder}"))? else {

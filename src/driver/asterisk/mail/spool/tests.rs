@@ -159,7 +159,11 @@ fn a20_without_its_disk_nothing_is_taken_to_have_gone() {
 #[test]
 fn a20_a_disk_that_is_mounted_among_the_mail_boxes_is_no_directory_of_theirs() {
     let root = File::open("/").unwrap();
-    for answer in [within(&root, "proc"), within(&root, "proc/self"), readable(&root, "proc")] {
+    for answer in [
+        within(&root, "proc"),
+        within(&root, "proc/self"),
+        readable(&root, "proc"),
+    ] {
         let error = answer.unwrap_err().to_string();
         assert!(error.contains("a disk is mounted at proc"), "{error}");
     }
