@@ -81,10 +81,10 @@ async fn a20_what_goes_from_deleted_messages_leaves_room_for_the_next_ones_that_
         mailed.callers("1001").await,
         ["5550001", "5550003", "5550004", "5550009"]
     );
-    let texts = mailed.names("1001", "Deleted");
-    let numbers: Vec<_> = texts.iter().filter(|name| name.ends_with(".txt")).collect();
-    assert_eq!(
-        numbers,
-        ["msg0000.txt", "msg0001.txt", "msg0002.txt", "msg0003.txt"]
-    );
+    let names = mailed.names("1001", "Deleted");
+    let numbers: Vec<_> = names
+        .iter()
+        .filter_map(|name| name.strip_suffix(".txt"))
+        .collect();
+    assert_eq!(numbers, ["msg0000", "msg0001", "msg0002", "msg0003"]);
 }
