@@ -12,7 +12,7 @@ use std::thread;
 use serde_json::json;
 use switchyard::app::instances::{self, NewInstance};
 use switchyard::app::{operator, voicemail};
-use switchyard::domain::ids::InstanceId;
+use switchyard::domain::ids::{InstanceId, PurgeId};
 use switchyard::domain::instance::InstanceSettings;
 use switchyard::domain::instance_secrets::InstanceSecrets;
 use switchyard::domain::tenant::Tenant;
@@ -75,6 +75,16 @@ impl Mailed {
             place,
             _state: state,
         }
+    }
+
+    /// Asks for a purge of what is older than ten days, with so many such messages in a box of the first tenant.
+    pub async fn purge_of(&self, messages: usize) -> PurgeId {
+        for number in 0..messages {
+            self.put(&self.world.acme, "1001", number, 60);
+        }
+        self.look().await;
+        self.world.keep(&self.world.acme, json!({"voicemail": 10})).await;
+        self.world.purge(&self.world.acme).await
     }
 
     pub fn folder(&self, tenant: &Tenant, mailbox: &str) -> PathBuf {

@@ -79,12 +79,7 @@ async fn a20_old_messages_go_from_the_pbx_and_newer_ones_and_others_stay(
 async fn a20_what_was_removed_by_one_that_was_killed_is_counted_once() {
     let mailed = Mailed::open(Sqlite).await;
     let (world, acme) = (&mailed.world, &mailed.world.acme);
-    for number in 0..3 {
-        mailed.put(acme, "1001", number, 60);
-    }
-    mailed.look().await;
-    world.keep(acme, json!({"voicemail": 10})).await;
-    let id = world.purge(acme).await;
+    let id = mailed.purge_of(3).await;
     mailed.note().await;
     for name in ["msg0002.wav", "msg0002.txt"] {
         fs::remove_file(mailed.folder(acme, "1001").join(name)).unwrap();
@@ -103,12 +98,7 @@ async fn a20_what_was_removed_by_one_that_was_killed_is_counted_once() {
 async fn a20_what_was_noted_of_another_place_is_kept_and_not_taken_to_have_been_removed() {
     let mailed = Mailed::open(Sqlite).await;
     let (world, acme) = (&mailed.world, &mailed.world.acme);
-    for number in 0..2 {
-        mailed.put(acme, "1001", number, 60);
-    }
-    mailed.look().await;
-    world.keep(acme, json!({"voicemail": 10})).await;
-    let id = world.purge(acme).await;
+    let id = mailed.purge_of(2).await;
     mailed.note().await;
     world
         .texts("update purge_messages set place = 'elsewhere' returning message")

@@ -92,12 +92,7 @@ async fn a20_a_mail_box_that_cannot_be_read_is_told_and_keeps_no_other_one() {
 async fn a20_what_was_noted_waits_for_a_pbx_that_is_away_and_is_counted_then() {
     let mailed = Mailed::open(Sqlite).await;
     let (world, acme) = (&mailed.world, &mailed.world.acme);
-    for number in 0..3 {
-        mailed.put(acme, "1001", number, 60);
-    }
-    mailed.look().await;
-    world.keep(acme, json!({"voicemail": 10})).await;
-    let id = world.purge(acme).await;
+    let id = mailed.purge_of(3).await;
     mailed.note().await;
     for name in ["msg0002.wav", "msg0002.txt"] {
         fs::remove_file(mailed.folder(acme, "1001").join(name)).unwrap();
@@ -118,12 +113,7 @@ async fn a20_what_was_noted_waits_for_a_pbx_that_is_away_and_is_counted_then() {
 async fn a20_a_purge_that_is_stopped_in_the_middle_has_counted_what_has_gone_and_goes_on() {
     let mailed = Mailed::open(Sqlite).await;
     let (world, acme) = (&mailed.world, &mailed.world.acme);
-    for number in 0..3 {
-        mailed.put(acme, "1001", number, 60);
-    }
-    mailed.look().await;
-    world.keep(acme, json!({"voicemail": 10})).await;
-    let id = world.purge(acme).await;
+    let id = mailed.purge_of(3).await;
     let stop = CancellationToken::new();
     let stopped = stop.clone();
     mailed
