@@ -83,6 +83,22 @@ pub(super) async fn close(
     Ok(is_last)
 }
 
+/// Notes what was done, with nothing removed.
+pub(super) async fn end(app: &App, purge: &Purge, position: i64, batch: Batch) -> Result<bool, AppError> {
+    match open(app, purge, position).await? {
+        Some(open) => close(app, open, purge, batch).await,
+        None => Ok(true),
+    }
+}
+
+/// All that is left stays, until the next purge.
+pub(super) fn stays(part: &PurgePart, why: impl Into<String>) -> Batch {
+    Batch {
+        kept: part.left().max(1),
+        ..Batch::over(why)
+    }
+}
+
 /// What is said where a kind is kept forever by now.
 pub(super) fn kept_by_now() -> Batch {
     Batch::over("it is kept forever by now: nothing more was removed")

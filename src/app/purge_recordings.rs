@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::App;
 use super::error::AppError;
-use super::purge_part::{close, kept_by_now, may_go, open};
+use super::purge_part::{close, end, kept_by_now, may_go, open, stays};
 use crate::domain::ids::InstanceId;
 use crate::domain::purge::{Batch, Purge, PurgePart};
 use crate::driver::spool::Spool;
@@ -60,7 +60,7 @@ pub(super) async fn batch(
     };
     drop(tx);
     let Some(spool) = spool else {
-        return end(app, purge, stays(&now.part, NO_DIRECTORY)).await;
+        return end(app, purge, position, stays(&now.part, NO_DIRECTORY)).await;
     };
     let work = Work {
         app,
@@ -73,26 +73,9 @@ pub(super) async fn batch(
         return work.resume(noted).await;
     }
     if now.cutoff.is_none() {
-        return end(app, purge, (position, kept_by_now())).await;
+        return end(app, purge, position, kept_by_now()).await;
     }
     work.go_on(&old).await
-}
-
-/// Notes what was done, with nothing removed.
-async fn end(app: &App, purge: &Purge, (position, batch): (i64, Batch)) -> Result<bool, AppError> {
-    match open(app, purge, position).await? {
-        Some(open) => close(app, open, purge, batch).await,
-        None => Ok(true),
-    }
-}
-
-/// All that is left stays, until the next purge.
-fn stays(part: &PurgePart, why: &str) -> (i64, Batch) {
-    let batch = Batch {
-        kept: part.left().max(1),
-        ..Batch::over(why)
-    };
-    (part.position, batch)
 }
 
 /// What has to do with the disk, and not with a file.
@@ -295,7 +278,13 @@ impl Work<'_> {
     /// Counts nothing, and leaves what was noted to be forgotten with the purge.
     async fn no_disk(&self, error: &io::Error) -> Result<bool, AppError> {
         tracing::warn!(%error, tenant = %self.purge.tenant_id, "recordings cannot be looked at");
-        end(self.app, self.purge, stays(self.part, NO_DISK)).await
+        end(
+            self.app,
+            self.purge,
+            self.part.position,
+            stays(self.part, NO_DISK),
+        )
+        .await
     }
 }
 

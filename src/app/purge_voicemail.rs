@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::App;
 use super::error::AppError;
-use super::purge_part::{close, kept_by_now, may_go, open};
+use super::purge_part::{close, end, kept_by_now, may_go, open, stays};
 use crate::deploy::DeployError;
 use crate::domain::error_chain::error_chain;
 use crate::domain::ids::{InstanceId, TenantId, VoicemailId};
@@ -128,22 +128,6 @@ pub(super) async fn look(
     let error = error.full();
     tracing::warn!(%instance, %tenant, error, "mail boxes could not be looked at before a purge");
     Ok(Some(unseen))
-}
-
-/// Notes what was done, with nothing removed.
-async fn end(app: &App, purge: &Purge, position: i64, batch: Batch) -> Result<bool, AppError> {
-    match open(app, purge, position).await? {
-        Some(open) => close(app, open, purge, batch).await,
-        None => Ok(true),
-    }
-}
-
-/// All that is left stays, until the next purge.
-fn stays(part: &PurgePart, why: impl Into<String>) -> Batch {
-    Batch {
-        kept: part.left().max(1),
-        ..Batch::over(why)
-    }
 }
 
 /// A part of a purge, on the PBX that it is about.
