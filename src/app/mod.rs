@@ -52,6 +52,7 @@ pub mod purge_work;
 pub mod purges;
 pub mod recordings;
 pub mod retention;
+pub mod revisions;
 pub mod roles;
 pub mod sessions;
 pub mod setbacks;

@@ -1,4 +1,4 @@
-//! The reconciler of what is kept for a time only: takes no input, and removes what that time has passed for.
+//! The reconciler of what is kept for a time, or as long as it is needed: takes no input, and removes what is not any more.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::error::AppError;
-use crate::app::{App, idempotency, one_time, sessions};
+use crate::app::{App, idempotency, one_time, revisions, sessions};
 use crate::domain::error_chain::error_chain;
 
 /// Nobody waits for it: what is too old counts for nothing already.
@@ -18,7 +18,7 @@ pub async fn run(app: App, period: Duration, stop: CancellationToken) -> Result<
         if let Err(error) = turn(&app, &stop).await {
             tracing::error!(
                 error = error_chain(&error),
-                "old answers, tokens and sessions could not be removed"
+                "old answers, tokens, sessions and revisions could not be removed"
             );
         }
         tokio::select! {
@@ -31,6 +31,7 @@ pub async fn run(app: App, period: Duration, stop: CancellationToken) -> Result<
 async fn turn(app: &App, stop: &CancellationToken) -> Result<(), AppError> {
     // Some at a time: no other writer waits for all of them.
     while !stop.is_cancelled() && some_forgotten(app).await? > 0 {}
+    revisions::forget_unneeded(app, stop).await?;
     Ok(())
 }
 

@@ -116,8 +116,16 @@ impl Engine {
         self.preview(instance_id, Look::Platform).await
     }
 
-    /// Works the aim out as a deploy would, and keeps nothing of it.
     async fn preview(&self, instance_id: InstanceId, look: Look) -> Result<Option<Preview>, DeployError> {
+        match self.look_ahead(instance_id, look).await {
+            // It was moved or edited since the look began, and is kept no more.
+            Err(DeployError::Missing { .. }) => self.look_ahead(instance_id, look).await,
+            seen => seen,
+        }
+    }
+
+    /// Works the aim out as a deploy would, and keeps nothing of it.
+    async fn look_ahead(&self, instance_id: InstanceId, look: Look) -> Result<Option<Preview>, DeployError> {
         let mut tx = self.store.read("preview").await?;
         let Some(instance) = instances::find(&mut tx, instance_id).await? else {
             return Ok(None);

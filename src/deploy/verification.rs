@@ -61,9 +61,10 @@ impl Engine {
         loop {
             let before = self.situation(instance_id).await?;
             if before.under_way.is_none() {
-                let seen = self.look(instance_id, only).await?;
+                // What a look reads may be gone once a deploy has moved it.
+                let seen = self.look(instance_id, only).await;
                 if self.situation(instance_id).await? == before {
-                    return Ok(seen);
+                    return seen;
                 }
             }
             if Instant::now() >= deadline {

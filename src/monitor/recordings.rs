@@ -182,7 +182,7 @@ impl Owners {
         };
         let holders = match self.holders.entry(domain.clone()) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(unknown) => unknown.insert(recordings::holders(tx, &domain).await?),
+            Entry::Vacant(unknown) => unknown.insert(domains::holders(tx, &domain).await?),
         };
         let before = holders.iter().filter(|(_, since)| *since <= found.written_at);
         let holder = before.max_by_key(|(_, since)| *since).map(|(tenant, _)| *tenant);

@@ -10,7 +10,7 @@ use crate::domain::ids::{IdSource, InstanceId, TenantId, VoicemailId};
 use crate::domain::sip_domain::SipDomain;
 use crate::domain::voicemail::{FoundMessage, PbxMessageId, Voicemail};
 use crate::driver::mail::{Mail, MailError};
-use crate::store::{Store, StoreError, domains, recordings, voicemail};
+use crate::store::{Store, StoreError, domains, voicemail};
 
 /// Rows that are written in one transaction.
 const BATCH: usize = 200;
@@ -101,7 +101,7 @@ impl Place<'_> {
             let mailbox = known.entry(message.found.mailbox.clone()).or_default();
             mailbox.insert(message.found.id.clone(), message);
         }
-        let holders = recordings::holders(&mut tx, self.domain).await?;
+        let holders = domains::holders(&mut tx, self.domain).await?;
         drop(tx);
         let Some(mailboxes) = self.mail.mailboxes(self.domain).await? else {
             return if known.is_empty() {

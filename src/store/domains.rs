@@ -8,8 +8,8 @@ use uuid::Uuid;
 use super::row::Origin;
 use super::statement::{insert_rows, run, statements};
 use super::{StoreError, Tx, tenants};
-use crate::domain::ids::{InstanceId, RevisionId, TenantId};
-use crate::domain::revision::TenantConfig;
+use crate::domain::ids::{InstanceId, TenantId};
+use crate::domain::revision::Revision;
 use crate::domain::sip_domain::SipDomain;
 
 /// For how long phones may sign in at a domain that the tenant had before, from the deploy on that puts the new one live.
@@ -28,6 +28,10 @@ statements! {
         where s.instance_id = $1 and s.tenant_id = tenant_domain_aliases.tenant_id \
         and d.domain = tenant_domain_aliases.domain and d.former)";
     NOTE = "insert into revision_domains (domain, tenant_id, revision_id, former) values {rows}", 4;
+    NOTE_TENURE = "insert into domain_tenures (domain, tenant_id, since) values {rows} \
+        on conflict (domain, tenant_id) do update set since = excluded.since \
+        where excluded.since < domain_tenures.since", 3;
+    HOLDERS = "select tenant_id, since from domain_tenures where domain = $1";
     IS_RESERVED = "select count(*) from (select tenant_id from tenant_domain_aliases where domain = $1 \
         union all select d.tenant_id from revision_domains d where d.domain = $1 and ( \
         exists (select 1 from served s where s.tenant_id = d.tenant_id and s.revision_id = d.revision_id) \
@@ -41,7 +45,7 @@ statements! {
         where tenant_id <> $2";
     EVER_OF = "select domain from tenants where id = $1 \
         union select domain from tenant_domain_aliases where tenant_id = $1 \
-        union select domain from revision_domains where tenant_id = $1";
+        union select domain from domain_tenures where tenant_id = $1";
     KNOWN_ON = "select id, domain from tenants where instance_id = $1 \
         union select a.tenant_id, a.domain from tenant_domain_aliases a join tenants t on t.id = a.tenant_id \
         where t.instance_id = $1 \
@@ -107,23 +111,39 @@ pub async fn drop_expired(tx: &mut Tx, tenant: TenantId, now: Timestamp) -> Resu
     Ok(dropped)
 }
 
-/// Notes under which domains a revision is served.
-pub(super) async fn note(
-    tx: &mut Tx,
-    tenant: TenantId,
-    revision: RevisionId,
-    config: &TenantConfig,
-) -> Result<(), StoreError> {
+/// Notes under which domains a revision is served, and since when PBXs may serve the tenant so: that outlives the revision.
+pub(super) async fn note(tx: &mut Tx, revision: &Revision) -> Result<(), StoreError> {
+    let (config, tenant) = (&revision.config, revision.tenant_id.uuid());
     let own = std::iter::once((&config.domain, false));
     let former = config.aliases.iter().filter(|alias| **alias != config.domain);
     let rows: Vec<(&SipDomain, bool)> = own.chain(former.map(|alias| (alias, true))).collect();
     insert_rows!(tx, NOTE, rows, |(domain, former)| (
         domain.as_str(),
-        tenant.uuid(),
-        revision.uuid(),
+        tenant,
+        revision.id.uuid(),
         *former
     ))?;
+    let since = revision.created_at.as_microsecond();
+    insert_rows!(tx, NOTE_TENURE, rows, |(domain, _)| (
+        domain.as_str(),
+        tenant,
+        since
+    ))?;
     Ok(())
+}
+
+/// Who has or had a domain, each with the time from which on a PBX may have served it so: that of the first revision.
+pub async fn holders(tx: &mut Tx, domain: &SipDomain) -> Result<Vec<(TenantId, Timestamp)>, StoreError> {
+    let rows = run!(tx, fetch_all::<(Uuid, i64)>(HOLDERS, domain.as_str()))?;
+    rows.into_iter()
+        .map(|(id, since)| {
+            let origin = Origin {
+                table: "domain_tenures",
+                id,
+            };
+            Ok((TenantId::from_uuid(id), origin.time("since", since)?))
+        })
+        .collect()
 }
 
 /// Whether a domain is kept for another tenant that had it: as an alias, or because a PBX serves it, a generation that is
@@ -151,7 +171,7 @@ pub async fn is_anothers(
 /// Every domain that a tenant has or had, as far as that is known.
 pub async fn ever_of(tx: &mut Tx, tenant: TenantId) -> Result<BTreeSet<SipDomain>, StoreError> {
     let rows = run!(tx, fetch_all::<(String,)>(EVER_OF, tenant.uuid()))?;
-    parsed("revision_domains", tenant, rows)
+    parsed("domain_tenures", tenant, rows)
 }
 
 /// Every domain by which an instance may name a tenant: of those that are assigned to it, today's and former ones, and

@@ -48,9 +48,7 @@ statements! {
         where p.channel = $1 and r.instance_id = $2 and (exists \
         (select 1 from tenants t where t.id = r.tenant_id and t.domain = $3) or exists \
         (select 1 from tenant_domain_aliases a where a.tenant_id = r.tenant_id and a.domain = $3) or exists \
-        (select 1 from revision_domains d where d.tenant_id = r.tenant_id and d.domain = $3)) limit 2";
-    HOLDERS = "select d.tenant_id, min(r.created_at) from revision_domains d \
-        join revisions r on r.tenant_id = d.tenant_id and r.id = d.revision_id where d.domain = $1 group by d.tenant_id";
+        (select 1 from domain_tenures d where d.tenant_id = r.tenant_id and d.domain = $3)) limit 2";
     LOSE = "delete from recordings where instance_id = $1 and path = $2";
     LOSE_ALL = "delete from recordings where instance_id = $1";
     OF_TENANT = "select id, path, written_at from recordings where tenant_id = $1 and instance_id = $2 \
@@ -167,20 +165,6 @@ pub async fn whose(
         [(id,)] => Some(TenantId::from_uuid(*id)),
         _ => None,
     })
-}
-
-/// Who has or had a domain, each with the time from which on a PBX may have served it so: that of the first revision.
-pub async fn holders(tx: &mut Tx, domain: &SipDomain) -> Result<Vec<(TenantId, Timestamp)>, StoreError> {
-    let rows = run!(tx, fetch_all::<(Uuid, i64)>(HOLDERS, domain.as_str()))?;
-    rows.into_iter()
-        .map(|(id, since)| {
-            let origin = Origin {
-                table: "revisions",
-                id,
-            };
-            Ok((TenantId::from_uuid(id), origin.time("created_at", since)?))
-        })
-        .collect()
 }
 
 /// Forgets one whose file is not there any more.

@@ -13,6 +13,30 @@ use crate::domain::revision::{ExtensionConfig, Revision, TenantConfig};
 
 const TABLE: &str = "revisions";
 
+/// Revisions that are removed in one transaction: each may be as large as all of the tenant's configuration.
+const PORTION: i64 = 20;
+
+/// Revisions `r` that nothing will ask for. `$lapsed`: a lease that ended before this is held by nobody, whatever clock its
+/// holder goes by.
+///
+/// A deploy that is to serve a revision names it, and its generation names all that it serves. The heads that a deploy of a
+/// whole instance takes are named by nothing but their tenants until it has planned, and by nothing at all where these are
+/// edited, or given another instance, meanwhile: so none of any tenant goes while such a plan is being worked out.
+macro_rules! unneeded {
+    ($lapsed:literal) => {
+        concat!(
+            "not exists (select 1 from generation_tenants g where g.tenant_id = r.tenant_id and g.revision_id = r.id) \
+             and not exists (select 1 from served s where s.tenant_id = r.tenant_id and s.revision_id = r.id) \
+             and not exists (select 1 from tenants t where t.id = r.tenant_id and t.head_revision_id = r.id) \
+             and not exists (select 1 from deployments d where d.tenant_id = r.tenant_id and d.revision_id = r.id \
+             and d.ended_at is null) \
+             and not exists (select 1 from leases l cross join deployments d where l.expires_at > ",
+            $lapsed,
+            " and d.instance_id = l.instance_id and d.ended_at is null and d.scope = 'platform' and d.status = 'planning')"
+        )
+    };
+}
+
 statements! {
     INSERT = "insert into revisions (id, tenant_id, number, digest, config, created_at) \
         values ($1, $2, $3, $4, $5, $6)";
@@ -20,10 +44,14 @@ statements! {
         where tenant_id = $1 and id = $2";
     FIND_BY_DIGEST = "select id, tenant_id, number, digest, config, created_at from revisions \
         where tenant_id = $1 and digest = $2";
-    LAST_NUMBER = "select coalesce(max(number), 0) from revisions where tenant_id = $1";
+    NEXT_NUMBER = "update tenants set last_revision = last_revision + 1 where id = $1 returning last_revision";
     COUNT = "select count(*) from revisions where tenant_id = $1";
     LIST = "select id, number, digest, created_at from revisions where tenant_id = $1 \
         order by number desc limit $2 offset $3";
+    WITH_UNNEEDED = concat!("select r.tenant_id from revisions r where r.tenant_id > $1 and ", unneeded!("$2"),
+        " order by r.tenant_id limit 1");
+    FORGET_UNNEEDED = concat!("delete from revisions where tenant_id = $1 and id in \
+        (select r.id from revisions r where r.tenant_id = $1 and ", unneeded!("$2"), " order by r.number limit $3)");
 }
 
 #[derive(sqlx::FromRow)]
@@ -58,7 +86,7 @@ impl Row {
 pub struct RevisionSummary {
     /// Its id.
     pub id: RevisionId,
-    /// Counts from 1 in each tenant.
+    /// Counts from 1 in each tenant; none is given twice.
     pub number: i64,
     /// Of the configuration.
     pub digest: Digest,
@@ -136,11 +164,13 @@ pub async fn take(
     if let Some(revision) = find_by_digest(tx, tenant, digest).await? {
         return Ok(revision);
     }
-    let (last,) = run!(tx, fetch_one::<(i64,)>(LAST_NUMBER, tenant.uuid()))?;
+    let next = run!(tx, fetch_optional::<(i64,)>(NEXT_NUMBER, tenant.uuid()))?;
+    let statement = NEXT_NUMBER.name;
+    let (number,) = next.ok_or(StoreError::Reference { statement })?;
     let revision = Revision {
         id: fresh,
         tenant_id: tenant,
-        number: last + 1,
+        number,
         digest,
         config: config.clone(),
         created_at: now,
@@ -157,7 +187,7 @@ pub async fn take(
             now.as_microsecond(),
         )
     )?;
-    domains::note(tx, tenant, fresh, config).await?;
+    domains::note(tx, &revision).await?;
     Ok(revision)
 }
 
@@ -210,4 +240,28 @@ pub async fn list(
         total,
         request: page,
     })
+}
+
+/// The next tenant behind one, or the first, that has a revision which nothing needs any more. `lapsed`: whatever lease ended
+/// before is held by nobody.
+pub async fn with_unneeded(
+    tx: &mut Tx,
+    after: Option<TenantId>,
+    lapsed: Timestamp,
+) -> Result<Option<TenantId>, StoreError> {
+    let after = after.map_or(Uuid::nil(), TenantId::uuid);
+    let row = run!(
+        tx,
+        fetch_optional::<(Uuid,)>(WITH_UNNEEDED, after, lapsed.as_microsecond())
+    )?;
+    Ok(row.map(|(id,)| TenantId::from_uuid(id)))
+}
+
+/// Removes the oldest 20 revisions of a tenant that nothing needs any more; answers how many went. The transaction must hold
+/// the tenant's lock, taken before: whoever takes a head, or asks for a deploy of one, holds it too.
+pub async fn forget_unneeded(tx: &mut Tx, tenant: TenantId, lapsed: Timestamp) -> Result<u64, StoreError> {
+    run!(
+        tx,
+        execute(FORGET_UNNEEDED, tenant.uuid(), lapsed.as_microsecond(), PORTION)
+    )
 }

@@ -36,6 +36,8 @@ mod generations;
 #[cfg(test)]
 mod includes;
 #[cfg(test)]
+mod kept_revisions;
+#[cfg(test)]
 mod late_work;
 #[cfg(test)]
 mod leaving;

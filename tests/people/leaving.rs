@@ -12,7 +12,7 @@ use super::support::database::Backend::{self, Postgres, Sqlite};
 use super::world::{World, invitation};
 
 /// Where the preview counts the rows of a table: under its own name, or with what they are a part of.
-const COUNTED: [(&str, &str); 31] = [
+const COUNTED: [(&str, &str); 32] = [
     ("api_key_permissions", "api_keys"),
     ("api_keys", "api_keys"),
     ("call_record_extensions", "call_records"),
@@ -20,6 +20,7 @@ const COUNTED: [(&str, &str); 31] = [
     ("call_records", "call_records"),
     ("deployment_stages", "deployments"),
     ("deployments", "deployments"),
+    ("domain_tenures", "revisions"),
     ("extension_secrets", "extensions"),
     ("extensions", "extensions"),
     ("generation_tenants", "generations"),
@@ -90,6 +91,7 @@ impl World {
                 "_secrets",
                 "_stages",
                 "_domains",
+                "_tenures",
                 "_events",
                 "_parts",
                 "_comments",

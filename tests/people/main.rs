@@ -35,6 +35,7 @@ mod mail_boxes;
 mod mail_looks;
 mod mailed;
 mod many_calls;
+mod old_revisions;
 mod overtaken;
 mod own_tenant;
 mod purge_change;

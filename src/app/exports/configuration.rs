@@ -169,7 +169,7 @@ pub(super) async fn deployments(making: &mut Making<'_>) -> Result<(), Cut> {
     }
 }
 
-/// All that was deployed, newest first, each revision by itself: it may be as large as all of the configuration.
+/// What is kept of what was deployed, newest first, each revision by itself: it may be as large as all of the configuration.
 pub(super) async fn revisions(making: &mut Making<'_>) -> Result<(), Cut> {
     making.archive.name_kind(ExportKind::Revisions);
     let mut before = None;

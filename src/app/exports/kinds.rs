@@ -104,6 +104,11 @@ pub const OF_TENANT: &[LeftOut] = &[
         &["webhook_events"],
     ),
     left(
+        "since when PBXs may have served each of the tenant's domains",
+        "it tells the service whose a recording or a message is; the audit log tells each change of the domain",
+        &["domain_tenures"],
+    ),
+    left(
         "which revision each PBX serves",
         "it is the operator's; the deployments tell what went live",
         &["generation_tenants", "generation_tombstones", "served"],

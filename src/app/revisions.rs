@@ -1,0 +1,43 @@
+//! Revisions that nothing needs any more: they go by themselves, and with them what they say of people who are gone.
+
+use jiff::{SignedDuration, Timestamp};
+use tokio_util::sync::CancellationToken;
+
+use super::App;
+use super::error::AppError;
+use crate::domain::ids::TenantId;
+use crate::store::revisions;
+
+/// A lease that lapsed longer ago than this is held by nobody. Hosts' clocks differ by less than a lease, and the longest that
+/// can be asked for (`deploy.lease_seconds`) has ten minutes.
+const LEFT: SignedDuration = SignedDuration::from_mins(10);
+
+/// Removes the revisions that nothing needs any more, some of a tenant at a time; gives how many.
+pub async fn forget_unneeded(app: &App, stop: &CancellationToken) -> Result<u64, AppError> {
+    let mut forgotten = 0;
+    let mut after = None;
+    while !stop.is_cancelled() {
+        let lapsed = app.now() - LEFT;
+        let mut tx = app.store.read("unneeded_revisions").await?;
+        let next = revisions::with_unneeded(&mut tx, after, lapsed).await?;
+        drop(tx);
+        let Some(tenant) = next else { break };
+        match forget_some(app, tenant, lapsed).await? {
+            // Somebody else was there first, or a deploy needs them again.
+            0 => after = Some(tenant),
+            some => forgotten += some,
+        }
+    }
+    Ok(forgotten)
+}
+
+async fn forget_some(app: &App, tenant: TenantId, lapsed: Timestamp) -> Result<u64, AppError> {
+    let mut tx = match app.begin_in(tenant, "forget_revisions").await {
+        // It was deleted meanwhile, with all of them.
+        Err(AppError::NotFound) => return Ok(0),
+        begun => begun?,
+    };
+    let forgotten = revisions::forget_unneeded(&mut tx, tenant, lapsed).await?;
+    tx.commit().await?;
+    Ok(forgotten)
+}
