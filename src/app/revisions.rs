@@ -17,27 +17,33 @@ pub async fn forget_unneeded(app: &App, stop: &CancellationToken) -> Result<u64,
     let mut forgotten = 0;
     let mut after = None;
     while !stop.is_cancelled() {
-        let lapsed = app.now() - LEFT;
         let mut tx = app.store.read("unneeded_revisions").await?;
-        let next = revisions::with_unneeded(&mut tx, after, lapsed).await?;
+        let next = revisions::with_unneeded(&mut tx, after, lapsed(app)).await?;
         drop(tx);
         let Some(tenant) = next else { break };
-        match forget_some(app, tenant, lapsed).await? {
-            // Somebody else was there first, or a deploy needs them again.
-            0 => after = Some(tenant),
-            some => forgotten += some,
+        // All of one before the next: what was looked through need not be again.
+        let mut is_whole = true;
+        while is_whole && !stop.is_cancelled() {
+            let some = forget_some(app, tenant).await?;
+            forgotten += some;
+            is_whole = some == u64::from(revisions::PORTION);
         }
+        after = Some(tenant);
     }
     Ok(forgotten)
 }
 
-async fn forget_some(app: &App, tenant: TenantId, lapsed: Timestamp) -> Result<u64, AppError> {
+fn lapsed(app: &App) -> Timestamp {
+    app.now() - LEFT
+}
+
+async fn forget_some(app: &App, tenant: TenantId) -> Result<u64, AppError> {
     let mut tx = match app.begin_in(tenant, "forget_revisions").await {
         // It was deleted meanwhile, with all of them.
         Err(AppError::NotFound) => return Ok(0),
         begun => begun?,
     };
-    let forgotten = revisions::forget_unneeded(&mut tx, tenant, lapsed).await?;
+    let forgotten = revisions::forget_unneeded(&mut tx, tenant, lapsed(app)).await?;
     tx.commit().await?;
     Ok(forgotten)
 }

@@ -14,7 +14,7 @@ use crate::domain::revision::{ExtensionConfig, Revision, TenantConfig};
 const TABLE: &str = "revisions";
 
 /// Revisions that are removed in one transaction: each may be as large as all of the tenant's configuration.
-const PORTION: i64 = 20;
+pub const PORTION: u32 = 20;
 
 /// Revisions `r` that nothing will ask for. `$lapsed`: a lease that ended before this is held by nobody, whatever clock its
 /// holder goes by.
@@ -257,11 +257,16 @@ pub async fn with_unneeded(
     Ok(row.map(|(id,)| TenantId::from_uuid(id)))
 }
 
-/// Removes the oldest 20 revisions of a tenant that nothing needs any more; answers how many went. The transaction must hold
+/// Removes the oldest revisions of a tenant that nothing needs any more, one portion; answers how many went. The transaction must hold
 /// the tenant's lock, taken before: whoever takes a head, or asks for a deploy of one, holds it too.
 pub async fn forget_unneeded(tx: &mut Tx, tenant: TenantId, lapsed: Timestamp) -> Result<u64, StoreError> {
     run!(
         tx,
-        execute(FORGET_UNNEEDED, tenant.uuid(), lapsed.as_microsecond(), PORTION)
+        execute(
+            FORGET_UNNEEDED,
+            tenant.uuid(),
+            lapsed.as_microsecond(),
+            i64::from(PORTION),
+        )
     )
 }

@@ -100,6 +100,34 @@ async fn a20_all_that_nothing_needs_goes_tenant_by_tenant_and_more_than_one_port
     assert_eq!(forgotten(&go_on).await, 0);
 }
 
+/// By its head it is needed again, which nobody else sees before the end.
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn a20_what_is_being_taken_as_a_head_again_is_waited_for_and_stays(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let world = World::new(backend).await;
+    let ann = world.person("ann", &world.acme, "owner").await;
+    let caller = world.caller(&ann.token).await;
+    world.take_head(&world.acme).await;
+    let added = world.extension(&caller, "1001").await.unwrap();
+    extensions::delete(&world.app, &caller, added.id, &IfMatch::Any)
+        .await
+        .unwrap();
+    let mut tx = world.store.begin("take_head").await.unwrap();
+    let (fresh, now) = (RevisionId::fresh(&SystemIds), SystemClock.now());
+    let taken = store::revisions::take_head(&mut tx, world.acme.id, fresh, now).await;
+    assert_ne!(taken.unwrap().unwrap(), fresh, "it equals what was taken before");
+    let stop = CancellationToken::new();
+    let takes = async {
+        world.bench.others_wait().await;
+        tx.commit().await.unwrap();
+    };
+    let (forgotten, ()) = tokio::join!(revisions::forget_unneeded(&world.app, &stop), takes);
+    assert_eq!(forgotten.unwrap(), 0);
+    assert_eq!(world.revisions().await, ["Acme 1: 0"]);
+}
+
 /// The writer of SQLite, and on PostgreSQL the tenant, is somebody else's all the while.
 #[rstest]
 #[tokio::test]

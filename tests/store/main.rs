@@ -13,6 +13,7 @@ mod call_plans;
 mod call_records;
 mod calls_of_a_number;
 mod deployments;
+mod domain_tenures;
 mod export_pages;
 mod export_plans;
 mod exports;

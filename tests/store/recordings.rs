@@ -153,7 +153,7 @@ async fn a12_a_recording_is_its_tenants_and_is_listed_with_its_call(
 }
 
 /// The instance with its recordings in a directory of this test.
-fn recording_into(world: &World, directory: &TempDir) -> PbxInstance {
+pub fn recording_into(world: &World, directory: &TempDir) -> PbxInstance {
     let mut instance = world.instance.clone();
     if let InstanceSettings::Asterisk(settings) = &mut instance.settings {
         settings.recordings_dir = directory.path().join("spool").to_str().unwrap().parse().ok();
@@ -162,7 +162,7 @@ fn recording_into(world: &World, directory: &TempDir) -> PbxInstance {
 }
 
 /// A file that was last written to at this time.
-fn recorded(directory: &TempDir, path: &str, written: i64) {
+pub fn recorded(directory: &TempDir, path: &str, written: i64) {
     let file = directory.path().join("spool").join(path);
     std::fs::create_dir_all(file.parent().unwrap()).unwrap();
     let file = std::fs::File::create(file).unwrap();
@@ -170,7 +170,7 @@ fn recorded(directory: &TempDir, path: &str, written: i64) {
 }
 
 /// Where the known recordings of a tenant are.
-async fn known_of(store: &Store, tenant: TenantId) -> Vec<String> {
+pub async fn known_of(store: &Store, tenant: TenantId) -> Vec<String> {
     let mut tx = store.read("known").await.unwrap();
     let page = recordings::list(&mut tx, tenant, Seen::All, &RecordingQuery::default()).await;
     let known = page.unwrap().recordings;

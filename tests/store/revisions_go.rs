@@ -1,6 +1,6 @@
-//! Revisions that nothing needs any more go, and nothing else: what they told of domains stays.
+//! Revisions that nothing needs any more go, and nothing else.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -11,12 +11,11 @@ use switchyard::domain::ids::{RevisionId, SystemIds, TenantId};
 use switchyard::domain::page::PageRequest;
 use switchyard::domain::revision::Revision;
 use switchyard::domain::served::Served;
-use switchyard::domain::sip_domain::SipDomain;
 use switchyard::domain::tenant::Service;
-use switchyard::store::{Store, deployments, domains, generations, leases, revisions, served, tenants};
+use switchyard::store::{Store, deployments, generations, leases, revisions, served, tenants};
 
 use super::bench::Backend::{Postgres, Sqlite};
-use super::bench::{Backend, Bench};
+use super::bench::{Backend, Bench, key};
 use super::samples::{World, at, deployment, store_extension, store_generation};
 
 const TTL: Duration = Duration::from_micros(100);
@@ -24,7 +23,7 @@ const TTL: Duration = Duration::from_micros(100);
 const ALL_HELD: i64 = -1_000_000;
 
 /// Takes a revision of what the head would be under another name.
-async fn taken(store: &Store, tenant: TenantId, name: &str, now: Timestamp) -> Revision {
+pub async fn taken(store: &Store, tenant: TenantId, name: &str, now: Timestamp) -> Revision {
     let mut tx = store.begin("take").await.unwrap();
     let mut config = revisions::head(&mut tx, tenant).await.unwrap().unwrap();
     config.name = name.parse().unwrap();
@@ -46,7 +45,7 @@ async fn left(store: &Store, tenant: TenantId) -> Vec<i64> {
 }
 
 /// Removes some as the daemon does; gives how many.
-async fn forget(store: &Store, tenant: TenantId, lapsed: Timestamp) -> u64 {
+pub async fn forget(store: &Store, tenant: TenantId, lapsed: Timestamp) -> u64 {
     let mut tx = store.begin("forget").await.unwrap();
     assert!(tenants::lock(&mut tx, tenant).await.unwrap());
     let gone = revisions::forget_unneeded(&mut tx, tenant, lapsed).await.unwrap();
@@ -268,100 +267,31 @@ async fn a42_a_tenants_own_deploy_keeps_nothing_but_what_it_names(
     assert_eq!(left(&store, acme).await, [1]);
 }
 
-/// Since when whoever has or had a domain may have been served so, and every domain that each tenant had.
-async fn told(
-    store: &Store,
-    world: &World,
-) -> (Vec<BTreeMap<TenantId, Timestamp>>, Vec<BTreeSet<SipDomain>>) {
-    let mut tx = store.read("told").await.unwrap();
-    let (mut since, mut had) = (Vec::new(), Vec::new());
-    for domain in ["acme.example.com", "acme-two.example.com", "globex.example.com"] {
-        let holders = domains::holders(&mut tx, &domain.parse().unwrap()).await.unwrap();
-        since.push(holders.into_iter().collect());
-    }
-    for tenant in [world.acme.id, world.globex.id] {
-        had.push(domains::ever_of(&mut tx, tenant).await.unwrap());
-    }
-    (since, had)
-}
-
-/// Acme gives its domain up for another one, and Globex takes it; each is in revisions of several times, as an own domain and
-/// as a former one.
-async fn hand_over(store: &Store, world: &World) {
-    let (acme, globex) = (world.acme.id, world.globex.id);
-    let renamed = async |tenant, domain: &str, aliases: &[&str], when| {
-        let mut tx = store.begin("take").await.unwrap();
-        let mut config = revisions::head(&mut tx, tenant).await.unwrap().unwrap();
-        config.domain = domain.parse().unwrap();
-        config.aliases = aliases.iter().map(|alias| alias.parse().unwrap()).collect();
-        config.name = format!("Edited {when}").parse().unwrap();
-        revisions::take(&mut tx, tenant, &config, RevisionId::fresh(&SystemIds), at(when))
-            .await
-            .unwrap();
-        tx.commit().await.unwrap();
-    };
-    renamed(acme, "acme.example.com", &[], 12).await;
-    // By the clock of a host that is behind.
-    renamed(acme, "acme.example.com", &[], 10).await;
-    renamed(globex, "globex.example.com", &[], 11).await;
-    renamed(acme, "acme-two.example.com", &["acme.example.com"], 20).await;
-    renamed(acme, "acme-two.example.com", &[], 25).await;
-    renamed(globex, "acme.example.com", &["globex.example.com"], 30).await;
-}
-
-fn handed_over(world: &World) -> (Vec<BTreeMap<TenantId, Timestamp>>, Vec<BTreeSet<SipDomain>>) {
-    let (acme, globex) = (world.acme.id, world.globex.id);
-    let set = |domains: &[&str]| domains.iter().map(|domain| domain.parse().unwrap()).collect();
-    (
-        vec![
-            BTreeMap::from([(acme, at(10)), (globex, at(30))]),
-            BTreeMap::from([(acme, at(20))]),
-            BTreeMap::from([(globex, at(11))]),
-        ],
-        vec![
-            set(&["acme.example.com", "acme-two.example.com"]),
-            set(&["acme.example.com", "globex.example.com"]),
-        ],
-    )
-}
-
 #[rstest]
-#[tokio::test]
-async fn a12_since_when_each_had_a_domain_is_known_after_the_revisions_with_it_have_gone(
-    #[values(Sqlite, Postgres)] backend: Backend,
-) {
-    let (_bench, store) = Bench::migrated(backend).await;
-    let world = World::store(&store).await;
-    hand_over(&store, &world).await;
-    assert_eq!(told(&store, &world).await, handed_over(&world));
-    for (tenant, gone) in [(world.acme.id, 4), (world.globex.id, 2)] {
-        assert_eq!(forget(&store, tenant, at(0)).await, gone);
-    }
-    assert_eq!(told(&store, &world).await, handed_over(&world));
-    // Nor does it begin anew with the next one.
-    hand_over(&store, &world).await;
-    assert_eq!(told(&store, &world).await, handed_over(&world));
-}
-
-/// What an earlier version has left: every revision there ever was.
-#[rstest]
-#[tokio::test]
-async fn a12_an_upgrade_takes_over_what_revisions_tell_of_domains_and_their_numbers(
+#[tokio::test(flavor = "multi_thread")]
+async fn a42_a_head_that_is_taken_while_its_equal_goes_is_taken_anew(
     #[values(Sqlite, Postgres)] backend: Backend,
 ) {
     let (bench, store) = Bench::migrated(backend).await;
     let world = World::store(&store).await;
-    hand_over(&store, &world).await;
-    bench.sql("drop table domain_tenures").await;
-    bench.sql("alter table tenants drop column last_revision").await;
-    bench.sql("drop index deployments_open_by_revision").await;
-    bench.forget_migration("domain_tenures").await;
-    store.database().migrate().await.unwrap();
-    assert_eq!(told(&store, &world).await, handed_over(&world));
-    for (tenant, gone) in [(world.acme.id, 4), (world.globex.id, 2)] {
-        assert_eq!(forget(&store, tenant, at(0)).await, gone);
-    }
-    assert_eq!(told(&store, &world).await, handed_over(&world));
-    assert_eq!(taken(&store, world.acme.id, "Next", at(40)).await.number, 5);
-    assert_eq!(taken(&store, world.globex.id, "Next", at(40)).await.number, 3);
+    let (acme, other) = (world.acme.id, bench.another_store(Some(key('a'))).await);
+    let equal = taken(&store, acme, world.acme.name.as_str(), at(10)).await;
+    let mut going = store.begin("forget").await.unwrap();
+    assert!(tenants::lock(&mut going, acme).await.unwrap());
+    let gone = revisions::forget_unneeded(&mut going, acme, at(100)).await;
+    assert_eq!(gone.unwrap(), 1);
+    let takes = async {
+        let mut tx = other.begin("take_head").await.unwrap();
+        let head = revisions::take_head(&mut tx, acme, RevisionId::fresh(&SystemIds), at(20));
+        let head = head.await.unwrap().unwrap();
+        tx.commit().await.unwrap();
+        head
+    };
+    let goes = async {
+        bench.others_wait().await;
+        going.commit().await.unwrap();
+    };
+    let (head, ()) = tokio::join!(takes, goes);
+    assert_ne!(head, equal.id);
+    assert_eq!(left(&store, acme).await, [2]);
 }
