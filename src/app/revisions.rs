@@ -5,6 +5,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::App;
 use super::error::AppError;
+use crate::domain::error_chain::error_chain;
 use crate::domain::ids::TenantId;
 use crate::store::revisions;
 
@@ -24,7 +25,15 @@ pub async fn forget_unneeded(app: &App, stop: &CancellationToken) -> Result<u64,
         // All of one before the next: what was looked through need not be again.
         let mut is_whole = true;
         while is_whole && !stop.is_cancelled() {
-            let some = forget_some(app, tenant).await?;
+            // One that fails keeps none of the others waiting.
+            let some = match forget_some(app, tenant).await {
+                Ok(some) => some,
+                Err(error) => {
+                    let error = error_chain(&error);
+                    tracing::error!(%tenant, error, "revisions could not be removed; it is tried again");
+                    0
+                }
+            };
             forgotten += some;
             is_whole = some == u64::from(revisions::PORTION);
         }

@@ -113,16 +113,19 @@ pub async fn drop_expired(tx: &mut Tx, tenant: TenantId, now: Timestamp) -> Resu
 
 /// Notes under which domains a revision is served, and since when PBXs may serve the tenant so: that outlives the revision.
 pub(super) async fn note(tx: &mut Tx, revision: &Revision) -> Result<(), StoreError> {
-    let (config, tenant) = (&revision.config, revision.tenant_id.uuid());
-    let own = std::iter::once((&config.domain, false));
-    let former = config.aliases.iter().filter(|alias| **alias != config.domain);
-    let rows: Vec<(&SipDomain, bool)> = own.chain(former.map(|alias| (alias, true))).collect();
+    let (rows, tenant) = (domains_of(revision), revision.tenant_id.uuid());
     insert_rows!(tx, NOTE, rows, |(domain, former)| (
         domain.as_str(),
         tenant,
         revision.id.uuid(),
         *former
     ))?;
+    note_tenures(tx, revision).await
+}
+
+/// The second of these alone, of a revision that was taken before: a daemon of a former version noted none.
+pub(super) async fn note_tenures(tx: &mut Tx, revision: &Revision) -> Result<(), StoreError> {
+    let (rows, tenant) = (domains_of(revision), revision.tenant_id.uuid());
     let since = revision.created_at.as_microsecond();
     insert_rows!(tx, NOTE_TENURE, rows, |(domain, _)| (
         domain.as_str(),
@@ -130,6 +133,14 @@ pub(super) async fn note(tx: &mut Tx, revision: &Revision) -> Result<(), StoreEr
         since
     ))?;
     Ok(())
+}
+
+/// Each with whether it is a former one.
+fn domains_of(revision: &Revision) -> Vec<(&SipDomain, bool)> {
+    let config = &revision.config;
+    let own = std::iter::once((&config.domain, false));
+    let former = config.aliases.iter().filter(|alias| **alias != config.domain);
+    own.chain(former.map(|alias| (alias, true))).collect()
 }
 
 /// Who has or had a domain, each with the time from which on a PBX may have served it so: that of the first revision.

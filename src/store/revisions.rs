@@ -44,7 +44,10 @@ statements! {
         where tenant_id = $1 and id = $2";
     FIND_BY_DIGEST = "select id, tenant_id, number, digest, config, created_at from revisions \
         where tenant_id = $1 and digest = $2";
-    NEXT_NUMBER = "update tenants set last_revision = last_revision + 1 where id = $1 returning last_revision";
+    // A daemon of a former version may have taken some meanwhile, and counted none.
+    NEXT_NUMBER = "update tenants set last_revision = 1 + (select case when tenants.last_revision > coalesce(max(r.number), 0) \
+        then tenants.last_revision else coalesce(max(r.number), 0) end from revisions r where r.tenant_id = $1) \
+        where id = $1 returning last_revision";
     COUNT = "select count(*) from revisions where tenant_id = $1";
     LIST = "select id, number, digest, created_at from revisions where tenant_id = $1 \
         order by number desc limit $2 offset $3";
@@ -156,12 +159,10 @@ pub async fn take(
         what: "revisions.config",
         source,
     })?;
-    if let Some(revision) = find_by_digest(tx, tenant, digest).await? {
-        return Ok(revision);
-    }
-    // Somebody else may be taking the same one, or the same number.
+    // Somebody else may be taking the same one, or the same number, or removing it.
     tenants::lock(tx, tenant).await?;
     if let Some(revision) = find_by_digest(tx, tenant, digest).await? {
+        domains::note_tenures(tx, &revision).await?;
         return Ok(revision);
     }
     let next = run!(tx, fetch_optional::<(i64,)>(NEXT_NUMBER, tenant.uuid()))?;

@@ -158,3 +158,35 @@ async fn a12_whose_a_recording_is_stays_the_same_once_revisions_have_gone(
     assert_eq!(known_of(&store, acme).await, own(&["1.0", "3.0"]));
     assert_eq!(known_of(&store, globex).await, own(&["4.0", "5.0"]));
 }
+
+/// A daemon of a former version has taken it, and noted nothing.
+#[rstest]
+#[tokio::test]
+async fn a12_since_when_a_domain_is_had_is_noted_again_with_a_revision_that_is_there(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let (bench, store) = Bench::migrated(backend).await;
+    let world = World::store(&store).await;
+    let (acme, globex) = (world.acme.id, world.globex.id);
+    let first = taken(&store, acme, "Edited", at(10)).await;
+    let theirs = taken(&store, globex, "Edited", at(11)).await;
+    bench.sql("delete from domain_tenures").await;
+    assert_eq!(taken(&store, acme, "Edited", at(40)).await, first);
+    let (since, _) = told(&store, &world).await;
+    // From its own time on, and not from the time of whoever notes it.
+    let own = BTreeMap::from([(acme, at(10))]);
+    assert_eq!(since, [own, BTreeMap::new(), BTreeMap::new()]);
+    // What was noted of an earlier one stays.
+    bench.sql("update domain_tenures set since = since - 5").await;
+    assert_eq!(taken(&store, acme, "Edited", at(41)).await, first);
+    assert_eq!(taken(&store, globex, "Edited", at(42)).await, theirs);
+    let (since, _) = told(&store, &world).await;
+    let (own, others) = (
+        BTreeMap::from([(acme, at(5))]),
+        BTreeMap::from([(globex, at(11))]),
+    );
+    assert_eq!(since, [own, BTreeMap::new(), others]);
+    // Under which domains it is served is there once.
+    let served = "select domain from revision_domains order by domain".to_owned();
+    assert_eq!(bench.ask(served).await, [ACME, "globex.example.com"]);
+}

@@ -2,13 +2,15 @@
 
 use futures_util::future::join_all;
 use rstest::rstest;
+use switchyard::domain::deployment::Scope;
 use switchyard::domain::ids::{RevisionId, SystemIds, TenantId};
 use switchyard::domain::page::PageRequest;
-use switchyard::store::{Store, StoreError, extensions, revisions, tenants};
+use switchyard::store::{Store, StoreError, deployments, extensions, revisions, tenants};
 
 use super::bench::Backend::{Postgres, Sqlite};
 use super::bench::{Backend, Bench, key};
-use super::samples::{World, at, store_extension, store_revision};
+use super::revisions_go::{forget, taken};
+use super::samples::{World, at, deployment, store_extension, store_revision};
 
 #[rstest]
 #[tokio::test]
@@ -175,6 +177,77 @@ async fn twenty_different_ones_at_once_get_twenty_numbers(#[values(Sqlite, Postg
     let mut numbers = join_all(tasks).await;
     numbers.sort_unstable();
     assert_eq!(numbers, (1..=20).collect::<Vec<_>>());
+}
+
+/// A daemon of a former version goes by the revisions that are there, and counts none.
+#[rstest]
+#[tokio::test]
+async fn a42_a_revision_that_somebody_else_did_not_count_takes_no_number_of_the_next(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let (bench, store) = Bench::migrated(backend).await;
+    let world = World::store(&store).await;
+    let (acme, globex) = (world.acme.id, world.globex.id);
+    for (tenant, name, number) in [
+        (acme, "Edited a", 1),
+        (acme, "Edited b", 2),
+        (globex, "Edited a", 1),
+        (acme, "Edited c", 3),
+    ] {
+        assert_eq!(taken(&store, tenant, name, at(30)).await.number, number);
+    }
+    bench.sql("update tenants set last_revision = 0").await;
+    assert_eq!(
+        taken(&store, acme, "Edited c", at(31)).await.number,
+        3,
+        "an equal one"
+    );
+    for (tenant, name, number) in [
+        (acme, "Edited d", 4),
+        (globex, "Edited b", 2),
+        (acme, "Edited e", 5),
+    ] {
+        assert_eq!(taken(&store, tenant, name, at(32)).await.number, number);
+    }
+    let counted = "select last_revision || '' from tenants order by domain".to_owned();
+    assert_eq!(bench.ask(counted).await, ["5", "2"]);
+    // Where more were counted than there are, none is given twice.
+    bench.sql("update tenants set last_revision = 9").await;
+    assert_eq!(taken(&store, acme, "Edited f", at(33)).await.number, 10);
+    assert_eq!(taken(&store, globex, "Edited c", at(33)).await.number, 10);
+}
+
+/// Nobody removes what has just been answered: it holds the tenant as long as it does.
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn a42_an_equal_revision_does_not_go_while_it_is_taken(#[values(Sqlite, Postgres)] backend: Backend) {
+    let (bench, store) = Bench::migrated(backend).await;
+    let world = World::store(&store).await;
+    let (acme, other) = (world.acme.id, bench.another_store(Some(key('a'))).await);
+    let equal = taken(&store, acme, world.acme.name.as_str(), at(10)).await;
+    let mut tx = store.begin("take").await.unwrap();
+    let again = revisions::take(
+        &mut tx,
+        acme,
+        &equal.config,
+        RevisionId::fresh(&SystemIds),
+        at(20),
+    )
+    .await;
+    assert_eq!(again.unwrap(), equal);
+    let takes = async {
+        bench.others_wait().await;
+        // A deploy of it is asked for, and so it is needed.
+        let scope = Scope::TenantRollback {
+            tenant_id: acme,
+            revision_id: equal.id,
+        };
+        let asked = deployment(world.instance.id, scope, 50);
+        deployments::insert(&mut tx, &asked).await.unwrap();
+        tx.commit().await.unwrap();
+    };
+    let (gone, ()) = tokio::join!(forget(&other, acme, at(100)), takes);
+    assert_eq!(gone, 0);
 }
 
 #[rstest]
