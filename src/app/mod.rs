@@ -15,6 +15,7 @@ pub mod dashboard;
 pub mod deployment_events;
 pub mod deployment_news;
 pub mod deployments;
+pub mod erasures;
 pub mod error;
 pub mod events;
 pub mod exports;
@@ -79,7 +80,7 @@ pub mod webhooks;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use self::click_to_call::Clicks;
 use self::exports::Exports;
@@ -112,6 +113,7 @@ pub struct App {
     board: Board,
     webhook_reach: WebhookReach,
     exports: Exports,
+    looks: Arc<Semaphore>,
 }
 
 impl App {
@@ -140,6 +142,7 @@ impl App {
             board: Board::default(),
             webhook_reach: WebhookReach::default(),
             exports: Exports::default(),
+            looks: Arc::new(Semaphore::new(1)),
         }
     }
 

@@ -20,13 +20,13 @@ use crate::store::recordings;
 /// Files that are noted at once.
 const AT_ONCE: i64 = 20;
 /// How long a disk may take to show or remove one of them.
-const LONGEST: Duration = Duration::from_secs(2);
-const NO_DIRECTORY: &str = "the settings of the PBX name no directory of recordings any more; set `recordings_dir`, unless it \
+pub(super) const LONGEST: Duration = Duration::from_secs(2);
+pub(super) const NO_DIRECTORY: &str = "the settings of the PBX name no directory of recordings any more; set `recordings_dir`, unless it \
      is gone";
-const NO_DISK: &str = "the directory of the recordings is not there or cannot be opened, or its disk does not answer; the server's \
+pub(super) const NO_DISK: &str = "the directory of the recordings is not there or cannot be opened, or its disk does not answer; the server's \
      log tells which";
 const NONE_THERE: &str = "no file was there of these recordings; see whether their disk is mounted";
-const NOT_REMOVED: &str = "files that cannot be removed stay with their recordings; the server's log tells why, and its \
+pub(super) const NOT_REMOVED: &str = "files that cannot be removed stay with their recordings; the server's log tells why, and its \
      operator lets the service write in that directory";
 
 /// Removes some, the oldest first; gives whether nothing is left to do.
@@ -79,7 +79,7 @@ pub(super) async fn batch(
 }
 
 /// What has to do with the disk, and not with a file.
-fn is_of_the_whole(error: &io::Error) -> bool {
+pub(super) fn is_of_the_whole(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::NotFound)
 }
 

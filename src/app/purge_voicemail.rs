@@ -21,9 +21,9 @@ use crate::store::voicemail::{self, MessagePlace};
 const AT_ONCE: i64 = 20;
 /// After that it is the turn of others: what is noted and was not come to is left to the next batch.
 const LONGEST: Duration = Duration::from_secs(5);
-const NO_PBX: &str = "the PBX that holds them, or the disk of its mail boxes, is not there or does not answer; the server's log \
+pub(super) const NO_PBX: &str = "the PBX that holds them, or the disk of its mail boxes, is not there or does not answer; the server's log \
      tells why";
-const NOT_REMOVED: &str =
+pub(super) const NOT_REMOVED: &str =
     "messages that cannot be removed stay; the server's log tells why, and its operator mends what it names";
 const NOT_SEEN: &str = "the mail boxes could not be looked at, so nobody knows what is old in them; the server's log tells why, \
      and `instance test` what to mend";

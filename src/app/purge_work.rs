@@ -39,7 +39,7 @@ const TURN: Duration = Duration::from_secs(3);
 const PATIENCE: SignedDuration = SignedDuration::from_hours(24);
 
 /// What one process of a host does at a time.
-const AT_DISKS: &str = "purging";
+pub(super) const AT_DISKS: &str = "purging";
 
 /// Carries out what purges there are, as far as this host can, a turn of each; gives whether something is left to do now.
 pub async fn work(
@@ -196,7 +196,7 @@ async fn carry_out_part(
     Ok(!pass.stop.is_cancelled())
 }
 
-fn no_lock(error: &io::Error) -> AppError {
+pub(super) fn no_lock(error: &io::Error) -> AppError {
     let message = format!("the lock `{AT_DISKS}/lock` of the state directory cannot be taken: {error}");
     AppError::conflict("not_alone", message)
 }

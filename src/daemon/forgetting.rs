@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::error::AppError;
-use crate::app::{App, idempotency, one_time, revisions, sessions};
+use crate::app::{App, erasures, idempotency, one_time, revisions, sessions};
 use crate::domain::error_chain::error_chain;
 
 /// Nobody waits for it: what is too old counts for nothing already.
@@ -18,7 +18,7 @@ pub async fn run(app: App, period: Duration, stop: CancellationToken) -> Result<
         if let Err(error) = turn(&app, &stop).await {
             tracing::error!(
                 error = error_chain(&error),
-                "old answers, tokens, sessions and revisions could not be removed"
+                "old answers, tokens, sessions, revisions and old erasures could not be removed"
             );
         }
         tokio::select! {
@@ -35,9 +35,10 @@ async fn turn(app: &App, stop: &CancellationToken) -> Result<(), AppError> {
     Ok(())
 }
 
-/// Some answers, tokens and sessions that count for nothing any more; how many.
+/// Some answers, tokens, sessions and erasures that count for nothing any more; how many.
 async fn some_forgotten(app: &App) -> Result<u64, AppError> {
     let answers = idempotency::forget_old(app).await?;
     let tokens = one_time::forget_expired(app).await?;
-    Ok(answers + tokens + sessions::forget_ended(app).await?)
+    let sessions = sessions::forget_ended(app).await?;
+    Ok(answers + tokens + sessions + erasures::forget_old(app).await?)
 }

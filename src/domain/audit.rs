@@ -27,6 +27,10 @@ word_enum! {
 /// the time before which they are from.
 pub const RETAINED: &str = "compliance.purged";
 
+/// The action of the entry that tells of payloads which were blanked by an erasure. It names each of their entries, and stays as
+/// long as they do.
+pub const ERASED: &str = "compliance.erased";
+
 /// Who did something, as they were known then: outlives the user.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Actor {

@@ -52,7 +52,51 @@ impl Change {
             fields: Vec::new(),
         }
     }
+
+    /// Whether it is of this object of a tenant.
+    #[must_use]
+    pub fn is_of(&self, tenant: TenantId, object: &str) -> bool {
+        self.tenant_id == Some(tenant) && self.object == object
+    }
+
+    /// Puts something else in the place of values that may say something of a person; gives whether there was one.
+    pub fn become_impersonal(&mut self) -> bool {
+        // A tenant's name is nobody's.
+        if !self.object.starts_with("extension ") {
+            return false;
+        }
+        let personal = self.fields.iter_mut().filter(|change| {
+            PERSONAL
+                .iter()
+                .any(|field| change.field == *field || change.field.starts_with(&format!("{field}.")))
+        });
+        let mut was_personal = false;
+        for change in personal {
+            for value in [&mut change.before, &mut change.after] {
+                if !value.is_null() && value != NOT_KEPT {
+                    *value = NOT_KEPT.into();
+                    was_personal = true;
+                }
+            }
+        }
+        was_personal
+    }
 }
+
+/// What stands in the record of a deploy for a value that may say something of a person.
+pub const NOT_KEPT: &str = "not kept";
+/// The same changes without what may say something of a person.
+#[must_use]
+pub fn impersonal(changes: &[Change]) -> Vec<Change> {
+    let mut changes = changes.to_vec();
+    for change in &mut changes {
+        change.become_impersonal();
+    }
+    changes
+}
+
+/// The fields of an extension that may say something of whose it is.
+const PERSONAL: [&str; 4] = ["name", "caller_id", "voicemail.email", "forward"];
 
 /// Changes beyond these are counted, not listed: nobody reads more, and a first deploy of a large box has no end.
 const MOST_LISTED: usize = 1_000;
@@ -285,6 +329,33 @@ mod tests {
                 after: "1002".into()
             }]
         );
+    }
+
+    #[test]
+    fn a22_what_may_say_something_of_a_person_goes_and_the_rest_stays() {
+        let before = tenant(vec![extension("1001", 1)]);
+        let mut after = before.clone();
+        let settings = &mut after.extensions[0].settings;
+        settings.name = "Bob".parse().unwrap();
+        settings.forward.busy = Some("1002".parse().unwrap());
+        settings.caller_id.number = Some("+4930123".parse().unwrap());
+        settings.voicemail.email = Some("ann@example.com".parse().unwrap());
+        settings.voicemail.enabled = true;
+        let mut change = between(TENANT, Some(&before), Some(&after)).remove(0);
+        assert!(change.is_of(TENANT, "extension 1001") && !change.is_of(TENANT, "extension 100"));
+        assert!(change.become_impersonal());
+        let shown = serde_json::to_value(&change.fields).unwrap();
+        assert_eq!(
+            shown,
+            serde_json::json!([
+                {"field": "caller_id.number", "before": null, "after": "not kept"},
+                {"field": "forward.busy", "before": null, "after": "not kept"},
+                {"field": "name", "before": "not kept", "after": "not kept"},
+                {"field": "voicemail.email", "before": null, "after": "not kept"},
+                {"field": "voicemail.enabled", "before": false, "after": true},
+            ])
+        );
+        assert!(!change.become_impersonal(), "nothing is left to take out");
     }
 
     #[test]

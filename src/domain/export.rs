@@ -43,13 +43,13 @@ pub enum ExportSubject {
 }
 
 /// In which calls have to have begun, and messages to have been left.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Span {
     /// At this time or later.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<Timestamp>,
     /// Before this time.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<Timestamp>,
 }
 
@@ -169,6 +169,8 @@ word_enum! {
         Webhooks = "webhooks",
         /// Purges with their parts.
         Purges = "purges",
+        /// Erasures with their parts.
+        Erasures = "erasures",
     }
 }
 

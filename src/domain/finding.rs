@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::change::NOT_KEPT;
 use super::ids::TenantId;
 use super::parsed::word_enum;
 
@@ -39,6 +40,20 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// Whether it is of this object of a tenant.
+    #[must_use]
+    pub fn is_of(&self, tenant: TenantId, object: &str) -> bool {
+        self.tenant_id == Some(tenant) && self.object.as_deref() == Some(object)
+    }
+
+    /// Takes out what may quote something of a person; gives whether there was anything.
+    pub fn become_impersonal(&mut self) -> bool {
+        let was_personal = self.message != NOT_KEPT || self.quote.is_some();
+        NOT_KEPT.clone_into(&mut self.message);
+        self.quote = None;
+        was_personal
+    }
+
     /// A finding about the instance as a whole.
     #[must_use]
     pub fn new(severity: Severity, code: &str, message: impl Into<String>) -> Self {

@@ -99,6 +99,8 @@ id! {
     PurgeId,
     /// One export of a tenant's or a person's data.
     ExportId,
+    /// One erasure of what a tenant has of a person.
+    ErasureId,
 }
 
 /// Where fresh ids come from; passed in, so that a test owns them.

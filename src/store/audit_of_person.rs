@@ -23,6 +23,48 @@ statements! {
         or before like $8 or after like $8 or before like $9 or after like $9) order by at desc, id desc");
 }
 
+/// A portion of a tenant's log: before the first of these, down to the last.
+pub(super) struct Reach {
+    pub at: i64,
+    pub id: Uuid,
+    pub last_at: i64,
+    pub last_id: Uuid,
+    /// Where the portion after it begins; none behind the last one.
+    pub next: Option<AuditCursor>,
+}
+
+/// The next portion, newest first.
+pub(super) async fn reach(
+    tx: &mut Tx,
+    tenant: TenantId,
+    after: Option<AuditCursor>,
+) -> Result<Reach, StoreError> {
+    let (at, id) = after.map_or((i64::MAX, Uuid::max()), |cursor| {
+        (cursor.at.as_microsecond(), cursor.id.uuid())
+    });
+    let last = run!(
+        tx,
+        fetch_optional::<(i64, Uuid)>(REACH, tenant.uuid(), at, id, PORTION - 1)
+    )?;
+    let next = last.map(|(at, id)| {
+        let origin = Origin {
+            table: "audit_entries",
+            id,
+        };
+        let at = origin.time("at", at)?;
+        let id = AuditId::from_uuid(id);
+        Ok::<_, StoreError>(AuditCursor { at, id })
+    });
+    let (last_at, last_id) = last.unwrap_or((i64::MIN, Uuid::nil()));
+    Ok(Reach {
+        at,
+        id,
+        last_at,
+        last_id,
+        next: next.transpose()?,
+    })
+}
+
 /// By what somebody is named.
 pub struct Named<'a> {
     /// Their id.
@@ -39,14 +81,7 @@ pub async fn list(
     of: &Named<'_>,
     after: Option<AuditCursor>,
 ) -> Result<AuditPage, StoreError> {
-    let (at, id) = after.map_or((i64::MAX, Uuid::max()), |cursor| {
-        (cursor.at.as_microsecond(), cursor.id.uuid())
-    });
-    let reach = run!(
-        tx,
-        fetch_optional::<(i64, Uuid)>(REACH, tenant.uuid(), at, id, PORTION - 1)
-    )?;
-    let (last_at, last_id) = reach.unwrap_or((i64::MIN, Uuid::nil()));
+    let portion = reach(tx, tenant, after).await?;
     let user = of.user.to_string();
     // What has signs of a pattern in it finds more than it names: whoever asks looks at what is found.
     let (by_id, by_email) = (format!("%{user}%"), format!("%{}%", of.email));
@@ -55,10 +90,10 @@ pub async fn list(
         fetch_all::<Row>(
             FIND,
             tenant.uuid(),
-            at,
-            id,
-            last_at,
-            last_id,
+            portion.at,
+            portion.id,
+            portion.last_at,
+            portion.last_id,
             of.user.uuid(),
             user,
             by_id,
@@ -69,15 +104,8 @@ pub async fn list(
         .into_iter()
         .map(Row::parse)
         .collect::<Result<Vec<AuditRecord>, _>>()?;
-    let next = reach.map(|(at, id)| {
-        let origin = Origin {
-            table: "audit_entries",
-            id,
-        };
-        let at = origin.time("at", at)?;
-        let id = AuditId::from_uuid(id);
-        Ok::<_, StoreError>(AuditCursor { at, id })
-    });
-    let next = next.transpose()?;
-    Ok(AuditPage { entries, next })
+    Ok(AuditPage {
+        entries,
+        next: portion.next,
+    })
 }

@@ -9,10 +9,14 @@ use super::{StoreError, Tx};
 use crate::domain::ids::{AuditId, TenantId};
 use crate::domain::purge::{Amount, PurgeCursor};
 
-/// As the index says it: the payload of what tells of a purge stays.
+/// As the index says it: the payload of what tells of payloads that were blanked stays.
 macro_rules! with_payload {
     ($($rest:expr),+ $(,)?) => {
-        concat!("tenant_id = $1 and salt is not null and action <> 'compliance.purged' and ", $($rest),+)
+        concat!(
+            "tenant_id = $1 and salt is not null and action <> 'compliance.purged' and action <> 'compliance.erased' \
+             and action <> 'data.erasure_end' and ",
+            $($rest),+
+        )
     };
 }
 
@@ -20,12 +24,12 @@ macro_rules! with_payload {
 statements! {
     COUNT = concat!("select count(*) from audit_entries where ", with_payload!("at < $2 and number < coalesce(\
         (select n.number from audit_entries n where n.tenant_id = $1 and n.salt is not null \
-        and n.action <> 'compliance.purged' and +n.at >= $2 and +n.at <= $3 order by n.number limit 1), \
+        and n.action <> 'compliance.purged' and n.action <> 'compliance.erased' \
+        and n.action <> 'data.erasure_end' and +n.at >= $2 and +n.at <= $3 order by n.number limit 1), \
         9223372036854775807)"));
     OLDEST = concat!("select at from audit_entries where ", with_payload!("+at <= $2 order by number limit 1"));
     NUMBER = "select number from audit_entries where tenant_id = $1 and id = $2";
-    NEXT = select!("tenant_id = $1 and salt is not null and action <> 'compliance.purged' and number > $2 \
-        and number < $3 order by number limit $4");
+    NEXT = select!(with_payload!("number > $2 and number < $3 order by number limit $4"));
     BLANK = blank!("id = $1 and tenant_id = $3");
 }
 

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::row::{Origin, RawJson, to_json, until};
+use super::row::{Origin, RawJson, ids, to_json, until};
 use super::statement::{insert_rows, run, statements};
 use super::{StoreError, Tx};
 use crate::domain::call_part::{CallPart, WholeCall};
@@ -98,7 +98,7 @@ statements! {
         started_at, answered_at, ended_at, duration, billable, disposition, hangup_cause) \
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
         on conflict (instance_id, call, tenant_id) do nothing";
-    LOCK = "select id from call_records where instance_id = $1 and call = $2 and tenant_id = $3", 0, " for update";
+    LOCK = "select id, erased from call_records where instance_id = $1 and call = $2 and tenant_id = $3", 0, " for update";
     PUT_PART = "insert into call_record_parts (record_id, part, channel, told) \
         select r.id, $2, $3, $4 from call_records r where r.id = $1 and r.tenant_id = $5 \
         on conflict (record_id, part) do update set channel = excluded.channel, told = excluded.told";
@@ -190,19 +190,6 @@ impl Row {
     }
 }
 
-/// Ids strung together, in their own order.
-fn ids<I: Ord>(text: Option<&str>, id: impl Fn(Uuid) -> I) -> Vec<I> {
-    let uuids = text
-        .unwrap_or_default()
-        .split(' ')
-        .filter_map(|text| Uuid::parse_str(text).ok());
-    let mut ids: Vec<I> = uuids.map(id).collect();
-    ids.sort();
-    // Several parts have one channel.
-    ids.dedup();
-    ids
-}
-
 /// Which call a part is of.
 #[derive(Clone, Copy)]
 pub struct OfCall<'a> {
@@ -218,8 +205,8 @@ pub struct OfCall<'a> {
     pub is_rough: bool,
 }
 
-/// Keeps a part of a call, and makes the call's record of all that is known of it: told again, it changes nothing. `is_own`: whether
-/// a domain is the tenant's.
+/// Keeps a part of a call, and makes the call's record of all that is known of it: told again, it changes nothing. Of a call that
+/// somebody was taken out of nothing more is kept. `is_own`: whether a domain is the tenant's.
 pub async fn keep(
     tx: &mut Tx,
     of: OfCall<'_>,
@@ -227,18 +214,21 @@ pub async fn keep(
     is_own: impl Fn(&str) -> bool,
 ) -> Result<CallRecordId, StoreError> {
     let (instance, call, tenant) = (of.instance.uuid(), of.call.as_str(), of.tenant.uuid());
-    let corrupt = |what: &str| StoreError::Corrupt {
+    let origin = Origin {
         table: "call_records",
-        id: of.id.to_string(),
-        what: what.to_owned(),
+        id: of.id,
     };
     if let Some(first) = WholeCall::of(std::slice::from_ref(part), &is_own) {
         insert(tx, of, &first).await?;
     }
     // Two that tell of one call at once do so one after the other from here on.
-    let Some((id,)) = run!(tx, fetch_optional::<(Uuid,)>(LOCK, instance, call, tenant))? else {
-        return Err(corrupt("it is gone"));
+    let Some((id, is_erased)) = run!(tx, fetch_optional::<(Uuid, bool)>(LOCK, instance, call, tenant))?
+    else {
+        return Err(origin.corrupt("id", "it is gone"));
     };
+    if is_erased {
+        return Ok(CallRecordId::from_uuid(id));
+    }
     let told = to_json("call_record_parts.told", part)?;
     let statement = if of.is_rough { ADD_PART } else { PUT_PART };
     let (key, channel) = (part.key.as_str(), part.channel.as_str());
@@ -251,7 +241,7 @@ pub async fn keep(
         parts.retain(|part| part.key != key);
     }
     let Some(whole) = WholeCall::of(&parts, is_own) else {
-        return Err(corrupt("it has no parts"));
+        return Err(origin.corrupt("id", "it has no parts"));
     };
     update(tx, of.tenant, id, &whole).await?;
     let mut extensions = Vec::new();

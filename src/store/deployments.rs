@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::row::{Origin, RawJson, storable, to_json};
 use super::statement::{run, statements};
 use super::{StoreError, Tx, deployment_events};
-use crate::domain::change::Change;
+use crate::domain::change::{Change, impersonal};
 use crate::domain::deployment::{Deployment, DeploymentStatus, Scope};
 use crate::domain::finding::Finding;
 use crate::domain::generation::Generation;
@@ -332,7 +332,8 @@ pub async fn set_status(tx: &mut Tx, id: DeploymentId, status: DeploymentStatus)
     Ok(run!(tx, execute(SET_STATUS, id.uuid(), status.as_str()))? == 1)
 }
 
-/// Notes what the deployment will do; false when it has ended.
+/// Notes what the deployment will do; false when it has ended. Who has a phone may be forgotten before the record is: it says that
+/// something of theirs was changed, and not what it was.
 pub async fn set_plan(
     tx: &mut Tx,
     id: DeploymentId,
@@ -341,7 +342,7 @@ pub async fn set_plan(
 ) -> Result<bool, StoreError> {
     let generation_id = generation.map(|generation| generation.id.uuid());
     let number = generation.map(|generation| generation.number);
-    let changes = to_json("deployments.changes", &changes)?;
+    let changes = to_json("deployments.changes", &impersonal(changes))?;
     Ok(run!(tx, execute(SET_PLAN, id.uuid(), generation_id, number, changes))? == 1)
 }
 

@@ -16,8 +16,8 @@ use crate::domain::dial::DialNumber;
 use crate::domain::digest::Digest;
 use crate::domain::export::Span;
 use crate::domain::ids::{
-    CallRecordId, CommentId, DeploymentId, ExportId, ExtensionId, PurgeId, RevisionId, TenantId, TicketId,
-    UserId,
+    CallRecordId, CommentId, DeploymentId, ErasureId, ExportId, ExtensionId, PurgeId, RevisionId, TenantId,
+    TicketId, UserId,
 };
 use crate::domain::sip_domain::SipDomain;
 use crate::domain::ticket_text::TicketText;
@@ -60,6 +60,7 @@ statements! {
     CALLS_OF_NUMBER = calls_of_number!(" indexed by call_records_by_caller", " indexed by call_records_by_called"),
         postgres: calls_of_number!("", "");
     PURGES = "select id from purges where tenant_id = $1 order by id";
+    ERASURES = "select id from erasures where tenant_id = $1 order by id";
     SAID = "select id, ticket_id, text, created_at from ticket_comments where tenant_id = $1 and author_id = $2 \
         and (created_at, id) < ($3, $4) order by created_at desc, id desc limit $5";
     ENDED = "select number from audit_entries where tenant_id = $1 and action = $2 and target_id = $3 and at >= $4 limit 1";
@@ -262,6 +263,12 @@ pub(super) fn bounds(within: Span) -> (i64, i64) {
 pub async fn purges(tx: &mut Tx, tenant: TenantId) -> Result<Vec<PurgeId>, StoreError> {
     let rows = run!(tx, fetch_all::<(Uuid,)>(PURGES, tenant.uuid()))?;
     Ok(rows.into_iter().map(|(id,)| PurgeId::from_uuid(id)).collect())
+}
+
+/// All erasures of a tenant.
+pub async fn erasures(tx: &mut Tx, tenant: TenantId) -> Result<Vec<ErasureId>, StoreError> {
+    let rows = run!(tx, fetch_all::<(Uuid,)>(ERASURES, tenant.uuid()))?;
+    Ok(rows.into_iter().map(|(id,)| ErasureId::from_uuid(id)).collect())
 }
 
 /// Whether the audit log tells what came of an export.

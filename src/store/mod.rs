@@ -35,6 +35,11 @@ pub mod call_records;
 pub mod deployment_history;
 pub mod deployments;
 pub mod domains;
+pub mod erasure_finds;
+pub mod erasure_rows;
+pub mod erasure_targets;
+pub mod erasure_whole;
+pub mod erasures;
 pub mod exports;
 pub mod extension_secrets;
 pub mod extensions;
@@ -100,6 +105,11 @@ pub fn statements() -> Vec<&'static Statement> {
         deployment_history::STATEMENTS,
         deployments::STATEMENTS,
         domains::STATEMENTS,
+        erasure_finds::STATEMENTS,
+        erasure_rows::STATEMENTS,
+        erasure_targets::STATEMENTS,
+        erasure_whole::STATEMENTS,
+        erasures::STATEMENTS,
         exports::STATEMENTS,
         extension_secrets::STATEMENTS,
         extensions::STATEMENTS,

@@ -15,6 +15,7 @@ use sqlx::postgres::{PgTypeInfo, PgValueRef};
 use sqlx::sqlite::{SqliteTypeInfo, SqliteValueRef};
 use sqlx::types::Json;
 use sqlx::{Decode, Postgres, Sqlite, Type};
+use uuid::Uuid;
 
 use super::error::StoreError;
 use crate::domain::invalid::Invalid;
@@ -144,6 +145,19 @@ pub(super) fn search_pattern(search: Option<&str>) -> Option<String> {
 pub(super) fn until(to: Option<Timestamp>, at: i64) -> i64 {
     to.map_or(i64::MAX, Timestamp::as_microsecond)
         .min(at.saturating_add(1))
+}
+
+/// Ids strung together, in their own order.
+pub(super) fn ids<I: Ord>(text: Option<&str>, id: impl Fn(Uuid) -> I) -> Vec<I> {
+    let uuids = text
+        .unwrap_or_default()
+        .split(' ')
+        .filter_map(|text| Uuid::parse_str(text).ok());
+    let mut ids: Vec<I> = uuids.map(id).collect();
+    ids.sort();
+    // Several parts have one channel.
+    ids.dedup();
+    ids
 }
 
 #[cfg(test)]

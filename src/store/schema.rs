@@ -61,6 +61,7 @@ steps! {
     31 "0031_recording_notice",
     32 "0032_exports",
     33 "0033_voicemail",
+    34 "0034_erasures",
     35 "0035_domain_tenures",
 }
 

@@ -54,6 +54,7 @@ statements! {
         (select count(*) from tickets where tenant_id = $1) as tickets, \
         (select count(*) from webhooks where tenant_id = $1) as webhooks, \
         (select count(*) from retention where tenant_id = $1) as retention, \
+        (select count(*) from erasures where tenant_id = $1) as erasures, \
         (select count(*) from purges where tenant_id = $1) as purges";
     BURY = "insert into generation_tombstones (generation_id, tenant_id) \
         select generation_id, tenant_id from generation_tenants where tenant_id = $1";
@@ -203,6 +204,8 @@ pub struct Belongings {
     pub retention: i64,
     /// Reports of what was removed by that.
     pub purges: i64,
+    /// Erasures of persons, with what became of them.
+    pub erasures: i64,
 }
 
 /// Counts what goes with a tenant.

@@ -113,9 +113,10 @@ async fn live_deployment(server: &Server) -> String {
 /// How many tests the routes are shared among.
 const PARTS: usize = 6;
 
-/// The action of every entry there is, whoever wrote it, oldest first. What came of an export is noted after its answer.
+/// The action of every entry there is, whoever wrote it, oldest first. What came of an export or an erasure is noted after its
+/// answer.
 async fn entries(server: &Server) -> Vec<String> {
-    let all = "select action from audit_entries where action <> 'data.export_end' order by number";
+    let all = "select action from audit_entries where action not in ('data.export_end', 'data.erasure_end') order by number";
     server.database.ask(all.to_owned()).await
 }
 

@@ -44,6 +44,15 @@ pub async fn change<'a>(server: &'a Server, method: &Method, path: &str) -> Opti
         ("PATCH", "/org") => inside(path).json(&json!({"timezone": "Europe/Berlin"})),
         ("POST", "/compliance/purge") => inside(path),
         ("POST", "/compliance/exports") => inside(path).json(&json!({"tenant": true})),
+        ("POST", "/compliance/erasure-requests") => inside(path).json(&erasure()),
+        ("POST", "/compliance/erasure-requests/{id}/run") => {
+            let asked = server
+                .post("/compliance/erasure-requests", &erasure())
+                .send()
+                .await;
+            let id = asked.data(201)["id"].as_str().unwrap();
+            inside(&path.replace("{id}", id))
+        }
         ("PUT", "/compliance/retention") => inside(path).json(&json!({"call_records": 90})),
         ("POST", "/api-keys") => {
             let owner = server.person("owner", &server.acme, "owner").await;
@@ -93,6 +102,10 @@ async fn reset_token(server: &Server, person: &Person) -> String {
 
 fn hook() -> serde_json::Value {
     json!({"url": "https://hooks.example.com/", "events": ["tenant.reactivated"]})
+}
+
+fn erasure() -> serde_json::Value {
+    json!({"number": "+4930123456"})
 }
 
 fn invitation() -> serde_json::Value {

@@ -52,7 +52,13 @@ async fn every_route_that_makes_something_makes_it_once_or_refuses_a_key(
             );
             assert_eq!(first.header("idempotency-replayed"), "", "{}", route.id());
             assert_eq!(again.header("idempotency-replayed"), "true", "{}", route.id());
-            assert_eq!((again.status, &again.body), (first.status, &first.body));
+            assert_eq!(again.status, first.status);
+            if route.id() == "erasures_run" {
+                // It goes on meanwhile.
+                assert_eq!(again.body["data"]["id"], first.body["data"]["id"]);
+            } else {
+                assert_eq!(again.body, first.body);
+            }
             once.insert(route.id());
         } else {
             for answer in [first, again] {
@@ -68,6 +74,8 @@ async fn every_route_that_makes_something_makes_it_once_or_refuses_a_key(
             "compliance_purge",
             "deployments_deploy",
             "deployments_roll_back",
+            "erasures_request",
+            "erasures_run",
             "extensions_import",
             "instances_create",
             "instances_deploy",

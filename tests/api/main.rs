@@ -17,6 +17,8 @@ mod compliance;
 mod cors;
 mod creating;
 mod deploys;
+mod erasures;
+mod erasures_refused;
 mod events;
 mod exports;
 mod freeswitch;

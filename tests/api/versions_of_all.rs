@@ -297,7 +297,7 @@ fn every_route_that_changes_one_thing_honours_if_match_where_that_thing_has_a_ta
     };
     let shown: Vec<&str> = table.iter().filter(tagged).map(Route::path).collect();
     // Of a recording, its sound.
-    assert_eq!(shown.len(), 10 + 1 + 2, "{shown:?}");
+    assert_eq!(shown.len(), 11 + 1 + 2, "{shown:?}");
     for route in table.iter().filter(|route| {
         let method = route.method();
         *method == PATCH || *method == PUT || *method == DELETE

@@ -16,11 +16,10 @@ use crate::support::database::Bench;
 use crate::tenants::id_in;
 
 /// Rights whose routes come later, and the one that only says how much a route shows.
-const WITHOUT_ROUTE: [Permission; 4] = [
+const WITHOUT_ROUTE: [Permission; 3] = [
     Permission::CallsViewAll,
     Permission::WorkflowsRead,
     Permission::WorkflowsWrite,
-    Permission::DataErasure,
 ];
 
 /// `METHOD path` and what it asks for.

@@ -28,6 +28,7 @@ pub struct TestTenant {
     pub recording: String,
     pub ticket: String,
     pub purge: String,
+    pub erasure: String,
 }
 
 impl Server {
@@ -88,6 +89,16 @@ impl Server {
             .ask(As::Inside(&id), &Method::POST, "/api/v1/compliance/purge", None)
             .await;
         assert_eq!(purge.status, 202, "{purge:?}");
+        let erasure = json!({"number": "+4930123456"});
+        let erasure = self
+            .ask(
+                As::Inside(&id),
+                &Method::POST,
+                "/api/v1/compliance/erasure-requests",
+                Some(erasure),
+            )
+            .await;
+        assert_eq!(erasure.status, 201, "{erasure:?}");
         let text = |answer: &Answer| answer.body["data"]["id"].as_str().unwrap().to_owned();
         let (call, recording) = self.recorded_call(tenant, domain).await;
         TestTenant {
@@ -99,6 +110,7 @@ impl Server {
             deployment: text(&deployment),
             role: text(&role),
             purge: text(&purge),
+            erasure: text(&erasure),
             api_key: text(&key),
             ticket: text(&ticket),
             webhook: text(&hook),
@@ -194,6 +206,7 @@ pub fn id_in<'a>(path: &str, tenant: &'a TestTenant) -> &'a str {
         path if path.starts_with("/api/v1/platform/users/{id}") => &tenant.user,
         path if path.starts_with("/api/v1/config/deployments/{id}") => &tenant.deployment,
         path if path.starts_with("/api/v1/compliance/purges/{id}") => &tenant.purge,
+        path if path.starts_with("/api/v1/compliance/erasure-requests/{id}") => &tenant.erasure,
         path if path.starts_with("/api/v1/platform/deployments/{id}") => &tenant.deployment,
         path if path.starts_with("/api/v1/platform/tenants/{id}") => &tenant.id,
         path if path.starts_with("/api/v1/platform/pbx-instances/{id}") => &tenant.instance,

@@ -12,7 +12,7 @@ use super::support::database::Backend::{self, Postgres, Sqlite};
 use super::world::{World, invitation};
 
 /// Where the preview counts the rows of a table: under its own name, or with what they are a part of.
-const COUNTED: [(&str, &str); 32] = [
+const COUNTED: [(&str, &str); 35] = [
     ("api_key_permissions", "api_keys"),
     ("api_keys", "api_keys"),
     ("call_record_extensions", "call_records"),
@@ -21,6 +21,9 @@ const COUNTED: [(&str, &str); 32] = [
     ("deployment_stages", "deployments"),
     ("deployments", "deployments"),
     ("domain_tenures", "revisions"),
+    ("erasure_parts", "erasures"),
+    ("erasure_targets", "erasures"),
+    ("erasures", "erasures"),
     ("extension_secrets", "extensions"),
     ("extensions", "extensions"),
     ("generation_tenants", "generations"),
@@ -94,6 +97,7 @@ impl World {
                 "_tenures",
                 "_events",
                 "_parts",
+                "_targets",
                 "_comments",
                 "_extensions",
             ]

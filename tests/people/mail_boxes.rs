@@ -22,9 +22,11 @@ use tempfile::TempDir;
 
 use super::gone::world;
 use super::purging::ago;
+use super::support::ami::{Ami, field};
 use super::support::bench::Bench;
 use super::support::database::Backend;
 use super::support::tenants::TestTenant;
+use super::support::wait::until;
 use super::world::World;
 
 /// Two tenants on a running Asterisk.
@@ -151,6 +153,29 @@ impl Mailed {
             false
         });
         self.answers_at(port, relay).await;
+    }
+
+    /// Somebody calls a mail box to listen to it, until they are hung up by what is given.
+    pub async fn listened(&self, tenant: &Tenant, mailbox: &str) -> Ami {
+        let mut ami = self.pbx.pbx.ami();
+        let data = format!("{mailbox}@{}", tenant.domain);
+        ami.ask(
+            "Originate",
+            &[
+                ("Channel", "Local/echo@switchyard-features/n"),
+                ("Application", "VoiceMailMain"),
+                ("Data", &data),
+                ("Async", "true"),
+            ],
+        );
+        until("somebody is in the mail box", || {
+            let channels = self.pbx.pbx.ami().list("CoreShowChannels", &[]);
+            channels
+                .iter()
+                .any(|channel| field(channel, "Application") == Some("VoiceMailMain"))
+        })
+        .await;
+        ami
     }
 
     /// The PBX is where nobody answers; gives where that is.

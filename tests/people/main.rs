@@ -6,6 +6,9 @@
 mod accepting;
 mod changed;
 mod clicks;
+mod erasing;
+mod erasing_files;
+mod erasing_ways;
 mod exported;
 mod exporting;
 mod exporting_calls;

@@ -18,7 +18,6 @@ use tempfile::TempDir;
 use super::gone::world;
 use super::mail_boxes::Mailed;
 use super::purging::inside;
-use super::support::ami::field;
 use super::support::database::Backend::{self, Postgres, Sqlite};
 use super::support::wait::until;
 
@@ -146,24 +145,7 @@ async fn a20_messages_of_a_box_that_somebody_listens_to_are_kept_for_the_next_pu
     mailed.put(acme, "1001", 0, 60);
     mailed.put(acme, "1002", 0, 60);
     mailed.look().await;
-    let mut ami = mailed.pbx.pbx.ami();
-    let data = format!("1001@{}", acme.domain);
-    ami.ask(
-        "Originate",
-        &[
-            ("Channel", "Local/echo@switchyard-features/n"),
-            ("Application", "VoiceMailMain"),
-            ("Data", &data),
-            ("Async", "true"),
-        ],
-    );
-    until("somebody is in the mail box", || {
-        let channels = mailed.pbx.pbx.ami().list("CoreShowChannels", &[]);
-        channels
-            .iter()
-            .any(|channel| field(channel, "Application") == Some("VoiceMailMain"))
-    })
-    .await;
+    let mut ami = mailed.listened(acme, "1001").await;
     world.keep(acme, json!({"voicemail": 10})).await;
     let id = world.purge(acme).await;
     world.work().await;

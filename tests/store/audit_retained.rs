@@ -25,7 +25,7 @@ fn teller(tenant: TenantId, when: i64, cutoff: Timestamp) -> AuditEntry {
     }
 }
 
-fn age(before: Timestamp) -> Age {
+pub fn age(before: Timestamp) -> Age {
     Age {
         before,
         now: at(1_000),
@@ -33,7 +33,13 @@ fn age(before: Timestamp) -> Age {
 }
 
 /// Blanks as a purge does; gives how many were, and how many are not what was written.
-async fn retain(tx: &mut Tx, tenant: TenantId, cutoff: Timestamp, told_by: AuditId, most: i64) -> (u64, u64) {
+pub async fn retain(
+    tx: &mut Tx,
+    tenant: TenantId,
+    cutoff: Timestamp,
+    told_by: AuditId,
+    most: i64,
+) -> (u64, u64) {
     let (mut blanked, mut kept, mut after) = (0, 0, None);
     // More than there are entries.
     for _ in 0..100 {
@@ -56,6 +62,49 @@ async fn retain(tx: &mut Tx, tenant: TenantId, cutoff: Timestamp, told_by: Audit
         }
     }
     panic!("it does not end")
+}
+
+/// A certificate is held against what stands there.
+#[rstest]
+#[tokio::test]
+async fn a22_the_payload_of_what_a_certificate_is_held_against_stays_and_keeps_nothing_else(
+    #[values(Sqlite, Postgres)] backend: Backend,
+    #[values(1, 100)] most: i64,
+) {
+    let (bench, store) = Bench::migrated(backend).await;
+    let tenant = World::store(&store).await.acme.id;
+    let entries = [
+        (10, "data.erasure_end"),
+        (20, "extension.change"),
+        (30, "data.erasure_end"),
+        (40, "data.erasure_run"),
+        // Young, and so would be all behind it, were it one that goes.
+        (900, "data.erasure_end"),
+        (50, "extension.change"),
+        (60, "data.erasure_end"),
+    ];
+    let entries = entries.map(|(when, action)| audit_entry(Some(tenant), when, action));
+    store_audit_entries(&store, &entries.each_ref()).await;
+    let told = teller(tenant, 1_000, at(100));
+    store_audit_entries(&store, &[&told]).await;
+    let mut tx = store.begin("retain").await.unwrap();
+    for (before, expected) in [(20, 0), (21, 1), (41, 2), (100, 3)] {
+        let counted = audit_retention::count(&mut tx, tenant, age(at(before)))
+            .await
+            .unwrap();
+        assert_eq!(counted.found, expected, "{before}");
+        let any = audit_retention::any(&mut tx, tenant, age(at(before))).await;
+        assert_eq!(any.unwrap(), expected > 0, "{before}");
+    }
+    assert_eq!(retain(&mut tx, tenant, at(100), told.id, most).await, (3, 0));
+    let any = audit_retention::any(&mut tx, tenant, age(at(100))).await;
+    assert!(!any.unwrap());
+    tx.commit().await.unwrap();
+    let left = "select action from audit_entries where salt is not null order by number";
+    let stay = ["data.erasure_end"; 4].into_iter().chain([RETAINED]);
+    assert_eq!(bench.ask(left.to_owned()).await, stay.collect::<Vec<_>>());
+    let report = check(&store, None).await;
+    assert_eq!((found(&report), report.blanked), (vec![], 3));
 }
 
 /// A host or a program that begins in 1970 writes so; so does one whose clock is years ahead.

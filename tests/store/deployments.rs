@@ -23,9 +23,9 @@ fn finding(message: &str) -> Finding {
 
 fn change() -> Change {
     let fields = vec![FieldChange {
-        field: "forward.busy".into(),
+        field: "ring_time".into(),
         before: json!(null),
-        after: json!("1002"),
+        after: json!(30),
     }];
     Change {
         fields,

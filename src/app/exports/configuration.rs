@@ -9,13 +9,13 @@ use serde_json::value::RawValue;
 use super::archive::Cut;
 use super::making::Making;
 use crate::app::own_tenant;
-use crate::app::views::{DeploymentView, ExtensionView, OwnTenantView, PurgeView};
+use crate::app::views::{DeploymentView, ErasureView, ExtensionView, OwnTenantView, PurgeView};
 use crate::domain::digest::Digest;
 use crate::domain::export::ExportKind;
 use crate::domain::ids::{RevisionId, WebhookId};
 use crate::domain::sip_domain::SipDomain;
 use crate::domain::webhook::{EventKind, Webhook};
-use crate::store::{self, exports, purges, retention, stages, webhooks};
+use crate::store::{self, erasures, exports, purges, retention, stages, webhooks};
 
 /// Extensions, or deployments, that are read at once.
 const PAGE: i64 = 500;
@@ -190,6 +190,22 @@ pub(super) async fn revisions(making: &mut Making<'_>) -> Result<(), Cut> {
         };
         making.archive.row(ExportKind::Revisions, &row).await?;
     }
+}
+
+/// All erasures of persons, with what became of them.
+pub(super) async fn erasures(making: &mut Making<'_>) -> Result<(), Cut> {
+    making.archive.name_kind(ExportKind::Erasures);
+    let tenant = making.job.tenant;
+    let mut tx = making.read("export_erasures").await?;
+    let ids = exports::erasures(&mut tx, tenant).await?;
+    drop(tx);
+    for id in ids {
+        let mut tx = making.read("export_erasure").await?;
+        let row = erasures::find(&mut tx, tenant, id).await?.map(ErasureView::from);
+        drop(tx);
+        making.found(ExportKind::Erasures, row.as_ref()).await?;
+    }
+    Ok(())
 }
 
 /// All reports of purges: few hundred of them are kept.

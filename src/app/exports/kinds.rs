@@ -42,6 +42,7 @@ pub const fn tables(kind: ExportKind) -> &'static [&'static str] {
         ExportKind::Revisions => &["revisions", "revision_domains"],
         ExportKind::Webhooks => &["webhooks"],
         ExportKind::Purges => &["purges", "purge_parts"],
+        ExportKind::Erasures => &["erasures", "erasure_parts"],
     }
 }
 
@@ -114,9 +115,9 @@ pub const OF_TENANT: &[LeftOut] = &[
         &["generation_tenants", "generation_tombstones", "served"],
     ),
     left(
-        "names of recordings and messages that a purge is about to remove",
-        "they are there while it runs only; the recordings and messages tell what is there",
-        &["purge_files", "purge_messages"],
+        "what a purge or an erasure is about to remove",
+        "it is there while one runs, or has kept something; the files of its kind tell what is there",
+        &["purge_files", "purge_messages", "erasure_targets"],
     ),
     left(
         "the audit log's entries of moves between tenants",

@@ -210,6 +210,7 @@ impl Making<'_> {
         configuration::revisions(self).await?;
         self.archive.end_parts().await?;
         configuration::purges(self).await?;
+        configuration::erasures(self).await?;
         self.archive.end_parts().await?;
         people::audit_entries(self).await?;
         self.archive.end_parts().await?;

@@ -23,6 +23,7 @@ use crate::domain::call_record::CallCursor;
 use crate::domain::dial::{DialNumber, ExtensionNumber};
 use crate::domain::export::{ExportKind, Span};
 use crate::domain::ids::{AuditId, CommentId, ExtensionId, TicketId, UserId};
+use crate::domain::json_text::holds;
 use crate::domain::ticket::TicketState;
 use crate::domain::ticket_text::{TicketSubject, TicketText};
 use crate::domain::user::User;
@@ -264,7 +265,7 @@ fn row_of(person: &Person, record: AuditRecord) -> Option<EntryRow> {
     let names = |value: &Option<Value>| {
         value
             .as_ref()
-            .is_some_and(|value| names(value, &id, user.email.as_str()))
+            .is_some_and(|value| holds(value, &[&id, user.email.as_str()]))
     };
     let part = if entry.target_id == id {
         Part::About
@@ -293,16 +294,6 @@ fn row_of(person: &Person, record: AuditRecord) -> Option<EntryRow> {
         agent: own(entry.agent),
         blanked_by: record.blanked_by,
     })
-}
-
-/// Whether a text in it is one of these.
-fn names(value: &Value, id: &str, email: &str) -> bool {
-    match value {
-        Value::String(text) => text == id || text == email,
-        Value::Array(values) => values.iter().any(|value| names(value, id, email)),
-        Value::Object(fields) => fields.values().any(|value| names(value, id, email)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
-    }
 }
 
 /// A person by the extension that is theirs. Where it was theirs until some time, its settings are of whoever has it now.

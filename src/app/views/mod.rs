@@ -7,6 +7,7 @@ mod call_record;
 mod check;
 mod dashboard;
 mod deployment;
+mod erasure;
 mod extension;
 mod instance;
 mod invitation;
@@ -32,6 +33,7 @@ pub use call_record::{CallGapView, CallRecordView};
 pub use check::{CheckView, ChecksView};
 pub use dashboard::{DashboardView, InstanceHealthView};
 pub use deployment::DeploymentView;
+pub use erasure::{CertificateView, ErasureView};
 pub use extension::{
     CreatedView, ExtensionView, RevealedSecretsView, RevealedView, SecretView, VisibleExtension,
 };

@@ -10,6 +10,7 @@ pub mod compliance;
 pub mod dashboard;
 pub mod deployment_events;
 pub mod deployments;
+pub mod erasures;
 pub mod events;
 pub mod extensions;
 pub mod instances;
