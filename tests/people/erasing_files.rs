@@ -259,3 +259,29 @@ async fn a22_a_recording_that_nobody_has_found_so_far_is_looked_for_and_goes(
     assert!(files.iter().all(|file| !file.exists()));
     assert_eq!(world.texts("select path from recordings").await, [""; 0]);
 }
+
+/// What tells whose recordings these are stays until the host that has them has looked.
+#[tokio::test]
+async fn a22_records_of_calls_wait_for_the_host_that_looks_for_recordings() {
+    let state = TempDir::new().unwrap();
+    let world = world(Sqlite, &state).await;
+    let files = world.recorded_calls(1).await;
+    world.texts("delete from recordings returning path").await;
+    let phone = world.phone(&world.acme, "1001").await;
+    let to_node = async |node: &str| {
+        let sql = format!("update instances set node = '{node}' returning name");
+        assert!(!world.texts(&sql).await.is_empty());
+    };
+    to_node("node2").await;
+    let running = world
+        .erased(&world.acme, json!({"extension": phone, "call_records": "remove"}))
+        .await;
+    assert_eq!(running.status, ErasureStatus::Running);
+    assert_eq!(world.texts("select call from call_records").await.len(), 1);
+    to_node("node1").await;
+    world.erase().await;
+    let ended = world.erasure(&world.acme, running.id).await;
+    assert_eq!(amounts(&ended)[0], ("recordings", 1, 1, 0));
+    assert!(!files[0].exists());
+    assert_eq!(world.texts("select call from call_records").await, [""; 0]);
+}
