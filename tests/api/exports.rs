@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read as _;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use reqwest::Method;
@@ -66,6 +67,36 @@ fn files(archive: &[u8]) -> BTreeMap<String, Vec<u8>> {
     files
 }
 
+/// Unpacked by the `tar` of the host, and held to the manifest by its `sha256sum`; gives how many files that were.
+fn checked_by_others(archive: &[u8]) -> usize {
+    let folder = tempfile::tempdir().unwrap();
+    let inside = |name: &str| folder.path().join(name);
+    fs::write(inside("export.tar"), archive).unwrap();
+    let run = |program: &str, arguments: &[&str]| {
+        let done = Command::new(program)
+            .args(arguments)
+            .current_dir(folder.path())
+            .output();
+        let done = done.unwrap();
+        assert!(done.status.success(), "{done:?}");
+        String::from_utf8(done.stdout).unwrap()
+    };
+    run("tar", &["-xf", "export.tar"]);
+    let manifest: Value = serde_json::from_slice(&fs::read(inside("manifest.json")).unwrap()).unwrap();
+    let rows = fs::read_to_string(inside("recordings/000001.jsonl")).unwrap();
+    let sounds = rows
+        .lines()
+        .map(|row| serde_json::from_str::<Value>(row).unwrap());
+    let sounds = sounds.map(|row| (row["sha256"].clone(), row["file"].clone()));
+    let files = manifest["files"].as_array().unwrap().iter();
+    let files = files.map(|file| (file["sha256"].clone(), file["name"].clone()));
+    let sums = files
+        .chain(sounds)
+        .map(|(sum, name)| format!("{}  {}\n", sum.as_str().unwrap(), name.as_str().unwrap()));
+    fs::write(inside("sums"), sums.collect::<String>()).unwrap();
+    run("sha256sum", &["--check", "--strict", "sums"]).lines().count()
+}
+
 #[rstest]
 #[tokio::test]
 async fn a46_an_archive_is_downloaded_with_its_manifest_and_is_in_the_log_from_begin_to_end(
@@ -99,7 +130,13 @@ async fn a46_an_archive_is_downloaded_with_its_manifest_and_is_in_the_log_from_b
         Some(format!("attachment; filename=\"export-{id}.tar\""))
     );
     assert_eq!(header("content-length"), None, "nobody knows it before");
-    let archive = files(&response.bytes().await.unwrap());
+    let bytes = response.bytes().await.unwrap();
+    let archive = files(&bytes);
+    assert_eq!(
+        checked_by_others(&bytes),
+        archive.len() - 1,
+        "all but the manifest"
+    );
     let manifest: Value = serde_json::from_slice(&archive["manifest.json"]).unwrap();
     assert_eq!(manifest["export_id"], json!(id));
     assert_eq!(manifest["requested_by"], json!(owner.email));
