@@ -118,6 +118,8 @@ pub enum AppError {
     Random(#[from] NoRandomness),
 }
 
+const DRIVEN_ELSEWHERE: &str = "driven_elsewhere";
+
 impl AppError {
     /// A conflict with a stable code.
     pub fn conflict(code: &'static str, message: impl Into<String>) -> Self {
@@ -125,6 +127,17 @@ impl AppError {
             code,
             message: message.into(),
         }
+    }
+
+    /// Whether another host drives the PBX, and does what was asked for.
+    pub(super) fn is_of_another_host(&self) -> bool {
+        matches!(
+            self,
+            Self::Conflict {
+                code: DRIVEN_ELSEWHERE,
+                ..
+            }
+        )
     }
 
     /// Something that others refer to.
@@ -202,7 +215,7 @@ impl From<DeployError> for AppError {
     fn from(error: DeployError) -> Self {
         match error {
             DeployError::Store(error) => error.into(),
-            DeployError::DrivenElsewhere { .. } => Self::conflict("driven_elsewhere", error.to_string()),
+            DeployError::DrivenElsewhere { .. } => Self::conflict(DRIVEN_ELSEWHERE, error.to_string()),
             error => Self::Deploy(error),
         }
     }

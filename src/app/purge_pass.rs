@@ -12,10 +12,10 @@ use super::purge_voicemail::{self, Unseen};
 use crate::domain::ids::{InstanceId, TenantId};
 use crate::domain::purge::Purge;
 
-/// How long mail boxes of a tenant are looked at before what is old in them is counted.
-const LONGEST_LOOK: Duration = Duration::from_mins(5);
+/// How long mail boxes or recordings of a tenant are looked at before it is counted what of them is to go.
+pub(super) const LONGEST_LOOK: Duration = Duration::from_mins(5);
 /// How long a removal that was begun is waited for once the daemon stops, which has half a minute.
-const AT_STOP: Duration = Duration::from_secs(10);
+pub(super) const AT_STOP: Duration = Duration::from_secs(10);
 /// Mail boxes that were waited for so long in vain are not waited for by the next tenant's purge.
 const LONG: Duration = Duration::from_secs(10);
 
@@ -92,7 +92,7 @@ impl<'a> Pass<'a> {
 }
 
 /// What is done before the daemon stops, or so long after; none otherwise, as for whoever is killed.
-async fn unless_stopped<T>(
+pub(super) async fn unless_stopped<T>(
     stop: &CancellationToken,
     patience: Duration,
     what: impl Future<Output = T>,

@@ -21,8 +21,8 @@ use crate::store::recordings;
 const AT_ONCE: i64 = 20;
 /// How long a disk may take to show or remove one of them.
 pub(super) const LONGEST: Duration = Duration::from_secs(2);
-pub(super) const NO_DIRECTORY: &str = "the settings of the PBX name no directory of recordings any more; set `recordings_dir`, unless it \
-     is gone";
+pub(super) const NO_DIRECTORY: &str = "the settings of the PBX name no directory of recordings, so nobody can look for them; set `recordings_dir`, \
+     unless it is gone";
 pub(super) const NO_DISK: &str = "the directory of the recordings is not there or cannot be opened, or its disk does not answer; the server's \
      log tells which";
 const NONE_THERE: &str = "no file was there of these recordings; see whether their disk is mounted";
@@ -45,10 +45,7 @@ pub(super) async fn batch(
     let spool = match app.spool(&mut tx, instance).await {
         Err(AppError::NotFound) => None,
         // Another host goes on with it.
-        Err(AppError::Conflict {
-            code: "driven_elsewhere",
-            ..
-        }) => return Ok(true),
+        Err(error) if error.is_of_another_host() => return Ok(true),
         spool => Some(spool?),
     };
     let noted = purge_files::noted(&mut tx, tenant, purge.id, position).await?;

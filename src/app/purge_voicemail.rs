@@ -117,7 +117,8 @@ pub(super) async fn look(
 ) -> Result<Option<Unseen>, AppError> {
     let error = match super::voicemail::look(app, instance, Some(tenant)).await {
         // Of a PBX that nobody or another host drives, its batch tells.
-        Ok(_) | Err(AppError::Deploy(_)) => return Ok(None),
+        Ok(_) | Err(AppError::Deploy(DeployError::Missing { .. })) => return Ok(None),
+        Err(error) if error.is_of_another_host() => return Ok(None),
         Err(AppError::Voicemail(error)) => error,
         Err(error) => return Err(error),
     };

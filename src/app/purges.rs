@@ -8,10 +8,12 @@ use super::audit::Changed;
 use super::error::AppError;
 use super::idempotency::{Done, Once};
 use super::precondition::IfMatch;
+use super::recordings::is_recorded;
 use crate::auth::access::Act;
 use crate::auth::caller::{Caller, Identity, Origin, Place};
 use crate::domain::error_chain::error_chain;
 use crate::domain::ids::{InstanceId, PurgeId, TenantId};
+use crate::domain::instance::PbxInstance;
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::permission::{Permission, PlatformPermission};
 use crate::domain::purge::{Amount, Purge, PurgePart, PurgePreview, PurgeStatus};
@@ -239,19 +241,39 @@ async fn places(
     age: Age,
 ) -> Result<Vec<Option<InstanceId>>, AppError> {
     let instances = match kind {
-        RetentionKind::Recordings => purge_rows::places(tx, tenant, age.before).await?,
+        RetentionKind::Recordings => recording_places(tx, tenant, age).await?,
         RetentionKind::Voicemail => voicemail_places(tx, tenant, age).await?,
         _ => return Ok(vec![None]),
     };
     Ok(instances.into_iter().map(Some).collect())
 }
 
+/// The PBXs with old recordings, and the tenant's own where it records calls and names no directory of them: its part says so.
+async fn recording_places(tx: &mut Tx, tenant: TenantId, age: Age) -> Result<Vec<InstanceId>, AppError> {
+    let mut places = purge_rows::places(tx, tenant, age.before).await?;
+    if let Some(own) = own_pbx(tx, tenant).await?
+        && own.settings.recordings_dir().is_none()
+        && !places.contains(&own.id)
+        && is_recorded(tx, tenant, own.id).await?
+    {
+        places.push(own.id);
+    }
+    Ok(places)
+}
+
+/// The PBX that serves a tenant, or is to.
+pub(super) async fn own_pbx(tx: &mut Tx, tenant: TenantId) -> Result<Option<PbxInstance>, AppError> {
+    let Some(tenant) = tenants::find(tx, tenant).await? else {
+        return Ok(None);
+    };
+    Ok(instances::find(tx, tenant.instance_id).await?)
+}
+
 /// The PBXs that hold messages, and the tenant's own: whether that holds some is known once it was looked at, and where it cannot
 /// be, its part says so.
 async fn voicemail_places(tx: &mut Tx, tenant: TenantId, age: Age) -> Result<Vec<InstanceId>, AppError> {
     let mut places = voicemail::places(tx, tenant, age.before).await?;
-    if let Some(tenant) = tenants::find(tx, tenant).await?
-        && let Some(own) = instances::find(tx, tenant.instance_id).await?
+    if let Some(own) = own_pbx(tx, tenant).await?
         && !places.contains(&own.id)
     {
         places.push(own.id);
@@ -268,7 +290,7 @@ async fn any(tx: &mut Tx, tenant: TenantId, kind: RetentionKind, age: Age) -> Re
             // What nobody could look at so far may be old.
             !voicemail_places(tx, tenant, age).await?.is_empty()
         }
-        None => !purge_rows::places(tx, tenant, age.before).await?.is_empty(),
+        None => !recording_places(tx, tenant, age).await?.is_empty(),
     })
 }
 

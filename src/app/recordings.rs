@@ -16,11 +16,12 @@ use super::precondition::IfMatch;
 use crate::auth::access::Act;
 use crate::auth::caller::Caller;
 use crate::deploy::DeployError;
-use crate::domain::ids::{InstanceId, RecordingId};
+use crate::domain::ids::{InstanceId, RecordingId, TenantId};
 use crate::domain::permission::Permission;
 use crate::domain::recording::{Recording, RecordingPage, RecordingQuery};
+use crate::domain::tenant::Service;
 use crate::driver::spool::Spool;
-use crate::store::{Tx, audit, instances, purge_files, recordings};
+use crate::store::{StoreError, Tx, audit, instances, purge_files, recordings, revisions, served, tenants};
 
 /// How long the removal of a file may take: all who change something wait for it.
 const REMOVAL: Duration = Duration::from_secs(5);
@@ -236,6 +237,30 @@ impl App {
         let directory = directory.ok_or(AppError::NotFound)?;
         Ok(Spool::new(directory, instance.settings.kind()))
     }
+}
+
+/// Whether a PBX records calls of a tenant, as it is edited or as it is served there now; also where that cannot be read.
+pub(super) async fn is_recorded(
+    tx: &mut Tx,
+    tenant: TenantId,
+    instance: InstanceId,
+) -> Result<bool, StoreError> {
+    match records_calls(tx, tenant, instance).await {
+        Err(StoreError::Corrupt { .. }) => Ok(true),
+        known => known,
+    }
+}
+
+async fn records_calls(tx: &mut Tx, tenant: TenantId, instance: InstanceId) -> Result<bool, StoreError> {
+    let found = tenants::find(tx, tenant).await?;
+    let is_its_own = found.is_some_and(|found| found.instance_id == instance);
+    let edited = revisions::head(tx, tenant).await?.filter(|_| is_its_own);
+    let served = match served::revision(tx, instance, tenant).await? {
+        Some(id) => revisions::find(tx, tenant, id).await?,
+        None => None,
+    };
+    let mut configs = edited.into_iter().chain(served.map(|revision| revision.config));
+    Ok(configs.any(|config| config.under(Service::Open).records()))
 }
 
 /// A file that is not there, or that is no recording, is answered as what is not there.

@@ -31,6 +31,9 @@ pub const RETAINED: &str = "compliance.purged";
 /// long as they do.
 pub const ERASED: &str = "compliance.erased";
 
+/// The action of the entry that a certificate is held against.
+pub const CERTIFIED: &str = "data.erasure_end";
+
 /// Who did something, as they were known then: outlives the user.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Actor {

@@ -9,11 +9,8 @@ use super::call_text::CallText;
 use super::dial::{DialNumber, ExtensionNumber};
 use super::digest::Digest;
 use super::email::EmailAddress;
-use super::export::{ExportInput, ExportSubject, Span};
-use super::given::given;
+use super::export::Span;
 use super::ids::{ErasureId, ExtensionId, InstanceId, TenantId, UserId};
-use super::invalid::FieldErrors;
-use super::moment::Moment;
 use super::parsed::word_enum;
 
 /// What stands where something of a person stood that cannot be empty.
@@ -101,74 +98,6 @@ word_enum! {
     }
 }
 
-/// Whose data is to be erased, and how: exactly one of `extension`, `user` and `number` is named.
-#[derive(Clone, Default, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct ErasureInput {
-    /// The id of an extension of the tenant.
-    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "ExtensionId")]
-    pub extension: Option<String>,
-    /// The id of a user of the tenant.
-    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "UserId")]
-    pub user: Option<String>,
-    /// A number as it stands in the records of calls.
-    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "DialNumber")]
-    pub number: Option<String>,
-    /// Only calls that began and messages that were left then or later: since when the extension or the number is the person's.
-    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Moment")]
-    pub from: Option<String>,
-    /// Only calls that began and messages that were left before: until when it was.
-    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Moment")]
-    pub to: Option<String>,
-    /// What becomes of the records of calls; without it they are pseudonymised.
-    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "CallErasure")]
-    pub call_records: Option<String>,
-}
-
-impl ErasureInput {
-    /// What it names, and what becomes of records of calls; refused with every field that is wrong.
-    pub fn parse(self) -> Result<(ErasureSubject, CallErasure), FieldErrors> {
-        let mut errors = FieldErrors::default();
-        let calls = self.call_records.map(|calls| calls.parse::<CallErasure>());
-        let calls = calls.map(|calls| errors.take("call_records", calls));
-        let named = [&self.extension, &self.user, &self.number];
-        if named.into_iter().flatten().count() != 1 {
-            errors.add(
-                "body",
-                "must name exactly one of `extension`, `user` and `number`",
-            );
-        }
-        if calls.flatten().is_some() && self.user.is_some() {
-            let message = "must be left out with `user`: calls are known by the extension, so erase that too";
-            errors.add("call_records", message);
-        }
-        errors.check()?;
-        let person = ExportInput {
-            tenant: None,
-            extension: self.extension,
-            user: self.user,
-            number: self.number,
-            from: self.from,
-            to: self.to,
-        };
-        let subject = match person.parse()? {
-            ExportSubject::Extension { id, within } => ErasureSubject::Extension { id, within },
-            ExportSubject::User { id } => ErasureSubject::User { id },
-            ExportSubject::Number { id, within } => ErasureSubject::Number { id: Some(id), within },
-            // No field names it here.
-            ExportSubject::Tenant => return Err(FieldErrors::one("body", "must name a person")),
-        };
-        let calls = calls.flatten().unwrap_or(CallErasure::Pseudonymise);
-        Ok((subject, calls))
-    }
-}
-
 word_enum! {
     /// Where something of a person is.
     ErasurePlace {
@@ -244,6 +173,8 @@ pub struct ErasurePart {
     pub kept: i64,
     /// Why.
     pub detail: Option<String>,
+    /// Whether something could not be looked at; that counts as one more that stays.
+    pub unseen: bool,
     /// When it ended; none while it goes on.
     pub ended_at: Option<Timestamp>,
 }
@@ -261,15 +192,24 @@ impl ErasurePart {
             bytes: 0,
             kept: 0,
             detail: None,
+            unseen: false,
             ended_at: None,
         }
+    }
+
+    /// Whether nobody knows all that there is of it.
+    #[must_use]
+    pub const fn is_unseen(&self) -> bool {
+        self.unseen || self.found.is_none()
     }
 
     /// How many of those that were found are neither erased nor said to stay.
     #[must_use]
     pub fn left(&self) -> i64 {
         let found = self.found.unwrap_or(0);
-        found.saturating_sub(self.erased).saturating_sub(self.kept).max(0)
+        // One that nobody knows is none of those that were found.
+        let kept = self.kept.saturating_sub(i64::from(self.unseen)).max(0);
+        found.saturating_sub(self.erased).saturating_sub(kept).max(0)
     }
 }
 
@@ -284,6 +224,8 @@ pub struct Erased {
     pub kept: i64,
     /// Why, where something is to be said.
     pub detail: Option<String>,
+    /// Whether something could not be looked at.
+    pub unseen: bool,
     /// Whether nothing is left to do.
     pub is_last: bool,
 }
@@ -327,6 +269,8 @@ pub struct Erasure {
     pub run_at: Option<Timestamp>,
     /// When what there is was noted to be erased; none before, each time that it is run.
     pub noted_at: Option<Timestamp>,
+    /// Since when carrying it out fails; none while it does not.
+    pub failing_since: Option<Timestamp>,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
     /// What is erased, place by place; none until it was looked for again.
@@ -343,6 +287,20 @@ impl Erasure {
             (false, true) => ErasureStatus::Partial,
             (false, false) => ErasureStatus::Done,
         }
+    }
+
+    /// Where a place stands among the parts, or would stand as the next of them.
+    #[must_use]
+    pub fn position_of(&self, place: ErasurePlace, instance: Option<InstanceId>) -> i64 {
+        let mut parts = self.parts.iter();
+        let known = parts.find(|part| part.place == place && part.instance_id == instance);
+        let next = || {
+            self.parts
+                .iter()
+                .map(|part| part.position.saturating_add(1))
+                .max()
+        };
+        known.map_or_else(|| next().unwrap_or(0), |part| part.position)
     }
 
     /// What stands in the place of the person in records of calls: the same in all of them, so that they can be counted.

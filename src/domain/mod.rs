@@ -20,6 +20,7 @@ pub mod dial;
 pub mod digest;
 pub mod email;
 pub mod erasure;
+pub mod erasure_input;
 pub mod error_chain;
 pub mod event;
 pub mod export;

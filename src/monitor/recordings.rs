@@ -78,14 +78,45 @@ pub async fn search(
     let Some(directory) = instance.settings.recordings_dir() else {
         return Ok(Searched::default());
     };
-    let (searched, unseen) = look(store, ids, instance, directory).await?;
-    match unseen.into_iter().next() {
-        None => Ok(searched),
-        Some(source) => Err(SearchError::Unseen {
-            directory: directory.to_string(),
-            source,
-        }),
-    }
+    let (searched, unseen) = look(store, ids, instance, directory, Among::All).await?;
+    told(directory, unseen.into_iter().next()).map(|()| searched)
+}
+
+/// Looks at those of one tenant: at each domain that it ever had, and wherever one of its own is known to be. Also where there
+/// never was any, there has to be a directory with something in it where `is_recorded`.
+pub async fn search_for(
+    store: &Store,
+    ids: &dyn IdSource,
+    instance: &PbxInstance,
+    tenant: TenantId,
+    is_recorded: bool,
+) -> Result<(), SearchError> {
+    let Some(directory) = instance.settings.recordings_dir() else {
+        return Ok(());
+    };
+    let among = Among::Tenant {
+        tenant,
+        domains: domains_of(store, instance.id, tenant).await?,
+        is_recorded,
+    };
+    let (_, unseen) = look(store, ids, instance, directory, among).await?;
+    told(directory, unseen.into_iter().next())
+}
+
+/// Whose recordings are looked at.
+enum Among {
+    All,
+    Tenant {
+        tenant: TenantId,
+        domains: BTreeSet<SipDomain>,
+        is_recorded: bool,
+    },
+}
+
+fn told(directory: &AbsolutePath, unseen: Option<Unseen>) -> Result<(), SearchError> {
+    let Some(source) = unseen else { return Ok(()) };
+    let directory = directory.to_string();
+    Err(SearchError::Unseen { directory, source })
 }
 
 async fn look(
@@ -93,24 +124,41 @@ async fn look(
     ids: &dyn IdSource,
     instance: &PbxInstance,
     directory: &AbsolutePath,
+    among: Among,
 ) -> Result<(Searched, Vec<Unseen>), SearchError> {
     let mut known = Known::read(store, instance.id).await?;
     let mut tx = store.read("domains_of_recordings").await?;
-    let served: BTreeSet<(TenantId, SipDomain)> = domains::known_on(&mut tx, instance.id)
+    let mut served: BTreeSet<(TenantId, SipDomain)> = domains::known_on(&mut tx, instance.id)
         .await?
         .into_iter()
         .collect();
     drop(tx);
-    // Also those of domains that nobody has any more: what is there of them belongs to somebody still.
-    let mut places = known.places.clone();
-    places.extend(served.iter().map(|(_, domain)| domain.clone()));
+    // Where there never was any, there need not be a directory.
+    let (places, may_be_absent) = match among {
+        // Also those of domains that nobody has any more: what is there of them belongs to somebody still.
+        Among::All => {
+            let mut places = known.places.clone();
+            places.extend(served.iter().map(|(_, domain)| domain.clone()));
+            (places, known.is_empty())
+        }
+        Among::Tenant {
+            tenant,
+            domains,
+            is_recorded,
+        } => {
+            // It may have left this PBX so long ago that no generation tells of it.
+            served.extend(domains.iter().map(|domain| (tenant, domain.clone())));
+            (domains, known.is_empty() && !is_recorded)
+        }
+    };
     let mut owners = Owners {
         instance: instance.id,
         served,
         holders: BTreeMap::new(),
     };
     let mut searched = Searched::default();
-    let mut walk = Spool::new(directory.clone(), instance.settings.kind()).walk(places.into_iter().collect());
+    let mut walk =
+        Spool::new(directory.clone(), instance.settings.kind()).walk(places.iter().cloned().collect());
     while let Some(mut portion) = walk.next().await {
         portion.retain(|found| !known.meet(found));
         for batch in portion.chunks(BATCH) {
@@ -121,18 +169,54 @@ async fn look(
         directory: directory.to_string(),
         source,
     })?;
-    // Where there never was any, there need not be a directory.
-    unseen.retain(|unseen| !(known.is_empty() && matches!(unseen, Unseen::Nothing)));
+    unseen.retain(|unseen| !(may_be_absent && matches!(unseen, Unseen::Nothing)));
     if unseen.is_empty() && known.misses_any() {
         let mut last = None;
         while let Some(mut portion) = known_recordings::next(store, instance.id, &mut last).await? {
-            portion.retain(|recording| known.misses(&recording.path));
+            portion.retain(|recording| known.misses(&recording.path) && is_in(&places, &recording.path));
             let gone: Vec<&RecordingPath> = portion.iter().map(|recording| &recording.path).collect();
             lose(store, instance.id, &gone).await?;
             searched.lost += gone.len();
         }
     }
     Ok((searched, unseen))
+}
+
+/// Whether a recording is of one of these domains.
+fn is_in(places: &BTreeSet<SipDomain>, path: &RecordingPath) -> bool {
+    places.iter().any(|domain| domain.as_str() == path.directory())
+}
+
+/// The next of a tenant's recordings on an instance; none once all were given.
+async fn of_tenant(
+    store: &Store,
+    instance: InstanceId,
+    tenant: TenantId,
+    last: &mut Option<CallCursor>,
+) -> Result<Option<Vec<RecordingPath>>, StoreError> {
+    let mut tx = store.read("recordings_of_tenant").await?;
+    let portion = recordings::of_tenant(&mut tx, tenant, instance, *last).await?;
+    let Some((end, _)) = portion.last() else {
+        return Ok(None);
+    };
+    *last = Some(*end);
+    Ok(Some(portion.into_iter().map(|(_, path)| path).collect()))
+}
+
+/// All domains that something of a tenant may lie under.
+async fn domains_of(
+    store: &Store,
+    instance: InstanceId,
+    tenant: TenantId,
+) -> Result<BTreeSet<SipDomain>, StoreError> {
+    let mut tx = store.read("domains_of_tenant").await?;
+    let mut domains = domains::ever_of(&mut tx, tenant).await?;
+    drop(tx);
+    let mut last = None;
+    while let Some(portion) = of_tenant(store, instance, tenant, &mut last).await? {
+        domains.extend(portion.iter().filter_map(|path| path.directory().parse().ok()));
+    }
+    Ok(domains)
 }
 
 /// Keeps what was found, as far as it is somebody's; gives how many that are.
@@ -215,7 +299,7 @@ pub async fn remove_leaving(
     if leaving.is_empty() {
         return Ok(removed);
     }
-    let (_, unseen) = look(store, ids, instance, directory).await?;
+    let (_, unseen) = look(store, ids, instance, directory, Among::All).await?;
     let spool = Spool::new(directory.clone(), instance.settings.kind());
     for tenant in leaving {
         let going = Going {
@@ -224,7 +308,7 @@ pub async fn remove_leaving(
             spool: &spool,
             tenant,
         };
-        let domains = going.domains().await?;
+        let domains = domains_of(store, instance.id, tenant).await?;
         let missed = unseen
             .iter()
             .find(|unseen| domains.iter().any(|domain| unseen.is_of(domain)));
@@ -256,34 +340,11 @@ struct Going<'a> {
 }
 
 impl Going<'_> {
-    /// The next of its recordings; none once all were given.
-    async fn next(&self, last: &mut Option<CallCursor>) -> Result<Option<Vec<RecordingPath>>, StoreError> {
-        let mut tx = self.store.read("recordings_that_go").await?;
-        let portion = recordings::of_tenant(&mut tx, self.tenant, self.instance, *last).await?;
-        let Some((end, _)) = portion.last() else {
-            return Ok(None);
-        };
-        *last = Some(*end);
-        Ok(Some(portion.into_iter().map(|(_, path)| path).collect()))
-    }
-
-    /// All domains that something of it may lie under.
-    async fn domains(&self) -> Result<BTreeSet<SipDomain>, StoreError> {
-        let mut tx = self.store.read("domains_that_go").await?;
-        let mut domains = domains::ever_of(&mut tx, self.tenant).await?;
-        drop(tx);
-        let mut last = None;
-        while let Some(portion) = self.next(&mut last).await? {
-            domains.extend(portion.iter().filter_map(|path| path.directory().parse().ok()));
-        }
-        Ok(domains)
-    }
-
     /// Removes what can be removed: how many recordings, and why the first one that stays does.
     async fn remove(&self, domains: &BTreeSet<SipDomain>) -> Result<(usize, Option<io::Error>), StoreError> {
         let (mut count, mut kept) = (0, None);
         let mut last = None;
-        while let Some(portion) = self.next(&mut last).await? {
+        while let Some(portion) = of_tenant(self.store, self.instance, self.tenant, &mut last).await? {
             let mut gone = Vec::new();
             for path in &portion {
                 match self.spool.remove(path).await {

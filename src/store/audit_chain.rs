@@ -8,7 +8,7 @@ use super::audit_row::Row;
 use super::row::Origin;
 use super::statement::{run, statements};
 use super::{StoreError, Tx};
-use crate::domain::audit::{ActorKind, AuditHead, ERASED, RETAINED};
+use crate::domain::audit::{ActorKind, AuditHead, CERTIFIED, ERASED, RETAINED};
 use crate::domain::audit_check::StoredLink;
 use crate::domain::digest::Digest;
 
@@ -93,9 +93,9 @@ impl CheckedRow {
         is_own && self.teller_kind.as_deref() == Some(ActorKind::System.as_str())
     }
 
-    /// Such an entry tells of others only.
+    /// Such an entry tells of others only, and of no certificate, which outlives what it is about.
     fn tells_of_nothing(&self) -> bool {
-        ![RETAINED, ERASED].contains(&self.row.action())
+        ![RETAINED, ERASED, CERTIFIED].contains(&self.row.action())
     }
 
     /// Whether its tenant kept it no longer, as an entry of the daemon tells: of the same tenant, with the time that it is

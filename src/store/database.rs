@@ -279,7 +279,9 @@ async fn sqlite_pools(path: &Path) -> sqlx::Result<Pools> {
         .busy_timeout(BUSY_TIMEOUT)
         .journal_mode(SqliteJournalMode::Wal)
         // A committed change survives a power cut: what was answered to the caller is true.
-        .synchronous(SqliteSynchronous::Full);
+        .synchronous(SqliteSynchronous::Full)
+        // What is erased is written over in the file, and not only forgotten.
+        .pragma("secure_delete", "on");
     let pool = || {
         SqlitePoolOptions::new()
             .acquire_timeout(ACQUIRE_TIMEOUT)

@@ -3,11 +3,13 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::audit_of_person::reach;
 use super::exports::bounds;
+use super::row::Origin;
 use super::statement::{run, statements};
 use super::{StoreError, Tx, domains, erasure_rows};
 use crate::domain::audit_query::AuditCursor;
@@ -23,8 +25,8 @@ statements! {
     CALLS_NAMING = "select r.id from call_records r where r.tenant_id = $1 and r.started_at >= $3 and r.started_at < $4 \
         and (r.from_number = $2 or r.to_number = $2 or exists (select 1 from call_record_parts p where p.record_id = r.id \
         and cast(p.told as text) like $5 escape '\\')) order by r.id";
-    RECORDINGS_OF_CALL = "select f.id, f.instance_id from call_records r join call_record_parts p on p.record_id = r.id \
-        join recordings f on f.channel = p.channel and f.tenant_id = r.tenant_id and f.instance_id = r.instance_id \
+    RECORDINGS_OF_CALL = "select r.instance_id, f.id from call_records r left join call_record_parts p on p.record_id = r.id \
+        left join recordings f on f.channel = p.channel and f.tenant_id = r.tenant_id and f.instance_id = r.instance_id \
         where r.tenant_id = $1 and r.id = $2";
     PLACE_OF_MESSAGE = "select instance_id from voicemail_messages where tenant_id = $1 and id = $2";
     TICKETS = "select id from tickets where tenant_id = $1 and (opened_by_id = $2 or assignee_id = $2) order by id";
@@ -37,6 +39,7 @@ statements! {
         and salt is not null and action not in ('compliance.purged', 'compliance.erased', 'data.erasure_end')";
     LAST_SEEN = "select coalesce(after, before) from audit_entries where tenant_id = $1 and resource = $2 and target_id = $3 \
         and (before is not null or after is not null) order by number desc limit 50";
+    DELETED_AT = "select max(at) from audit_entries where tenant_id = $1 and resource = $2 and target_id = $3 and action = $4";
     MADE = "select distinct target_id from audit_entries where tenant_id = $1 and actor_id = $2 and action = $3";
     DEPLOYMENTS = "select id from deployments where (tenant_id = $1 or tenant_id is null) and created_at >= $3 \
         and created_at < $4 and ended_at is not null and (cast(changes as text) like $2 escape '\\' \
@@ -83,20 +86,20 @@ pub async fn calls_naming(
     Ok(calls)
 }
 
-/// The recordings of a call, and the PBX that has each.
+/// The PBX that a call was on, and its recordings that are known there; none where there is no such call.
 pub async fn recordings_of_call(
     tx: &mut Tx,
     tenant: TenantId,
     call: CallRecordId,
-) -> Result<Vec<(RecordingId, InstanceId)>, StoreError> {
+) -> Result<Option<(InstanceId, BTreeSet<RecordingId>)>, StoreError> {
     let rows = run!(
         tx,
-        fetch_all::<(Uuid, Uuid)>(RECORDINGS_OF_CALL, tenant.uuid(), call.uuid())
+        fetch_all::<(Uuid, Option<Uuid>)>(RECORDINGS_OF_CALL, tenant.uuid(), call.uuid())
     )?;
-    let ids = rows.into_iter();
-    Ok(ids
-        .map(|(id, instance)| (RecordingId::from_uuid(id), InstanceId::from_uuid(instance)))
-        .collect())
+    let instance = rows.first().map(|(instance, _)| InstanceId::from_uuid(*instance));
+    let recordings = rows.into_iter().filter_map(|(_, id)| id);
+    let recordings = recordings.map(RecordingId::from_uuid).collect();
+    Ok(instance.map(|instance| (instance, recordings)))
 }
 
 /// The PBX that holds a message of a mail box.
@@ -180,6 +183,25 @@ pub async fn last_seen(
     )?;
     let seen = rows.iter().filter_map(|(json,)| serde_json::from_str(json).ok());
     Ok(seen.collect())
+}
+
+/// When something was deleted by an action, as the log tells for as long as it has the entry; none where it was not.
+pub async fn deleted_at(
+    tx: &mut Tx,
+    tenant: TenantId,
+    resource: &str,
+    target: &str,
+    action: &str,
+) -> Result<Option<Timestamp>, StoreError> {
+    let (at,) = run!(
+        tx,
+        fetch_one::<(Option<i64>,)>(DELETED_AT, tenant.uuid(), resource, target, action)
+    )?;
+    let origin = Origin {
+        table: "audit_entries",
+        id: target,
+    };
+    at.map(|at| origin.time("at", at)).transpose()
 }
 
 /// What somebody has made, by an action: it may be gone by now.

@@ -16,7 +16,7 @@ macro_rules! of_part {
 statements! {
     IS_OF = "select cast(1 as bigint) from erasures where tenant_id = $1 and id = $2";
     PUT = "insert into erasure_targets (erasure_id, position, target) values {rows} on conflict do nothing", 3;
-    TRY_AGAIN = concat!("update erasure_targets set kept = false where kept = true and ", of_part!());
+    TRY_AGAIN = concat!("update erasure_targets set kept = false, begun_at = null where ", of_part!());
     COUNT = concat!("select count(*) from erasure_targets where ", of_part!());
     NEXT = concat!("select target, begun_at from erasure_targets where ", of_part!(), " and kept = false \
         order by target limit $4");
@@ -55,7 +55,8 @@ pub struct Target {
     pub begun_at: Option<String>,
 }
 
-/// Has what was kept of a part tried once more: nothing else may tell by now that it is the person's.
+/// Has what is left of a part tried once more, as if for the first time: nothing else may tell by now that it is the person's, and
+/// whoever has removed some of it since did not do so for the erasure.
 pub async fn try_again(tx: &mut Tx, of: OfPart) -> Result<(), StoreError> {
     run!(
         tx,
@@ -64,20 +65,25 @@ pub async fn try_again(tx: &mut Tx, of: OfPart) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Notes what is to be erased of a part, besides what is noted already; gives how many that is with those that were kept.
-pub async fn put(tx: &mut Tx, of: OfPart, targets: &[Uuid]) -> Result<i64, StoreError> {
+/// Notes what is to be erased of a part, besides what is noted already.
+pub async fn put(tx: &mut Tx, of: OfPart, targets: &[Uuid]) -> Result<(), StoreError> {
     let own = run!(
         tx,
         fetch_optional::<(i64,)>(IS_OF, of.tenant.uuid(), of.erasure.uuid())
     )?;
     if own.is_none() {
-        return Ok(0);
+        return Ok(());
     }
     insert_rows!(tx, PUT, targets, |target| (
         of.erasure.uuid(),
         of.position,
         *target
     ))?;
+    Ok(())
+}
+
+/// How many are noted of a part, with those that were kept.
+pub async fn count(tx: &mut Tx, of: OfPart) -> Result<i64, StoreError> {
     let (count,) = run!(
         tx,
         fetch_one::<(i64,)>(COUNT, of.tenant.uuid(), of.erasure.uuid(), of.position)

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::row::{Origin, RawJson, storable, to_json};
 use super::statement::{run, statements};
 use super::{StoreError, Tx};
-use crate::domain::erasure::{Erased, Erasure, ErasurePart, ErasureSubject, Marks};
+use crate::domain::erasure::{Erased, Erasure, ErasurePart, Marks};
 use crate::domain::ids::{ErasureId, InstanceId, TenantId};
 use crate::domain::page::{Page, PageRequest};
 
@@ -14,7 +14,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "select e.id, e.tenant_id, e.requested_by, e.requested_at, e.subject, e.marks, e.call_records, e.preview, \
-             e.status, e.run_by, e.run_at, e.noted_at, e.ended_at from erasures e ",
+             e.status, e.run_by, e.run_at, e.noted_at, e.failing_since, e.ended_at from erasures e ",
             $rest
         )
     };
@@ -23,7 +23,7 @@ macro_rules! select {
 macro_rules! parts {
     ($rest:literal) => {
         concat!(
-            "select position, place, instance_id, found, erased, bytes, kept, detail, ended_at from erasure_parts \
+            "select position, place, instance_id, found, erased, bytes, kept, detail, unseen, ended_at from erasure_parts \
              where erasure_id = (select e.id from erasures e where e.tenant_id = $1 and e.id = $2) ",
             $rest
         )
@@ -41,25 +41,24 @@ statements! {
     RUNNING = "select e.tenant_id, e.id from erasures e join tenants t on t.id = e.tenant_id \
         where e.status = 'running' and t.status <> 'deleting' order by e.run_at, e.id";
     RUNNING_OF = "select id from erasures where tenant_id = $1 and status = 'running'";
-    RUN = "update erasures set status = 'running', run_by = $3, run_at = $4, noted_at = null, ended_at = null, marks = $5 \
+    RUN = "update erasures set status = 'running', run_by = $3, run_at = $4, noted_at = null, failing_since = null, \
+        ended_at = null, marks = $5 \
         where tenant_id = $1 and id = $2 and status in ('open', 'partial')";
+    IS_TO_NOTE = "select cast(1 as bigint) from erasures where tenant_id = $1 and id = $2 and status = 'running' \
+        and noted_at is null and run_at = $3";
     NOTED = "update erasures set noted_at = $3 where tenant_id = $1 and id = $2 and status = 'running' and noted_at is null";
     PUT_PART = "insert into erasure_parts (erasure_id, position, place, instance_id) \
         select e.id, $3, $4, $5 from erasures e where e.tenant_id = $1 and e.id = $2 \
-        on conflict (erasure_id, position) do update set found = null, kept = 0, detail = null, ended_at = null";
+        on conflict (erasure_id, position) do update set found = null, kept = 0, detail = null, unseen = false, \
+        ended_at = null";
     // What was erased before counts as found once more.
     LOOKED = "update erasure_parts set found = erased + $4 \
         where erasure_id = (select e.id from erasures e where e.tenant_id = $1 and e.id = $2) and position = $3";
     NOTE = "update erasure_parts set erased = erased + $4, bytes = bytes + $5, kept = kept + $6, \
-        detail = coalesce($7, detail), ended_at = $8 \
+        detail = coalesce($7, detail), unseen = (unseen or $8), ended_at = $9 \
         where erasure_id = (select e.id from erasures e where e.tenant_id = $1 and e.id = $2) and position = $3 \
         and ended_at is null";
     END = "update erasures set status = $3, ended_at = $4 where tenant_id = $1 and id = $2 and status = 'running'";
-    FORGET_MARKS = "update erasures set subject = $3, marks = null where tenant_id = $1 and id = $2 and status <> 'running'";
-    STALE = "select tenant_id, id from erasures where status = 'partial' and marks is not null and ended_at < $1 \
-        order by ended_at limit 100";
-    FORGET_OPEN = "delete from erasures where id in (select id from erasures where status = 'open' and requested_at < $1 \
-        order by requested_at limit 100)";
 }
 
 #[derive(sqlx::FromRow)]
@@ -76,6 +75,7 @@ struct Row {
     run_by: Option<String>,
     run_at: Option<i64>,
     noted_at: Option<i64>,
+    failing_since: Option<i64>,
     ended_at: Option<i64>,
 }
 
@@ -88,6 +88,7 @@ impl Row {
         let marks = self.marks.map(|marks| origin.json("marks", &marks));
         let run_at = self.run_at.map(|at| origin.time("run_at", at));
         let noted_at = self.noted_at.map(|at| origin.time("noted_at", at));
+        let failing_since = self.failing_since.map(|at| origin.time("failing_since", at));
         let ended_at = self.ended_at.map(|at| origin.time("ended_at", at));
         Ok(Erasure {
             id: ErasureId::from_uuid(self.id),
@@ -102,6 +103,7 @@ impl Row {
             run_by: self.run_by,
             run_at: run_at.transpose()?,
             noted_at: noted_at.transpose()?,
+            failing_since: failing_since.transpose()?,
             ended_at: ended_at.transpose()?,
             parts: Vec::new(),
         })
@@ -118,6 +120,7 @@ struct PartRow {
     bytes: i64,
     kept: i64,
     detail: Option<String>,
+    unseen: bool,
     ended_at: Option<i64>,
 }
 
@@ -137,6 +140,7 @@ impl PartRow {
             bytes: self.bytes,
             kept: self.kept,
             detail: self.detail,
+            unseen: self.unseen,
             ended_at: ended_at.transpose()?,
         })
     }
@@ -223,6 +227,14 @@ pub async fn run(
     Ok(begun == 1)
 }
 
+/// Whether what there is is still to be noted, of the run that began then.
+pub async fn is_to_note(tx: &mut Tx, erasure: &Erasure) -> Result<bool, StoreError> {
+    let (tenant, id) = (erasure.tenant_id.uuid(), erasure.id.uuid());
+    let run_at = erasure.run_at.map(Timestamp::as_microsecond);
+    let row = run!(tx, fetch_optional::<(i64,)>(IS_TO_NOTE, tenant, id, run_at))?;
+    Ok(row.is_some())
+}
+
 /// Says that what there is is noted from here on; false where somebody has done so.
 pub async fn noted(tx: &mut Tx, tenant: TenantId, id: ErasureId, now: Timestamp) -> Result<bool, StoreError> {
     let at = now.as_microsecond();
@@ -297,6 +309,7 @@ pub async fn note(
             erased.bytes,
             erased.kept,
             erased.detail.as_deref().map(storable),
+            erased.unseen,
             erased.is_last.then_some(now.as_microsecond()),
         )
     )?;
@@ -309,30 +322,4 @@ pub async fn end(tx: &mut Tx, erasure: &Erasure, now: Timestamp) -> Result<bool,
     let at = now.as_microsecond();
     let ended = run!(tx, execute(END, tenant, erasure.id.uuid(), status.as_str(), at))?;
     Ok(ended == 1)
-}
-
-/// Forgets by what the person was found: nothing is left that needs it.
-pub async fn forget_marks(
-    tx: &mut Tx,
-    tenant: TenantId,
-    id: ErasureId,
-    subject: &ErasureSubject,
-) -> Result<(), StoreError> {
-    let subject = to_json("erasures.subject", subject)?;
-    run!(tx, execute(FORGET_MARKS, tenant.uuid(), id.uuid(), subject))?;
-    Ok(())
-}
-
-/// Some that ended before that with something kept, and by which the person is still known.
-pub async fn stale(tx: &mut Tx, before: Timestamp) -> Result<Vec<(TenantId, ErasureId)>, StoreError> {
-    let rows = run!(tx, fetch_all::<(Uuid, Uuid)>(STALE, before.as_microsecond()))?;
-    let ids = rows.into_iter();
-    Ok(ids
-        .map(|(tenant, id)| (TenantId::from_uuid(tenant), ErasureId::from_uuid(id)))
-        .collect())
-}
-
-/// Forgets some that were looked for before that and never run; gives how many.
-pub async fn forget_open(tx: &mut Tx, before: Timestamp) -> Result<u64, StoreError> {
-    run!(tx, execute(FORGET_OPEN, before.as_microsecond()))
 }

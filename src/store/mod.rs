@@ -35,6 +35,7 @@ pub mod call_records;
 pub mod deployment_history;
 pub mod deployments;
 pub mod domains;
+pub mod erasure_ends;
 pub mod erasure_finds;
 pub mod erasure_rows;
 pub mod erasure_targets;
@@ -105,6 +106,7 @@ pub fn statements() -> Vec<&'static Statement> {
         deployment_history::STATEMENTS,
         deployments::STATEMENTS,
         domains::STATEMENTS,
+        erasure_ends::STATEMENTS,
         erasure_finds::STATEMENTS,
         erasure_rows::STATEMENTS,
         erasure_targets::STATEMENTS,

@@ -63,6 +63,7 @@ steps! {
     33 "0033_voicemail",
     34 "0034_erasures",
     35 "0035_domain_tenures",
+    36 "0036_unseen_erasures",
 }
 
 /// Which text of a migration.

@@ -180,7 +180,7 @@ async fn an_unanswered_call_leaves_a_message_in_the_mailbox() {
 }
 
 /// A header alone has 44 bytes.
-fn has_sound(path: &Path) -> bool {
+pub fn has_sound(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|metadata| metadata.len() > 8_000)
 }
 

@@ -13,6 +13,8 @@ mod checks;
 #[cfg(test)]
 mod clicks;
 #[cfg(test)]
+mod erased;
+#[cfg(test)]
 mod files;
 #[cfg(test)]
 mod forwards;

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod disk;
 #[cfg(test)]
+mod erasure;
+#[cfg(test)]
 mod purge;
 #[cfg(test)]
 mod random;

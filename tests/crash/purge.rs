@@ -2,11 +2,12 @@
 
 use std::fs::{self, File};
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
 use jiff::SignedDuration;
 use rstest::rstest;
-use serde_json::json;
+use serde_json::{Value, json};
 use switchyard::app::precondition::IfMatch;
 use switchyard::app::{audit_log, operator, purges, retention};
 use switchyard::auth::access::Act;
@@ -30,7 +31,7 @@ const KILLS: u64 = 6;
 
 impl Host {
     /// What a daemon notes of the clock.
-    async fn beat(&self) {
+    pub async fn beat(&self) {
         let store = self.database.another_store(None).await;
         let mut tx = store.begin("beat").await.unwrap();
         let beat = Beat {
@@ -62,6 +63,11 @@ impl Host {
 
     /// What somebody did in the first tenant two months ago, before anybody did anything else.
     async fn entries(&self, backend: Backend) {
+        self.say(backend, ENTRIES, None).await;
+    }
+
+    /// As many entries, each of which says this after.
+    pub async fn say(&self, backend: Backend, count: i64, after: Option<Value>) {
         self.ask("delete from audit_entries returning action").await;
         let digest = match backend {
             Sqlite => "zeroblob(32)",
@@ -74,7 +80,7 @@ impl Host {
         let tenant = self.tenants[0].caller.tenant(Permission::AuditLogRead, Act::Read);
         let store = self.database.another_store(None).await;
         let mut tx = store.begin("entries").await.unwrap();
-        for number in 0..ENTRIES {
+        for number in 0..count {
             let entry = AuditEntry {
                 id: AuditId::fresh(&SystemIds),
                 at: SystemClock.now() - SignedDuration::from_hours(60 * 24)
@@ -86,7 +92,7 @@ impl Host {
                 target_id: number.to_string(),
                 tenant_id: Some(tenant.unwrap()),
                 before: None,
-                after: None,
+                after: after.clone(),
                 reason: Some("asked by phone".to_owned()),
                 request_id: None,
                 address: None,
@@ -95,6 +101,34 @@ impl Host {
             audit::append(&mut tx, &entry, Salt::generate(&SystemRandom).unwrap()).unwrap();
         }
         tx.commit().await.unwrap();
+    }
+
+    /// Recordings of the first tenant, two months old, each of a channel `179000<number>.1`, `number` from 1001 on; gives their
+    /// directory.
+    pub async fn recordings(&self, files: i64) -> PathBuf {
+        let directory = self.database_dir().join("recordings");
+        let own = directory.join("acme.example.com");
+        fs::create_dir_all(&own).unwrap();
+        let modified = SystemTime::from(SystemClock.now() - SignedDuration::from_hours(60 * 24));
+        for number in 1..=files {
+            let file = File::create(own.join(format!("179000{}.1.wav", 1_000 + number))).unwrap();
+            (&file).write_all(b"RIFF").unwrap();
+            file.set_modified(modified).unwrap();
+        }
+        let settings = format!(
+            "update instances set settings = json_set(settings, '$.recordings_dir', '{}') returning name",
+            directory.display()
+        );
+        assert_eq!(self.ask(&settings).await.len(), 1);
+        let at = "(select max(created_at) from tenants) - 5184000000000";
+        self.ask(&format!(
+            "with recursive n(n) as (select 1 union all select n + 1 from n where n < {files}) \
+             insert into recordings (id, tenant_id, instance_id, path, channel, bytes, written_at) select randomblob(16), t.id, \
+             t.instance_id, 'acme.example.com/179000' || (1000 + n) || '.1.wav', '179000' || (1000 + n) || '.1', 4, {at} + n \
+             from tenants t cross join n where t.domain = 'acme.example.com' returning path"
+        ))
+        .await;
+        own
     }
 
     async fn left(&self, word: &str) -> i64 {
@@ -211,28 +245,7 @@ async fn a20_a_purge_of_recordings_that_is_killed_counts_each_file_once() {
     const FILES: i64 = 1_000;
     let host = Host::new(Sqlite, 2).await;
     let caller = &host.tenants[0].caller;
-    let directory = host.database_dir().join("recordings");
-    let own = directory.join("acme.example.com");
-    fs::create_dir_all(&own).unwrap();
-    let modified = SystemTime::from(SystemClock.now() - SignedDuration::from_hours(60 * 24));
-    for number in 1..=FILES {
-        let file = File::create(own.join(format!("179000{}.1.wav", 1_000 + number))).unwrap();
-        (&file).write_all(b"RIFF").unwrap();
-        file.set_modified(modified).unwrap();
-    }
-    let settings = format!(
-        "update instances set settings = json_set(settings, '$.recordings_dir', '{}') returning name",
-        directory.display()
-    );
-    assert_eq!(host.ask(&settings).await.len(), 1);
-    let at = "(select max(created_at) from tenants) - 5184000000000";
-    host.ask(&format!(
-        "with recursive n(n) as (select 1 union all select n + 1 from n where n < {FILES}) \
-         insert into recordings (id, tenant_id, instance_id, path, channel, bytes, written_at) select randomblob(16), t.id, \
-         t.instance_id, 'acme.example.com/179000' || (1000 + n) || '.1.wav', null, 4, {at} + n from tenants t cross join n \
-         where t.domain = 'acme.example.com' returning path"
-    ))
-    .await;
+    let own = host.recordings(FILES).await;
     host.beat().await;
     let keep = serde_json::from_value(json!({"recordings": 30})).unwrap();
     retention::replace(&host.app, caller, keep, &IfMatch::Any)

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::gone::world;
 use super::purging::inside;
 use super::support::database::Backend::{self, Postgres, Sqlite};
-use super::support::scan::{all_rows, that_name};
+use super::support::scan::{all_rows, files_that_hold, that_name};
 use super::world::World;
 
 impl World {
@@ -73,6 +73,14 @@ impl World {
         tables
     }
 
+    /// Also what is no row of a table any more names none of these: SQLite has one file, which is read as it lies there.
+    pub async fn is_written_over(&self, texts: &[&str]) {
+        if self.bench.backend == Sqlite {
+            self.bench.sql("pragma wal_checkpoint(truncate)").await;
+            assert_eq!(files_that_hold(self.bench.folder.path(), texts), [""; 0]);
+        }
+    }
+
     /// The id of a tenant's extension.
     pub async fn phone(&self, tenant: &Tenant, number: &str) -> ExtensionId {
         let number = number.parse().unwrap();
@@ -98,7 +106,8 @@ pub fn amounts(erasure: &Erasure) -> Vec<(&'static str, i64, i64, i64)> {
         .collect()
 }
 
-fn foreseen(erasure: &Erasure, place: ErasurePlace) -> i64 {
+/// How many were foreseen at a place.
+pub fn foreseen(erasure: &Erasure, place: ErasurePlace) -> i64 {
     let of = erasure.preview.iter().filter(|found| found.place == place);
     of.map(|found| found.found).sum()
 }
@@ -178,6 +187,7 @@ async fn a22_after_the_erasure_of_a_user_nothing_is_left_of_them_and_all_of_the_
     let left: Vec<String> = that_name(&all_rows(&world.bench).await, &who.map(str::to_owned));
     assert!(left.is_empty(), "{left:#?}");
     assert!(world.texts(&mails).await.is_empty());
+    world.is_written_over(&who).await;
     assert_eq!(
         world.stand_in(&["quincy", "sloey", "sloe@example.com"]).await,
         others_before

@@ -1,8 +1,8 @@
 //! Recordings and messages in mail boxes of an erasure: gone from the disk and from the running Asterisk, counted once, and told
 //! where they stay.
 
-use std::fs;
-use std::os::unix::fs::MetadataExt as _;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::PathBuf;
 
 use rstest::rstest;
@@ -12,7 +12,7 @@ use switchyard::domain::erasure::{Erasure, ErasureStatus};
 use tempfile::TempDir;
 
 use super::erasing::amounts;
-use super::gone::world;
+use super::gone::{kept_out, world};
 use super::mail_boxes::Mailed;
 use super::purging::{ago, inside};
 use super::support::database::Backend::{self, Postgres, Sqlite};
@@ -128,10 +128,14 @@ async fn a22_what_began_on_another_disk_or_is_not_there_is_not_taken_to_be_erase
     assert_eq!(world.texts(ends).await.len(), 2);
 }
 
+#[rstest]
 #[tokio::test]
-async fn a22_where_the_disk_is_away_its_recordings_stay_and_the_records_are_erased_all_the_same() {
+async fn a22_where_the_disk_is_away_recordings_stay_with_the_records_and_go_once_it_is_run_again(
+    #[values(Sqlite, Postgres)] backend: Backend,
+    #[values(false, true)] is_unknown: bool,
+) {
     let state = TempDir::new().unwrap();
-    let world = world(Sqlite, &state).await;
+    let world = world(backend, &state).await;
     let files = world.recorded_calls(2).await;
     let all = world.bench.folder.path().join("recordings");
     fs::rename(&all, all.with_extension("away")).unwrap();
@@ -141,12 +145,20 @@ async fn a22_where_the_disk_is_away_its_recordings_stay_and_the_records_are_eras
         .await;
     assert_eq!(partial.status, ErasureStatus::Partial);
     let parts = amounts(&partial);
-    assert_eq!(
-        (parts[0], parts[2]),
-        (("recordings", 2, 0, 2), ("call_records", 2, 2, 0))
-    );
-    // Nothing but what was noted tells any more whose these are.
+    let (_, found, erased, kept) = parts[0];
+    assert!((found, erased) == (2, 0) && kept >= 2, "{partial:#?}");
+    assert_eq!(parts[2], ("call_records", 2, 0, 2));
+    let told = partial.parts[2].detail.as_ref().unwrap();
+    assert!(told.contains("`recordings`"), "{told}");
+    assert_eq!(world.texts("select call from call_records").await.len(), 2);
     fs::rename(all.with_extension("away"), &all).unwrap();
+    if is_unknown {
+        // What was found of them on another day is on record no more: the calls tell whose they are.
+        world
+            .texts("delete from erasure_targets where position = 0 returning cast(position as text)")
+            .await;
+        world.texts("delete from recordings returning path").await;
+    }
     assert!(files.iter().all(|file| file.exists()));
     let caller = inside(&world.acme);
     world.run(&caller, partial.id).await.unwrap();
@@ -154,6 +166,32 @@ async fn a22_where_the_disk_is_away_its_recordings_stay_and_the_records_are_eras
     assert!(files.iter().all(|file| !file.exists()));
     let again = world.erasure(&world.acme, partial.id).await;
     assert_eq!(amounts(&again)[0], ("recordings", 2, 2, 0));
+    assert_eq!(amounts(&again)[2], ("call_records", 2, 2, 0));
+    assert_eq!(world.texts("select call from call_records").await, [""; 0]);
+}
+
+/// Of what could not be looked at, only the tenant's own keeps its records of calls.
+#[rstest]
+fn a22_what_cannot_be_looked_at_of_another_tenant_keeps_nothing(#[values(false, true)] is_own: bool) {
+    kept_out(move || async move {
+        let state = TempDir::new().unwrap();
+        let world = world(Sqlite, &state).await;
+        let files = world.recorded_calls(1).await;
+        world.recording(&world.globex, "1790000009.1.wav", 3).await;
+        for tenant in [&world.acme, &world.globex] {
+            world.revision(tenant).await;
+        }
+        let closed = world.recorded(if is_own { &world.acme } else { &world.globex });
+        let mode = |mode| fs::set_permissions(&closed, Permissions::from_mode(mode)).unwrap();
+        mode(0o000);
+        let phone = world.phone(&world.acme, "1001").await;
+        let ended = world.erased(&world.acme, json!({"extension": phone})).await;
+        mode(0o700);
+        let calls = amounts(&ended)[2];
+        let expected = if is_own { (0, 1) } else { (1, 0) };
+        assert_eq!((calls.2, calls.3), expected, "{ended:#?}");
+        assert_eq!(files[0].exists(), is_own);
+    });
 }
 
 #[rstest]
@@ -284,4 +322,35 @@ async fn a22_records_of_calls_wait_for_the_host_that_looks_for_recordings() {
     assert_eq!(amounts(&ended)[0], ("recordings", 1, 1, 0));
     assert!(!files[0].exists());
     assert_eq!(world.texts("select call from call_records").await, [""; 0]);
+}
+
+/// A file that cannot be removed keeps the record of its call, and of no other.
+#[rstest]
+fn a22_a_recording_that_stays_keeps_the_record_of_its_call(
+    #[values("pseudonymise", "remove")] calls: &'static str,
+) {
+    kept_out(move || async move {
+        let state = TempDir::new().unwrap();
+        let world = world(Sqlite, &state).await;
+        let files = world.recorded_calls(1).await;
+        world.call(&world.acme, "1790000009.1", "Ann", 3).await;
+        world.revision(&world.acme).await;
+        let directory = world.recorded(&world.acme);
+        let mode = |mode| fs::set_permissions(&directory, Permissions::from_mode(mode)).unwrap();
+        // It can be looked at, and nothing be removed from it.
+        mode(0o500);
+        let phone = world.phone(&world.acme, "1001").await;
+        let whom = json!({"extension": phone, "call_records": calls});
+        let partial = world.erased(&world.acme, whom).await;
+        mode(0o700);
+        assert_eq!(amounts(&partial)[0], ("recordings", 1, 0, 1));
+        assert_eq!(amounts(&partial)[2], ("call_records", 2, 1, 1));
+        let named = "select call from call_records where from_number = '1001'";
+        assert_eq!(world.texts(named).await, ["1790000000.1"]);
+        // Also whoever asks for another one finds it.
+        let other = world.erased(&world.acme, json!({"extension": phone})).await;
+        assert_eq!(amounts(&other)[0], ("recordings", 1, 1, 0));
+        assert_eq!(amounts(&other)[2], ("call_records", 1, 1, 0));
+        assert!(!files[0].exists());
+    });
 }

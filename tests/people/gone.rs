@@ -348,7 +348,11 @@ async fn a13_a_tenant_is_not_gone_while_the_disk_of_its_recordings_is_away(
 fn a13_a_recording_that_cannot_be_removed_keeps_no_other_tenant(
     #[values(Sqlite, Postgres)] backend: Backend,
 ) {
-    // As somebody whom a directory's mode keeps out, also where that is root.
+    kept_out(move || one_is_kept(backend));
+}
+
+/// Does something as somebody whom a directory's mode keeps out, also where that is root.
+pub fn kept_out<F: Future<Output = ()>>(what: impl FnOnce() -> F + Send + 'static) {
     let work = move || {
         let none = CapabilitySet::empty();
         let sets = CapabilitySets {
@@ -361,7 +365,7 @@ fn a13_a_recording_that_cannot_be_removed_keeps_no_other_tenant(
             .enable_all()
             .build()
             .unwrap();
-        runtime.block_on(one_is_kept(backend));
+        runtime.block_on(what());
     };
     std::thread::spawn(work).join().unwrap();
 }

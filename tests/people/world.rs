@@ -58,7 +58,7 @@ impl World {
         let app = parts_of(&bench, more).await.app;
         let app = app.with_sign_in(Some(cheap(Arc::clone(&tokens))));
         let platform = operator::platform(None);
-        instances::create(&app, &platform, instance(&bench))
+        instances::create(&app, &platform, instance(&bench, "pbx1", "asterisk"))
             .await
             .unwrap();
         let (acme, globex) = (tenant(&app, "Acme").await, tenant(&app, "Globex").await);
@@ -275,10 +275,11 @@ async fn tenant(app: &App, name: &str) -> Tenant {
         .unwrap()
 }
 
-fn instance(bench: &Bench) -> NewInstance {
-    let config_dir = bench.folder.path().join("asterisk");
+/// A PBX with its configuration in this directory of the bench.
+pub fn instance(bench: &Bench, name: &str, directory: &str) -> NewInstance {
+    let config_dir = bench.folder.path().join(directory);
     NewInstance {
-        name: "pbx1".parse().unwrap(),
+        name: name.parse().unwrap(),
         node: NODE.parse().unwrap(),
         settings: InstanceSettings::Asterisk(AsteriskSettings {
             ami_host: "127.0.0.1".parse().unwrap(),

@@ -3,7 +3,7 @@
 
 use rstest::rstest;
 use serde_json::json;
-use switchyard::domain::audit::{Actor, ActorKind, AuditEntry, ERASED, RETAINED, Salt};
+use switchyard::domain::audit::{Actor, ActorKind, AuditEntry, CERTIFIED, ERASED, RETAINED, Salt};
 use switchyard::domain::ids::{AuditId, TenantId};
 use switchyard::domain::random::SystemRandom;
 use switchyard::store::{Tx, audit, audit_retention};
@@ -152,8 +152,12 @@ async fn o61_what_tells_of_others_is_told_by_no_erasure(#[values(Sqlite, Postgre
         target_id: at(7).to_string(),
         ..teller(tenant, 21, &[])
     };
-    let last = teller(tenant, 22, &[first.id, purge.id]);
-    for entry in [&first, &purge, &last] {
+    let certified = AuditEntry {
+        action: CERTIFIED.to_owned(),
+        ..teller(tenant, 21, &[])
+    };
+    let last = teller(tenant, 22, &[first.id, purge.id, certified.id]);
+    for entry in [&first, &purge, &certified, &last] {
         store_audit_entries(&store, &[entry]).await;
     }
     let mut tx = store.begin("blank").await.unwrap();
@@ -161,7 +165,11 @@ async fn o61_what_tells_of_others_is_told_by_no_erasure(#[values(Sqlite, Postgre
     blank(&mut tx, tenant, &[ids[1]], purge.id).await;
     tx.commit().await.unwrap();
     assert_eq!(found(&check(&store, None).await), [""; 0]);
-    for (entry, expected) in [(&first, "untold 11"), (&purge, "untold 12")] {
+    for (entry, expected) in [
+        (&first, "untold 11"),
+        (&purge, "untold 12"),
+        (&certified, "untold 13"),
+    ] {
         let mut tx = store.begin("blank").await.unwrap();
         blank(&mut tx, tenant, &[entry.id], last.id).await;
         assert_eq!(found(&check_in(&mut tx, None).await), [expected]);
@@ -173,9 +181,11 @@ async fn o61_what_tells_of_others_is_told_by_no_erasure(#[values(Sqlite, Postgre
         ..teller(tenant, 23, &[])
     };
     store_audit_entries(&store, &[&purge]).await;
-    let mut tx = store.begin("blank").await.unwrap();
-    blank(&mut tx, tenant, &[first.id], purge.id).await;
-    assert_eq!(found(&check_in(&mut tx, None).await), ["untold 11"]);
+    for (entry, expected) in [(&first, "untold 11"), (&certified, "untold 13")] {
+        let mut tx = store.begin("blank").await.unwrap();
+        blank(&mut tx, tenant, &[entry.id], purge.id).await;
+        assert_eq!(found(&check_in(&mut tx, None).await), [expected]);
+    }
 }
 
 /// Whoever can write to the database blanks an entry of the platform, which is nobody's to erase.

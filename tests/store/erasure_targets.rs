@@ -21,6 +21,12 @@ async fn next(tx: &mut Tx, of: OfPart, most: i64) -> Noted {
         .collect()
 }
 
+/// Notes some; gives how many are noted then.
+async fn put(tx: &mut Tx, of: OfPart, ids: &[Uuid]) -> i64 {
+    targets::put(tx, of, ids).await.unwrap();
+    targets::count(tx, of).await.unwrap()
+}
+
 async fn all(tx: &mut Tx, of: OfPart) -> Vec<Uuid> {
     let mut all = targets::all(tx, of).await.unwrap();
     all.sort_unstable();
@@ -68,18 +74,16 @@ async fn a22_what_is_left_of_a_part_is_noted_once_and_forgotten_by_that_part_onl
     let ids = fresh(250);
     let mut tx = store.begin("targets").await.unwrap();
     for of in [part, others[0], others[1]] {
-        let count = targets::put(&mut tx, of, &ids[..100]).await.unwrap();
-        assert_eq!(count, 100);
+        assert_eq!(put(&mut tx, of, &ids[..100]).await, 100);
         // Named twice is noted once.
-        let count = targets::put(&mut tx, of, &[&ids[..], &ids[..1]].concat()).await;
-        assert_eq!(count.unwrap(), 250);
+        assert_eq!(put(&mut tx, of, &[&ids[..], &ids[..1]].concat()).await, 250);
     }
     assert_eq!(next(&mut tx, part, 1_000).await, noted(&ids));
     assert_eq!(next(&mut tx, part, 2).await, noted(&ids[..2]));
     assert_eq!(all(&mut tx, part).await, ids);
     assert_eq!(next(&mut tx, theirs, 2).await, [], "another tenant's hand");
     assert!(all(&mut tx, theirs).await.is_empty());
-    assert_eq!(targets::put(&mut tx, theirs, &fresh(1)).await.unwrap(), 0);
+    assert_eq!(put(&mut tx, theirs, &fresh(1)).await, 0);
     targets::begin(&mut tx, theirs, ids[0], "a place").await.unwrap();
     targets::keep(&mut tx, theirs, ids[0]).await.unwrap();
     targets::done(&mut tx, theirs, ids[0]).await.unwrap();
@@ -109,7 +113,7 @@ async fn a22_what_is_kept_is_tried_again_from_its_beginning_and_only_once_that_i
     let place = || Some("a place".to_owned());
     let mut tx = store.begin("targets").await.unwrap();
     for of in [part, others[0], others[1]] {
-        targets::put(&mut tx, of, &ids).await.unwrap();
+        put(&mut tx, of, &ids).await;
         for id in &ids[..2] {
             targets::begin(&mut tx, of, *id, "a place").await.unwrap();
         }
@@ -120,10 +124,10 @@ async fn a22_what_is_kept_is_tried_again_from_its_beginning_and_only_once_that_i
     let begun = [(ids[0], place()), (ids[3], None)];
     assert_eq!(next(&mut tx, part, 10).await, begun);
     // Found again, or found besides: what is kept counts, and stays kept.
-    assert_eq!(targets::put(&mut tx, part, &[]).await.unwrap(), 4);
-    assert_eq!(targets::put(&mut tx, part, &ids).await.unwrap(), 4);
+    assert_eq!(put(&mut tx, part, &[]).await, 4);
+    assert_eq!(put(&mut tx, part, &ids).await, 4);
     assert_eq!(next(&mut tx, part, 10).await, begun);
-    assert_eq!(targets::put(&mut tx, part, &[ids[1], more]).await.unwrap(), 5);
+    assert_eq!(put(&mut tx, part, &[ids[1], more]).await, 5);
     let mut with_more = [&begun[..], &[(more, None)]].concat();
     with_more.sort();
     assert_eq!(next(&mut tx, part, 10).await, with_more);
@@ -132,16 +136,15 @@ async fn a22_what_is_kept_is_tried_again_from_its_beginning_and_only_once_that_i
     assert_eq!(next(&mut tx, part, 10).await, begun, "by another tenant's hand");
     for again in 0..2 {
         targets::try_again(&mut tx, part).await.unwrap();
-        // Where it was begun before it was kept is not believed any more; where one is begun that was not kept is.
-        let tried = [(ids[0], place()), (ids[1], None), (ids[2], None), (ids[3], None)];
-        assert_eq!(next(&mut tx, part, 10).await, tried, "{again}");
+        // Where it was begun before is not believed any more: somebody else may have removed it since.
+        assert_eq!(next(&mut tx, part, 10).await, noted(&ids), "{again}");
         targets::begin(&mut tx, part, ids[1], "another place")
             .await
             .unwrap();
         targets::keep(&mut tx, part, ids[1]).await.unwrap();
     }
     targets::done(&mut tx, part, ids[0]).await.unwrap();
-    assert_eq!(targets::put(&mut tx, part, &[]).await.unwrap(), 3);
+    assert_eq!(put(&mut tx, part, &[]).await, 3);
     for of in others {
         assert_eq!(next(&mut tx, of, 10).await, begun, "nothing of another part");
         assert_eq!(all(&mut tx, of).await, ids);

@@ -8,7 +8,7 @@ use switchyard::domain::erasure::{
 use switchyard::domain::export::Span;
 use switchyard::domain::ids::{ErasureId, IdSource as _, InstanceId, SystemIds, TenantId};
 use switchyard::domain::page::PageRequest;
-use switchyard::store::{Store, StoreError, Tx, erasures, exports, tenant_lifecycle};
+use switchyard::store::{Store, StoreError, Tx, erasure_ends, erasures, exports, tenant_lifecycle};
 
 use super::bench::Backend::{self, Postgres, Sqlite};
 use super::bench::Bench;
@@ -40,6 +40,7 @@ pub fn erasure(tenant: TenantId, when: i64) -> Erasure {
         run_by: None,
         run_at: None,
         noted_at: None,
+        failing_since: None,
         ended_at: None,
         parts: vec![],
     }
@@ -61,7 +62,7 @@ pub async fn asked(store: &Store, tenant: TenantId, when: i64) -> Erasure {
     asked
 }
 
-async fn run(tx: &mut Tx, tenant: TenantId, id: ErasureId, when: i64) -> Result<bool, StoreError> {
+pub async fn run(tx: &mut Tx, tenant: TenantId, id: ErasureId, when: i64) -> Result<bool, StoreError> {
     erasures::run(tx, tenant, id, "bob@example.com", &marks(0), at(when)).await
 }
 
@@ -96,14 +97,14 @@ async fn a22_an_erasure_is_read_back_and_listed_by_its_own_tenant_only(
     assert_eq!(all.erasures, 2);
     // Who it was about is forgotten by the tenant's own hand only.
     let subject = first.subject.for_good();
-    erasures::forget_marks(&mut tx, globex, first.id, &subject)
+    erasure_ends::forget_marks(&mut tx, globex, first.id, &subject)
         .await
         .unwrap();
     assert_eq!(
         erasures::find(&mut tx, acme, first.id).await.unwrap().as_ref(),
         Some(&first)
     );
-    erasures::forget_marks(&mut tx, acme, first.id, &subject)
+    erasure_ends::forget_marks(&mut tx, acme, first.id, &subject)
         .await
         .unwrap();
     let left = erasures::find(&mut tx, acme, first.id).await.unwrap().unwrap();
@@ -148,10 +149,24 @@ async fn a22_one_erasure_of_a_tenant_runs_at_a_time_and_only_one_that_is_open_or
         (Some("bob@example.com"), Some(at(31)))
     );
     assert_eq!(running.marks, Some(marks(0)));
-    // Noted once, each time that it is run.
+    // Noted once, each time that it is run, and of that run alone.
+    let other = |tenant_id, run_at| Erasure {
+        tenant_id,
+        run_at,
+        ..running.clone()
+    };
+    for (of, is_to_note) in [
+        (running.clone(), true),
+        (other(globex, Some(at(31))), false),
+        (other(acme, Some(at(30))), false),
+        (other(acme, None), false),
+    ] {
+        assert_eq!(erasures::is_to_note(&mut tx, &of).await.unwrap(), is_to_note);
+    }
     assert!(!erasures::noted(&mut tx, globex, first.id, at(34)).await.unwrap());
     assert!(erasures::noted(&mut tx, acme, first.id, at(34)).await.unwrap());
     assert!(!erasures::noted(&mut tx, acme, first.id, at(35)).await.unwrap());
+    assert!(!erasures::is_to_note(&mut tx, &running).await.unwrap());
     let part = ErasurePart {
         kept: 1,
         ended_at: Some(at(36)),
@@ -195,6 +210,7 @@ fn erased(erased: i64, bytes: i64, kept: i64, detail: Option<&str>, is_last: boo
         bytes,
         kept,
         detail: detail.map(str::to_owned),
+        unseen: false,
         is_last,
     }
 }
@@ -250,6 +266,7 @@ async fn a22_what_was_erased_of_a_part_adds_up_also_when_it_is_run_again(
     };
     let part = erasures::part(&mut tx, acme, id, 0).await.unwrap();
     assert_eq!(part, Some(expected.clone()));
+    assert!(!expected.is_unseen() && parts[0].is_unseen());
     // Run again: two were kept, one came since.
     erasures::put_part(&mut tx, acme, id, &parts[0]).await.unwrap();
     erasures::looked(&mut tx, acme, id, 0, 3).await.unwrap();
@@ -259,6 +276,11 @@ async fn a22_what_was_erased_of_a_part_adds_up_also_when_it_is_run_again(
         (Some(6), 3, 0, 3)
     );
     assert_eq!((part.detail, part.ended_at), (None, None));
+    let unseen = Erased {
+        unseen: true,
+        ..Erased::default()
+    };
+    assert!(note(&mut tx, acme, &unseen, at(29)).await);
     assert!(note(&mut tx, acme, &erased(3, 30, 0, None, true), at(30)).await);
     let whole = ErasurePart {
         found: Some(6),
@@ -266,87 +288,16 @@ async fn a22_what_was_erased_of_a_part_adds_up_also_when_it_is_run_again(
         bytes: 60,
         kept: 0,
         detail: None,
+        unseen: true,
         ended_at: Some(at(30)),
         ..expected
     };
+    assert!(whole.is_unseen(), "also where another batch has seen all");
     let found = erasures::find(&mut tx, acme, id).await.unwrap().unwrap();
     assert_eq!(found.parts, [whole, parts[1].clone()]);
     let found = erasures::find(&mut tx, acme, other).await.unwrap().unwrap();
     assert_eq!(found.parts, parts, "another erasure's");
-}
-
-#[rstest]
-#[tokio::test]
-async fn a22_only_what_is_old_and_was_never_run_is_forgotten(#[values(Sqlite, Postgres)] backend: Backend) {
-    let (bench, store) = Bench::migrated(backend).await;
-    let (acme, globex) = two_tenants(&store).await;
-    let (old, run_once) = (asked(&store, acme, 10).await, asked(&store, acme, 11).await);
-    let (theirs, young) = (asked(&store, globex, 12).await, asked(&store, acme, 13).await);
-    let mut tx = store.begin("forget").await.unwrap();
-    assert!(run(&mut tx, acme, run_once.id, 20).await.unwrap());
-    assert_eq!(erasures::forget_open(&mut tx, at(10)).await.unwrap(), 0);
-    assert_eq!(erasures::forget_open(&mut tx, at(13)).await.unwrap(), 2);
-    for (tenant, id, stays) in [
-        (acme, old.id, false),
-        (globex, theirs.id, false),
-        (acme, run_once.id, true),
-        (acme, young.id, true),
-    ] {
-        let found = erasures::find(&mut tx, tenant, id).await.unwrap();
-        assert_eq!(found.is_some(), stays, "{id}");
-    }
-    let mut running = erasures::find(&mut tx, acme, run_once.id).await.unwrap().unwrap();
-    running.parts.clear();
-    assert!(erasures::end(&mut tx, &running, at(21)).await.unwrap());
-    assert_eq!(erasures::forget_open(&mut tx, at(13)).await.unwrap(), 0);
-    tx.commit().await.unwrap();
-    let left = bench
-        .ask("select status from erasures order by requested_at".to_owned())
-        .await;
-    assert_eq!(left, ["done", "open"]);
-}
-
-#[rstest]
-#[tokio::test]
-async fn a22_stale_is_what_ended_before_with_something_kept_by_which_the_person_is_known(
-    #[values(Sqlite, Postgres)] backend: Backend,
-) {
-    let (_bench, store) = Bench::migrated(backend).await;
-    let (acme, globex) = two_tenants(&store).await;
-    let mut tx = store.begin("stale").await.unwrap();
-    let ended = async |tx: &mut Tx, tenant, kept, when: i64| {
-        let mut asked = erasure(tenant, 1);
-        erasures::insert(tx, &asked).await.unwrap();
-        assert!(run(tx, tenant, asked.id, 2).await.unwrap());
-        asked.parts.push(ErasurePart {
-            kept,
-            ended_at: Some(at(when)),
-            ..ErasurePart::new(0, ErasurePlace::Tickets, None)
-        });
-        assert!(erasures::end(tx, &asked, at(when)).await.unwrap());
-        asked
-    };
-    let late = ended(&mut tx, acme, 1, 30).await.id;
-    let theirs = ended(&mut tx, globex, 2, 20).await.id;
-    let early = ended(&mut tx, acme, 1, 10).await.id;
-    ended(&mut tx, acme, 0, 10).await;
-    let forgotten = ended(&mut tx, acme, 1, 10).await;
-    erasures::forget_marks(&mut tx, acme, forgotten.id, &forgotten.subject.for_good())
-        .await
-        .unwrap();
-    let open = erasure(acme, 1);
-    erasures::insert(&mut tx, &open).await.unwrap();
-    for (before, expected) in [
-        (10, vec![]),
-        (20, vec![(acme, early)]),
-        (30, vec![(acme, early), (globex, theirs)]),
-        (31, vec![(acme, early), (globex, theirs), (acme, late)]),
-    ] {
-        let stale = erasures::stale(&mut tx, at(before)).await.unwrap();
-        assert_eq!(stale, expected, "{before}");
-    }
-    // What is tried once more is none while it runs.
-    assert!(run(&mut tx, acme, early, 40).await.unwrap());
-    let stale = erasures::stale(&mut tx, at(31)).await.unwrap();
-    assert_eq!(stale, [(globex, theirs), (acme, late)]);
+    erasures::put_part(&mut tx, acme, id, &parts[0]).await.unwrap();
+    let part = erasures::part(&mut tx, acme, id, 0).await.unwrap().unwrap();
+    assert!(!part.unseen, "it is looked at once more");
 }

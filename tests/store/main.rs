@@ -17,6 +17,7 @@ mod deploy_plans;
 mod deployments;
 mod domain_tenures;
 mod erasure_calls;
+mod erasure_ends;
 mod erasure_finds;
 mod erasure_payloads;
 mod erasure_plans;

@@ -60,7 +60,7 @@ pub struct Host {
     pub tenants: [TestTenant; 2],
     /// How many deploys and rollbacks somebody asked for.
     pub requests: usize,
-    pbx: Pbx,
+    pub pbx: Pbx,
     pub database: Bench,
     state: PathBuf,
     edits: usize,

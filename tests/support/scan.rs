@@ -80,6 +80,25 @@ fn stands_in(text: &str, wanted: &str) -> bool {
     })
 }
 
+/// Every file below that holds one of these texts wherever it stands, as a database's file does, whose columns have nothing in
+/// between.
+pub fn files_that_hold(below: &Path, texts: &[&str]) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(below).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && !path.is_symlink() {
+            found.extend(files_that_hold(&path, texts));
+        } else if path.is_file() {
+            let content = std::fs::read(&path).unwrap();
+            let content = String::from_utf8_lossy(&content).to_lowercase();
+            if texts.iter().any(|text| content.contains(text)) {
+                found.push(path.display().to_string());
+            }
+        }
+    }
+    found
+}
+
 /// Every file and directory below whose name or content names one of these texts.
 pub fn files_that_name(below: &Path, texts: &[String]) -> Vec<String> {
     let mut found = Vec::new();

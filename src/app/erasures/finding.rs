@@ -2,16 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::SignedDuration;
 use uuid::Uuid;
 
 use super::AppError;
+use crate::app::purges::own_pbx;
 use crate::domain::dial::DialNumber;
 use crate::domain::erasure::{ErasurePlace, ErasureSubject, Foreseen, Marks};
 use crate::domain::export::Span;
-use crate::domain::ids::{AuditId, CallRecordId, ExtensionId, InstanceId, TenantId, UserId, VoicemailId};
-use crate::domain::instance::PbxInstance;
+use crate::domain::ids::{
+    AuditId, CallRecordId, ExtensionId, InstanceId, RecordingId, TenantId, UserId, VoicemailId,
+};
 use crate::store::erasure_finds::{self, Traces};
-use crate::store::{Tx, erasure_whole, exports, extensions, instances, tenants, users, voicemail};
+use crate::store::{Tx, erasure_whole, exports, extensions, users, voicemail};
 
 /// What was found somewhere.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -88,19 +91,13 @@ async fn of_extension(
     calls_with_recordings(tx, tenant, calls, finds).await?;
     let messages = voicemail::left_in(tx, tenant, number, within).await?;
     in_mail_boxes(tx, tenant, messages, finds).await?;
-    // Where it was theirs until some time, its settings are of whoever has it now.
-    if within.to.is_none() {
-        let there = extensions::find(tx, tenant, id).await?;
-        each(
-            finds,
-            ErasurePlace::Extension,
-            there.map(|_| id.uuid()).into_iter().collect(),
-        );
-        whole(
-            finds,
-            ErasurePlace::KeptAnswers,
-            erasure_whole::count_answers(tx, tenant, &id.to_string()).await?,
-        );
+    let there = extensions::find(tx, tenant, id).await?;
+    // Where it was theirs until some time, its settings are of whoever has it now, if it is there.
+    if within.to.is_none() || there.is_none() {
+        let answers = erasure_whole::count_answers(tx, tenant, &id.to_string()).await?;
+        whole(finds, ErasurePlace::KeptAnswers, answers);
+        let settings = there.map(|_| id.uuid()).into_iter().collect();
+        each(finds, ErasurePlace::Extension, settings);
     }
     let events = erasure_finds::events(tx, tenant, number.as_str()).await?;
     each(finds, ErasurePlace::WebhookEvents, events);
@@ -119,6 +116,44 @@ async fn of_extension(
         ..Traces::default()
     };
     payloads(tx, tenant, &about, finds).await
+}
+
+/// Whose data it is, of an extension that was deleted no longer than until then: its number may be somebody else's since.
+pub(super) async fn until_gone(
+    tx: &mut Tx,
+    tenant: TenantId,
+    subject: ErasureSubject,
+) -> Result<ErasureSubject, AppError> {
+    let ErasureSubject::Extension { id, within } = subject else {
+        return Ok(subject);
+    };
+    if extensions::find(tx, tenant, id).await?.is_some() {
+        return Ok(subject);
+    }
+    let target = id.to_string();
+    let gone = erasure_finds::deleted_at(tx, tenant, "extension", &target, "extension.delete").await?;
+    // What tells of the deletion is about them too.
+    let until = gone.map(|gone| gone + SignedDuration::from_micros(1));
+    let to = within.to.into_iter().chain(until).min();
+    Ok(ErasureSubject::Extension {
+        id,
+        within: Span { to, ..within },
+    })
+}
+
+/// By what a person is known still: by no address that another user of the tenant has by now, for what they do would go too.
+pub(super) async fn still_theirs(
+    tx: &mut Tx,
+    tenant: TenantId,
+    subject: &ErasureSubject,
+    mut marks: Marks,
+) -> Result<Marks, AppError> {
+    if let (ErasureSubject::User { id }, Some(email)) = (subject, &marks.email) {
+        let holder = users::find_by_email(tx, email).await?;
+        let is_given = holder.is_some_and(|user| user.id != *id && user.tenant_id() == Some(tenant));
+        marks.email = marks.email.filter(|_| !is_given);
+    }
+    Ok(marks)
 }
 
 /// How the record of a deploy names an extension, and what there is of it on a PBX.
@@ -213,15 +248,14 @@ async fn calls_with_recordings(
     finds: &mut Finds,
 ) -> Result<(), AppError> {
     let mut recordings: BTreeMap<InstanceId, BTreeSet<Uuid>> = BTreeMap::new();
-    // Some may lie there that nobody has found so far.
-    if let Some(own) = own_pbx(tx, tenant).await?
-        && own.settings.recordings_dir().is_some()
-    {
+    // Also where none is known: some may lie there that nobody has found so far, or can.
+    if let Some(own) = own_pbx(tx, tenant).await? {
         recordings.entry(own.id).or_default();
     }
     for call in &calls {
-        for (recording, instance) in erasure_finds::recordings_of_call(tx, tenant, *call).await? {
-            recordings.entry(instance).or_default().insert(recording.uuid());
+        if let Some((instance, found)) = erasure_finds::recordings_of_call(tx, tenant, *call).await? {
+            let found = found.into_iter().map(RecordingId::uuid);
+            recordings.entry(instance).or_default().extend(found);
         }
     }
     for (instance, ids) in recordings {
@@ -231,13 +265,6 @@ async fn calls_with_recordings(
     let calls = calls.into_iter().map(CallRecordId::uuid).collect();
     each(finds, ErasurePlace::CallRecords, calls);
     Ok(())
-}
-
-async fn own_pbx(tx: &mut Tx, tenant: TenantId) -> Result<Option<PbxInstance>, AppError> {
-    let Some(tenant) = tenants::find(tx, tenant).await? else {
-        return Ok(None);
-    };
-    Ok(instances::find(tx, tenant.instance_id).await?)
 }
 
 /// Messages by the PBX that holds them. The tenant's own is one of these in any case: what lies there now is known once it was

@@ -23,6 +23,11 @@ const BACKUPS: Left = stays(
     "the server's log, copies of the database, what was exported, and what webhooks and mails have told others",
     "it lies outside of this service: whoever keeps it removes it",
 );
+const DATABASE: Left = stays(
+    "what the database's files keep of rows that are gone: in PostgreSQL until it vacuums, and in the log of what was written until \
+     it is written over",
+    "it goes by itself; a copy of the files that somebody has made keeps it",
+);
 const FREE_TEXT: Left = stays(
     "what others have written of the person: in tickets, reasons, and names of things",
     "nobody can tell whom a text is about: look for it",
@@ -33,16 +38,25 @@ const CALLS_UP: Left = stays(
     "they are found by the next erasure",
 );
 const PBX_RECORDS: Left = stays(
-    "what the PBX itself keeps: its log, its own records of calls, and what owners of mail boxes have said for whoever calls",
+    "what the PBX itself keeps: its log, its own records of calls, what owners of mail boxes have said for whoever calls, and what it \
+     has left there unfinished",
     "this version does not reach it: it goes on the PBX",
 );
 const OTHER_MAIL: Left = stays(
     "messages in mail boxes that are nobody's, since they were left before it is known whose the domain was",
     "nobody's are removed by nobody: the server's log tells of them",
 );
+const LEFT_PBX: Left = stays(
+    "messages in mail boxes on a PBX that the tenant has left",
+    "nobody looks at them any more: they go on that PBX",
+);
+const DIRECT: Left = stays(
+    "numbers by which the extension is called from outside, in records of calls and in settings",
+    "they may lead to others too: erase each of them that is the person's",
+);
 const DEPLOYED: Left = stays(
-    "what was deployed: in what the PBX serves until the next deploy, and in generations that can be gone back to, in the database \
-     and on the host of the PBX",
+    "what was deployed: in what the PBX serves until the next deploy, in generations that can be gone back to, in the database and \
+     on the host of the PBX, and in what the record of a later deploy says that it has found of it",
     "deploy the tenant; a generation goes once as many newer ones are kept (`deploy.keep_generations`), and going back to one brings \
      back what it says",
 );
@@ -51,8 +65,9 @@ const EXTENSION_LOGIN: Left = stays(
     "a phone that is signed in stays signed in: rotate the secret, and erase the user",
 );
 const NO_CALL: Left = stays(
-    "recordings whose call is on record no more",
-    "nothing else tells who took part: recordings go once they are not kept any longer",
+    "recordings whose call is on record no more; recordings of a PBX that records no calls of the tenant any more and names no \
+     `recordings_dir`",
+    "nothing else tells who took part: recordings go once they are not kept any longer. Of a PBX they go once it names the directory",
 );
 const SETTINGS: Left = stays(
     "the number in settings: caller IDs, contacts of users, other erasures; and in what was deployed, with its records",
@@ -71,6 +86,10 @@ const MOVES: Left = stays(
     "the platform's part of the audit log: moves between tenants, and what the operator's people did to the login outside of the tenant",
     "it is the platform's; a move goes with one of the two tenants",
 );
+const ADDRESS: Left = stays(
+    "the address of a user who is deleted already, where another user of the tenant has it by now",
+    "what that user does is known by it too; it goes with them",
+);
 const PHONE: Left = stays(
     "calls, recordings, messages in mail boxes, and what the extension is called",
     "they are known by the extension: erase that of the user too",
@@ -83,12 +102,15 @@ pub fn left(subject: &ErasureSubject) -> Vec<Left> {
         ErasureSubject::Extension { .. } => vec![
             DEPLOYED,
             EXTENSION_LOGIN,
+            DIRECT,
             OTHERS_BOXES,
             NO_CALL,
             PBX_RECORDS,
             OTHER_MAIL,
+            LEFT_PBX,
             CALLS_UP,
             FREE_TEXT,
+            DATABASE,
             BACKUPS,
         ],
         ErasureSubject::Number { .. } => vec![
@@ -97,10 +119,12 @@ pub fn left(subject: &ErasureSubject) -> Vec<Left> {
             NO_CALL,
             PBX_RECORDS,
             OTHER_MAIL,
+            LEFT_PBX,
             CALLS_UP,
             FREE_TEXT,
+            DATABASE,
             BACKUPS,
         ],
-        ErasureSubject::User { .. } => vec![PHONE, MOVES, FREE_TEXT, BACKUPS],
+        ErasureSubject::User { .. } => vec![PHONE, MOVES, ADDRESS, FREE_TEXT, DATABASE, BACKUPS],
     }
 }

@@ -3,6 +3,7 @@
 mod fate;
 mod finding;
 mod left;
+mod noting;
 mod recordings;
 mod rows;
 mod voicemail;
@@ -13,7 +14,7 @@ use std::str::FromStr;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use self::finding::{find as look_for, previewed};
+use self::finding::{find as look_for, previewed, still_theirs, until_gone};
 pub use self::left::{Left, left};
 use super::App;
 use super::audit::Changed;
@@ -24,13 +25,16 @@ use crate::auth::access::Act;
 use crate::auth::caller::Caller;
 use crate::domain::digest::Digest;
 use crate::domain::erasure::{
-    Erased, Erasure, ErasureInput, ErasurePart, ErasurePlace, ErasureStatus, ErasureSubject, Marks,
+    Erased, Erasure, ErasurePart, ErasurePlace, ErasureStatus, ErasureSubject, Marks,
 };
+use crate::domain::erasure_input::ErasureInput;
+use crate::domain::error_chain::error_chain;
+use crate::domain::export::Span;
 use crate::domain::ids::{ErasureId, TenantId};
 use crate::domain::invalid::FieldErrors;
 use crate::domain::page::{Page, PageRequest};
 use crate::domain::permission::Permission;
-use crate::store::{Tx, api_keys, erasure_finds, erasures, extensions, users};
+use crate::store::{StoreError, Tx, api_keys, erasure_ends, erasure_finds, erasures, extensions, users};
 
 /// When to ask again while somebody else is looked for, in seconds.
 const AGAIN: u64 = 5;
@@ -62,6 +66,8 @@ pub async fn request(
         return before.map(Done::Before).ok_or(AppError::NotFound);
     }
     let marks = marks_of(&mut tx, tenant, &subject).await?;
+    let subject = until_gone(&mut tx, tenant, subject).await?;
+    is_ever(subject.within())?;
     let found = look_for(&mut tx, tenant, &subject, &marks).await?;
     drop(tx);
     let (mut tx, caller, tenant) = app.begin_inside(caller, RIGHT, "request_erasure").await?;
@@ -82,6 +88,7 @@ pub async fn request(
         run_by: None,
         run_at: None,
         noted_at: None,
+        failing_since: None,
         ended_at: None,
         parts: Vec::new(),
     };
@@ -144,7 +151,11 @@ pub async fn run(
     if_match.check(&erasure.tag())?;
     let marks = match erasure.status {
         ErasureStatus::Open => still(&mut tx, &erasure).await?,
-        ErasureStatus::Partial => erasure.marks.clone().ok_or_else(forgotten)?,
+        ErasureStatus::Partial => {
+            is_there_still(&mut tx, &erasure).await?;
+            let marks = erasure.marks.clone().ok_or_else(forgotten)?;
+            still_theirs(&mut tx, tenant, &erasure.subject, marks).await?
+        }
         ErasureStatus::Running => return Err(AppError::in_use("it runs already", [])),
         ErasureStatus::Done => return Err(AppError::conflict("done", "all that was found is erased")),
     };
@@ -166,10 +177,11 @@ pub async fn run(
     let by = caller.identity().actor().name;
     erasures::run(&mut tx, tenant, erasure.id, &by, &marks, app.now()).await?;
     if is_gone {
-        let part = ErasurePart::new(0, ErasurePlace::Account, None);
+        let position = erasure.position_of(ErasurePlace::Account, None);
+        let part = ErasurePart::new(position, ErasurePlace::Account, None);
         erasures::put_part(&mut tx, tenant, erasure.id, &part).await?;
-        erasures::looked(&mut tx, tenant, erasure.id, 0, 1).await?;
-        erasures::note(&mut tx, tenant, erasure.id, 0, &Erased::all(1), app.now()).await?;
+        erasures::looked(&mut tx, tenant, erasure.id, position, 1).await?;
+        erasures::note(&mut tx, tenant, erasure.id, position, &Erased::all(1), app.now()).await?;
     }
     app.audit(&mut tx, &caller, changed("data.erasure_run", &erasure))?;
     app.keep_answer(&mut tx, tenant, &caller, once, erasure.id)
@@ -182,19 +194,42 @@ pub async fn run(
 /// Forgets erasures that were looked for and never run, and whom those are about that have kept something for long; gives how many.
 pub async fn forget_old(app: &App) -> Result<u64, AppError> {
     let mut tx = app.store.begin("forget_old_erasures").await?;
-    let mut forgotten = erasures::forget_open(&mut tx, app.now() - WAITS).await?;
-    for (tenant, id) in erasures::stale(&mut tx, app.now() - MENDS).await? {
-        if let Some(erasure) = erasures::find(&mut tx, tenant, id).await? {
-            erasures::forget_marks(&mut tx, tenant, id, &erasure.subject.for_good()).await?;
-            forgotten += 1;
+    let mut forgotten = erasure_ends::forget_open(&mut tx, app.now() - WAITS).await?;
+    let stale = erasure_ends::stale(&mut tx, app.now() - MENDS).await?;
+    tx.commit().await?;
+    for (tenant, id) in stale {
+        match forget_whom(app, tenant, id).await {
+            Ok(is_forgotten) => forgotten += u64::from(is_forgotten),
+            // It keeps none of the others.
+            Err(error) => {
+                let error = error_chain(&error);
+                tracing::error!(erasure = %id, %tenant, error, "whom an old erasure is about cannot be forgotten");
+            }
         }
     }
-    tx.commit().await?;
     Ok(forgotten)
+}
+
+async fn forget_whom(app: &App, tenant: TenantId, id: ErasureId) -> Result<bool, AppError> {
+    let mut tx = app.store.begin("forget_old_erasure").await?;
+    let subject = match erasures::find(&mut tx, tenant, id).await {
+        Ok(Some(erasure)) => erasure.subject.for_good(),
+        Ok(None) => return Ok(false),
+        // Nobody reads whom it is about, which may be a number.
+        Err(StoreError::Corrupt { .. }) => ErasureSubject::Number {
+            id: None,
+            within: Span::default(),
+        },
+        Err(error) => return Err(error.into()),
+    };
+    erasure_ends::forget_marks(&mut tx, tenant, id, &subject).await?;
+    tx.commit().await?;
+    Ok(true)
 }
 
 /// By what a person is known by now, if that is what was shown.
 async fn still(tx: &mut Tx, erasure: &Erasure) -> Result<Marks, AppError> {
+    is_there_still(tx, erasure).await?;
     let now = match marks_of(tx, erasure.tenant_id, &erasure.subject).await {
         // They are gone, and what the log said of them too.
         Err(AppError::Invalid(_)) => None,
@@ -204,9 +239,34 @@ async fn still(tx: &mut Tx, erasure: &Erasure) -> Result<Marks, AppError> {
         let then = erasure.marks.as_ref();
         then.is_some_and(|then| then.are_of_the_same(now))
     });
-    let message =
-        "whom it is about has another address or number than when it was looked for; ask for another erasure";
-    same.ok_or_else(|| AppError::conflict("changed_since", message))
+    same.ok_or_else(changed_since)
+}
+
+/// Refuses an extension that was deleted since: whoever has its number by now is somebody else.
+async fn is_there_still(tx: &mut Tx, erasure: &Erasure) -> Result<(), AppError> {
+    let until = until_gone(tx, erasure.tenant_id, erasure.subject.clone()).await?;
+    if until == erasure.subject {
+        Ok(())
+    } else {
+        Err(changed_since())
+    }
+}
+
+fn changed_since() -> AppError {
+    let message = "whom it is about was deleted, or has another address or number, since it was looked for; ask for another \
+                   erasure";
+    AppError::conflict("changed_since", message)
+}
+
+/// Refuses a time that begins after an extension was deleted.
+fn is_ever(within: Span) -> Result<(), FieldErrors> {
+    match (within.from, within.to) {
+        (Some(from), Some(to)) if from >= to => {
+            let message = format!("must be before {to}: the extension was deleted then");
+            Err(FieldErrors::one("from", message))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// By what a person is known, also once their login or their extension is gone, as long as the log says so. Of another tenant nobody
@@ -235,11 +295,12 @@ async fn marks_of(tx: &mut Tx, tenant: TenantId, subject: &ErasureSubject) -> Re
             let own = api_keys::list(tx, tenant).await?;
             let own = own.into_iter().filter(|key| key.author_id == *id);
             keys.extend(own.map(|key| key.id.uuid()));
-            Ok(Marks {
+            let marks = Marks {
                 email: Some(email.ok_or_else(|| unknown("user"))?),
                 keys: keys.into_iter().collect(),
                 ..Marks::default()
-            })
+            };
+            still_theirs(tx, tenant, subject, marks).await
         }
     }
 }

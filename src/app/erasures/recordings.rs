@@ -3,20 +3,24 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::time::Duration;
 
+use tokio::time::error::Elapsed;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::fate::{Fate, count};
 use super::work::Work;
 use crate::app::error::AppError;
+use crate::app::purge_pass::{LONGEST_LOOK, unless_stopped};
 use crate::app::purge_recordings::{LONGEST, NO_DIRECTORY, NO_DISK, NOT_REMOVED, is_of_the_whole};
-use crate::deploy::DeployError;
+use crate::app::recordings::is_recorded;
 use crate::domain::erasure::ErasurePlace;
 use crate::domain::error_chain::error_chain;
 use crate::domain::ids::{CallRecordId, InstanceId, RecordingId};
 use crate::domain::recording::Recording;
 use crate::driver::spool::Spool;
-use crate::monitor::recordings::search;
+use crate::monitor::recordings::{SearchError, search_for};
 use crate::store::call_records::Seen;
 use crate::store::erasure_finds::recordings_of_call;
 use crate::store::erasure_targets::{self, OfPart, Target};
@@ -30,35 +34,78 @@ const NOT_THERE: &str = "files were not there; see whether their disk is mounted
 /// Looks for recordings that nobody has found so far, and notes those of the person's calls.
 pub(super) async fn begin(work: &Work<'_>, instance: InstanceId) -> Result<(), AppError> {
     let (app, tenant) = (work.app, work.erasure.tenant_id);
-    let mut tx = app.store.read("place_of_recordings").await?;
-    let found = instances::find(&mut tx, instance).await?;
-    drop(tx);
-    let mut unseen = None;
-    if let Some(found) = found
-        && let Err(error) = search(&app.store, app.ids.as_ref(), &found).await
-    {
-        let error = error_chain(&error);
-        tracing::warn!(error, %instance, %tenant, "not every recording could be looked for before an erasure");
-        unseen = Some(NOT_SEEN);
-    }
-    let calls = work.erasure.parts.iter();
-    let calls = calls.filter(|part| part.place == ErasurePlace::CallRecords);
+    let calls = calls(work).await?;
+    // Of who has no call, nothing is a recording.
+    let looked = if calls.is_empty() {
+        Some(None)
+    } else {
+        look(work, instance).await?
+    };
+    let Some(unseen) = looked else {
+        return Ok(());
+    };
     let mut tx = app.store.read("recordings_of_person").await?;
     let mut recordings = BTreeSet::new();
-    for part in calls {
-        let of = OfPart {
-            position: part.position,
-            ..work.of()
-        };
-        for call in erasure_targets::all(&mut tx, of).await? {
-            let of_call = recordings_of_call(&mut tx, tenant, CallRecordId::from_uuid(call)).await?;
-            let here = of_call.into_iter().filter(|(_, place)| *place == instance);
-            recordings.extend(here.map(|(recording, _)| recording.uuid()));
-        }
+    for call in calls {
+        let of_call = recordings_of_call(&mut tx, tenant, CallRecordId::from_uuid(call)).await?;
+        let here = of_call.filter(|(place, _)| *place == instance);
+        let here = here.into_iter().flat_map(|(_, recordings)| recordings);
+        recordings.extend(here.map(RecordingId::uuid));
     }
     drop(tx);
     let recordings: Vec<Uuid> = recordings.into_iter().collect();
     work.found(&recordings, unseen).await
+}
+
+/// The person's calls that are noted.
+async fn calls(work: &Work<'_>) -> Result<Vec<Uuid>, AppError> {
+    let parts = work.erasure.parts.iter();
+    let mut tx = work.app.store.read("calls_of_person").await?;
+    let mut calls = Vec::new();
+    for part in parts.filter(|part| part.place == ErasurePlace::CallRecords) {
+        let of = OfPart {
+            position: part.position,
+            ..work.of()
+        };
+        calls.extend(erasure_targets::all(&mut tx, of).await?);
+    }
+    Ok(calls)
+}
+
+/// Looks for recordings that nobody has found so far: gives what is to be said where not all can be seen; none where the daemon
+/// stops.
+async fn look(work: &Work<'_>, instance: InstanceId) -> Result<Option<Option<&'static str>>, AppError> {
+    let (app, tenant) = (work.app, work.erasure.tenant_id);
+    let mut tx = app.store.read("place_of_recordings").await?;
+    let found = instances::find(&mut tx, instance).await?;
+    let is_recorded = is_recorded(&mut tx, tenant, instance).await?;
+    drop(tx);
+    let Some(found) = found else {
+        return Ok(Some(None));
+    };
+    if found.settings.recordings_dir().is_none() {
+        return Ok(Some(is_recorded.then_some(NO_DIRECTORY)));
+    }
+    let search = search_for(&app.store, app.ids.as_ref(), &found, tenant, is_recorded);
+    let search = timeout(LONGEST_LOOK, search);
+    let Some(searched) = unless_stopped(work.stop, Duration::ZERO, search).await else {
+        return Ok(None);
+    };
+    let missed = missed(searched)?;
+    if let Some(error) = &missed {
+        tracing::warn!(error, %instance, %tenant, "not every recording could be looked for before an erasure");
+    }
+    Ok(Some(missed.map(|_| NOT_SEEN)))
+}
+
+/// Why something could not be looked at, where that is not to be tried again.
+fn missed(searched: Result<Result<(), SearchError>, Elapsed>) -> Result<Option<String>, AppError> {
+    match searched {
+        Ok(Ok(())) => Ok(None),
+        Ok(Err(SearchError::Store(error))) => Err(error.into()),
+        Ok(Err(error)) => Ok(Some(error_chain(&error))),
+        Err(error) => Ok(Some(error.to_string())),
+    }
 }
 
 /// Removes some; gives whether nothing is left to do.
@@ -68,7 +115,7 @@ pub(super) async fn batch(work: &Work<'_>, instance: InstanceId) -> Result<bool,
     let spool = match app.spool(&mut tx, instance).await {
         Err(AppError::NotFound) => None,
         // Another host goes on with it.
-        Err(AppError::Deploy(DeployError::DrivenElsewhere { .. })) => return Ok(true),
+        Err(error) if error.is_of_another_host() => return Ok(true),
         spool => Some(spool?),
     };
     let targets = erasure_targets::next(&mut tx, work.of(), AT_ONCE).await?;

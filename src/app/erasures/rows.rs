@@ -14,11 +14,12 @@ use crate::domain::caller_id::CallerId;
 use crate::domain::erasure::{CallErasure, Erased, Erasure, ErasurePlace, ErasureSubject, Marks};
 use crate::domain::error_chain::error_chain;
 use crate::domain::extension::{ExtensionSettings, Forward, Voicemail};
-use crate::domain::ids::{AuditId, ExtensionId, TenantId};
+use crate::domain::ids::{AuditId, CallRecordId, ExtensionId, TenantId};
 use crate::domain::sip_domain::SipDomain;
 use crate::domain::stranger::Stranger;
 use crate::store::{
-    StoreError, Tx, audit_retention, domains, erasure_rows, erasure_targets, erasure_whole, extensions,
+    StoreError, Tx, audit_retention, domains, erasure_finds, erasure_rows, erasure_targets, erasure_whole,
+    extensions,
 };
 
 /// Rows that are worked on in one transaction: whoever else writes waits for no more.
@@ -26,6 +27,7 @@ const AT_ONCE: i64 = 100;
 const NOT_AS_WRITTEN: &str =
     "entries that are not as they were written stay, for `switchyard audit verify` to name";
 const UNREADABLE: &str = "rows that cannot be read stay; the server's log names each";
+const RECORDED: &str = "calls whose recording is there stay, for their records tell whose it is; mend what `recordings` says, and run it again";
 const NEXT_DEPLOY: &str = "the PBX serves what it was called until the next deploy of the tenant";
 
 /// Erases some; gives whether nothing is left to do.
@@ -48,6 +50,12 @@ async fn one_by_one(work: &Work<'_>, tx: &mut Tx, ids: &[Uuid]) -> Result<Erased
     let mut erased = Erased::default();
     let who = Who::new(work, tx).await?;
     for id in ids {
+        if is_recorded(work, tx, *id).await? {
+            erasure_targets::keep(tx, work.of(), *id).await?;
+            erased.kept += 1;
+            erased.detail = Some(RECORDED.to_owned());
+            continue;
+        }
         match who.erase(work, tx, *id).await {
             Ok(was_theirs) => {
                 erased.erased += i64::from(was_theirs);
@@ -67,6 +75,16 @@ async fn one_by_one(work: &Work<'_>, tx: &mut Tx, ids: &[Uuid]) -> Result<Erased
         erased.detail = Some(NEXT_DEPLOY.to_owned());
     }
     Ok(erased)
+}
+
+/// Whether it is a call with a recording that is there still: its record tells whose that is.
+async fn is_recorded(work: &Work<'_>, tx: &mut Tx, id: Uuid) -> Result<bool, AppError> {
+    if work.part.place != ErasurePlace::CallRecords {
+        return Ok(false);
+    }
+    let call = CallRecordId::from_uuid(id);
+    let found = erasure_finds::recordings_of_call(tx, work.erasure.tenant_id, call).await?;
+    Ok(found.is_some_and(|(_, recordings)| !recordings.is_empty()))
 }
 
 /// Whom rows are searched for.

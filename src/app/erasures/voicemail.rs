@@ -1,10 +1,15 @@
 //! Messages of mail boxes in an erasure, on the host that drives the PBX which holds them: looked at, noted in one transaction,
 //! removed by the PBX outside of any, and counted in another one.
 
+use std::time::Duration;
+
+use tokio::time::timeout;
+
 use super::fate::{Fate, count};
-use super::finding::messages_on;
+use super::finding::{messages_on, until_gone};
 use super::work::Work;
 use crate::app::error::AppError;
+use crate::app::purge_pass::{LONGEST_LOOK, unless_stopped};
 use crate::app::purge_voicemail::{self, NO_PBX, NOT_REMOVED, Unseen};
 use crate::deploy::DeployError;
 use crate::domain::error_chain::error_chain;
@@ -80,9 +85,18 @@ pub(super) async fn batch(work: &Work<'_>, instance: InstanceId) -> Result<bool,
 /// Looks at the mail boxes, and notes what is in them of the person. Of a PBX whose boxes nobody looks after, its batch tells.
 pub(super) async fn begin(work: &Work<'_>, instance: InstanceId) -> Result<(), AppError> {
     let (app, tenant) = (work.app, work.erasure.tenant_id);
-    let unseen: Option<Unseen> = purge_voicemail::look(app, tenant, instance).await?;
+    let look = timeout(LONGEST_LOOK, purge_voicemail::look(app, tenant, instance));
+    let Some(looked) = unless_stopped(work.stop, Duration::ZERO, look).await else {
+        return Ok(());
+    };
+    let unseen = looked.unwrap_or_else(|_| {
+        tracing::warn!(%instance, %tenant, "not all mail boxes could be looked at within some minutes before an erasure");
+        Ok(Some(Unseen::Some))
+    })?;
     let mut tx = app.store.read("voicemail_of_person").await?;
-    let messages = messages_on(&mut tx, tenant, &work.erasure.subject, work.marks, instance).await?;
+    // The extension may have been deleted since, and its number be somebody else's.
+    let subject = until_gone(&mut tx, tenant, work.erasure.subject.clone()).await?;
+    let messages = messages_on(&mut tx, tenant, &subject, work.marks, instance).await?;
     drop(tx);
     work.found(&messages, unseen.map(|_| NOT_SEEN)).await
 }

@@ -1,38 +1,40 @@
-//! How erasures are carried out: what there is is looked for once more and noted, then erased some at a time, each batch counted in
-//! the transaction that erases it, so that whoever is killed goes on where they were.
+//! How erasures are carried out: what is noted is erased some at a time, each batch counted in the transaction that erases it, so
+//! that whoever is killed goes on where they were.
 
 use std::time::{Duration, Instant};
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::finding::{Finds, Found, Where, find as look_for};
+use super::noting::{abandon, begin};
 use super::{digest, recordings, rows, told, voicemail};
 use crate::app::App;
 use crate::app::audit::Changed;
 use crate::app::error::AppError;
+use crate::app::purge_pass::{AT_STOP, unless_stopped};
 use crate::app::purge_work::{AT_DISKS, no_lock};
 use crate::app::purges::daemon;
 use crate::app::setbacks::Setbacks;
 use crate::auth::caller::Caller;
+use crate::domain::audit::CERTIFIED;
 use crate::domain::erasure::{Erased, Erasure, ErasurePart, ErasurePlace, ErasureStatus, Marks};
 use crate::domain::error_chain::error_chain;
 use crate::domain::ids::{ErasureId, TenantId};
 use crate::domain::instance::NodeName;
 use crate::domain::permission::PlatformPermission;
-use crate::domain::tenant::TenantStatus;
 use crate::store::erasure_targets::OfPart;
-use crate::store::{Tx, erasure_targets, erasures, instances, tenants};
+use crate::store::{StoreError, Tx, erasure_ends, erasure_targets, erasures, instances};
 
 /// How long others have the database for themselves between two batches; at least twice as long as the batch took.
-const PAUSE: Duration = Duration::from_millis(10);
+pub(super) const PAUSE: Duration = Duration::from_millis(10);
 /// After that it is the turn of another one.
 const TURN: Duration = Duration::from_secs(3);
-const FAILED: &str = "it failed again and again for a day; the server's log tells why";
-/// For how long another host, which drives the PBX, may take to come for its part, and a part may fail.
-const PATIENCE: SignedDuration = SignedDuration::from_hours(24);
+pub(super) const FAILED: &str = "it failed again and again for a day; the server's log tells why";
+const NEEDED: &str = "not every recording was looked at, and these tell whose a recording is; mend what `recordings` says, and run it again";
+/// For how long another host, which drives the PBX, may take to come for its part, and something may fail.
+pub(super) const PATIENCE: SignedDuration = SignedDuration::from_hours(24);
 
 /// A part of an erasure that is worked on.
 pub(super) struct Work<'a> {
@@ -59,7 +61,7 @@ impl Work<'_> {
         }
     }
 
-    /// Whether what did not go for all that time is not waited for any longer.
+    /// Whether another host is not waited for any longer.
     fn is_late(&self) -> bool {
         let asked = self.erasure.run_at.unwrap_or(self.erasure.requested_at);
         self.app.now().duration_since(asked).abs() >= PATIENCE
@@ -92,11 +94,17 @@ impl Work<'_> {
             return Ok(());
         };
         let of = self.of();
-        let left = erasure_targets::put(&mut open.tx, of, targets).await?;
+        // The PBX may have been given to another host while this one looked: that one looks itself.
+        if elsewhere(self.app, &mut open.tx, self.part).await?.is_some() {
+            return Ok(());
+        }
+        erasure_targets::put(&mut open.tx, of, targets).await?;
+        let left = erasure_targets::count(&mut open.tx, of).await?;
         erasures::looked(&mut open.tx, of.tenant, of.erasure, of.position, left).await?;
         let erased = Erased {
             kept: i64::from(unseen.is_some()),
             detail: unseen.map(str::to_owned),
+            unseen: unseen.is_some(),
             ..Erased::default()
         };
         self.close(open, erased).await.map(drop)
@@ -125,6 +133,12 @@ impl Work<'_> {
     }
 }
 
+/// Whether an erasure has failed each time for as long as it is tried again.
+pub(super) fn fails_for_long(app: &App, erasure: &Erasure) -> bool {
+    let since = erasure.failing_since;
+    since.is_some_and(|since| app.now().duration_since(since).abs() >= PATIENCE)
+}
+
 /// Carries out what erasures there are, as far as this host can, a turn of each; gives whether something is left to do now.
 pub async fn work(
     app: &App,
@@ -143,10 +157,26 @@ pub async fn work(
         }
         // One that fails keeps none of the others waiting.
         let done = carry_out(app, &caller, tenant, id, stop).await;
+        if done.is_err() {
+            note_failing(app, tenant, id, Some(app.now())).await;
+        }
         is_left |= matches!(done, Ok(true));
         setbacks.note((tenant, id), done.map(drop), app.now());
     }
     Ok(is_left)
+}
+
+/// Notes since when an erasure fails, or that it does not any more. What cannot even be noted is in the log.
+async fn note_failing(app: &App, tenant: TenantId, id: ErasureId, since: Option<Timestamp>) {
+    let noted = async {
+        let mut tx = app.begin_in(tenant, "erasure_fails").await?;
+        erasure_ends::fails(&mut tx, tenant, id, since).await?;
+        Ok::<_, AppError>(tx.commit().await?)
+    };
+    if let Err(error) = noted.await {
+        let error = error_chain(&error);
+        tracing::error!(erasure = %id, %tenant, error, "whether an erasure fails cannot be noted");
+    }
 }
 
 async fn carry_out(
@@ -157,26 +187,35 @@ async fn carry_out(
     stop: &CancellationToken,
 ) -> Result<bool, AppError> {
     let mut tx = app.store.read("running_erasure").await?;
-    let found = erasures::find(&mut tx, tenant, id).await?;
+    let found = erasures::find(&mut tx, tenant, id).await;
     drop(tx);
-    let Some(erasure) = found.filter(|erasure| erasure.status == ErasureStatus::Running) else {
+    if let Err(error @ StoreError::Corrupt { .. }) = found {
+        abandon(app, caller, tenant, id).await?;
+        return Err(error.into());
+    }
+    let Some(erasure) = found?.filter(|erasure| erasure.status == ErasureStatus::Running) else {
         return Ok(false);
     };
     let marks = erasure.marks.clone().unwrap_or_default();
-    if erasure.noted_at.is_none() && !begin(app, &erasure, &marks).await? {
-        return Ok(false);
+    if erasure.noted_at.is_none() {
+        begin(app, &erasure, stop).await?;
     }
     let mut tx = app.store.read("running_erasure").await?;
     let found = erasures::find(&mut tx, tenant, id).await?;
     drop(tx);
-    let Some(erasure) = found else {
+    let Some(erasure) = found.filter(|erasure| erasure.noted_at.is_some()) else {
         return Ok(false);
     };
     let (mut is_left, mut failed) = (false, None);
-    for part in erasure.parts.iter().filter(|part| part.ended_at.is_none()) {
-        if part.place == ErasurePlace::CallRecords && !are_recordings_known(app, tenant, id).await? {
-            continue;
-        }
+    let mut parts: Vec<&ErasurePart> = erasure.parts.iter().collect();
+    parts.retain(|part| part.ended_at.is_none());
+    // Recordings before the records of calls, also where a PBX has come later.
+    parts.sort_by_key(|part| part.place);
+    for part in parts {
+        let recordings = match part.place {
+            ErasurePlace::CallRecords => recordings_of(app, tenant, id).await?,
+            _ => Recordings::Seen,
+        };
         let work = Work {
             app,
             caller,
@@ -185,10 +224,15 @@ async fn carry_out(
             part,
             stop,
         };
-        match go_on(&work).await {
+        let done = match recordings {
+            Recordings::ToGo => continue,
+            Recordings::Unseen if part.left() > 0 => work.stays(NEEDED).await,
+            Recordings::Unseen | Recordings::Seen => go_on(&work).await,
+        };
+        match done {
             Ok(is_more) => is_left |= is_more,
             // What fails for a day is left, so that the others come to an end, and others of the tenant to their turn.
-            Err(error) if work.is_late() => {
+            Err(error) if fails_for_long(app, &erasure) => {
                 let error = error_chain(&error);
                 tracing::error!(erasure = %id, %tenant, error, "a part of an erasure fails; what is left of it stays");
                 work.stays(FAILED).await?;
@@ -200,85 +244,42 @@ async fn carry_out(
         }
     }
     end(app, caller, tenant, id).await?;
+    if failed.is_none() && erasure.failing_since.is_some() {
+        note_failing(app, tenant, id, None).await;
+    }
     failed.map_or(Ok(is_left), Err)
 }
 
-/// Whether each host has looked for recordings: what tells whose they are is in the records of calls.
-async fn are_recordings_known(app: &App, tenant: TenantId, id: ErasureId) -> Result<bool, AppError> {
+/// What has become of a person's recordings. What tells whose they are is in the records of calls.
+enum Recordings {
+    /// Some are still to be looked for or removed.
+    ToGo,
+    /// Not all could be looked at, so others may be there.
+    Unseen,
+    /// All were seen: those that stay keep the record of their call.
+    Seen,
+}
+
+async fn recordings_of(app: &App, tenant: TenantId, id: ErasureId) -> Result<Recordings, AppError> {
     let mut tx = app.store.read("recordings_of_erasure").await?;
     let erasure = erasures::find(&mut tx, tenant, id).await?;
-    let mut parts = erasure.iter().flat_map(|erasure| &erasure.parts);
-    Ok(!parts.any(|part| {
-        part.place == ErasurePlace::Recordings && part.found.is_none() && part.ended_at.is_none()
-    }))
-}
-
-/// Looks for everything once more, and notes it as what is to be erased; what is little goes at once. False where the tenant goes.
-async fn begin(app: &App, erasure: &Erasure, marks: &Marks) -> Result<bool, AppError> {
-    let (tenant, id) = (erasure.tenant_id, erasure.id);
-    let mut tx = app.store.read("look_for_person").await?;
-    let finds = look_for(&mut tx, tenant, &erasure.subject, marks).await?;
-    drop(tx);
-    let mut tx = app.begin_in(tenant, "begin_erasure").await?;
-    let there = tenants::find(&mut tx, tenant).await?;
-    // One that goes is left to its deletion.
-    if there.is_none_or(|there| there.status == TenantStatus::Deleting) {
-        return Ok(false);
-    }
-    // Another host may have begun meanwhile.
-    if !erasures::noted(&mut tx, tenant, id, app.now()).await? {
-        return Ok(true);
-    }
-    for (part, found) in parts(erasure, &finds) {
-        erasures::put_part(&mut tx, tenant, id, &part).await?;
-        let of = OfPart {
-            tenant,
-            erasure: id,
-            position: part.position,
-        };
-        match found {
-            Some(Found::Whole(count)) => {
-                rows::at_once(&mut tx, erasure, marks, part.place).await?;
-                erasures::looked(&mut tx, tenant, id, part.position, *count).await?;
-                let erased = Erased::all(*count);
-                erasures::note(&mut tx, tenant, id, part.position, &erased, app.now()).await?;
-            }
-            // Where nothing of it is found any more, what was kept is tried again.
-            Some(Found::Each(_)) | None => {
-                let ids = match found {
-                    Some(Found::Each(ids)) => ids.as_slice(),
-                    _ => &[],
-                };
-                erasure_targets::try_again(&mut tx, of).await?;
-                let left = erasure_targets::put(&mut tx, of, ids).await?;
-                // How much there is on a PBX is known once the host that drives it has looked.
-                if part.instance_id.is_none() {
-                    erasures::looked(&mut tx, tenant, id, part.position, left).await?;
-                }
-            }
-        }
-    }
-    tx.commit().await?;
-    Ok(true)
-}
-
-/// The parts that there are so far and those that were found, each with what is left of it.
-fn parts<'a>(erasure: &Erasure, finds: &'a Finds) -> Vec<(ErasurePart, Option<&'a Found>)> {
-    let before = erasure.parts.iter().map(|part| (part.place, part.instance_id));
-    let known: Vec<Where> = before.collect();
-    let new = finds.keys().copied().filter(|place| !known.contains(place));
-    let all: Vec<Where> = known.iter().copied().chain(new).collect();
-    (0..)
-        .zip(all)
-        .map(|(position, (place, instance))| {
-            let part = ErasurePart::new(position, place, instance);
-            (part, finds.get(&(place, instance)))
-        })
-        .collect()
+    let parts = erasure.iter().flat_map(|erasure| &erasure.parts);
+    let parts = parts.filter(|part| part.place == ErasurePlace::Recordings);
+    let all = || parts.clone();
+    Ok(if all().any(|part| part.ended_at.is_none()) {
+        Recordings::ToGo
+    } else if all().any(ErasurePart::is_unseen) {
+        Recordings::Unseen
+    } else {
+        Recordings::Seen
+    })
 }
 
 async fn go_on(work: &Work<'_>) -> Result<bool, AppError> {
-    let Some(node) = elsewhere(work.app, work.part).await? else {
+    let mut tx = work.app.store.read("place_of_erasure").await?;
+    let node = elsewhere(work.app, &mut tx, work.part).await?;
+    drop(tx);
+    let Some(node) = node else {
         return carry_out_part(work).await;
     };
     if work.is_late() {
@@ -292,12 +293,11 @@ async fn go_on(work: &Work<'_>) -> Result<bool, AppError> {
 }
 
 /// The host that has to do a part, where it is another one.
-async fn elsewhere(app: &App, part: &ErasurePart) -> Result<Option<NodeName>, AppError> {
+async fn elsewhere(app: &App, tx: &mut Tx, part: &ErasurePart) -> Result<Option<NodeName>, AppError> {
     let Some(id) = part.instance_id else {
         return Ok(None);
     };
-    let mut tx = app.store.read("place_of_erasure").await?;
-    let instance = instances::find(&mut tx, id).await?;
+    let instance = instances::find(tx, id).await?;
     let node = instance.map(|instance| instance.node);
     Ok(node.filter(|node| node != app.engine.node()))
 }
@@ -324,7 +324,11 @@ async fn carry_out_part(work: &Work<'_>) -> Result<bool, AppError> {
         let (is_last, pause) = match (work.part.place, work.part.instance_id) {
             // They wait for a disk or a PBX while nobody waits for them.
             (ErasurePlace::Recordings, Some(place)) => (recordings::batch(work, place).await?, PAUSE),
-            (ErasurePlace::Voicemail, Some(place)) => (voicemail::batch(work, place).await?, PAUSE),
+            (ErasurePlace::Voicemail, Some(place)) => {
+                // What was begun and not counted because of the stop is counted by whoever goes on.
+                let batch = unless_stopped(work.stop, AT_STOP, voicemail::batch(work, place));
+                (batch.await.unwrap_or(Ok(true))?, PAUSE)
+            }
             _ => (rows::batch(work).await?, PAUSE.max(begun.elapsed() * 2)),
         };
         if is_last {
@@ -358,7 +362,7 @@ async fn end(app: &App, caller: &Caller, tenant: TenantId, id: ErasureId) -> Res
     erasure.ended_at = Some(now);
     if status == ErasureStatus::Done {
         let subject = erasure.subject.for_good();
-        erasures::forget_marks(&mut tx, tenant, id, &subject).await?;
+        erasure_ends::forget_marks(&mut tx, tenant, id, &subject).await?;
     }
     app.audit(&mut tx, caller, ended(&erasure))?;
     Ok(tx.commit().await?)
@@ -367,7 +371,7 @@ async fn end(app: &App, caller: &Caller, tenant: TenantId, id: ErasureId) -> Res
 /// Keeps what the certificate says: nobody changes that afterwards without being found out.
 fn ended(erasure: &Erasure) -> Changed {
     Changed {
-        action: "data.erasure_end",
+        action: CERTIFIED,
         resource: "erasure",
         target: erasure.id.to_string(),
         tenant_id: Some(erasure.tenant_id),

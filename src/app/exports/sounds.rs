@@ -82,10 +82,7 @@ impl Sounds {
             }
             let place = match app.spool(tx, id).await {
                 Ok(spool) => Ok(spool),
-                Err(AppError::Conflict {
-                    code: "driven_elsewhere",
-                    ..
-                }) => Err(MissingSound::OtherHost),
+                Err(error) if error.is_of_another_host() => Err(MissingSound::OtherHost),
                 Err(AppError::NotFound) => Err(MissingSound::NoDirectory),
                 Err(error) => return Err(error.into()),
             };

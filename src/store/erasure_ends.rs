@@ -1,0 +1,95 @@
+//! Erasures that do not come to an end by themselves, and what is forgotten of those that have ended or were never run.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::row::{storable, to_json};
+use super::statement::{run, statements};
+use super::{StoreError, Tx};
+use crate::domain::erasure::ErasureSubject;
+use crate::domain::ids::{ErasureId, TenantId};
+
+statements! {
+    FAILS = "update erasures set failing_since = coalesce(failing_since, $3) where tenant_id = $1 and id = $2 \
+        and status = 'running'";
+    FAILS_NOT = "update erasures set failing_since = null where tenant_id = $1 and id = $2 and status = 'running'";
+    // By its id alone: it is for one that cannot be read.
+    ABANDON = "update erasures set status = 'partial', ended_at = $4 where tenant_id = $1 and id = $2 and status = 'running' \
+        and failing_since <= $3";
+    END_PARTS = "update erasure_parts set kept = kept + 1, unseen = true, detail = $3, ended_at = $4 \
+        where erasure_id = (select e.id from erasures e where e.tenant_id = $1 and e.id = $2) and ended_at is null";
+    FORGET_MARKS = "update erasures set subject = $3, marks = null where tenant_id = $1 and id = $2 and status <> 'running'";
+    STALE = "select tenant_id, id from erasures where status = 'partial' and marks is not null and ended_at < $1 \
+        order by ended_at limit 100";
+    FORGET_OPEN = "delete from erasures where id in (select id from erasures where status = 'open' and requested_at < $1 \
+        order by requested_at limit 100)";
+}
+
+/// Notes since when carrying one out fails, or that it does not any more.
+pub async fn fails(
+    tx: &mut Tx,
+    tenant: TenantId,
+    id: ErasureId,
+    since: Option<Timestamp>,
+) -> Result<(), StoreError> {
+    let (tenant, id) = (tenant.uuid(), id.uuid());
+    match since {
+        Some(since) => run!(tx, execute(FAILS, tenant, id, since.as_microsecond()))?,
+        None => run!(tx, execute(FAILS_NOT, tenant, id))?,
+    };
+    Ok(())
+}
+
+/// Ends one that cannot be read and fails since before that; false where there is no such one.
+pub async fn abandon(
+    tx: &mut Tx,
+    tenant: TenantId,
+    id: ErasureId,
+    before: Timestamp,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let (before, at) = (before.as_microsecond(), now.as_microsecond());
+    let ended = run!(tx, execute(ABANDON, tenant.uuid(), id.uuid(), before, at))?;
+    Ok(ended == 1)
+}
+
+/// Ends what is left of the parts, each with something that nobody knows; gives how many those are.
+pub async fn end_parts(
+    tx: &mut Tx,
+    tenant: TenantId,
+    id: ErasureId,
+    why: &str,
+    now: Timestamp,
+) -> Result<u64, StoreError> {
+    let at = now.as_microsecond();
+    run!(
+        tx,
+        execute(END_PARTS, tenant.uuid(), id.uuid(), storable(why), at)
+    )
+}
+
+/// Forgets by what the person was found: nothing is left that needs it.
+pub async fn forget_marks(
+    tx: &mut Tx,
+    tenant: TenantId,
+    id: ErasureId,
+    subject: &ErasureSubject,
+) -> Result<(), StoreError> {
+    let subject = to_json("erasures.subject", subject)?;
+    run!(tx, execute(FORGET_MARKS, tenant.uuid(), id.uuid(), subject))?;
+    Ok(())
+}
+
+/// Some that ended before that with something kept, and by which the person is still known.
+pub async fn stale(tx: &mut Tx, before: Timestamp) -> Result<Vec<(TenantId, ErasureId)>, StoreError> {
+    let rows = run!(tx, fetch_all::<(Uuid, Uuid)>(STALE, before.as_microsecond()))?;
+    let ids = rows.into_iter();
+    Ok(ids
+        .map(|(tenant, id)| (TenantId::from_uuid(tenant), ErasureId::from_uuid(id)))
+        .collect())
+}
+
+/// Forgets some that were looked for before that and never run; gives how many.
+pub async fn forget_open(tx: &mut Tx, before: Timestamp) -> Result<u64, StoreError> {
+    run!(tx, execute(FORGET_OPEN, before.as_microsecond()))
+}

@@ -1,0 +1,266 @@
+//! Erasures that fail: others of the tenant come to their turn after a day, nothing is said to be erased that is not, and one that
+//! cannot be read keeps none from being forgotten.
+
+use rstest::rstest;
+use serde_json::json;
+use switchyard::app::erasures;
+use switchyard::domain::erasure::{Erasure, ErasureStatus};
+use tempfile::TempDir;
+
+use super::erasing::amounts;
+use super::gone::world;
+use super::purging::inside;
+use super::support::database::Backend::{self, Postgres, Sqlite};
+use super::world::{World, code};
+
+const DAY: i64 = 24 * 3_600 * 1_000_000;
+
+impl World {
+    /// What fails has failed for so much longer.
+    async fn fails_longer(&self, micros: i64) {
+        let sql = format!(
+            "update erasures set failing_since = failing_since - {micros} where failing_since is not null returning status"
+        );
+        assert!(!self.texts(&sql).await.is_empty());
+    }
+
+    async fn rename(&self, from: &str, to: &str) {
+        let sql = format!("alter table {from} rename to {to}");
+        self.texts(&sql).await;
+    }
+
+    async fn status(&self, id: &Erasure) -> ErasureStatus {
+        self.erasure(&self.acme, id.id).await.status
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn a22_what_cannot_be_noted_for_a_day_is_given_up_and_told_to_stay(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let state = TempDir::new().unwrap();
+    let world = world(backend, &state).await;
+    let caller = inside(&world.acme);
+    world.of_acme("quince", "owner").await;
+    let (ann, _) = world.of_acme("medlar", "owner").await;
+    let asked = world.look_for(&caller, json!({"user": ann.id})).await.unwrap();
+    let other = world
+        .look_for(&caller, json!({"number": "+49301"}))
+        .await
+        .unwrap();
+    world.run(&caller, asked.id).await.unwrap();
+    world.rename("webhook_events", "aside").await;
+    // That it was run a day ago, and nobody came, is no failure.
+    let sql = format!(
+        "update erasures set run_at = run_at - {} where status = 'running' returning status",
+        2 * DAY
+    );
+    world.texts(&sql).await;
+    world.erase().await;
+    world.fails_longer(DAY - 60_000_000).await;
+    world.erase().await;
+    assert_eq!(world.status(&asked).await, ErasureStatus::Running);
+    assert_eq!(code_in_use(&world, &other).await, "in_use");
+    world.fails_longer(120_000_000).await;
+    world.erase().await;
+    let partial = world.erasure(&world.acme, asked.id).await;
+    assert_eq!(partial.status, ErasureStatus::Partial);
+    let parts = amounts(&partial);
+    assert_eq!(
+        parts,
+        [("account", 1, 1, 0), ("audit_payloads", -1, 0, 1)],
+        "her login has gone"
+    );
+    let told = partial.parts[1].detail.as_ref().unwrap();
+    assert!(told.contains("failed again and again"), "{told}");
+    // What is mended is erased when it is run again, and the login is not said to be there.
+    world.rename("aside", "webhook_events").await;
+    world.run(&caller, asked.id).await.unwrap();
+    world.erase().await;
+    let done = world.erasure(&world.acme, asked.id).await;
+    assert_eq!(done.status, ErasureStatus::Done, "{done:#?}");
+    assert_eq!(amounts(&done)[0], ("account", 1, 1, 0));
+    world.run(&caller, other.id).await.unwrap();
+}
+
+async fn code_in_use(world: &World, erasure: &Erasure) -> &'static str {
+    match world.run(&inside(&world.acme), erasure.id).await {
+        Err(switchyard::app::error::AppError::InUse { .. }) => "in_use",
+        other => code(other),
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn a22_one_that_cannot_be_read_is_left_after_a_day_and_keeps_no_other_from_being_forgotten(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let state = TempDir::new().unwrap();
+    let world = world(backend, &state).await;
+    let caller = inside(&world.acme);
+    let asked = world
+        .look_for(&caller, json!({"number": "+49301"}))
+        .await
+        .unwrap();
+    let other = world
+        .look_for(&caller, json!({"number": "+49302"}))
+        .await
+        .unwrap();
+    world.run(&caller, asked.id).await.unwrap();
+    let spoil = |from, to| {
+        format!(
+            "update erasures set call_records = '{to}' where call_records = '{from}' and status <> 'open' returning status"
+        )
+    };
+    world.texts(&spoil("pseudonymise", "nonsense")).await;
+    world.erase().await;
+    assert_eq!(code_in_use(&world, &other).await, "in_use");
+    world.fails_longer(DAY + 1).await;
+    world.erase().await;
+    // Another one comes to its turn, and is partial: there is no Asterisk in whose mail boxes somebody could look.
+    world.run(&caller, other.id).await.unwrap();
+    world.erase().await;
+    assert_eq!(world.status(&other).await, ErasureStatus::Partial);
+    let ends = world
+        .texts("select after from audit_entries where action = 'data.erasure_end' order by number")
+        .await;
+    assert_eq!(ends.len(), 2);
+    assert_eq!(ends[0], "{\"status\":\"partial\"}");
+    let old = format!(
+        "update erasures set ended_at = ended_at - {} returning status",
+        31 * DAY
+    );
+    world.texts(&old).await;
+    assert_eq!(erasures::forget_old(&world.app).await.unwrap(), 2);
+    assert_eq!(code(world.run(&caller, other.id).await), "forgotten");
+    world.texts(&spoil("nonsense", "pseudonymise")).await;
+    assert_eq!(world.status(&asked).await, ErasureStatus::Partial);
+}
+
+#[tokio::test]
+async fn a22_what_fails_once_some_is_noted_is_given_up_as_a_whole_too() {
+    let state = TempDir::new().unwrap();
+    let world = world(Sqlite, &state).await;
+    let caller = inside(&world.acme);
+    world.call(&world.acme, "1790000001.1", "Ann", 3).await;
+    let asked = world.look_for(&caller, json!({"number": "1001"})).await.unwrap();
+    world.run(&caller, asked.id).await.unwrap();
+    let broken =
+        "create trigger broken before insert on erasure_targets begin select raise(abort, 'a disk'); end";
+    world.bench.sql(broken).await;
+    world.erase().await;
+    world.fails_longer(DAY).await;
+    world.erase().await;
+    let partial = world.erasure(&world.acme, asked.id).await;
+    assert_eq!(partial.status, ErasureStatus::Partial);
+    assert!(partial.parts.len() > 3, "{partial:#?}");
+    assert!(partial.parts.iter().all(|part| part.kept == 1), "{partial:#?}");
+    world.bench.sql("drop trigger broken").await;
+    world.run(&caller, asked.id).await.unwrap();
+    world.erase().await;
+    let again = world.erasure(&world.acme, asked.id).await;
+    assert_eq!(amounts(&again)[2], ("call_records", 1, 1, 0));
+}
+
+/// Half of it was noted by a host that was killed, in another order than this one would.
+#[rstest]
+#[tokio::test]
+async fn a22_who_goes_on_with_noting_keeps_to_the_parts_that_are_there(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let state = TempDir::new().unwrap();
+    let world = world(backend, &state).await;
+    let caller = inside(&world.acme);
+    for call in 0..3 {
+        world
+            .call(&world.acme, &format!("179000000{call}.1"), "Ann", 3)
+            .await;
+    }
+    let file = world.recording(&world.acme, "1790000001.1.wav", 3).await;
+    let asked = world.look_for(&caller, json!({"number": "1001"})).await.unwrap();
+    world.run(&caller, asked.id).await.unwrap();
+    for (position, place) in [(0, "audit_payloads"), (1, "call_records")] {
+        let part = format!(
+            "insert into erasure_parts (erasure_id, position, place) select id, {position}, '{place}' from erasures returning place"
+        );
+        world.texts(&part).await;
+    }
+    let one = "insert into erasure_targets (erasure_id, position, target) select e.id, 1, \
+        (select min(cast(r.id as text)) from call_records r) from erasures e returning cast(position as text)";
+    let one = match backend {
+        Sqlite => one.replace("min(cast(r.id as text))", "min(r.id)"),
+        Postgres => one.replace("min(cast(r.id as text))", "cast(min(cast(r.id as text)) as uuid)"),
+    };
+    world.texts(&one).await;
+    world.erase().await;
+    let ended = world.erasure(&world.acme, asked.id).await;
+    let places: Vec<_> = amounts(&ended);
+    assert_eq!(places[1], ("call_records", 3, 3, 0), "{ended:#?}");
+    let recordings = places.iter().find(|part| part.0 == "recordings");
+    assert_eq!(recordings, Some(&("recordings", 1, 1, 0)));
+    assert!(!file.exists());
+}
+
+/// Another host's clock was ahead when it ended the parts.
+#[rstest]
+#[tokio::test]
+async fn a22_run_again_each_part_is_begun_again_whatever_clocks_say(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let state = TempDir::new().unwrap();
+    let world = world(backend, &state).await;
+    let caller = inside(&world.acme);
+    world.call(&world.acme, "1790000001.1", "Ann", 3).await;
+    let partial = world.erased(&world.acme, json!({"number": "1001"})).await;
+    assert_eq!(
+        partial.status,
+        ErasureStatus::Partial,
+        "nobody can look at mail boxes"
+    );
+    let ahead = format!("update erasure_parts set ended_at = ended_at + {DAY} returning place");
+    world.texts(&ahead).await;
+    world.call(&world.acme, "1790000002.1", "Ann", 3).await;
+    world.run(&caller, partial.id).await.unwrap();
+    world.erase().await;
+    let again = world.erasure(&world.acme, partial.id).await;
+    assert_eq!(amounts(&again)[2], ("call_records", 2, 2, 0), "{again:#?}");
+    let numbers = world.texts("select from_number from call_records").await;
+    assert!(
+        numbers.iter().all(|number| number.starts_with("erased-")),
+        "{numbers:?}"
+    );
+}
+
+/// The user's login went with the run; then somebody else is given their address.
+#[rstest]
+#[tokio::test]
+async fn a22_run_again_an_address_that_is_somebody_elses_by_now_is_no_trace(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let state = TempDir::new().unwrap();
+    let world = world(backend, &state).await;
+    let caller = inside(&world.acme);
+    world.of_acme("quince", "owner").await;
+    let (ann, _) = world.of_acme("medlar", "owner").await;
+    let asked = world.look_for(&caller, json!({"user": ann.id})).await.unwrap();
+    world.run(&caller, asked.id).await.unwrap();
+    world.rename("webhook_events", "aside").await;
+    world.erase().await;
+    world.fails_longer(DAY).await;
+    world.erase().await;
+    world.rename("aside", "webhook_events").await;
+    world.of_acme("medlar", "agent").await;
+    world.refused(&world.acme, "theirs", 1).await;
+    world
+        .texts("update deployments set requested_by = 'medlar@example.com' returning status")
+        .await;
+    world.run(&caller, asked.id).await.unwrap();
+    world.erase().await;
+    assert_eq!(world.status(&asked).await, ErasureStatus::Done);
+    let by = world.texts("select requested_by from deployments").await;
+    assert_eq!(by, ["medlar@example.com"]);
+    let told =
+        "select action from audit_entries where action = 'user.create' and after like '%medlar@example.com%'";
+    assert_eq!(world.texts(told).await.len(), 1, "the new one's, and not hers");
+}

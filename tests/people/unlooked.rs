@@ -1,0 +1,149 @@
+//! Recordings that nobody can look at, or that lie where the tenant is no more: nothing is said to be gone that is there.
+
+use std::fs;
+
+use rstest::rstest;
+use serde_json::json;
+use switchyard::app::{instances, operator, purges};
+use switchyard::domain::purge::PurgeStatus;
+use switchyard::domain::retention::RetentionKind;
+use tempfile::TempDir;
+
+use super::erasing::amounts;
+use super::gone::world;
+use super::purging::inside;
+use super::support::database::Backend::{self, Postgres, Sqlite};
+use super::world::{World, instance};
+
+impl World {
+    /// The PBX names a directory of recordings, or none any more.
+    async fn names_directory(&self, is_named: bool) {
+        let directory = self.bench.folder.path().join("recordings");
+        let directory = directory.display();
+        let settings = match (self.bench.backend, is_named) {
+            (Sqlite, true) => format!("json_set(settings, '$.recordings_dir', '{directory}')"),
+            (Sqlite, false) => "json_remove(settings, '$.recordings_dir')".to_owned(),
+            (Postgres, true) => {
+                format!("jsonb_set(settings, '{{recordings_dir}}', to_jsonb('{directory}'::text))")
+            }
+            (Postgres, false) => "settings - 'recordings_dir'".to_owned(),
+        };
+        let sql = format!("update instances set settings = {settings} returning name");
+        assert_eq!(self.texts(&sql).await.len(), 1);
+    }
+
+    async fn records(&self, policy: &str) {
+        let sql = format!("update tenants set recording = '{policy}' returning name");
+        assert!(!self.texts(&sql).await.is_empty());
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn a22_where_calls_are_recorded_and_no_directory_is_named_the_records_of_calls_stay(
+    #[values(Sqlite, Postgres)] backend: Backend,
+    #[values("always", "never")] policy: &str,
+) {
+    let state = TempDir::new().unwrap();
+    let world = world(backend, &state).await;
+    let caller = inside(&world.acme);
+    let phone = world.extension(&caller, "1001").await.unwrap().id;
+    world.call(&world.acme, "1790000001.1", "Ann", 3).await;
+    let file = world.recording(&world.acme, "1790000001.1.wav", 3).await;
+    world.texts("delete from recordings returning path").await;
+    world.revision(&world.acme).await;
+    world.names_directory(false).await;
+    world.records(policy).await;
+    let ended = world.erased(&world.acme, json!({"extension": phone})).await;
+    let (recordings, calls) = (amounts(&ended)[0], amounts(&ended)[2]);
+    if policy == "never" {
+        assert_eq!(recordings, ("recordings", 0, 0, 0));
+        assert_eq!(calls, ("call_records", 1, 1, 0), "{ended:#?}");
+        return;
+    }
+    assert_eq!(recordings, ("recordings", 0, 0, 1));
+    assert_eq!(calls, ("call_records", 1, 0, 1), "{ended:#?}");
+    let told = ended.parts[0].detail.as_ref().unwrap();
+    assert!(told.contains("set `recordings_dir`"), "{told}");
+    // Named before its disk is there, nobody can look either.
+    let root = world.bench.folder.path().join("recordings");
+    let away = root.with_extension("away");
+    fs::rename(&root, &away).unwrap();
+    world.names_directory(true).await;
+    world.run(&caller, ended.id).await.unwrap();
+    world.erase().await;
+    let still = world.erasure(&world.acme, ended.id).await;
+    assert_eq!(amounts(&still)[0], ("recordings", 0, 0, 1));
+    assert_eq!(amounts(&still)[2], ("call_records", 1, 0, 1), "{still:#?}");
+    fs::rename(&away, &root).unwrap();
+    // Once it is there, all of it goes.
+    world.run(&caller, ended.id).await.unwrap();
+    world.erase().await;
+    let again = world.erasure(&world.acme, ended.id).await;
+    assert_eq!(amounts(&again)[0], ("recordings", 1, 1, 0));
+    assert_eq!(amounts(&again)[2], ("call_records", 1, 1, 0));
+    assert!(!file.exists());
+}
+
+#[rstest]
+#[tokio::test]
+async fn a22_recordings_on_a_pbx_that_the_tenant_has_left_are_looked_for_and_go(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let state = TempDir::new().unwrap();
+    let world = world(backend, &state).await;
+    let caller = inside(&world.acme);
+    let phone = world.extension(&caller, "1001").await.unwrap().id;
+    world.call(&world.acme, "1790000001.1", "Ann", 3).await;
+    let file = world.recording(&world.acme, "1790000001.1.wav", 3).await;
+    world.texts("delete from recordings returning path").await;
+    // It was served there, and no generation tells of it any more.
+    world.revision(&world.acme).await;
+    let other = instance(&world.bench, "pbx2", "elsewhere");
+    instances::create(&world.app, &operator::platform(None), other)
+        .await
+        .unwrap();
+    let moved = "update tenants set instance_id = (select id from instances where name = 'pbx2') \
+        where name = 'Acme' returning name";
+    assert_eq!(world.texts(moved).await, ["Acme"]);
+    let ended = world.erased(&world.acme, json!({"extension": phone})).await;
+    let left = ended
+        .parts
+        .iter()
+        .find(|part| part.instance_id == Some(world.acme.instance_id) && part.place.as_str() == "recordings");
+    let left = left.unwrap();
+    assert_eq!(
+        (left.found, left.erased, left.kept),
+        (Some(1), 1, 0),
+        "{ended:#?}"
+    );
+    assert!(!file.exists());
+}
+
+#[rstest]
+#[tokio::test]
+async fn a20_a_purge_tells_of_recordings_that_nobody_can_look_at(
+    #[values(Sqlite, Postgres)] backend: Backend,
+    #[values("always", "never")] policy: &str,
+) {
+    let state = TempDir::new().unwrap();
+    let world = world(backend, &state).await;
+    let caller = inside(&world.acme);
+    world.extension(&caller, "1001").await.unwrap();
+    world.keep(&world.acme, json!({"recordings": 30})).await;
+    world.names_directory(false).await;
+    world.records(policy).await;
+    let id = world.purge(&world.acme).await;
+    world.work().await;
+    let ended = purges::find(&world.app, &caller, id).await.unwrap();
+    let parts: Vec<_> = ended.parts.iter().map(|part| (part.kind, part.kept)).collect();
+    if policy == "never" {
+        assert_eq!((ended.status, parts), (PurgeStatus::Done, Vec::new()));
+        return;
+    }
+    assert_eq!(parts, [(RetentionKind::Recordings, 1)]);
+    assert_eq!(ended.status, PurgeStatus::Partial);
+    let told = ended.parts[0].detail.as_ref().unwrap();
+    assert!(told.contains("set `recordings_dir`"), "{told}");
+    assert!(!fs::exists(world.recorded(&world.acme)).unwrap());
+}

@@ -1,0 +1,176 @@
+//! Erasures that do not come to an end by themselves, and what is forgotten of those that have ended or were never run.
+
+use rstest::rstest;
+use switchyard::domain::erasure::{Erased, ErasurePart, ErasurePlace, ErasureStatus};
+use switchyard::store::{Tx, erasure_ends, erasures};
+
+use super::bench::Backend::{Postgres, Sqlite};
+use super::bench::{Backend, Bench};
+use super::erasures::{asked, erasure, run};
+use super::samples::at;
+use super::users::two_tenants;
+
+#[rstest]
+#[tokio::test]
+async fn a22_only_what_is_old_and_was_never_run_is_forgotten(#[values(Sqlite, Postgres)] backend: Backend) {
+    let (bench, store) = Bench::migrated(backend).await;
+    let (acme, globex) = two_tenants(&store).await;
+    let (old, run_once) = (asked(&store, acme, 10).await, asked(&store, acme, 11).await);
+    let (theirs, young) = (asked(&store, globex, 12).await, asked(&store, acme, 13).await);
+    let mut tx = store.begin("forget").await.unwrap();
+    assert!(run(&mut tx, acme, run_once.id, 20).await.unwrap());
+    assert_eq!(erasure_ends::forget_open(&mut tx, at(10)).await.unwrap(), 0);
+    assert_eq!(erasure_ends::forget_open(&mut tx, at(13)).await.unwrap(), 2);
+    for (tenant, id, stays) in [
+        (acme, old.id, false),
+        (globex, theirs.id, false),
+        (acme, run_once.id, true),
+        (acme, young.id, true),
+    ] {
+        let found = erasures::find(&mut tx, tenant, id).await.unwrap();
+        assert_eq!(found.is_some(), stays, "{id}");
+    }
+    let mut running = erasures::find(&mut tx, acme, run_once.id).await.unwrap().unwrap();
+    running.parts.clear();
+    assert!(erasures::end(&mut tx, &running, at(21)).await.unwrap());
+    assert_eq!(erasure_ends::forget_open(&mut tx, at(13)).await.unwrap(), 0);
+    tx.commit().await.unwrap();
+    let left = bench
+        .ask("select status from erasures order by requested_at".to_owned())
+        .await;
+    assert_eq!(left, ["done", "open"]);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a22_stale_is_what_ended_before_with_something_kept_by_which_the_person_is_known(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let (_bench, store) = Bench::migrated(backend).await;
+    let (acme, globex) = two_tenants(&store).await;
+    let mut tx = store.begin("stale").await.unwrap();
+    let ended = async |tx: &mut Tx, tenant, kept, when: i64| {
+        let mut asked = erasure(tenant, 1);
+        erasures::insert(tx, &asked).await.unwrap();
+        assert!(run(tx, tenant, asked.id, 2).await.unwrap());
+        asked.parts.push(ErasurePart {
+            kept,
+            ended_at: Some(at(when)),
+            ..ErasurePart::new(0, ErasurePlace::Tickets, None)
+        });
+        assert!(erasures::end(tx, &asked, at(when)).await.unwrap());
+        asked
+    };
+    let late = ended(&mut tx, acme, 1, 30).await.id;
+    let theirs = ended(&mut tx, globex, 2, 20).await.id;
+    let early = ended(&mut tx, acme, 1, 10).await.id;
+    ended(&mut tx, acme, 0, 10).await;
+    let forgotten = ended(&mut tx, acme, 1, 10).await;
+    erasure_ends::forget_marks(&mut tx, acme, forgotten.id, &forgotten.subject.for_good())
+        .await
+        .unwrap();
+    let open = erasure(acme, 1);
+    erasures::insert(&mut tx, &open).await.unwrap();
+    for (before, expected) in [
+        (10, vec![]),
+        (20, vec![(acme, early)]),
+        (30, vec![(acme, early), (globex, theirs)]),
+        (31, vec![(acme, early), (globex, theirs), (acme, late)]),
+    ] {
+        let stale = erasure_ends::stale(&mut tx, at(before)).await.unwrap();
+        assert_eq!(stale, expected, "{before}");
+    }
+    // What is tried once more is none while it runs.
+    assert!(run(&mut tx, acme, early, 40).await.unwrap());
+    let stale = erasure_ends::stale(&mut tx, at(31)).await.unwrap();
+    assert_eq!(stale, [(globex, theirs), (acme, late)]);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a22_since_when_one_fails_is_noted_at_first_and_only_one_that_fails_for_so_long_is_abandoned(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let (_bench, store) = Bench::migrated(backend).await;
+    let (acme, globex) = two_tenants(&store).await;
+    let (id, open) = (asked(&store, acme, 10).await.id, asked(&store, acme, 11).await.id);
+    let mut tx = store.begin("fails").await.unwrap();
+    assert!(run(&mut tx, acme, id, 20).await.unwrap());
+    let parts = [
+        ErasurePlace::Account,
+        ErasurePlace::Tickets,
+        ErasurePlace::Requests,
+    ];
+    for (position, place) in (0..).zip(parts) {
+        let part = ErasurePart::new(position, place, None);
+        erasures::put_part(&mut tx, acme, id, &part).await.unwrap();
+    }
+    let done = Erased::all(1);
+    erasures::note(&mut tx, acme, id, 0, &done, at(21)).await.unwrap();
+    let kept = Erased {
+        kept: 2,
+        ..Default::default()
+    };
+    erasures::note(&mut tx, acme, id, 1, &kept, at(21)).await.unwrap();
+    for (tenant, of, since) in [
+        (acme, id, Some(at(30))),
+        (acme, id, Some(at(40))),
+        (globex, id, None),
+        (acme, open, Some(at(30))),
+    ] {
+        erasure_ends::fails(&mut tx, tenant, of, since).await.unwrap();
+    }
+    let failing = erasures::find(&mut tx, acme, id).await.unwrap().unwrap();
+    assert_eq!(failing.failing_since, Some(at(30)));
+    let untouched = erasures::find(&mut tx, acme, open).await.unwrap().unwrap();
+    assert_eq!(untouched.failing_since, None, "it does not run");
+    erasure_ends::fails(&mut tx, acme, id, None).await.unwrap();
+    let well = erasures::find(&mut tx, acme, id).await.unwrap().unwrap();
+    assert_eq!(well.failing_since, None);
+    let abandon = async |tx: &mut _, tenant, before| {
+        erasure_ends::abandon(tx, tenant, id, before, at(60))
+            .await
+            .unwrap()
+    };
+    assert!(!abandon(&mut tx, acme, at(99)).await, "it does not fail");
+    erasure_ends::fails(&mut tx, acme, id, Some(at(50)))
+        .await
+        .unwrap();
+    assert!(!abandon(&mut tx, acme, at(49)).await);
+    assert!(!abandon(&mut tx, globex, at(50)).await);
+    assert_eq!(
+        erasure_ends::end_parts(&mut tx, globex, id, "x", at(60))
+            .await
+            .unwrap(),
+        0
+    );
+    assert_eq!(
+        erasure_ends::end_parts(&mut tx, acme, id, "why", at(60))
+            .await
+            .unwrap(),
+        2
+    );
+    assert!(abandon(&mut tx, acme, at(50)).await);
+    let ended = erasures::find(&mut tx, acme, id).await.unwrap().unwrap();
+    assert_eq!(
+        (ended.status, ended.ended_at),
+        (ErasureStatus::Partial, Some(at(60)))
+    );
+    let parts: Vec<_> = ended
+        .parts
+        .iter()
+        .map(|part| (part.kept, part.unseen, part.detail.as_deref(), part.ended_at))
+        .collect();
+    assert_eq!(
+        parts,
+        [
+            (0, false, None, Some(at(21))),
+            (3, true, Some("why"), Some(at(60))),
+            (1, true, Some("why"), Some(at(60)))
+        ]
+    );
+    // Whoever runs it again begins anew.
+    assert!(run(&mut tx, acme, id, 70).await.unwrap());
+    let again = erasures::find(&mut tx, acme, id).await.unwrap().unwrap();
+    assert_eq!(again.failing_since, None);
+}
