@@ -28,7 +28,7 @@ use crate::store::audit_retention::{self, Age};
 use crate::store::{StoreError, Tx, instances, purge_rows, purges};
 
 /// Rows that are removed in one transaction: whoever else writes waits for no more.
-const AT_ONCE: i64 = 200;
+const AT_ONCE: i64 = 100;
 /// Tickets, each of which may have as many comments.
 const TICKETS_AT_ONCE: i64 = 10;
 /// How long others have the database for themselves between two batches; at least twice as long as the batch took.
