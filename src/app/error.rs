@@ -11,6 +11,7 @@ use crate::auth::throttle::RetryAfter;
 use crate::auth::token::SignError;
 use crate::deploy::DeployError;
 use crate::domain::invalid::FieldErrors;
+use crate::domain::permission::Permission;
 use crate::domain::random::NoRandomness;
 use crate::driver::DriverError;
 use crate::driver::mail::MailError;
@@ -23,6 +24,9 @@ pub enum AppError {
     /// The caller may not.
     #[error("refused: {0}")]
     Denied(Denied),
+    /// The caller has the right that the route asks for, and not the one that this part of it needs besides.
+    #[error("refused: it needs `{0}` besides")]
+    Lacks(Permission),
     /// There is nothing by that id, or it is another tenant's: the same answer.
     #[error("there is nothing by that name or id")]
     NotFound,

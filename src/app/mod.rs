@@ -11,6 +11,7 @@ pub mod call_records;
 pub mod calls;
 pub mod carry_out;
 pub mod click_to_call;
+pub mod consent;
 pub mod dashboard;
 pub mod deployment_events;
 pub mod deployment_news;

@@ -63,11 +63,12 @@ pub struct OwnTenantInput {
     #[serde(deserialize_with = "given")]
     #[schemars(with = "RecordingPolicy")]
     pub recording: Option<String>,
-    /// `none`, `inbound` (callers that are no phones of the tenant) or `all`.
+    /// `none`, `inbound` (callers that are no phones of the tenant) or `all`; to change it needs `compliance.write` besides.
     #[serde(deserialize_with = "given")]
     #[schemars(with = "NoticeFor")]
     pub recording_notice: Option<String>,
-    /// A sound of the PBX without its ending, such as `custom/recorded`: required as long as somebody hears it.
+    /// A sound of the PBX without its ending, such as `custom/recorded`: required as long as somebody hears it. To change it needs
+    /// `compliance.write` besides.
     #[serde(deserialize_with = "given")]
     #[schemars(with = "SoundName")]
     pub recording_notice_sound: Option<String>,
@@ -106,6 +107,8 @@ pub async fn find(app: &App, caller: &Caller) -> Result<OwnTenant, AppError> {
 }
 
 /// Changes what a tenant sets for itself; a change that changes nothing leaves no trace.
+///
+/// What people are told of recording is changed by whoever may change that by its own route.
 pub async fn change(
     app: &App,
     caller: &Caller,
@@ -119,6 +122,9 @@ pub async fn change(
     let there = own(&mut tx, tenant).await?;
     let before = there.settings();
     let after = input.onto(&before)?;
+    if after.notice != before.notice && !caller.may(Permission::ComplianceWrite) {
+        return Err(AppError::Lacks(Permission::ComplianceWrite));
+    }
     if_match.check(&tag_of_settings(&before))?;
     if after == before {
         return Ok(there);
@@ -200,11 +206,8 @@ impl OwnTenantInput {
         let is_read = errors
             .iter()
             .all(|(field, _)| !field.starts_with("recording_notice"));
-        if is_read && after.notice.lacks_its_sound() {
-            errors.add(
-                "recording_notice_sound",
-                "must name a sound of the PBX as long as `recording_notice` is not `none`",
-            );
+        if is_read {
+            after.notice.note_what_it_lacks(&mut errors);
         }
         if let Some(rest) = self
             .session_timeout_minutes

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 /// What kind of event an action is.
 fn kind(action: &str) -> Option<EventKind> {
     Some(match action {
-        "tenant.change" => EventKind::TenantChanged,
+        "tenant.change" | "compliance.set_consent" => EventKind::TenantChanged,
         "tenant.suspend" => EventKind::TenantSuspended,
         "tenant.reactivate" => EventKind::TenantReactivated,
         "user.create" | "user.invite" => EventKind::UserCreated,

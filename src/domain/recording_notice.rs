@@ -1,8 +1,11 @@
 //! What tells people that their call is recorded: to whom it is played, and which sound of the PBX it is.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::invalid::Invalid;
+use super::digest::Digest;
+use super::given::given;
+use super::invalid::{FieldErrors, Invalid};
 use super::parsed::{parsed_text, word_enum};
 
 /// As many characters a sound's name may have.
@@ -95,11 +98,64 @@ impl RecordingNotice {
         !self.hearers.is_nobody() && self.sound.is_none()
     }
 
+    /// Notes what is missing, where somebody is to hear what is not there.
+    pub fn note_what_it_lacks(&self, errors: &mut FieldErrors) {
+        if self.lacks_its_sound() {
+            errors.add(
+                "recording_notice_sound",
+                "must name a sound of the PBX as long as `recording_notice` is not `none`",
+            );
+        }
+    }
+
+    /// Names what it says: equal ones have equal tags.
+    #[must_use]
+    pub fn tag(&self) -> String {
+        let sound = self.sound.as_ref().map_or("", SoundName::as_str);
+        Digest::of_parts([self.hearers.as_str(), sound].map(str::as_bytes)).short()
+    }
+
     /// Who hears which sound, where somebody does.
     #[must_use]
     pub fn played(&self) -> Option<(NoticeFor, &SoundName)> {
         let sound = self.sound.as_ref()?;
         (!self.hearers.is_nobody()).then_some((self.hearers, sound))
+    }
+}
+
+/// What all recorded calls are to begin with: a sound that is not named is none.
+#[derive(Clone, Default, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(extend("required" = ["recording_notice"]))]
+pub struct ConsentInput {
+    /// `none`, `inbound` (callers that are no phones of the tenant) or `all`.
+    #[serde(deserialize_with = "given")]
+    #[schemars(with = "NoticeFor")]
+    pub recording_notice: Option<String>,
+    /// A sound of the PBX without its ending, such as `custom/recorded`: required as long as somebody hears it.
+    #[schemars(with = "Option<SoundName>")]
+    pub recording_notice_sound: Option<String>,
+}
+
+impl ConsentInput {
+    /// What it says; refused with every field that is wrong.
+    pub fn parse(self) -> Result<RecordingNotice, FieldErrors> {
+        let mut errors = FieldErrors::default();
+        let hearers = self
+            .recording_notice
+            .ok_or_else(|| Invalid::new("is required"))
+            .and_then(|text| text.parse());
+        let hearers = errors.take("recording_notice", hearers);
+        let sound = self.recording_notice_sound.map(|text| text.parse()).transpose();
+        let sound = errors.take("recording_notice_sound", sound);
+        let notice = hearers.zip(sound);
+        let notice = notice.map(|(hearers, sound)| RecordingNotice { hearers, sound });
+        if let Some(notice) = &notice {
+            notice.note_what_it_lacks(&mut errors);
+        }
+        errors
+            .check()
+            .map(|()| notice.unwrap_or_else(RecordingNotice::unsaid))
     }
 }
 

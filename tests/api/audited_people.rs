@@ -53,6 +53,9 @@ pub async fn change<'a>(server: &'a Server, method: &Method, path: &str) -> Opti
             let id = asked.data(201)["id"].as_str().unwrap();
             inside(&path.replace("{id}", id))
         }
+        ("PUT", "/compliance/consent") => {
+            inside(path).json(&json!({"recording_notice": "all", "recording_notice_sound": "beep"}))
+        }
         ("PUT", "/compliance/retention") => inside(path).json(&json!({"call_records": 90})),
         ("POST", "/api-keys") => {
             let owner = server.person("owner", &server.acme, "owner").await;

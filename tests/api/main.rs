@@ -14,6 +14,7 @@ mod call_records;
 mod changing;
 mod client;
 mod compliance;
+mod consent;
 mod cors;
 mod creating;
 mod deploys;

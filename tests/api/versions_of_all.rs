@@ -133,6 +133,7 @@ async fn thing(server: &Server, kind: &str) -> Thing {
             ];
             (format!("/platform/tenants/{}", server.globex), changes, None)
         }
+        "consent" => ("/compliance/consent".to_owned(), other_notices(), None),
         "retention" => ("/compliance/retention".to_owned(), other_policies(), None),
         "instance" => {
             let made = server.platform(POST, "/platform/pbx-instances");
@@ -168,6 +169,15 @@ fn other_policies() -> Vec<(Method, &'static str, Value)> {
     ]
 }
 
+fn other_notices() -> Vec<(Method, &'static str, Value)> {
+    let notice = |hearers, sound| json!({"recording_notice": hearers, "recording_notice_sound": sound});
+    vec![
+        (PUT, "", notice("all", "beep")),
+        (PUT, "", notice("inbound", "beep")),
+        (PUT, "", notice("inbound", "custom/recorded")),
+    ]
+}
+
 /// What does not go on by itself.
 fn without_time(answer: Answer) -> Value {
     let mut body = answer.body;
@@ -190,7 +200,8 @@ async fn a_change_is_made_of_the_version_that_it_names_only_whatever_is_changed(
         "tenant",
         "instance",
         "webhook",
-        "retention"
+        "retention",
+        "consent"
     )]
     kind: &str,
 ) {
@@ -243,7 +254,8 @@ async fn of_many_who_saw_the_same_version_of_anything_one_changes_it(
         "tenant",
         "instance",
         "webhook",
-        "retention"
+        "retention",
+        "consent"
     )]
     kind: &str,
 ) {
@@ -297,7 +309,7 @@ fn every_route_that_changes_one_thing_honours_if_match_where_that_thing_has_a_ta
     };
     let shown: Vec<&str> = table.iter().filter(tagged).map(Route::path).collect();
     // Of a recording, its sound.
-    assert_eq!(shown.len(), 11 + 1 + 2, "{shown:?}");
+    assert_eq!(shown.len(), 12 + 1 + 2, "{shown:?}");
     for route in table.iter().filter(|route| {
         let method = route.method();
         *method == PATCH || *method == PUT || *method == DELETE

@@ -69,6 +69,7 @@ fn good_body(method: &Method, path: &str) -> Value {
         ("POST", "/platform/pbx-instances/{id}/give-up") => json!({"confirm": "pbx1"}),
         ("POST", "/calls") => json!({"to": "1002"}),
         ("PUT", "/compliance/retention") => json!({"call_records": 90, "recordings": "forever"}),
+        ("PUT", "/compliance/consent") => json!({"recording_notice": "none", "recording_notice_sound": null}),
         ("POST", "/compliance/exports") => json!({"tenant": true}),
         ("POST", "/compliance/erasure-requests") => json!({"number": "+4930123456"}),
         ("POST", "/extensions") => json!({"number": "1003", "name": "Eve"}),

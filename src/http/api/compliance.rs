@@ -1,18 +1,21 @@
-//! `/api/v1/compliance`: for how long a tenant keeps what it has, what is removed then, and exports of it.
+//! `/api/v1/compliance`: for how long a tenant keeps what it has, what is removed then, exports of it, and what people are told
+//! of recording.
 
 use axum::extract::State;
 
 use crate::app::App;
+use crate::app::consent;
 use crate::app::exports;
 use crate::app::idempotency::Done;
 use crate::app::purges;
 use crate::app::retention::{self, Retention};
-use crate::app::views::{PurgePreviewView, PurgeView, RetentionView};
+use crate::app::views::{ConsentView, PurgePreviewView, PurgeView, RetentionView};
 use crate::auth::caller::Caller;
 use crate::domain::export::ExportInput;
 use crate::domain::ids::PurgeId;
 use crate::domain::page::PageRequest;
 use crate::domain::purge::Purge;
+use crate::domain::recording_notice::{ConsentInput, RecordingNotice};
 use crate::domain::retention::RetentionInput;
 use crate::http::answer::{Accepted, Either, Replayed, Tagged};
 use crate::http::archive::Archive;
@@ -50,6 +53,34 @@ pub async fn set_retention(
 
 fn tagged(retention: Retention) -> Tagged<Single<RetentionView>> {
     Tagged::new(retention.policy.tag(), single(retention.into()))
+}
+
+/// `GET /compliance/consent`.
+pub async fn consent(
+    State(app): State<App>,
+    caller: Caller,
+    query: Query,
+) -> Result<Tagged<Single<ConsentView>>, Problem> {
+    query.read()?;
+    Ok(told(consent::find(&app, &caller).await?))
+}
+
+/// `PUT /compliance/consent`: all of it; with `If-Match` only of the one that it names.
+pub async fn set_consent(
+    State(app): State<App>,
+    caller: Caller,
+    query: Query,
+    precondition: Precondition,
+    body: Body<ConsentInput>,
+) -> Result<Tagged<Single<ConsentView>>, Problem> {
+    let if_match = precondition.if_match()?;
+    let input = body.read().await?;
+    query.read()?;
+    Ok(told(consent::replace(&app, &caller, input, &if_match).await?))
+}
+
+fn told(notice: RecordingNotice) -> Tagged<Single<ConsentView>> {
+    Tagged::new(notice.tag(), single(notice.into()))
 }
 
 /// Whether what would go is only counted.

@@ -36,6 +36,11 @@ impl From<AppError> for Problem {
     fn from(error: AppError) -> Self {
         match error {
             AppError::Denied(denied) => denied.into(),
+            AppError::Lacks(right) => Self::new(
+                StatusCode::FORBIDDEN,
+                "permission_denied",
+                format!("your role does not hold `{right}`, which this needs besides"),
+            ),
             AppError::NotFound => Self::not_found(),
             AppError::Invalid(errors) => errors.into(),
             AppError::Conflict { code, message } => Self::new(StatusCode::CONFLICT, code, message),

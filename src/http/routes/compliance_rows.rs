@@ -12,6 +12,10 @@ pub(super) fn compliance() -> Vec<Route<Shared>> {
             "Shows for how long the tenant keeps what it has";
         put "/api/v1/compliance/retention", Tenant(ComplianceWrite), audits "compliance.set_retention"
             => compliance::set_retention, "Says of all kinds for how long they are kept";
+        get "/api/v1/compliance/consent", Tenant(ComplianceRead) => compliance::consent,
+            "Shows who is told that a call is recorded, and by which sound";
+        put "/api/v1/compliance/consent", Tenant(ComplianceWrite), audits "compliance.set_consent"
+            => compliance::set_consent, "Says who is told that a call is recorded, and by which sound";
         post "/api/v1/compliance/purge", Tenant(ComplianceWrite), audits "compliance.purge" => compliance::purge,
             "Removes what is older than it is kept, or counts it", 409 ["in_use"];
         get "/api/v1/compliance/purges", Tenant(ComplianceRead) => compliance::purges,
