@@ -18,6 +18,7 @@ use sqlx::{Decode, Postgres, Sqlite, Type};
 use uuid::Uuid;
 
 use super::error::StoreError;
+use crate::domain::ids::TenantId;
 use crate::domain::invalid::Invalid;
 
 /// A JSON column as it is read: parsed later and once, when the row's id is at hand for the error.
@@ -158,6 +159,15 @@ pub(super) fn ids<I: Ord>(text: Option<&str>, id: impl Fn(Uuid) -> I) -> Vec<I> 
     // Several parts have one channel.
     ids.dedup();
     ids
+}
+
+/// Tenants for a statement that passes over them: as SQLite writes the bytes of an id, with commas between them.
+pub(super) fn listed(tenants: &[TenantId]) -> String {
+    let ids: Vec<String> = tenants
+        .iter()
+        .map(|id| format!("{:X}", id.uuid().simple()))
+        .collect();
+    ids.join(",")
 }
 
 #[cfg(test)]

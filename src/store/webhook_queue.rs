@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::row::{later, storable, to_json_text};
+use super::row::{later, listed, storable, to_json_text};
 use super::statement::{run, statements};
 use super::webhooks::{kinds, opened, origin, place};
 use super::{StoreError, Tx, tenants, users};
@@ -33,11 +33,15 @@ statements! {
     QUEUE = "update webhooks set last_number = $2, pending = $3, dropped = dropped + $4 where id = $1";
     PUT = "insert into webhook_events (webhook_id, number, event_id, kind, body) values ($1, $2, $3, $4, $5)";
     EARLIEST = "select min(case when claimed_until > next_attempt_at then claimed_until else next_attempt_at end) \
-        from webhooks where is_active and pending > 0";
+        from webhooks where is_active and pending > 0 and instr($1, hex(tenant_id)) = 0",
+        postgres: "select min(case when claimed_until > next_attempt_at then claimed_until else next_attempt_at end) \
+        from webhooks where is_active and pending > 0 and tenant_id <> all (string_to_array($1, ',')::uuid[])";
     /// Rows that another process is just claiming are passed over instead of waited for.
     DUE = "select id from webhooks where is_active and pending > 0 and next_attempt_at <= $1 \
-        and (claimed_until is null or claimed_until <= $1) order by next_attempt_at, id limit 1", 0,
-        " for update skip locked";
+        and (claimed_until is null or claimed_until <= $1) and instr($2, hex(tenant_id)) = 0 order by next_attempt_at, id limit 1",
+        postgres: "select id from webhooks where is_active and pending > 0 and next_attempt_at <= $1 and (claimed_until is null \
+        or claimed_until <= $1) and tenant_id <> all (string_to_array($2, ',')::uuid[]) order by next_attempt_at, id limit 1 \
+        for update skip locked";
     /// A former secret whose time is over is forgotten.
     CLAIM = "update webhooks set claims = claims + 1, attempts = attempts + 1, claimed_by = $2, claimed_until = $3, \
         former_secret = case when former_until > $4 then former_secret end, \
@@ -256,21 +260,25 @@ async fn put(tx: &mut Tx, webhook: WebhookId, event: &Event, data: &Value) -> Re
     Ok(())
 }
 
-/// When the next event is due, or the next claim lapses; `None` where nothing waits.
-pub async fn earliest(tx: &mut Tx) -> Result<Option<Timestamp>, StoreError> {
-    let (earliest,) = run!(tx, fetch_one::<(Option<i64>,)>(EARLIEST))?;
+/// When the next event of other tenants than these is due, or the next claim lapses; `None` where nothing waits.
+pub async fn earliest(tx: &mut Tx, but_of: &[TenantId]) -> Result<Option<Timestamp>, StoreError> {
+    let (earliest,) = run!(tx, fetch_one::<(Option<i64>,)>(EARLIEST, listed(but_of)))?;
     let time = |micros| origin(Uuid::nil()).time("next_attempt_at", micros);
     earliest.map(time).transpose()
 }
 
-/// Claims the webhook that has been due for longest. `holder` names the process for people.
+/// Claims the webhook that has been due for longest, of other tenants than these. `holder` names the process for people.
 pub async fn claim_due(
     tx: &mut Tx,
     holder: &str,
     now: Timestamp,
     ttl: Duration,
+    but_of: &[TenantId],
 ) -> Result<Option<Claimed>, StoreError> {
-    let due = run!(tx, fetch_optional::<(Uuid,)>(DUE, now.as_microsecond()))?;
+    let due = run!(
+        tx,
+        fetch_optional::<(Uuid,)>(DUE, now.as_microsecond(), listed(but_of))
+    )?;
     let Some((id,)) = due else { return Ok(None) };
     let row = run!(
         tx,

@@ -110,6 +110,24 @@ impl Hooked {
         self.hook_at(&self.acme, &receiver.url(), events).await
     }
 
+    /// One more tenant.
+    pub async fn tenant(&self, name: &str) -> Tenant {
+        tenant(&self.app, name).await
+    }
+
+    /// Tells of these tenants that they have changed, one after the other.
+    pub async fn tell_of(&self, tenants: &[&Tenant]) {
+        let mut tx = self.store.begin("told").await.unwrap();
+        tx.tell(tenants.iter().map(|tenant| Event {
+            id: EventId::fresh(&SystemIds),
+            kind: EventKind::TenantChanged,
+            tenant: tenant.id,
+            at: self.clock.now(),
+            about: About::Tenant,
+        }));
+        tx.commit().await.unwrap();
+    }
+
     /// How a webhook of Acme stands.
     pub async fn standing(&self, made: &Made) -> Webhook {
         webhooks::find(&self.app, &inside(&self.acme), made.id)

@@ -21,6 +21,7 @@ mod webhook_daemon;
 mod webhook_events;
 mod webhook_faults;
 mod webhook_harm;
+mod webhook_shares;
 mod webhook_tls;
 mod webhooks;
 mod world;

@@ -20,7 +20,7 @@ const HOUR: i64 = 3600;
 
 async fn claim(tx: &mut Tx, now: Timestamp) -> Claimed {
     let minute = std::time::Duration::from_mins(1);
-    let claimed = webhook_queue::claim_due(tx, "x", now, minute).await;
+    let claimed = webhook_queue::claim_due(tx, "x", now, minute, &[]).await;
     claimed.unwrap().unwrap()
 }
 

@@ -61,5 +61,6 @@ mod transactions;
 mod trusted_time;
 mod users;
 mod voicemail;
+mod webhook_plans;
 
 use support::database as bench;

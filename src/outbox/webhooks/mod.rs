@@ -2,6 +2,7 @@
 //! reached.
 
 mod client;
+mod places;
 mod resolver;
 mod sender;
 mod signature;

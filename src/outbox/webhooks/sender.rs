@@ -7,21 +7,20 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio::sync::{Notify, OnceCell};
-use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::client::{Limits, WebhookClient};
+use super::places::Places;
 use super::verdict::{Outcome, Record, Verdict};
 use crate::domain::clock::Clock;
 use crate::domain::error_chain::error_chain;
+use crate::domain::ids::TenantId;
 use crate::domain::random::Randomness;
 use crate::domain::webhook_reach::WebhookReach;
 use crate::store::webhook_queue::{self, Claimed, Target};
 use crate::store::{Store, StoreError};
 
-/// So many webhooks are sent to at once: more than one tenant has, so that what hangs delays none of another's.
-const AT_ONCE: usize = 128;
 /// Longer than a request may take, and the note of it.
 const CLAIM: Duration = Duration::from_mins(1);
 /// How long the end of a request is waited for when the daemon stops.
@@ -86,9 +85,9 @@ impl Sender {
     /// Sends until the soft stop, on a nudge and periodically.
     pub async fn run(self, nudge: Arc<Notify>, stop: CancellationToken) -> Result<(), Infallible> {
         let own = Arc::new(self);
-        let mut sending = JoinSet::new();
+        let mut places = Places::default();
         while !stop.is_cancelled() {
-            let rest = match own.begin_what_is_due(&mut sending, &stop).await {
+            let rest = match own.begin_what_is_due(&mut places, &stop).await {
                 Ok(rest) => rest,
                 Err(error) => {
                     let error = error_chain(&error);
@@ -99,27 +98,29 @@ impl Sender {
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = nudge.notified() => {}
-                Some(_) = sending.join_next() => {}
+                true = places.one_is_given_back() => {}
                 () = sleep(rest) => {}
             }
         }
-        while sending.join_next().await.is_some() {}
+        while places.one_is_given_back().await {}
         Ok(())
     }
 
-    /// Begins to send to whichever webhook is due; answers how long none is.
+    /// Begins to send to whichever webhook is due, but for those of tenants that have their share of the places; answers how long
+    /// none is.
     async fn begin_what_is_due(
         self: &Arc<Self>,
-        sending: &mut JoinSet<()>,
+        places: &mut Places,
         stop: &CancellationToken,
     ) -> Result<Duration, StoreError> {
-        while sending.try_join_next().is_some() {}
-        while sending.len() < AT_ONCE && !stop.is_cancelled() {
-            let Some(claimed) = self.claim().await? else {
-                return self.until_due().await;
+        places.give_back();
+        while places.has_one() && !stop.is_cancelled() {
+            let full = places.full();
+            let Some(claimed) = self.claim(&full).await? else {
+                return self.until_due(&full).await;
             };
             let (own, stop) = (Arc::clone(self), stop.clone());
-            sending.spawn(async move { own.deliver(claimed, &stop).await });
+            places.take(claimed.tenant, async move { own.deliver(claimed, &stop).await });
         }
         Ok(self.options.period)
     }
@@ -127,18 +128,18 @@ impl Sender {
     /// Sends everything that is due, one after the other; answers how many attempts were made.
     pub async fn work_off(&self, stop: &CancellationToken) -> Result<usize, StoreError> {
         let mut attempts = 0;
-        while let Some(claimed) = self.claim().await? {
+        while let Some(claimed) = self.claim(&[]).await? {
             self.deliver(claimed, stop).await;
             attempts += 1;
         }
         Ok(attempts)
     }
 
-    /// Looks first: on SQLite a transaction that may write keeps others waiting.
-    async fn claim(&self) -> Result<Option<Claimed>, StoreError> {
+    /// Of other tenants than these. Looks first: on SQLite a transaction that may write keeps others waiting.
+    async fn claim(&self, full: &[TenantId]) -> Result<Option<Claimed>, StoreError> {
         let now = self.clock.now();
         let mut tx = self.store.read_once("webhooks_due").await?;
-        let is_due = webhook_queue::earliest(&mut tx)
+        let is_due = webhook_queue::earliest(&mut tx, full)
             .await?
             .is_some_and(|at| at <= now);
         drop(tx);
@@ -146,7 +147,7 @@ impl Sender {
             return Ok(None);
         }
         let mut tx = self.store.begin("claim_webhook").await?;
-        let claimed = webhook_queue::claim_due(&mut tx, &self.options.holder, now, CLAIM).await?;
+        let claimed = webhook_queue::claim_due(&mut tx, &self.options.holder, now, CLAIM, full).await?;
         tx.commit().await?;
         Ok(claimed)
     }
@@ -230,10 +231,10 @@ impl Sender {
         noted.await.map_err(|error| error_chain(&error))
     }
 
-    /// How long nothing is due.
-    async fn until_due(&self) -> Result<Duration, StoreError> {
+    /// How long nothing of other tenants than these is due.
+    async fn until_due(&self, full: &[TenantId]) -> Result<Duration, StoreError> {
         let mut tx = self.store.read_once("webhooks_due").await?;
-        let earliest = webhook_queue::earliest(&mut tx).await?;
+        let earliest = webhook_queue::earliest(&mut tx, full).await?;
         let until = earliest.map(|at| at.duration_since(self.clock.now()));
         let until = until.map(|until| Duration::try_from(until).unwrap_or_default());
         // What is due and cannot be claimed, as somebody else holds its row, is not looked for without a pause.
