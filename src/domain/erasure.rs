@@ -269,7 +269,9 @@ pub struct Erasure {
     pub run_at: Option<Timestamp>,
     /// When what there is was noted to be erased; none before, each time that it is run.
     pub noted_at: Option<Timestamp>,
-    /// Since when carrying it out fails; none while it does not.
+    /// How often carrying it out has failed since it was run.
+    pub failures: i64,
+    /// Since when; none where it has not.
     pub failing_since: Option<Timestamp>,
     /// When it ended.
     pub ended_at: Option<Timestamp>,

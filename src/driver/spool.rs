@@ -1,5 +1,6 @@
 //! The recordings that a PBX of this host leaves: found below one directory, and nothing else reached by it.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::{File, Metadata};
 use std::io;
@@ -137,6 +138,21 @@ impl Spool {
     pub async fn tidy(&self, domain: &SipDomain) -> io::Result<()> {
         let (spool, domain) = (self.clone(), domain.clone());
         blocking(move || spool.remove_empty(&domain)).await
+    }
+
+    /// Whether one of these domains has a directory here.
+    pub async fn holds_any(&self, domains: BTreeSet<SipDomain>) -> io::Result<bool> {
+        let spool = self.clone();
+        blocking(move || {
+            let root = match spool.root() {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+                root => root?,
+            };
+            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            let mut domains = domains.iter();
+            Ok(domains.any(|domain| openat2(&root, domain.as_str(), flags, Mode::empty(), WITHIN).is_ok()))
+        })
+        .await
     }
 
     fn root(&self) -> io::Result<File> {

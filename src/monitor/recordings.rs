@@ -82,8 +82,8 @@ pub async fn search(
     told(directory, unseen.into_iter().next()).map(|()| searched)
 }
 
-/// Looks at those of one tenant: at each domain that it ever had, and wherever one of its own is known to be. Also where there
-/// never was any, there has to be a directory with something in it where `is_recorded`.
+/// Looks at those of one tenant: at each domain that it ever had, and wherever one of its own is known to be. Where `is_recorded`,
+/// or some are known, one of these directories has to be there: else another disk may be.
 pub async fn search_for(
     store: &Store,
     ids: &dyn IdSource,
@@ -94,11 +94,20 @@ pub async fn search_for(
     let Some(directory) = instance.settings.recordings_dir() else {
         return Ok(());
     };
-    let among = Among::Tenant {
-        tenant,
-        domains: domains_of(store, instance.id, tenant).await?,
-        is_recorded,
-    };
+    let domains = domains_of(store, instance.id, tenant).await?;
+    let knows = of_tenant(store, instance.id, tenant, &mut None).await?.is_some();
+    let spool = Spool::new(directory.clone(), instance.settings.kind());
+    let is_there = spool.holds_any(domains.clone()).await;
+    let is_there = is_there.map_err(|source| SearchError::Disk {
+        directory: directory.to_string(),
+        source,
+    })?;
+    if !is_there {
+        // Nothing is taken to have gone.
+        let unseen = (is_recorded || knows).then_some(Unseen::Nothing);
+        return told(directory, unseen);
+    }
+    let among = Among::Tenant { tenant, domains };
     let (_, unseen) = look(store, ids, instance, directory, among).await?;
     told(directory, unseen.into_iter().next())
 }
@@ -109,7 +118,6 @@ enum Among {
     Tenant {
         tenant: TenantId,
         domains: BTreeSet<SipDomain>,
-        is_recorded: bool,
     },
 }
 
@@ -133,22 +141,17 @@ async fn look(
         .into_iter()
         .collect();
     drop(tx);
-    // Where there never was any, there need not be a directory.
-    let (places, may_be_absent) = match among {
+    let places = match among {
         // Also those of domains that nobody has any more: what is there of them belongs to somebody still.
         Among::All => {
             let mut places = known.places.clone();
             places.extend(served.iter().map(|(_, domain)| domain.clone()));
-            (places, known.is_empty())
+            places
         }
-        Among::Tenant {
-            tenant,
-            domains,
-            is_recorded,
-        } => {
+        Among::Tenant { tenant, domains } => {
             // It may have left this PBX so long ago that no generation tells of it.
             served.extend(domains.iter().map(|domain| (tenant, domain.clone())));
-            (domains, known.is_empty() && !is_recorded)
+            domains
         }
     };
     let mut owners = Owners {
@@ -169,7 +172,8 @@ async fn look(
         directory: directory.to_string(),
         source,
     })?;
-    unseen.retain(|unseen| !(may_be_absent && matches!(unseen, Unseen::Nothing)));
+    // Where there never was any, there need not be a directory.
+    unseen.retain(|unseen| !(known.is_empty() && matches!(unseen, Unseen::Nothing)));
     if unseen.is_empty() && known.misses_any() {
         let mut last = None;
         while let Some(mut portion) = known_recordings::next(store, instance.id, &mut last).await? {

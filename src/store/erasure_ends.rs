@@ -10,12 +10,11 @@ use crate::domain::erasure::ErasureSubject;
 use crate::domain::ids::{ErasureId, TenantId};
 
 statements! {
-    FAILS = "update erasures set failing_since = coalesce(failing_since, $3) where tenant_id = $1 and id = $2 \
-        and status = 'running'";
-    FAILS_NOT = "update erasures set failing_since = null where tenant_id = $1 and id = $2 and status = 'running'";
+    FAILS = "update erasures set failures = failures + 1, failing_since = coalesce(failing_since, $3) \
+        where tenant_id = $1 and id = $2 and status = 'running'";
     // By its id alone: it is for one that cannot be read.
     ABANDON = "update erasures set status = 'partial', ended_at = $4 where tenant_id = $1 and id = $2 and status = 'running' \
-        and failing_since <= $3";
+        and failing_since <= $3 and failures >= $5";
     END_PARTS = "update erasure_parts set kept = kept + 1, unseen = true, detail = $3, ended_at = $4 \
         where erasure_id = (select e.id from erasures e where e.tenant_id = $1 and e.id = $2) and ended_at is null";
     FORGET_MARKS = "update erasures set subject = $3, marks = null where tenant_id = $1 and id = $2 and status <> 'running'";
@@ -25,32 +24,23 @@ statements! {
         order by requested_at limit 100)";
 }
 
-/// Notes since when carrying one out fails, or that it does not any more.
-pub async fn fails(
-    tx: &mut Tx,
-    tenant: TenantId,
-    id: ErasureId,
-    since: Option<Timestamp>,
-) -> Result<(), StoreError> {
-    let (tenant, id) = (tenant.uuid(), id.uuid());
-    match since {
-        Some(since) => run!(tx, execute(FAILS, tenant, id, since.as_microsecond()))?,
-        None => run!(tx, execute(FAILS_NOT, tenant, id))?,
-    };
+/// Counts that carrying one out has failed.
+pub async fn fails(tx: &mut Tx, tenant: TenantId, id: ErasureId, now: Timestamp) -> Result<(), StoreError> {
+    run!(tx, execute(FAILS, tenant.uuid(), id.uuid(), now.as_microsecond()))?;
     Ok(())
 }
 
-/// Ends one that cannot be read and fails since before that; false where there is no such one.
+/// Ends one that cannot be read and has failed so often, and since before that; false where there is no such one.
 pub async fn abandon(
     tx: &mut Tx,
     tenant: TenantId,
     id: ErasureId,
-    before: Timestamp,
+    (times, before): (i64, Timestamp),
     now: Timestamp,
 ) -> Result<bool, StoreError> {
-    let (before, at) = (before.as_microsecond(), now.as_microsecond());
-    let ended = run!(tx, execute(ABANDON, tenant.uuid(), id.uuid(), before, at))?;
-    Ok(ended == 1)
+    let (tenant, id, before) = (tenant.uuid(), id.uuid(), before.as_microsecond());
+    let at = now.as_microsecond();
+    Ok(run!(tx, execute(ABANDON, tenant, id, before, at, times))? == 1)
 }
 
 /// Ends what is left of the parts, each with something that nobody knows; gives how many those are.

@@ -16,7 +16,7 @@ macro_rules! of_part {
 statements! {
     IS_OF = "select cast(1 as bigint) from erasures where tenant_id = $1 and id = $2";
     PUT = "insert into erasure_targets (erasure_id, position, target) values {rows} on conflict do nothing", 3;
-    TRY_AGAIN = concat!("update erasure_targets set kept = false, begun_at = null where ", of_part!());
+    TRY_AGAIN = concat!("update erasure_targets set kept = false, begun_at = null where (kept = true or begun_at is not null) and ", of_part!());
     COUNT = concat!("select count(*) from erasure_targets where ", of_part!());
     NEXT = concat!("select target, begun_at from erasure_targets where ", of_part!(), " and kept = false \
         order by target limit $4");

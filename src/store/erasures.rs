@@ -14,7 +14,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "select e.id, e.tenant_id, e.requested_by, e.requested_at, e.subject, e.marks, e.call_records, e.preview, \
-             e.status, e.run_by, e.run_at, e.noted_at, e.failing_since, e.ended_at from erasures e ",
+             e.status, e.run_by, e.run_at, e.noted_at, e.failures, e.failing_since, e.ended_at from erasures e ",
             $rest
         )
     };
@@ -41,7 +41,7 @@ statements! {
     RUNNING = "select e.tenant_id, e.id from erasures e join tenants t on t.id = e.tenant_id \
         where e.status = 'running' and t.status <> 'deleting' order by e.run_at, e.id";
     RUNNING_OF = "select id from erasures where tenant_id = $1 and status = 'running'";
-    RUN = "update erasures set status = 'running', run_by = $3, run_at = $4, noted_at = null, failing_since = null, \
+    RUN = "update erasures set status = 'running', run_by = $3, run_at = $4, noted_at = null, failures = 0, failing_since = null, \
         ended_at = null, marks = $5 \
         where tenant_id = $1 and id = $2 and status in ('open', 'partial')";
     IS_TO_NOTE = "select cast(1 as bigint) from erasures where tenant_id = $1 and id = $2 and status = 'running' \
@@ -75,6 +75,7 @@ struct Row {
     run_by: Option<String>,
     run_at: Option<i64>,
     noted_at: Option<i64>,
+    failures: i64,
     failing_since: Option<i64>,
     ended_at: Option<i64>,
 }
@@ -103,6 +104,7 @@ impl Row {
             run_by: self.run_by,
             run_at: run_at.transpose()?,
             noted_at: noted_at.transpose()?,
+            failures: self.failures,
             failing_since: failing_since.transpose()?,
             ended_at: ended_at.transpose()?,
             parts: Vec::new(),

@@ -97,7 +97,7 @@ const EXCEPTED: [(&str, &str, &str); 33] = [
     ),
     (
         "src/app/erasures/work.rs",
-        "note_failing",
+        "count_failure",
         "an erasure fails; whoever had it run was looked at before",
     ),
     (

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use rstest::rstest;
+use switchyard::domain::clock::Clock as _;
 use switchyard::domain::tenant::Tenant;
 use switchyard::outbox::webhooks::Limits;
+use switchyard::store::webhook_queue;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -90,4 +92,29 @@ async fn a_tenant_alone_gets_its_share_at_once_and_the_next_place_as_soon_as_one
     }
     hooked.stop.cancel();
     until("it ends", || running.try_join_next().is_some()).await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_is_passed_over_is_neither_claimed_nor_due(#[values(Sqlite, Postgres)] backend: Backend) {
+    let (hooked, receiver) = (Hooked::new(backend).await, Receiver::start().await);
+    let made = hooked.hook(&receiver, EVENT).await;
+    hooked.tell_of(&[&hooked.acme]).await;
+    let (acme, globex) = (hooked.acme.id, hooked.globex.id);
+    let mut tx = hooked.store.begin("claim").await.unwrap();
+    for but_of in [vec![acme], vec![globex, acme]] {
+        assert_eq!(webhook_queue::earliest(&mut tx, &but_of).await.unwrap(), None);
+        let (now, minute) = (hooked.clock.now(), Duration::from_mins(1));
+        let claimed = webhook_queue::claim_due(&mut tx, "x", now, minute, &but_of).await;
+        assert!(claimed.unwrap().is_none());
+    }
+    assert!(
+        webhook_queue::earliest(&mut tx, &[globex])
+            .await
+            .unwrap()
+            .is_some()
+    );
+    let (now, minute) = (hooked.clock.now(), Duration::from_mins(1));
+    let claimed = webhook_queue::claim_due(&mut tx, "x", now, minute, &[globex]).await;
+    assert_eq!(claimed.unwrap().unwrap().id, made.id);
 }

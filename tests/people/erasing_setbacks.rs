@@ -16,10 +16,10 @@ use super::world::{World, code};
 const DAY: i64 = 24 * 3_600 * 1_000_000;
 
 impl World {
-    /// What fails has failed for so much longer.
+    /// What fails has failed for so much longer, and often.
     async fn fails_longer(&self, micros: i64) {
         let sql = format!(
-            "update erasures set failing_since = failing_since - {micros} where failing_since is not null returning status"
+            "update erasures set failing_since = failing_since - {micros}, failures = 20 where failures > 0 returning status"
         );
         assert!(!self.texts(&sql).await.is_empty());
     }
@@ -63,6 +63,13 @@ async fn a22_what_cannot_be_noted_for_a_day_is_given_up_and_told_to_stay(
     assert_eq!(world.status(&asked).await, ErasureStatus::Running);
     assert_eq!(code_in_use(&world, &other).await, "in_use");
     world.fails_longer(120_000_000).await;
+    // For long, and not often: it was not tried.
+    world
+        .texts("update erasures set failures = 3 where failures > 0 returning status")
+        .await;
+    world.erase().await;
+    assert_eq!(world.status(&asked).await, ErasureStatus::Running);
+    world.fails_longer(0).await;
     world.erase().await;
     let partial = world.erasure(&world.acme, asked.id).await;
     assert_eq!(partial.status, ErasureStatus::Partial);

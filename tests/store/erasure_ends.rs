@@ -88,7 +88,7 @@ async fn a22_stale_is_what_ended_before_with_something_kept_by_which_the_person_
 
 #[rstest]
 #[tokio::test]
-async fn a22_since_when_one_fails_is_noted_at_first_and_only_one_that_fails_for_so_long_is_abandoned(
+async fn a22_how_often_and_since_when_one_fails_is_counted_and_only_one_that_fails_for_long_is_abandoned(
     #[values(Sqlite, Postgres)] backend: Backend,
 ) {
     let (_bench, store) = Bench::migrated(backend).await;
@@ -112,45 +112,27 @@ async fn a22_since_when_one_fails_is_noted_at_first_and_only_one_that_fails_for_
         ..Default::default()
     };
     erasures::note(&mut tx, acme, id, 1, &kept, at(21)).await.unwrap();
-    for (tenant, of, since) in [
-        (acme, id, Some(at(30))),
-        (acme, id, Some(at(40))),
-        (globex, id, None),
-        (acme, open, Some(at(30))),
-    ] {
-        erasure_ends::fails(&mut tx, tenant, of, since).await.unwrap();
+    for (tenant, of, when) in [(acme, id, 30), (acme, id, 40), (globex, id, 20), (acme, open, 30)] {
+        erasure_ends::fails(&mut tx, tenant, of, at(when)).await.unwrap();
     }
     let failing = erasures::find(&mut tx, acme, id).await.unwrap().unwrap();
-    assert_eq!(failing.failing_since, Some(at(30)));
+    assert_eq!((failing.failures, failing.failing_since), (2, Some(at(30))));
     let untouched = erasures::find(&mut tx, acme, open).await.unwrap().unwrap();
-    assert_eq!(untouched.failing_since, None, "it does not run");
-    erasure_ends::fails(&mut tx, acme, id, None).await.unwrap();
-    let well = erasures::find(&mut tx, acme, id).await.unwrap().unwrap();
-    assert_eq!(well.failing_since, None);
-    let abandon = async |tx: &mut _, tenant, before| {
-        erasure_ends::abandon(tx, tenant, id, before, at(60))
-            .await
-            .unwrap()
-    };
-    assert!(!abandon(&mut tx, acme, at(99)).await, "it does not fail");
-    erasure_ends::fails(&mut tx, acme, id, Some(at(50)))
-        .await
-        .unwrap();
-    assert!(!abandon(&mut tx, acme, at(49)).await);
-    assert!(!abandon(&mut tx, globex, at(50)).await);
     assert_eq!(
-        erasure_ends::end_parts(&mut tx, globex, id, "x", at(60))
-            .await
-            .unwrap(),
-        0
+        (untouched.failures, untouched.failing_since),
+        (0, None),
+        "it does not run"
     );
-    assert_eq!(
-        erasure_ends::end_parts(&mut tx, acme, id, "why", at(60))
-            .await
-            .unwrap(),
-        2
-    );
-    assert!(abandon(&mut tx, acme, at(50)).await);
+    let abandon =
+        async |tx: &mut _, tenant, long| erasure_ends::abandon(tx, tenant, id, long, at(60)).await.unwrap();
+    assert!(!abandon(&mut tx, acme, (2, at(29))).await);
+    assert!(!abandon(&mut tx, acme, (3, at(99))).await);
+    assert!(!abandon(&mut tx, globex, (2, at(30))).await);
+    let theirs = erasure_ends::end_parts(&mut tx, globex, id, "x", at(60)).await;
+    assert_eq!(theirs.unwrap(), 0);
+    let own = erasure_ends::end_parts(&mut tx, acme, id, "why", at(60)).await;
+    assert_eq!(own.unwrap(), 2);
+    assert!(abandon(&mut tx, acme, (2, at(30))).await);
     let ended = erasures::find(&mut tx, acme, id).await.unwrap().unwrap();
     assert_eq!(
         (ended.status, ended.ended_at),
@@ -172,5 +154,5 @@ async fn a22_since_when_one_fails_is_noted_at_first_and_only_one_that_fails_for_
     // Whoever runs it again begins anew.
     assert!(run(&mut tx, acme, id, 70).await.unwrap());
     let again = erasures::find(&mut tx, acme, id).await.unwrap().unwrap();
-    assert_eq!(again.failing_since, None);
+    assert_eq!((again.failures, again.failing_since), (0, None));
 }

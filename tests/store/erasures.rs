@@ -40,6 +40,7 @@ pub fn erasure(tenant: TenantId, when: i64) -> Erasure {
         run_by: None,
         run_at: None,
         noted_at: None,
+        failures: 0,
         failing_since: None,
         ended_at: None,
         parts: vec![],

@@ -88,6 +88,7 @@ pub async fn request(
         run_by: None,
         run_at: None,
         noted_at: None,
+        failures: 0,
         failing_since: None,
         ended_at: None,
         parts: Vec::new(),
@@ -211,7 +212,7 @@ pub async fn forget_old(app: &App) -> Result<u64, AppError> {
 }
 
 async fn forget_whom(app: &App, tenant: TenantId, id: ErasureId) -> Result<bool, AppError> {
-    let mut tx = app.store.begin("forget_old_erasure").await?;
+    let mut tx = app.begin_in(tenant, "forget_old_erasure").await?;
     let subject = match erasures::find(&mut tx, tenant, id).await {
         Ok(Some(erasure)) => erasure.subject.for_good(),
         Ok(None) => return Ok(false),

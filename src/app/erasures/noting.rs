@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::finding::{Finds, Found, find as look_for, still_theirs, until_gone};
 use super::rows;
-use super::work::{FAILED, PATIENCE, PAUSE, fails_for_long};
+use super::work::{FAILED, PATIENCE, PAUSE, TRIES, fails_for_long};
 use crate::app::App;
 use crate::app::audit::Changed;
 use crate::app::error::AppError;
@@ -22,7 +22,7 @@ use crate::store::erasure_targets::OfPart;
 use crate::store::{Tx, erasure_ends, erasure_targets, erasures, tenants};
 
 /// Ids that are noted in one transaction: whoever else writes waits for no more.
-const AT_ONCE: usize = 500;
+pub(super) const AT_ONCE: usize = 500;
 
 /// Looks for everything once more, and notes it as what is to be erased; what is little goes at once. Nothing is noted to the end
 /// where the tenant goes or the daemon stops: whoever comes next looks anew.
@@ -107,7 +107,7 @@ async fn lay_out(app: &App, erasure: &Erasure, finds: &Finds) -> Result<Option<E
 }
 
 fn is_counted(part: &ErasurePart) -> bool {
-    part.place == ErasurePlace::Account && part.ended_at.is_some()
+    part.place == ErasurePlace::Account && part.ended_at.is_some() && part.kept == 0
 }
 
 /// Has what is little go, and says that all is noted.
@@ -179,8 +179,13 @@ pub(super) async fn abandon(
 ) -> Result<(), AppError> {
     let mut tx = app.begin_in(tenant, "abandon_erasure").await?;
     let now = app.now();
-    if !erasure_ends::abandon(&mut tx, tenant, id, now - PATIENCE, now).await? {
+    let long = (TRIES, now - PATIENCE);
+    if !erasure_ends::abandon(&mut tx, tenant, id, long, now).await? {
         return Ok(());
+    }
+    if erasures::part(&mut tx, tenant, id, 0).await?.is_none() {
+        let part = ErasurePart::new(0, ErasurePlace::AuditPayloads, None);
+        erasures::put_part(&mut tx, tenant, id, &part).await?;
     }
     erasure_ends::end_parts(&mut tx, tenant, id, FAILED, now).await?;
     let ended = Changed {

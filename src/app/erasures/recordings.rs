@@ -47,6 +47,9 @@ pub(super) async fn begin(work: &Work<'_>, instance: InstanceId) -> Result<(), A
     let mut tx = app.store.read("recordings_of_person").await?;
     let mut recordings = BTreeSet::new();
     for call in calls {
+        if work.stop.is_cancelled() {
+            return Ok(());
+        }
         let of_call = recordings_of_call(&mut tx, tenant, CallRecordId::from_uuid(call)).await?;
         let here = of_call.filter(|(place, _)| *place == instance);
         let here = here.into_iter().flat_map(|(_, recordings)| recordings);
@@ -83,6 +86,10 @@ async fn look(work: &Work<'_>, instance: InstanceId) -> Result<Option<Option<&'s
     let Some(found) = found else {
         return Ok(Some(None));
     };
+    // The same path may be there on this host, with nothing of that PBX below it.
+    if found.node != *app.engine.node() {
+        return Ok(None);
+    }
     if found.settings.recordings_dir().is_none() {
         return Ok(Some(is_recorded.then_some(NO_DIRECTORY)));
     }

@@ -3,12 +3,12 @@
 
 use std::time::{Duration, Instant};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::noting::{abandon, begin};
+use super::noting::{AT_ONCE, abandon, begin};
 use super::{digest, recordings, rows, told, voicemail};
 use crate::app::App;
 use crate::app::audit::Changed;
@@ -33,6 +33,8 @@ pub(super) const PAUSE: Duration = Duration::from_millis(10);
 const TURN: Duration = Duration::from_secs(3);
 pub(super) const FAILED: &str = "it failed again and again for a day; the server's log tells why";
 const NEEDED: &str = "not every recording was looked at, and these tell whose a recording is; mend what `recordings` says, and run it again";
+/// So often it is tried at least before what fails is left: once an hour in the end.
+pub(super) const TRIES: i64 = 10;
 /// For how long another host, which drives the PBX, may take to come for its part, and something may fail.
 pub(super) const PATIENCE: SignedDuration = SignedDuration::from_hours(24);
 
@@ -88,17 +90,22 @@ impl Work<'_> {
         Ok(erased.is_last)
     }
 
-    /// Notes what a host has found of its part, and whether something could not be looked at.
+    /// Notes what a host has found of its part, some at a time, and whether something could not be looked at.
     pub(super) async fn found(&self, targets: &[Uuid], unseen: Option<&str>) -> Result<(), AppError> {
-        let Some(mut open) = self.open().await? else {
+        let of = self.of();
+        for some in targets.chunks(AT_ONCE) {
+            let Some(mut open) = self.open_here().await? else {
+                return Ok(());
+            };
+            erasure_targets::put(&mut open.tx, of, some).await?;
+            open.tx.commit().await?;
+            if self.stop.is_cancelled() {
+                return Ok(());
+            }
+        }
+        let Some(mut open) = self.open_here().await? else {
             return Ok(());
         };
-        let of = self.of();
-        // The PBX may have been given to another host while this one looked: that one looks itself.
-        if elsewhere(self.app, &mut open.tx, self.part).await?.is_some() {
-            return Ok(());
-        }
-        erasure_targets::put(&mut open.tx, of, targets).await?;
         let left = erasure_targets::count(&mut open.tx, of).await?;
         erasures::looked(&mut open.tx, of.tenant, of.erasure, of.position, left).await?;
         let erased = Erased {
@@ -108,6 +115,15 @@ impl Work<'_> {
             ..Erased::default()
         };
         self.close(open, erased).await.map(drop)
+    }
+
+    /// None also where the PBX was given to another host while this one looked: that one looks itself.
+    async fn open_here(&self) -> Result<Option<Open>, AppError> {
+        let Some(mut open) = self.open().await? else {
+            return Ok(None);
+        };
+        let other = elsewhere(self.app, &mut open.tx, self.part).await?;
+        Ok(other.is_none().then_some(open))
     }
 
     /// Nothing is left to try.
@@ -133,10 +149,11 @@ impl Work<'_> {
     }
 }
 
-/// Whether an erasure has failed each time for as long as it is tried again.
+/// Whether an erasure fails for as long, and has as often, as it is tried again.
 pub(super) fn fails_for_long(app: &App, erasure: &Erasure) -> bool {
     let since = erasure.failing_since;
-    since.is_some_and(|since| app.now().duration_since(since).abs() >= PATIENCE)
+    let is_long = since.is_some_and(|since| app.now().duration_since(since).abs() >= PATIENCE);
+    is_long && erasure.failures >= TRIES
 }
 
 /// Carries out what erasures there are, as far as this host can, a turn of each; gives whether something is left to do now.
@@ -158,7 +175,7 @@ pub async fn work(
         // One that fails keeps none of the others waiting.
         let done = carry_out(app, &caller, tenant, id, stop).await;
         if done.is_err() {
-            note_failing(app, tenant, id, Some(app.now())).await;
+            count_failure(app, tenant, id).await;
         }
         is_left |= matches!(done, Ok(true));
         setbacks.note((tenant, id), done.map(drop), app.now());
@@ -166,16 +183,16 @@ pub async fn work(
     Ok(is_left)
 }
 
-/// Notes since when an erasure fails, or that it does not any more. What cannot even be noted is in the log.
-async fn note_failing(app: &App, tenant: TenantId, id: ErasureId, since: Option<Timestamp>) {
-    let noted = async {
+/// Counts that an erasure has failed. What cannot even be counted is in the log.
+async fn count_failure(app: &App, tenant: TenantId, id: ErasureId) {
+    let counted = async {
         let mut tx = app.begin_in(tenant, "erasure_fails").await?;
-        erasure_ends::fails(&mut tx, tenant, id, since).await?;
+        erasure_ends::fails(&mut tx, tenant, id, app.now()).await?;
         Ok::<_, AppError>(tx.commit().await?)
     };
-    if let Err(error) = noted.await {
+    if let Err(error) = counted.await {
         let error = error_chain(&error);
-        tracing::error!(erasure = %id, %tenant, error, "whether an erasure fails cannot be noted");
+        tracing::error!(erasure = %id, %tenant, error, "that an erasure fails cannot be counted");
     }
 }
 
@@ -244,9 +261,6 @@ async fn carry_out(
         }
     }
     end(app, caller, tenant, id).await?;
-    if failed.is_none() && erasure.failing_since.is_some() {
-        note_failing(app, tenant, id, None).await;
-    }
     failed.map_or(Ok(is_left), Err)
 }
 
