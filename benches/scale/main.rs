@@ -8,6 +8,7 @@ mod box_of_tenants;
 mod connection;
 mod daemon;
 mod dialplan;
+mod export;
 mod first_deploy;
 mod large_box;
 mod live_calls;
@@ -49,6 +50,9 @@ fn main() -> Outcome<()> {
         ["purge", calls] => purge::measure(calls),
         // Its step.
         ["purged", directory] => runtime.block_on(purge::purged(Path::new(directory))),
+        ["export", calls] => export::measure(calls),
+        // Its step.
+        ["exported", directory] => runtime.block_on(export::exported(Path::new(directory))),
         ["calls"] => live_calls::measure(),
         // Its step.
         ["calls-followed", directory] => runtime.block_on(live_calls::followed(Path::new(directory))),

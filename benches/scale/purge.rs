@@ -19,7 +19,7 @@ use super::times::ms;
 use super::{Outcome, own_process};
 
 /// Tenants; the first has all the calls.
-const TENANTS: &str = "10";
+pub const TENANTS: &str = "10";
 /// Owners of others, each with a connection.
 const OTHERS: usize = 8;
 /// Each of them sends a request so often.
@@ -45,10 +45,16 @@ pub fn measure(calls: &str) -> Outcome<()> {
     own_process(&["purged", &path])
 }
 
-/// Gives the first owner's tenant calls from two years ago.
-async fn fill(directory: &Path, calls: u64) -> Outcome<()> {
+/// Gives the first owner's tenant calls from two years ago, each with what a PBX tells of it.
+pub async fn fill(directory: &Path, calls: u64) -> Outcome<()> {
     let url = format!("sqlite:{}", directory.join("scale.db").display());
     let mut database = SqliteConnection::connect(&url).await?;
+    let told = json!({
+        "key": "1790000000.1:1", "channel": "1790000000.1", "is_of_called": false, "left": false,
+        "caller": {"number": "1001", "domain": "tenant0.example.com"}, "called": {"number": "1002", "domain": "tenant0.example.com"},
+        "from_number": "1001", "from_name": "Ann", "to": "1002", "started": "2024-01-01T00:00:00Z", "answered": "2024-01-01T00:00:00Z",
+        "ended": "2024-01-01T00:00:00Z", "disposition": "answered", "cause": null,
+    });
     let tenant = "(select tenant_id from users where email = 'owner0@example.com')";
     let statements = [
         "pragma synchronous = off".to_owned(),
@@ -59,9 +65,9 @@ async fn fill(directory: &Path, calls: u64) -> Outcome<()> {
              'call' || n, '1001', '1002', 'internal', t.created_at - 63072000000000 + n * 1000, null, \
              t.created_at - 63072000000000 + n * 1000, 0, 0, 'answered' from tenants t cross join n where t.id = {tenant}"
         ),
-        "insert into call_record_parts (record_id, part, channel, told) select id, call, call, '{\"from\":\"1001\"}' \
-         from call_records"
-            .to_owned(),
+        format!(
+            "insert into call_record_parts (record_id, part, channel, told) select id, call, call, '{told}' from call_records"
+        ),
         format!(
             "insert into call_record_extensions (record_id, extension_id) select r.id, e.id from call_records r \
              cross join (select id from extensions where tenant_id = {tenant} order by number limit 2) e"
