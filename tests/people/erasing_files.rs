@@ -139,6 +139,9 @@ async fn a22_where_the_disk_is_away_recordings_stay_with_the_records_and_go_once
     let files = world.recorded_calls(2).await;
     let all = world.bench.folder.path().join("recordings");
     fs::rename(&all, all.with_extension("away")).unwrap();
+    // Of who has no call nothing is a recording, wherever it is.
+    let nobody = world.erased(&world.acme, json!({"number": "+4930"})).await;
+    assert_eq!(amounts(&nobody)[0], ("recordings", 0, 0, 0));
     let phone = world.phone(&world.acme, "1001").await;
     let partial = world
         .erased(&world.acme, json!({"extension": phone, "call_records": "remove"}))
@@ -191,6 +194,10 @@ fn a22_what_cannot_be_looked_at_of_another_tenant_keeps_nothing(#[values(false, 
         let expected = if is_own { (0, 1) } else { (1, 0) };
         assert_eq!((calls.2, calls.3), expected, "{ended:#?}");
         assert_eq!(files[0].exists(), is_own);
+        // Nobody looked at the other's, and none of it is taken to have gone.
+        let paths = world.texts("select path from recordings").await;
+        let theirs = format!("{}/1790000009.1.wav", world.globex.domain);
+        assert!(paths.contains(&theirs), "{paths:?}");
     });
 }
 
