@@ -1,4 +1,5 @@
--- What Switchyard may do in FusionPBX's database: read and write the rows of tenants, and nothing else.
+-- What Switchyard may do in FusionPBX's database: read and write the rows of tenants, read the
+-- calls that FusionPBX wrote down, and nothing else.
 -- As the owner of FusionPBX's tables, once, and again after an upgrade of FusionPBX that made a table anew:
 --   createuser --pwprompt switchyard
 --   psql fusionpbx -v role=switchyard -f grants.sql
@@ -7,3 +8,12 @@ grant usage on schema public to :"role";
 grant select, insert, update, delete on
     v_domains, v_extensions, v_extension_settings, v_voicemails, v_dialplans
     to :"role";
+-- For what ended while Switchyard did not listen: not what FreeSWITCH knew of each call besides.
+grant select (xml_cdr_uuid, domain_uuid, leg, direction, caller_id_number, destination_number, start_stamp,
+    answer_epoch, end_epoch, sip_call_id, hangup_cause) on v_xml_cdr to :"role";
+-- Each by itself, since a version may lack it.
+grant select (domain_name) on v_xml_cdr to :"role";
+grant select (caller_id_name) on v_xml_cdr to :"role";
+grant select (caller_destination) on v_xml_cdr to :"role";
+grant select (extension_uuid) on v_xml_cdr to :"role";
+grant select (originating_leg_uuid) on v_xml_cdr to :"role";

@@ -10,7 +10,7 @@ use crate::domain::random::{Randomness as _, SystemRandom};
 use crate::driver::asterisk::{AsteriskDriver, ManagerFeed, Program, RunAs, Shadow, Transport};
 use crate::driver::feed::{Feed, FeedFactory};
 use crate::driver::freeswitch::FreeSwitchDriver;
-use crate::driver::fusionpbx::{self, FusionPbxDriver};
+use crate::driver::fusionpbx::{self, FusionPbxDriver, FusionPbxFeed};
 use crate::driver::{PbxDriver, SocketFeed};
 
 /// The drivers of this host.
@@ -64,7 +64,8 @@ impl FeedFactory for Drivers {
                 socket(&settings.event_socket_host, settings.event_socket_port)
             }
             InstanceSettings::FusionPbx(settings) => {
-                socket(&settings.event_socket_host, settings.event_socket_port)
+                let feed = FusionPbxFeed::open(settings, secrets, chance)?;
+                Some(Box::new(feed) as Box<dyn Feed>)
             }
         }
     }

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use super::DriverError;
 use crate::domain::call_part::EndedPart;
+use crate::domain::ids::TenantId;
 use crate::domain::instance::PbxInstance;
 use crate::domain::instance_secrets::InstanceSecrets;
 use crate::domain::leg::{Contact, Leg, LegId};
@@ -52,6 +54,42 @@ pub struct Past {
     pub known_from: Option<Timestamp>,
 }
 
+/// What is asked of an archive: the calls of these tenants that were over in a time.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Asked {
+    /// Whose rows are read, and no others.
+    pub tenants: Vec<TenantId>,
+    /// When the first of them ended.
+    pub from: Timestamp,
+    /// When the last of them began.
+    pub to: Timestamp,
+}
+
+/// Behind which row the next page of an archive begins.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Place {
+    /// When its call began, in microseconds.
+    pub at: i64,
+    /// Its own id.
+    pub id: Uuid,
+}
+
+/// A page of an archive.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Page {
+    /// Parts of calls, in the order of their begins; their times are in whole seconds.
+    pub parts: Vec<EndedPart>,
+    /// Where the next page begins; none where this is the last.
+    pub next: Option<Place>,
+}
+
+/// Where a PBX writes down its calls some time after they ended.
+#[async_trait]
+pub trait Archive: Send + Sync {
+    /// One page of what is asked for, behind a place.
+    async fn page(&self, asked: &Asked, behind: Option<Place>) -> Result<Page, DriverError>;
+}
+
 /// What the PBX tells by itself.
 #[async_trait]
 pub trait Feed: Send {
@@ -60,6 +98,11 @@ pub trait Feed: Send {
 
     /// For asking on the same connection how things stand.
     fn poll(&self) -> Box<dyn Poll>;
+
+    /// Where the PBX writes its calls down; none where it does not, or not in time to be asked again.
+    fn archive(&self) -> Option<Box<dyn Archive>> {
+        None
+    }
 }
 
 /// Asks how things stand.

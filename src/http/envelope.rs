@@ -66,7 +66,7 @@ pub struct BehindGaps<T, G> {
 struct NextAndGaps<G> {
     /// Where the next page begins; absent on the last one.
     next_cursor: Option<String>,
-    /// The newest times within what is asked for of which nothing is known.
+    /// The newest times within what is asked for of which not all calls need be on record.
     gaps: Vec<G>,
 }
 

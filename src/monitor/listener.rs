@@ -85,8 +85,8 @@ impl Listener {
         let at = tools.clock.now();
         Self {
             instance,
+            desk: Desk::open(instance, &tools).with(feed.archive(), instance, &tools),
             feed,
-            desk: Desk::open(instance, &tools),
             lookup: Lookup::new(tools.store.clone(), instance),
             tools,
             stop,

@@ -3,6 +3,7 @@
 
 mod beside;
 pub mod board;
+mod book;
 mod call;
 pub mod desk;
 mod directory;
@@ -11,6 +12,7 @@ mod hearing;
 mod known_recordings;
 mod listener;
 mod lookup;
+pub mod past_calls;
 mod phones;
 pub mod recordings;
 pub mod records;
@@ -49,6 +51,9 @@ const REST: Duration = Duration::from_secs(5);
 /// Before secrets that could not be read are read again.
 const SECRETS_AGAIN: Duration = Duration::from_mins(1);
 
+/// Host and port of a database, its name, as whom, and whether under TLS.
+type Archived = (HostName, u16, [AccountName; 2], Option<Tls>);
+
 /// How an instance is listened to; another way is another listener. Settings that say nothing about that may change.
 #[derive(Clone, PartialEq, Eq)]
 struct Way {
@@ -56,6 +61,8 @@ struct Way {
     at: (HostName, u16),
     /// As whom, and where else it tells of calls.
     asterisk: Option<(AccountName, Option<Tls>, Option<AbsolutePath>)>,
+    /// Where FusionPBX writes its calls down.
+    archive: Option<Box<Archived>>,
     secrets: Option<Digest>,
 }
 
@@ -77,10 +84,20 @@ impl Way {
                 (&fusion.event_socket_host, fusion.event_socket_port, None)
             }
         };
+        let archive = match settings {
+            InstanceSettings::FusionPbx(fusion) => Some(Box::new((
+                fusion.database_host.clone(),
+                fusion.database_port,
+                [fusion.database_name.clone(), fusion.database_username.clone()],
+                fusion.database_tls.clone(),
+            ))),
+            InstanceSettings::Asterisk(_) | InstanceSettings::FreeSwitch(_) => None,
+        };
         let at = (host.clone(), port);
         Self {
             at,
             asterisk,
+            archive,
             secrets,
         }
     }

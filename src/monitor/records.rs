@@ -1,6 +1,6 @@
 //! Calls that are over, from what a PBX tells to the records of the tenants they belong to; and what was missed of them.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,22 +8,17 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::timeout;
 
-use super::ended_calls::EndedCalls;
+use super::book::{BATCH, Book, How, Told};
 use crate::domain::call_part::EndedPart;
 use crate::domain::call_record::CallGap;
 use crate::domain::clock::Clock;
 use crate::domain::error_chain::error_chain;
-use crate::domain::ids::{CallRecordId, IdSource, InstanceId, TenantId};
+use crate::domain::ids::{IdSource, InstanceId};
 use crate::driver::feed::{News, Past, Poll};
-use crate::store::call_records::{self, OfCall};
-use crate::store::{Store, StoreError, call_gaps, domains};
+use crate::store::{Store, StoreError, call_gaps};
 
 /// Parts that wait while the database is away; beyond that the oldest are lost, which is told.
 const WAITING: usize = 10_000;
-/// Parts that are kept in one transaction.
-const BATCH: usize = 50;
-/// How old what is known of domains may be: one that has changed hands must not give its calls to who had it before.
-const FRESH: SignedDuration = SignedDuration::from_secs(2);
 /// For how long a link may have been dead before that is noticed: what it carries is not heard from then on.
 const UNNOTICED: SignedDuration = SignedDuration::from_secs(6);
 /// For what the PBX still tells of the past.
@@ -35,10 +30,9 @@ const NOTED: SignedDuration = SignedDuration::from_secs(30);
 pub struct Keeper {
     store: Store,
     clock: Arc<dyn Clock>,
-    ids: Arc<dyn IdSource>,
     instance: InstanceId,
-    known: Known,
-    waiting: VecDeque<Waiting>,
+    book: Book,
+    waiting: VecDeque<Told>,
     /// What was told afterwards and waits too, however much that is: what is heard by now goes before it.
     told_afterwards: VecDeque<EndedPart>,
     /// For asking what was missed, once the PBX is heard of again.
@@ -55,58 +49,15 @@ pub struct Keeper {
     noted_gap: Option<CallGap>,
 }
 
-struct Waiting {
-    told: EndedPart,
-    /// Whether it was told afterwards, in whole seconds.
-    is_rough: bool,
-}
-
-/// Whose each domain is, and each tenant's own.
-#[derive(Default)]
-struct Known {
-    by_name: BTreeMap<String, TenantId>,
-    own: BTreeMap<TenantId, BTreeSet<String>>,
-    read_at: Option<Timestamp>,
-}
-
-impl Known {
-    async fn read(store: &Store, instance: InstanceId, now: Timestamp) -> Result<Self, StoreError> {
-        let mut tx = store.read("domains_of_calls").await?;
-        let mut known = Self {
-            read_at: Some(now),
-            ..Self::default()
-        };
-        for (tenant, domain) in domains::known_on(&mut tx, instance).await? {
-            known.by_name.insert(domain.to_string(), tenant);
-            // FusionPBX names a domain by the id that we gave it.
-            known.by_name.insert(tenant.to_string(), tenant);
-            known.own.entry(tenant).or_default().insert(domain.into());
-        }
-        Ok(known)
-    }
-
-    /// Whose a call is: by a name as a whole, never by a part of one.
-    fn tenant(&self, names: &[String]) -> Option<TenantId> {
-        names
-            .iter()
-            .find_map(|name| self.by_name.get(name.as_str()).copied())
-    }
-
-    fn is_own(&self, tenant: TenantId, domain: &str) -> bool {
-        self.own.get(&tenant).is_some_and(|own| own.contains(domain))
-    }
-}
-
 impl Keeper {
     /// Of an instance.
     #[must_use]
     pub fn new(store: Store, clock: Arc<dyn Clock>, ids: Arc<dyn IdSource>, instance: InstanceId) -> Self {
         Self {
+            book: Book::new(store.clone(), Arc::clone(&clock), ids, instance),
             store,
             clock,
-            ids,
             instance,
-            known: Known::default(),
             waiting: VecDeque::new(),
             told_afterwards: VecDeque::new(),
             past: None,
@@ -143,13 +94,13 @@ impl Keeper {
             News::Lost => self.missed(at - UNNOTICED, at),
             News::Record(part) => {
                 if self.waiting.len() >= WAITING
-                    && let Some(Waiting { told, .. }) = self.waiting.pop_front()
+                    && let Some(Told { part: told, .. }) = self.waiting.pop_front()
                 {
                     self.missed(told.part.started, told.part.ended);
                 }
-                self.waiting.push_back(Waiting {
-                    told: part.as_ref().clone(),
-                    is_rough: false,
+                self.waiting.push_back(Told {
+                    part: part.as_ref().clone(),
+                    how: How::Live,
                 });
             }
             _ => {}
@@ -240,8 +191,10 @@ impl Keeper {
         if self.waiting.is_empty() {
             let count = self.told_afterwards.len().min(BATCH);
             let some = self.told_afterwards.drain(..count);
-            self.waiting
-                .extend(some.map(|told| Waiting { told, is_rough: true }));
+            self.waiting.extend(some.map(|part| Told {
+                part,
+                how: How::Afterwards,
+            }));
         }
         !self.waiting.is_empty()
     }
@@ -265,17 +218,12 @@ impl Keeper {
     }
 
     async fn write_some(&mut self) -> Result<(), StoreError> {
-        let now = self.clock.now();
-        // A clock that was put back makes it old too.
-        let is_old = |read: Timestamp| now.duration_since(read).abs() >= FRESH;
-        if self.known.read_at.is_none_or(is_old) {
-            self.known = Known::read(&self.store, self.instance, now).await?;
-        }
+        self.book.refresh().await?;
         let count = self.waiting.len().min(BATCH);
         match self.keep(0..count).await {
             Err(error) if !error.may_pass() => {
                 // A tenant may have gone, and one call must not keep the others from being kept.
-                self.known = Known::read(&self.store, self.instance, now).await?;
+                self.book.read_anew().await?;
                 for one in 0..count {
                     if let Err(error) = self.keep(one..one + 1).await {
                         if error.may_pass() {
@@ -294,30 +242,7 @@ impl Keeper {
 
     /// Keeps some of those that wait, which wait on.
     async fn keep(&self, which: Range<usize>) -> Result<(), StoreError> {
-        let mut tx = self.store.begin("keep_calls").await?;
-        // In the same order in whichever process: two that tell of the same calls never wait for each other.
-        let mut sorted: Vec<&Waiting> = self.waiting.range(which).collect();
-        sorted.sort_by(|one, other| one.told.call.cmp(&other.told.call));
-        let mut ended = EndedCalls::default();
-        for Waiting { told, is_rough } in sorted {
-            // It is of nobody whom we know: the operator's own.
-            let Some(tenant) = self.known.tenant(&told.names) else {
-                continue;
-            };
-            let of = OfCall {
-                id: CallRecordId::fresh(self.ids.as_ref()),
-                tenant,
-                instance: self.instance,
-                call: &told.call,
-                is_rough: *is_rough,
-            };
-            let is_own = |domain: &str| self.known.is_own(tenant, domain);
-            ended.begin(&mut tx, tenant, self.instance, &told.call).await?;
-            call_records::keep(&mut tx, of, &told.part, is_own).await?;
-        }
-        let (ids, now) = (self.ids.as_ref(), self.clock.now());
-        ended.tell(&mut tx, self.instance, ids, now).await?;
-        tx.commit().await
+        self.book.keep(self.waiting.range(which)).await
     }
 }
 

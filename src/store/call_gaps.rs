@@ -21,6 +21,7 @@ statements! {
         (select t.instance_id from tenants t where t.id = $1 union select s.instance_id from served s where s.tenant_id = $1) \
         and g.to_at >= $2 and g.from_at < $3 and g.to_at >= (select t.created_at from tenants t where t.id = $1) \
         order by g.from_at desc limit $4";
+    RECENT = "select from_at, to_at from call_gaps where instance_id = $1 and to_at >= $2 order by from_at";
     HEARD = "insert into call_listening (instance_id, heard_until) values ($1, $2) \
         on conflict (instance_id) do update set heard_until = excluded.heard_until \
         where call_listening.heard_until < excluded.heard_until";
@@ -64,6 +65,26 @@ pub async fn of_tenant(
             })
         })
         .collect()
+}
+
+/// Those of an instance that ended since then, oldest first.
+pub async fn recent(tx: &mut Tx, instance: InstanceId, since: Timestamp) -> Result<Vec<CallGap>, StoreError> {
+    let origin = Origin {
+        table: "call_gaps",
+        id: instance,
+    };
+    let rows = run!(
+        tx,
+        fetch_all::<(i64, i64)>(RECENT, instance.uuid(), since.as_microsecond())
+    )?;
+    let gap = |(from, to)| {
+        Ok(CallGap {
+            instance_id: instance,
+            from: origin.time("from_at", from)?,
+            to: origin.time("to_at", to)?,
+        })
+    };
+    rows.into_iter().map(gap).collect()
 }
 
 /// Notes until when a PBX was listened to; never an earlier time than is known.

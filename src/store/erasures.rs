@@ -41,6 +41,8 @@ statements! {
     RUNNING = "select e.tenant_id, e.id from erasures e join tenants t on t.id = e.tenant_id \
         where e.status = 'running' and t.status <> 'deleting' order by e.run_at, e.id";
     RUNNING_OF = "select id from erasures where tenant_id = $1 and status = 'running'";
+    // While one runs, nothing is gone before it is noted; and what begins later is not noted.
+    LAST_NOTED = "select max(coalesce(noted_at, run_at)) from erasures where tenant_id = $1 and run_at is not null";
     RUN = "update erasures set status = 'running', run_by = $3, run_at = $4, noted_at = null, failures = 0, failing_since = null, \
         ended_at = null, marks = $5 \
         where tenant_id = $1 and id = $2 and status in ('open', 'partial')";
@@ -210,6 +212,16 @@ pub async fn running(tx: &mut Tx) -> Result<Vec<(TenantId, ErasureId)>, StoreErr
 pub async fn running_of(tx: &mut Tx, tenant: TenantId) -> Result<Option<ErasureId>, StoreError> {
     let row = run!(tx, fetch_optional::<(Uuid,)>(RUNNING_OF, tenant.uuid()))?;
     Ok(row.map(|(id,)| ErasureId::from_uuid(id)))
+}
+
+/// Until when calls may have begun from which the tenant's erasures took somebody; none where none was run.
+pub async fn last_noted(tx: &mut Tx, tenant: TenantId) -> Result<Option<Timestamp>, StoreError> {
+    let (at,) = run!(tx, fetch_one::<(Option<i64>,)>(LAST_NOTED, tenant.uuid()))?;
+    let origin = Origin {
+        table: "erasures",
+        id: tenant,
+    };
+    at.map(|at| origin.time("noted_at", at)).transpose()
 }
 
 /// Has one run that is open or has kept something, by what the person is known by now; false where it is neither.

@@ -8,6 +8,8 @@ use crate::domain::call_text::PbxCallId;
 use crate::domain::ids::{CallRecordId, InstanceId, TenantId};
 
 statements! {
+    IS_TOLD = "select r.id from call_record_parts p cross join call_records r where p.channel = $1 and r.id = p.record_id \
+        and r.instance_id = $2 and r.tenant_id = $3 and r.call <> $4 limit 1";
     ID = "select id from call_records where instance_id = $1 and call = $2 and tenant_id = $3";
 }
 
@@ -23,4 +25,21 @@ pub async fn id(
         fetch_optional::<(Uuid,)>(ID, instance.uuid(), call.as_str(), tenant.uuid())
     )?;
     Ok(row.map(|(id,)| CallRecordId::from_uuid(id)))
+}
+
+/// Whether a channel is in a record of the tenant already: of whichever call, but for one.
+pub async fn is_told(
+    tx: &mut Tx,
+    tenant: TenantId,
+    instance: InstanceId,
+    channel: &PbxCallId,
+    but_for: Option<&PbxCallId>,
+) -> Result<bool, StoreError> {
+    // No call has an empty id.
+    let but_for = but_for.map_or("", PbxCallId::as_str);
+    let row = run!(
+        tx,
+        fetch_optional::<(Uuid,)>(IS_TOLD, channel.as_str(), instance.uuid(), tenant.uuid(), but_for)
+    )?;
+    Ok(row.is_some())
 }

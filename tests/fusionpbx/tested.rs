@@ -23,7 +23,14 @@ async fn what_the_project_grants_suffices_on_both_ways_of_keeping_booleans() {
         let names: Vec<&str> = checks.keys().copied().collect();
         assert_eq!(
             names,
-            ["database", "event_socket", "rights", "state_dir", "tables"]
+            [
+                "call_records",
+                "database",
+                "event_socket",
+                "rights",
+                "state_dir",
+                "tables"
+            ]
         );
         assert!(checks.values().all(|check| check.ok), "{checks:#?}");
     }
@@ -36,6 +43,9 @@ enum Lack {
     DatabaseNotThere,
     Table,
     Right,
+    RightOnCalls,
+    TableOfCalls,
+    ColumnOfCalls,
     SocketPassword,
     SocketClosed,
     Address,
@@ -46,6 +56,9 @@ enum Lack {
 #[case(Lack::DatabaseNotThere, "database", "listen_addresses")]
 #[case(Lack::Table, "tables", "grants.sql")]
 #[case(Lack::Right, "rights", "grants.sql")]
+#[case(Lack::RightOnCalls, "call_records", "grants.sql")]
+#[case(Lack::TableOfCalls, "call_records", "grants.sql")]
+#[case(Lack::ColumnOfCalls, "call_records", "Upgrade")]
 #[case(Lack::SocketPassword, "event_socket", "event_socket.conf.xml")]
 #[case(Lack::SocketClosed, "event_socket", "FreeSWITCH runs")]
 #[case(Lack::Address, "event_socket", "apply-inbound-acl")]
@@ -74,6 +87,19 @@ async fn what_lacks_is_the_only_thing_that_is_named(
             world
                 .fusionpbx
                 .run(&format!("revoke delete on v_dialplans from {role}"))
+                .await;
+        }
+        Lack::RightOnCalls => {
+            world
+                .fusionpbx
+                .run(&format!("revoke select on v_xml_cdr from {role}"))
+                .await;
+        }
+        Lack::TableOfCalls => world.fusionpbx.run("drop table v_xml_cdr").await,
+        Lack::ColumnOfCalls => {
+            world
+                .fusionpbx
+                .run("alter table v_xml_cdr drop column end_epoch")
                 .await;
         }
         Lack::SocketPassword => world.freeswitch.change_password("another"),
@@ -148,6 +174,7 @@ async fn what_the_project_does_not_grant_is_refused() {
             format!("create trigger mine after insert on {table} execute function suppress_redundant_updates_trigger()"),
         ]);
     }
+    refused.push("select xml, json from v_xml_cdr".to_owned());
     refused.push("copy v_domains to program 'true'".to_owned());
     refused.push("select pg_read_file('/etc/passwd')".to_owned());
     for statement in refused {

@@ -5,8 +5,8 @@ use rstest::rstest;
 use switchyard::domain::call_part::CallPart;
 use switchyard::domain::call_record::{CallFilter, CallGap, Disposition};
 use switchyard::domain::ids::{InstanceId, SystemIds};
-use switchyard::store::call_gaps;
 use switchyard::store::call_records::{MOST_PARTS, Seen};
+use switchyard::store::{call_gaps, recorded_calls};
 
 use super::bench::Backend::{self, Postgres, Sqlite};
 use super::call_records::{ACME, Office, keep, part};
@@ -70,6 +70,54 @@ async fn a11_a_call_of_endless_parts_is_answered_whenever_somebody_answered_it(
     let call = office.seen(Seen::All).await.remove(0);
     assert_eq!(call.disposition, Disposition::Answered);
     assert_eq!((call.duration, call.billable), (9_000, 4));
+}
+
+#[rstest]
+#[tokio::test]
+async fn a11_recent_gaps_of_a_pbx_are_found_oldest_first(#[values(Sqlite, Postgres)] backend: Backend) {
+    let office = Office::new(backend).await;
+    let instance_id = office.world.instance.id;
+    let gap = |from: i64, to: i64| CallGap {
+        instance_id,
+        from: at(from),
+        to: at(to),
+    };
+    let mut tx = office.store.begin("gaps").await.unwrap();
+    for gap in [gap(100, 200), gap(300, 400), gap(500, 600)] {
+        call_gaps::insert(&mut tx, gap).await.unwrap();
+    }
+    let others = CallGap {
+        instance_id: InstanceId::fresh(&SystemIds),
+        ..gap(300, 400)
+    };
+    call_gaps::insert(&mut tx, others).await.unwrap();
+    let recent = call_gaps::recent(&mut tx, instance_id, at(400)).await.unwrap();
+    assert_eq!(recent, [gap(300, 400), gap(500, 600)]);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a11_a_channel_is_on_record_of_the_tenant_and_the_pbx_that_it_was_of_alone(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let office = Office::new(backend).await;
+    let (acme, instance) = (office.world.acme.id, office.world.instance.id);
+    let mut tx = office.store.begin("keep").await.unwrap();
+    let kept = part("1.0", 1, ("1001", "1002"), ACME, 0);
+    keep(&mut tx, acme, instance, "another", &kept).await;
+    let [channel, other, call] = [kept.channel.as_str(), "1.1", "another"].map(|id| id.parse().unwrap());
+    let (globex, elsewhere) = (office.world.globex.id, InstanceId::fresh(&SystemIds));
+    for (tenant, instance, channel, but_for, is_told) in [
+        (acme, instance, &channel, None, true),
+        (acme, instance, &channel, Some(&other), true),
+        (acme, instance, &channel, Some(&call), false),
+        (acme, instance, &other, None, false),
+        (globex, instance, &channel, None, false),
+        (acme, elsewhere, &channel, None, false),
+    ] {
+        let told = recorded_calls::is_told(&mut tx, tenant, instance, channel, but_for).await;
+        assert_eq!(told.unwrap(), is_told, "{channel} {but_for:?}");
+    }
 }
 
 #[rstest]

@@ -78,6 +78,7 @@ pub async fn plan_of_postgres(bench: &Bench, statement: &Statement, fill: &str) 
     &["recordings_by_time", "call_record_parts_by_channel"],
     "call_records_by_start"
 )]
+#[case::whether_a_channel_is_on_record("::recorded_calls::IS_TOLD", &["call_record_parts_by_channel"], "SCAN")]
 #[case::what_is_known_of_a_disk("::recordings::KNOWN", &["(instance_id=? AND path>?)"], "TEMP B-TREE")]
 #[case::what_goes_of_a_tenant(
     "::recordings::OF_TENANT",
@@ -110,6 +111,7 @@ async fn a11_a12_what_is_asked_for_is_found_by_an_index(
 #[case::own_calls("::call_records::LIST_OWN", &["call_record_extensions_by_extension"])]
 #[case::calls_of_an_extension("::call_records::LIST_OF", &["call_record_extensions_by_extension"])]
 #[case::the_call_of_a_recording("::recordings::LIST", &["recordings_by_time", "call_record_parts_by_channel"])]
+#[case::whether_a_channel_is_on_record("::recorded_calls::IS_TOLD", &["call_record_parts_by_channel"])]
 #[tokio::test]
 async fn a11_a12_postgresql_with_figures_reads_no_table_whole(#[case] name: &str, #[case] indexes: &[&str]) {
     postgresql_reads_no_table_whole(name, indexes).await;

@@ -22,6 +22,7 @@ use super::call_plans::{FILL, many_tenants, named, plan_of_postgres, plan_of_sql
 #[case::erasures("::erasures::LIST", &["erasures_by_tenant (tenant_id=?)"])]
 #[case::how_many_erasures("::erasures::COUNT", &["erasures_by_tenant (tenant_id=?)"])]
 #[case::exported_erasures("::exports::ERASURES", &["erasures_by_tenant (tenant_id=?)"])]
+#[case::when_somebody_was_erased_last("::erasures::LAST_NOTED", &["erasures_by_tenant (tenant_id=?)"])]
 #[case::what_runs("::erasures::RUNNING", &["erasures_running"])]
 #[case::what_runs_of_a_tenant("::erasures::RUNNING_OF", &["erasures_running (tenant_id=?)"])]
 #[case::what_is_forgotten("::erasure_ends::FORGET_OPEN", &["erasures_open (requested_at<?)"])]

@@ -116,6 +116,28 @@ async fn a22_an_erasure_is_read_back_and_listed_by_its_own_tenant_only(
 
 #[rstest]
 #[tokio::test]
+async fn a11_a22_the_last_erasure_of_a_tenant_is_known_by_when_it_was_noted(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let (_bench, store) = Bench::migrated(backend).await;
+    let (acme, globex) = two_tenants(&store).await;
+    let (first, second) = (asked(&store, acme, 10).await, asked(&store, acme, 20).await);
+    let mut tx = store.begin("erasures").await.unwrap();
+    // Those that nobody has run have erased nothing.
+    assert_eq!(erasures::last_noted(&mut tx, acme).await.unwrap(), None);
+    run(&mut tx, acme, first.id, 30).await.unwrap();
+    assert_eq!(erasures::last_noted(&mut tx, acme).await.unwrap(), Some(at(30)));
+    erasures::noted(&mut tx, acme, first.id, at(35)).await.unwrap();
+    assert_eq!(erasures::last_noted(&mut tx, acme).await.unwrap(), Some(at(35)));
+    let first = erasures::find(&mut tx, acme, first.id).await.unwrap().unwrap();
+    assert!(erasures::end(&mut tx, &first, at(40)).await.unwrap());
+    run(&mut tx, acme, second.id, 50).await.unwrap();
+    assert_eq!(erasures::last_noted(&mut tx, acme).await.unwrap(), Some(at(50)));
+    assert_eq!(erasures::last_noted(&mut tx, globex).await.unwrap(), None);
+}
+
+#[rstest]
+#[tokio::test]
 async fn a22_one_erasure_of_a_tenant_runs_at_a_time_and_only_one_that_is_open_or_partial(
     #[values(Sqlite, Postgres)] backend: Backend,
 ) {

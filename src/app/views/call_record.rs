@@ -63,7 +63,8 @@ impl From<CallRecord> for CallRecordView {
     }
 }
 
-/// A time in which the tenant's PBX may have had calls of which nothing is known.
+/// A time in which the tenant's PBX may have had calls that are not on record: what a FusionPBX wrote down of it is read in, and
+/// that some are missing cannot be excluded.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "CallGap")]
 pub struct CallGapView {

@@ -3,6 +3,7 @@
 use sqlx::postgres::PgConnection;
 
 use super::FusionPbxDriver;
+use super::archive::{MEND, readable};
 use super::schema::Schema;
 use crate::domain::error_chain::error_chain;
 use crate::domain::fusionpbx_row::FusionTable;
@@ -23,6 +24,7 @@ pub(super) async fn all(driver: &FusionPbxDriver) -> Vec<Check> {
             checks.push(reached(driver, &mut database).await);
             checks.push(tables(driver, &mut database).await);
             checks.push(rights(driver, &mut database).await);
+            checks.push(call_records(driver, &mut database).await);
         }
         Err(error) => {
             let mend = match error {
@@ -120,6 +122,20 @@ async fn rights(driver: &FusionPbxDriver, database: &mut PgConnection) -> Check 
             driver.settings.database_name, driver.settings.database_username
         ),
     )
+}
+
+/// Whether what FusionPBX writes down of calls can be read, for those that ended while nobody listened.
+async fn call_records(driver: &FusionPbxDriver, database: &mut PgConnection) -> Check {
+    const NAME: &str = "call_records";
+    match driver.database.ask(readable(database)).await {
+        Ok(Ok(_)) => Check::good(NAME, "calls that were missed can be read afterwards".to_owned()),
+        Ok(Err(unread)) => Check::bad(
+            NAME,
+            format!("calls that were missed stay unknown: {unread}"),
+            MEND,
+        ),
+        Err(error) => Check::bad(NAME, error_chain(&error), LOGGED),
+    }
 }
 
 async fn staging(driver: &FusionPbxDriver) -> Check {

@@ -1,6 +1,8 @@
 //! FusionPBX: rows in its PostgreSQL, and the event socket to have FreeSWITCH look anew and to ask what it serves.
 
+mod archive;
 mod cache;
+mod call_rows;
 mod checks;
 mod choices;
 mod conflicts;
@@ -8,6 +10,7 @@ mod database;
 mod delta;
 mod difference;
 mod drift;
+mod feed;
 pub mod found;
 mod insert;
 mod note;
@@ -28,6 +31,8 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use tokio::sync::{Mutex, OnceCell};
 use uuid::Uuid;
+
+pub use self::feed::FusionPbxFeed;
 
 use self::database::{Database, asked};
 use self::note::{Note, Owner};

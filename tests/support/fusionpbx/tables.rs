@@ -138,6 +138,27 @@ const TABLES: &[(&str, &str)] = &[
          sip_profile_setting_value text, sip_profile_setting_enabled boolean, sip_profile_setting_description \
          text",
     ),
+    (
+        "v_xml_cdr",
+        "xml_cdr_uuid uuid!, domain_uuid uuid, provider_uuid uuid, extension_uuid uuid, sip_call_id text, \
+         domain_name text, accountcode text, direction text, default_language text, context text, \
+         caller_id_name text, caller_id_number text, caller_destination text, source_number text, \
+         destination_number text, start_epoch numeric, start_stamp timestamptz, answer_stamp timestamptz, \
+         answer_epoch numeric, end_epoch numeric, end_stamp timestamptz, duration numeric, mduration \
+         numeric, billsec numeric, billmsec numeric, hold_accum_seconds numeric, bridge_uuid text, \
+         read_codec text, read_rate text, write_codec text, write_rate text, remote_media_ip text, \
+         network_addr text, record_path text, record_name text, record_length numeric, \
+         record_transcription text, leg character(1), originating_leg_uuid uuid, pdd_ms numeric, \
+         rtp_audio_in_mos numeric, last_app text, last_arg text, voicemail_message boolean, missed_call \
+         boolean, call_center_queue_uuid uuid, cc_side text, cc_member_uuid uuid, cc_queue_joined_epoch \
+         numeric, cc_queue text, cc_member_session_uuid uuid, cc_agent_uuid uuid, cc_agent text, \
+         cc_agent_type text, cc_agent_bridged text, cc_queue_answered_epoch numeric, \
+         cc_queue_terminated_epoch numeric, cc_queue_canceled_epoch numeric, cc_cancel_reason text, \
+         cc_cause text, waitsec numeric, conference_name text, conference_uuid uuid, conference_member_id \
+         text, digits_dialed text, pin_number text, status text, call_disposition text, hangup_cause \
+         text, hangup_cause_q850 numeric, sip_hangup_disposition text, ring_group_uuid uuid, \
+         ivr_menu_uuid uuid, processed boolean, call_flow jsonb, xml text, json jsonb",
+    ),
 ];
 
 /// The names of all tables.

@@ -1,0 +1,244 @@
+//! The reconciler of calls that were missed: takes no input, and looks for what a PBX wrote down of each gap, again and again
+//! for a day; the gap stays told, for nothing says that it was all.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use thiserror::Error;
+use tokio::time::{sleep, timeout};
+
+use super::book::{BATCH, Book, CLOCKS};
+use crate::domain::call_part::EndedPart;
+use crate::domain::call_record::CallGap;
+use crate::domain::clock::Clock;
+use crate::domain::error_chain::error_chain;
+use crate::domain::ids::{IdSource, InstanceId};
+use crate::driver::DriverError;
+use crate::driver::feed::{Archive, Asked, Place};
+use crate::store::{Store, StoreError, call_gaps};
+
+/// Between two looks whether a gap is due.
+const TURN: Duration = Duration::from_secs(5);
+/// Between two looks at one gap, in minutes; the last one again and again.
+const PAUSES: [i64; 8] = [1, 1, 2, 4, 8, 15, 30, 60];
+/// What was not there by then is not looked for any more.
+const GIVEN_UP: SignedDuration = SignedDuration::from_hours(24);
+/// Gaps that are looked at in one turn; others have the next.
+const GAPS: usize = 20;
+/// Pages of one turn; more of them are read in the next.
+const PAGES: usize = 100;
+/// For one page.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Why a look ended early. Nothing is lost by looking again.
+#[derive(Debug, Error)]
+enum Broken {
+    #[error("they could not be kept")]
+    Store(#[from] StoreError),
+    #[error("they could not be asked for")]
+    Archive(#[from] DriverError),
+    #[error("no answer came within a minute")]
+    Late,
+}
+
+/// How far the looks at one gap are.
+struct Look {
+    /// The gap may become longer.
+    to: Timestamp,
+    due: Timestamp,
+    /// Looks that came to the end of what is there.
+    ended: usize,
+    /// Those in a row that broke.
+    broke: usize,
+    /// Where the one that is under way goes on.
+    behind: Option<Place>,
+    /// What it found that was not known.
+    found: usize,
+}
+
+impl Look {
+    const fn new(to: Timestamp, now: Timestamp) -> Self {
+        Self {
+            to,
+            due: now,
+            ended: 0,
+            broke: 0,
+            behind: None,
+            found: 0,
+        }
+    }
+
+    /// A gap that has become longer is looked at soon, and not from its begin each time that it grows.
+    fn reach(&mut self, to: Timestamp, now: Timestamp) {
+        if self.to != to {
+            self.to = to;
+            self.ended = 0;
+            self.due = self.due.min(now + pause(0));
+        }
+    }
+
+    /// A clock that was put back makes it due too.
+    fn is_due(&self, now: Timestamp) -> bool {
+        self.due <= now || self.due.duration_since(now) > pause(usize::MAX)
+    }
+}
+
+/// Looks for the missed calls of one PBX.
+pub struct PastCalls {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    instance: InstanceId,
+    archive: Box<dyn Archive>,
+    book: Book,
+    /// By the begin of the gap.
+    looks: BTreeMap<Timestamp, Look>,
+}
+
+impl PastCalls {
+    /// Of an instance, where its PBX writes calls down.
+    #[must_use]
+    pub fn new(
+        store: Store,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn IdSource>,
+        instance: InstanceId,
+        archive: Box<dyn Archive>,
+    ) -> Self {
+        Self {
+            book: Book::new(store.clone(), Arc::clone(&clock), ids, instance),
+            store,
+            clock,
+            instance,
+            archive,
+            looks: BTreeMap::new(),
+        }
+    }
+
+    /// Looks for ever. Whatever it was at when it is dropped is looked at again by whoever comes next.
+    pub async fn run(mut self) {
+        let mut failed = false;
+        loop {
+            let turned = self.turn().await;
+            if let Err(error) = &turned
+                && !failed
+            {
+                tracing::warn!(instance = %self.instance, error = error_chain(error), "gaps in its calls could not be read");
+            }
+            failed = turned.is_err();
+            sleep(TURN).await;
+        }
+    }
+
+    /// Looks at the gaps that are due, at the one that has waited the longest first.
+    pub async fn turn(&mut self) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let mut tx = self.store.read("gaps_to_fill").await?;
+        let gaps = call_gaps::recent(&mut tx, self.instance, now - GIVEN_UP).await?;
+        drop(tx);
+        self.looks
+            .retain(|from, _| gaps.iter().any(|gap| gap.from == *from));
+        let mut due: Vec<(Timestamp, CallGap)> = Vec::new();
+        for gap in gaps {
+            let look = self
+                .looks
+                .entry(gap.from)
+                .or_insert_with(|| Look::new(gap.to, now));
+            look.reach(gap.to, now);
+            if look.is_due(now) {
+                due.push((look.due, gap));
+            }
+        }
+        due.sort_by_key(|(due, gap)| (*due, gap.from));
+        for (_, gap) in due.into_iter().take(GAPS) {
+            if let Some(mut look) = self.looks.remove(&gap.from) {
+                self.look_at(gap, &mut look).await;
+                self.looks.insert(gap.from, look);
+            }
+        }
+        Ok(())
+    }
+
+    async fn look_at(&mut self, gap: CallGap, look: &mut Look) {
+        let now = self.clock.now();
+        match self.read(gap, look, now).await {
+            Ok(()) => look.broke = 0,
+            Err(error) => {
+                if look.broke == 0 {
+                    tracing::warn!(
+                        instance = %self.instance,
+                        from = %gap.from,
+                        to = %gap.to,
+                        error = error_chain(&error),
+                        "calls that were missed could not be read in"
+                    );
+                }
+                look.due = now + pause(look.broke);
+                look.broke = look.broke.saturating_add(1);
+            }
+        }
+    }
+
+    async fn read(&mut self, gap: CallGap, look: &mut Look, now: Timestamp) -> Result<(), Broken> {
+        self.book.refresh().await?;
+        let asked = Asked {
+            tenants: self.book.tenants(),
+            from: gap.from - CLOCKS,
+            to: gap.to + CLOCKS,
+        };
+        for _ in 0..PAGES {
+            let paging = self.archive.page(&asked, look.behind);
+            let page = timeout(PATIENCE, paging).await.map_err(|_| Broken::Late)??;
+            self.keep(&page.parts, look).await?;
+            look.behind = page.next;
+            if look.behind.is_none() {
+                if look.found > 0 {
+                    tracing::info!(instance = %self.instance, from = %gap.from, to = %gap.to, found = look.found, "calls that were missed are on record");
+                }
+                look.due = now + pause(look.ended);
+                look.ended = look.ended.saturating_add(1);
+                look.found = 0;
+                return Ok(());
+            }
+        }
+        // Others have their turn.
+        Ok(())
+    }
+
+    async fn keep(&mut self, parts: &[EndedPart], look: &mut Look) -> Result<(), Broken> {
+        for some in parts.chunks(BATCH) {
+            self.book.refresh().await?;
+            let missed = self.book.missed(some).await?;
+            if missed.is_empty() {
+                continue;
+            }
+            match self.book.keep(missed.iter()).await {
+                Ok(()) => look.found += missed.len(),
+                Err(error) if error.may_pass() => return Err(error.into()),
+                // One call must not keep the others from being kept.
+                Err(_) => {
+                    self.book.read_anew().await?;
+                    for one in &missed {
+                        match self.book.keep(std::iter::once(one)).await {
+                            Ok(()) => look.found += 1,
+                            Err(error) if error.may_pass() => return Err(error.into()),
+                            Err(error) => {
+                                tracing::error!(
+                                    error = error_chain(&error),
+                                    "a call that was missed cannot be kept"
+                                );
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn pause(ended: usize) -> SignedDuration {
+    let longest = PAUSES.last().copied().unwrap_or(1);
+    SignedDuration::from_mins(PAUSES.get(ended).copied().unwrap_or(longest))
+}
