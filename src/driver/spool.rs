@@ -149,8 +149,13 @@ impl Spool {
                 root => root?,
             };
             let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-            let mut domains = domains.iter();
-            Ok(domains.any(|domain| openat2(&root, domain.as_str(), flags, Mode::empty(), WITHIN).is_ok()))
+            for domain in domains {
+                match openat2(&root, domain.as_str(), flags, Mode::empty(), WITHIN) {
+                    Err(Errno::NOENT | Errno::LOOP | Errno::NOTDIR | Errno::XDEV) => {}
+                    opened => return Ok(opened.map(|_| true)?),
+                }
+            }
+            Ok(false)
         })
         .await
     }

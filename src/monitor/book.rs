@@ -123,7 +123,12 @@ impl Book {
     pub async fn missed(&self, parts: &[EndedPart]) -> Result<Vec<Told>, StoreError> {
         let mut tx = self.store.read("missed_calls").await?;
         let mut missed: Vec<Told> = Vec::new();
-        for part in parts {
+        // A leg that was called comes behind its caller's.
+        let (callers, called) = parts
+            .iter()
+            .partition::<Vec<_>, _>(|told| told.part.channel == told.call);
+        let mut unreadable = BTreeSet::new();
+        for part in callers.into_iter().chain(called) {
             let how = How::Archive;
             let Some(tenant) = self.tenant(part, how) else {
                 continue;
@@ -135,12 +140,14 @@ impl Book {
                     let part = part.clone();
                     missed.push(Told { part, how });
                 }
-                Err(error) if error.may_pass() => return Err(error),
                 // What of one tenant cannot be read must not keep the calls of others.
-                Err(error) => {
-                    let error = error_chain(&error);
-                    tracing::error!(error, %tenant, "whether a call that was missed is to be kept cannot be told");
+                Err(error @ StoreError::Corrupt { .. }) => {
+                    if unreadable.insert(tenant) {
+                        let error = error_chain(&error);
+                        tracing::error!(error, %tenant, "whether calls that were missed are to be kept cannot be told");
+                    }
                 }
+                Err(error) => return Err(error),
             }
         }
         Ok(missed)
@@ -151,7 +158,11 @@ impl Book {
         let mut tx = self.store.begin("keep_calls").await?;
         // In the same order in whichever process: two that tell of the same calls never wait for each other.
         let mut sorted: Vec<&Told> = some.collect();
-        sorted.sort_by(|one, other| one.part.call.cmp(&other.part.call));
+        let is_called = |told: &EndedPart| told.part.channel != told.call;
+        sorted.sort_by(|one, other| {
+            let [one, other] = [one, other].map(|told| (&told.part.call, is_called(&told.part)));
+            one.cmp(&other)
+        });
         let mut ended = EndedCalls::default();
         for Told { part: told, how } in sorted {
             // It is of nobody whom we know: the operator's own.

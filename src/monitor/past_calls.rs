@@ -23,6 +23,8 @@ use crate::store::{Store, StoreError, call_gaps};
 const TURN: Duration = Duration::from_secs(5);
 /// Between two looks at one gap, in minutes; the last one again and again.
 const PAUSES: [i64; 8] = [1, 1, 2, 4, 8, 15, 30, 60];
+/// Which of these is between two looks at a gap that grows.
+const SOON: usize = 2;
 /// What was not there by then is not looked for any more.
 const GIVEN_UP: SignedDuration = SignedDuration::from_hours(24);
 /// Gaps that are looked at in one turn; others have the next.
@@ -74,8 +76,11 @@ impl Look {
     fn reach(&mut self, to: Timestamp, now: Timestamp) {
         if self.to != to {
             self.to = to;
-            self.ended = 0;
-            self.due = self.due.min(now + pause(0));
+            self.ended = self.ended.min(SOON);
+            // What breaks is not tried more often for that.
+            if self.broke == 0 {
+                self.due = self.due.min(now + pause(SOON));
+            }
         }
     }
 

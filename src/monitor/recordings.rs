@@ -97,15 +97,18 @@ pub async fn search_for(
     let domains = domains_of(store, instance.id, tenant).await?;
     let knows = of_tenant(store, instance.id, tenant, &mut None).await?.is_some();
     let spool = Spool::new(directory.clone(), instance.settings.kind());
-    let is_there = spool.holds_any(domains.clone()).await;
-    let is_there = is_there.map_err(|source| SearchError::Disk {
+    let broken = |source| SearchError::Disk {
         directory: directory.to_string(),
         source,
-    })?;
-    if !is_there {
-        // Nothing is taken to have gone.
-        let unseen = (is_recorded || knows).then_some(Unseen::Nothing);
-        return told(directory, unseen);
+    };
+    if !spool.holds_any(domains.clone()).await.map_err(broken)? {
+        let mut tx = store.read("domains_of_recordings").await?;
+        let all = domains::known_on(&mut tx, instance.id).await?;
+        drop(tx);
+        // Where others have theirs, and none of its own was ever seen, it has none.
+        let all = all.into_iter().map(|(_, domain)| domain).collect();
+        let is_none = !knows && (!is_recorded || spool.holds_any(all).await.map_err(broken)?);
+        return told(directory, (!is_none).then_some(Unseen::Nothing));
     }
     let among = Among::Tenant { tenant, domains };
     let (_, unseen) = look(store, ids, instance, directory, among).await?;
@@ -141,6 +144,7 @@ async fn look(
         .into_iter()
         .collect();
     drop(tx);
+    let is_of_all = matches!(among, Among::All);
     let places = match among {
         // Also those of domains that nobody has any more: what is there of them belongs to somebody still.
         Among::All => {
@@ -160,8 +164,7 @@ async fn look(
         holders: BTreeMap::new(),
     };
     let mut searched = Searched::default();
-    let mut walk =
-        Spool::new(directory.clone(), instance.settings.kind()).walk(places.iter().cloned().collect());
+    let mut walk = Spool::new(directory.clone(), instance.settings.kind()).walk(places.into_iter().collect());
     while let Some(mut portion) = walk.next().await {
         portion.retain(|found| !known.meet(found));
         for batch in portion.chunks(BATCH) {
@@ -174,21 +177,17 @@ async fn look(
     })?;
     // Where there never was any, there need not be a directory.
     unseen.retain(|unseen| !(known.is_empty() && matches!(unseen, Unseen::Nothing)));
-    if unseen.is_empty() && known.misses_any() {
+    // Of a tenant nothing is taken to have gone: another disk may be there, and its own files are asked for one by one.
+    if unseen.is_empty() && is_of_all && known.misses_any() {
         let mut last = None;
         while let Some(mut portion) = known_recordings::next(store, instance.id, &mut last).await? {
-            portion.retain(|recording| known.misses(&recording.path) && is_in(&places, &recording.path));
+            portion.retain(|recording| known.misses(&recording.path));
             let gone: Vec<&RecordingPath> = portion.iter().map(|recording| &recording.path).collect();
             lose(store, instance.id, &gone).await?;
             searched.lost += gone.len();
         }
     }
     Ok((searched, unseen))
-}
-
-/// Whether a recording is of one of these domains.
-fn is_in(places: &BTreeSet<SipDomain>, path: &RecordingPath) -> bool {
-    places.iter().any(|domain| domain.as_str() == path.directory())
 }
 
 /// The next of a tenant's recordings on an instance; none once all were given.

@@ -17,6 +17,11 @@ statements! {
         and failing_since <= $3 and failures >= $5";
     END_PARTS = "update erasure_parts set kept = kept + 1, unseen = true, detail = $3, ended_at = $4 \
         where erasure_id = (select e.id from erasures e where e.tenant_id = $1 and e.id = $2) and ended_at is null";
+    // Where nothing says that something stays, one part that each erasure has does.
+    SAY_SO = "insert into erasure_parts (erasure_id, position, place, kept, unseen, detail, ended_at) select e.id, \
+        coalesce((select max(p.position) + 1 from erasure_parts p where p.erasure_id = e.id), 0), 'audit_payloads', 1, true, \
+        $3, $4 from erasures e where e.tenant_id = $1 and e.id = $2 \
+        and not exists (select 1 from erasure_parts p where p.erasure_id = e.id and p.kept > 0)";
     FORGET_MARKS = "update erasures set subject = $3, marks = null where tenant_id = $1 and id = $2 and status <> 'running'";
     STALE = "select tenant_id, id from erasures where status = 'partial' and marks is not null and ended_at < $1 \
         order by ended_at limit 100";
@@ -43,19 +48,20 @@ pub async fn abandon(
     Ok(run!(tx, execute(ABANDON, tenant, id, before, at, times))? == 1)
 }
 
-/// Ends what is left of the parts, each with something that nobody knows; gives how many those are.
+/// Ends what is left of the parts, each with something that nobody knows, or has one more say so; asks nothing that may be
+/// unreadable.
 pub async fn end_parts(
     tx: &mut Tx,
     tenant: TenantId,
     id: ErasureId,
     why: &str,
     now: Timestamp,
-) -> Result<u64, StoreError> {
-    let at = now.as_microsecond();
-    run!(
-        tx,
-        execute(END_PARTS, tenant.uuid(), id.uuid(), storable(why), at)
-    )
+) -> Result<(), StoreError> {
+    let (tenant, id, at) = (tenant.uuid(), id.uuid(), now.as_microsecond());
+    for statement in [END_PARTS, SAY_SO] {
+        run!(tx, execute(statement, tenant, id, storable(why), at))?;
+    }
+    Ok(())
 }
 
 /// Forgets by what the person was found: nothing is left that needs it.

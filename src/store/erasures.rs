@@ -60,6 +60,7 @@ statements! {
         detail = coalesce($7, detail), unseen = (unseen or $8), ended_at = $9 \
         where erasure_id = (select e.id from erasures e where e.tenant_id = $1 and e.id = $2) and position = $3 \
         and ended_at is null";
+    FARES_WELL = "update erasures set failures = 0, failing_since = null where tenant_id = $1 and id = $2 and failures > 0";
     END = "update erasures set status = $3, ended_at = $4 where tenant_id = $1 and id = $2 and status = 'running'";
 }
 
@@ -327,6 +328,10 @@ pub async fn note(
             erased.is_last.then_some(now.as_microsecond()),
         )
     )?;
+    // It does not fail without an end.
+    if erased.erased > 0 {
+        run!(tx, execute(FARES_WELL, tenant.uuid(), id.uuid()))?;
+    }
     Ok(noted == 1)
 }
 

@@ -291,6 +291,8 @@ async fn a11_legs_that_were_called_are_parts_of_their_call_and_halves_of_a_pair_
     let missed = Missed::new().await;
     let caller = Row::of(&missed.acme, missed.at(5), 9);
     let mut phone = Row::of(&missed.acme, missed.at(5), 9);
+    // Of the same second, and before its caller's by the id.
+    phone.id = "00000000-0000-4000-8000-000000000001".to_owned();
     phone.leg = "'b'".to_owned();
     phone.originating = format!("'{}'", caller.id);
     let mut half = Row::of(&missed.acme, missed.at(5), 9);

@@ -85,6 +85,29 @@ async fn a22_where_calls_are_recorded_and_no_directory_is_named_the_records_of_c
     assert!(!file.exists());
 }
 
+/// Recording was switched on, and no call was recorded since.
+#[rstest]
+#[tokio::test]
+async fn a22_who_never_had_a_recording_has_none_where_others_have_theirs(
+    #[values(Sqlite, Postgres)] backend: Backend,
+    #[values(false, true)] have_others: bool,
+) {
+    let state = TempDir::new().unwrap();
+    let world = world(backend, &state).await;
+    let caller = inside(&world.acme);
+    let phone = world.extension(&caller, "1001").await.unwrap().id;
+    world.call(&world.acme, "1790000001.1", "Ann", 3).await;
+    if have_others {
+        world.recording(&world.globex, "1790000009.1.wav", 3).await;
+    }
+    world.revision(&world.acme).await;
+    world.records("always").await;
+    let ended = world.erased(&world.acme, json!({"extension": phone})).await;
+    let kept = i64::from(!have_others);
+    assert_eq!(amounts(&ended)[0], ("recordings", 0, 0, kept));
+    assert_eq!(amounts(&ended)[2], ("call_records", 1, 1 - kept, kept));
+}
+
 #[rstest]
 #[tokio::test]
 async fn a22_recordings_on_a_pbx_that_the_tenant_has_left_are_looked_for_and_go(

@@ -94,6 +94,7 @@ async fn a22_how_often_and_since_when_one_fails_is_counted_and_only_one_that_fai
     let (_bench, store) = Bench::migrated(backend).await;
     let (acme, globex) = two_tenants(&store).await;
     let (id, open) = (asked(&store, acme, 10).await.id, asked(&store, acme, 11).await.id);
+    let other = asked(&store, globex, 12).await.id;
     let mut tx = store.begin("fails").await.unwrap();
     assert!(run(&mut tx, acme, id, 20).await.unwrap());
     let parts = [
@@ -128,10 +129,11 @@ async fn a22_how_often_and_since_when_one_fails_is_counted_and_only_one_that_fai
     assert!(!abandon(&mut tx, acme, (2, at(29))).await);
     assert!(!abandon(&mut tx, acme, (3, at(99))).await);
     assert!(!abandon(&mut tx, globex, (2, at(30))).await);
-    let theirs = erasure_ends::end_parts(&mut tx, globex, id, "x", at(60)).await;
-    assert_eq!(theirs.unwrap(), 0);
-    let own = erasure_ends::end_parts(&mut tx, acme, id, "why", at(60)).await;
-    assert_eq!(own.unwrap(), 2);
+    for tenant in [globex, acme] {
+        erasure_ends::end_parts(&mut tx, tenant, id, "why", at(60))
+            .await
+            .unwrap();
+    }
     assert!(abandon(&mut tx, acme, (2, at(30))).await);
     let ended = erasures::find(&mut tx, acme, id).await.unwrap().unwrap();
     assert_eq!(
@@ -155,4 +157,23 @@ async fn a22_how_often_and_since_when_one_fails_is_counted_and_only_one_that_fai
     assert!(run(&mut tx, acme, id, 70).await.unwrap());
     let again = erasures::find(&mut tx, acme, id).await.unwrap().unwrap();
     assert_eq!((again.failures, again.failing_since), (0, None));
+    // Where none of them says that something stays, one more does: also of one that came to none.
+    let part = ErasurePart::new(0, ErasurePlace::Account, None);
+    for (tenant, id) in [(acme, open), (globex, other)] {
+        if tenant == acme {
+            erasures::put_part(&mut tx, tenant, id, &part).await.unwrap();
+            erasures::note(&mut tx, tenant, id, 0, &done, at(21))
+                .await
+                .unwrap();
+        }
+        for _ in 0..2 {
+            erasure_ends::end_parts(&mut tx, tenant, id, "why", at(60))
+                .await
+                .unwrap();
+        }
+        let ended = erasures::find(&mut tx, tenant, id).await.unwrap().unwrap();
+        let last = ended.parts.last().unwrap();
+        assert_eq!(ended.parts.len(), 1 + usize::from(tenant == acme));
+        assert_eq!((last.place, last.kept), (ErasurePlace::AuditPayloads, 1));
+    }
 }

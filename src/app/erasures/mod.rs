@@ -23,6 +23,7 @@ use super::idempotency::{Done, Once};
 use super::precondition::IfMatch;
 use crate::auth::access::Act;
 use crate::auth::caller::Caller;
+use crate::domain::audit::CERTIFIED;
 use crate::domain::digest::Digest;
 use crate::domain::erasure::{
     Erased, Erasure, ErasurePart, ErasurePlace, ErasureStatus, ErasureSubject, Marks,
@@ -373,4 +374,20 @@ fn told(erasure: &Erasure) -> Vec<Value> {
         })
     });
     parts.collect()
+}
+
+/// Keeps what the certificate says: nobody changes that afterwards without being found out.
+fn ended(erasure: &Erasure) -> Changed {
+    Changed {
+        action: CERTIFIED,
+        resource: "erasure",
+        target: erasure.id.to_string(),
+        tenant_id: Some(erasure.tenant_id),
+        before: None,
+        after: Some(json!({
+            "status": erasure.outcome(),
+            "certificate": digest(erasure),
+            "parts": told(erasure),
+        })),
+    }
 }

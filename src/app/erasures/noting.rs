@@ -151,23 +151,9 @@ async fn give_up(app: &App, erasure: &Erasure) -> Result<(), AppError> {
     let Some((mut tx, now)) = open(app, erasure).await? else {
         return Ok(());
     };
-    end_parts(app, &mut tx, &now).await?;
+    erasure_ends::end_parts(&mut tx, now.tenant_id, now.id, FAILED, app.now()).await?;
     erasures::noted(&mut tx, now.tenant_id, now.id, app.now()).await?;
     Ok(tx.commit().await?)
-}
-
-/// Ends each part that is left, or one that each erasure has, where nothing says otherwise that something stays.
-async fn end_parts(app: &App, tx: &mut Tx, erasure: &Erasure) -> Result<(), AppError> {
-    let (tenant, id, now) = (erasure.tenant_id, erasure.id, app.now());
-    let ended = erasure_ends::end_parts(tx, tenant, id, FAILED, now).await?;
-    if ended > 0 || erasure.parts.iter().any(|part| part.kept > 0) {
-        return Ok(());
-    }
-    let place = ErasurePlace::AuditPayloads;
-    let part = ErasurePart::new(erasure.position_of(place, None), place, None);
-    erasures::put_part(tx, tenant, id, &part).await?;
-    erasure_ends::end_parts(tx, tenant, id, FAILED, now).await?;
-    Ok(())
 }
 
 /// Ends one that cannot be read once it has failed for a day, for others of the tenant wait for it.
@@ -182,10 +168,6 @@ pub(super) async fn abandon(
     let long = (TRIES, now - PATIENCE);
     if !erasure_ends::abandon(&mut tx, tenant, id, long, now).await? {
         return Ok(());
-    }
-    if erasures::part(&mut tx, tenant, id, 0).await?.is_none() {
-        let part = ErasurePart::new(0, ErasurePlace::AuditPayloads, None);
-        erasures::put_part(&mut tx, tenant, id, &part).await?;
     }
     erasure_ends::end_parts(&mut tx, tenant, id, FAILED, now).await?;
     let ended = Changed {

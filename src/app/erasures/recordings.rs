@@ -32,7 +32,7 @@ const NOT_SEEN: &str = "not every recording could be looked for, so nobody knows
 const NOT_THERE: &str = "files were not there; see whether their disk is mounted";
 
 /// Looks for recordings that nobody has found so far, and notes those of the person's calls.
-pub(super) async fn begin(work: &Work<'_>, instance: InstanceId) -> Result<(), AppError> {
+pub(super) async fn begin(work: &Work<'_>, instance: InstanceId) -> Result<bool, AppError> {
     let (app, tenant) = (work.app, work.erasure.tenant_id);
     let calls = calls(work).await?;
     // Of who has no call, nothing is a recording.
@@ -42,13 +42,13 @@ pub(super) async fn begin(work: &Work<'_>, instance: InstanceId) -> Result<(), A
         look(work, instance).await?
     };
     let Some(unseen) = looked else {
-        return Ok(());
+        return Ok(false);
     };
     let mut tx = app.store.read("recordings_of_person").await?;
     let mut recordings = BTreeSet::new();
     for call in calls {
         if work.stop.is_cancelled() {
-            return Ok(());
+            return Ok(false);
         }
         let of_call = recordings_of_call(&mut tx, tenant, CallRecordId::from_uuid(call)).await?;
         let here = of_call.filter(|(place, _)| *place == instance);

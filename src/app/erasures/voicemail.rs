@@ -83,11 +83,11 @@ pub(super) async fn batch(work: &Work<'_>, instance: InstanceId) -> Result<bool,
 }
 
 /// Looks at the mail boxes, and notes what is in them of the person. Of a PBX whose boxes nobody looks after, its batch tells.
-pub(super) async fn begin(work: &Work<'_>, instance: InstanceId) -> Result<(), AppError> {
+pub(super) async fn begin(work: &Work<'_>, instance: InstanceId) -> Result<bool, AppError> {
     let (app, tenant) = (work.app, work.erasure.tenant_id);
     let look = timeout(LONGEST_LOOK, purge_voicemail::look(app, tenant, instance));
     let Some(looked) = unless_stopped(work.stop, Duration::ZERO, look).await else {
-        return Ok(());
+        return Ok(false);
     };
     let unseen = looked.unwrap_or_else(|_| {
         tracing::warn!(%instance, %tenant, "not all mail boxes could be looked at within some minutes before an erasure");

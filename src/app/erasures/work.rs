@@ -4,21 +4,18 @@
 use std::time::{Duration, Instant};
 
 use jiff::SignedDuration;
-use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::noting::{AT_ONCE, abandon, begin};
-use super::{digest, recordings, rows, told, voicemail};
+use super::{ended, recordings, rows, voicemail};
 use crate::app::App;
-use crate::app::audit::Changed;
 use crate::app::error::AppError;
 use crate::app::purge_pass::{AT_STOP, unless_stopped};
 use crate::app::purge_work::{AT_DISKS, no_lock};
 use crate::app::purges::daemon;
 use crate::app::setbacks::Setbacks;
 use crate::auth::caller::Caller;
-use crate::domain::audit::CERTIFIED;
 use crate::domain::erasure::{Erased, Erasure, ErasurePart, ErasurePlace, ErasureStatus, Marks};
 use crate::domain::error_chain::error_chain;
 use crate::domain::ids::{ErasureId, TenantId};
@@ -90,21 +87,22 @@ impl Work<'_> {
         Ok(erased.is_last)
     }
 
-    /// Notes what a host has found of its part, some at a time, and whether something could not be looked at.
-    pub(super) async fn found(&self, targets: &[Uuid], unseen: Option<&str>) -> Result<(), AppError> {
+    /// Notes what a host has found of its part, some at a time, and whether something could not be looked at. False where that
+    /// came to nothing: whoever comes next looks.
+    pub(super) async fn found(&self, targets: &[Uuid], unseen: Option<&str>) -> Result<bool, AppError> {
         let of = self.of();
         for some in targets.chunks(AT_ONCE) {
             let Some(mut open) = self.open_here().await? else {
-                return Ok(());
+                return Ok(false);
             };
             erasure_targets::put(&mut open.tx, of, some).await?;
             open.tx.commit().await?;
             if self.stop.is_cancelled() {
-                return Ok(());
+                return Ok(false);
             }
         }
         let Some(mut open) = self.open_here().await? else {
-            return Ok(());
+            return Ok(false);
         };
         let left = erasure_targets::count(&mut open.tx, of).await?;
         erasures::looked(&mut open.tx, of.tenant, of.erasure, of.position, left).await?;
@@ -114,7 +112,7 @@ impl Work<'_> {
             unseen: unseen.is_some(),
             ..Erased::default()
         };
-        self.close(open, erased).await.map(drop)
+        self.close(open, erased).await.map(|_| true)
     }
 
     /// None also where the PBX was given to another host while this one looked: that one looks itself.
@@ -325,12 +323,14 @@ async fn carry_out_part(work: &Work<'_>) -> Result<bool, AppError> {
         },
         None => None,
     };
-    if work.part.found.is_none() {
-        match (work.part.place, work.part.instance_id) {
-            (ErasurePlace::Recordings, Some(place)) => recordings::begin(work, place).await?,
-            (ErasurePlace::Voicemail, Some(place)) => voicemail::begin(work, place).await?,
-            _ => {}
-        }
+    let is_looked = match (work.part.place, work.part.instance_id) {
+        _ if work.part.found.is_some() => true,
+        (ErasurePlace::Recordings, Some(place)) => recordings::begin(work, place).await?,
+        (ErasurePlace::Voicemail, Some(place)) => voicemail::begin(work, place).await?,
+        _ => true,
+    };
+    if !is_looked {
+        return Ok(false);
     }
     let turn = Instant::now();
     while turn.elapsed() < TURN && !work.stop.is_cancelled() {
@@ -380,20 +380,4 @@ async fn end(app: &App, caller: &Caller, tenant: TenantId, id: ErasureId) -> Res
     }
     app.audit(&mut tx, caller, ended(&erasure))?;
     Ok(tx.commit().await?)
-}
-
-/// Keeps what the certificate says: nobody changes that afterwards without being found out.
-fn ended(erasure: &Erasure) -> Changed {
-    Changed {
-        action: CERTIFIED,
-        resource: "erasure",
-        target: erasure.id.to_string(),
-        tenant_id: Some(erasure.tenant_id),
-        before: None,
-        after: Some(json!({
-            "status": erasure.outcome(),
-            "certificate": digest(erasure),
-            "parts": told(erasure),
-        })),
-    }
 }

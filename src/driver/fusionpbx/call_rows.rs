@@ -59,6 +59,8 @@ pub struct CallRow {
     destination: Option<String>,
     is_extension: bool,
     is_caller: bool,
+    /// The extension that was dialled, where one was.
+    dialled_extension: Option<String>,
     extension: Option<String>,
     answered: Option<String>,
     ended: Option<String>,
@@ -99,7 +101,8 @@ pub fn question(has: impl Fn(&str) -> bool) -> String {
          exists (select 1 from v_extensions e where e.domain_uuid = c.domain_uuid \
          and e.extension = c.destination_number) as is_extension, \
          exists (select 1 from v_extensions e where e.domain_uuid = c.domain_uuid \
-         and e.extension = c.caller_id_number) as is_caller, {extension} as extension, {answered} as answered, \
+         and e.extension = c.caller_id_number) as is_caller, (select left(e.extension, 20) from v_extensions e \
+         where e.domain_uuid = c.domain_uuid and e.extension = {dialled} limit 1) as dialled_extension, {extension} as extension, {answered} as answered, \
          {ended} as ended, {cause} as cause \
          from v_xml_cdr c left join v_domains d on d.domain_uuid = c.domain_uuid \
          where c.domain_uuid = any ($1) and c.start_stamp >= to_timestamp($2::bigint - {longest}) \
@@ -163,7 +166,7 @@ impl CallRow {
         let number = shown.filter(|_| !is_clicked && direction.is_some());
         // Who is called is what `extension_uuid` names, but where the call leaves: then it is who calls. A number that was
         // shown is a phone's within the domain alone, for a call that comes in and leaves again shows a stranger's.
-        let is_forwarded = bare(dialled) != bare(destination);
+        let is_forwarded = self.dialled_extension.is_some() && bare(dialled) != bare(destination);
         let (from, called) = match direction {
             _ if is_of_called || is_clicked => (None, destination.filter(|_| self.is_extension)),
             // Of one that was forwarded, FusionPBX names the extension that did so.

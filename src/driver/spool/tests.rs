@@ -112,6 +112,22 @@ async fn a12_a_greeting_is_no_recording() {
 }
 
 #[tokio::test]
+async fn a22_whether_a_domain_has_a_directory_is_told_of_no_link_and_no_file() {
+    let (directory, spool) = spool();
+    let root = directory.path().join("spool");
+    symlink(directory.path(), root.join("link.example.com")).unwrap();
+    fs::write(root.join("file.example.com"), "").unwrap();
+    let holds = async |domains: &[&str]| {
+        let domains = domains.iter().map(|domain| domain.parse().unwrap());
+        spool.holds_any(domains.collect()).await.unwrap()
+    };
+    assert!(holds(&["none.example.com", "acme.example.com"]).await);
+    assert!(!holds(&["none.example.com", "link.example.com", "file.example.com"]).await);
+    fs::rename(&root, directory.path().join("unmounted")).unwrap();
+    assert!(!holds(&["acme.example.com"]).await);
+}
+
+#[tokio::test]
 async fn a13_a_disk_that_is_not_there_is_none_without_recordings() {
     let (directory, spool) = spool();
     let domain: SipDomain = "acme.example.com".parse().unwrap();

@@ -30,6 +30,7 @@ fn row() -> CallRow {
         destination: text("1002"),
         is_extension: true,
         is_caller: true,
+        dialled_extension: None,
         extension: text("1002"),
         answered: text("1795186158"),
         ended: text("1795186161"),
@@ -103,11 +104,17 @@ fn a11_a_call_that_left_is_told_by_the_callers_row_alone() {
     assert_eq!(call.from_number, CallText::of("1001"));
     assert_eq!(call.to, CallText::of("+4989123456"));
     // Of one that 1001 forwarded, it is not who called.
-    let forwarded = CallRow {
+    let other = CallRow {
         dialled: Some("1001".to_owned()),
         ..out
     };
-    assert_eq!(forwarded.part().unwrap().part.caller, None);
+    let caller = |row: &CallRow| row.part().unwrap().part.caller;
+    assert!(caller(&other).is_some(), "a prefix was dialled");
+    let forwarded = CallRow {
+        dialled_extension: Some("1001".to_owned()),
+        ..other
+    };
+    assert_eq!(caller(&forwarded), None);
 }
 
 #[test]
