@@ -15,7 +15,7 @@ use super::support::ami::field;
 use super::support::database::Backend::Sqlite;
 use super::support::host::Host;
 use super::support::media::Media;
-use super::support::scan::{all_rows, that_name};
+use super::support::scan::tables_that_name;
 use super::support::sipp::{Account, Sipp};
 use super::support::wait::until;
 
@@ -130,14 +130,7 @@ impl Host {
 
     /// The tables with rows that say who it was.
     async fn naming(&self) -> Vec<String> {
-        let rows = that_name(&all_rows(&self.database).await, &WHO.map(str::to_owned));
-        let mut tables: Vec<String> = rows
-            .iter()
-            .map(|row| row.split(':').next().unwrap().to_owned())
-            .collect();
-        tables.sort();
-        tables.dedup();
-        tables
+        tables_that_name(&self.database, &WHO).await
     }
 }
 

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::gone::world;
 use super::purging::inside;
 use super::support::database::Backend::{self, Postgres, Sqlite};
-use super::support::scan::{all_rows, files_that_hold, that_name};
+use super::support::scan::{all_rows, files_that_hold, tables_that_name, that_name};
 use super::world::World;
 
 impl World {
@@ -62,15 +62,7 @@ impl World {
 
     /// The tables in whose rows one of these stands.
     pub async fn stand_in(&self, texts: &[&str]) -> Vec<String> {
-        let texts: Vec<String> = texts.iter().map(|text| text.to_lowercase()).collect();
-        let rows = that_name(&all_rows(&self.bench).await, &texts);
-        let mut tables: Vec<String> = rows
-            .iter()
-            .map(|row| row.split(':').next().unwrap().to_owned())
-            .collect();
-        tables.sort();
-        tables.dedup();
-        tables
+        tables_that_name(&self.bench, texts).await
     }
 
     /// Also what is no row of a table any more names none of these: SQLite has one file, which is read as it lies there.

@@ -21,6 +21,19 @@ pub async fn rows_that_name(database: &Bench, texts: &[String]) -> Vec<String> {
     that_name(&all_rows(database).await, texts)
 }
 
+/// The tables with rows that name one of these texts, each once.
+pub async fn tables_that_name(database: &Bench, texts: &[&str]) -> Vec<String> {
+    let texts: Vec<String> = texts.iter().map(|text| text.to_lowercase()).collect();
+    let rows = rows_that_name(database, &texts).await;
+    let mut tables: Vec<String> = rows
+        .iter()
+        .map(|row| row.split(':').next().unwrap().to_owned())
+        .collect();
+    tables.sort();
+    tables.dedup();
+    tables
+}
+
 /// Those of the rows that name one of these texts.
 pub fn that_name(rows: &[String], texts: &[String]) -> Vec<String> {
     let names = |row: &&String| {

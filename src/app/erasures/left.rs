@@ -24,8 +24,8 @@ const BACKUPS: Left = stays(
     "it lies outside of this service: whoever keeps it removes it",
 );
 const DATABASE: Left = stays(
-    "what the database's files keep of rows that are gone: in PostgreSQL until it vacuums, and in the log of what was written until \
-     it is written over",
+    "what the database's files keep of rows that are gone: in PostgreSQL until it vacuums, in SQLite what went by a former version, \
+     and in the log of what was written until it is written over",
     "it goes by itself; a copy of the files that somebody has made keeps it",
 );
 const FREE_TEXT: Left = stays(
@@ -33,7 +33,7 @@ const FREE_TEXT: Left = stays(
     "nobody can tell whom a text is about: look for it",
 );
 const CALLS_UP: Left = stays(
-    "calls that go on, and messages that are left, while it runs; a call that was removed, where its PBX tells of it once more after an \
+    "calls that go on, and messages that are left, while it runs; a call that was removed, where an Asterisk tells of it once more after an \
      outage",
     "they are found by the next erasure",
 );

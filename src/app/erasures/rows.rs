@@ -27,7 +27,8 @@ const AT_ONCE: i64 = 100;
 const NOT_AS_WRITTEN: &str =
     "entries that are not as they were written stay, for `switchyard audit verify` to name";
 const UNREADABLE: &str = "rows that cannot be read stay; the server's log names each";
-const RECORDED: &str = "calls whose recording is there stay, for their records tell whose it is; mend what `recordings` says, and run it again";
+const RECORDED: &str = "calls whose recording is there stay, for their records tell whose it is; mend what `recordings` \
+     says, and run it again";
 const NEXT_DEPLOY: &str = "the PBX serves what it was called until the next deploy of the tenant";
 
 /// Erases some; gives whether nothing is left to do.

@@ -29,7 +29,8 @@ pub(super) const PAUSE: Duration = Duration::from_millis(10);
 /// After that it is the turn of another one.
 const TURN: Duration = Duration::from_secs(3);
 pub(super) const FAILED: &str = "it failed again and again for a day; the server's log tells why";
-const NEEDED: &str = "not every recording was looked at, and these tell whose a recording is; mend what `recordings` says, and run it again";
+const NEEDED: &str = "not every recording was looked at, and these tell whose a recording is; mend what `recordings` says, and run \
+     it again";
 /// So often it is tried at least before what fails is left: once an hour in the end.
 pub(super) const TRIES: i64 = 10;
 /// For how long another host, which drives the PBX, may take to come for its part, and something may fail.
