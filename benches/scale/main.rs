@@ -18,6 +18,7 @@ mod one_change;
 mod pbx;
 mod plan;
 mod purge;
+mod recordings;
 mod times;
 mod unasked;
 
@@ -53,6 +54,9 @@ fn main() -> Outcome<()> {
         ["export", calls] => export::measure(calls),
         // Its step.
         ["exported", directory] => runtime.block_on(export::exported(Path::new(directory))),
+        ["recordings", files] => recordings::measure(files),
+        // Its step.
+        ["recordings-searched", directory] => runtime.block_on(recordings::searched(Path::new(directory))),
         ["calls"] => live_calls::measure(),
         // Its step.
         ["calls-followed", directory] => runtime.block_on(live_calls::followed(Path::new(directory))),

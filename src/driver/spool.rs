@@ -180,13 +180,11 @@ impl Spool {
         let mut unseen = Vec::new();
         let mut count = 0;
         let mut count_and_tell = |found| {
-            count += 1;
-            tell(found)?;
-            if count < self.most {
-                ControlFlow::Continue(())
-            } else {
-                ControlFlow::Break(())
+            if count >= self.most {
+                return ControlFlow::Break(());
             }
+            count += 1;
+            tell(found)
         };
         let mut below: Vec<(String, usize)> = domains.iter().map(|domain| (domain.to_string(), 1)).collect();
         while let Some((directory, depth)) = below.pop() {

@@ -116,7 +116,6 @@ impl Board {
         let Some(known) = instances.get_mut(&instance) else {
             return;
         };
-        known.phones_are_stale = true;
         let was_stale = std::mem::replace(&mut known.calls.stale, true);
         let freshness = known.calls;
         drop(instances);

@@ -204,8 +204,12 @@ mod tests {
         hearing.hear();
         assert!(!hearing.is_deaf());
         let mut other = hearing.on_another(now);
-        assert!(!other.tell(Some(true)));
         other.take(true);
+        assert!(
+            !other.gives_up(now + ANEW[3], &ANEW),
+            "nobody says that it should hear"
+        );
+        assert!(!other.tell(Some(true)));
         assert!(other.gives_up(now + ANEW[0], &ANEW), "from the beginning");
     }
 }

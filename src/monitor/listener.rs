@@ -176,7 +176,7 @@ impl Listener {
         if is_of_leg {
             self.hearing.hear();
         }
-        if news != News::LinkDown && !self.hearing.is_deaf() {
+        if !self.hearing.is_deaf() {
             self.known_at = self.known_at.max(self.tools.clock.now());
         }
         match news {
@@ -328,10 +328,7 @@ impl Listener {
         self.beside.asked(Instant::now(), self.phones_begun.elapsed());
         match polled {
             Ok(polled) => {
-                if self.phones.end_poll(polled) {
-                    // Some may have been heard of before their tenant was known.
-                    self.phones.change_all();
-                } else {
+                if !self.phones.end_poll(polled) {
                     self.phones_due = Instant::now() + PAUSE;
                 }
             }
@@ -374,13 +371,13 @@ impl Listener {
             calls: Told {
                 items: calls.collect(),
                 are_all: are_all_calls,
-                are_stale: !(self.is_up && self.table.is_current() && is_whole),
+                are_stale: !(self.table.is_current() && is_whole),
             },
             are_calls_polled: self.hearing.is_deaf(),
             phones: Told {
                 items: phones.collect(),
                 are_all: all_phones,
-                are_stale: !(self.is_up && self.phones.is_current() && is_whole),
+                are_stale: !(self.phones.is_current() && is_whole),
             },
             corrected: self.corrected,
             tenants: are_all_calls.then(|| directory.tenants()),

@@ -193,8 +193,8 @@ struct Crew {
     tools: Tools,
     listeners: BTreeMap<InstanceId, Listening>,
     aside: BTreeMap<InstanceId, Aside>,
-    /// Of listeners that have ended by themselves.
-    hearing: BTreeMap<InstanceId, Hearing>,
+    /// Of listeners that have ended by themselves, each with how it listened: another way may hear otherwise.
+    hearing: BTreeMap<InstanceId, (Way, Hearing)>,
     tasks: JoinSet<Hearing>,
 }
 
@@ -246,8 +246,6 @@ impl Crew {
             Ok(secrets) => (secrets, None),
         };
         if let Some(before) = self.listeners.remove(&id) {
-            // Another way may hear otherwise.
-            self.hearing.remove(&id);
             before.stop.cancel();
             if before.way.at == way.at {
                 // The same PBX: its calls go on.
@@ -264,6 +262,7 @@ impl Crew {
         self.tools.board.add(id);
         let stop = CancellationToken::new();
         let before = self.hearing.remove(&id);
+        let before = before.and_then(|(before, hearing)| (before == way).then_some(hearing));
         let listener = Listener::new(id, feed, self.tools.clone(), before.as_ref(), stop.clone());
         let task = self.tasks.spawn(listener.run()).id();
         self.listeners.insert(id, Listening { way, stop, task });
@@ -286,15 +285,17 @@ impl Crew {
         let Some(id) = listeners.find_map(|(id, listening)| (listening.task == task).then_some(*id)) else {
             return;
         };
+        let Some(ended) = self.listeners.remove(&id) else {
+            return;
+        };
         self.tools.board.doubt(id);
         let mut until = Instant::now();
         if let Some(hearing) = hearing {
-            self.hearing.insert(id, hearing);
+            self.hearing.insert(id, (ended.way, hearing));
         } else {
             tracing::error!(instance = %id, "its listener panicked; another begins");
             until += REST;
         }
-        self.listeners.remove(&id);
         self.aside.insert(id, Aside::Until(until));
     }
 

@@ -112,7 +112,7 @@ impl Phones {
     }
 
     /// Every phone is to be told of again.
-    pub fn change_all(&mut self) {
+    fn change_all(&mut self) {
         self.all_changed = true;
         self.changed.extend(self.contacts.keys().cloned());
     }
@@ -217,6 +217,38 @@ mod tests {
         assert_eq!(all(&phones), [contact(2, 1)].into());
         let counts = phones.take_changed(&acme(&["acme.example.com"]));
         assert_eq!(numbers(&counts), [("1001", 0), ("1002", 1)]);
+    }
+
+    #[test]
+    fn o10_what_a_poll_of_phones_says_is_not_taken_when_news_were_lost_meanwhile() {
+        let mut phones = Phones::new(10);
+        phones.begin_poll();
+        phones.lose();
+        assert!(!phones.end_poll(vec![contact(1, 1)]));
+        assert!(!phones.is_current() && all(&phones).is_empty());
+    }
+
+    #[test]
+    fn o10_more_phones_than_are_kept_are_said() {
+        let mut phones = Phones::new(2);
+        let known = |phones: &mut Phones, count: u8| {
+            phones.begin_poll();
+            assert!(phones.end_poll((0..count).map(|phone| contact(1, phone)).collect()));
+            phones.is_current()
+        };
+        assert!(known(&mut phones, 2));
+        phones.hear(contact(2, 1), true);
+        assert!(!phones.is_current());
+        assert!(!known(&mut phones, 3));
+        assert!(known(&mut phones, 2));
+    }
+
+    #[test]
+    fn o10_a_phone_comes_beside_others_where_its_extension_has_another_and_not_again() {
+        let mut phones = Phones::new(10);
+        let heard = [(1, 1), (1, 1), (2, 1), (1, 2), (1, 2)];
+        let beside = heard.map(|(extension, phone)| phones.hear(contact(extension, phone), true));
+        assert_eq!(beside, [false, false, false, true, false]);
     }
 
     /// A directory in which one tenant has these domains.

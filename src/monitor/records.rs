@@ -84,11 +84,10 @@ impl Keeper {
             }
             News::LinkDown => {
                 // Until the time before has been looked back upon, that begins where it did.
-                if self.is_up && !self.must_look_back && self.told_afterwards.is_empty() {
+                if self.is_up && !self.must_look_back {
                     self.broke_at.get_or_insert(at);
                 }
                 self.is_up = false;
-                self.noted = None;
             }
             // Nobody knows what it was.
             News::Lost => self.missed(at - UNNOTICED, at),
@@ -135,6 +134,8 @@ impl Keeper {
     pub async fn write(&mut self) -> Result<(), StoreError> {
         // However long it takes: of what comes meanwhile nothing is known yet.
         let now = self.clock.now();
+        // First, so that no time is noted as heard of which something is neither on record nor told as missed.
+        self.write_known().await?;
         if let Some(broke_at) = self.broke_at {
             self.note(broke_at).await?;
             (self.broke_at, self.noted) = (None, None);
@@ -143,17 +144,7 @@ impl Keeper {
             self.look_back().await?;
             self.must_look_back = false;
         }
-        while self.has_parts() {
-            self.write_some().await?;
-        }
-        if let Some(gap) = self.gap {
-            let before = self.noted_gap.filter(|before| before.touches(&gap));
-            let gap = before.map_or(gap, |before| before.with(&gap));
-            let mut tx = self.store.begin("note_gap").await?;
-            call_gaps::insert(&mut tx, gap).await?;
-            tx.commit().await?;
-            (self.gap, self.noted_gap) = (None, Some(gap));
-        }
+        self.write_known().await?;
         if self.is_up && self.noted.is_none_or(|noted| now.duration_since(noted) >= NOTED) {
             self.note(now).await?;
         }
@@ -183,6 +174,22 @@ impl Keeper {
         }
         // Where some are left of those that were told before, they are among these.
         self.told_afterwards = parts.into();
+        Ok(())
+    }
+
+    /// Writes the parts that wait, and what was missed.
+    async fn write_known(&mut self) -> Result<(), StoreError> {
+        while self.has_parts() {
+            self.write_some().await?;
+        }
+        if let Some(gap) = self.gap {
+            let before = self.noted_gap.filter(|before| before.touches(&gap));
+            let gap = before.map_or(gap, |before| before.with(&gap));
+            let mut tx = self.store.begin("note_gap").await?;
+            call_gaps::insert(&mut tx, gap).await?;
+            tx.commit().await?;
+            (self.gap, self.noted_gap) = (None, Some(gap));
+        }
         Ok(())
     }
 

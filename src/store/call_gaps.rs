@@ -14,7 +14,7 @@ const KEPT: i64 = 1_000;
 
 statements! {
     INSERT = "insert into call_gaps (instance_id, from_at, to_at) values ($1, $2, $3) \
-        on conflict (instance_id, from_at) do update set to_at = excluded.to_at";
+        on conflict (instance_id, from_at) do update set to_at = excluded.to_at where call_gaps.to_at < excluded.to_at";
     PRUNE = "delete from call_gaps where instance_id = $1 and from_at < (select min(from_at) from \
         (select from_at from call_gaps where instance_id = $1 order by from_at desc limit $2) kept)";
     OF_TENANT = "select g.instance_id, g.from_at, g.to_at from call_gaps g where g.instance_id in \

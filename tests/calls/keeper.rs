@@ -31,16 +31,16 @@ use super::support::world::{Tenant, World};
 /// Later than any tenant of a test was made.
 const BEGIN: i64 = 4_000_000_000;
 
-fn at(second: i64) -> Timestamp {
+pub fn at(second: i64) -> Timestamp {
     Timestamp::from_second(BEGIN + second).unwrap()
 }
 
 /// A clock that a test sets.
 #[derive(Clone)]
-struct Hand(Arc<AtomicI64>);
+pub struct Hand(Arc<AtomicI64>);
 
 impl Hand {
-    fn set(&self, second: i64) {
+    pub fn set(&self, second: i64) {
         self.0.store(second, Ordering::SeqCst);
     }
 }
@@ -52,7 +52,7 @@ impl Clock for Hand {
 }
 
 /// What a PBX still tells; nothing where it keeps no file.
-struct Told(Option<Past>);
+pub struct Told(pub Option<Past>);
 
 #[async_trait]
 impl Poll for Told {
@@ -73,11 +73,11 @@ impl Poll for Told {
     }
 }
 
-fn nothing() -> Box<dyn Poll> {
+pub fn nothing() -> Box<dyn Poll> {
     Box::new(Told(None))
 }
 
-fn ended(call: usize, domain: &str, second: i64) -> EndedPart {
+pub fn ended(call: usize, domain: &str, second: i64) -> EndedPart {
     let id = format!("{call}.0");
     EndedPart {
         call: id.parse().unwrap(),
@@ -101,16 +101,16 @@ fn ended(call: usize, domain: &str, second: i64) -> EndedPart {
     }
 }
 
-fn record(call: usize, domain: &str, second: i64) -> News {
+pub fn record(call: usize, domain: &str, second: i64) -> News {
     News::Record(Box::new(ended(call, domain, second)))
 }
 
-struct Bench {
-    world: World,
-    acme: Tenant,
-    globex: Tenant,
-    clock: Hand,
-    keeper: Keeper,
+pub struct Bench {
+    pub world: World,
+    pub acme: Tenant,
+    pub globex: Tenant,
+    pub clock: Hand,
+    pub keeper: Keeper,
     _home: TempDir,
 }
 
@@ -136,7 +136,7 @@ impl Bench {
     }
 
     /// Listens since the second 0, which is noted.
-    async fn listening() -> Self {
+    pub async fn listening() -> Self {
         let mut bench = Self::new().await;
         bench.keeper.hear_up(nothing());
         bench.keeper.write().await.unwrap();
@@ -145,7 +145,7 @@ impl Bench {
     }
 
     /// At the second 50, at which all that it heard is noted.
-    async fn desk(&self) -> Desk {
+    pub async fn desk(&self) -> Desk {
         self.clock.set(50);
         let tools = Tools {
             store: self.world.store.clone(),
@@ -169,14 +169,14 @@ impl Bench {
         &self.world.store
     }
 
-    async fn gaps(&self) -> Vec<CallGap> {
+    pub async fn gaps(&self) -> Vec<CallGap> {
         let mut tx = self.store().read("gaps").await.unwrap();
         call_gaps::of_tenant(&mut tx, self.acme.id, &CallFilter::default(), 99)
             .await
             .unwrap()
     }
 
-    async fn calls(&self, tenant: TenantId) -> Vec<String> {
+    pub async fn calls(&self, tenant: TenantId) -> Vec<String> {
         let mut tx = self.store().read("calls").await.unwrap();
         let page = call_records::list(&mut tx, tenant, Seen::All, &CallQuery::default()).await;
         let calls = page.unwrap().calls;
@@ -184,17 +184,17 @@ impl Bench {
     }
 
     /// One of the gaps has all of this time in it.
-    async fn assert_missed(&self, from: i64, to: i64) {
+    pub async fn assert_missed(&self, from: i64, to: i64) {
         let gaps = self.gaps().await;
         let covers = |gap: &CallGap| gap.from <= at(from) && at(to) <= gap.to;
         assert!(gaps.iter().any(covers), "{from} to {to}: {gaps:?}");
     }
 
-    async fn sql(&self, sql: &'static str) {
+    pub async fn sql(&self, sql: &'static str) {
         self.world.database.sql(sql).await;
     }
 
-    async fn heard_until(&self) -> Option<Timestamp> {
+    pub async fn heard_until(&self) -> Option<Timestamp> {
         let mut tx = self.store().read("heard").await.unwrap();
         call_gaps::heard_until(&mut tx, self.world.instance_id)
             .await

@@ -13,8 +13,11 @@ mod freeswitch;
 mod halves;
 mod instances;
 mod keeper;
+mod kept;
+mod listening;
 mod proxy;
 mod rig;
+mod scripted;
 #[path = "../support/mod.rs"]
 mod support;
 mod switch;

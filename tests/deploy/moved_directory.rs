@@ -203,6 +203,29 @@ async fn a10_with_both_lines_nothing_is_proven_and_the_former_files_are_left_to_
     assert!(world.is_verified(&acme).await && world.registers(&acme, &ann));
 }
 
+/// It has the digests of every tenant.
+#[tokio::test]
+async fn a10_what_a_move_has_tried_goes_once_a_tenant_is_forgotten_and_what_is_in_force_stays() {
+    let world = World::new(Sqlite).await;
+    let [(acme, _), _] = world.acme_and_globex().await;
+    world.deploy_platform().await.expect(Live);
+    let former = world.config_dir();
+    let new = name_another(&world).await;
+    for file in Artifact::of(PbxKind::Asterisk) {
+        let kept = (*file == Pjsip).then_some("#tryinclude");
+        lead(&world, *file, &new, kept);
+    }
+    let ended = world.deploy_platform().await;
+    assert_ne!(ended.deployment.status, Live, "{ended:#?}");
+    assert!(below(&new).contains(&"live".to_owned()));
+    for file in Artifact::of(PbxKind::Asterisk) {
+        lead(&world, *file, &former, None);
+    }
+    world.engine.forget(world.instance_id, acme.id).await.unwrap();
+    assert_eq!(below(&new), [""; 0]);
+    assert!(former.join("live").join(Pjsip.as_str()).is_file());
+}
+
 /// A reload would end what runs: it is found out before.
 #[tokio::test]
 async fn a10_lines_that_lead_neither_here_nor_there_are_told_before_anything_is_touched() {

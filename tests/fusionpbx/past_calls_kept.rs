@@ -15,7 +15,7 @@ use switchyard::domain::ids::SystemIds;
 use switchyard::domain::retention::{Days, Keep, RetentionKind, RetentionPolicy};
 use switchyard::driver::feed::News;
 use switchyard::monitor::records::Keeper;
-use switchyard::store::retention;
+use switchyard::store::{recorded_calls, retention};
 use tokio_util::sync::CancellationToken;
 
 use super::past_calls_world::{Missed, Row, archive, import};
@@ -114,4 +114,54 @@ async fn a11_a_leg_whose_caller_is_on_record_under_another_call_makes_no_call_of
     missed.look_for(&mut missed.looker(), 3).await;
     assert_eq!(before.len(), 1);
     assert_eq!(missed.calls(&missed.acme).await, before);
+}
+
+#[tokio::test]
+async fn a11_a_leg_that_was_heard_of_another_call_is_no_part_of_a_second_one() {
+    let missed = Missed::new().await;
+    let caller = Row::of(&missed.acme, missed.at(5), 9);
+    let mut phone = Row::of(&missed.acme, missed.at(6), 9);
+    phone.leg = "'b'".to_owned();
+    phone.originating = format!("'{}'", caller.id);
+    import(&missed.world, &[caller, phone.clone()]).await;
+    let page = archive(&missed.world).page(&missed.asked(), None).await;
+    let parts = page.unwrap().parts;
+    let told = parts.iter().find(|told| told.part.channel.as_str() == phone.id);
+    let mut told = told.unwrap().clone();
+    let channel = told.part.channel.clone();
+    told.call = "heard-of-another".parse().unwrap();
+    let heard = told.call.clone();
+    let clock = Arc::new(missed.world.clock.clone());
+    let (store, instance) = (missed.world.store.clone(), missed.world.instance_id);
+    let mut keeper = Keeper::new(store, clock, Arc::new(SystemIds), instance);
+    keeper.hear(&News::Record(Box::new(told)));
+    keeper.write().await.unwrap();
+    missed.look_for(&mut missed.looker(), 3).await;
+    assert_eq!(missed.calls(&missed.acme).await.len(), 2);
+    let mut tx = missed.world.store.read("told").await.unwrap();
+    let elsewhere = recorded_calls::is_told(&mut tx, missed.acme.id, instance, &channel, Some(&heard)).await;
+    assert!(!elsewhere.unwrap());
+}
+
+#[tokio::test]
+async fn a11_a_leg_that_was_called_makes_no_call_where_its_callers_is_missing() {
+    let missed = Missed::new().await;
+    let mut phone = Row::of(&missed.acme, missed.at(6), 9);
+    phone.leg = "'b'".to_owned();
+    phone.originating = "'00000000-0000-4000-8000-00000000000a'".to_owned();
+    import(&missed.world, &[phone]).await;
+    missed.look_for(&mut missed.looker(), 3).await;
+    assert_eq!(missed.calls(&missed.acme).await, []);
+}
+
+#[tokio::test]
+async fn a11_what_ended_before_the_gap_by_less_than_clocks_may_differ_is_read_in() {
+    let missed = Missed::new().await;
+    for minute in [-1, -5] {
+        import(&missed.world, &[Row::of(&missed.acme, missed.at(minute), 9)]).await;
+    }
+    missed.look_for(&mut missed.looker(), 3).await;
+    let calls = missed.calls(&missed.acme).await;
+    let begun: Vec<i64> = calls.iter().map(|call| call.started_at.as_second()).collect();
+    assert_eq!(begun, [missed.at(-1).as_second()]);
 }

@@ -86,7 +86,7 @@ impl World {
     }
 
     /// The directory of the recordings of a tenant.
-    fn recordings(&self, tenant: &Tenant) -> PathBuf {
+    pub fn recordings(&self, tenant: &Tenant) -> PathBuf {
         self.bench
             .folder
             .path()
@@ -96,7 +96,7 @@ impl World {
 
     /// A call of a tenant that is over, from somebody of this name, with its recording; a second recording that nobody has
     /// found yet, and what is none.
-    async fn recorded_call(&self, tenant: &Tenant, number: &str, name: &str) {
+    pub async fn recorded_call(&self, tenant: &Tenant, number: &str, name: &str) {
         let domain = tenant.domain.as_str();
         let told: CallPart = serde_json::from_value(json!({
             "key": format!("{number}.1:1"), "channel": format!("{number}.1"), "is_of_called": false, "left": false,

@@ -1,16 +1,18 @@
 //! Recordings that nobody can look at, or that lie where the tenant is no more: nothing is said to be gone that is there.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 
 use rstest::rstest;
 use serde_json::json;
-use switchyard::app::{instances, operator, purges};
+use switchyard::app::error::AppError;
+use switchyard::app::{instances, operator, purges, tenant_deletion};
 use switchyard::domain::purge::PurgeStatus;
 use switchyard::domain::retention::RetentionKind;
 use tempfile::TempDir;
 
 use super::erasing::amounts;
-use super::gone::world;
+use super::gone::{kept_out, world};
 use super::purging::inside;
 use super::support::database::Backend::{self, Postgres, Sqlite};
 use super::world::{World, instance};
@@ -169,4 +171,35 @@ async fn a20_a_purge_tells_of_recordings_that_nobody_can_look_at(
     let told = ended.parts[0].detail.as_ref().unwrap();
     assert!(told.contains("set `recordings_dir`"), "{told}");
     assert!(!fs::exists(world.recorded(&world.acme)).unwrap());
+}
+
+#[rstest]
+fn a13_what_of_a_tenant_cannot_be_looked_at_or_removed_stays_known_and_keeps_it_from_being_gone(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    kept_out(move || tenant_is_kept(backend));
+}
+
+async fn tenant_is_kept(backend: Backend) {
+    let state = TempDir::new().unwrap();
+    let world = world(backend, &state).await;
+    let (platform, acme) = (operator::platform(None), &world.acme);
+    world.recorded_call(acme, "70017001", "kunigunde").await;
+    world.let_go(acme).await;
+    let directory = world.recordings(acme);
+    let is_refused = async |mode| {
+        fs::set_permissions(&directory, Permissions::from_mode(mode)).unwrap();
+        let finished = tenant_deletion::finish(&world.app, &platform, acme.id).await;
+        matches!(finished, Err(AppError::Recordings(_)))
+    };
+    // It cannot be written in.
+    assert!(is_refused(0o500).await);
+    assert_eq!(world.texts("select path from recordings").await.len(), 1);
+    // Nobody has found what is in it, and nobody can.
+    world.texts("delete from recordings returning path").await;
+    assert!(is_refused(0o000).await);
+    fs::set_permissions(&directory, Permissions::from_mode(0o700)).unwrap();
+    let finished = tenant_deletion::finish(&world.app, &platform, acme.id).await;
+    assert!(finished.unwrap());
+    assert!(!directory.exists());
 }

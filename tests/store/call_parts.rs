@@ -135,6 +135,8 @@ async fn what_was_missed_is_told_to_the_tenants_of_that_pbx(#[values(Sqlite, Pos
         gap(instance, 100, 200),
         gap(instance, 300, 400),
         gap(instance, 300, 500),
+        // By a clock that was put back.
+        gap(instance, 300, 450),
     ] {
         call_gaps::insert(&mut tx, gap).await.unwrap();
     }

@@ -16,7 +16,7 @@ use super::samples::{World, at, store_extension};
 use super::users::{add, now};
 
 pub const ACME: &str = "acme.example.com";
-const GLOBEX: &str = "globex.example.com";
+pub const GLOBEX: &str = "globex.example.com";
 pub const SECOND: i64 = 1_000_000;
 
 fn phone(number: &str, domain: &str) -> Option<Phone> {

@@ -41,6 +41,7 @@ mod purge_files;
 mod purge_plans;
 mod purges;
 mod recordings;
+mod recordings_seen;
 mod revision_plans;
 mod revisions;
 mod revisions_go;

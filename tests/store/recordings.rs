@@ -14,7 +14,7 @@ use super::bench::Bench;
 use super::call_records::{ACME, keep, part};
 use super::samples::{World, at, store_extension, store_revision, tenant};
 
-fn found(path: &str, bytes: i64, written: i64) -> FoundRecording {
+pub fn found(path: &str, bytes: i64, written: i64) -> FoundRecording {
     FoundRecording {
         path: path.parse().unwrap(),
         bytes,
@@ -22,7 +22,7 @@ fn found(path: &str, bytes: i64, written: i64) -> FoundRecording {
     }
 }
 
-async fn put(store: &Store, tenant: TenantId, instance: InstanceId, found: &FoundRecording) {
+pub async fn put(store: &Store, tenant: TenantId, instance: InstanceId, found: &FoundRecording) {
     let mut tx = store.begin("put").await.unwrap();
     let id = RecordingId::fresh(&SystemIds);
     recordings::put(&mut tx, id, tenant, instance, found)

@@ -160,6 +160,38 @@ mod tests {
     }
 
     #[test]
+    fn a11_which_call_a_half_was_called_by_is_as_it_was_told_first_and_only_of_halves() {
+        let mut halves = Halves::default();
+        halves.hear(&half("a", "a1", "b1", Some("caller")));
+        halves.hear(&half("a", "a1", "b1", Some("another")));
+        assert_eq!(call(&halves, "b1"), "caller");
+        // A phone that was called behind them may have their variables.
+        let text = "Event-Name: CHANNEL_CREATE\nUnique-ID: phone\nChannel-Name: sofia/internal/1002\n\
+             variable_other_loopback_leg_uuid: elsewhere\n";
+        halves.hear(&Event::from_plain(text.as_bytes()).unwrap());
+        assert_eq!(call(&halves, "phone"), "phone");
+    }
+
+    #[test]
+    fn a11_a_leg_is_of_the_call_of_whoever_called_it_where_only_that_is_told() {
+        let own = |fields: &str| {
+            let text =
+                format!("Event-Name: CHANNEL_CREATE\nUnique-ID: own\nChannel-Call-UUID: own\n{fields}");
+            own_call(&Event::from_plain(text.as_bytes()).unwrap())
+                .unwrap()
+                .to_string()
+        };
+        assert_eq!(
+            own("Other-Type: originator\nOther-Leg-Unique-ID: caller\n"),
+            "caller"
+        );
+        assert_eq!(
+            own("Other-Type: originatee\nOther-Leg-Unique-ID: called\n"),
+            "own"
+        );
+    }
+
+    #[test]
     fn halves_that_name_each_other_end_somewhere_and_of_too_many_the_oldest_go() {
         let mut halves = Halves::default();
         halves.hear(&half("a", "a1", "b1", Some("b2")));

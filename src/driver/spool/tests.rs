@@ -152,10 +152,17 @@ async fn a13_a_disk_that_is_not_there_is_none_without_recordings() {
 #[tokio::test]
 async fn a13_what_is_beyond_the_most_files_is_said_to_be_unseen() {
     let (_directory, spool) = spool();
-    let spool = Spool { most: 1, ..spool };
-    let (paths, unseen) = walked(&spool, &"acme.example.com".parse().unwrap()).await;
+    let domain = "acme.example.com".parse().unwrap();
+    let fewer = Spool {
+        most: 1,
+        ..spool.clone()
+    };
+    let (paths, unseen) = walked(&fewer, &domain).await;
     assert_eq!(paths.len(), 1);
     assert!(matches!(unseen[..], [Unseen::Rest]), "{unseen:?}");
+    let just_as_many = Spool { most: 2, ..spool };
+    let (paths, unseen) = walked(&just_as_many, &domain).await;
+    assert_eq!((paths.len(), unseen.len()), (2, 0), "{unseen:?}");
 }
 
 #[tokio::test]

@@ -312,3 +312,45 @@ fn o10_what_a_stopped_listener_tells_late_is_not_of_its_successor() {
         (Vec::new(), Freshness::UNKNOWN)
     );
 }
+
+#[test]
+fn o10_what_its_listener_says_may_be_otherwise_is_stale_and_as_of_when_it_was_not() {
+    let board = board();
+    let number: ExtensionNumber = "1001".parse().unwrap();
+    let asked = [(ExtensionId::from_uuid(Uuid::nil()), &number)];
+    let told = |board: &Board| {
+        let Freshness { as_of, stale } = board.figures(at(9))[0].freshness;
+        let presence = board.presences(tenant(1), PBX, &asked, at(9))[0];
+        (as_of.map(Timestamp::as_second), stale, presence)
+    };
+    board.report(PBX, phones(&number, 1));
+    assert_eq!(told(&board), (Some(7), false, Some(Presence::Available)));
+    let mut lost = report(Vec::new(), 8);
+    lost.calls.are_stale = true;
+    board.report(PBX, lost);
+    assert_eq!(told(&board), (Some(7), true, None));
+    let mut polled = report(Vec::new(), 8);
+    polled.are_calls_polled = true;
+    board.report(PBX, polled);
+    assert_eq!(told(&board), (Some(8), true, None));
+    let mut unknown = report(Vec::new(), 9);
+    unknown.phones.are_stale = true;
+    board.report(PBX, unknown);
+    assert_eq!(told(&board), (Some(9), false, None), "of phones alone");
+    board.doubt(PBX);
+    board.report(PBX, report(Vec::new(), 9));
+    assert_eq!(told(&board), (Some(9), false, Some(Presence::Available)));
+}
+
+#[test]
+fn o10_calls_that_go_on_where_the_tenant_was_before_are_as_well_known_as_they_are_there() {
+    let board = board();
+    let other = InstanceId::from_uuid(Uuid::from_u128(2));
+    board.add(other);
+    board.report(PBX, report(vec![began("1", Some(tenant(1)))], 7));
+    board.report(other, report(Vec::new(), 8));
+    let known = |of: u128| board.freshness(tenant(of), other, at(8));
+    assert_eq!((known(1).as_of, known(1).stale), (Some(at(7)), false));
+    board.doubt(PBX);
+    assert!(known(1).stale && !known(2).stale);
+}

@@ -165,3 +165,44 @@ fn no_legs_are_no_call() {
         None
     );
 }
+
+#[test]
+fn o10_who_called_is_at_the_leg_that_the_call_began_with_else_at_the_first_that_came() {
+    let begun = |leg: Leg, second: i64| Leg {
+        created_at: Timestamp::from_second(second).ok(),
+        ..leg
+    };
+    let first = begun(leg("1.1", "1001@acme.example.com", true), 7);
+    let other = begun(leg("1.0", "1002@acme.example.com", true), 7);
+    assert_eq!(call(&[other.clone(), first]).from.as_str(), "1001");
+    let later = begun(leg("0.9", "1001@acme.example.com", true), 8);
+    let call = call(&[later, other]);
+    assert_eq!((call.from.as_str(), call.to.as_str()), ("1002", "1001"));
+}
+
+#[test]
+fn o10_halves_that_are_up_answer_no_call_and_it_is_answered_when_the_second_phone_was() {
+    let ringing = [
+        leg("1.1", "1001@acme.example.com", true),
+        local("1.2"),
+        local("1.3"),
+        leg("1.4", "1002@acme.example.com", false),
+    ];
+    assert_eq!(call(&ringing).state, CallState::Ringing);
+    let answered = |second: i64, leg: Leg| Leg {
+        answered_at: Timestamp::from_second(second).ok(),
+        ..leg
+    };
+    let talking = [
+        answered(5, leg("1.1", "1001@acme.example.com", true)),
+        answered(9, leg("1.4", "1002@acme.example.com", true)),
+    ];
+    let at = call(&talking).answered_at;
+    assert_eq!(at.map(Timestamp::as_second), Some(9));
+}
+
+#[test]
+fn o10_a_call_of_nobody_whom_we_know_is_of_no_tenant_and_comes_from_outside() {
+    let call = call(&[leg("1.1", "1001@nobody.example.com", true)]);
+    assert_eq!((call.tenant_id, call.direction), (None, CallDirection::Inbound));
+}

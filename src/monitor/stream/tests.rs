@@ -118,3 +118,16 @@ fn what_nobody_follows_any_more_is_forgotten_after_a_while_and_not_before() {
     assert!(!streams.is_followed(tenant(1)));
     drop(stays);
 }
+
+#[test]
+fn what_is_followed_for_long_is_kept_for_a_while_after_its_reader_has_gone() {
+    let streams = Streams::new(7);
+    let reader = streams.follow(tenant(1), None);
+    std::thread::sleep(Duration::from_millis(5));
+    let gone = Instant::now();
+    drop(reader);
+    assert_eq!(
+        streams.followed_at(gone + FORGOTTEN - Duration::from_millis(1)),
+        [tenant(1)]
+    );
+}

@@ -289,3 +289,40 @@ fn a_leg_that_joins_another_call_leaves_its_own() {
     assert_eq!(table.calls().count(), 1);
     assert_eq!(table.legs_of(&id(1)).len(), 2);
 }
+
+#[test]
+fn o10_what_polls_put_right_and_ended_or_was_lost_meanwhile_is_not_counted() {
+    let poll = |table: &mut Table, legs: &[Leg]| {
+        let begun = table.begin_poll();
+        table.end_poll(&begun, legs.to_vec()).unwrap()
+    };
+    for is_lost in [false, true] {
+        let mut table = Table::new(LIMIT);
+        assert_eq!(poll(&mut table, &[]), 0);
+        assert_eq!(poll(&mut table, &[leg(1, 1, true)]), 0);
+        if is_lost {
+            // Whatever news of it there were may be among those.
+            table.lose();
+        } else {
+            table.end(id(1));
+        }
+        for _ in 0..=LATE {
+            assert_eq!(poll(&mut table, &[]), 0, "{is_lost}");
+        }
+    }
+}
+
+#[test]
+fn o10_a_leg_that_ended_comes_back_with_the_second_poll_that_shows_it_and_by_no_late_news() {
+    let mut table = Table::new(LIMIT);
+    table.hear(leg(1, 1, true), at());
+    table.end(id(1));
+    let shown = [leg(1, 1, true)];
+    let begun = table.begin_poll();
+    table.end_poll(&begun, shown.to_vec()).unwrap();
+    table.hear(leg(1, 1, true), at());
+    assert_eq!(kept(&table), only(&[]), "the PBX's table may be behind");
+    let begun = table.begin_poll();
+    table.end_poll(&begun, shown.to_vec()).unwrap();
+    assert_eq!(kept(&table), only(&shown));
+}

@@ -216,6 +216,13 @@ mod tests {
     }
 
     #[test]
+    fn a11_what_ended_in_the_second_from_which_on_is_asked_is_told() {
+        let record = RECORD.replace("HH", "00");
+        let within = second(3) + jiff::SignedDuration::from_millis(500);
+        assert_eq!(told(&record, within, None).unwrap().parts.len(), 1);
+    }
+
+    #[test]
     fn a11_a_file_without_what_was_told_last_is_written_no_more() {
         let record = RECORD.replace("HH", "00");
         assert_eq!(told(&record, second(10), Some(second(4))), None);

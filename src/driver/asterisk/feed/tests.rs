@@ -180,3 +180,46 @@ fn o10_no_event_that_is_read_is_kept_back() {
         assert!(begin.chars().all(|c| c.is_ascii_alphabetic()), "{begin}");
     }
 }
+
+#[test]
+fn o10_what_was_dialled_is_told_by_the_begin_of_a_channel_alone() {
+    let dialled = |event: &str, exten: &str| {
+        let event = message(&[
+            &format!("Event: {event}"),
+            "Channel: PJSIP/1001@acme.example.com-0000002a",
+            &format!("Exten: {exten}"),
+            "Uniqueid: 1.2",
+            "Linkedid: 1.2",
+        ]);
+        match read(&event) {
+            Some(News::Leg(leg)) => leg.dialled,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(dialled("Newchannel", "1002"), Some(WireText::of("1002")));
+    // By then it is what the dialplan made of it.
+    assert_eq!(dialled("Newstate", "1002"), None);
+    for nothing in ["s", ""] {
+        assert_eq!(dialled("Newchannel", nothing), None);
+    }
+}
+
+#[test]
+fn o10_a_phone_that_gives_no_sign_is_not_there_although_the_list_has_it() {
+    for (status, is_there) in [
+        ("Reachable", true),
+        ("NonQualified", true),
+        ("Created", true),
+        ("Unavailable", false),
+        ("Unreachable", false),
+    ] {
+        let item = message(&[
+            "Event: ContactList",
+            "ObjectName: 1001@acme.example.com;@0123456789",
+            "Uri: sip:1001@192.0.2.1",
+            "Endpoint: 1001@acme.example.com",
+            &format!("Status: {status}"),
+        ]);
+        assert_eq!(contact::listed(&item).is_some(), is_there, "{status}");
+    }
+}

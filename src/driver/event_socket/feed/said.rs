@@ -167,3 +167,57 @@ impl Heard {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WITHIN: &str = include_str!(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/data/esl/show-channels-sip-call.json"
+    ));
+
+    fn event(fields: &[(&str, &str)]) -> Event {
+        let lines = fields.iter().flat_map(|(key, value)| [*key, ": ", *value, "\n"]);
+        Event::from_plain(lines.collect::<String>().as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn o10_what_events_said_of_a_leg_is_kept_until_it_is_over_or_two_polls_have_not_shown_it() {
+        let said = Said::default();
+        let told = |name| {
+            said.hear(&event(&[
+                ("Event-Name", name),
+                ("Unique-ID", "leg-a"),
+                ("variable_domain_name", "acme.example.com"),
+            ]));
+        };
+        let mut recorded: serde_json::Value = serde_json::from_str(WITHIN).unwrap();
+        let mut row: Channel = serde_json::from_value(recorded["rows"][0].take()).unwrap();
+        row.uuid = "leg-a".to_owned();
+        told("CHANNEL_ANSWER");
+        said.see(&[]);
+        assert!(said.domain(&row).is_some(), "the table is behind");
+        said.see(&[]);
+        assert_eq!(said.domain(&row), None);
+        told("CHANNEL_ANSWER");
+        told("CHANNEL_HANGUP_COMPLETE");
+        assert_eq!(said.domain(&row), None);
+    }
+
+    #[test]
+    fn o10_halves_that_name_each_other_are_one_call_whichever_leg_is_asked() {
+        let said = Said::default();
+        for (id, other, call) in [("a1", "b1", "b2"), ("a2", "b2", "b1")] {
+            said.hear(&event(&[
+                ("Event-Name", "CHANNEL_CREATE"),
+                ("Unique-ID", id),
+                ("Channel-Call-UUID", call),
+                ("Channel-Name", "loopback/1002-a"),
+                ("variable_other_loopback_leg_uuid", other),
+            ]));
+        }
+        let call = |id: &str| said.call(&LegId::new(id).unwrap());
+        assert_eq!(call("b1"), call("b2"));
+    }
+}

@@ -335,3 +335,39 @@ fn the_subscription_can_be_sent() {
         0
     );
 }
+
+fn event(fields: &[(&str, &str)]) -> Event {
+    let lines = fields.iter().flat_map(|(key, value)| [*key, ": ", *value, "\n"]);
+    Event::from_plain(lines.collect::<String>().as_bytes()).unwrap()
+}
+
+#[test]
+fn o10_whose_a_leg_is_says_its_domain_before_its_context_and_whom_it_shows() {
+    let mut said = vec![
+        ("Event-Name", "CHANNEL_CREATE"),
+        ("Unique-ID", "leg-a"),
+        ("Channel-Name", "sofia/internal/1001@initech.example.com"),
+        ("Call-Direction", "inbound"),
+        ("Channel-Presence-ID", "1001@initech.example.com"),
+        ("Caller-Context", "globex.example.com"),
+    ];
+    let named = |said: &[(&str, &str)]| -> Vec<String> {
+        let leg = leg::read(&event(said)).unwrap();
+        domains(&leg).into_iter().map(str::to_owned).collect()
+    };
+    assert_eq!(named(&said), ["globex.example.com", "initech.example.com"]);
+    said.push(("variable_domain_name", "acme.example.com"));
+    assert_eq!(named(&said)[0], "acme.example.com");
+}
+
+#[test]
+fn o10_the_end_of_a_leg_that_cannot_be_read_is_lost_with_its_record() {
+    let end = |name| {
+        read(&event(&[
+            ("Event-Name", name),
+            ("Channel-Name", "sofia/internal/1001"),
+        ]))
+    };
+    assert_eq!(end("CHANNEL_HANGUP_COMPLETE"), Some(News::Lost));
+    assert_eq!(end("CHANNEL_DESTROY"), Some(News::LegLost));
+}
