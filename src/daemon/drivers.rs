@@ -8,9 +8,9 @@ use crate::domain::instance::{HostName, InstanceSettings, PbxInstance};
 use crate::domain::instance_secrets::InstanceSecrets;
 use crate::domain::random::{Randomness as _, SystemRandom};
 use crate::driver::asterisk::{AsteriskDriver, ManagerFeed, Program, RunAs, Shadow, Transport};
-use crate::driver::feed::{Feed, FeedFactory};
+use crate::driver::feed::{Archive, Feed, FeedFactory};
 use crate::driver::freeswitch::FreeSwitchDriver;
-use crate::driver::fusionpbx::{self, FusionPbxDriver, FusionPbxFeed};
+use crate::driver::fusionpbx::{self, CallArchive, FusionPbxDriver};
 use crate::driver::{PbxDriver, SocketFeed};
 
 /// The drivers of this host.
@@ -64,9 +64,15 @@ impl FeedFactory for Drivers {
                 socket(&settings.event_socket_host, settings.event_socket_port)
             }
             InstanceSettings::FusionPbx(settings) => {
-                let feed = FusionPbxFeed::open(settings, secrets, chance)?;
-                Some(Box::new(feed) as Box<dyn Feed>)
+                socket(&settings.event_socket_host, settings.event_socket_port)
             }
+        }
+    }
+
+    fn archive(&self, instance: &PbxInstance, secrets: &InstanceSecrets) -> Option<Box<dyn Archive>> {
+        match &instance.settings {
+            InstanceSettings::FusionPbx(settings) => Some(Box::new(CallArchive::new(settings, secrets))),
+            InstanceSettings::Asterisk(_) | InstanceSettings::FreeSwitch(_) => None,
         }
     }
 }

@@ -1,6 +1,8 @@
-//! What a PBX tells of its calls and phones by itself: one connection that is kept, news as they come, and a full poll
-//! that says how things stand.
+//! What a PBX tells of its calls and phones by itself: one connection that is kept, news as they come, a full poll that says
+//! how things stand, and what it wrote down of calls.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -79,8 +81,83 @@ pub struct Place {
 pub struct Page {
     /// Parts of calls, in the order of their begins; their times are in whole seconds.
     pub parts: Vec<EndedPart>,
+    /// The rows that tell of no call.
+    pub skipped: Skipped,
     /// Where the next page begins; none where this is the last.
     pub next: Option<Place>,
+}
+
+/// Why a row of an archive comes to no record.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Untold {
+    /// Something in it is not what its column says.
+    Unreadable,
+    /// It is of something that SIP knows nothing of, such as a half of a pair, or of what that led to.
+    NoSip,
+    /// It is of somebody who was called, and it says not by whom.
+    NoCaller,
+    /// One of its times is none, or it ended more than a day after it began.
+    NoTimes,
+    /// It names something that no id is.
+    NoId,
+    /// Its tenant did not have the domain that it names when it began.
+    OtherDomain,
+    /// It is of somebody who was called, and whoever called is not on record.
+    CallerUnknown,
+    /// It may name somebody who was erased.
+    Erased,
+    /// Its tenant would not keep it any more.
+    Old,
+}
+
+impl fmt::Display for Untold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unreadable => "cannot be decoded",
+            Self::NoSip => "of no call of SIP, or behind one that is none",
+            Self::NoCaller => "of legs that were called, without an originating leg",
+            Self::NoTimes => "with a time that is none, or of more than a day",
+            Self::NoId => "with an id that is none",
+            Self::OtherDomain => "of a domain that their tenant did not have then",
+            Self::CallerUnknown => "of legs whose caller is not on record",
+            Self::Erased => "from before an erasure, or too soon behind it",
+            Self::Old => "older than their tenant keeps",
+        })
+    }
+}
+
+/// How many rows came to no record, and why.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct Skipped(BTreeMap<Untold, usize>);
+
+impl Skipped {
+    /// Counts one more.
+    pub fn add(&mut self, why: Untold) {
+        *self.0.entry(why).or_default() += 1;
+    }
+
+    /// Counts others too.
+    pub fn extend(&mut self, others: &Self) {
+        for (why, count) in &others.0 {
+            *self.0.entry(*why).or_default() += count;
+        }
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Display for Skipped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, (why, count)) in self.0.iter().enumerate() {
+            let before = if at == 0 { "" } else { "; " };
+            write!(f, "{before}{count} {why}")?;
+        }
+        Ok(())
+    }
 }
 
 /// Where a PBX writes down its calls some time after they ended.
@@ -98,11 +175,6 @@ pub trait Feed: Send {
 
     /// For asking on the same connection how things stand.
     fn poll(&self) -> Box<dyn Poll>;
-
-    /// Where the PBX writes its calls down; none where it does not, or not in time to be asked again.
-    fn archive(&self) -> Option<Box<dyn Archive>> {
-        None
-    }
 }
 
 /// Asks how things stand.
@@ -133,4 +205,10 @@ pub trait FeedFactory: Send + Sync {
     /// Nothing is connected yet when this returns; it is tried again and again from then on, until the feed is dropped.
     /// To be called inside a Tokio runtime. `None`: this instance has nothing to listen to.
     fn feed(&self, instance: &PbxInstance, secrets: InstanceSecrets) -> Option<Box<dyn Feed>>;
+
+    /// Where the PBX of an instance writes its calls down; none where it does not, or not in time to be asked again. Nothing
+    /// is connected until it is asked.
+    fn archive(&self, _instance: &PbxInstance, _secrets: &InstanceSecrets) -> Option<Box<dyn Archive>> {
+        None
+    }
 }

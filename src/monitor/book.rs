@@ -12,8 +12,9 @@ use crate::domain::error_chain::error_chain;
 use crate::domain::ids::{CallRecordId, IdSource, InstanceId, TenantId};
 use crate::domain::retention::RetentionKind;
 use crate::domain::sip_domain::SipDomain;
+use crate::driver::feed::{Skipped, Untold};
 use crate::store::call_records::{self, OfCall};
-use crate::store::{Store, StoreError, Tx, domains, erasures, recorded_calls, retention};
+use crate::store::{Store, StoreError, Tx, domains, erasures, recorded_calls, retention, tenants};
 
 /// Parts that are kept in one transaction.
 pub(super) const BATCH: usize = 50;
@@ -120,7 +121,8 @@ impl Book {
     }
 
     /// Those of an archive that are to be kept: nothing is written for what is known. No more at a time than [`BATCH`].
-    pub async fn missed(&self, parts: &[EndedPart]) -> Result<Vec<Told>, StoreError> {
+    /// `skipped` counts those that are kept nowhere.
+    pub async fn missed(&self, parts: &[EndedPart], skipped: &mut Skipped) -> Result<Vec<Told>, StoreError> {
         let mut tx = self.store.read("missed_calls").await?;
         let mut missed: Vec<Told> = Vec::new();
         // A leg that was called comes behind its caller's.
@@ -135,8 +137,9 @@ impl Book {
             };
             let is_found = missed.iter().any(|told| told.part.part.channel == part.call);
             match self.is_wanted(&mut tx, tenant, part, is_found).await {
-                Ok(false) => {}
-                Ok(true) => {
+                Ok(Wanted::Known) => {}
+                Ok(Wanted::No(why)) => skipped.add(why),
+                Ok(Wanted::Yes) => {
                     let part = part.clone();
                     missed.push(Told { part, how });
                 }
@@ -153,8 +156,8 @@ impl Book {
         Ok(missed)
     }
 
-    /// Keeps these in one transaction.
-    pub async fn keep<'a>(&self, some: impl Iterator<Item = &'a Told>) -> Result<(), StoreError> {
+    /// Keeps these in one transaction; gives how many it has kept.
+    pub async fn keep<'a>(&self, some: impl Iterator<Item = &'a Told>) -> Result<usize, StoreError> {
         let mut tx = self.store.begin("keep_calls").await?;
         // In the same order in whichever process: two that tell of the same calls never wait for each other.
         let mut sorted: Vec<&Told> = some.collect();
@@ -163,14 +166,18 @@ impl Book {
             let [one, other] = [one, other].map(|told| (&told.part.call, is_called(&told.part)));
             one.cmp(&other)
         });
-        let mut ended = EndedCalls::default();
+        let held = self.hold(&mut tx, &sorted).await?;
+        let (mut ended, mut kept) = (EndedCalls::default(), 0);
         for Told { part: told, how } in sorted {
             // It is of nobody whom we know: the operator's own.
             let Some(tenant) = self.tenant(told, *how) else {
                 continue;
             };
             // Once more: it may have become known meanwhile, or somebody was erased.
-            if *how == How::Archive && !self.is_wanted(&mut tx, tenant, told, false).await? {
+            if *how == How::Archive
+                && (!held.contains(&tenant)
+                    || self.is_wanted(&mut tx, tenant, told, false).await? != Wanted::Yes)
+            {
                 continue;
             }
             let of = OfCall {
@@ -182,11 +189,34 @@ impl Book {
             };
             let is_own = |domain: &str| self.known.is_own(tenant, domain);
             ended.begin(&mut tx, tenant, self.instance, &told.call).await?;
-            call_records::keep(&mut tx, of, &told.part, is_own).await?;
+            let record = call_records::keep(&mut tx, of, &told.part, is_own).await?;
+            if *how == How::Archive {
+                // By today's numbers: somebody else may have one of them since.
+                recorded_calls::take_back_newer(&mut tx, tenant, record, told.part.started).await?;
+            }
+            kept += 1;
         }
         let (ids, now) = (self.ids.as_ref(), self.clock.now());
         ended.tell(&mut tx, self.instance, ids, now).await?;
-        tx.commit().await
+        tx.commit().await?;
+        Ok(kept)
+    }
+
+    /// Locks the tenants of what an archive tells, and gives those that are there. An erasure begins before that or behind it:
+    /// it is seen, or finds what is kept here. And of two processes that look for the same calls the second finds those of the
+    /// first. In the same order in whichever process.
+    async fn hold(&self, tx: &mut Tx, told: &[&Told]) -> Result<BTreeSet<TenantId>, StoreError> {
+        let archived = told.iter().filter(|told| told.how == How::Archive);
+        let tenants: BTreeSet<TenantId> = archived
+            .filter_map(|told| self.tenant(&told.part, told.how))
+            .collect();
+        let mut held = BTreeSet::new();
+        for tenant in tenants {
+            if tenants::lock(tx, tenant).await? {
+                held.insert(tenant);
+            }
+        }
+        Ok(held)
     }
 
     /// Whose a call is. What an archive tells is of whom its first name says alone: by the other ones it may have been
@@ -204,33 +234,47 @@ impl Book {
         tenant: TenantId,
         told: &EndedPart,
         is_call_found: bool,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Wanted, StoreError> {
         // What was heard knows better which call a leg was of; and a leg that led to another may be of a call that is on record
         // by the id of a third.
         let (channel, call) = (&told.part.channel, &told.call);
         if recorded_calls::is_told(tx, tenant, self.instance, channel, None).await?
             || recorded_calls::is_told(tx, tenant, self.instance, call, Some(call)).await?
-            || !was_own(tx, tenant, told).await?
         {
-            return Ok(false);
+            return Ok(Wanted::Known);
+        }
+        if !was_own(tx, tenant, told).await? {
+            return Ok(Wanted::No(Untold::OtherDomain));
         }
         // A leg that was called comes with its call or not at all: that one may have gone, and began before.
         if channel != call
             && !is_call_found
             && !recorded_calls::is_told(tx, tenant, self.instance, call, None).await?
         {
-            return Ok(false);
+            return Ok(Wanted::No(Untold::CallerUnknown));
         }
         // To be asked behind that: a record that an erasure has removed is missing only once the erasure is there. A number that
         // was erased is forgotten, so nothing tells which calls were that person's.
         let erased = erasures::last_noted(tx, tenant).await?;
         if erased.is_some_and(|erased| told.part.started <= erased + ERASED) {
-            return Ok(false);
+            return Ok(Wanted::No(Untold::Erased));
         }
         let keep = retention::find(tx, tenant).await?.of(RetentionKind::CallRecords);
         let cutoff = keep.cutoff(self.clock.now());
-        Ok(cutoff.is_none_or(|cutoff| cutoff <= told.part.started))
+        if cutoff.is_some_and(|cutoff| told.part.started < cutoff) {
+            return Ok(Wanted::No(Untold::Old));
+        }
+        Ok(Wanted::Yes)
     }
+}
+
+/// What is to become of what an archive tells.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Wanted {
+    Yes,
+    /// It is on record, as whoever heard of it told it, or an earlier look.
+    Known,
+    No(Untold),
 }
 
 /// Whether a tenant had one of the domains that name a call when that began, as the last who had taken it by then: a domain

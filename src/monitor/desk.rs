@@ -10,12 +10,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::past_calls::PastCalls;
 use super::records::{Keeper, write};
 use super::tools::Tools;
 use crate::domain::clock::Clock;
 use crate::domain::ids::{InstanceId, SystemIds};
-use crate::driver::feed::{Archive, News, Poll};
+use crate::driver::feed::{News, Poll};
 
 /// News that wait to be looked at. Those of the link are not counted: they are few, and without them nobody would know
 /// what was missed.
@@ -56,8 +55,6 @@ pub struct Desk {
     overrun: Arc<Overrun>,
     clock: Arc<dyn Clock>,
     keeper: JoinSet<()>,
-    /// What looks for missed calls beside that, as long as this lives.
-    past: JoinSet<()>,
 }
 
 impl Desk {
@@ -76,20 +73,7 @@ impl Desk {
             overrun,
             clock: Arc::clone(&tools.clock),
             keeper: tasks,
-            past: JoinSet::new(),
         }
-    }
-
-    /// Has missed calls looked for where the PBX writes its calls down, if it does: however slow that is, what is heard is
-    /// taken meanwhile.
-    #[must_use]
-    pub fn with(mut self, archive: Option<Box<dyn Archive>>, instance: InstanceId, tools: &Tools) -> Self {
-        if let Some(archive) = archive {
-            let (store, clock) = (tools.store.clone(), Arc::clone(&tools.clock));
-            let past = PastCalls::new(store, clock, Arc::new(SystemIds), instance, archive);
-            self.past.spawn(past.run());
-        }
-        self
     }
 
     /// Takes a piece of news, if it is about records; it counts as come now, whenever it is looked at.
@@ -119,7 +103,7 @@ impl Desk {
 
     /// Has what waits written, for as long as that is worth waiting for.
     pub async fn close(self) {
-        drop((self.sender, self.past));
+        drop(self.sender);
         let mut keeper = self.keeper;
         if timeout(PATIENCE, keeper.join_next()).await.is_err() {
             tracing::warn!("calls that are over were not written before the end");

@@ -85,7 +85,7 @@ impl Listener {
         let at = tools.clock.now();
         Self {
             instance,
-            desk: Desk::open(instance, &tools).with(feed.archive(), instance, &tools),
+            desk: Desk::open(instance, &tools),
             feed,
             lookup: Lookup::new(tools.store.clone(), instance),
             tools,

@@ -11,6 +11,7 @@ mod ended_calls;
 mod hearing;
 mod known_recordings;
 mod listener;
+mod lookers;
 mod lookup;
 pub mod past_calls;
 mod phones;
@@ -20,12 +21,14 @@ pub mod stream;
 pub mod table;
 mod tools;
 pub mod voicemail;
+mod way;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use secrecy::ExposeSecret as _;
 use tokio::task::{Id, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -33,13 +36,13 @@ use tokio_util::sync::CancellationToken;
 pub use self::hearing::ANEW;
 use self::hearing::Hearing;
 use self::listener::Listener;
+use self::lookers::{Lookers, Reached};
 pub use self::tools::Tools;
+use self::way::Way;
 use crate::domain::digest::Digest;
 use crate::domain::error_chain::error_chain;
 use crate::domain::ids::InstanceId;
-use crate::domain::instance::{
-    AbsolutePath, AccountName, HostName, InstanceSettings, NodeName, PbxInstance, Tls,
-};
+use crate::domain::instance::{NodeName, PbxInstance};
 use crate::domain::instance_secrets::InstanceSecrets;
 use crate::driver::feed::FeedFactory;
 use crate::store::{Store, StoreError, instances};
@@ -51,61 +54,11 @@ const REST: Duration = Duration::from_secs(5);
 /// Before secrets that could not be read are read again.
 const SECRETS_AGAIN: Duration = Duration::from_mins(1);
 
-/// Host and port of a database, its name, as whom, and whether under TLS.
-type Archived = (HostName, u16, [AccountName; 2], Option<Tls>);
-
-/// How an instance is listened to; another way is another listener. Settings that say nothing about that may change.
-#[derive(Clone, PartialEq, Eq)]
-struct Way {
-    /// Where it listens: elsewhere it is another PBX.
-    at: (HostName, u16),
-    /// As whom, and where else it tells of calls.
-    asterisk: Option<(AccountName, Option<Tls>, Option<AbsolutePath>)>,
-    /// Where FusionPBX writes its calls down.
-    archive: Option<Box<Archived>>,
-    secrets: Option<Digest>,
-}
-
-impl Way {
-    fn of(settings: &InstanceSettings, secrets: Option<Digest>) -> Self {
-        let (host, port, asterisk) = match settings {
-            InstanceSettings::Asterisk(asterisk) => {
-                let account = (
-                    asterisk.ami_username.clone(),
-                    asterisk.ami_tls.clone(),
-                    asterisk.log_file.clone(),
-                );
-                (&asterisk.ami_host, asterisk.ami_port, Some(account))
-            }
-            InstanceSettings::FreeSwitch(switch) => {
-                (&switch.event_socket_host, switch.event_socket_port, None)
-            }
-            InstanceSettings::FusionPbx(fusion) => {
-                (&fusion.event_socket_host, fusion.event_socket_port, None)
-            }
-        };
-        let archive = match settings {
-            InstanceSettings::FusionPbx(fusion) => Some(Box::new((
-                fusion.database_host.clone(),
-                fusion.database_port,
-                [fusion.database_name.clone(), fusion.database_username.clone()],
-                fusion.database_tls.clone(),
-            ))),
-            InstanceSettings::Asterisk(_) | InstanceSettings::FreeSwitch(_) => None,
-        };
-        let at = (host.clone(), port);
-        Self {
-            at,
-            asterisk,
-            archive,
-            secrets,
-        }
-    }
-}
-
 /// Who listens to an instance.
 struct Listening {
     way: Way,
+    /// Of the link's password.
+    control: Digest,
     stop: CancellationToken,
     task: Id,
 }
@@ -137,11 +90,12 @@ pub async fn run(
 ) -> Result<(), Infallible> {
     let mut crew = Crew {
         feeds,
-        tools,
         listeners: BTreeMap::new(),
         aside: BTreeMap::new(),
         hearing: BTreeMap::new(),
+        lookers: Lookers::new(tools.clone()),
         tasks: JoinSet::new(),
+        tools,
     };
     let mut failed = false;
     while !stop.is_cancelled() {
@@ -195,6 +149,8 @@ struct Crew {
     aside: BTreeMap<InstanceId, Aside>,
     /// Of listeners that have ended by themselves, each with how it listened: another way may hear otherwise.
     hearing: BTreeMap<InstanceId, (Way, Hearing)>,
+    /// Beside the listeners: none of them ends with another's link.
+    lookers: Lookers,
     tasks: JoinSet<Hearing>,
 }
 
@@ -213,6 +169,7 @@ impl Crew {
         };
         self.aside.retain(|id, _| stays(id));
         self.hearing.retain(|id, _| there.contains(id));
+        self.lookers.retain(|id| there.contains(id));
         self.listeners.retain(|id, listening| {
             let stays = stays(id);
             if !stays {
@@ -245,6 +202,18 @@ impl Crew {
             }
             Ok(secrets) => (secrets, None),
         };
+        let control = secrets
+            .as_ref()
+            .map(|secrets| Digest::of(secrets.control.expose_secret()));
+        self.look_back(instance, &way, secrets.as_ref());
+        if let Some(listening) = self.listeners.get_mut(&id)
+            && listening.way.has_link_of(&way)
+            && control == Some(listening.control)
+        {
+            // A link that is made anew leaves a gap.
+            listening.way = way;
+            return Ok(());
+        }
         if let Some(before) = self.listeners.remove(&id) {
             before.stop.cancel();
             if before.way.at == way.at {
@@ -254,7 +223,9 @@ impl Crew {
                 self.tools.board.remove(id);
             }
         }
-        let Some(feed) = secrets.and_then(|secrets| self.feeds.feed(instance, secrets)) else {
+        let feed = secrets.and_then(|secrets| self.feeds.feed(instance, secrets));
+        let (Some(feed), Some(control)) = (feed, control) else {
+            self.lookers.remove(id);
             self.tools.board.remove(id);
             self.aside.insert(id, Aside::Way(way, again));
             return Ok(());
@@ -262,11 +233,33 @@ impl Crew {
         self.tools.board.add(id);
         let stop = CancellationToken::new();
         let before = self.hearing.remove(&id);
-        let before = before.and_then(|(before, hearing)| (before == way).then_some(hearing));
+        let before = before.and_then(|(before, hearing)| before.has_link_of(&way).then_some(hearing));
         let listener = Listener::new(id, feed, self.tools.clone(), before.as_ref(), stop.clone());
         let task = self.tasks.spawn(listener.run()).id();
-        self.listeners.insert(id, Listening { way, stop, task });
+        let listening = Listening {
+            way,
+            control,
+            stop,
+            task,
+        };
+        self.listeners.insert(id, listening);
         Ok(())
+    }
+
+    /// Has missed calls looked for where the PBX writes its calls down, if it does: however slow that is, what is heard is taken
+    /// meanwhile.
+    fn look_back(&mut self, instance: &PbxInstance, way: &Way, secrets: Option<&InstanceSecrets>) {
+        let archive = secrets.and_then(|secrets| self.feeds.archive(instance, secrets));
+        let (Some(archive), Some(settings)) = (archive, &way.archive) else {
+            self.lookers.remove(instance.id);
+            return;
+        };
+        let password = secrets.and_then(|secrets| secrets.database.as_ref());
+        let reached = Reached {
+            settings: settings.as_ref().clone(),
+            password: password.map(|password| Digest::of(password.expose_secret())),
+        };
+        self.lookers.follow(instance.id, reached, archive);
     }
 
     /// Whether nobody is to listen in this way for now.
@@ -301,6 +294,7 @@ impl Crew {
 
     /// Ends all, once each has written what waits.
     async fn end(mut self) {
+        self.lookers.retain(|_| false);
         for listening in self.listeners.values() {
             listening.stop.cancel();
         }
@@ -316,39 +310,8 @@ async fn secrets(store: &Store, id: InstanceId) -> Result<Option<InstanceSecrets
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::{Value, json};
-
-    fn way(change: &Value, secrets: &str) -> Way {
-        let mut settings = json!({"kind": "asterisk", "ami_host": "127.0.0.1", "ami_port": 5038, "ami_username": "switchyard",
-            "config_dir": "/etc/asterisk/switchyard"});
-        settings
-            .as_object_mut()
-            .unwrap()
-            .extend(change.as_object().unwrap().clone());
-        let settings: InstanceSettings = serde_json::from_value(settings).unwrap();
-        Way::of(&settings, Some(Digest::of_parts([secrets.as_bytes()])))
-    }
-
-    #[test]
-    fn o10_only_what_reaches_a_pbx_takes_another_listener_and_only_its_place_is_another_pbx() {
-        let before = way(&json!({}), "a");
-        for same in [
-            json!({"emergency_numbers": ["911"]}),
-            json!({"config_dir": "/srv/switchyard"}),
-            json!({"recordings_dir": "/srv/recordings"}),
-        ] {
-            assert!(way(&same, "a") == before, "{same}");
-        }
-        for (other, secrets) in [
-            (json!({}), "b"),
-            (json!({"ami_username": "other"}), "a"),
-            (json!({"log_file": "/var/log/asterisk/errors"}), "a"),
-        ] {
-            let other = way(&other, secrets);
-            assert!(other != before && other.at == before.at);
-        }
-        assert!(way(&json!({"ami_port": 5039}), "a").at != before.at);
-    }
+    use crate::monitor::way::tests::way;
+    use serde_json::json;
 
     #[test]
     fn who_cannot_be_listened_to_stays_aside_until_its_way_is_another_and_with_unreadable_secrets_for_a_while()

@@ -10,13 +10,12 @@ use thiserror::Error;
 use tokio::time::{sleep, timeout};
 
 use super::book::{BATCH, Book, CLOCKS};
-use crate::domain::call_part::EndedPart;
 use crate::domain::call_record::CallGap;
 use crate::domain::clock::Clock;
 use crate::domain::error_chain::error_chain;
 use crate::domain::ids::{IdSource, InstanceId};
 use crate::driver::DriverError;
-use crate::driver::feed::{Archive, Asked, Place};
+use crate::driver::feed::{Archive, Asked, Page, Place, Skipped};
 use crate::store::{Store, StoreError, call_gaps};
 
 /// Between two looks whether a gap is due.
@@ -58,10 +57,14 @@ struct Look {
     behind: Option<Place>,
     /// What it found that was not known.
     found: usize,
+    /// What it found that tells of no call, or of none that is kept.
+    skipped: Skipped,
+    /// What was told of that last: each look finds the same again.
+    told: Skipped,
 }
 
 impl Look {
-    const fn new(to: Timestamp, now: Timestamp) -> Self {
+    fn new(to: Timestamp, now: Timestamp) -> Self {
         Self {
             to,
             due: now,
@@ -69,6 +72,8 @@ impl Look {
             broke: 0,
             behind: None,
             found: 0,
+            skipped: Skipped::default(),
+            told: Skipped::default(),
         }
     }
 
@@ -95,7 +100,7 @@ pub struct PastCalls {
     store: Store,
     clock: Arc<dyn Clock>,
     instance: InstanceId,
-    archive: Box<dyn Archive>,
+    archive: Arc<dyn Archive>,
     book: Book,
     /// By the begin of the gap.
     looks: BTreeMap<Timestamp, Look>,
@@ -109,7 +114,7 @@ impl PastCalls {
         clock: Arc<dyn Clock>,
         ids: Arc<dyn IdSource>,
         instance: InstanceId,
-        archive: Box<dyn Archive>,
+        archive: Arc<dyn Archive>,
     ) -> Self {
         Self {
             book: Book::new(store.clone(), Arc::clone(&clock), ids, instance),
@@ -166,8 +171,7 @@ impl PastCalls {
     }
 
     async fn look_at(&mut self, gap: CallGap, look: &mut Look) {
-        let now = self.clock.now();
-        match self.read(gap, look, now).await {
+        match self.read(gap, look).await {
             Ok(()) => look.broke = 0,
             Err(error) => {
                 if look.broke == 0 {
@@ -179,13 +183,13 @@ impl PastCalls {
                         "calls that were missed could not be read in"
                     );
                 }
-                look.due = now + pause(look.broke);
+                look.due = self.clock.now() + pause(look.broke);
                 look.broke = look.broke.saturating_add(1);
             }
         }
     }
 
-    async fn read(&mut self, gap: CallGap, look: &mut Look, now: Timestamp) -> Result<(), Broken> {
+    async fn read(&mut self, gap: CallGap, look: &mut Look) -> Result<(), Broken> {
         self.book.refresh().await?;
         let asked = Asked {
             tenants: self.book.tenants(),
@@ -195,15 +199,13 @@ impl PastCalls {
         for _ in 0..PAGES {
             let paging = self.archive.page(&asked, look.behind);
             let page = timeout(PATIENCE, paging).await.map_err(|_| Broken::Late)??;
-            self.keep(&page.parts, look).await?;
+            self.keep(&page, look).await?;
             look.behind = page.next;
             if look.behind.is_none() {
-                if look.found > 0 {
-                    tracing::info!(instance = %self.instance, from = %gap.from, to = %gap.to, found = look.found, "calls that were missed are on record");
-                }
-                look.due = now + pause(look.ended);
+                self.tell(gap, look);
+                // However long it took, others have a pause.
+                look.due = self.clock.now() + pause(look.ended);
                 look.ended = look.ended.saturating_add(1);
-                look.found = 0;
                 return Ok(());
             }
         }
@@ -211,22 +213,38 @@ impl PastCalls {
         Ok(())
     }
 
-    async fn keep(&mut self, parts: &[EndedPart], look: &mut Look) -> Result<(), Broken> {
-        for some in parts.chunks(BATCH) {
+    /// Says what a whole look found, and begins to count anew.
+    fn tell(&self, gap: CallGap, look: &mut Look) {
+        let (found, skipped) = (std::mem::take(&mut look.found), std::mem::take(&mut look.skipped));
+        if found > 0 {
+            tracing::info!(instance = %self.instance, from = %gap.from, to = %gap.to, found, "calls that were missed are on record");
+        }
+        if skipped != look.told {
+            if !skipped.is_empty() {
+                tracing::info!(instance = %self.instance, from = %gap.from, to = %gap.to, %skipped, "rows of calls that were missed come to no record");
+            }
+            look.told = skipped;
+        }
+    }
+
+    /// Keeps what is missing of a page. What it skips counts once the page is done: one that breaks is read again.
+    async fn keep(&mut self, page: &Page, look: &mut Look) -> Result<(), Broken> {
+        let mut skipped = page.skipped.clone();
+        for some in page.parts.chunks(BATCH) {
             self.book.refresh().await?;
-            let missed = self.book.missed(some).await?;
+            let missed = self.book.missed(some, &mut skipped).await?;
             if missed.is_empty() {
                 continue;
             }
             match self.book.keep(missed.iter()).await {
-                Ok(()) => look.found += missed.len(),
+                Ok(kept) => look.found += kept,
                 Err(error) if error.may_pass() => return Err(error.into()),
                 // One call must not keep the others from being kept.
                 Err(_) => {
                     self.book.read_anew().await?;
                     for one in &missed {
                         match self.book.keep(std::iter::once(one)).await {
-                            Ok(()) => look.found += 1,
+                            Ok(kept) => look.found += kept,
                             Err(error) if error.may_pass() => return Err(error.into()),
                             Err(error) => {
                                 tracing::error!(
@@ -239,6 +257,7 @@ impl PastCalls {
                 }
             }
         }
+        look.skipped.extend(&skipped);
         Ok(())
     }
 }

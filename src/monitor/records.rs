@@ -249,7 +249,7 @@ impl Keeper {
 
     /// Keeps some of those that wait, which wait on.
     async fn keep(&self, which: Range<usize>) -> Result<(), StoreError> {
-        self.book.keep(self.waiting.range(which)).await
+        self.book.keep(self.waiting.range(which)).await.map(drop)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Records of calls, found by what their PBX calls them.
 
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::statement::{run, statements};
@@ -10,6 +11,8 @@ use crate::domain::ids::{CallRecordId, InstanceId, TenantId};
 statements! {
     IS_TOLD = "select r.id from call_record_parts p cross join call_records r where p.channel = $1 and r.id = p.record_id \
         and r.instance_id = $2 and r.tenant_id = $3 and r.call <> $4 limit 1";
+    TAKE_BACK_NEWER = "delete from call_record_extensions where record_id = $1 \
+        and extension_id in (select id from extensions where tenant_id = $2 and created_at > $3)";
     ID = "select id from call_records where instance_id = $1 and call = $2 and tenant_id = $3";
 }
 
@@ -25,6 +28,19 @@ pub async fn id(
         fetch_optional::<(Uuid,)>(ID, instance.uuid(), call.as_str(), tenant.uuid())
     )?;
     Ok(row.map(|(id,)| CallRecordId::from_uuid(id)))
+}
+
+/// Takes those extensions of the tenant out of a record that are newer than its call: their numbers were somebody else's then,
+/// or nobody's.
+pub async fn take_back_newer(
+    tx: &mut Tx,
+    tenant: TenantId,
+    record: CallRecordId,
+    began: Timestamp,
+) -> Result<(), StoreError> {
+    let (tenant, began) = (tenant.uuid(), began.as_microsecond());
+    run!(tx, execute(TAKE_BACK_NEWER, record.uuid(), tenant, began))?;
+    Ok(())
 }
 
 /// Whether a channel is in a record of the tenant already: of whichever call, but for one.

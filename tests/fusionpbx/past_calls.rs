@@ -310,6 +310,7 @@ async fn a11_legs_that_were_called_are_parts_of_their_call_and_halves_of_a_pair_
     assert_eq!(calls.len(), 1, "{calls:#?}");
     assert_eq!(calls[0].call.as_str(), caller.id);
     assert_eq!(calls[0].extension_ids.len(), 2);
+    assert_eq!(calls[0].direction, CallDirection::Internal);
 }
 
 #[tokio::test]

@@ -8,14 +8,14 @@ use switchyard::domain::call_record::{CallFilter, CallGap, CallQuery, CallRecord
 use switchyard::domain::clock::Clock as _;
 use switchyard::domain::deployment::DeploymentStatus::Live;
 use switchyard::domain::ids::{IdSource as _, InstanceId, SystemIds, TenantId};
-use switchyard::driver::feed::{Archive, Asked, Feed as _};
-use switchyard::driver::fusionpbx::FusionPbxFeed;
+use switchyard::driver::feed::{Archive, Asked};
+use switchyard::driver::fusionpbx::CallArchive;
 use switchyard::monitor::past_calls::PastCalls;
 use switchyard::store::call_records::{self, Seen};
 use switchyard::store::{Store, call_gaps};
 
-use super::fusionpbx::Booleans::Native;
-use super::world::{TestTenant, World};
+use super::support::database::Backend;
+use super::world::{Phone, TestTenant, World};
 
 /// A row of `v_xml_cdr`, as SQL writes its values.
 #[derive(Clone)]
@@ -29,6 +29,10 @@ pub struct Row {
     pub number: String,
     pub name: String,
     pub destination: String,
+    /// What was dialled, where that is something else.
+    pub dialled: Option<String>,
+    /// The extension that FusionPBX names.
+    pub extension: String,
     pub sip_call_id: String,
     pub started: i64,
     pub answer: String,
@@ -49,6 +53,8 @@ impl Row {
             number: "'1001'".to_owned(),
             name: "'Ann'".to_owned(),
             destination: "'1002'".to_owned(),
+            dialled: None,
+            extension: "null".to_owned(),
             sip_call_id: "'1-1@192.0.2.1'".to_owned(),
             started: begin,
             answer: (begin + 1).to_string(),
@@ -56,9 +62,18 @@ impl Row {
         }
     }
 
+    /// That FusionPBX names the extension with this number, of whichever domain.
+    pub fn naming(mut self, number: &str, domain: &str) -> Self {
+        self.extension = format!(
+            "(select extension_uuid from v_extensions join v_domains using (domain_uuid) \
+             where extension = '{number}' and domain_name = '{domain}')"
+        );
+        self
+    }
+
     fn values(&self) -> String {
         format!(
-            "('{}', {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, to_timestamp({}), {}, {}, 'NORMAL_CLEARING')",
+            "('{}', {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, to_timestamp({}), {}, {}, 'NORMAL_CLEARING')",
             self.id,
             self.domain_uuid,
             self.domain,
@@ -67,8 +82,9 @@ impl Row {
             self.direction,
             self.number,
             self.name,
+            self.dialled.as_ref().unwrap_or(&self.destination),
             self.destination,
-            self.destination,
+            self.extension,
             self.sip_call_id,
             self.started,
             self.answer,
@@ -82,7 +98,7 @@ pub async fn import(world: &World, rows: &[Row]) {
     let values: Vec<String> = rows.iter().map(Row::values).collect();
     let sql = format!(
         "insert into v_xml_cdr (xml_cdr_uuid, domain_uuid, domain_name, leg, originating_leg_uuid, direction, \
-         caller_id_number, caller_id_name, caller_destination, destination_number, sip_call_id, start_stamp, answer_epoch, \
+         caller_id_number, caller_id_name, caller_destination, destination_number, extension_uuid, sip_call_id, start_stamp, answer_epoch, \
          end_epoch, hangup_cause) values {}",
         values.join(", ")
     );
@@ -91,8 +107,7 @@ pub async fn import(world: &World, rows: &[Row]) {
 
 /// The archive as the daemon has it.
 pub fn archive(world: &World) -> Box<dyn Archive> {
-    let feed = FusionPbxFeed::open(&world.settings, world.secrets.clone(), || 0).unwrap();
-    feed.archive().unwrap()
+    Box::new(CallArchive::new(&world.settings, &world.secrets))
 }
 
 pub async fn gaps_of(store: &Store, tenant: TenantId) -> Vec<CallGap> {
@@ -118,14 +133,20 @@ pub async fn calls_of(store: &Store, tenant: TenantId) -> Vec<CallRecord> {
 pub struct Missed {
     pub world: World,
     pub acme: TestTenant,
+    /// Of the first one's 1001 and 1002.
+    pub phones: [Phone; 2],
     pub globex: TestTenant,
     pub gap: CallGap,
 }
 
 impl Missed {
     pub async fn new() -> Self {
-        let world = World::new(Native).await;
-        let (acme, _, globex, _) = world.acme_and_globex().await;
+        Self::on(Backend::Sqlite).await
+    }
+
+    pub async fn on(backend: Backend) -> Self {
+        let world = World::on(backend).await;
+        let (acme, phones, globex, _) = world.acme_and_globex().await;
         world.deploy_platform().await.expect(Live);
         let from = world.clock.now() + SignedDuration::from_mins(30);
         world.clock.forward(Duration::from_mins(50));
@@ -133,6 +154,7 @@ impl Missed {
             gap: gap(world.instance_id, from, world.clock.now()),
             world,
             acme,
+            phones,
             globex,
         };
         missed.note(missed.gap).await;
@@ -162,12 +184,17 @@ impl Missed {
     }
 
     pub fn looker_at(&self, archive: Box<dyn Archive>) -> PastCalls {
+        self.looker_over(self.world.store.clone(), archive)
+    }
+
+    /// The same of another process, on the same database.
+    pub fn looker_over(&self, store: Store, archive: Box<dyn Archive>) -> PastCalls {
         PastCalls::new(
-            self.world.store.clone(),
+            store,
             Arc::new(self.world.clock.clone()),
             Arc::new(SystemIds),
             self.world.instance_id,
-            archive,
+            Arc::from(archive),
         )
     }
 

@@ -4,34 +4,41 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
-use sqlx::AssertSqlSafe;
-use sqlx::postgres::PgConnection;
+use sqlx::error::DatabaseError;
+use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::{AssertSqlSafe, FromRow as _, Row as _};
 use uuid::Uuid;
 
-use super::call_rows::{CallRow, NEEDED, TABLE, question};
+use super::call_rows::{CallRow, NEEDED, TABLE, Texts, question};
 use super::database::{Database, asked};
 use crate::domain::instance::FusionPbxSettings;
 use crate::domain::instance_secrets::InstanceSecrets;
 use crate::driver::DriverError;
-use crate::driver::feed::{Archive, Asked, Page, Place};
+use crate::driver::feed::{Archive, Asked, Page, Place, Skipped, Untold};
 
 /// Rows of a page: some hundred bytes each.
 const PAGE: usize = 500;
 /// The server gives a question up before we do. Without an index on the begin it reads a large table as a whole.
 const LIMIT: &str = "set statement_timeout = '25s'; set default_transaction_read_only = on";
+/// What PostgreSQL says where a text is none in its own encoding, or in the one in which texts are sent: the whole page is
+/// refused then.
+const NO_TEXT: [&str; 2] = ["22021", "22P05"];
+/// Has texts sent as they are kept, so that the one that is none can be told from the others.
+const AS_KEPT: &str = "set client_encoding = 'SQL_ASCII'";
 const WHAT: &str = "the calls that FusionPBX wrote down";
 
 /// What mends what is missing.
 pub const MEND: &str = "have an owner of FusionPBX's tables grant the role what `pbx/fusionpbx/grants.sql` grants on v_xml_cdr; \
     where a column is not there, upgrade FusionPBX's schema (Advanced, Upgrade)";
 
-/// The table of calls of one FusionPBX.
+/// Where one FusionPBX writes its calls down.
 pub struct CallArchive {
     database: Database,
 }
 
 impl CallArchive {
     /// Connects once it is asked.
+    #[must_use]
     pub fn new(settings: &FusionPbxSettings, secrets: &InstanceSecrets) -> Self {
         Self {
             database: Database::new(settings, secrets.database.as_ref()),
@@ -47,6 +54,37 @@ impl CallArchive {
             .map_err(|error| asked(WHAT, error))?;
         Ok(connection)
     }
+
+    async fn rows(
+        &self,
+        connection: &mut PgConnection,
+        sql: String,
+        wanted: &Asked,
+        behind: Place,
+    ) -> sqlx::Result<Vec<PgRow>> {
+        let asking = sqlx::query(AssertSqlSafe(sql))
+            .bind(ids(wanted))
+            .bind(wanted.from.as_second())
+            .bind(wanted.to.as_second())
+            .bind(behind.at)
+            .bind(behind.id)
+            .bind(i64::try_from(PAGE).unwrap_or(i64::MAX))
+            .fetch_all(connection);
+        self.database.ask(asking).await
+    }
+
+    /// The same where one of the rows has a text that is none.
+    async fn rows_as_kept(
+        &self,
+        connection: &mut PgConnection,
+        sql: String,
+        wanted: &Asked,
+        behind: Place,
+    ) -> sqlx::Result<Vec<PgRow>> {
+        let setting = sqlx::raw_sql(AS_KEPT).execute(&mut *connection);
+        self.database.ask(setting).await?;
+        self.rows(connection, sql, wanted, behind).await
+    }
 }
 
 #[async_trait]
@@ -58,32 +96,46 @@ impl Archive for CallArchive {
             at: 0,
             id: Uuid::nil(),
         });
-        let sql = question(|column| columns.contains(column));
-        let asking = sqlx::query_as::<_, CallRow>(AssertSqlSafe(sql))
-            .bind(ids(wanted))
-            .bind(wanted.from.as_second())
-            .bind(wanted.to.as_second())
-            .bind(behind.at)
-            .bind(behind.id)
-            .bind(i64::try_from(PAGE).unwrap_or(i64::MAX))
-            .fetch_all(&mut connection);
-        let rows = self
-            .database
-            .ask(asking)
-            .await
-            .map_err(|error| asked(WHAT, error))?;
-        let is_full = rows.len() >= PAGE;
-        if is_full {
+        let sql = |texts| question(texts, |column| columns.contains(column));
+        let rows = self.rows(&mut connection, sql(Texts::Cut), wanted, behind).await;
+        let is_refused = rows.as_ref().is_err_and(is_no_text);
+        let rows = if is_refused {
+            self.rows_as_kept(&mut connection, sql(Texts::Whole), wanted, behind)
+                .await
+        } else {
+            rows
+        };
+        let rows = rows.map_err(|error| asked(WHAT, error))?;
+        let last = rows.last().filter(|_| rows.len() >= PAGE);
+        let next = last.map(place).transpose().map_err(|error| asked(WHAT, error))?;
+        if next.is_some() && !is_refused {
             // The next page is asked for at once; after the last one nothing for long.
             self.database.keep(connection).await;
         }
-        let next = rows.last().filter(|_| is_full).map(|last| Place {
-            at: last.at,
-            id: last.id,
-        });
-        let parts = rows.iter().filter_map(CallRow::part).collect();
-        Ok(Page { parts, next })
+        let (mut parts, mut skipped) = (Vec::new(), Skipped::default());
+        for row in &rows {
+            // One that cannot be decoded must not keep its neighbours away, nor what is behind it.
+            let row = CallRow::from_row(row).map_err(|_| Untold::Unreadable);
+            match row.and_then(|row| row.part()) {
+                Ok(part) => parts.push(part),
+                Err(why) => skipped.add(why),
+            }
+        }
+        Ok(Page { parts, skipped, next })
     }
+}
+
+/// Where a row stands, whatever else is in it.
+fn place(row: &PgRow) -> sqlx::Result<Place> {
+    Ok(Place {
+        at: row.try_get("at")?,
+        id: row.try_get("id")?,
+    })
+}
+
+fn is_no_text(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    code.is_some_and(|code| NO_TEXT.contains(&code.as_ref()))
 }
 
 /// FusionPBX has a tenant's domain under the tenant's own id.

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::domain::call_part::{CallPart, EndedPart, Phone};
 use crate::domain::call_text::{CallText, PbxCallId};
 use crate::driver::event_socket::ended::disposition;
+use crate::driver::feed::Untold;
 
 /// The table.
 pub const TABLE: &str = "v_xml_cdr";
@@ -44,9 +45,9 @@ const LONGEST_TEXT: u8 = 200;
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct CallRow {
     /// When the call began, in microseconds.
-    pub at: i64,
+    at: i64,
     /// The leg's own id.
-    pub id: Uuid,
+    id: Uuid,
     domain_id: Uuid,
     domain: Option<String>,
     leg: Option<String>,
@@ -67,16 +68,38 @@ pub struct CallRow {
     cause: Option<String>,
 }
 
+/// How texts are asked for, which may be of any length.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Texts {
+    /// As much of each as is kept.
+    Cut,
+    /// None where it may be more: PostgreSQL cannot cut what is no text in its own encoding, and refuses the page.
+    Whole,
+}
+
+impl Texts {
+    fn of(self, column: &str) -> String {
+        match self {
+            Self::Cut => format!("left(c.{column}::text, {LONGEST_TEXT})"),
+            Self::Whole => {
+                format!(
+                    "(case when octet_length(c.{column}::text) <= {LONGEST_TEXT} then c.{column}::text end)"
+                )
+            }
+        }
+    }
+}
+
 /// The question for a page of rows, for a table that has these columns: `$1` the tenants, `$2` the earliest end and `$3` the
 /// latest begin in seconds, `$4` and `$5` the place behind which it begins, `$6` how many rows.
 ///
 /// The begin is asked for, since of all times it alone has an index, where FusionPBX has one.
-pub fn question(has: impl Fn(&str) -> bool) -> String {
+pub fn question(texts: Texts, has: impl Fn(&str) -> bool) -> String {
     let text = |column: &str| {
         if MAY_LACK.contains(&column) && !has(column) {
             "null".to_owned()
         } else {
-            format!("left(c.{column}::text, {LONGEST_TEXT})")
+            texts.of(column)
         }
     };
     let longest = LONGEST.as_secs();
@@ -125,30 +148,24 @@ pub fn question(has: impl Fn(&str) -> bool) -> String {
 }
 
 impl CallRow {
-    /// The part of a call that it tells of; none where that is another row's, or cannot be read.
-    pub fn part(&self) -> Option<EndedPart> {
+    /// The part of a call that it tells of, or why of none.
+    pub fn part(&self) -> Result<EndedPart, Untold> {
         let originating = word(self.originating_leg.as_ref());
         // Whose call a leg is that was called, its originating one says alone; and a half of a pair is no call.
-        if self.is_loopback || (self.leg.as_deref() == Some("b") && originating.is_none()) {
-            return None;
+        if self.is_loopback {
+            return Err(Untold::NoSip);
         }
-        let channel: PbxCallId = self.id.to_string().parse().ok()?;
+        if self.leg.as_deref() == Some("b") && originating.is_none() {
+            return Err(Untold::NoCaller);
+        }
+        let id = |id: &str| id.parse::<PbxCallId>().map_err(|_| Untold::NoId);
+        let channel = id(&self.id.to_string())?;
         let call = match originating {
-            Some(leg) => leg.parse().ok()?,
+            Some(leg) => id(leg)?,
             None => channel.clone(),
         };
         let is_of_called = call != channel;
-        let started = Timestamp::from_microsecond(self.at).ok()?;
-        let ended = second(word(self.ended.as_ref())?)?.max(started);
-        if ended.duration_since(started) > SignedDuration::try_from(LONGEST).ok()? {
-            return None;
-        }
-        let answered = match word(self.answered.as_ref()) {
-            None => None,
-            // FreeSWITCH's word for never.
-            Some(text) if whole(text)? == 0 => None,
-            Some(text) => Some(second(text)?.clamp(started, ended)),
-        };
+        let (started, answered, ended) = self.times().ok_or(Untold::NoTimes)?;
         let domain = word(self.domain.as_ref());
         let phone = |number: Option<&str>| Phone::of(number?, domain?);
         let extension = word(self.extension.as_ref());
@@ -176,7 +193,7 @@ impl CallRow {
         };
         let leaves = direction == Some("outbound");
         let cause = word(self.cause.as_ref());
-        Some(EndedPart {
+        Ok(EndedPart {
             call,
             names: std::iter::once(self.domain_id.to_string())
                 .chain(domain.map(str::to_owned))
@@ -199,6 +216,22 @@ impl CallRow {
                 cause: cause.and_then(|cause| cause.parse().ok()),
             },
         })
+    }
+
+    /// When it began, was answered, and was over.
+    fn times(&self) -> Option<(Timestamp, Option<Timestamp>, Timestamp)> {
+        let started = Timestamp::from_microsecond(self.at).ok()?;
+        let ended = second(word(self.ended.as_ref())?)?.max(started);
+        if ended.duration_since(started) > SignedDuration::try_from(LONGEST).ok()? {
+            return None;
+        }
+        let answered = match word(self.answered.as_ref()) {
+            None => None,
+            // FreeSWITCH's word for never.
+            Some(text) if whole(text)? == 0 => None,
+            Some(text) => Some(second(text)?.clamp(started, ended)),
+        };
+        Some((started, answered, ended))
     }
 }
 

@@ -10,7 +10,6 @@ mod database;
 mod delta;
 mod difference;
 mod drift;
-mod feed;
 pub mod found;
 mod insert;
 mod note;
@@ -32,7 +31,7 @@ use async_trait::async_trait;
 use tokio::sync::{Mutex, OnceCell};
 use uuid::Uuid;
 
-pub use self::feed::FusionPbxFeed;
+pub use self::archive::CallArchive;
 
 use self::database::{Database, asked};
 use self::note::{Note, Owner};
