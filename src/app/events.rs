@@ -1,8 +1,12 @@
 //! What happens in a tenant, as it happens and as far as the caller may see it: calls, phones, deployments.
 
+mod seen;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use self::seen::Picture;
+pub use self::seen::Seen;
 use super::App;
 use super::calls::{self, ActiveCalls, View};
 use super::error::AppError;
@@ -13,7 +17,7 @@ use crate::domain::deployment::{Deployment, StageRecord};
 use crate::domain::dial::ExtensionNumber;
 use crate::domain::ids::{ExtensionId, InstanceId, TenantId};
 use crate::domain::permission::Permission;
-use crate::monitor::stream::{EventId, Happening, Heard, Reader};
+use crate::monitor::stream::{Happening, Heard, Reader};
 
 /// What is told.
 pub enum Told {
@@ -48,6 +52,8 @@ pub struct Following {
     sees_deployments: bool,
     reader: Reader,
     told_freshness: Freshness,
+    /// What they have been shown of the calls; none where all calls are still to be told.
+    picture: Option<Picture>,
     /// What is told before anything else.
     first: VecDeque<Told>,
 }
@@ -60,18 +66,28 @@ pub fn tenant(caller: &Caller) -> Result<TenantId, AppError> {
 /// Follows the tenant that the caller acts in, from now on or from what they have seen last.
 pub async fn follow(app: &App, caller: &Caller, seen: Option<&str>) -> Result<Following, AppError> {
     let view = calls::view(app, caller).await?;
-    let last: Option<EventId> = seen.and_then(|seen| seen.parse().ok());
+    let last: Option<Seen> = seen.and_then(|seen| seen.parse().ok());
+    // What happened meanwhile says nothing of calls that are seen since, and of those that are not any more.
+    let picture = last.and_then(|last| last.picture.filter(|shown| shown.sight == view.sight));
+    let last = last.filter(|_| picture.is_some()).map(|last| last.event);
     // Before the calls are looked at: what happens in between is told too, at worst twice.
     let reader = app.board.streams().follow(view.tenant, last);
     let all = app.calls_of(&view);
     let mut following = Following {
         sees_deployments: sees_deployments(caller),
         told_freshness: all.freshness,
+        picture: None,
         view,
         first: VecDeque::new(),
         reader,
     };
-    if !following.reader.goes_on() {
+    if let Some(shown) = picture.filter(|_| following.reader.goes_on()) {
+        following.picture = Some(shown);
+        // The event that said so may be gone, and where it is still told it says nothing new by then.
+        if shown.stale != all.freshness.stale {
+            following.first.push_back(Told::Known(all.freshness));
+        }
+    } else {
         if seen.is_some() {
             following.first.push_back(Told::Missed(None));
         }
@@ -100,7 +116,10 @@ impl Following {
         } else {
             let all = app.calls_of(&view);
             self.told_freshness = all.freshness;
+            // What was to be told of the calls is of the former sight.
+            self.first.retain(|told| matches!(told, Told::Missed(_)));
             self.first.push_back(Told::Calls(all));
+            self.picture = None;
         }
         self.view = view;
         self.sees_deployments = sees_deployments(caller);
@@ -126,10 +145,10 @@ impl Following {
     }
 
     /// What is there already, with the name of the moment.
-    pub fn ready(&mut self, app: &App) -> Option<(EventId, Told)> {
+    pub fn ready(&mut self, app: &App) -> Option<(Seen, Told)> {
         loop {
             if let Some(told) = self.first.pop_front() {
-                return Some((self.reader.position(), told));
+                return Some(self.named(told));
             }
             let told = match self.reader.ready()? {
                 Heard::Missed(count) => {
@@ -141,9 +160,34 @@ impl Following {
                 Heard::Event(_, happening) => self.seen(app, &happening),
             };
             if let Some(told) = told {
-                return Some((self.reader.position(), told));
+                return Some(self.named(told));
             }
         }
+    }
+
+    /// What is told now, with the name under which who gets it can come again.
+    fn named(&mut self, told: Told) -> (Seen, Told) {
+        match &told {
+            Told::Calls(all) => {
+                self.picture = Some(Picture {
+                    sight: self.view.sight,
+                    stale: all.freshness.stale,
+                });
+            }
+            Told::Known(freshness) => {
+                self.picture = self.picture.map(|picture| Picture {
+                    stale: freshness.stale,
+                    ..picture
+                });
+            }
+            Told::Missed(_) => self.picture = None,
+            _ => {}
+        }
+        let seen = Seen {
+            event: self.reader.position(),
+            picture: self.picture,
+        };
+        (seen, told)
     }
 
     /// Waits until something may be there. Cancel safe.

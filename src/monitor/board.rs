@@ -26,6 +26,7 @@ pub type CallNews = (Option<Arc<Call>>, Option<Arc<Call>>);
 pub struct Board(Arc<Shared>);
 
 struct Shared {
+    /// What changes is told before the lock is let go of, so that it is told in the order in which it became so.
     instances: RwLock<BTreeMap<InstanceId, Known>>,
     streams: Streams,
     calls: broadcast::Sender<CallNews>,
@@ -102,7 +103,8 @@ impl Board {
 
     /// It is not listened to any more, for it is another host's or gone: nothing is said of it.
     pub fn remove(&self, instance: InstanceId) {
-        let removed = self.write().remove(&instance);
+        let mut instances = self.write();
+        let removed = instances.remove(&instance);
         // First, so that nobody takes the calls for ended while the figures still look known.
         self.tell_of_freshness(Freshness::UNKNOWN);
         for call in removed.into_iter().flat_map(|known| known.by_link.into_values()) {
@@ -118,7 +120,6 @@ impl Board {
         };
         let was_stale = std::mem::replace(&mut known.calls.stale, true);
         let freshness = known.calls;
-        drop(instances);
         if !was_stale {
             self.tell_of_freshness(freshness);
         }
@@ -163,7 +164,6 @@ impl Board {
         }
         let phones = known.put_phones(report.phones);
         let freshness = known.calls;
-        drop(instances);
         for (before, now) in happened {
             self.tell_of_call(before, now);
         }

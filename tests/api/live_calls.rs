@@ -10,6 +10,7 @@ use switchyard::domain::leg::{LegId, WireText};
 use switchyard::monitor::board::{Report, Told};
 use tokio_util::sync::CancellationToken;
 
+use super::audited_platform::instance;
 use super::people::Person;
 use super::server::Server;
 use super::sse::Stream;
@@ -42,8 +43,35 @@ impl Server {
 
     /// The same, with some that ended.
     pub fn report_also(&self, instance: InstanceId, began: &[Call], ended: &[&Call]) {
+        self.report_with(instance, began, ended, ("1001", None, 1));
+    }
+
+    /// Of an extension of Acme's so many phones can be reached.
+    pub fn report_phones(
+        &self,
+        instance: InstanceId,
+        number: &str,
+        extension: Option<&str>,
+        contacts: usize,
+    ) {
+        self.report_with(instance, &[], &[], (number, extension, contacts));
+    }
+
+    fn report_with(
+        &self,
+        instance: InstanceId,
+        began: &[Call],
+        ended: &[&Call],
+        (number, extension, contacts): (&str, Option<&str>, usize),
+    ) {
         let began = began.iter().map(|call| (call.link.clone(), Some(call.clone())));
         let ended = ended.iter().map(|call| (call.link.clone(), None));
+        let phones = (
+            self.acme.parse().unwrap(),
+            number.parse().unwrap(),
+            extension.map(|id| id.parse().unwrap()),
+            contacts,
+        );
         let report = Report {
             calls: Told {
                 items: began.chain(ended).collect(),
@@ -51,7 +79,7 @@ impl Server {
                 are_stale: false,
             },
             phones: Told {
-                items: vec![(self.acme.parse().unwrap(), "1001".parse().unwrap(), None, 1)],
+                items: vec![phones],
                 are_all: false,
                 are_stale: false,
             },
@@ -267,6 +295,58 @@ async fn o10_the_dashboard_counts_by_tenant_by_pbx_and_in_all() {
             json!({"tenant_id": server.acme, "total": 2})
         ]
     );
+}
+
+#[tokio::test]
+async fn o10_the_dashboard_adds_up_more_than_one_pbx_and_says_no_total_while_one_is_not_known() {
+    let server = Server::start(Sqlite).await;
+    let first = server.listened_to().await;
+    let made = server.platform(Method::POST, "/platform/pbx-instances");
+    let made = made.json(&instance("second")).send().await;
+    let second: InstanceId = made.data(201)["id"].as_str().unwrap().parse().unwrap();
+    server.board.add(second);
+    let shown = async || {
+        let answer = server.platform(Method::GET, "/platform/dashboard").send().await;
+        let shown = answer.data(200).clone();
+        let mut all = shown["active_calls"].clone();
+        let by_tenant = all["by_tenant"].as_array_mut().unwrap();
+        by_tenant.sort_by_key(|of| of["total"].as_u64());
+        let instances = shown["instances"].as_array().unwrap().iter();
+        let totals = instances.map(|instance| instance["active_calls"]["total"].clone());
+        (all, totals.collect::<Vec<Value>>())
+    };
+    let of = |tenant: &str, total: usize| json!({"tenant_id": tenant, "total": total});
+
+    server.report(first, &[call(first, "1", &server.acme, &[])]);
+    let (all, totals) = shown().await;
+    assert_eq!(totals, [json!(1), Value::Null], "only one is known");
+    assert_eq!(
+        all,
+        json!({"total": null, "as_of": null, "stale": true, "by_tenant": [of(&server.acme, 1)]})
+    );
+
+    // A tenant's calls go on where it was before.
+    let there = ["2", "3"].map(|link| call(second, link, &server.acme, &[]));
+    let other = call(second, "4", &server.globex, &[]);
+    let nobodys = Call {
+        tenant_id: None,
+        ..call(second, "5", &server.acme, &[])
+    };
+    server.report(second, &[there[0].clone(), there[1].clone(), other, nobodys]);
+    let (all, totals) = shown().await;
+    assert_eq!(totals, [1, 4]);
+    assert_eq!((&all["total"], &all["stale"]), (&json!(5), &json!(false)));
+    assert_eq!(
+        all["by_tenant"],
+        json!([of(&server.globex, 1), of(&server.acme, 3)])
+    );
+
+    // What is known of the other is not known of both.
+    server.lose_link(second);
+    let (all, totals) = shown().await;
+    assert_eq!(totals, [1, 4], "as it was when it was known");
+    assert_eq!((&all["total"], &all["stale"]), (&json!(5), &json!(true)));
+    assert!(all["as_of"].is_string());
 }
 
 #[tokio::test]

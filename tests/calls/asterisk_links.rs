@@ -5,7 +5,7 @@ use std::time::Duration;
 use switchyard::domain::clock::{Clock as _, SystemClock};
 
 use super::proxy::Way;
-use super::rig::{ACME, GLOBEX, Rig, call, hang_up};
+use super::rig::{ACME, GLOBEX, Rig, call, hang_up, soon};
 use super::support::ami::field;
 use super::support::wait::until;
 
@@ -19,8 +19,9 @@ async fn asterisk_o10_a_link_that_is_half_open_is_stale_and_right_again() {
     hang_up(&mut ami, ACME, 2).await;
     call(&mut ami, GLOBEX, 1).await;
     rig.until_stale().await;
-    rig.proxy.set(Way::Open);
+    let since = rig.open();
     rig.agrees(&mut ami, "the link is open").await;
+    soon(since, "the link is open");
 }
 
 #[tokio::test]

@@ -21,3 +21,4 @@ mod scripted;
 #[path = "../support/mod.rs"]
 mod support;
 mod switch;
+mod switch_links;

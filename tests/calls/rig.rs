@@ -17,39 +17,45 @@ use switchyard::driver::feed::{Feed, FeedFactory};
 use switchyard::monitor::board::{Board, Figures};
 use switchyard::monitor::stream::Streams;
 use switchyard::monitor::{self, Tools};
-use switchyard::wire::ami::Backoff;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::proxy::Proxy;
+use super::proxy::{Proxy, Way};
 use super::support::ami::{Ami, field};
 use super::support::database::Backend;
 use super::support::pbx::Pbx;
 use super::support::world::{NODE, Phone, Tenant, World};
 
+/// Once the link to a PBX can be had again, for so long at the most calls are not known: it is required.
+pub const EXACT: Duration = Duration::from_secs(2);
+
+/// That it was not longer; gives how long it was.
+pub fn soon(since: Instant, when: &str) -> Duration {
+    let took = since.elapsed();
+    assert!(took < EXACT, "{when}: right again after {took:?}");
+    took
+}
+
 pub const ACME: &str = "acme.example.com";
 pub const GLOBEX: &str = "globex.example.com";
 
-/// As the daemon makes them, but that tries follow each other fast.
+/// As the daemon makes them; chance has each pause between two tries as long as it may be.
 pub struct Feeds;
 
 impl FeedFactory for Feeds {
     fn feed(&self, instance: &PbxInstance, secrets: InstanceSecrets) -> Option<Box<dyn Feed>> {
-        let backoff = Backoff {
-            first: Duration::from_millis(50),
-            max: Duration::from_millis(200),
-        };
         match &instance.settings {
-            InstanceSettings::Asterisk(settings) => Some(Box::new(ManagerFeed::open_with(
+            InstanceSettings::Asterisk(settings) => Some(Box::new(ManagerFeed::open(
                 settings,
                 &secrets.control,
                 &Transport::default(),
-                backoff,
                 || u32::MAX,
             ))),
             InstanceSettings::FreeSwitch(settings) => {
                 let (host, port) = (&settings.event_socket_host, settings.event_socket_port);
-                Some(Box::new(SocketFeed::open(host, port, &secrets.control, || 0)?))
+                Some(Box::new(SocketFeed::open(host, port, &secrets.control, || {
+                    u32::MAX
+                })?))
             }
             InstanceSettings::FusionPbx(_) => None,
         }
@@ -192,15 +198,22 @@ impl Rig {
         calls
     }
 
-    /// Waits until it is fresh and what Asterisk says; gives how long that took.
-    pub async fn agrees(&self, ami: &mut Ami, when: &str) -> Duration {
+    /// Opens the link; gives from when on it could be had again.
+    pub fn open(&self) -> Instant {
+        let since = Instant::now();
+        self.proxy.set(Way::Open);
+        since
+    }
+
+    /// Waits until it is fresh and what Asterisk says.
+    pub async fn agrees(&self, ami: &mut Ami, when: &str) {
         let begun = Instant::now();
         loop {
             // In one moment: both before and after what ours says.
             let before = Self::truth(ami);
             let (told, fresh) = (self.told(), self.monitor.is_fresh());
             if fresh && told == before {
-                return begun.elapsed();
+                return;
             }
             let waited = begun.elapsed();
             assert!(

@@ -12,6 +12,7 @@ use switchyard::domain::instance::InstanceSettings;
 use switchyard::domain::leg::{Endpoint, LegId};
 use switchyard::driver::freeswitch::FreeSwitchDriver;
 use switchyard::driver::{DriverError, PbxDriver as _};
+use switchyard::monitor::board::Figures;
 use switchyard::store::call_records::{self, Seen};
 use switchyard::wire::esl::Word;
 
@@ -32,16 +33,22 @@ pub struct Rig {
 }
 
 impl Rig {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         Self::start_polling(Duration::from_secs(1)).await
     }
 
     pub async fn start_polling(period: Duration) -> Self {
-        let home = tempfile::tempdir().unwrap();
         let freeswitch = FreeSwitch::start().await;
+        let port = freeswitch.port;
+        Self::start_at(port, freeswitch, period).await
+    }
+
+    /// Listened to at this port.
+    pub async fn start_at(port: u16, freeswitch: FreeSwitch, period: Duration) -> Self {
+        let home = tempfile::tempdir().unwrap();
         let world = World::new(
             Backend::Sqlite,
-            settings(freeswitch.port, home.path()),
+            settings(port, home.path()),
             secrets(),
             home.path(),
         )
@@ -58,6 +65,10 @@ impl Rig {
         };
         until("it is known", || rig.total() == Some(0)).await;
         rig
+    }
+
+    pub fn figures(&self) -> Figures {
+        self.monitor.figures().unwrap()
     }
 
     /// How many calls there are; none while that is stale.
@@ -234,37 +245,6 @@ async fn o10_a_call_whose_tenant_only_a_variable_names_stays_the_tenants_through
     assert!(ended.unwrap());
     until("it is gone for good", || rig.total() == Some(0)).await;
     through_polls(|| rig.polls(), "it came back", || rig.calls().is_empty()).await;
-}
-
-#[tokio::test]
-async fn o10_a_broken_event_socket_is_stale_and_right_again() {
-    let mut rig = Rig::start().await;
-    rig.freeswitch.add_call(&NewCall::within(ACME, "1001", "1002"));
-    until("it is known", || rig.total() == Some(1)).await;
-    rig.freeswitch.close().await;
-    until("it is stale", || rig.total().is_none()).await;
-    assert_eq!(rig.calls().len(), 1, "what was known is shown");
-    rig.freeswitch.add_call(&NewCall::within(ACME, "1001", "1003"));
-    rig.freeswitch
-        .add_call(&NewCall::within("acme.example.community", "1001", "1003"));
-    rig.freeswitch.open().await;
-    until("it is right again", || rig.total() == Some(3)).await;
-    assert_eq!(rig.calls().len(), 2);
-}
-
-#[tokio::test]
-async fn o10_an_event_that_cannot_be_read_and_a_table_that_is_none_are_stale_and_right_again() {
-    let rig = Rig::start().await;
-    rig.freeswitch.add_call(&NewCall::within(ACME, "1001", "1002"));
-    until("it is known", || rig.total() == Some(1)).await;
-    rig.freeswitch
-        .faults()
-        .add(Fault::at("show channels", Effect::Print("{\"row_count\": 7}".to_owned())).always());
-    rig.freeswitch
-        .play(b"Content-Length: 3\nContent-Type: text/event-json\n\n{x}");
-    until("it is stale", || rig.total().is_none()).await;
-    rig.freeswitch.faults().clear();
-    until("it is right again", || rig.total() == Some(1)).await;
 }
 
 #[tokio::test]

@@ -354,3 +354,41 @@ fn o10_calls_that_go_on_where_the_tenant_was_before_are_as_well_known_as_they_ar
     board.doubt(PBX);
     assert!(known(1).stale && !known(2).stale);
 }
+
+#[test]
+fn o10_who_follows_hears_that_a_call_began_before_they_hear_that_it_is_known_no_more() {
+    let board = board();
+    // What they make of it takes a while.
+    let _reader = board.streams().follow(tenant(1), None);
+    // As many as a hearer has room for, of which each begins and ends.
+    let links: Vec<String> = (0..NEWS / 2).map(|number| number.to_string()).collect();
+    let first = call("0", None).id;
+    for round in 0..40 {
+        let mut hearer = board.calls();
+        let calls = links.iter().map(|link| began(link, Some(tenant(1))));
+        let stop = CancellationToken::new();
+        let late = Report {
+            stop: stop.clone(),
+            ..report(calls.collect(), 7)
+        };
+        std::thread::scope(|threads| {
+            threads.spawn(|| board.report(PBX, late));
+            // The listener is stopped as soon as anything of what it tells is there.
+            while board.call(tenant(1), first).is_none() {
+                std::hint::spin_loop();
+            }
+            stop.cancel();
+            board.remove(PBX);
+        });
+        let mut up = HashSet::new();
+        for _ in 0..NEWS {
+            let (before, now) = hearer.try_recv().unwrap();
+            if let Some(over) = before {
+                up.remove(&over.id);
+            }
+            up.extend(now.map(|call| call.id));
+        }
+        assert!(up.is_empty(), "round {round}: {} calls are left", up.len());
+        board.add(PBX);
+    }
+}

@@ -64,7 +64,16 @@ impl LinkFailure for LinkError {
     }
 
     fn is_refusal(&self) -> bool {
-        matches!(self, Self::LoginRefused { .. } | Self::BadLogin(_))
+        match self {
+            Self::LoginRefused { .. } | Self::BadLogin(_) | Self::NoChallenge { .. } | Self::Trust { .. } => {
+                true
+            }
+            // What broke in the middle of it may hold the next time.
+            Self::Tls { source, .. } => {
+                matches!(source.kind(), io::ErrorKind::InvalidData | io::ErrorKind::Other)
+            }
+            _ => false,
+        }
     }
 }
 
@@ -86,4 +95,27 @@ pub enum AnswerError {
     TooManyItems { limit: usize },
     #[error("the list says it has {said:?} items, {got} came")]
     ItemCount { said: Option<String>, got: usize },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_certificate_is_a_refusal_and_a_link_that_breaks_while_it_is_shown_is_none() {
+        let tls = |kind: io::ErrorKind| LinkError::Tls {
+            address: "pbx.example.com:5039".to_owned(),
+            source: kind.into(),
+        };
+        // What the library says of all that it does not believe.
+        assert!(tls(io::ErrorKind::InvalidData).is_refusal());
+        for cut in [
+            io::ErrorKind::UnexpectedEof,
+            io::ErrorKind::ConnectionReset,
+            io::ErrorKind::BrokenPipe,
+        ] {
+            assert!(!tls(cut).is_refusal(), "{cut}");
+        }
+        assert!(!LinkError::Closed.is_refusal());
+    }
 }

@@ -60,7 +60,10 @@ impl LinkFailure for LinkError {
     }
 
     fn is_refusal(&self) -> bool {
-        matches!(self, Self::LoginRefused { .. } | Self::AddressDenied { .. })
+        matches!(
+            self,
+            Self::LoginRefused { .. } | Self::AddressDenied { .. } | Self::SubscriptionRefused { .. }
+        )
     }
 }
 

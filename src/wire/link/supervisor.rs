@@ -14,19 +14,27 @@ use super::{LinkFailure as _, Protocol};
 /// However short the waits are set, we do not try without a pause.
 const MIN_WAIT: Duration = Duration::from_millis(20);
 
+/// The log says no more often than this that a link broke.
+const QUIET: Duration = Duration::from_secs(15);
+
 /// How long to wait between tries.
 #[derive(Debug, Clone)]
 pub struct Backoff {
     /// After the first failure; doubled after each further one.
     pub first: Duration,
     pub max: Duration,
+    /// Where the PBX refuses us we wait for `max`, twice as long after each further refusal in a row, and this long at the
+    /// most: one that is just starting may refuse for a moment, and who is refused often may be shut out by its guard.
+    pub refused: Duration,
 }
 
 impl Default for Backoff {
     fn default() -> Self {
+        let max = Duration::from_secs(15);
         Self {
             first: Duration::from_millis(250),
-            max: Duration::from_secs(15),
+            max,
+            refused: max,
         }
     }
 }
@@ -47,11 +55,44 @@ impl Backoff {
     /// The wait after `failures` failures in a row. Half of it is left to chance, so that several daemons do not come
     /// back to one PBX in step.
     fn wait(&self, failures: u32, chance: u32) -> Duration {
-        let doubled = self
-            .first
-            .saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1)));
-        let half = doubled.min(self.max).max(MIN_WAIT) / 2;
+        let half = doubled(self.first, failures).min(self.max).max(MIN_WAIT) / 2;
         half.saturating_add(half.mul_f64(f64::from(chance) / f64::from(u32::MAX)))
+    }
+
+    /// The wait after `refusals` refusals in a row.
+    fn wait_refused(&self, refusals: u32) -> Duration {
+        let longest = self.refused.max(self.max);
+        doubled(self.max, refusals).min(longest).max(MIN_WAIT)
+    }
+}
+
+/// What has become of a wait after so many in a row.
+fn doubled(first: Duration, times: u32) -> Duration {
+    first.saturating_mul(2_u32.saturating_pow(times.saturating_sub(1)))
+}
+
+/// What the log says of a link: one line when it breaks and one when it is back, however often it is tried meanwhile.
+#[derive(Debug, Default)]
+struct Said {
+    is_up: Option<bool>,
+    /// When it last said that there is no link.
+    down_at: Option<Instant>,
+}
+
+impl Said {
+    /// The link is up now; gives whether that is to be said.
+    fn up(&mut self) -> bool {
+        self.is_up.replace(true) != Some(true)
+    }
+
+    /// There is none; gives whether that is to be said.
+    fn down(&mut self, now: Instant) -> bool {
+        let is_too_soon = |at: Instant| now.saturating_duration_since(at) < QUIET;
+        if self.is_up == Some(false) || self.down_at.is_some_and(is_too_soon) {
+            return false;
+        }
+        (self.is_up, self.down_at) = (Some(false), Some(now));
+        true
     }
 }
 
@@ -66,6 +107,7 @@ pub fn supervise<P: Protocol, C: FnMut() -> u32>(
         config,
         backoff,
         chance,
+        said: Said::default(),
         handle: handle.clone(),
         queue,
     };
@@ -79,6 +121,7 @@ pub struct Supervisor<P: Protocol, C> {
     config: P::Config,
     backoff: Backoff,
     chance: C,
+    said: Said,
     handle: Handle<P>,
     queue: mpsc::Receiver<Outgoing<P>>,
 }
@@ -90,18 +133,20 @@ impl<P: Protocol, C: FnMut() -> u32> Supervisor<P, C> {
     }
 
     async fn keep_up(&mut self) {
-        let mut failures = 0_u32;
+        let (mut failures, mut refusals) = (0_u32, 0_u32);
         loop {
             let (reason, held) = self.one_link().await;
             failures = self.backoff.count(failures, held);
             let wait = if reason.is_refusal() {
-                self.backoff.max.max(MIN_WAIT)
+                refusals = refusals.saturating_add(1);
+                self.backoff.wait_refused(refusals)
             } else {
+                refusals = 0;
                 self.backoff.wait(failures, (self.chance)())
             };
             let next_try = Instant::now().checked_add(wait);
             let reason = self.handle.hub().link_down(reason, next_try);
-            if failures == 1 {
+            if self.said.down(Instant::now()) {
                 tracing::warn!(
                     error = &reason as &dyn std::error::Error,
                     "no link to {}",
@@ -120,7 +165,9 @@ impl<P: Protocol, C: FnMut() -> u32> Supervisor<P, C> {
         };
         let since = Instant::now();
         self.handle.hub().link_up(since);
-        tracing::info!("linked to {}", P::PEER);
+        if self.said.up() {
+            tracing::info!("linked to {}", P::PEER);
+        }
         let timing = P::timing(&self.config);
         let reason = serve(&mut line, &self.handle, &mut self.queue, timing).await;
         (reason, since.elapsed())
@@ -149,10 +196,7 @@ mod tests {
 
     #[test]
     fn waits_double_up_to_the_limit_and_half_is_chance() {
-        let backoff = Backoff {
-            first: Duration::from_millis(250),
-            max: Duration::from_secs(15),
-        };
+        let backoff = Backoff::default();
         let longest: Vec<u128> = (1..9).map(|n| backoff.wait(n, u32::MAX).as_millis()).collect();
         assert_eq!(longest, [250, 500, 1000, 2000, 4000, 8000, 15000, 15000]);
         assert_eq!(backoff.wait(1, 0).as_millis(), 125);
@@ -160,12 +204,42 @@ mod tests {
         let none = Backoff {
             first: Duration::ZERO,
             max: Duration::ZERO,
+            refused: Duration::ZERO,
         };
-        assert_eq!(none.wait(1, u32::MAX), MIN_WAIT);
+        assert_eq!([none.wait(1, u32::MAX), none.wait_refused(9)], [MIN_WAIT; 2]);
         let endless = Backoff {
             first: Duration::MAX,
             max: Duration::MAX,
+            refused: Duration::ZERO,
         };
         assert!(endless.wait(9, u32::MAX) > Duration::from_secs(u64::MAX / 2));
+        assert_eq!(endless.wait_refused(9), Duration::MAX);
+    }
+
+    #[test]
+    fn the_first_refusal_waits_no_longer_than_a_failure_and_each_further_one_twice_as_long_up_to_its_limit() {
+        let backoff = Backoff {
+            max: Duration::from_millis(500),
+            ..Backoff::default()
+        };
+        let waits: Vec<u128> = (1..8).map(|n| backoff.wait_refused(n).as_millis()).collect();
+        assert_eq!(waits, [500, 1000, 2000, 4000, 8000, 15000, 15000]);
+        assert_eq!(backoff.wait(9, u32::MAX).as_millis(), 500);
+    }
+
+    #[test]
+    fn the_log_says_once_that_there_is_no_link_once_that_it_is_back_and_of_one_that_flaps_little() {
+        let begun = Instant::now();
+        let at = |second| begun + Duration::from_secs(second);
+        let mut said = Said::default();
+        assert!(said.down(at(0)), "there is none from the beginning");
+        assert!((1..100).all(|second| !said.down(at(second))), "each try fails");
+        assert!(said.up());
+        assert!(said.down(at(100)) && said.up(), "it broke soon, and is back");
+        for second in 101..115 {
+            assert!(!said.down(at(second)) && !said.up(), "{second}");
+        }
+        assert!(!said.down(at(114)) && said.down(at(115)), "it stays down");
+        assert!(said.up() && !said.up());
     }
 }

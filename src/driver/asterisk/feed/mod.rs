@@ -59,13 +59,16 @@ const UNREAD: [&str; 16] = [
 const BRIDGES: usize = 20_000;
 /// A link that is silent for longer than both of these together is none: nobody is told a count that is older.
 const TIMING: Timing = Timing {
-    connect: Duration::from_secs(5),
+    // What was sent into a path that is gone is not sent again soon: then a new try is faster.
+    connect: Duration::from_secs(2),
     idle: Duration::from_secs(3),
     ping: Duration::from_secs(3),
 };
+/// Once the PBX can be reached again, its calls are known within two seconds: of these a poll needs some too.
 const BACKOFF: Backoff = Backoff {
     first: Duration::from_millis(250),
-    max: Duration::from_secs(15),
+    max: Duration::from_millis(500),
+    refused: Duration::from_secs(15),
 };
 /// Events that wait while we are at something else: some seconds of a large PBX. Beyond that a poll is cheaper.
 const WAITING: usize = 16_384;
@@ -98,22 +101,11 @@ impl ManagerFeed {
         transport: &Transport,
         chance: impl FnMut() -> u32 + Send + 'static,
     ) -> Self {
-        Self::open_with(settings, secret, transport, BACKOFF, chance)
-    }
-
-    /// The same with other pauses between tries.
-    pub fn open_with(
-        settings: &AsteriskSettings,
-        secret: &SecretString,
-        transport: &Transport,
-        backoff: Backoff,
-        chance: impl FnMut() -> u32 + Send + 'static,
-    ) -> Self {
         let mut config = transport.config(settings, secret);
         config.events = EventMask::Classes(CLASSES.map(str::to_owned).to_vec());
         config.timing = TIMING;
         config.limits.events = WAITING;
-        let (client, supervisor) = ami::supervise(config, backoff, chance);
+        let (client, supervisor) = ami::supervise(config, BACKOFF, chance);
         let (events, link) = (client.events(), client.link());
         let mut tasks = JoinSet::new();
         tasks.spawn(supervisor.run(CancellationToken::new()));

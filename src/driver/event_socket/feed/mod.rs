@@ -40,13 +40,16 @@ const EVENTS: [&str; 7] = [
 const PHONES: [&str; 3] = ["sofia::register", "sofia::unregister", "sofia::expire"];
 /// A link that is silent for longer than both of these together is none: nobody is told a count that is older.
 const TIMING: Timing = Timing {
-    connect: Duration::from_secs(5),
+    // What was sent into a path that is gone is not sent again soon: then a new try is faster.
+    connect: Duration::from_secs(2),
     idle: Duration::from_secs(3),
     ping: Duration::from_secs(3),
 };
+/// Once the PBX can be reached again, its calls are known within two seconds: of these a poll needs some too.
 const BACKOFF: Backoff = Backoff {
     first: Duration::from_millis(250),
-    max: Duration::from_secs(15),
+    max: Duration::from_millis(500),
+    refused: Duration::from_secs(15),
 };
 /// Events that wait while we are at something else. One has some 7 KB.
 const WAITING: usize = 8_192;

@@ -5,6 +5,7 @@ use tokio::sync::mpsc;
 
 use super::peer::{Asked, Stage};
 use crate::wire::ami::{ClearSecret, Endpoint, LinkError, Login, Trust, connect};
+use crate::wire::link::LinkFailure as _;
 
 /// A manager that answers a challenge with these lines, and tells every action that it heard.
 async fn stage(
@@ -95,6 +96,7 @@ async fn who_speaks_no_tls_hears_nothing() {
     };
     let error = connect(&stage.config).await.unwrap_err();
     assert!(matches!(&error, LinkError::Tls { .. }), "{error:?}");
+    assert!(error.is_refusal(), "haste mends it not: {error:?}");
     drop(stage);
     if let Some(asked) = told.recv().await {
         assert!(!format!("{asked:?}").contains("throwaway"), "{asked:?}");

@@ -10,6 +10,7 @@ use crate::wire::ami::{
 const QUICK: Backoff = Backoff {
     first: Duration::from_millis(20),
     max: Duration::from_millis(80),
+    refused: Duration::from_millis(80),
 };
 
 impl Stage {
@@ -70,6 +71,7 @@ async fn while_there_is_no_link_requests_are_unsent_at_once() {
     let client = stage.supervised(Backoff {
         first: LONG,
         max: LONG,
+        ..Backoff::default()
     });
     let error = client.request(Action::ping(), LONG).await.unwrap_err();
     assert!(
@@ -101,6 +103,7 @@ async fn a_refused_login_waits_the_longest() {
     let client = stage.supervised(Backoff {
         first: Duration::from_millis(1),
         max: LONG,
+        ..Backoff::default()
     });
     let mut link = client.link();
     let refused = link.wait_for(|s| {
@@ -128,6 +131,49 @@ async fn a_refused_login_waits_the_longest() {
     assert!(next > tokio::time::Instant::now() + LONG / 2);
 }
 
+/// Refuses the login this often, then lets in; tells of each login.
+async fn refusing(times: usize, tell: tokio::sync::mpsc::UnboundedSender<tokio::time::Instant>) -> Stage {
+    Stage::new(move |number, mut peer| {
+        let tell = tell.clone();
+        async move {
+            if number >= times {
+                peer.accept().await;
+                peer.asked().await;
+                return;
+            }
+            peer.greet().await;
+            let login = peer.asked().await.unwrap();
+            tell.send(tokio::time::Instant::now()).unwrap();
+            peer.respond(&login, "Error", "Message: Authentication failed\r\n")
+                .await;
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn who_is_refused_for_a_moment_is_soon_let_in_and_who_is_refused_on_and_on_asks_ever_more_rarely() {
+    let backoff = Backoff {
+        first: Duration::from_millis(1),
+        max: Duration::from_millis(50),
+        refused: LONG,
+    };
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let mut stage = refusing(4, tell).await;
+    let client = stage.supervised(backoff);
+    connected(&client).await;
+    let mut last = told.recv().await.unwrap();
+    for wait in [50, 100, 200] {
+        let now = told.recv().await.unwrap();
+        assert!(
+            now - last >= Duration::from_millis(wait),
+            "{:?} is too soon, {wait} ms were due",
+            now - last
+        );
+        last = now;
+    }
+}
+
 #[tokio::test]
 async fn a_stop_ends_it_in_the_middle_of_a_wait() {
     let mut stage = Stage::new(|_, _| async {}).await;
@@ -136,6 +182,7 @@ async fn a_stop_ends_it_in_the_middle_of_a_wait() {
         Backoff {
             first: LONG,
             max: LONG,
+            ..Backoff::default()
         },
         || 0,
     );
@@ -172,6 +219,7 @@ async fn a_server_that_drops_us_at_once_is_called_ever_more_rarely() {
     let backoff = Backoff {
         first: Duration::from_millis(20),
         max: Duration::from_secs(10),
+        ..Backoff::default()
     };
     let _client = stage.supervised(backoff);
     let mut last = told.recv().await.unwrap();

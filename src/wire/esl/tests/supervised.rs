@@ -55,6 +55,7 @@ async fn a_broken_link_is_opened_again_with_its_events_and_the_same_client_goes_
     let client = stage.supervised(Backoff {
         first: Duration::from_millis(20),
         max: Duration::from_millis(80),
+        ..Backoff::default()
     });
     let mut states = client.link();
     let mut feed = client.events();
@@ -82,6 +83,7 @@ async fn a_refused_password_or_address_waits_the_longest() {
     let backoff = Backoff {
         first: Duration::from_millis(1),
         max: LONG,
+        ..Backoff::default()
     };
     let mut wrong = Stage::living(|peer, _| async move { peer }).await;
     wrong.config.password = password("another");
