@@ -38,6 +38,8 @@ mod includes;
 #[cfg(test)]
 mod kept_revisions;
 #[cfg(test)]
+mod late_log;
+#[cfg(test)]
 mod late_work;
 #[cfg(test)]
 mod leaving;
@@ -71,6 +73,8 @@ mod secrets;
 mod served;
 #[cfg(test)]
 mod settings;
+#[cfg(test)]
+mod slow_log;
 #[cfg(test)]
 mod smallest;
 #[cfg(test)]

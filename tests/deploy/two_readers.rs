@@ -1,9 +1,7 @@
 //! Two processes that read Asterisk's log at the same time: neither takes the other's line for its own.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -15,50 +13,12 @@ use switchyard::domain::deployment::DeploymentStatus::{Live, RolledBack};
 use tokio::time::sleep;
 
 use super::drivers::{Drivers, Moment, Order, Witness};
+use super::slow_log::SlowLog;
 use super::support::database::Backend::Sqlite;
 use super::world::World;
 
 /// How a line begins that ends a reading.
 const END: &str = "switchyard-end-of-log-";
-
-/// Asterisk's log as it arrives on a slow disk: nothing, until it is let through.
-struct SlowLog {
-    from: PathBuf,
-    to: PathBuf,
-    read: Mutex<u64>,
-}
-
-impl SlowLog {
-    /// What has come since the last time.
-    fn fresh(&self) -> String {
-        let mut read = self.read.lock().unwrap();
-        let mut file = File::open(&self.from).unwrap();
-        file.seek(SeekFrom::Start(*read)).unwrap();
-        let mut text = String::new();
-        file.read_to_string(&mut text).unwrap();
-        let whole = text.rfind('\n').map_or(0, |end| end + 1);
-        text.truncate(whole);
-        *read += u64::try_from(whole).unwrap();
-        text
-    }
-
-    fn pass(&self, text: &str) {
-        let mut to = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&self.to)
-            .unwrap();
-        to.write_all(text.as_bytes()).unwrap();
-    }
-
-    /// Lets everything through that comes, for ever.
-    async fn flow(&self) {
-        loop {
-            self.pass(&self.fresh());
-            sleep(Duration::from_millis(5)).await;
-        }
-    }
-}
 
 /// Lets another process read first, whose line comes before the complaints of the deploy.
 struct Reader {
@@ -130,13 +90,9 @@ async fn a10_a_refused_object_is_found_while_another_process_reads_the_log() {
         .env("SWITCHYARD_STATE_DIR", world.state_dir())
         .env("SWITCHYARD_SEALING_KEY_FILE", key_file)
         .env("SWITCHYARD_NODE_NAME", "here");
-    let from = from.as_path().to_owned();
+    let from = from.as_path();
     let reader = Arc::new(Reader {
-        log: SlowLog {
-            read: Mutex::new(fs::metadata(&from).unwrap().len()),
-            from,
-            to,
-        },
+        log: SlowLog::of(from, &to),
         other: Mutex::new(other),
         has_read: AtomicBool::new(false),
         is_through: AtomicBool::new(false),

@@ -1,4 +1,4 @@
-//! What Asterisk complained about during a reload, read from its log up to a line that it is made to write.
+//! What Asterisk complained about during a reload, read from its log between two lines that it is made to write.
 
 use std::time::Duration;
 
@@ -6,15 +6,25 @@ use super::log::{LogLine, LogWindow};
 use super::session::Session;
 use crate::domain::random::{self, Randomness};
 
-/// How often Asterisk is asked for the line, how often that is looked for, and at which distance: for 5 s in all. It
-/// takes milliseconds.
+/// How often Asterisk is asked for the line, how often that is looked for, and at which distance: for 5 s in all, and for 2 s
+/// before a reload. It takes milliseconds.
 const ASKS: usize = 10;
+const ASKS_BEFORE: usize = 4;
 const LOOKS: usize = 500;
 const LOOK: Duration = Duration::from_millis(1);
 
 /// What makes a reading's own line: whoever reads at the same time, in this process or another, waits for another one.
 const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyz";
 const LENGTH: usize = 24;
+
+/// Waits until all is in the log that Asterisk has to say so far: being asked for a file that stands there it complains of that
+/// too, and answers before its logger has written so. Where nothing arrives, what comes late is taken for the reload's.
+pub async fn settle(session: &Session, window: &LogWindow, random: &dyn Randomness) {
+    let (_, settled) = read_within(session, window, random, ASKS_BEFORE).await;
+    if let Err(detail) = settled {
+        tracing::debug!(detail, "what was logged before a reload may come late");
+    }
+}
 
 /// What was logged in the window, and whether that is all of it, else why not.
 ///
@@ -25,12 +35,21 @@ pub async fn read(
     window: &LogWindow,
     random: &dyn Randomness,
 ) -> (Vec<LogLine>, Result<(), String>) {
+    read_within(session, window, random, ASKS).await
+}
+
+async fn read_within(
+    session: &Session,
+    window: &LogWindow,
+    random: &dyn Randomness,
+    asks: usize,
+) -> (Vec<LogLine>, Result<(), String>) {
     let end = match random::text(random, LETTERS, LENGTH) {
         Ok(text) => format!("switchyard-end-of-log-{text}"),
         Err(error) => return (Vec::new(), Err(error.to_string())),
     };
     let mut lines = Vec::new();
-    for _ in 0..ASKS {
+    for _ in 0..asks {
         // Again and again, since a logger with too much to do drops lines.
         if let Err(error) = session.variable(&format!("PJSIP_AOR({end},contact)")).await {
             return (lines, Err(error.full()));

@@ -101,7 +101,12 @@ impl AsteriskDriver {
         Session::open(&self.settings, &self.secret, &self.transport).await
     }
 
-    fn open_window(&self) {
+    /// From here on what is logged is of the reload that comes.
+    async fn open_window(&self, session: &Session) {
+        let path = self.settings.log_file.as_ref();
+        if let Some(before) = path.and_then(|path| LogWindow::open(path.as_path()).ok()) {
+            complaints::settle(session, &before, &SystemRandom).await;
+        }
         let window = match &self.settings.log_file {
             Some(path) => LogWindow::open(path.as_path()).map_err(|error| format!("{path}: {error}")),
             None => Err("the instance's settings name no log_file".to_owned()),
@@ -187,7 +192,7 @@ impl PbxDriver for AsteriskDriver {
 
     async fn apply(&self, generation: i64, reload: &[Artifact]) -> Result<(), DriverError> {
         let session = self.session().await?;
-        self.open_window();
+        self.open_window(&session).await;
         self.place(generation).await?;
         let size = files::size(&self.files.generation(generation), PbxKind::Asterisk).unwrap_or_default();
         for file in reload {

@@ -86,8 +86,8 @@ async fn marker_finding(
             Finding::error(
                 "marker_missing",
                 format!(
-                    "Asterisk has not read {file}: it shows the marker \"{found}\" instead of \"{marker}\". It ignores a \
-                     file with a syntax error, and one that its own {file} does not lead to. {}",
+                    "Asterisk has not read {file} to its end: it shows the marker \"{found}\" instead of \"{marker}\". It reads no \
+                     further than a syntax error, or nothing of such a file, and none that its own {file} does not lead to. {}",
                     included::mend(config_dir, file)
                 ),
             )
