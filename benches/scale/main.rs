@@ -8,6 +8,7 @@ mod box_of_tenants;
 mod connection;
 mod daemon;
 mod dialplan;
+mod erase;
 mod export;
 mod first_deploy;
 mod large_box;
@@ -15,6 +16,7 @@ mod live_calls;
 mod load;
 mod memory;
 mod one_change;
+mod others;
 mod pbx;
 mod plan;
 mod purge;
@@ -51,6 +53,9 @@ fn main() -> Outcome<()> {
         ["purge", calls] => purge::measure(calls),
         // Its step.
         ["purged", directory] => runtime.block_on(purge::purged(Path::new(directory))),
+        ["erase", calls] => erase::measure(calls),
+        // Its step.
+        ["erased", directory] => runtime.block_on(erase::erased(Path::new(directory))),
         ["export", calls] => export::measure(calls),
         // Its step.
         ["exported", directory] => runtime.block_on(export::exported(Path::new(directory))),

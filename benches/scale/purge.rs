@@ -1,31 +1,24 @@
 //! A purge of many records of calls: how long it takes, and how long others wait meanwhile.
 
-use std::io::{self, Write as _, stdout};
+use std::io::{Write as _, stdout};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::sleep;
 
 use super::box_of_tenants::{EXTENSIONS, Shadow};
 use super::connection::Connection;
 use super::daemon::Daemon;
-use super::load::{get, request, shares, sign_in};
+use super::load::{get, request, sign_in};
+use super::others::{BEFORE, EVERY, OTHERS, all, ask, text, told};
 use super::pbx::open_directory;
 use super::times::ms;
 use super::{Outcome, own_process};
 
 /// Tenants; the first has all the calls.
 pub const TENANTS: &str = "10";
-/// Owners of others, each with a connection.
-const OTHERS: usize = 8;
-/// Each of them sends a request so often.
-const EVERY: Duration = Duration::from_millis(50);
-/// For so long without a purge.
-const BEFORE: Duration = Duration::from_secs(20);
 /// A purge that takes longer is given up.
 const LONGEST: Duration = Duration::from_mins(30);
 
@@ -85,11 +78,7 @@ pub async fn fill(directory: &Path, calls: u64) -> Outcome<()> {
 pub async fn purged(directory: &Path) -> Outcome<()> {
     let daemon = Daemon::start(directory, Shadow::Never).await?;
     let address = daemon.address().to_owned();
-    let mut others = Vec::new();
-    for place in 1..=OTHERS {
-        let token = sign_in(&address, &format!("owner{place}@example.com")).await?;
-        others.push(requests(&address, &token).await?);
-    }
+    let others = all(&address).await?;
     let token = sign_in(&address, "owner0@example.com").await?;
     writeln!(stdout(), "before")?;
     let mut asking = ask(&address, &others);
@@ -141,80 +130,4 @@ pub async fn purged(directory: &Path) -> Outcome<()> {
     let most = daemon.memory("VmHWM")?;
     writeln!(stdout(), "memory of the daemon: {most} kB at most")?;
     daemon.stop().await
-}
-
-fn text(answer: &Value, pointer: &str) -> Outcome<String> {
-    let found = answer.pointer(pointer).and_then(Value::as_str);
-    Ok(found.ok_or_else(|| format!("no {pointer}: {answer}"))?.to_owned())
-}
-
-/// What somebody asks for in turn: two to read, and one to change something.
-async fn requests(address: &str, token: &str) -> Outcome<Vec<Vec<u8>>> {
-    let extensions = get("/api/v1/extensions?per_page=25", token, "");
-    let page = Connection::open(address).await?.ask(&extensions).await?;
-    let id = text(&page, "/data/0/id")?;
-    let by = format!("Authorization: Bearer {token}\r\n");
-    let mut all = Vec::new();
-    for ring_time in [20, 21] {
-        let body = json!({"ring_time": ring_time}).to_string();
-        all.push(extensions.clone());
-        all.push(get("/api/v1/calls?per_page=25", token, ""));
-        all.push(request("PATCH", &format!("/api/v1/extensions/{id}"), &by, &body));
-    }
-    Ok(all)
-}
-
-/// Those who ask, until they are ended.
-struct Asking {
-    tasks: JoinSet<io::Result<()>>,
-    /// Whether something was changed, and how long the answer took.
-    times: UnboundedReceiver<(bool, Duration)>,
-}
-
-fn ask(address: &str, others: &[Vec<Vec<u8>>]) -> Asking {
-    let (told, times) = unbounded_channel();
-    let mut tasks = JoinSet::new();
-    for requests in others {
-        let (requests, address, told) = (requests.clone(), address.to_owned(), told.clone());
-        tasks.spawn(async move {
-            let mut connection = Connection::open(&address).await?;
-            let mut ticks = interval(EVERY);
-            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            for request in requests.iter().cycle() {
-                ticks.tick().await;
-                let sent = Instant::now();
-                connection.send(request).await?;
-                if told
-                    .send((request.starts_with(b"PATCH"), sent.elapsed()))
-                    .is_err()
-                {
-                    break;
-                }
-            }
-            Ok(())
-        });
-    }
-    Asking { tasks, times }
-}
-
-/// Ends it, and tells how long answers took.
-async fn told(asking: &mut Asking) -> Outcome<()> {
-    if let Some(ended) = asking.tasks.try_join_next() {
-        ended??;
-    }
-    asking.tasks.shutdown().await;
-    asking.times.close();
-    let (mut read, mut changed) = (Vec::new(), Vec::new());
-    while let Some((is_change, time)) = asking.times.recv().await {
-        if is_change {
-            changed.push(time);
-        } else {
-            read.push(time);
-        }
-    }
-    let mut all: Vec<Duration> = read.iter().chain(&changed).copied().collect();
-    for (what, times) in [("all", &mut all), ("read", &mut read), ("changed", &mut changed)] {
-        writeln!(stdout(), "  {what}: {} requests, {}", times.len(), shares(times))?;
-    }
-    Ok(())
 }

@@ -14,8 +14,8 @@ use crate::store::{call_gaps, call_records};
 
 /// The longest file: more calls are asked for span by span.
 pub const MOST_ROWS: usize = 50_000;
-/// Gaps that are told at once.
-const MOST_GAPS: i64 = 100;
+/// Gaps that are told at once, beside one of each PBX for all the older ones.
+const MOST_GAPS: usize = 100;
 
 /// One page of the calls that the caller may see, and the times within it of which nothing is known.
 pub async fn list(

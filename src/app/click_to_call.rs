@@ -33,7 +33,7 @@ const WAITING: usize = 256;
 /// The same of one PBX: one that does not answer takes no place from the others'.
 const WAITING_OF_ONE: usize = 32;
 /// A PBX that has not answered by then keeps no other calls waiting. FreeSWITCH may take 1.5 s to say that no phone is there.
-const MAKING: Duration = Duration::from_millis(2_500);
+pub(super) const MAKING: Duration = Duration::from_millis(2_500);
 /// Whoever asked waits so long for a refusal: also for that of a PBX that did not answer.
 const PATIENCE: Duration = MAKING.saturating_add(Duration::from_millis(500));
 /// Later than that nobody expects their phone to ring any more.

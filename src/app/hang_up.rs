@@ -1,11 +1,12 @@
 //! Ending a call that is up: one's own, or any of the tenant for whoever may change its configuration.
 
 use serde_json::json;
+use tokio::time::timeout;
 
 use super::App;
 use super::audit::Changed;
 use super::calls::{Sight, view};
-use super::click_to_call::{own_extension_id, refused};
+use super::click_to_call::{MAKING, own_extension_id, refused};
 use super::error::AppError;
 use crate::auth::caller::Caller;
 use crate::deploy::DeployError;
@@ -60,7 +61,13 @@ pub async fn end(app: &App, caller: &Caller, id: CallId) -> Result<(), AppError>
         driver.hang_up(&call.legs).await?;
         Ok::<_, DeployError>(())
     };
-    asked.await.map_err(|error| {
+    // As of a call that is to be made: a PBX that does not answer keeps few waiting.
+    let Ok(ended) = timeout(MAKING, asked).await else {
+        let message = "the PBX does not answer; it is not known whether the call was ended";
+        tracing::warn!(instance = %call.instance_id, "{message}");
+        return Err(AppError::conflict("call_failed", message));
+    };
+    ended.map_err(|error| {
         tracing::warn!(instance = %call.instance_id, error = error_chain(&error), "a call was not ended");
         let refused = refused(&error.into());
         AppError::conflict(refused.code, refused.message)

@@ -52,6 +52,7 @@ mod purge_recordings;
 mod purge_voicemail;
 pub mod purge_work;
 pub mod purges;
+mod recording_look;
 pub mod recordings;
 pub mod retention;
 pub mod revisions;

@@ -11,10 +11,11 @@ use tokio_util::sync::CancellationToken;
 use super::App;
 use super::audit::Changed;
 use super::error::AppError;
-use super::purge_part::{close, kept_by_now, open, set_back};
+use super::purge_part::{close, kept_by_now, open, set_back, stays};
 use super::purge_pass::Pass;
 use super::purge_recordings;
 use super::purges::{count, daemon, rows};
+use super::recording_look::{Looked, look};
 use super::setbacks::Setbacks;
 use crate::auth::caller::Caller;
 use crate::domain::audit::RETAINED;
@@ -22,7 +23,7 @@ use crate::domain::error_chain::error_chain;
 use crate::domain::ids::{PurgeId, TenantId};
 use crate::domain::instance::NodeName;
 use crate::domain::permission::PlatformPermission;
-use crate::domain::purge::{Batch, Purge, PurgePart, PurgeStatus};
+use crate::domain::purge::{Amount, Batch, Purge, PurgePart, PurgeStatus};
 use crate::domain::retention::RetentionKind;
 use crate::store::audit_retention::{self, Age};
 use crate::store::{StoreError, Tx, instances, purge_rows, purges};
@@ -210,20 +211,34 @@ async fn begin(
     pass: &mut Pass<'_>,
 ) -> Result<(), AppError> {
     let (tenant, cutoff) = (purge.tenant_id, part.cutoff);
-    let unseen = match part.instance_id {
-        Some(place) if part.kind == RetentionKind::Voicemail => pass.look(app, tenant, place).await?,
-        _ => None,
-    };
+    let mut unseen = None;
+    let mut amount = amount_of(app, purge, part).await?;
+    match (part.kind, part.instance_id) {
+        (RetentionKind::Voicemail, Some(place)) => {
+            let missed = pass.look(app, tenant, place).await?;
+            amount = amount_of(app, purge, part).await?;
+            unseen = missed.map(|missed| missed.batch(amount));
+        }
+        // None is known to be old: where none is known at all, nobody may have looked.
+        (RetentionKind::Recordings, Some(place)) if amount.found == 0 => {
+            let looked = look(app, tenant, place, pass.stop).await?;
+            amount = amount_of(app, purge, part).await?;
+            unseen = match looked {
+                Looked::NotHere => return Ok(()),
+                Looked::Whole => None,
+                Looked::Missed(why) if amount.found == 0 => Some(stays(part, why)),
+                // What was found goes all the same.
+                Looked::Missed(why) => Some(Batch {
+                    is_last: false,
+                    ..stays(part, why)
+                }),
+            };
+        }
+        _ => {}
+    }
     if pass.stop.is_cancelled() {
         return Ok(());
     }
-    let mut tx = app.store.read("count_to_purge").await?;
-    let age = Age {
-        before: cutoff,
-        now: app.known_time(&mut tx).await?.time,
-    };
-    let amount = count(&mut tx, tenant, part.kind, part.instance_id, age).await?;
-    drop(tx);
     let mut tx = app.begin_in(tenant, "begin_purge_part").await?;
     // Another host may have begun meanwhile.
     let there = purges::part(&mut tx, tenant, purge.id, part.position).await?;
@@ -236,11 +251,20 @@ async fn begin(
         None
     };
     purges::begin_part(&mut tx, tenant, purge.id, part.position, amount, told_by).await?;
-    if let Some(unseen) = unseen {
-        let batch = unseen.batch(amount);
+    if let Some(batch) = unseen {
         purges::note(&mut tx, tenant, purge.id, part.position, &batch, app.now()).await?;
     }
     Ok(tx.commit().await?)
+}
+
+/// What is known of a part to be old.
+async fn amount_of(app: &App, purge: &Purge, part: &PurgePart) -> Result<Amount, AppError> {
+    let mut tx = app.store.read("count_to_purge").await?;
+    let age = Age {
+        before: part.cutoff,
+        now: app.known_time(&mut tx).await?.time,
+    };
+    count(&mut tx, purge.tenant_id, part.kind, part.instance_id, age).await
 }
 
 /// Removes some of what lies in the database; gives whether nothing is left to do.
@@ -308,23 +332,16 @@ async fn blank(tx: &mut Tx, tenant: TenantId, part: &PurgePart, age: Age) -> Res
 
 /// Nobody came for it.
 async fn give_up(app: &App, purge: &Purge, part: &PurgePart, node: &NodeName) -> Result<(), AppError> {
-    let mut tx = app.store.read("count_what_is_given_up").await?;
-    let age = Age {
-        before: part.cutoff,
-        now: app.known_time(&mut tx).await?.time,
-    };
-    let left = count(&mut tx, purge.tenant_id, part.kind, part.instance_id, age).await?;
-    drop(tx);
+    let left = amount_of(app, purge, part).await?;
     let Some(open) = open(app, purge, part.position).await? else {
         return Ok(());
     };
     let detail = format!(
         "the host {node}, which drives the PBX, did not remove them within a day; see that its daemon runs"
     );
-    // Of mail boxes that nobody came to look at, nobody knows what is old in them.
-    let least = i64::from(part.kind == RetentionKind::Voicemail);
     let batch = Batch {
-        kept: left.found.max(least),
+        // Of a PBX that nobody came to look at, nobody knows what is old there.
+        kept: left.found.max(1),
         ..Batch::over(detail)
     };
     close(app, open, purge, batch).await.map(drop)

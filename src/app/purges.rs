@@ -1,6 +1,6 @@
 //! Purges: what would go is counted, what is to go is asked for, and what went is told.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::App;
@@ -248,11 +248,13 @@ async fn places(
     Ok(instances.into_iter().map(Some).collect())
 }
 
-/// The PBXs with old recordings, and the tenant's own where it records calls and names no directory of them: its part says so.
+/// The PBXs with old recordings, and the tenant's own where it records calls and none was ever found, or nobody can look for them:
+/// its part says so.
 async fn recording_places(tx: &mut Tx, tenant: TenantId, age: Age) -> Result<Vec<InstanceId>, AppError> {
     let mut places = purge_rows::places(tx, tenant, age.before).await?;
+    let known = purge_rows::places(tx, tenant, Timestamp::MAX).await?;
     if let Some(own) = own_pbx(tx, tenant).await?
-        && own.settings.recordings_dir().is_none()
+        && (own.settings.recordings_dir().is_none() || !known.contains(&own.id))
         && !places.contains(&own.id)
         && is_recorded(tx, tenant, own.id).await?
     {

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use tokio::time::timeout;
 
 use super::App;
 use super::audit::Changed;
@@ -20,11 +19,14 @@ use crate::domain::ids::{InstanceId, RecordingId, TenantId};
 use crate::domain::permission::Permission;
 use crate::domain::recording::{Recording, RecordingPage, RecordingQuery};
 use crate::domain::tenant::Service;
-use crate::driver::spool::Spool;
+use crate::driver::spool::{LANDMARK, Spool};
+use crate::monitor::landmarks::Standing;
 use crate::store::{StoreError, Tx, audit, instances, purge_files, recordings, revisions, served, tenants};
 
-/// How long the removal of a file may take: all who change something wait for it.
-const REMOVAL: Duration = Duration::from_secs(5);
+/// How long a disk may take to open a file, or to remove one: all who change something wait for that.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The same of what is asked besides.
+const SHORTER: Duration = Duration::from_secs(2);
 /// What asks for the middle of a recording goes on with a listening that is in the log since no longer than this.
 const ONE_LISTENING: SignedDuration = SignedDuration::from_mins(10);
 
@@ -181,18 +183,18 @@ pub async fn delete(app: &App, caller: &Caller, id: RecordingId, if_match: &IfMa
         changed("recording.delete", &recording, before, None),
     )?;
     // The file first: a row without its file can be deleted again, a file without its row would be found again.
-    if in_time(REMOVAL, spool.remove(&recording.path)).await? {
+    let removed = spool.remove(&recording.path, PATIENCE).await;
+    if removed.map_err(|error| kept(&error))? {
         purge_files::forget_one(&mut tx, tenant, id).await?;
+    } else {
+        let known = recordings::landmark(&mut tx, recording.instance_id).await?;
+        let there = spool.landmark(SHORTER).await.map_err(|error| kept(&error))?;
+        if Standing::of(known.as_deref(), there.as_ref()) == Standing::Wrong {
+            return Err(elsewhere());
+        }
     }
     tx.commit().await?;
     Ok(())
-}
-
-/// A disk that does not answer keeps nobody else waiting; the file may go later, and is not found any more then.
-async fn in_time(limit: Duration, removal: impl Future<Output = io::Result<bool>>) -> Result<bool, AppError> {
-    let removed = timeout(limit, removal).await;
-    let removed = removed.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
-    removed.map_err(|error| kept(&error))
 }
 
 impl App {
@@ -200,7 +202,8 @@ impl App {
         let mut tx = self.store.read("recordings_place").await?;
         let spool = self.spool(&mut tx, recording.instance_id).await?;
         drop(tx);
-        spool.open(&recording.path).await.map_err(|error| absent(&error))
+        let opened = spool.open(&recording.path, PATIENCE).await;
+        opened.map_err(|error| absent(&error))
     }
 
     async fn note_use(&self, caller: &Caller, using: Use, recording: &Recording) -> Result<(), AppError> {
@@ -265,8 +268,10 @@ async fn records_calls(tx: &mut Tx, tenant: TenantId, instance: InstanceId) -> R
 
 /// A file that is not there, or that is no recording, is answered as what is not there.
 fn absent(error: &io::Error) -> AppError {
-    if error.kind() == io::ErrorKind::NotFound {
-        return AppError::NotFound;
+    match error.kind() {
+        io::ErrorKind::NotFound => return AppError::NotFound,
+        io::ErrorKind::TimedOut => return no_answer("recording_unreadable"),
+        _ => {}
     }
     tracing::warn!(%error, "a recording cannot be read");
     AppError::conflict(
@@ -276,12 +281,32 @@ fn absent(error: &io::Error) -> AppError {
 }
 
 fn kept(error: &io::Error) -> AppError {
+    match error.kind() {
+        io::ErrorKind::TimedOut => return no_answer("recording_kept"),
+        io::ErrorKind::NotFound => return elsewhere(),
+        _ => {}
+    }
     tracing::warn!(%error, "a recording cannot be removed");
     AppError::conflict(
         "recording_kept",
         "the recording's file cannot be removed, so it stays; the server's log tells why, and its operator lets the service \
          write in that directory",
     )
+}
+
+fn elsewhere() -> AppError {
+    let message = format!(
+        "the recording's file is not there, nor is the directory the one that it was: the server's operator mounts its disk or, \
+         where recordings were removed on purpose, makes the file {LANDMARK} in it empty"
+    );
+    AppError::conflict("recording_kept", message)
+}
+
+/// Of a disk that owes an answer, to them or to somebody before.
+fn no_answer(code: &'static str) -> AppError {
+    let message = "the disk of the recordings does not answer; try again later, and if that lasts, tell the server's operator";
+    tracing::warn!("a disk of recordings does not answer");
+    AppError::conflict(code, message)
 }
 
 fn view(recording: &Recording) -> Value {
@@ -312,21 +337,17 @@ fn changed(
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn a13_a_disk_that_does_not_answer_ends_a_deletion_with_an_answer() {
-        let refused = in_time(Duration::from_millis(1), std::future::pending())
-            .await
-            .unwrap_err();
-        assert!(
-            matches!(
-                refused,
-                AppError::Conflict {
-                    code: "recording_kept",
-                    ..
-                }
-            ),
-            "{refused:?}"
-        );
-        assert!(in_time(REMOVAL, std::future::ready(Ok(false))).await.is_ok());
+    #[test]
+    fn a13_of_a_disk_that_does_not_answer_nobody_is_told_that_a_recording_is_not_there() {
+        let late = io::Error::from(io::ErrorKind::TimedOut);
+        for (error, expected) in [
+            (kept(&late), "recording_kept"),
+            (absent(&late), "recording_unreadable"),
+        ] {
+            assert!(
+                matches!(error, AppError::Conflict { code, .. } if code == expected),
+                "{error:?}"
+            );
+        }
     }
 }

@@ -1,10 +1,13 @@
 //! Deleting a tenant: said beforehand, confirmed by its name, taken off its PBX first, and then gone but for the audit log.
 
 use std::collections::BTreeSet;
+use std::io;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
+use tokio::time::timeout;
 
 use super::App;
 use super::audit::Changed;
@@ -16,13 +19,16 @@ use super::tenant_status::{bad_transition, found, service};
 use crate::auth::caller::Caller;
 use crate::deploy::Forgotten;
 use crate::domain::ids::{AuditId, DeploymentId, InstanceId, TenantId};
-use crate::domain::instance::InstanceSettings;
+use crate::domain::instance::{InstanceSettings, PbxInstance};
 use crate::domain::permission::PlatformPermission;
 use crate::domain::tenant::{Tenant, TenantStatus};
-use crate::monitor::recordings;
+use crate::monitor::leaving_recordings::remove_leaving;
+use crate::monitor::recordings::SearchError;
 use crate::store::tenant_lifecycle::{self, Belongings};
 use crate::store::{self, Tx, audit, domains, instances, tenant_records, user_counts};
 
+/// A disk that takes longer is asked again later.
+const LONGEST: Duration = Duration::from_hours(1);
 /// Records of calls that are removed in one transaction.
 const CALLS_AT_ONCE: i64 = 1_000;
 
@@ -189,12 +195,24 @@ async fn recordings_are_gone(
     }
     drop(tx);
     for instance in own {
-        let removed = recordings::remove_leaving(&app.store, app.ids.as_ref(), &instance).await;
+        let removal = remove_leaving(&app.store, app.ids.as_ref(), &instance);
+        // Others wait for their turn; a large disk takes long.
+        let removed = timeout(LONGEST, removal)
+            .await
+            .unwrap_or_else(|_| Err(no_answer(&instance)));
         let kept = removed.map_err(AppError::Recordings)?.kept.remove(&id);
         kept.map_or(Ok(()), |error| Err(AppError::Recordings(error)))?;
     }
     let mut tx = app.store.read("recordings_elsewhere").await?;
     Ok(store::recordings::elsewhere(&mut tx, id, app.engine.node()).await? == 0)
+}
+
+fn no_answer(instance: &PbxInstance) -> SearchError {
+    let directory = instance.settings.recordings_dir();
+    SearchError::Disk {
+        directory: directory.map(ToString::to_string).unwrap_or_default(),
+        source: io::ErrorKind::TimedOut.into(),
+    }
 }
 
 /// The entry of a tenant of which nothing is left; of no tenant, so that it stays. It names the moves that are blanked with

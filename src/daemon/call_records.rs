@@ -1,13 +1,16 @@
 //! The reconciler of recordings: takes no input, and brings what is known of them in line with the disk of each PBX of this
 //! host; and the maker of calls that are asked for.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
+use std::collections::btree_map::{BTreeMap, Entry};
 use std::convert::Infallible;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::deploy_worker::own_instances;
@@ -16,11 +19,13 @@ use crate::app::click_to_call::{self, Click};
 use crate::domain::error_chain::error_chain;
 use crate::domain::ids::{InstanceId, SystemIds};
 use crate::domain::instance::NodeName;
-use crate::monitor::recordings;
+use crate::monitor::{leaving_recordings, recordings};
 use crate::store::{Store, instances};
 
 /// Often enough to hear a call soon after it, seldom enough to cost a large disk nothing.
 pub const PERIOD: Duration = Duration::from_secs(30);
+/// A look that takes longer is told in the log.
+const LONG: Duration = Duration::from_mins(5);
 /// Calls that are made at once.
 const AT_ONCE: usize = 64;
 /// The same of one PBX: those of one that does not answer leave room for the others'.
@@ -33,6 +38,7 @@ pub async fn find_recordings(
     period: Duration,
     stop: CancellationToken,
 ) -> Result<(), Infallible> {
+    let mut looks = Looks::default();
     loop {
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
@@ -46,9 +52,52 @@ pub async fn find_recordings(
             }
         };
         for id in own {
-            tokio::select! {
-                () = stop.cancelled() => return Ok(()),
-                () = find(&store, id) => {}
+            let store = store.clone();
+            looks.begin(id, async move { find(&store, id).await });
+        }
+    }
+}
+
+/// The PBXs whose recordings are looked at now. One whose disk does not answer keeps none of the others waiting, and is asked
+/// nothing else meanwhile.
+#[derive(Default)]
+struct Looks {
+    tasks: JoinSet<InstanceId>,
+    under_way: BTreeMap<InstanceId, Look>,
+}
+
+struct Look {
+    begun: Instant,
+    is_told: bool,
+}
+
+impl Looks {
+    /// Looks at one, unless that is being done still.
+    fn begin(&mut self, id: InstanceId, look: impl Future<Output = ()> + Send + 'static) {
+        while let Some(ended) = self.tasks.try_join_next() {
+            match ended.map_err(JoinError::try_into_panic) {
+                Ok(id) => drop(self.under_way.remove(&id)),
+                Err(Ok(panic)) => resume_unwind(panic),
+                Err(Err(_)) => {}
+            }
+        }
+        match self.under_way.entry(id) {
+            Entry::Vacant(free) => {
+                free.insert(Look {
+                    begun: Instant::now(),
+                    is_told: false,
+                });
+                self.tasks.spawn(async move {
+                    look.await;
+                    id
+                });
+            }
+            Entry::Occupied(look) => {
+                let look = look.into_mut();
+                if !look.is_told && look.begun.elapsed() >= LONG {
+                    look.is_told = true;
+                    tracing::warn!(instance = %id, "recordings are looked at for minutes; see that their disk answers");
+                }
             }
         }
     }
@@ -62,7 +111,7 @@ async fn find(store: &Store, id: InstanceId) {
         match instance {
             Some(instance) => {
                 // Of tenants that go, also those that another host finishes.
-                let removed = recordings::remove_leaving(store, &SystemIds, &instance).await?;
+                let removed = leaving_recordings::remove_leaving(store, &SystemIds, &instance).await?;
                 for (tenant, error) in &removed.kept {
                     let error = error_chain(error);
                     tracing::warn!(instance = %id, %tenant, error, "recordings of a tenant that goes are kept");
@@ -153,5 +202,28 @@ mod tests {
         drop(making.remove(0));
         let next = places.next(&mut waiting, |(of, _)| *of);
         assert_eq!(next.map(|(asked, _)| asked), Some((hangs, AT_ONCE_OF_ONE)));
+    }
+    #[tokio::test]
+    async fn a13_a_disk_that_hangs_keeps_no_other_pbx_waiting_and_is_asked_nothing_else() {
+        let (hangs, healthy) = (InstanceId::fresh(&SystemIds), InstanceId::fresh(&SystemIds));
+        let mut looks = Looks::default();
+        let (seen, mut looked) = tokio::sync::mpsc::unbounded_channel();
+        looks.begin(hangs, std::future::pending());
+        for _ in 0..3 {
+            looks.begin(hangs, async { panic!("it was asked") });
+            let seen = seen.clone();
+            looks.begin(healthy, async move { seen.send(()).unwrap() });
+            looked.recv().await.unwrap();
+            // It has ended once its task has.
+            while looks.tasks.len() > 1
+                && !looks.tasks.try_join_next().is_some_and(|ended| {
+                    looks.under_way.remove(&ended.unwrap());
+                    true
+                })
+            {
+                tokio::task::yield_now().await;
+            }
+        }
+        assert_eq!(looks.under_way.into_keys().collect::<Vec<_>>(), [hangs]);
     }
 }

@@ -26,6 +26,8 @@ pub enum News {
     LinkDown,
     /// Some news did not arrive: too many came, or one could not be read.
     Lost,
+    /// The record of a part of a call could not be read; what is known of legs is as right as before.
+    RecordLost,
     /// Legs may belong to other calls, or be another's, by now, and no news tell of each: a poll does.
     Moved,
     /// News of a leg could not be read: what is known of legs may be wrong, and no record is lost.

@@ -4,28 +4,30 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::{File, Metadata};
 use std::io;
-use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, ResolveFlags, fstat, openat2, statat, unlinkat};
 use rustix::io::Errno;
-use thiserror::Error;
 use tokio::task::spawn_blocking;
 
 use crate::domain::instance::{AbsolutePath, PbxKind};
-use crate::domain::recording::{FoundRecording, RecordingPath};
+use crate::domain::recording::RecordingPath;
 use crate::domain::sip_domain::SipDomain;
 
 pub(super) mod disk;
+mod landmark;
 mod reading;
+mod search;
 mod walk;
 
+pub use landmark::{LANDMARK, Landmark};
 pub use reading::Sound;
+use reading::patiently;
+pub use search::{Seen, Unseen};
 pub use walk::Walk;
 
 /// How deep a recording lies at the most, as FusionPBX's `archive/<year>/<month>/<day>` below the tenant's directory.
@@ -36,37 +38,6 @@ const MOST_FILES: usize = 1_000_000;
 pub(super) const WITHIN: ResolveFlags = ResolveFlags::BENEATH
     .union(ResolveFlags::NO_SYMLINKS)
     .union(ResolveFlags::NO_MAGICLINKS);
-
-/// What could not be looked at.
-#[derive(Clone, Debug, Error)]
-pub enum Unseen {
-    /// The directory is not there or holds nothing at all, as where a disk is not mounted.
-    #[error("it is not there, or there is nothing in it")]
-    Nothing,
-    /// There are more files than are looked at.
-    #[error("it holds more than {MOST_FILES} files")]
-    Rest,
-    /// A directory below it.
-    #[error("{directory} in it cannot be read")]
-    Directory {
-        /// Which.
-        directory: String,
-        /// Why not.
-        #[source]
-        source: Arc<io::Error>,
-    },
-}
-
-impl Unseen {
-    /// Whether a recording of this domain may have been missed by it.
-    #[must_use]
-    pub fn is_of(&self, domain: &SipDomain) -> bool {
-        match self {
-            Self::Nothing | Self::Rest => true,
-            Self::Directory { directory, .. } => directory.split('/').next() == Some(domain.as_str()),
-        }
-    }
-}
 
 /// The directory of an instance's recordings.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -93,16 +64,19 @@ impl Spool {
         Walk::begin(self.clone(), domains)
     }
 
-    /// Opens a recording to be read; one that is no file of its own is not there.
-    pub async fn open(&self, path: &RecordingPath) -> io::Result<(File, Metadata)> {
+    /// Opens a recording to be read, with an answer in that time or an error; one that is no file of its own is not there. While
+    /// an earlier answer is owed to somebody who waits no more, the directory is asked nothing: so a disk that hangs keeps few
+    /// threads.
+    pub async fn open(&self, path: &RecordingPath, longest: Duration) -> io::Result<(File, Metadata)> {
         let (spool, path) = (self.clone(), path.clone());
-        blocking(move || spool.open_file(&path)).await
+        patiently(self.root.as_path(), longest, move || spool.open_file(&path)).await
     }
 
-    /// Removes a recording; false where it is not there. Where nothing at all is there, it may come back: that is an error.
-    pub async fn remove(&self, path: &RecordingPath) -> io::Result<bool> {
+    /// Removes a recording, with an answer in that time or an error, as [`Self::open`] has it; the file may go later then. False
+    /// where it is not there; where nothing at all is there, it may come back: that is an error.
+    pub async fn remove(&self, path: &RecordingPath, longest: Duration) -> io::Result<bool> {
         let (spool, path) = (self.clone(), path.clone());
-        blocking(move || spool.unlink(&path)).await
+        patiently(self.root.as_path(), longest, move || spool.unlink(&path)).await
     }
 
     /// When a recording was last written to; none where it is not there. What is no file was written to before all others.
@@ -127,8 +101,7 @@ impl Spool {
         disk::in_turn(self.root.as_path(), longest, look).await
     }
 
-    /// Removes a recording as [`Self::remove`] does, with an answer in that time or an error, as [`Self::last_written`] has it.
-    /// The file may go all the same, later.
+    /// Removes a recording as [`Self::remove`] does, and alone as [`Self::last_written`] asks.
     pub async fn remove_within(&self, path: &RecordingPath, longest: Duration) -> io::Result<bool> {
         let (spool, path) = (self.clone(), path.clone());
         disk::in_turn(self.root.as_path(), longest, move || spool.unlink(&path)).await
@@ -140,10 +113,10 @@ impl Spool {
         blocking(move || spool.remove_empty(&domain)).await
     }
 
-    /// Whether one of these domains has a directory here.
-    pub async fn holds_any(&self, domains: BTreeSet<SipDomain>) -> io::Result<bool> {
+    /// Whether one of these domains has a directory here; with an answer in that time or an error, as [`Self::last_written`] has it.
+    pub async fn holds_any(&self, domains: BTreeSet<SipDomain>, longest: Duration) -> io::Result<bool> {
         let spool = self.clone();
-        blocking(move || {
+        let look = move || {
             let root = match spool.root() {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
                 root => root?,
@@ -156,101 +129,14 @@ impl Spool {
                 }
             }
             Ok(false)
-        })
-        .await
+        };
+        disk::in_turn(self.root.as_path(), longest, look).await
     }
 
     fn root(&self) -> io::Result<File> {
         // The directory itself is the operator's choice, links on the way to it too.
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         Ok(rustix::fs::openat(CWD, self.root.as_path(), flags, Mode::empty())?.into())
-    }
-
-    /// Tells each recording of these domains, until there are no more or whoever is told has enough; gives what could not be
-    /// looked at.
-    fn search(
-        &self,
-        domains: &[SipDomain],
-        tell: &mut dyn FnMut(FoundRecording) -> ControlFlow<()>,
-    ) -> io::Result<Vec<Unseen>> {
-        let root = match self.root() {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(vec![Unseen::Nothing]),
-            root => root?,
-        };
-        let mut unseen = Vec::new();
-        let mut count = 0;
-        let mut count_and_tell = |found| {
-            if count >= self.most {
-                return ControlFlow::Break(());
-            }
-            count += 1;
-            tell(found)
-        };
-        let mut below: Vec<(String, usize)> = domains.iter().map(|domain| (domain.to_string(), 1)).collect();
-        while let Some((directory, depth)) = below.pop() {
-            match self.search_one(&root, &directory, &mut count_and_tell) {
-                Ok(ControlFlow::Break(())) => {
-                    unseen.push(Unseen::Rest);
-                    return Ok(unseen);
-                }
-                Ok(ControlFlow::Continue(deeper)) if depth < DEEPEST => {
-                    below.extend(deeper.into_iter().map(|path| (path, depth + 1)));
-                }
-                Ok(ControlFlow::Continue(_)) => {}
-                Err(source) => {
-                    let source = Arc::new(source);
-                    unseen.push(Unseen::Directory { directory, source });
-                }
-            }
-        }
-        if count == 0 && holds_nothing(&root)? {
-            unseen.push(Unseen::Nothing);
-        }
-        Ok(unseen)
-    }
-
-    /// Looks at one directory; gives those in it.
-    fn search_one(
-        &self,
-        root: &File,
-        directory: &str,
-        tell: &mut dyn FnMut(FoundRecording) -> ControlFlow<()>,
-    ) -> io::Result<ControlFlow<(), Vec<String>>> {
-        let mut deeper = Vec::new();
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let open = match openat2(root, directory, flags, Mode::empty(), WITHIN) {
-            // It went, or it is a link.
-            Err(Errno::NOENT | Errno::LOOP | Errno::NOTDIR | Errno::XDEV) => {
-                return Ok(ControlFlow::Continue(deeper));
-            }
-            open => open?,
-        };
-        for entry in Dir::read_from(&open)? {
-            let entry = entry?;
-            let Ok(name) = entry.file_name().to_str() else {
-                continue;
-            };
-            if name.starts_with('.') {
-                continue;
-            }
-            let path = format!("{directory}/{name}");
-            let stat = match statat(&open, name, AtFlags::SYMLINK_NOFOLLOW) {
-                Err(Errno::NOENT) => continue,
-                stat => stat?,
-            };
-            match FileType::from_raw_mode(stat.st_mode) {
-                FileType::Directory => deeper.push(path),
-                FileType::RegularFile => {
-                    if let Some(found) = recording(&path, &stat, self.kind)
-                        && tell(found).is_break()
-                    {
-                        return Ok(ControlFlow::Break(()));
-                    }
-                }
-                _ => {}
-            }
-        }
-        Ok(ControlFlow::Continue(deeper))
     }
 
     fn open_file(&self, path: &RecordingPath) -> io::Result<(File, Metadata)> {
@@ -344,21 +230,6 @@ pub(super) fn holds_nothing(directory: &File) -> io::Result<bool> {
         }
     }
     Ok(true)
-}
-
-/// A file that is a recording, as far as its name tells; one that has another name besides may be anything.
-fn recording(path: &str, stat: &rustix::fs::Stat, kind: PbxKind) -> Option<FoundRecording> {
-    let path: RecordingPath = path.parse().ok()?;
-    path.format()?;
-    if !path.is_of_call(kind) {
-        return None;
-    }
-    let is_ours_alone = stat.st_nlink == 1;
-    is_ours_alone.then_some(FoundRecording {
-        path,
-        bytes: stat.st_size,
-        written_at: modified(stat)?,
-    })
 }
 
 pub(super) fn modified(stat: &rustix::fs::Stat) -> Option<Timestamp> {

@@ -81,10 +81,12 @@ impl Desk {
         let at = self.clock.now();
         match news {
             News::LinkDown => self.send(Heard::News(Box::new(news.clone()), at, None)),
-            News::Lost | News::Record(_) => match Arc::clone(&self.room).try_acquire_owned() {
-                Ok(place) => self.send(Heard::News(Box::new(news.clone()), at, Some(place))),
-                Err(_) => self.overrun.note(at),
-            },
+            News::Lost | News::RecordLost | News::Record(_) => {
+                match Arc::clone(&self.room).try_acquire_owned() {
+                    Ok(place) => self.send(Heard::News(Box::new(news.clone()), at, Some(place))),
+                    Err(_) => self.overrun.note(at),
+                }
+            }
             _ => {}
         }
     }

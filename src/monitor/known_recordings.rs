@@ -94,6 +94,11 @@ impl Known {
         self.rows.iter().any(|row| !row.is_there())
     }
 
+    /// Whether some were known, and none was met.
+    pub fn misses_all(&self) -> bool {
+        !self.is_empty() && self.rows.iter().all(|row| !row.is_there())
+    }
+
     /// Whether this one was known and not met.
     pub fn misses(&self, path: &RecordingPath) -> bool {
         let path = self.digests.hash_one(path.as_str());

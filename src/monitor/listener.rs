@@ -199,7 +199,7 @@ impl Listener {
             News::Moved => self.due = self.due.min(Instant::now() + PAUSE),
             News::Leg(leg) => self.table.hear(leg, self.tools.clock.now()),
             News::Ended { id, .. } => self.table.end(id),
-            News::Record(_) => {}
+            News::Record(_) | News::RecordLost => {}
             News::SignedIn(contact) => {
                 if self.phones.hear(contact, true) {
                     self.phones_due = self.beside.hear(Instant::now(), self.phones_due);

@@ -10,6 +10,8 @@ mod directory;
 mod ended_calls;
 mod hearing;
 mod known_recordings;
+pub mod landmarks;
+pub mod leaving_recordings;
 mod listener;
 mod lookers;
 mod lookup;
@@ -233,7 +235,7 @@ impl Crew {
         self.tools.board.add(id);
         let stop = CancellationToken::new();
         let before = self.hearing.remove(&id);
-        let before = before.and_then(|(before, hearing)| before.has_link_of(&way).then_some(hearing));
+        let before = before.and_then(|(before, hearing)| (before == way).then_some(hearing));
         let listener = Listener::new(id, feed, self.tools.clone(), before.as_ref(), stop.clone());
         let task = self.tasks.spawn(listener.run()).id();
         let listening = Listening {

@@ -2,21 +2,25 @@
 
 use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 use std::io;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use thiserror::Error;
 
 use super::known_recordings::{self, Known};
+use super::landmarks::{self, Standing};
 use crate::domain::call_record::CallCursor;
 use crate::domain::ids::{IdSource, InstanceId, RecordingId, TenantId};
 use crate::domain::instance::{AbsolutePath, PbxInstance};
 use crate::domain::recording::{FoundRecording, RecordingPath};
 use crate::domain::sip_domain::SipDomain;
-use crate::driver::spool::{Spool, Unseen};
-use crate::store::{Store, StoreError, Tx, domains, recordings, tenant_lifecycle};
+use crate::driver::spool::{LANDMARK, Spool, Unseen};
+use crate::store::{Store, StoreError, Tx, domains, recordings};
 
 /// Rows that are written in one transaction.
 const BATCH: usize = 200;
+/// How long a disk may take to say whose directories are there, or to remove a file.
+pub(super) const LONGEST: Duration = Duration::from_secs(10);
 
 /// Why recordings could not be looked at.
 #[derive(Debug, Error)]
@@ -35,7 +39,7 @@ pub enum SearchError {
     /// What is not on it.
     #[error(
         "not every recording in {directory} could be looked at, so none is taken to have gone; mount its disk and let the \
-         service read it, or, if all were removed on purpose, make the directory of one of the tenants in it"
+         service read it, or, if it is the right directory, make the file {LANDMARK} in it empty (`truncate -s 0`)"
     )]
     Unseen {
         /// Where.
@@ -58,15 +62,6 @@ pub struct Searched {
     pub lost: usize,
 }
 
-/// What was removed of tenants that are to go.
-#[derive(Default, Debug)]
-pub struct Removed {
-    /// How many recordings.
-    pub recordings: usize,
-    /// Those of which something may be left, with the first reason.
-    pub kept: BTreeMap<TenantId, SearchError>,
-}
-
 /// Looks at every recording of an instance of this host. Without a directory of recordings there is nothing to look at.
 ///
 /// Where not all can be looked at, what was found is kept, none is forgotten, and that is the error.
@@ -82,8 +77,8 @@ pub async fn search(
     told(directory, unseen.into_iter().next()).map(|()| searched)
 }
 
-/// Looks at those of one tenant: at each domain that it ever had, and wherever one of its own is known to be. Where `is_recorded`,
-/// or some are known, one of these directories has to be there: else another disk may be.
+/// Looks at those of one tenant: at each domain that it ever had, and wherever one of its own is known to be. Where nothing tells
+/// that the directory is the right one, and calls are recorded or recordings are known, one of the tenants' own has to be there.
 pub async fn search_for(
     store: &Store,
     ids: &dyn IdSource,
@@ -95,19 +90,26 @@ pub async fn search_for(
         return Ok(());
     };
     let domains = domains_of(store, instance.id, tenant).await?;
-    let knows = of_tenant(store, instance.id, tenant, &mut None).await?.is_some();
     let spool = Spool::new(directory.clone(), instance.settings.kind());
     let broken = |source| SearchError::Disk {
         directory: directory.to_string(),
         source,
     };
-    if !spool.holds_any(domains.clone()).await.map_err(broken)? {
+    let kept = landmarks::kept(store, instance.id).await?;
+    let there = spool.landmark(LONGEST).await.map_err(broken)?;
+    let standing = Standing::of(kept.as_deref(), there.as_ref());
+    if standing == Standing::Wrong {
+        return told(directory, Some(Unseen::Landmark));
+    }
+    let is_right = standing == Standing::Right;
+    if !is_right && !spool.holds_any(domains.clone(), LONGEST).await.map_err(broken)? {
+        let has_own = of_tenant(store, instance.id, tenant, &mut None).await?.is_some();
         let mut tx = store.read("domains_of_recordings").await?;
         let all = domains::known_on(&mut tx, instance.id).await?;
         drop(tx);
         // Where others have theirs, and none of its own was ever seen, it has none.
         let all = all.into_iter().map(|(_, domain)| domain).collect();
-        let is_none = !knows && (!is_recorded || spool.holds_any(all).await.map_err(broken)?);
+        let is_none = !has_own && (!is_recorded || spool.holds_any(all, LONGEST).await.map_err(broken)?);
         return told(directory, (!is_none).then_some(Unseen::Nothing));
     }
     let among = Among::Tenant { tenant, domains };
@@ -116,7 +118,7 @@ pub async fn search_for(
 }
 
 /// Whose recordings are looked at.
-enum Among {
+pub(super) enum Among {
     All,
     Tenant {
         tenant: TenantId,
@@ -130,7 +132,7 @@ fn told(directory: &AbsolutePath, unseen: Option<Unseen>) -> Result<(), SearchEr
     Err(SearchError::Unseen { directory, source })
 }
 
-async fn look(
+pub(super) async fn look(
     store: &Store,
     ids: &dyn IdSource,
     instance: &PbxInstance,
@@ -164,34 +166,73 @@ async fn look(
         holders: BTreeMap::new(),
     };
     let mut searched = Searched::default();
-    let mut walk = Spool::new(directory.clone(), instance.settings.kind()).walk(places.into_iter().collect());
+    let spool = Spool::new(directory.clone(), instance.settings.kind());
+    let broken = |source| SearchError::Disk {
+        directory: directory.to_string(),
+        source,
+    };
+    // A disk that owes an answer is not walked through once more.
+    spool.landmark(LONGEST).await.map_err(broken)?;
+    let mut walk = spool.walk(places.into_iter().collect());
     while let Some(mut portion) = walk.next().await {
         portion.retain(|found| !known.meet(found));
         for batch in portion.chunks(BATCH) {
             searched.kept += keep(store, ids, &mut owners, batch).await?;
         }
     }
-    let mut unseen = walk.end().await.map_err(|source| SearchError::Disk {
-        directory: directory.to_string(),
-        source,
-    })?;
+    let seen = walk.end().await.map_err(broken)?;
+    let kept = landmarks::kept(store, instance.id).await?;
+    let mut standing = Standing::of(kept.as_deref(), seen.landmark.as_ref());
+    let mut unseen = seen.unseen;
+    if !is_of_all {
+        // Of a tenant nothing is taken to have gone: its own files are asked for one by one.
+        unseen.extend((standing == Standing::Wrong).then_some(Unseen::Landmark));
+        return Ok((searched, unseen));
+    }
     // Where there never was any, there need not be a directory.
     unseen.retain(|unseen| !(known.is_empty() && matches!(unseen, Unseen::Nothing)));
-    // Of a tenant nothing is taken to have gone: another disk may be there, and its own files are asked for one by one.
-    if unseen.is_empty() && is_of_all && known.misses_any() {
+    if is_of_all && standing == Standing::Unsure && known.misses_all() {
+        landmarks::doubt(store, instance.id).await?;
+        standing = Standing::Wrong;
+    }
+    let mut missed = 0;
+    if unseen.is_empty() && known.misses_any() {
+        let is_gone = |path: &RecordingPath| match standing {
+            Standing::Right => true,
+            Standing::Unsure => seen
+                .there
+                .iter()
+                .any(|domain| domain.as_str() == path.directory()),
+            Standing::Wrong => false,
+        };
         let mut last = None;
         while let Some(mut portion) = known_recordings::next(store, instance.id, &mut last).await? {
             portion.retain(|recording| known.misses(&recording.path));
+            let all = portion.len();
+            portion.retain(|recording| is_gone(&recording.path));
+            missed += all - portion.len();
             let gone: Vec<&RecordingPath> = portion.iter().map(|recording| &recording.path).collect();
             lose(store, instance.id, &gone).await?;
             searched.lost += gone.len();
+        }
+    }
+    if missed > 0 || (standing == Standing::Wrong && (known.is_empty() || known.misses_any())) {
+        unseen.push(Unseen::Landmark);
+    }
+    if let Some(there) = &seen.landmark {
+        let is_same = kept.as_deref() == Some(&there.kept());
+        if is_same && there.is_file() && !there.is_operators() {
+            // Who may not write there leaves it as old as it is.
+            let _ = spool.refresh_landmark(LONGEST).await;
+        } else if unseen.is_empty() && (is_same || !seen.there.is_empty()) {
+            landmarks::adopt(store, ids, instance.id, &spool, (kept.as_deref(), there)).await?;
         }
     }
     Ok((searched, unseen))
 }
 
 /// The next of a tenant's recordings on an instance; none once all were given.
-async fn of_tenant(
+pub(super) async fn of_tenant(
     store: &Store,
     instance: InstanceId,
     tenant: TenantId,
@@ -207,7 +248,7 @@ async fn of_tenant(
 }
 
 /// All domains that something of a tenant may lie under.
-async fn domains_of(
+pub(super) async fn domains_of(
     store: &Store,
     instance: InstanceId,
     tenant: TenantId,
@@ -242,7 +283,11 @@ async fn keep(
 }
 
 /// Forgets recordings whose files have gone.
-async fn lose(store: &Store, instance: InstanceId, gone: &[&RecordingPath]) -> Result<(), StoreError> {
+pub(super) async fn lose(
+    store: &Store,
+    instance: InstanceId,
+    gone: &[&RecordingPath],
+) -> Result<(), StoreError> {
     for batch in gone.chunks(BATCH) {
         let mut tx = store.begin("lose_recordings").await?;
         for path in batch {
@@ -282,88 +327,5 @@ impl Owners {
             Some(channel) => recordings::whose(tx, self.instance, &channel, &domain).await,
             None => Ok(None),
         }
-    }
-}
-
-/// Removes every recording of the tenants that are to go, and their directories as far as they are empty then. What was not
-/// found yet is looked for first. What keeps one of them keeps none of the others.
-pub async fn remove_leaving(
-    store: &Store,
-    ids: &dyn IdSource,
-    instance: &PbxInstance,
-) -> Result<Removed, SearchError> {
-    let mut removed = Removed::default();
-    let Some(directory) = instance.settings.recordings_dir() else {
-        return Ok(removed);
-    };
-    let mut tx = store.read("tenants_that_go").await?;
-    let leaving = tenant_lifecycle::leaving(&mut tx).await?;
-    drop(tx);
-    if leaving.is_empty() {
-        return Ok(removed);
-    }
-    let (_, unseen) = look(store, ids, instance, directory, Among::All).await?;
-    let spool = Spool::new(directory.clone(), instance.settings.kind());
-    for tenant in leaving {
-        let going = Going {
-            store,
-            instance: instance.id,
-            spool: &spool,
-            tenant,
-        };
-        let domains = domains_of(store, instance.id, tenant).await?;
-        let missed = unseen
-            .iter()
-            .find(|unseen| domains.iter().any(|domain| unseen.is_of(domain)));
-        let directory = directory.to_string();
-        if let Some(missed) = missed {
-            let source = missed.clone();
-            removed
-                .kept
-                .insert(tenant, SearchError::Unseen { directory, source });
-            continue;
-        }
-        let (gone, kept) = going.remove(&domains).await?;
-        removed.recordings += gone;
-        if let Some(source) = kept {
-            removed
-                .kept
-                .insert(tenant, SearchError::Disk { directory, source });
-        }
-    }
-    Ok(removed)
-}
-
-/// A tenant that is to go, with its recordings on an instance.
-struct Going<'a> {
-    store: &'a Store,
-    instance: InstanceId,
-    spool: &'a Spool,
-    tenant: TenantId,
-}
-
-impl Going<'_> {
-    /// Removes what can be removed: how many recordings, and why the first one that stays does.
-    async fn remove(&self, domains: &BTreeSet<SipDomain>) -> Result<(usize, Option<io::Error>), StoreError> {
-        let (mut count, mut kept) = (0, None);
-        let mut last = None;
-        while let Some(portion) = of_tenant(self.store, self.instance, self.tenant, &mut last).await? {
-            let mut gone = Vec::new();
-            for path in &portion {
-                match self.spool.remove(path).await {
-                    Ok(_) => gone.push(path),
-                    Err(error) => kept = kept.or(Some(error)),
-                }
-            }
-            lose(self.store, self.instance, &gone).await?;
-            count += gone.len();
-        }
-        // Last: without its directories a disk looks as if it were not mounted.
-        for domain in domains {
-            if let Err(error) = self.spool.tidy(domain).await {
-                kept = kept.or(Some(error));
-            }
-        }
-        Ok((count, kept))
     }
 }

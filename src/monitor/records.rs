@@ -90,7 +90,7 @@ impl Keeper {
                 self.is_up = false;
             }
             // Nobody knows what it was.
-            News::Lost => self.missed(at - UNNOTICED, at),
+            News::Lost | News::RecordLost => self.missed(at - UNNOTICED, at),
             News::Record(part) => {
                 if self.waiting.len() >= WAITING
                     && let Some(Told { part: told, .. }) = self.waiting.pop_front()

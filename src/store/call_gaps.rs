@@ -9,18 +9,20 @@ use super::{StoreError, Tx};
 use crate::domain::call_record::{CallFilter, CallGap};
 use crate::domain::ids::{InstanceId, TenantId};
 
-/// Gaps that are kept of each instance.
-const KEPT: i64 = 1_000;
+/// Gaps that are kept of each instance: the older ones are one. With one each minute they last for a week; what is looked for once
+/// more is younger.
+const KEPT: i64 = 10_000;
 
 statements! {
     INSERT = "insert into call_gaps (instance_id, from_at, to_at) values ($1, $2, $3) \
         on conflict (instance_id, from_at) do update set to_at = excluded.to_at where call_gaps.to_at < excluded.to_at";
-    PRUNE = "delete from call_gaps where instance_id = $1 and from_at < (select min(from_at) from \
-        (select from_at from call_gaps where instance_id = $1 order by from_at desc limit $2) kept)";
+    OLDEST = "select min(from_at), max(from_at), max(to_at) from (select from_at, to_at from call_gaps where instance_id = $1 \
+        order by from_at desc limit 1000000 offset $2) old";
+    REMOVE_TO = "delete from call_gaps where instance_id = $1 and from_at <= $2";
     OF_TENANT = "select g.instance_id, g.from_at, g.to_at from call_gaps g where g.instance_id in \
         (select t.instance_id from tenants t where t.id = $1 union select s.instance_id from served s where s.tenant_id = $1) \
         and g.to_at >= $2 and g.from_at < $3 and g.to_at >= (select t.created_at from tenants t where t.id = $1) \
-        order by g.from_at desc limit $4";
+        order by g.from_at desc";
     RECENT = "select from_at, to_at from call_gaps where instance_id = $1 and to_at >= $2 order by from_at";
     HEARD = "insert into call_listening (instance_id, heard_until) values ($1, $2) \
         on conflict (instance_id) do update set heard_until = excluded.heard_until \
@@ -30,29 +32,42 @@ statements! {
     FORGET = "delete from call_gaps where instance_id = $1";
 }
 
-/// Notes a gap; of one that begins at the same time, the later end.
+/// Notes a gap; of one that begins at the same time, the later end. Of too many the oldest become one, which spans what was between
+/// them too: nothing is said to be whole that is not.
 pub async fn insert(tx: &mut Tx, gap: CallGap) -> Result<(), StoreError> {
     let instance = gap.instance_id.uuid();
     let (from, to) = (gap.from.as_microsecond(), gap.to.as_microsecond());
     run!(tx, execute(INSERT, instance, from, to))?;
-    run!(tx, execute(PRUNE, instance, KEPT))?;
+    // The oldest one that is kept is what the older ones become part of.
+    let old = run!(
+        tx,
+        fetch_one::<(Option<i64>, Option<i64>, Option<i64>)>(OLDEST, instance, KEPT - 1)
+    )?;
+    if let (Some(first), Some(last), Some(end)) = old
+        && first < last
+    {
+        run!(tx, execute(REMOVE_TO, instance, last))?;
+        run!(tx, execute(INSERT, instance, first, end))?;
+    }
     Ok(())
 }
 
-/// The gaps of the PBXs that a tenant is on, within a filter's time, newest first.
+/// The gaps of the PBXs that a tenant is on, within a filter's time, newest first. Of more than so many the older ones are one of
+/// each PBX, which spans what was between them too.
 pub async fn of_tenant(
     tx: &mut Tx,
     tenant: TenantId,
     filter: &CallFilter,
-    most: i64,
+    most: usize,
 ) -> Result<Vec<CallGap>, StoreError> {
     let from = filter.from.map_or(i64::MIN, Timestamp::as_microsecond);
     let to = filter.to.map_or(i64::MAX, Timestamp::as_microsecond);
     let rows = run!(
         tx,
-        fetch_all::<(Uuid, i64, i64)>(OF_TENANT, tenant.uuid(), from, to, most)
+        fetch_all::<(Uuid, i64, i64)>(OF_TENANT, tenant.uuid(), from, to)
     )?;
-    rows.into_iter()
+    let gaps = rows
+        .into_iter()
         .map(|(instance, from, to)| {
             let origin = Origin {
                 table: "call_gaps",
@@ -64,7 +79,24 @@ pub async fn of_tenant(
                 to: origin.time("to_at", to)?,
             })
         })
-        .collect()
+        .collect::<Result<Vec<CallGap>, StoreError>>()?;
+    Ok(no_more_than(most, gaps))
+}
+
+/// `gaps` are the newest first.
+fn no_more_than(most: usize, gaps: Vec<CallGap>) -> Vec<CallGap> {
+    let mut told: Vec<CallGap> = Vec::new();
+    for gap in gaps {
+        let mut older = told.iter_mut().skip(most);
+        match older.find(|other| other.instance_id == gap.instance_id) {
+            Some(other) => {
+                other.from = gap.from;
+                other.to = other.to.max(gap.to);
+            }
+            None => told.push(gap),
+        }
+    }
+    told
 }
 
 /// Those of an instance that ended since then, oldest first.

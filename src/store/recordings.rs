@@ -50,6 +50,8 @@ statements! {
         (select 1 from tenant_domain_aliases a where a.tenant_id = r.tenant_id and a.domain = $3) or exists \
         (select 1 from domain_tenures d where d.tenant_id = r.tenant_id and d.domain = $3)) limit 2";
     LOSE = "delete from recordings where instance_id = $1 and path = $2";
+    LANDMARK = "select recordings_landmark from instances where id = $1";
+    SET_LANDMARK = "update instances set recordings_landmark = $2 where id = $1";
     LOSE_ALL = "delete from recordings where instance_id = $1";
     OF_TENANT = "select id, path, written_at from recordings where tenant_id = $1 and instance_id = $2 \
         and written_at >= $3 and (written_at > $3 or id > $4) order by written_at, id limit $5";
@@ -165,6 +167,18 @@ pub async fn whose(
         [(id,)] => Some(TenantId::from_uuid(*id)),
         _ => None,
     })
+}
+
+/// By what the directory of a PBX's recordings is known again; none where it never was.
+pub async fn landmark(tx: &mut Tx, instance: InstanceId) -> Result<Option<String>, StoreError> {
+    let found = run!(tx, fetch_optional::<(Option<String>,)>(LANDMARK, instance.uuid()))?;
+    Ok(found.and_then(|(landmark,)| landmark))
+}
+
+/// Keeps that.
+pub async fn set_landmark(tx: &mut Tx, instance: InstanceId, landmark: &str) -> Result<(), StoreError> {
+    run!(tx, execute(SET_LANDMARK, instance.uuid(), landmark))?;
+    Ok(())
 }
 
 /// Forgets one whose file is not there any more.

@@ -64,6 +64,7 @@ steps! {
     34 "0034_erasures",
     35 "0035_domain_tenures",
     36 "0036_unseen_erasures",
+    37 "0037_landmarks",
 }
 
 /// Which text of a migration.

@@ -5,6 +5,7 @@ use std::fs;
 use reqwest::Method;
 use rstest::rstest;
 use serde_json::{Value, json};
+use switchyard::driver::spool::LANDMARK;
 
 use super::audited_platform::instance;
 use super::client::Answer;
@@ -57,12 +58,13 @@ async fn a12_an_instance_is_deleted_as_soon_as_what_was_moved_has_gone_from_its_
     let path = server.left().await;
     let moving = "found as new ones without their calls";
     server.instance_kept(&path, 1, &[moving]).await;
-    // With all directories moved, the disk may as well not be mounted.
+    // Without what it is known again by, the disk may as well not be mounted.
     let elsewhere = server.database.folder.path().join("elsewhere");
     fs::rename(server.recorded(ACME), elsewhere).unwrap();
-    let way_out = "make the directory of one of the tenants in it";
+    fs::remove_file(server.recorded(LANDMARK)).unwrap();
+    let way_out = "make the file .switchyard-recordings in it empty";
     server.instance_kept(&path, 1, &[moving, way_out]).await;
-    fs::create_dir(server.recorded(ACME)).unwrap();
+    fs::write(server.recorded(LANDMARK), "").unwrap();
     assert_eq!(server.instance_gone(&path).await.status, 204);
 }
 

@@ -233,12 +233,21 @@ async fn nobody_is_there_and_a_busy_phone_are_told_apart() {
 }
 
 #[rstest]
-#[case::as_the_extension_says("inbound", RecordingPolicy::ByExtension)]
-#[case::as_its_tenant_says("never", RecordingPolicy::Always)]
+#[case::as_the_extension_says(["never", "inbound"], RecordingPolicy::ByExtension, true)]
+#[case::as_the_callers_extension_says(["outbound", "never"], RecordingPolicy::ByExtension, true)]
+#[case::not_as_neither_says(["inbound", "outbound"], RecordingPolicy::ByExtension, false)]
+#[case::as_its_tenant_says(["never", "never"], RecordingPolicy::Always, true)]
+#[case::not_as_its_tenant_says(["always", "always"], RecordingPolicy::Never, false)]
 #[tokio::test]
-async fn a12_a_recorded_call_is_heard_by_both_and_kept(#[case] own: &str, #[case] policy: RecordingPolicy) {
-    let bob = json!({"number": "1002", "name": "Bob", "recording": own});
-    let mut tenant = TestTenant::new(ACME, &[plain("1001", "Ann"), bob]);
+async fn a12_a_call_is_heard_by_both_and_kept_where_it_is_to_be(
+    #[case] own: [&str; 2],
+    #[case] policy: RecordingPolicy,
+    #[case] is_kept: bool,
+) {
+    let extensions = [("1001", "Ann", own[0]), ("1002", "Bob", own[1])];
+    let extensions = extensions
+        .map(|(number, name, recording)| json!({"number": number, "name": name, "recording": recording}));
+    let mut tenant = TestTenant::new(ACME, &extensions);
     tenant.config.recording = policy;
     tenant.config = tenant.config.under(Service::Open);
     let office = Office::open(&[tenant]).await;
@@ -262,10 +271,14 @@ async fn a12_a_recorded_call_is_heard_by_both_and_kept(#[case] own: &str, #[case
     let kept = || {
         std::fs::read_dir(&directory).map(|entries| entries.map(|e| e.unwrap().path()).collect::<Vec<_>>())
     };
-    until("the recording is there", || {
-        kept().is_ok_and(|files| files.len() == 1 && has_sound(&files[0]))
-    })
-    .await;
+    if is_kept {
+        until("the recording is there", || {
+            kept().is_ok_and(|files| files.len() == 1 && has_sound(&files[0]))
+        })
+        .await;
+    } else {
+        assert!(kept().map_or(true, |files| files.is_empty()));
+    }
 }
 
 /// What a display name in quotes says (RFC 3261, quoted-string).

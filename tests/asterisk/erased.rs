@@ -43,7 +43,7 @@ impl Host {
     }
 
     /// 1001 calls 1002, which is recorded.
-    async fn recorded_call(&self) {
+    pub async fn recorded_call(&self) {
         let bobs = Media::start();
         let bob = self.signed_in("1002").await;
         let _bob = self.phone("answer", &bob, &[("media", &bobs.port())]);
@@ -103,7 +103,7 @@ impl Host {
         self.pbx.home().join("spool").join(what)
     }
 
-    fn sounds(&self, what: &str) -> Vec<PathBuf> {
+    pub fn sounds(&self, what: &str) -> Vec<PathBuf> {
         let mut found = files(&self.spool(what));
         found.retain(|file| file.extension().is_some_and(|ending| ending == "wav"));
         found

@@ -35,6 +35,8 @@ mod notices;
 #[cfg(test)]
 mod office;
 #[cfg(test)]
+mod played;
+#[cfg(test)]
 mod private_pbx;
 #[cfg(test)]
 mod recorded;

@@ -143,6 +143,9 @@ async fn a22_one_that_cannot_be_read_is_left_after_a_day_and_keeps_no_other_from
     assert_eq!(code(world.run(&caller, other.id).await), "forgotten");
     world.texts(&spoil("nonsense", "pseudonymise")).await;
     assert_eq!(world.status(&asked).await, ErasureStatus::Partial);
+    // Nobody read what it did, so nobody certifies it.
+    let certificate = erasures::certificate(&world.app, &caller, asked.id).await;
+    assert_eq!(code(certificate), "not_certified");
 }
 
 #[tokio::test]

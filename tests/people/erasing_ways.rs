@@ -23,8 +23,7 @@ use super::support::scan::{all_rows, that_name};
 use super::world::{World, code, fields};
 
 async fn certified(world: &World, caller: &Caller, id: ErasureId) -> Result<Erasure, AppError> {
-    let erasure = erasures::find(&world.app, caller, id).await?;
-    erasures::is_certified(&erasure).map(|()| erasure)
+    erasures::certificate(&world.app, caller, id).await
 }
 
 #[tokio::test]

@@ -24,6 +24,7 @@ use switchyard::domain::random::SystemRandom;
 use switchyard::domain::recording::FoundRecording;
 use switchyard::domain::retention::{RetentionKind, RetentionPolicy};
 use switchyard::domain::tenant::Tenant;
+use switchyard::driver::spool::LANDMARK;
 use switchyard::store::call_records::{self, OfCall};
 use switchyard::store::{audit, deployments, recordings};
 use tempfile::TempDir;
@@ -116,6 +117,8 @@ impl World {
     pub async fn recording(&self, tenant: &Tenant, file: &str, days: i64) -> PathBuf {
         let path = self.recorded(tenant).join(file);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
+        // As whoever looks each half minute has made it.
+        fs::write(self.recorded(tenant).with_file_name(LANDMARK), "").unwrap();
         fs::write(&path, "RIFF").unwrap();
         let modified = SystemTime::from(ago(days));
         File::options()

@@ -173,6 +173,44 @@ async fn a20_a_purge_tells_of_recordings_that_nobody_can_look_at(
     assert!(!fs::exists(world.recorded(&world.acme)).unwrap());
 }
 
+/// Recording is on, none was ever found, and no tenant's directory is where they should be: or only nothing was recorded so far.
+#[rstest]
+#[tokio::test]
+async fn a20_a_purge_of_recordings_that_were_never_found_says_done_only_where_it_could_look(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let state = TempDir::new().unwrap();
+    let world = world(backend, &state).await;
+    let caller = inside(&world.acme);
+    world.extension(&caller, "1001").await.unwrap();
+    world.keep(&world.acme, json!({"recordings": 30})).await;
+    world.revision(&world.acme).await;
+    world.records("always").await;
+    let purged = async || {
+        let id = world.purge(&world.acme).await;
+        world.work().await;
+        let ended = purges::find(&world.app, &caller, id).await.unwrap();
+        let parts = ended.parts.into_iter();
+        let parts = parts.map(|part| (part.kept, part.removed, part.detail.unwrap_or_default()));
+        (ended.status, parts.collect::<Vec<_>>())
+    };
+    let (status, parts) = purged().await;
+    assert_eq!(status, PurgeStatus::Partial);
+    assert_eq!((parts[0].0, parts.len()), (1, 1));
+    assert!(parts[0].2.contains("not every recording"), "{parts:?}");
+    // Others have theirs there: this one has none.
+    world.recording(&world.globex, "1790000009.1.wav", 3).await;
+    assert_eq!(purged().await, (PurgeStatus::Done, vec![(0, 0, String::new())]));
+    // An old one that nobody had found is found, and goes.
+    world.call(&world.acme, "1790000001.1", "Ann", 99).await;
+    let file = world.recording(&world.acme, "1790000001.1.wav", 99).await;
+    world
+        .texts("delete from recordings where path not like 'globex%' returning path")
+        .await;
+    assert_eq!(purged().await, (PurgeStatus::Done, vec![(0, 1, String::new())]));
+    assert!(!file.exists());
+}
+
 #[rstest]
 fn a13_what_of_a_tenant_cannot_be_looked_at_or_removed_stays_known_and_keeps_it_from_being_gone(
     #[values(Sqlite, Postgres)] backend: Backend,

@@ -95,6 +95,44 @@ async fn a11_recent_gaps_of_a_pbx_are_found_oldest_first(#[values(Sqlite, Postgr
     assert_eq!(recent, [gap(300, 400), gap(500, 600)]);
 }
 
+/// A link that breaks each minute makes many.
+#[rstest]
+#[tokio::test]
+async fn a13_of_very_many_gaps_the_oldest_are_told_as_one_and_none_is_forgotten(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let office = Office::new(backend).await;
+    let (acme, instance_id) = (office.world.acme.id, office.world.instance.id);
+    let gap = |from: i64, to: i64| CallGap {
+        instance_id,
+        from: at(from),
+        to: at(to),
+    };
+    let mut tx = office.store.begin("gaps").await.unwrap();
+    for number in 0..10_003 {
+        let of_it = gap(1_000 * number, 1_000 * number + 100);
+        call_gaps::insert(&mut tx, of_it).await.unwrap();
+    }
+    let told = async |tx: &mut _, most| {
+        let all = call_gaps::of_tenant(tx, acme, &CallFilter::default(), most).await;
+        all.unwrap()
+    };
+    let kept = told(&mut tx, 99_999).await;
+    assert_eq!(kept.len(), 10_000);
+    assert_eq!(kept[0], gap(10_002_000, 10_002_100));
+    assert_eq!(kept[9_998], gap(4_000, 4_100));
+    assert_eq!(kept[9_999], gap(0, 3_100));
+    let few = told(&mut tx, 2).await;
+    assert_eq!(few[..2], kept[..2]);
+    assert_eq!(few[2..], [gap(0, 10_000_100)]);
+    // Another one that comes undoes nothing of it, nor does one with the same begin that ends sooner.
+    for other in [gap(50_000_000, 50_000_001), gap(0, 1)] {
+        call_gaps::insert(&mut tx, other).await.unwrap();
+    }
+    let kept = told(&mut tx, 99_999).await;
+    assert_eq!((kept.len(), kept[9_999]), (10_000, gap(0, 4_100)));
+}
+
 #[rstest]
 #[tokio::test]
 async fn a11_a_channel_is_on_record_of_the_tenant_and_the_pbx_that_it_was_of_alone(

@@ -1,5 +1,6 @@
 //! Erasures that do not come to an end by themselves, and what is forgotten of those that have ended or were never run.
 
+use jiff::SignedDuration;
 use rstest::rstest;
 use switchyard::domain::erasure::{Erased, ErasurePart, ErasurePlace, ErasureStatus};
 use switchyard::store::{Tx, erasure_ends, erasures};
@@ -66,9 +67,12 @@ async fn a22_stale_is_what_ended_before_with_something_kept_by_which_the_person_
     let early = ended(&mut tx, acme, 1, 10).await.id;
     ended(&mut tx, acme, 0, 10).await;
     let forgotten = ended(&mut tx, acme, 1, 10).await;
-    erasure_ends::forget_marks(&mut tx, acme, forgotten.id, &forgotten.subject.for_good())
-        .await
-        .unwrap();
+    // Where it was run again meanwhile, it has ended later than was seen.
+    for (before, is_forgotten) in [(10, false), (11, true)] {
+        let subject = forgotten.subject.for_good();
+        let done = erasure_ends::forget_marks(&mut tx, acme, forgotten.id, &subject, at(before)).await;
+        assert_eq!(done.unwrap(), is_forgotten);
+    }
     let open = erasure(acme, 1);
     erasures::insert(&mut tx, &open).await.unwrap();
     for (before, expected) in [
@@ -95,6 +99,7 @@ async fn a22_how_often_and_since_when_one_fails_is_counted_and_only_one_that_fai
     let (acme, globex) = two_tenants(&store).await;
     let (id, open) = (asked(&store, acme, 10).await.id, asked(&store, acme, 11).await.id);
     let other = asked(&store, globex, 12).await.id;
+    let back = asked(&store, globex, 13).await.id;
     let mut tx = store.begin("fails").await.unwrap();
     assert!(run(&mut tx, acme, id, 20).await.unwrap());
     let parts = [
@@ -124,17 +129,29 @@ async fn a22_how_often_and_since_when_one_fails_is_counted_and_only_one_that_fai
         (0, None),
         "it does not run"
     );
-    let abandon =
-        async |tx: &mut _, tenant, long| erasure_ends::abandon(tx, tenant, id, long, at(60)).await.unwrap();
-    assert!(!abandon(&mut tx, acme, (2, at(29))).await);
-    assert!(!abandon(&mut tx, acme, (3, at(99))).await);
-    assert!(!abandon(&mut tx, globex, (2, at(30))).await);
+    let abandon = async |tx: &mut _, tenant, long, now| {
+        erasure_ends::abandon(tx, tenant, id, long, at(now))
+            .await
+            .unwrap()
+    };
+    let micros = SignedDuration::from_micros;
+    assert!(!abandon(&mut tx, acme, (2, micros(31)), 60).await);
+    assert!(!abandon(&mut tx, acme, (3, micros(0)), 60).await);
+    assert!(!abandon(&mut tx, globex, (2, micros(30)), 60).await);
+    assert!(!abandon(&mut tx, acme, (2, micros(30)), 1).await);
+    // A clock that was put back keeps none for ever.
+    assert!(run(&mut tx, globex, back, 20).await.unwrap());
+    erasure_ends::fails(&mut tx, globex, back, at(30)).await.unwrap();
+    for (long, is_abandoned) in [(31, false), (30, true)] {
+        let done = erasure_ends::abandon(&mut tx, globex, back, (1, micros(long)), at(0)).await;
+        assert_eq!(done.unwrap(), is_abandoned);
+    }
     for tenant in [globex, acme] {
         erasure_ends::end_parts(&mut tx, tenant, id, "why", at(60))
             .await
             .unwrap();
     }
-    assert!(abandon(&mut tx, acme, (2, at(30))).await);
+    assert!(abandon(&mut tx, acme, (2, micros(30)), 60).await);
     let ended = erasures::find(&mut tx, acme, id).await.unwrap().unwrap();
     assert_eq!(
         (ended.status, ended.ended_at),

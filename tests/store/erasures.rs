@@ -98,14 +98,14 @@ async fn a22_an_erasure_is_read_back_and_listed_by_its_own_tenant_only(
     assert_eq!(all.erasures, 2);
     // Who it was about is forgotten by the tenant's own hand only.
     let subject = first.subject.for_good();
-    erasure_ends::forget_marks(&mut tx, globex, first.id, &subject)
+    erasure_ends::forget_marks(&mut tx, globex, first.id, &subject, at(99))
         .await
         .unwrap();
     assert_eq!(
         erasures::find(&mut tx, acme, first.id).await.unwrap().as_ref(),
         Some(&first)
     );
-    erasure_ends::forget_marks(&mut tx, acme, first.id, &subject)
+    erasure_ends::forget_marks(&mut tx, acme, first.id, &subject, at(99))
         .await
         .unwrap();
     let left = erasures::find(&mut tx, acme, first.id).await.unwrap().unwrap();

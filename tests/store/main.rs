@@ -34,6 +34,7 @@ mod extensions;
 mod generations;
 mod idempotency_keys;
 mod instances;
+mod landmarks;
 mod leases;
 mod one_time_tokens;
 mod outbox;

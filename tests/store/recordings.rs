@@ -263,20 +263,30 @@ async fn a13_a_disk_that_is_away_loses_no_recording(#[values(Sqlite, Postgres)] 
     search(&store, &SystemIds, &instance).await.unwrap();
     let (spool, away) = (directory.path().join("spool"), directory.path().join("away"));
     std::fs::rename(&spool, &away).unwrap();
-    for is_mount_point in [false, true] {
-        if is_mount_point {
-            std::fs::create_dir(&spool).unwrap();
+    // Not there, a mount point, another directory that was named by mistake, and a mount point into which the PBX goes on to record.
+    for there in [None, Some(""), Some("other.example.com"), Some(ACME)] {
+        if let Some(there) = there {
+            std::fs::create_dir(spool.join(there)).unwrap();
+        }
+        if there == Some(ACME) {
+            recorded(&directory, &format!("{ACME}/3.0.wav"), 30);
+            // It is known from here on, and tells nothing of the others.
+            search(&store, &SystemIds, &instance).await.unwrap_err();
         }
         let error = search(&store, &SystemIds, &instance).await.unwrap_err();
         assert!(matches!(error, SearchError::Unseen { .. }), "{error:?}");
-        assert_eq!(known_of(&store, world.acme.id).await.len(), 2);
+        let kept = 2 + usize::from(there == Some(ACME));
+        assert_eq!(known_of(&store, world.acme.id).await.len(), kept);
     }
-    std::fs::remove_dir(&spool).unwrap();
+    std::fs::remove_dir_all(&spool).unwrap();
     std::fs::rename(&away, &spool).unwrap();
     std::fs::remove_file(spool.join(ACME).join("1.0.wav")).unwrap();
     let searched = search(&store, &SystemIds, &instance).await.unwrap();
-    assert_eq!((searched.kept, searched.lost), (0, 1));
+    assert_eq!((searched.kept, searched.lost), (0, 2));
     assert_eq!(known_of(&store, world.acme.id).await, [format!("{ACME}/2.0.wav")]);
+    // What was removed on purpose has gone, with its directory too.
+    std::fs::remove_dir_all(spool.join(ACME)).unwrap();
+    assert_eq!(search(&store, &SystemIds, &instance).await.unwrap().lost, 1);
 }
 
 #[rstest]

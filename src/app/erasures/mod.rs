@@ -1,5 +1,6 @@
 //! Erasures of what a tenant has of a person: looked for and shown, run by the daemon, and certified.
 
+mod certificate;
 mod fate;
 mod finding;
 mod left;
@@ -12,8 +13,9 @@ pub mod work;
 use std::str::FromStr;
 
 use jiff::SignedDuration;
-use serde_json::{Value, json};
+use serde_json::json;
 
+pub use self::certificate::{certificate, digest};
 use self::finding::{find as look_for, previewed, still_theirs, until_gone};
 pub use self::left::{Left, left};
 use super::App;
@@ -23,8 +25,6 @@ use super::idempotency::{Done, Once};
 use super::precondition::IfMatch;
 use crate::auth::access::Act;
 use crate::auth::caller::Caller;
-use crate::domain::audit::CERTIFIED;
-use crate::domain::digest::Digest;
 use crate::domain::erasure::{
     Erased, Erasure, ErasurePart, ErasurePlace, ErasureStatus, ErasureSubject, Marks,
 };
@@ -115,21 +115,6 @@ pub async fn find(app: &App, caller: &Caller, id: ErasureId) -> Result<Erasure, 
     let mut tx = app.store.read("find_erasure").await?;
     let erasure = erasures::find(&mut tx, tenant, id).await?;
     erasure.ok_or(AppError::NotFound)
-}
-
-/// Refuses what is no erasure that has ended: only such a one is certified.
-pub fn is_certified(erasure: &Erasure) -> Result<(), AppError> {
-    match erasure.status {
-        ErasureStatus::Done | ErasureStatus::Partial => Ok(()),
-        ErasureStatus::Open => Err(AppError::conflict(
-            "not_run",
-            "it was not run: nothing is erased so far",
-        )),
-        ErasureStatus::Running => Err(AppError::conflict(
-            "running",
-            "it runs; ask again once it has ended",
-        )),
-    }
 }
 
 /// Has one run that was looked for, or that has kept something. With `if_match` only if it is as it was shown.
@@ -224,9 +209,10 @@ async fn forget_whom(app: &App, tenant: TenantId, id: ErasureId) -> Result<bool,
         },
         Err(error) => return Err(error.into()),
     };
-    erasure_ends::forget_marks(&mut tx, tenant, id, &subject).await?;
+    // It may have been run again since.
+    let is_forgotten = erasure_ends::forget_marks(&mut tx, tenant, id, &subject, app.now() - MENDS).await?;
     tx.commit().await?;
-    Ok(true)
+    Ok(is_forgotten)
 }
 
 /// By what a person is known by now, if that is what was shown.
@@ -344,50 +330,6 @@ fn changed(action: &'static str, erasure: &Erasure) -> Changed {
             "subject": erasure.subject.for_good(),
             "call_records": erasure.call_records,
             "found": erasure.preview,
-        })),
-    }
-}
-
-/// Names all that the certificate of an erasure which has ended says: the audit log keeps it.
-#[must_use]
-pub fn digest(erasure: &Erasure) -> Digest {
-    let said = json!({
-        "id": erasure.id,
-        "tenant_id": erasure.tenant_id,
-        "subject": erasure.subject.for_good(),
-        "call_records": erasure.call_records,
-        "requested_at": erasure.requested_at,
-        "run_at": erasure.run_at,
-        "ended_at": erasure.ended_at,
-        "status": erasure.outcome(),
-        "parts": told(erasure),
-    });
-    Digest::of(said.to_string())
-}
-
-/// What became of each part, as it is told to others.
-fn told(erasure: &Erasure) -> Vec<Value> {
-    let parts = erasure.parts.iter().map(|part| {
-        json!({
-            "place": part.place, "instance_id": part.instance_id, "found": part.found, "erased": part.erased,
-            "bytes": part.bytes, "kept": part.kept, "detail": part.detail, "ended_at": part.ended_at,
-        })
-    });
-    parts.collect()
-}
-
-/// Keeps what the certificate says: nobody changes that afterwards without being found out.
-fn ended(erasure: &Erasure) -> Changed {
-    Changed {
-        action: CERTIFIED,
-        resource: "erasure",
-        target: erasure.id.to_string(),
-        tenant_id: Some(erasure.tenant_id),
-        before: None,
-        after: Some(json!({
-            "status": erasure.outcome(),
-            "certificate": digest(erasure),
-            "parts": told(erasure),
         })),
     }
 }

@@ -165,8 +165,7 @@ pub(super) async fn abandon(
 ) -> Result<(), AppError> {
     let mut tx = app.begin_in(tenant, "abandon_erasure").await?;
     let now = app.now();
-    let long = (TRIES, now - PATIENCE);
-    if !erasure_ends::abandon(&mut tx, tenant, id, long, now).await? {
+    if !erasure_ends::abandon(&mut tx, tenant, id, (TRIES, PATIENCE), now).await? {
         return Ok(());
     }
     erasure_ends::end_parts(&mut tx, tenant, id, FAILED, now).await?;

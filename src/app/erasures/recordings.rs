@@ -3,32 +3,25 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::time::Duration;
 
-use tokio::time::error::Elapsed;
-use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::fate::{Fate, count};
 use super::work::Work;
 use crate::app::error::AppError;
-use crate::app::purge_pass::{LONGEST_LOOK, unless_stopped};
 use crate::app::purge_recordings::{LONGEST, NO_DIRECTORY, NO_DISK, NOT_REMOVED, is_of_the_whole};
-use crate::app::recordings::is_recorded;
+use crate::app::recording_look::{Looked, look};
 use crate::domain::erasure::ErasurePlace;
-use crate::domain::error_chain::error_chain;
 use crate::domain::ids::{CallRecordId, InstanceId, RecordingId};
 use crate::domain::recording::Recording;
 use crate::driver::spool::Spool;
-use crate::monitor::recordings::{SearchError, search_for};
 use crate::store::call_records::Seen;
 use crate::store::erasure_finds::recordings_of_call;
 use crate::store::erasure_targets::{self, OfPart, Target};
-use crate::store::{instances, recordings as store};
+use crate::store::recordings as store;
 
 /// Files that are noted at once.
 const AT_ONCE: i64 = 20;
-const NOT_SEEN: &str = "not every recording could be looked for, so nobody knows whether there are others; the server's log tells why";
 const NOT_THERE: &str = "files were not there; see whether their disk is mounted";
 
 /// Looks for recordings that nobody has found so far, and notes those of the person's calls.
@@ -37,12 +30,14 @@ pub(super) async fn begin(work: &Work<'_>, instance: InstanceId) -> Result<bool,
     let calls = calls(work).await?;
     // Of who has no call, nothing is a recording.
     let looked = if calls.is_empty() {
-        Some(None)
+        Looked::Whole
     } else {
-        look(work, instance).await?
+        look(app, tenant, instance, work.stop).await?
     };
-    let Some(unseen) = looked else {
-        return Ok(false);
+    let unseen = match looked {
+        Looked::NotHere => return Ok(false),
+        Looked::Missed(why) => Some(why),
+        Looked::Whole => None,
     };
     let mut tx = app.store.read("recordings_of_person").await?;
     let mut recordings = BTreeSet::new();
@@ -73,46 +68,6 @@ async fn calls(work: &Work<'_>) -> Result<Vec<Uuid>, AppError> {
         calls.extend(erasure_targets::all(&mut tx, of).await?);
     }
     Ok(calls)
-}
-
-/// Looks for recordings that nobody has found so far: gives what is to be said where not all can be seen; none where the daemon
-/// stops.
-async fn look(work: &Work<'_>, instance: InstanceId) -> Result<Option<Option<&'static str>>, AppError> {
-    let (app, tenant) = (work.app, work.erasure.tenant_id);
-    let mut tx = app.store.read("place_of_recordings").await?;
-    let found = instances::find(&mut tx, instance).await?;
-    let is_recorded = is_recorded(&mut tx, tenant, instance).await?;
-    drop(tx);
-    let Some(found) = found else {
-        return Ok(Some(None));
-    };
-    // The same path may be there on this host, with nothing of that PBX below it.
-    if found.node != *app.engine.node() {
-        return Ok(None);
-    }
-    if found.settings.recordings_dir().is_none() {
-        return Ok(Some(is_recorded.then_some(NO_DIRECTORY)));
-    }
-    let search = search_for(&app.store, app.ids.as_ref(), &found, tenant, is_recorded);
-    let search = timeout(LONGEST_LOOK, search);
-    let Some(searched) = unless_stopped(work.stop, Duration::ZERO, search).await else {
-        return Ok(None);
-    };
-    let missed = missed(searched)?;
-    if let Some(error) = &missed {
-        tracing::warn!(error, %instance, %tenant, "not every recording could be looked for before an erasure");
-    }
-    Ok(Some(missed.map(|_| NOT_SEEN)))
-}
-
-/// Why something could not be looked at, where that is not to be tried again.
-fn missed(searched: Result<Result<(), SearchError>, Elapsed>) -> Result<Option<String>, AppError> {
-    match searched {
-        Ok(Ok(())) => Ok(None),
-        Ok(Err(SearchError::Store(error))) => Err(error.into()),
-        Ok(Err(error)) => Ok(Some(error_chain(&error))),
-        Err(error) => Ok(Some(error.to_string())),
-    }
 }
 
 /// Removes some; gives whether nothing is left to do.

@@ -3,12 +3,13 @@
 
 use std::time::{Duration, Instant};
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::certificate::ended;
 use super::noting::{AT_ONCE, abandon, begin};
-use super::{ended, recordings, rows, voicemail};
+use super::{recordings, rows, voicemail};
 use crate::app::App;
 use crate::app::error::AppError;
 use crate::app::purge_pass::{AT_STOP, unless_stopped};
@@ -377,7 +378,7 @@ async fn end(app: &App, caller: &Caller, tenant: TenantId, id: ErasureId) -> Res
     erasure.ended_at = Some(now);
     if status == ErasureStatus::Done {
         let subject = erasure.subject.for_good();
-        erasure_ends::forget_marks(&mut tx, tenant, id, &subject).await?;
+        erasure_ends::forget_marks(&mut tx, tenant, id, &subject, Timestamp::MAX).await?;
     }
     app.audit(&mut tx, caller, ended(&erasure))?;
     Ok(tx.commit().await?)

@@ -26,7 +26,7 @@ const FEW_CALLS: usize = 100;
 /// The same of recordings, whose sound comes with them.
 const RECORDINGS: i64 = 100;
 /// More than are kept of a PBX, and a tenant has few of them.
-const GAPS: i64 = 10_000;
+const GAPS: usize = 10_000;
 
 /// A call with all that its PBX told of it: to where it was forwarded or transferred, and which phones rang.
 #[derive(Serialize)]

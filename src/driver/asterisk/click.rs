@@ -39,17 +39,21 @@ pub async fn call(session: &Session, from: &Endpoint, to: &DialNumber) -> Result
             .into(),
         });
     }
-    let channel = format!("PJSIP/{endpoint}");
-    let headers = [
-        ("Channel", channel.as_str()),
-        ("Context", from.domain.as_str()),
-        ("Exten", to.as_str()),
-        ("Priority", "1"),
-        ("Timeout", RINGING),
-        // It answers at once; whether the phone is answered shows by what comes of the call.
-        ("Async", "true"),
-    ];
+    let headers = headers(&endpoint, from, to);
+    let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
     session.ask(ActionName::Originate, &headers).await.map(drop)
+}
+
+fn headers(endpoint: &str, from: &Endpoint, to: &DialNumber) -> [(&'static str, String); 6] {
+    [
+        ("Channel", format!("PJSIP/{endpoint}")),
+        ("Context", from.domain.to_string()),
+        ("Exten", to.to_string()),
+        ("Priority", "1".to_owned()),
+        ("Timeout", RINGING.to_owned()),
+        // It answers at once; whether the phone is answered shows by what comes of the call.
+        ("Async", "true".to_owned()),
+    ]
 }
 
 /// Ends legs, which Asterisk knows by their ids as by their names.
@@ -77,6 +81,25 @@ fn is_gone(source: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a48_a_call_is_made_by_the_dialplan_and_names_no_application_and_no_data() {
+        let from = Endpoint {
+            number: "1001".parse().unwrap(),
+            domain: "acme.example.com".parse().unwrap(),
+        };
+        let asked = headers("1001@acme.example.com", &from, &"0301234".parse().unwrap());
+        let asked = asked.each_ref().map(|(name, value)| (*name, value.as_str()));
+        let expected = [
+            ("Channel", "PJSIP/1001@acme.example.com"),
+            ("Context", "acme.example.com"),
+            ("Exten", "0301234"),
+            ("Priority", "1"),
+            ("Timeout", "30000"),
+            ("Async", "true"),
+        ];
+        assert_eq!(asked, expected);
+    }
 
     #[test]
     fn a48_a_leg_that_asterisk_does_not_know_has_ended_and_one_that_may_not_be_ended_has_not() {

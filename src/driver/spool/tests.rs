@@ -3,8 +3,11 @@
 use super::*;
 use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
 use std::fs::{self, Permissions};
+use std::ops::ControlFlow;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use tempfile::TempDir;
+
+const LONG: Duration = Duration::from_secs(20);
 
 fn spool() -> (TempDir, Spool) {
     let directory = tempfile::tempdir().unwrap();
@@ -23,9 +26,9 @@ fn path(text: &str) -> RecordingPath {
     text.parse().unwrap()
 }
 
-/// All that a walk tells, in the order of names, and what it has missed.
-async fn walked(spool: &Spool, domain: &SipDomain) -> (Vec<String>, Vec<Unseen>) {
-    let mut walk = spool.walk(vec![domain.clone()]);
+/// All that a walk tells, in the order of names, and what it came to.
+async fn walked(spool: &Spool, domains: &[&SipDomain]) -> (Vec<String>, Seen) {
+    let mut walk = spool.walk(domains.iter().copied().cloned().collect());
     let mut paths = Vec::new();
     while let Some(portion) = walk.next().await {
         paths.extend(portion.iter().map(|found| found.path.to_string()));
@@ -35,7 +38,7 @@ async fn walked(spool: &Spool, domain: &SipDomain) -> (Vec<String>, Vec<Unseen>)
 }
 
 async fn found(spool: &Spool, domain: &str) -> Vec<String> {
-    walked(spool, &domain.parse().unwrap()).await.0
+    walked(spool, &[&domain.parse().unwrap()]).await.0
 }
 
 #[tokio::test]
@@ -49,7 +52,7 @@ async fn a12_recordings_of_a_domain_are_found_and_nobody_elses() {
         ]
     );
     assert!(found(&spool, "example.com").await.is_empty());
-    let (_, metadata) = spool.open(&path("acme.example.com/1.0.wav")).await.unwrap();
+    let (_, metadata) = spool.open(&path("acme.example.com/1.0.wav"), LONG).await.unwrap();
     assert_eq!(metadata.len(), 5);
 }
 
@@ -70,12 +73,22 @@ async fn a12_no_link_is_followed_whatever_it_leads_to() {
         "acme.example.com/sub/2.0.wav",
         "evil.example.com/2.0.wav",
     ] {
-        assert!(spool.open(&path(text)).await.is_err(), "{text}");
+        assert!(spool.open(&path(text), LONG).await.is_err(), "{text}");
     }
-    assert!(spool.remove(&path("acme.example.com/sub/2.0.wav")).await.is_err());
+    assert!(
+        spool
+            .remove(&path("acme.example.com/sub/2.0.wav"), LONG)
+            .await
+            .is_err()
+    );
     assert!(theirs.join("2.0.wav").exists());
     // A link goes itself, never what it leads to.
-    assert!(spool.remove(&path("acme.example.com/3.0.wav")).await.unwrap());
+    assert!(
+        spool
+            .remove(&path("acme.example.com/3.0.wav"), LONG)
+            .await
+            .unwrap()
+    );
     assert!(directory.path().join("secret.wav").exists());
 }
 
@@ -83,9 +96,9 @@ async fn a12_no_link_is_followed_whatever_it_leads_to() {
 async fn a13_a_removed_recording_is_gone_and_removing_it_again_is_no_error() {
     let (directory, spool) = spool();
     let one = path("acme.example.com/1.0.wav");
-    assert!(spool.remove(&one).await.unwrap());
+    assert!(spool.remove(&one, LONG).await.unwrap());
     assert!(!directory.path().join("spool/acme.example.com/1.0.wav").exists());
-    assert!(!spool.remove(&one).await.unwrap());
+    assert!(!spool.remove(&one, LONG).await.unwrap());
     let domain: SipDomain = "acme.example.com".parse().unwrap();
     spool.tidy(&domain).await.unwrap();
     assert!(
@@ -95,7 +108,7 @@ async fn a13_a_removed_recording_is_gone_and_removing_it_again_is_no_error() {
             .exists()
     );
     spool
-        .remove(&path("acme.example.com/archive/2026/Nov/9.0.mp3"))
+        .remove(&path("acme.example.com/archive/2026/Nov/9.0.mp3"), LONG)
         .await
         .unwrap();
     spool.tidy(&domain).await.unwrap();
@@ -119,7 +132,7 @@ async fn a22_whether_a_domain_has_a_directory_is_told_of_no_link_and_no_file() {
     fs::write(root.join("file.example.com"), "").unwrap();
     let holds = async |domains: &[&str]| {
         let domains = domains.iter().map(|domain| domain.parse().unwrap());
-        spool.holds_any(domains.collect()).await.unwrap()
+        spool.holds_any(domains.collect(), LONG).await.unwrap()
     };
     assert!(holds(&["none.example.com", "acme.example.com"]).await);
     assert!(!holds(&["none.example.com", "link.example.com", "file.example.com"]).await);
@@ -131,22 +144,35 @@ async fn a22_whether_a_domain_has_a_directory_is_told_of_no_link_and_no_file() {
 async fn a13_a_disk_that_is_not_there_is_none_without_recordings() {
     let (directory, spool) = spool();
     let domain: SipDomain = "acme.example.com".parse().unwrap();
-    assert!(walked(&spool, &domain).await.1.is_empty());
+    assert!(walked(&spool, &[&domain]).await.1.unseen.is_empty());
     let root = directory.path().join("spool");
     fs::rename(&root, directory.path().join("unmounted")).unwrap();
     for is_made in [false, true] {
         if is_made {
             fs::create_dir(&root).unwrap();
         }
-        let (_, unseen) = walked(&spool, &domain).await;
-        assert!(matches!(unseen[..], [Unseen::Nothing]), "{is_made}: {unseen:?}");
-        assert!(spool.remove(&path("acme.example.com/1.0.wav")).await.is_err());
+        let (_, seen) = walked(&spool, &[&domain]).await;
+        assert!(seen.there.is_empty());
+        assert_eq!(matches!(seen.unseen[..], [Unseen::Nothing]), !is_made, "{seen:?}");
+        assert!(
+            spool
+                .remove(&path("acme.example.com/1.0.wav"), LONG)
+                .await
+                .is_err()
+        );
         spool.tidy(&domain).await.unwrap();
     }
-    // Something is there: what is not, has gone.
+    // Something is there, of which it depends on who asks whether that is theirs.
     fs::create_dir(root.join("globex.example.com")).unwrap();
-    assert!(walked(&spool, &domain).await.1.is_empty());
-    assert!(!spool.remove(&path("acme.example.com/1.0.wav")).await.unwrap());
+    let other: SipDomain = "globex.example.com".parse().unwrap();
+    let (_, seen) = walked(&spool, &[&domain, &other]).await;
+    assert_eq!(seen.there.into_iter().collect::<Vec<_>>(), [other]);
+    assert!(
+        !spool
+            .remove(&path("acme.example.com/1.0.wav"), LONG)
+            .await
+            .unwrap()
+    );
 }
 
 #[tokio::test]
@@ -157,12 +183,13 @@ async fn a13_what_is_beyond_the_most_files_is_said_to_be_unseen() {
         most: 1,
         ..spool.clone()
     };
-    let (paths, unseen) = walked(&fewer, &domain).await;
+    let (paths, seen) = walked(&fewer, &[&domain]).await;
+    let unseen = seen.unseen;
     assert_eq!(paths.len(), 1);
     assert!(matches!(unseen[..], [Unseen::Rest]), "{unseen:?}");
     let just_as_many = Spool { most: 2, ..spool };
-    let (paths, unseen) = walked(&just_as_many, &domain).await;
-    assert_eq!((paths.len(), unseen.len()), (2, 0), "{unseen:?}");
+    let (paths, seen) = walked(&just_as_many, &[&domain]).await;
+    assert_eq!((paths.len(), seen.unseen.len()), (2, 0), "{seen:?}");
 }
 
 #[tokio::test]
@@ -178,7 +205,7 @@ async fn a12_a_large_directory_is_told_in_portions_and_whole() {
         lengths.push(portion.len());
     }
     assert_eq!(lengths, [1_000, 1_000, 492]);
-    assert!(walk.end().await.unwrap().is_empty());
+    assert!(walk.end().await.unwrap().unseen.is_empty());
 }
 
 #[tokio::test]
@@ -190,7 +217,7 @@ async fn a12_a_walk_that_nobody_listens_to_ends() {
     }
     let Walk { portions, walking } = spool.walk(vec!["acme.example.com".parse().unwrap()]);
     drop(portions);
-    let unseen = walking.await.unwrap().unwrap();
+    let unseen = walking.await.unwrap().unwrap().unseen;
     assert!(matches!(unseen[..], [Unseen::Rest]), "{unseen:?}");
 }
 
@@ -222,10 +249,87 @@ fn a13_a_directory_that_cannot_be_read_keeps_none_of_the_others() {
             told += 1;
             ControlFlow::Continue(())
         });
-        let unseen = unseen.unwrap();
+        let unseen = unseen.unwrap().unseen;
         assert_eq!(told, 2);
         assert!(matches!(unseen[..], [Unseen::Directory { .. }]), "{unseen:?}");
         assert!(unseen[0].is_of(&globex) && !unseen[0].is_of(&acme));
     });
     fs::set_permissions(&theirs, Permissions::from_mode(0o700)).unwrap();
+}
+
+#[tokio::test]
+async fn a22_a_directory_is_known_again_by_a_file_that_no_link_and_no_copy_stands_for() {
+    let (directory, spool) = spool();
+    let root = directory.path().join("spool");
+    let there = async || spool.landmark(LONG).await.unwrap().unwrap();
+    let place = there().await;
+    assert!(!place.is_file());
+    let secret = directory.path().join("secret.wav");
+    symlink(&secret, root.join(LANDMARK)).unwrap();
+    assert_eq!(there().await, place);
+    assert!(spool.make_landmark("one", LONG).await.is_err());
+    assert!(spool.refresh_landmark(LONG).await.is_err());
+    assert_eq!(fs::read(&secret).unwrap(), b"secret");
+    fs::remove_file(root.join(LANDMARK)).unwrap();
+    let made = spool.make_landmark("one", LONG).await.unwrap();
+    assert!(made.is_file() && !made.is_operators() && made.kept() != place.kept());
+    assert_eq!(there().await, made);
+    assert!(spool.make_landmark("two", LONG).await.is_err());
+    let (paths, seen) = walked(&spool, &[&"acme.example.com".parse().unwrap()]).await;
+    assert_eq!((paths.len(), seen.landmark.as_ref()), (2, Some(&made)));
+    // A copy, which has the same text.
+    fs::copy(root.join(LANDMARK), root.join("copy")).unwrap();
+    fs::rename(root.join("copy"), root.join(LANDMARK)).unwrap();
+    assert_ne!(there().await.kept(), made.kept());
+    // An operator's is written into: no other one says so.
+    fs::write(root.join(LANDMARK), "").unwrap();
+    assert!(there().await.is_operators());
+    assert!(!spool.make_landmark("two", LONG).await.unwrap().is_operators());
+    for text in ["x".repeat(1_001), "By this file\0\0".to_owned()] {
+        fs::write(root.join(LANDMARK), text).unwrap();
+        assert_eq!(there().await, place);
+    }
+    fs::rename(&root, directory.path().join("unmounted")).unwrap();
+    assert_eq!(spool.landmark(LONG).await.unwrap(), None);
+}
+
+#[test]
+fn a22_a_file_that_the_service_may_not_read_is_none() {
+    let (directory, spool) = spool();
+    let file = directory.path().join("spool").join(LANDMARK);
+    fs::write(&file, "text").unwrap();
+    fs::set_permissions(&file, Permissions::from_mode(0o000)).unwrap();
+    without_rights(move || {
+        let opened = spool.root().unwrap();
+        assert!(!Landmark::of(&opened).unwrap().is_file());
+    });
+    fs::remove_file(&file).unwrap();
+    fs::write(&file, "").unwrap();
+    fs::set_permissions(&file, Permissions::from_mode(0o000)).unwrap();
+    let root = File::open(directory.path().join("spool")).unwrap();
+    without_rights(move || assert!(Landmark::of(&root).unwrap().is_operators()));
+}
+
+/// `find -mtime +90 -delete` leaves it.
+#[tokio::test]
+async fn a22_what_a_directory_is_known_by_is_written_to_once_a_day() {
+    let (directory, spool) = spool();
+    spool.make_landmark("one", LONG).await.unwrap();
+    let path = directory.path().join("spool").join(LANDMARK);
+    let age = || {
+        fs::metadata(&path)
+            .unwrap()
+            .modified()
+            .unwrap()
+            .elapsed()
+            .unwrap()
+    };
+    let hour = Duration::from_hours(1);
+    for (hours, is_renewed) in [(23, false), (25, true)] {
+        let file = File::options().write(true).open(&path).unwrap();
+        let new = file.metadata().unwrap().modified().unwrap();
+        file.set_modified(new - hours * hour).unwrap();
+        spool.refresh_landmark(LONG).await.unwrap();
+        assert_eq!(age() < hour, is_renewed, "{hours}");
+    }
 }

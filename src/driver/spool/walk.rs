@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use super::{Spool, Unseen};
+use super::{Seen, Spool};
 use crate::domain::recording::FoundRecording;
 use crate::domain::sip_domain::SipDomain;
 
@@ -17,7 +17,7 @@ const PORTION: usize = 1_000;
 #[derive(Debug)]
 pub struct Walk {
     pub(super) portions: mpsc::Receiver<Vec<FoundRecording>>,
-    pub(super) walking: JoinHandle<io::Result<Vec<Unseen>>>,
+    pub(super) walking: JoinHandle<io::Result<Seen>>,
 }
 
 impl Walk {
@@ -26,7 +26,7 @@ impl Walk {
         let (told, portions) = mpsc::channel(1);
         let walking = spawn_blocking(move || {
             let mut portion = Vec::new();
-            let unseen = spool.search(&domains, &mut |found| {
+            let seen = spool.search(&domains, &mut |found| {
                 portion.push(found);
                 if portion.len() < PORTION {
                     return ControlFlow::Continue(());
@@ -38,7 +38,7 @@ impl Walk {
             })?;
             // Where nobody listens any more, nobody asks what was missed either.
             let _ = told.blocking_send(portion);
-            Ok(unseen)
+            Ok(seen)
         });
         Self { portions, walking }
     }
@@ -48,8 +48,8 @@ impl Walk {
         self.portions.recv().await
     }
 
-    /// What could not be looked at of all that there is. What was not told until now is passed over.
-    pub async fn end(mut self) -> io::Result<Vec<Unseen>> {
+    /// What it came to. What was not told until now is passed over.
+    pub async fn end(mut self) -> io::Result<Seen> {
         while self.next().await.is_some() {}
         self.walking.await.map_err(io::Error::other)?
     }

@@ -94,8 +94,8 @@ pub async fn certificate(
     Id(id): Id<ErasureId>,
     query: Query,
 ) -> Result<Single<CertificateView>, Problem> {
-    let erasure = erasures::find(&app, &caller, id).await?;
+    erasures::find(&app, &caller, id).await?;
     query.read()?;
-    erasures::is_certified(&erasure)?;
+    let erasure = erasures::certificate(&app, &caller, id).await?;
     Ok(single(erasure.into()))
 }

@@ -33,6 +33,6 @@ pub(super) fn compliance() -> Vec<Route<Shared>> {
         post "/api/v1/compliance/erasure-requests/{id}/run", Tenant(DataErasure), audits "data.erasure_run" => erasures::run,
             "Erases what was found of a person", 409 ["changed_since", "done", "forgotten", "in_use", "last_owner", "rank", "self_protection"];
         get "/api/v1/compliance/erasure-requests/{id}/certificate", Tenant(DataErasure) => erasures::certificate,
-            "Certifies what was erased of a person, and what was not", 409 ["not_run", "running"];
+            "Certifies what was erased of a person, and what was not", 409 ["not_run", "running", "not_certified"];
     }
 }

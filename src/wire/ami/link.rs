@@ -1,6 +1,7 @@
 //! One signed-in connection: opened, then driven until it breaks.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use tokio::io::{AsyncWriteExt as _, ReadHalf, WriteHalf};
@@ -77,6 +78,20 @@ impl Protocol for Ami {
     }
 }
 
+async fn within<T>(
+    limit: Duration,
+    config: &Config,
+    attempt: impl Future<Output = Result<T, LinkError>>,
+) -> Result<T, LinkError> {
+    let in_time = timeout(limit, attempt).await;
+    in_time.unwrap_or_else(|_| {
+        Err(LinkError::ConnectTimeout {
+            address: config.endpoint.address(),
+            limit,
+        })
+    })
+}
+
 /// A connection on which the login was accepted.
 #[derive(Debug)]
 pub struct Line {
@@ -98,20 +113,17 @@ impl Line {
                 writer,
                 prefix: format!("{}-", opened.local_port),
             };
-            link.login(config, opened.peer, opened.sealed).await?;
-            Ok(link)
+            let login = link.greeted(config, opened.peer, opened.sealed).await?;
+            Ok((link, login))
         };
-        match timeout(limit, attempt).await {
-            Ok(result) => result,
-            Err(_) => Err(LinkError::ConnectTimeout {
-                address: config.endpoint.address(),
-                limit,
-            }),
-        }
+        let (mut link, login) = within(limit, config, attempt).await?;
+        within(config.timing.sign_in, config, link.login(&login)).await?;
+        Ok(link)
     }
 
-    async fn login(&mut self, config: &Config, peer: IpAddr, sealed: bool) -> Result<(), LinkError> {
-        // Before the greeting we do not know who listens there; it gets no secret.
+    /// How to log in to who listens there.
+    async fn greeted(&mut self, config: &Config, peer: IpAddr, sealed: bool) -> Result<Action, LinkError> {
+        // Before the greeting we do not know who that is; it gets no secret.
         if let Frame::Banner(version) = next_frame(&mut self.reader).await? {
             tracing::debug!(version, "manager found");
         }
@@ -127,7 +139,11 @@ impl Line {
                 Err(message) => return Err(LinkError::NoChallenge { message }),
             },
         };
-        let answer = self.ask(&login.map_err(LinkError::BadLogin)?, 0).await?;
+        login.map_err(LinkError::BadLogin)
+    }
+
+    async fn login(&mut self, login: &Action) -> Result<(), LinkError> {
+        let answer = self.ask(login, 0).await?;
         if answer.is_success() {
             return Ok(());
         }

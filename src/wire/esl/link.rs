@@ -1,5 +1,7 @@
 //! One signed-in connection: opened, then driven until it breaks.
 
+use std::time::Duration;
+
 use futures_util::StreamExt as _;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
@@ -71,13 +73,9 @@ impl Protocol for Esl {
 
     async fn open(config: &Config) -> Result<Line, LinkError> {
         let limit = config.timing.connect;
-        match timeout(limit, Line::open(config)).await {
-            Ok(result) => result,
-            Err(_) => Err(LinkError::ConnectTimeout {
-                address: config.address(),
-                limit,
-            }),
-        }
+        let mut line = within(limit, config, Line::open(config)).await?;
+        within(config.timing.sign_in, config, line.sign_in(config)).await?;
+        Ok(line)
     }
 
     async fn serve(
@@ -92,6 +90,20 @@ impl Protocol for Esl {
             error = write(&mut line.writer, hub, queue, &turns) => error,
         }
     }
+}
+
+async fn within<T>(
+    limit: Duration,
+    config: &Config,
+    attempt: impl Future<Output = Result<T, LinkError>>,
+) -> Result<T, LinkError> {
+    let in_time = timeout(limit, attempt).await;
+    in_time.unwrap_or_else(|_| {
+        Err(LinkError::ConnectTimeout {
+            address: config.address(),
+            limit,
+        })
+    })
 }
 
 /// A connection on which the password was accepted, and which sends the events that are wanted.
@@ -116,21 +128,17 @@ impl Line {
             reader: FramedRead::new(read, Codec::new(config.limits.body)),
             writer,
         };
-        line.sign_in(config).await?;
-        Ok(line)
+        // Before it asks we do not know who listens there; it gets no password.
+        match next_message(&mut line.reader).await? {
+            Message::AuthRequest => Ok(line),
+            Message::Rejected => Err(LinkError::AddressDenied {
+                address: config.address(),
+            }),
+            other => Err(out_of_step(&other)),
+        }
     }
 
     async fn sign_in(&mut self, config: &Config) -> Result<(), LinkError> {
-        // Before it asks we do not know who listens there; it gets no password.
-        match next_message(&mut self.reader).await? {
-            Message::AuthRequest => {}
-            Message::Rejected => {
-                return Err(LinkError::AddressDenied {
-                    address: config.address(),
-                });
-            }
-            other => return Err(out_of_step(&other)),
-        }
         let answer = self.ask(&Command::auth(&config.password)).await?;
         if !answer.is_ok() {
             return Err(LinkError::LoginRefused { message: answer.text });

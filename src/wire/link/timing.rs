@@ -13,8 +13,11 @@ const MIN_IDLE: Duration = Duration::from_millis(20);
 /// Deadlines of the link itself; each request brings its own.
 #[derive(Debug, Clone)]
 pub struct Timing {
-    /// From the first packet to the accepted sign-in. Asterisk answers a wrong secret only after one second.
+    /// From the first packet to where the sign-in can be sent.
     pub connect: Duration,
+    /// How long a sign-in that was sent may take. Asterisk answers a wrong secret only after one second, and who asks again before
+    /// that is taken for somebody who guesses.
+    pub sign_in: Duration,
     /// After this long without a message the link is asked for a sign of life.
     pub idle: Duration,
     /// How long that sign may take. A PBX does not answer while it works at another request of the same connection.
@@ -25,6 +28,7 @@ impl Default for Timing {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(10),
+            sign_in: Duration::from_secs(10),
             idle: Duration::from_secs(15),
             ping: Duration::from_secs(10),
         }

@@ -61,6 +61,7 @@ const BRIDGES: usize = 20_000;
 const TIMING: Timing = Timing {
     // What was sent into a path that is gone is not sent again soon: then a new try is faster.
     connect: Duration::from_secs(2),
+    sign_in: Duration::from_secs(10),
     idle: Duration::from_secs(3),
     ping: Duration::from_secs(3),
 };
@@ -223,7 +224,7 @@ fn record(message: &Message) -> Option<News> {
         Ok(part) => Some(News::Record(Box::new(part))),
         Err(error) => {
             tracing::warn!(%error, "a call record of Asterisk is of no use");
-            None
+            Some(News::RecordLost)
         }
     }
 }

@@ -93,6 +93,21 @@ fn an_event_that_should_name_a_leg_and_does_not_was_lost() {
     assert_eq!(read(&message(&["Event: FullyBooted"])), None);
 }
 
+/// Asterisk puts its `systemname` before each id, whatever that is.
+#[test]
+fn a13_a_record_that_cannot_be_read_was_lost() {
+    for event in [
+        &[
+            "Event: Cdr",
+            "LinkedID: Haupt PBX-1790000000.1",
+            "UniqueID: Haupt PBX-1790000000.1",
+        ][..],
+        &["Event: Cdr"],
+    ] {
+        assert_eq!(read(&message(event)), Some(News::RecordLost), "{event:?}");
+    }
+}
+
 #[test]
 fn a_hang_up_says_which_leg_and_why() {
     let event = message(&["Event: Hangup", "Uniqueid: 1.2", "Cause: 16"]);

@@ -42,6 +42,7 @@ const PHONES: [&str; 3] = ["sofia::register", "sofia::unregister", "sofia::expir
 const TIMING: Timing = Timing {
     // What was sent into a path that is gone is not sent again soon: then a new try is faster.
     connect: Duration::from_secs(2),
+    sign_in: Duration::from_secs(10),
     idle: Duration::from_secs(3),
     ping: Duration::from_secs(3),
 };
@@ -196,7 +197,7 @@ fn record(event: &Event, halves: &mut Halves) -> Option<News> {
         Ok(part) => Some(News::Record(Box::new(part))),
         Err(error) => {
             tracing::warn!(%error, "what FreeSWITCH tells of a call is of no use");
-            None
+            Some(News::RecordLost)
         }
     }
 }

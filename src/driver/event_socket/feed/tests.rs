@@ -317,6 +317,14 @@ fn o10_a_call_that_leads_through_pairs_within_pairs_is_one_call_in_whatever_orde
 }
 
 #[test]
+fn a13_a_record_that_cannot_be_read_was_lost() {
+    let over =
+        r#"{"Event-Name": "CHANNEL_HANGUP_COMPLETE", "Unique-ID": "0198c0de-0000-7000-8000-000000000001"}"#;
+    let event = Event::from_json(over.as_bytes()).unwrap();
+    assert_eq!(record(&event, &mut Halves::default()), Some(News::RecordLost));
+}
+
+#[test]
 fn a_leg_that_is_over_is_none_although_the_table_shows_it() {
     let mut rows = table(WITHIN);
     rows[0].state = "CS_REPORTING".to_owned();

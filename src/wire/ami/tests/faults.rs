@@ -73,7 +73,7 @@ async fn a_server_that_never_answers_the_login_is_left() {
         peer.fall_silent().await;
     })
     .await;
-    stage.config.timing.connect = SHORT;
+    stage.config.timing.sign_in = SHORT;
     let error = connect(&stage.config).await.unwrap_err();
     assert!(
         matches!(error, LinkError::ConnectTimeout { limit: SHORT, .. }),

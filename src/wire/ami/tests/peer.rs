@@ -108,6 +108,7 @@ pub fn config(port: u16) -> Config {
     let mut config = Config::new("127.0.0.1", port, "lab", SecretString::from("throwaway"));
     config.timing = Timing {
         connect: LONG,
+        sign_in: LONG,
         idle: LONG,
         ping: LONG,
     };

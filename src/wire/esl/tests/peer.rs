@@ -223,6 +223,7 @@ pub fn config(port: u16) -> Config {
     let mut config = Config::new("127.0.0.1", port, password(PASSWORD));
     config.timing = Timing {
         connect: LONG,
+        sign_in: LONG,
         idle: LONG,
         ping: LONG,
     };

@@ -122,6 +122,21 @@ async fn another_kind_of_server_gets_no_password() {
 }
 
 #[tokio::test]
+async fn a_server_that_never_answers_the_password_is_left_and_not_as_soon_as_one_that_asks_for_none() {
+    let mut stage = Stage::new(|_, mut peer: Peer| async move {
+        peer.greet().await;
+        peer.fall_silent().await;
+    })
+    .await;
+    (stage.config.timing.connect, stage.config.timing.sign_in) = (SHORT / 2, SHORT);
+    let error = connect(&stage.config).await.unwrap_err();
+    assert!(
+        matches!(error, LinkError::ConnectTimeout { limit: SHORT, .. }),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
 async fn a_server_that_never_asks_for_the_password_is_left() {
     let mut stage = Stage::new(|_, mut peer: Peer| async move { peer.fall_silent().await }).await;
     stage.config.timing.connect = SHORT;
