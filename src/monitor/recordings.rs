@@ -191,20 +191,14 @@ pub(super) async fn look(
     }
     // Where there never was any, there need not be a directory.
     unseen.retain(|unseen| !(known.is_empty() && matches!(unseen, Unseen::Nothing)));
-    if is_of_all && standing == Standing::Unsure && known.misses_all() {
+    if standing == Standing::Unsure && known.misses_all() {
         landmarks::doubt(store, instance.id).await?;
         standing = Standing::Wrong;
     }
     let mut missed = 0;
-    if unseen.is_empty() && known.misses_any() {
-        let is_gone = |path: &RecordingPath| match standing {
-            Standing::Right => true,
-            Standing::Unsure => seen
-                .there
-                .iter()
-                .any(|domain| domain.as_str() == path.directory()),
-            Standing::Wrong => false,
-        };
+    if unseen.is_empty() && standing != Standing::Wrong && known.misses_any() {
+        let is_there = |domain: &str| seen.there.iter().any(|there| there.as_str() == domain);
+        let is_gone = |path: &RecordingPath| standing == Standing::Right || is_there(path.directory());
         let mut last = None;
         while let Some(mut portion) = known_recordings::next(store, instance.id, &mut last).await? {
             portion.retain(|recording| known.misses(&recording.path));
