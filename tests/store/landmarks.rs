@@ -124,3 +124,29 @@ async fn a13_where_nothing_that_is_known_is_met_in_a_directory_that_was_never_kn
     assert_eq!(found().await.unwrap().lost, 1);
     assert_eq!(known_of(&store, world.acme.id).await, [own]);
 }
+
+#[rstest]
+#[tokio::test]
+async fn a13_in_a_directory_that_was_never_known_only_what_is_missing_beside_others_has_gone(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let (bench, store) = Bench::migrated(backend).await;
+    let world = World::store(&store).await;
+    let directory = tempfile::tempdir().unwrap();
+    let instance = recording_into(&world, &directory);
+    store_revision(&store, world.acme.id).await;
+    store_revision(&store, world.globex.id).await;
+    let theirs = "globex.example.com/2.0.wav".to_owned();
+    for path in [&format!("{ACME}/1.0.wav"), &format!("{ACME}/3.0.wav"), &theirs] {
+        recorded(&directory, path, 20);
+    }
+    search(&store, &SystemIds, &instance).await.unwrap();
+    let spool = directory.path().join("spool");
+    fs::remove_file(spool.join(LANDMARK)).unwrap();
+    bench.sql("update instances set recordings_landmark = null").await;
+    fs::remove_file(spool.join(ACME).join("3.0.wav")).unwrap();
+    fs::remove_dir_all(spool.join("globex.example.com")).unwrap();
+    search(&store, &SystemIds, &instance).await.unwrap_err();
+    assert_eq!(known_of(&store, world.acme.id).await, [format!("{ACME}/1.0.wav")]);
+    assert_eq!(known_of(&store, world.globex.id).await, [theirs]);
+}
