@@ -34,6 +34,8 @@ const BETWEEN: Duration = Duration::from_millis(50);
 const BUSY: Duration = Duration::from_secs(2);
 /// So that what was done last has been told.
 const QUIET: Duration = Duration::from_millis(500);
+/// Two full polls put right what no event does.
+const LONGEST_WRONG: Duration = Duration::from_secs(70);
 const POLLS: usize = 9;
 const READERS: usize = 1000;
 const TOKEN: &str = "0123456789abcdef0123";
@@ -53,8 +55,11 @@ pub async fn followed(directory: &Path) -> Outcome<()> {
     let pbx = Pbx::start(directory).await?;
     open(directory, Shadow::Never).await?.lead_to(&pbx).await?;
     for tenant in 0..TENANTS {
-        let line = format!("dialplan add extension 9,1,Wait,3600 into tenant{tenant}.example.com");
-        pbx.console(&line).await?;
+        // What is not answered ends by itself after half a minute.
+        for step in ["1,Answer", "2,Wait,3600"] {
+            let line = format!("dialplan add extension 9,{step} into tenant{tenant}.example.com");
+            pbx.console(&line).await?;
+        }
     }
     let mut next = 0;
     begin(&pbx, &mut next, CALLS).await?;
@@ -116,7 +121,7 @@ async fn busy(pbx: &Pbx, daemon: &Daemon, next: &mut usize, what: &str) -> Outco
     });
     let (mut wrong, mut busy_for) = (0, Duration::ZERO);
     let (begun, processor) = (Instant::now(), daemon.processor_time()?);
-    for _ in 0..ROUNDS {
+    for number in 1..=ROUNDS {
         let round = Instant::now();
         while round.elapsed() < BUSY {
             end(pbx, CHANGES).await?;
@@ -126,7 +131,10 @@ async fn busy(pbx: &Pbx, daemon: &Daemon, next: &mut usize, what: &str) -> Outco
         busy_for += round.elapsed();
         sleep(QUIET).await;
         let (told, known) = (told(daemon).await?, known(pbx).await?);
-        wrong += usize::from(told != known);
+        if told.0 != known {
+            wrong += 1;
+            explain(pbx, daemon, number, told, known).await?;
+        }
     }
     let (whole, used) = (
         begun.elapsed(),
@@ -140,6 +148,31 @@ async fn busy(pbx: &Pbx, daemon: &Daemon, next: &mut usize, what: &str) -> Outco
         "{what}: {:.0} news a second; {wrong} of {ROUNDS} counts wrong; {:.1} % of a core",
         f64::from(u32::try_from(news)?) / busy_for.as_secs_f64(),
         used.as_secs_f64() / whole.as_secs_f64() * 100.0
+    )?;
+    Ok(())
+}
+
+/// What was wrong, and for how long it stays so.
+async fn explain(
+    pbx: &Pbx,
+    daemon: &Daemon,
+    round: usize,
+    (counts, is_stale): (Vec<usize>, bool),
+    known_first: Vec<usize>,
+) -> Outcome<()> {
+    let begun = Instant::now();
+    let mut again = (told(daemon).await?.0, known(pbx).await?);
+    while again.0 != again.1 && begun.elapsed() < LONGEST_WRONG {
+        sleep(BETWEEN).await;
+        again = (told(daemon).await?.0, known(pbx).await?);
+    }
+    writeln!(
+        stdout(),
+        "round {round}: {counts:?}{} for {known_first:?}; {:.2} s later {:?} for {:?}",
+        if is_stale { ", told as stale," } else { "" },
+        begun.elapsed().as_secs_f64(),
+        again.0,
+        again.1
     )?;
     Ok(())
 }
@@ -187,8 +220,8 @@ async fn known(pbx: &Pbx) -> Outcome<Vec<usize>> {
     Ok(counts)
 }
 
-/// The calls of each tenant, as the daemon tells a collector.
-async fn told(daemon: &Daemon) -> Outcome<Vec<usize>> {
+/// The calls of each tenant, as the daemon tells a collector, and whether it says that they may not be right.
+async fn told(daemon: &Daemon) -> Outcome<(Vec<usize>, bool)> {
     let client = reqwest::Client::builder().no_proxy().build()?;
     let asked = client
         .get(format!("http://{}/metrics", daemon.address()))
@@ -200,7 +233,10 @@ async fn told(daemon: &Daemon) -> Outcome<Vec<usize>> {
     let counts = figures.filter_map(|line| line.rsplit_once(' ')?.1.parse().ok());
     let mut counts: Vec<usize> = counts.collect();
     counts.sort_unstable();
-    Ok(counts)
+    let is_stale = text
+        .lines()
+        .any(|line| line.starts_with("switchyard_active_calls_stale{") && line.ends_with(" 1"));
+    Ok((counts, is_stale))
 }
 
 /// Those who listen, spread over all tenants; each has heard how things stand.
