@@ -291,9 +291,7 @@ async fn ours(parts: &Parts, findings: &mut Findings) -> Vec<PbxInstance> {
         let subject = format!("instance {}", instance.name);
         match instance_checks::probe(&parts.app, &caller, instance.id).await {
             Ok(mut checks) => {
-                if let Some(directory) = instance.settings.config_dir() {
-                    checks.extend(unit::may_write(directory.as_path()).await);
-                }
+                checks.extend(unit::may_write_of(&instance.settings).await);
                 for check in &checks {
                     findings.check(&subject, check);
                 }

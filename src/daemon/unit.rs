@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::process::Command;
 use tokio::time::timeout;
 
+use crate::domain::instance::InstanceSettings;
 use crate::driver::Check;
 
 /// Its name.
@@ -78,8 +79,17 @@ async fn systemctl(arguments: &[&str]) -> Result<String, String> {
 ///
 /// What it may write to is fixed when it is started: a directory that is made later is read-only to it, although its user
 /// may write there, and whoever looks from outside sees nothing of that.
-pub async fn may_write(directory: &Path) -> Option<Check> {
-    const NAME: &str = "service_writes";
+async fn may_write(directory: &Path) -> Option<Check> {
+    writes("service_writes", directory).await
+}
+
+/// The same of a directory of recordings: where it may not, they can be played all the same.
+async fn may_remove(recordings: &Path) -> Option<Check> {
+    let check = writes("service_removes", recordings).await?;
+    Some(Check { ok: true, ..check })
+}
+
+async fn writes(name: &'static str, directory: &Path) -> Option<Check> {
     let shown = systemctl(&["show", "--property=MainPID,ReadWritePaths", SERVICE])
         .await
         .ok()?;
@@ -90,7 +100,7 @@ pub async fn may_write(directory: &Path) -> Option<Check> {
     let directory = directory.display();
     if is_writable(&mounts, &place)? {
         return Some(Check {
-            name: NAME,
+            name,
             ok: true,
             detail: format!("the running service may write to {directory}"),
             mend: None,
@@ -109,7 +119,7 @@ pub async fn may_write(directory: &Path) -> Option<Check> {
         )
     };
     Some(Check {
-        name: NAME,
+        name,
         ok: false,
         detail: format!(
             "the running service may not write to {directory}, whoever owns it: what it may write to was fixed when it was \
@@ -119,7 +129,19 @@ pub async fn may_write(directory: &Path) -> Option<Check> {
     })
 }
 
-/// The same, where it may not.
+/// What of an instance's directories it may write to.
+pub async fn may_write_of(settings: &InstanceSettings) -> Vec<Check> {
+    let mut checks = Vec::new();
+    if let Some(directory) = settings.config_dir() {
+        checks.extend(may_write(directory.as_path()).await);
+    }
+    if let Some(recordings) = settings.recordings_dir() {
+        checks.extend(may_remove(recordings.as_path()).await);
+    }
+    checks
+}
+
+/// Where it may not.
 pub async fn shut_out(directory: &Path) -> Option<Check> {
     may_write(directory).await.filter(|check| !check.ok)
 }

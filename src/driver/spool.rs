@@ -18,12 +18,14 @@ use crate::domain::instance::{AbsolutePath, PbxKind};
 use crate::domain::recording::RecordingPath;
 use crate::domain::sip_domain::SipDomain;
 
+mod check;
 pub(super) mod disk;
 mod landmark;
 mod reading;
 mod search;
 mod walk;
 
+pub(super) use check::check;
 pub use landmark::{LANDMARK, Landmark};
 pub use reading::Sound;
 use reading::patiently;
@@ -58,10 +60,10 @@ impl Spool {
         }
     }
 
-    /// Begins to look for every recording of a call of these domains, as far as the disk can be looked at.
-    #[must_use]
-    pub fn walk(&self, domains: Vec<SipDomain>) -> Walk {
-        Walk::begin(self.clone(), domains)
+    /// Begins to look for every recording of a call of these domains, as far as the disk can be looked at. While the directory
+    /// owes an answer, that of an earlier walk to which nobody listens any more or another one, there is none.
+    pub fn walk(&self, domains: Vec<SipDomain>) -> io::Result<Walk> {
+        Walk::begin(self.clone(), domains).ok_or_else(|| io::ErrorKind::TimedOut.into())
     }
 
     /// Opens a recording to be read, with an answer in that time or an error; one that is no file of its own is not there. While

@@ -58,11 +58,13 @@ pub async fn adopt(
 ) -> Result<(), StoreError> {
     let mut landmark = there.clone();
     if !there.is_file() || there.is_operators() {
+        // Another one may have been mounted since it was looked at.
         match spool
             .make_landmark(&RecordingId::fresh(ids).to_string(), LONGEST)
             .await
         {
-            Ok(made) => landmark = made,
+            Ok(made) if made.is_beside(there) => landmark = made,
+            Ok(_) => return Ok(()),
             Err(error) => {
                 tracing::debug!(%error, %instance, "the file {LANDMARK} cannot be written in the directory of its recordings");
             }

@@ -171,9 +171,9 @@ pub(super) async fn look(
         directory: directory.to_string(),
         source,
     };
-    // A disk that owes an answer is not walked through once more.
+    // A disk that does not answer is not walked through.
     spool.landmark(LONGEST).await.map_err(broken)?;
-    let mut walk = spool.walk(places.into_iter().collect());
+    let mut walk = spool.walk(places.into_iter().collect()).map_err(broken)?;
     while let Some(mut portion) = walk.next().await {
         portion.retain(|found| !known.meet(found));
         for batch in portion.chunks(BATCH) {

@@ -47,11 +47,16 @@ async fn serves(own: &Own) {
     .await;
 }
 
-fn check(host: &Host, words: &[&str], list: &str) -> (i32, Value) {
+fn check(host: &Host, words: &[&str], name: &str) -> (i32, Value) {
     let ended = host.run(words);
     let value: Value = serde_json::from_str(&ended.out).unwrap_or_else(|_| panic!("{ended:?}"));
+    let list = if words[0] == "doctor" {
+        "findings"
+    } else {
+        "checks"
+    };
     let all = value[list].as_array().unwrap();
-    let found = all.iter().find(|check| check["name"] == "service_writes");
+    let found = all.iter().find(|check| check["name"] == name);
     (ended.code, found.unwrap_or_else(|| panic!("{value}")).clone())
 }
 
@@ -81,10 +86,14 @@ async fn a_service_that_may_not_write_to_what_was_installed_since_is_to_be_resta
     let again: Value = serde_json::from_str(&again.out).unwrap();
     assert_eq!(again["service"]["mend"], restart, "{again}");
     own.start().await;
-    let (code, tested) = check(&own.host, &["instance", "test", "pbx1", "--json"], "checks");
+    let (code, tested) = check(
+        &own.host,
+        &["instance", "test", "pbx1", "--json"],
+        "service_writes",
+    );
     assert_eq!((code, &tested["ok"]), (1, &Value::Bool(false)), "{tested}");
     assert_eq!(tested["mend"], restart);
-    let (code, examined) = check(&own.host, &["doctor", "--json"], "findings");
+    let (code, examined) = check(&own.host, &["doctor", "--json"], "service_writes");
     assert_eq!((code, &examined["outcome"]), (1, &"failed".into()), "{examined}");
     assert_eq!(examined["mend"], restart);
     let deployed = deployed_by_the_service(&mut own.host);
@@ -100,7 +109,11 @@ async fn a_service_that_may_not_write_to_what_was_installed_since_is_to_be_resta
     let elsewhere = own.etc("other");
     let old = service(&mut own, STRICT, &elsewhere);
     serves(&own).await;
-    let (_, tested) = check(&own.host, &["instance", "test", "pbx1", "--json"], "checks");
+    let (_, tested) = check(
+        &own.host,
+        &["instance", "test", "pbx1", "--json"],
+        "service_writes",
+    );
     let mend = tested["mend"].as_str().unwrap();
     assert!(
         mend.contains(&format!("`ReadWritePaths={}`", ours.display())) && mend.ends_with(restart),
@@ -110,8 +123,33 @@ async fn a_service_that_may_not_write_to_what_was_installed_since_is_to_be_resta
 
     let _restarted = service(&mut own, WITH_OURS, &ours);
     serves(&own).await;
-    let (code, tested) = check(&own.host, &["instance", "test", "pbx1", "--json"], "checks");
+    let test = ["instance", "test", "pbx1", "--json"];
+    let (code, tested) = check(&own.host, &test, "service_writes");
     assert_eq!((code, &tested["ok"]), (0, &Value::Bool(true)), "{tested}");
+
+    // Recordings can be played all the same where they cannot be removed: it says so, and is met.
+    let recordings = own.etc("recordings");
+    fs::create_dir(&recordings).unwrap();
+    let named = [
+        "instance",
+        "change",
+        "pbx1",
+        "--recordings-dir",
+        recordings.to_str().unwrap(),
+    ];
+    assert_eq!(own.host.run(&named).code, 0);
+    let (code, tested) = check(&own.host, &test, "service_removes");
+    assert_eq!((code, &tested["ok"]), (0, &Value::Bool(true)), "{tested}");
+    assert!(
+        tested["mend"].as_str().unwrap().contains("`ReadWritePaths="),
+        "{tested}"
+    );
+    let (_, tested) = check(&own.host, &test, "recordings_dir");
+    assert_eq!(
+        (&tested["ok"], &tested["mend"]),
+        (&Value::Bool(true), &Value::Null),
+        "{tested}"
+    );
     let again = own.run(&own.install(&["--json"]));
     let again: Value = serde_json::from_str(&again.out).unwrap();
     assert_eq!(again["service"], Value::Null, "{again}");

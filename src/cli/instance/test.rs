@@ -23,9 +23,7 @@ pub fn run(context: &mut Context<'_>, name: &InstanceName) -> Result<(), Failure
             return Err(Failure::ended(Exit::Conflict, message));
         }
         let mut checks = instance_checks::test(&parts.app, &operator::platform(None), instance.id).await?;
-        if let Some(directory) = instance.settings.config_dir() {
-            checks.extend(unit::may_write(directory.as_path()).await);
-        }
+        checks.extend(unit::may_write_of(&instance.settings).await);
         let failed = checks.iter().filter(|check| !check.ok).count();
         let reached = checks
             .iter()

@@ -9,9 +9,9 @@ use super::rights::{self, ActionName, LackingRights, Right};
 use super::session::{Arrival, Session};
 use super::{AsteriskDriver, ended, hears, included, mail, verify};
 use crate::domain::artifact::Artifact;
-use crate::domain::instance::AccountName;
+use crate::domain::instance::{AccountName, PbxKind};
 use crate::domain::random::SystemRandom;
-use crate::driver::{Check, DriverError};
+use crate::driver::{Check, DriverError, spool};
 use crate::wire::ami::LinkError;
 
 /// The oldest Asterisk that what is written and asked was measured with.
@@ -39,6 +39,8 @@ impl AsteriskDriver {
             }
         }
         checks.extend(self.log(session.as_ref()).await);
+        let recordings = self.settings.recordings_dir.as_ref();
+        checks.extend(spool::check(recordings, PbxKind::Asterisk, "asterisk").await);
         checks
     }
 

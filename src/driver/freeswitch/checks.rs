@@ -4,8 +4,9 @@
 use super::included::{self, Leads};
 use super::{FreeSwitchDriver, asked, profiles, verify};
 use crate::domain::artifact::Artifact;
+use crate::domain::instance::PbxKind;
 use crate::driver::event_socket::{self, ANSWER};
-use crate::driver::{Check, DriverError};
+use crate::driver::{Check, DriverError, spool};
 use crate::wire::esl::Word;
 
 /// What FreeSWITCH runs with as a rule.
@@ -35,6 +36,8 @@ pub(super) async fn all(driver: &FreeSwitchDriver) -> Vec<Check> {
             checks.push(include(driver, name, file, &leads, standing.is_some()).await);
         }
     }
+    let recordings = driver.settings.recordings_dir.as_ref();
+    checks.extend(spool::check(recordings, PbxKind::FreeSwitch, GROUP).await);
     checks
 }
 

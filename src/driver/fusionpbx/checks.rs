@@ -7,12 +7,14 @@ use super::archive::{MEND, readable};
 use super::schema::Schema;
 use crate::domain::error_chain::error_chain;
 use crate::domain::fusionpbx_row::FusionTable;
-use crate::domain::instance::Tls;
-use crate::driver::{Check, DriverError, event_socket};
+use crate::domain::instance::{PbxKind, Tls};
+use crate::driver::{Check, DriverError, event_socket, spool};
 
 /// What is done with rows of ours.
 const RIGHTS: [&str; 4] = ["select", "insert", "update", "delete"];
 
+/// What FreeSWITCH runs with beside FusionPBX, as that installs it.
+const GROUP: &str = "www-data";
 /// It answered before.
 const LOGGED: &str = "see what PostgreSQL's log says of this moment, mend that, and test again";
 
@@ -40,6 +42,8 @@ pub(super) async fn all(driver: &FusionPbxDriver) -> Vec<Check> {
     }
     checks.push(event_socket::check(&driver.socket).await);
     checks.push(staging(driver).await);
+    let recordings = driver.settings.recordings_dir.as_ref();
+    checks.extend(spool::check(recordings, PbxKind::FusionPbx, GROUP).await);
     checks
 }
 

@@ -7,8 +7,8 @@ use std::os::unix::fs::MetadataExt as _;
 use std::time::Duration;
 
 use rustix::fs::{
-    AtFlags, FileType, Mode, OFlags, Timespec, Timestamps, UTIME_NOW, fstat, futimens, openat2, statat,
-    unlinkat,
+    AtFlags, FileType, Mode, OFlags, StatxFlags, Timespec, Timestamps, UTIME_NOW, futimens, openat2, statat,
+    statx, unlinkat,
 };
 use rustix::io::Errno;
 
@@ -33,7 +33,7 @@ pub struct Landmark {
     /// Which directory of which disk.
     directory: String,
     /// Which file: a copy is another one.
-    file: u64,
+    file: String,
 }
 
 impl Landmark {
@@ -58,6 +58,12 @@ impl Landmark {
         }
     }
 
+    /// Whether both are of one directory, whatever file there is in it.
+    #[must_use]
+    pub fn is_beside(&self, other: &Self) -> bool {
+        self.directory == other.directory
+    }
+
     /// Whether this was kept of it, also before there was the file.
     #[must_use]
     pub fn is_kept(&self, kept: &str) -> bool {
@@ -66,11 +72,10 @@ impl Landmark {
 
     /// What is no file of its own, cannot be read, or is too long, is none.
     pub(super) fn of(root: &File) -> io::Result<Self> {
-        let directory = fstat(root)?;
         let without = Self {
             text: None,
-            directory: format!("directory {}:{}", directory.st_dev, directory.st_ino),
-            file: 0,
+            directory: format!("directory {}", identity(root, "")?),
+            file: String::new(),
         };
         let stat = match statat(root, LANDMARK, AtFlags::SYMLINK_NOFOLLOW) {
             Err(Errno::NOENT) => return Ok(without),
@@ -95,10 +100,23 @@ impl Landmark {
         }
         Ok(Self {
             text: Some(text),
-            file: stat.st_ino,
+            file: identity(root, LANDMARK)?,
             ..without
         })
     }
+}
+
+/// Which file or directory this is: by its number and when it was made, which a copy does not have and a restart does not change,
+/// or, where the file system does not tell that, by its number and its disk's.
+fn identity(root: &File, name: &str) -> io::Result<String> {
+    let flags = AtFlags::EMPTY_PATH | AtFlags::SYMLINK_NOFOLLOW;
+    let told = statx(root, name, flags, StatxFlags::INO | StatxFlags::BTIME)?;
+    let (number, made) = (told.stx_ino, told.stx_btime);
+    Ok(if told.stx_mask & StatxFlags::BTIME.bits() == 0 {
+        format!("{}:{}:{number}", told.stx_dev_major, told.stx_dev_minor)
+    } else {
+        format!("{number} of {}.{:09}", made.tv_sec, made.tv_nsec)
+    })
 }
 
 impl Spool {

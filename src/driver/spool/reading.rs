@@ -80,15 +80,15 @@ impl Drop for Sound {
 }
 
 /// One question to a directory.
-#[derive(Clone)]
-struct Question {
+#[derive(Clone, Debug)]
+pub(super) struct Question {
     directory: PathBuf,
     number: u64,
 }
 
 impl Question {
     /// None while the directory owes an answer.
-    fn to(directory: &Path, longest: Duration) -> Option<Self> {
+    pub(super) fn to(directory: &Path, longest: Duration) -> Option<Self> {
         static NUMBERS: AtomicU64 = AtomicU64::new(0);
         let now = Instant::now();
         let mut asked = asked();
@@ -106,7 +106,8 @@ impl Question {
 }
 
 /// Somebody who waits for an answer.
-struct Waiting(Question);
+#[derive(Debug)]
+pub(super) struct Waiting(pub(super) Question);
 
 impl Drop for Waiting {
     fn drop(&mut self) {
@@ -119,7 +120,7 @@ impl Drop for Waiting {
 }
 
 /// The other side: the thread that asks. It has answered once this is dropped.
-struct Asking(Question);
+pub(super) struct Asking(pub(super) Question);
 
 impl Drop for Asking {
     fn drop(&mut self) {

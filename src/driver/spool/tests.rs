@@ -28,7 +28,7 @@ fn path(text: &str) -> RecordingPath {
 
 /// All that a walk tells, in the order of names, and what it came to.
 async fn walked(spool: &Spool, domains: &[&SipDomain]) -> (Vec<String>, Seen) {
-    let mut walk = spool.walk(domains.iter().copied().cloned().collect());
+    let mut walk = spool.walk(domains.iter().copied().cloned().collect()).unwrap();
     let mut paths = Vec::new();
     while let Some(portion) = walk.next().await {
         paths.extend(portion.iter().map(|found| found.path.to_string()));
@@ -199,7 +199,7 @@ async fn a12_a_large_directory_is_told_in_portions_and_whole() {
     for number in 10..2_500 {
         fs::write(own.join(format!("{number}.0.wav")), "").unwrap();
     }
-    let mut walk = spool.walk(vec!["acme.example.com".parse().unwrap()]);
+    let mut walk = spool.walk(vec!["acme.example.com".parse().unwrap()]).unwrap();
     let mut lengths = Vec::new();
     while let Some(portion) = walk.next().await {
         lengths.push(portion.len());
@@ -209,20 +209,37 @@ async fn a12_a_large_directory_is_told_in_portions_and_whole() {
 }
 
 #[tokio::test]
-async fn a12_a_walk_that_nobody_listens_to_ends() {
+async fn a46_a_walk_that_nobody_listens_to_ends_and_until_then_there_is_no_other_one() {
     let (directory, spool) = spool();
     let own = directory.path().join("spool/acme.example.com");
     for number in 10..4_500 {
         fs::write(own.join(format!("{number}.0.wav")), "").unwrap();
     }
-    let Walk { portions, walking } = spool.walk(vec!["acme.example.com".parse().unwrap()]);
+    let acme = || vec!["acme.example.com".parse().unwrap()];
+    let Walk {
+        portions, walking, ..
+    } = spool.walk(acme()).unwrap();
+    // It gets no further, as where the disk hangs.
+    for _ in 0..1_000 {
+        if spool.walk(acme()).is_err() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let refused = spool.walk(acme()).unwrap_err();
+    assert_eq!(
+        refused.kind(),
+        io::ErrorKind::TimedOut,
+        "one more thread would wait"
+    );
     drop(portions);
     let unseen = walking.await.unwrap().unwrap().unseen;
     assert!(matches!(unseen[..], [Unseen::Rest]), "{unseen:?}");
+    assert_eq!(walked(&spool, &[&acme()[0]]).await.0.len(), 4_492);
 }
 
 /// Runs this as somebody whom a file's mode keeps out, also where that is root.
-fn without_rights(work: impl FnOnce() + Send + 'static) {
+pub(super) fn without_rights<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     let run = move || {
         let none = CapabilitySet::empty();
         let sets = CapabilitySets {
@@ -231,9 +248,9 @@ fn without_rights(work: impl FnOnce() + Send + 'static) {
             inheritable: none,
         };
         set_capabilities(None, sets).unwrap();
-        work();
+        work()
     };
-    std::thread::spawn(run).join().unwrap();
+    std::thread::spawn(run).join().unwrap()
 }
 
 #[test]

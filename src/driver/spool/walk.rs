@@ -2,26 +2,34 @@
 
 use std::io;
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
 
+use super::reading::{Asking, Question, Waiting};
 use super::{Seen, Spool};
 use crate::domain::recording::FoundRecording;
 use crate::domain::sip_domain::SipDomain;
 
 /// Recordings that are told at once.
 const PORTION: usize = 1_000;
+/// A walk that somebody listens to may take as long as it takes.
+const LONGEST: Duration = Duration::from_hours(10_000);
 
 /// A walk that is under way; it ends where nobody listens to it any more.
 #[derive(Debug)]
 pub struct Walk {
     pub(super) portions: mpsc::Receiver<Vec<FoundRecording>>,
     pub(super) walking: JoinHandle<io::Result<Seen>>,
+    _waiting: Waiting,
 }
 
 impl Walk {
-    pub(super) fn begin(spool: Spool, domains: Vec<SipDomain>) -> Self {
+    /// None where the directory owes somebody an answer.
+    pub(super) fn begin(spool: Spool, domains: Vec<SipDomain>) -> Option<Self> {
+        let question = Question::to(spool.root.as_path(), LONGEST)?;
+        let (waiting, asking) = (Waiting(question.clone()), Asking(question));
         // One is worked on while the next one is found.
         let (told, portions) = mpsc::channel(1);
         let walking = spawn_blocking(move || {
@@ -36,11 +44,16 @@ impl Walk {
                     Err(_) => ControlFlow::Break(()),
                 }
             })?;
+            drop(asking);
             // Where nobody listens any more, nobody asks what was missed either.
             let _ = told.blocking_send(portion);
             Ok(seen)
         });
-        Self { portions, walking }
+        Some(Self {
+            portions,
+            walking,
+            _waiting: waiting,
+        })
     }
 
     /// The next recordings, no more than 1,000; none once all were told.
