@@ -13,7 +13,8 @@ use crate::domain::error_chain::error_chain;
 use crate::domain::ids::{InstanceId, TenantId, VoicemailId};
 use crate::domain::purge::{Amount, Batch, Purge, PurgePart};
 use crate::domain::voicemail::Voicemail;
-use crate::driver::mail::{Mail, MailError};
+use crate::driver::mail::{Mail, MailError, MailPlace};
+use crate::monitor::voicemail::{self as monitor, LookError};
 use crate::store::purge_messages::{self, Noted};
 use crate::store::voicemail::{self, MessagePlace};
 
@@ -72,6 +73,7 @@ pub(super) async fn batch(
     };
     let work = Work {
         app,
+        instance,
         purge,
         part: &now.part,
         mail: mail.as_ref(),
@@ -131,9 +133,27 @@ pub(super) async fn look(
     Ok(Some(unseen))
 }
 
+/// Where the messages are by now: the host, the directory, and which one that is; an error where it is another one than it was.
+pub(super) async fn right_place(
+    app: &App,
+    instance: InstanceId,
+    mail: &dyn Mail,
+) -> Result<Result<String, MailError>, AppError> {
+    match monitor::place(&app.store, instance, mail).await {
+        Ok(place) => Ok(Ok(named(app, &place))),
+        Err(LookError::Mail(error)) => Ok(Err(error)),
+        Err(LookError::Store(error)) => Err(error.into()),
+    }
+}
+
+fn named(app: &App, place: &MailPlace) -> String {
+    format!("{} {}", app.engine.node(), place.mark)
+}
+
 /// A part of a purge, on the PBX that it is about.
 struct Work<'a> {
     app: &'a App,
+    instance: InstanceId,
     purge: &'a Purge,
     part: &'a PurgePart,
     mail: &'a dyn Mail,
@@ -157,7 +177,7 @@ struct Removal<'a> {
 impl Work<'_> {
     /// The next ones: those that are old are noted, then removed.
     async fn go_on(&self, old: &[Voicemail]) -> Result<bool, AppError> {
-        let place = match self.place().await {
+        let place = match right_place(self.app, self.instance, self.mail).await? {
             Ok(place) => place,
             // Nothing of it is needed any more.
             Err(_) if old.is_empty() => String::new(),
@@ -190,7 +210,8 @@ impl Work<'_> {
     /// Those that were noted by whoever was killed, stopped, or had no time left: what is not there was removed and not counted.
     async fn resume(&self, noted: &Noted) -> Result<bool, AppError> {
         // A PBX that is away now may have removed some of them: it is asked again.
-        if self.place().await.map_err(AppError::Voicemail)? == noted.place {
+        let there = self.mail.place().await.map_err(AppError::Voicemail)?;
+        if there.is_some_and(|there| named(self.app, &there) == noted.place) {
             let removal = self.remove(&noted.messages, true).await?;
             return self.count(removal).await;
         }
@@ -285,12 +306,6 @@ impl Work<'_> {
     async fn no_pbx(&self, error: &MailError) -> Result<bool, AppError> {
         self.warn(error);
         end(self.app, self.purge, self.part.position, stays(self.part, NO_PBX)).await
-    }
-
-    /// Where the messages are by now: the host, the directory, and which one that is.
-    async fn place(&self) -> Result<String, MailError> {
-        let place = self.mail.place().await?;
-        Ok(format!("{} {place}", self.app.engine.node()))
     }
 
     /// Whether a message may still go: somebody may have said meanwhile that it is kept longer.

@@ -85,6 +85,18 @@ impl MailError {
     }
 }
 
+/// An empty file of this name, which only an operator makes, says of the directory of mail boxes that it is the right one.
+pub const BELIEVED: &str = ".switchyard-voicemail";
+
+/// The directory that the boxes are in.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct MailPlace {
+    /// Which one, so that another one is not taken for it.
+    pub mark: String,
+    /// Whether an operator says that it is the right one, by [`BELIEVED`] in it.
+    pub is_believed: bool,
+}
+
 /// What was found in a mail box.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct MailboxContent {
@@ -107,8 +119,8 @@ pub struct MessageSound {
 /// All of it asks in turn: whoever comes while another one works on the same PBX waits.
 #[async_trait]
 pub trait Mail: Send + Sync {
-    /// Which directory of which disk the boxes are in, so that another one is not taken for it.
-    async fn place(&self) -> Result<String, MailError>;
+    /// The directory that the boxes are in; none where it is not there, and may not be yet.
+    async fn place(&self) -> Result<Option<MailPlace>, MailError>;
 
     /// The boxes of a domain that something may lie in, also those that are not served any more; none where nothing of that
     /// domain is there, not even a directory with something in it: nobody has left a message so far, or its disk is not mounted.

@@ -26,6 +26,7 @@ mod search;
 mod walk;
 
 pub(super) use check::check;
+pub(super) use landmark::identity;
 pub use landmark::{LANDMARK, Landmark};
 pub use reading::Sound;
 use reading::patiently;

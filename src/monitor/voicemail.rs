@@ -9,13 +9,17 @@ use crate::domain::dial::ExtensionNumber;
 use crate::domain::ids::{IdSource, InstanceId, TenantId, VoicemailId};
 use crate::domain::sip_domain::SipDomain;
 use crate::domain::voicemail::{FoundMessage, PbxMessageId, Voicemail};
-use crate::driver::mail::{Mail, MailError};
+use crate::driver::mail::{BELIEVED, Mail, MailError, MailPlace};
 use crate::store::{Store, StoreError, domains, voicemail};
 
 /// Rows that are written in one transaction.
 const BATCH: usize = 200;
 const NO_DIRECTORY: &str = "their directory is not there or empty: see whether its disk is mounted, or make it with an empty \
     file in it where it was emptied on purpose";
+
+/// Kept of a directory in which none of the messages that are known was met: it is none that is there.
+const NONE: &str = "none";
+const PLACE: &str = "the directory of mail boxes";
 
 /// Why mail boxes could not be looked at.
 #[derive(Debug, Error)]
@@ -40,7 +44,8 @@ pub struct Looked {
 }
 
 /// Looks at the mail boxes of a PBX: of all tenants, or of one. What is known of a box that cannot be looked at stays as it is,
-/// and that is the error ([`MailError::Refused`]) once all others were.
+/// and that is the error ([`MailError::Refused`]) once all others were. In another directory than the one that it was, no message
+/// is taken to have gone, and that is the error ([`MailError::Unavailable`]) unless all that are known are there.
 pub async fn look(
     store: &Store,
     ids: &dyn IdSource,
@@ -60,7 +65,8 @@ pub async fn look(
         .filter(|(of, _)| tenant.is_none_or(|tenant| tenant == *of))
         .map(|(_, domain)| domain)
         .collect();
-    let mut looked = Looked::default();
+    let before = mail.place().await?;
+    let mut seen = Seen::default();
     let mut missed = None;
     for domain in &places {
         let place = Place {
@@ -71,13 +77,100 @@ pub async fn look(
             domain,
             served: &served,
         };
-        match place.look(&mut looked).await {
+        match place.look(&mut seen).await {
             Ok(()) => {}
             Err(error @ LookError::Mail(MailError::Refused { .. })) => missed = missed.or(Some(error)),
             Err(error) => return Err(error),
         }
     }
-    missed.map_or(Ok(looked), Err)
+    if before != mail.place().await? {
+        return Err(MailError::unavailable(PLACE, "its disk was mounted, or taken away, meanwhile").into());
+    }
+    let is_whole = missed.is_none() && tenant.is_none();
+    if let Some(there) = before {
+        settle(store, instance, &mut seen, &there, is_whole).await?;
+    }
+    missed.map_or(Ok(seen.looked), Err)
+}
+
+/// Which directory the mail boxes of a PBX are in; an error where there is none, or another one than it was.
+pub async fn place(store: &Store, instance: InstanceId, mail: &dyn Mail) -> Result<MailPlace, LookError> {
+    let Some(place) = mail.place().await? else {
+        return Err(MailError::unavailable(PLACE, "it is not there").into());
+    };
+    let mut tx = store.read("place_of_mail_boxes").await?;
+    let kept = voicemail::place(&mut tx, instance).await?;
+    if kept.is_none_or(|kept| kept == place.mark) || place.is_believed {
+        Ok(place)
+    } else {
+        Err(another())
+    }
+}
+
+fn another() -> LookError {
+    let why = format!(
+        "it is another one than it was: see whether its disk is mounted, or, where it is the right one, make an empty file \
+         {BELIEVED} in it"
+    );
+    MailError::unavailable(PLACE, why).into()
+}
+
+/// What a look has seen.
+#[derive(Default)]
+struct Seen {
+    looked: Looked,
+    /// Known messages that were met.
+    met: usize,
+    /// Known messages that may be there all the same: of a box that holds more than is looked at.
+    perhaps: usize,
+    /// Those that are not there.
+    gone: Vec<Voicemail>,
+}
+
+/// Forgets what has gone, where the directory is the one that it was. `is_whole`: all boxes of all tenants were looked at.
+async fn settle(
+    store: &Store,
+    instance: InstanceId,
+    seen: &mut Seen,
+    there: &MailPlace,
+    is_whole: bool,
+) -> Result<(), LookError> {
+    let mut tx = store.begin("settle_mail_boxes").await?;
+    let kept = voicemail::place(&mut tx, instance).await?;
+    let is_kept = kept.as_ref() == Some(&there.mark);
+    // Where it was never known, one message that is there tells.
+    let is_likely = kept.is_none() && (seen.met > 0 || seen.gone.is_empty());
+    let is_right = is_kept || there.is_believed || is_likely;
+    let is_all_there = is_whole && seen.gone.is_empty() && seen.perhaps == 0;
+    let place = if is_all_there || there.is_believed || is_right && seen.met > 0 {
+        Some(there.mark.as_str())
+    } else {
+        (is_whole && kept.is_none()).then_some(NONE)
+    };
+    if let Some(place) = place.filter(|_| !is_kept) {
+        voicemail::set_place(&mut tx, instance, place).await?;
+    }
+    tx.commit().await?;
+    if is_right {
+        lose(store, &seen.gone).await?;
+        seen.looked.lost = seen.gone.len();
+        Ok(())
+    } else if is_all_there {
+        Ok(())
+    } else {
+        Err(another())
+    }
+}
+
+async fn lose(store: &Store, gone: &[Voicemail]) -> Result<(), StoreError> {
+    for batch in gone.chunks(BATCH) {
+        let mut tx = store.begin("lose_voicemail").await?;
+        for message in batch {
+            voicemail::delete(&mut tx, message.tenant_id, message.id).await?;
+        }
+        tx.commit().await?;
+    }
+    Ok(())
 }
 
 /// The mail boxes of a domain on a PBX.
@@ -94,7 +187,7 @@ struct Place<'a> {
 type Known = BTreeMap<PbxMessageId, Voicemail>;
 
 impl Place<'_> {
-    async fn look(&self, looked: &mut Looked) -> Result<(), LookError> {
+    async fn look(&self, seen: &mut Seen) -> Result<(), LookError> {
         let mut tx = self.store.read("known_voicemail").await?;
         let mut known: BTreeMap<ExtensionNumber, Known> = BTreeMap::new();
         for message in voicemail::of_domain(&mut tx, self.instance, self.domain).await? {
@@ -114,14 +207,13 @@ impl Place<'_> {
         let mut missed = None;
         for mailbox in mailboxes {
             let known = known.remove(&mailbox).unwrap_or_default();
-            match self.look_at(&mailbox, known, &holders, looked).await {
+            match self.look_at(&mailbox, known, &holders, seen).await {
                 Ok(()) => {}
                 Err(error @ LookError::Mail(MailError::Refused { .. })) => missed = missed.or(Some(error)),
                 Err(error) => return Err(error),
             }
         }
-        let gone: Vec<Voicemail> = known.into_values().flat_map(Known::into_values).collect();
-        self.lose(&gone, looked).await?;
+        seen.gone.extend(known.into_values().flat_map(Known::into_values));
         missed.map_or(Ok(()), Err)
     }
 
@@ -130,26 +222,29 @@ impl Place<'_> {
         mailbox: &ExtensionNumber,
         mut known: Known,
         holders: &[(TenantId, Timestamp)],
-        looked: &mut Looked,
+        seen: &mut Seen,
     ) -> Result<(), LookError> {
         let content = self.mail.content(self.domain, mailbox).await?;
         let mut changed = Vec::new();
         for found in content.messages {
-            match known.remove(&found.id) {
+            let known = known.remove(&found.id);
+            seen.met += usize::from(known.is_some());
+            match known {
                 Some(known) if known.found == found => {}
                 Some(known) => changed.push((known.tenant_id, found)),
                 None => match self.holder(holders, found.left_at) {
                     Some(tenant) => changed.push((tenant, found)),
-                    None => looked.nobodys += 1,
+                    None => seen.looked.nobodys += 1,
                 },
             }
         }
-        self.keep(&changed, looked).await?;
+        self.keep(&changed, &mut seen.looked).await?;
         if content.has_more {
-            return Ok(());
+            seen.perhaps += known.len();
+        } else {
+            seen.gone.extend(known.into_values());
         }
-        let gone: Vec<Voicemail> = known.into_values().collect();
-        self.lose(&gone, looked).await
+        Ok(())
     }
 
     /// Whose a message is, which is nobody's rather than another's: a domain may have changed hands since it was left.
@@ -172,18 +267,6 @@ impl Place<'_> {
             }
             tx.commit().await?;
             looked.kept += batch.len();
-        }
-        Ok(())
-    }
-
-    async fn lose(&self, gone: &[Voicemail], looked: &mut Looked) -> Result<(), LookError> {
-        for batch in gone.chunks(BATCH) {
-            let mut tx = self.store.begin("lose_voicemail").await?;
-            for message in batch {
-                voicemail::delete(&mut tx, message.tenant_id, message.id).await?;
-            }
-            tx.commit().await?;
-            looked.lost += batch.len();
         }
         Ok(())
     }

@@ -65,6 +65,7 @@ steps! {
     35 "0035_domain_tenures",
     36 "0036_unseen_erasures",
     37 "0037_landmarks",
+    38 "0038_mail_places",
 }
 
 /// Which text of a migration.

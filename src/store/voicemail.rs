@@ -38,6 +38,8 @@ macro_rules! old {
 }
 
 statements! {
+    PLACE = "select voicemail_place from instances where id = $1";
+    SET_PLACE = "update instances set voicemail_place = $2 where id = $1";
     PUT = "insert into voicemail_messages (id, tenant_id, instance_id, domain, mailbox, message, folder, left_at, caller, \
         seconds, bytes) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
         on conflict (instance_id, domain, mailbox, message) do update set folder = excluded.folder, \
@@ -99,6 +101,18 @@ impl Row {
             },
         })
     }
+}
+
+/// Which directory the mail boxes of an instance are in; none where none was ever looked at.
+pub async fn place(tx: &mut Tx, instance: InstanceId) -> Result<Option<String>, StoreError> {
+    let found = run!(tx, fetch_optional::<(Option<String>,)>(PLACE, instance.uuid()))?;
+    Ok(found.and_then(|(place,)| place))
+}
+
+/// Keeps that.
+pub async fn set_place(tx: &mut Tx, instance: InstanceId, place: &str) -> Result<(), StoreError> {
+    run!(tx, execute(SET_PLACE, instance.uuid(), place))?;
+    Ok(())
 }
 
 /// Keeps a message that was found, or what has become of it; whose it is never changes.

@@ -3,7 +3,6 @@
 use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -124,18 +123,11 @@ impl Mailed {
                  after_id = (select id from voicemail_messages order by left_at desc, id desc limit 1) returning kind",
             )
             .await;
-        let directory = self.pbx.pbx.home().join("spool/voicemail");
-        let metadata = fs::metadata(&directory).unwrap();
-        let place = format!(
-            "node1 {}:{} {}",
-            metadata.dev(),
-            metadata.ino(),
-            directory.display()
-        );
         let noted = "insert into purge_messages (purge_id, position, voicemail_id, domain, mailbox, message, bytes, left_at, \
-            place) select q.purge_id, q.position, m.id, m.domain, m.mailbox, m.message, m.bytes, m.left_at, '@' from purge_parts q \
-            cross join voicemail_messages m where q.ended_at is null returning message";
-        assert!(!self.world.texts(&noted.replace('@', &place)).await.is_empty());
+            place) select q.purge_id, q.position, m.id, m.domain, m.mailbox, m.message, m.bytes, m.left_at, 'node1 ' || i.voicemail_place \
+            from purge_parts q cross join voicemail_messages m join instances i on i.id = m.instance_id \
+            where q.ended_at is null returning message";
+        assert!(!self.world.texts(noted).await.is_empty());
     }
 
     /// The PBX goes away for good when it is told this for the second time.

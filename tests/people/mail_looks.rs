@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use rstest::rstest;
 use switchyard::domain::dial::ExtensionNumber;
 use switchyard::domain::ids::SystemIds;
 use switchyard::domain::sip_domain::SipDomain;
 use switchyard::domain::tenant::Tenant;
 use switchyard::domain::voicemail::{FoundMessage, MailFolder, PbxMessageId, VoicemailQuery};
-use switchyard::driver::mail::{Mail, MailError, MailboxContent, MessageSound};
-use switchyard::monitor::voicemail::{LookError, Looked, look};
+use switchyard::driver::mail::{BELIEVED, Mail, MailError, MailPlace, MailboxContent, MessageSound};
+use switchyard::monitor::voicemail::{LookError, Looked, look, place};
 use switchyard::store::voicemail;
 use tempfile::TempDir;
 
@@ -24,8 +25,11 @@ use super::world::World;
 struct Shelf {
     domains: BTreeMap<SipDomain, Lies>,
     is_away: bool,
+    mark: String,
+    is_believed: bool,
 }
 
+#[derive(Clone)]
 enum Lies {
     /// Each with its messages, or not to be read.
     There(BTreeMap<ExtensionNumber, Option<MailboxContent>>),
@@ -51,8 +55,11 @@ impl Shelf {
 
 #[async_trait]
 impl Mail for Shelf {
-    async fn place(&self) -> Result<String, MailError> {
-        panic!("nobody asks")
+    async fn place(&self) -> Result<Option<MailPlace>, MailError> {
+        Ok(Some(MailPlace {
+            mark: self.mark.clone(),
+            is_believed: self.is_believed,
+        }))
     }
 
     async fn mailboxes(&self, domain: &SipDomain) -> Result<Option<Vec<ExtensionNumber>>, MailError> {
@@ -229,4 +236,106 @@ async fn a20_messages_from_before_anybody_had_the_domain_are_counted_and_nobodys
     let looked = shelf.look(&world).await.unwrap();
     assert_eq!((looked.kept, looked.nobodys), (0, 1));
     assert_eq!(known(&world, &world.acme).await, ["1001", "1002"]);
+}
+
+/// Another directory, with what somebody left there meanwhile beside nothing or one of what is known.
+#[rstest]
+#[case(false)]
+#[case(true)]
+#[tokio::test]
+async fn a46_in_another_directory_nothing_is_taken_to_have_gone_until_all_is_there_or_somebody_says_so(
+    #[case] has_one: bool,
+) {
+    let state = TempDir::new().unwrap();
+    let (world, mut shelf) = looked_at(&state).await;
+    let before = std::mem::take(&mut shelf.domains);
+    shelf.mark = "beneath".to_owned();
+    for tenant in [&world.acme, &world.globex] {
+        shelf.put(tenant, "1003", Some(one("1003", 1)));
+        shelf.put(
+            tenant,
+            "1001",
+            has_one
+                .then(|| one("1001", 9))
+                .or_else(|| Some(MailboxContent::default())),
+        );
+    }
+    for _ in 0..2 {
+        let error = shelf.look(&world).await.unwrap_err();
+        let LookError::Mail(error @ MailError::Unavailable { .. }) = error else {
+            panic!("{error:?}");
+        };
+        assert!(error.full().contains(BELIEVED), "{}", error.full());
+        assert!(place(&world.store, world.acme.instance_id, &shelf).await.is_err());
+        assert_eq!(known(&world, &world.acme).await, ["1001", "1002", "1003"]);
+    }
+    let mounted = Shelf {
+        domains: before.clone(),
+        ..Shelf::default()
+    };
+    // What was left meanwhile lies elsewhere: it has gone.
+    let looked = mounted.look(&world).await.unwrap();
+    assert_eq!((looked.kept, looked.lost), (0, 2));
+    assert_eq!(known(&world, &world.globex).await, ["1001", "1002"]);
+
+    // All of it was moved as a whole: that is the directory from now on.
+    let moved = |domains| Shelf {
+        domains,
+        mark: "moved".to_owned(),
+        ..Shelf::default()
+    };
+    assert_eq!(
+        moved(before.clone()).look(&world).await.unwrap(),
+        Looked::default()
+    );
+    assert!(mounted.look(&world).await.is_ok(), "all is there too");
+    assert_eq!(moved(before).look(&world).await.unwrap(), Looked::default());
+
+    // An older copy was put back, and its operator says so.
+    shelf.is_believed = true;
+    let looked = shelf.look(&world).await.unwrap();
+    assert_eq!(looked.lost, if has_one { 2 } else { 4 });
+    shelf.is_believed = false;
+    assert_eq!(
+        shelf.look(&world).await.unwrap(),
+        Looked::default(),
+        "it is known by itself"
+    );
+}
+
+#[tokio::test]
+async fn a46_a_directory_that_was_never_known_is_doubted_where_nothing_that_is_known_is_in_it() {
+    let state = TempDir::new().unwrap();
+    let (world, mut shelf) = looked_at(&state).await;
+    world
+        .texts("update instances set voicemail_place = null returning node")
+        .await;
+    let before = std::mem::take(&mut shelf.domains);
+    shelf.put(&world.acme, "1003", Some(one("1003", 1)));
+    shelf.put(&world.globex, "1003", Some(one("1003", 1)));
+    // The second time those that were found meanwhile are met.
+    for _ in 0..2 {
+        assert!(shelf.look(&world).await.is_err());
+        assert_eq!(known(&world, &world.acme).await, ["1001", "1002", "1003"]);
+    }
+    shelf.domains = before;
+    assert!(shelf.look(&world).await.is_err(), "not all is there");
+    shelf.put(&world.acme, "1003", Some(one("1003", 1)));
+    shelf.put(&world.globex, "1003", Some(one("1003", 1)));
+    assert_eq!(shelf.look(&world).await.unwrap(), Looked::default());
+    assert!(place(&world.store, world.acme.instance_id, &shelf).await.is_ok());
+}
+
+#[tokio::test]
+async fn a46_a_directory_that_was_never_known_is_known_by_one_message_that_is_there() {
+    let state = TempDir::new().unwrap();
+    let (world, mut shelf) = looked_at(&state).await;
+    world
+        .texts("update instances set voicemail_place = null returning node")
+        .await;
+    shelf.put(&world.acme, "1001", Some(MailboxContent::default()));
+    assert_eq!(shelf.look(&world).await.unwrap().lost, 1);
+    shelf.mark = "beneath".to_owned();
+    shelf.put(&world.acme, "1002", Some(MailboxContent::default()));
+    assert!(shelf.look(&world).await.is_err());
 }

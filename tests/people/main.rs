@@ -37,6 +37,7 @@ mod leaving;
 mod links;
 mod losing;
 mod mail_boxes;
+mod mail_disk;
 mod mail_looks;
 mod mailed;
 mod many_calls;

@@ -51,8 +51,8 @@ pub(super) async fn batch(work: &Work<'_>, instance: InstanceId) -> Result<bool,
     if found.is_empty() {
         return work.nothing_left().await;
     }
-    let place = match mail.place().await {
-        Ok(place) => format!("{} {place}", work.app.engine.node()),
+    let place = match purge_voicemail::right_place(work.app, instance, mail.as_ref()).await? {
+        Ok(place) => place,
         Err(error) => return no_pbx(work, &error).await,
     };
     let Some(mut open) = work.open().await? else {

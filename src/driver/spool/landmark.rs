@@ -108,7 +108,7 @@ impl Landmark {
 
 /// Which file or directory this is: by its number and when it was made, which a copy does not have and a restart does not change,
 /// or, where the file system does not tell that, by its number and its disk's.
-fn identity(root: &File, name: &str) -> io::Result<String> {
+pub(in crate::driver) fn identity(root: &File, name: &str) -> io::Result<String> {
     let flags = AtFlags::EMPTY_PATH | AtFlags::SYMLINK_NOFOLLOW;
     let told = statx(root, name, flags, StatxFlags::INO | StatxFlags::BTIME)?;
     let (number, made) = (told.stx_ino, told.stx_btime);

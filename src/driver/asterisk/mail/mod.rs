@@ -28,7 +28,7 @@ use crate::domain::instance::AbsolutePath;
 use crate::domain::sip_domain::SipDomain;
 use crate::domain::voicemail::PbxMessageId;
 use crate::driver::DriverError;
-use crate::driver::mail::{Mail, MailError, MailboxContent, MessageSound};
+use crate::driver::mail::{Mail, MailError, MailPlace, MailboxContent, MessageSound};
 use crate::driver::spool::Sound;
 use crate::driver::spool::disk::in_turn;
 
@@ -201,9 +201,9 @@ impl<'a> AsteriskMail<'a> {
 
 #[async_trait]
 impl Mail for AsteriskMail<'_> {
-    async fn place(&self) -> Result<String, MailError> {
-        let mark = self.ask(&self.turn().await?, MailSpool::mark).await?;
-        mark.map_err(|error| MailError::unavailable(SPOOL, error))
+    async fn place(&self) -> Result<Option<MailPlace>, MailError> {
+        let place = self.ask(&self.turn().await?, MailSpool::place).await?;
+        place.map_err(|error| MailError::unavailable(SPOOL, error))
     }
 
     async fn mailboxes(&self, domain: &SipDomain) -> Result<Option<Vec<ExtensionNumber>>, MailError> {

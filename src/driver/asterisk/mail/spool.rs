@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, ResolveFlags, fstat, openat2, renameat, unlinkat};
+use rustix::fs::{
+    AtFlags, CWD, Dir, FileType, Mode, OFlags, ResolveFlags, openat2, renameat, statat, unlinkat,
+};
 use rustix::io::Errno;
 
 pub use self::reading::Placed;
@@ -16,8 +18,8 @@ use super::lock::Locked;
 use crate::domain::dial::ExtensionNumber;
 use crate::domain::sip_domain::SipDomain;
 use crate::domain::voicemail::{MailFolder, PbxMessageId};
-use crate::driver::mail::MailboxContent;
-use crate::driver::spool::{WITHIN, holds_nothing};
+use crate::driver::mail::{BELIEVED, MailPlace, MailboxContent};
+use crate::driver::spool::{WITHIN, holds_nothing, identity};
 
 /// More boxes of a domain are not looked at: as many extensions as four digits have.
 const MOST_MAILBOXES: usize = 10_000;
@@ -47,10 +49,21 @@ impl MailSpool {
         &self.root
     }
 
-    /// Which directory this is, and on which disk.
-    pub fn mark(&self) -> io::Result<String> {
-        let stat = fstat(self.open_root()?.ok_or(io::ErrorKind::NotFound)?)?;
-        Ok(format!("{}:{} {}", stat.st_dev, stat.st_ino, self.root.display()))
+    /// Which directory this is; none where it is not there.
+    pub fn place(&self) -> io::Result<Option<MailPlace>> {
+        let Some(root) = self.open_root()? else {
+            return Ok(None);
+        };
+        let believed = match statat(&root, BELIEVED, AtFlags::SYMLINK_NOFOLLOW) {
+            Err(Errno::NOENT) => None,
+            stat => Some(stat?),
+        };
+        Ok(Some(MailPlace {
+            mark: format!("{} {}", identity(&root, "")?, self.root.display()),
+            is_believed: believed.is_some_and(|file| {
+                FileType::from_raw_mode(file.st_mode) == FileType::RegularFile && file.st_size == 0
+            }),
+        }))
     }
 
     /// Whether it is there at all, which it may not be before the first message was left; where the spool itself is not, that is

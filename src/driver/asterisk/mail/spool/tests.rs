@@ -143,14 +143,14 @@ fn a20_without_its_disk_nothing_is_taken_to_have_gone() {
     fs::remove_dir(&bench.spool.root).unwrap();
     assert_eq!(bench.spool.mailboxes(&domain()).unwrap(), None);
     assert!(!bench.spool.is_there().unwrap());
-    let error = bench.spool.mark().unwrap_err();
-    assert_eq!(error.kind(), io::ErrorKind::NotFound);
+    assert_eq!(bench.spool.place().unwrap(), None);
     // A spool that is not on this host.
     let elsewhere = MailSpool::new(bench.directory.path().join("no/voicemail"));
     for error in [
         elsewhere.mailboxes(&domain()).unwrap_err(),
         elsewhere.check().unwrap_err(),
         elsewhere.is_there().unwrap_err(),
+        elsewhere.place().unwrap_err(),
     ] {
         assert_eq!(error.kind(), io::ErrorKind::NotFound);
     }
