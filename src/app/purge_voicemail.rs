@@ -256,8 +256,14 @@ impl Work<'_> {
                 .await
             {
                 Ok(true) => removal.gone.push(message),
-                // Somebody else was quicker.
-                Ok(false) => {}
+                // Somebody else was quicker, or the disk has gone.
+                Ok(false) => {
+                    if let Err(error) = right_place(self.app, self.instance, self.mail).await? {
+                        self.warn(&error);
+                        removal.has_no_pbx = true;
+                        break;
+                    }
+                }
                 Err(MailError::InUse { .. }) => {
                     removal.kept += 1;
                     removal.why = removal.why.or(Some(IN_USE));

@@ -6,6 +6,7 @@ use std::fs;
 use serde_json::json;
 use switchyard::domain::erasure::ErasureStatus;
 use switchyard::domain::purge::PurgeStatus;
+use switchyard::domain::retention::RetentionKind;
 use switchyard::driver::mail::BELIEVED;
 
 use super::erasing::amounts;
@@ -66,4 +67,48 @@ async fn a46_messages_on_a_disk_that_is_away_are_neither_purged_nor_erased_altho
     let purge = world.report(acme, id).await;
     assert_eq!(purge.status, PurgeStatus::Done, "{purge:#?}");
     assert!(mailed.names(acme, "1002").is_empty());
+}
+
+/// What becomes of three messages whose disk goes as the second one is removed.
+async fn without_a_disk_from_the_second_on() -> Mailed {
+    let mailed = Mailed::open(Sqlite).await;
+    for number in 0..3 {
+        mailed.put(&mailed.world.acme, "1001", number, 60);
+    }
+    mailed.look().await;
+    let folder = mailed.folder(&mailed.world.acme, "1001");
+    let spool = mailed.pbx.pbx.home().join("spool/voicemail");
+    mailed
+        .when_told("VoicemailRemove", move || {
+            fs::rename(&spool, spool.with_file_name("disk")).unwrap();
+            fs::create_dir_all(&folder).unwrap();
+        })
+        .await;
+    mailed
+}
+
+#[tokio::test]
+async fn a46_a_purge_during_which_the_disk_goes_counts_what_has_gone_before_and_keeps_the_rest() {
+    let mailed = without_a_disk_from_the_second_on().await;
+    let (world, acme) = (&mailed.world, &mailed.world.acme);
+    world.keep(acme, json!({"voicemail": 10})).await;
+    let id = world.purge(acme).await;
+    world.work().await;
+    let purge = world.report(acme, id).await;
+    assert_eq!(purge.status, PurgeStatus::Partial, "{purge:#?}");
+    assert_eq!(
+        world.counts(acme, id).await,
+        [(RetentionKind::Voicemail, 3, 1, 2)]
+    );
+    assert_eq!(mailed.known(acme).await.len(), 2);
+}
+
+#[tokio::test]
+async fn a46_an_erasure_during_which_the_disk_goes_counts_what_has_gone_before_and_keeps_the_rest() {
+    let mailed = without_a_disk_from_the_second_on().await;
+    let (world, acme) = (&mailed.world, &mailed.world.acme);
+    let erasure = world.erased(acme, json!({"number": "1001"})).await;
+    assert_eq!(erasure.status, ErasureStatus::Partial, "{erasure:#?}");
+    assert_eq!(amounts(&erasure)[1], ("voicemail", 3, 1, 2));
+    assert_eq!(mailed.known(acme).await.len(), 2);
 }

@@ -1,6 +1,7 @@
 //! A look at mail boxes of which some cannot be seen: what is known of those stays, and all others are looked at.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -27,6 +28,9 @@ struct Shelf {
     is_away: bool,
     mark: String,
     is_believed: bool,
+    /// Its disk is mounted while it is looked at.
+    comes: bool,
+    asked: AtomicUsize,
 }
 
 #[derive(Clone)]
@@ -56,8 +60,14 @@ impl Shelf {
 #[async_trait]
 impl Mail for Shelf {
     async fn place(&self) -> Result<Option<MailPlace>, MailError> {
+        let asked = self.asked.fetch_add(1, Ordering::Relaxed);
+        let has_come = self.comes && asked == 0;
         Ok(Some(MailPlace {
-            mark: self.mark.clone(),
+            mark: if has_come {
+                "beneath".to_owned()
+            } else {
+                self.mark.clone()
+            },
             is_believed: self.is_believed,
         }))
     }
@@ -125,6 +135,13 @@ fn one(mailbox: &str, days: i64) -> MailboxContent {
         messages: vec![message],
         has_more: false,
     }
+}
+
+fn content_of(domains: &BTreeMap<SipDomain, Lies>, tenant: &Tenant, mailbox: &str) -> MailboxContent {
+    let Lies::There(mailboxes) = &domains[&tenant.domain] else {
+        panic!("it cannot be read");
+    };
+    mailboxes[&mailbox.parse().unwrap()].clone().unwrap()
 }
 
 async fn known(world: &World, tenant: &Tenant) -> Vec<String> {
@@ -252,13 +269,12 @@ async fn a46_in_another_directory_nothing_is_taken_to_have_gone_until_all_is_the
     shelf.mark = "beneath".to_owned();
     for tenant in [&world.acme, &world.globex] {
         shelf.put(tenant, "1003", Some(one("1003", 1)));
-        shelf.put(
-            tenant,
-            "1001",
-            has_one
-                .then(|| one("1001", 9))
-                .or_else(|| Some(MailboxContent::default())),
-        );
+        let one_of_them = if has_one {
+            content_of(&before, tenant, "1001")
+        } else {
+            MailboxContent::default()
+        };
+        shelf.put(tenant, "1001", Some(one_of_them));
     }
     for _ in 0..2 {
         let error = shelf.look(&world).await.unwrap_err();
@@ -296,6 +312,7 @@ async fn a46_in_another_directory_nothing_is_taken_to_have_gone_until_all_is_the
     let looked = shelf.look(&world).await.unwrap();
     assert_eq!(looked.lost, if has_one { 2 } else { 4 });
     shelf.is_believed = false;
+    assert!(place(&world.store, world.acme.instance_id, &shelf).await.is_ok());
     assert_eq!(
         shelf.look(&world).await.unwrap(),
         Looked::default(),
@@ -311,8 +328,9 @@ async fn a46_a_directory_that_was_never_known_is_doubted_where_nothing_that_is_k
         .texts("update instances set voicemail_place = null returning node")
         .await;
     let before = std::mem::take(&mut shelf.domains);
-    shelf.put(&world.acme, "1003", Some(one("1003", 1)));
-    shelf.put(&world.globex, "1003", Some(one("1003", 1)));
+    let new = one("1003", 1);
+    shelf.put(&world.acme, "1003", Some(new.clone()));
+    shelf.put(&world.globex, "1003", Some(new.clone()));
     // The second time those that were found meanwhile are met.
     for _ in 0..2 {
         assert!(shelf.look(&world).await.is_err());
@@ -320,8 +338,8 @@ async fn a46_a_directory_that_was_never_known_is_doubted_where_nothing_that_is_k
     }
     shelf.domains = before;
     assert!(shelf.look(&world).await.is_err(), "not all is there");
-    shelf.put(&world.acme, "1003", Some(one("1003", 1)));
-    shelf.put(&world.globex, "1003", Some(one("1003", 1)));
+    shelf.put(&world.acme, "1003", Some(new.clone()));
+    shelf.put(&world.globex, "1003", Some(new));
     assert_eq!(shelf.look(&world).await.unwrap(), Looked::default());
     assert!(place(&world.store, world.acme.instance_id, &shelf).await.is_ok());
 }
@@ -335,7 +353,44 @@ async fn a46_a_directory_that_was_never_known_is_known_by_one_message_that_is_th
         .await;
     shelf.put(&world.acme, "1001", Some(MailboxContent::default()));
     assert_eq!(shelf.look(&world).await.unwrap().lost, 1);
+    shelf.put(&world.globex, "1001", Some(MailboxContent::default()));
+    assert_eq!(shelf.look(&world).await.unwrap().lost, 1);
     shelf.mark = "beneath".to_owned();
     shelf.put(&world.acme, "1002", Some(MailboxContent::default()));
     assert!(shelf.look(&world).await.is_err());
+}
+
+#[tokio::test]
+async fn a46_a_disk_that_is_mounted_while_it_is_looked_at_loses_nothing() {
+    let state = TempDir::new().unwrap();
+    let (world, mut shelf) = looked_at(&state).await;
+    let before = std::mem::take(&mut shelf.domains);
+    for tenant in [&world.acme, &world.globex] {
+        shelf.put(tenant, "1001", Some(MailboxContent::default()));
+    }
+    (shelf.comes, shelf.asked) = (true, AtomicUsize::new(0));
+    let error = shelf.look(&world).await.unwrap_err();
+    let LookError::Mail(error @ MailError::Unavailable { .. }) = error else {
+        panic!("{error:?}");
+    };
+    assert!(error.full().contains("meanwhile"), "{}", error.full());
+    shelf.domains = before;
+    assert_eq!(shelf.look(&world).await.unwrap(), Looked::default());
+}
+
+/// Of a box that holds more than is looked at, nobody knows whether all is there.
+#[tokio::test]
+async fn a46_another_directory_with_a_box_that_is_not_looked_at_whole_is_not_known_by_itself() {
+    let state = TempDir::new().unwrap();
+    let (world, mut shelf) = looked_at(&state).await;
+    shelf.mark = "other".to_owned();
+    let whole = content_of(&shelf.domains, &world.acme, "1001");
+    let full = MailboxContent {
+        has_more: true,
+        ..MailboxContent::default()
+    };
+    shelf.put(&world.acme, "1001", Some(full));
+    assert!(shelf.look(&world).await.is_err());
+    shelf.put(&world.acme, "1001", Some(whole));
+    assert_eq!(shelf.look(&world).await.unwrap(), Looked::default());
 }

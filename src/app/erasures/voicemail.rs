@@ -71,7 +71,7 @@ pub(super) async fn batch(work: &Work<'_>, instance: InstanceId) -> Result<bool,
             fates.push((target.id, Fate::of_unknown(&target, &place)));
             continue;
         };
-        match removed(work, mail.as_ref(), &message, (&target, &place)).await {
+        match removed(work, mail.as_ref(), &message, (&target, &place)).await? {
             Ok(fate) => fates.push((target.id, fate)),
             Err(error) => {
                 count(work, fates).await?;
@@ -107,27 +107,33 @@ async fn removed(
     mail: &dyn Mail,
     message: &Voicemail,
     (target, place): (&Target, &String),
-) -> Result<Fate, MailError> {
+) -> Result<Result<Fate, MailError>, AppError> {
     let found = &message.found;
-    match mail
-        .remove(&message.domain, &found.mailbox, &found.id, found.left_at)
-        .await
-    {
-        Ok(true) => Ok(Fate::Gone(found.bytes)),
-        Ok(false) => Ok(match &target.begun_at {
-            // Whoever was killed before it was counted had it removed.
-            Some(begun_at) if begun_at == place => Fate::Gone(found.bytes),
-            Some(_) => Fate::Kept(ELSEWHERE),
-            None => Fate::Forgotten,
-        }),
-        Err(MailError::InUse { .. }) => Ok(Fate::Kept(IN_USE)),
-        Err(error @ MailError::Refused { .. }) => {
-            let (error, id) = (error.full(), message.id);
-            tracing::warn!(error, message = %id, erasure = %work.erasure.id, "a message that is to be erased cannot be removed");
-            Ok(Fate::Kept(NOT_REMOVED))
-        }
-        Err(error) => Err(error),
-    }
+    Ok(
+        match mail
+            .remove(&message.domain, &found.mailbox, &found.id, found.left_at)
+            .await
+        {
+            Ok(true) => Ok(Fate::Gone(found.bytes)),
+            Ok(false) => {
+                // The disk may have gone since.
+                let there = purge_voicemail::right_place(work.app, message.instance_id, mail).await?;
+                there.map(|_| match &target.begun_at {
+                    // Whoever was killed before it was counted had it removed.
+                    Some(begun_at) if begun_at == place => Fate::Gone(found.bytes),
+                    Some(_) => Fate::Kept(ELSEWHERE),
+                    None => Fate::Forgotten,
+                })
+            }
+            Err(MailError::InUse { .. }) => Ok(Fate::Kept(IN_USE)),
+            Err(error @ MailError::Refused { .. }) => {
+                let (error, id) = (error.full(), message.id);
+                tracing::warn!(error, message = %id, erasure = %work.erasure.id, "a message that is to be erased cannot be removed");
+                Ok(Fate::Kept(NOT_REMOVED))
+            }
+            Err(error) => Err(error),
+        },
+    )
 }
 
 async fn no_pbx(work: &Work<'_>, error: &MailError) -> Result<bool, AppError> {

@@ -166,7 +166,6 @@ fn try_one(root: &File, directory: &str, depth: usize, left: &mut usize) -> Resu
         Err(Errno::NOENT | Errno::LOOP | Errno::NOTDIR | Errno::XDEV) => return Ok(Tried::default()),
         open => open?,
     };
-    accessat(&open, ".", Access::EXEC_OK, AtFlags::EACCESS)?;
     let mut tried = Tried {
         kept: accessat(&open, ".", Access::WRITE_OK, AtFlags::EACCESS).err(),
         deeper: Vec::new(),

@@ -85,6 +85,11 @@ impl<'a> AsteriskMail<'a> {
         ask_spool(self.spool().await?, turn, ask).await
     }
 
+    async fn place_in(&self, turn: &Turn) -> Result<Option<MailPlace>, MailError> {
+        let place = self.ask(turn, MailSpool::place).await?;
+        place.map_err(|error| MailError::unavailable(SPOOL, error))
+    }
+
     async fn find(
         &self,
         turn: &Turn,
@@ -202,8 +207,7 @@ impl<'a> AsteriskMail<'a> {
 #[async_trait]
 impl Mail for AsteriskMail<'_> {
     async fn place(&self) -> Result<Option<MailPlace>, MailError> {
-        let place = self.ask(&self.turn().await?, MailSpool::place).await?;
-        place.map_err(|error| MailError::unavailable(SPOOL, error))
+        self.place_in(&self.turn().await?).await
     }
 
     async fn mailboxes(&self, domain: &SipDomain) -> Result<Option<Vec<ExtensionNumber>>, MailError> {
@@ -267,6 +271,7 @@ impl Mail for AsteriskMail<'_> {
     ) -> Result<bool, MailError> {
         // Two removals at once have Asterisk remove others than it was told (measured: 12 of 600).
         let turn = self.turn().await?;
+        let place = self.place_in(&turn).await?;
         let found = self.find(&turn, domain, mailbox, id).await?;
         let Some(first) = found.placed.first() else {
             return Ok(false);
@@ -280,6 +285,9 @@ impl Mail for AsteriskMail<'_> {
         if id.is_asterisks() && !found.keeps_deleted {
             self.have_removed(&turn, domain, mailbox, first).await?;
             let left = self.find(&turn, domain, mailbox, id).await?;
+            if self.place_in(&turn).await? != place {
+                return Err(MailError::unavailable(SPOOL, "its disk was taken away meanwhile"));
+            }
             if left.placed.is_empty() {
                 return Ok(true);
             }
