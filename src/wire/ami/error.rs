@@ -42,6 +42,9 @@ pub enum LinkError {
     Read(#[source] CodecError),
     #[error("writing to the manager failed")]
     Write(#[source] io::Error),
+    /// No refusal: a tunnel does that while nobody is at its other end.
+    #[error("{address} closed the connection without a word; does it lead to a manager?")]
+    NotGreeted { address: String },
     #[error("Asterisk closed the connection")]
     Closed,
     #[error("Asterisk gave no sign of life within {limit:?}")]
@@ -65,13 +68,16 @@ impl LinkFailure for LinkError {
 
     fn is_refusal(&self) -> bool {
         match self {
-            Self::LoginRefused { .. } | Self::BadLogin(_) | Self::NoChallenge { .. } | Self::Trust { .. } => {
-                true
-            }
+            Self::LoginRefused { .. }
+            | Self::BadLogin(_)
+            | Self::NoChallenge { .. }
+            | Self::Trust { .. }
+            | Self::Closed => true,
             // What broke in the middle of it may hold the next time.
             Self::Tls { source, .. } => {
                 matches!(source.kind(), io::ErrorKind::InvalidData | io::ErrorKind::Other)
             }
+            Self::Read(error) => !matches!(error, CodecError::Io(_)),
             _ => false,
         }
     }
@@ -116,6 +122,8 @@ mod tests {
         ] {
             assert!(!tls(cut).is_refusal(), "{cut}");
         }
-        assert!(!LinkError::Closed.is_refusal());
+        let read = |error: CodecError| LinkError::Read(error).is_refusal();
+        assert!(read(CodecError::CutOff { bytes: 1 }));
+        assert!(!read(io::Error::from(io::ErrorKind::ConnectionReset).into()));
     }
 }

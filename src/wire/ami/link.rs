@@ -16,7 +16,7 @@ use super::config::{Config, Login};
 use super::error::{AnswerError, LinkError};
 use super::message::Message;
 use super::stream::{self, Stream};
-use crate::wire::link::{Hub, Outgoing, Protocol, Room, Timing};
+use crate::wire::link::{Hub, Lookup, Outgoing, Protocol, Room, Timing};
 
 /// The number of a challenge's action; the login's is 0, and requests count from 1.
 const CHALLENGE_ID: u64 = u64::MAX;
@@ -61,8 +61,8 @@ impl Protocol for Ami {
         collector.take(message)
     }
 
-    async fn open(config: &Config) -> Result<Line, LinkError> {
-        Line::open(config).await
+    async fn open(config: &Config, lookup: &mut Lookup) -> Result<Line, LinkError> {
+        Line::open(config, lookup).await
     }
 
     async fn serve(
@@ -103,10 +103,10 @@ pub struct Line {
 }
 
 impl Line {
-    async fn open(config: &Config) -> Result<Self, LinkError> {
+    async fn open(config: &Config, lookup: &mut Lookup) -> Result<Self, LinkError> {
         let limit = config.timing.connect;
         let attempt = async {
-            let opened = stream::open(&config.endpoint).await?;
+            let opened = stream::open(&config.endpoint, lookup).await?;
             let (read, writer) = tokio::io::split(opened.stream);
             let mut link = Self {
                 reader: FramedRead::new(read, Codec::new(config.limits.frame)),
@@ -124,7 +124,13 @@ impl Line {
     /// How to log in to who listens there.
     async fn greeted(&mut self, config: &Config, peer: IpAddr, sealed: bool) -> Result<Action, LinkError> {
         // Before the greeting we do not know who that is; it gets no secret.
-        if let Frame::Banner(version) = next_frame(&mut self.reader).await? {
+        let greeting = next_frame(&mut self.reader).await.map_err(|error| match error {
+            LinkError::Closed => LinkError::NotGreeted {
+                address: config.endpoint.address(),
+            },
+            error => error,
+        })?;
+        if let Frame::Banner(version) = greeting {
             tracing::debug!(version, "manager found");
         }
         let login = match &config.login {

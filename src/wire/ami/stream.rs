@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
@@ -16,6 +15,7 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use super::config::{Endpoint, Trust};
 use super::error::LinkError;
+use crate::wire::link::Lookup;
 
 /// Where systems keep the certificates that they trust.
 const SYSTEM: [&str; 3] = [
@@ -42,13 +42,13 @@ pub struct Opened {
 }
 
 /// Connects; with TLS only to who shows a certificate for that very host from somebody who is trusted.
-pub async fn open(endpoint: &Endpoint) -> Result<Opened, LinkError> {
-    let (host, port) = endpoint.place();
+pub async fn open(endpoint: &Endpoint, lookup: &mut Lookup) -> Result<Opened, LinkError> {
+    let place @ (host, _) = endpoint.place();
     let refused = |source| LinkError::Connect {
         address: endpoint.address(),
         source,
     };
-    let tcp = TcpStream::connect((host, port)).await.map_err(refused)?;
+    let tcp = lookup.connect(place).await.map_err(refused)?;
     tcp.set_nodelay(true).map_err(refused)?;
     let local_port = tcp.local_addr().map_err(refused)?.port();
     let peer = tcp.peer_addr().map_err(refused)?.ip();

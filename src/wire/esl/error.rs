@@ -35,6 +35,9 @@ pub enum LinkError {
     Write(#[source] io::Error),
     #[error("FreeSWITCH ended the session")]
     Dismissed,
+    /// No refusal: a tunnel does that while nobody is at its other end.
+    #[error("{address} closed the connection without a word; does it lead to an event socket?")]
+    NotGreeted { address: String },
     #[error("FreeSWITCH closed the connection")]
     Closed,
     /// Answers are told apart by their order alone: one that nobody waits for makes each further one doubtful.
@@ -60,10 +63,17 @@ impl LinkFailure for LinkError {
     }
 
     fn is_refusal(&self) -> bool {
-        matches!(
-            self,
-            Self::LoginRefused { .. } | Self::AddressDenied { .. } | Self::SubscriptionRefused { .. }
-        )
+        match self {
+            Self::LoginRefused { .. }
+            | Self::AddressDenied { .. }
+            | Self::SubscriptionRefused { .. }
+            | Self::OutOfStep { .. }
+            | Self::Dismissed
+            | Self::Closed => true,
+            // What broke in the middle of it may hold the next time.
+            Self::Read(error) => !matches!(error, CodecError::Io(_)),
+            _ => false,
+        }
     }
 }
 

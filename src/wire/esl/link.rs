@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -17,7 +16,7 @@ use super::error::{AnswerError, LinkError};
 use super::event::Event;
 use super::message::{Message, Reply};
 use super::turns::{Turn, Turns};
-use crate::wire::link::{Hub, Outgoing, Protocol, Room, Timing};
+use crate::wire::link::{Hub, Lookup, Outgoing, Protocol, Room, Timing};
 
 /// Commands that are written and not answered yet, those that were given up among them.
 const MAX_TURNS: usize = 1024;
@@ -71,9 +70,9 @@ impl Protocol for Esl {
         Some(Ok(answer))
     }
 
-    async fn open(config: &Config) -> Result<Line, LinkError> {
+    async fn open(config: &Config, lookup: &mut Lookup) -> Result<Line, LinkError> {
         let limit = config.timing.connect;
-        let mut line = within(limit, config, Line::open(config)).await?;
+        let mut line = within(limit, config, Line::open(config, lookup)).await?;
         within(config.timing.sign_in, config, line.sign_in(config)).await?;
         Ok(line)
     }
@@ -114,14 +113,13 @@ pub struct Line {
 }
 
 impl Line {
-    async fn open(config: &Config) -> Result<Self, LinkError> {
+    async fn open(config: &Config, lookup: &mut Lookup) -> Result<Self, LinkError> {
         let refused = |source| LinkError::Connect {
             address: config.address(),
             source,
         };
-        let stream = TcpStream::connect((config.host.as_str(), config.port))
-            .await
-            .map_err(refused)?;
+        let place = (config.host.as_str(), config.port);
+        let stream = lookup.connect(place).await.map_err(refused)?;
         stream.set_nodelay(true).map_err(refused)?;
         let (read, writer) = stream.into_split();
         let mut line = Self {
@@ -129,12 +127,16 @@ impl Line {
             writer,
         };
         // Before it asks we do not know who listens there; it gets no password.
-        match next_message(&mut line.reader).await? {
-            Message::AuthRequest => Ok(line),
-            Message::Rejected => Err(LinkError::AddressDenied {
+        match next_message(&mut line.reader).await {
+            Ok(Message::AuthRequest) => Ok(line),
+            Ok(Message::Rejected) => Err(LinkError::AddressDenied {
                 address: config.address(),
             }),
-            other => Err(out_of_step(&other)),
+            Ok(other) => Err(out_of_step(&other)),
+            Err(LinkError::Closed) => Err(LinkError::NotGreeted {
+                address: config.address(),
+            }),
+            Err(error) => Err(error),
         }
     }
 

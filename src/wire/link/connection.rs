@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::hub::{Handle, Hub};
+use super::lookup::Lookup;
 use super::pending::Outgoing;
 use super::timing::Timing;
 use super::{LinkFailure as _, Protocol};
@@ -55,7 +56,7 @@ impl<L> LinkState<L> {
 
 /// Connects and signs in. Requests are answered once [`Connection::run`] is polled.
 pub async fn connect<P: Protocol>(config: &P::Config) -> Result<(Handle<P>, Connection<P>), P::LinkError> {
-    let line = P::open(config).await?;
+    let line = P::open(config, &mut Lookup::default()).await?;
     let (handle, queue) = Handle::new(P::room(config));
     handle.hub().link_up(Instant::now());
     let connection = Connection {

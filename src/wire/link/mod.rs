@@ -1,12 +1,13 @@
 //! What every link to a PBX is made of: requests that wait for answers, events that are heard, a connection that is
 //! opened again.
 //!
-//! A [`Protocol`] says how its connection is opened, written and read. Nothing here spawns a task.
+//! A [`Protocol`] says how its connection is opened, written and read. Nothing here spawns a task, but a look-up its thread.
 
 mod connection;
 mod error;
 mod events;
 mod hub;
+mod lookup;
 mod pending;
 mod supervisor;
 mod timing;
@@ -21,6 +22,7 @@ pub use connection::{Connection, LinkState, connect};
 pub use error::{Error, UnknownReason, UnsentReason};
 pub use events::{EventFeed, FeedError};
 pub use hub::{Handle, Hub};
+pub use lookup::Lookup;
 pub use pending::Outgoing;
 pub use supervisor::{Backoff, Supervisor, supervise};
 pub use timing::Timing;
@@ -67,7 +69,10 @@ pub trait Protocol: Sized + Clone + Debug + Send + Sync + 'static {
     ) -> Option<Result<Self::Answer, Self::AnswerError>>;
 
     /// Connects and signs in, within the time that `config` gives.
-    fn open(config: &Self::Config) -> impl Future<Output = Result<Self::Line, Self::LinkError>> + Send;
+    fn open(
+        config: &Self::Config,
+        lookup: &mut Lookup,
+    ) -> impl Future<Output = Result<Self::Line, Self::LinkError>> + Send;
 
     /// Writes what is queued and hands on what is read, until the connection breaks; says why it broke.
     fn serve(
@@ -88,7 +93,8 @@ pub trait LinkFailure: StdError + Send + Sync + 'static {
     /// Nothing was heard for so long.
     fn silent(limit: Duration) -> Self;
 
-    /// Whether the PBX does not want us: that gets no better by haste, and each try is a line in its log.
+    /// Of what kept a link from being opened, whether who answered does not want us, or is no PBX: that gets no better by haste,
+    /// and each try is a line in a log.
     fn is_refusal(&self) -> bool;
 }
 

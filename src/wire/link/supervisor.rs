@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::connection::serve;
 use super::hub::Handle;
+use super::lookup::Lookup;
 use super::pending::Outgoing;
 use super::{LinkFailure as _, Protocol};
 
@@ -108,6 +109,7 @@ pub fn supervise<P: Protocol, C: FnMut() -> u32>(
         backoff,
         chance,
         said: Said::default(),
+        lookup: Lookup::default(),
         handle: handle.clone(),
         queue,
     };
@@ -122,6 +124,7 @@ pub struct Supervisor<P: Protocol, C> {
     backoff: Backoff,
     chance: C,
     said: Said,
+    lookup: Lookup,
     handle: Handle<P>,
     queue: mpsc::Receiver<Outgoing<P>>,
 }
@@ -135,14 +138,19 @@ impl<P: Protocol, C: FnMut() -> u32> Supervisor<P, C> {
     async fn keep_up(&mut self) {
         let (mut failures, mut refusals) = (0_u32, 0_u32);
         loop {
-            let (reason, held) = self.one_link().await;
+            let (opened, held) = self.one_link().await;
             failures = self.backoff.count(failures, held);
-            let wait = if reason.is_refusal() {
-                refusals = refusals.saturating_add(1);
-                self.backoff.wait_refused(refusals)
-            } else {
-                refusals = 0;
-                self.backoff.wait(failures, (self.chance)())
+            let (reason, wait) = match opened {
+                // Whatever else went wrong since the last one, who refuses us and lets nobody in between is asked ever more rarely.
+                Err(reason) if reason.is_refusal() => {
+                    refusals = refusals.saturating_add(1);
+                    (reason, self.backoff.wait_refused(refusals))
+                }
+                Err(reason) => (reason, self.backoff.wait(failures, (self.chance)())),
+                Ok(reason) => {
+                    refusals = 0;
+                    (reason, self.backoff.wait(failures, (self.chance)()))
+                }
             };
             let next_try = Instant::now().checked_add(wait);
             let reason = self.handle.hub().link_down(reason, next_try);
@@ -157,11 +165,11 @@ impl<P: Protocol, C: FnMut() -> u32> Supervisor<P, C> {
         }
     }
 
-    /// Opens the link and serves it. Says why it ended and how long it had held.
-    async fn one_link(&mut self) -> (P::LinkError, Duration) {
-        let mut line = match P::open(&self.config).await {
+    /// Opens the link and serves it. Says why it could not be opened, or why it ended, and how long it had held.
+    async fn one_link(&mut self) -> (Result<P::LinkError, P::LinkError>, Duration) {
+        let mut line = match P::open(&self.config, &mut self.lookup).await {
             Ok(line) => line,
-            Err(error) => return (error, Duration::ZERO),
+            Err(error) => return (Err(error), Duration::ZERO),
         };
         let since = Instant::now();
         self.handle.hub().link_up(since);
@@ -170,7 +178,7 @@ impl<P: Protocol, C: FnMut() -> u32> Supervisor<P, C> {
         }
         let timing = P::timing(&self.config);
         let reason = serve(&mut line, &self.handle, &mut self.queue, timing).await;
-        (reason, since.elapsed())
+        (Ok(reason), since.elapsed())
     }
 }
 

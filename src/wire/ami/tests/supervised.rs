@@ -1,8 +1,9 @@
 //! Links that are opened again.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::peer::{LONG, SHORT, Stage, config, eventually, unused_port};
+use super::peer::{LONG, Peer, SHORT, Stage, config, eventually, unused_port};
 use crate::wire::ami::{
     Action, Backoff, Client, Error, FeedError, LinkError, LinkState, UnsentReason, supervise,
 };
@@ -91,52 +92,81 @@ async fn while_there_is_no_link_requests_are_unsent_at_once() {
     .await;
 }
 
-#[tokio::test]
-async fn a_refused_login_waits_the_longest() {
-    let mut stage = Stage::new(|_, mut peer| async move {
-        peer.greet().await;
-        let login = peer.asked().await.unwrap();
-        peer.respond(&login, "Error", "Message: Authentication failed\r\n")
-            .await;
-    })
-    .await;
+/// Waits until the link is down with a next try ahead; gives why, and how far ahead that was.
+async fn first_failure<F>(script: impl FnMut(usize, Peer) -> F + Send + 'static) -> (Arc<LinkError>, Duration)
+where
+    F: Future<Output = ()> + Send,
+{
+    let mut stage = Stage::new(script).await;
     let client = stage.supervised(Backoff {
         first: Duration::from_millis(1),
         max: LONG,
         ..Backoff::default()
     });
     let mut link = client.link();
-    let refused = link.wait_for(|s| {
+    let down = link.wait_for(|state| {
         matches!(
-            s,
+            state,
             LinkState::Down {
                 next_try: Some(_),
                 ..
             }
         )
     });
-    let last = tokio::time::timeout(LONG, refused)
-        .await
-        .unwrap()
-        .unwrap()
-        .clone();
-    let LinkState::Down {
-        reason,
-        next_try: Some(next),
-    } = last
-    else {
-        panic!("{last:?}")
-    };
-    assert!(matches!(*reason, LinkError::LoginRefused { .. }), "{reason:?}");
-    assert!(next > tokio::time::Instant::now() + LONG / 2);
+    match tokio::time::timeout(LONG, down).await.unwrap().unwrap().clone() {
+        LinkState::Down {
+            reason,
+            next_try: Some(next),
+        } => (reason, next - tokio::time::Instant::now()),
+        other => panic!("{other:?}"),
+    }
 }
 
-/// Refuses the login this often, then lets in; tells of each login.
+#[tokio::test]
+async fn a_refused_login_waits_the_longest() {
+    let (reason, wait) = first_failure(|_, mut peer| async move {
+        peer.greet().await;
+        let login = peer.asked().await.unwrap();
+        peer.respond(&login, "Error", "Message: Authentication failed\r\n")
+            .await;
+    })
+    .await;
+    assert!(matches!(*reason, LinkError::LoginRefused { .. }), "{reason:?}");
+    assert!(wait > LONG / 2, "{wait:?}");
+}
+
+#[tokio::test]
+async fn another_service_on_that_port_and_who_closes_before_we_are_in_wait_as_long() {
+    let (reason, wait) =
+        first_failure(|_, mut peer| async move { peer.send("SSH-2.0-OpenSSH_9.2p1\r\n").await }).await;
+    assert!(matches!(*reason, LinkError::Read(_)), "{reason:?}");
+    assert!(wait > LONG / 2, "{wait:?}");
+
+    let (reason, wait) = first_failure(|_, mut peer| async move {
+        peer.greet().await;
+        peer.asked().await;
+    })
+    .await;
+    assert!(matches!(*reason, LinkError::Closed), "{reason:?}");
+    assert!(wait > LONG / 2, "{wait:?}");
+}
+
+#[tokio::test]
+async fn a_tunnel_with_nobody_at_its_other_end_is_tried_again_soon() {
+    let (reason, wait) = first_failure(|_, _| async {}).await;
+    assert!(matches!(*reason, LinkError::NotGreeted { .. }), "{reason:?}");
+    assert!(wait < LONG / 2, "{wait:?}");
+}
+
+/// Refuses the login this often, and closes without a word in between, then lets in; tells of each login.
 async fn refusing(times: usize, tell: tokio::sync::mpsc::UnboundedSender<tokio::time::Instant>) -> Stage {
     Stage::new(move |number, mut peer| {
         let tell = tell.clone();
         async move {
-            if number >= times {
+            if number % 2 > 0 {
+                return;
+            }
+            if number / 2 >= times {
                 peer.accept().await;
                 peer.asked().await;
                 return;

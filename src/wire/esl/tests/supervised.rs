@@ -97,3 +97,33 @@ async fn a_refused_password_or_address_waits_the_longest() {
     assert!(matches!(*reason, LinkError::AddressDenied { .. }), "{reason:?}");
     assert!(wait > LONG / 2, "{wait:?}");
 }
+
+#[tokio::test]
+async fn whoever_is_no_event_socket_or_closes_before_we_are_in_waits_as_long_and_a_tunnel_that_leads_nowhere_does_not()
+ {
+    let backoff = Backoff {
+        first: Duration::from_millis(1),
+        max: LONG,
+        ..Backoff::default()
+    };
+    let reply = "Content-Type: command/reply\nReply-Text: +OK accepted\n\n";
+    for greeting in ["220 mail.example.com ESMTP\r\n", reply] {
+        let mut other = Stage::new(move |_, mut peer: Peer| async move { peer.send(greeting).await }).await;
+        let (reason, wait) = refused(&other.supervised(backoff.clone())).await;
+        assert!(wait > LONG / 2, "{wait:?} after {reason:?}");
+    }
+    for goodbye in ["", GOODBYE] {
+        let mut closing = Stage::new(move |_, mut peer: Peer| async move {
+            peer.greet().await;
+            peer.heard().await;
+            peer.send(goodbye).await;
+        })
+        .await;
+        let (reason, wait) = refused(&closing.supervised(backoff.clone())).await;
+        assert!(wait > LONG / 2, "{wait:?} after {reason:?}");
+    }
+    let mut tunnel = Stage::new(|_, _: Peer| async {}).await;
+    let (reason, wait) = refused(&tunnel.supervised(backoff)).await;
+    assert!(matches!(*reason, LinkError::NotGreeted { .. }), "{reason:?}");
+    assert!(wait < LONG / 2, "{wait:?}");
+}

@@ -1,7 +1,7 @@
 //! The table by itself, with requests that are numbers.
 
 use super::*;
-use crate::wire::link::{Hub, LinkFailure, Room, Timing};
+use crate::wire::link::{Hub, LinkFailure, Lookup, Room, Timing};
 use std::time::Duration;
 
 #[derive(Debug, Clone)]
@@ -62,7 +62,7 @@ impl Protocol for Numbers {
         Some(Ok(part))
     }
 
-    async fn open(_: &Timing) -> Result<(), Down> {
+    async fn open(_: &Timing, _: &mut Lookup) -> Result<(), Down> {
         Err(Down::not_tried())
     }
 

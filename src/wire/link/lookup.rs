@@ -1,0 +1,68 @@
+//! The addresses behind a PBX's name: who looks them up holds a thread for as long as a name server says nothing.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
+
+use tokio::net::TcpStream;
+use tokio::task::{JoinHandle, spawn_blocking};
+
+type Found = io::Result<Vec<SocketAddr>>;
+
+/// The look-ups of one link, of which no more than one is under way, however often whoever wants it gives up.
+#[derive(Debug, Default)]
+pub struct Lookup(Option<JoinHandle<Found>>);
+
+impl Lookup {
+    /// Connects to the first address of a place that takes us. Where a look-up is under way still, that one is waited for.
+    pub async fn connect(&mut self, (host, port): (&str, u16)) -> io::Result<TcpStream> {
+        let addresses = if let Ok(address) = host.parse::<IpAddr>() {
+            vec![SocketAddr::new(address, port)]
+        } else {
+            let place = (host.to_owned(), port);
+            self.found(move || Ok(place.to_socket_addrs()?.collect())).await?
+        };
+        TcpStream::connect(addresses.as_slice()).await
+    }
+
+    /// Cancel safe: what is under way is there for whoever comes next.
+    async fn found(&mut self, look_up: impl FnOnce() -> Found + Send + 'static) -> Found {
+        let found = self.0.get_or_insert_with(|| spawn_blocking(look_up)).await;
+        self.0 = None;
+        found?
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt as _;
+    use std::sync::mpsc;
+    use tokio::net::TcpListener;
+
+    #[tokio::test]
+    async fn while_a_name_server_says_nothing_one_look_up_is_under_way_and_whoever_comes_next_waits_for_it() {
+        let (answer, answered) = mpsc::channel();
+        let address: SocketAddr = "192.0.2.1:5038".parse().unwrap();
+        let mut lookup = Lookup::default();
+        let silent = move || Ok(answered.recv().unwrap());
+        assert!(lookup.found(silent).now_or_never().is_none(), "it was given up");
+        let another = || -> Found { panic!("a second one is under way") };
+        assert!(lookup.found(another).now_or_never().is_none());
+        answer.send(vec![address]).unwrap();
+        assert_eq!(lookup.found(another).await.unwrap(), [address]);
+        let unknown = || Err(io::ErrorKind::NotFound.into());
+        let error = lookup.found(unknown).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound, "it is looked up anew");
+    }
+
+    #[tokio::test]
+    async fn a_name_and_an_address_lead_to_whoever_listens_there() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let mut lookup = Lookup::default();
+        for host in ["127.0.0.1", "localhost"] {
+            lookup.connect((host, port)).await.unwrap();
+            assert!(lookup.0.is_none());
+        }
+    }
+}
