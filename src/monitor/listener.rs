@@ -141,9 +141,9 @@ impl Listener {
                 self.polling = None;
                 // What was heard before the answer is older than what comes after it.
                 self.hear_ready();
-                let is_outdated = self.heed(hears);
                 self.take(&begun, polled).await;
-                if is_outdated || self.hearing.gives_up(Instant::now(), &self.tools.anew) {
+                // Behind it: what is doubted from here on is of the next link, and no poll of this one takes it back.
+                if self.heed(hears) || self.hearing.gives_up(Instant::now(), &self.tools.anew) {
                     return false;
                 }
             }

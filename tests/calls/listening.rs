@@ -11,6 +11,7 @@ use switchyard::driver::feed::News;
 use tempfile::TempDir;
 
 use super::instances::{secrets, settings};
+use super::keeper::record;
 use super::rig::Monitor;
 use super::scripted::{Feeds, Link, leg, phone};
 use super::support::database::Backend;
@@ -196,6 +197,30 @@ async fn o10_what_was_heard_on_one_link_is_no_proof_that_the_next_one_hears() {
 }
 
 #[tokio::test]
+async fn o10_a_link_that_is_made_anew_since_it_should_hear_by_now_is_believed_at_its_second_poll_only() {
+    let (rig, [mut link, mut next]) = Rig::start(Duration::ZERO).await;
+    link.hears(Some(false));
+    link.tell(News::LinkUp);
+    link.asked().await.answer(Vec::new());
+    until("it is told", || rig.as_of().is_some()).await;
+    link.hears(Some(true));
+    link.tell(News::Moved);
+    link.asked().await.answer(Vec::new());
+    until("it is let go", || link.is_let_go()).await;
+    next.tell(News::LinkUp);
+    next.asked().await.answer(Vec::new());
+    // Once phones are asked for, the answer was taken.
+    next.asked_phones().await.answer(Vec::new());
+    assert!(
+        !rig.monitor.is_fresh(),
+        "its PBX may not have read yet what it says"
+    );
+    next.tell(News::Moved);
+    next.asked().await.answer(Vec::new());
+    rig.until_fresh().await;
+}
+
+#[tokio::test]
 async fn o10_the_table_is_asked_for_no_sooner_than_it_has_caught_up_with_the_news() {
     const LAG: Duration = Duration::from_millis(300);
     let (rig, [mut link]) = Rig::start(LAG).await;
@@ -259,6 +284,20 @@ async fn o10_a_listener_that_broke_leaves_what_it_told_stale_and_its_successor_n
     asked.answer(Vec::new());
     rig.until_fresh().await;
     assert_eq!(rig.calls().len(), 0, "it ended while nobody listened");
+}
+
+#[tokio::test]
+async fn o10_of_a_link_that_has_ended_nothing_is_known_while_its_records_are_written_yet() {
+    let (rig, link) = Rig::known().await;
+    link.tell(News::Leg(leg(1, ANN)));
+    rig.until_calls(1).await;
+    // Nothing can be written for now.
+    let held = rig.world.store.begin("held").await.unwrap();
+    link.tell(record(1, "acme.example.com", 0));
+    link.end();
+    rig.until_stale().await;
+    assert!(!link.is_let_go(), "its records are written");
+    held.commit().await.unwrap();
 }
 
 #[tokio::test]

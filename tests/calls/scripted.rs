@@ -56,6 +56,8 @@ enum Word {
     News(Box<News>),
     /// Whoever listens breaks.
     Panic,
+    /// Nothing will come any more.
+    End,
 }
 
 impl Link {
@@ -95,6 +97,10 @@ impl Link {
 
     pub fn panic(&self) {
         assert!(self.news.send(Word::Panic).is_ok(), "nobody listens");
+    }
+
+    pub fn end(&self) {
+        assert!(self.news.send(Word::End).is_ok(), "nobody listens");
     }
 
     /// Whether it says that its calls are told.
@@ -140,6 +146,10 @@ impl Feed for ScriptedFeed {
         match self.told.recv().await? {
             Word::News(news) => Some(*news),
             Word::Panic => panic!("as a test wants it"),
+            Word::End => {
+                self.told.close();
+                None
+            }
         }
     }
 
