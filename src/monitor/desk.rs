@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use super::lasting::last;
 use super::records::{Keeper, write};
 use super::tools::Tools;
 use crate::domain::clock::Clock;
@@ -61,12 +62,20 @@ impl Desk {
     /// To be called inside a Tokio runtime.
     #[must_use]
     pub fn open(instance: InstanceId, tools: &Tools) -> Self {
-        let ids = Arc::new(SystemIds);
-        let keeper = Keeper::new(tools.store.clone(), Arc::clone(&tools.clock), ids, instance);
         let (sender, receiver) = mpsc::unbounded_channel();
         let overrun = Arc::new(Overrun(AtomicI64::new(Overrun::NONE)));
+        let inbox = Arc::new(Mutex::new(Inbox {
+            receiver,
+            overrun: Arc::clone(&overrun),
+            is_up: false,
+        }));
+        let (store, clock) = (tools.store.clone(), Arc::clone(&tools.clock));
         let mut tasks = JoinSet::new();
-        tasks.spawn(keep(keeper, receiver, Arc::clone(&overrun)));
+        tasks.spawn(last("what keeps records of its calls", instance, move || {
+            let (store, clock) = (store.clone(), Arc::clone(&clock));
+            let keeper = Keeper::new(store, clock, Arc::new(SystemIds), instance);
+            keep(keeper, Arc::clone(&inbox))
+        }));
         Self {
             sender,
             room: Arc::new(Semaphore::new(WAITING)),
@@ -97,10 +106,8 @@ impl Desk {
     }
 
     fn send(&self, heard: Heard) {
-        if self.sender.send(heard).is_err() {
-            // The keeper has ended, by a fault of its own.
-            tracing::error!("nobody keeps records of the calls of a PBX any more");
-        }
+        // Whoever takes it ends behind this desk.
+        let _ = self.sender.send(heard);
     }
 
     /// Has what waits written, for as long as that is worth waiting for.
@@ -113,18 +120,47 @@ impl Desk {
     }
 }
 
-async fn keep(mut keeper: Keeper, mut receiver: UnboundedReceiver<Heard>, overrun: Arc<Overrun>) {
+/// What was handed over and not taken yet.
+struct Inbox {
+    receiver: UnboundedReceiver<Heard>,
+    overrun: Arc<Overrun>,
+    /// Whether the PBX is listened to, by what was taken.
+    is_up: bool,
+}
+
+impl Inbox {
+    fn give(&mut self, heard: Heard, keeper: &mut Keeper) {
+        match heard {
+            Heard::News(news, at, _place) => {
+                self.is_up &= *news != News::LinkDown;
+                keeper.hear_of(&news, at);
+            }
+            Heard::Up(past) => {
+                self.is_up = true;
+                keeper.hear_up(past);
+            }
+        }
+    }
+}
+
+async fn keep(mut keeper: Keeper, inbox: Arc<Mutex<Inbox>>) {
+    // Nobody else has it: one keeper comes after the other.
+    let mut inbox = inbox.lock().await;
+    if inbox.is_up {
+        // What a keeper before it had taken and not written was missed.
+        keeper.hear(&News::LinkUp);
+    }
     loop {
-        let first = timeout(AGAIN, receiver.recv()).await;
+        let first = timeout(AGAIN, inbox.receiver.recv()).await;
         match first {
-            Ok(Some(heard)) => take(&mut keeper, heard),
+            Ok(Some(heard)) => inbox.give(heard, &mut keeper),
             Ok(None) => break,
             Err(_) => {}
         }
-        while let Ok(heard) = receiver.try_recv() {
-            take(&mut keeper, heard);
+        while let Ok(heard) = inbox.receiver.try_recv() {
+            inbox.give(heard, &mut keeper);
         }
-        if let Some(since) = overrun.take() {
+        if let Some(since) = inbox.overrun.take() {
             keeper.overran(since);
         }
         if keeper.has_work() {
@@ -133,11 +169,4 @@ async fn keep(mut keeper: Keeper, mut receiver: UnboundedReceiver<Heard>, overru
     }
     keeper.hear(&News::LinkDown);
     write(&mut keeper).await;
-}
-
-fn take(keeper: &mut Keeper, heard: Heard) {
-    match heard {
-        Heard::News(news, at, _place) => keeper.hear_of(&news, at),
-        Heard::Up(past) => keeper.hear_up(past),
-    }
 }

@@ -2,23 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::task::JoinSet;
-use tokio::time::sleep;
 
+use super::lasting::last;
 use super::past_calls::PastCalls;
 use super::tools::Tools;
 use crate::domain::digest::Digest;
 use crate::domain::ids::{InstanceId, SystemIds};
 use crate::domain::instance::{AccountName, HostName, Tls};
 use crate::driver::feed::Archive;
-
-/// Before another takes the place of one who panicked: it may do so again at once, having read all gaps anew. Twice as long
-/// after each further one.
-const REST: Duration = Duration::from_secs(5);
-/// No longer than that.
-const LONGEST: Duration = Duration::from_hours(1);
 
 /// Host and port of a database, its name, as whom, and whether under TLS.
 pub(super) type Settings = (HostName, u16, [AccountName; 2], Option<Tls>);
@@ -50,12 +43,11 @@ impl Lookers {
             return;
         }
         let (tools, archive) = (self.tools.clone(), Arc::from(archive));
-        let begin = move || {
-            let (store, clock) = (tools.store.clone(), Arc::clone(&tools.clock));
-            PastCalls::new(store, clock, Arc::new(SystemIds), instance, Arc::clone(&archive))
-        };
         let mut task = JoinSet::new();
-        task.spawn(look(instance, begin));
+        task.spawn(last("what looks for its missed calls", instance, move || {
+            let (store, clock) = (tools.store.clone(), Arc::clone(&tools.clock));
+            PastCalls::new(store, clock, Arc::new(SystemIds), instance, Arc::clone(&archive)).run()
+        }));
         self.of.insert(instance, (reached, task));
     }
 
@@ -65,19 +57,5 @@ impl Lookers {
 
     pub fn remove(&mut self, instance: InstanceId) {
         self.of.remove(&instance);
-    }
-}
-
-/// Looks for ever, also where that panics.
-async fn look(instance: InstanceId, begin: impl Fn() -> PastCalls + Send) {
-    let mut rest = REST;
-    loop {
-        let mut looking = JoinSet::new();
-        looking.spawn(begin().run());
-        // Without a panic it does not end.
-        looking.join_next().await;
-        tracing::error!(%instance, "what looks for its missed calls panicked; it begins anew");
-        sleep(rest).await;
-        rest = rest.saturating_mul(2).min(LONGEST);
     }
 }

@@ -11,6 +11,7 @@ mod ended_calls;
 mod hearing;
 mod known_recordings;
 pub mod landmarks;
+mod lasting;
 pub mod leaving_recordings;
 mod listener;
 mod lookers;

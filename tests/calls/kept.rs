@@ -1,6 +1,12 @@
 //! What the keeper of call records keeps and notes when one call cannot be kept, a clock is put back, or the daemon ends.
 
-use switchyard::driver::feed::{News, Past};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use switchyard::domain::leg::{Contact, Leg};
+use switchyard::driver::DriverError;
+use switchyard::driver::feed::{News, Past, Poll};
 use switchyard::store::tenant_lifecycle;
 
 use super::keeper::{Bench, Told, at, ended, nothing, record};
@@ -36,6 +42,54 @@ async fn a11_at_the_end_it_is_noted_until_when_it_was_listened() {
     assert_eq!(bench.heard_until().await, Some(at(64)));
 }
 
+/// A PBX that breaks whoever asks what it still tells.
+struct Breaks;
+
+#[async_trait]
+impl Poll for Breaks {
+    fn lag(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    async fn legs(&self, _: Timestamp) -> Result<Vec<Leg>, DriverError> {
+        Ok(Vec::new())
+    }
+
+    async fn ended_since(&self, _: Timestamp) -> Option<Past> {
+        panic!("as a test wants it")
+    }
+
+    async fn contacts(&self) -> Result<Vec<Contact>, DriverError> {
+        Ok(Vec::new())
+    }
+}
+
+#[tokio::test]
+async fn a11_a_keeper_that_broke_has_a_successor_and_what_it_had_not_written_is_told_as_missed() {
+    let bench = Bench::listening().await;
+    let desk = bench.desk().await;
+    bench.clock.set(100);
+    desk.hear(&News::LinkDown);
+    bench.clock.set(150);
+    desk.hear_up(Box::new(Breaks));
+    for _ in 0..500 {
+        if bench.heard_until().await == Some(at(94)) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    desk.hear(&record(1, ACME, 150));
+    for _ in 0..1_500 {
+        // The first is of the time before the desk was there.
+        if bench.gaps().await.len() > 1 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    bench.assert_missed(100, 150).await;
+    assert_eq!(bench.calls(bench.acme.id).await, ["1.0"]);
+}
+
 #[tokio::test]
 async fn a11_a_clock_that_was_put_back_leaves_no_gap_that_ends_before_it_begins() {
     let mut bench = Bench::listening().await;
@@ -47,6 +101,7 @@ async fn a11_a_clock_that_was_put_back_leaves_no_gap_that_ends_before_it_begins(
     bench.keeper.write().await.unwrap();
     let gaps = bench.gaps().await;
     assert!(gaps.iter().all(|gap| gap.from <= gap.to), "{gaps:?}");
+    assert_eq!(bench.heard_until().await, Some(at(94)));
 }
 
 #[tokio::test]
