@@ -13,16 +13,29 @@ use crate::domain::ids::{InstanceId, TenantId};
 /// more is younger.
 const KEPT: i64 = 10_000;
 
+/// Of the PBXs that a tenant is on, within a filter's time.
+macro_rules! of_tenant {
+    ($columns:literal, $rest:literal) => {
+        concat!(
+            "select ",
+            $columns,
+            " from call_gaps g where g.instance_id in (select t.instance_id from tenants t where t.id = $1 \
+             union select s.instance_id from served s where s.tenant_id = $1) and g.to_at >= $2 and g.from_at < $3 \
+             and g.to_at >= (select t.created_at from tenants t where t.id = $1)",
+            $rest
+        )
+    };
+}
+
 statements! {
     INSERT = "insert into call_gaps (instance_id, from_at, to_at) values ($1, $2, $3) \
         on conflict (instance_id, from_at) do update set to_at = excluded.to_at where call_gaps.to_at < excluded.to_at";
     OLDEST = "select min(from_at), max(from_at), max(to_at) from (select from_at, to_at from call_gaps where instance_id = $1 \
         order by from_at desc limit 1000000 offset $2) old";
     REMOVE_TO = "delete from call_gaps where instance_id = $1 and from_at <= $2";
-    OF_TENANT = "select g.instance_id, g.from_at, g.to_at from call_gaps g where g.instance_id in \
-        (select t.instance_id from tenants t where t.id = $1 union select s.instance_id from served s where s.tenant_id = $1) \
-        and g.to_at >= $2 and g.from_at < $3 and g.to_at >= (select t.created_at from tenants t where t.id = $1) \
-        order by g.from_at desc";
+    NEWEST = of_tenant!("g.instance_id, g.from_at, g.to_at", " order by g.from_at desc, g.instance_id desc limit $4");
+    OLDER = of_tenant!("g.instance_id, min(g.from_at), max(g.to_at)",
+        " and (g.from_at, g.instance_id) < ($4, $5) group by g.instance_id order by max(g.from_at) desc");
     RECENT = "select from_at, to_at from call_gaps where instance_id = $1 and to_at >= $2 order by from_at";
     HEARD = "insert into call_listening (instance_id, heard_until) values ($1, $2) \
         on conflict (instance_id) do update set heard_until = excluded.heard_until \
@@ -62,41 +75,31 @@ pub async fn of_tenant(
 ) -> Result<Vec<CallGap>, StoreError> {
     let from = filter.from.map_or(i64::MIN, Timestamp::as_microsecond);
     let to = filter.to.map_or(i64::MAX, Timestamp::as_microsecond);
-    let rows = run!(
+    let limit = i64::try_from(most).unwrap_or(i64::MAX);
+    let newest = run!(
         tx,
-        fetch_all::<(Uuid, i64, i64)>(OF_TENANT, tenant.uuid(), from, to)
+        fetch_all::<(Uuid, i64, i64)>(NEWEST, tenant.uuid(), from, to, limit)
     )?;
-    let gaps = rows
-        .into_iter()
-        .map(|(instance, from, to)| {
-            let origin = Origin {
-                table: "call_gaps",
-                id: instance,
-            };
-            Ok(CallGap {
-                instance_id: InstanceId::from_uuid(instance),
-                from: origin.time("from_at", from)?,
-                to: origin.time("to_at", to)?,
-            })
+    let last = newest.last().filter(|_| newest.len() == most);
+    let older = match last {
+        Some((instance, begin, _)) => run!(
+            tx,
+            fetch_all::<(Uuid, i64, i64)>(OLDER, tenant.uuid(), from, to, *begin, *instance)
+        )?,
+        None => Vec::new(),
+    };
+    let gap = |(instance, from, to)| {
+        let origin = Origin {
+            table: "call_gaps",
+            id: instance,
+        };
+        Ok(CallGap {
+            instance_id: InstanceId::from_uuid(instance),
+            from: origin.time("from_at", from)?,
+            to: origin.time("to_at", to)?,
         })
-        .collect::<Result<Vec<CallGap>, StoreError>>()?;
-    Ok(no_more_than(most, gaps))
-}
-
-/// `gaps` are the newest first.
-fn no_more_than(most: usize, gaps: Vec<CallGap>) -> Vec<CallGap> {
-    let mut told: Vec<CallGap> = Vec::new();
-    for gap in gaps {
-        let mut older = told.iter_mut().skip(most);
-        match older.find(|other| other.instance_id == gap.instance_id) {
-            Some(other) => {
-                other.from = gap.from;
-                other.to = other.to.max(gap.to);
-            }
-            None => told.push(gap),
-        }
-    }
-    told
+    };
+    newest.into_iter().chain(older).map(gap).collect()
 }
 
 /// Those of an instance that ended since then, oldest first.
