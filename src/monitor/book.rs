@@ -120,11 +120,15 @@ impl Book {
         self.known.own.keys().copied().collect()
     }
 
-    /// Those of an archive that are to be kept: nothing is written for what is known. No more at a time than [`BATCH`].
+    /// Those of an archive that are to be kept, by tenant: nothing is written for what is known. No more at a time than [`BATCH`].
     /// `skipped` counts those that are kept nowhere.
-    pub async fn missed(&self, parts: &[EndedPart], skipped: &mut Skipped) -> Result<Vec<Told>, StoreError> {
+    pub async fn missed(
+        &self,
+        parts: &[EndedPart],
+        skipped: &mut Skipped,
+    ) -> Result<BTreeMap<TenantId, Vec<Told>>, StoreError> {
         let mut tx = self.store.read("missed_calls").await?;
-        let mut missed: Vec<Told> = Vec::new();
+        let mut missed: BTreeMap<TenantId, Vec<Told>> = BTreeMap::new();
         // A leg that was called comes behind its caller's.
         let (callers, called) = parts
             .iter()
@@ -135,13 +139,14 @@ impl Book {
             let Some(tenant) = self.tenant(part, how) else {
                 continue;
             };
-            let is_found = missed.iter().any(|told| told.part.part.channel == part.call);
+            let mut found = missed.get(&tenant).into_iter().flatten();
+            let is_found = found.any(|told| told.part.part.channel == part.call);
             match self.is_wanted(&mut tx, tenant, part, is_found).await {
                 Ok(Wanted::Known) => {}
                 Ok(Wanted::No(why)) => skipped.add(why),
                 Ok(Wanted::Yes) => {
                     let part = part.clone();
-                    missed.push(Told { part, how });
+                    missed.entry(tenant).or_default().push(Told { part, how });
                 }
                 // What of one tenant cannot be read must not keep the calls of others.
                 Err(error @ StoreError::Corrupt { .. }) => {

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 use tokio::time::{sleep, timeout};
 
-use super::book::{BATCH, Book, CLOCKS};
+use super::book::{BATCH, Book, CLOCKS, Told};
 use crate::domain::call_record::CallGap;
 use crate::domain::clock::Clock;
 use crate::domain::error_chain::error_chain;
@@ -232,33 +232,37 @@ impl PastCalls {
         let mut skipped = page.skipped.clone();
         for some in page.parts.chunks(BATCH) {
             self.book.refresh().await?;
-            let missed = self.book.missed(some, &mut skipped).await?;
-            if missed.is_empty() {
-                continue;
-            }
-            match self.book.keep(missed.iter()).await {
-                Ok(kept) => look.found += kept,
-                Err(error) if error.may_pass() => return Err(error.into()),
-                // One call must not keep the others from being kept.
-                Err(_) => {
-                    self.book.read_anew().await?;
-                    for one in &missed {
-                        match self.book.keep(std::iter::once(one)).await {
-                            Ok(kept) => look.found += kept,
-                            Err(error) if error.may_pass() => return Err(error.into()),
-                            Err(error) => {
-                                tracing::error!(
-                                    error = error_chain(&error),
-                                    "a call that was missed cannot be kept"
-                                );
-                            }
-                        }
-                    }
-                }
+            // A tenant that somebody holds for long keeps no other one waiting.
+            for missed in self.book.missed(some, &mut skipped).await?.values() {
+                look.found += self.keep_missed(missed).await?;
             }
         }
         look.skipped.extend(&skipped);
         Ok(())
+    }
+
+    /// Keeps these; gives how many it has kept.
+    async fn keep_missed(&mut self, missed: &[Told]) -> Result<usize, StoreError> {
+        match self.book.keep(missed.iter()).await {
+            Err(error) if !error.may_pass() => {}
+            kept => return kept,
+        }
+        // One call must not keep the others from being kept.
+        self.book.read_anew().await?;
+        let mut found = 0;
+        for one in missed {
+            match self.book.keep(std::iter::once(one)).await {
+                Ok(kept) => found += kept,
+                Err(error) if error.may_pass() => return Err(error),
+                Err(error) => {
+                    tracing::error!(
+                        error = error_chain(&error),
+                        "a call that was missed cannot be kept"
+                    );
+                }
+            }
+        }
+        Ok(found)
     }
 }
 
