@@ -52,6 +52,8 @@ pub struct Following {
     sees_deployments: bool,
     reader: Reader,
     told_freshness: Freshness,
+    /// Whether what happened while they were away is still to be told.
+    catches_up: bool,
     /// What they have been shown of the calls; none where all calls are still to be told.
     picture: Option<Picture>,
     /// What is told before anything else.
@@ -76,6 +78,7 @@ pub async fn follow(app: &App, caller: &Caller, seen: Option<&str>) -> Result<Fo
     let mut following = Following {
         sees_deployments: sees_deployments(caller),
         told_freshness: all.freshness,
+        catches_up: false,
         picture: None,
         view,
         first: VecDeque::new(),
@@ -83,9 +86,12 @@ pub async fn follow(app: &App, caller: &Caller, seen: Option<&str>) -> Result<Fo
     };
     if let Some(shown) = picture.filter(|_| following.reader.goes_on()) {
         following.picture = Some(shown);
-        // The event that said so may be gone, and where it is still told it says nothing new by then.
-        if shown.stale != all.freshness.stale {
-            following.first.push_back(Told::Known(all.freshness));
+        following.catches_up = true;
+        // No call is told as known that is not. That calls are known again is told no sooner than what made it so.
+        match (shown.stale, all.freshness.stale) {
+            (false, true) => following.first.push_back(Told::Known(all.freshness)),
+            (true, false) => following.told_freshness.stale = true,
+            (false, false) | (true, true) => {}
         }
     } else {
         if seen.is_some() {
@@ -141,7 +147,7 @@ impl Following {
     /// Whether something may be there to tell.
     #[must_use]
     pub fn is_waited_for(&self) -> bool {
-        !self.first.is_empty() || self.reader.has_more()
+        !self.first.is_empty() || self.reader.has_more() || self.catches_up
     }
 
     /// What is there already, with the name of the moment.
@@ -150,14 +156,21 @@ impl Following {
             if let Some(told) = self.first.pop_front() {
                 return Some(self.named(told));
             }
-            let told = match self.reader.ready()? {
-                Heard::Missed(count) => {
+            let told = match self.reader.ready() {
+                // The event that said so may be gone, or there was none.
+                None if std::mem::take(&mut self.catches_up) => {
+                    let View { tenant, instance, .. } = self.view;
+                    self.freshness_if_otherwise(app, tenant, instance)
+                        .map(Told::Known)
+                }
+                None => return None,
+                Some(Heard::Missed(count)) => {
                     let all = app.calls_of(&self.view);
                     self.told_freshness = all.freshness;
                     self.first.push_back(Told::Calls(all));
                     Some(Told::Missed(Some(count)))
                 }
-                Heard::Event(_, happening) => self.seen(app, &happening),
+                Some(Heard::Event(_, happening)) => self.seen(app, &happening),
             };
             if let Some(told) = told {
                 return Some(self.named(told));
@@ -222,6 +235,8 @@ impl Following {
                     contacts: *contacts,
                 })
             }
+            // How that is by now is told by then.
+            Happening::Known(_) if self.catches_up => None,
             // It may be of another PBX than the tenant's.
             Happening::Known(_) => {
                 let View { tenant, instance, .. } = self.view;

@@ -136,19 +136,32 @@ async fn o10_who_comes_again_hears_that_calls_are_known_otherwise_by_now_and_not
     // They are known again, and a call has begun.
     server.report(pbx, &[call(pbx, "1", &server.acme, &[])]);
     let mut stream = again(&lost.id).await;
+    let began = stream.next().await.unwrap();
+    assert_eq!(began.name, "call.began", "no sooner are they known");
     let found = stream.next().await.unwrap();
     assert_eq!(freshness(&found), known);
-    let began = stream.next().await.unwrap();
-    assert_eq!(began.name, "call.began", "and each is told once");
     drop(stream);
 
     // Lost and found while nobody looked.
     server.lose_link(pbx);
     server.report(pbx, &[call(pbx, "2", &server.acme, &[])]);
-    let mut stream = again(&began.id).await;
-    assert_eq!(stream.next().await.unwrap().name, "call.began");
+    let mut stream = again(&found.id).await;
+    let began = stream.next().await.unwrap();
+    assert_eq!(began.name, "call.began");
+    drop(stream);
+
+    // Begun, and then lost: that comes first, for the call may be over.
+    server.report(pbx, &[call(pbx, "3", &server.acme, &[])]);
     server.lose_link(pbx);
+    let mut stream = again(&began.id).await;
     assert_eq!(freshness(&stream.next().await.unwrap()), stale);
+    assert_eq!(stream.next().await.unwrap().name, "call.began");
+    server.report(pbx, &[]);
+    assert_eq!(
+        freshness(&stream.next().await.unwrap()),
+        known,
+        "each is told once"
+    );
 }
 
 #[rstest]
