@@ -152,8 +152,11 @@ fn log_panic(ended: Result<(), JoinError>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::body::Body;
     use axum::routing::get;
+    use futures_util::stream;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
     use tokio::time::timeout;
 
     #[tokio::test]
@@ -317,6 +320,44 @@ mod tests {
         // It had the only place.
         let answered = timeout(Duration::from_secs(20), hello(address)).await;
         assert_eq!(answered.unwrap(), "hello");
+    }
+
+    /// What an answer holds open.
+    struct Held(UnboundedSender<()>);
+
+    impl Drop for Held {
+        fn drop(&mut self) {
+            // The test may be over.
+            let _ = self.0.send(());
+        }
+    }
+
+    #[tokio::test]
+    async fn a12_what_an_answer_holds_open_is_given_back_where_nobody_takes_it() {
+        let (tell, mut told) = unbounded_channel();
+        let sound = get(move || {
+            let held = Held(tell.clone());
+            let pieces = stream::unfold(held, async |held| {
+                Some((Ok::<_, Infallible>(vec![0; 64 * 1024]), held))
+            });
+            async { Body::from_stream(pieces) }
+        });
+        let listener = listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let limits = Limits {
+            writes: SHORT,
+            ..Limits::default()
+        };
+        let router = Router::new().route("/", sound);
+        let (stop, mut serving) = (CancellationToken::new(), JoinSet::new());
+        let served = serve(listener, router, limits, TrustedProxies::default(), stop);
+        serving.spawn(async move { served.await.unwrap() });
+        let mut deaf = TcpStream::connect(address).await.unwrap();
+        deaf.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+            .await
+            .unwrap();
+        let given_back = timeout(Duration::from_secs(20), told.recv()).await;
+        given_back.expect("it is held").unwrap();
     }
 
     #[tokio::test]
