@@ -234,7 +234,6 @@ impl Keeper {
                 for one in 0..count {
                     if let Err(error) = self.keep(one..one + 1).await {
                         if error.may_pass() {
-                            self.waiting.drain(..one);
                             return Err(error);
                         }
                         tracing::error!(error = error_chain(&error), "a call that is over cannot be kept");

@@ -54,7 +54,7 @@ impl Way {
 
     /// Whether the link is the same with the same password, and there is something that is reached by another one.
     pub fn has_link_of(&self, other: &Self) -> bool {
-        self.at == other.at && self.asterisk == other.asterisk && self.archive.is_some()
+        self.at == other.at && self.archive.is_some()
     }
 }
 

@@ -15,6 +15,7 @@ mod instances;
 mod keeper;
 mod kept;
 mod listening;
+mod past;
 mod proxy;
 mod rig;
 mod scripted;

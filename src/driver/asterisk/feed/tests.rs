@@ -3,6 +3,9 @@
 use super::*;
 use crate::domain::leg::{Endpoint, WireText};
 use crate::domain::sip_domain::SipDomain;
+use serde_json::json;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpListener;
 
 fn message(lines: &[&str]) -> Message {
     Message::of_lines(lines)
@@ -237,4 +240,71 @@ fn o10_a_phone_that_gives_no_sign_is_not_there_although_the_list_has_it() {
         ]);
         assert_eq!(contact::listed(&item).is_some(), is_there, "{status}");
     }
+}
+
+/// An Asterisk that lets everybody in, and says this before it answers what it is asked for its channels. Once this is there, it
+/// was said.
+async fn heard(events: String) -> (ManagerFeed, JoinSet<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let mut asterisk = JoinSet::new();
+    asterisk.spawn(async move {
+        let (read, mut write) = listener.accept().await.unwrap().0.into_split();
+        write
+            .write_all(b"Asterisk Call Manager/11.0.0\r\n")
+            .await
+            .unwrap();
+        let mut lines = BufReader::new(read).lines();
+        let (mut is_of_channels, mut id) = (false, String::new());
+        while let Ok(Some(line)) = lines.next_line().await {
+            match line.split_once(": ") {
+                Some(("Action", name)) => is_of_channels = name == ActionName::CoreShowChannels.as_str(),
+                Some(("ActionID", asked)) => id = asked.to_owned(),
+                Some(_) => {}
+                None => {
+                    let events = if is_of_channels { events.as_str() } else { "" };
+                    let answer = format!("Response: Success\r\nActionID: {id}\r\nChallenge: 1\r\n\r\n");
+                    // Whoever asked may be gone.
+                    let _ = write.write_all(format!("{events}{answer}").as_bytes()).await;
+                }
+            }
+        }
+    });
+    let settings = json!({"ami_host": "127.0.0.1", "ami_port": port, "ami_username": "switchyard",
+        "config_dir": "/etc/asterisk/switchyard"});
+    let settings: AsteriskSettings = serde_json::from_value(settings).unwrap();
+    let mut feed = ManagerFeed::open(&settings, &"throwaway".into(), &Transport::default(), || 0);
+    assert_eq!(feed.next().await, Some(News::LinkUp));
+    let question = action(ActionName::CoreShowChannels, &[]).unwrap();
+    feed.client
+        .request(question, Duration::from_mins(1))
+        .await
+        .unwrap();
+    (feed, asterisk)
+}
+
+#[tokio::test]
+async fn o10_of_more_events_than_wait_it_is_told_that_some_were_lost() {
+    let events = "Event: Hangup\r\nUniqueid: 1.1\r\n\r\n".repeat(WAITING + 1);
+    let (mut feed, _asterisk) = heard(events).await;
+    assert_eq!(feed.next().await, Some(News::Lost));
+    assert!(
+        matches!(feed.next().await, Some(News::Ended { .. })),
+        "it goes on"
+    );
+}
+
+#[tokio::test]
+async fn o10_behind_the_second_of_two_calls_that_meet_in_a_bridge_it_is_told_that_legs_have_moved() {
+    let enters = |number: usize| {
+        format!(
+            "Event: BridgeEnter\r\nBridgeUniqueid: b\r\nBridgeNumChannels: {number}\r\n\
+             Channel: PJSIP/100{number}@acme.example.com-0000002a\r\nUniqueid: {number}.1\r\nLinkedid: {number}.1\r\n\r\n"
+        )
+    };
+    let (mut feed, _asterisk) = heard(enters(1) + &enters(2)).await;
+    for _ in 0..2 {
+        assert!(matches!(feed.next().await, Some(News::Leg(_))));
+    }
+    assert_eq!(feed.next().await, Some(News::Moved));
 }
