@@ -132,13 +132,16 @@ impl Following {
         Ok(())
     }
 
-    /// How well the calls are known, where that is not what was told last.
+    /// How well the calls are known, where that is not what was told last. Behind what they missed, and not in the middle of it.
     fn freshness_if_otherwise(
         &mut self,
         app: &App,
         tenant: TenantId,
         instance: InstanceId,
     ) -> Option<Freshness> {
+        if self.catches_up {
+            return None;
+        }
         let freshness = app.board.freshness(tenant, instance, app.now());
         let before = std::mem::replace(&mut self.told_freshness, freshness);
         (freshness.stale != before.stale).then_some(freshness)
@@ -235,8 +238,6 @@ impl Following {
                     contacts: *contacts,
                 })
             }
-            // How that is by now is told by then.
-            Happening::Known(_) if self.catches_up => None,
             // It may be of another PBX than the tenant's.
             Happening::Known(_) => {
                 let View { tenant, instance, .. } = self.view;
