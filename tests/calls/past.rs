@@ -22,7 +22,7 @@ const CLOCKS: SignedDuration = SignedDuration::from_mins(2);
 /// An archive of so many pages, each with these calls, that notes what it is asked for.
 #[derive(Clone, Default)]
 struct Pages {
-    pages: i64,
+    last: i64,
     parts: Vec<EndedPart>,
     asked: Arc<Mutex<Vec<(Timestamp, i64)>>>,
 }
@@ -53,7 +53,7 @@ impl Archive for Pages {
         Ok(Page {
             parts: self.parts.clone(),
             skipped: Skipped::default(),
-            next: (page < self.pages).then_some(Place { at: page, id }),
+            next: (page < self.last).then_some(Place { at: page, id }),
         })
     }
 }
@@ -79,7 +79,7 @@ async fn missed(seconds: impl IntoIterator<Item = i64>) -> Bench {
 async fn a11_a_gap_of_many_pages_has_a_hundred_in_one_turn_and_goes_on_behind_them_in_the_next() {
     let bench = missed([0, 100]).await;
     let pages = Pages {
-        pages: 120,
+        last: 120,
         ..Pages::default()
     };
     let mut looker = pages.looker(&bench);
