@@ -18,7 +18,7 @@ use crate::domain::erasure::PLACEHOLDER;
 use crate::domain::finding::Finding;
 use crate::domain::ids::{AuditId, TenantId};
 use crate::domain::sip_domain::SipDomain;
-use crate::domain::stranger::Stranger;
+use crate::domain::stranger::{Shown, Stranger};
 
 statements! {
     CALL = "select from_number, from_name, to_number from call_records where tenant_id = $1 and id = $2";
@@ -67,8 +67,8 @@ pub async fn is_in_call(
     let Some((mut record, parts)) = call(tx, tenant, id).await? else {
         return Ok(false);
     };
-    let mut parts = parts.into_iter();
-    Ok(record.leave(who) || parts.any(|(_, mut part)| who.leave(&mut part, is_own(domains))))
+    let (mut parts, shown) = (parts.into_iter(), Shown::default());
+    Ok(record.leave(who) || parts.any(|(_, mut part)| who.leave(&mut part, &shown, is_own(domains))))
 }
 
 /// Takes somebody out of the record of a call and its parts, and has nothing more added to it; false where they are not in it.
@@ -85,8 +85,9 @@ pub async fn leave_call(
         return Ok(false);
     };
     let (mut was_in, mut all) = (record.leave(who), Vec::with_capacity(parts.len()));
+    let shown = who.shown(parts.iter().map(|(_, part)| part), is_own(domains));
     for (key, mut part) in parts {
-        if who.leave(&mut part, is_own(domains)) {
+        if who.leave(&mut part, &shown, is_own(domains)) {
             let told = to_json("call_record_parts.told", &part)?;
             run!(tx, execute(SET_PART, tenant.uuid(), id, key, told))?;
             was_in = true;
@@ -99,9 +100,12 @@ pub async fn leave_call(
         was_in |= run!(tx, execute(LEAVE_CALL, tenant.uuid(), id, phone.as_str()))? > 0;
     }
     if was_in {
-        // A phone may have shown another number than its own: the name is that of the first part.
+        // A phone may have shown another number than its own: who called is told by the first part.
         if let Some(whole) = WholeCall::of(&all, is_own(domains)) {
             record.name = record.name.filter(|_| whole.from_name.is_some());
+            if whole.from_number.as_ref() == Some(&who.pseudonym) {
+                record.from = whole.from_number;
+            }
         }
         let [from, to] = [&record.from, &record.to].map(|text| text.as_ref().map(CallText::as_str));
         run!(tx, execute(SET_CALL, tenant.uuid(), id, from, record.name, to))?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use rstest::rstest;
-use switchyard::domain::call_part::CallPart;
+use switchyard::domain::call_part::{CallPart, Phone};
 use switchyard::domain::call_record::CallRecord;
 use switchyard::domain::call_text::CallText;
 use switchyard::domain::extension::Extension;
@@ -166,6 +166,61 @@ async fn a22_who_is_known_by_a_number_that_a_phone_shows_leaves_no_name_in_the_r
     for text in calls.texts().await {
         assert!(!text.contains("+4930123") && !text.contains("Ann"), "{text}");
     }
+}
+
+/// Legs of whoever was called tell no phone that called, and show what the caller shows.
+#[rstest]
+#[tokio::test]
+async fn a22_who_shows_another_number_leaves_it_in_no_leg_of_whoever_was_called_and_others_keep_theirs(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let calls = Calls::new(backend).await;
+    let shown = |sequence, of_called: bool, from: &str, name: &str| {
+        let mut part = part("1.0", sequence, ("1001", "1002"), ACME, i64::from(sequence));
+        (part.from_number, part.from_name) = (CallText::of(from), CallText::of(name));
+        if of_called {
+            (part.caller, part.is_of_called) = (None, true);
+        }
+        part
+    };
+    let mut cleo = shown(6, false, "+4930123", "Cleo");
+    cleo.caller = Phone::of("1003", ACME);
+    for part in [
+        // The first of all is of whoever was called: the record says what it shows.
+        shown(0, true, "+4930123", "Ann Medlar"),
+        shown(1, false, "+4930123", "Ann Medlar"),
+        shown(2, false, "+4930123", "Ann Medlar"),
+        shown(3, true, "+4930100", "Ann Medlar"),
+        shown(4, true, "+4930123", "Ann M."),
+        shown(5, true, "+4930999", "Bob"),
+        cleo,
+    ] {
+        calls.tell(&part).await;
+    }
+    let before = calls.own().await;
+    assert_eq!(before.from_number, CallText::of("+4930123"));
+    assert_eq!(before.from_name, CallText::of("Ann Medlar"));
+    assert!(calls.leave(calls.world.acme.id, calls.own, "1001").await);
+    let texts = calls.texts().await;
+    for text in &texts {
+        assert!(!text.contains("Ann"), "{text}");
+        assert!(!text.contains("+4930123") || text.contains("Cleo"), "{text}");
+    }
+    let with = |name: &str| texts.iter().filter(|text| text.contains(name)).count();
+    assert_eq!(
+        ["+4930100", "+4930999", "Bob", "+4930123", "Cleo"].map(with),
+        [1, 1, 1, 1, 1],
+        "{texts:?}"
+    );
+    let after = calls.own().await;
+    assert_eq!(
+        (after.from_number, after.from_name),
+        (CallText::of(PSEUDONYM), None)
+    );
+    assert!(
+        !calls.leave(calls.world.acme.id, calls.own, "1001").await,
+        "once is enough"
+    );
 }
 
 #[rstest]
