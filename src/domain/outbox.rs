@@ -1,5 +1,7 @@
 //! The outbox: what waits to be sent out of the house, whatever it is.
 
+use std::time::Duration;
+
 use uuid::Uuid;
 
 use super::invalid::Invalid;
@@ -12,6 +14,10 @@ word_enum! {
         Mail = "mail",
     }
 }
+
+/// What is to be sent is left alone for less than that: the longest pause, and what the clocks of two hosts may differ by. What
+/// would be for longer was noted by a clock that was ahead.
+pub const FARTHEST: Duration = Duration::from_mins(65);
 
 parsed_text! {
     /// What a message is about, such as `invitation/<id>`: by that it is found again, to take it back.

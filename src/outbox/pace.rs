@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use crate::domain::outbox::FARTHEST;
 use crate::domain::random::Randomness;
 
 const FIRST: Duration = Duration::from_secs(10);
 /// The longest pause, and the one after a refusal for good.
 pub(super) const LONGEST: Duration = Duration::from_hours(1);
+const _: () = assert!(LONGEST.as_secs() < FARTHEST.as_secs());
 
 /// Twice as long after each attempt, up to an hour; a part of it is drawn, so that what failed together does not come back
 /// together.

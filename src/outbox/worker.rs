@@ -143,7 +143,9 @@ impl Worker {
     async fn claim(&self) -> Result<Option<Claimed>, StoreError> {
         let now = self.clock.now();
         let mut tx = self.store.read("outbox_due").await?;
-        let is_due = outbox::earliest(&mut tx, KIND).await?.is_some_and(|at| at <= now);
+        let is_due = outbox::earliest(&mut tx, KIND, now)
+            .await?
+            .is_some_and(|at| at <= now);
         drop(tx);
         if !is_due {
             return Ok(None);
@@ -253,12 +255,13 @@ impl Worker {
 
     /// How long nothing is due.
     async fn until_due(&self) -> Duration {
+        let now = self.clock.now();
         let earliest = async {
             let mut tx = self.store.read("outbox_due").await?;
-            outbox::earliest(&mut tx, KIND).await
+            outbox::earliest(&mut tx, KIND, now).await
         };
         match earliest.await {
-            Ok(Some(at)) => Duration::try_from(at.duration_since(self.clock.now()))
+            Ok(Some(at)) => Duration::try_from(at.duration_since(now))
                 .unwrap_or_default()
                 .min(self.options.period),
             Ok(None) | Err(_) => self.options.period,

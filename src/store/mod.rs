@@ -81,6 +81,7 @@ pub mod user_lists;
 pub mod users;
 pub mod voicemail;
 pub mod webhook_queue;
+pub mod webhook_turns;
 pub mod webhooks;
 
 pub use database::Database;
@@ -152,6 +153,7 @@ pub fn statements() -> Vec<&'static Statement> {
         users::STATEMENTS,
         voicemail::STATEMENTS,
         webhook_queue::STATEMENTS,
+        webhook_turns::STATEMENTS,
         webhooks::STATEMENTS,
     ]
     .into_iter()

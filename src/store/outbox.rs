@@ -1,6 +1,6 @@
 //! The outbox: messages wait in the transaction's own database until a worker of any process has sent them.
 //!
-//! One that was claimed is left alone by others until the claim lapses. What it says is sealed while it waits, and gone
+//! One that was claimed is left alone by others until the claim lapses, unless a clock that was ahead has noted that. What it says is sealed while it waits, and gone
 //! once it was sent or given up.
 
 use std::time::Duration;
@@ -13,7 +13,7 @@ use super::row::{Origin, later};
 use super::statement::{run, statements};
 use super::{StoreError, Tx, sealing_keys};
 use crate::domain::ids::{MessageId, TenantId};
-use crate::domain::outbox::{MessageKind, Subject};
+use crate::domain::outbox::{FARTHEST, MessageKind, Subject};
 
 const TABLE: &str = "outbox";
 /// How much of an error is kept, in characters.
@@ -22,11 +22,18 @@ const LONGEST_ERROR: usize = 500;
 statements! {
     PUSH = "insert into outbox (id, kind, subject, tenant_id, payload, next_attempt_at, created_at) \
         values ($1, $2, $3, $4, $5, $6, $6)";
-    EARLIEST = "select min(case when claimed_until > next_attempt_at then claimed_until else next_attempt_at end) \
-        from outbox where kind = $1 and payload is not null";
+    EARLIEST = "select min(case when claim > due then claim else due end) from \
+        (select case when next_attempt_at > $2 then 0 else next_attempt_at end as due, \
+        case when claimed_until > $2 then 0 else claimed_until end as claim \
+        from outbox where kind = $1 and payload is not null) as waiting";
     /// Rows that another process is just claiming are passed over instead of waited for.
     DUE = "select id from outbox where kind = $1 and payload is not null and next_attempt_at <= $2 \
         and (claimed_until is null or claimed_until <= $2) order by next_attempt_at, id limit 1", 0,
+        " for update skip locked";
+    /// Of those that a clock that was ahead has left behind.
+    LEFT_BEHIND = "select id from outbox where kind = $1 and payload is not null \
+        and (next_attempt_at <= $2 or next_attempt_at > $3) \
+        and (claimed_until is null or claimed_until <= $2 or claimed_until > $3) order by next_attempt_at, id limit 1", 0,
         " for update skip locked";
     CLAIM = "update outbox set attempts = attempts + 1, claimed_by = $2, claimed_until = $3 where id = $1 \
         returning id, subject, tenant_id, payload, attempts, created_at";
@@ -143,8 +150,13 @@ pub async fn push(tx: &mut Tx, message: &NewMessage) -> Result<(), StoreError> {
 }
 
 /// When the next message is due, or the next claim lapses; `None` where nothing waits.
-pub async fn earliest(tx: &mut Tx, kind: MessageKind) -> Result<Option<Timestamp>, StoreError> {
-    let (earliest,) = run!(tx, fetch_one::<(Option<i64>,)>(EARLIEST, kind.as_str()))?;
+pub async fn earliest(
+    tx: &mut Tx,
+    kind: MessageKind,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, StoreError> {
+    let far = later(now, FARTHEST);
+    let (earliest,) = run!(tx, fetch_one::<(Option<i64>,)>(EARLIEST, kind.as_str(), far))?;
     let origin = Origin {
         table: TABLE,
         id: kind,
@@ -162,10 +174,14 @@ pub async fn claim_due(
     now: Timestamp,
     ttl: Duration,
 ) -> Result<Option<Claimed>, StoreError> {
-    let due = run!(
-        tx,
-        fetch_optional::<(Uuid,)>(DUE, kind.as_str(), now.as_microsecond())
-    )?;
+    let (of, at) = (kind.as_str(), now.as_microsecond());
+    let mut due = run!(tx, fetch_optional::<(Uuid,)>(DUE, of, at))?;
+    if due.is_none() {
+        due = run!(
+            tx,
+            fetch_optional::<(Uuid,)>(LEFT_BEHIND, of, at, later(now, FARTHEST))
+        )?;
+    }
     let Some((id,)) = due else { return Ok(None) };
     let row = run!(tx, fetch_one::<ClaimedRow>(CLAIM, id, holder, later(now, ttl)))?;
     let origin = Origin { table: TABLE, id };

@@ -12,10 +12,10 @@ use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::row::{later, listed, storable, to_json_text};
+use super::row::{later, storable, to_json_text};
 use super::statement::{run, statements};
 use super::webhooks::{kinds, opened, origin, place};
-use super::{StoreError, Tx, tenants, users};
+use super::{StoreError, Tx, tenants, users, webhook_turns};
 use crate::domain::event::{About, Body, Event, tenant_data, user_data};
 use crate::domain::ids::{EventId, TenantId, WebhookId};
 use crate::domain::tenant::{Tenant, TenantStatus};
@@ -32,16 +32,6 @@ statements! {
     LOCK = "select last_number, pending from webhooks where id = $1 and is_active", 0, " for update";
     QUEUE = "update webhooks set last_number = $2, pending = $3, dropped = dropped + $4 where id = $1";
     PUT = "insert into webhook_events (webhook_id, number, event_id, kind, body) values ($1, $2, $3, $4, $5)";
-    EARLIEST = "select min(case when claimed_until > next_attempt_at then claimed_until else next_attempt_at end) \
-        from webhooks where is_active and pending > 0 and instr($1, hex(tenant_id)) = 0",
-        postgres: "select min(case when claimed_until > next_attempt_at then claimed_until else next_attempt_at end) \
-        from webhooks where is_active and pending > 0 and tenant_id <> all (string_to_array($1, ',')::uuid[])";
-    /// Rows that another process is just claiming are passed over instead of waited for.
-    DUE = "select id from webhooks where is_active and pending > 0 and next_attempt_at <= $1 \
-        and (claimed_until is null or claimed_until <= $1) and instr($2, hex(tenant_id)) = 0 order by next_attempt_at, id limit 1",
-        postgres: "select id from webhooks where is_active and pending > 0 and next_attempt_at <= $1 and (claimed_until is null \
-        or claimed_until <= $1) and tenant_id <> all (string_to_array($2, ',')::uuid[]) order by next_attempt_at, id limit 1 \
-        for update skip locked";
     /// A former secret whose time is over is forgotten.
     CLAIM = "update webhooks set claims = claims + 1, attempts = attempts + 1, claimed_by = $2, claimed_until = $3, \
         former_secret = case when former_until > $4 then former_secret end, \
@@ -260,13 +250,6 @@ async fn put(tx: &mut Tx, webhook: WebhookId, event: &Event, data: &Value) -> Re
     Ok(())
 }
 
-/// When the next event of other tenants than these is due, or the next claim lapses; `None` where nothing waits.
-pub async fn earliest(tx: &mut Tx, but_of: &[TenantId]) -> Result<Option<Timestamp>, StoreError> {
-    let (earliest,) = run!(tx, fetch_one::<(Option<i64>,)>(EARLIEST, listed(but_of)))?;
-    let time = |micros| origin(Uuid::nil()).time("next_attempt_at", micros);
-    earliest.map(time).transpose()
-}
-
 /// Claims the webhook that has been due for longest, of other tenants than these. `holder` names the process for people.
 pub async fn claim_due(
     tx: &mut Tx,
@@ -275,11 +258,9 @@ pub async fn claim_due(
     ttl: Duration,
     but_of: &[TenantId],
 ) -> Result<Option<Claimed>, StoreError> {
-    let due = run!(
-        tx,
-        fetch_optional::<(Uuid,)>(DUE, now.as_microsecond(), listed(but_of))
-    )?;
-    let Some((id,)) = due else { return Ok(None) };
+    let Some(id) = webhook_turns::due(tx, but_of, now).await? else {
+        return Ok(None);
+    };
     let row = run!(
         tx,
         fetch_one::<ClaimedRow>(CLAIM, id, holder, later(now, ttl), now.as_microsecond())

@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use rstest::rstest;
+use switchyard::domain::clock::Clock as _;
 use switchyard::domain::outbox::MessageKind;
 use switchyard::outbox::worker::Rest;
 use switchyard::store::Tx;
@@ -165,4 +166,37 @@ async fn a_claim_that_lapsed_decides_nothing_any_more(#[values(Sqlite, Postgres)
     );
     tx.commit().await.unwrap();
     assert_eq!(world.standing(&subject).await.unwrap().sent_at, Some(now));
+}
+
+/// Written, or claimed by a process that died, while the clock was a year ahead.
+#[rstest]
+#[tokio::test]
+async fn o28_a_mail_goes_out_at_once_after_a_clock_that_was_ahead_was_put_right(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let world = World::new(backend).await;
+    let year = 365 * 24 * 3600;
+    world.clock.jump(year);
+    world.post(&world.invitation()).await;
+    world.clock.jump(-year);
+    assert_eq!(world.work_off().await, Rest::NothingDue);
+    assert_eq!(world.server.accepted().len(), 1, "it was written then");
+    world.post(&world.invitation()).await;
+    let now = world.clock.now();
+    let mut tx = world.begin().await;
+    assert!(
+        claim(&mut tx, now + Duration::from_secs(year.unsigned_abs()))
+            .await
+            .is_some()
+    );
+    tx.commit().await.unwrap();
+    assert_eq!(world.work_off().await, Rest::NothingDue);
+    assert_eq!(world.server.accepted().len(), 2, "it was claimed then");
+    world.post(&world.invitation()).await;
+    let mut tx = world.begin().await;
+    assert!(claim(&mut tx, world.clock.now()).await.is_some());
+    assert!(
+        claim(&mut tx, world.clock.now()).await.is_none(),
+        "it is claimed by a clock that is right"
+    );
 }

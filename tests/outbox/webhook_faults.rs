@@ -1,13 +1,13 @@
 //! Whose fault it is that a webhook takes nothing, and for how long it was: only what is its own, and lasts, disables it.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rstest::rstest;
 use switchyard::app::precondition::IfMatch;
 use switchyard::app::webhooks::{self as use_cases, WebhookInput};
 use switchyard::domain::clock::Clock as _;
 use switchyard::outbox::webhooks::Limits;
 use switchyard::store::webhook_queue::{self, Claimed};
-use switchyard::store::{Tx, webhooks};
+use switchyard::store::{Tx, webhook_turns, webhooks};
 
 use super::hooked::{ALLOWED, Hooked, inside};
 use super::support::database::Backend::{self, Postgres, Sqlite};
@@ -17,6 +17,7 @@ use super::support::wait::until;
 
 const EVENT: &[&str] = &["user.created"];
 const HOUR: i64 = 3600;
+const YEAR: i64 = 365 * 24 * HOUR;
 
 async fn claim(tx: &mut Tx, now: Timestamp) -> Claimed {
     let minute = std::time::Duration::from_mins(1);
@@ -230,4 +231,38 @@ async fn what_is_noted_twice_counts_once(#[values(Sqlite, Postgres)] backend: Ba
     tx.commit().await.unwrap();
     let after = hooked.standing(&made).await.standing;
     assert_eq!((after.pending, after.dropped, after.last_error), (2, 0, None));
+}
+
+/// Delivered, failed or claimed by a process that died: what a clock that was ahead has left of it holds nobody up.
+#[rstest]
+#[tokio::test]
+async fn a_webhook_is_sent_to_at_once_after_a_clock_that_was_ahead_was_put_right(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let (hooked, receiver) = (Hooked::new(backend).await, Receiver::start().await);
+    let made = hooked.hook(&receiver, EVENT).await;
+    hooked.clock.jump(YEAR);
+    hooked.user("ann", &hooked.acme).await;
+    assert_eq!(hooked.work_off().await, 1);
+    hooked.clock.jump(-YEAR);
+    hooked.user("bob", &hooked.acme).await;
+    assert_eq!(hooked.work_off().await, 1, "it had taken one");
+    hooked.clock.jump(YEAR);
+    receiver.behave(&[Status(503), Status(200)]);
+    hooked.user("cid", &hooked.acme).await;
+    assert_eq!(hooked.work_off().await, 1);
+    hooked.clock.jump(-YEAR);
+    assert_eq!(hooked.work_off().await, 1, "it had failed");
+    assert_eq!(receiver.numbers(), [1, 2, 3, 3]);
+    hooked.user("dan", &hooked.acme).await;
+    let now = hooked.clock.now();
+    let mut tx = hooked.store.begin("claim").await.unwrap();
+    claim(&mut tx, now + SignedDuration::from_secs(YEAR)).await;
+    let again = claim(&mut tx, now).await;
+    assert_eq!((again.id, again.claim), (made.id, 6));
+    let minute = std::time::Duration::from_mins(1);
+    let third = webhook_queue::claim_due(&mut tx, "x", now, minute, &[]).await;
+    assert!(third.unwrap().is_none(), "it is claimed by a clock that is right");
+    let earliest = webhook_turns::earliest(&mut tx, &[], now).await.unwrap();
+    assert_eq!(earliest, Some(now + SignedDuration::from_mins(1)));
 }

@@ -6,7 +6,7 @@ use rstest::rstest;
 use switchyard::domain::clock::Clock as _;
 use switchyard::domain::tenant::Tenant;
 use switchyard::outbox::webhooks::Limits;
-use switchyard::store::webhook_queue;
+use switchyard::store::{webhook_queue, webhook_turns};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -103,18 +103,15 @@ async fn what_is_passed_over_is_neither_claimed_nor_due(#[values(Sqlite, Postgre
     let (acme, globex) = (hooked.acme.id, hooked.globex.id);
     let mut tx = hooked.store.begin("claim").await.unwrap();
     for but_of in [vec![acme], vec![globex, acme]] {
-        assert_eq!(webhook_queue::earliest(&mut tx, &but_of).await.unwrap(), None);
         let (now, minute) = (hooked.clock.now(), Duration::from_mins(1));
+        let earliest = webhook_turns::earliest(&mut tx, &but_of, now).await;
+        assert_eq!(earliest.unwrap(), None);
         let claimed = webhook_queue::claim_due(&mut tx, "x", now, minute, &but_of).await;
         assert!(claimed.unwrap().is_none());
     }
-    assert!(
-        webhook_queue::earliest(&mut tx, &[globex])
-            .await
-            .unwrap()
-            .is_some()
-    );
     let (now, minute) = (hooked.clock.now(), Duration::from_mins(1));
+    let earliest = webhook_turns::earliest(&mut tx, &[globex], now).await;
+    assert!(earliest.unwrap().is_some());
     let claimed = webhook_queue::claim_due(&mut tx, "x", now, minute, &[globex]).await;
     assert_eq!(claimed.unwrap().unwrap().id, made.id);
 }

@@ -34,7 +34,7 @@ async fn claim(tx: &mut Tx, now: i64) -> Option<Claimed> {
 }
 
 async fn earliest(tx: &mut Tx) -> Option<Timestamp> {
-    outbox::earliest(tx, MessageKind::Mail).await.unwrap()
+    outbox::earliest(tx, MessageKind::Mail, at(0)).await.unwrap()
 }
 
 #[rstest]

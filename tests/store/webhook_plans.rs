@@ -4,7 +4,7 @@ use super::bench::Backend::{Postgres, Sqlite};
 use super::bench::Bench;
 use super::call_plans::{many_tenants, named, plan_of_postgres, plan_of_sqlite};
 
-const DUE: &str = "::webhook_queue::DUE";
+const DUE: &str = "::webhook_turns::DUE";
 
 /// Webhooks of all tenants, of which few have events that wait.
 const FILL: &str = "

@@ -19,7 +19,7 @@ use crate::domain::ids::TenantId;
 use crate::domain::random::Randomness;
 use crate::domain::webhook_reach::WebhookReach;
 use crate::store::webhook_queue::{self, Claimed, Target};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, webhook_turns};
 
 /// Longer than a request may take, and the note of it.
 const CLAIM: Duration = Duration::from_mins(1);
@@ -139,7 +139,7 @@ impl Sender {
     async fn claim(&self, full: &[TenantId]) -> Result<Option<Claimed>, StoreError> {
         let now = self.clock.now();
         let mut tx = self.store.read_once("webhooks_due").await?;
-        let is_due = webhook_queue::earliest(&mut tx, full)
+        let is_due = webhook_turns::earliest(&mut tx, full, now)
             .await?
             .is_some_and(|at| at <= now);
         drop(tx);
@@ -234,8 +234,9 @@ impl Sender {
     /// How long nothing of other tenants than these is due.
     async fn until_due(&self, full: &[TenantId]) -> Result<Duration, StoreError> {
         let mut tx = self.store.read_once("webhooks_due").await?;
-        let earliest = webhook_queue::earliest(&mut tx, full).await?;
-        let until = earliest.map(|at| at.duration_since(self.clock.now()));
+        let now = self.clock.now();
+        let earliest = webhook_turns::earliest(&mut tx, full, now).await?;
+        let until = earliest.map(|at| at.duration_since(now));
         let until = until.map(|until| Duration::try_from(until).unwrap_or_default());
         // What is due and cannot be claimed, as somebody else holds its row, is not looked for without a pause.
         Ok(until.map_or(self.options.period, |until| {
