@@ -2,10 +2,10 @@
 //! killed goes on where they were.
 
 use std::io;
-use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
+use tokio::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::App;
@@ -54,14 +54,14 @@ pub async fn work(
     let running = purges::running(&mut tx).await?;
     drop(tx);
     let (mut is_left, mut pass) = (false, Pass::new(stop));
-    for (tenant, id) in setbacks.due(running, app.now()) {
+    for (tenant, id) in setbacks.due(running, Instant::now()) {
         if stop.is_cancelled() {
             break;
         }
         // One that fails keeps none of the others waiting.
         let done = carry_out_one(app, &caller, tenant, id, &mut pass).await;
         is_left |= matches!(done, Ok(true));
-        setbacks.note((tenant, id), done.map(drop), app.now());
+        setbacks.note((tenant, id), done.map(drop), Instant::now());
     }
     Ok(is_left)
 }

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
+use tokio::time::Instant;
 
 use super::error::AppError;
 use crate::domain::error_chain::error_chain;
@@ -32,7 +33,7 @@ pub enum Task {
 }
 
 /// What this process failed in. In memory: what fails here (a directory that cannot be removed, a database that refuses) may
-/// not fail on another host or after a start.
+/// not fail on another host or after a start. By a clock that nobody sets: one that was ahead would have it rest until then.
 #[derive(Debug)]
 pub struct Setbacks<T>(BTreeMap<T, Setback>);
 
@@ -45,13 +46,13 @@ impl<T> Default for Setbacks<T> {
 #[derive(Debug)]
 struct Setback {
     times: u32,
-    again: Timestamp,
+    again: Instant,
     reason: String,
 }
 
 impl<T: Ord + Copy + Debug> Setbacks<T> {
     /// Those of all the tasks there are whose turn it is. What failed once and is no task any more is forgotten.
-    pub(super) fn due(&mut self, tasks: impl IntoIterator<Item = T>, now: Timestamp) -> BTreeSet<T> {
+    pub(super) fn due(&mut self, tasks: impl IntoIterator<Item = T>, now: Instant) -> BTreeSet<T> {
         let mut tasks: BTreeSet<T> = tasks.into_iter().collect();
         self.0.retain(|task, _| tasks.contains(task));
         tasks.retain(|task| self.0.get(task).is_none_or(|setback| setback.again <= now));
@@ -59,7 +60,7 @@ impl<T: Ord + Copy + Debug> Setbacks<T> {
     }
 
     /// Notes how it went; the reason of a failure is logged when it is another than the last time.
-    pub(super) fn note(&mut self, task: T, done: Result<(), AppError>, now: Timestamp) {
+    pub(super) fn note(&mut self, task: T, done: Result<(), AppError>, now: Instant) {
         let before = self.0.remove(&task);
         let error = match done {
             // Another host may have been faster: then there is nothing to do any more.
@@ -76,7 +77,7 @@ impl<T: Ord + Copy + Debug> Setbacks<T> {
         let times = before.map_or(1, |before| before.times.saturating_add(1));
         let setback = Setback {
             times,
-            again: now + pause(times),
+            again: now + pause(times).unsigned_abs(),
             reason: error,
         };
         self.0.insert(task, setback);
@@ -85,7 +86,9 @@ impl<T: Ord + Copy + Debug> Setbacks<T> {
 
 #[cfg(test)]
 mod tests {
-    use jiff::ToSpan as _;
+    use std::sync::LazyLock;
+    use std::time::Duration;
+
     use uuid::Uuid;
 
     use super::*;
@@ -93,8 +96,10 @@ mod tests {
     const TENANT: TenantId = TenantId::from_uuid(Uuid::nil());
     const GOES: Task = Task::Deletion(TENANT);
 
-    fn at(minutes: i64) -> Timestamp {
-        Timestamp::UNIX_EPOCH + minutes.minutes()
+    static BEGINNING: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+    fn at(minutes: u64) -> Instant {
+        *BEGINNING + Duration::from_mins(minutes)
     }
 
     fn failed() -> Result<(), AppError> {
@@ -102,7 +107,7 @@ mod tests {
     }
 
     /// Whether its turn has come, with nothing else to do.
-    fn is_due(setbacks: &mut Setbacks<Task>, task: Task, minutes: i64) -> bool {
+    fn is_due(setbacks: &mut Setbacks<Task>, task: Task, minutes: u64) -> bool {
         !setbacks.due([task], at(minutes)).is_empty()
     }
 

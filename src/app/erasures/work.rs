@@ -1,9 +1,10 @@
 //! How erasures are carried out: what is noted is erased some at a time, each batch counted in the transaction that erases it, so
 //! that whoever is killed goes on where they were.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -168,7 +169,7 @@ pub async fn work(
     let running = erasures::running(&mut tx).await?;
     drop(tx);
     let mut is_left = false;
-    for (tenant, id) in setbacks.due(running, app.now()) {
+    for (tenant, id) in setbacks.due(running, Instant::now()) {
         if stop.is_cancelled() {
             break;
         }
@@ -178,7 +179,7 @@ pub async fn work(
             count_failure(app, tenant, id).await;
         }
         is_left |= matches!(done, Ok(true));
-        setbacks.note((tenant, id), done.map(drop), app.now());
+        setbacks.note((tenant, id), done.map(drop), Instant::now());
     }
     Ok(is_left)
 }
