@@ -2,12 +2,12 @@
 
 use std::time::Instant;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::App;
 use super::error::AppError;
 use crate::domain::trusted_time::{Heart, HeldBack};
-use crate::store::{StoreError, Tx, trusted_time};
+use crate::store::{Tx, trusted_time};
 
 /// What is known of the time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -36,21 +36,19 @@ pub async fn beat(app: &App, heart: &mut Heart) -> Result<(), AppError> {
 impl App {
     /// The time that is believed, never ahead of the clock.
     pub(super) async fn known_time(&self, tx: &mut Tx) -> Result<KnownTime, AppError> {
-        let wall = self.now();
-        // Before the first beat, or where that cannot be read, there is nothing that the clock could be held to: nothing is old.
-        let beat = match trusted_time::find(tx).await {
-            Err(StoreError::Corrupt { .. }) => None,
-            beat => beat?,
-        };
-        let Some(beat) = beat else {
-            return Ok(KnownTime {
-                time: Timestamp::UNIX_EPOCH.min(wall),
-                held_back: None,
-            });
-        };
-        Ok(KnownTime {
-            time: beat.time.time().min(wall),
-            held_back: beat.time.held_back(),
-        })
+        let (time, held_back) = trusted_time::known(tx, self.now()).await?;
+        Ok(KnownTime { time, held_back })
+    }
+
+    /// Whether so much time has passed since the host's clock showed that. What was stamped as so much later than now, a clock that
+    /// was wrong has stamped: nobody knows when that was.
+    pub(super) async fn has_passed(
+        &self,
+        tx: &mut Tx,
+        since: Timestamp,
+        long: SignedDuration,
+    ) -> Result<bool, AppError> {
+        let time = self.known_time(tx).await?.time;
+        Ok(time.duration_since(since) >= long || since.duration_since(self.now()) >= long)
     }
 }

@@ -14,7 +14,9 @@ use crate::domain::retention::RetentionKind;
 use crate::domain::sip_domain::SipDomain;
 use crate::driver::feed::{Skipped, Untold};
 use crate::store::call_records::{self, OfCall};
-use crate::store::{Store, StoreError, Tx, domains, erasures, recorded_calls, retention, tenants};
+use crate::store::{
+    Store, StoreError, Tx, domains, erasures, recorded_calls, retention, tenants, trusted_time,
+};
 
 /// Parts that are kept in one transaction.
 pub(super) const BATCH: usize = 50;
@@ -265,7 +267,8 @@ impl Book {
             return Ok(Wanted::No(Untold::Erased));
         }
         let keep = retention::find(tx, tenant).await?.of(RetentionKind::CallRecords);
-        let cutoff = keep.cutoff(self.clock.now());
+        let (time, _) = trusted_time::known(tx, self.clock.now()).await?;
+        let cutoff = keep.cutoff(time);
         if cutoff.is_some_and(|cutoff| told.part.started < cutoff) {
             return Ok(Wanted::No(Untold::Old));
         }

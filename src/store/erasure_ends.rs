@@ -40,16 +40,16 @@ pub async fn fails(tx: &mut Tx, tenant: TenantId, id: ErasureId, now: Timestamp)
     Ok(())
 }
 
-/// Ends one that cannot be read and has failed so often and for so long, whichever way a clock was put; false where there is no
-/// such one.
+/// Ends one that cannot be read and has failed so often and for so long, by the time that is believed or by a clock that was put
+/// back; false where there is no such one.
 pub async fn abandon(
     tx: &mut Tx,
     tenant: TenantId,
     id: ErasureId,
     (times, long): (i64, SignedDuration),
-    now: Timestamp,
+    (believed, now): (Timestamp, Timestamp),
 ) -> Result<bool, StoreError> {
-    let (before, after) = ((now - long).as_microsecond(), (now + long).as_microsecond());
+    let (before, after) = ((believed - long).as_microsecond(), (now + long).as_microsecond());
     let (tenant, id, at) = (tenant.uuid(), id.uuid(), now.as_microsecond());
     Ok(run!(tx, execute(ABANDON, tenant, id, before, at, times, after))? == 1)
 }

@@ -1,9 +1,11 @@
 //! What daemons have seen of the clock of their hosts, in one row.
 
+use jiff::Timestamp;
+
 use super::row::Origin;
 use super::statement::{run, statements};
 use super::{Statement, StoreError, Tx};
-use crate::domain::trusted_time::{Beat, TrustedTime};
+use crate::domain::trusted_time::{Beat, HeldBack, TrustedTime};
 
 statements! {
     FIND = "select beat, up, seen from trusted_time where clock = 'host'";
@@ -20,7 +22,20 @@ pub async fn find(tx: &mut Tx) -> Result<Option<Beat>, StoreError> {
     run!(tx, fetch_optional::<Row>(FIND))?.map(parse).transpose()
 }
 
-/// The same, and keeps others from beating until this transaction ends.
+/// What is believed of the time by the last beat, never ahead of the clock, and how far that is held back. Before the first beat,
+/// or where that cannot be read, there is nothing that the clock could be held to: nothing is old.
+pub async fn known(tx: &mut Tx, wall: Timestamp) -> Result<(Timestamp, Option<HeldBack>), StoreError> {
+    let beat = match find(tx).await {
+        Err(StoreError::Corrupt { .. }) => None,
+        beat => beat?,
+    };
+    Ok(match beat {
+        None => (Timestamp::UNIX_EPOCH.min(wall), None),
+        Some(beat) => (beat.time.time().min(wall), beat.time.held_back()),
+    })
+}
+
+/// The last beat, and keeps others from beating until this transaction ends.
 pub async fn lock(tx: &mut Tx) -> Result<Option<Beat>, StoreError> {
     run!(tx, fetch_optional::<Row>(LOCK))?.map(parse).transpose()
 }

@@ -4,20 +4,24 @@
 use rstest::rstest;
 use serde_json::json;
 use switchyard::app::erasures;
+use switchyard::domain::clock::{Clock as _, SystemClock};
 use switchyard::domain::erasure::{Erasure, ErasureStatus};
+use switchyard::domain::trusted_time::TrustedTime;
+use switchyard::store::erasures as rows;
 use tempfile::TempDir;
 
 use super::erasing::amounts;
 use super::gone::world;
-use super::purging::inside;
+use super::purging::{ago, inside};
 use super::support::database::Backend::{self, Postgres, Sqlite};
 use super::world::{World, code};
 
 const DAY: i64 = 24 * 3_600 * 1_000_000;
 
 impl World {
-    /// What fails has failed for so much longer, and often.
+    /// What fails has failed for so much longer, and often, and the clock was looked at since.
     async fn fails_longer(&self, micros: i64) {
+        self.beat(2, &TrustedTime::first(SystemClock.now())).await;
         let sql = format!(
             "update erasures set failing_since = failing_since - {micros}, failures = 20 where failures > 0 returning status"
         );
@@ -280,4 +284,86 @@ async fn a22_an_address_that_is_somebody_elses_since_it_was_run_is_no_trace(
     let told =
         "select action from audit_entries where action = 'user.create' and after like '%medlar@example.com%'";
     assert_eq!(world.texts(told).await.len(), 1, "the new one's, and not hers");
+}
+
+/// By the host's clock a month has passed; by what is believed, it is not known yet that it has.
+#[rstest]
+#[tokio::test]
+async fn a22_a_clock_that_was_put_forward_forgets_nobody_and_gives_nothing_up(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let state = TempDir::new().unwrap();
+    let world = world(backend, &state).await;
+    let (acme, globex) = (inside(&world.acme), inside(&world.globex));
+    let number = json!({"number": "+49301"});
+    let ended = world.erased(&world.acme, number.clone()).await;
+    assert_eq!(ended.status, ErasureStatus::Partial);
+    world.look_for(&acme, number.clone()).await.unwrap();
+    let failing = world.look_for(&globex, number.clone()).await.unwrap();
+    world.run(&globex, failing.id).await.unwrap();
+    world.rename("webhook_events", "aside").await;
+    world.erase().await;
+    world.rename("aside", "webhook_events").await;
+    world
+        .texts("update instances set node = 'another' returning name")
+        .await;
+    let mut waiting = world.look_for(&acme, number).await.unwrap();
+    waiting = world.run(&acme, waiting.id).await.unwrap();
+    let (week, month) = (8 * DAY, 31 * DAY);
+    for sql in [
+        format!(
+            "update erasures set ended_at = ended_at - {month} where status = 'partial' returning status"
+        ),
+        format!(
+            "update erasures set requested_at = requested_at - {week} where status = 'open' returning status"
+        ),
+        format!("update erasures set run_at = run_at - {week} where status = 'running' returning status"),
+        format!(
+            "update erasures set failing_since = failing_since - {week}, failures = 20 where failures > 0 returning status"
+        ),
+    ] {
+        assert!(!world.texts(&sql).await.is_empty(), "{sql}");
+    }
+    world.beat(2, &TrustedTime::first(ago(50))).await;
+    world.rename("webhook_events", "aside").await;
+    world.erase().await;
+    world.rename("aside", "webhook_events").await;
+    world.erase().await;
+    assert_eq!(erasures::forget_old(&world.app).await.unwrap(), 0);
+    assert_eq!(world.status(&waiting).await, ErasureStatus::Running);
+    let failing = world.erasure(&world.globex, failing.id).await;
+    assert_eq!(failing.status, ErasureStatus::Running, "{failing:#?}");
+    world.beat(3, &TrustedTime::first(SystemClock.now())).await;
+    world.erase().await;
+    assert_eq!(erasures::forget_old(&world.app).await.unwrap(), 2);
+    let late = world.erasure(&world.acme, waiting.id).await;
+    assert_eq!(late.status, ErasureStatus::Partial);
+    let told = format!("{late:?}");
+    assert!(told.contains("did not come for them within a day"), "{told}");
+}
+
+#[rstest]
+#[tokio::test]
+async fn a11_a22_an_erasure_that_was_noted_by_a_clock_that_was_ahead_keeps_out_no_call_until_then(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let state = TempDir::new().unwrap();
+    let world = world(backend, &state).await;
+    let noted = async || {
+        let mut tx = world.store.read("noted").await.unwrap();
+        rows::last_noted(&mut tx, world.acme.id).await.unwrap().unwrap()
+    };
+    world.erased(&world.acme, json!({"number": "+49301"})).await;
+    let before = noted().await;
+    erasures::forget_old(&world.app).await.unwrap();
+    assert_eq!(noted().await, before);
+    let ahead = format!(
+        "update erasures set noted_at = noted_at + {} returning status",
+        365 * DAY
+    );
+    world.texts(&ahead).await;
+    let now = SystemClock.now();
+    erasures::forget_old(&world.app).await.unwrap();
+    let after = noted().await;
+    assert!(now <= after && after <= SystemClock.now(), "{after}");
 }

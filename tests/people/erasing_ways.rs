@@ -9,9 +9,11 @@ use switchyard::app::precondition::IfMatch;
 use switchyard::app::{api_keys, extensions, users};
 use switchyard::auth::caller::Caller;
 use switchyard::domain::change::between;
+use switchyard::domain::clock::{Clock as _, SystemClock};
 use switchyard::domain::digest::Digest;
 use switchyard::domain::erasure::{CallErasure, Erasure, ErasureStatus};
 use switchyard::domain::ids::ErasureId;
+use switchyard::domain::trusted_time::TrustedTime;
 use switchyard::store::{deployments, revisions};
 use tempfile::TempDir;
 
@@ -137,6 +139,7 @@ async fn a22_one_of_a_tenant_runs_at_a_time_and_one_that_nobody_runs_is_forgotte
             "update erasures set requested_at = requested_at - {week} - 1000000 returning status"
         ))
         .await;
+    world.beat(2, &TrustedTime::first(SystemClock.now())).await;
     assert_eq!(erasures::forget_old(&world.app).await.unwrap(), 1);
     assert_eq!(
         world.texts("select status from erasures").await,

@@ -130,7 +130,7 @@ async fn a22_how_often_and_since_when_one_fails_is_counted_and_only_one_that_fai
         "it does not run"
     );
     let abandon = async |tx: &mut _, tenant, long, now| {
-        erasure_ends::abandon(tx, tenant, id, long, at(now))
+        erasure_ends::abandon(tx, tenant, id, long, (at(now), at(now)))
             .await
             .unwrap()
     };
@@ -139,11 +139,14 @@ async fn a22_how_often_and_since_when_one_fails_is_counted_and_only_one_that_fai
     assert!(!abandon(&mut tx, acme, (3, micros(0)), 60).await);
     assert!(!abandon(&mut tx, globex, (2, micros(30)), 60).await);
     assert!(!abandon(&mut tx, acme, (2, micros(30)), 1).await);
+    // A clock that was put forward is not believed at once.
+    let ahead = erasure_ends::abandon(&mut tx, acme, id, (2, micros(30)), (at(59), at(90))).await;
+    assert!(!ahead.unwrap());
     // A clock that was put back keeps none for ever.
     assert!(run(&mut tx, globex, back, 20).await.unwrap());
     erasure_ends::fails(&mut tx, globex, back, at(30)).await.unwrap();
     for (long, is_abandoned) in [(31, false), (30, true)] {
-        let done = erasure_ends::abandon(&mut tx, globex, back, (1, micros(long)), at(0)).await;
+        let done = erasure_ends::abandon(&mut tx, globex, back, (1, micros(long)), (at(0), at(0))).await;
         assert_eq!(done.unwrap(), is_abandoned);
     }
     for tenant in [globex, acme] {

@@ -12,7 +12,7 @@ pub mod work;
 
 use std::str::FromStr;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 pub use self::certificate::{certificate, digest};
@@ -44,6 +44,8 @@ const RIGHT: Permission = Permission::DataErasure;
 const WAITS: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// For how long one may be run again that has kept something.
 const MENDS: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// What is noted as so much later than now, a clock that was ahead has noted: no call that was missed would be kept until then.
+const AHEAD: SignedDuration = SignedDuration::from_hours(1);
 
 /// Looks for what there is of a person, and keeps what was found as an erasure that is to be run. Nothing is erased.
 pub async fn request(
@@ -181,11 +183,13 @@ pub async fn run(
 /// Forgets erasures that were looked for and never run, and whom those are about that have kept something for long; gives how many.
 pub async fn forget_old(app: &App) -> Result<u64, AppError> {
     let mut tx = app.store.begin("forget_old_erasures").await?;
-    let mut forgotten = erasure_ends::forget_open(&mut tx, app.now() - WAITS).await?;
-    let stale = erasure_ends::stale(&mut tx, app.now() - MENDS).await?;
+    let time = app.known_time(&mut tx).await?.time;
+    let mut forgotten = erasure_ends::forget_open(&mut tx, time - WAITS).await?;
+    let stale = erasure_ends::stale(&mut tx, time - MENDS).await?;
+    erasures::put_right(&mut tx, app.now(), AHEAD).await?;
     tx.commit().await?;
     for (tenant, id) in stale {
-        match forget_whom(app, tenant, id).await {
+        match forget_whom(app, tenant, id, time - MENDS).await {
             Ok(is_forgotten) => forgotten += u64::from(is_forgotten),
             // It keeps none of the others.
             Err(error) => {
@@ -197,7 +201,12 @@ pub async fn forget_old(app: &App) -> Result<u64, AppError> {
     Ok(forgotten)
 }
 
-async fn forget_whom(app: &App, tenant: TenantId, id: ErasureId) -> Result<bool, AppError> {
+async fn forget_whom(
+    app: &App,
+    tenant: TenantId,
+    id: ErasureId,
+    before: Timestamp,
+) -> Result<bool, AppError> {
     let mut tx = app.begin_in(tenant, "forget_old_erasure").await?;
     let subject = match erasures::find(&mut tx, tenant, id).await {
         Ok(Some(erasure)) => erasure.subject.for_good(),
@@ -210,7 +219,7 @@ async fn forget_whom(app: &App, tenant: TenantId, id: ErasureId) -> Result<bool,
         Err(error) => return Err(error.into()),
     };
     // It may have been run again since.
-    let is_forgotten = erasure_ends::forget_marks(&mut tx, tenant, id, &subject, app.now() - MENDS).await?;
+    let is_forgotten = erasure_ends::forget_marks(&mut tx, tenant, id, &subject, before).await?;
     tx.commit().await?;
     Ok(is_forgotten)
 }

@@ -27,15 +27,19 @@ pub(super) const AT_ONCE: usize = 500;
 /// Looks for everything once more, and notes it as what is to be erased; what is little goes at once. Nothing is noted to the end
 /// where the tenant goes or the daemon stops: whoever comes next looks anew.
 pub(super) async fn begin(app: &App, erasure: &Erasure, stop: &CancellationToken) -> Result<(), AppError> {
-    match note(app, erasure, stop).await {
-        // Others of the tenant come to their turn.
-        Err(error) if fails_for_long(app, erasure) => {
-            let (error, id, tenant) = (error_chain(&error), erasure.id, erasure.tenant_id);
-            tracing::error!(erasure = %id, %tenant, error, "what is to be erased cannot be noted; all of it stays");
-            give_up(app, erasure).await
-        }
-        noted => noted,
+    let Err(error) = note(app, erasure, stop).await else {
+        return Ok(());
+    };
+    let mut tx = app.store.read("failing_erasure").await?;
+    let is_over = fails_for_long(app, &mut tx, erasure).await?;
+    drop(tx);
+    if !is_over {
+        return Err(error);
     }
+    // Others of the tenant come to their turn.
+    let (error, id, tenant) = (error_chain(&error), erasure.id, erasure.tenant_id);
+    tracing::error!(erasure = %id, %tenant, error, "what is to be erased cannot be noted; all of it stays");
+    give_up(app, erasure).await
 }
 
 async fn note(app: &App, erasure: &Erasure, stop: &CancellationToken) -> Result<(), AppError> {
@@ -165,7 +169,8 @@ pub(super) async fn abandon(
 ) -> Result<(), AppError> {
     let mut tx = app.begin_in(tenant, "abandon_erasure").await?;
     let now = app.now();
-    if !erasure_ends::abandon(&mut tx, tenant, id, (TRIES, PATIENCE), now).await? {
+    let time = app.known_time(&mut tx).await?.time;
+    if !erasure_ends::abandon(&mut tx, tenant, id, (TRIES, PATIENCE), (time, now)).await? {
         return Ok(());
     }
     erasure_ends::end_parts(&mut tx, tenant, id, FAILED, now).await?;

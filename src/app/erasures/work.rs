@@ -64,9 +64,9 @@ impl Work<'_> {
     }
 
     /// Whether another host is not waited for any longer.
-    fn is_late(&self) -> bool {
+    async fn is_late(&self, tx: &mut Tx) -> Result<bool, AppError> {
         let asked = self.erasure.run_at.unwrap_or(self.erasure.requested_at);
-        self.app.now().duration_since(asked).abs() >= PATIENCE
+        self.app.has_passed(tx, asked, PATIENCE).await
     }
 
     /// None where nothing is left to do.
@@ -151,10 +151,11 @@ impl Work<'_> {
 }
 
 /// Whether an erasure fails for as long, and has as often, as it is tried again.
-pub(super) fn fails_for_long(app: &App, erasure: &Erasure) -> bool {
-    let since = erasure.failing_since;
-    let is_long = since.is_some_and(|since| app.now().duration_since(since).abs() >= PATIENCE);
-    is_long && erasure.failures >= TRIES
+pub(super) async fn fails_for_long(app: &App, tx: &mut Tx, erasure: &Erasure) -> Result<bool, AppError> {
+    match erasure.failing_since {
+        Some(since) if erasure.failures >= TRIES => app.has_passed(tx, since, PATIENCE).await,
+        _ => Ok(false),
+    }
 }
 
 /// Carries out what erasures there are, as far as this host can, a turn of each; gives whether something is left to do now.
@@ -220,10 +221,11 @@ async fn carry_out(
     }
     let mut tx = app.store.read("running_erasure").await?;
     let found = erasures::find(&mut tx, tenant, id).await?;
-    drop(tx);
     let Some(erasure) = found.filter(|erasure| erasure.noted_at.is_some()) else {
         return Ok(false);
     };
+    let is_over = fails_for_long(app, &mut tx, &erasure).await?;
+    drop(tx);
     let (mut is_left, mut failed) = (false, None);
     let mut parts: Vec<&ErasurePart> = erasure.parts.iter().collect();
     parts.retain(|part| part.ended_at.is_none());
@@ -250,7 +252,7 @@ async fn carry_out(
         match done {
             Ok(is_more) => is_left |= is_more,
             // What fails for a day is left, so that the others come to an end, and others of the tenant to their turn.
-            Err(error) if fails_for_long(app, &erasure) => {
+            Err(error) if is_over => {
                 let error = error_chain(&error);
                 tracing::error!(erasure = %id, %tenant, error, "a part of an erasure fails; what is left of it stays");
                 work.stays(FAILED).await?;
@@ -293,11 +295,13 @@ async fn recordings_of(app: &App, tenant: TenantId, id: ErasureId) -> Result<Rec
 async fn go_on(work: &Work<'_>) -> Result<bool, AppError> {
     let mut tx = work.app.store.read("place_of_erasure").await?;
     let node = elsewhere(work.app, &mut tx, work.part).await?;
-    drop(tx);
     let Some(node) = node else {
+        drop(tx);
         return carry_out_part(work).await;
     };
-    if work.is_late() {
+    let is_late = work.is_late(&mut tx).await?;
+    drop(tx);
+    if is_late {
         let why = format!(
             "the host {node}, which drives the PBX, did not come for them within a day; see that its daemon runs"
         );
