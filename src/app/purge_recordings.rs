@@ -13,6 +13,7 @@ use super::purge_part::{close, end, kept_by_now, may_go, open, stays};
 use crate::domain::ids::InstanceId;
 use crate::domain::purge::{Batch, Purge, PurgePart};
 use crate::driver::spool::Spool;
+use crate::monitor::landmarks::{self, Standing};
 use crate::store::purge_files::{self, Noted};
 use crate::store::purge_rows::{self, OldRecording};
 use crate::store::recordings;
@@ -23,8 +24,9 @@ const AT_ONCE: i64 = 20;
 pub(super) const LONGEST: Duration = Duration::from_secs(2);
 pub(super) const NO_DIRECTORY: &str = "the settings of the PBX name no directory of recordings, so nobody can look for them; set `recordings_dir`, \
      unless it is gone";
-pub(super) const NO_DISK: &str = "the directory of the recordings is not there or cannot be opened, or its disk does not answer; the server's \
-     log tells which";
+pub(super) const NO_DISK: &str = "the directory of the recordings is not there, is another one or cannot be opened, or its disk does not answer; \
+     the server's log tells which";
+pub(super) const NOT_THERE: &str = "files were not there; see whether their disk is mounted";
 const NONE_THERE: &str = "no file was there of these recordings; see whether their disk is mounted";
 pub(super) const NOT_REMOVED: &str = "files that cannot be removed stay with their recordings; the server's log tells why, and its \
      operator lets the service write in that directory";
@@ -63,6 +65,7 @@ pub(super) async fn batch(
         app,
         purge,
         part: &now.part,
+        instance,
         spool,
         stop,
     };
@@ -80,11 +83,44 @@ pub(super) fn is_of_the_whole(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::NotFound)
 }
 
+/// Where files are by now.
+pub(super) struct Place {
+    /// The host, the directory, and which one that is.
+    pub name: String,
+    pub standing: Standing,
+}
+
+/// Where the files of a PBX are; none where that is another directory than the one that it was: its disk may have gone a moment
+/// ago, and what has the same names there is something else.
+pub(super) async fn place_of(
+    app: &App,
+    instance: InstanceId,
+    spool: &Spool,
+) -> Result<io::Result<Place>, AppError> {
+    let kept = landmarks::kept(&app.store, instance).await?;
+    let looked = async {
+        let mark = spool.mark(LONGEST).await?;
+        let there = spool.landmark(LONGEST).await?;
+        match Standing::of(kept.as_deref(), there.as_ref()) {
+            Standing::Wrong => Err(io::Error::new(
+                io::ErrorKind::NotFound,
+                "it is another directory than the one that is known again",
+            )),
+            standing => Ok(Place {
+                name: format!("{} {mark}", app.engine.node()),
+                standing,
+            }),
+        }
+    };
+    Ok(looked.await)
+}
+
 /// A part of a purge, on the disk that it is about.
 struct Work<'a> {
     app: &'a App,
     purge: &'a Purge,
     part: &'a PurgePart,
+    instance: InstanceId,
     spool: Spool,
     stop: &'a CancellationToken,
 }
@@ -126,7 +162,7 @@ impl Work<'_> {
     async fn go_on(&self, old: &[OldRecording]) -> Result<bool, AppError> {
         let mut there = Vec::new();
         let mut missing = 0;
-        let place = match self.place().await {
+        let place = match self.place().await? {
             Ok(place) => place,
             Err(error) => return self.no_disk(&error).await,
         };
@@ -150,10 +186,12 @@ impl Work<'_> {
             is_last: old.is_empty(),
             ..Batch::default()
         };
-        // Rows of files that are not there are left to whoever looks for recordings: another disk may be there.
-        if there.is_empty() && missing > 0 {
+        // Rows of files that are not there are left to whoever looks for recordings: another disk may be there, unless it is known
+        // which one that is and other files are on it.
+        if missing > 0 && (there.is_empty() || place.standing != Standing::Right) {
             batch.kept = missing;
-            batch.detail = Some(NONE_THERE.to_owned());
+            let why = if there.is_empty() { NONE_THERE } else { NOT_THERE };
+            batch.detail = Some(why.to_owned());
         }
         let Some(cutoff) = open.cutoff else {
             return close(self.app, open, self.purge, kept_by_now()).await;
@@ -162,7 +200,7 @@ impl Work<'_> {
         let mut noted = Vec::new();
         for (recording, _) in there.iter().filter(|(_, written)| *written < cutoff) {
             let of = (self.part.position, recording.id);
-            if purge_files::note(tx, tenant, id, of, cutoff, &place).await? {
+            if purge_files::note(tx, tenant, id, of, cutoff, &place.name).await? {
                 noted.push(*recording);
             }
         }
@@ -178,8 +216,8 @@ impl Work<'_> {
     async fn resume(&self, noted: Noted) -> Result<bool, AppError> {
         let mut removal = Removal::default();
         let mut there = Vec::new();
-        match self.place().await {
-            Ok(place) if place == noted.place => {}
+        match self.place().await? {
+            Ok(place) if place.name == noted.place => {}
             // Nobody knows what has become of them where they were: they are not counted, and stay on record.
             Ok(_) => return self.count(removal).await,
             Err(error) => return self.no_disk(&error).await,
@@ -266,10 +304,8 @@ impl Work<'_> {
         close(self.app, open, self.purge, batch).await
     }
 
-    /// Where the files are by now: the host, the directory, and which one that is.
-    async fn place(&self) -> io::Result<String> {
-        let mark = self.spool.mark(LONGEST).await?;
-        Ok(format!("{} {mark}", self.app.engine.node()))
+    async fn place(&self) -> Result<io::Result<Place>, AppError> {
+        place_of(self.app, self.instance, &self.spool).await
     }
 
     /// Counts nothing, and leaves what was noted to be forgotten with the purge.

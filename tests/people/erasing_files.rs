@@ -128,6 +128,26 @@ async fn a22_what_began_on_another_disk_or_is_not_there_is_not_taken_to_be_erase
     assert_eq!(world.texts(ends).await.len(), 2);
 }
 
+/// The disk went after they were noted, and beneath it is a copy.
+#[rstest]
+#[tokio::test]
+async fn a22_where_another_directory_is_there_by_then_nothing_in_it_is_erased(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let state = TempDir::new().unwrap();
+    let world = world(backend, &state).await;
+    let files = world.recorded_calls(2).await;
+    let asked = world.half_erased(&world.disk()).await;
+    world.has_another_directory().await;
+    world.erase().await;
+    let partial = world.erasure(&world.acme, asked.id).await;
+    assert_eq!(amounts(&partial), [("recordings", 2, 0, 2)]);
+    let told = partial.parts[0].detail.as_ref().unwrap();
+    assert!(told.contains("another one"), "{told}");
+    assert!(files.iter().all(|file| file.exists()));
+    assert_eq!(world.texts("select path from recordings").await.len(), 2);
+}
+
 #[rstest]
 #[tokio::test]
 async fn a22_where_the_disk_is_away_recordings_stay_with_the_records_and_go_once_it_is_run_again(

@@ -9,6 +9,8 @@ use switchyard::app::error::AppError;
 use switchyard::app::{instances, operator, purges, tenant_deletion};
 use switchyard::domain::purge::PurgeStatus;
 use switchyard::domain::retention::RetentionKind;
+use switchyard::driver::spool::LANDMARK;
+use switchyard::store::recordings;
 use tempfile::TempDir;
 
 use super::erasing::amounts;
@@ -32,6 +34,15 @@ impl World {
         };
         let sql = format!("update instances set settings = {settings} returning name");
         assert_eq!(self.texts(&sql).await.len(), 1);
+    }
+
+    /// The directory of recordings is known again by what is not there.
+    pub async fn has_another_directory(&self) {
+        fs::remove_file(self.recorded(&self.acme).with_file_name(LANDMARK)).unwrap();
+        let mut tx = self.store.begin("landmark").await.unwrap();
+        let kept = recordings::set_landmark(&mut tx, self.acme.instance_id, "another\nfile 1").await;
+        kept.unwrap();
+        tx.commit().await.unwrap();
     }
 
     async fn records(&self, policy: &str) {
@@ -209,6 +220,100 @@ async fn a20_a_purge_of_recordings_that_were_never_found_says_done_only_where_it
         .await;
     assert_eq!(purged().await, (PurgeStatus::Done, vec![(0, 1, String::new())]));
     assert!(!file.exists());
+}
+
+/// A part of the tenant's directory cannot be looked at.
+#[rstest]
+fn a20_where_not_all_could_be_looked_at_what_was_found_is_purged_and_the_rest_is_told(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    kept_out(move || half_is_purged(backend));
+}
+
+async fn half_is_purged(backend: Backend) {
+    let state = TempDir::new().unwrap();
+    let world = world(backend, &state).await;
+    world.extension(&inside(&world.acme), "1001").await.unwrap();
+    world.keep(&world.acme, json!({"recordings": 30})).await;
+    world.revision(&world.acme).await;
+    world.records("always").await;
+    world.call(&world.acme, "1790000001.1", "Ann", 99).await;
+    let file = world.recording(&world.acme, "1790000001.1.wav", 99).await;
+    world.texts("delete from recordings returning path").await;
+    let closed = world.recorded(&world.acme).join("archive");
+    fs::create_dir(&closed).unwrap();
+    fs::set_permissions(&closed, Permissions::from_mode(0o000)).unwrap();
+    let id = world.purge(&world.acme).await;
+    world.work().await;
+    let counts = world.counts(&world.acme, id).await;
+    assert_eq!(counts, [(RetentionKind::Recordings, 1, 1, 1)]);
+    let ended = world.report(&world.acme, id).await;
+    assert_eq!(ended.status, PurgeStatus::Partial);
+    let told = ended.parts[0].detail.as_ref().unwrap();
+    assert!(told.contains("not every recording"), "{told}");
+    assert!(!file.exists());
+    fs::set_permissions(&closed, Permissions::from_mode(0o700)).unwrap();
+    let again = world.purge(&world.acme).await;
+    world.work().await;
+    assert_eq!(world.report(&world.acme, again).await.status, PurgeStatus::Done);
+}
+
+/// Nothing says that it is the directory that they were in, or an operator does.
+#[rstest]
+#[tokio::test]
+async fn a20_recordings_that_are_not_there_are_kept_unless_it_is_known_which_directory_that_is(
+    #[values(Sqlite, Postgres)] backend: Backend,
+    #[values(false, true)] is_known: bool,
+) {
+    let state = TempDir::new().unwrap();
+    let world = world(backend, &state).await;
+    for number in 1..4 {
+        let file = format!("179000000{number}.1.wav");
+        world.recording(&world.acme, &file, 60).await;
+    }
+    fs::remove_file(world.recorded(&world.acme).join("1790000002.1.wav")).unwrap();
+    if !is_known {
+        fs::remove_file(world.recorded(&world.acme).with_file_name(LANDMARK)).unwrap();
+    }
+    world.keep(&world.acme, json!({"recordings": 30})).await;
+    let id = world.purge(&world.acme).await;
+    world.work().await;
+    let kept = i64::from(!is_known);
+    let counts = world.counts(&world.acme, id).await;
+    assert_eq!(counts, [(RetentionKind::Recordings, 3, 2, kept)]);
+    let ended = world.report(&world.acme, id).await;
+    let told = ended.parts[0].detail.as_deref().unwrap_or_default();
+    assert_eq!(ended.status == PurgeStatus::Partial, !is_known);
+    assert_eq!(told.contains("mounted"), !is_known, "{told}");
+}
+
+/// The disk went after the last look, and beneath it is a copy.
+#[rstest]
+#[tokio::test]
+async fn a20_where_another_directory_is_there_nothing_in_it_is_purged_and_all_is_kept(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let state = TempDir::new().unwrap();
+    let world = world(backend, &state).await;
+    let files = [
+        world.recording(&world.acme, "1790000001.1.wav", 60).await,
+        world.recording(&world.acme, "1790000002.1.wav", 60).await,
+    ];
+    world.has_another_directory().await;
+    world.keep(&world.acme, json!({"recordings": 30})).await;
+    let id = world.purge(&world.acme).await;
+    world.work().await;
+    let counts = world.counts(&world.acme, id).await;
+    assert_eq!(counts, [(RetentionKind::Recordings, 2, 0, 2)]);
+    let ended = world.report(&world.acme, id).await;
+    let told = ended.parts[0].detail.as_ref().unwrap();
+    assert!(told.contains("another one"), "{told}");
+    assert!(files.iter().all(|file| file.exists()));
+    fs::write(world.recorded(&world.acme).with_file_name(LANDMARK), "").unwrap();
+    let again = world.purge(&world.acme).await;
+    world.work().await;
+    let counts = world.counts(&world.acme, again).await;
+    assert_eq!(counts, [(RetentionKind::Recordings, 2, 2, 0)]);
 }
 
 #[rstest]

@@ -9,7 +9,9 @@ use uuid::Uuid;
 use super::fate::{Fate, count};
 use super::work::Work;
 use crate::app::error::AppError;
-use crate::app::purge_recordings::{LONGEST, NO_DIRECTORY, NO_DISK, NOT_REMOVED, is_of_the_whole};
+use crate::app::purge_recordings::{
+    LONGEST, NO_DIRECTORY, NO_DISK, NOT_REMOVED, NOT_THERE, is_of_the_whole, place_of,
+};
 use crate::app::recording_look::{Looked, look};
 use crate::domain::erasure::ErasurePlace;
 use crate::domain::ids::{CallRecordId, InstanceId, RecordingId};
@@ -22,7 +24,6 @@ use crate::store::recordings as store;
 
 /// Files that are noted at once.
 const AT_ONCE: i64 = 20;
-const NOT_THERE: &str = "files were not there; see whether their disk is mounted";
 
 /// Looks for recordings that nobody has found so far, and notes those of the person's calls.
 pub(super) async fn begin(work: &Work<'_>, instance: InstanceId) -> Result<bool, AppError> {
@@ -93,7 +94,7 @@ pub(super) async fn batch(work: &Work<'_>, instance: InstanceId) -> Result<bool,
     let Some(spool) = spool else {
         return work.stays(NO_DIRECTORY).await;
     };
-    match remove(work, &spool, found).await {
+    match remove(work, (instance, &spool), found).await {
         Ok(fates) => count(work, fates).await,
         Err(Failed::Disk(error)) => {
             tracing::warn!(%error, %tenant, "recordings that are to be erased cannot be worked on");
@@ -119,11 +120,11 @@ type Fates = Vec<(Uuid, Fate)>;
 
 async fn remove(
     work: &Work<'_>,
-    spool: &Spool,
+    (instance, spool): (InstanceId, &Spool),
     found: Vec<(Target, Option<Recording>)>,
 ) -> Result<Fates, Failed> {
-    let mark = spool.mark(LONGEST).await.map_err(Failed::Disk)?;
-    let place = format!("{} {mark}", work.app.engine.node());
+    let place = place_of(work.app, instance, spool).await?;
+    let place = place.map_err(Failed::Disk)?.name;
     let mut fates = Vec::with_capacity(found.len());
     let mut there = Vec::new();
     for (target, recording) in found {
