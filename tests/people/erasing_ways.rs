@@ -285,3 +285,43 @@ async fn a22_what_keeps_something_for_a_month_is_forgotten_whom_it_is_about() {
     assert!(rows.is_empty(), "{rows:?}");
     assert_eq!(code(world.run(&caller, partial.id).await), "forgotten");
 }
+
+#[rstest]
+#[tokio::test]
+async fn a22_where_no_mail_boxes_are_looked_after_an_erasure_ends_partial_however_often_and_says_why(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let state = TempDir::new().unwrap();
+    let world = world(backend, &state).await;
+    world.call(&world.acme, "1790000001.1", "Ann", 3).await;
+    let place = world.is_on_freeswitch(&state).await;
+    let caller = inside(&world.acme);
+    let mut ended = world.erased(&world.acme, json!({"number": "1001"})).await;
+    for _ in 0..2 {
+        assert_eq!(ended.status, ErasureStatus::Partial, "{ended:#?}");
+        let (kept, gone): (Vec<_>, Vec<_>) = ended.parts.iter().partition(|part| part.kept > 0);
+        let [kept] = kept[..] else { panic!("{ended:#?}") };
+        assert_eq!(
+            (kept.place.as_str(), kept.instance_id, kept.kept),
+            ("voicemail", Some(place), 1)
+        );
+        let detail = kept.detail.as_ref().unwrap();
+        assert!(
+            detail.contains("FreeSWITCH") && detail.contains("neither listed nor removed"),
+            "{detail}"
+        );
+        assert!(
+            gone.iter()
+                .any(|part| part.place.as_str() == "call_records" && part.erased == 1),
+            "{gone:#?}"
+        );
+        world.run(&caller, ended.id).await.unwrap();
+        world.erase().await;
+        ended = world.erasure(&world.acme, ended.id).await;
+    }
+    let left = erasures::left(&ended.subject);
+    assert!(
+        left.iter().any(|left| left.what.contains("FreeSWITCH")),
+        "{left:#?}"
+    );
+}

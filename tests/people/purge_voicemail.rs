@@ -8,6 +8,7 @@ use serde_json::json;
 use switchyard::app::instances::{self, NewInstance};
 use switchyard::app::precondition::IfMatch;
 use switchyard::app::{operator, purges, voicemail};
+use switchyard::domain::ids::InstanceId;
 use switchyard::domain::instance::{FreeSwitchSettings, InstanceSettings};
 use switchyard::domain::instance_secrets::InstanceSecrets;
 use switchyard::domain::purge::PurgeStatus::{Done, Partial};
@@ -20,6 +21,7 @@ use super::mail_boxes::Mailed;
 use super::purging::inside;
 use super::support::database::Backend::{self, Postgres, Sqlite};
 use super::support::wait::until;
+use super::world::World;
 
 const KIND: RetentionKind = RetentionKind::Voicemail;
 
@@ -253,15 +255,10 @@ async fn a20_a_look_forgets_what_has_gone_and_knows_what_was_moved_as_the_same()
     assert_eq!(after, [by_caller(&before, "5550000")]);
 }
 
-#[tokio::test]
-async fn a20_where_no_mail_boxes_are_looked_after_a_purge_says_so() {
-    let state = TempDir::new().unwrap();
-    let world = world(Sqlite, &state).await;
-    let platform = operator::platform(None);
-    let made = instances::create(
-        &world.app,
-        &platform,
-        NewInstance {
+impl World {
+    /// All tenants are on a FreeSWITCH by now.
+    pub async fn is_on_freeswitch(&self, state: &TempDir) -> InstanceId {
+        let new = NewInstance {
             name: "pbx2".parse().unwrap(),
             node: "node1".parse().unwrap(),
             settings: InstanceSettings::FreeSwitch(FreeSwitchSettings {
@@ -272,13 +269,20 @@ async fn a20_where_no_mail_boxes_are_looked_after_a_purge_says_so() {
                 emergency_numbers: Vec::new(),
             }),
             secrets: InstanceSecrets::of_control("secret".into()),
-        },
-    );
-    let place = made.await.unwrap().id;
-    world
-        .bench
-        .sql("update tenants set instance_id = (select id from instances where name = 'pbx2')")
-        .await;
+        };
+        let made = instances::create(&self.app, &operator::platform(None), new).await;
+        self.bench
+            .sql("update tenants set instance_id = (select id from instances where name = 'pbx2')")
+            .await;
+        made.unwrap().id
+    }
+}
+
+#[tokio::test]
+async fn a20_where_no_mail_boxes_are_looked_after_a_purge_says_so() {
+    let state = TempDir::new().unwrap();
+    let world = world(Sqlite, &state).await;
+    let place = world.is_on_freeswitch(&state).await;
     let looked = voicemail::look(&world.app, place, None).await.unwrap();
     assert_eq!(looked, switchyard::monitor::voicemail::Looked::default());
     world.keep(&world.acme, json!({"voicemail": 10})).await;

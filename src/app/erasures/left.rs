@@ -50,6 +50,10 @@ const LEFT_PBX: Left = stays(
     "messages in mail boxes on a PBX that the tenant has left",
     "nobody looks at them any more: they go on that PBX",
 );
+const NOT_SERVED: Left = stays(
+    "messages in mail boxes of a FreeSWITCH or a FusionPBX",
+    "they are neither listed nor removed from here, so that an erasure ends as `partial` however often it is run: they go on that PBX",
+);
 const DIRECT: Left = stays(
     "numbers by which the extension is called from outside, in records of calls and in settings",
     "they may lead to others too: erase each of them that is the person's",
@@ -108,6 +112,7 @@ pub fn left(subject: &ErasureSubject) -> Vec<Left> {
             PBX_RECORDS,
             OTHER_MAIL,
             LEFT_PBX,
+            NOT_SERVED,
             CALLS_UP,
             FREE_TEXT,
             DATABASE,
@@ -120,6 +125,7 @@ pub fn left(subject: &ErasureSubject) -> Vec<Left> {
             PBX_RECORDS,
             OTHER_MAIL,
             LEFT_PBX,
+            NOT_SERVED,
             CALLS_UP,
             FREE_TEXT,
             DATABASE,
