@@ -293,3 +293,23 @@ async fn a22_what_nobody_knows_is_asked_for_is_said_before_what_is_wrong_with_it
     assert_eq!(query.send().await.fields(), ["x"]);
     assert_eq!(server.get(&path).send().await.data(200)["status"], "open");
 }
+
+/// As where it could not be read when it was given up.
+#[rstest]
+#[tokio::test]
+async fn a22_one_of_which_the_log_does_not_say_what_it_did_is_not_certified(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let server = Server::start(backend).await;
+    let (path, _) = server.looked_for(&json!({"number": NUMBER})).await;
+    assert_eq!(server.run_erasure(&path).await.status, 202);
+    server.erased(&path).await;
+    assert_eq!(server.certificate(&path).await.status, 200);
+    let said = r#"{"status":"partial"}"#;
+    let sql = format!(
+        "update audit_entries set after = '{said}' where action = 'data.erasure_end' returning action"
+    );
+    assert_eq!(server.database.ask(sql).await.len(), 1);
+    let refused = server.certificate(&path).await;
+    assert_eq!(refused.code(), (409, "not_certified"), "{}", refused.text);
+}

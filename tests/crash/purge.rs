@@ -310,3 +310,29 @@ async fn a20_the_daemon_looks_at_the_clock_as_soon_as_it_is_up() {
         "{read:?}"
     );
 }
+
+#[rstest]
+#[tokio::test]
+async fn a20_the_running_daemon_asks_for_the_purge_by_itself(#[values(Sqlite, Postgres)] backend: Backend) {
+    let host = Host::new(backend, 2).await;
+    host.beat().await;
+    host.calls(backend).await;
+    host.ask("delete from call_records where call not like '%99' returning call")
+        .await;
+    let keep = serde_json::from_value(json!({"call_records": 30})).unwrap();
+    retention::replace(&host.app, &host.tenants[0].caller, keep, &IfMatch::Any)
+        .await
+        .unwrap();
+    let new = host.left("new").await;
+    assert!(host.left("old").await > 0 && new > 0);
+    let _daemon = host.daemon();
+    let deadline = Instant::now() + Duration::from_mins(2);
+    let ended = "select status from purges where ended_at is not null";
+    while host.ask(ended).await.is_empty() {
+        assert!(Instant::now() < deadline, "nobody has asked for it");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!((host.left("old").await, host.left("new").await), (0, new));
+    let asked = "select actor_name from audit_entries where action = 'compliance.purge'";
+    assert_eq!(host.ask(asked).await, ["system:auto"]);
+}

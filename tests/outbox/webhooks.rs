@@ -1,5 +1,7 @@
 //! Events on their way to webhooks: signed, in order, again until they are taken, and dropped only where that is told.
 
+use std::process::Command;
+
 use rstest::rstest;
 use switchyard::app::precondition::IfMatch;
 use switchyard::app::webhooks as use_cases;
@@ -155,4 +157,33 @@ async fn while_a_secret_is_rotated_both_sign_and_after_a_day_the_new_one_alone(
     // It is not kept for longer than it is needed.
     let rows = "select count(*) || '' from webhooks where former_secret is null and former_until is null";
     assert_eq!(hooked.bench.ask(rows.to_owned()).await, ["1"]);
+}
+
+/// The page's own line, run by a shell.
+#[rstest]
+#[tokio::test]
+async fn the_signature_is_what_openssl_makes_of_a_request_as_the_documentation_shows(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let (hooked, receiver) = (Hooked::new(backend).await, Receiver::start().await);
+    let made = hooked.hook(&receiver, &["user.created"]).await;
+    hooked.user("ann", &hooked.acme).await;
+    assert_eq!(hooked.work_off().await, 1);
+    let got = &receiver.got()[0];
+    let page = include_str!("../../docs/webhooks.md");
+    let line = page.lines().find(|line| line.contains("openssl dgst")).unwrap();
+    let checked = Command::new("sh")
+        .args(["-c", line])
+        .env("TIMESTAMP", &got.headers["switchyard-timestamp"])
+        .env("BODY", &got.body)
+        .env("SECRET", &made.secret)
+        .output()
+        .unwrap();
+    let told = String::from_utf8(checked.stdout).unwrap();
+    let digits = told.split_whitespace().last().unwrap();
+    assert_eq!(
+        got.headers["switchyard-signature"],
+        format!("v1={digits}"),
+        "{told}"
+    );
 }

@@ -303,6 +303,7 @@ async fn a20_after_a_purge_nothing_is_left_of_what_is_older_and_all_of_what_is_n
         assert_eq!(part.cutoff, report.time - SignedDuration::from_hours(24 * days));
     }
     assert_eq!(world.stands_in("bygone").await, [""; 0]);
+    world.is_written_over(&["bygone"]).await;
     for word in ["recent", "foreign"] {
         assert_eq!(world.stands_in(word).await, everywhere, "{word}");
     }

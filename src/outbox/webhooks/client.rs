@@ -49,7 +49,10 @@ pub(super) struct WebhookClient {
 
 impl WebhookClient {
     pub fn new(reach: WebhookReach, limits: Limits) -> Result<Self, reqwest::Error> {
-        let lookups = Lookups::default();
+        Self::with(reach, limits, &Lookups::default())
+    }
+
+    fn with(reach: WebhookReach, limits: Limits, lookups: &Lookups) -> Result<Self, reqwest::Error> {
         let client = |is_clear| {
             Client::builder()
                 .user_agent(concat!("switchyard/", env!("CARGO_PKG_VERSION")))
@@ -133,7 +136,70 @@ fn failed(error: reqwest::Error) -> Outcome {
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+    use std::io;
+    use std::net::SocketAddr;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+    use uuid::Uuid;
+
     use super::*;
+    use crate::domain::ids::EventId;
+
+    /// Leads to where webhooks may lead when it is asked for the first time, and into the house from then on.
+    fn turning(_name: &str) -> io::Result<Vec<SocketAddr>> {
+        static ASKED: AtomicUsize = AtomicUsize::new(0);
+        let leads = match ASKED.fetch_add(1, Ordering::SeqCst) {
+            0 => "127.0.0.1:0",
+            _ => "10.0.0.1:0",
+        };
+        leads
+            .parse()
+            .map(|address| vec![address])
+            .map_err(io::Error::other)
+    }
+
+    /// Takes what comes, and ends no connection itself.
+    async fn serve(listener: TcpListener) -> Infallible {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut read = [0; 4096];
+            while stream.read(&mut read).await.unwrap_or(0) > 0 {
+                let answer = b"HTTP/1.1 204 No Content\r\n\r\n";
+                stream.write_all(answer).await.unwrap();
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_that_leads_into_the_house_by_then_is_refused_though_it_led_elsewhere_before() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let reach = WebhookReach::new("127.0.0.0/8".parse().unwrap());
+        let client = WebhookClient::with(reach, Limits::default(), &Lookups::new(1, turning)).unwrap();
+        let target = Target {
+            url: format!("http://hooks.example.com:{port}/hook").parse().unwrap(),
+            secrets: Vec::new(),
+        };
+        let event = Queued {
+            number: 1,
+            id: EventId::from_uuid(Uuid::nil()),
+            kind: "user.created".to_owned(),
+            body: "{}".to_owned(),
+        };
+        let sending = async {
+            let first = client.send(&target, &event, 0).await;
+            (first, client.send(&target, &event, 0).await)
+        };
+        let (first, second) = tokio::select! {
+            sent = sending => sent,
+            never = serve(listener) => match never {},
+        };
+        assert_eq!(first, Outcome::Delivered);
+        assert_eq!(second, Outcome::failed(Unreachable.to_string()));
+    }
 
     #[tokio::test]
     async fn that_too_many_names_are_looked_up_is_no_fault_of_the_webhook() {
