@@ -132,17 +132,18 @@ impl Following {
         Ok(())
     }
 
-    /// How well the calls are known, where that is not what was told last. Behind what they missed, and not in the middle of it.
+    /// How well the calls are known, where that is not what was told last. That they are again is told behind what they missed, and
+    /// not in the middle of it.
     fn freshness_if_otherwise(
         &mut self,
         app: &App,
         tenant: TenantId,
         instance: InstanceId,
     ) -> Option<Freshness> {
-        if self.catches_up {
+        let freshness = app.board.freshness(tenant, instance, app.now());
+        if self.catches_up && !freshness.stale {
             return None;
         }
-        let freshness = app.board.freshness(tenant, instance, app.now());
         let before = std::mem::replace(&mut self.told_freshness, freshness);
         (freshness.stale != before.stale).then_some(freshness)
     }

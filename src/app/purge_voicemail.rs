@@ -27,7 +27,7 @@ pub(super) const NO_PBX: &str = "the PBX that holds them, or the disk of its mai
 pub(super) const NOT_REMOVED: &str =
     "messages that cannot be removed stay; the server's log tells why, and its operator mends what it names";
 const NOT_SEEN: &str = "the mail boxes could not be looked at, so nobody knows what is old in them; the server's log tells why, \
-     and `instance test` what to mend";
+     and what to do";
 const PARTLY_SEEN: &str =
     "some mail boxes cannot be read, and nobody knows what is old in them; the server's log tells which";
 const ELSEWHERE: &str = "the mail boxes are on another host or disk than when the messages were noted that were to go; the next \

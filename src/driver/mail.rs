@@ -93,6 +93,8 @@ pub const BELIEVED: &str = ".switchyard-voicemail";
 pub struct MailPlace {
     /// Which one, so that another one is not taken for it.
     pub mark: String,
+    /// Its path.
+    pub root: String,
     /// Whether an operator says that it is the right one, by [`BELIEVED`] in it.
     pub is_believed: bool,
 }

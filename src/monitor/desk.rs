@@ -9,6 +9,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use super::lasting::last;
 use super::records::{Keeper, write};
@@ -22,6 +23,8 @@ use crate::driver::feed::{News, Poll};
 const WAITING: usize = 4_096;
 /// Between two tries while the database is away, and between two looks whether there is something to note.
 const AGAIN: Duration = Duration::from_secs(1);
+/// Calls that end meanwhile are on no record yet.
+const LONGEST_REST: Duration = Duration::from_mins(1);
 /// At the end, for what waits still.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -56,6 +59,7 @@ pub struct Desk {
     overrun: Arc<Overrun>,
     clock: Arc<dyn Clock>,
     keeper: JoinSet<()>,
+    end: CancellationToken,
 }
 
 impl Desk {
@@ -71,17 +75,29 @@ impl Desk {
         }));
         let (store, clock) = (tools.store.clone(), Arc::clone(&tools.clock));
         let mut tasks = JoinSet::new();
-        tasks.spawn(last("what keeps records of its calls", instance, move || {
-            let (store, clock) = (store.clone(), Arc::clone(&clock));
-            let keeper = Keeper::new(store, clock, Arc::new(SystemIds), instance);
-            keep(keeper, Arc::clone(&inbox))
-        }));
+        let end = CancellationToken::new();
+        let ends = end.clone();
+        tasks.spawn(async move {
+            let keeping = || {
+                let (store, clock) = (store.clone(), Arc::clone(&clock));
+                let keeper = Keeper::new(store, clock, Arc::new(SystemIds), instance);
+                keep(keeper, Arc::clone(&inbox))
+            };
+            last(
+                ("what keeps records of its calls", instance),
+                LONGEST_REST,
+                &ends,
+                keeping,
+            )
+            .await;
+        });
         Self {
             sender,
             room: Arc::new(Semaphore::new(WAITING)),
             overrun,
             clock: Arc::clone(&tools.clock),
             keeper: tasks,
+            end,
         }
     }
 
@@ -113,6 +129,7 @@ impl Desk {
     /// Has what waits written, for as long as that is worth waiting for.
     pub async fn close(self) {
         drop(self.sender);
+        self.end.cancel();
         let mut keeper = self.keeper;
         if timeout(PATIENCE, keeper.join_next()).await.is_err() {
             tracing::warn!("calls that are over were not written before the end");

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use super::lasting::last;
 use super::past_calls::PastCalls;
@@ -12,6 +14,9 @@ use crate::domain::digest::Digest;
 use crate::domain::ids::{InstanceId, SystemIds};
 use crate::domain::instance::{AccountName, HostName, Tls};
 use crate::driver::feed::Archive;
+
+/// What was missed is not needed at once.
+const LONGEST_REST: Duration = Duration::from_hours(1);
 
 /// Host and port of a database, its name, as whom, and whether under TLS.
 pub(super) type Settings = (HostName, u16, [AccountName; 2], Option<Tls>);
@@ -44,10 +49,20 @@ impl Lookers {
         }
         let (tools, archive) = (self.tools.clone(), Arc::from(archive));
         let mut task = JoinSet::new();
-        task.spawn(last("what looks for its missed calls", instance, move || {
-            let (store, clock) = (tools.store.clone(), Arc::clone(&tools.clock));
-            PastCalls::new(store, clock, Arc::new(SystemIds), instance, Arc::clone(&archive)).run()
-        }));
+        task.spawn(async move {
+            let end = CancellationToken::new();
+            let looking = || {
+                let (store, clock) = (tools.store.clone(), Arc::clone(&tools.clock));
+                PastCalls::new(store, clock, Arc::new(SystemIds), instance, Arc::clone(&archive)).run()
+            };
+            last(
+                ("what looks for its missed calls", instance),
+                LONGEST_REST,
+                &end,
+                looking,
+            )
+            .await;
+        });
         self.of.insert(instance, (reached, task));
     }
 

@@ -32,6 +32,8 @@ const GAPS: usize = 20;
 const PAGES: usize = 100;
 /// For one page.
 const PATIENCE: Duration = Duration::from_mins(1);
+/// A tenant that somebody holds for longer is left to the next look.
+const HELD: Duration = Duration::from_secs(5);
 
 /// Why a look ended early. Nothing is lost by looking again.
 #[derive(Debug, Error)]
@@ -42,6 +44,8 @@ enum Broken {
     Archive(#[from] DriverError),
     #[error("no answer came within a minute")]
     Late,
+    #[error("a tenant of theirs was held for too long")]
+    Held,
 }
 
 /// How far the looks at one gap are.
@@ -230,12 +234,20 @@ impl PastCalls {
     /// Keeps what is missing of a page. What it skips counts once the page is done: one that breaks is read again.
     async fn keep(&mut self, page: &Page, look: &mut Look) -> Result<(), Broken> {
         let mut skipped = page.skipped.clone();
+        let mut broken = None;
         for some in page.parts.chunks(BATCH) {
             self.book.refresh().await?;
-            // A tenant that somebody holds for long keeps no other one waiting.
             for missed in self.book.missed(some, &mut skipped).await?.values() {
-                look.found += self.keep_missed(missed).await?;
+                let kept = timeout(HELD, self.keep_missed(missed)).await;
+                match kept.map_err(|_| Broken::Held).and_then(|kept| Ok(kept?)) {
+                    Ok(found) => look.found += found,
+                    // That of one tenant keeps no other one's from being kept.
+                    Err(error) => broken = broken.or(Some(error)),
+                }
             }
+        }
+        if let Some(error) = broken {
+            return Err(error);
         }
         look.skipped.extend(&skipped);
         Ok(())

@@ -234,9 +234,14 @@ impl Keeper {
                 for one in 0..count {
                     if let Err(error) = self.keep(one..one + 1).await {
                         if error.may_pass() {
+                            // Those before it may have been removed by then.
+                            self.waiting.drain(..one);
                             return Err(error);
                         }
                         tracing::error!(error = error_chain(&error), "a call that is over cannot be kept");
+                        if let Some(ended_at) = self.waiting.get(one).map(|told| told.part.part.ended) {
+                            self.missed(ended_at - UNNOTICED, ended_at);
+                        }
                     }
                 }
             }

@@ -17,8 +17,6 @@ const BATCH: usize = 200;
 const NO_DIRECTORY: &str = "their directory is not there or empty: see whether its disk is mounted, or make it with an empty \
     file in it where it was emptied on purpose";
 
-/// Kept of a directory in which none of the messages that are known was met: it is none that is there.
-const NONE: &str = "none";
 const PLACE: &str = "the directory of mail boxes";
 
 /// Why mail boxes could not be looked at.
@@ -44,8 +42,8 @@ pub struct Looked {
 }
 
 /// Looks at the mail boxes of a PBX: of all tenants, or of one. What is known of a box that cannot be looked at stays as it is,
-/// and that is the error ([`MailError::Refused`]) once all others were. In another directory than the one that it was, no message
-/// is taken to have gone, and that is the error ([`MailError::Unavailable`]) unless all that are known are there.
+/// and that is the error ([`MailError::Refused`]) once all others were. In another directory than the one that it was nothing is
+/// kept or taken to have gone, and that is the error ([`MailError::Unavailable`]), unless all that is known is there.
 pub async fn look(
     store: &Store,
     ids: &dyn IdSource,
@@ -59,38 +57,40 @@ pub async fn look(
     // Also those of domains that nobody has any more: what is there of them belongs to somebody still.
     let mut places = served.clone();
     places.extend(voicemail::domains(&mut tx, instance).await?);
+    let kept = voicemail::place(&mut tx, instance).await?;
     drop(tx);
-    let places: BTreeSet<SipDomain> = places
-        .into_iter()
-        .filter(|(of, _)| tenant.is_none_or(|tenant| tenant == *of))
-        .map(|(_, domain)| domain)
-        .collect();
+    let boxes = Boxes {
+        store,
+        ids,
+        instance,
+        mail,
+        served: &served,
+    };
     let before = mail.place().await?;
-    let mut seen = Seen::default();
-    let mut missed = None;
-    for domain in &places {
-        let place = Place {
-            store,
-            ids,
-            instance,
-            mail,
-            domain,
-            served: &served,
-        };
-        match place.look(&mut seen).await {
-            Ok(()) => {}
-            Err(error @ LookError::Mail(MailError::Refused { .. })) => missed = missed.or(Some(error)),
-            Err(error) => return Err(error),
+    let is_another = |there: &&MailPlace| kept.as_ref() != Some(&there.mark) && !there.is_believed;
+    if let Some(there) = before.as_ref().filter(is_another) {
+        boxes.recognise(&places, kept.is_none(), there).await?;
+    }
+    if let Some(tenant) = tenant {
+        places.retain(|(of, _)| *of == tenant);
+    }
+    let mut seen = boxes.look(&places, true).await?;
+    if let Some(before) = before {
+        if mail.place().await?.is_none_or(|after| after.mark != before.mark) {
+            let why = "its disk was mounted, or taken away, meanwhile";
+            return Err(MailError::unavailable(PLACE, why).into());
         }
+        // What is there tells, or its operator.
+        let is_recognised = before.is_believed || seen.met + seen.looked.kept > 0;
+        if is_recognised && kept.as_ref() != Some(&before.mark) {
+            let mut tx = store.begin("keep_place_of_mail_boxes").await?;
+            voicemail::set_place(&mut tx, instance, &before.mark).await?;
+            tx.commit().await?;
+        }
+        lose(store, &seen.gone).await?;
+        seen.looked.lost = seen.gone.len();
     }
-    if before != mail.place().await? {
-        return Err(MailError::unavailable(PLACE, "its disk was mounted, or taken away, meanwhile").into());
-    }
-    let is_whole = missed.is_none() && tenant.is_none();
-    if let Some(there) = before {
-        settle(store, instance, &mut seen, &there, is_whole).await?;
-    }
-    missed.map_or(Ok(seen.looked), Err)
+    seen.missed.map_or(Ok(seen.looked), |missed| Err(missed.into()))
 }
 
 /// Which directory the mail boxes of a PBX are in; an error where there is none, or another one than it was.
@@ -103,14 +103,15 @@ pub async fn place(store: &Store, instance: InstanceId, mail: &dyn Mail) -> Resu
     if kept.is_none_or(|kept| kept == place.mark) || place.is_believed {
         Ok(place)
     } else {
-        Err(another())
+        Err(another(&place))
     }
 }
 
-fn another() -> LookError {
+fn another(place: &MailPlace) -> LookError {
+    let root = &place.root;
     let why = format!(
-        "it is another one than it was: see whether its disk is mounted, or, where it is the right one, make an empty file \
-         {BELIEVED} in it"
+        "{root} is another one than it was, or not all that is known is in it: see whether its disk is mounted, or, where it is the \
+         right one, type `touch {root}/{BELIEVED}`"
     );
     MailError::unavailable(PLACE, why).into()
 }
@@ -125,40 +126,18 @@ struct Seen {
     perhaps: usize,
     /// Those that are not there.
     gone: Vec<Voicemail>,
+    /// Why some could not be looked at.
+    missed: Option<MailError>,
 }
 
-/// Forgets what has gone, where the directory is the one that it was. `is_whole`: all boxes of all tenants were looked at.
-async fn settle(
-    store: &Store,
-    instance: InstanceId,
-    seen: &mut Seen,
-    there: &MailPlace,
-    is_whole: bool,
-) -> Result<(), LookError> {
-    let mut tx = store.begin("settle_mail_boxes").await?;
-    let kept = voicemail::place(&mut tx, instance).await?;
-    let is_kept = kept.as_ref() == Some(&there.mark);
-    // Where it was never known, one message that is there tells.
-    let is_likely = kept.is_none() && (seen.met > 0 || seen.gone.is_empty());
-    let is_right = is_kept || there.is_believed || is_likely;
-    let is_all_there = is_whole && seen.gone.is_empty() && seen.perhaps == 0;
-    let place = if is_all_there || there.is_believed || is_right && seen.met > 0 {
-        Some(there.mark.as_str())
-    } else {
-        (is_whole && kept.is_none()).then_some(NONE)
-    };
-    if let Some(place) = place.filter(|_| !is_kept) {
-        voicemail::set_place(&mut tx, instance, place).await?;
-    }
-    tx.commit().await?;
-    if is_right {
-        lose(store, &seen.gone).await?;
-        seen.looked.lost = seen.gone.len();
+impl Seen {
+    /// One that could not be looked at keeps no other one from that, unless none of them would fare better.
+    fn miss(&mut self, error: MailError) -> Result<(), LookError> {
+        match error {
+            MailError::Refused { .. } => self.missed = self.missed.take().or(Some(error)),
+            error => return Err(error.into()),
+        }
         Ok(())
-    } else if is_all_there {
-        Ok(())
-    } else {
-        Err(another())
     }
 }
 
@@ -173,14 +152,62 @@ async fn lose(store: &Store, gone: &[Voicemail]) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The mail boxes of a domain on a PBX.
-struct Place<'a> {
+/// The mail boxes of a PBX.
+#[derive(Clone, Copy)]
+struct Boxes<'a> {
     store: &'a Store,
     ids: &'a dyn IdSource,
     instance: InstanceId,
     mail: &'a dyn Mail,
-    domain: &'a SipDomain,
     served: &'a BTreeSet<(TenantId, SipDomain)>,
+}
+
+impl Boxes<'_> {
+    async fn look(&self, places: &BTreeSet<(TenantId, SipDomain)>, keeps: bool) -> Result<Seen, LookError> {
+        let mut seen = Seen::default();
+        let domains: BTreeSet<&SipDomain> = places.iter().map(|(_, domain)| domain).collect();
+        for domain in domains {
+            let place = Place {
+                boxes: *self,
+                domain,
+                keeps,
+            };
+            place.look(&mut seen).await?;
+        }
+        Ok(seen)
+    }
+
+    /// Sees whether a directory that is not the one that is kept, or of which none is, may be believed. Nothing is kept of what is
+    /// found in it before: that would vouch for it the next time.
+    async fn recognise(
+        &self,
+        places: &BTreeSet<(TenantId, SipDomain)>,
+        is_new: bool,
+        there: &MailPlace,
+    ) -> Result<(), LookError> {
+        let seen = self.look(places, false).await?;
+        let is_all_there = seen.gone.is_empty() && seen.perhaps == 0 && seen.missed.is_none();
+        let is_right = if is_new {
+            // Where none was ever kept, one message tells.
+            seen.met > 0 || is_all_there
+        } else {
+            seen.met > 0 && is_all_there
+        };
+        match seen.missed {
+            _ if is_right => Ok(()),
+            // Once that is mended, it may be known by itself.
+            Some(missed) if seen.gone.is_empty() => Err(missed.into()),
+            _ => Err(another(there)),
+        }
+    }
+}
+
+/// The mail boxes of a domain on a PBX.
+struct Place<'a> {
+    boxes: Boxes<'a>,
+    domain: &'a SipDomain,
+    /// Whether what is found is kept.
+    keeps: bool,
 }
 
 /// What is known of a mail box.
@@ -188,33 +215,36 @@ type Known = BTreeMap<PbxMessageId, Voicemail>;
 
 impl Place<'_> {
     async fn look(&self, seen: &mut Seen) -> Result<(), LookError> {
-        let mut tx = self.store.read("known_voicemail").await?;
+        let Boxes {
+            store,
+            instance,
+            mail,
+            ..
+        } = self.boxes;
+        let mut tx = store.read("known_voicemail").await?;
         let mut known: BTreeMap<ExtensionNumber, Known> = BTreeMap::new();
-        for message in voicemail::of_domain(&mut tx, self.instance, self.domain).await? {
+        for message in voicemail::of_domain(&mut tx, instance, self.domain).await? {
             let mailbox = known.entry(message.found.mailbox.clone()).or_default();
             mailbox.insert(message.found.id.clone(), message);
         }
         let holders = domains::holders(&mut tx, self.domain).await?;
         drop(tx);
-        let Some(mailboxes) = self.mail.mailboxes(self.domain).await? else {
-            return if known.is_empty() {
-                // Where there never was a message, there need not be a directory.
-                Ok(())
-            } else {
-                Err(MailError::refused_all(self.domain, NO_DIRECTORY).into())
-            };
+        let mailboxes = match mail.mailboxes(self.domain).await {
+            Ok(Some(mailboxes)) => mailboxes,
+            // Where there never was a message, there need not be a directory.
+            Ok(None) if known.is_empty() => return Ok(()),
+            Ok(None) => return seen.miss(MailError::refused_all(self.domain, NO_DIRECTORY)),
+            Err(error) => return seen.miss(error),
         };
-        let mut missed = None;
         for mailbox in mailboxes {
             let known = known.remove(&mailbox).unwrap_or_default();
             match self.look_at(&mailbox, known, &holders, seen).await {
-                Ok(()) => {}
-                Err(error @ LookError::Mail(MailError::Refused { .. })) => missed = missed.or(Some(error)),
-                Err(error) => return Err(error),
+                Err(LookError::Mail(error)) => seen.miss(error)?,
+                looked => looked?,
             }
         }
         seen.gone.extend(known.into_values().flat_map(Known::into_values));
-        missed.map_or(Ok(()), Err)
+        Ok(())
     }
 
     async fn look_at(
@@ -224,7 +254,7 @@ impl Place<'_> {
         holders: &[(TenantId, Timestamp)],
         seen: &mut Seen,
     ) -> Result<(), LookError> {
-        let content = self.mail.content(self.domain, mailbox).await?;
+        let content = self.boxes.mail.content(self.domain, mailbox).await?;
         let mut changed = Vec::new();
         for found in content.messages {
             let known = known.remove(&found.id);
@@ -238,7 +268,9 @@ impl Place<'_> {
                 },
             }
         }
-        self.keep(&changed, &mut seen.looked).await?;
+        if self.keeps {
+            self.keep(&changed, &mut seen.looked).await?;
+        }
         if content.has_more {
             seen.perhaps += known.len();
         } else {
@@ -251,7 +283,7 @@ impl Place<'_> {
     fn holder(&self, holders: &[(TenantId, Timestamp)], left_at: Timestamp) -> Option<TenantId> {
         let before = holders.iter().filter(|(_, since)| *since <= left_at);
         let holder = before.max_by_key(|(_, since)| *since).map(|(tenant, _)| *tenant);
-        holder.filter(|tenant| self.served.contains(&(*tenant, self.domain.clone())))
+        holder.filter(|tenant| self.boxes.served.contains(&(*tenant, self.domain.clone())))
     }
 
     async fn keep(
@@ -259,11 +291,14 @@ impl Place<'_> {
         changed: &[(TenantId, FoundMessage)],
         looked: &mut Looked,
     ) -> Result<(), StoreError> {
+        let Boxes {
+            store, ids, instance, ..
+        } = self.boxes;
         for batch in changed.chunks(BATCH) {
-            let mut tx = self.store.begin("keep_voicemail").await?;
+            let mut tx = store.begin("keep_voicemail").await?;
             for (tenant, found) in batch {
-                let id = VoicemailId::fresh(self.ids);
-                voicemail::put(&mut tx, id, *tenant, self.instance, self.domain, found).await?;
+                let id = VoicemailId::fresh(ids);
+                voicemail::put(&mut tx, id, *tenant, instance, self.domain, found).await?;
             }
             tx.commit().await?;
             looked.kept += batch.len();

@@ -35,7 +35,7 @@ statements! {
     REMOVE_TO = "delete from call_gaps where instance_id = $1 and from_at <= $2";
     NEWEST = of_tenant!("g.instance_id, g.from_at, g.to_at", " order by g.from_at desc, g.instance_id desc limit $4");
     OLDER = of_tenant!("g.instance_id, min(g.from_at), max(g.to_at)",
-        " and (g.from_at, g.instance_id) < ($4, $5) group by g.instance_id order by max(g.from_at) desc");
+        " and (g.from_at, g.instance_id) < ($4, $5) group by g.instance_id order by max(g.from_at) desc, g.instance_id desc");
     RECENT = "select from_at, to_at from call_gaps where instance_id = $1 and to_at >= $2 order by from_at";
     HEARD = "insert into call_listening (instance_id, heard_until) values ($1, $2) \
         on conflict (instance_id) do update set heard_until = excluded.heard_until \

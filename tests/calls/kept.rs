@@ -65,7 +65,7 @@ impl Poll for Breaks {
 }
 
 #[tokio::test]
-async fn a11_a_keeper_that_broke_has_a_successor_and_what_it_had_not_written_is_told_as_missed() {
+async fn a11_a_keeper_that_broke_has_a_successor_and_the_time_since_it_wrote_is_told_as_missed() {
     let bench = Bench::listening().await;
     let desk = bench.desk().await;
     bench.clock.set(100);
@@ -87,6 +87,17 @@ async fn a11_a_keeper_that_broke_has_a_successor_and_what_it_had_not_written_is_
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     bench.assert_missed(100, 150).await;
+    assert_eq!(bench.calls(bench.acme.id).await, ["1.0"]);
+}
+
+#[tokio::test]
+async fn a11_what_waits_while_a_keeper_rests_is_written_before_the_end() {
+    let bench = Bench::listening().await;
+    let desk = bench.desk().await;
+    bench.clock.set(150);
+    desk.hear_up(Box::new(Breaks));
+    desk.hear(&record(1, ACME, 150));
+    desk.close().await;
     assert_eq!(bench.calls(bench.acme.id).await, ["1.0"]);
 }
 

@@ -24,7 +24,7 @@ const AT_ONCE: i64 = 5;
 const ELSEWHERE: &str =
     "the mail boxes are on another host or disk than when the removal of messages began; run it again";
 const NOT_SEEN: &str = "the mail boxes, or some of them, could not be looked at, so nobody knows what is in them; the server's log \
-     tells why, and `instance test` what to mend";
+     tells why, and what to do";
 const IN_USE: &str = "somebody listened to the mail box of messages that were to go; run it again";
 
 /// Has some removed; gives whether nothing is left to do.

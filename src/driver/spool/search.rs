@@ -168,7 +168,7 @@ impl Spool {
 }
 
 /// A file that is a recording, as far as its name tells; one that has another name besides may be anything.
-fn recording(path: &str, stat: &rustix::fs::Stat, kind: PbxKind) -> Option<FoundRecording> {
+pub(super) fn recording(path: &str, stat: &rustix::fs::Stat, kind: PbxKind) -> Option<FoundRecording> {
     let path: RecordingPath = path.parse().ok()?;
     path.format()?;
     if !path.is_of_call(kind) {

@@ -35,6 +35,9 @@ impl Walk {
         let walking = spawn_blocking(move || {
             let mut portion = Vec::new();
             let seen = spool.search(&domains, &mut |found| {
+                if told.is_closed() {
+                    return ControlFlow::Break(());
+                }
                 portion.push(found);
                 if portion.len() < PORTION {
                     return ControlFlow::Continue(());

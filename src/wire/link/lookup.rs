@@ -2,18 +2,28 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
+use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::timeout;
 
 type Found = io::Result<Vec<SocketAddr>>;
 
+/// How long a look-up is waited for where it is known what the one before it found.
+const SOON: Duration = Duration::from_millis(500);
+
 /// The look-ups of one link, of which no more than one is under way, however often whoever wants it gives up.
 #[derive(Debug, Default)]
-pub struct Lookup(Option<JoinHandle<Found>>);
+pub struct Lookup {
+    under_way: Option<JoinHandle<Found>>,
+    /// What was found last.
+    last: Vec<SocketAddr>,
+}
 
 impl Lookup {
-    /// Connects to the first address of a place that takes us. Where a look-up is under way still, that one is waited for.
+    /// Connects to the first address of a place that takes us. Where a look-up is under way still, that one is waited for, or,
+    /// where the name server says nothing, what was found before is good enough.
     pub async fn connect(&mut self, (host, port): (&str, u16)) -> io::Result<TcpStream> {
         let addresses = if let Ok(address) = host.parse::<IpAddr>() {
             vec![SocketAddr::new(address, port)]
@@ -26,9 +36,18 @@ impl Lookup {
 
     /// Cancel safe: what is under way is there for whoever comes next.
     async fn found(&mut self, look_up: impl FnOnce() -> Found + Send + 'static) -> Found {
-        let found = self.0.get_or_insert_with(|| spawn_blocking(look_up)).await;
-        self.0 = None;
-        found?
+        let looking = self.under_way.get_or_insert_with(|| spawn_blocking(look_up));
+        let found = if self.last.is_empty() {
+            looking.await
+        } else {
+            match timeout(SOON, looking).await {
+                Ok(found) => found,
+                Err(_) => return Ok(self.last.clone()),
+            }
+        };
+        self.under_way = None;
+        self.last = found??;
+        Ok(self.last.clone())
     }
 }
 
@@ -56,13 +75,30 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn while_a_name_server_says_nothing_what_it_said_before_is_good_enough() {
+        let address = |last| SocketAddr::from(([192, 0, 2, last], 5038));
+        let mut lookup = Lookup::default();
+        assert_eq!(
+            lookup.found(move || Ok(vec![address(1)])).await.unwrap(),
+            [address(1)]
+        );
+        let (answer, answered) = mpsc::channel();
+        let silent = move || Ok(answered.recv().unwrap());
+        assert_eq!(lookup.found(silent).await.unwrap(), [address(1)]);
+        answer.send(vec![address(2)]).unwrap();
+        // The same one tells it once it is over.
+        let another = || -> Found { panic!("a second one is under way") };
+        assert_eq!(lookup.found(another).await.unwrap(), [address(2)]);
+    }
+
+    #[tokio::test]
     async fn a_name_and_an_address_lead_to_whoever_listens_there() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let mut lookup = Lookup::default();
         for host in ["127.0.0.1", "localhost"] {
             lookup.connect((host, port)).await.unwrap();
-            assert!(lookup.0.is_none());
+            assert!(lookup.under_way.is_none());
         }
     }
 }

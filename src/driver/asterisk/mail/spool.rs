@@ -60,6 +60,7 @@ impl MailSpool {
         };
         Ok(Some(MailPlace {
             mark: format!("{} {}", identity(&root, "")?, self.root.display()),
+            root: self.root.display().to_string(),
             is_believed: believed.is_some_and(|file| {
                 FileType::from_raw_mode(file.st_mode) == FileType::RegularFile && file.st_size == 0
             }),

@@ -39,8 +39,22 @@ fn a13_a_directory_that_all_may_be_done_in_is_said_to_be_so() {
     let others = domain.with_file_name("lost+found");
     fs::create_dir(&others).unwrap();
     set_mode(&others, 0);
+    // Nor is all that is in one a recording.
+    let notes = domain.join("notes.txt");
+    fs::write(&notes, "").unwrap();
+    set_mode(&notes, 0);
+    // Nothing is removed from the one that holds them.
+    set_mode(domain.parent().unwrap(), 0o555);
     let check = found(&directory);
+    set_mode(domain.parent().unwrap(), 0o755);
     assert!(check.ok && check.mend.is_none(), "{check:?}");
+    assert!(check.detail.contains("can be played and removed"), "{check:?}");
+    fs::remove_dir_all(&domain).unwrap();
+    let check = found(&directory);
+    assert!(
+        check.ok && check.detail.contains("nothing is recorded"),
+        "{check:?}"
+    );
 }
 
 #[test]
@@ -87,7 +101,7 @@ fn a13_a_directory_that_another_user_would_make_is_told_before_it_is_there() {
     fs::remove_dir_all(domain.parent().unwrap()).unwrap();
     let check = found(&directory);
     assert!(check.ok && check.mend.is_none(), "it is ours to make: {check:?}");
-    let root: AbsolutePath = "/proc/sys/net/spool".parse().unwrap();
+    let root: AbsolutePath = "/no-such-directory/spool".parse().unwrap();
     let another = std::thread::spawn(move || {
         if rustix::process::geteuid().is_root() {
             let nobody = Uid::from_raw(65_534);
@@ -99,7 +113,7 @@ fn a13_a_directory_that_another_user_would_make_is_told_before_it_is_there() {
     let check = another.join().unwrap();
     let mend = check.mend.unwrap();
     assert!(
-        check.ok && mend.contains("`install -d -o asterisk -g asterisk -m 2770 /proc/sys/net/spool`"),
+        check.ok && mend.contains("`install -d -o asterisk -g asterisk -m 2770 /no-such-directory/spool`"),
         "{mend}"
     );
 }
