@@ -20,11 +20,18 @@ pub struct Stranger {
     pub pseudonym: CallText,
 }
 
-/// What somebody's own parts of a call show of them: the other parts may show the same and tell no phone that called.
+/// What a call as a whole tells of somebody: a leg of whoever was called names no phone that called, and may show another number
+/// and name than that phone does.
 #[derive(Default, Debug)]
 pub struct Shown {
     numbers: BTreeSet<CallText>,
     names: BTreeSet<CallText>,
+    /// What was dialled, and whose phones were called: they may call on.
+    called: BTreeSet<CallText>,
+    /// Number and name of each part that is from somebody else.
+    of_others: BTreeSet<(Option<CallText>, Option<CallText>)>,
+    /// Whether it is from nobody else.
+    is_theirs_alone: bool,
 }
 
 impl Stranger {
@@ -53,7 +60,7 @@ impl Stranger {
         own.is_some_and(|phone| Some(&phone.number) == self.phone.as_ref())
     }
 
-    /// What they are shown as in the parts of a call that are from them. `is_own`: whether a domain is the tenant's.
+    /// What the parts of a call tell of them together. `is_own`: whether a domain is the tenant's.
     pub fn shown<'a>(
         &self,
         parts: impl IntoIterator<Item = &'a CallPart>,
@@ -61,25 +68,45 @@ impl Stranger {
     ) -> Shown {
         let mut shown = Shown::default();
         for part in parts {
-            if self.has(part.caller.as_ref(), &is_own) || part.from_number.as_ref() == Some(&self.number) {
+            let phone = part.called.as_ref();
+            let phone = phone.and_then(|phone| CallText::of(phone.number.as_str()));
+            shown.called.extend(part.to.clone().into_iter().chain(phone));
+            let has_number = part.caller.is_none() && part.from_number.as_ref() == Some(&self.number);
+            if part.is_of_called {
+                // Whose call it is, the leg of who called tells.
+            } else if has_number || self.has(part.caller.as_ref(), &is_own) {
                 shown.numbers.extend(part.from_number.clone());
                 shown.names.extend(part.from_name.clone());
+            } else {
+                let others = (part.from_number.clone(), part.from_name.clone());
+                shown.of_others.insert(others);
             }
         }
+        shown.called.remove(&self.number);
+        // A call that is made for whoever clicks shows whom they called.
+        shown.names.retain(|name| !shown.called.contains(name));
+        shown.is_theirs_alone = !shown.numbers.is_empty() && shown.of_others.is_empty();
         shown
     }
 
-    /// Takes them out of a part of a call, also by what others of its parts have `shown`; gives whether they were in it. `is_own`:
+    /// Takes them out of a part of a call, also by what the call as a whole has `shown`; gives whether they were in it. `is_own`:
     /// whether a domain is the tenant's.
     pub fn leave(&self, part: &mut CallPart, shown: &Shown, is_own: impl Fn(&str) -> bool) -> bool {
         let [called_from, called_to] =
             [&part.caller, &part.called].map(|phone| self.has(phone.as_ref(), &is_own));
-        // A leg of whoever is called tells no phone that called: what is shown there may be a number that is not their own.
+        let shows = (part.from_number.clone(), part.from_name.clone());
+        let is_called =
+            |text: &Option<CallText>| text.as_ref().is_some_and(|text| shown.called.contains(text));
+        let may_show = part.is_of_called
+            && !is_called(&shows.0)
+            && !shown.of_others.contains(&shows)
+            && shows.0.as_ref() != Some(&self.pseudonym);
         let is_shown = |text: &Option<CallText>, all: &BTreeSet<CallText>| {
-            part.caller.is_none() && text.as_ref().is_some_and(|text| all.contains(text))
+            let is_it = |text| shown.is_theirs_alone || all.contains(text);
+            may_show && text.as_ref().is_some_and(is_it)
         };
-        let shows_number = is_shown(&part.from_number, &shown.numbers);
-        let shows_name = is_shown(&part.from_name, &shown.names);
+        let shows_number = is_shown(&shows.0, &shown.numbers);
+        let shows_name = is_shown(&shows.1, &shown.names);
         if called_from || shows_number {
             part.caller = None;
             part.from_number = Some(self.pseudonym.clone());
@@ -172,5 +199,79 @@ mod tests {
         assert!(!stranger("+4930123").leave(&mut call, &Shown::default(), |_| true));
         assert!(!stranger("10").leave(&mut call, &Shown::default(), |_| true));
         assert_eq!(texts(&call), [Some("+49301234"), Some("Ann"), Some("100")]);
+    }
+
+    /// A leg of whoever was called.
+    fn of_called(from: &str, name: &str, to: &str) -> CallPart {
+        CallPart {
+            is_of_called: true,
+            from_name: CallText::of(name),
+            ..part(from, to, [None, None])
+        }
+    }
+
+    fn left(mut parts: Vec<CallPart>) -> Vec<[Option<String>; 2]> {
+        let who = stranger("1001");
+        let shown = who.shown(&parts, |domain| domain == OWN);
+        for part in &mut parts {
+            who.leave(part, &shown, |domain| domain == OWN);
+        }
+        let owned = |text: &Option<CallText>| text.as_ref().map(|text| text.as_str().to_owned());
+        let told = |part: &CallPart| [owned(&part.from_number), owned(&part.from_name)];
+        parts.iter().map(told).collect()
+    }
+
+    fn told(number: &str, name: Option<&str>) -> [Option<String>; 2] {
+        [Some(number.to_owned()), name.map(str::to_owned)]
+    }
+
+    /// As FreeSWITCH tells it: her own leg shows what her phone sent, and the other one what her extension shows.
+    #[test]
+    fn a22_what_only_the_leg_of_whoever_was_called_shows_goes_where_nobody_else_called_in_that_call() {
+        let own = part("1001", "0151", [Phone::of("1001", OWN), None]);
+        let called = of_called("+4930123", "Ann Medlar", "0151");
+        let found = left(vec![own.clone(), called.clone()]);
+        assert_eq!(found, [told("erased-1", None), told("erased-1", None)]);
+        // One who was called calls on, and so may show a number of their own.
+        let bob = of_called("1002", "Bob", "1003");
+        let rung = part("1001", "1002", [Phone::of("1001", OWN), Phone::of("1002", OWN)]);
+        let found = left(vec![rung, bob.clone()]);
+        assert_eq!(found, [told("erased-1", None), told("1002", Some("Bob"))]);
+        // Somebody else has called in it too: whose that leg is nobody knows.
+        let other = part("+49171", "1001", [None, Phone::of("1001", OWN)]);
+        let found = left(vec![own, called, other]);
+        assert_eq!(found[1], told("+4930123", Some("Ann Medlar")));
+        assert_eq!(found[2], told("+49171", Some("Ann")));
+    }
+
+    #[test]
+    fn a22_a_part_that_is_from_somebody_else_stays_whatever_it_shows() {
+        let own = part("anonymous", "1003", [Phone::of("1001", OWN), None]);
+        let outside = part("+49171", "1001", [None, Phone::of("1001", OWN)]);
+        let hidden = part("anonymous", "1001", [None, Phone::of("1001", OWN)]);
+        let found = left(vec![own, outside, hidden]);
+        let expected = [
+            told("erased-1", None),
+            told("+49171", Some("Ann")),
+            told("anonymous", Some("Ann")),
+        ];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a22_whom_a_click_called_keeps_number_and_name() {
+        let mut made = part("1002", "1002", [Phone::of("1001", OWN), None]);
+        made.from_name = CallText::of("1002");
+        let found = left(vec![made, of_called("1002", "Bob", "1003")]);
+        assert_eq!(found, [told("erased-1", None), told("1002", Some("Bob"))]);
+    }
+
+    #[test]
+    fn a22_whoever_shows_the_number_of_the_one_who_goes_keeps_their_own_name() {
+        let ann = part("1001", "1002", [Phone::of("1001", OWN), None]);
+        let mut cleo = part("1001", "1002", [Phone::of("1003", OWN), None]);
+        cleo.from_name = CallText::of("Cleo");
+        let found = left(vec![ann, cleo, of_called("+4930", "Cleo", "1002")]);
+        assert_eq!(found[2], told("+4930", Some("Cleo")));
     }
 }

@@ -120,7 +120,8 @@ fn another(place: &MailPlace) -> LookError {
 #[derive(Default)]
 struct Seen {
     looked: Looked,
-    /// Known messages that were met.
+    /// Known messages, and those of them that were met.
+    known: usize,
     met: usize,
     /// Known messages that may be there all the same: of a box that holds more than is looked at.
     perhaps: usize,
@@ -189,7 +190,7 @@ impl Boxes<'_> {
         let is_all_there = seen.gone.is_empty() && seen.perhaps == 0 && seen.missed.is_none();
         let is_right = if is_new {
             // Where none was ever kept, one message tells.
-            seen.met > 0 || is_all_there
+            seen.met > 0 || seen.known == 0
         } else {
             seen.met > 0 && is_all_there
         };
@@ -229,6 +230,7 @@ impl Place<'_> {
         }
         let holders = domains::holders(&mut tx, self.domain).await?;
         drop(tx);
+        seen.known += known.values().map(Known::len).sum::<usize>();
         let mailboxes = match mail.mailboxes(self.domain).await {
             Ok(Some(mailboxes)) => mailboxes,
             // Where there never was a message, there need not be a directory.

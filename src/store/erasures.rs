@@ -1,6 +1,6 @@
 //! Erasures of what a tenant has of a person, and how far each has come: one tenant's at a time, but for whoever carries them out.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::row::{Origin, RawJson, storable, to_json};
@@ -48,9 +48,6 @@ statements! {
         where tenant_id = $1 and id = $2 and status in ('open', 'partial')";
     IS_TO_NOTE = "select cast(1 as bigint) from erasures where tenant_id = $1 and id = $2 and status = 'running' \
         and noted_at is null and run_at = $3";
-    // One that runs and has no time is still to be noted.
-    PUT_RIGHT = "update erasures set noted_at = $1 where coalesce(noted_at, run_at) > $2 \
-        and (noted_at is not null or status <> 'running')";
     NOTED = "update erasures set noted_at = $3 where tenant_id = $1 and id = $2 and status = 'running' and noted_at is null";
     PUT_PART = "insert into erasure_parts (erasure_id, position, place, instance_id) \
         select e.id, $3, $4, $5 from erasures e where e.tenant_id = $1 and e.id = $2 \
@@ -257,12 +254,6 @@ pub async fn is_to_note(tx: &mut Tx, erasure: &Erasure) -> Result<bool, StoreErr
 pub async fn noted(tx: &mut Tx, tenant: TenantId, id: ErasureId, now: Timestamp) -> Result<bool, StoreError> {
     let at = now.as_microsecond();
     Ok(run!(tx, execute(NOTED, tenant.uuid(), id.uuid(), at))? == 1)
-}
-
-/// Has what is noted as so much later count as noted now: it was no later than that.
-pub async fn put_right(tx: &mut Tx, now: Timestamp, ahead: SignedDuration) -> Result<u64, StoreError> {
-    let far = (now + ahead).as_microsecond();
-    run!(tx, execute(PUT_RIGHT, now.as_microsecond(), far))
 }
 
 /// Adds a part that nobody has looked at so far, or begins one again that has ended.

@@ -13,10 +13,9 @@ use switchyard::app::setbacks::Setbacks;
 use switchyard::domain::clock::Clock as _;
 use switchyard::domain::ids::SystemIds;
 use switchyard::domain::retention::{Days, Keep, RetentionKind, RetentionPolicy};
-use switchyard::domain::trusted_time::{Beat, TrustedTime};
 use switchyard::driver::feed::News;
 use switchyard::monitor::records::Keeper;
-use switchyard::store::{recorded_calls, retention, trusted_time};
+use switchyard::store::{recorded_calls, retention};
 use tokio_util::sync::CancellationToken;
 
 use super::past_calls_world::{Missed, Row, archive, import};
@@ -45,13 +44,7 @@ async fn a11_a20_what_a_tenant_would_keep_no_longer_does_not_come_back(
     } else {
         before
     };
-    let mut tx = missed.world.store.begin("beat").await.unwrap();
-    let beat = Beat {
-        number: 1,
-        time: TrustedTime::first(believed),
-    };
-    trusted_time::put(&mut tx, &beat).await.unwrap();
-    tx.commit().await.unwrap();
+    missed.believe(believed).await;
     missed.look_for(&mut missed.looker(), 3).await;
     let calls = missed.calls(&missed.acme).await;
     let are_young = calls.iter().all(|call| call.started_at > missed.at(20));

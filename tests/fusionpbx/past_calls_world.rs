@@ -8,11 +8,12 @@ use switchyard::domain::call_record::{CallFilter, CallGap, CallQuery, CallRecord
 use switchyard::domain::clock::Clock as _;
 use switchyard::domain::deployment::DeploymentStatus::Live;
 use switchyard::domain::ids::{IdSource as _, InstanceId, SystemIds, TenantId};
+use switchyard::domain::trusted_time::{Beat, TrustedTime};
 use switchyard::driver::feed::{Archive, Asked};
 use switchyard::driver::fusionpbx::CallArchive;
 use switchyard::monitor::past_calls::PastCalls;
 use switchyard::store::call_records::{self, Seen};
-use switchyard::store::{Store, call_gaps};
+use switchyard::store::{Store, call_gaps, trusted_time};
 
 use super::support::database::Backend;
 use super::world::{Phone, TestTenant, World};
@@ -140,6 +141,17 @@ pub struct Missed {
 }
 
 impl Missed {
+    /// That it is so late is believed.
+    pub async fn believe(&self, now: Timestamp) {
+        let beat = Beat {
+            number: 1,
+            time: TrustedTime::first(now),
+        };
+        let mut tx = self.world.store.begin("beat").await.unwrap();
+        trusted_time::put(&mut tx, &beat).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
     pub async fn new() -> Self {
         Self::on(Backend::Sqlite).await
     }

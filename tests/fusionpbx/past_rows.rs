@@ -275,6 +275,7 @@ async fn a11_how_many_rows_come_to_no_record_and_why_is_logged_once_until_it_is_
     retention::put(&mut tx, missed.acme.id, &policy).await.unwrap();
     tx.commit().await.unwrap();
     missed.world.clock.forward(Duration::from_mins(22 * 60 + 38));
+    missed.believe(missed.world.clock.now()).await;
     import(&missed.world, &[fresh(&|_| {})]).await;
     missed.look_for(&mut looker, 10).await;
     let lines = log.take();

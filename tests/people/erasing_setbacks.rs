@@ -7,7 +7,6 @@ use switchyard::app::erasures;
 use switchyard::domain::clock::{Clock as _, SystemClock};
 use switchyard::domain::erasure::{Erasure, ErasureStatus};
 use switchyard::domain::trusted_time::TrustedTime;
-use switchyard::store::erasures as rows;
 use tempfile::TempDir;
 
 use super::erasing::amounts;
@@ -340,30 +339,4 @@ async fn a22_a_clock_that_was_put_forward_forgets_nobody_and_gives_nothing_up(
     assert_eq!(late.status, ErasureStatus::Partial);
     let told = format!("{late:?}");
     assert!(told.contains("did not come for them within a day"), "{told}");
-}
-
-#[rstest]
-#[tokio::test]
-async fn a11_a22_an_erasure_that_was_noted_by_a_clock_that_was_ahead_keeps_out_no_call_until_then(
-    #[values(Sqlite, Postgres)] backend: Backend,
-) {
-    let state = TempDir::new().unwrap();
-    let world = world(backend, &state).await;
-    let noted = async || {
-        let mut tx = world.store.read("noted").await.unwrap();
-        rows::last_noted(&mut tx, world.acme.id).await.unwrap().unwrap()
-    };
-    world.erased(&world.acme, json!({"number": "+49301"})).await;
-    let before = noted().await;
-    erasures::forget_old(&world.app).await.unwrap();
-    assert_eq!(noted().await, before);
-    let ahead = format!(
-        "update erasures set noted_at = noted_at + {} returning status",
-        365 * DAY
-    );
-    world.texts(&ahead).await;
-    let now = SystemClock.now();
-    erasures::forget_old(&world.app).await.unwrap();
-    let after = noted().await;
-    assert!(now <= after && after <= SystemClock.now(), "{after}");
 }

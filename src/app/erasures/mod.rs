@@ -44,8 +44,6 @@ const RIGHT: Permission = Permission::DataErasure;
 const WAITS: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// For how long one may be run again that has kept something.
 const MENDS: SignedDuration = SignedDuration::from_hours(30 * 24);
-/// What is noted as so much later than now, a clock that was ahead has noted: no call that was missed would be kept until then.
-const AHEAD: SignedDuration = SignedDuration::from_hours(1);
 
 /// Looks for what there is of a person, and keeps what was found as an erasure that is to be run. Nothing is erased.
 pub async fn request(
@@ -186,7 +184,6 @@ pub async fn forget_old(app: &App) -> Result<u64, AppError> {
     let time = app.known_time(&mut tx).await?.time;
     let mut forgotten = erasure_ends::forget_open(&mut tx, time - WAITS).await?;
     let stale = erasure_ends::stale(&mut tx, time - MENDS).await?;
-    erasures::put_right(&mut tx, app.now(), AHEAD).await?;
     tx.commit().await?;
     for (tenant, id) in stale {
         match forget_whom(app, tenant, id, time - MENDS).await {
