@@ -94,19 +94,19 @@ impl Stranger {
     pub fn leave(&self, part: &mut CallPart, shown: &Shown, is_own: impl Fn(&str) -> bool) -> bool {
         let [called_from, called_to] =
             [&part.caller, &part.called].map(|phone| self.has(phone.as_ref(), &is_own));
-        let shows = (part.from_number.clone(), part.from_name.clone());
+        let pair = (part.from_number.clone(), part.from_name.clone());
         let is_called =
             |text: &Option<CallText>| text.as_ref().is_some_and(|text| shown.called.contains(text));
         let may_show = part.is_of_called
-            && !is_called(&shows.0)
-            && !shown.of_others.contains(&shows)
-            && shows.0.as_ref() != Some(&self.pseudonym);
+            && !is_called(&pair.0)
+            && !shown.of_others.contains(&pair)
+            && pair.0.as_ref() != Some(&self.pseudonym);
         let is_shown = |text: &Option<CallText>, all: &BTreeSet<CallText>| {
             let is_it = |text| shown.is_theirs_alone || all.contains(text);
             may_show && text.as_ref().is_some_and(is_it)
         };
-        let shows_number = is_shown(&shows.0, &shown.numbers);
-        let shows_name = is_shown(&shows.1, &shown.names);
+        let shows_number = is_shown(&pair.0, &shown.numbers);
+        let shows_name = is_shown(&pair.1, &shown.names);
         if called_from || shows_number {
             part.caller = None;
             part.from_number = Some(self.pseudonym.clone());
