@@ -16,7 +16,7 @@ word_enum! {
 }
 
 /// What is to be sent is left alone for less than that: the longest pause, and what the clocks of two hosts may differ by. What
-/// would be for longer was noted by a clock that was ahead.
+/// would be for longer was noted by a clock that was ahead, or this one is behind.
 pub const FARTHEST: Duration = Duration::from_mins(65);
 
 parsed_text! {

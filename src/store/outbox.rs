@@ -1,7 +1,7 @@
 //! The outbox: messages wait in the transaction's own database until a worker of any process has sent them.
 //!
-//! One that was claimed is left alone by others until the claim lapses, unless a clock that was ahead has noted that. What it says is sealed while it waits, and gone
-//! once it was sent or given up.
+//! One that was claimed is left alone by others until the claim lapses, unless a clock that was ahead has noted that, or this one is
+//! behind. What it says is sealed while it waits, and gone once it was sent or given up.
 
 use std::time::Duration;
 
@@ -30,11 +30,13 @@ statements! {
     DUE = "select id from outbox where kind = $1 and payload is not null and next_attempt_at <= $2 \
         and (claimed_until is null or claimed_until <= $2) order by next_attempt_at, id limit 1", 0,
         " for update skip locked";
-    /// Of those that a clock that was ahead has left behind.
+    /// Of those that a clock that was ahead has left behind, or any where this one is behind.
     LEFT_BEHIND = "select id from outbox where kind = $1 and payload is not null \
         and (next_attempt_at <= $2 or next_attempt_at > $3) \
         and (claimed_until is null or claimed_until <= $2 or claimed_until > $3) order by next_attempt_at, id limit 1", 0,
         " for update skip locked";
+    /// Whoever goes by another clock did not wait between them. Once only, for who knows the number of the attempt has the mail.
+    COUNT_ANEW = "update outbox set attempts = 0, next_attempt_at = $2 where id = $1 and next_attempt_at > $3";
     CLAIM = "update outbox set attempts = attempts + 1, claimed_by = $2, claimed_until = $3 where id = $1 \
         returning id, subject, tenant_id, payload, attempts, created_at";
     RENEW = "update outbox set claimed_until = $3 where id = $1 and attempts = $2 and payload is not null";
@@ -174,13 +176,13 @@ pub async fn claim_due(
     now: Timestamp,
     ttl: Duration,
 ) -> Result<Option<Claimed>, StoreError> {
-    let (of, at) = (kind.as_str(), now.as_microsecond());
+    let (of, at, far) = (kind.as_str(), now.as_microsecond(), later(now, FARTHEST));
     let mut due = run!(tx, fetch_optional::<(Uuid,)>(DUE, of, at))?;
     if due.is_none() {
-        due = run!(
-            tx,
-            fetch_optional::<(Uuid,)>(LEFT_BEHIND, of, at, later(now, FARTHEST))
-        )?;
+        due = run!(tx, fetch_optional::<(Uuid,)>(LEFT_BEHIND, of, at, far))?;
+        if let Some((id,)) = due {
+            run!(tx, execute(COUNT_ANEW, id, at, far))?;
+        }
     }
     let Some((id,)) = due else { return Ok(None) };
     let row = run!(tx, fetch_one::<ClaimedRow>(CLAIM, id, holder, later(now, ttl)))?;

@@ -1,7 +1,7 @@
 //! Whose turn it is among webhooks for which events wait: one that is due, and that nobody has claimed.
 //!
-//! A clock that was ahead and was put right has left times behind that are far away: what is farther than anything is left alone
-//! for counts as due, and a claim that lasts until then as lapsed.
+//! A clock that was ahead has left times behind that are far away, as any clock has where this one is behind: what is farther than
+//! anything is left alone for counts as due, and a claim that lasts until then as lapsed.
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -28,13 +28,15 @@ statements! {
         postgres: "select id from webhooks where is_active and pending > 0 and next_attempt_at <= $1 and (claimed_until is null \
         or claimed_until <= $1) and tenant_id <> all (string_to_array($2, ',')::uuid[]) order by next_attempt_at, id limit 1 \
         for update skip locked";
-    /// Of those that a clock that was ahead has left behind.
+    /// Of those that a clock that was ahead has left behind, or any where this one is behind.
     LEFT_BEHIND = "select id from webhooks where is_active and pending > 0 and (next_attempt_at <= $1 or next_attempt_at > $3) \
         and (claimed_until is null or claimed_until <= $1 or claimed_until > $3) and instr($2, hex(tenant_id)) = 0 \
         order by next_attempt_at, id limit 1",
         postgres: "select id from webhooks where is_active and pending > 0 and (next_attempt_at <= $1 or next_attempt_at > $3) \
         and (claimed_until is null or claimed_until <= $1 or claimed_until > $3) \
         and tenant_id <> all (string_to_array($2, ',')::uuid[]) order by next_attempt_at, id limit 1 for update skip locked";
+    /// Whoever goes by another clock did not wait between them: they say nothing of how long a webhook has failed.
+    COUNT_ANEW = "update webhooks set attempts = 0 where id = $1 and next_attempt_at > $2";
 }
 
 /// When the next event of other tenants than these is due, or the next claim lapses; `None` where nothing waits.
@@ -55,13 +57,12 @@ pub(super) async fn due(
     but_of: &[TenantId],
     now: Timestamp,
 ) -> Result<Option<Uuid>, StoreError> {
-    let (at, but_of) = (now.as_microsecond(), listed(but_of));
-    let mut due = run!(tx, fetch_optional::<(Uuid,)>(DUE, at, &but_of))?;
-    if due.is_none() {
-        due = run!(
-            tx,
-            fetch_optional::<(Uuid,)>(LEFT_BEHIND, at, &but_of, later(now, FARTHEST))
-        )?;
+    let (at, far, but_of) = (now.as_microsecond(), later(now, FARTHEST), listed(but_of));
+    if let Some((id,)) = run!(tx, fetch_optional::<(Uuid,)>(DUE, at, &but_of))? {
+        return Ok(Some(id));
     }
-    Ok(due.map(|(id,)| id))
+    let left = run!(tx, fetch_optional::<(Uuid,)>(LEFT_BEHIND, at, &but_of, far))?;
+    let Some((id,)) = left else { return Ok(None) };
+    run!(tx, execute(COUNT_ANEW, id, far))?;
+    Ok(Some(id))
 }

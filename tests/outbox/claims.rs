@@ -15,7 +15,7 @@ use switchyard::store::outbox::{self, Claimed};
 use super::support::database::Backend::{self, Postgres, Sqlite};
 use super::support::database::key;
 use super::support::smtp::At::{Command, Content};
-use super::support::smtp::Fault::Silence;
+use super::support::smtp::Fault::{Answer, Silence};
 use super::support::wait::until;
 use super::world::World;
 
@@ -199,4 +199,26 @@ async fn o28_a_mail_goes_out_at_once_after_a_clock_that_was_ahead_was_put_right(
         claim(&mut tx, world.clock.now()).await.is_none(),
         "it is claimed by a clock that is right"
     );
+}
+
+/// Of two hosts on one database, each of which finds that the time has come by its own clock.
+#[rstest]
+#[tokio::test]
+async fn o28_a_mail_that_two_hosts_try_whose_clocks_differ_is_not_given_up_within_minutes(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let world = World::new(backend).await;
+    let refused = Answer("550 5.1.1 no such user here".to_owned());
+    world.server.set(Some((Command("RCPT"), refused)));
+    let subject = world.post(&world.invitation()).await;
+    for _ in 0..5 {
+        for jump in [2 * 3600, -2 * 3600] {
+            assert_eq!(world.work_off().await, Rest::NothingDue);
+            world.clock.jump(jump);
+        }
+    }
+    let standing = world.standing(&subject).await.unwrap();
+    assert_eq!(standing.gave_up_at, None, "{standing:?}");
+    let error = standing.last_error.unwrap();
+    assert!(error.contains("no such user"), "{error}");
 }

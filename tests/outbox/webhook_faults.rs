@@ -266,3 +266,23 @@ async fn a_webhook_is_sent_to_at_once_after_a_clock_that_was_ahead_was_put_right
     let earliest = webhook_turns::earliest(&mut tx, &[], now).await.unwrap();
     assert_eq!(earliest, Some(now + SignedDuration::from_mins(1)));
 }
+
+/// Of two hosts on one database, each of which finds that the time has come by its own clock.
+#[rstest]
+#[tokio::test]
+async fn a_webhook_that_two_hosts_try_whose_clocks_differ_by_a_year_is_not_disabled_within_minutes(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let (hooked, receiver) = (Hooked::new(backend).await, Receiver::start().await);
+    let made = hooked.hook(&receiver, EVENT).await;
+    receiver.behave(&[Status(503)]);
+    hooked.user("ann", &hooked.acme).await;
+    for _ in 0..20 {
+        assert_eq!(hooked.work_off().await, 1);
+        hooked.clock.jump(YEAR);
+        assert_eq!(hooked.work_off().await, 1);
+        hooked.clock.jump(-YEAR);
+    }
+    let webhook = hooked.standing(&made).await;
+    assert_eq!((webhook.is_active, webhook.standing.pending), (true, 1));
+}
