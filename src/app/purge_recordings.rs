@@ -12,6 +12,7 @@ use super::error::AppError;
 use super::purge_part::{close, end, kept_by_now, may_go, open, stays};
 use crate::domain::ids::InstanceId;
 use crate::domain::purge::{Batch, Purge, PurgePart};
+use crate::domain::recording::RecordingPath;
 use crate::driver::spool::Spool;
 use crate::monitor::landmarks::{self, Standing};
 use crate::store::purge_files::{self, Noted};
@@ -115,6 +116,28 @@ pub(super) async fn place_of(
     Ok(looked.await)
 }
 
+/// Removes a file of a place; false where it is not there. Where that place is not there any more, that is an error.
+pub(super) async fn remove_from(
+    app: &App,
+    instance: InstanceId,
+    (spool, place): (&Spool, &str),
+    path: &RecordingPath,
+) -> Result<io::Result<bool>, AppError> {
+    let removed = spool.remove_within(path, LONGEST).await;
+    if !matches!(removed, Ok(false)) {
+        return Ok(removed);
+    }
+    // The disk may have gone since.
+    let there = place_of(app, instance, spool).await?;
+    Ok(match there {
+        Ok(there) if there.name != place => Err(io::Error::new(
+            io::ErrorKind::NotFound,
+            "it is another directory than a moment ago",
+        )),
+        there => there.map(|_| false),
+    })
+}
+
 /// A part of a purge, on the disk that it is about.
 struct Work<'a> {
     app: &'a App,
@@ -162,7 +185,7 @@ impl Work<'_> {
     async fn go_on(&self, old: &[OldRecording]) -> Result<bool, AppError> {
         let mut there = Vec::new();
         let mut missing = 0;
-        let place = match self.place().await? {
+        let place = match place_of(self.app, self.instance, &self.spool).await? {
             Ok(place) => place,
             Err(error) => return self.no_disk(&error).await,
         };
@@ -208,7 +231,7 @@ impl Work<'_> {
         if noted.is_empty() {
             return Ok(is_last);
         }
-        let removal = self.remove(&noted).await?;
+        let removal = self.remove(&noted, &place.name).await?;
         self.count(removal).await
     }
 
@@ -216,7 +239,7 @@ impl Work<'_> {
     async fn resume(&self, noted: Noted) -> Result<bool, AppError> {
         let mut removal = Removal::default();
         let mut there = Vec::new();
-        match self.place().await? {
+        match place_of(self.app, self.instance, &self.spool).await? {
             Ok(place) if place.name == noted.place => {}
             // Nobody knows what has become of them where they were: they are not counted, and stay on record.
             Ok(_) => return self.count(removal).await,
@@ -238,7 +261,7 @@ impl Work<'_> {
                 Ok(Some(_)) | Err(_) => there.push(recording),
             }
         }
-        let removed = self.remove(&there).await?;
+        let removed = self.remove(&there, &noted.place).await?;
         removal.gone.extend(removed.gone);
         removal.kept += removed.kept;
         removal.has_no_disk = removed.has_no_disk;
@@ -246,8 +269,9 @@ impl Work<'_> {
         self.count(removal).await
     }
 
-    /// Removes files, outside of any transaction that others wait for.
-    async fn remove<'a>(&self, noted: &[&'a OldRecording]) -> Result<Removal<'a>, AppError> {
+    /// Removes files of a place, outside of any transaction that others wait for.
+    async fn remove<'a>(&self, noted: &[&'a OldRecording], place: &str) -> Result<Removal<'a>, AppError> {
+        let from = (&self.spool, place);
         let mut removal = Removal::default();
         for recording in noted {
             if self.stop.is_cancelled() {
@@ -257,7 +281,7 @@ impl Work<'_> {
             if !self.is_old(recording).await? {
                 continue;
             }
-            match self.spool.remove_within(&recording.path, LONGEST).await {
+            match remove_from(self.app, self.instance, from, &recording.path).await? {
                 Ok(true) => removal.gone.push(recording),
                 // Somebody else was quicker.
                 Ok(false) => {}
@@ -302,10 +326,6 @@ impl Work<'_> {
         purge_files::forget(tx, tenant, self.purge.id, self.part.position).await?;
         let batch = removal.tally(open.part.left());
         close(self.app, open, self.purge, batch).await
-    }
-
-    async fn place(&self) -> Result<io::Result<Place>, AppError> {
-        place_of(self.app, self.instance, &self.spool).await
     }
 
     /// Counts nothing, and leaves what was noted to be forgotten with the purge.

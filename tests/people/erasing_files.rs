@@ -21,7 +21,7 @@ use super::world::World;
 
 impl World {
     /// Calls of Acme's extension, each with a recording; gives the files.
-    async fn recorded_calls(&self, count: usize) -> Vec<PathBuf> {
+    pub async fn recorded_calls(&self, count: usize) -> Vec<PathBuf> {
         self.extension(&inside(&self.acme), "1001").await.unwrap();
         let mut files = Vec::new();
         for number in 0..count {
@@ -34,14 +34,14 @@ impl World {
     }
 
     /// Where recordings are, as it is noted with them.
-    fn disk(&self) -> String {
+    pub fn disk(&self) -> String {
         let root = self.bench.folder.path().join("recordings");
         let metadata = fs::metadata(&root).unwrap();
         format!("node1 {}:{} {}", metadata.dev(), metadata.ino(), root.display())
     }
 
     /// As whoever was killed leaves it who had noted what there is, and that the removal of all recordings began there.
-    async fn half_erased(&self, place: &str) -> Erasure {
+    pub async fn half_erased(&self, place: &str) -> Erasure {
         let phone = self.phone(&self.acme, "1001").await;
         let caller = inside(&self.acme);
         let asked = self.look_for(&caller, json!({"extension": phone})).await.unwrap();

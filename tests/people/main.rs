@@ -6,6 +6,7 @@
 mod accepting;
 mod changed;
 mod clicks;
+mod disk_goes;
 mod erasing;
 mod erasing_files;
 mod erasing_gone;

@@ -23,7 +23,7 @@ use super::world::World;
 
 impl World {
     /// So many recordings of Acme from two months ago.
-    async fn old_recordings(&self, count: usize) -> Vec<PathBuf> {
+    pub async fn old_recordings(&self, count: usize) -> Vec<PathBuf> {
         let mut files = Vec::new();
         for number in 0..count {
             let name = format!("179000000{number}.1.wav");

@@ -10,7 +10,7 @@ use super::fate::{Fate, count};
 use super::work::Work;
 use crate::app::error::AppError;
 use crate::app::purge_recordings::{
-    LONGEST, NO_DIRECTORY, NO_DISK, NOT_REMOVED, NOT_THERE, is_of_the_whole, place_of,
+    LONGEST, NO_DIRECTORY, NO_DISK, NOT_REMOVED, NOT_THERE, is_of_the_whole, place_of, remove_from,
 };
 use crate::app::recording_look::{Looked, look};
 use crate::domain::erasure::ErasurePlace;
@@ -162,7 +162,7 @@ async fn remove(
         if work.stop.is_cancelled() {
             break;
         }
-        let fate = match spool.remove_within(&recording.path, LONGEST).await {
+        let fate = match remove_from(work.app, instance, (spool, &place), &recording.path).await? {
             Ok(true) => Fate::Gone(recording.bytes),
             // Somebody else was quicker.
             Ok(false) => Fate::Forgotten,
