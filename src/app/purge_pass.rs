@@ -1,6 +1,7 @@
 //! One pass over the purges that run: it waits for no mail boxes once the daemon stops, and for those of a PBX once in vain.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
@@ -12,6 +13,8 @@ use super::purge_voicemail::{self, Unseen};
 use crate::domain::ids::{InstanceId, TenantId};
 use crate::domain::purge::Purge;
 
+/// What one process of a host does at a time.
+pub(super) const AT_DISKS: &str = "purging";
 /// How long mail boxes or recordings of a tenant are looked at before it is counted what of them is to go.
 pub(super) const LONGEST_LOOK: Duration = Duration::from_mins(5);
 /// How long a removal that was begun is waited for once the daemon stops, which has half a minute.
@@ -89,6 +92,11 @@ impl<'a> Pass<'a> {
             self.away.insert(place);
         }
     }
+}
+
+pub(super) fn no_lock(error: &io::Error) -> AppError {
+    let message = format!("the lock `{AT_DISKS}/lock` of the state directory cannot be taken: {error}");
+    AppError::conflict("not_alone", message)
 }
 
 /// What is done before the daemon stops, or so long after; none otherwise, as for whoever is killed.

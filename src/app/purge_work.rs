@@ -1,18 +1,18 @@
 //! How purges are carried out: some rows at a time, each batch counted in the transaction that removes it, so that whoever is
 //! killed goes on where they were.
 
-use std::io;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
-use tokio::time::{Duration, Instant};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::App;
 use super::audit::Changed;
 use super::error::AppError;
 use super::purge_part::{close, kept_by_now, open, set_back, stays};
-use super::purge_pass::Pass;
+use super::purge_pass::{AT_DISKS, Pass, no_lock};
 use super::purge_recordings;
 use super::purges::{count, daemon, rows};
 use super::recording_look::{Looked, look};
@@ -38,9 +38,6 @@ const PAUSE: Duration = Duration::from_millis(10);
 const TURN: Duration = Duration::from_secs(3);
 /// For how long another host, whose disk it is, may take to come for its part.
 const PATIENCE: SignedDuration = SignedDuration::from_hours(24);
-
-/// What one process of a host does at a time.
-pub(super) const AT_DISKS: &str = "purging";
 
 /// Carries out what purges there are, as far as this host can, a turn of each; gives whether something is left to do now.
 pub async fn work(
@@ -195,11 +192,6 @@ async fn carry_out_part(
         }
     }
     Ok(!pass.stop.is_cancelled())
-}
-
-pub(super) fn no_lock(error: &io::Error) -> AppError {
-    let message = format!("the lock `{AT_DISKS}/lock` of the state directory cannot be taken: {error}");
-    AppError::conflict("not_alone", message)
 }
 
 /// Counts what there is to do. Of payloads, the entry that is to tell of them comes first: each that is blanked names it.
