@@ -51,8 +51,9 @@ const LEFT_PBX: Left = stays(
     "nobody looks at them any more: they go on that PBX",
 );
 const NOT_SERVED: Left = stays(
-    "messages in mail boxes of a FreeSWITCH or a FusionPBX",
-    "they are neither listed nor removed from here, so that an erasure ends as `partial` however often it is run: they go on that PBX",
+    "messages in mail boxes of a FreeSWITCH or a FusionPBX, where the tenant is on one or was",
+    "they are neither listed nor removed from here, so that an erasure of an extension or a number ends as `partial` there, however \
+     often it is run: they go on that PBX",
 );
 const DIRECT: Left = stays(
     "numbers by which the extension is called from outside, in records of calls and in settings",
