@@ -297,7 +297,12 @@ async fn a22_where_no_mail_boxes_are_looked_after_an_erasure_ends_partial_howeve
     let place = world.is_on_freeswitch(&state).await;
     let caller = inside(&world.acme);
     let mut ended = world.erased(&world.acme, json!({"number": "1001"})).await;
-    for _ in 0..2 {
+    for runs in 1..=3 {
+        if runs > 1 {
+            world.run(&caller, ended.id).await.unwrap();
+            world.erase().await;
+            ended = world.erasure(&world.acme, ended.id).await;
+        }
         assert_eq!(ended.status, ErasureStatus::Partial, "{ended:#?}");
         let (kept, gone): (Vec<_>, Vec<_>) = ended.parts.iter().partition(|part| part.kept > 0);
         let [kept] = kept[..] else { panic!("{ended:#?}") };
@@ -315,9 +320,6 @@ async fn a22_where_no_mail_boxes_are_looked_after_an_erasure_ends_partial_howeve
                 .any(|part| part.place.as_str() == "call_records" && part.erased == 1),
             "{gone:#?}"
         );
-        world.run(&caller, ended.id).await.unwrap();
-        world.erase().await;
-        ended = world.erasure(&world.acme, ended.id).await;
     }
     let left = erasures::left(&ended.subject);
     assert!(

@@ -271,10 +271,11 @@ impl World {
             secrets: InstanceSecrets::of_control("secret".into()),
         };
         let made = instances::create(&self.app, &operator::platform(None), new).await;
+        let made = made.unwrap();
         self.bench
             .sql("update tenants set instance_id = (select id from instances where name = 'pbx2')")
             .await;
-        made.unwrap().id
+        made.id
     }
 }
 
