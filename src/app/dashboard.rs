@@ -57,7 +57,7 @@ pub struct LiveFigures {
     /// How well that is known.
     pub freshness: Freshness,
     /// Those of each tenant that has any.
-    pub by_tenant: BTreeMap<TenantId, usize>,
+    pub by_tenant: BTreeMap<TenantId, (usize, Freshness)>,
 }
 
 impl LiveFigures {
@@ -68,7 +68,11 @@ impl LiveFigures {
             (Some(figures), _) => Self {
                 total: figures.freshness.as_of.map(|_| figures.total),
                 freshness: figures.freshness,
-                by_tenant: figures.by_tenant.clone(),
+                by_tenant: figures
+                    .by_tenant
+                    .iter()
+                    .map(|(tenant, calls)| (*tenant, (*calls, figures.freshness)))
+                    .collect(),
             },
             // Where there is no PBX there are no calls.
             (None, InstanceSettings::Asterisk(settings)) if !settings.has_pbx() => Self::none(now),
@@ -93,8 +97,11 @@ impl LiveFigures {
 
     /// With those of another instance: what is not known of one is not known of both.
     fn and(mut self, other: &Self) -> Self {
-        for (tenant, calls) in &other.by_tenant {
-            *self.by_tenant.entry(*tenant).or_default() += calls;
+        for (tenant, (calls, freshness)) in &other.by_tenant {
+            self.by_tenant
+                .entry(*tenant)
+                .and_modify(|(own, known)| (*own, *known) = (*own + calls, known.and(*freshness)))
+                .or_insert((*calls, *freshness));
         }
         self.total = self.total.zip(other.total).map(|(one, other)| one + other);
         self.freshness = self.freshness.and(other.freshness);

@@ -29,8 +29,9 @@ const LEGS: usize = 20_000;
 const PHONES: usize = 100_000;
 /// Phones tell by themselves when they come and go; a poll finds what was missed without a word.
 const PHONES_AGAIN: Duration = Duration::from_mins(10);
-/// After a poll that failed; twice as long after each further one, up to the period.
+/// After a poll that failed; twice as long after each further one, so that all is known again soon after the PBX answers.
 const RETRY: Duration = Duration::from_millis(250);
+const LONGEST_RETRY: Duration = Duration::from_secs(1);
 /// However many gaps there are, the PBX is not asked without a pause.
 const PAUSE: Duration = Duration::from_millis(200);
 /// News that are taken before what they come to is told.
@@ -321,7 +322,7 @@ impl Listener {
         self.lose();
         let wait = RETRY.saturating_mul(2_u32.saturating_pow(self.failures));
         self.failures = self.failures.saturating_add(1);
-        self.due = Instant::now() + wait.min(self.tools.period);
+        self.due = Instant::now() + wait.min(LONGEST_RETRY).min(self.tools.period);
     }
 
     fn take_phones(&mut self, polled: Result<Vec<Contact>, DriverError>) {

@@ -32,8 +32,6 @@ const GAPS: usize = 20;
 const PAGES: usize = 100;
 /// For one page.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// A tenant that somebody holds for longer is left to the next look.
-const HELD: Duration = Duration::from_secs(5);
 
 /// Why a look ended early. Nothing is lost by looking again.
 #[derive(Debug, Error)]
@@ -44,8 +42,6 @@ enum Broken {
     Archive(#[from] DriverError),
     #[error("no answer came within a minute")]
     Late,
-    #[error("a tenant of theirs was held for too long")]
-    Held,
 }
 
 /// How far the looks at one gap are.
@@ -238,16 +234,15 @@ impl PastCalls {
         for some in page.parts.chunks(BATCH) {
             self.book.refresh().await?;
             for missed in self.book.missed(some, &mut skipped).await?.values() {
-                let kept = timeout(HELD, self.keep_missed(missed)).await;
-                match kept.map_err(|_| Broken::Held).and_then(|kept| Ok(kept?)) {
+                match self.keep_missed(missed).await {
                     Ok(found) => look.found += found,
-                    // That of one tenant keeps no other one's from being kept.
+                    // What one tenant's page breaks on keeps no other one's from being kept.
                     Err(error) => broken = broken.or(Some(error)),
                 }
             }
         }
         if let Some(error) = broken {
-            return Err(error);
+            return Err(error.into());
         }
         look.skipped.extend(&skipped);
         Ok(())

@@ -74,7 +74,7 @@ pub async fn look(
     if let Some(tenant) = tenant {
         places.retain(|(of, _)| *of == tenant);
     }
-    let mut seen = boxes.look(&places, true).await?;
+    let mut seen = boxes.look(&places, before.is_some()).await?;
     if let Some(before) = before {
         if mail.place().await?.is_none_or(|after| after.mark != before.mark) {
             let why = "its disk was mounted, or taken away, meanwhile";
@@ -192,7 +192,7 @@ impl Boxes<'_> {
             // Where none was ever kept, one message tells.
             seen.met > 0 || seen.known == 0
         } else {
-            seen.met > 0 && is_all_there
+            is_all_there
         };
         match seen.missed {
             _ if is_right => Ok(()),

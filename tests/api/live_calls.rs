@@ -288,13 +288,9 @@ async fn o10_the_dashboard_counts_by_tenant_by_pbx_and_in_all() {
     assert_eq!(known["instances"][0]["active_calls"]["total"], 3);
     let mut by_tenant = known["active_calls"]["by_tenant"].as_array().unwrap().clone();
     by_tenant.sort_by_key(|of| of["total"].as_u64());
-    assert_eq!(
-        by_tenant,
-        [
-            json!({"tenant_id": server.globex, "total": 1}),
-            json!({"tenant_id": server.acme, "total": 2})
-        ]
-    );
+    let as_of = &known["active_calls"]["as_of"];
+    let of = |tenant, total| json!({"tenant_id": tenant, "total": total, "as_of": as_of, "stale": false});
+    assert_eq!(by_tenant, [of(&server.globex, 1), of(&server.acme, 2)]);
 }
 
 #[tokio::test]
@@ -311,18 +307,21 @@ async fn o10_the_dashboard_adds_up_more_than_one_pbx_and_says_no_total_while_one
         let mut all = shown["active_calls"].clone();
         let by_tenant = all["by_tenant"].as_array_mut().unwrap();
         by_tenant.sort_by_key(|of| of["total"].as_u64());
+        for of in by_tenant {
+            assert!(of["as_of"].take().is_string());
+        }
         let instances = shown["instances"].as_array().unwrap().iter();
         let totals = instances.map(|instance| instance["active_calls"]["total"].clone());
         (all, totals.collect::<Vec<Value>>())
     };
-    let of = |tenant: &str, total: usize| json!({"tenant_id": tenant, "total": total});
+    let of = |tenant: &str, total: usize, stale: bool| json!({"tenant_id": tenant, "total": total, "as_of": null, "stale": stale});
 
     server.report(first, &[call(first, "1", &server.acme, &[])]);
     let (all, totals) = shown().await;
     assert_eq!(totals, [json!(1), Value::Null], "only one is known");
     assert_eq!(
         all,
-        json!({"total": null, "as_of": null, "stale": true, "by_tenant": [of(&server.acme, 1)]})
+        json!({"total": null, "as_of": null, "stale": true, "by_tenant": [of(&server.acme, 1, false)]})
     );
 
     // A tenant's calls go on where it was before.
@@ -338,15 +337,19 @@ async fn o10_the_dashboard_adds_up_more_than_one_pbx_and_says_no_total_while_one
     assert_eq!((&all["total"], &all["stale"]), (&json!(5), &json!(false)));
     assert_eq!(
         all["by_tenant"],
-        json!([of(&server.globex, 1), of(&server.acme, 3)])
+        json!([of(&server.globex, 1, false), of(&server.acme, 3, false)])
     );
 
     // What is known of the other is not known of both.
-    server.lose_link(second);
+    server.lose_link(first);
     let (all, totals) = shown().await;
     assert_eq!(totals, [1, 4], "as it was when it was known");
     assert_eq!((&all["total"], &all["stale"]), (&json!(5), &json!(true)));
     assert!(all["as_of"].is_string());
+    assert_eq!(
+        all["by_tenant"],
+        json!([of(&server.globex, 1, false), of(&server.acme, 3, true)])
+    );
 }
 
 #[tokio::test]

@@ -40,6 +40,7 @@ mod losing;
 mod mail_boxes;
 mod mail_disk;
 mod mail_looks;
+mod mail_places;
 mod mailed;
 mod many_calls;
 mod old_revisions;

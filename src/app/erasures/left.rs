@@ -56,7 +56,8 @@ const NOT_SERVED: Left = stays(
      often it is run: they go on that PBX",
 );
 const DIRECT: Left = stays(
-    "numbers by which the extension is called from outside, in records of calls and in settings",
+    "numbers by which the extension is called from outside, and those that it shows there, with their names, where it leads on what \
+     others have called: in records of calls and in settings",
     "they may lead to others too: erase each of them that is the person's",
 );
 const DEPLOYED: Left = stays(

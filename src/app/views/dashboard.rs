@@ -68,6 +68,9 @@ pub struct CallsOfTenant {
     pub tenant_id: TenantId,
     /// How many.
     pub total: usize,
+    /// How well that is known.
+    #[serde(flatten)]
+    pub freshness: Freshness,
 }
 
 /// The calls of one PBX, those of no tenant too.
@@ -128,7 +131,11 @@ impl From<Dashboard> for DashboardView {
         let by_tenant = calls
             .by_tenant
             .into_iter()
-            .map(|(tenant_id, total)| CallsOfTenant { tenant_id, total });
+            .map(|(tenant_id, (total, freshness))| CallsOfTenant {
+                tenant_id,
+                total,
+                freshness,
+            });
         Self {
             tenants: TenantFigures {
                 total: figures.tenants,

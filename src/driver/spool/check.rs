@@ -123,7 +123,9 @@ impl Spool {
         };
         let (mut kept, mut is_empty) = (None, true);
         let mut below: Vec<(PathBuf, usize)> = vec![(PathBuf::from("."), 0)];
-        while let Some((directory, depth)) = below.pop() {
+        while Instant::now() < trial.until
+            && let Some((directory, depth)) = below.pop()
+        {
             // Without the `.` of the first.
             let place = || {
                 self.root

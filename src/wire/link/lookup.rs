@@ -36,6 +36,8 @@ impl Lookup {
 
     /// Cancel safe: what is under way is there for whoever comes next.
     async fn found(&mut self, look_up: impl FnOnce() -> Found + Send + 'static) -> Found {
+        // What came of one that nobody waited for may be old.
+        self.under_way.take_if(|looking| looking.is_finished());
         let looking = self.under_way.get_or_insert_with(|| spawn_blocking(look_up));
         let found = if self.last.is_empty() {
             looking.await
@@ -67,8 +69,10 @@ mod tests {
         assert!(lookup.found(silent).now_or_never().is_none(), "it was given up");
         let another = || -> Found { panic!("a second one is under way") };
         assert!(lookup.found(another).now_or_never().is_none());
-        answer.send(vec![address]).unwrap();
-        assert_eq!(lookup.found(another).await.unwrap(), [address]);
+        let (found, ()) = tokio::join!(lookup.found(another), async {
+            answer.send(vec![address]).unwrap()
+        });
+        assert_eq!(found.unwrap(), [address]);
         let unknown = || Err(io::ErrorKind::NotFound.into());
         let error = lookup.found(unknown).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::NotFound, "it is looked up anew");
@@ -85,10 +89,21 @@ mod tests {
         let (answer, answered) = mpsc::channel();
         let silent = move || Ok(answered.recv().unwrap());
         assert_eq!(lookup.found(silent).await.unwrap(), [address(1)]);
-        answer.send(vec![address(2)]).unwrap();
-        // The same one tells it once it is over.
+        // The same one tells it where somebody waits for it.
         let another = || -> Found { panic!("a second one is under way") };
-        assert_eq!(lookup.found(another).await.unwrap(), [address(2)]);
+        let (found, ()) = tokio::join!(lookup.found(another), async {
+            answer.send(vec![address(2)]).unwrap()
+        });
+        assert_eq!(found.unwrap(), [address(2)]);
+        // What came long ago is not taken for an answer of today.
+        lookup.under_way = Some(spawn_blocking(move || Ok(vec![address(3)])));
+        while !lookup.under_way.as_ref().unwrap().is_finished() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(
+            lookup.found(move || Ok(vec![address(4)])).await.unwrap(),
+            [address(4)]
+        );
     }
 
     #[tokio::test]
