@@ -1,6 +1,5 @@
 //! Recordings of calls: listed, listened to, downloaded and deleted, each of the last three with its entry in the audit log.
 
-use std::fs::{File, Metadata};
 use std::io;
 use std::time::Duration;
 
@@ -19,11 +18,13 @@ use crate::domain::ids::{InstanceId, RecordingId, TenantId};
 use crate::domain::permission::Permission;
 use crate::domain::recording::{Recording, RecordingPage, RecordingQuery};
 use crate::domain::tenant::Service;
-use crate::driver::spool::{LANDMARK, Spool};
+use crate::driver::spool::{self, LANDMARK, Spool};
 use crate::monitor::landmarks::Standing;
 use crate::store::{StoreError, Tx, audit, instances, purge_files, recordings, revisions, served, tenants};
 
-/// How long a disk may take to open a file, or to remove one: all who change something wait for that.
+/// What is read at once.
+const PIECE: usize = 64 * 1024;
+/// How long a disk may take to open a file, to read a piece of it, or to remove one: all who change something wait for that.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The same of what is asked besides.
 const SHORTER: Duration = Duration::from_secs(2);
@@ -34,12 +35,19 @@ const ONE_LISTENING: SignedDuration = SignedDuration::from_mins(10);
 pub struct Sound {
     /// Which.
     pub recording: Recording,
-    /// The file.
-    pub file: File,
+    open: spool::Sound,
     /// How long it is now.
     pub length: u64,
     /// What of it is asked for.
     pub bytes: Bytes,
+}
+
+impl Sound {
+    /// The next of the bytes that are asked for; empty at their end. While its disk owes an answer there is none, so that one which
+    /// hangs keeps few threads of those that all share.
+    pub async fn next(&mut self) -> io::Result<Vec<u8>> {
+        self.open.next(PIECE, PATIENCE).await
+    }
 }
 
 /// Which bytes of a recording.
@@ -145,12 +153,15 @@ pub async fn look<E: From<AppError>>(
     choose: impl FnOnce(u64) -> Result<Bytes, E>,
 ) -> Result<Sound, E> {
     let recording = find(app, caller, using, id).await?;
-    let (file, metadata) = app.sound(&recording).await?;
-    let length = metadata.len();
+    let mut open = app.sound(&recording).await?;
+    let length = open.length;
     let bytes = choose(length)?;
+    if let Bytes::From { first, last } = bytes {
+        open.narrow(first, last.saturating_sub(first).saturating_add(1));
+    }
     Ok(Sound {
         recording,
-        file,
+        open,
         length,
         bytes,
     })
@@ -198,11 +209,11 @@ pub async fn delete(app: &App, caller: &Caller, id: RecordingId, if_match: &IfMa
 }
 
 impl App {
-    async fn sound(&self, recording: &Recording) -> Result<(File, Metadata), AppError> {
+    async fn sound(&self, recording: &Recording) -> Result<spool::Sound, AppError> {
         let mut tx = self.store.read("recordings_place").await?;
         let spool = self.spool(&mut tx, recording.instance_id).await?;
         drop(tx);
-        let opened = spool.open(&recording.path, PATIENCE).await;
+        let opened = spool.open_within(&recording.path, PATIENCE).await;
         opened.map_err(|error| absent(&error))
     }
 

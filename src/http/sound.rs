@@ -1,7 +1,7 @@
 //! The sound of a recording as an answer: the whole of it, or the one part that a request names (RFC 9110, 14).
 
 use std::convert::Infallible;
-use std::io::SeekFrom;
+use std::io;
 
 use axum::body::Body;
 use axum::extract::FromRequestParts;
@@ -12,20 +12,15 @@ use axum::http::header::{
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
+use futures_util::stream::try_unfold;
 use http_range_header::parse_range_header;
 use schemars::json_schema;
-use tokio::fs::File;
-use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
-use tokio_util::io::ReaderStream;
 
 use super::answer::Answer;
 use super::openapi::shape::{Input, Media, Parameter, Reply, Shape};
 use super::problem::Problem;
 use crate::app::recordings::{self, Bytes, Sound};
 use crate::domain::recording::SoundFormat;
-
-/// Of a file, what is read at once.
-const PIECE: usize = 64 * 1024;
 
 /// The part that a request asks for, if it asks for one.
 #[derive(Default)]
@@ -94,10 +89,8 @@ impl Part {
 
 /// The sound itself.
 pub struct SoundAnswer {
-    file: File,
+    sound: Sound,
     format: Option<SoundFormat>,
-    length: u64,
-    bytes: Bytes,
     tag: String,
     /// The name that it is kept under; none where it is to be heard.
     name: Option<String>,
@@ -105,43 +98,41 @@ pub struct SoundAnswer {
 
 impl SoundAnswer {
     /// To be heard.
-    pub async fn to_hear(sound: Sound) -> Result<Self, Problem> {
-        Self::new(sound, false).await
+    #[must_use]
+    pub fn to_hear(sound: Sound) -> Self {
+        Self::new(sound, false)
     }
 
     /// To be kept.
-    pub async fn to_keep(sound: Sound) -> Result<Self, Problem> {
-        Self::new(sound, true).await
+    #[must_use]
+    pub fn to_keep(sound: Sound) -> Self {
+        Self::new(sound, true)
     }
 
-    async fn new(sound: Sound, is_kept: bool) -> Result<Self, Problem> {
+    fn new(sound: Sound, is_kept: bool) -> Self {
         let format = sound.recording.path.format();
-        let bytes = sound.bytes;
-        let mut file = File::from_std(sound.file);
-        if let Bytes::From { first, .. } = bytes {
-            let sought = file.seek(SeekFrom::Start(first)).await;
-            sought.map_err(|error| Problem::internal(&error))?;
-        }
         let ending = format.map_or("bin", SoundFormat::as_str);
-        Ok(Self {
-            file,
+        Self {
             format,
-            length: sound.length,
-            bytes,
             tag: format!("\"{}\"", recordings::tag(&sound.recording)),
             name: is_kept.then(|| format!("{}.{ending}", sound.recording.id)),
-        })
+            sound,
+        }
     }
 }
 
 impl IntoResponse for SoundAnswer {
     fn into_response(self) -> Response {
-        let (status, size) = match self.bytes {
-            Bytes::Whole => (StatusCode::OK, self.length),
+        let (bytes, length) = (self.sound.bytes, self.sound.length);
+        let (status, size) = match bytes {
+            Bytes::Whole => (StatusCode::OK, length),
             Bytes::From { first, last } => (StatusCode::PARTIAL_CONTENT, last.saturating_sub(first) + 1),
         };
-        // A file that grows meanwhile is as long as it was.
-        let body = Body::from_stream(ReaderStream::with_capacity(self.file.take(size), PIECE));
+        let pieces = try_unfold(self.sound, async |mut sound| {
+            let piece = sound.next().await?;
+            Ok::<_, io::Error>((!piece.is_empty()).then_some((piece, sound)))
+        });
+        let body = Body::from_stream(pieces);
         let mut response = (status, body).into_response();
         let headers = response.headers_mut();
         let media_type = self
@@ -158,8 +149,8 @@ impl IntoResponse for SoundAnswer {
             }
         };
         text(ETAG, self.tag);
-        if let Bytes::From { first, last } = self.bytes {
-            text(CONTENT_RANGE, format!("bytes {first}-{last}/{}", self.length));
+        if let Bytes::From { first, last } = bytes {
+            text(CONTENT_RANGE, format!("bytes {first}-{last}/{length}"));
         }
         match self.name {
             Some(name) => text(CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")),
@@ -211,7 +202,6 @@ impl Answer for SoundAnswer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use futures_util::StreamExt as _;
     use rstest::rstest;
 
     #[rstest]
@@ -230,23 +220,5 @@ mod tests {
             is_head: false,
         };
         assert_eq!(part.of(100).ok(), expected);
-    }
-
-    #[tokio::test]
-    async fn a12_a_long_recording_is_read_in_large_pieces() {
-        let file = tempfile::tempfile().unwrap();
-        file.set_len(200_000).unwrap();
-        let answer = SoundAnswer {
-            file: File::from_std(file),
-            format: None,
-            length: 200_000,
-            bytes: Bytes::Whole,
-            tag: String::new(),
-            name: None,
-        };
-        let pieces = answer.into_response().into_body().into_data_stream();
-        let lengths: Vec<usize> = pieces.map(|piece| piece.unwrap().len()).collect().await;
-        assert_eq!(lengths.iter().sum::<usize>(), 200_000);
-        assert!(lengths.len() < 10, "{lengths:?}");
     }
 }

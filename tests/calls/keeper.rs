@@ -325,7 +325,7 @@ async fn a11_times_that_touch_are_one_and_an_unreadable_leg_is_no_lost_record() 
     }
     assert_eq!(bench.gaps().await.len(), 1);
     bench.assert_missed(100, 106).await;
-    bench.keeper.hear_of(&News::Lost, at(200));
+    bench.keeper.hear_of(&News::RecordLost, at(200));
     bench.keeper.write().await.unwrap();
     assert_eq!(bench.gaps().await.len(), 2);
 }

@@ -51,10 +51,16 @@ impl Sound {
         }
     }
 
+    /// Of it no more than this is read: so many bytes behind so many.
+    pub fn narrow(&mut self, behind: u64, size: u64) {
+        self.length = self.length.min(behind.saturating_add(size));
+        self.read = behind;
+    }
+
     /// The next piece, no longer than this; empty at the end of what it was when it was opened. An error where it is shorter
     /// by now, or where no answer comes in that time.
     pub async fn next(&mut self, most: usize, longest: Duration) -> io::Result<Vec<u8>> {
-        let left = usize::try_from(self.length - self.read).unwrap_or(usize::MAX);
+        let left = usize::try_from(self.length.saturating_sub(self.read)).unwrap_or(usize::MAX);
         let (at, size) = (self.read, left.min(most));
         let Some(file) = self.file.clone().filter(|_| size > 0) else {
             return Ok(Vec::new());
@@ -228,5 +234,10 @@ mod tests {
         file.set_len(20).unwrap();
         assert_eq!(sound.next(6, LONG).await.unwrap().len(), 4);
         assert!(sound.next(6, LONG).await.unwrap().is_empty());
+        for (behind, size, expected) in [(3, 4, 4), (8, 4, 2), (12, 4, 0), (0, u64::MAX, 6)] {
+            sound.length = 10;
+            sound.narrow(behind, size);
+            assert_eq!(sound.next(6, LONG).await.unwrap().len(), expected, "{behind}");
+        }
     }
 }

@@ -62,7 +62,8 @@ pub async fn audio(
 ) -> Result<SoundAnswer, Problem> {
     recordings::find(&app, &caller, Use::Listen, id).await?;
     query.read()?;
-    SoundAnswer::to_hear(sound(&app, &caller, Use::Listen, id, &part).await?).await
+    let sound = sound(&app, &caller, Use::Listen, id, &part).await?;
+    Ok(SoundAnswer::to_hear(sound))
 }
 
 /// `GET /recordings/{id}/download`: the whole file, to be kept.
@@ -75,7 +76,8 @@ pub async fn download(
 ) -> Result<SoundAnswer, Problem> {
     recordings::find(&app, &caller, Use::Download, id).await?;
     query.read()?;
-    SoundAnswer::to_keep(sound(&app, &caller, Use::Download, id, &part).await?).await
+    let sound = sound(&app, &caller, Use::Download, id, &part).await?;
+    Ok(SoundAnswer::to_keep(sound))
 }
 
 /// Where nothing of it is given, nobody has used it.

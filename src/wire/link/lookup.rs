@@ -70,7 +70,7 @@ mod tests {
         let another = || -> Found { panic!("a second one is under way") };
         assert!(lookup.found(another).now_or_never().is_none());
         let (found, ()) = tokio::join!(lookup.found(another), async {
-            answer.send(vec![address]).unwrap()
+            answer.send(vec![address]).unwrap();
         });
         assert_eq!(found.unwrap(), [address]);
         let unknown = || Err(io::ErrorKind::NotFound.into());
@@ -92,7 +92,7 @@ mod tests {
         // The same one tells it where somebody waits for it.
         let another = || -> Found { panic!("a second one is under way") };
         let (found, ()) = tokio::join!(lookup.found(another), async {
-            answer.send(vec![address(2)]).unwrap()
+            answer.send(vec![address(2)]).unwrap();
         });
         assert_eq!(found.unwrap(), [address(2)]);
         // What came long ago is not taken for an answer of today.
