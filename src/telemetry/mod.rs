@@ -77,16 +77,33 @@ mod tests {
     }
 
     fn logged(filter: &str, format: Format) -> String {
-        let buffer = Buffer::default();
-        let writer = buffer.clone();
-        let subscriber = subscriber(filter, format, false, move || writer.clone()).unwrap();
-        tracing::subscriber::with_default(subscriber, || {
+        logged_by(filter, format, || {
             let _span = tracing::info_span!("request", id = "r1").entered();
             tracing::info!(tenant = "acme", "taken");
             tracing::debug!("unseen");
-        });
+        })
+    }
+
+    fn logged_by(filter: &str, format: Format, log: impl FnOnce()) -> String {
+        let buffer = Buffer::default();
+        let writer = buffer.clone();
+        let subscriber = subscriber(filter, format, false, move || writer.clone()).unwrap();
+        tracing::subscriber::with_default(subscriber, log);
         let bytes = buffer.0.lock().unwrap().clone();
         String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn a_hostile_name_makes_no_line_of_its_own_and_colours_nothing() {
+        let name = "Ann\n2026-01-01T00:00:00Z ERROR forged\u{1b}[31m";
+        for format in [Format::Text, Format::Json] {
+            let text = logged_by("info", format, || {
+                let _span = tracing::info_span!("request", name).entered();
+                tracing::info!(name, error = io::Error::other(name).to_string(), "taken");
+            });
+            assert_eq!(text.lines().count(), 1, "{text}");
+            assert!(!text.contains('\u{1b}') && text.contains("forged"), "{text}");
+        }
     }
 
     #[test]

@@ -76,5 +76,5 @@ async fn the_daemons_account_may_do_all_that_the_driver_does() {
     let bench = Bench::start().await;
     let checks = bench.driver.test().await;
     let failed: Vec<_> = checks.iter().filter(|check| !check.ok).collect();
-    assert!(failed.is_empty() && checks.len() == 19, "{checks:?}");
+    assert!(failed.is_empty() && checks.len() == 20, "{checks:?}");
 }

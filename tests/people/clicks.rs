@@ -12,6 +12,7 @@ use switchyard::app::precondition::IfMatch;
 use switchyard::app::{operator, users};
 use switchyard::auth::caller::Caller;
 use switchyard::domain::digest::Digest;
+use switchyard::domain::ids::{ExtensionId, InstanceId};
 use switchyard::domain::instance::{FreeSwitchSettings, InstanceSettings};
 use switchyard::domain::instance_secrets::InstanceSecrets;
 use tokio::net::TcpListener;
@@ -23,6 +24,11 @@ use super::world::{World, code};
 impl World {
     /// Somebody of Acme whose phone is an extension.
     async fn at_phone(&self, owner: &Caller, name: &str, number: &str) -> Caller {
+        self.with_phone(owner, name, number).await.0
+    }
+
+    /// The same, with the extension.
+    pub async fn with_phone(&self, owner: &Caller, name: &str, number: &str) -> (Caller, ExtensionId) {
         let person = self.person(name, &self.acme, "agent").await;
         let extension = self.extension(owner, number).await.unwrap();
         users::link_extension(
@@ -34,10 +40,10 @@ impl World {
         )
         .await
         .unwrap();
-        self.caller(&person.token).await
+        (self.caller(&person.token).await, extension.id)
     }
 
-    async fn click(&self, caller: &Caller, once: Option<&Once>) -> Result<Done<()>, AppError> {
+    pub async fn click(&self, caller: &Caller, once: Option<&Once>) -> Result<Done<()>, AppError> {
         let input = ClickInput {
             to: Some("1777".to_owned()),
         };
@@ -47,28 +53,33 @@ impl World {
     /// Gives Acme a PBX that takes connections, and says nothing.
     async fn silent_pbx_of_acme(&self) -> TcpListener {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        self.freeswitch_of_acme(port, "esl-secret").await;
+        listener
+    }
+
+    /// Gives Acme the FreeSWITCH that answers at this port.
+    pub async fn freeswitch_of_acme(&self, port: u16, password: &str) -> InstanceId {
         let config_dir = self.bench.folder.path().join("freeswitch");
-        let silent = NewInstance {
-            name: "silent".parse().unwrap(),
+        let new = NewInstance {
+            name: "switch".parse().unwrap(),
             node: "node1".parse().unwrap(),
             settings: InstanceSettings::FreeSwitch(FreeSwitchSettings {
                 event_socket_host: "127.0.0.1".parse().unwrap(),
-                event_socket_port: listener.local_addr().unwrap().port(),
+                event_socket_port: port,
                 config_dir: config_dir.to_str().unwrap().parse().unwrap(),
                 recordings_dir: None,
                 emergency_numbers: Vec::new(),
             }),
-            secrets: InstanceSecrets::of_control("esl-secret".into()),
+            secrets: InstanceSecrets::of_control(password.into()),
         };
-        instances::create(&self.app, &operator::platform(None), silent)
-            .await
-            .unwrap();
-        let moved = "update tenants set instance_id = (select id from instances where name = 'silent') where name = 'Acme'";
+        let made = instances::create(&self.app, &operator::platform(None), new).await;
+        let moved = "update tenants set instance_id = (select id from instances where name = 'switch') where name = 'Acme'";
         self.texts(moved).await;
-        listener
+        made.unwrap().id
     }
 
-    async fn owner(&self) -> Caller {
+    pub async fn owner(&self) -> Caller {
         let olga = self.person("olga", &self.acme, "owner").await;
         self.caller(&olga.token).await
     }

@@ -6,6 +6,7 @@
 mod accepting;
 mod changed;
 mod clicks;
+mod clicks_made;
 mod disk_goes;
 mod erasing;
 mod erasing_files;
@@ -23,6 +24,9 @@ mod exporting_sounds;
 mod exporting_voicemail;
 mod firebase;
 mod forgotten;
+#[expect(dead_code, unused_imports, reason = "the area of the rig uses all of it")]
+#[path = "../support/freeswitch/mod.rs"]
+mod freeswitch;
 mod gone;
 mod inviting;
 #[expect(dead_code, reason = "another area uses the rest of it")]
