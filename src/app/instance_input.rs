@@ -100,6 +100,10 @@ pub struct InstanceInput {
     /// Where the PBX puts the recordings of calls, a directory for each tenant's domain; none are found where it is absent.
     #[schemars(with = "Option<AbsolutePath>")]
     pub recordings_dir: Patch<String>,
+    /// With `fusionpbx` and `freeswitch`: where the PBX puts the messages of mail boxes, a directory for each tenant's domain; none
+    /// are looked after where it is absent.
+    #[schemars(with = "Option<AbsolutePath>")]
+    pub voicemail_dir: Patch<String>,
     /// Emergency numbers of the place, beside those of everywhere.
     #[serde(deserialize_with = "given")]
     #[schemars(with = "Vec<EmergencyNumber>")]

@@ -83,9 +83,9 @@ async fn may_write(directory: &Path) -> Option<Check> {
     writes("service_writes", directory).await
 }
 
-/// The same of a directory of recordings: where it may not, they can be played all the same.
-async fn may_remove(recordings: &Path) -> Option<Check> {
-    let check = writes("service_removes", recordings).await?;
+/// The same of a directory of recordings, or of mail boxes: where it may not, they can be played all the same.
+async fn may_remove(directory: &Path) -> Option<Check> {
+    let check = writes("service_removes", directory).await?;
     Some(Check { ok: true, ..check })
 }
 
@@ -135,9 +135,16 @@ pub async fn may_write_of(settings: &InstanceSettings) -> Vec<Check> {
     if let Some(directory) = settings.config_dir() {
         checks.extend(may_write(directory.as_path()).await);
     }
-    if let Some(recordings) = settings.recordings_dir() {
-        checks.extend(may_remove(recordings.as_path()).await);
+    let mut removals = Vec::new();
+    for directory in [settings.recordings_dir(), settings.voicemail_dir()]
+        .into_iter()
+        .flatten()
+    {
+        removals.extend(may_remove(directory.as_path()).await);
     }
+    // One check: what lacks is what is told.
+    removals.sort_by_key(|check| check.mend.is_none());
+    checks.extend(removals.into_iter().next());
     checks
 }
 

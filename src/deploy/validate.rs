@@ -169,6 +169,7 @@ mod tests {
             event_socket_host: "127.0.0.1".parse().unwrap(),
             event_socket_port: 8021,
             recordings_dir: None,
+            voicemail_dir: None,
             emergency_numbers: Vec::new(),
         })
     }

@@ -69,6 +69,9 @@ pub struct FusionPbxSettings {
     /// Where the PBX puts the recordings of calls, a directory for each tenant's domain; none are found where it is absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recordings_dir: Option<AbsolutePath>,
+    /// Where the PBX puts the messages of mail boxes, a directory for each tenant's domain; none are looked after where it is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub voicemail_dir: Option<AbsolutePath>,
     /// Emergency numbers of the place, beside the ones that are emergency numbers everywhere.
     #[serde(default)]
     pub emergency_numbers: Vec<EmergencyNumber>,
@@ -87,6 +90,9 @@ pub struct FreeSwitchSettings {
     /// Where the PBX puts the recordings of calls, a directory for each tenant's domain; none are found where it is absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recordings_dir: Option<AbsolutePath>,
+    /// Where the PBX puts the messages of mail boxes, a directory for each tenant's domain; none are looked after where it is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub voicemail_dir: Option<AbsolutePath>,
     /// Emergency numbers of the place, beside the ones that are emergency numbers everywhere.
     #[serde(default)]
     pub emergency_numbers: Vec<EmergencyNumber>,
@@ -141,6 +147,16 @@ impl InstanceSettings {
             Self::Asterisk(settings) => settings.recordings_dir.as_ref(),
             Self::FusionPbx(settings) => settings.recordings_dir.as_ref(),
             Self::FreeSwitch(settings) => settings.recordings_dir.as_ref(),
+        }
+    }
+
+    /// Where the PBX puts the messages of mail boxes; an Asterisk tells it itself.
+    #[must_use]
+    pub const fn voicemail_dir(&self) -> Option<&AbsolutePath> {
+        match self {
+            Self::Asterisk(_) => None,
+            Self::FusionPbx(settings) => settings.voicemail_dir.as_ref(),
+            Self::FreeSwitch(settings) => settings.voicemail_dir.as_ref(),
         }
     }
 
@@ -302,6 +318,7 @@ mod tests {
             event_socket_host: host.parse().unwrap(),
             event_socket_port: port,
             recordings_dir: None,
+            voicemail_dir: None,
             emergency_numbers: numbers.iter().map(|number| number.parse().unwrap()).collect(),
         })
     }
@@ -312,6 +329,7 @@ mod tests {
             event_socket_port: port,
             config_dir: directory.parse().unwrap(),
             recordings_dir: None,
+            voicemail_dir: None,
             emergency_numbers: numbers.iter().map(|number| number.parse().unwrap()).collect(),
         })
     }

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::call_text::CallText;
 use super::dial::ExtensionNumber;
+use super::digest::Digest;
 use super::ids::{InstanceId, TenantId, VoicemailId};
 use super::invalid::Invalid;
 use super::parsed::{parsed_text, word_enum};
@@ -46,6 +47,17 @@ parsed_text! {
 }
 
 impl PbxMessageId {
+    /// The id of a message that has none, made of what tells it from others.
+    pub fn made_of<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        let digest = Digest::of_parts(parts).to_string();
+        let id: String = digest
+            .chars()
+            .filter(char::is_ascii_alphanumeric)
+            .take(64)
+            .collect();
+        Self(format!("file-{id}"))
+    }
+
     /// Whether Asterisk knows the message by it: it gives `seconds-number` to each, and some messages have none.
     #[must_use]
     pub fn is_asterisks(&self) -> bool {

@@ -1,5 +1,9 @@
 //! What callers have left on a PBX: its mail boxes' messages, listed box by box, and removed one by one.
 
+pub(in crate::driver) mod opened;
+pub(in crate::driver) mod tree;
+pub(in crate::driver) mod turn;
+
 use std::error::Error as StdError;
 
 use async_trait::async_trait;

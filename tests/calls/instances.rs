@@ -28,6 +28,7 @@ pub fn settings(port: u16, home: &Path) -> InstanceSettings {
         event_socket_port: port,
         config_dir: home.join("config").display().to_string().parse().unwrap(),
         recordings_dir: None,
+        voicemail_dir: None,
         emergency_numbers: Vec::new(),
     })
 }

@@ -114,6 +114,17 @@ fn what_is_named_is_changed_and_nothing_else() {
         json!([])
     );
 
+    add_fusionpbx(&host);
+    let change_pbx2 = |more: &[&str]| host.json(&[&["instance", "change", "pbx2"], more].concat());
+    let changed = change_pbx2(&["--voicemail-dir", "/srv/mail"]);
+    assert_eq!(changed["voicemail_dir"], "/srv/mail");
+    // Another change keeps it.
+    let changed = change_pbx2(&["--recordings-dir", "/srv/calls"]);
+    assert_eq!(changed["voicemail_dir"], "/srv/mail");
+    assert!(host.ok(&["instance", "show", "pbx2"]).contains("/srv/mail"));
+    let changed = change_pbx2(&["--no-voicemail-dir"]);
+    assert!(changed.get("voicemail_dir").is_none(), "{changed}");
+
     let tls = change(&["--ami-tls", "off"]);
     assert_eq!(tls["ami_tls"], json!({"mode": "off"}));
     assert!(change(&["--ami-tls", "host"]).get("ami_tls").is_none());
@@ -124,7 +135,7 @@ fn what_is_named_is_changed_and_nothing_else() {
         "{said}"
     );
     let entries = audited(&host, "instance.change");
-    assert_eq!(entries.len(), 6, "{entries:#?}");
+    assert_eq!(entries.len(), 9, "{entries:#?}");
     assert!(
         entries
             .iter()
@@ -221,6 +232,12 @@ fn what_cannot_be_is_refused_with_the_argument_and_changes_nothing() {
             "pbx2",
             &["--config-dir", "/etc/x"],
             "--config-dir must be absent",
+        ),
+        (
+            4,
+            "pbx1",
+            &["--voicemail-dir", "/srv/mail"],
+            "--voicemail-dir must be absent",
         ),
         (
             4,

@@ -12,7 +12,7 @@ mod cut;
 mod deploys;
 mod drift;
 mod faults;
-#[expect(dead_code, reason = "the area of the rig uses all of it")]
+#[expect(dead_code, unused_imports, reason = "the area of the rig uses all of it")]
 #[path = "../support/freeswitch/mod.rs"]
 mod freeswitch;
 mod full_disk;

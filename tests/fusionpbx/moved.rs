@@ -11,11 +11,11 @@ use super::freeswitch::{FreeSwitch, Keys};
 use super::fusionpbx::Booleans::Native;
 use super::fusionpbx::FusionPbx;
 use super::relay::Relay;
-use super::world::{World, operator, reached, rights};
+use super::world::{World, operator, reached};
 
 /// Names the database of another FusionPBX, with its own role.
 async fn name(world: &World, other: &FusionPbx) -> Result<(), AppError> {
-    let role = other.role(rights).await;
+    let role = other.own_role().await;
     let (settings, secrets) = reached(&role, world.settings.event_socket_port);
     let settings = InstanceSettings::FusionPbx(settings);
     let changed =

@@ -12,7 +12,7 @@ use switchyard::deploy::{DriverFactory, Engine, EngineOptions, ShadowPolicy, Tem
 use switchyard::domain::deployment::{Deployment, DeploymentStatus, StageRecord};
 use switchyard::domain::extension::Extension;
 use switchyard::domain::ids::{InstanceId, SystemIds, TenantId};
-use switchyard::domain::instance::{FusionPbxSettings, InstanceSettings, PbxInstance, Tls};
+use switchyard::domain::instance::{FusionPbxSettings, InstanceSettings, PbxInstance};
 use switchyard::domain::instance_secrets::InstanceSecrets;
 use switchyard::domain::random::SystemRandom;
 use switchyard::domain::secret::ShownSecrets;
@@ -22,10 +22,9 @@ use switchyard::driver::fusionpbx::{self, FusionPbxDriver};
 use switchyard::store::Store;
 use tempfile::TempDir;
 use tokio::sync::Notify;
-use url::Url;
 
 use super::freeswitch::{Admitted, FreeSwitch, Keys, PASSWORD, Refused};
-use super::fusionpbx::{Booleans, FusionPbx, Snapshot};
+use super::fusionpbx::{Booleans, FusionPbx, Snapshot, settings as fusionpbx_settings};
 use super::support::clock::Shifted;
 use super::support::database::{Backend, Bench};
 
@@ -109,7 +108,7 @@ impl World {
 
     pub async fn with(backend: Backend, booleans: Booleans, keys: Keys) -> Self {
         let fusionpbx = FusionPbx::furnished(booleans).await;
-        let role = fusionpbx.role(rights).await;
+        let role = fusionpbx.own_role().await;
         let freeswitch = FreeSwitch::with_fusionpbx(fusionpbx.pool.clone(), keys).await;
         let (settings, secrets) = reached(&role, freeswitch.port);
         let (database, store) = Bench::migrated(backend).await;
@@ -321,30 +320,12 @@ pub async fn ended(app: &App, deployment: &Deployment) -> Ended {
     Ended { deployment, stages }
 }
 
-/// What the project grants its role, as the tests' roles are named.
-pub fn rights(role: &str) -> String {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/pbx/fusionpbx/grants.sql");
-    let text = std::fs::read_to_string(path).unwrap();
-    text.replace(":\"role\"", role)
-}
-
 /// How a database and an event socket are reached.
 pub fn reached(database: &str, event_socket: u16) -> (FusionPbxSettings, InstanceSecrets) {
-    let url = Url::parse(database).unwrap();
-    let settings = FusionPbxSettings {
-        database_host: url.host_str().unwrap().parse().unwrap(),
-        database_port: url.port().unwrap(),
-        database_name: url.path().trim_start_matches('/').parse().unwrap(),
-        database_username: url.username().parse().unwrap(),
-        database_tls: Some(Tls::Off),
-        event_socket_host: "127.0.0.1".parse().unwrap(),
-        event_socket_port: event_socket,
-        recordings_dir: None,
-        emergency_numbers: Vec::new(),
-    };
+    let (settings, password) = fusionpbx_settings(database, event_socket);
     let secrets = InstanceSecrets {
         control: PASSWORD.into(),
-        database: Some(url.password().unwrap().into()),
+        database: Some(password),
     };
     (settings, secrets)
 }

@@ -58,6 +58,7 @@ impl Pbx for OnRows {
             event_socket_host: "127.0.0.1".parse().unwrap(),
             event_socket_port: self.freeswitch.port,
             recordings_dir: None,
+            voicemail_dir: None,
             emergency_numbers: Vec::new(),
         })
     }

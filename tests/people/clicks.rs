@@ -69,6 +69,7 @@ impl World {
                 event_socket_port: port,
                 config_dir: config_dir.to_str().unwrap().parse().unwrap(),
                 recordings_dir: None,
+                voicemail_dir: None,
                 emergency_numbers: Vec::new(),
             }),
             secrets: InstanceSecrets::of_control(password.into()),

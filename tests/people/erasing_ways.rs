@@ -312,7 +312,7 @@ async fn a22_where_no_mail_boxes_are_looked_after_an_erasure_ends_partial_howeve
         );
         let detail = kept.detail.as_ref().unwrap();
         assert!(
-            detail.contains("FreeSWITCH") && detail.contains("neither listed nor removed"),
+            detail.contains("voicemail_dir") && detail.contains("nobody looks after"),
             "{detail}"
         );
         assert!(

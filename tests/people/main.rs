@@ -27,6 +27,9 @@ mod forgotten;
 #[expect(dead_code, unused_imports, reason = "the area of the rig uses all of it")]
 #[path = "../support/freeswitch/mod.rs"]
 mod freeswitch;
+#[expect(dead_code, unused_imports, reason = "the area of the rig uses all of it")]
+#[path = "../support/fusionpbx/mod.rs"]
+mod fusionpbx;
 mod gone;
 mod inviting;
 #[expect(dead_code, reason = "another area uses the rest of it")]
@@ -62,6 +65,9 @@ mod same_work;
 mod sign_ins;
 #[path = "../support/mod.rs"]
 mod support;
+mod switched_faults;
+mod switched_mail;
+mod switched_messages;
 mod ticket_keys;
 mod ticket_limits;
 mod ticket_ways;

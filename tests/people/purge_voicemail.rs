@@ -266,6 +266,7 @@ impl World {
                 event_socket_port: 1,
                 config_dir: state.path().join("freeswitch").to_str().unwrap().parse().unwrap(),
                 recordings_dir: None,
+                voicemail_dir: None,
                 emergency_numbers: Vec::new(),
             }),
             secrets: InstanceSecrets::of_control("secret".into()),
@@ -293,7 +294,7 @@ async fn a20_where_no_mail_boxes_are_looked_after_a_purge_says_so() {
     assert_eq!(purge.status, Partial, "{purge:?}");
     let detail = purge.parts[0].detail.as_deref().unwrap();
     assert!(
-        detail.contains("FreeSWITCH") && detail.contains("neither listed nor removed"),
+        detail.contains("voicemail_dir") && detail.contains("nobody looks after"),
         "{detail}"
     );
 }

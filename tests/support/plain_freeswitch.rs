@@ -119,6 +119,7 @@ impl Plain {
             event_socket_port: self.freeswitch.port,
             config_dir: self.config_dir().to_str().unwrap().parse().unwrap(),
             recordings_dir: None,
+            voicemail_dir: None,
             emergency_numbers: Vec::new(),
         }
     }

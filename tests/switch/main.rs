@@ -9,6 +9,7 @@ mod faults;
 mod files;
 #[path = "../support/freeswitch/mod.rs"]
 mod freeswitch;
+#[expect(dead_code, reason = "another area uses the rest of it")]
 #[path = "../support/fusionpbx/mod.rs"]
 mod fusionpbx;
 mod phones;
@@ -19,3 +20,4 @@ mod support;
 mod tables;
 mod transcripts;
 mod users;
+mod voicemail;

@@ -38,8 +38,8 @@ const CALLS_UP: Left = stays(
     "they are found by the next erasure",
 );
 const PBX_RECORDS: Left = stays(
-    "what the PBX itself keeps: its log, its own records of calls, what owners of mail boxes have said for whoever calls, and what it \
-     has left there unfinished",
+    "what the PBX itself keeps: its log, its own records of calls, what owners of mail boxes have said for whoever calls, what it has left \
+     there unfinished, and messages that it has sent by e-mail or is to send",
     "this version does not reach it: it goes on the PBX",
 );
 const OTHER_MAIL: Left = stays(
@@ -51,9 +51,9 @@ const LEFT_PBX: Left = stays(
     "nobody looks at them any more: they go on that PBX",
 );
 const NOT_SERVED: Left = stays(
-    "messages in mail boxes of a FreeSWITCH or a FusionPBX, where the tenant is on one or was",
+    "messages in mail boxes of a FreeSWITCH or a FusionPBX whose instance names no `voicemail_dir`",
     "they are neither listed nor removed from here, so that an erasure of an extension or a number ends as `partial` there, however \
-     often it is run: they go on that PBX",
+     often it is run: they go once it names the directory, or on that PBX",
 );
 const DIRECT: Left = stays(
     "numbers by which the extension is called from outside, and those that it shows there, with their names, where it leads on what \

@@ -38,7 +38,7 @@ impl InstanceInput {
     /// What is of no concern to the kind may have been meant for another instance.
     fn refuse_others(&self, kind: PbxKind, errors: &mut FieldErrors) {
         use PbxKind::{Asterisk, FreeSwitch, FusionPbx};
-        let given: [(&str, bool, &[PbxKind]); 16] = [
+        let given: [(&str, bool, &[PbxKind]); 17] = [
             ("ami_host", self.ami_host.is_some(), &[Asterisk]),
             ("ami_port", self.ami_port.is_some(), &[Asterisk]),
             ("ami_username", self.ami_username.is_some(), &[Asterisk]),
@@ -75,6 +75,11 @@ impl InstanceInput {
                 &[FusionPbx],
             ),
             ("database_tls", is_given(&self.database_tls), &[FusionPbx]),
+            (
+                "voicemail_dir",
+                is_given(&self.voicemail_dir),
+                &[FusionPbx, FreeSwitch],
+            ),
         ];
         for (field, given, kinds) in given {
             if given && !kinds.contains(&kind) {
@@ -128,6 +133,7 @@ impl InstanceInput {
         }
         let (host, port) = self.event_socket(errors);
         let recordings_dir = self.recordings_dir(errors);
+        let voicemail_dir = self.voicemail_dir(errors);
         Some(InstanceSettings::FusionPbx(FusionPbxSettings {
             database_host: database_host?,
             database_port: database_port?,
@@ -137,6 +143,7 @@ impl InstanceInput {
             event_socket_host: host?,
             event_socket_port: port?,
             recordings_dir,
+            voicemail_dir,
             emergency_numbers,
         }))
     }
@@ -149,11 +156,13 @@ impl InstanceInput {
         let (host, port) = self.event_socket(errors);
         let config_dir = required(errors, "config_dir", self.config_dir.as_deref());
         let recordings_dir = self.recordings_dir(errors);
+        let voicemail_dir = self.voicemail_dir(errors);
         Some(InstanceSettings::FreeSwitch(FreeSwitchSettings {
             event_socket_host: host?,
             event_socket_port: port?,
             config_dir: config_dir?,
             recordings_dir,
+            voicemail_dir,
             emergency_numbers,
         }))
     }
@@ -161,6 +170,11 @@ impl InstanceInput {
     fn recordings_dir(&self, errors: &mut FieldErrors) -> Option<AbsolutePath> {
         let text = self.recordings_dir.clone().over(None)?;
         errors.take("recordings_dir", text.parse())
+    }
+
+    fn voicemail_dir(&self, errors: &mut FieldErrors) -> Option<AbsolutePath> {
+        let text = self.voicemail_dir.clone().over(None)?;
+        errors.take("voicemail_dir", text.parse())
     }
 
     fn event_socket<T: FromStr<Err = Invalid>>(&self, errors: &mut FieldErrors) -> (Option<T>, Option<u16>) {
@@ -180,6 +194,10 @@ impl InstanceInput {
     pub(super) fn keep(&mut self, before: &InstanceSettings) {
         let recordings_dir = before.recordings_dir().map(ToString::to_string);
         self.recordings_dir = kept(std::mem::take(&mut self.recordings_dir).over(recordings_dir));
+        if before.kind() != PbxKind::Asterisk {
+            let voicemail_dir = before.voicemail_dir().map(ToString::to_string);
+            self.voicemail_dir = kept(std::mem::take(&mut self.voicemail_dir).over(voicemail_dir));
+        }
         match before {
             InstanceSettings::Asterisk(before) => {
                 keep(&mut self.ami_host, &before.ami_host);

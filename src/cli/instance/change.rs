@@ -29,12 +29,8 @@ pub struct Change {
     rename: Option<InstanceName>,
     #[command(flatten)]
     reach: ReachArguments,
-    /// An Asterisk's log is not read any more
-    #[arg(long, conflicts_with = "log_file")]
-    no_log_file: bool,
-    /// Recordings are not looked for any more
-    #[arg(long, conflicts_with = "recordings_dir")]
-    no_recordings_dir: bool,
+    #[command(flatten)]
+    gone: GonePlaces,
     /// A local emergency number, in place of those that it has; can be given more than once
     #[arg(long = "emergency-number", value_name = "NUMBER")]
     emergency_numbers: Vec<EmergencyNumber>,
@@ -44,6 +40,20 @@ pub struct Change {
     /// Only where it is still of the version that `instance show` named
     #[arg(long, value_name = "VERSION")]
     if_match: Option<String>,
+}
+
+/// Places that are none any more.
+#[derive(Args)]
+struct GonePlaces {
+    /// An Asterisk's log is not read any more
+    #[arg(long, conflicts_with = "log_file")]
+    no_log_file: bool,
+    /// Recordings are not looked for any more
+    #[arg(long, conflicts_with = "recordings_dir")]
+    no_recordings_dir: bool,
+    /// Messages of mail boxes are not looked after any more
+    #[arg(long, conflicts_with = "voicemail_dir")]
+    no_voicemail_dir: bool,
 }
 
 pub fn run(context: &mut Context<'_>, change: Change) -> Result<(), Failure> {
@@ -83,11 +93,14 @@ fn input(context: &mut Context<'_>, change: Change) -> Result<InstanceInput, Fai
     input.ami_secret = secret(context, files.ami.as_deref(), AMI_SECRET)?;
     input.event_socket_password = secret(context, files.event_socket.as_deref(), EVENT_SOCKET)?;
     input.database_password = secret(context, files.database.as_deref(), DATABASE)?;
-    if change.no_log_file {
+    if change.gone.no_log_file {
         input.log_file = Patch::Clear;
     }
-    if change.no_recordings_dir {
+    if change.gone.no_recordings_dir {
         input.recordings_dir = Patch::Clear;
+    }
+    if change.gone.no_voicemail_dir {
+        input.voicemail_dir = Patch::Clear;
     }
     if change.no_emergency_numbers || !change.emergency_numbers.is_empty() {
         let numbers = change.emergency_numbers.iter().map(ToString::to_string);

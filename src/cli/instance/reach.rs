@@ -56,6 +56,7 @@ impl ReachArguments {
             config_dir: text(asterisk.config_dir),
             log_file: text(asterisk.log_file).map_or(Patch::Keep, Patch::Set),
             recordings_dir: text(calls.recordings_dir).map_or(Patch::Keep, Patch::Set),
+            voicemail_dir: text(calls.voicemail_dir).map_or(Patch::Keep, Patch::Set),
             database_host: text(switch.database_host),
             database_port: switch.database_port.map(i64::from),
             database_name: text(switch.database_name),
@@ -109,6 +110,9 @@ struct CallArguments {
     /// The directory of the recordings of calls, which has one for each tenant's domain
     #[arg(long, value_name = "DIR")]
     recordings_dir: Option<AbsolutePath>,
+    /// With a FusionPBX and a FreeSWITCH: the directory of the messages of mail boxes, which has one for each tenant's domain
+    #[arg(long, value_name = "DIR")]
+    voicemail_dir: Option<AbsolutePath>,
 }
 
 /// How a FusionPBX is reached, and a FreeSWITCH without it.

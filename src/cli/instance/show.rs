@@ -6,7 +6,7 @@ use super::state;
 use crate::app::views::InstanceView;
 use crate::app::{instance_changes, operator};
 use crate::cli::{Context, Failure, lookup};
-use crate::domain::instance::{EmergencyNumber, InstanceSettings, PbxInstance, Tls};
+use crate::domain::instance::{EmergencyNumber, InstanceSettings, PbxInstance, PbxKind, Tls};
 use crate::domain::name::InstanceName;
 
 /// An instance, and what names its version: the API tells that one by `ETag`.
@@ -42,6 +42,9 @@ pub fn run(context: &mut Context<'_>, name: &InstanceName) -> Result<(), Failure
             let numbers = instance.settings.emergency_numbers().iter();
             let numbers: Vec<&str> = numbers.map(EmergencyNumber::as_str).collect();
             let numbers = (!numbers.is_empty()).then(|| numbers.join(", "));
+            if instance.settings.kind() != PbxKind::Asterisk {
+                fields.push(("mail boxes", or_none(instance.settings.voicemail_dir())));
+            }
             fields.extend([
                 ("recordings", or_none(instance.settings.recordings_dir())),
                 ("emergency numbers", or_none(numbers.as_ref())),

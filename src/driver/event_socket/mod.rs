@@ -6,6 +6,7 @@ mod click;
 pub mod ended;
 mod feed;
 mod halves;
+pub mod mail;
 pub mod users;
 
 use std::collections::BTreeSet;

@@ -38,6 +38,9 @@ pub(super) async fn all(driver: &FreeSwitchDriver) -> Vec<Check> {
     }
     let recordings = driver.settings.recordings_dir.as_ref();
     checks.extend(spool::check(recordings, PbxKind::FreeSwitch, GROUP).await);
+    if answers && let Ok(mail) = driver.mail_boxes() {
+        checks.push(mail.check().await);
+    }
     checks
 }
 

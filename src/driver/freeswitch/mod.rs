@@ -4,6 +4,7 @@
 mod checks;
 mod document;
 mod included;
+mod mail;
 mod own_files;
 mod profiles;
 mod sounds;
@@ -39,8 +40,6 @@ use crate::wire::esl::Error;
 const RELOAD: Duration = Duration::from_mins(2);
 /// No lookup fills a cache here: each user is asked for.
 const EACH: usize = 1;
-const NO_MAIL: &str = "voice mail that a FreeSWITCH holds is not looked after from here: its messages are neither listed \
-    nor removed; delete them on the PBX";
 const READING: &str = "the reload of FreeSWITCH's XML";
 
 /// Drives one FreeSWITCH on this host.
@@ -300,7 +299,7 @@ impl PbxDriver for FreeSwitchDriver {
     }
 
     fn mail(&self) -> Result<Box<dyn Mail + '_>, MailError> {
-        Err(MailError::NotServed(NO_MAIL))
+        Ok(Box::new(self.mail_boxes()?))
     }
 
     /// What FreeSWITCH said to the reload, what could not be read beside it, and of calls.

@@ -44,6 +44,9 @@ pub(super) async fn all(driver: &FusionPbxDriver) -> Vec<Check> {
     checks.push(staging(driver).await);
     let recordings = driver.settings.recordings_dir.as_ref();
     checks.extend(spool::check(recordings, PbxKind::FusionPbx, GROUP).await);
+    if let Ok(mail) = driver.mail_boxes() {
+        checks.push(mail.check().await);
+    }
     checks
 }
 

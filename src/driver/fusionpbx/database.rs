@@ -213,6 +213,7 @@ mod tests {
             event_socket_host: "127.0.0.1".parse().unwrap(),
             event_socket_port: 1,
             recordings_dir: None,
+            voicemail_dir: None,
             emergency_numbers: Vec::new(),
         };
         let error = Database::new(&settings, None).open().await.err().unwrap();

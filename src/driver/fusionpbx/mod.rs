@@ -12,6 +12,7 @@ mod difference;
 mod drift;
 pub mod found;
 mod insert;
+mod mail;
 mod note;
 mod read;
 mod same_switch;
@@ -53,9 +54,6 @@ use crate::domain::instance::{FusionPbxSettings, PbxKind};
 use crate::domain::instance_secrets::InstanceSecrets;
 use crate::domain::leg::{Endpoint, LegId};
 use crate::domain::sip_domain::SipDomain;
-
-const NO_MAIL: &str = "voice mail that a FusionPBX holds is not looked after from here: its messages are neither listed \
-    nor removed; delete them in FusionPBX";
 
 /// Where what is to be written is staged, below the daemon's own directory.
 #[must_use]
@@ -371,7 +369,7 @@ impl PbxDriver for FusionPbxDriver {
     }
 
     fn mail(&self) -> Result<Box<dyn Mail + '_>, MailError> {
-        Err(MailError::NotServed(NO_MAIL))
+        Ok(Box::new(self.mail_boxes()?))
     }
 
     /// FreeSWITCH complains about rows when it looks them up, which is asked for.

@@ -23,6 +23,7 @@ mod session;
 mod signing;
 mod source;
 mod switch;
+mod voicemail;
 mod wanted;
 mod xml;
 
@@ -47,6 +48,7 @@ pub use journal::Journal;
 pub use legs::{Caller, NewCall};
 pub use phones::Phone;
 pub use signing::{Admitted, Refused};
+pub use voicemail::{Message, VoiceMail};
 pub use xml::Element;
 
 use fusion::Fusion;
@@ -229,6 +231,11 @@ impl FreeSwitch {
     /// A phone is signed in, whoever it is.
     pub fn sign_in(&self, phone: &Phone) {
         self.switch.phones.lock().unwrap().sign_in(phone);
+    }
+
+    /// What `mod_voicemail` has in its list.
+    pub fn voicemail(&self) -> std::sync::MutexGuard<'_, VoiceMail> {
+        self.switch.voicemail.lock().unwrap()
     }
 
     /// The phones that the profiles have.

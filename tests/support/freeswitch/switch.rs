@@ -13,6 +13,7 @@ use super::identity::{Figures, Names, Novelties};
 use super::journal::Journal;
 use super::phones::Phones;
 use super::source::Source;
+use super::voicemail::VoiceMail;
 
 /// Events that a session may be behind.
 const BACKLOG: usize = 4096;
@@ -45,6 +46,7 @@ pub struct Switch {
     pub globals: Mutex<Globals>,
     pub phones: Mutex<Phones>,
     pub calls: Mutex<Calls>,
+    pub voicemail: Mutex<VoiceMail>,
     pub faults: Faults,
     pub journal: Journal,
     /// How often the files were read again.
@@ -68,6 +70,7 @@ impl Switch {
             globals,
             phones: Mutex::default(),
             calls: Mutex::default(),
+            voicemail: Mutex::default(),
             faults: Faults::default(),
             journal: Journal::default(),
             reloads: AtomicUsize::new(0),

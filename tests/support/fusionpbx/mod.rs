@@ -4,9 +4,12 @@ mod rows;
 mod snapshot;
 mod tables;
 
+use secrecy::SecretString;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{AssertSqlSafe, Executor as _, PgPool};
 use switchyard::domain::ids::{IdSource as _, SystemIds};
+use switchyard::domain::instance::{FusionPbxSettings, Tls};
+use url::Url;
 
 use crate::support::database::{Backend, Bench};
 use crate::support::server;
@@ -60,10 +63,15 @@ impl FusionPbx {
         self.run(&format!("create role {name} login password '{password}'"))
             .await;
         self.run(&rights(&name)).await;
-        let mut url = url::Url::parse(&self.bench.text).unwrap();
+        let mut url = Url::parse(&self.bench.text).unwrap();
         url.set_username(&name).unwrap();
         url.set_password(Some(&password)).unwrap();
         url.to_string()
+    }
+
+    /// Makes a role that may do what the project grants its own; gives its URL.
+    pub async fn own_role(&self) -> String {
+        self.role(rights).await
     }
 
     /// All rows of all tables as they are.
@@ -79,4 +87,29 @@ impl FusionPbx {
     pub async fn add_extension(&self, row: &ExtensionRow<'_>) -> String {
         rows::add_extension(self, row).await
     }
+}
+
+/// How a database of that URL and an event socket are reached, with the role's password.
+pub fn settings(database: &str, event_socket: u16) -> (FusionPbxSettings, SecretString) {
+    let url = Url::parse(database).unwrap();
+    let settings = FusionPbxSettings {
+        database_host: url.host_str().unwrap().parse().unwrap(),
+        database_port: url.port().unwrap(),
+        database_name: url.path().trim_start_matches('/').parse().unwrap(),
+        database_username: url.username().parse().unwrap(),
+        database_tls: Some(Tls::Off),
+        event_socket_host: "127.0.0.1".parse().unwrap(),
+        event_socket_port: event_socket,
+        recordings_dir: None,
+        voicemail_dir: None,
+        emergency_numbers: Vec::new(),
+    };
+    (settings, url.password().unwrap().into())
+}
+
+/// What the project grants its role, as the tests' roles are named.
+fn rights(role: &str) -> String {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/pbx/fusionpbx/grants.sql");
+    let text = std::fs::read_to_string(path).unwrap();
+    text.replace(":\"role\"", role)
 }

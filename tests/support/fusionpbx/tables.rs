@@ -75,6 +75,13 @@ const TABLES: &[(&str, &str)] = &[
          text",
     ),
     (
+        "v_voicemail_messages",
+        "domain_uuid uuid, voicemail_message_uuid uuid!, voicemail_uuid uuid, created_epoch numeric, \
+         read_epoch numeric, caller_id_name text, caller_id_number text, message_length numeric, \
+         message_status text, message_priority text, message_intro_base64 text, message_base64 text, \
+         message_transcription text",
+    ),
+    (
         "v_dialplans",
         "domain_uuid uuid, dialplan_uuid uuid!, app_uuid uuid, hostname text, dialplan_context text, \
          dialplan_name text, dialplan_number text, dialplan_destination boolean, dialplan_continue boolean, \

@@ -5,10 +5,8 @@ mod check;
 mod lock;
 mod spool;
 mod text;
-mod turn;
 
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +17,6 @@ use tokio::time::sleep;
 
 pub use self::check::check;
 use self::spool::{Found, MailSpool, Placed};
-use self::turn::Turn;
 use super::AsteriskDriver;
 use super::rights::{ActionName, LackingRights, Right};
 use super::session::Session;
@@ -28,15 +25,13 @@ use crate::domain::instance::AbsolutePath;
 use crate::domain::sip_domain::SipDomain;
 use crate::domain::voicemail::PbxMessageId;
 use crate::driver::DriverError;
+use crate::driver::mail::tree::{MailTree, WHAT as SPOOL};
+use crate::driver::mail::turn::{self, Turn};
 use crate::driver::mail::{Mail, MailError, MailPlace, MailboxContent, MessageSound};
 use crate::driver::spool::Sound;
-use crate::driver::spool::disk::in_turn;
 
-/// How long a disk may take for one box, with as many messages as are looked at.
-const LONGEST: Duration = Duration::from_secs(10);
 /// How long nobody works on mail boxes after a removal of which nobody knows whether Asterisk has carried it out.
 const UNANSWERED: Duration = Duration::from_mins(1);
-const SPOOL: &str = "the directory of Asterisk's mail boxes";
 const MANAGER: &str = "the manager interface";
 const LEFT_LATER: &str = "a message says that it was left later than was known of it";
 
@@ -44,7 +39,7 @@ const LEFT_LATER: &str = "a message says that it was left later than was known o
 pub struct AsteriskMail<'a> {
     driver: &'a AsteriskDriver,
     session: OnceCell<Arc<Session>>,
-    spool: OnceCell<MailSpool>,
+    tree: OnceCell<MailTree>,
 }
 
 impl<'a> AsteriskMail<'a> {
@@ -52,7 +47,7 @@ impl<'a> AsteriskMail<'a> {
         Self {
             driver,
             session: OnceCell::new(),
-            spool: OnceCell::new(),
+            tree: OnceCell::new(),
         }
     }
 
@@ -64,30 +59,15 @@ impl<'a> AsteriskMail<'a> {
         session.map_err(|error| MailError::unavailable(MANAGER, error))
     }
 
-    async fn spool(&self) -> Result<&MailSpool, MailError> {
+    async fn tree(&self) -> Result<&MailTree, MailError> {
         let found = self
-            .spool
-            .get_or_try_init(|| async { spool_of(self.session().await?).await });
+            .tree
+            .get_or_try_init(|| async { tree_of(self.session().await?).await });
         found.await
     }
 
     async fn turn(&self) -> Result<Turn, MailError> {
-        turn::take(self.spool().await?.root()).await
-    }
-
-    /// Asks the disk, outside of whatever thread others wait for, which keeps the turn until it has answered. Where the directory
-    /// as a whole cannot be asked, none of its boxes would fare better.
-    async fn ask<T: Send + 'static>(
-        &self,
-        turn: &Turn,
-        ask: impl FnOnce(&MailSpool) -> io::Result<T> + Send + 'static,
-    ) -> Result<io::Result<T>, MailError> {
-        ask_spool(self.spool().await?, turn, ask).await
-    }
-
-    async fn place_in(&self, turn: &Turn) -> Result<Option<MailPlace>, MailError> {
-        let place = self.ask(turn, MailSpool::place).await?;
-        place.map_err(|error| MailError::unavailable(SPOOL, error))
+        self.tree().await?.turn().await
     }
 
     async fn find(
@@ -98,7 +78,10 @@ impl<'a> AsteriskMail<'a> {
         id: &PbxMessageId,
     ) -> Result<Found, MailError> {
         let (of, named, id) = (domain.clone(), mailbox.clone(), id.clone());
-        let found = self.ask(turn, move |spool| spool.find(&of, &named, &id)).await?;
+        let tree = self.tree().await?;
+        let found = tree
+            .ask(turn, move |tree| MailSpool(tree).find(&of, &named, &id))
+            .await?;
         found.map_err(|error| MailError::refused(mailbox, error))
     }
 
@@ -207,15 +190,11 @@ impl<'a> AsteriskMail<'a> {
 #[async_trait]
 impl Mail for AsteriskMail<'_> {
     async fn place(&self) -> Result<Option<MailPlace>, MailError> {
-        self.place_in(&self.turn().await?).await
+        self.tree().await?.place(&self.turn().await?).await
     }
 
     async fn mailboxes(&self, domain: &SipDomain) -> Result<Option<Vec<ExtensionNumber>>, MailError> {
-        let of = domain.clone();
-        let found = self
-            .ask(&self.turn().await?, move |spool| spool.mailboxes(&of))
-            .await?;
-        found.map_err(|error| MailError::refused_all(domain, error))
+        self.tree().await?.mailboxes(&self.turn().await?, domain).await
     }
 
     async fn content(
@@ -224,8 +203,9 @@ impl Mail for AsteriskMail<'_> {
         mailbox: &ExtensionNumber,
     ) -> Result<MailboxContent, MailError> {
         let (of, named) = (domain.clone(), mailbox.clone());
-        let found = self
-            .ask(&self.turn().await?, move |spool| spool.content(&of, &named))
+        let (tree, turn) = (self.tree().await?, self.turn().await?);
+        let found = tree
+            .ask(&turn, move |tree| MailSpool(tree).content(&of, &named))
             .await?;
         found.map_err(|error| MailError::refused(mailbox, error))
     }
@@ -247,15 +227,15 @@ impl Mail for AsteriskMail<'_> {
         id: &PbxMessageId,
     ) -> Result<Option<MessageSound>, MailError> {
         let (of, named, message) = (domain.clone(), mailbox.clone(), id.clone());
-        let turn = self.turn().await?;
-        let found = self
-            .ask(&turn, move |spool| spool.sound(&of, &named, &message))
+        let (tree, turn) = (self.tree().await?, self.turn().await?);
+        let found = tree
+            .ask(&turn, move |tree| MailSpool(tree).sound(&of, &named, &message))
             .await?;
         let opened = found.map_err(|error| match error.kind() {
             io::ErrorKind::TimedOut => MailError::unavailable(SPOOL, error),
             _ => MailError::refused(mailbox, error),
         })?;
-        let root = self.spool().await?.root();
+        let root = tree.root();
         Ok(opened.map(|opened| MessageSound {
             sound: Sound::of(opened.file, opened.length, root.to_owned()),
             format: opened.format,
@@ -270,8 +250,8 @@ impl Mail for AsteriskMail<'_> {
         left_by: Timestamp,
     ) -> Result<bool, MailError> {
         // Two removals at once have Asterisk remove others than it was told (measured: 12 of 600).
-        let turn = self.turn().await?;
-        let place = self.place_in(&turn).await?;
+        let (tree, turn) = (self.tree().await?, self.turn().await?);
+        let place = tree.place(&turn).await?;
         let found = self.find(&turn, domain, mailbox, id).await?;
         let Some(first) = found.placed.first() else {
             return Ok(false);
@@ -285,7 +265,7 @@ impl Mail for AsteriskMail<'_> {
         if id.is_asterisks() && !found.keeps_deleted {
             self.have_removed(&turn, domain, mailbox, first).await?;
             let left = self.find(&turn, domain, mailbox, id).await?;
-            if self.place_in(&turn).await? != place {
+            if tree.place(&turn).await? != place {
                 return Err(MailError::unavailable(SPOOL, "its disk was taken away meanwhile"));
             }
             if left.placed.is_empty() {
@@ -294,8 +274,8 @@ impl Mail for AsteriskMail<'_> {
         }
         // It does not serve the box, cannot read this text or one before it, or keeps what is deleted.
         let (of, named, message) = (domain.clone(), mailbox.clone(), id.clone());
-        let removed = self
-            .ask(&turn, move |spool| spool.unlink(&of, &named, &message))
+        let removed = tree
+            .ask(&turn, move |tree| MailSpool(tree).unlink(&of, &named, &message))
             .await?;
         let removed = removed.map_err(|error| MailError::refused(mailbox, error))?;
         let headers = [("Context", domain.as_str()), ("Mailbox", mailbox.as_str())];
@@ -309,41 +289,13 @@ impl Mail for AsteriskMail<'_> {
 }
 
 /// Where the running Asterisk has its mail boxes, as it says itself.
-async fn spool_of(session: &Session) -> Result<MailSpool, MailError> {
+async fn tree_of(session: &Session) -> Result<MailTree, MailError> {
     let spool = session.variable("ASTSPOOLDIR").await;
     let spool = spool.map_err(|error| MailError::unavailable(MANAGER, error))?;
     let spool: AbsolutePath = spool
         .parse()
         .map_err(|invalid| MailError::unavailable(SPOOL, invalid))?;
-    Ok(MailSpool::new(spool.as_path().join("voicemail")))
-}
-
-async fn ask_spool<T: Send + 'static>(
-    spool: &MailSpool,
-    turn: &Turn,
-    ask: impl FnOnce(&MailSpool) -> io::Result<T> + Send + 'static,
-) -> Result<io::Result<T>, MailError> {
-    let absent = |directory: PathBuf| MailError::Absent {
-        directory: directory.display().to_string(),
-    };
-    let root: PathBuf = spool.root().to_owned();
-    let (asked, turn) = (spool.clone(), Arc::clone(turn));
-    let answer = in_turn(&root, LONGEST, move || {
-        let answer = asked.is_there().map(|_| ask(&asked));
-        drop(turn);
-        answer
-    });
-    match answer.await {
-        Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => Err(absent(root)),
-        Ok(answer) => Ok(answer),
-        // It took too long for this box: others may not.
-        Err(error) if error.kind() == io::ErrorKind::TimedOut => Ok(Err(error)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(absent(root)),
-        Err(error) => {
-            let what = format!("{SPOOL} ({})", root.display());
-            Err(MailError::unavailable(what, error))
-        }
-    }
+    Ok(MailTree::new(spool.as_path().join("voicemail")))
 }
 
 fn is_main(application: &str) -> bool {

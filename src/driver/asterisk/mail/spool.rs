@@ -3,14 +3,10 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::fs::{
-    AtFlags, CWD, Dir, FileType, Mode, OFlags, ResolveFlags, openat2, renameat, statat, unlinkat,
-};
-use rustix::io::Errno;
+use rustix::fs::renameat;
 
 pub use self::reading::Placed;
 use self::reading::{number, settled};
@@ -18,15 +14,12 @@ use super::lock::Locked;
 use crate::domain::dial::ExtensionNumber;
 use crate::domain::sip_domain::SipDomain;
 use crate::domain::voicemail::{MailFolder, PbxMessageId};
-use crate::driver::mail::{BELIEVED, MailPlace, MailboxContent};
-use crate::driver::spool::{WITHIN, holds_nothing, identity};
+use crate::driver::mail::MailboxContent;
+use crate::driver::mail::tree::{MailTree, names, unlink, within};
+use crate::driver::spool::holds_nothing;
 
-/// More boxes of a domain are not looked at: as many extensions as four digits have.
-const MOST_MAILBOXES: usize = 10_000;
 /// More messages of a box are not looked at: as many as Asterisk keeps in one folder.
 const MOST_MESSAGES: usize = 10_000;
-/// More entries of a directory are not looked at: a message has a text and a few sounds.
-const MOST_ENTRIES: usize = 100_000;
 /// How often what is being moved is read, and for how long others have it in between.
 const TRIES: usize = 5;
 const PAUSE: Duration = Duration::from_millis(20);
@@ -35,86 +28,12 @@ const LONG: Duration = Duration::from_secs(1);
 const MOVED: &str = "its messages were moved each time that they were read; it is tried again";
 
 /// The directory, `<spool>/voicemail`.
-#[derive(Clone, Debug)]
-pub struct MailSpool {
-    root: PathBuf,
-}
+#[derive(Clone, Copy, Debug)]
+pub struct MailSpool<'a>(pub &'a MailTree);
 
-impl MailSpool {
-    pub const fn new(root: PathBuf) -> Self {
-        Self { root }
-    }
-
-    pub fn root(&self) -> &Path {
-        &self.root
-    }
-
-    /// Which directory this is; none where it is not there.
-    pub fn place(&self) -> io::Result<Option<MailPlace>> {
-        let Some(root) = self.open_root()? else {
-            return Ok(None);
-        };
-        let believed = match statat(&root, BELIEVED, AtFlags::SYMLINK_NOFOLLOW) {
-            Err(Errno::NOENT) => None,
-            stat => Some(stat?),
-        };
-        Ok(Some(MailPlace {
-            mark: format!("{} {}", identity(&root, "")?, self.root.display()),
-            root: self.root.display().to_string(),
-            is_believed: believed.is_some_and(|file| {
-                FileType::from_raw_mode(file.st_mode) == FileType::RegularFile && file.st_size == 0
-            }),
-        }))
-    }
-
-    /// Whether it is there at all, which it may not be before the first message was left; where the spool itself is not, that is
-    /// [`io::ErrorKind::NotFound`].
-    pub fn is_there(&self) -> io::Result<bool> {
-        Ok(self.open_root()?.is_some())
-    }
-
-    /// Sees whether the directories of all mail boxes can be read.
-    pub fn check(&self) -> io::Result<()> {
-        let Some(root) = self.open_root()? else {
-            return Ok(());
-        };
-        for domain in names(&root)?.iter().filter(|name| !name.starts_with('.')) {
-            let readable = readable(&root, domain)?;
-            let mailboxes = readable.map_or(Ok(Vec::new()), |directory| names(&directory))?;
-            for mailbox in mailboxes.iter().filter(|name| !name.starts_with('.')) {
-                self::readable(&root, &format!("{domain}/{mailbox}"))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The boxes of a domain; none where there is no directory of that, or nothing at all in it: Asterisk leaves no such one, and
-    /// where a disk was mounted and is not, there is one.
-    pub fn mailboxes(&self, domain: &SipDomain) -> io::Result<Option<Vec<ExtensionNumber>>> {
-        let Some(root) = self.open_root()? else {
-            return Ok(None);
-        };
-        let Some(directory) = within(&root, domain.as_str())? else {
-            return Ok(None);
-        };
-        if holds_nothing(&directory)? {
-            return Ok(None);
-        }
-        let mut mailboxes = Vec::new();
-        for name in names(&directory)? {
-            mailboxes.extend(name.parse::<ExtensionNumber>().ok());
-            if mailboxes.len() > MOST_MAILBOXES {
-                return Err(io::Error::other(format!(
-                    "there are more than {MOST_MAILBOXES} mail boxes of {domain}"
-                )));
-            }
-        }
-        mailboxes.sort_unstable();
-        Ok(Some(mailboxes))
-    }
-
+impl MailSpool<'_> {
     /// What is in a box. A message that lies there twice is one.
-    pub fn content(&self, domain: &SipDomain, mailbox: &ExtensionNumber) -> io::Result<MailboxContent> {
+    pub fn content(self, domain: &SipDomain, mailbox: &ExtensionNumber) -> io::Result<MailboxContent> {
         let mut content = MailboxContent::default();
         let mut known: BTreeMap<PbxMessageId, usize> = BTreeMap::new();
         for placed in self.placed(domain, mailbox)? {
@@ -137,12 +56,7 @@ impl MailSpool {
     }
 
     /// Where a message lies.
-    pub fn find(
-        &self,
-        domain: &SipDomain,
-        mailbox: &ExtensionNumber,
-        id: &PbxMessageId,
-    ) -> io::Result<Found> {
+    pub fn find(self, domain: &SipDomain, mailbox: &ExtensionNumber, id: &PbxMessageId) -> io::Result<Found> {
         let mut placed = self.placed(domain, mailbox)?;
         let keeps_deleted = placed.iter().any(|placed| placed.folder == MailFolder::Deleted);
         placed.retain(|placed| placed.message.id == *id);
@@ -157,7 +71,7 @@ impl MailSpool {
     /// The number is left out then, until Asterisk opens the folder next and closes the gap: whoever listens meanwhile has every
     /// other message under the number that it had. In `Deleted`, which nobody opens, the gap is closed.
     pub fn unlink(
-        &self,
+        self,
         domain: &SipDomain,
         mailbox: &ExtensionNumber,
         id: &PbxMessageId,
@@ -177,8 +91,8 @@ impl MailSpool {
 
     /// Whether it was removed: what was found may have another number by now, and is looked for anew then. Where the lock is held
     /// for longer than Asterisk waits for it, what a caller says is lost: so one text is read under it, and no folder.
-    fn unlink_one(&self, domain: &SipDomain, mailbox: &ExtensionNumber, found: &Placed) -> io::Result<bool> {
-        let root = self.open_root()?.ok_or(io::ErrorKind::NotFound)?;
+    fn unlink_one(self, domain: &SipDomain, mailbox: &ExtensionNumber, found: &Placed) -> io::Result<bool> {
+        let root = self.0.open_root()?.ok_or(io::ErrorKind::NotFound)?;
         let (folder, number) = (found.folder, found.number.as_str());
         let Some(directory) = within(&root, &format!("{domain}/{mailbox}/{folder}"))? else {
             return Ok(false);
@@ -206,8 +120,8 @@ impl MailSpool {
     }
 
     /// All messages of a box, as they lay there at one time: what is given another number while it is read has not gone.
-    fn placed(&self, domain: &SipDomain, mailbox: &ExtensionNumber) -> io::Result<Vec<Placed>> {
-        let root = self.open_root()?.ok_or(io::ErrorKind::NotFound)?;
+    fn placed(self, domain: &SipDomain, mailbox: &ExtensionNumber) -> io::Result<Vec<Placed>> {
+        let root = self.0.open_root()?.ok_or(io::ErrorKind::NotFound)?;
         // It is not the directory of all boxes that is not there: those of other domains may be.
         let of_domain = within(&root, domain.as_str())?.ok_or_else(|| nothing_in(domain.as_str()))?;
         if holds_nothing(&of_domain)? {
@@ -227,17 +141,6 @@ impl MailSpool {
         }
         Err(io::Error::other(MOVED))
     }
-
-    /// None where it is not there and may not be yet, since what it is in is there.
-    fn open_root(&self) -> io::Result<Option<File>> {
-        // The directory itself is the operator's choice, links on the way to it too.
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let open = |path: &Path| rustix::fs::openat(CWD, path, flags, Mode::empty());
-        match (open(&self.root), self.root.parent()) {
-            (Err(Errno::NOENT), Some(spool)) => Ok(open(spool).map(|_| None)?),
-            (root, _) => Ok(Some(root?.into())),
-        }
-    }
 }
 
 /// What was found of a message.
@@ -255,71 +158,6 @@ fn nothing_in(path: &str) -> io::Error {
         "nothing at all is in the directory {path} of the mail boxes, or it is not there: see whether a disk was mounted there, \
          or put an empty file into it where it was emptied on purpose"
     ))
-}
-
-/// No disk may be mounted on the way either: where it is not, an empty directory would be taken for what it holds.
-const ON_ONE_DISK: ResolveFlags = WITHIN.union(ResolveFlags::NO_XDEV);
-
-/// A directory below another one; none where it is not there. What leads elsewhere is an error: nobody knows what lies there.
-fn within(root: &File, path: &str) -> io::Result<Option<File>> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    match openat2(root, path, flags, Mode::empty(), ON_ONE_DISK) {
-        Err(Errno::NOENT) => Ok(None),
-        Err(error) => Err(why_not(path, error)),
-        Ok(open) => Ok(Some(open.into())),
-    }
-}
-
-/// The same for whatever may lie there: what is no directory holds no messages.
-fn readable(root: &File, path: &str) -> io::Result<Option<File>> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    match openat2(root, path, flags, Mode::empty(), ON_ONE_DISK) {
-        Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
-        Err(error) => Err(io::Error::other(format!("{path}: {}", why_not(path, error)))),
-        Ok(open) => Ok(Some(open.into())),
-    }
-}
-
-fn why_not(path: &str, error: Errno) -> io::Error {
-    match error {
-        Errno::LOOP | Errno::NOTDIR => io::Error::other(format!(
-            "{path} is a link, or no directory: messages behind it are not looked after"
-        )),
-        Errno::XDEV => io::Error::other(format!(
-            "a disk is mounted at {path}, or on the way to it: messages on it are not looked after; mount it at the directory of \
-             all mail boxes, or have Asterisk's whole spool there"
-        )),
-        error => error.into(),
-    }
-}
-
-fn names(directory: &File) -> io::Result<Vec<String>> {
-    Ok(entries(directory)?.into_iter().map(|(name, _)| name).collect())
-}
-
-/// What is in a directory, by name, each with the number of its file.
-fn entries(directory: &File) -> io::Result<Vec<(String, u64)>> {
-    let mut entries = Vec::new();
-    for entry in Dir::read_from(directory)? {
-        let entry = entry?;
-        if let Ok(name) = entry.file_name().to_str() {
-            entries.push((name.to_owned(), entry.ino()));
-        }
-        if entries.len() > MOST_ENTRIES {
-            return Err(io::Error::other(format!(
-                "a directory holds more than {MOST_ENTRIES} files"
-            )));
-        }
-    }
-    entries.sort_unstable();
-    Ok(entries)
-}
-
-fn unlink(directory: &File, name: &str) -> io::Result<()> {
-    match unlinkat(directory, name, AtFlags::empty()) {
-        Err(Errno::NOENT) => Ok(()),
-        removed => Ok(removed?),
-    }
 }
 
 /// Removes the files of a number, the text last: as long as it is there, the message is found.

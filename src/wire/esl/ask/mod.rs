@@ -7,11 +7,13 @@ mod profiles;
 mod registrations;
 mod show;
 mod system;
+mod voicemail;
 
 pub use calls::Channel;
 pub use directory::Attribute;
 pub use registrations::{Contact, Registration, Whose};
 pub use system::{Sessions, Status};
+pub use voicemail::VoiceMessage;
 
 use super::codec::quote;
 use super::error::AnswerError;

@@ -17,6 +17,11 @@ pub async fn run(switch: &Switch, line: &str) -> String {
         "user_data" => users::data(switch, &words).await,
         "xml_locate" => users::locate(switch, &words),
         "lua" => lua::run(switch, arguments),
+        // It begins a program and says nothing of it.
+        "luarun" => "+OK\n".to_owned(),
+        "vm_fsdb_msg_list" => switch.voicemail.lock().unwrap().list(&words),
+        "vm_fsdb_msg_get" => switch.voicemail.lock().unwrap().get(&words),
+        "vm_delete" => switch.voicemail.lock().unwrap().delete(&words),
         "show" => show::run(switch, &words),
         "sofia" => sofia::run(switch, &words),
         "sofia_contact" => sofia::contact(switch, arguments),

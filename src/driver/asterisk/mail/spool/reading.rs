@@ -4,15 +4,15 @@ use std::fs::File;
 use std::io::{self, Read as _};
 
 use jiff::Timestamp;
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, openat2, statat};
+use rustix::fs::{Mode, OFlags, openat2};
 use rustix::io::Errno;
 
-use super::{MOST_MESSAGES, entries, within};
+use super::MOST_MESSAGES;
 use crate::domain::dial::ExtensionNumber;
-use crate::domain::digest::Digest;
 use crate::domain::voicemail::{FoundMessage, MailFolder, PbxMessageId};
 use crate::driver::asterisk::mail::lock;
 use crate::driver::asterisk::mail::text::MessageText;
+use crate::driver::mail::tree::{entries, file, within};
 use crate::driver::spool::{WITHIN, modified};
 
 /// Asterisk writes some hundred bytes.
@@ -146,7 +146,7 @@ pub fn message(
     let text = MessageText::read(&content);
     let id = match text.id {
         Some(id) => id,
-        None => made_id(&content, text_written)?,
+        None => made_id(&content, text_written),
     };
     let message = FoundMessage {
         mailbox: mailbox.clone(),
@@ -167,23 +167,9 @@ pub fn message(
 
 /// What tells a message that names no id from others: it keeps both where it is given another number. Where it is
 /// heard, Asterisk writes both anew, and it is another one.
-fn made_id(content: &[u8], written: Option<Timestamp>) -> io::Result<PbxMessageId> {
+fn made_id(content: &[u8], written: Option<Timestamp>) -> PbxMessageId {
     let written = written.unwrap_or_default().as_nanosecond().to_be_bytes();
-    let digest = Digest::of_parts([content, written.as_slice()]).to_string();
-    let id: String = digest
-        .chars()
-        .filter(char::is_ascii_alphanumeric)
-        .take(64)
-        .collect();
-    format!("file-{id}").parse().map_err(io::Error::other)
-}
-
-/// What is known of a file; none where it has gone, or is none.
-fn file(directory: &File, name: &str) -> io::Result<Option<Stat>> {
-    match statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
-        Err(Errno::NOENT) => Ok(None),
-        stat => Ok(Some(stat?).filter(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile)),
-    }
+    PbxMessageId::made_of([content, written.as_slice()])
 }
 
 /// The begin of a text; none where it has gone, or is no file.

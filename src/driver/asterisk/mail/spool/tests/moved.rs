@@ -32,7 +32,7 @@ fn a20_one_that_is_moved_while_a_box_is_read_has_not_gone() {
         while !is_over {
             is_over = asterisk.is_finished();
             let mailbox = "1001".parse().unwrap();
-            match bench.spool.find(&domain(), &mailbox, &moved.parse().unwrap()) {
+            match bench.spool().find(&domain(), &mailbox, &moved.parse().unwrap()) {
                 Ok(there) => {
                     assert_eq!(there.placed.len(), 1);
                     found += 1;
@@ -69,7 +69,10 @@ fn a20_a_message_that_lies_in_a_box_twice_is_one_and_goes_from_both_places() {
     for name in ["msg0001.txt", "msg0001.wav"] {
         fs::copy(from.join(name), to.join(name)).unwrap();
     }
-    let content = bench.spool.content(&domain(), &"1001".parse().unwrap()).unwrap();
+    let content = bench
+        .spool()
+        .content(&domain(), &"1001".parse().unwrap())
+        .unwrap();
     let [_, twin] = content.messages.as_slice() else {
         panic!("{content:?}");
     };

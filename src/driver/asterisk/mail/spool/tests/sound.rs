@@ -9,7 +9,7 @@ use crate::domain::recording::SoundFormat;
 impl Bench {
     fn sound(&self, id: &str) -> io::Result<Option<(String, Option<SoundFormat>)>> {
         let opened = self
-            .spool
+            .spool()
             .sound(&domain(), &"1001".parse().unwrap(), &id.parse().unwrap())?;
         Ok(opened.map(|mut opened| {
             let mut words = String::new();
@@ -87,7 +87,7 @@ fn a46_while_asterisk_gives_messages_other_numbers_no_others_sound_is_opened() {
         });
         while !asterisk.is_finished() {
             // Where they were moved each time that they were read, that is told, and they are read again.
-            let content = bench.spool.content(&domain(), &"1001".parse().unwrap());
+            let content = bench.spool().content(&domain(), &"1001".parse().unwrap());
             for message in content.into_iter().flat_map(|content| content.messages) {
                 let id = message.id.to_string();
                 if let Ok(Some((words, _))) = bench.sound(&id) {

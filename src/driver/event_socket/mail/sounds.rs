@@ -1,0 +1,103 @@
+//! The sounds of messages as they lie in a mail box, beside its greetings.
+
+use std::io;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::domain::dial::ExtensionNumber;
+use crate::domain::sip_domain::SipDomain;
+use crate::domain::voicemail::PbxMessageId;
+use crate::driver::mail::opened::{Opened, open_one};
+use crate::driver::mail::tree::{MailTree, file, names, unlink, within};
+use crate::driver::spool::modified;
+
+/// What a caller has said is `msg_<uuid>.wav`, and with FusionPBX what somebody has said before it when they passed it on
+/// `intro_<uuid>.wav` (both read in the sources of FreeSWITCH and FusionPBX).
+const MESSAGE: &str = "msg_";
+/// The longer one first: the other one begins it.
+const PREFIXES: [&str; 3] = ["intro_msg_", "intro_", MESSAGE];
+
+/// A file of a message.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Lying {
+    pub name: String,
+    pub bytes: i64,
+    pub written: Timestamp,
+}
+
+impl Lying {
+    /// Its name up to its ending.
+    pub fn stem(&self) -> &str {
+        self.name.rsplit_once('.').map_or(&self.name, |(stem, _)| stem)
+    }
+
+    /// The message that it is named after; one that is named after none has an id that is made of its name.
+    pub fn id(&self) -> Option<PbxMessageId> {
+        let named = PREFIXES
+            .iter()
+            .find_map(|prefix| self.stem().strip_prefix(prefix))?;
+        match Uuid::try_parse(named) {
+            Ok(uuid) => uuid.to_string().parse().ok(),
+            Err(_) => Some(PbxMessageId::made_of([named.as_bytes()])),
+        }
+    }
+}
+
+/// Those of a box; none where it has no directory.
+pub fn in_box(tree: &MailTree, domain: &SipDomain, mailbox: &ExtensionNumber) -> io::Result<Vec<Lying>> {
+    let Some(root) = tree.open_root()? else {
+        return Ok(Vec::new());
+    };
+    let Some(directory) = within(&root, &format!("{domain}/{mailbox}"))? else {
+        return Ok(Vec::new());
+    };
+    let mut all = Vec::new();
+    for name in names(&directory)? {
+        if !PREFIXES.iter().any(|prefix| name.starts_with(prefix)) {
+            continue;
+        }
+        if let Some(stat) = file(&directory, &name)? {
+            all.push(Lying {
+                name,
+                bytes: stat.st_size,
+                written: modified(&stat).unwrap_or_default(),
+            });
+        }
+    }
+    Ok(all)
+}
+
+/// Opens what a caller has said; none where that is not there.
+pub fn open(
+    tree: &MailTree,
+    domain: &SipDomain,
+    mailbox: &ExtensionNumber,
+    files: &[String],
+) -> io::Result<Option<Opened>> {
+    let root = tree.open_root()?.ok_or(io::ErrorKind::NotFound)?;
+    let Some(directory) = within(&root, &format!("{domain}/{mailbox}"))? else {
+        return Ok(None);
+    };
+    let said = files.iter().filter(|name| name.starts_with(MESSAGE));
+    open_one(&directory, said.map(String::as_str).collect())
+}
+
+/// Removes those that are there, what the caller has said last: as long as that is there, the message is found.
+pub fn remove(
+    tree: &MailTree,
+    domain: &SipDomain,
+    mailbox: &ExtensionNumber,
+    files: &[String],
+) -> io::Result<()> {
+    let root = tree.open_root()?.ok_or(io::ErrorKind::NotFound)?;
+    let Some(directory) = within(&root, &format!("{domain}/{mailbox}"))? else {
+        return Ok(());
+    };
+    let (said, before): (Vec<&String>, Vec<&String>) =
+        files.iter().partition(|name| name.starts_with(MESSAGE));
+    for name in before.into_iter().chain(said) {
+        unlink(&directory, name)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,214 @@
+//! Mail boxes of a FreeSWITCH and of a FusionPBX of which something lacks: nothing is lost, and nothing is said to have gone that has
+//! not.
+
+use std::fs;
+
+use rstest::rstest;
+use serde_json::json;
+use switchyard::domain::instance::InstanceSettings;
+use switchyard::domain::instance::PbxKind::{self, FreeSwitch, FusionPbx};
+use switchyard::domain::purge::PurgeStatus::{Done, Partial};
+use switchyard::domain::retention::RetentionKind;
+use switchyard::driver::Check;
+
+use super::freeswitch::{Effect, Fault};
+use super::support::database::Backend::Sqlite;
+use super::switched_mail::Switched;
+
+const KIND: RetentionKind = RetentionKind::Voicemail;
+
+#[rstest]
+#[tokio::test]
+async fn a20_a_message_whose_sound_is_not_there_is_neither_lost_nor_said_to_have_gone(
+    #[values(FreeSwitch, FusionPbx)] kind: PbxKind,
+) {
+    let switched = Switched::open(kind, Sqlite).await;
+    let (world, acme) = (&switched.world, &switched.world.acme);
+    let gone = switched.put(acme, "1001", "5550001", 60).await;
+    switched.put(acme, "1002", "5550002", 60).await;
+    switched.look().await;
+    // As beneath a disk that is not mounted there.
+    for name in switched.names(acme, "1001") {
+        fs::remove_file(switched.folder(acme, "1001").join(name)).unwrap();
+    }
+    let unseen = switched.unseen().await;
+    assert!(
+        unseen.contains(&gone) && unseen.contains("delete the message on the PBX"),
+        "{unseen}"
+    );
+    assert_eq!(switched.known(acme).await, ["5550001", "5550002"]);
+    world.keep(acme, json!({"voicemail": 10})).await;
+    let id = world.purge(acme).await;
+    world.work().await;
+    assert_eq!(world.report(acme, id).await.status, Partial);
+    // The other box is read all the same.
+    let [(KIND, 2, 1, kept @ 1..)] = world.counts(acme, id).await[..] else {
+        panic!("{:?}", world.counts(acme, id).await);
+    };
+    assert!(kept <= 2, "{kept}");
+    assert_eq!(switched.listed().await, [gone]);
+    assert_eq!(switched.known(acme).await, ["5550001"]);
+}
+
+#[tokio::test]
+async fn a20_a_yes_of_freeswitch_is_not_believed() {
+    let switched = Switched::open(FreeSwitch, Sqlite).await;
+    let acme = &switched.world.acme;
+    switched.put(acme, "1001", "5550001", 60).await;
+    switched.look().await;
+    let message = switched.messages(acme).await.remove(0);
+    let (domain, found) = (&acme.domain, &message.found);
+    let driver = switched.driver();
+    let mail = driver.mail().unwrap();
+    let remove = || mail.remove(domain, &found.mailbox, &found.id, found.left_at);
+    // Its database takes no change: it stands in the list, and what it says is yes.
+    switched.freeswitch.voicemail().keeps_rows = true;
+    switched.freeswitch.voicemail().keeps_files = true;
+    let told = remove().await.unwrap_err().full();
+    assert!(told.contains("lists it all the same"), "{told}");
+    assert_eq!(switched.names(acme, "1001").len(), 1);
+    // It may not remove the file: that is done here.
+    switched.freeswitch.voicemail().keeps_rows = false;
+    assert!(remove().await.unwrap());
+    assert_eq!(switched.names(acme, "1001"), [""; 0]);
+    assert_eq!(switched.listed().await, [""; 0]);
+}
+
+#[rstest]
+#[case::it_says_nothing(FreeSwitch, "vm_fsdb_msg_list", Effect::CloseUndone)]
+#[case::no_module(FreeSwitch, "vm_fsdb_msg_list", Effect::Print("-ERR vm_fsdb_msg_list Command not found!\n".to_owned()))]
+#[case::no_list(FreeSwitch, "vm_fsdb_msg_list", Effect::Print("{}".to_owned()))]
+#[case::no_message(FreeSwitch, "vm_fsdb_msg_get", Effect::Print("<xml/>".to_owned()))]
+#[tokio::test]
+async fn a20_a_list_that_cannot_be_read_loses_no_message(
+    #[case] kind: PbxKind,
+    #[case] at: &str,
+    #[case] effect: Effect,
+) {
+    let switched = Switched::open(kind, Sqlite).await;
+    let (world, acme) = (&switched.world, &switched.world.acme);
+    switched.put(acme, "1001", "5550001", 60).await;
+    switched.look().await;
+    switched.freeswitch.faults().add(Fault::at(at, effect).always());
+    let unseen = switched.unseen().await;
+    assert!(unseen.contains("mod_voicemail"), "{unseen}");
+    world.keep(acme, json!({"voicemail": 10})).await;
+    let id = world.purge(acme).await;
+    world.work().await;
+    assert_eq!(world.report(acme, id).await.status, Partial);
+    assert_eq!(switched.known(acme).await, ["5550001"]);
+    assert_eq!(switched.names(acme, "1001").len(), 1);
+    switched.freeswitch.faults().clear();
+    let id = world.purge(acme).await;
+    world.work().await;
+    assert_eq!(world.report(acme, id).await.status, Done);
+    assert_eq!(switched.names(acme, "1001"), [""; 0]);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a20_a_directory_that_is_another_one_is_not_looked_at(
+    #[values(FreeSwitch, FusionPbx)] kind: PbxKind,
+) {
+    let switched = Switched::open(kind, Sqlite).await;
+    let (world, acme) = (&switched.world, &switched.world.acme);
+    switched.put(acme, "1001", "5550001", 60).await;
+    switched.look().await;
+    let aside = switched.root().with_file_name("aside");
+    fs::rename(switched.root(), &aside).unwrap();
+    fs::create_dir_all(switched.folder(acme, "1001")).unwrap();
+    switched.unseen().await;
+    world.keep(acme, json!({"voicemail": 10})).await;
+    let id = world.purge(acme).await;
+    world.work().await;
+    assert_eq!(world.report(acme, id).await.status, Partial);
+    assert_eq!(switched.known(acme).await, ["5550001"]);
+    assert_eq!(switched.listed().await.len(), 1);
+    fs::remove_dir_all(switched.root()).unwrap();
+    fs::rename(&aside, switched.root()).unwrap();
+    switched.look().await;
+    let id = world.purge(acme).await;
+    world.work().await;
+    assert_eq!(world.report(acme, id).await.status, Done);
+    assert_eq!(switched.listed().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a20_a_message_of_a_box_that_is_no_more_is_in_the_box_in_which_its_sound_lies() {
+    let switched = Switched::open(FusionPbx, Sqlite).await;
+    let (world, acme) = (&switched.world, &switched.world.acme);
+    let stray = switched.put(acme, "1001", "5550001", 60).await;
+    let other = switched.put(acme, "1002", "5550002", 60).await;
+    let fusionpbx = switched.fusionpbx.as_ref().unwrap();
+    // As a deploy leaves it that takes an extension away.
+    fusionpbx
+        .run("delete from v_voicemails where voicemail_id = '1001'")
+        .await;
+    switched.look().await;
+    assert_eq!(switched.known(acme).await, ["5550001", "5550002"]);
+    // Where its sound is nowhere, nobody knows whose it was.
+    let path = switched.folder(acme, "1001").join(format!("msg_{stray}.wav"));
+    let aside = switched.root().with_file_name("aside");
+    fs::rename(&path, &aside).unwrap();
+    let unseen = switched.unseen().await;
+    assert!(unseen.contains("that it has no more"), "{unseen}");
+    world.keep(acme, json!({"voicemail": 10})).await;
+    let id = world.purge(acme).await;
+    world.work().await;
+    assert_eq!(world.report(acme, id).await.status, Partial);
+    assert!(switched.listed().await.contains(&stray));
+    fs::rename(&aside, &path).unwrap();
+    let id = world.purge(acme).await;
+    world.work().await;
+    assert_eq!(world.report(acme, id).await.status, Done);
+    assert!(!path.exists() && switched.listed().await.is_empty(), "{other}");
+}
+
+#[rstest]
+#[case("revoke delete on v_voicemail_messages from", "may not remove messages")]
+#[case(
+    "revoke select (caller_id_number) on v_voicemail_messages from",
+    "permission denied"
+)]
+#[tokio::test]
+async fn a20_a_right_that_lacks_is_told_by_the_connection_test(#[case] revoked: &str, #[case] told: &str) {
+    let switched = Switched::open(FusionPbx, Sqlite).await;
+    let check = |checks: Vec<Check>| {
+        checks
+            .into_iter()
+            .find(|check| check.name == "mail_boxes")
+            .unwrap()
+    };
+    let good = check(switched.driver().test().await);
+    assert!(good.ok, "{good:?}");
+    let InstanceSettings::FusionPbx(settings) = &switched.settings else {
+        panic!();
+    };
+    let revoked = format!("{revoked} {}", settings.database_username);
+    switched.fusionpbx.as_ref().unwrap().run(&revoked).await;
+    let bad = check(switched.driver().test().await);
+    assert!(!bad.ok && bad.detail.contains(told), "{bad:?}");
+}
+
+#[tokio::test]
+async fn a20_a_directory_that_is_not_there_and_a_list_that_nobody_tells_fail_the_connection_test() {
+    let switched = Switched::open(FreeSwitch, Sqlite).await;
+    let check = |checks: Vec<Check>| {
+        checks
+            .into_iter()
+            .find(|check| check.name == "mail_boxes")
+            .unwrap()
+    };
+    let good = check(switched.driver().test().await);
+    assert!(good.ok, "{good:?}");
+    let missing = Effect::Print("-ERR vm_fsdb_msg_list Command not found!\n".to_owned());
+    switched
+        .freeswitch
+        .faults()
+        .add(Fault::at("vm_fsdb_msg_list", missing));
+    let bad = check(switched.driver().test().await);
+    assert!(!bad.ok && bad.detail.contains("mod_voicemail"), "{bad:?}");
+    fs::remove_dir_all(switched.root().parent().unwrap()).unwrap();
+    let bad = check(switched.driver().test().await);
+    assert!(!bad.ok && bad.mend.unwrap().contains("voicemail_dir"));
+}
