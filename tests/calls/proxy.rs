@@ -7,6 +7,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 /// What happens on every connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -17,7 +18,7 @@ pub enum Way {
     Cut,
     /// Nothing goes through any more, and nothing is closed.
     Held,
-    /// Each piece from the PBX comes this late.
+    /// Each piece from the PBX comes this late, or once it is slow no more.
     Slow(Duration),
     /// In place of what the PBX says comes as much that means nothing.
     Garbage,
@@ -83,7 +84,9 @@ async fn relay(mut client: TcpStream, pbx: u16, way: watch::Receiver<Way>) {
             pass(&mut way.clone()).await;
             let now = *way.borrow();
             match now {
-                Way::Slow(pause) => tokio::time::sleep(pause).await,
+                Way::Slow(pause) => {
+                    let _ = timeout(pause, way.clone().wait_for(|way| *way != now)).await;
+                }
                 Way::Garbage => bytes[..count].iter_mut().enumerate().for_each(|(index, byte)| {
                     *byte = b"\xff: \r\nEvent Hangup\n\0"[index % 19];
                 }),

@@ -81,8 +81,28 @@ async fn o10_an_event_socket_that_is_slow_is_stale_or_right() {
     proxy.set(Way::Slow(Duration::from_secs(2)));
     rig.freeswitch.add_call(&NewCall::within(ACME, "1001", "1003"));
     until("it is stale", || rig.total().is_none()).await;
+    let since = Instant::now();
     proxy.set(Way::Open);
     until("it is right again", || rig.total() == Some(31)).await;
+    soon(since, "it is fast");
+}
+
+#[tokio::test]
+async fn o10_an_event_socket_that_talks_nonsense_is_stale_and_right_again_within_two_seconds() {
+    let (rig, proxy) = behind_a_proxy().await;
+    rig.freeswitch.add_call(&NewCall::within(ACME, "1001", "1002"));
+    until("it is known", || rig.total() == Some(1)).await;
+    proxy.set(Way::Garbage);
+    rig.freeswitch.add_call(&NewCall::within(ACME, "1001", "1003"));
+    until("it is stale", || rig.total().is_none()).await;
+    assert_eq!(rig.calls().len(), 1, "what was known is shown");
+    // So long that pauses between tries which grow would have grown.
+    tokio::time::sleep(Duration::from_secs(9)).await;
+    assert_eq!(rig.total(), None, "nonsense is no news");
+    let since = Instant::now();
+    proxy.set(Way::Open);
+    until("it is right again", || rig.total() == Some(2)).await;
+    soon(since, "it talks sense");
 }
 
 #[tokio::test]

@@ -4,9 +4,11 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use tokio_rustls::rustls;
+
 use super::action::ActionError;
 use super::codec::CodecError;
-use crate::wire::link::{self, LinkFailure};
+use crate::wire::link::{self, LinkFailure, Unopened};
 
 /// Why there is no link, or no longer one.
 #[derive(Debug, thiserror::Error)]
@@ -19,8 +21,8 @@ pub enum LinkError {
         #[source]
         source: io::Error,
     },
-    #[error("the manager at {address} did not finish the login within {limit:?}")]
-    ConnectTimeout { address: String, limit: Duration },
+    #[error(transparent)]
+    Unopened(#[from] Unopened),
     #[error("{address} did not prove by its certificate who it is, or speaks no TLS")]
     Tls {
         address: String,
@@ -39,12 +41,9 @@ pub enum LinkError {
     #[error("Asterisk refused the login: {message}; check the account in manager.conf")]
     LoginRefused { message: String },
     #[error("what came from the manager could not be read")]
-    Read(#[source] CodecError),
+    Read(#[from] CodecError),
     #[error("writing to the manager failed")]
     Write(#[source] io::Error),
-    /// No refusal: a tunnel does that while nobody is at its other end.
-    #[error("{address} closed the connection without a word; does it lead to a manager?")]
-    NotGreeted { address: String },
     #[error("Asterisk closed the connection")]
     Closed,
     #[error("Asterisk gave no sign of life within {limit:?}")]
@@ -68,19 +67,25 @@ impl LinkFailure for LinkError {
 
     fn is_refusal(&self) -> bool {
         match self {
-            Self::LoginRefused { .. }
-            | Self::BadLogin(_)
-            | Self::NoChallenge { .. }
-            | Self::Trust { .. }
-            | Self::Closed => true,
-            // What broke in the middle of it may hold the next time.
-            Self::Tls { source, .. } => {
-                matches!(source.kind(), io::ErrorKind::InvalidData | io::ErrorKind::Other)
+            Self::LoginRefused { .. } | Self::BadLogin(_) | Self::NoChallenge { .. } | Self::Trust { .. } => {
+                true
             }
-            Self::Read(error) => !matches!(error, CodecError::Io(_)),
+            Self::Tls { source, .. } => is_refused_by_tls(source),
             _ => false,
         }
     }
+}
+
+/// Whether one of the two ends said no: what else goes wrong while TLS begins may go well the next time.
+fn is_refused_by_tls(error: &io::Error) -> bool {
+    use rustls::Error::{AlertReceived, InvalidCertificate, NoCertificatesPresented, PeerIncompatible};
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref());
+    let is_said = matches!(
+        cause,
+        Some(InvalidCertificate(_) | NoCertificatesPresented | AlertReceived(_) | PeerIncompatible(_))
+    );
+    // The name of its host can stand in no certificate.
+    is_said || error.kind() == io::ErrorKind::Other
 }
 
 /// Why a request has no good answer.
@@ -109,12 +114,19 @@ mod tests {
 
     #[test]
     fn a_wrong_certificate_is_a_refusal_and_a_link_that_breaks_while_it_is_shown_is_none() {
-        let tls = |kind: io::ErrorKind| LinkError::Tls {
+        let of = |source| LinkError::Tls {
             address: "pbx.example.com:5039".to_owned(),
-            source: kind.into(),
+            source,
         };
-        // What the library says of all that it does not believe.
-        assert!(tls(io::ErrorKind::InvalidData).is_refusal());
+        let tls = |kind: io::ErrorKind| of(kind.into());
+        let believed =
+            |error: rustls::Error| !of(io::Error::new(io::ErrorKind::InvalidData, error)).is_refusal();
+        assert!(!believed(rustls::CertificateError::Expired.into()));
+        assert!(!believed(rustls::Error::AlertReceived(
+            rustls::AlertDescription::AccessDenied
+        )));
+        // Which is said of whatever is no TLS.
+        assert!(believed(rustls::InvalidMessage::InvalidContentType.into()));
         for cut in [
             io::ErrorKind::UnexpectedEof,
             io::ErrorKind::ConnectionReset,
@@ -122,8 +134,5 @@ mod tests {
         ] {
             assert!(!tls(cut).is_refusal(), "{cut}");
         }
-        let read = |error: CodecError| LinkError::Read(error).is_refusal();
-        assert!(read(CodecError::CutOff { bytes: 1 }));
-        assert!(!read(io::Error::from(io::ErrorKind::ConnectionReset).into()));
     }
 }

@@ -1,12 +1,10 @@
 //! One signed-in connection: opened, then driven until it breaks.
 
 use std::net::IpAddr;
-use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use tokio::io::{AsyncWriteExt as _, ReadHalf, WriteHalf};
 use tokio::sync::mpsc;
-use tokio::time::timeout;
 use tokio_util::codec::FramedRead;
 
 use super::action::{Action, ActionError};
@@ -16,7 +14,7 @@ use super::config::{Config, Login};
 use super::error::{AnswerError, LinkError};
 use super::message::Message;
 use super::stream::{self, Stream};
-use crate::wire::link::{Hub, Lookup, Outgoing, Protocol, Room, Timing};
+use crate::wire::link::{Hub, Lookup, Outgoing, Protocol, Room, Timing, greeting, within};
 
 /// The number of a challenge's action; the login's is 0, and requests count from 1.
 const CHALLENGE_ID: u64 = u64::MAX;
@@ -78,20 +76,6 @@ impl Protocol for Ami {
     }
 }
 
-async fn within<T>(
-    limit: Duration,
-    config: &Config,
-    attempt: impl Future<Output = Result<T, LinkError>>,
-) -> Result<T, LinkError> {
-    let in_time = timeout(limit, attempt).await;
-    in_time.unwrap_or_else(|_| {
-        Err(LinkError::ConnectTimeout {
-            address: config.endpoint.address(),
-            limit,
-        })
-    })
-}
-
 /// A connection on which the login was accepted.
 #[derive(Debug)]
 pub struct Line {
@@ -104,7 +88,8 @@ pub struct Line {
 
 impl Line {
     async fn open(config: &Config, lookup: &mut Lookup) -> Result<Self, LinkError> {
-        let limit = config.timing.connect;
+        let timing = &config.timing;
+        let address = || config.endpoint.address();
         let attempt = async {
             let opened = stream::open(&config.endpoint, lookup).await?;
             let (read, writer) = tokio::io::split(opened.stream);
@@ -116,21 +101,15 @@ impl Line {
             let login = link.greeted(config, opened.peer, opened.sealed).await?;
             Ok((link, login))
         };
-        let (mut link, login) = within(limit, config, attempt).await?;
-        within(config.timing.sign_in, config, link.login(&login)).await?;
+        let (mut link, login) = within::<Ami, _>(timing.connect, address(), attempt).await?;
+        within::<Ami, _>(timing.sign_in, address(), link.login(&login)).await?;
         Ok(link)
     }
 
     /// How to log in to who listens there.
     async fn greeted(&mut self, config: &Config, peer: IpAddr, sealed: bool) -> Result<Action, LinkError> {
-        // Before the greeting we do not know who that is; it gets no secret.
-        let greeting = next_frame(&mut self.reader).await.map_err(|error| match error {
-            LinkError::Closed => LinkError::NotGreeted {
-                address: config.endpoint.address(),
-            },
-            error => error,
-        })?;
-        if let Frame::Banner(version) = greeting {
+        let greeting = greeting::<Ami, _>(&mut self.reader, config.endpoint.address());
+        if let Frame::Banner(version) = greeting.await? {
             tracing::debug!(version, "manager found");
         }
         let login = match &config.login {
@@ -205,14 +184,23 @@ async fn next_frame(reader: &mut Reader) -> Result<Frame, LinkError> {
 }
 
 async fn read(reader: &mut Reader, hub: &Hub<Ami>, prefix: &str) -> LinkError {
+    let mut has_said = false;
+    let mut skip = || {
+        // Of a link that talks nonsense on and on one line is enough. Not what it says: it is the tail of a value, and nobody
+        // knows of which.
+        if !std::mem::replace(&mut has_said, true) {
+            tracing::warn!(
+                "skipped a block that is no manager message, as each further one on this link will be"
+            );
+        }
+        // What it is the tail of may have been an event that read as another.
+        hub.lost_event();
+    };
     loop {
         let message = match next_frame(reader).await {
-            Ok(Frame::Message(message)) => message,
-            Ok(Frame::Banner(line) | Frame::Malformed(line)) => {
-                // Not the line itself: it is the tail of a value, and nobody knows of which.
-                tracing::warn!(length = line.len(), "skipped a block that is no manager message");
-                // What it is the tail of may have been an event that read as another.
-                hub.lost_event();
+            Ok(Frame::Message(message)) if is_of_manager(&message) => message,
+            Ok(Frame::Banner(_) | Frame::Malformed(_) | Frame::Message(_)) => {
+                skip();
                 continue;
             }
             Err(error) => return error,
@@ -224,6 +212,11 @@ async fn read(reader: &mut Reader, hub: &Hub<Ami>, prefix: &str) -> LinkError {
             None => tracing::debug!(?message, "dropped a response to nothing we asked"),
         }
     }
+}
+
+/// Whether it is a response or an event: the tail of a value may happen to read as lines with keys.
+fn is_of_manager(message: &Message) -> bool {
+    message.response().is_some() || message.event().is_some()
 }
 
 fn our_id(message: &Message, prefix: &str) -> Option<u64> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::codec::CodecError;
 use super::command::CommandError;
-use crate::wire::link::{self, LinkFailure};
+use crate::wire::link::{self, LinkFailure, Unopened};
 
 /// Why there is no link, or no longer one.
 #[derive(Debug, thiserror::Error)]
@@ -18,8 +18,8 @@ pub enum LinkError {
         #[source]
         source: io::Error,
     },
-    #[error("the event socket at {address} did not finish the sign-in within {limit:?}")]
-    ConnectTimeout { address: String, limit: Duration },
+    #[error(transparent)]
+    Unopened(#[from] Unopened),
     #[error(
         "FreeSWITCH at {address} accepts no event socket from this host's address; in event_socket.conf.xml let the list that \
          `apply-inbound-acl` names hold it, then type `reloadacl` and `reload mod_event_socket`"
@@ -30,14 +30,11 @@ pub enum LinkError {
     #[error("FreeSWITCH refused {command}: {message}")]
     SubscriptionRefused { command: String, message: String },
     #[error("what came from the event socket could not be read")]
-    Read(#[source] CodecError),
+    Read(#[from] CodecError),
     #[error("writing to the event socket failed")]
     Write(#[source] io::Error),
     #[error("FreeSWITCH ended the session")]
     Dismissed,
-    /// No refusal: a tunnel does that while nobody is at its other end.
-    #[error("{address} closed the connection without a word; does it lead to an event socket?")]
-    NotGreeted { address: String },
     #[error("FreeSWITCH closed the connection")]
     Closed,
     /// Answers are told apart by their order alone: one that nobody waits for makes each further one doubtful.
@@ -63,17 +60,11 @@ impl LinkFailure for LinkError {
     }
 
     fn is_refusal(&self) -> bool {
-        match self {
-            Self::LoginRefused { .. }
-            | Self::AddressDenied { .. }
-            | Self::SubscriptionRefused { .. }
-            | Self::OutOfStep { .. }
-            | Self::Dismissed
-            | Self::Closed => true,
-            // What broke in the middle of it may hold the next time.
-            Self::Read(error) => !matches!(error, CodecError::Io(_)),
-            _ => false,
-        }
+        // The address too: its list says no for as long as nobody changes it, and FreeSWITCH logs each try that it rejects.
+        matches!(
+            self,
+            Self::LoginRefused { .. } | Self::AddressDenied { .. } | Self::SubscriptionRefused { .. }
+        )
     }
 }
 

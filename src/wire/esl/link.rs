@@ -1,12 +1,9 @@
 //! One signed-in connection: opened, then driven until it breaks.
 
-use std::time::Duration;
-
 use futures_util::StreamExt as _;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::mpsc;
-use tokio::time::timeout;
 use tokio_util::codec::FramedRead;
 
 use super::codec::Codec;
@@ -16,7 +13,7 @@ use super::error::{AnswerError, LinkError};
 use super::event::Event;
 use super::message::{Message, Reply};
 use super::turns::{Turn, Turns};
-use crate::wire::link::{Hub, Lookup, Outgoing, Protocol, Room, Timing};
+use crate::wire::link::{Hub, Lookup, Outgoing, Protocol, Room, Timing, greeting, within};
 
 /// Commands that are written and not answered yet, those that were given up among them.
 const MAX_TURNS: usize = 1024;
@@ -71,9 +68,10 @@ impl Protocol for Esl {
     }
 
     async fn open(config: &Config, lookup: &mut Lookup) -> Result<Line, LinkError> {
-        let limit = config.timing.connect;
-        let mut line = within(limit, config, Line::open(config, lookup)).await?;
-        within(config.timing.sign_in, config, line.sign_in(config)).await?;
+        let timing = &config.timing;
+        let address = || config.address();
+        let mut line = within::<Self, _>(timing.connect, address(), Line::open(config, lookup)).await?;
+        within::<Self, _>(timing.sign_in, address(), line.sign_in(config)).await?;
         Ok(line)
     }
 
@@ -89,20 +87,6 @@ impl Protocol for Esl {
             error = write(&mut line.writer, hub, queue, &turns) => error,
         }
     }
-}
-
-async fn within<T>(
-    limit: Duration,
-    config: &Config,
-    attempt: impl Future<Output = Result<T, LinkError>>,
-) -> Result<T, LinkError> {
-    let in_time = timeout(limit, attempt).await;
-    in_time.unwrap_or_else(|_| {
-        Err(LinkError::ConnectTimeout {
-            address: config.address(),
-            limit,
-        })
-    })
 }
 
 /// A connection on which the password was accepted, and which sends the events that are wanted.
@@ -126,17 +110,13 @@ impl Line {
             reader: FramedRead::new(read, Codec::new(config.limits.body)),
             writer,
         };
-        // Before it asks we do not know who listens there; it gets no password.
-        match next_message(&mut line.reader).await {
-            Ok(Message::AuthRequest) => Ok(line),
-            Ok(Message::Rejected) => Err(LinkError::AddressDenied {
+        let greeting = greeting::<Esl, _>(&mut line.reader, config.address()).await?;
+        match Message::from(greeting) {
+            Message::AuthRequest => Ok(line),
+            Message::Rejected => Err(LinkError::AddressDenied {
                 address: config.address(),
             }),
-            Ok(other) => Err(out_of_step(&other)),
-            Err(LinkError::Closed) => Err(LinkError::NotGreeted {
-                address: config.address(),
-            }),
-            Err(error) => Err(error),
+            other => Err(out_of_step(&other)),
         }
     }
 

@@ -8,6 +8,7 @@ mod error;
 mod events;
 mod hub;
 mod lookup;
+mod opening;
 mod pending;
 mod supervisor;
 mod timing;
@@ -23,6 +24,7 @@ pub use error::{Error, UnknownReason, UnsentReason};
 pub use events::{EventFeed, FeedError};
 pub use hub::{Handle, Hub};
 pub use lookup::Lookup;
+pub use opening::{Unopened, greeting, within};
 pub use pending::Outgoing;
 pub use supervisor::{Backoff, Supervisor, supervise};
 pub use timing::Timing;
@@ -93,8 +95,9 @@ pub trait LinkFailure: StdError + Send + Sync + 'static {
     /// Nothing was heard for so long.
     fn silent(limit: Duration) -> Self;
 
-    /// Of what kept a link from being opened, whether who answered does not want us, or is no PBX: that gets no better by haste,
-    /// and each try is a line in a log.
+    /// Of what kept a link from being opened, whether it is a no in so many words, ours or the PBX's: that gets no better by
+    /// haste, and each try is a line in a log. Nonsense, silence and a connection that is closed are none: the next try may find
+    /// a PBX that is well.
     fn is_refusal(&self) -> bool;
 }
 

@@ -1,5 +1,6 @@
 //! A link that is opened again whenever it breaks.
 
+use std::mem::{Discriminant, discriminant};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -15,7 +16,7 @@ use super::{LinkFailure as _, Protocol};
 /// However short the waits are set, we do not try without a pause.
 const MIN_WAIT: Duration = Duration::from_millis(20);
 
-/// The log says no more often than this that a link broke.
+/// The log says no more often than this that there is no link, or that this is for another reason by now.
 const QUIET: Duration = Duration::from_secs(15);
 
 /// How long to wait between tries.
@@ -23,9 +24,11 @@ const QUIET: Duration = Duration::from_secs(15);
 pub struct Backoff {
     /// After the first failure; doubled after each further one.
     pub first: Duration,
+    /// However often it failed: also where nonsense came, or who took the connection closed it. Such a try costs the PBX a
+    /// connection, no guard takes it for a guess, and who talks sense again is heard after no more than this.
     pub max: Duration,
-    /// Where the PBX refuses us we wait for `max`, twice as long after each further refusal in a row, and this long at the
-    /// most: one that is just starting may refuse for a moment, and who is refused often may be shut out by its guard.
+    /// Where the PBX says no we wait for `max`, twice as long after each further no in a row, and this long at the most: one
+    /// that is just starting may refuse for a moment, and who is refused often may be shut out by its guard.
     pub refused: Duration,
 }
 
@@ -72,27 +75,38 @@ fn doubled(first: Duration, times: u32) -> Duration {
     first.saturating_mul(2_u32.saturating_pow(times.saturating_sub(1)))
 }
 
-/// What the log says of a link: one line when it breaks and one when it is back, however often it is tried meanwhile.
-#[derive(Debug, Default)]
-struct Said {
+/// What the log says of a link: one line when it breaks, one for each other reason that keeps it down and one when it is back,
+/// however often it is tried meanwhile.
+#[derive(Debug)]
+struct Said<R> {
     is_up: Option<bool>,
-    /// When it last said that there is no link.
-    down_at: Option<Instant>,
+    /// When it last said that there is no link, and why.
+    down: Option<(Instant, R)>,
 }
 
-impl Said {
+impl<R> Default for Said<R> {
+    fn default() -> Self {
+        let (is_up, down) = (None, None);
+        Self { is_up, down }
+    }
+}
+
+impl<R: PartialEq> Said<R> {
     /// The link is up now; gives whether that is to be said.
     fn up(&mut self) -> bool {
         self.is_up.replace(true) != Some(true)
     }
 
     /// There is none; gives whether that is to be said.
-    fn down(&mut self, now: Instant) -> bool {
-        let is_too_soon = |at: Instant| now.saturating_duration_since(at) < QUIET;
-        if self.is_up == Some(false) || self.down_at.is_some_and(is_too_soon) {
+    fn down(&mut self, now: Instant, reason: R) -> bool {
+        let is_said = self.is_up == Some(false);
+        let is_nothing_new = |(at, said): &(Instant, R)| {
+            now.saturating_duration_since(*at) < QUIET || (is_said && *said == reason)
+        };
+        if self.down.as_ref().is_some_and(is_nothing_new) {
             return false;
         }
-        (self.is_up, self.down_at) = (Some(false), Some(now));
+        (self.is_up, self.down) = (Some(false), Some((now, reason)));
         true
     }
 }
@@ -123,7 +137,7 @@ pub struct Supervisor<P: Protocol, C> {
     config: P::Config,
     backoff: Backoff,
     chance: C,
-    said: Said,
+    said: Said<Discriminant<P::LinkError>>,
     lookup: Lookup,
     handle: Handle<P>,
     queue: mpsc::Receiver<Outgoing<P>>,
@@ -141,7 +155,7 @@ impl<P: Protocol, C: FnMut() -> u32> Supervisor<P, C> {
             let (opened, held) = self.one_link().await;
             failures = self.backoff.count(failures, held);
             let (reason, wait) = match opened {
-                // Whatever else went wrong since the last one, who refuses us and lets nobody in between is asked ever more rarely.
+                // Whatever else went wrong since the last one, who says no and lets nobody in between is asked ever more rarely.
                 Err(reason) if reason.is_refusal() => {
                     refusals = refusals.saturating_add(1);
                     (reason, self.backoff.wait_refused(refusals))
@@ -154,7 +168,7 @@ impl<P: Protocol, C: FnMut() -> u32> Supervisor<P, C> {
             };
             let next_try = Instant::now().checked_add(wait);
             let reason = self.handle.hub().link_down(reason, next_try);
-            if self.said.down(Instant::now()) {
+            if self.said.down(Instant::now(), discriminant(&*reason)) {
                 tracing::warn!(
                     error = &reason as &dyn std::error::Error,
                     "no link to {}",
@@ -240,14 +254,49 @@ mod tests {
         let begun = Instant::now();
         let at = |second| begun + Duration::from_secs(second);
         let mut said = Said::default();
-        assert!(said.down(at(0)), "there is none from the beginning");
-        assert!((1..100).all(|second| !said.down(at(second))), "each try fails");
+        assert!(said.down(at(0), "cut"), "there is none from the beginning");
+        assert!(
+            (1..100).all(|second| !said.down(at(second), "cut")),
+            "each try fails"
+        );
         assert!(said.up());
-        assert!(said.down(at(100)) && said.up(), "it broke soon, and is back");
+        assert!(
+            said.down(at(100), "cut") && said.up(),
+            "it broke soon, and is back"
+        );
         for second in 101..115 {
-            assert!(!said.down(at(second)) && !said.up(), "{second}");
+            assert!(!said.down(at(second), "cut") && !said.up(), "{second}");
         }
-        assert!(!said.down(at(114)) && said.down(at(115)), "it stays down");
+        assert!(
+            !said.down(at(114), "cut") && said.down(at(115), "cut"),
+            "it stays down"
+        );
         assert!(said.up() && !said.up());
+    }
+
+    #[test]
+    fn the_log_says_once_that_a_link_is_down_for_another_reason_and_of_one_that_changes_with_each_try_little()
+    {
+        let begun = Instant::now();
+        let at = |second| begun + Duration::from_secs(second);
+        let mut said = Said::default();
+        assert!(said.down(at(0), "cut"));
+        let lines = |said: &mut Said<_>, seconds: std::ops::Range<u64>, reason: fn(u64) -> &'static str| {
+            seconds
+                .filter(|second| said.down(at(*second), reason(*second)))
+                .count()
+        };
+        // It is down for one reason, and then for another.
+        assert_eq!(lines(&mut said, 1..60, |_| "refused"), 1);
+        // Each try fails for another reason than the one before.
+        let either = |second: u64| {
+            if second.is_multiple_of(2) {
+                "cut"
+            } else {
+                "refused"
+            }
+        };
+        assert_eq!(lines(&mut said, 60..120, either), 4);
+        assert!(said.up());
     }
 }

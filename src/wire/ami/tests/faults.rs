@@ -7,6 +7,7 @@ use super::peer::{LONG, SHORT, Stage, config, eventually, unused_port};
 use crate::wire::ami::{
     Action, CodecError, Error, FeedError, LinkError, LinkState, UnknownReason, UnsentReason, connect,
 };
+use crate::wire::link::Unopened;
 
 fn broke(error: &Error) -> &LinkError {
     match error {
@@ -76,7 +77,7 @@ async fn a_server_that_never_answers_the_login_is_left() {
     stage.config.timing.sign_in = SHORT;
     let error = connect(&stage.config).await.unwrap_err();
     assert!(
-        matches!(error, LinkError::ConnectTimeout { limit: SHORT, .. }),
+        matches!(error, LinkError::Unopened(Unopened::TooLate { limit: SHORT, .. })),
         "{error:?}"
     );
 }
@@ -183,7 +184,7 @@ async fn blocks_of_garbage_are_skipped_and_told_as_lost_events() {
     let client = stage.client().await;
     let mut feed = client.events();
     assert!(client.request(Action::ping(), LONG).await.unwrap().is_success());
-    for _ in 0..2 {
+    for _ in 0..3 {
         assert_eq!(feed.next().await, Err(FeedError::Lost(1)));
     }
 }

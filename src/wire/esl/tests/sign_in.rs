@@ -9,6 +9,7 @@ use super::peer::{
 };
 use crate::wire::esl::recorded::transcript;
 use crate::wire::esl::{CodecError, Format, LinkError, Subscription, connect};
+use crate::wire::link::Unopened;
 
 /// A FreeSWITCH that says this and then tells what it heard.
 async fn saying(greeting: &'static [u8]) -> (Stage, mpsc::UnboundedReceiver<Option<String>>) {
@@ -131,7 +132,7 @@ async fn a_server_that_never_answers_the_password_is_left_and_not_as_soon_as_one
     (stage.config.timing.connect, stage.config.timing.sign_in) = (SHORT / 2, SHORT);
     let error = connect(&stage.config).await.unwrap_err();
     assert!(
-        matches!(error, LinkError::ConnectTimeout { limit: SHORT, .. }),
+        matches!(error, LinkError::Unopened(Unopened::TooLate { limit: SHORT, .. })),
         "{error:?}"
     );
 }
@@ -142,7 +143,7 @@ async fn a_server_that_never_asks_for_the_password_is_left() {
     stage.config.timing.connect = SHORT;
     let error = connect(&stage.config).await.unwrap_err();
     assert!(
-        matches!(error, LinkError::ConnectTimeout { limit: SHORT, .. }),
+        matches!(error, LinkError::Unopened(Unopened::TooLate { limit: SHORT, .. })),
         "{error:?}"
     );
 }
