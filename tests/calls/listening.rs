@@ -1,7 +1,7 @@
 //! How well calls are known while a PBX tells, answers late or not at all, breaks off and comes back.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use switchyard::domain::call::{Call, Presence};
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use super::instances::{secrets, settings};
 use super::keeper::record;
-use super::rig::Monitor;
+use super::rig::{Monitor, soon};
 use super::scripted::{Feeds, Link, leg, phone};
 use super::support::database::Backend;
 use super::support::wait::until;
@@ -134,6 +134,21 @@ async fn o10_a_poll_that_is_not_answered_makes_stale_what_was_known_until_anothe
 }
 
 #[tokio::test]
+async fn o10_a_pbx_that_answered_no_poll_for_long_is_known_within_two_seconds_once_it_does() {
+    let (rig, mut link) = Rig::known().await;
+    link.tell(News::Moved);
+    // So often that pauses which grow would have grown.
+    for _ in 0..6 {
+        link.asked().await.fail();
+    }
+    let since = Instant::now();
+    link.asked().await.answer(vec![leg(1, ANN)]);
+    rig.until_fresh().await;
+    soon(since, "it answers");
+    assert_eq!(rig.calls().len(), 1);
+}
+
+#[tokio::test]
 async fn o10_after_a_break_calls_and_phones_are_not_known_before_each_was_asked_for() {
     let (rig, mut link) = Rig::known().await;
     link.asked_phones().await.answer(vec![phone(ANN)]);
@@ -224,7 +239,7 @@ async fn o10_a_link_that_is_made_anew_since_it_should_hear_by_now_is_believed_at
 async fn o10_the_table_is_asked_for_no_sooner_than_it_has_caught_up_with_the_news() {
     const LAG: Duration = Duration::from_millis(300);
     let (rig, [mut link]) = Rig::start(LAG).await;
-    let told = std::time::Instant::now();
+    let told = Instant::now();
     link.tell(News::LinkUp);
     let asked = link.asked().await;
     assert!(asked.since.duration_since(told) >= LAG);
