@@ -66,6 +66,7 @@ mod revoked;
 mod secrets;
 mod server;
 mod sign_in;
+mod slow_readers;
 mod sse;
 #[path = "../support/mod.rs"]
 mod support;
