@@ -1,6 +1,5 @@
 //! Click-to-call: somebody has their own phone rung, and through it whom they want; nobody calls from another one's phone.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,6 +15,7 @@ use super::App;
 use super::audit::Changed;
 use super::error::AppError;
 use super::idempotency::{Done, Once};
+use super::places::{NoPlace, OF_ALL, Place, Places};
 use crate::auth::caller::{Caller, Identity};
 use crate::domain::dial::DialNumber;
 use crate::domain::error_chain::error_chain;
@@ -28,10 +28,6 @@ use crate::domain::permission::Permission;
 use crate::driver::DriverError;
 use crate::store::{Tx, extensions, idempotency_keys, tenants, users};
 
-/// Calls that wait to be made or are being made.
-const WAITING: usize = 256;
-/// The same of one PBX: one that does not answer takes no place from the others'.
-const WAITING_OF_ONE: usize = 32;
 /// A PBX that has not answered by then keeps no other calls waiting. FreeSWITCH may take 1.5 s to say that no phone is there.
 pub(super) const MAKING: Duration = Duration::from_millis(2_500);
 /// Whoever asked waits so long for a refusal: also for that of a PBX that did not answer.
@@ -56,7 +52,7 @@ pub struct Click {
     from: Endpoint,
     to: DialNumber,
     asked_at: Timestamp,
-    under_way: UnderWay,
+    under_way: Place<ExtensionId>,
     done: oneshot::Sender<Result<(), Refused>>,
 }
 
@@ -80,29 +76,21 @@ pub(super) struct Refused {
 pub(super) struct Clicks {
     sender: Sender<Click>,
     receiver: Arc<Mutex<Option<Receiver<Click>>>>,
-    under_way: Arc<Mutex<BTreeMap<ExtensionId, InstanceId>>>,
+    /// Those that wait to be made or are being made, by whose phone is rung.
+    under_way: Places<ExtensionId>,
 }
 
 impl Clicks {
     /// Refused while another call from this extension is being made, or as many of its PBX are as may be.
-    fn start(&self, extension: ExtensionId, instance: InstanceId) -> Result<UnderWay, Refused> {
-        let mut all = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.contains_key(&extension) {
-            return Err(Refused {
+    fn start(&self, extension: ExtensionId, instance: InstanceId) -> Result<Place<ExtensionId>, Refused> {
+        let place = self.under_way.enter(extension, instance);
+        place.map_err(|none| match none {
+            NoPlace::Taken => Refused {
                 code: "call_under_way",
                 message: "a call from your extension is being made already; try again once your phone rings, or in a few seconds"
                     .to_owned(),
-            });
-        }
-        let of_its_pbx = all.values().filter(|other| **other == instance).count();
-        if of_its_pbx >= WAITING_OF_ONE || all.len() >= WAITING {
-            return Err(too_many());
-        }
-        all.insert(extension, instance);
-        drop(all);
-        Ok(UnderWay {
-            all: Arc::clone(&self.under_way),
-            extension,
+            },
+            NoPlace::Full => too_many(),
         })
     }
 }
@@ -114,26 +102,13 @@ fn too_many() -> Refused {
     }
 }
 
-/// That a call from an extension is being made, until this is dropped.
-struct UnderWay {
-    all: Arc<Mutex<BTreeMap<ExtensionId, InstanceId>>>,
-    extension: ExtensionId,
-}
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
-        all.remove(&self.extension);
-    }
-}
-
 impl Default for Clicks {
     fn default() -> Self {
-        let (sender, receiver) = mpsc::channel(WAITING);
+        let (sender, receiver) = mpsc::channel(OF_ALL);
         Self {
             sender,
             receiver: Arc::new(Mutex::new(Some(receiver))),
-            under_way: Arc::default(),
+            under_way: Places::default(),
         }
     }
 }
@@ -258,7 +233,7 @@ pub fn take(app: &App) -> Option<Receiver<Click>> {
 
 /// Makes a call, and tells whoever asked for it where that is refused.
 pub async fn make(app: &App, click: Click) {
-    let (instance, extension) = (click.instance, click.under_way.extension);
+    let (instance, extension) = (click.instance, click.under_way.who());
     let waited = app.now().duration_since(click.asked_at);
     if waited > STALE {
         tracing::warn!(
@@ -311,46 +286,4 @@ pub(super) fn refused(error: &AppError) -> Refused {
         ),
     };
     Refused { code, message }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::ids::SystemIds;
-
-    #[test]
-    fn a48_of_one_extension_one_call_at_a_time_is_being_made() {
-        let clicks = Clicks::default();
-        let pbx = InstanceId::fresh(&SystemIds);
-        let (ann, bob) = (ExtensionId::fresh(&SystemIds), ExtensionId::fresh(&SystemIds));
-        let first = clicks.start(ann, pbx);
-        assert!(first.is_ok());
-        let again = clicks.clone().start(ann, pbx).err().unwrap();
-        assert_eq!(again.code, "call_under_way");
-        // One that was refused ends nothing of the first.
-        assert!(clicks.start(ann, pbx).is_err());
-        assert!(clicks.start(bob, pbx).is_ok());
-        drop(first);
-        assert!(clicks.start(ann, pbx).is_ok());
-    }
-
-    #[test]
-    fn a48_one_pbx_takes_no_place_of_anothers_and_all_have_no_more_than_there_are() {
-        let clicks = Clicks::default();
-        let mut under_way = Vec::new();
-        // More than there is room for.
-        for _ in 0..=WAITING / WAITING_OF_ONE {
-            let pbx = InstanceId::fresh(&SystemIds);
-            for _ in 0..=WAITING_OF_ONE {
-                match clicks.start(ExtensionId::fresh(&SystemIds), pbx) {
-                    Ok(started) => under_way.push((pbx, started)),
-                    Err(refused) => assert_eq!(refused.code, "too_many_calls"),
-                }
-            }
-            let of_it = under_way.iter().filter(|(of, _)| *of == pbx).count();
-            let is_full = under_way.len() == WAITING;
-            assert!(of_it == WAITING_OF_ONE || (is_full && of_it == 0), "{of_it}");
-        }
-        assert_eq!(under_way.len(), WAITING);
-    }
 }

@@ -8,6 +8,7 @@ use super::audit::Changed;
 use super::calls::{Sight, view};
 use super::click_to_call::{MAKING, own_extension_id, refused};
 use super::error::AppError;
+use super::places::NoPlace;
 use crate::auth::caller::Caller;
 use crate::deploy::DeployError;
 use crate::domain::call::Call;
@@ -54,6 +55,13 @@ pub async fn end(app: &App, caller: &Caller, id: CallId) -> Result<(), AppError>
         ));
     }
     tenants::find(&mut tx, tenant).await?.ok_or(AppError::NotFound)?;
+    let place = app.hanging_up.enter(call.id, call.instance_id).map_err(|none| {
+        let (code, message) = match none {
+            NoPlace::Taken => ("call_under_way", "this call is being ended already"),
+            NoPlace::Full => ("too_many_calls", "too many calls are being ended; try again"),
+        };
+        AppError::conflict(code, message)
+    })?;
     app.audit(&mut tx, &caller, ended(&call, tenant))?;
     tx.commit().await?;
     let asked = async {
@@ -62,7 +70,9 @@ pub async fn end(app: &App, caller: &Caller, id: CallId) -> Result<(), AppError>
         Ok::<_, DeployError>(())
     };
     // As of a call that is to be made: a PBX that does not answer keeps few waiting.
-    let Ok(ended) = timeout(MAKING, asked).await else {
+    let ended = timeout(MAKING, asked).await;
+    drop(place);
+    let Ok(ended) = ended else {
         let message = "the PBX does not answer; it is not known whether the call was ended";
         tracing::warn!(instance = %call.instance_id, "{message}");
         return Err(AppError::conflict("call_failed", message));

@@ -42,6 +42,7 @@ pub mod own_tenant;
 pub mod password_reset;
 pub mod patch;
 pub mod pbx_import;
+mod places;
 pub mod platform_user_changes;
 pub mod platform_users;
 pub mod precondition;
@@ -88,10 +89,11 @@ use self::click_to_call::Clicks;
 use self::exports::Exports;
 use self::mail::Mailing;
 use self::password_reset::Waiting;
+use self::places::Places;
 use self::sign_in::SignIn;
 use crate::deploy::Engine;
 use crate::domain::clock::Clock;
-use crate::domain::ids::IdSource;
+use crate::domain::ids::{CallId, IdSource};
 use crate::domain::random::Randomness;
 use crate::domain::sip_domain::SipDomain;
 use crate::domain::webhook_reach::WebhookReach;
@@ -112,6 +114,7 @@ pub struct App {
     resets: Waiting,
     domain_suffix: Option<SipDomain>,
     clicks: Clicks,
+    hanging_up: Places<CallId>,
     board: Board,
     webhook_reach: WebhookReach,
     exports: Exports,
@@ -141,6 +144,7 @@ impl App {
             resets: Waiting::default(),
             domain_suffix: None,
             clicks: Clicks::default(),
+            hanging_up: Places::default(),
             board: Board::default(),
             webhook_reach: WebhookReach::default(),
             exports: Exports::default(),

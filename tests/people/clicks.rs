@@ -51,11 +51,11 @@ impl World {
     }
 
     /// Gives Acme a PBX that takes connections, and says nothing.
-    async fn silent_pbx_of_acme(&self) -> TcpListener {
+    pub async fn silent_pbx_of_acme(&self) -> (TcpListener, InstanceId) {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        self.freeswitch_of_acme(port, "esl-secret").await;
-        listener
+        let instance = self.freeswitch_of_acme(port, "esl-secret").await;
+        (listener, instance)
     }
 
     /// Gives Acme the FreeSWITCH that answers at this port.

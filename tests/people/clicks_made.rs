@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use jiff::SignedDuration;
 use switchyard::app::error::AppError;
-use switchyard::app::{click_to_call, hang_up};
+use switchyard::app::{App, click_to_call, hang_up};
 use switchyard::domain::call::Call;
-use switchyard::domain::ids::CallId;
+use switchyard::domain::ids::{CallId, InstanceId};
 use switchyard::domain::leg::LegId;
 use switchyard::monitor::board::Board;
 use switchyard::monitor::stream::Streams;
@@ -15,7 +16,7 @@ use tokio::time::timeout;
 use super::freeswitch::{FreeSwitch, NewCall, PASSWORD};
 use super::support::board::{a_call, told};
 use super::support::database::Backend::Sqlite;
-use super::world::World;
+use super::world::{World, code};
 
 #[tokio::test]
 async fn a48_a_click_rings_the_phone_of_whoever_clicks_and_no_other_one() {
@@ -79,4 +80,60 @@ async fn a48_whoever_takes_part_in_a_call_ends_it_and_whoever_does_not_is_told_o
     assert!(!is_up(&others));
     let said = "select action from audit_entries where action = 'call.hang_up'";
     assert_eq!(world.texts(said).await.len(), 2);
+}
+
+/// So many calls of Acme's, of nobody's extension, and what has heard of them.
+fn up(world: &World, instance: InstanceId, count: usize) -> (App, Vec<CallId>) {
+    let board = Board::new(Streams::new(1), SignedDuration::from_mins(10));
+    board.add(instance);
+    let calls = (0..count).map(|number| {
+        let leg = LegId::new(&format!("leg-{number}")).unwrap();
+        let call = Call {
+            link: leg.clone(),
+            legs: vec![leg.clone()],
+            id: CallId::of(instance, &leg),
+            ..a_call(instance, world.acme.id)
+        };
+        let id = call.id;
+        board.report(instance, told(call));
+        id
+    });
+    let calls = calls.collect();
+    (world.app.clone().with_board(board), calls)
+}
+
+#[tokio::test]
+async fn a48_who_ends_a_call_is_told_that_the_pbx_says_nothing_and_may_try_again() {
+    let world = World::new(Sqlite).await;
+    let (_silent, instance) = world.silent_pbx_of_acme().await;
+    let owner = world.owner().await;
+    let (app, calls) = up(&world, instance, 1);
+    for _ in 0..2 {
+        let refused = hang_up::end(&app, &owner, calls[0]).await;
+        let Err(AppError::Conflict { code, message }) = refused else {
+            panic!("{refused:?}");
+        };
+        assert_eq!(code, "call_failed");
+        assert!(message.contains("does not answer"), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn a48_a_call_that_is_being_ended_is_not_asked_for_again_and_another_one_is() {
+    let world = World::new(Sqlite).await;
+    let (silent, instance) = world.silent_pbx_of_acme().await;
+    let owner = world.owner().await;
+    let (app, calls) = up(&world, instance, 2);
+    let ending = [0, 0, 0, 1].map(|number| hang_up::end(&app, &owner, calls[number]));
+    let mut codes: Vec<_> = join_all(ending).await.into_iter().map(code).collect();
+    codes.sort_unstable();
+    assert_eq!(
+        codes,
+        ["call_failed", "call_failed", "call_under_way", "call_under_way"]
+    );
+    let mut asked = 0;
+    while timeout(Duration::from_millis(100), silent.accept()).await.is_ok() {
+        asked += 1;
+    }
+    assert_eq!(asked, 2);
 }

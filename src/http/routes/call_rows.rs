@@ -24,9 +24,11 @@ const CLICK: [&str; 8] = [
 ];
 
 /// Why a call goes on.
-const HANG_UP: [&str; 5] = [
+const HANG_UP: [&str; 7] = [
     "not_own_call",
+    "call_under_way",
     "driven_elsewhere",
+    "too_many_calls",
     "call_refused",
     "pbx_unreachable",
     "call_failed",
