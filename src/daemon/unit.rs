@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use crate::domain::instance::InstanceSettings;
+use crate::domain::instance::{InstanceSettings, PbxKind};
 use crate::driver::Check;
 
 /// Its name.
@@ -83,9 +83,9 @@ async fn may_write(directory: &Path) -> Option<Check> {
     writes("service_writes", directory).await
 }
 
-/// The same of a directory of recordings, or of mail boxes: where it may not, they can be played all the same.
-async fn may_remove(directory: &Path) -> Option<Check> {
-    let check = writes("service_removes", directory).await?;
+/// The same of a directory of recordings: where it may not, they can be played all the same.
+async fn may_remove(recordings: &Path) -> Option<Check> {
+    let check = writes("service_removes", recordings).await?;
     Some(Check { ok: true, ..check })
 }
 
@@ -135,16 +135,18 @@ pub async fn may_write_of(settings: &InstanceSettings) -> Vec<Check> {
     if let Some(directory) = settings.config_dir() {
         checks.extend(may_write(directory.as_path()).await);
     }
-    let mut removals = Vec::new();
-    for directory in [settings.recordings_dir(), settings.voicemail_dir()]
-        .into_iter()
-        .flatten()
-    {
-        removals.extend(may_remove(directory.as_path()).await);
+    if let Some(recordings) = settings.recordings_dir() {
+        checks.extend(may_remove(recordings.as_path()).await);
     }
-    // One check: what lacks is what is told.
-    removals.sort_by_key(|check| check.mend.is_none());
-    checks.extend(removals.into_iter().next());
+    if let Some(mail) = settings.voicemail_dir() {
+        let check = writes("service_removes_mail", mail.as_path()).await;
+        // A FreeSWITCH without FusionPBX removes what it lists itself.
+        let is_needed = settings.kind() == PbxKind::FusionPbx;
+        checks.extend(check.map(|check| Check {
+            ok: check.ok || !is_needed,
+            ..check
+        }));
+    }
     checks
 }
 

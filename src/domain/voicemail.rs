@@ -97,6 +97,19 @@ pub struct FoundMessage {
     pub bytes: i64,
 }
 
+impl FoundMessage {
+    /// With what it does not tell any more of itself, where it told it before: the entry that said who called may have gone before
+    /// its sound.
+    #[must_use]
+    pub fn with_what_was_known(self, before: &Self) -> Self {
+        Self {
+            caller: self.caller.or_else(|| before.caller.clone()),
+            seconds: self.seconds.or(before.seconds),
+            ..self
+        }
+    }
+}
+
 /// A message that is known.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Voicemail {

@@ -4,6 +4,7 @@ pub(in crate::driver) mod opened;
 pub(in crate::driver) mod tree;
 pub(in crate::driver) mod turn;
 
+use std::collections::BTreeSet;
 use std::error::Error as StdError;
 
 use async_trait::async_trait;
@@ -130,7 +131,17 @@ pub trait Mail: Send + Sync {
 
     /// The boxes of a domain that something may lie in, also those that are not served any more; none where nothing of that
     /// domain is there, not even a directory with something in it: nobody has left a message so far, or its disk is not mounted.
-    async fn mailboxes(&self, domain: &SipDomain) -> Result<Option<Vec<ExtensionNumber>>, MailError>;
+    /// A PBX that tells of no box that it is not asked for is asked for those that are `perhaps` there.
+    async fn mailboxes(
+        &self,
+        domain: &SipDomain,
+        perhaps: &BTreeSet<ExtensionNumber>,
+    ) -> Result<Option<Vec<ExtensionNumber>>, MailError>;
+
+    /// Messages of a domain that the PBX has in no box any more, and whose sounds lie in none.
+    async fn strays(&self, _domain: &SipDomain) -> Result<Vec<PbxMessageId>, MailError> {
+        Ok(Vec::new())
+    }
 
     /// What is in one of them.
     async fn content(

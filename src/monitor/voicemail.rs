@@ -10,13 +10,15 @@ use crate::domain::ids::{IdSource, InstanceId, TenantId, VoicemailId};
 use crate::domain::sip_domain::SipDomain;
 use crate::domain::voicemail::{FoundMessage, PbxMessageId, Voicemail};
 use crate::driver::mail::{BELIEVED, Mail, MailError, MailPlace};
-use crate::store::{Store, StoreError, domains, voicemail};
+use crate::store::{Store, StoreError, domains, extensions, voicemail};
 
 /// Rows that are written in one transaction.
 const BATCH: usize = 200;
 const NO_DIRECTORY: &str = "their directory is not there or empty: see whether its disk is mounted, or make it with an empty \
     file in it where it was emptied on purpose";
 
+const STRAYS: &str = "the PBX lists messages of boxes that it has no more, and their sounds lie in none: remove those rows of \
+    `v_voicemail_messages` whose `voicemail_uuid` is in no row of `v_voicemails`";
 const PLACE: &str = "the directory of mail boxes";
 
 /// Why mail boxes could not be looked at.
@@ -229,15 +231,23 @@ impl Place<'_> {
             mailbox.insert(message.found.id.clone(), message);
         }
         let holders = domains::holders(&mut tx, self.domain).await?;
+        let mut perhaps: BTreeSet<ExtensionNumber> = known.keys().cloned().collect();
+        for (tenant, _) in self.boxes.served.iter().filter(|(_, of)| of == self.domain) {
+            let numbers = extensions::numbers(&mut tx, *tenant).await?;
+            perhaps.extend(numbers.into_iter().map(|(number, _)| number));
+        }
         drop(tx);
         seen.known += known.values().map(Known::len).sum::<usize>();
-        let mailboxes = match mail.mailboxes(self.domain).await {
+        let mailboxes = match mail.mailboxes(self.domain, &perhaps).await {
             Ok(Some(mailboxes)) => mailboxes,
             // Where there never was a message, there need not be a directory.
             Ok(None) if known.is_empty() => return Ok(()),
             Ok(None) => return seen.miss(MailError::refused_all(self.domain, NO_DIRECTORY)),
             Err(error) => return seen.miss(error),
         };
+        // A box that is not there any more is asked too: a PBX may list what lies nowhere.
+        let mut mailboxes: BTreeSet<ExtensionNumber> = mailboxes.into_iter().collect();
+        mailboxes.extend(known.keys().cloned());
         for mailbox in mailboxes {
             let known = known.remove(&mailbox).unwrap_or_default();
             match self.look_at(&mailbox, known, &holders, seen).await {
@@ -245,8 +255,20 @@ impl Place<'_> {
                 looked => looked?,
             }
         }
-        seen.gone.extend(known.into_values().flat_map(Known::into_values));
-        Ok(())
+        self.leave_strays(seen).await
+    }
+
+    /// What the PBX lists in no box any more, and what lies in none, is not known to have gone.
+    async fn leave_strays(&self, seen: &mut Seen) -> Result<(), LookError> {
+        let strays = match self.boxes.mail.strays(self.domain).await {
+            Ok(strays) if strays.is_empty() => return Ok(()),
+            Ok(strays) => strays,
+            Err(error) => return seen.miss(error),
+        };
+        let before = seen.gone.len();
+        seen.gone.retain(|message| !strays.contains(&message.found.id));
+        seen.perhaps += before - seen.gone.len();
+        seen.miss(MailError::refused_all(self.domain, STRAYS))
     }
 
     async fn look_at(
@@ -261,6 +283,10 @@ impl Place<'_> {
         for found in content.messages {
             let known = known.remove(&found.id);
             seen.met += usize::from(known.is_some());
+            let found = match &known {
+                Some(known) => found.with_what_was_known(&known.found),
+                None => found,
+            };
             match known {
                 Some(known) if known.found == found => {}
                 Some(known) => changed.push((known.tenant_id, found)),

@@ -74,7 +74,7 @@ impl Host {
     }
 
     /// A caller from outside speaks into the mail box of 1001.
-    async fn message(&self) {
+    pub async fn message(&self) {
         let box_of = format!("1001@{},s", self.tenants[0].domain);
         let caller = format!("Medlar <{}>", WHO[1]);
         let headers = [
@@ -99,7 +99,7 @@ impl Host {
         .await;
     }
 
-    fn spool(&self, what: &str) -> PathBuf {
+    pub fn spool(&self, what: &str) -> PathBuf {
         self.pbx.home().join("spool").join(what)
     }
 
@@ -129,7 +129,7 @@ impl Host {
     }
 
     /// The tables with rows that say who it was.
-    async fn naming(&self) -> Vec<String> {
+    pub async fn naming(&self) -> Vec<String> {
         tables_that_name(&self.database, &WHO).await
     }
 }
@@ -139,7 +139,7 @@ fn is_long(file: &Path) -> bool {
 }
 
 /// Every file below; none where there is no such directory.
-fn files(below: &Path) -> Vec<PathBuf> {
+pub fn files(below: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(below).into_iter().flatten().flatten() {
         let path = entry.path();

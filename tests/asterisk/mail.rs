@@ -1,5 +1,6 @@
 //! Messages in mail boxes: found as callers left them, and removed so that whoever listens has all others.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
@@ -316,7 +317,10 @@ async fn a20_what_is_left_of_a_box_that_is_not_served_any_more_goes_too() {
     let gone = TestTenant::new(ACME, &[json!({"number": "1001", "name": "Ann"})]);
     mailed.office.bench.serve(&[gone]).await;
     let mail = mailed.driver().mail().unwrap();
-    let mailboxes = mail.mailboxes(&ACME.parse().unwrap()).await.unwrap();
+    let mailboxes = mail
+        .mailboxes(&ACME.parse().unwrap(), &BTreeSet::new())
+        .await
+        .unwrap();
     let both = ["1001".parse().unwrap(), "1002".parse().unwrap()];
     assert_eq!(mailboxes.unwrap(), both);
     drop(mail);
@@ -360,7 +364,10 @@ async fn a20_a_pbx_that_is_down_is_told_as_such_and_nothing_is_taken_to_have_gon
     let home = mailed.office.bench.pbx.home();
     super::support::pbx::kill(super::support::pbx::pid(&home));
     let mail = mailed.driver().mail().unwrap();
-    let error = mail.mailboxes(&ACME.parse().unwrap()).await.unwrap_err();
+    let error = mail
+        .mailboxes(&ACME.parse().unwrap(), &BTreeSet::new())
+        .await
+        .unwrap_err();
     assert!(matches!(error, MailError::Unavailable { .. }), "{error:?}");
     assert_eq!(mailed.names("1001", "INBOX").len(), 2);
 }

@@ -39,6 +39,8 @@ mod played;
 #[cfg(test)]
 mod private_pbx;
 #[cfg(test)]
+mod purged;
+#[cfg(test)]
 mod recorded;
 #[cfg(test)]
 mod records;

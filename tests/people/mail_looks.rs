@@ -76,7 +76,11 @@ impl Mail for Shelf {
         }))
     }
 
-    async fn mailboxes(&self, domain: &SipDomain) -> Result<Option<Vec<ExtensionNumber>>, MailError> {
+    async fn mailboxes(
+        &self,
+        domain: &SipDomain,
+        _perhaps: &BTreeSet<ExtensionNumber>,
+    ) -> Result<Option<Vec<ExtensionNumber>>, MailError> {
         if self.is_away {
             return Err(MailError::unavailable("it", "it is away"));
         }

@@ -5,13 +5,16 @@ use std::fs;
 
 use rstest::rstest;
 use serde_json::json;
+use switchyard::domain::erasure::ErasureStatus;
 use switchyard::domain::instance::InstanceSettings;
 use switchyard::domain::instance::PbxKind::{self, FreeSwitch, FusionPbx};
 use switchyard::domain::purge::PurgeStatus::{Done, Partial};
 use switchyard::domain::retention::RetentionKind;
 use switchyard::driver::Check;
 
+use super::erasing::amounts;
 use super::freeswitch::{Effect, Fault};
+use super::purging::{ago, inside};
 use super::support::database::Backend::Sqlite;
 use super::switched_mail::Switched;
 
@@ -33,7 +36,7 @@ async fn a20_a_message_whose_sound_is_not_there_is_neither_lost_nor_said_to_have
     }
     let unseen = switched.unseen().await;
     assert!(
-        unseen.contains(&gone) && unseen.contains("delete the message on the PBX"),
+        unseen.contains(&gone) && unseen.contains("see whether that is the right one"),
         "{unseen}"
     );
     assert_eq!(switched.known(acme).await, ["5550001", "5550002"]);
@@ -67,8 +70,12 @@ async fn a20_a_yes_of_freeswitch_is_not_believed() {
     let told = remove().await.unwrap_err().full();
     assert!(told.contains("lists it all the same"), "{told}");
     assert_eq!(switched.names(acme, "1001").len(), 1);
-    // It may not remove the file: that is done here.
+    // It may not remove the file.
     switched.freeswitch.voicemail().keeps_rows = false;
+    let told = remove().await.unwrap_err().full();
+    assert!(told.contains("lists it all the same"), "{told}");
+    assert_eq!(switched.names(acme, "1001").len(), 1);
+    switched.freeswitch.voicemail().keeps_files = false;
     assert!(remove().await.unwrap());
     assert_eq!(switched.names(acme, "1001"), [""; 0]);
     assert_eq!(switched.listed().await, [""; 0]);
@@ -211,4 +218,133 @@ async fn a20_a_directory_that_is_not_there_and_a_list_that_nobody_tells_fail_the
     fs::remove_dir_all(switched.root().parent().unwrap()).unwrap();
     let bad = check(switched.driver().test().await);
     assert!(!bad.ok && bad.mend.unwrap().contains("voicemail_dir"));
+}
+
+#[tokio::test]
+async fn a20_of_several_that_are_named_alike_in_one_box_none_is_taken_for_another_one() {
+    let switched = Switched::open(FreeSwitch, Sqlite).await;
+    let (world, acme) = (&switched.world, &switched.world.acme);
+    let name = switched.put(acme, "1001", "5550001", 60).await;
+    let path = switched.lay(acme, "1001", "msg_6f2b7c1e-0000-4000-8000-000000000001.wav", 5);
+    switched
+        .list(acme, "1001", (&name, "5550002"), ago(5), path)
+        .await;
+    let other = switched.put(acme, "1001", "5550003", 60).await;
+    let unseen = switched.unseen().await;
+    assert!(
+        unseen.contains(&name) && unseen.contains("named alike"),
+        "{unseen}"
+    );
+    world.keep(acme, json!({"voicemail": 10})).await;
+    let id = world.purge(acme).await;
+    world.work().await;
+    assert_eq!(world.report(acme, id).await.status, Partial);
+    assert_eq!(switched.names(acme, "1001").len(), 3);
+    // Another one of that box can be removed all the same.
+    let driver = switched.driver();
+    let mail = driver.mail().unwrap();
+    let mailbox = "1001".parse().unwrap();
+    let removed = mail.remove(&acme.domain, &mailbox, &other.parse().unwrap(), ago(0));
+    assert!(removed.await.unwrap());
+    assert_eq!(switched.listed().await, [&name[..], &name]);
+}
+
+#[rstest]
+#[case::a_directory_that_is_not_there("other", "is not there")]
+#[case::the_one_above_it("..", "see whether that is the right one")]
+#[tokio::test]
+async fn a20_with_a_wrong_directory_nothing_is_said_to_have_gone(
+    #[values(FreeSwitch, FusionPbx)] kind: PbxKind,
+    #[case] wrong: &str,
+    #[case] told: &str,
+) {
+    let switched = Switched::open(kind, Sqlite).await;
+    let (world, acme) = (&switched.world, &switched.world.acme);
+    world.extension(&inside(acme), "1001").await.unwrap();
+    let name = switched.put(acme, "1001", "5550001", 60).await;
+    let root = match wrong {
+        ".." => switched.root().parent().unwrap().to_owned(),
+        wrong => switched.root().with_file_name(wrong),
+    };
+    switched.lies_in(&root).await;
+    let unseen = switched.unseen().await;
+    assert!(unseen.contains(told), "{unseen}");
+    world.keep(acme, json!({"voicemail": 10})).await;
+    let id = world.purge(acme).await;
+    world.work().await;
+    assert_eq!(world.report(acme, id).await.status, Partial);
+    let done = world.erased(acme, json!({"number": "5550001"})).await;
+    assert_eq!(done.status, ErasureStatus::Partial, "{done:#?}");
+    assert_eq!(switched.listed().await, [name]);
+    assert_eq!(switched.names(acme, "1001").len(), 1);
+}
+
+#[tokio::test]
+async fn a22_who_has_called_is_known_of_a_sound_whose_entry_has_gone() {
+    let switched = Switched::open(FusionPbx, Sqlite).await;
+    let (world, acme) = (&switched.world, &switched.world.acme);
+    switched.put(acme, "1001", "5550001", 20).await;
+    switched.look().await;
+    // As whoever was killed leaves it who had struck the entry.
+    let fusionpbx = switched.fusionpbx.as_ref().unwrap();
+    fusionpbx.run("delete from v_voicemail_messages").await;
+    switched.look().await;
+    assert_eq!(switched.known(acme).await, ["5550001"]);
+    let done = world.erased(acme, json!({"number": "5550001"})).await;
+    assert_eq!(done.status, ErasureStatus::Done, "{done:#?}");
+    assert_eq!(amounts(&done)[1], ("voicemail", 1, 1, 0));
+    assert_eq!(switched.names(acme, "1001"), [""; 0]);
+}
+
+#[tokio::test]
+async fn a20_an_odd_answer_about_one_box_keeps_no_other_one_from_being_looked_at() {
+    let switched = Switched::open(FreeSwitch, Sqlite).await;
+    let (acme, globex) = (&switched.world.acme, &switched.world.globex);
+    switched.put(acme, "1001", "5550001", 60).await;
+    // A caller who chooses how his call is named.
+    let path = switched.lay(acme, "1002", "msg_6f2b7c1e-0000-4000-8000-000000000001.wav", 5);
+    switched
+        .list(acme, "1002", ("a!b@host 1", "5550002"), ago(5), path)
+        .await;
+    switched.put(globex, "1001", "5550003", 60).await;
+    let unseen = switched.unseen().await;
+    assert!(unseen.contains("callers choose the name"), "{unseen}");
+    assert_eq!(switched.known(acme).await, ["5550001"]);
+    assert_eq!(switched.known(globex).await, ["5550003"]);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a20_a_box_whose_directory_has_gone_is_asked_for_all_the_same(
+    #[values(FreeSwitch, FusionPbx)] kind: PbxKind,
+) {
+    let switched = Switched::open(kind, Sqlite).await;
+    let acme = &switched.world.acme;
+    let name = switched.put(acme, "1001", "5550001", 60).await;
+    switched.put(acme, "1002", "5550002", 60).await;
+    switched.look().await;
+    fs::remove_dir_all(switched.folder(acme, "1001")).unwrap();
+    let unseen = switched.unseen().await;
+    assert!(unseen.contains(&name), "{unseen}");
+    assert_eq!(switched.known(acme).await, ["5550001", "5550002"]);
+}
+
+#[tokio::test]
+async fn a22_an_entry_with_nothing_but_what_was_said_before_it_is_not_whole() {
+    let switched = Switched::open(FusionPbx, Sqlite).await;
+    let acme = &switched.world.acme;
+    let id = "6f2b7c1e-0000-4000-8000-000000000001";
+    let path = switched.lay(acme, "1001", &format!("intro_{id}.wav"), 1);
+    switched.list(acme, "1001", (id, "5550001"), ago(1), path).await;
+    let unseen = switched.unseen().await;
+    assert!(unseen.contains(id), "{unseen}");
+    let driver = switched.driver();
+    let removed = driver.mail().unwrap().remove(
+        &acme.domain,
+        &"1001".parse().unwrap(),
+        &id.parse().unwrap(),
+        ago(0),
+    );
+    assert!(removed.await.is_err());
+    assert_eq!(switched.listed().await, [id]);
 }

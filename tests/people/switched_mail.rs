@@ -2,7 +2,7 @@
 //! `mod_voicemail`'s, or rows of a real PostgreSQL.
 
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use jiff::Timestamp;
@@ -120,6 +120,18 @@ impl Switched {
 
     pub fn root(&self) -> PathBuf {
         self.state.path().join("voicemail/default")
+    }
+
+    /// Its settings name another directory.
+    pub async fn lies_in(&self, root: &Path) {
+        let (before, after) = (self.root(), root);
+        let moved = format!(
+            "update instances set settings = replace(settings, '\"{}\"', '\"{}\"') where name = 'pbx2' returning settings",
+            before.display(),
+            after.display()
+        );
+        let moved = self.world.texts(&moved).await;
+        assert!(moved[0].contains(&format!("{}\"", after.display())), "{moved:?}");
     }
 
     pub fn folder(&self, tenant: &Tenant, mailbox: &str) -> PathBuf {

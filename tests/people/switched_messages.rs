@@ -1,6 +1,7 @@
 //! Messages in the mail boxes of a FreeSWITCH and of a FusionPBX: what is old or somebody's goes from the PBX's list and from the
 //! disk, and all else stays.
 
+use std::fs;
 use std::time::Duration;
 
 use rstest::rstest;
@@ -189,6 +190,8 @@ async fn a46_a_sound_that_fusionpbx_keeps_in_its_database_is_exported_and_goes_w
     switched
         .list(acme, "1001", (uuid, "5550001"), ago(20), "".into())
         .await;
+    // There is no directory of a box in which no sound ever lay.
+    fs::remove_dir(switched.folder(acme, "1001")).unwrap();
     let said = format!("RIFF{}", "hello Ann ".repeat(10));
     let fusionpbx = switched.fusionpbx.as_ref().unwrap();
     let sql = format!(
@@ -243,4 +246,31 @@ async fn a20_what_was_said_before_a_message_that_was_passed_on_goes_with_it() {
     assert_eq!(world.report(acme, purge).await.status, Done);
     assert_eq!(world.counts(acme, purge).await, [(KIND, 1, 1, 0)]);
     assert_eq!(switched.names(acme, "1001"), [""; 0]);
+}
+
+#[tokio::test]
+async fn a22_a_copy_of_a_message_that_has_its_name_stays_in_other_boxes() {
+    let switched = Switched::open(FreeSwitch, Sqlite).await;
+    let (world, acme, globex) = (&switched.world, &switched.world.acme, &switched.world.globex);
+    // Left in one call, or copied by `vm-cc`.
+    let name = switched.put(acme, "1001", "5550001", 20).await;
+    for (n, (tenant, mailbox)) in [(acme, "1002"), (globex, "1001")].into_iter().enumerate() {
+        let file = format!("msg_6f2b7c1e-0000-4000-8000-00000000000{n}.wav");
+        let path = switched.lay(tenant, mailbox, &file, 20);
+        switched
+            .list(tenant, mailbox, (&name, "5550001"), ago(20), path)
+            .await;
+    }
+    switched.look().await;
+    world.extension(&inside(acme), "1001").await.unwrap();
+    let phone = world.phone(acme, "1001").await;
+    let done = world
+        .erased(acme, json!({"extension": phone, "from": ago(50), "to": ago(1)}))
+        .await;
+    assert_eq!(done.status, ErasureStatus::Done, "{done:#?}");
+    assert_eq!(amounts(&done)[1], ("voicemail", 1, 1, 0));
+    assert_eq!(switched.names(acme, "1001"), [""; 0]);
+    assert_eq!(switched.names(acme, "1002").len(), 1);
+    assert_eq!(switched.names(globex, "1001").len(), 1);
+    assert_eq!(switched.listed().await, [&name[..], &name]);
 }

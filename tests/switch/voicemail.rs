@@ -8,16 +8,21 @@ use crate::freeswitch::{Effect, Fault, FreeSwitch, Message};
 use crate::rig::{LONG, word};
 
 #[tokio::test]
-async fn a_list_tells_of_one_box_and_a_removal_looks_at_none() {
+async fn a_list_a_message_and_a_removal_are_of_one_box() {
     let mut freeswitch = FreeSwitch::start().await;
     let folder = tempfile::tempdir().unwrap();
-    for (uuid, domain, mailbox, read) in [
+    for (at, (uuid, domain, mailbox, read)) in [
         ("0f-1", "demo.local", "1001", 0),
         ("0f-2", "demo.local", "1001", 5),
-        ("0f-3", "demo.local", "1002", 0),
-        ("0f-4", "other.local", "1001", 0),
-    ] {
-        let path = folder.path().join(uuid);
+        ("0f-1", "demo.local", "1002", 0),
+        ("0f-1", "other.local", "1001", 0),
+        ("0f-3", "demo.local", "1001", 0),
+        ("0f-3", "demo.local", "1001", 7),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let path = folder.path().join(at.to_string());
         fs::write(&path, "hello").unwrap();
         freeswitch.voicemail().messages.push(Message {
             uuid: uuid.to_owned(),
@@ -34,25 +39,30 @@ async fn a_list_tells_of_one_box_and_a_removal_looks_at_none() {
     let client = freeswitch.client().await;
     let (mailbox, domain) = (word("1001"), word("demo.local"));
     let listed = client.voice_messages(&mailbox, &domain, LONG).await.unwrap();
-    assert_eq!(listed, ["0f-1", "0f-2"].map(word));
+    let listed: Vec<(&str, usize)> = listed
+        .iter()
+        .map(|(name, count)| (name.as_str(), *count))
+        .collect();
+    assert_eq!(listed, [("0f-1", 1), ("0f-2", 1), ("0f-3", 1)]);
     let of = async |uuid| {
-        client
-            .voice_message(&mailbox, &domain, &word(uuid), LONG)
-            .await
-            .unwrap()
+        let asked = client.voice_message(&mailbox, &domain, &word(uuid), LONG).await;
+        asked.unwrap()
     };
     let heard = of("0f-2").await.unwrap();
     assert_eq!((heard.heard_at, heard.left_at), (5, 1_795_969_452));
     assert_eq!(heard.caller_number, "\"1002\"");
-    assert_eq!(of("0f-3").await, None);
-    assert_eq!(of("0f-4").await, None);
-    // A yes, whatever it did, and from whichever box.
-    for uuid in ["0f-9", "0f-3"].map(word) {
+    // Of several the last one.
+    assert_eq!(of("0f-3").await.unwrap().heard_at, 7);
+    assert_eq!(of("0f-9").await, None);
+    // A yes, whatever it did.
+    for uuid in ["0f-9", "0f-1"].map(word) {
         let deleted = client.delete_voice_message(&mailbox, &domain, &uuid, LONG);
         deleted.await.unwrap();
     }
-    assert_eq!(freeswitch.voicemail().messages.len(), 3);
-    assert!(!folder.path().join("0f-3").exists() && folder.path().join("0f-1").exists());
+    assert_eq!(of("0f-1").await, None);
+    assert_eq!(freeswitch.voicemail().messages.len(), 5);
+    assert!(!folder.path().join("0").exists());
+    assert!((1..6).all(|at| folder.path().join(at.to_string()).exists()));
 }
 
 #[tokio::test]

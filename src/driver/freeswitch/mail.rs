@@ -1,5 +1,7 @@
 //! The list of messages that `mod_voicemail` keeps in its own database, asked for over the event socket.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 
@@ -12,13 +14,17 @@ use crate::driver::event_socket::mail::{Listed, ListedSound, MessageList, Switch
 use crate::driver::event_socket::{ANSWER, Switch};
 use crate::driver::mail::MailError;
 use crate::driver::mail::opened::Opened;
-use crate::wire::esl::{Error, VoiceMessage, Word, WordError};
+use crate::wire::esl::{Error, VoiceMessage, VoiceMessages, Word, WordError};
 
 const WHAT: &str = "mod_voicemail";
 /// A domain that nobody has, and its box: asked for, they show that the module and its profile are there.
 const NOBODY: (&str, &str) = ("0", "nobody.invalid");
 /// What `mod_voicemail` marks as urgent.
 const URGENT: &str = "A_URGENT";
+const NO_NAME: &str = "it is named as nothing else here may be (`inbound-use-callid-as-uuid` has callers choose the name): delete it on the \
+     PBX";
+const SEVERAL: &str = "it is one of several in this box that were passed on in one call and are named alike: delete them on the PBX";
+const NO_TIME: &str = "it does not say when it was left: delete it on the PBX";
 /// What is to go once its owner has hung up.
 const DELETED: &str = "delete";
 
@@ -41,16 +47,28 @@ impl FreeSwitchMessages<'_> {
 
 #[async_trait]
 impl MessageList for FreeSwitchMessages<'_> {
+    const REMOVES_SOUNDS: bool = true;
+
     async fn ready(&self) -> Result<(), MailError> {
         let switch = self.switch().await?;
         let (mailbox, domain) = (word(NOBODY.0)?, word(NOBODY.1)?);
         let listed = switch.client().voice_messages(&mailbox, &domain, ANSWER).await;
-        listed.map(drop).map_err(asked)
+        listed.map(drop).map_err(unavailable)
     }
 
-    /// It tells of no box that it is not asked for: each that ever had a message has its directory.
-    async fn mailboxes(&self, _domain: &SipDomain) -> Result<Vec<ExtensionNumber>, MailError> {
-        Ok(Vec::new())
+    async fn mailboxes(
+        &self,
+        domain: &SipDomain,
+        perhaps: &BTreeSet<ExtensionNumber>,
+    ) -> Result<Vec<ExtensionNumber>, MailError> {
+        let switch = self.switch().await?;
+        let mut found = Vec::new();
+        for mailbox in perhaps {
+            if !names(&switch, domain, mailbox).await?.is_empty() {
+                found.push(mailbox.clone());
+            }
+        }
+        Ok(found)
     }
 
     async fn strays(&self, _domain: &SipDomain) -> Result<Vec<PbxMessageId>, MailError> {
@@ -64,18 +82,26 @@ impl MessageList for FreeSwitchMessages<'_> {
         _sounds: &[PbxMessageId],
     ) -> Result<Vec<Listed>, MailError> {
         let switch = self.switch().await?;
-        let client = switch.client();
-        let (number, of) = (word(mailbox.as_str())?, word(domain.as_str())?);
-        let uuids = client.voice_messages(&number, &of, ANSWER).await.map_err(asked)?;
-        let mut all = Vec::with_capacity(uuids.len());
-        for uuid in uuids {
-            let message = client.voice_message(&number, &of, &uuid, ANSWER).await;
+        let mut all = Vec::new();
+        for (name, count) in names(&switch, domain, mailbox).await? {
             // It may have gone since.
-            if let Some(message) = message.map_err(asked)? {
-                all.push(listed(domain, mailbox, &message)?);
-            }
+            all.extend(listed(&switch, domain, mailbox, (&name, count)).await?);
         }
         Ok(all)
+    }
+
+    async fn one(
+        &self,
+        domain: &SipDomain,
+        mailbox: &ExtensionNumber,
+        id: &PbxMessageId,
+    ) -> Result<Option<Listed>, MailError> {
+        let switch = self.switch().await?;
+        let names = names(&switch, domain, mailbox).await?;
+        match names.into_iter().find(|(name, _)| id_of(name) == *id) {
+            Some((name, count)) => listed(&switch, domain, mailbox, (&name, count)).await,
+            None => Ok(None),
+        }
     }
 
     async fn strike(
@@ -85,44 +111,82 @@ impl MessageList for FreeSwitchMessages<'_> {
         id: &PbxMessageId,
     ) -> Result<(), MailError> {
         let switch = self.switch().await?;
-        let (number, of, uuid) = (
-            word(mailbox.as_str())?,
-            word(domain.as_str())?,
-            word(id.as_str())?,
-        );
-        let struck = switch
-            .client()
-            .delete_voice_message(&number, &of, &uuid, ANSWER)
-            .await;
-        struck.map_err(asked)
+        let (number, of) = (word(mailbox.as_str())?, word(domain.as_str())?);
+        let name = word(id.as_str())?;
+        let struck = switch.client().delete_voice_message(&number, &of, &name, ANSWER);
+        struck.await.map_err(|error| asked(mailbox, error))
     }
 
-    async fn sound(&self, _id: &PbxMessageId) -> Result<Option<Opened>, MailError> {
+    /// It does so itself.
+    async fn tell_phones(&self, _domain: &SipDomain, _mailbox: &ExtensionNumber) -> Result<(), MailError> {
+        Ok(())
+    }
+
+    async fn sound(
+        &self,
+        _mailbox: &ExtensionNumber,
+        _id: &PbxMessageId,
+    ) -> Result<Option<Opened>, MailError> {
         Ok(None)
     }
 }
 
-/// A message as everybody knows it.
-fn listed(
+async fn names(
+    switch: &Switch,
     domain: &SipDomain,
     mailbox: &ExtensionNumber,
-    message: &VoiceMessage,
-) -> Result<Listed, MailError> {
-    let wrong = |what: &str| {
-        let why = format!(
-            "mod_voicemail lists a message whose {what} is none: {:?}",
-            message.uuid
-        );
-        MailError::refused(mailbox, why)
+) -> Result<VoiceMessages, MailError> {
+    let (number, of) = (word(mailbox.as_str())?, word(domain.as_str())?);
+    let names = switch.client().voice_messages(&number, &of, ANSWER).await;
+    names.map_err(|error| asked(mailbox, error))
+}
+
+/// A message is named after the call in which it was left, and a caller may choose how that is called.
+fn id_of(name: &str) -> PbxMessageId {
+    name.parse()
+        .unwrap_or_else(|_| PbxMessageId::made_of([name.as_bytes()]))
+}
+
+/// A message as everybody knows it; none where it has gone.
+async fn listed(
+    switch: &Switch,
+    domain: &SipDomain,
+    mailbox: &ExtensionNumber,
+    (name, count): (&str, usize),
+) -> Result<Option<Listed>, MailError> {
+    let id = id_of(name);
+    let unknown = |why: &str| {
+        Ok(Some(Listed {
+            id: id.clone(),
+            folder: MailFolder::Inbox,
+            left_at: Timestamp::UNIX_EPOCH,
+            caller: None,
+            seconds: None,
+            sound: ListedSound::Unknown(why.to_owned()),
+        }))
     };
-    Ok(Listed {
-        id: message.uuid.parse().map_err(|_| wrong("uuid"))?,
-        folder: folder(message),
-        left_at: Timestamp::from_second(message.left_at).map_err(|_| wrong("time"))?,
+    if id.as_str() != name {
+        return unknown(NO_NAME);
+    }
+    if count > 1 {
+        return unknown(SEVERAL);
+    }
+    let (number, of, uuid) = (word(mailbox.as_str())?, word(domain.as_str())?, word(name)?);
+    let message = switch.client().voice_message(&number, &of, &uuid, ANSWER).await;
+    let Some(message) = message.map_err(|error| asked(mailbox, error))? else {
+        return Ok(None);
+    };
+    let Ok(left_at) = Timestamp::from_second(message.left_at) else {
+        return unknown(NO_TIME);
+    };
+    Ok(Some(Listed {
+        folder: folder(&message),
+        left_at,
         caller: CallText::of(&message.caller_number),
         seconds: message.seconds.filter(|seconds| *seconds >= 0),
         sound: sound(domain, mailbox, &message.path),
-    })
+        id,
+    }))
 }
 
 fn folder(message: &VoiceMessage) -> MailFolder {
@@ -144,9 +208,12 @@ fn sound(domain: &SipDomain, mailbox: &ExtensionNumber, path: &str) -> ListedSou
     match name {
         Some(name) if !name.is_empty() && !name.contains('/') => {
             let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
-            ListedSound::Files(vec![stem.to_owned()])
+            ListedSound::Stem(stem.to_owned())
         }
-        _ => ListedSound::Elsewhere(path.to_owned()),
+        _ => ListedSound::Unknown(format!(
+            "its sound is in {path:?}, which is not in the box's own directory: have FreeSWITCH keep all messages in one place (no \
+             `vm-storage-dir` of a user), and `voicemail_dir` name that"
+        )),
     }
 }
 
@@ -154,8 +221,16 @@ fn word(text: &str) -> Result<Word, MailError> {
     Word::new(text).map_err(|error: WordError| MailError::unavailable(WHAT, error))
 }
 
-fn asked(error: Error) -> MailError {
+fn unavailable(error: Error) -> MailError {
     MailError::unavailable(WHAT, error)
+}
+
+/// An answer that cannot be read is about one box; the others may fare better.
+fn asked(mailbox: &ExtensionNumber, error: Error) -> MailError {
+    match error {
+        error @ Error::Answer { .. } => MailError::refused(mailbox, error),
+        error => unavailable(error),
+    }
 }
 
 #[cfg(test)]
@@ -189,8 +264,8 @@ mod tests {
             path,
         );
         match (found, stem) {
-            (ListedSound::Files(stems), Some(stem)) => assert_eq!(stems, [stem]),
-            (ListedSound::Elsewhere(told), None) => assert_eq!(told, path),
+            (ListedSound::Stem(found), Some(stem)) => assert_eq!(found, stem),
+            (ListedSound::Unknown(told), None) => assert!(told.contains(path)),
             (found, _) => panic!("{found:?}"),
         }
     }
@@ -208,7 +283,6 @@ mod tests {
         #[case] expected: MailFolder,
     ) {
         let message = VoiceMessage {
-            uuid: "0f".to_owned(),
             left_at: 1,
             heard_at,
             caller_number: String::new(),

@@ -1,6 +1,7 @@
 //! The list of messages that FusionPBX keeps in its database: `v_voicemail_messages`, as its own scripts write it (read in the source
 //! of FusionPBX 5.6).
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Write as _;
 
@@ -8,6 +9,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use rustix::fs::{MemfdFlags, memfd_create};
 use sqlx::FromRow;
+use sqlx::error::DatabaseError;
 use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
@@ -15,7 +17,6 @@ use super::FusionPbxDriver;
 use super::database::asked;
 use crate::domain::call_text::CallText;
 use crate::domain::dial::ExtensionNumber;
-use crate::domain::error_chain::error_chain;
 use crate::domain::sip_domain::SipDomain;
 use crate::domain::voicemail::{MailFolder, PbxMessageId};
 use crate::driver::event_socket::mail::{Listed, ListedSound, MessageList, SwitchMail};
@@ -38,16 +39,19 @@ const OF_BOX: &str = "select m.voicemail_message_uuid as id, \
     from v_voicemail_messages m join v_domains d on d.domain_uuid = m.domain_uuid \
     left join v_voicemails v on v.voicemail_uuid = m.voicemail_uuid \
     where d.domain_name = $1 and (v.voicemail_id = $2 or v.voicemail_uuid is null and m.voicemail_message_uuid = any($3)) \
-    order by left_at, id";
+    and ($4::uuid is null or m.voicemail_message_uuid = $4) order by left_at, id";
 const BOXES: &str = "select distinct v.voicemail_id from v_voicemail_messages m join v_domains d on d.domain_uuid = m.domain_uuid \
     join v_voicemails v on v.voicemail_uuid = m.voicemail_uuid where d.domain_name = $1";
 const STRAYS: &str = "select m.voicemail_message_uuid from v_voicemail_messages m join v_domains d on d.domain_uuid = m.domain_uuid \
     left join v_voicemails v on v.voicemail_uuid = m.voicemail_uuid where d.domain_name = $1 and v.voicemail_uuid is null";
 const STRIKE: &str = "delete from v_voicemail_messages m using v_domains d \
-    where d.domain_uuid = m.domain_uuid and d.domain_name = $1 and m.voicemail_message_uuid = $2";
+    where d.domain_uuid = m.domain_uuid and d.domain_name = $1 and m.voicemail_message_uuid = $3 and not exists \
+    (select from v_voicemails v where v.voicemail_uuid = m.voicemail_uuid and v.voicemail_id <> $2)";
 const SOUND: &str =
     "select decode(message_base64, 'base64') from v_voicemail_messages where voicemail_message_uuid = $1";
 const MAY_REMOVE: &str = "select has_table_privilege('v_voicemail_messages', 'delete')";
+/// What PostgreSQL says of a value that is none: one row has it, and the others may fare better.
+const NO_VALUE: &str = "22";
 
 impl FusionPbxDriver {
     /// Where the settings say that they are.
@@ -74,38 +78,53 @@ struct Row {
 impl FusionPbxMessages<'_> {
     async fn ask<T>(
         &self,
+        mailbox: Option<&ExtensionNumber>,
         question: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<T>,
     ) -> Result<T, MailError> {
         let database = &self.0.database;
         let connection = database.open().await;
         let mut connection = connection.map_err(|error| MailError::unavailable(WHAT, error))?;
         let answer = database.ask(question(&mut connection)).await;
-        let answer = answer.map_err(|error| MailError::unavailable(WHAT, asked(WHAT, error)))?;
+        let answer = answer.map_err(|error| match mailbox {
+            Some(mailbox) if is_no_value(&error) => MailError::refused(mailbox, error),
+            _ => MailError::unavailable(WHAT, asked(WHAT, error)),
+        })?;
         database.keep(connection).await;
         Ok(answer)
     }
 
-    /// The message has gone all the same: the phones hear of it with the next one.
-    async fn tell_phones(&self, domain: &SipDomain, mailbox: &ExtensionNumber) {
-        let told = async {
-            let switch = self.0.switch().await.map_err(|error| error_chain(&error))?;
-            let account = word(&format!("{mailbox}@{domain}")).map_err(|error| error_chain(&error))?;
-            let told = switch.client().tell_of_messages(&account, ANSWER).await;
-            told.map_err(|error| error_chain(&error))
-        };
-        if let Err(error) = told.await {
-            tracing::warn!(error, %mailbox, %domain, "the phones of a mail box were not told that a message has gone");
-        }
+    async fn rows(
+        &self,
+        domain: &SipDomain,
+        mailbox: &ExtensionNumber,
+        sounds: Vec<Uuid>,
+        one: Option<Uuid>,
+    ) -> Result<Vec<Listed>, MailError> {
+        let rows: Vec<Row> = self
+            .ask(Some(mailbox), async |connection| {
+                let asking = sqlx::query_as(OF_BOX).bind(domain.as_str());
+                let asking = asking.bind(mailbox.as_str()).bind(sounds).bind(one);
+                asking.fetch_all(connection).await
+            })
+            .await?;
+        rows.into_iter().map(|row| row.listed(mailbox)).collect()
     }
+}
+
+fn is_no_value(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    code.is_some_and(|code| code.starts_with(NO_VALUE))
 }
 
 #[async_trait]
 impl MessageList for FusionPbxMessages<'_> {
+    const REMOVES_SOUNDS: bool = false;
+
     async fn ready(&self) -> Result<(), MailError> {
         let may_remove: bool = self
-            .ask(async |connection| {
+            .ask(None, async |connection| {
                 let nobody = sqlx::query(OF_BOX).bind("").bind("").bind(Vec::<Uuid>::new());
-                nobody.fetch_all(&mut *connection).await?;
+                nobody.bind(None::<Uuid>).fetch_all(&mut *connection).await?;
                 sqlx::query_scalar(MAY_REMOVE).fetch_one(connection).await
             })
             .await?;
@@ -116,9 +135,13 @@ impl MessageList for FusionPbxMessages<'_> {
         }
     }
 
-    async fn mailboxes(&self, domain: &SipDomain) -> Result<Vec<ExtensionNumber>, MailError> {
+    async fn mailboxes(
+        &self,
+        domain: &SipDomain,
+        _perhaps: &BTreeSet<ExtensionNumber>,
+    ) -> Result<Vec<ExtensionNumber>, MailError> {
         let numbers: Vec<Option<String>> = self
-            .ask(async |connection| {
+            .ask(None, async |connection| {
                 let asking = sqlx::query_scalar(BOXES).bind(domain.as_str());
                 asking.fetch_all(connection).await
             })
@@ -129,7 +152,7 @@ impl MessageList for FusionPbxMessages<'_> {
 
     async fn strays(&self, domain: &SipDomain) -> Result<Vec<PbxMessageId>, MailError> {
         let strays: Vec<Uuid> = self
-            .ask(async |connection| {
+            .ask(None, async |connection| {
                 let asking = sqlx::query_scalar(STRAYS).bind(domain.as_str());
                 asking.fetch_all(connection).await
             })
@@ -146,18 +169,21 @@ impl MessageList for FusionPbxMessages<'_> {
         mailbox: &ExtensionNumber,
         sounds: &[PbxMessageId],
     ) -> Result<Vec<Listed>, MailError> {
-        let sounds: Vec<Uuid> = sounds.iter().filter_map(uuid).collect();
-        let rows: Vec<Row> = self
-            .ask(async |connection| {
-                let asking = sqlx::query_as(OF_BOX).bind(domain.as_str());
-                asking
-                    .bind(mailbox.as_str())
-                    .bind(sounds)
-                    .fetch_all(connection)
-                    .await
-            })
-            .await?;
-        rows.into_iter().map(|row| row.listed(mailbox)).collect()
+        let sounds = sounds.iter().filter_map(uuid).collect();
+        self.rows(domain, mailbox, sounds, None).await
+    }
+
+    async fn one(
+        &self,
+        domain: &SipDomain,
+        mailbox: &ExtensionNumber,
+        id: &PbxMessageId,
+    ) -> Result<Option<Listed>, MailError> {
+        let Some(id) = uuid(id) else {
+            return Ok(None);
+        };
+        let rows = self.rows(domain, mailbox, vec![id], Some(id)).await?;
+        Ok(rows.into_iter().next())
     }
 
     async fn strike(
@@ -169,22 +195,29 @@ impl MessageList for FusionPbxMessages<'_> {
         let Some(id) = uuid(id) else {
             return Ok(());
         };
-        self.ask(async |connection| {
-            let striking = sqlx::query(STRIKE).bind(domain.as_str()).bind(id);
-            striking.execute(connection).await
-        })
-        .await?;
-        self.tell_phones(domain, mailbox).await;
-        Ok(())
+        let struck = self.ask(None, async |connection| {
+            let striking = sqlx::query(STRIKE).bind(domain.as_str());
+            striking.bind(mailbox.as_str()).bind(id).execute(connection).await
+        });
+        struck.await.map(drop)
+    }
+
+    async fn tell_phones(&self, domain: &SipDomain, mailbox: &ExtensionNumber) -> Result<(), MailError> {
+        let account = word(&format!("{mailbox}@{domain}"));
+        let account = account.map_err(|error| MailError::refused(mailbox, error))?;
+        let switch = self.0.switch().await;
+        let switch = switch.map_err(|error| MailError::unavailable(WHAT, error))?;
+        let told = switch.client().tell_of_messages(&account, ANSWER).await;
+        told.map_err(|error| MailError::unavailable(WHAT, error))
     }
 
     /// In memory: it lies in no file.
-    async fn sound(&self, id: &PbxMessageId) -> Result<Option<Opened>, MailError> {
+    async fn sound(&self, mailbox: &ExtensionNumber, id: &PbxMessageId) -> Result<Option<Opened>, MailError> {
         let Some(id) = uuid(id) else {
             return Ok(None);
         };
         let sound: Option<Option<Vec<u8>>> = self
-            .ask(async |connection| {
+            .ask(Some(mailbox), async |connection| {
                 let asking = sqlx::query_scalar(SOUND).bind(id);
                 asking.fetch_optional(connection).await
             })
@@ -214,11 +247,7 @@ impl Row {
             sound: match self.encoded {
                 // Of four characters there are three bytes.
                 Some(encoded) if encoded > SHORTEST_SOUND => ListedSound::Listed(encoded / 4 * 3),
-                _ => ListedSound::Files(
-                    ["msg", "intro", "intro_msg"]
-                        .map(|prefix| format!("{prefix}_{id}"))
-                        .into(),
-                ),
+                _ => ListedSound::Named,
             },
             id,
         })
@@ -294,9 +323,7 @@ mod tests {
         let listed = Row { encoded, ..row() }.listed(&"1001".parse().unwrap()).unwrap();
         match (listed.sound, bytes) {
             (ListedSound::Listed(found), Some(bytes)) => assert_eq!(found, bytes),
-            (ListedSound::Files(stems), None) => {
-                assert!(stems.contains(&format!("msg_{}", Uuid::from_u128(0xf))));
-            }
+            (ListedSound::Named, None) => {}
             (found, _) => panic!("{found:?}"),
         }
     }

@@ -239,7 +239,7 @@ async fn a46_a_walk_that_nobody_listens_to_ends_and_until_then_there_is_no_other
 }
 
 /// Runs this as somebody whom a file's mode keeps out, also where that is root.
-pub(super) fn without_rights<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+pub(in crate::driver) fn without_rights<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     let run = move || {
         let none = CapabilitySet::empty();
         let sets = CapabilitySets {

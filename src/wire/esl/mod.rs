@@ -23,7 +23,9 @@ mod tests;
 mod turns;
 mod word;
 
-pub use ask::{Attribute, Channel, Contact, Registration, Sessions, Status, VoiceMessage, Whose};
+pub use ask::{
+    Attribute, Channel, Contact, Registration, Sessions, Status, VoiceMessage, VoiceMessages, Whose,
+};
 pub use client::{Client, connect, supervise};
 pub use codec::{Codec, CodecError, Frame};
 pub use command::{Command, CommandError};

@@ -29,6 +29,8 @@ pub struct VoiceMail {
 }
 
 const LACKING: &str = "-ERR Missing Arguments\n";
+/// With a minus, as these functions say it.
+const YES: &str = "-OK\n";
 
 impl VoiceMail {
     /// `vm_fsdb_msg_list <format> <profile> <domain> <user> <folder> <filter>`; any other filter than these means what was read.
@@ -69,7 +71,8 @@ impl VoiceMail {
             ) == (*domain, *mailbox, *uuid)
         };
         let mut told = params();
-        if let Some(message) = self.messages.iter().find(is_it) {
+        // Of several the last one's headers stay.
+        if let Some(message) = self.messages.iter().rfind(is_it) {
             for (key, value) in [
                 ("Received-Epoch", message.created.to_string()),
                 ("Read-Epoch", message.read.to_string()),
@@ -89,29 +92,36 @@ impl VoiceMail {
         Value::Object(told).to_string()
     }
 
-    /// `vm_delete <id>@<domain> <uuid>`: with a uuid the box is not looked at, and it is a yes whatever it did.
-    pub fn delete(&mut self, words: &[&str]) -> String {
-        let (account, uuid) = match words {
-            [account, uuid] => (*account, Some(*uuid)),
-            [account] => (*account, None),
-            _ => return "Usage: <id>@<domain>[/profile] [<uuid>]\n".to_owned(),
+    /// `vm_fsdb_msg_delete <profile> <domain> <user> <uuid>`: marked, whatever there is.
+    pub fn mark(&mut self, words: &[&str]) -> String {
+        let [_, domain, mailbox, uuid] = words else {
+            return LACKING.to_owned();
         };
-        let Some((mailbox, domain)) = account.split_once('@') else {
-            return "-ERR can't find user or profile.\n".to_owned();
-        };
-        let (keeps_files, keeps_rows) = (self.keeps_files, self.keeps_rows);
-        self.messages.retain(|message| {
-            let is_meant = match uuid {
-                Some(uuid) => message.uuid == uuid,
-                None => message.mailbox == mailbox && message.domain == domain,
-            };
-            if is_meant && !keeps_files {
-                // It says nothing where it cannot.
-                let _ = std::fs::remove_file(&message.path);
+        for message in &mut self.messages {
+            let is_it = (
+                message.domain.as_str(),
+                message.mailbox.as_str(),
+                message.uuid.as_str(),
+            ) == (*domain, *mailbox, *uuid);
+            if is_it && !self.keeps_rows {
+                message.flags = "delete".to_owned();
             }
-            !is_meant || keeps_rows
+        }
+        YES.to_owned()
+    }
+
+    /// `vm_fsdb_msg_purge <profile> <domain> <user>`: what is marked in that box goes, where its file could be removed.
+    pub fn purge(&mut self, words: &[&str]) -> String {
+        let [_, domain, mailbox] = words else {
+            return LACKING.to_owned();
+        };
+        let keeps_files = self.keeps_files;
+        self.messages.retain(|message| {
+            let is_meant =
+                message.domain == *domain && message.mailbox == *mailbox && message.flags == "delete";
+            !is_meant || keeps_files || std::fs::remove_file(&message.path).is_err()
         });
-        "+OK\n".to_owned()
+        YES.to_owned()
     }
 }
 

@@ -6,6 +6,7 @@ mod lock;
 mod spool;
 mod text;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -193,7 +194,11 @@ impl Mail for AsteriskMail<'_> {
         self.tree().await?.place(&self.turn().await?).await
     }
 
-    async fn mailboxes(&self, domain: &SipDomain) -> Result<Option<Vec<ExtensionNumber>>, MailError> {
+    async fn mailboxes(
+        &self,
+        domain: &SipDomain,
+        _perhaps: &BTreeSet<ExtensionNumber>,
+    ) -> Result<Option<Vec<ExtensionNumber>>, MailError> {
         self.tree().await?.mailboxes(&self.turn().await?, domain).await
     }
 

@@ -15,46 +15,38 @@ use crate::driver::mail::MailboxContent;
 const MOST_MESSAGES: usize = 10_000;
 /// A sound that the PBX does not list may be one that a caller is speaking into: it is written every few seconds then.
 const SETTLED: SignedDuration = SignedDuration::from_mins(10);
+const NO_SOUND: &str = "its sound is not in the box's directory below `voicemail_dir`: see whether that is the right one and its disk \
+     is mounted; where the sound has gone for good, put an empty file in its place";
 
 /// A message.
 pub struct Met {
     pub message: FoundMessage,
     /// When the list says that it was left, where it is in it.
     pub listed: Option<Timestamp>,
+    /// Whether its sound is in the list too.
+    pub is_in_list: bool,
     pub files: Vec<String>,
+    /// When the last of them was written.
+    written: Timestamp,
 }
 
-/// A message in the list whose sound is not where it is to be.
-#[derive(Clone, Debug)]
-pub struct Silent {
-    id: PbxMessageId,
-    /// Where else it is said to be.
-    elsewhere: Option<String>,
-}
+impl Met {
+    /// Whether a file is one of its.
+    pub fn has(&self, lying: &Lying) -> bool {
+        self.files.contains(&lying.name) || self.is_named(lying)
+    }
 
-impl Silent {
-    /// Why nobody knows what has become of it, and what to do.
-    pub fn why(&self) -> String {
-        let Self { id, elsewhere } = self;
-        match elsewhere {
-            Some(path) => format!(
-                "the PBX keeps the sound of message {id} in {path}, which is not in the box's directory below `voicemail_dir`; have \
-                 both name the same place, or delete it on the PBX"
-            ),
-            None => format!(
-                "the PBX lists message {id}, and its sound is not in the box's directory below `voicemail_dir`: see whether its disk \
-                 is mounted there, or delete the message on the PBX"
-            ),
-        }
+    fn is_named(&self, lying: &Lying) -> bool {
+        lying.id().as_ref() == Some(&self.message.id)
     }
 }
 
 /// What is in a box.
 #[derive(Default)]
 pub struct BoxContent {
-    pub met: Vec<Met>,
-    pub silent: BTreeMap<PbxMessageId, Silent>,
-    has_more: bool,
+    met: Vec<Met>,
+    /// Messages in the list whose sound is not where it is to be, and why nobody knows what has become of that.
+    pub silent: BTreeMap<PbxMessageId, String>,
 }
 
 impl BoxContent {
@@ -65,13 +57,20 @@ impl BoxContent {
             let (own, others): (Vec<&Lying>, Vec<&Lying>) =
                 rest.iter().copied().partition(|lying| listed.owns(lying));
             rest = others;
-            match &listed.sound {
-                ListedSound::Elsewhere(path) => content.keep_silent(listed, Some(path.clone())),
-                ListedSound::Files(_) if own.is_empty() => content.keep_silent(listed, None),
-                _ => content.meet(listed.met(mailbox, &own)),
+            // FusionPBX writes what was said before a message into its place long before the message itself.
+            let is_there = own.iter().any(|lying| lying.is_said());
+            let why = match &listed.sound {
+                ListedSound::Unknown(why) => Some(why.as_str()),
+                ListedSound::Stem(_) | ListedSound::Named if !is_there => Some(NO_SOUND),
+                _ => None,
+            };
+            match why {
+                Some(why) => {
+                    content.silent.insert(listed.id.clone(), why.to_owned());
+                }
+                None => content.met.push(listed.met(mailbox, &own)),
             }
         }
-        let settled = SystemClock.now().saturating_sub(SETTLED).unwrap_or_default();
         let mut unlisted: BTreeMap<PbxMessageId, Vec<&Lying>> = BTreeMap::new();
         for lying in rest {
             if let Some(id) = lying.id() {
@@ -79,64 +78,69 @@ impl BoxContent {
             }
         }
         for (id, files) in unlisted {
-            if files.iter().all(|lying| lying.written <= settled) {
-                content.meet(unlisted_message(mailbox, id, &files));
-            }
+            content.met.push(unlisted_message(mailbox, id, &files));
         }
         content
     }
 
+    /// The message of that id, whether somebody may be speaking into it or not: who names it has seen it before.
+    pub fn into_one(self, id: &PbxMessageId) -> Result<Option<Met>, String> {
+        if let Some(why) = self.silent.get(id) {
+            return Err(format!("the PBX lists message {id}, and {why}"));
+        }
+        Ok(self.met.into_iter().find(|met| met.message.id == *id))
+    }
+
     /// As others know it.
-    pub fn told(self) -> MailboxContent {
-        MailboxContent {
-            messages: self.met.into_iter().map(|met| met.message).collect(),
-            has_more: self.has_more,
+    pub fn told(self) -> Result<MailboxContent, String> {
+        if let Some((id, why)) = self.silent.first_key_value() {
+            let beside = match self.silent.len() {
+                1 => String::new(),
+                all => format!(", the first of {all}"),
+            };
+            return Err(format!("the PBX lists message {id}{beside}, and {why}"));
         }
-    }
-
-    fn keep_silent(&mut self, listed: &Listed, elsewhere: Option<String>) {
-        let id = listed.id.clone();
-        self.silent.insert(id.clone(), Silent { id, elsewhere });
-    }
-
-    fn meet(&mut self, met: Met) {
-        if self.met.len() == MOST_MESSAGES {
-            self.has_more = true;
-        } else {
-            self.met.push(met);
-        }
+        let settled = SystemClock.now().saturating_sub(SETTLED).unwrap_or_default();
+        let is_settled = |met: &Met| met.listed.is_some() || met.written <= settled;
+        let mut messages: Vec<FoundMessage> = self
+            .met
+            .into_iter()
+            .filter(is_settled)
+            .map(|met| met.message)
+            .collect();
+        let has_more = messages.len() > MOST_MESSAGES;
+        messages.truncate(MOST_MESSAGES);
+        Ok(MailboxContent { messages, has_more })
     }
 }
 
 impl Listed {
     fn owns(&self, lying: &Lying) -> bool {
         match &self.sound {
-            ListedSound::Files(stems) => stems.iter().any(|stem| stem == lying.stem()),
+            ListedSound::Stem(stem) => stem == lying.stem(),
             // FreeSWITCH has put it there to play it.
-            ListedSound::Listed(_) => lying.id().as_ref() == Some(&self.id),
-            ListedSound::Elsewhere(_) => false,
+            ListedSound::Named | ListedSound::Listed(_) => lying.id().as_ref() == Some(&self.id),
+            ListedSound::Unknown(_) => false,
         }
     }
 
     fn met(&self, mailbox: &ExtensionNumber, own: &[&Lying]) -> Met {
         let listed = match self.sound {
-            ListedSound::Listed(bytes) => bytes,
-            ListedSound::Files(_) | ListedSound::Elsewhere(_) => 0,
+            ListedSound::Listed(bytes) => Some(bytes),
+            _ => None,
+        };
+        let message = FoundMessage {
+            mailbox: mailbox.clone(),
+            folder: self.folder,
+            id: self.id.clone(),
+            left_at: self.left_at,
+            caller: self.caller.clone(),
+            seconds: self.seconds,
+            bytes: listed.unwrap_or_default().saturating_add(bytes(own)),
         };
         Met {
-            message: FoundMessage {
-                mailbox: mailbox.clone(),
-                folder: self.folder,
-                id: self.id.clone(),
-                left_at: self.left_at,
-                caller: self.caller.clone(),
-                seconds: self.seconds,
-                bytes: own
-                    .iter()
-                    .fold(listed, |bytes, lying| bytes.saturating_add(lying.bytes)),
-            },
-            listed: Some(self.left_at),
-            files: names(own),
+            is_in_list: listed.is_some(),
+            ..met(message, Some(self.left_at), own)
         }
     }
 }
@@ -144,23 +148,30 @@ impl Listed {
 /// A message of which there is nothing but what lies on the disk.
 fn unlisted_message(mailbox: &ExtensionNumber, id: PbxMessageId, files: &[&Lying]) -> Met {
     let oldest = files.iter().map(|lying| lying.written).min();
+    let message = FoundMessage {
+        mailbox: mailbox.clone(),
+        folder: MailFolder::Inbox,
+        id,
+        left_at: oldest.unwrap_or_default(),
+        caller: None,
+        seconds: None,
+        bytes: bytes(files),
+    };
+    met(message, None, files)
+}
+
+fn met(message: FoundMessage, listed: Option<Timestamp>, files: &[&Lying]) -> Met {
     Met {
-        message: FoundMessage {
-            mailbox: mailbox.clone(),
-            folder: MailFolder::Inbox,
-            id,
-            left_at: oldest.unwrap_or_default(),
-            caller: None,
-            seconds: None,
-            bytes: files
-                .iter()
-                .fold(0, |bytes: i64, lying| bytes.saturating_add(lying.bytes)),
-        },
-        listed: None,
-        files: names(files),
+        message,
+        listed,
+        is_in_list: false,
+        files: files.iter().map(|lying| lying.name.clone()).collect(),
+        written: files.iter().map(|lying| lying.written).max().unwrap_or_default(),
     }
 }
 
-fn names(files: &[&Lying]) -> Vec<String> {
-    files.iter().map(|lying| lying.name.clone()).collect()
+fn bytes(files: &[&Lying]) -> i64 {
+    files
+        .iter()
+        .fold(0, |bytes: i64, lying| bytes.saturating_add(lying.bytes))
 }

@@ -4,11 +4,14 @@
 mod box_content;
 mod sounds;
 
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 
 use self::box_content::{BoxContent, Met};
-use self::sounds::{Lying, in_box, open, remove};
+use self::sounds::{Lying, in_box, may_remove, open, remove};
 use crate::domain::call_text::CallText;
 use crate::domain::dial::ExtensionNumber;
 use crate::domain::instance::AbsolutePath;
@@ -27,7 +30,7 @@ const MEND: &str =
     "have `voicemail_dir` name the directory that the domains' mail boxes are in, as this host sees it";
 const LEFT_LATER: &str = "a message says that it was left later than was known of it";
 const STILL_LISTED: &str = "the PBX was told to remove a message, and lists it all the same; see its log";
-const STRAYS: &str = "the PBX lists messages of mail boxes that it has no more, and their sounds lie in none; delete them on the PBX";
+const STILL_LYING: &str = "a sound of a message that was removed lies there all the same";
 
 /// A message as the PBX lists it.
 #[derive(Clone, Debug)]
@@ -43,22 +46,32 @@ pub struct Listed {
 /// Where its sound is.
 #[derive(Clone, Debug)]
 pub enum ListedSound {
-    /// In the box's directory: what the names of its files have before their endings.
-    Files(Vec<String>),
+    /// In the box's directory, in files that have this before their endings.
+    Stem(String),
+    /// There, in files that are named after the message.
+    Named,
     /// In the list itself, so many bytes long.
     Listed(i64),
-    /// Elsewhere, at this path.
-    Elsewhere(String),
+    /// Nobody knows, and why.
+    Unknown(String),
 }
 
 /// The list that a PBX keeps of the messages in its mail boxes.
 #[async_trait]
 pub trait MessageList: Send + Sync {
+    /// Whether the PBX removes the sound of what is taken off.
+    const REMOVES_SOUNDS: bool;
+
     /// Whether it can be asked, and does what it is told, as far as that can be known before.
     async fn ready(&self) -> Result<(), MailError>;
 
-    /// The boxes of a domain that it has a message of, as far as it tells of boxes.
-    async fn mailboxes(&self, domain: &SipDomain) -> Result<Vec<ExtensionNumber>, MailError>;
+    /// The boxes of a domain that it has a message of. One that tells of no box that it is not asked for is asked for those
+    /// that are `perhaps` there.
+    async fn mailboxes(
+        &self,
+        domain: &SipDomain,
+        perhaps: &BTreeSet<ExtensionNumber>,
+    ) -> Result<Vec<ExtensionNumber>, MailError>;
 
     /// Messages of a domain that are in no box of it any more.
     async fn strays(&self, domain: &SipDomain) -> Result<Vec<PbxMessageId>, MailError>;
@@ -71,7 +84,15 @@ pub trait MessageList: Send + Sync {
         sounds: &[PbxMessageId],
     ) -> Result<Vec<Listed>, MailError>;
 
-    /// Takes one off the list, and has the phones told. It may remove the sound as well.
+    /// One of them, where it is in that box or a stray.
+    async fn one(
+        &self,
+        domain: &SipDomain,
+        mailbox: &ExtensionNumber,
+        id: &PbxMessageId,
+    ) -> Result<Option<Listed>, MailError>;
+
+    /// Takes one off.
     async fn strike(
         &self,
         domain: &SipDomain,
@@ -79,22 +100,30 @@ pub trait MessageList: Send + Sync {
         id: &PbxMessageId,
     ) -> Result<(), MailError>;
 
+    /// Has the phones of a box told what is in it, where that was not done with the removal.
+    async fn tell_phones(&self, domain: &SipDomain, mailbox: &ExtensionNumber) -> Result<(), MailError>;
+
     /// The sound of one that has it in the list.
-    async fn sound(&self, id: &PbxMessageId) -> Result<Option<Opened>, MailError>;
+    async fn sound(&self, mailbox: &ExtensionNumber, id: &PbxMessageId) -> Result<Option<Opened>, MailError>;
 }
 
 /// The mail boxes.
 pub struct SwitchMail<L> {
     tree: MailTree,
     list: L,
+    /// Whether the phones could not be told once: nobody waits for that again.
+    is_silent: AtomicBool,
 }
 
 impl<L: MessageList> SwitchMail<L> {
     /// Those in a directory; an error where the settings name none.
     pub fn new(directory: Option<&AbsolutePath>, list: L) -> Result<Self, MailError> {
         let directory = directory.ok_or(MailError::NotServed(NOT_LOOKED_AFTER))?;
-        let tree = MailTree::new(directory.as_path().to_owned());
-        Ok(Self { tree, list })
+        Ok(Self {
+            tree: MailTree::new(directory.as_path().to_owned()),
+            list,
+            is_silent: AtomicBool::new(false),
+        })
     }
 
     /// Of the connection test, whether messages can be looked at from here.
@@ -103,10 +132,22 @@ impl<L: MessageList> SwitchMail<L> {
         if !read.ok {
             return read;
         }
-        match self.list.ready().await {
+        let can_be_asked = async {
+            self.place_in(&self.tree.turn().await?).await?;
+            self.list.ready().await
+        };
+        match can_be_asked.await {
             Ok(()) => read,
             Err(error) => unread(&error, MEND),
         }
+    }
+
+    /// A setting proves nothing: where there is no such directory, it may be the wrong one.
+    async fn place_in(&self, turn: &Turn) -> Result<MailPlace, MailError> {
+        let place = self.tree.place(turn).await?;
+        place.ok_or_else(|| MailError::Absent {
+            directory: self.tree.root().display().to_string(),
+        })
     }
 
     async fn lying(
@@ -126,13 +167,15 @@ impl<L: MessageList> SwitchMail<L> {
         domain: &SipDomain,
         mailbox: &ExtensionNumber,
     ) -> Result<BoxContent, MailError> {
-        let mut lying = self.lying(turn, domain, mailbox).await?;
+        let lying = self.lying(turn, domain, mailbox).await?;
         let ids: Vec<PbxMessageId> = lying.iter().filter_map(Lying::id).collect();
         let listed = self.list.of_box(domain, mailbox, &ids).await?;
-        if !BoxContent::new(mailbox, &listed, &lying).silent.is_empty() {
-            // They may have come since, and what was listed have gone.
-            lying = self.lying(turn, domain, mailbox).await?;
+        let content = BoxContent::new(mailbox, &listed, &lying);
+        if content.silent.is_empty() {
+            return Ok(content);
         }
+        // They may have come since.
+        let lying = self.lying(turn, domain, mailbox).await?;
         Ok(BoxContent::new(mailbox, &listed, &lying))
     }
 
@@ -144,11 +187,32 @@ impl<L: MessageList> SwitchMail<L> {
         mailbox: &ExtensionNumber,
         id: &PbxMessageId,
     ) -> Result<Option<Met>, MailError> {
-        let content = self.read(turn, domain, mailbox).await?;
-        if let Some(silent) = content.silent.get(id) {
-            return Err(MailError::refused(mailbox, silent.why()));
-        }
-        Ok(content.met.into_iter().find(|met| met.message.id == *id))
+        let content = match self.list.one(domain, mailbox, id).await? {
+            Some(listed) => {
+                let lying = self.lying(turn, domain, mailbox).await?;
+                BoxContent::new(mailbox, &[listed], &lying)
+            }
+            // What lies there may be of another one.
+            None => self.read(turn, domain, mailbox).await?,
+        };
+        content
+            .into_one(id)
+            .map_err(|why| MailError::refused(mailbox, why))
+    }
+
+    /// Whether the sounds can be removed, before nobody knows any more whose they are.
+    async fn may_remove(
+        &self,
+        turn: &Turn,
+        domain: &SipDomain,
+        mailbox: &ExtensionNumber,
+    ) -> Result<(), MailError> {
+        let (of, named) = (domain.clone(), mailbox.clone());
+        let may = self
+            .tree
+            .ask(turn, move |tree| may_remove(tree, &of, &named))
+            .await?;
+        may.map_err(|error| MailError::refused(mailbox, error))
     }
 
     async fn strike(
@@ -158,44 +222,58 @@ impl<L: MessageList> SwitchMail<L> {
         id: &PbxMessageId,
     ) -> Result<(), MailError> {
         self.list.strike(domain, mailbox, id).await?;
-        let left = self
-            .list
-            .of_box(domain, mailbox, std::slice::from_ref(id))
-            .await?;
-        if left.iter().any(|listed| listed.id == *id) {
-            return Err(MailError::refused(mailbox, STILL_LISTED));
+        match self.list.one(domain, mailbox, id).await? {
+            Some(_) => Err(MailError::refused(mailbox, STILL_LISTED)),
+            None => Ok(()),
         }
-        Ok(())
+    }
+
+    /// It has gone all the same: the phones hear of it with the next one.
+    async fn tell_phones(&self, domain: &SipDomain, mailbox: &ExtensionNumber) {
+        if self.is_silent.load(Ordering::SeqCst) {
+            return;
+        }
+        if let Err(error) = self.list.tell_phones(domain, mailbox).await {
+            self.is_silent.store(true, Ordering::SeqCst);
+            let error = error.full();
+            tracing::warn!(error, %mailbox, %domain, "the phones of a mail box were not told that a message has gone");
+        }
     }
 }
 
 #[async_trait]
 impl<L: MessageList> Mail for SwitchMail<L> {
     async fn place(&self) -> Result<Option<MailPlace>, MailError> {
-        self.tree.place(&self.tree.turn().await?).await
+        self.place_in(&self.tree.turn().await?).await.map(Some)
     }
 
-    async fn mailboxes(&self, domain: &SipDomain) -> Result<Option<Vec<ExtensionNumber>>, MailError> {
+    async fn mailboxes(
+        &self,
+        domain: &SipDomain,
+        perhaps: &BTreeSet<ExtensionNumber>,
+    ) -> Result<Option<Vec<ExtensionNumber>>, MailError> {
         let turn = self.tree.turn().await?;
         let lying = self.tree.mailboxes(&turn, domain).await?;
-        let listed = self.list.mailboxes(domain).await?;
+        let mut all: BTreeSet<ExtensionNumber> = lying.iter().flatten().cloned().collect();
+        let without: BTreeSet<ExtensionNumber> = perhaps.difference(&all).cloned().collect();
+        let listed = self.list.mailboxes(domain, &without).await?;
         let is_there = lying.is_some() || !listed.is_empty();
-        let mut all = lying.unwrap_or_default();
         all.extend(listed);
-        all.sort_unstable();
-        all.dedup();
+        Ok(is_there.then(|| all.into_iter().collect()))
+    }
+
+    async fn strays(&self, domain: &SipDomain) -> Result<Vec<PbxMessageId>, MailError> {
         let mut strays = self.list.strays(domain).await?;
-        for mailbox in &all {
-            if strays.is_empty() {
-                break;
-            }
-            let lying = self.lying(&turn, domain, mailbox).await?;
-            strays.retain(|stray| !lying.iter().any(|lying| lying.id().as_ref() == Some(stray)));
+        if strays.is_empty() {
+            return Ok(strays);
         }
-        if !strays.is_empty() {
-            return Err(MailError::refused_all(domain, STRAYS));
+        let turn = self.tree.turn().await?;
+        for mailbox in self.tree.mailboxes(&turn, domain).await?.unwrap_or_default() {
+            let lying = self.lying(&turn, domain, &mailbox).await?;
+            let lying: BTreeSet<PbxMessageId> = lying.iter().filter_map(Lying::id).collect();
+            strays.retain(|stray| !lying.contains(stray));
         }
-        Ok(is_there.then_some(all))
+        Ok(strays)
     }
 
     async fn content(
@@ -205,10 +283,7 @@ impl<L: MessageList> Mail for SwitchMail<L> {
     ) -> Result<MailboxContent, MailError> {
         let turn = self.tree.turn().await?;
         let content = self.read(&turn, domain, mailbox).await?;
-        match content.silent.values().next() {
-            Some(silent) => Err(MailError::refused(mailbox, silent.why())),
-            None => Ok(content.told()),
-        }
+        content.told().map_err(|why| MailError::refused(mailbox, why))
     }
 
     async fn holds(
@@ -231,8 +306,8 @@ impl<L: MessageList> Mail for SwitchMail<L> {
         let Some(met) = self.find(&turn, domain, mailbox, id).await? else {
             return Ok(None);
         };
-        let opened = if met.files.is_empty() {
-            self.list.sound(id).await?
+        let opened = if met.is_in_list {
+            self.list.sound(mailbox, id).await?
         } else {
             let (of, named) = (domain.clone(), mailbox.clone());
             let opened = self
@@ -259,25 +334,37 @@ impl<L: MessageList> Mail for SwitchMail<L> {
         left_by: Timestamp,
     ) -> Result<bool, MailError> {
         let turn = self.tree.turn().await?;
-        let place = self.tree.place(&turn).await?;
+        let place = self.place_in(&turn).await?;
         let Some(met) = self.find(&turn, domain, mailbox, id).await? else {
             return Ok(false);
         };
-        if let Some(listed) = met.listed {
-            if listed > left_by {
-                return Err(MailError::refused(mailbox, LEFT_LATER));
-            }
+        if met.listed.is_some_and(|listed| listed > left_by) {
+            return Err(MailError::refused(mailbox, LEFT_LATER));
+        }
+        if !met.files.is_empty() && !(L::REMOVES_SOUNDS && met.listed.is_some()) {
+            self.may_remove(&turn, domain, mailbox).await?;
+        }
+        if met.listed.is_some() {
             self.strike(domain, mailbox, id).await?;
         }
-        let (of, named) = (domain.clone(), mailbox.clone());
+        let (of, named, files) = (domain.clone(), mailbox.clone(), met.files.clone());
         let removed = self
             .tree
-            .ask(&turn, move |tree| remove(tree, &of, &named, &met.files))
+            .ask(&turn, move |tree| remove(tree, &of, &named, &files))
             .await?;
         removed.map_err(|error| MailError::refused(mailbox, error))?;
-        if self.tree.place(&turn).await? != place {
+        let lying = self.lying(&turn, domain, mailbox).await?;
+        if lying.iter().any(|lying| met.has(lying)) {
+            return Err(MailError::refused(mailbox, STILL_LYING));
+        }
+        if self.place_in(&turn).await? != place {
             return Err(MailError::unavailable(WHAT, "its disk was taken away meanwhile"));
         }
+        drop(turn);
+        self.tell_phones(domain, mailbox).await;
         Ok(true)
     }
 }
+
+#[cfg(test)]
+mod tests;

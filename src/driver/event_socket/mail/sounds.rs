@@ -3,6 +3,7 @@
 use std::io;
 
 use jiff::Timestamp;
+use rustix::fs::{Access, AtFlags, accessat};
 use uuid::Uuid;
 
 use crate::domain::dial::ExtensionNumber;
@@ -27,6 +28,11 @@ pub struct Lying {
 }
 
 impl Lying {
+    /// Whether it is what a caller has said.
+    pub fn is_said(&self) -> bool {
+        self.name.starts_with(MESSAGE)
+    }
+
     /// Its name up to its ending.
     pub fn stem(&self) -> &str {
         self.name.rsplit_once('.').map_or(&self.name, |(stem, _)| stem)
@@ -61,7 +67,8 @@ pub fn in_box(tree: &MailTree, domain: &SipDomain, mailbox: &ExtensionNumber) ->
             all.push(Lying {
                 name,
                 bytes: stat.st_size,
-                written: modified(&stat).unwrap_or_default(),
+                // One that cannot be told is not old.
+                written: modified(&stat).unwrap_or(Timestamp::MAX),
             });
         }
     }
@@ -81,6 +88,16 @@ pub fn open(
     };
     let said = files.iter().filter(|name| name.starts_with(MESSAGE));
     open_one(&directory, said.map(String::as_str).collect())
+}
+
+/// Whether files of a box can be removed.
+pub fn may_remove(tree: &MailTree, domain: &SipDomain, mailbox: &ExtensionNumber) -> io::Result<()> {
+    let root = tree.open_root()?.ok_or(io::ErrorKind::NotFound)?;
+    let Some(directory) = within(&root, &format!("{domain}/{mailbox}"))? else {
+        return Ok(());
+    };
+    let needed = Access::WRITE_OK.union(Access::EXEC_OK);
+    Ok(accessat(&directory, ".", needed, AtFlags::EACCESS)?)
 }
 
 /// Removes those that are there, what the caller has said last: as long as that is there, the message is found.

@@ -3,20 +3,22 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::{done, form};
 use crate::wire::esl::command::Command;
 use crate::wire::esl::{AnswerError, Client, Error, Word};
 
 // Only those are asked that print JSON: in the text of others what a caller calls himself stands as it is.
 
-/// Of both, the one has what nobody has heard, and the other what somebody has.
-const STATES: [&str; 2] = ["not-read", "read"];
+/// What nobody has heard, what somebody has, and the first once more: a message may change from one to the other in between.
+const STATES: [&str; 3] = ["not-read", "read", "not-read"];
+/// How these functions say yes.
+const YES: &str = "-OK";
 
 /// A message as FreeSWITCH keeps it in its database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VoiceMessage {
-    /// Which FreeSWITCH gave it.
-    pub uuid: String,
     /// Seconds since 1970.
     pub left_at: i64,
     /// The same; 0 where nobody has heard it.
@@ -32,53 +34,63 @@ pub struct VoiceMessage {
     pub read_flags: String,
 }
 
+/// The names of messages in a mail box, each with how many have it: a name is that of the call in which a message was left or
+/// passed on, and may be in other boxes too.
+pub type VoiceMessages = BTreeMap<String, usize>;
+
 impl Client {
-    /// The uuids of all messages in a mail box of the profile `default`.
+    /// All messages in a mail box of the profile `default`.
     pub async fn voice_messages(
         &self,
         mailbox: &Word,
         domain: &Word,
         limit: Duration,
-    ) -> Result<Vec<Word>, Error> {
-        let mut all = Vec::new();
+    ) -> Result<VoiceMessages, Error> {
+        let mut all = VoiceMessages::new();
         for state in STATES {
             let command = Command::written(format!(
                 "api vm_fsdb_msg_list json default {domain} {mailbox} inbox {state}"
             ));
-            all.extend(self.read(command, limit, listed).await?);
+            for (name, count) in self.read(command, limit, listed).await? {
+                let known = all.entry(name).or_default();
+                *known = count.max(*known);
+            }
         }
         Ok(all)
     }
 
-    /// One of them; none where it has gone.
+    /// One of them, the last of several with this name; none where it has gone.
     pub async fn voice_message(
         &self,
         mailbox: &Word,
         domain: &Word,
-        uuid: &Word,
+        name: &Word,
         limit: Duration,
     ) -> Result<Option<VoiceMessage>, Error> {
         let command = Command::written(format!(
-            "api vm_fsdb_msg_get json default {domain} {mailbox} {uuid}"
+            "api vm_fsdb_msg_get json default {domain} {mailbox} {name}"
         ));
         self.read(command, limit, message).await
     }
 
-    /// Has FreeSWITCH remove a message and its sound, and tell the phones. Its yes says nothing of either, and it takes the
-    /// message from whichever box it is in: see before that it is in this one, and after that it has gone.
+    /// Has FreeSWITCH remove a message of this box with its sound, and what the box's owner has deleted and not left yet, and tell
+    /// the phones. Its yes says nothing of either: one whose sound it cannot remove stays.
     pub async fn delete_voice_message(
         &self,
         mailbox: &Word,
         domain: &Word,
-        uuid: &Word,
+        name: &Word,
         limit: Duration,
     ) -> Result<(), Error> {
-        let command = Command::written(format!("api vm_delete {mailbox}@{domain} {uuid}"));
-        self.read(command, limit, done).await
+        // `vm_delete` would take it from every box that has one of this name.
+        let marking = Command::written(format!(
+            "api vm_fsdb_msg_delete default {domain} {mailbox} {name}"
+        ));
+        self.read(marking, limit, said_yes).await?;
+        let purging = Command::written(format!("api vm_fsdb_msg_purge default {domain} {mailbox}"));
+        self.read(purging, limit, said_yes).await
     }
-}
 
-impl Client {
     /// Has FusionPBX tell the phones of `mailbox@domain` how many messages are in it.
     pub async fn tell_of_messages(&self, account: &Word, limit: Duration) -> Result<(), Error> {
         let command = Command::written(format!("api luarun app.lua voicemail mwi {account}"));
@@ -86,49 +98,54 @@ impl Client {
     }
 }
 
-type Fields = BTreeMap<String, serde_json::Value>;
+fn said_yes(text: &str) -> Result<(), AnswerError> {
+    if text.trim() == YES {
+        return Ok(());
+    }
+    Err(form(YES, text))
+}
+
+type Fields = BTreeMap<String, Value>;
 
 fn fields(text: &str) -> Result<Fields, AnswerError> {
     serde_json::from_str(text).map_err(|_| form("an object of JSON", text))
 }
 
+/// A text that begins with `ARRAY::` is printed as an array of its parts.
 fn text<'a>(fields: &'a Fields, key: &str) -> Option<&'a str> {
-    fields.get(key)?.as_str()
+    let value = fields.get(key)?;
+    value.as_str().or_else(|| value.as_array()?.first()?.as_str())
 }
 
-fn listed(answer: &str) -> Result<Vec<Word>, AnswerError> {
+fn listed(answer: &str) -> Result<VoiceMessages, AnswerError> {
     const FORM: &str = "VM-List-Count, and so many uuids";
     let fields = fields(answer)?;
     let wrong = || form(FORM, answer);
     let count: usize = text(&fields, "VM-List-Count")
         .and_then(|count| count.parse().ok())
         .ok_or_else(wrong)?;
-    let uuids = (1..=count).map(|n| {
-        let uuid = text(&fields, &format!("VM-List-Message-{n}-UUID")).ok_or_else(wrong)?;
-        Word::new(uuid).map_err(|_| wrong())
-    });
-    uuids.collect()
+    let mut all = VoiceMessages::new();
+    for n in 1..=count {
+        let name = text(&fields, &format!("VM-List-Message-{n}-UUID")).ok_or_else(wrong)?;
+        *all.entry(name.to_owned()).or_default() += 1;
+    }
+    Ok(all)
 }
 
 fn message(answer: &str) -> Result<Option<VoiceMessage>, AnswerError> {
     let fields = fields(answer)?;
-    let Some(uuid) = text(&fields, "VM-Message-UUID") else {
+    if !fields.contains_key("VM-Message-UUID") {
         return Ok(None);
-    };
+    }
     let number = |key| text(&fields, key).and_then(|text| text.parse::<i64>().ok());
     let shown = |key| text(&fields, key).unwrap_or_default().to_owned();
-    let (Some(left_at), Some(path)) = (
-        number("VM-Message-Received-Epoch"),
-        text(&fields, "VM-Message-File-Path"),
-    ) else {
-        return Err(form("VM-Message-Received-Epoch and VM-Message-File-Path", answer));
-    };
     Ok(Some(VoiceMessage {
-        uuid: uuid.to_owned(),
-        left_at,
+        left_at: number("VM-Message-Received-Epoch")
+            .ok_or_else(|| form("VM-Message-Received-Epoch", answer))?,
         heard_at: number("VM-Message-Read-Epoch").unwrap_or_default(),
         caller_number: shown("VM-Message-Caller-Number"),
-        path: path.to_owned(),
+        // An empty one is left out.
+        path: shown("VM-Message-File-Path"),
         seconds: number("VM-Message-Duration"),
         flags: shown("VM-Message-Flags"),
         read_flags: shown("VM-Message-Read-Flags"),
@@ -144,10 +161,11 @@ mod tests {
     #[test]
     fn a20_as_many_messages_as_freeswitch_counts_are_listed() {
         let none = r#"{"Event-Name":"REQUEST_PARAMS","VM-List-Count":"0"}"#;
-        assert_eq!(listed(none), Ok(Vec::new()));
-        let two = r#"{"VM-List-Message-1-UUID":"0f-1","VM-List-Message-2-UUID":"0f-2","VM-List-Count":"2"}"#;
-        let uuids = ["0f-1", "0f-2"].map(|uuid| Word::new(uuid).unwrap());
-        assert_eq!(listed(two), Ok(uuids.to_vec()));
+        assert_eq!(listed(none), Ok(VoiceMessages::new()));
+        let three = r#"{"VM-List-Message-1-UUID":"0f-1","VM-List-Message-2-UUID":"0f 2","VM-List-Message-3-UUID":"0f-1",
+            "VM-List-Count":"3"}"#;
+        let expected = [("0f-1".to_owned(), 2), ("0f 2".to_owned(), 1)];
+        assert_eq!(listed(three), Ok(VoiceMessages::from(expected)));
     }
 
     #[rstest]
@@ -156,7 +174,6 @@ mod tests {
     #[case("{}")]
     #[case(r#"{"VM-List-Count":"1"}"#)]
     #[case(r#"{"VM-List-Count":"many"}"#)]
-    #[case(r#"{"VM-List-Message-1-UUID":"a b","VM-List-Count":"1"}"#)]
     fn a20_a_list_that_is_none_is_not_taken_for_an_empty_box(#[case] answer: &str) {
         assert!(matches!(listed(answer), Err(AnswerError::Form { .. })));
     }
@@ -167,21 +184,17 @@ mod tests {
             "VM-Message-Caller-Name":"\",\"VM-Message-UUID\":\"1e","VM-Message-Caller-Number":"555\n1795969452:0:1001",
             "VM-Message-File-Path":"/v/msg_0f.wav","VM-Message-Duration":"7","VM-Message-Flags":"","VM-Message-Read-Flags":"B_NORMAL"}"#;
         let read = message(answer).unwrap().unwrap();
-        assert_eq!(
-            (read.uuid.as_str(), read.left_at, read.seconds),
-            ("0f", 1_795_969_452, Some(7))
-        );
+        assert_eq!((read.left_at, read.seconds), (1_795_969_452, Some(7)));
         assert_eq!(read.caller_number, "555\n1795969452:0:1001");
+        let parts = answer.replace(r#""555\n1795969452:0:1001""#, r#"["+4930123","x"]"#);
+        assert_eq!(message(&parts).unwrap().unwrap().caller_number, "+4930123");
     }
 
     #[test]
-    fn a20_a_message_that_has_gone_is_none_and_one_without_a_time_or_a_sound_is_not_believed() {
+    fn a20_a_message_that_has_gone_is_none_and_one_without_a_time_is_not_believed() {
         assert_eq!(message(r#"{"Event-Name":"REQUEST_PARAMS"}"#), Ok(None));
-        for broken in [
-            r#"{"VM-Message-UUID":"0f","VM-Message-File-Path":"/v"}"#,
-            r#"{"VM-Message-UUID":"0f","VM-Message-Received-Epoch":"1"}"#,
-        ] {
-            assert!(message(broken).is_err());
-        }
+        assert!(message(r#"{"VM-Message-UUID":"0f","VM-Message-File-Path":"/v"}"#).is_err());
+        assert_eq!(said_yes("-OK\n"), Ok(()));
+        assert!(said_yes("-ERR Profile not found\n").is_err());
     }
 }
