@@ -2,7 +2,8 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -12,13 +13,40 @@ type Found = io::Result<Vec<SocketAddr>>;
 
 /// How long a look-up is waited for where it is known what the one before it found.
 const SOON: Duration = Duration::from_millis(500);
+/// How long an answer holds that came while nobody waited for it: longer than any pause between two tries, or one that always
+/// comes in a pause would never be taken.
+const HOLDS: Duration = Duration::from_secs(30);
 
 /// The look-ups of one link, of which no more than one is under way, however often whoever wants it gives up.
 #[derive(Debug, Default)]
 pub struct Lookup {
-    under_way: Option<JoinHandle<Found>>,
+    under_way: Option<Looking>,
     /// What was found last.
     last: Vec<SocketAddr>,
+}
+
+/// A look-up that is under way, or whose answer nobody has taken yet.
+#[derive(Debug)]
+struct Looking {
+    found: JoinHandle<Found>,
+    answered: Arc<OnceLock<Instant>>,
+}
+
+impl Looking {
+    fn begin(look_up: impl FnOnce() -> Found + Send + 'static) -> Self {
+        let answered = Arc::new(OnceLock::new());
+        let since = Arc::clone(&answered);
+        let found = spawn_blocking(move || {
+            let found = look_up();
+            since.get_or_init(Instant::now);
+            found
+        });
+        Self { found, answered }
+    }
+
+    fn is_old(&self) -> bool {
+        self.answered.get().is_some_and(|since| since.elapsed() > HOLDS)
+    }
 }
 
 impl Lookup {
@@ -36,19 +64,23 @@ impl Lookup {
 
     /// Cancel safe: what is under way is there for whoever comes next.
     async fn found(&mut self, look_up: impl FnOnce() -> Found + Send + 'static) -> Found {
-        // What came of one that nobody waited for may be old.
-        self.under_way.take_if(|looking| looking.is_finished());
-        let looking = self.under_way.get_or_insert_with(|| spawn_blocking(look_up));
+        self.under_way.take_if(|looking| looking.is_old());
+        let looking = self.under_way.get_or_insert_with(|| Looking::begin(look_up));
         let found = if self.last.is_empty() {
-            looking.await
+            (&mut looking.found).await
         } else {
-            match timeout(SOON, looking).await {
+            match timeout(SOON, &mut looking.found).await {
                 Ok(found) => found,
                 Err(_) => return Ok(self.last.clone()),
             }
         };
         self.under_way = None;
-        self.last = found??;
+        match found.map_err(io::Error::from).flatten() {
+            Ok(found) if !found.is_empty() => self.last = found,
+            // A name server that fails says no more than one that says nothing.
+            failed if self.last.is_empty() => return failed,
+            Ok(_) | Err(_) => {}
+        }
         Ok(self.last.clone())
     }
 }
@@ -73,9 +105,50 @@ mod tests {
             answer.send(vec![address]).unwrap();
         });
         assert_eq!(found.unwrap(), [address]);
-        let unknown = || Err(io::ErrorKind::NotFound.into());
-        let error = lookup.found(unknown).await.unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::NotFound, "it is looked up anew");
+        // One that is known already would do where a host is busy.
+        lookup.last.clear();
+        let moved = SocketAddr::from(([192, 0, 2, 2], 5038));
+        let found = lookup.found(move || Ok(vec![moved])).await.unwrap();
+        assert_eq!(found, [moved], "it is looked up anew");
+    }
+
+    #[tokio::test]
+    async fn a_name_server_that_fails_is_told_only_where_nothing_was_found_before() {
+        let address = SocketAddr::from(([192, 0, 2, 1], 5038));
+        let fails = || Err(io::ErrorKind::NotFound.into());
+        let mut lookup = Lookup::default();
+        let error = lookup.found(fails).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+        lookup.found(move || Ok(vec![address])).await.unwrap();
+        assert_eq!(lookup.found(fails).await.unwrap(), [address]);
+        assert_eq!(lookup.found(|| Ok(Vec::new())).await.unwrap(), [address]);
+        assert_eq!(lookup.last, [address]);
+    }
+
+    /// A look-up that was over for so long before anybody asked for its answer.
+    async fn over_for(age: Duration, address: SocketAddr) -> Lookup {
+        let looking = Looking {
+            found: spawn_blocking(move || Ok(vec![address])),
+            answered: Arc::new(Instant::now().checked_sub(age).unwrap().into()),
+        };
+        while !looking.found.is_finished() {
+            tokio::task::yield_now().await;
+        }
+        Lookup {
+            under_way: Some(looking),
+            last: Vec::new(),
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_comes_between_two_tries_is_taken_by_the_next_one_unless_it_is_old() {
+        let [before, now] = [1, 2].map(|last| SocketAddr::from(([192, 0, 2, last], 5038)));
+        let another = || -> Found { panic!("it is looked up anew") };
+        let mut lookup = over_for(Duration::from_secs(15), before).await;
+        assert_eq!(lookup.found(another).await.unwrap(), [before]);
+        assert!(lookup.under_way.is_none(), "once");
+        let mut lookup = over_for(HOLDS, before).await;
+        assert_eq!(lookup.found(move || Ok(vec![now])).await.unwrap(), [now]);
     }
 
     #[tokio::test]
@@ -89,21 +162,13 @@ mod tests {
         let (answer, answered) = mpsc::channel();
         let silent = move || Ok(answered.recv().unwrap());
         assert_eq!(lookup.found(silent).await.unwrap(), [address(1)]);
-        // The same one tells it where somebody waits for it.
-        let another = || -> Found { panic!("a second one is under way") };
-        let (found, ()) = tokio::join!(lookup.found(another), async {
-            answer.send(vec![address(2)]).unwrap();
-        });
-        assert_eq!(found.unwrap(), [address(2)]);
-        // What came long ago is not taken for an answer of today.
-        lookup.under_way = Some(spawn_blocking(move || Ok(vec![address(3)])));
-        while !lookup.under_way.as_ref().unwrap().is_finished() {
+        // The same one tells it whoever comes once it has answered.
+        answer.send(vec![address(2)]).unwrap();
+        while !lookup.under_way.as_ref().unwrap().found.is_finished() {
             tokio::task::yield_now().await;
         }
-        assert_eq!(
-            lookup.found(move || Ok(vec![address(4)])).await.unwrap(),
-            [address(4)]
-        );
+        let another = || -> Found { panic!("a second one is begun") };
+        assert_eq!(lookup.found(another).await.unwrap(), [address(2)]);
     }
 
     #[tokio::test]
