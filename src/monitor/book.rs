@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -24,7 +25,9 @@ pub(super) const BATCH: usize = 50;
 const FRESH: SignedDuration = SignedDuration::from_secs(2);
 /// By how much the clocks of the two hosts may differ.
 pub(super) const CLOCKS: SignedDuration = SignedDuration::from_mins(2);
-/// The same where an erasure would be undone.
+/// A tenant that somebody holds for longer is not waited for.
+const HELD: Duration = Duration::from_secs(5);
+/// By how much the clocks may differ where an erasure would be undone.
 const ERASED: SignedDuration = SignedDuration::from_hours(1);
 
 /// How a part of a call became known.
@@ -218,11 +221,17 @@ impl Book {
             .filter_map(|told| self.tenant(&told.part, told.how))
             .collect();
         let mut held = BTreeSet::new();
+        if tenants.is_empty() {
+            return Ok(held);
+        }
+        // By the database: whoever only goes away leaves it waiting, and a connection with it.
+        tenants::limit_locks(tx, Some(HELD)).await?;
         for tenant in tenants {
             if tenants::lock(tx, tenant).await? {
                 held.insert(tenant);
             }
         }
+        tenants::limit_locks(tx, None).await?;
         Ok(held)
     }
 

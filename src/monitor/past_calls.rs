@@ -1,7 +1,7 @@
 //! The reconciler of calls that were missed: takes no input, and looks for what a PBX wrote down of each gap, again and again
 //! for a day; the gap stays told, for nothing says that it was all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::book::{BATCH, Book, CLOCKS, Told};
 use crate::domain::call_record::CallGap;
 use crate::domain::clock::Clock;
 use crate::domain::error_chain::error_chain;
-use crate::domain::ids::{IdSource, InstanceId};
+use crate::domain::ids::{IdSource, InstanceId, TenantId};
 use crate::driver::DriverError;
 use crate::driver::feed::{Archive, Asked, Page, Place, Skipped};
 use crate::store::{Store, StoreError, call_gaps};
@@ -42,6 +42,8 @@ enum Broken {
     Archive(#[from] DriverError),
     #[error("no answer came within a minute")]
     Late,
+    #[error("somebody holds the tenant {0}")]
+    Held(TenantId),
 }
 
 /// How far the looks at one gap are.
@@ -55,6 +57,8 @@ struct Look {
     broke: usize,
     /// Where the one that is under way goes on.
     behind: Option<Place>,
+    /// A tenant of which it has kept nothing, for somebody held it.
+    held: Option<TenantId>,
     /// What it found that was not known.
     found: usize,
     /// What it found that tells of no call, or of none that is kept.
@@ -71,6 +75,7 @@ impl Look {
             ended: 0,
             broke: 0,
             behind: None,
+            held: None,
             found: 0,
             skipped: Skipped::default(),
             told: Skipped::default(),
@@ -104,6 +109,8 @@ pub struct PastCalls {
     book: Book,
     /// By the begin of the gap.
     looks: BTreeMap<Timestamp, Look>,
+    /// Tenants that somebody held in this turn: they are waited for once.
+    held: BTreeSet<TenantId>,
 }
 
 impl PastCalls {
@@ -123,6 +130,7 @@ impl PastCalls {
             instance,
             archive,
             looks: BTreeMap::new(),
+            held: BTreeSet::new(),
         }
     }
 
@@ -143,6 +151,7 @@ impl PastCalls {
 
     /// Looks at the gaps that are due, at the one that has waited the longest first.
     pub async fn turn(&mut self) -> Result<(), StoreError> {
+        self.held.clear();
         let now = self.clock.now();
         let mut tx = self.store.read("gaps_to_fill").await?;
         let gaps = call_gaps::recent(&mut tx, self.instance, now - GIVEN_UP).await?;
@@ -203,6 +212,10 @@ impl PastCalls {
             look.behind = page.next;
             if look.behind.is_none() {
                 self.tell(gap, look);
+                // The others are kept; of this one the next look finds the same again.
+                if let Some(held) = look.held.take() {
+                    return Err(Broken::Held(held));
+                }
                 // However long it took, others have a pause.
                 look.due = self.clock.now() + pause(look.ended);
                 look.ended = look.ended.saturating_add(1);
@@ -233,9 +246,17 @@ impl PastCalls {
         let mut broken = None;
         for some in page.parts.chunks(BATCH) {
             self.book.refresh().await?;
-            for missed in self.book.missed(some, &mut skipped).await?.values() {
-                match self.keep_missed(missed).await {
+            for (tenant, missed) in self.book.missed(some, &mut skipped).await? {
+                if self.held.contains(&tenant) {
+                    look.held = Some(tenant);
+                    continue;
+                }
+                match self.keep_missed(&missed).await {
                     Ok(found) => look.found += found,
+                    Err(StoreError::Busy { .. }) => {
+                        self.held.insert(tenant);
+                        look.held = Some(tenant);
+                    }
                     // What one tenant's page breaks on keeps no other one's from being kept.
                     Err(error) => broken = broken.or(Some(error)),
                 }

@@ -40,7 +40,7 @@ impl Statement {
 /// Declares the statements of a module and lists them in `STATEMENTS`: `NAME = "text";`, or
 /// `NAME = "insert … values {rows}", columns;` for a statement with many rows, or
 /// `NAME = "select …", 0, " for update skip locked";` for one that ends so on PostgreSQL, or
-/// `NAME = "…", postgres: "…";` for one whose plan SQLite has to be told.
+/// `NAME = "…", postgres: "…";` for one whose plan SQLite has to be told, or which it has nothing of.
 macro_rules! statements {
     ($(
         $(#[$meta:meta])*

@@ -1,5 +1,7 @@
 //! Rows of tenants.
 
+use std::time::Duration;
+
 use uuid::Uuid;
 
 use super::row::{Origin, name_key};
@@ -68,6 +70,7 @@ statements! {
     SET_HEAD_REVISION = "update tenants set head_revision_id = $2 where id = $1";
     FORGET_HEAD_REVISION = "update tenants set head_revision_id = null where id = $1";
     LOCK = "update tenants set updated_at = updated_at where id = $1";
+    LIMIT_LOCKS = "select $1", postgres: "select set_config('lock_timeout', $1, true)";
 }
 
 #[derive(sqlx::FromRow)]
@@ -261,4 +264,11 @@ pub async fn bump_secrets_version(tx: &mut Tx, id: TenantId) -> Result<Option<i6
 /// An update that changes nothing, because SQLite has no `for update` (and needs none: it has one writer).
 pub async fn lock(tx: &mut Tx, id: TenantId) -> Result<bool, StoreError> {
     Ok(run!(tx, execute(LOCK, id.uuid()))? == 1)
+}
+
+/// Has [`lock`] wait no longer than this from here on; none: as the database has it. Who waits in vain is told that it is busy.
+/// SQLite knows one writer, for whom it waits so long as it is told when it is opened.
+pub async fn limit_locks(tx: &mut Tx, longest: Option<Duration>) -> Result<(), StoreError> {
+    let longest = longest.map(|longest| longest.as_millis().to_string());
+    run!(tx, execute(LIMIT_LOCKS, longest)).map(drop)
 }

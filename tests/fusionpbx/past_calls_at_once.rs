@@ -16,6 +16,8 @@ use switchyard::driver::feed::{Archive, Asked, Page, Place};
 use switchyard::store::{erasures, tenants};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
+use uuid::Uuid;
 
 use super::past_calls_world::{Missed, Row, archive, import};
 use super::support::clock::Shifted;
@@ -89,27 +91,48 @@ async fn a11_a22_a_call_that_is_about_to_be_kept_as_an_erasure_begins_is_not_kep
     assert!(missed.calls(&missed.acme).await.is_empty());
 }
 
+/// An archive whose pages are of one row each.
+struct OneByOne(Box<dyn Archive>);
+
+#[async_trait]
+impl Archive for OneByOne {
+    async fn page(&self, asked: &Asked, behind: Option<Place>) -> Result<Page, DriverError> {
+        let mut page = self.0.page(asked, None).await?;
+        let count = behind.map_or(0, |place| place.at);
+        let rest = page.parts.split_off(usize::try_from(count).unwrap());
+        let is_last = rest.len() < 2;
+        page.next = (!is_last).then_some(Place {
+            at: count + 1,
+            id: Uuid::nil(),
+        });
+        page.parts = rest.into_iter().take(1).collect();
+        Ok(page)
+    }
+}
+
 #[tokio::test]
-async fn a11_a_tenant_that_somebody_holds_takes_back_nothing_of_those_before_it() {
+async fn a11_a_tenant_that_somebody_holds_keeps_no_other_ones_calls_from_being_kept() {
     let missed = Missed::on(Backend::Postgres).await;
-    let rows = [&missed.acme, &missed.globex].map(|tenant| Row::of(tenant, missed.at(5), 9));
-    import(&missed.world, &rows).await;
-    let [first, second] = if missed.acme.id < missed.globex.id {
-        [&missed.acme, &missed.globex]
-    } else {
-        [&missed.globex, &missed.acme]
-    };
-    let mut tx = missed.world.store.begin("held").await.unwrap();
-    assert!(tenants::lock(&mut tx, second.id).await.unwrap());
-    let mut looker = missed.looker();
-    let mut looking = JoinSet::new();
-    looking.spawn(async move { looker.turn().await });
-    missed.world.database.others_wait().await;
-    assert_eq!(missed.calls(first).await.len(), 1);
-    assert!(missed.calls(second).await.is_empty());
-    tx.commit().await.unwrap();
-    looking.join_next().await.unwrap().unwrap().unwrap();
-    assert_eq!(missed.calls(second).await.len(), 1);
+    let [acme, globex] = [&missed.acme, &missed.globex];
+    for (before, held, other) in [(0, acme, globex), (1, globex, acme)] {
+        let minutes = (1..9).map(|minute| missed.at(minute + if before == 0 { 0 } else { 9 }));
+        let rows: Vec<Row> = minutes
+            .flat_map(|at| [held, other].map(|tenant| Row::of(tenant, at, 9)))
+            .collect();
+        import(&missed.world, &rows).await;
+        let mut tx = missed.world.store.begin("held").await.unwrap();
+        assert!(tenants::lock(&mut tx, held.id).await.unwrap());
+        let mut looker = missed.looker_at(Box::new(OneByOne(archive(&missed.world))));
+        // Not at each of its calls anew.
+        let turned = timeout(Duration::from_secs(25), looker.turn()).await;
+        turned.expect("it waits for whoever holds a tenant").unwrap();
+        let calls = [missed.calls(held).await.len(), missed.calls(other).await.len()];
+        assert_eq!(calls, [8 * before, 8 * (before + 1)]);
+        tx.commit().await.unwrap();
+        missed.world.clock.forward(Duration::from_mins(1));
+        looker.turn().await.unwrap();
+        assert_eq!(missed.calls(held).await.len(), 8 * (before + 1));
+    }
 }
 
 /// An archive that takes ten minutes for each page.
