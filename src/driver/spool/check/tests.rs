@@ -13,10 +13,14 @@ use super::*;
 
 /// What stands in the way, as the check tells it; whoever runs this, no more may be done than the modes say.
 fn found(directory: &TempDir) -> Check {
+    found_as(directory, None, PbxKind::Asterisk, ENOUGH)
+}
+
+fn found_as(directory: &TempDir, own: Option<Uid>, kind: PbxKind, limits: Limits) -> Check {
     let root = directory.path().join("spool").to_str().unwrap().parse().unwrap();
     without_rights(move || {
-        let spool = Spool::new(root, PbxKind::Asterisk);
-        spool.told(spool.standing(), "asterisk")
+        let spool = Spool::new(root, kind);
+        spool.told(spool.standing(own, limits), "asterisk")
     })
 }
 
@@ -96,6 +100,111 @@ fn a12_what_cannot_be_read_fails_the_check() {
 }
 
 #[test]
+fn a12_what_a_pbx_records_beside_the_domains_own_is_nobodys() {
+    let (directory, domain) = spool();
+    let root = domain.parent().unwrap();
+    let lie_flat = |numbers: std::ops::Range<u128>| {
+        for number in numbers {
+            let file = root.join(format!("{}.wav", uuid::Uuid::from_u128(number)));
+            fs::write(&file, "sound").unwrap();
+            set_mode(&file, 0);
+        }
+    };
+    // Before and behind it, in whichever order a disk tells them.
+    lie_flat(0..100);
+    fs::remove_dir_all(&domain).unwrap();
+    fs::create_dir(&domain).unwrap();
+    lie_flat(100..200);
+    let few = Limits { tried: 1, ..ENOUGH };
+    let found = || found_as(&directory, None, PbxKind::FreeSwitch, few);
+    let check = found();
+    assert!(check.ok && check.mend.is_none(), "{check:?}");
+    set_mode(&domain, 0o555);
+    let check = found();
+    set_mode(&domain, 0o755);
+    assert!(check.detail.contains(domain.to_str().unwrap()), "{check:?}");
+}
+
+#[test]
+fn a13_that_nothing_is_recorded_is_said_only_where_that_was_seen() {
+    let (directory, domain) = spool();
+    let late = Limits {
+        time: Duration::ZERO,
+        ..ENOUGH
+    };
+    let none = Limits { tried: 0, ..ENOUGH };
+    for limits in [late, none] {
+        let check = found_as(&directory, None, PbxKind::Asterisk, limits);
+        let mend = check.mend.unwrap();
+        assert!(
+            check.ok && check.detail.contains("could not be looked at in time"),
+            "{}",
+            check.detail
+        );
+        assert!(mend.contains("disk"), "{mend}");
+    }
+    // Nor that it can be played: no link is followed.
+    let elsewhere = directory.path().join("elsewhere");
+    fs::rename(&domain, &elsewhere).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, &domain).unwrap();
+    let check = found(&directory);
+    assert!(
+        check.ok && check.detail.contains("nothing is recorded"),
+        "{check:?}"
+    );
+}
+
+#[test]
+fn a13_in_a_sticky_directory_only_what_is_ones_own_can_be_removed() {
+    let (directory, domain) = spool();
+    set_mode(&domain, 0o1777);
+    let anothers = Uid::from_raw(rustix::process::geteuid().as_raw() ^ 1);
+    let check = found_as(&directory, Some(anothers), PbxKind::Asterisk, ENOUGH);
+    let mend = check.mend.unwrap();
+    let root = domain.parent().unwrap().display();
+    assert!(
+        check.ok && check.detail.contains(domain.to_str().unwrap()),
+        "{}",
+        check.detail
+    );
+    assert!(mend.contains(&format!("`chmod -R a-t {root}`")), "{mend}");
+    let own = Some(rustix::process::geteuid());
+    for (own, mode) in [(own, 0o1777), (None, 0o1777), (Some(anothers), 0o777)] {
+        set_mode(&domain, mode);
+        let check = found_as(&directory, own, PbxKind::Asterisk, ENOUGH);
+        assert!(check.ok && check.mend.is_none(), "{own:?} {mode:o}: {check:?}");
+    }
+}
+
+#[test]
+fn a12_a_directory_that_cannot_be_read_beside_others_may_be_of_nobody_here() {
+    let (directory, domain) = spool();
+    let other = domain.with_file_name("old.example");
+    fs::create_dir(&other).unwrap();
+    set_mode(&other, 0);
+    let check = found(&directory);
+    set_mode(&domain, 0o555);
+    let kept = found(&directory);
+    set_mode(&domain, 0);
+    let neither = found(&directory);
+    set_mode(&domain, 0o755);
+    set_mode(&other, 0o755);
+    assert!(
+        check.ok && check.detail.contains(other.to_str().unwrap()),
+        "{check:?}"
+    );
+    assert!(check.mend.unwrap().contains("`setfacl -R -m u:"));
+    assert!(
+        kept.ok && kept.detail.contains(domain.to_str().unwrap()),
+        "{kept:?}"
+    );
+    assert!(
+        !neither.ok && neither.detail.contains("cannot be read"),
+        "{neither:?}"
+    );
+}
+
+#[test]
 fn a13_a_directory_that_another_user_would_make_is_told_before_it_is_there() {
     let (directory, domain) = spool();
     fs::remove_dir_all(domain.parent().unwrap()).unwrap();
@@ -108,7 +217,7 @@ fn a13_a_directory_that_another_user_would_make_is_told_before_it_is_there() {
             set_thread_res_uid(nobody, nobody, nobody).unwrap();
         }
         let spool = Spool::new(root, PbxKind::Asterisk);
-        spool.told(spool.standing(), "asterisk")
+        spool.told(spool.standing(own(), ENOUGH), "asterisk")
     });
     let check = another.join().unwrap();
     let mend = check.mend.unwrap();
