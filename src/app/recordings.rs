@@ -26,7 +26,10 @@ use crate::store::{StoreError, Tx, audit, instances, purge_files, recordings, re
 const PIECE: usize = 64 * 1024;
 /// How long a disk may take to open a file, to read a piece of it, or to remove one: all who change something wait for that.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// The same of what is asked besides.
+/// How long, besides, an answer that is late or owed to another is waited for in the midst of a recording: a disk may have to spin
+/// up, and one who seeks must not cut off the others.
+const STANDSTILL: Duration = Duration::from_secs(10);
+/// How long it may take for what is asked besides.
 const SHORTER: Duration = Duration::from_secs(2);
 /// What asks for the middle of a recording goes on with a listening that is in the log since no longer than this.
 const ONE_LISTENING: SignedDuration = SignedDuration::from_mins(10);
@@ -36,6 +39,8 @@ pub struct Sound {
     /// Which.
     pub recording: Recording,
     open: spool::Sound,
+    /// What was read of it before it was given.
+    first: Option<Vec<u8>>,
     /// How long it is now.
     pub length: u64,
     /// What of it is asked for.
@@ -43,10 +48,17 @@ pub struct Sound {
 }
 
 impl Sound {
-    /// The next of the bytes that are asked for; empty at their end. While its disk owes an answer there is none, so that one which
-    /// hangs keeps few threads of those that all share.
+    /// The next of the bytes that are asked for; empty at their end. A disk that owes an answer is asked nothing, so that one which
+    /// hangs keeps few threads of those that all share; it is waited for.
     pub async fn next(&mut self) -> io::Result<Vec<u8>> {
-        self.open.next(PIECE, PATIENCE).await
+        if let Some(first) = self.first.take() {
+            return Ok(first);
+        }
+        let piece = self.open.next_in_all(PIECE, PATIENCE, STANDSTILL).await;
+        // Who listens is told no reason.
+        piece.inspect_err(|error| {
+            tracing::warn!(%error, recording = %self.recording.id, "a recording breaks off");
+        })
     }
 }
 
@@ -126,7 +138,7 @@ async fn found(
     recording.ok_or(AppError::NotFound)
 }
 
-/// Opens a recording whose sound is given, once it is in the audit log that somebody uses it so.
+/// Opens a recording whose sound is given, once it can be read and it is in the audit log that somebody uses it so.
 ///
 /// `choose` is told how long it is, and says what of it is given; what it refuses was no use. A player that goes on with what
 /// the same caller began to hear from the same address is one use with that.
@@ -137,7 +149,10 @@ pub async fn open<E: From<AppError>>(
     id: RecordingId,
     choose: impl FnOnce(u64) -> Result<Bytes, E>,
 ) -> Result<Sound, E> {
-    let sound = look(app, caller, using, id, choose).await?;
+    let mut sound = look(app, caller, using, id, choose).await?;
+    // A disk that is dying, or away, opens what it cannot read.
+    let first = sound.open.next(PIECE, PATIENCE).await;
+    sound.first = Some(first.map_err(|error| absent(&error))?);
     if !sound.bytes.goes_on() || !app.was_used(caller, using, &sound.recording).await? {
         app.note_use(caller, using, &sound.recording).await?;
     }
@@ -162,6 +177,7 @@ pub async fn look<E: From<AppError>>(
     Ok(Sound {
         recording,
         open,
+        first: None,
         length,
         bytes,
     })

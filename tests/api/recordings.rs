@@ -107,6 +107,27 @@ async fn a12_a_recording_is_listed_with_its_call_and_heard_whole_or_in_parts(
     );
 }
 
+#[tokio::test]
+async fn a12_a_recording_of_many_pieces_is_given_byte_by_byte_as_it_is() {
+    let server = Server::start(Sqlite).await;
+    let id = server.recording(&server.acme, "acme.example.com/1.0.wav").await;
+    let text: String = (0..20_000).map(|number| format!("{number:010}")).collect();
+    fs::write(server.recorded("acme.example.com/1.0.wav"), &text).unwrap();
+    let path = format!("/recordings/{id}/audio");
+    let whole = server.get(&path).send().await;
+    assert_eq!((whole.status, whole.text == text), (200, true));
+    // Across where one piece ends and the next begins, and from one to the end.
+    for (range, bytes) in [
+        ("bytes=65530-65545", 65_530..65_546),
+        ("bytes=65536-65536", 65_536..65_537),
+        ("bytes=1-131073", 1..131_074),
+        ("bytes=131071-", 131_071..200_000),
+    ] {
+        let part = server.get(&path).with("range", range).send().await;
+        assert_eq!((part.status, part.text == text[bytes]), (206, true), "{range}");
+    }
+}
+
 #[rstest]
 #[tokio::test]
 async fn a12_each_listening_download_and_deletion_is_in_the_audit_log(

@@ -43,6 +43,7 @@ mod keys_end;
 mod keys_give;
 mod leaving;
 mod links;
+mod listening;
 mod losing;
 mod mail_boxes;
 mod mail_disk;

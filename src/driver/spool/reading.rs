@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::Spool;
 use crate::domain::recording::RecordingPath;
@@ -21,6 +21,12 @@ static ASKED: LazyLock<Mutex<HashMap<PathBuf, BTreeMap<u64, Instant>>>> = LazyLo
 
 /// Whoever goes away, as a player that seeks does, leaves no debt where the answer comes within that.
 const GRACE: Duration = Duration::from_secs(1);
+/// No more questions are put to a directory at a time: one that hangs owes none yet for seconds, and all share the threads.
+const AT_ONCE: usize = 64;
+/// Between two looks whether that many are under way still.
+const TURN: Duration = Duration::from_millis(5);
+/// Between two looks whether a directory still owes an answer.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// A recording or a message, open to be read from its beginning.
 pub struct Sound {
@@ -73,6 +79,25 @@ impl Sound {
         self.read += u64::try_from(size).unwrap_or(u64::MAX);
         Ok(piece)
     }
+
+    /// The same for who would break off otherwise: an answer that is late or owed to another is waited for, so long in all before
+    /// the last question.
+    pub async fn next_in_all(
+        &mut self,
+        most: usize,
+        longest: Duration,
+        in_all: Duration,
+    ) -> io::Result<Vec<u8>> {
+        let begun = Instant::now();
+        loop {
+            match self.next(most, longest).await {
+                Err(error) if error.kind() == io::ErrorKind::TimedOut && begun.elapsed() < in_all => {
+                    sleep(PAUSE).await;
+                }
+                piece => return piece,
+            }
+        }
+    }
 }
 
 impl Drop for Sound {
@@ -109,6 +134,11 @@ impl Question {
             number,
         })
     }
+}
+
+/// Whether a directory is asked as much as it may be.
+fn is_full(directory: &Path) -> bool {
+    asked().get(directory).is_some_and(|of_it| of_it.len() >= AT_ONCE)
 }
 
 /// Somebody who waits for an answer.
@@ -152,6 +182,13 @@ pub(super) async fn patiently<T: Send + 'static>(
     ask: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
     let no_answer = || io::Error::from(io::ErrorKind::TimedOut);
+    let begun = Instant::now();
+    while is_full(directory) {
+        if begun.elapsed() >= longest {
+            return Err(no_answer());
+        }
+        sleep(TURN).await;
+    }
     let question = Question::to(directory, longest).ok_or_else(no_answer)?;
     let (waiting, asking) = (Waiting(question.clone()), Asking(question));
     let asked = spawn_blocking(move || {
@@ -178,7 +215,7 @@ mod tests {
             if patiently(directory, LONG, || Ok(8)).await.is_ok() {
                 return;
             }
-            tokio::time::sleep(SHORT).await;
+            sleep(SHORT).await;
         }
         panic!("it is never asked again");
     }
@@ -211,11 +248,64 @@ mod tests {
             if refused {
                 break;
             }
-            tokio::time::sleep(SHORT).await;
+            sleep(SHORT).await;
         }
         assert!(refused, "nothing is owed");
         answer.send(()).unwrap();
         is_asked_again(directory).await;
+    }
+
+    #[tokio::test]
+    async fn a12_a_directory_is_asked_so_much_at_a_time_and_more_waits_its_turn() {
+        let directory = Path::new("/no/such/crowd");
+        let mut asking = tokio::task::JoinSet::new();
+        let answers: Vec<mpsc::Sender<()>> = (0..AT_ONCE)
+            .map(|_| {
+                let (answer, answers) = mpsc::channel();
+                let ask = move || answers.recv().map_err(io::Error::other);
+                asking.spawn(patiently(directory, LONG, ask));
+                answer
+            })
+            .collect();
+        while !is_full(directory) {
+            sleep(SHORT).await;
+        }
+        let early = patiently(directory, LONG, || -> io::Result<()> { panic!("it was asked") });
+        assert!(timeout(TURN * 4, early).await.is_err());
+        let late = patiently(directory, SHORT, || -> io::Result<()> { panic!("it was asked") });
+        assert_eq!(late.await.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        for answer in &answers {
+            answer.send(()).unwrap();
+        }
+        assert_eq!(patiently(directory, LONG, || Ok(9)).await.unwrap(), 9);
+        while let Some(answered) = asking.join_next().await {
+            answered.unwrap().unwrap();
+        }
+    }
+
+    /// Has a directory owe an answer until it is given one.
+    async fn hang(directory: &'static Path) -> mpsc::Sender<()> {
+        let (answer, answers) = mpsc::channel();
+        let asked = patiently(directory, SHORT, move || answers.recv().map_err(io::Error::other));
+        assert!(asked.await.is_err());
+        answer
+    }
+
+    #[tokio::test]
+    async fn a12_who_listens_goes_on_once_a_disk_has_answered_and_breaks_off_where_it_does_not() {
+        let directory = Path::new("/no/such/record");
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(10).unwrap();
+        let mut sound = Sound::of(file, 10, directory.to_owned());
+        let answer = hang(directory).await;
+        let refused = sound.next_in_all(6, LONG, PAUSE * 2).await.unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::TimedOut);
+        let (piece, ()) = tokio::join!(sound.next_in_all(6, LONG, LONG), async {
+            sleep(PAUSE * 2).await;
+            answer.send(()).unwrap();
+        });
+        assert_eq!(piece.unwrap().len(), 6);
+        assert_eq!(sound.next_in_all(6, LONG, LONG).await.unwrap().len(), 4);
     }
 
     #[tokio::test]

@@ -72,10 +72,12 @@ enum Looked {
 }
 
 impl Spool {
-    /// Tells each recording of these domains, until there are no more or whoever is told has enough.
+    /// Tells each recording of these domains, until there are no more or whoever is told has enough; that is asked where nothing
+    /// is told too.
     pub(super) fn search(
         &self,
         domains: &[SipDomain],
+        has_enough: &dyn Fn() -> bool,
         tell: &mut dyn FnMut(FoundRecording) -> ControlFlow<()>,
     ) -> io::Result<Seen> {
         let mut seen = Seen {
@@ -101,7 +103,7 @@ impl Spool {
         };
         let mut below: Vec<(String, usize)> = domains.iter().map(|domain| (domain.to_string(), 1)).collect();
         while let Some((directory, depth)) = below.pop() {
-            let looked = self.search_one(&root, &directory, &mut count_and_tell);
+            let looked = self.search_one(&root, &directory, has_enough, &mut count_and_tell);
             if !matches!(looked, Ok(Looked::NotThere)) && depth == 1 {
                 seen.there.extend(directory.parse::<SipDomain>().ok());
             }
@@ -129,6 +131,7 @@ impl Spool {
         &self,
         root: &File,
         directory: &str,
+        has_enough: &dyn Fn() -> bool,
         tell: &mut dyn FnMut(FoundRecording) -> ControlFlow<()>,
     ) -> io::Result<Looked> {
         let mut deeper = Vec::new();
@@ -140,6 +143,9 @@ impl Spool {
         };
         for entry in Dir::read_from(&open)? {
             let entry = entry?;
+            if has_enough() {
+                return Ok(Looked::Enough);
+            }
             let Ok(name) = entry.file_name().to_str() else {
                 continue;
             };

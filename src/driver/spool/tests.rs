@@ -262,7 +262,7 @@ fn a13_a_directory_that_cannot_be_read_keeps_none_of_the_others() {
         let [acme, globex]: [SipDomain; 2] =
             ["acme.example.com", "globex.example.com"].map(|domain| domain.parse().unwrap());
         let mut told = 0;
-        let unseen = spool.search(&[acme.clone(), globex.clone()], &mut |_| {
+        let unseen = spool.search(&[acme.clone(), globex.clone()], &|| false, &mut |_| {
             told += 1;
             ControlFlow::Continue(())
         });
@@ -272,6 +272,27 @@ fn a13_a_directory_that_cannot_be_read_keeps_none_of_the_others() {
         assert!(unseen[0].is_of(&globex) && !unseen[0].is_of(&acme));
     });
     fs::set_permissions(&theirs, Permissions::from_mode(0o700)).unwrap();
+}
+
+#[test]
+fn a22_a_walk_that_nobody_listens_to_ends_also_where_there_is_no_recording() {
+    let (directory, spool) = spool();
+    let acme = directory.path().join("spool/acme.example.com");
+    fs::remove_dir_all(&acme).unwrap();
+    fs::create_dir_all(acme.join("notes/older")).unwrap();
+    for count in 0..10 {
+        fs::write(acme.join(format!("notes/{count}.txt")), "").unwrap();
+    }
+    let asked = std::cell::Cell::new(0);
+    let has_enough = || {
+        asked.set(asked.get() + 1);
+        asked.get() > 5
+    };
+    let domains = ["acme.example.com".parse().unwrap()];
+    let told_none = &mut |_| panic!("there is none");
+    let seen = spool.search(&domains, &has_enough, told_none).unwrap();
+    assert!(matches!(seen.unseen[..], [Unseen::Rest]), "{:?}", seen.unseen);
+    assert_eq!(asked.get(), 6);
 }
 
 #[tokio::test]

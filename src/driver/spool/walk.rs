@@ -34,10 +34,8 @@ impl Walk {
         let (told, portions) = mpsc::channel(1);
         let walking = spawn_blocking(move || {
             let mut portion = Vec::new();
-            let seen = spool.search(&domains, &mut |found| {
-                if told.is_closed() {
-                    return ControlFlow::Break(());
-                }
+            let has_enough = || told.is_closed();
+            let seen = spool.search(&domains, &has_enough, &mut |found| {
                 portion.push(found);
                 if portion.len() < PORTION {
                     return ControlFlow::Continue(());
