@@ -10,7 +10,7 @@ use crate::auth::caller::Caller;
 use crate::domain::audit::AuditRecord;
 use crate::domain::audit_query::AuditQuery;
 use crate::domain::call::Freshness;
-use crate::domain::ids::TenantId;
+use crate::domain::ids::{InstanceId, TenantId};
 use crate::domain::instance::{InstanceSettings, PbxInstance};
 use crate::domain::instance_check::CheckRecord;
 use crate::domain::page::PageRequest;
@@ -56,7 +56,7 @@ pub struct LiveFigures {
     pub total: Option<usize>,
     /// How well that is known.
     pub freshness: Freshness,
-    /// Those of each tenant that has any.
+    /// Those of each tenant that is known to have any.
     pub by_tenant: BTreeMap<TenantId, (usize, Freshness)>,
 }
 
@@ -107,6 +107,17 @@ impl LiveFigures {
         self.freshness = self.freshness.and(other.freshness);
         self
     }
+
+    /// Each tenant's, known no better than those of the PBX that is to serve it: it may have calls there that nobody heard of.
+    fn doubt(&mut self, own: &BTreeMap<TenantId, InstanceId>, known: &[Known]) {
+        for (tenant, (_, freshness)) in &mut self.by_tenant {
+            if let Some(own) = own.get(tenant) {
+                let figures = known.iter().find(|figures| figures.instance_id == *own);
+                let known = figures.map_or(Freshness::UNKNOWN, |figures| figures.freshness);
+                *freshness = freshness.and(known);
+            }
+        }
+    }
 }
 
 /// Reads the platform's numbers.
@@ -139,6 +150,9 @@ pub async fn read(app: &App, caller: &Caller) -> Result<Dashboard, AppError> {
             last_check: newest.into_iter().next(),
             instance,
         });
+    }
+    if !calls.by_tenant.is_empty() {
+        calls.doubt(&platform_figures::instance_of_each(&mut tx).await?, &known);
     }
     Ok(Dashboard {
         figures: platform_figures::read(&mut tx).await?,

@@ -6,13 +6,14 @@ use uuid::Uuid;
 
 use super::statement::{run, statements};
 use super::{StoreError, Tx};
-use crate::domain::ids::InstanceId;
+use crate::domain::ids::{InstanceId, TenantId};
 
 statements! {
     TENANTS = "select count(*), count(*) filter (where status = 'active'), \
         count(*) filter (where status = 'suspended') from tenants";
     PEOPLE = "select (select count(*) from users), (select count(*) from extensions)";
     TENANTS_BY_INSTANCE = "select instance_id, count(*) from tenants group by instance_id";
+    INSTANCE_OF_EACH = "select id, instance_id from tenants";
 }
 
 /// What there is in all.
@@ -49,5 +50,14 @@ pub async fn tenants_by_instance(tx: &mut Tx) -> Result<BTreeMap<InstanceId, i64
     Ok(rows
         .into_iter()
         .map(|(id, count)| (InstanceId::from_uuid(id), count))
+        .collect())
+}
+
+/// The instance that each tenant is assigned to.
+pub async fn instance_of_each(tx: &mut Tx) -> Result<BTreeMap<TenantId, InstanceId>, StoreError> {
+    let rows = run!(tx, fetch_all::<(Uuid, Uuid)>(INSTANCE_OF_EACH))?;
+    Ok(rows
+        .into_iter()
+        .map(|(tenant, instance)| (TenantId::from_uuid(tenant), InstanceId::from_uuid(instance)))
         .collect())
 }

@@ -10,7 +10,6 @@ use switchyard::domain::leg::{LegId, WireText};
 use switchyard::monitor::board::{Report, Told};
 use tokio_util::sync::CancellationToken;
 
-use super::audited_platform::instance;
 use super::people::Person;
 use super::server::Server;
 use super::sse::Stream;
@@ -291,65 +290,6 @@ async fn o10_the_dashboard_counts_by_tenant_by_pbx_and_in_all() {
     let as_of = &known["active_calls"]["as_of"];
     let of = |tenant, total| json!({"tenant_id": tenant, "total": total, "as_of": as_of, "stale": false});
     assert_eq!(by_tenant, [of(&server.globex, 1), of(&server.acme, 2)]);
-}
-
-#[tokio::test]
-async fn o10_the_dashboard_adds_up_more_than_one_pbx_and_says_no_total_while_one_is_not_known() {
-    let server = Server::start(Sqlite).await;
-    let first = server.listened_to().await;
-    let made = server.platform(Method::POST, "/platform/pbx-instances");
-    let made = made.json(&instance("second")).send().await;
-    let second: InstanceId = made.data(201)["id"].as_str().unwrap().parse().unwrap();
-    server.board.add(second);
-    let shown = async || {
-        let answer = server.platform(Method::GET, "/platform/dashboard").send().await;
-        let shown = answer.data(200).clone();
-        let mut all = shown["active_calls"].clone();
-        let by_tenant = all["by_tenant"].as_array_mut().unwrap();
-        by_tenant.sort_by_key(|of| of["total"].as_u64());
-        for of in by_tenant {
-            assert!(of["as_of"].take().is_string());
-        }
-        let instances = shown["instances"].as_array().unwrap().iter();
-        let totals = instances.map(|instance| instance["active_calls"]["total"].clone());
-        (all, totals.collect::<Vec<Value>>())
-    };
-    let of = |tenant: &str, total: usize, stale: bool| json!({"tenant_id": tenant, "total": total, "as_of": null, "stale": stale});
-
-    server.report(first, &[call(first, "1", &server.acme, &[])]);
-    let (all, totals) = shown().await;
-    assert_eq!(totals, [json!(1), Value::Null], "only one is known");
-    assert_eq!(
-        all,
-        json!({"total": null, "as_of": null, "stale": true, "by_tenant": [of(&server.acme, 1, false)]})
-    );
-
-    // A tenant's calls go on where it was before.
-    let there = ["2", "3"].map(|link| call(second, link, &server.acme, &[]));
-    let other = call(second, "4", &server.globex, &[]);
-    let nobodys = Call {
-        tenant_id: None,
-        ..call(second, "5", &server.acme, &[])
-    };
-    server.report(second, &[there[0].clone(), there[1].clone(), other, nobodys]);
-    let (all, totals) = shown().await;
-    assert_eq!(totals, [1, 4]);
-    assert_eq!((&all["total"], &all["stale"]), (&json!(5), &json!(false)));
-    assert_eq!(
-        all["by_tenant"],
-        json!([of(&server.globex, 1, false), of(&server.acme, 3, false)])
-    );
-
-    // What is known of the other is not known of both.
-    server.lose_link(first);
-    let (all, totals) = shown().await;
-    assert_eq!(totals, [1, 4], "as it was when it was known");
-    assert_eq!((&all["total"], &all["stale"]), (&json!(5), &json!(true)));
-    assert!(all["as_of"].is_string());
-    assert_eq!(
-        all["by_tenant"],
-        json!([of(&server.globex, 1, false), of(&server.acme, 3, true)])
-    );
 }
 
 #[tokio::test]

@@ -44,6 +44,7 @@ mod last_manager;
 mod listing;
 mod live_calls;
 mod live_events;
+mod live_figures;
 mod made_domains;
 mod methods;
 mod order;

@@ -57,7 +57,7 @@ pub struct ActiveCalls {
     /// How well that is known: as well as that of the PBX which was heard of least.
     #[serde(flatten)]
     pub freshness: Freshness,
-    /// Those of each tenant that has any.
+    /// Those of each tenant that is known to have any; of a PBX that is not known others may have some.
     pub by_tenant: Vec<CallsOfTenant>,
 }
 
@@ -66,9 +66,9 @@ pub struct ActiveCalls {
 pub struct CallsOfTenant {
     /// Which tenant.
     pub tenant_id: TenantId,
-    /// How many.
+    /// How many are known of.
     pub total: usize,
-    /// How well that is known.
+    /// How well that is known: no better than the calls of the PBX that is to serve the tenant.
     #[serde(flatten)]
     pub freshness: Freshness,
 }
