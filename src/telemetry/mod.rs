@@ -1,5 +1,7 @@
 //! Logs: one line per event on standard error, for people or for programs.
 
+mod one_line;
+
 use std::io::{self, IsTerminal as _};
 
 use tracing::Subscriber;
@@ -7,6 +9,8 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
+
+use self::one_line::OneLine;
 
 /// How a line is written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,7 +54,7 @@ where
 {
     let lines = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::builder().parse(filter)?)
-        .with_writer(writer);
+        .with_writer(OneLine(writer));
     Ok(match format {
         Format::Text => Box::new(lines.with_ansi(colour).finish()),
         Format::Json => Box::new(lines.json().flatten_event(true).finish()),
@@ -98,8 +102,10 @@ mod tests {
         let name = "Ann\n2026-01-01T00:00:00Z ERROR forged\u{1b}[31m";
         for format in [Format::Text, Format::Json] {
             let text = logged_by("info", format, || {
-                let _span = tracing::info_span!("request", name).entered();
-                tracing::info!(name, error = io::Error::other(name).to_string(), "taken");
+                let _span = tracing::info_span!("request", name, shown = %name).entered();
+                let error = io::Error::other(name);
+                let error = &error as &(dyn std::error::Error + 'static);
+                tracing::info!(name, shown = %name, error, "{name} is taken");
             });
             assert_eq!(text.lines().count(), 1, "{text}");
             assert!(!text.contains('\u{1b}') && text.contains("forged"), "{text}");
