@@ -111,7 +111,8 @@ async fn a12_a_recording_is_listed_with_its_call_and_heard_whole_or_in_parts(
 async fn a12_a_recording_of_many_pieces_is_given_byte_by_byte_as_it_is() {
     let server = Server::start(Sqlite).await;
     let id = server.recording(&server.acme, "acme.example.com/1.0.wav").await;
-    let text: String = (0..20_000).map(|number| format!("{number:010}")).collect();
+    let numbers: Vec<String> = (0..20_000).map(|number| format!("{number:010}")).collect();
+    let text = numbers.concat();
     fs::write(server.recorded("acme.example.com/1.0.wav"), &text).unwrap();
     let path = format!("/recordings/{id}/audio");
     let whole = server.get(&path).send().await;
@@ -124,7 +125,11 @@ async fn a12_a_recording_of_many_pieces_is_given_byte_by_byte_as_it_is() {
         ("bytes=131071-", 131_071..200_000),
     ] {
         let part = server.get(&path).with("range", range).send().await;
-        assert_eq!((part.status, part.text == text[bytes]), (206, true), "{range}");
+        assert_eq!(
+            (part.status, Some(part.text.as_str()) == text.get(bytes)),
+            (206, true),
+            "{range}"
+        );
     }
 }
 
