@@ -54,7 +54,10 @@ where
 {
     let lines = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::builder().parse(filter)?)
-        .with_writer(OneLine(writer));
+        .with_writer(OneLine {
+            writer,
+            is_coloured: colour,
+        });
     Ok(match format {
         Format::Text => Box::new(lines.with_ansi(colour).finish()),
         Format::Json => Box::new(lines.json().flatten_event(true).finish()),

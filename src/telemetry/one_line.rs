@@ -1,4 +1,4 @@
-//! A writer of logs in which no event makes a second line, whatever the texts in it hold.
+//! A writer of logs in which no event makes a second line or colours anything, whatever the texts in it hold.
 
 use std::io;
 
@@ -6,22 +6,35 @@ use tracing::Metadata;
 use tracing_subscriber::fmt::MakeWriter;
 
 /// Makes such writers of others, to which each event is written at once.
-pub(super) struct OneLine<W>(pub(super) W);
+pub(super) struct OneLine<W> {
+    pub(super) writer: W,
+    /// Where the log itself is coloured nothing tells its colours from others.
+    pub(super) is_coloured: bool,
+}
 
 impl<'a, W: MakeWriter<'a>> MakeWriter<'a> for OneLine<W> {
     type Writer = Line<W::Writer>;
 
     fn make_writer(&'a self) -> Self::Writer {
-        Line(self.0.make_writer())
+        Line {
+            writer: self.writer.make_writer(),
+            is_coloured: self.is_coloured,
+        }
     }
 
     fn make_writer_for(&'a self, metadata: &Metadata<'_>) -> Self::Writer {
-        Line(self.0.make_writer_for(metadata))
+        Line {
+            writer: self.writer.make_writer_for(metadata),
+            is_coloured: self.is_coloured,
+        }
     }
 }
 
 /// A writer of one event.
-pub(super) struct Line<W>(W);
+pub(super) struct Line<W> {
+    writer: W,
+    is_coloured: bool,
+}
 
 impl<W: io::Write> io::Write for Line<W> {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
@@ -29,24 +42,21 @@ impl<W: io::Write> io::Write for Line<W> {
             [text @ .., b'\n'] => (text, b"\n".as_slice()),
             text => (text, [].as_slice()),
         };
-        if text.iter().any(|byte| matches!(byte, b'\n' | b'\r')) {
-            let mut line = Vec::with_capacity(event.len() + 8);
-            for byte in text {
-                match byte {
-                    b'\n' => line.extend_from_slice(b"\\n"),
-                    b'\r' => line.extend_from_slice(b"\\r"),
-                    byte => line.push(*byte),
-                }
+        let mut line = Vec::with_capacity(event.len());
+        for byte in text {
+            match byte {
+                b'\n' => line.extend_from_slice(b"\\n"),
+                b'\r' => line.extend_from_slice(b"\\r"),
+                b'\x1b' if !self.is_coloured => line.extend_from_slice(b"\\x1b"),
+                byte => line.push(*byte),
             }
-            line.extend_from_slice(end);
-            self.0.write_all(&line)?;
-        } else {
-            self.0.write_all(event)?;
         }
+        line.extend_from_slice(end);
+        self.writer.write_all(&line)?;
         Ok(event.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
+        self.writer.flush()
     }
 }
