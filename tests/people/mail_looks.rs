@@ -1,6 +1,6 @@
 //! A look at mail boxes of which some cannot be seen: what is known of those stays, and all others are looked at.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
@@ -99,7 +99,11 @@ impl Mail for Shelf {
         let Some(Lies::There(mailboxes)) = self.domains.get(domain) else {
             panic!("it is not there");
         };
-        let content = mailboxes[mailbox].clone();
+        // In a box that is not there is nothing.
+        let content = mailboxes
+            .get(mailbox)
+            .cloned()
+            .unwrap_or_else(|| Some(MailboxContent::default()));
         content.ok_or_else(|| MailError::refused(mailbox, "it cannot be read"))
     }
 

@@ -63,7 +63,7 @@ async fn a20_old_messages_go_from_the_list_and_from_the_disk_and_newer_ones_and_
     if kind == FusionPbx {
         // Its phones hear of it, each time.
         let told = switched.freeswitch.journal().with("luarun app.lua voicemail mwi");
-        assert_eq!(told.len(), 3, "{told:?}");
+        assert_eq!(told.len(), 4, "{told:?}");
         assert!(
             told.iter()
                 .any(|line| line.command.ends_with(&format!("1001@{}", acme.domain)))

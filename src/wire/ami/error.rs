@@ -78,12 +78,15 @@ impl LinkFailure for LinkError {
 
 /// Whether one of the two ends said no: what else goes wrong while TLS begins may go well the next time.
 fn is_refused_by_tls(error: &io::Error) -> bool {
+    use rustls::AlertDescription::{CloseNotify, InternalError, UserCanceled};
     use rustls::Error::{AlertReceived, InvalidCertificate, NoCertificatesPresented, PeerIncompatible};
     let cause = error.get_ref().and_then(|cause| cause.downcast_ref());
-    let is_said = matches!(
-        cause,
-        Some(InvalidCertificate(_) | NoCertificatesPresented | AlertReceived(_) | PeerIncompatible(_))
-    );
+    let is_said = match cause {
+        Some(InvalidCertificate(_) | NoCertificatesPresented | PeerIncompatible(_)) => true,
+        // These are said by one that has a fault of its own, or takes its leave.
+        Some(AlertReceived(alert)) => !matches!(alert, InternalError | UserCanceled | CloseNotify),
+        _ => false,
+    };
     // The name of its host can stand in no certificate.
     is_said || error.kind() == io::ErrorKind::Other
 }
@@ -124,6 +127,9 @@ mod tests {
         assert!(!believed(rustls::CertificateError::Expired.into()));
         assert!(!believed(rustls::Error::AlertReceived(
             rustls::AlertDescription::AccessDenied
+        )));
+        assert!(believed(rustls::Error::AlertReceived(
+            rustls::AlertDescription::InternalError
         )));
         // Which is said of whatever is no TLS.
         assert!(believed(rustls::InvalidMessage::InvalidContentType.into()));
