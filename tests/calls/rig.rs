@@ -254,25 +254,31 @@ pub async fn call(ami: &mut Ami, domain: &str, count: usize) {
 pub async fn hang_up(ami: &mut Ami, domain: &str, count: usize) {
     let mut ending = firsts(ami, domain);
     ending.truncate(count);
-    for name in &ending {
+    for (name, _) in &ending {
         ami.ask("Hangup", &[("Channel", name)]);
     }
+    // The other half of each goes a moment later.
     settle(ami, "the calls are over", |ami| {
-        let left = firsts(ami, domain);
-        ending.iter().all(|name| !left.contains(name))
+        let left = ami.list("CoreShowChannels", &[]);
+        let is_left = |linked: &str| {
+            left.iter()
+                .any(|channel| field(channel, "Linkedid") == Some(linked))
+        };
+        !ending.iter().any(|(_, linked)| is_left(linked))
     })
     .await;
 }
 
-/// The first channel of each call of a domain.
-fn firsts(ami: &mut Ami, domain: &str) -> Vec<String> {
+/// The first channel of each call of a domain, with what links the others to it.
+fn firsts(ami: &mut Ami, domain: &str) -> Vec<(String, String)> {
     let channels = ami.list("CoreShowChannels", &[]);
     let firsts = channels
         .iter()
         .filter(|channel| field(channel, "Uniqueid") == field(channel, "Linkedid"));
+    let text = |channel, key| field(channel, key).unwrap().to_owned();
     firsts
-        .map(|channel| field(channel, "Channel").unwrap().to_owned())
-        .filter(|name| name.contains(&format!("@{domain}-")))
+        .map(|channel| (text(channel, "Channel"), text(channel, "Linkedid")))
+        .filter(|(name, _)| name.contains(&format!("@{domain}-")))
         .collect()
 }
 
