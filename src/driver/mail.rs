@@ -111,6 +111,8 @@ pub struct MailboxContent {
     pub messages: Vec<FoundMessage>,
     /// Whether there is more than is looked at.
     pub has_more: bool,
+    /// What a caller may be speaking into, and is no message yet, unless it is known as one.
+    pub unsettled: BTreeSet<PbxMessageId>,
 }
 
 /// What a caller has said.

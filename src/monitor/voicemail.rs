@@ -241,7 +241,7 @@ impl Place<'_> {
         let mailboxes = match mail.mailboxes(self.domain, &perhaps).await {
             Ok(Some(mailboxes)) => mailboxes,
             // Where there never was a message, there need not be a directory.
-            Ok(None) if known.is_empty() => return Ok(()),
+            Ok(None) if known.is_empty() => return self.leave_strays(seen).await,
             Ok(None) => return seen.miss(MailError::refused_all(self.domain, NO_DIRECTORY)),
             Err(error) => return seen.miss(error),
         };
@@ -262,7 +262,7 @@ impl Place<'_> {
     async fn leave_strays(&self, seen: &mut Seen) -> Result<(), LookError> {
         let strays = match self.boxes.mail.strays(self.domain).await {
             Ok(strays) if strays.is_empty() => return Ok(()),
-            Ok(strays) => strays,
+            Ok(strays) => BTreeSet::from_iter(strays),
             Err(error) => return seen.miss(error),
         };
         let before = seen.gone.len();
@@ -299,6 +299,10 @@ impl Place<'_> {
         if self.keeps {
             self.keep(&changed, &mut seen.looked).await?;
         }
+        // What was known says that nobody speaks into it any more: its entry has gone since.
+        let before = known.len();
+        known.retain(|id, _| !content.unsettled.contains(id));
+        seen.met += before - known.len();
         if content.has_more {
             seen.perhaps += known.len();
         } else {

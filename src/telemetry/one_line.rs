@@ -43,12 +43,14 @@ impl<W: io::Write> io::Write for Line<W> {
             text => (text, [].as_slice()),
         };
         let mut line = Vec::with_capacity(event.len());
-        for byte in text {
-            match byte {
-                b'\n' => line.extend_from_slice(b"\\n"),
-                b'\r' => line.extend_from_slice(b"\\r"),
-                b'\x1b' if !self.is_coloured => line.extend_from_slice(b"\\x1b"),
-                byte => line.push(*byte),
+        for c in String::from_utf8_lossy(text).chars() {
+            match c {
+                '\n' => line.extend_from_slice(b"\\n"),
+                '\r' => line.extend_from_slice(b"\\r"),
+                c if !c.is_control() || c == '\t' || c == '\x1b' && self.is_coloured => {
+                    line.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+                }
+                c => line.extend_from_slice(format!("\\x{:02x}", u32::from(c)).as_bytes()),
             }
         }
         line.extend_from_slice(end);

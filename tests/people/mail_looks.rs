@@ -146,6 +146,7 @@ pub(super) fn one(mailbox: &str, days: i64) -> MailboxContent {
     MailboxContent {
         messages: vec![message],
         has_more: false,
+        ..MailboxContent::default()
     }
 }
 

@@ -75,6 +75,8 @@ async fn a20_a_yes_of_freeswitch_is_not_believed() {
     let told = remove().await.unwrap_err().full();
     assert!(told.contains("lists it all the same"), "{told}");
     assert_eq!(switched.names(acme, "1001").len(), 1);
+    // Its owner has it as before.
+    assert_eq!(switched.freeswitch.voicemail().messages[0].flags, "");
     switched.freeswitch.voicemail().keeps_files = false;
     assert!(remove().await.unwrap());
     assert_eq!(switched.names(acme, "1001"), [""; 0]);
@@ -164,6 +166,7 @@ async fn a20_a_message_of_a_box_that_is_no_more_is_in_the_box_in_which_its_sound
     world.work().await;
     assert_eq!(world.report(acme, id).await.status, Partial);
     assert!(switched.listed().await.contains(&stray));
+    assert_eq!(switched.known(acme).await, ["5550001"]);
     fs::rename(&aside, &path).unwrap();
     let id = world.purge(acme).await;
     world.work().await;
@@ -246,7 +249,7 @@ async fn a20_of_several_that_are_named_alike_in_one_box_none_is_taken_for_anothe
     let (mailbox, other) = ("1001".parse().unwrap(), other.parse().unwrap());
     let removed = mail.remove(&acme.domain, &mailbox, &other, ago(0)).await;
     assert!(removed.unwrap());
-    assert_eq!(switched.listed().await, [&name[..], &name]);
+    assert_eq!(switched.listed().await, [name.clone(), name]);
 }
 
 #[rstest]
@@ -279,21 +282,62 @@ async fn a20_with_a_wrong_directory_nothing_is_said_to_have_gone(
     assert_eq!(switched.names(acme, "1001").len(), 1);
 }
 
+#[rstest]
 #[tokio::test]
-async fn a22_who_has_called_is_known_of_a_sound_whose_entry_has_gone() {
+async fn a22_who_has_called_is_known_of_a_sound_whose_entry_has_gone(#[values(20, 0)] days: i64) {
     let switched = Switched::open(FusionPbx, Sqlite).await;
     let (world, acme) = (&switched.world, &switched.world.acme);
-    switched.put(acme, "1001", "5550001", 20).await;
+    switched.put(acme, "1001", "5550001", days).await;
     switched.look().await;
     // As whoever was killed leaves it who had struck the entry.
     let fusionpbx = switched.fusionpbx.as_ref().unwrap();
     fusionpbx.run("delete from v_voicemail_messages").await;
     switched.look().await;
     assert_eq!(switched.known(acme).await, ["5550001"]);
+    assert_eq!(switched.messages(acme).await[0].found.seconds, Some(5));
     let done = world.erased(acme, json!({"number": "5550001"})).await;
     assert_eq!(done.status, ErasureStatus::Done, "{done:#?}");
     assert_eq!(amounts(&done)[1], ("voicemail", 1, 1, 0));
     assert_eq!(switched.names(acme, "1001"), [""; 0]);
+}
+
+#[tokio::test]
+async fn a20_strays_of_a_domain_of_which_nothing_else_is_there_are_told() {
+    let switched = Switched::open(FusionPbx, Sqlite).await;
+    let (world, acme) = (&switched.world, &switched.world.acme);
+    let id = "6f2b7c1e-0000-4000-8000-000000000001";
+    switched
+        .list(acme, "1001", (id, "5550001"), ago(60), "".into())
+        .await;
+    let fusionpbx = switched.fusionpbx.as_ref().unwrap();
+    fusionpbx
+        .run("update v_voicemail_messages set message_base64 = repeat('UklG', 20)")
+        .await;
+    fusionpbx.run("delete from v_voicemails").await;
+    fs::remove_dir_all(switched.root().join(acme.domain.as_str())).unwrap();
+    let unseen = switched.unseen().await;
+    assert!(unseen.contains("that it has no more"), "{unseen}");
+    world.keep(acme, json!({"voicemail": 10})).await;
+    let purge = world.purge(acme).await;
+    world.work().await;
+    assert_eq!(world.report(acme, purge).await.status, Partial);
+    assert_eq!(switched.listed().await, [id]);
+}
+
+#[tokio::test]
+async fn a20_a_row_with_a_value_that_is_none_keeps_no_other_box_from_being_looked_at() {
+    let switched = Switched::open(FusionPbx, Sqlite).await;
+    let (acme, globex) = (&switched.world.acme, &switched.world.globex);
+    let odd = switched.put(acme, "1001", "5550001", 60).await;
+    switched.put(acme, "1002", "5550002", 60).await;
+    switched.put(globex, "1001", "5550003", 60).await;
+    let sql = format!(
+        "update v_voicemail_messages set created_epoch = 1e30 where voicemail_message_uuid = '{odd}'"
+    );
+    switched.fusionpbx.as_ref().unwrap().run(&sql).await;
+    switched.unseen().await;
+    assert_eq!(switched.known(acme).await, ["5550002"]);
+    assert_eq!(switched.known(globex).await, ["5550003"]);
 }
 
 #[tokio::test]
@@ -307,6 +351,9 @@ async fn a20_an_odd_answer_about_one_box_keeps_no_other_one_from_being_looked_at
         .list(acme, "1002", ("a!b@host 1", "5550002"), ago(5), path)
         .await;
     switched.put(globex, "1001", "5550003", 60).await;
+    let at = format!("vm_fsdb_msg_list json default {} 1002", globex.domain);
+    let odd = Fault::at(at, Effect::Print("[]".to_owned())).always();
+    switched.freeswitch.faults().add(odd);
     let unseen = switched.unseen().await;
     assert!(unseen.contains("callers choose the name"), "{unseen}");
     assert_eq!(switched.known(acme).await, ["5550001"]);

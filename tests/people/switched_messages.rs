@@ -179,7 +179,8 @@ async fn a20_where_something_stands_is_told_by_what_freeswitch_knows_of_it() {
     assert_eq!(folders, [MailFolder::Inbox, MailFolder::Old, MailFolder::Deleted]);
     assert_eq!(switched.known(acme).await, ["5550001", "5550002", "-"]);
     assert_eq!(messages[0].found.seconds, Some(5));
-    assert_eq!(messages[0].found.left_at.as_second(), ago(9).as_second());
+    let created = switched.freeswitch.voicemail().messages[0].created;
+    assert_eq!(messages[0].found.left_at.as_second(), created);
 }
 
 #[tokio::test]
@@ -272,5 +273,5 @@ async fn a22_a_copy_of_a_message_that_has_its_name_stays_in_other_boxes() {
     assert_eq!(switched.names(acme, "1001"), [""; 0]);
     assert_eq!(switched.names(acme, "1002").len(), 1);
     assert_eq!(switched.names(globex, "1001").len(), 1);
-    assert_eq!(switched.listed().await, [&name[..], &name]);
+    assert_eq!(switched.listed().await, [name.clone(), name]);
 }

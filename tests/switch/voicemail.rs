@@ -43,7 +43,7 @@ async fn a_list_a_message_and_a_removal_are_of_one_box() {
         .iter()
         .map(|(name, count)| (name.as_str(), *count))
         .collect();
-    assert_eq!(listed, [("0f-1", 1), ("0f-2", 1), ("0f-3", 1)]);
+    assert_eq!(listed, [("0f-1", 1), ("0f-2", 1), ("0f-3", 2)]);
     let of = async |uuid| {
         let asked = client.voice_message(&mailbox, &domain, &word(uuid), LONG).await;
         asked.unwrap()

@@ -14,7 +14,7 @@ use crate::driver::event_socket::mail::{Listed, ListedSound, MessageList, Switch
 use crate::driver::event_socket::{ANSWER, Switch};
 use crate::driver::mail::MailError;
 use crate::driver::mail::opened::Opened;
-use crate::wire::esl::{Error, VoiceMessage, VoiceMessages, Word, WordError};
+use crate::wire::esl::{DELETED, Error, VoiceMessage, VoiceMessages, Word, WordError};
 
 const WHAT: &str = "mod_voicemail";
 /// A domain that nobody has, and its box: asked for, they show that the module and its profile are there.
@@ -25,8 +25,6 @@ const NO_NAME: &str = "it is named as nothing else here may be (`inbound-use-cal
      PBX";
 const SEVERAL: &str = "it is one of several in this box that were passed on in one call and are named alike: delete them on the PBX";
 const NO_TIME: &str = "it does not say when it was left: delete it on the PBX";
-/// What is to go once its owner has hung up.
-const DELETED: &str = "delete";
 
 impl FreeSwitchDriver {
     /// Where the settings say that they are.
@@ -64,7 +62,9 @@ impl MessageList for FreeSwitchMessages<'_> {
         let switch = self.switch().await?;
         let mut found = Vec::new();
         for mailbox in perhaps {
-            if !names(&switch, domain, mailbox).await?.is_empty() {
+            let (number, of) = (word(mailbox.as_str())?, word(domain.as_str())?);
+            let has_any = switch.client().has_voice_messages(&number, &of, ANSWER);
+            if has_any.await.map_err(|error| asked(mailbox, error))? {
                 found.push(mailbox.clone());
             }
         }

@@ -247,7 +247,7 @@ impl Trial<'_> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let open = match openat2(self.root, directory, flags, Mode::empty(), WITHIN) {
             Err(Errno::NOENT | Errno::LOOP | Errno::NOTDIR | Errno::XDEV) => return Ok(Tried::NotThere),
-            Err(errno) if depth == 1 => return Ok(Tried::Shut(errno)),
+            Err(errno @ (Errno::ACCESS | Errno::PERM)) if depth == 1 => return Ok(Tried::Shut(errno)),
             open => open?,
         };
         let (mut kept, mut deeper) = (None, Vec::new());

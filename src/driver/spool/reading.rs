@@ -189,6 +189,8 @@ pub(super) async fn patiently<T: Send + 'static>(
         }
         sleep(TURN).await;
     }
+    // Whoever had to wait for a place has that much less.
+    let longest = longest.saturating_sub(begun.elapsed());
     let question = Question::to(directory, longest).ok_or_else(no_answer)?;
     let (waiting, asking) = (Waiting(question.clone()), Asking(question));
     let asked = spawn_blocking(move || {

@@ -24,7 +24,7 @@ mod turns;
 mod word;
 
 pub use ask::{
-    Attribute, Channel, Contact, Registration, Sessions, Status, VoiceMessage, VoiceMessages, Whose,
+    Attribute, Channel, Contact, DELETED, Registration, Sessions, Status, VoiceMessage, VoiceMessages, Whose,
 };
 pub use client::{Client, connect, supervise};
 pub use codec::{Codec, CodecError, Frame};

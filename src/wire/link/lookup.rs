@@ -23,6 +23,8 @@ pub struct Lookup {
     under_way: Option<Looking>,
     /// What was found last.
     last: Vec<SocketAddr>,
+    /// Whether it is not found any more, which is told once.
+    is_failing: bool,
 }
 
 /// A look-up that is under way, or whose answer nobody has taken yet.
@@ -76,10 +78,17 @@ impl Lookup {
         };
         self.under_way = None;
         match found.map_err(io::Error::from).flatten() {
-            Ok(found) if !found.is_empty() => self.last = found,
-            // A name server that fails says no more than one that says nothing.
+            Ok(found) if !found.is_empty() => {
+                self.last = found;
+                self.is_failing = false;
+            }
             failed if self.last.is_empty() => return failed,
-            Ok(_) | Err(_) => {}
+            // A name server that fails says no more than one that says nothing. Where the name is gone, somebody has to see that.
+            Ok(_) | Err(_) => {
+                if !std::mem::replace(&mut self.is_failing, true) {
+                    tracing::warn!(addresses = ?self.last, "the name of a PBX is not found any more: its last addresses are used");
+                }
+            }
         }
         Ok(self.last.clone())
     }
@@ -137,6 +146,7 @@ mod tests {
         Lookup {
             under_way: Some(looking),
             last: Vec::new(),
+            is_failing: false,
         }
     }
 

@@ -110,6 +110,24 @@ impl VoiceMail {
         YES.to_owned()
     }
 
+    /// `vm_fsdb_msg_undelete` and `vm_fsdb_msg_save`, with the same words.
+    pub fn unmark(&mut self, words: &[&str], flags: &str) -> String {
+        let [_, domain, mailbox, uuid] = words else {
+            return LACKING.to_owned();
+        };
+        for message in &mut self.messages {
+            let is_it = (
+                message.domain.as_str(),
+                message.mailbox.as_str(),
+                message.uuid.as_str(),
+            ) == (*domain, *mailbox, *uuid);
+            if is_it {
+                flags.clone_into(&mut message.flags);
+            }
+        }
+        YES.to_owned()
+    }
+
     /// `vm_fsdb_msg_purge <profile> <domain> <user>`: what is marked in that box goes, where its file could be removed.
     pub fn purge(&mut self, words: &[&str]) -> String {
         let [_, domain, mailbox] = words else {

@@ -102,15 +102,15 @@ impl BoxContent {
         }
         let settled = SystemClock.now().saturating_sub(SETTLED).unwrap_or_default();
         let is_settled = |met: &Met| met.listed.is_some() || met.written <= settled;
-        let mut messages: Vec<FoundMessage> = self
-            .met
-            .into_iter()
-            .filter(is_settled)
-            .map(|met| met.message)
-            .collect();
+        let (settled, unsettled): (Vec<Met>, Vec<Met>) = self.met.into_iter().partition(is_settled);
+        let mut messages: Vec<FoundMessage> = settled.into_iter().map(|met| met.message).collect();
         let has_more = messages.len() > MOST_MESSAGES;
         messages.truncate(MOST_MESSAGES);
-        Ok(MailboxContent { messages, has_more })
+        Ok(MailboxContent {
+            messages,
+            has_more,
+            unsettled: unsettled.into_iter().map(|met| met.message.id).collect(),
+        })
     }
 }
 

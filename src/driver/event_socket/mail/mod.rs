@@ -228,6 +228,31 @@ impl<L: MessageList> SwitchMail<L> {
         }
     }
 
+    /// Nothing is said to have gone that lies there all the same.
+    async fn remove_sounds(
+        &self,
+        turn: &Turn,
+        domain: &SipDomain,
+        mailbox: &ExtensionNumber,
+        met: &Met,
+        place: &MailPlace,
+    ) -> Result<(), MailError> {
+        let (of, named, files) = (domain.clone(), mailbox.clone(), met.files.clone());
+        let removed = self
+            .tree
+            .ask(turn, move |tree| remove(tree, &of, &named, &files))
+            .await?;
+        removed.map_err(|error| MailError::refused(mailbox, error))?;
+        let lying = self.lying(turn, domain, mailbox).await?;
+        if lying.iter().any(|lying| met.has(lying)) {
+            return Err(MailError::refused(mailbox, STILL_LYING));
+        }
+        if self.place_in(turn).await? != *place {
+            return Err(MailError::unavailable(WHAT, "its disk was taken away meanwhile"));
+        }
+        Ok(())
+    }
+
     /// It has gone all the same: the phones hear of it with the next one.
     async fn tell_phones(&self, domain: &SipDomain, mailbox: &ExtensionNumber) {
         if self.is_silent.load(Ordering::SeqCst) {
@@ -254,6 +279,8 @@ impl<L: MessageList> Mail for SwitchMail<L> {
     ) -> Result<Option<Vec<ExtensionNumber>>, MailError> {
         let turn = self.tree.turn().await?;
         let lying = self.tree.mailboxes(&turn, domain).await?;
+        // Very many may be asked for, and others work meanwhile.
+        drop(turn);
         let mut all: BTreeSet<ExtensionNumber> = lying.iter().flatten().cloned().collect();
         let without: BTreeSet<ExtensionNumber> = perhaps.difference(&all).cloned().collect();
         let listed = self.list.mailboxes(domain, &without).await?;
@@ -268,8 +295,16 @@ impl<L: MessageList> Mail for SwitchMail<L> {
             return Ok(strays);
         }
         let turn = self.tree.turn().await?;
-        for mailbox in self.tree.mailboxes(&turn, domain).await?.unwrap_or_default() {
-            let lying = self.lying(&turn, domain, &mailbox).await?;
+        let mailboxes = match self.tree.mailboxes(&turn, domain).await {
+            Err(MailError::Refused { .. }) => None,
+            mailboxes => mailboxes?,
+        };
+        for mailbox in mailboxes.unwrap_or_default() {
+            // One whose sound lies where nobody can look stays a stray.
+            let lying = match self.lying(&turn, domain, &mailbox).await {
+                Err(MailError::Refused { .. }) => continue,
+                lying => lying?,
+            };
             let lying: BTreeSet<PbxMessageId> = lying.iter().filter_map(Lying::id).collect();
             strays.retain(|stray| !lying.contains(stray));
         }
@@ -341,28 +376,18 @@ impl<L: MessageList> Mail for SwitchMail<L> {
         if met.listed.is_some_and(|listed| listed > left_by) {
             return Err(MailError::refused(mailbox, LEFT_LATER));
         }
-        if !met.files.is_empty() && !(L::REMOVES_SOUNDS && met.listed.is_some()) {
+        let is_left_to_pbx = L::REMOVES_SOUNDS && met.listed.is_some();
+        if !met.files.is_empty() && !is_left_to_pbx {
             self.may_remove(&turn, domain, mailbox).await?;
         }
         if met.listed.is_some() {
             self.strike(domain, mailbox, id).await?;
         }
-        let (of, named, files) = (domain.clone(), mailbox.clone(), met.files.clone());
-        let removed = self
-            .tree
-            .ask(&turn, move |tree| remove(tree, &of, &named, &files))
-            .await?;
-        removed.map_err(|error| MailError::refused(mailbox, error))?;
-        let lying = self.lying(&turn, domain, mailbox).await?;
-        if lying.iter().any(|lying| met.has(lying)) {
-            return Err(MailError::refused(mailbox, STILL_LYING));
-        }
-        if self.place_in(&turn).await? != place {
-            return Err(MailError::unavailable(WHAT, "its disk was taken away meanwhile"));
-        }
+        let removed = self.remove_sounds(&turn, domain, mailbox, &met, &place).await;
         drop(turn);
+        // Also of an entry whose sound stays.
         self.tell_phones(domain, mailbox).await;
-        Ok(true)
+        removed.map(|()| true)
     }
 }
 

@@ -191,7 +191,7 @@ async fn a22_what_whoever_was_killed_left_of_a_message_is_removed_though_it_was_
     let path = bench.lay(&format!("msg_{ID}.wav"), Duration::ZERO);
     // Nobody who looks takes it for a message: a caller may be speaking.
     let content = bench.mail.content(&domain(), &mailbox()).await.unwrap();
-    assert_eq!(content, MailboxContent::default());
+    assert!(content.messages.is_empty() && content.unsettled.contains(&ID.parse().unwrap()));
     assert!(
         bench
             .mail
@@ -262,7 +262,7 @@ async fn a20_phones_that_cannot_be_told_are_not_waited_for_again() {
 #[tokio::test]
 async fn a20_of_a_box_with_very_many_messages_each_can_be_removed_all_the_same() {
     let bench = Bench::new(Kept::default());
-    let old = Duration::from_secs(3_600);
+    let old = Duration::from_hours(1);
     for n in 0..=10_000 {
         bench.lay(&format!("msg_6f2b7c1e-0000-4000-8000-{n:012}.wav"), old);
     }

@@ -13,7 +13,7 @@ pub use calls::Channel;
 pub use directory::Attribute;
 pub use registrations::{Contact, Registration, Whose};
 pub use system::{Sessions, Status};
-pub use voicemail::{VoiceMessage, VoiceMessages};
+pub use voicemail::{DELETED, VoiceMessage, VoiceMessages};
 
 use super::codec::quote;
 use super::error::AnswerError;

@@ -11,8 +11,10 @@ use crate::wire::esl::{AnswerError, Client, Error, Word};
 
 // Only those are asked that print JSON: in the text of others what a caller calls himself stands as it is.
 
-/// What nobody has heard, what somebody has, and the first once more: a message may change from one to the other in between.
-const STATES: [&str; 3] = ["not-read", "read", "not-read"];
+const UNHEARD: &str = "not-read";
+const HEARD: &str = "read";
+/// What is to go once whoever deleted it hangs up.
+pub const DELETED: &str = "delete";
 /// How these functions say yes.
 const YES: &str = "-OK";
 
@@ -46,17 +48,41 @@ impl Client {
         domain: &Word,
         limit: Duration,
     ) -> Result<VoiceMessages, Error> {
-        let mut all = VoiceMessages::new();
-        for state in STATES {
-            let command = Command::written(format!(
-                "api vm_fsdb_msg_list json default {domain} {mailbox} inbox {state}"
-            ));
-            for (name, count) in self.read(command, limit, listed).await? {
-                let known = all.entry(name).or_default();
-                *known = count.max(*known);
+        let mut states = Vec::with_capacity(3);
+        // The first once more: a message may change from one to the other in between.
+        for state in [UNHEARD, HEARD, UNHEARD] {
+            states.push(self.voice_messages_in(mailbox, domain, state, limit).await?);
+        }
+        Ok(counted(&states))
+    }
+
+    /// Whether there is any in it.
+    pub async fn has_voice_messages(
+        &self,
+        mailbox: &Word,
+        domain: &Word,
+        limit: Duration,
+    ) -> Result<bool, Error> {
+        for state in [UNHEARD, HEARD] {
+            let listed = self.voice_messages_in(mailbox, domain, state, limit).await?;
+            if !listed.is_empty() {
+                return Ok(true);
             }
         }
-        Ok(all)
+        Ok(false)
+    }
+
+    async fn voice_messages_in(
+        &self,
+        mailbox: &Word,
+        domain: &Word,
+        state: &str,
+        limit: Duration,
+    ) -> Result<VoiceMessages, Error> {
+        let command = Command::written(format!(
+            "api vm_fsdb_msg_list json default {domain} {mailbox} inbox {state}"
+        ));
+        self.read(command, limit, listed).await
     }
 
     /// One of them, the last of several with this name; none where it has gone.
@@ -73,8 +99,8 @@ impl Client {
         self.read(command, limit, message).await
     }
 
-    /// Has FreeSWITCH remove a message of this box with its sound, and what the box's owner has deleted and not left yet, and tell
-    /// the phones. Its yes says nothing of either: one whose sound it cannot remove stays.
+    /// Has FreeSWITCH remove a message of this box with its sound, and whatever else in it is marked as deleted, and tell the
+    /// phones. Its yes says nothing of either: one whose sound it cannot remove stays as it was.
     pub async fn delete_voice_message(
         &self,
         mailbox: &Word,
@@ -82,13 +108,29 @@ impl Client {
         name: &Word,
         limit: Duration,
     ) -> Result<(), Error> {
+        let Some(before) = self.voice_message(mailbox, domain, name, limit).await? else {
+            return Ok(());
+        };
         // `vm_delete` would take it from every box that has one of this name.
         let marking = Command::written(format!(
             "api vm_fsdb_msg_delete default {domain} {mailbox} {name}"
         ));
         self.read(marking, limit, said_yes).await?;
         let purging = Command::written(format!("api vm_fsdb_msg_purge default {domain} {mailbox}"));
-        self.read(purging, limit, said_yes).await
+        self.read(purging, limit, said_yes).await?;
+        if self.voice_message(mailbox, domain, name, limit).await?.is_none() {
+            return Ok(());
+        }
+        // Its owner would lose the entry at the next hang-up, and the sound would be nobody's.
+        let back = match before.flags.as_str() {
+            DELETED => return Ok(()),
+            "save" => "save",
+            _ => "undelete",
+        };
+        let back = Command::written(format!(
+            "api vm_fsdb_msg_{back} default {domain} {mailbox} {name}"
+        ));
+        self.read(back, limit, said_yes).await
     }
 
     /// Has FusionPBX tell the phones of `mailbox@domain` how many messages are in it.
@@ -103,6 +145,27 @@ fn said_yes(text: &str) -> Result<(), AnswerError> {
         return Ok(());
     }
     Err(form(YES, text))
+}
+
+/// Of what nobody has heard, what somebody has, and the first once more.
+fn counted(states: &[VoiceMessages]) -> VoiceMessages {
+    let mut all = VoiceMessages::new();
+    for name in states.iter().flat_map(VoiceMessages::keys) {
+        let mut counts = states
+            .iter()
+            .map(|state| state.get(name).copied().unwrap_or_default());
+        let mut next = || counts.next().unwrap_or_default();
+        let (before, heard, after) = (next(), next(), next());
+        let unheard = before.max(after);
+        // One that was heard meanwhile stands in both.
+        let count = if before == after {
+            unheard + heard
+        } else {
+            unheard.max(heard)
+        };
+        all.insert(name.clone(), count);
+    }
+    all
 }
 
 type Fields = BTreeMap<String, Value>;
@@ -188,6 +251,31 @@ mod tests {
         assert_eq!(read.caller_number, "555\n1795969452:0:1001");
         let parts = answer.replace(r#""555\n1795969452:0:1001""#, r#"["+4930123","x"]"#);
         assert_eq!(message(&parts).unwrap().unwrap().caller_number, "+4930123");
+    }
+
+    #[rstest]
+    #[case(1, 0, 1, 1)]
+    #[case(0, 1, 0, 1)]
+    #[case::heard_meanwhile(1, 1, 0, 1)]
+    #[case::marked_unheard_meanwhile(0, 0, 1, 1)]
+    #[case::two_of_one_name(1, 1, 1, 2)]
+    #[case(2, 0, 2, 2)]
+    #[case(0, 2, 0, 2)]
+    fn a20_a_message_that_changes_meanwhile_is_one_and_two_of_one_name_are_two(
+        #[case] before: usize,
+        #[case] heard: usize,
+        #[case] after: usize,
+        #[case] expected: usize,
+    ) {
+        let state = |count| {
+            let mut state = VoiceMessages::new();
+            if count > 0 {
+                state.insert("0f".to_owned(), count);
+            }
+            state
+        };
+        let all = counted(&[state(before), state(heard), state(after)]);
+        assert_eq!(all, state(expected));
     }
 
     #[test]

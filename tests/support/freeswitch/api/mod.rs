@@ -22,6 +22,8 @@ pub async fn run(switch: &Switch, line: &str) -> String {
         "vm_fsdb_msg_list" => switch.voicemail.lock().unwrap().list(&words),
         "vm_fsdb_msg_get" => switch.voicemail.lock().unwrap().get(&words),
         "vm_fsdb_msg_delete" => switch.voicemail.lock().unwrap().mark(&words),
+        "vm_fsdb_msg_undelete" => switch.voicemail.lock().unwrap().unmark(&words, ""),
+        "vm_fsdb_msg_save" => switch.voicemail.lock().unwrap().unmark(&words, "save"),
         "vm_fsdb_msg_purge" => switch.voicemail.lock().unwrap().purge(&words),
         "show" => show::run(switch, &words),
         "sofia" => sofia::run(switch, &words),
