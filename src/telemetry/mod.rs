@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn a_hostile_name_makes_no_line_of_its_own_and_colours_nothing() {
-        let name = "Ann\n2026-01-01T00:00:00Z ERROR forged\u{1b}[31m";
+        let name = "Ann\n2026-01-01T00:00:00Z ERROR forged\u{1b}[31m\u{7f}\u{8}\u{85}\u{9b}31m";
         for format in [Format::Text, Format::Json] {
             let text = logged_by("info", format, || {
                 let _span = tracing::info_span!("request", name, shown = %name).entered();
@@ -111,7 +111,15 @@ mod tests {
                 tracing::info!(name, shown = %name, error, "{name} is taken");
             });
             assert_eq!(text.lines().count(), 1, "{text}");
-            assert!(!text.contains('\u{1b}') && text.contains("forged"), "{text}");
+            let shown = text.trim_end_matches('\n');
+            assert!(
+                !shown.contains(char::is_control) && shown.contains("forged"),
+                "{text:?}"
+            );
+            if let Format::Json = format {
+                let line: serde_json::Value = serde_json::from_str(&text).unwrap();
+                assert_eq!(line["name"], name);
+            }
         }
     }
 

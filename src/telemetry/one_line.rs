@@ -50,7 +50,8 @@ impl<W: io::Write> io::Write for Line<W> {
                 c if !c.is_control() || c == '\t' || c == '\x1b' && self.is_coloured => {
                     line.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
                 }
-                c => line.extend_from_slice(format!("\\x{:02x}", u32::from(c)).as_bytes()),
+                // As JSON knows it too, whose text lets some of them stand.
+                c => line.extend_from_slice(format!("\\u{:04x}", u32::from(c)).as_bytes()),
             }
         }
         line.extend_from_slice(end);

@@ -72,11 +72,14 @@ async fn a20_a_yes_of_freeswitch_is_not_believed() {
     assert_eq!(switched.names(acme, "1001").len(), 1);
     // It may not remove the file.
     switched.freeswitch.voicemail().keeps_rows = false;
-    let told = remove().await.unwrap_err().full();
-    assert!(told.contains("lists it all the same"), "{told}");
-    assert_eq!(switched.names(acme, "1001").len(), 1);
-    // Its owner has it as before.
-    assert_eq!(switched.freeswitch.voicemail().messages[0].flags, "");
+    for flags in ["", "save", "delete"] {
+        flags.clone_into(&mut switched.freeswitch.voicemail().messages[0].flags);
+        let told = remove().await.unwrap_err().full();
+        assert!(told.contains("lists it all the same"), "{told}");
+        assert_eq!(switched.names(acme, "1001").len(), 1);
+        // Its owner has it as before.
+        assert_eq!(switched.freeswitch.voicemail().messages[0].flags, flags);
+    }
     switched.freeswitch.voicemail().keeps_files = false;
     assert!(remove().await.unwrap());
     assert_eq!(switched.names(acme, "1001"), [""; 0]);
@@ -351,6 +354,9 @@ async fn a20_an_odd_answer_about_one_box_keeps_no_other_one_from_being_looked_at
         .list(acme, "1002", ("a!b@host 1", "5550002"), ago(5), path)
         .await;
     switched.put(globex, "1001", "5550003", 60).await;
+    // A box without a directory, of an extension that there is.
+    switched.world.extension(&inside(globex), "1002").await.unwrap();
+    fs::remove_dir(switched.folder(globex, "1002")).unwrap();
     let at = format!("vm_fsdb_msg_list json default {} 1002", globex.domain);
     let odd = Fault::at(at, Effect::Print("[]".to_owned())).always();
     switched.freeswitch.faults().add(odd);

@@ -63,9 +63,11 @@ impl MessageList for FreeSwitchMessages<'_> {
         let mut found = Vec::new();
         for mailbox in perhaps {
             let (number, of) = (word(mailbox.as_str())?, word(domain.as_str())?);
-            let has_any = switch.client().has_voice_messages(&number, &of, ANSWER);
-            if has_any.await.map_err(|error| asked(mailbox, error))? {
-                found.push(mailbox.clone());
+            match switch.client().has_voice_messages(&number, &of, ANSWER).await {
+                Ok(false) => {}
+                // What cannot be read is told once the box is looked at.
+                Ok(true) | Err(Error::Answer { .. }) => found.push(mailbox.clone()),
+                Err(error) => return Err(unavailable(error)),
             }
         }
         Ok(found)

@@ -189,16 +189,16 @@ pub(super) async fn patiently<T: Send + 'static>(
         }
         sleep(TURN).await;
     }
-    // Whoever had to wait for a place has that much less.
-    let longest = longest.saturating_sub(begun.elapsed());
-    let question = Question::to(directory, longest).ok_or_else(no_answer)?;
+    // Whoever had to wait for a place has that much less; that is no debt of the disk.
+    let rest = longest.saturating_sub(begun.elapsed());
+    let question = Question::to(directory, rest.max(GRACE.min(longest))).ok_or_else(no_answer)?;
     let (waiting, asking) = (Waiting(question.clone()), Asking(question));
     let asked = spawn_blocking(move || {
         let answered = ask();
         drop(asking);
         answered
     });
-    let answered = timeout(longest, asked).await.map_err(|_| no_answer());
+    let answered = timeout(rest, asked).await.map_err(|_| no_answer());
     drop(waiting);
     answered?.map_err(io::Error::other)?
 }

@@ -23,7 +23,7 @@ pub struct Lookup {
     under_way: Option<Looking>,
     /// What was found last.
     last: Vec<SocketAddr>,
-    /// Whether it is not found any more, which is told once.
+    /// Whether it is not found any more.
     is_failing: bool,
 }
 
@@ -59,7 +59,20 @@ impl Lookup {
             vec![SocketAddr::new(address, port)]
         } else {
             let place = (host.to_owned(), port);
-            self.found(move || Ok(place.to_socket_addrs()?.collect())).await?
+            let was_failing = self.is_failing;
+            let found = self.found(move || Ok(place.to_socket_addrs()?.collect())).await?;
+            // Where the name is gone, its last address may be another's by now: somebody has to see that.
+            match (was_failing, self.is_failing) {
+                (false, true) => {
+                    tracing::warn!(
+                        host,
+                        "the name of a PBX is not found any more: its last address is used"
+                    );
+                }
+                (true, false) => tracing::info!(host, "the name of a PBX is found again"),
+                _ => {}
+            }
+            found
         };
         TcpStream::connect(addresses.as_slice()).await
     }
@@ -83,12 +96,8 @@ impl Lookup {
                 self.is_failing = false;
             }
             failed if self.last.is_empty() => return failed,
-            // A name server that fails says no more than one that says nothing. Where the name is gone, somebody has to see that.
-            Ok(_) | Err(_) => {
-                if !std::mem::replace(&mut self.is_failing, true) {
-                    tracing::warn!(addresses = ?self.last, "the name of a PBX is not found any more: its last addresses are used");
-                }
-            }
+            // A name server that fails says no more than one that says nothing.
+            Ok(_) | Err(_) => self.is_failing = true,
         }
         Ok(self.last.clone())
     }
@@ -132,6 +141,9 @@ mod tests {
         assert_eq!(lookup.found(fails).await.unwrap(), [address]);
         assert_eq!(lookup.found(|| Ok(Vec::new())).await.unwrap(), [address]);
         assert_eq!(lookup.last, [address]);
+        assert!(lookup.is_failing);
+        lookup.found(move || Ok(vec![address])).await.unwrap();
+        assert!(!lookup.is_failing);
     }
 
     /// A look-up that was over for so long before anybody asked for its answer.

@@ -25,6 +25,7 @@ struct Kept {
     /// Done when one is struck.
     when_struck: Mutex<Option<Box<dyn FnOnce() + Send>>>,
     has_no_phones: bool,
+    strays: Vec<PbxMessageId>,
 }
 
 fn run(act: &Mutex<Option<Box<dyn FnOnce() + Send>>>) {
@@ -50,7 +51,7 @@ impl MessageList for Kept {
     }
 
     async fn strays(&self, _domain: &SipDomain) -> Result<Vec<PbxMessageId>, MailError> {
-        Ok(Vec::new())
+        Ok(self.strays.clone())
     }
 
     async fn of_box(
@@ -243,6 +244,21 @@ async fn a20_a_sound_that_comes_after_the_disk_was_asked_is_seen() {
     }));
     let content = bench.mail.content(&domain(), &mailbox()).await.unwrap();
     assert_eq!(content.messages.len(), 1);
+}
+
+#[test]
+fn a20_a_box_that_cannot_be_read_hides_no_message_of_a_box_that_is_no_more() {
+    let lying = "6f2b7c1e-0000-4000-8000-000000000002";
+    let bench = Bench::new(Kept {
+        strays: [ID, lying].map(|id| id.parse().unwrap()).into(),
+        ..Kept::default()
+    });
+    bench.lay(&format!("msg_{lying}.wav"), Duration::ZERO);
+    let other = bench.folder().with_file_name("1002");
+    fs::create_dir(&other).unwrap();
+    fs::set_permissions(&other, fs::Permissions::from_mode(0o000)).unwrap();
+    let strays = without_rights(move || block_on(bench.mail.strays(&domain())).unwrap());
+    assert_eq!(strays, [ID.parse().unwrap()]);
 }
 
 #[tokio::test]
