@@ -41,6 +41,17 @@ pub(super) fn event(changed: &Changed, id: AuditId, at: Timestamp) -> Option<Eve
     })
 }
 
+/// Of a tenant that is to go: the entry is of no tenant, since it stays.
+pub(super) fn deleted(tenant: TenantId, id: AuditId, at: Timestamp) -> Event {
+    Event {
+        id: EventId::from_uuid(id.uuid()),
+        kind: EventKind::TenantDeleted,
+        tenant,
+        at,
+        about: About::Tenant,
+    }
+}
+
 /// Of a user who moves: for one tenant they are gone, for the other they are there; neither is told of the other.
 pub(super) fn moved(
     user: UserId,

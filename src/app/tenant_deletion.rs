@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
@@ -14,6 +15,7 @@ use super::audit::Changed;
 use super::error::AppError;
 use super::guards;
 use super::precondition::IfMatch;
+use super::tell;
 use super::tenant_change::check_version;
 use super::tenant_status::{bad_transition, found, service};
 use crate::auth::caller::Caller;
@@ -25,10 +27,12 @@ use crate::domain::tenant::{Tenant, TenantStatus};
 use crate::monitor::leaving_recordings::remove_leaving;
 use crate::monitor::recordings::SearchError;
 use crate::store::tenant_lifecycle::{self, Belongings};
-use crate::store::{self, Tx, audit, domains, instances, tenant_records, user_counts};
+use crate::store::{self, Tx, audit, domains, instances, tenant_records, user_counts, webhook_queue};
 
 /// A disk that takes longer is asked again later.
 const LONGEST: Duration = Duration::from_hours(1);
+/// So long a deletion waits for webhooks to be told of it, where none is known to fail.
+const LAST_WORDS: SignedDuration = SignedDuration::from_mins(5);
 /// Records of calls that are removed in one transaction.
 const CALLS_AT_ONCE: i64 = 1_000;
 
@@ -113,7 +117,8 @@ pub async fn delete(
         ),
         after: Some(json!({"deployments": followed.deployments, "not_removed": not_removed})),
     };
-    app.audit(&mut tx, &caller, entry)?;
+    let entry = app.audit(&mut tx, &caller, entry)?;
+    tx.tell([tell::deleted(id, entry, app.now())]);
     tx.commit().await?;
     app.deploys.notify_one();
     Ok(Leaving {
@@ -130,7 +135,10 @@ pub async fn finish(app: &App, caller: &Caller, id: TenantId) -> Result<bool, Ap
     caller.platform(PlatformPermission::InstancesDeploy)?;
     let mut tx = app.store.read("leaving_tenant").await?;
     let is_leaving = tenant_lifecycle::leaving(&mut tx).await?.contains(&id);
-    if !is_leaving || tenant_lifecycle::is_served(&mut tx, id).await? {
+    if !is_leaving
+        || tenant_lifecycle::is_served(&mut tx, id).await?
+        || app.is_being_told(&mut tx, id).await?
+    {
         return Ok(false);
     }
     let places = tenant_lifecycle::places(&mut tx, id).await?;
@@ -163,6 +171,16 @@ pub async fn finish(app: &App, caller: &Caller, id: TenantId) -> Result<bool, Ap
     remove(&mut tx, id, &moves, told).await?;
     tx.commit().await?;
     Ok(true)
+}
+
+impl App {
+    /// Whether a tenant's webhooks are still to be told that it goes: with it goes what waits for them.
+    async fn is_being_told(&self, tx: &mut Tx, id: TenantId) -> Result<bool, AppError> {
+        let since = found(tx, id).await?.updated_at;
+        // By the distance, since a clock that is put back is to keep nobody here.
+        let is_recent = self.now().duration_since(since).abs() < LAST_WORDS;
+        Ok(is_recent && webhook_queue::is_being_told(tx, id).await?)
+    }
 }
 
 /// Forgets the calls of a tenant that is to go, some at a time: whoever else writes waits for a few of them, not for all.

@@ -39,6 +39,8 @@ word_enum! {
         TenantSuspended = "tenant.suspended",
         /// The tenant is served again.
         TenantReactivated = "tenant.reactivated",
+        /// The tenant is being deleted: the last that is told at all.
+        TenantDeleted = "tenant.deleted",
         /// A user was made or invited, or has come from another tenant.
         UserCreated = "user.created",
         /// A user's name, contact, role, phone or way to sign in was changed, or they accepted an invitation.

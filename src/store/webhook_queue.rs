@@ -27,6 +27,7 @@ pub const MOST_PENDING: i64 = 1000;
 const LONGEST_ERROR: usize = 300;
 
 statements! {
+    IS_TOLD = "select count(*) from webhooks where tenant_id = $1 and is_active and pending > 0 and failing_since is null";
     OF_TENANT = "select id, events from webhooks where tenant_id = $1 and is_active order by id";
     ALL = "select tenant_id, events from webhooks where is_active";
     LOCK = "select last_number, pending from webhooks where id = $1 and is_active", 0, " for update";
@@ -128,6 +129,12 @@ pub async fn is_wanted(tx: &mut Tx, tenant: TenantId, kind: EventKind) -> Result
         .any(|(_, events)| events.contains(&kind)))
 }
 
+/// Whether events wait for a webhook of the tenant that took what it was sent last.
+pub async fn is_being_told(tx: &mut Tx, tenant: TenantId) -> Result<bool, StoreError> {
+    let (waiting,) = run!(tx, fetch_one::<(i64,)>(IS_TOLD, tenant.uuid()))?;
+    Ok(waiting > 0)
+}
+
 /// The tenants that have an active webhook for events of one of these kinds.
 pub async fn wanting(tx: &mut Tx, of: &[EventKind]) -> Result<BTreeSet<TenantId>, StoreError> {
     let rows = run!(tx, fetch_all::<(Uuid, String)>(ALL))?;
@@ -200,7 +207,11 @@ impl Listening {
 }
 
 fn tells_of_its_end(tenant: &Tenant, kind: EventKind) -> bool {
-    tenant.status == TenantStatus::Suspended && kind == EventKind::TenantSuspended
+    match tenant.status {
+        TenantStatus::Active => false,
+        TenantStatus::Suspended => kind == EventKind::TenantSuspended,
+        TenantStatus::Deleting => kind == EventKind::TenantDeleted,
+    }
 }
 
 async fn data(tx: &mut Tx, tenant: &Tenant, event: &Event) -> Result<Value, StoreError> {

@@ -7,12 +7,13 @@ use rstest::rstest;
 use switchyard::app::invitations::{self, Acceptance, InvitationInput};
 use switchyard::app::precondition::IfMatch;
 use switchyard::app::tenant_status::{self, SuspensionInput};
-use switchyard::app::{operator, own_tenant, platform_user_changes, users};
+use switchyard::app::{operator, own_tenant, platform_user_changes, tenant_deletion, users};
 use switchyard::auth::caller::Origin;
 use switchyard::domain::webhook::EventKind;
 
 use super::hooked::{Hooked, inside};
 use super::support::database::Backend::{self, Postgres, Sqlite};
+use super::support::receiver::Manner::Status;
 use super::support::receiver::Receiver;
 
 fn all() -> Vec<&'static str> {
@@ -75,10 +76,7 @@ async fn what_is_done_to_users_and_tenants_is_told_in_its_order_and_a_suspended_
     };
     own_tenant::change(app, &caller, zone, &any).await.unwrap();
     let operator = operator::platform(None);
-    let why: SuspensionInput = serde_json::from_value(serde_json::json!({"category": "pause"})).unwrap();
-    tenant_status::suspend(app, &operator, hooked.acme.id, why, &any)
-        .await
-        .unwrap();
+    suspend(&hooked).await;
     let mut tx = hooked.store.begin("meanwhile").await.unwrap();
     tx.tell([hooked.created(bob)]);
     tx.commit().await.unwrap();
@@ -128,6 +126,95 @@ async fn what_is_done_to_users_and_tenants_is_told_in_its_order_and_a_suspended_
             assert!(!got.body.contains(secret), "{}", got.body);
         }
     }
+}
+
+async fn suspend(hooked: &Hooked) {
+    let why: SuspensionInput = serde_json::from_value(serde_json::json!({"category": "pause"})).unwrap();
+    let (operator, any) = (operator::platform(None), IfMatch::default());
+    tenant_status::suspend(&hooked.app, &operator, hooked.acme.id, why, &any)
+        .await
+        .unwrap();
+}
+
+/// Has Acme go for good.
+async fn let_go(hooked: &Hooked) {
+    suspend(hooked).await;
+    let (operator, any) = (operator::platform(None), IfMatch::default());
+    tenant_deletion::delete(&hooked.app, &operator, hooked.acme.id, "Acme", &any)
+        .await
+        .unwrap();
+}
+
+/// Whether nothing of it is left.
+async fn is_gone(hooked: &Hooked) -> bool {
+    let operator = operator::platform(None);
+    tenant_deletion::finish(&hooked.app, &operator, hooked.acme.id)
+        .await
+        .unwrap()
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_tenant_that_is_deleted_is_gone_only_when_its_webhooks_were_told(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let (hooked, receiver) = (Hooked::new(backend).await, Receiver::start().await);
+    hooked.hook(&receiver, &all()).await;
+    let other = Receiver::start().await;
+    hooked.hook_at(&hooked.globex, &other.url(), &all()).await;
+    let ann = hooked.user("ann", &hooked.acme).await;
+    let_go(&hooked).await;
+    let mut tx = hooked.store.begin("meanwhile").await.unwrap();
+    tx.tell([hooked.created(ann)]);
+    tx.commit().await.unwrap();
+    assert!(!is_gone(&hooked).await);
+    hooked.work_off().await;
+    let kinds = receiver.kinds();
+    let own: Vec<&str> = kinds
+        .iter()
+        .map(String::as_str)
+        .filter(|kind| !kind.starts_with("dep"))
+        .collect();
+    assert_eq!(own, ["user.created", "tenant.suspended", "tenant.deleted"]);
+    let told = receiver.got().pop().unwrap().json();
+    assert_eq!(told["data"]["tenant"]["status"], "deleting");
+    assert_eq!(told["data"]["tenant"]["id"], hooked.acme.id.to_string());
+    let id = match backend {
+        Sqlite => "lower(hex(id))",
+        Postgres => "replace(id::text, '-', '')",
+    };
+    let entry = hooked
+        .bench
+        .ask(format!(
+            "select {id} from audit_entries where action = 'tenant.delete'"
+        ))
+        .await;
+    assert_eq!(entry, [told["id"].as_str().unwrap().replace('-', "")]);
+    assert!(is_gone(&hooked).await);
+    assert!(other.got().is_empty());
+}
+
+#[rstest]
+#[case::that_fails(true)]
+#[case::that_nobody_sends_to(false)]
+#[tokio::test]
+async fn a_deletion_does_not_wait_for_a_webhook(
+    #[case] fails: bool,
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let (hooked, receiver) = (Hooked::new(backend).await, Receiver::start().await);
+    hooked.hook(&receiver, &["tenant.deleted"]).await;
+    let_go(&hooked).await;
+    assert!(!is_gone(&hooked).await);
+    if fails {
+        receiver.behave(&[Status(503)]);
+        hooked.work_off().await;
+    } else {
+        let longer =
+            "update tenants set updated_at = updated_at - 301000000 where status = 'deleting' returning name";
+        assert_eq!(hooked.bench.ask(longer.to_owned()).await, ["Acme"]);
+    }
+    assert!(is_gone(&hooked).await);
 }
 
 #[rstest]
