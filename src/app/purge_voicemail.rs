@@ -293,7 +293,12 @@ impl Work<'_> {
     async fn has_gone(&self, message: &MessagePlace) -> Result<bool, AppError> {
         let held = self
             .mail
-            .holds(&message.domain, &message.mailbox, &message.message)
+            .holds(
+                &message.domain,
+                &message.mailbox,
+                &message.message,
+                message.left_at,
+            )
             .await;
         match held {
             Ok(is_held) => Ok(!is_held),

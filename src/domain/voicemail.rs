@@ -102,7 +102,15 @@ impl FoundMessage {
     /// its sound.
     #[must_use]
     pub fn with_what_was_known(self, before: &Self) -> Self {
+        let tells = self.caller.is_some() || self.seconds.is_some();
+        let told = before.caller.is_some() || before.seconds.is_some();
         Self {
+            // A file may have been copied since.
+            left_at: if told && !tells {
+                before.left_at
+            } else {
+                self.left_at
+            },
             caller: self.caller.or_else(|| before.caller.clone()),
             seconds: self.seconds.or(before.seconds),
             ..self
@@ -173,5 +181,34 @@ mod tests {
     #[case("1\0")]
     fn a20_nothing_else_can_be_named_by_the_id_of_a_message(#[case] text: &str) {
         assert!(text.parse::<PbxMessageId>().is_err());
+    }
+
+    #[test]
+    fn a22_what_a_message_told_once_is_known_when_its_sound_alone_is_left() {
+        let told = FoundMessage {
+            mailbox: "1001".parse().unwrap(),
+            folder: MailFolder::Inbox,
+            id: "1795969239-00000000".parse().unwrap(),
+            left_at: Timestamp::from_second(1_795_969_239).unwrap(),
+            caller: CallText::of("5550001"),
+            seconds: Some(7),
+            bytes: 100,
+        };
+        let later = Timestamp::from_second(1_795_999_999).unwrap();
+        let sound = FoundMessage {
+            left_at: later,
+            caller: None,
+            seconds: None,
+            ..told.clone()
+        };
+        assert_eq!(sound.clone().with_what_was_known(&told), told);
+        // What it tells itself counts.
+        let anew = FoundMessage {
+            caller: None,
+            left_at: later,
+            ..told.clone()
+        };
+        assert_eq!(anew.with_what_was_known(&told).left_at, later);
+        assert_eq!(sound.clone().with_what_was_known(&sound), sound);
     }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::error::Error as StdError;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 
 use crate::domain::dial::ExtensionNumber;
@@ -113,6 +113,25 @@ pub struct MailboxContent {
     pub has_more: bool,
     /// What a caller may be speaking into, and is no message yet, unless it is known as one.
     pub unsettled: BTreeSet<PbxMessageId>,
+    /// Sounds that no entry names, and that were written at these times: where the PBX's list alone names a sound, each may be
+    /// what is left of a message that it listed.
+    pub nameless: Vec<Timestamp>,
+}
+
+/// A PBX lists a message when its caller hangs up, or has chosen what becomes of it; its sound was written last before that.
+const CHOOSING: SignedDuration = SignedDuration::from_mins(10);
+
+/// Whether a sound that was written then may be that of a message that was left then.
+pub(in crate::driver) fn may_be_of(written: Timestamp, left_at: Timestamp) -> bool {
+    written.duration_since(left_at).abs() <= CHOOSING
+}
+
+impl MailboxContent {
+    /// Whether the sound of a message may lie there, though the PBX lists it no more.
+    #[must_use]
+    pub fn may_hold(&self, left_at: Timestamp) -> bool {
+        self.nameless.iter().any(|written| may_be_of(*written, left_at))
+    }
 }
 
 /// What a caller has said.
@@ -152,12 +171,13 @@ pub trait Mail: Send + Sync {
         mailbox: &ExtensionNumber,
     ) -> Result<MailboxContent, MailError>;
 
-    /// Whether a message is in the box.
+    /// Whether a message that was left then is in the box; an error where a sound lies there that may be its.
     async fn holds(
         &self,
         domain: &SipDomain,
         mailbox: &ExtensionNumber,
         id: &PbxMessageId,
+        left_at: Timestamp,
     ) -> Result<bool, MailError>;
 
     /// Opens what a caller has said in a message; none where that is not there. Of several files with the same sound it is one.

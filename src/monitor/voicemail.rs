@@ -1,6 +1,7 @@
 //! Messages in mail boxes: brings what is known of them in line with what lies on their PBX.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
 
 use jiff::Timestamp;
 use thiserror::Error;
@@ -19,6 +20,8 @@ const NO_DIRECTORY: &str = "their directory is not there or empty: see whether i
 
 const STRAYS: &str = "the PBX lists messages of boxes that it has no more, and their sounds lie in none: remove those rows of \
     `v_voicemail_messages` whose `voicemail_uuid` is in no row of `v_voicemails`";
+const NAMELESS: &str = "the PBX lists messages no more whose sounds may lie there all the same: remove the messages of which nobody \
+    knows who left them, or those files";
 const PLACE: &str = "the directory of mail boxes";
 
 /// Why mail boxes could not be looked at.
@@ -278,9 +281,9 @@ impl Place<'_> {
         holders: &[(TenantId, Timestamp)],
         seen: &mut Seen,
     ) -> Result<(), LookError> {
-        let content = self.boxes.mail.content(self.domain, mailbox).await?;
+        let mut content = self.boxes.mail.content(self.domain, mailbox).await?;
         let mut changed = Vec::new();
-        for found in content.messages {
+        for found in mem::take(&mut content.messages) {
             let known = known.remove(&found.id);
             seen.met += usize::from(known.is_some());
             let found = match &known {
@@ -305,10 +308,17 @@ impl Place<'_> {
         seen.met += before - known.len();
         if content.has_more {
             seen.perhaps += known.len();
-        } else {
-            seen.gone.extend(known.into_values());
+            return Ok(());
         }
-        Ok(())
+        let missing = known.into_values();
+        let (perhaps, gone): (Vec<Voicemail>, Vec<Voicemail>) =
+            missing.partition(|message| content.may_hold(message.found.left_at));
+        seen.gone.extend(gone);
+        if perhaps.is_empty() {
+            return Ok(());
+        }
+        seen.perhaps += perhaps.len();
+        seen.miss(MailError::refused(mailbox, NAMELESS))
     }
 
     /// Whose a message is, which is nobody's rather than another's: a domain may have changed hands since it was left.

@@ -107,7 +107,13 @@ impl Mail for Shelf {
         content.ok_or_else(|| MailError::refused(mailbox, "it cannot be read"))
     }
 
-    async fn holds(&self, _: &SipDomain, _: &ExtensionNumber, _: &PbxMessageId) -> Result<bool, MailError> {
+    async fn holds(
+        &self,
+        _: &SipDomain,
+        _: &ExtensionNumber,
+        _: &PbxMessageId,
+        _: Timestamp,
+    ) -> Result<bool, MailError> {
         panic!("nobody asks")
     }
 

@@ -67,6 +67,7 @@ mod sign_ins;
 #[path = "../support/mod.rs"]
 mod support;
 mod switched_faults;
+mod switched_left;
 mod switched_mail;
 mod switched_messages;
 mod ticket_keys;

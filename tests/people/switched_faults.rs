@@ -70,6 +70,10 @@ async fn a20_a_yes_of_freeswitch_is_not_believed() {
     let told = remove().await.unwrap_err().full();
     assert!(told.contains("lists it all the same"), "{told}");
     assert_eq!(switched.names(acme, "1001").len(), 1);
+    // There was no mark to take off.
+    for unmarking in ["vm_fsdb_msg_undelete", "vm_fsdb_msg_save"] {
+        assert!(switched.freeswitch.journal().with(unmarking).is_empty());
+    }
     // It may not remove the file.
     switched.freeswitch.voicemail().keeps_rows = false;
     for flags in ["", "save", "delete"] {

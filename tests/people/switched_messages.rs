@@ -151,13 +151,17 @@ async fn a20_what_is_in_another_box_or_was_left_later_is_not_removed(
         (&acme.domain, &box_1002, &own_id),
         (&globex.domain, &box_1001, &own_id),
     ] {
-        assert!(!mail.holds(domain, mailbox, id).await.unwrap());
+        assert!(!mail.holds(domain, mailbox, id, ago(60)).await.unwrap());
         assert!(!mail.remove(domain, mailbox, id, ago(0)).await.unwrap());
     }
     let later = mail.remove(&acme.domain, &box_1001, &own_id, ago(61)).await;
     assert!(later.unwrap_err().full().contains("was left later"));
     assert_eq!(switched.listed().await.len(), 2);
-    assert!(mail.holds(&acme.domain, &box_1001, &own_id).await.unwrap());
+    assert!(
+        mail.holds(&acme.domain, &box_1001, &own_id, ago(60))
+            .await
+            .unwrap()
+    );
 }
 
 #[tokio::test]

@@ -43,8 +43,9 @@ const PBX_RECORDS: Left = stays(
     "this version does not reach it: it goes on the PBX",
 );
 const OTHER_MAIL: Left = stays(
-    "messages in mail boxes that are nobody's, since they were left before it is known whose the domain was",
-    "nobody's are removed by nobody: the server's log tells of them",
+    "messages in mail boxes that are nobody's, since they were left before it is known whose the domain was, and in boxes whose names can be \
+     no extension's number",
+    "nobody looks after them; of the first the server's log tells: they go on the PBX",
 );
 const LEFT_PBX: Left = stays(
     "messages in mail boxes on a PBX that the tenant has left",

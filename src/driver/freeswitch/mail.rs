@@ -46,6 +46,7 @@ impl FreeSwitchMessages<'_> {
 #[async_trait]
 impl MessageList for FreeSwitchMessages<'_> {
     const REMOVES_SOUNDS: bool = true;
+    const NAMES_SOUNDS: bool = true;
 
     async fn ready(&self) -> Result<(), MailError> {
         let switch = self.switch().await?;
@@ -115,8 +116,20 @@ impl MessageList for FreeSwitchMessages<'_> {
         let switch = self.switch().await?;
         let (number, of) = (word(mailbox.as_str())?, word(domain.as_str())?);
         let name = word(id.as_str())?;
-        let struck = switch.client().delete_voice_message(&number, &of, &name, ANSWER);
-        struck.await.map_err(|error| asked(mailbox, error))
+        let client = switch.client();
+        let before = client.voice_message(&number, &of, &name, ANSWER).await;
+        let Some(before) = before.map_err(|error| asked(mailbox, error))? else {
+            return Ok(());
+        };
+        let struck = client.delete_voice_message(&number, &of, &name, ANSWER).await;
+        // Its owner would lose a marked entry at the next hang-up, and the sound would be nobody's: so whatever was answered, and
+        // also where that link is gone.
+        let switch = self.switch().await?;
+        let left = switch
+            .client()
+            .undelete_voice_message(&number, &of, &name, &before, ANSWER)
+            .await;
+        struck.and(left).map_err(|error| asked(mailbox, error))
     }
 
     /// It does so itself.

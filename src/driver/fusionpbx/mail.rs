@@ -119,6 +119,7 @@ fn is_no_value(error: &sqlx::Error) -> bool {
 #[async_trait]
 impl MessageList for FusionPbxMessages<'_> {
     const REMOVES_SOUNDS: bool = false;
+    const NAMES_SOUNDS: bool = false;
 
     async fn ready(&self) -> Result<(), MailError> {
         let may_remove: bool = self

@@ -220,6 +220,7 @@ impl Mail for AsteriskMail<'_> {
         domain: &SipDomain,
         mailbox: &ExtensionNumber,
         id: &PbxMessageId,
+        _left_at: Timestamp,
     ) -> Result<bool, MailError> {
         let found = self.find(&self.turn().await?, domain, mailbox, id).await?;
         Ok(!found.placed.is_empty())

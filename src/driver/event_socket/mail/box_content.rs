@@ -18,6 +18,8 @@ const SETTLED: SignedDuration = SignedDuration::from_mins(10);
 const NO_SOUND: &str = "its sound is not in the box's directory below `voicemail_dir`: see whether that is the right one and its disk \
      is mounted; where the sound has gone for good, put an empty file in its place";
 
+const AHEAD: &str = "says that it was written at a time that is yet to come, or does not say when: set that (`touch`), or the clock";
+
 /// A message.
 pub struct Met {
     pub message: FoundMessage,
@@ -83,6 +85,12 @@ impl BoxContent {
         content
     }
 
+    /// When sounds were written that no entry names.
+    pub fn nameless(&self) -> impl Iterator<Item = Timestamp> {
+        let nameless = self.met.iter().filter(|met| met.listed.is_none());
+        nameless.map(|met| met.written)
+    }
+
     /// The message of that id, whether somebody may be speaking into it or not: who names it has seen it before.
     pub fn into_one(self, id: &PbxMessageId) -> Result<Option<Met>, String> {
         if let Some(why) = self.silent.get(id) {
@@ -100,7 +108,13 @@ impl BoxContent {
             };
             return Err(format!("the PBX lists message {id}{beside}, and {why}"));
         }
-        let settled = SystemClock.now().saturating_sub(SETTLED).unwrap_or_default();
+        let now = SystemClock.now();
+        // Nobody speaks into it, and nobody would ever take it for settled.
+        let is_ahead = |met: &&Met| met.listed.is_none() && met.written.duration_since(now) > SETTLED;
+        if let Some(ahead) = self.met.iter().find(is_ahead) {
+            return Err(format!("the sound {} {AHEAD}", ahead.message.id));
+        }
+        let settled = now.saturating_sub(SETTLED).unwrap_or_default();
         let is_settled = |met: &Met| met.listed.is_some() || met.written <= settled;
         let (settled, unsettled): (Vec<Met>, Vec<Met>) = self.met.into_iter().partition(is_settled);
         let mut messages: Vec<FoundMessage> = settled.into_iter().map(|met| met.message).collect();
@@ -109,6 +123,7 @@ impl BoxContent {
         Ok(MailboxContent {
             messages,
             has_more,
+            nameless: Vec::new(),
             unsettled: unsettled.into_iter().map(|met| met.message.id).collect(),
         })
     }

@@ -2,6 +2,7 @@
 //! the disk, of which either may be left without the other.
 
 mod box_content;
+mod list;
 mod sounds;
 
 use std::collections::BTreeSet;
@@ -11,17 +12,16 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use self::box_content::{BoxContent, Met};
+pub use self::list::{Listed, ListedSound, MessageList};
 use self::sounds::{Lying, in_box, may_remove, open, remove};
-use crate::domain::call_text::CallText;
 use crate::domain::dial::ExtensionNumber;
 use crate::domain::instance::AbsolutePath;
 use crate::domain::sip_domain::SipDomain;
-use crate::domain::voicemail::{MailFolder, PbxMessageId};
+use crate::domain::voicemail::PbxMessageId;
 use crate::driver::Check;
-use crate::driver::mail::opened::Opened;
 use crate::driver::mail::tree::{MailTree, WHAT, unread};
 use crate::driver::mail::turn::Turn;
-use crate::driver::mail::{Mail, MailError, MailPlace, MailboxContent, MessageSound};
+use crate::driver::mail::{Mail, MailError, MailPlace, MailboxContent, MessageSound, may_be_of};
 use crate::driver::spool::Sound;
 
 const NOT_LOOKED_AFTER: &str = "the settings of the PBX name no directory of mail boxes, so nobody looks after what is in them: set \
@@ -29,83 +29,9 @@ const NOT_LOOKED_AFTER: &str = "the settings of the PBX name no directory of mai
 const MEND: &str =
     "have `voicemail_dir` name the directory that the domains' mail boxes are in, as this host sees it";
 const LEFT_LATER: &str = "a message says that it was left later than was known of it";
+const MAY_BE_ITS: &str = "the PBX lists a message no more, and a sound that may be its lies there: remove that message, or that file";
 const STILL_LISTED: &str = "the PBX was told to remove a message, and lists it all the same; see its log";
 const STILL_LYING: &str = "a sound of a message that was removed lies there all the same";
-
-/// A message as the PBX lists it.
-#[derive(Clone, Debug)]
-pub struct Listed {
-    pub id: PbxMessageId,
-    pub folder: MailFolder,
-    pub left_at: Timestamp,
-    pub caller: Option<CallText>,
-    pub seconds: Option<i64>,
-    pub sound: ListedSound,
-}
-
-/// Where its sound is.
-#[derive(Clone, Debug)]
-pub enum ListedSound {
-    /// In the box's directory, in files that have this before their endings.
-    Stem(String),
-    /// There, in files that are named after the message.
-    Named,
-    /// In the list itself, so many bytes long.
-    Listed(i64),
-    /// Nobody knows, and why.
-    Unknown(String),
-}
-
-/// The list that a PBX keeps of the messages in its mail boxes.
-#[async_trait]
-pub trait MessageList: Send + Sync {
-    /// Whether the PBX removes the sound of what is taken off.
-    const REMOVES_SOUNDS: bool;
-
-    /// Whether it can be asked, and does what it is told, as far as that can be known before.
-    async fn ready(&self) -> Result<(), MailError>;
-
-    /// The boxes of a domain that it has a message of. One that tells of no box that it is not asked for is asked for those
-    /// that are `perhaps` there.
-    async fn mailboxes(
-        &self,
-        domain: &SipDomain,
-        perhaps: &BTreeSet<ExtensionNumber>,
-    ) -> Result<Vec<ExtensionNumber>, MailError>;
-
-    /// Messages of a domain that are in no box of it any more.
-    async fn strays(&self, domain: &SipDomain) -> Result<Vec<PbxMessageId>, MailError>;
-
-    /// The messages of a box, and the strays of which a sound lies in it: `sounds` names all of those.
-    async fn of_box(
-        &self,
-        domain: &SipDomain,
-        mailbox: &ExtensionNumber,
-        sounds: &[PbxMessageId],
-    ) -> Result<Vec<Listed>, MailError>;
-
-    /// One of them, where it is in that box or a stray.
-    async fn one(
-        &self,
-        domain: &SipDomain,
-        mailbox: &ExtensionNumber,
-        id: &PbxMessageId,
-    ) -> Result<Option<Listed>, MailError>;
-
-    /// Takes one off.
-    async fn strike(
-        &self,
-        domain: &SipDomain,
-        mailbox: &ExtensionNumber,
-        id: &PbxMessageId,
-    ) -> Result<(), MailError>;
-
-    /// Has the phones of a box told what is in it, where that was not done with the removal.
-    async fn tell_phones(&self, domain: &SipDomain, mailbox: &ExtensionNumber) -> Result<(), MailError>;
-
-    /// The sound of one that has it in the list.
-    async fn sound(&self, mailbox: &ExtensionNumber, id: &PbxMessageId) -> Result<Option<Opened>, MailError>;
-}
 
 /// The mail boxes.
 pub struct SwitchMail<L> {
@@ -187,17 +113,46 @@ impl<L: MessageList> SwitchMail<L> {
         mailbox: &ExtensionNumber,
         id: &PbxMessageId,
     ) -> Result<Option<Met>, MailError> {
-        let content = match self.list.one(domain, mailbox, id).await? {
+        let content = self.around(turn, domain, mailbox, id).await?;
+        content
+            .into_one(id)
+            .map_err(|why| MailError::refused(mailbox, why))
+    }
+
+    /// The same of one that was left then. Where the list alone names its sound, it has not gone with its entry: its owner may have
+    /// deleted it, and FreeSWITCH not been able to remove it.
+    async fn find_left(
+        &self,
+        turn: &Turn,
+        domain: &SipDomain,
+        mailbox: &ExtensionNumber,
+        id: &PbxMessageId,
+        left_at: Timestamp,
+    ) -> Result<Option<Met>, MailError> {
+        let content = self.around(turn, domain, mailbox, id).await?;
+        let may_lie_there = L::NAMES_SOUNDS && content.nameless().any(|written| may_be_of(written, left_at));
+        match content.into_one(id) {
+            Ok(None) if may_lie_there => Err(MailError::refused(mailbox, MAY_BE_ITS)),
+            found => found.map_err(|why| MailError::refused(mailbox, why)),
+        }
+    }
+
+    /// What is in a box, as far as it may be about one message.
+    async fn around(
+        &self,
+        turn: &Turn,
+        domain: &SipDomain,
+        mailbox: &ExtensionNumber,
+        id: &PbxMessageId,
+    ) -> Result<BoxContent, MailError> {
+        Ok(match self.list.one(domain, mailbox, id).await? {
             Some(listed) => {
                 let lying = self.lying(turn, domain, mailbox).await?;
                 BoxContent::new(mailbox, &[listed], &lying)
             }
             // What lies there may be of another one.
             None => self.read(turn, domain, mailbox).await?,
-        };
-        content
-            .into_one(id)
-            .map_err(|why| MailError::refused(mailbox, why))
+        })
     }
 
     /// Whether the sounds can be removed, before nobody knows any more whose they are.
@@ -318,7 +273,13 @@ impl<L: MessageList> Mail for SwitchMail<L> {
     ) -> Result<MailboxContent, MailError> {
         let turn = self.tree.turn().await?;
         let content = self.read(&turn, domain, mailbox).await?;
-        content.told().map_err(|why| MailError::refused(mailbox, why))
+        let nameless = if L::NAMES_SOUNDS {
+            content.nameless().collect()
+        } else {
+            Vec::new()
+        };
+        let told = content.told().map_err(|why| MailError::refused(mailbox, why))?;
+        Ok(MailboxContent { nameless, ..told })
     }
 
     async fn holds(
@@ -326,9 +287,11 @@ impl<L: MessageList> Mail for SwitchMail<L> {
         domain: &SipDomain,
         mailbox: &ExtensionNumber,
         id: &PbxMessageId,
+        left_at: Timestamp,
     ) -> Result<bool, MailError> {
         let turn = self.tree.turn().await?;
-        Ok(self.find(&turn, domain, mailbox, id).await?.is_some())
+        let met = self.find_left(&turn, domain, mailbox, id, left_at).await?;
+        Ok(met.is_some())
     }
 
     async fn sound(
@@ -370,7 +333,7 @@ impl<L: MessageList> Mail for SwitchMail<L> {
     ) -> Result<bool, MailError> {
         let turn = self.tree.turn().await?;
         let place = self.place_in(&turn).await?;
-        let Some(met) = self.find(&turn, domain, mailbox, id).await? else {
+        let Some(met) = self.find_left(&turn, domain, mailbox, id, left_by).await? else {
             return Ok(false);
         };
         if met.listed.is_some_and(|listed| listed > left_by) {
@@ -380,8 +343,13 @@ impl<L: MessageList> Mail for SwitchMail<L> {
         if !met.files.is_empty() && !is_left_to_pbx {
             self.may_remove(&turn, domain, mailbox).await?;
         }
-        if met.listed.is_some() {
-            self.strike(domain, mailbox, id).await?;
+        if met.listed.is_some()
+            && let Err(error) = self.strike(domain, mailbox, id).await
+        {
+            drop(turn);
+            // Nobody knows whether it was struck.
+            self.tell_phones(domain, mailbox).await;
+            return Err(error);
         }
         let removed = self.remove_sounds(&turn, domain, mailbox, &met, &place).await;
         drop(turn);

@@ -10,6 +10,8 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::domain::clock::{Clock as _, SystemClock};
+use crate::domain::voicemail::MailFolder;
+use crate::driver::mail::opened::Opened;
 use crate::driver::spool::tests::without_rights;
 
 const ID: &str = "6f2b7c1e-0000-4000-8000-000000000001";
@@ -25,6 +27,8 @@ struct Kept {
     /// Done when one is struck.
     when_struck: Mutex<Option<Box<dyn FnOnce() + Send>>>,
     has_no_phones: bool,
+    /// What is struck stays.
+    is_stubborn: bool,
     strays: Vec<PbxMessageId>,
 }
 
@@ -37,6 +41,7 @@ fn run(act: &Mutex<Option<Box<dyn FnOnce() + Send>>>) {
 #[async_trait]
 impl MessageList for Kept {
     const REMOVES_SOUNDS: bool = false;
+    const NAMES_SOUNDS: bool = false;
 
     async fn ready(&self) -> Result<(), MailError> {
         Ok(())
@@ -82,7 +87,8 @@ impl MessageList for Kept {
     ) -> Result<(), MailError> {
         self.done.lock().unwrap().push("struck");
         run(&self.when_struck);
-        self.listed.lock().unwrap().retain(|listed| listed.id != *id);
+        let stays = |listed: &Listed| self.is_stubborn || listed.id != *id;
+        self.listed.lock().unwrap().retain(stays);
         Ok(())
     }
 
@@ -196,13 +202,26 @@ async fn a22_what_whoever_was_killed_left_of_a_message_is_removed_though_it_was_
     assert!(
         bench
             .mail
-            .holds(&domain(), &mailbox(), &ID.parse().unwrap())
+            .holds(&domain(), &mailbox(), &ID.parse().unwrap(), Timestamp::UNIX_EPOCH)
             .await
             .unwrap()
     );
     assert!(bench.remove(ID).await.unwrap() && !path.exists());
     assert!(!bench.remove(ID).await.unwrap());
     assert_eq!(bench.done(), ["phones"]);
+}
+
+#[tokio::test]
+async fn a22_the_phones_hear_of_an_entry_of_which_nobody_knows_whether_it_was_struck() {
+    let bench = Bench::new(Kept {
+        is_stubborn: true,
+        ..Kept::default()
+    });
+    let path = bench.lay(&format!("msg_{ID}.wav"), Duration::ZERO);
+    bench.list(ID);
+    let told = bench.remove(ID).await.unwrap_err().full();
+    assert!(told.contains(STILL_LISTED) && path.exists(), "{told}");
+    assert_eq!(bench.done(), ["struck", "phones"]);
 }
 
 #[tokio::test]

@@ -106,7 +106,7 @@ impl Client {
     }
 
     /// Has FreeSWITCH remove a message of this box with its sound, and whatever else in it is marked as deleted, and tell the
-    /// phones. Its yes says nothing of either: one whose sound it cannot remove stays as it was.
+    /// phones. Its yes says nothing of either: one whose sound it cannot remove stays, and is marked.
     pub async fn delete_voice_message(
         &self,
         mailbox: &Word,
@@ -114,29 +114,40 @@ impl Client {
         name: &Word,
         limit: Duration,
     ) -> Result<(), Error> {
-        let Some(before) = self.voice_message(mailbox, domain, name, limit).await? else {
-            return Ok(());
-        };
         // `vm_delete` would take it from every box that has one of this name.
         let marking = Command::written(format!(
             "api vm_fsdb_msg_delete default {domain} {mailbox} {name}"
         ));
         self.read(marking, limit, said_yes).await?;
         let purging = Command::written(format!("api vm_fsdb_msg_purge default {domain} {mailbox}"));
-        self.read(purging, limit, said_yes).await?;
-        if self.voice_message(mailbox, domain, name, limit).await?.is_none() {
-            return Ok(());
-        }
-        // Its owner would lose the entry at the next hang-up, and the sound would be nobody's.
-        let back = match before.flags.as_str() {
+        self.read(purging, limit, said_yes).await
+    }
+
+    /// Takes the mark off a message of this box that is there all the same, as it was `before`. One that was marked then stays so.
+    pub async fn undelete_voice_message(
+        &self,
+        mailbox: &Word,
+        domain: &Word,
+        name: &Word,
+        before: &VoiceMessage,
+        limit: Duration,
+    ) -> Result<(), Error> {
+        let unmark = match before.flags.as_str() {
             DELETED => return Ok(()),
             "save" => "save",
             _ => "undelete",
         };
-        let back = Command::written(format!(
-            "api vm_fsdb_msg_{back} default {domain} {mailbox} {name}"
+        match self.voice_message(mailbox, domain, name, limit).await {
+            Ok(None) => return Ok(()),
+            // Its owner has done something else with it.
+            Ok(Some(after)) if after.flags != DELETED => return Ok(()),
+            Ok(Some(_)) | Err(Error::Answer { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        let unmarking = Command::written(format!(
+            "api vm_fsdb_msg_{unmark} default {domain} {mailbox} {name}"
         ));
-        self.read(back, limit, said_yes).await
+        self.read(unmarking, limit, said_yes).await
     }
 
     /// Has FusionPBX tell the phones of `mailbox@domain` how many messages are in it.

@@ -1,0 +1,113 @@
+//! What a FreeSWITCH leaves of a message whose entry has gone from its list: a sound that nothing names.
+
+use std::fs;
+
+use serde_json::json;
+use switchyard::domain::erasure::ErasureStatus;
+use switchyard::domain::instance::PbxKind::FreeSwitch;
+use switchyard::domain::purge::PurgeStatus::{Done, Partial};
+
+use super::freeswitch::{Effect, Fault};
+use super::support::database::Backend::Sqlite;
+use super::switched_mail::Switched;
+
+/// As where its owner deletes it by phone, and FreeSWITCH cannot remove the file: it takes the entry off all the same.
+#[tokio::test]
+async fn a22_a_message_has_not_gone_with_its_entry_where_a_sound_lies_that_may_be_its() {
+    let switched = Switched::open(FreeSwitch, Sqlite).await;
+    let (world, acme) = (&switched.world, &switched.world.acme);
+    switched.put(acme, "1001", "5550001", 20).await;
+    switched.put(acme, "1002", "5550001", 20).await;
+    // Of another day, and so of another message.
+    switched.lay(acme, "1002", "msg_6f2b7c1e-0000-4000-8000-000000000002.wav", 19);
+    switched.look().await;
+    let message = switched.messages(acme).await.remove(0);
+    let found = &message.found;
+    switched.freeswitch.voicemail().messages.clear();
+    for name in switched.names(acme, "1002") {
+        if !name.contains("000000000002") {
+            fs::remove_file(switched.folder(acme, "1002").join(name)).unwrap();
+        }
+    }
+    let unseen = switched.unseen().await;
+    assert!(unseen.contains("may lie there all the same"), "{unseen}");
+    // The other one has gone with its sound.
+    let mut known = switched.known(acme).await;
+    known.sort();
+    assert_eq!(known, ["-", "-", "5550001"]);
+    let driver = switched.driver();
+    let mail = driver.mail().unwrap();
+    for told in [
+        mail.remove(&acme.domain, &found.mailbox, &found.id, found.left_at)
+            .await,
+        mail.holds(&acme.domain, &found.mailbox, &found.id, found.left_at)
+            .await,
+    ] {
+        let told = told.unwrap_err().full();
+        assert!(told.contains("may be its lies there"), "{told}");
+    }
+    for _ in 0..2 {
+        let erased = world.erased(acme, json!({"number": "5550001"})).await;
+        assert_eq!(erased.status, ErasureStatus::Partial, "{erased:#?}");
+    }
+    assert_eq!(switched.names(acme, "1001").len(), 1);
+    // Once that sound has gone, so has the message.
+    let lying = switched.names(acme, "1001").remove(0);
+    fs::remove_file(switched.folder(acme, "1001").join(lying)).unwrap();
+    assert!(
+        !mail
+            .remove(&acme.domain, &found.mailbox, &found.id, found.left_at)
+            .await
+            .unwrap()
+    );
+    let erased = world.erased(acme, json!({"number": "5550001"})).await;
+    assert_eq!(erased.status, ErasureStatus::Done, "{erased:#?}");
+}
+
+#[tokio::test]
+async fn a22_a_mark_is_taken_off_whatever_freeswitch_answers_meanwhile() {
+    let switched = Switched::open(FreeSwitch, Sqlite).await;
+    let acme = &switched.world.acme;
+    switched.put(acme, "1001", "5550001", 60).await;
+    switched.look().await;
+    let message = switched.messages(acme).await.remove(0);
+    let (domain, found) = (&acme.domain, &message.found);
+    let driver = switched.driver();
+    let mail = driver.mail().unwrap();
+    let remove = || mail.remove(domain, &found.mailbox, &found.id, found.left_at);
+    switched.freeswitch.voicemail().keeps_files = true;
+    let odd = || Effect::Print("?".to_owned());
+    for (at, effect) in [
+        ("vm_fsdb_msg_delete", odd()),
+        ("vm_fsdb_msg_purge", odd()),
+        ("vm_fsdb_msg_delete", Effect::CloseDone),
+        ("vm_fsdb_msg_purge", Effect::CloseDone),
+    ] {
+        let named = format!("{at}: {effect:?}");
+        switched.freeswitch.faults().add(Fault::at(at, effect));
+        remove().await.unwrap_err();
+        assert_eq!(switched.freeswitch.voicemail().messages[0].flags, "", "{named}");
+        switched.freeswitch.faults().clear();
+    }
+    switched.freeswitch.voicemail().keeps_files = false;
+    assert!(remove().await.unwrap());
+    assert_eq!(switched.listed().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a20_a_sound_from_a_time_that_is_yet_to_come_is_told() {
+    let switched = Switched::open(FreeSwitch, Sqlite).await;
+    let (world, acme) = (&switched.world, &switched.world.acme);
+    let path = switched.lay(acme, "1001", "msg_6f2b7c1e-0000-4000-8000-000000000001.wav", -2);
+    let unseen = switched.unseen().await;
+    assert!(unseen.contains("yet to come"), "{unseen}");
+    world.keep(acme, json!({"voicemail": 10})).await;
+    let id = world.purge(acme).await;
+    world.work().await;
+    assert_eq!(world.report(acme, id).await.status, Partial);
+    fs::remove_file(path).unwrap();
+    switched.lay(acme, "1001", "msg_6f2b7c1e-0000-4000-8000-000000000001.wav", 60);
+    let id = world.purge(acme).await;
+    world.work().await;
+    assert_eq!(world.report(acme, id).await.status, Done);
+}
