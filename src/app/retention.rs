@@ -6,12 +6,12 @@ use super::App;
 use super::audit::Changed;
 use super::error::AppError;
 use super::precondition::IfMatch;
-use super::trusted_time::KnownTime;
 use crate::auth::access::Act;
 use crate::auth::caller::Caller;
 use crate::domain::permission::Permission;
 use crate::domain::retention::{RetentionInput, RetentionPolicy};
 use crate::store::retention;
+use crate::store::trusted_time::Known;
 
 /// A policy with the time that it is counted by.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -19,7 +19,7 @@ pub struct Retention {
     /// The policy.
     pub policy: RetentionPolicy,
     /// The time.
-    pub time: KnownTime,
+    pub time: Known,
 }
 
 /// The policy of the caller's tenant.

@@ -2,24 +2,32 @@
 
 use std::time::Instant;
 
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
 
 use super::App;
+use super::audit::Changed;
 use super::error::AppError;
+use crate::auth::caller::Caller;
+use crate::domain::invalid::FieldErrors;
+use crate::domain::permission::PlatformPermission;
 use crate::domain::trusted_time::{Heart, HeldBack};
-use crate::store::{Tx, trusted_time};
+use crate::store::Tx;
+use crate::store::trusted_time::{self, Known};
 
-/// What is known of the time.
+/// What the host's clock shows, and what is made of that.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct KnownTime {
-    /// What is believed.
-    pub time: Timestamp,
-    /// Where the clock shows more than that.
-    pub held_back: Option<HeldBack>,
+pub struct Clock {
+    /// What it shows.
+    pub wall: Timestamp,
+    /// What is known of the time.
+    pub known: Known,
 }
 
-/// Notes where the clock stands, unless another daemon does.
-pub async fn beat(app: &App, heart: &mut Heart) -> Result<(), AppError> {
+/// Notes where the clock stands, unless another daemon does; whether somebody has to say that it is right.
+pub async fn beat(app: &App, heart: &mut Heart) -> Result<bool, AppError> {
     let mut tx = app.store.begin("beat").await?;
     let kept = trusted_time::lock(&mut tx).await?;
     let is_first = kept.is_none();
@@ -30,14 +38,63 @@ pub async fn beat(app: &App, heart: &mut Heart) -> Result<(), AppError> {
             trusted_time::put(&mut tx, &next).await?;
         }
     }
-    Ok(tx.commit().await?)
+    let known = app.known_time(&mut tx).await?;
+    tx.commit().await?;
+    Ok(known.held_back.is_some_and(HeldBack::is_leap))
+}
+
+/// What the clock of this host shows and what is believed.
+pub async fn look(app: &App, caller: &Caller) -> Result<Clock, AppError> {
+    caller.platform(PlatformPermission::Dashboard)?;
+    let mut tx = app.store.read("look_at_clock").await?;
+    app.clock(&mut tx).await
+}
+
+/// Has the clock of this host believed by who knows that this is the date, in UTC; where it is believed already, nothing changes.
+pub async fn believe(app: &App, caller: &Caller, today: Date) -> Result<Clock, AppError> {
+    let right = PlatformPermission::TenantsWrite;
+    let (mut tx, caller) = app
+        .begin_on_platform(caller, right, None, "believe_clock")
+        .await?;
+    let kept = trusted_time::lock(&mut tx).await?;
+    let before = app.clock(&mut tx).await?;
+    let shown = before.wall.to_zoned(TimeZone::UTC).date();
+    if shown != today {
+        let mut errors = FieldErrors::default();
+        let problem =
+            format!("this host's clock shows {shown} in UTC: set the clock, or name the date that it is");
+        errors.add("date", problem);
+        return Err(errors.into());
+    }
+    let Some(mut beat) = kept.filter(|_| before.known.held_back.is_some()) else {
+        return Ok(before);
+    };
+    beat.time = beat.time.believing(before.wall);
+    trusted_time::put(&mut tx, &beat).await?;
+    let after = app.clock(&mut tx).await?;
+    let entry = Changed {
+        action: "clock.believe",
+        resource: "clock",
+        target: "host".to_owned(),
+        tenant_id: None,
+        before: Some(json!({"time": before.known.time})),
+        after: Some(json!({"time": after.known.time})),
+    };
+    app.audit(&mut tx, &caller, entry)?;
+    tx.commit().await?;
+    Ok(after)
 }
 
 impl App {
+    async fn clock(&self, tx: &mut Tx) -> Result<Clock, AppError> {
+        let wall = self.now();
+        let known = trusted_time::known(tx, wall).await?;
+        Ok(Clock { wall, known })
+    }
+
     /// The time that is believed, never ahead of the clock.
-    pub(super) async fn known_time(&self, tx: &mut Tx) -> Result<KnownTime, AppError> {
-        let (time, held_back) = trusted_time::known(tx, self.now()).await?;
-        Ok(KnownTime { time, held_back })
+    pub(super) async fn known_time(&self, tx: &mut Tx) -> Result<Known, AppError> {
+        Ok(trusted_time::known(tx, self.now()).await?)
     }
 
     /// Whether so much time has passed since the host's clock showed that. What was stamped as so much later than now, a clock that
@@ -48,7 +105,7 @@ impl App {
         since: Timestamp,
         long: SignedDuration,
     ) -> Result<bool, AppError> {
-        let time = self.known_time(tx).await?.time;
+        let time = self.known_time(tx).await?.waited;
         Ok(time.duration_since(since) >= long || since.duration_since(self.now()) >= long)
     }
 }

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::admin::AdminCommand;
 use super::audit::AuditCommand;
+use super::clock::ClockCommand;
 use super::database::DbCommand;
 use super::deploy::DeployCommand;
 use super::extension::ExtensionCommand;
@@ -90,6 +91,9 @@ pub enum Command {
     /// The audit log: who changed what
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// The clock of this host, by which what is kept for days grows old
+    #[command(subcommand)]
+    Clock(ClockCommand),
     /// The templates of the PBX's files
     #[command(subcommand)]
     Templates(TemplatesCommand),

@@ -4,6 +4,7 @@ mod admin;
 mod args;
 mod audit;
 mod check_config;
+mod clock;
 mod confirmation;
 mod database;
 mod demo;
@@ -138,6 +139,7 @@ fn run(
         Command::Import(command) => import::run(&mut context, command),
         Command::Deploy(command) => deploy::run(&mut context, command),
         Command::Audit(command) => audit::run(&mut context, command),
+        Command::Clock(command) => clock::run(&mut context, &command),
         Command::Templates(command) => templates::run(&mut context, &command),
     };
     match done.and_then(|()| Ok(context.output.out.flush()?)) {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::parts::{self, Parts};
 use super::unit::{self, Unit};
 use super::{database, identity, mail, own_pbx, settings, templates};
-use crate::app::{instance_checks, instances, operator};
+use crate::app::{instance_checks, instances, operator, trusted_time};
 use crate::config::{Config, ConfigError, Loaded};
 use crate::domain::error_chain::error_chain;
 use crate::domain::instance::PbxInstance;
@@ -223,6 +223,7 @@ async fn asked(config: &Config, findings: &mut Findings) -> Vec<PbxInstance> {
         }
     };
     sealing_key(&parts, findings).await;
+    clock(&parts, findings).await;
     let instances = ours(&parts, findings).await;
     parts.store.close().await;
     instances
@@ -300,6 +301,26 @@ async fn ours(parts: &Parts, findings: &mut Findings) -> Vec<PbxInstance> {
         }
     }
     all
+}
+
+/// Whether what is kept for days grows old by the clock of this host.
+async fn clock(parts: &Parts, findings: &mut Findings) {
+    const NAME: &str = "clock";
+    let clock = match trusted_time::look(&parts.app, &operator::platform(None)).await {
+        Ok(clock) => clock,
+        Err(error) => return findings.bad(NAME, NAME, error_chain(&error), "mend what stands above"),
+    };
+    let (wall, time) = (clock.wall, clock.known.time);
+    let Some(held_back) = clock.known.held_back else {
+        return findings.good(NAME, NAME, format!("shows {wall}"));
+    };
+    let detail = format!("shows {wall}; what is kept for days is counted by {time}");
+    if held_back.is_leap() {
+        let mend =
+            "set the clock; where it is right, `switchyard clock believe --date` and the date of today";
+        return findings.add(NAME, NAME, Outcome::Doubtful, detail, Some(mend));
+    }
+    findings.good(NAME, NAME, format!("{detail}, for a day at most"));
 }
 
 /// What leads from the Asterisk's own files to ours; only who may read them can look.

@@ -12,15 +12,26 @@ use crate::domain::trusted_time::Heart;
 /// What is older is counted in days.
 pub const PERIOD: Duration = Duration::from_mins(1);
 
+/// What a leap means.
+const LEAPT: &str = "this host's clock was put forward by more than 30 days, or no daemon ran for so long: what is kept for days \
+    does not grow older by that until `switchyard clock believe --date` says that the clock is right";
+
 /// Looks, at once and then each time that the period has passed, until the soft stop.
 pub async fn run(app: App, period: Duration, stop: CancellationToken) -> Result<(), Infallible> {
     let mut heart = Heart::default();
+    let mut was_leap = false;
     loop {
-        if let Err(error) = trusted_time::beat(&app, &mut heart).await {
-            tracing::error!(
+        match trusted_time::beat(&app, &mut heart).await {
+            Ok(is_leap) => {
+                if is_leap && !was_leap {
+                    tracing::warn!("{LEAPT}");
+                }
+                was_leap = is_leap;
+            }
+            Err(error) => tracing::error!(
                 error = error_chain(&error),
                 "where the clock stands could not be noted; nothing is purged until it is"
-            );
+            ),
         }
         tokio::select! {
             () = stop.cancelled() => return Ok(()),

@@ -3,6 +3,7 @@
 //! The time that a daemon is up is counted by a clock which nobody sets. How far the host's clock is ahead of that count is
 //! noted with each beat, and the least that was seen within the last 24 hours of up-time is what is believed. So a clock that
 //! is put forward, and one that was not looked at for long, is believed after a day of up-time; one that is put back at once.
+//! By how old things are they are removed for good: for that a leap is believed only once somebody has said that it is right.
 
 use std::time::{Duration, Instant};
 
@@ -11,6 +12,9 @@ use serde::{Deserialize, Serialize};
 
 /// For how much up-time a clock has to stay ahead to be believed.
 pub const DOUBT: Duration = Duration::from_hours(24);
+/// A clock that is put forward by more than this is believed by nobody's patience alone: hosts are seldom off for so long, and
+/// those that start with a wrong clock are often years ahead.
+pub const LEAP: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// Less than this is no jump: the two clocks are not read in the same moment.
 const JITTER: i64 = 1_000_000;
 /// More than this is not counted from one beat to the next: a time in which nobody could look is no time in which the clock was
@@ -44,8 +48,17 @@ pub struct Standing {
 pub struct HeldBack {
     /// By how much.
     pub by: SignedDuration,
-    /// Until when, if the daemon stays up and the clock is left alone; by that clock.
-    pub until: Timestamp,
+    /// Until when, if the daemon stays up and the clock is left alone; by that clock. None where somebody has to say that it is
+    /// right.
+    pub until: Option<Timestamp>,
+}
+
+impl HeldBack {
+    /// Whether somebody has to say that the clock is right.
+    #[must_use]
+    pub const fn is_leap(self) -> bool {
+        self.until.is_none()
+    }
 }
 
 impl TrustedTime {
@@ -116,19 +129,52 @@ impl TrustedTime {
     }
 
     fn forget_old(&mut self) {
+        let fresh = self.fresh();
+        let leap = self.leap().map_or(fresh, |before| before.min(fresh));
+        self.seen.drain(..leap);
+    }
+
+    /// The place of the first standing of the last day.
+    fn fresh(&self) -> usize {
         let doubt = i64::try_from(DOUBT.as_micros()).unwrap_or(i64::MAX);
-        let fresh = self
-            .seen
+        self.seen
             .iter()
             .position(|standing| self.up.saturating_sub(standing.last) < doubt)
-            .unwrap_or_default();
-        self.seen.drain(..fresh);
+            .unwrap_or_default()
+    }
+
+    /// The place of the standing that the first leap leads away from.
+    fn leap(&self) -> Option<usize> {
+        let leap = i64::try_from(LEAP.as_micros()).unwrap_or(i64::MAX);
+        let mut steps = self.seen.iter().zip(self.seen.iter().skip(1));
+        steps.position(|(before, next)| next.ahead.saturating_sub(before.ahead) > leap)
+    }
+
+    /// Somebody says that this clock is right: it is believed from now on, whatever was seen before.
+    #[must_use]
+    pub fn believing(self, wall: Timestamp) -> Self {
+        let ahead = wall.as_microsecond().saturating_sub(self.up);
+        Self {
+            up: self.up,
+            seen: vec![Standing { ahead, last: self.up }],
+        }
     }
 
     /// The time that is believed, as of the last beat.
     #[must_use]
     pub fn time(&self) -> Timestamp {
-        let ahead = self.seen.first().map_or(i64::MIN, |standing| standing.ahead);
+        self.time_of(self.seen.first())
+    }
+
+    /// The same after a day of up-time whatever the clock has done: for what only waits, and what a clock that was wrong makes end
+    /// early, but removes nothing of.
+    #[must_use]
+    pub fn waited(&self) -> Timestamp {
+        self.time_of(self.seen.get(self.fresh()))
+    }
+
+    fn time_of(&self, standing: Option<&Standing>) -> Timestamp {
+        let ahead = standing.map_or(i64::MIN, |standing| standing.ahead);
         Timestamp::from_microsecond(ahead.saturating_add(self.up)).unwrap_or(Timestamp::MIN)
     }
 
@@ -145,7 +191,10 @@ impl TrustedTime {
         let doubt = SignedDuration::try_from(DOUBT).ok()?;
         let passed = SignedDuration::from_micros(self.up.saturating_sub(before.last));
         let until = wall.checked_add(doubt.saturating_sub(passed)).ok()?;
-        Some(HeldBack { by, until })
+        Some(HeldBack {
+            by,
+            until: self.leap().is_none().then_some(until),
+        })
     }
 }
 

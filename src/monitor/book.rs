@@ -276,8 +276,8 @@ impl Book {
             return Ok(Wanted::No(Untold::Erased));
         }
         let keep = retention::find(tx, tenant).await?.of(RetentionKind::CallRecords);
-        let (time, _) = trusted_time::known(tx, self.clock.now()).await?;
-        let cutoff = keep.cutoff(time);
+        let known = trusted_time::known(tx, self.clock.now()).await?;
+        let cutoff = keep.cutoff(known.time);
         if cutoff.is_some_and(|cutoff| told.part.started < cutoff) {
             return Ok(Wanted::No(Untold::Old));
         }

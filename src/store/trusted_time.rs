@@ -22,16 +22,36 @@ pub async fn find(tx: &mut Tx) -> Result<Option<Beat>, StoreError> {
     run!(tx, fetch_optional::<Row>(FIND))?.map(parse).transpose()
 }
 
-/// What is believed of the time by the last beat, never ahead of the clock, and how far that is held back. Before the first beat,
-/// or where that cannot be read, there is nothing that the clock could be held to: nothing is old.
-pub async fn known(tx: &mut Tx, wall: Timestamp) -> Result<(Timestamp, Option<HeldBack>), StoreError> {
+/// What is known of the time; never ahead of the clock.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Known {
+    /// What is believed: what is old by it may go.
+    pub time: Timestamp,
+    /// What is believed after a day of up-time, whatever the clock has done: what has waited by it need not wait any more.
+    pub waited: Timestamp,
+    /// Where the clock shows more than what is believed.
+    pub held_back: Option<HeldBack>,
+}
+
+/// What is known of the time by the last beat. Before the first one, or where that cannot be read, there is nothing that the clock
+/// could be held to: nothing is old.
+pub async fn known(tx: &mut Tx, wall: Timestamp) -> Result<Known, StoreError> {
     let beat = match find(tx).await {
         Err(StoreError::Corrupt { .. }) => None,
         beat => beat?,
     };
-    Ok(match beat {
-        None => (Timestamp::UNIX_EPOCH.min(wall), None),
-        Some(beat) => (beat.time.time().min(wall), beat.time.held_back()),
+    let Some(Beat { time, .. }) = beat else {
+        let none = Timestamp::UNIX_EPOCH.min(wall);
+        return Ok(Known {
+            time: none,
+            waited: none,
+            held_back: None,
+        });
+    };
+    Ok(Known {
+        time: time.time().min(wall),
+        waited: time.waited().min(wall),
+        held_back: time.held_back(),
     })
 }
 

@@ -71,6 +71,7 @@ async fn a20_what_is_kept_is_said_of_all_kinds_and_refused_by_the_field_that_is_
     let time: Timestamp = clock["time"].as_str().unwrap().parse().unwrap();
     assert!(SystemClock.now().duration_since(time).as_hours() == 0, "{clock}");
     assert_eq!(clock["held_back_until"], Value::Null);
+    assert_eq!(clock["needs_confirmation"], false);
     let kept = server.keep(&json!({"call_records": 90, "recordings": 30})).await;
     assert_eq!(kept.data(200)["call_records"], 90);
     assert_ne!(kept.header("etag"), read.header("etag"));

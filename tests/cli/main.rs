@@ -7,6 +7,7 @@ mod asterisk;
 mod asterisk_surfaces;
 mod audit;
 mod auto_deploys;
+mod clock;
 mod database;
 mod deploys;
 mod errors;

@@ -4,12 +4,14 @@
 use std::fs;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
 use rstest::rstest;
 use serde_json::json;
 use switchyard::app::error::AppError;
 use switchyard::app::precondition::IfMatch;
-use switchyard::app::{purges, retention};
+use switchyard::app::{operator, purges, retention, trusted_time};
 use switchyard::domain::clock::{Clock as _, SystemClock};
+use switchyard::domain::error_chain::error_chain;
 use switchyard::domain::purge::PurgeStatus::{Done, Partial, Running};
 use switchyard::domain::retention::RetentionInput;
 use switchyard::domain::retention::RetentionKind::{CallRecords, Recordings};
@@ -196,15 +198,15 @@ async fn a20_a_jump_of_the_clock_purges_nothing_and_is_told(#[values(Sqlite, Pos
     let world = world(backend, &state).await;
     let acme = &world.acme;
     world.calls_from(5, 60).await;
-    world.keep(acme, json!({"call_records": 30})).await;
+    world.keep(acme, json!({"call_records": 45})).await;
     let minute = Duration::from_mins(1);
-    let before = TrustedTime::first(ago(50)).beat(ago(50) + minute, minute);
+    let before = TrustedTime::first(ago(20)).beat(ago(20) + minute, minute);
     let beat = async |time: &TrustedTime| world.beat(2, time).await;
     beat(&before.clone().beat(SystemClock.now(), minute)).await;
     let known = retention::find(&world.app, &inside(acme)).await.unwrap().time;
-    assert!(known.time < ago(49) && known.time > ago(51), "{known:?}");
+    assert!(known.time < ago(19) && known.time > ago(21), "{known:?}");
     let held = known.held_back.unwrap();
-    let hours = held.until.duration_since(SystemClock.now()).as_hours();
+    let hours = held.until.unwrap().duration_since(SystemClock.now()).as_hours();
     assert!((22..=24).contains(&hours), "{held:?}");
     let id = world.purge(acme).await;
     world.work().await;
@@ -220,6 +222,52 @@ async fn a20_a_jump_of_the_clock_purges_nothing_and_is_told(#[values(Sqlite, Pos
     beat(&TrustedTime::first(SystemClock.now())).await;
     world.purge(acme).await;
     world.work().await;
+    assert_eq!(world.calls_left().await, 0);
+}
+
+/// A host that starts with a clock that is ten years ahead, and stays up.
+#[rstest]
+#[tokio::test]
+async fn a20_a_clock_that_is_years_ahead_purges_nothing_until_it_is_said_to_be_right(
+    #[values(Sqlite, Postgres)] backend: Backend,
+) {
+    let state = TempDir::new().unwrap();
+    let world = world(backend, &state).await;
+    let acme = &world.acme;
+    world.calls_from(5, 60).await;
+    world.keep(acme, json!({"call_records": 30})).await;
+    let day = Duration::from_hours(24);
+    let mut time = TrustedTime::first(ago(3650));
+    for _ in 0..20 {
+        time = time.beat(SystemClock.now(), day);
+    }
+    world.beat(2, &time).await;
+    let known = retention::find(&world.app, &inside(acme)).await.unwrap().time;
+    assert!(known.time < ago(3600) && known.waited > ago(1), "{known:?}");
+    assert!(known.held_back.unwrap().is_leap(), "{known:?}");
+    assert_eq!(purges::request_due(&world.app).await.unwrap(), 0);
+    let id = world.purge(acme).await;
+    world.work().await;
+    assert_eq!(world.counts(acme, id).await, [(CallRecords, 0, 0, 0)]);
+    let platform = operator::platform(None);
+    let yesterday = ago(1).to_zoned(TimeZone::UTC).date();
+    let refused = trusted_time::believe(&world.app, &platform, yesterday).await;
+    let told = error_chain(&refused.unwrap_err());
+    assert!(told.contains("date"), "{told}");
+    assert_eq!(purges::request_due(&world.app).await.unwrap(), 0);
+    let today = SystemClock.now().to_zoned(TimeZone::UTC).date();
+    for _ in 0..2 {
+        let clock = trusted_time::believe(&world.app, &platform, today).await.unwrap();
+        assert!(
+            clock.known.time > ago(1) && clock.known.held_back.is_none(),
+            "{clock:?}"
+        );
+    }
+    let told = "select action from audit_entries where action like 'clock.%'";
+    assert_eq!(world.texts(told).await, ["clock.believe"]);
+    let id = world.purge(acme).await;
+    world.work().await;
+    assert_eq!(world.counts(acme, id).await, [(CallRecords, 5, 5, 0)]);
     assert_eq!(world.calls_left().await, 0);
 }
 

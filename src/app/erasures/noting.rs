@@ -169,7 +169,7 @@ pub(super) async fn abandon(
 ) -> Result<(), AppError> {
     let mut tx = app.begin_in(tenant, "abandon_erasure").await?;
     let now = app.now();
-    let time = app.known_time(&mut tx).await?.time;
+    let time = app.known_time(&mut tx).await?.waited;
     if !erasure_ends::abandon(&mut tx, tenant, id, (TRIES, PATIENCE), (time, now)).await? {
         return Ok(());
     }
