@@ -23,9 +23,9 @@ use switchyard::driver::asterisk::AsteriskDriver;
 use switchyard::driver::freeswitch::FreeSwitchDriver;
 use switchyard::driver::fusionpbx::FusionPbxDriver;
 
-use super::Outcome;
 use super::pbx::{Pbx, asterisk};
 use super::unasked::Unasked;
+use super::{Outcome, databases};
 
 /// Of each tenant.
 pub const EXTENSIONS: usize = 100;
@@ -53,9 +53,8 @@ pub fn variables(directory: &Path, shadow: Shadow) -> Outcome<Vec<(&'static str,
         Shadow::Always => "always",
         Shadow::Never => "never",
     };
-    let database = format!("sqlite:{}", directory.join("scale.db").display());
     Ok(vec![
-        ("SWITCHYARD_DATABASE_URL", database),
+        ("SWITCHYARD_DATABASE_URL", databases::url(directory)),
         ("SWITCHYARD_STATE_DIR", state(directory).display().to_string()),
         ("SWITCHYARD_SEALING_KEY", SEALING_KEY.to_owned()),
         ("SWITCHYARD_NODE_NAME", NODE.to_owned()),

@@ -86,7 +86,8 @@ pub async fn people(directory: &Path) -> Outcome<()> {
     }
 }
 
-fn person(name: &str) -> UserInput {
+/// Who signs in by password.
+pub fn person(name: &str) -> UserInput {
     UserInput {
         name: Some(name.to_owned()),
         email: Some(format!("{name}@example.com")),

@@ -7,6 +7,7 @@
 mod box_of_tenants;
 mod connection;
 mod daemon;
+mod databases;
 mod dialplan;
 mod erase;
 mod export;
@@ -15,6 +16,7 @@ mod large_box;
 mod live_calls;
 mod load;
 mod memory;
+mod old_log;
 mod one_change;
 mod others;
 mod pbx;
@@ -50,8 +52,14 @@ fn main() -> Outcome<()> {
         }
         ["box", tenants] => large_box::measure(tenants),
         ["load", tenants] => load::measure(tenants),
-        ["purge", calls] => purge::measure(calls),
-        // Its step.
+        ["purge", database, calls, entries] => purge::measure(database, calls, entries),
+        // Its steps.
+        ["old-log", directory, entries] => {
+            runtime.block_on(old_log::make(Path::new(directory), entries.parse()?))
+        }
+        ["old-calls", directory, calls] => {
+            runtime.block_on(purge::fill(Path::new(directory), calls.parse()?))
+        }
         ["purged", directory] => runtime.block_on(purge::purged(Path::new(directory))),
         ["erase", calls] => erase::measure(calls),
         // Its step.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::Outcome;
 use super::connection::Connection;
@@ -80,6 +80,16 @@ pub fn ask(address: &str, others: &[Vec<Vec<u8>>]) -> Asking {
         });
     }
     Asking { tasks, times }
+}
+
+/// Has all of them ask with nothing else going on, and tells how long answers took; of a daemon's first seconds nothing.
+pub async fn undisturbed(address: &str, others: &[Vec<Vec<u8>>]) -> Outcome<()> {
+    let mut first = ask(address, others);
+    sleep(BEFORE).await;
+    first.tasks.shutdown().await;
+    let mut asking = ask(address, others);
+    sleep(BEFORE).await;
+    told(&mut asking).await
 }
 
 /// Ends it, and tells how long answers took.
