@@ -1,5 +1,6 @@
 //! Where a box lies: in a SQLite file, or in a database of its own on a PostgreSQL server.
 
+use std::fs::File;
 use std::path::Path;
 
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, SqliteConnection};
@@ -11,6 +12,8 @@ use super::Outcome;
 const SERVER: &str = "SWITCHYARD_TEST_POSTGRES_URL";
 /// Holds the URL in the directory of a box that does not lie in a SQLite file there.
 const FILE: &str = "database-url";
+/// The SQLite file there.
+const SQLITE: &str = "scale.db";
 /// What of a server's settings a time of it depends on most.
 const SETTINGS: &str = "select 'PostgreSQL ' || current_setting('server_version') || ' with ' || string_agg(name || ' ' \
     || current_setting(name), ', ') from unnest(array['fsync', 'synchronous_commit', 'full_page_writes', 'shared_buffers', \
@@ -26,7 +29,7 @@ pub enum Kind {
 /// The URL of the database of the box in a directory.
 pub fn url(directory: &Path) -> String {
     std::fs::read_to_string(directory.join(FILE))
-        .unwrap_or_else(|_| format!("sqlite:{}", directory.join("scale.db").display()))
+        .unwrap_or_else(|_| format!("sqlite:{}", directory.join(SQLITE).display()))
 }
 
 /// Of which kind it is.
@@ -48,12 +51,15 @@ pub async fn execute(directory: &Path, statements: Vec<String>) -> Outcome<()> {
                 database.execute(AssertSqlSafe(statement)).await?;
             }
             database.close().await?;
+            // What is measured next does not wait for the disk to take this.
+            File::open(directory.join(SQLITE))?.sync_all()?;
         }
         Kind::Postgres => {
             let mut database = PgConnection::connect(&url).await?;
             for statement in statements {
                 database.execute(AssertSqlSafe(statement)).await?;
             }
+            database.execute("checkpoint").await?;
             database.close().await?;
         }
     }
