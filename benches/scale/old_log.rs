@@ -70,7 +70,8 @@ pub async fn make(directory: &Path, entries: u32) -> Outcome<()> {
         ..person(OWNER)
     };
     platform_users::create(&parts.app, &platform(), owner).await?;
-    Ok(parts.store.close().await)
+    parts.store.close().await;
+    Ok(())
 }
 
 fn entry(tenant: TenantId, at: Timestamp) -> AuditEntry {
