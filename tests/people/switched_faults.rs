@@ -53,43 +53,6 @@ async fn a20_a_message_whose_sound_is_not_there_is_neither_lost_nor_said_to_have
     assert_eq!(switched.known(acme).await, ["5550001"]);
 }
 
-#[tokio::test]
-async fn a20_a_yes_of_freeswitch_is_not_believed() {
-    let switched = Switched::open(FreeSwitch, Sqlite).await;
-    let acme = &switched.world.acme;
-    switched.put(acme, "1001", "5550001", 60).await;
-    switched.look().await;
-    let message = switched.messages(acme).await.remove(0);
-    let (domain, found) = (&acme.domain, &message.found);
-    let driver = switched.driver();
-    let mail = driver.mail().unwrap();
-    let remove = || mail.remove(domain, &found.mailbox, &found.id, found.left_at);
-    // Its database takes no change: it stands in the list, and what it says is yes.
-    switched.freeswitch.voicemail().keeps_rows = true;
-    switched.freeswitch.voicemail().keeps_files = true;
-    let told = remove().await.unwrap_err().full();
-    assert!(told.contains("lists it all the same"), "{told}");
-    assert_eq!(switched.names(acme, "1001").len(), 1);
-    // There was no mark to take off.
-    for unmarking in ["vm_fsdb_msg_undelete", "vm_fsdb_msg_save"] {
-        assert!(switched.freeswitch.journal().with(unmarking).is_empty());
-    }
-    // It may not remove the file.
-    switched.freeswitch.voicemail().keeps_rows = false;
-    for flags in ["", "save", "delete"] {
-        flags.clone_into(&mut switched.freeswitch.voicemail().messages[0].flags);
-        let told = remove().await.unwrap_err().full();
-        assert!(told.contains("lists it all the same"), "{told}");
-        assert_eq!(switched.names(acme, "1001").len(), 1);
-        // Its owner has it as before.
-        assert_eq!(switched.freeswitch.voicemail().messages[0].flags, flags);
-    }
-    switched.freeswitch.voicemail().keeps_files = false;
-    assert!(remove().await.unwrap());
-    assert_eq!(switched.names(acme, "1001"), [""; 0]);
-    assert_eq!(switched.listed().await, [""; 0]);
-}
-
 #[rstest]
 #[case::it_says_nothing("vm_fsdb_msg_list", Effect::CloseUndone, "mod_voicemail")]
 #[case::no_module("vm_fsdb_msg_list", Effect::Print("-ERR vm_fsdb_msg_list Command not found!\n".to_owned()), "mod_voicemail")]

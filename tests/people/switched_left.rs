@@ -1,4 +1,4 @@
-//! What a FreeSWITCH leaves of a message whose entry has gone from its list: a sound that nothing names.
+//! What a FreeSWITCH leaves of a message that it was to remove: an entry whose sound it may not remove, or a sound that nothing names.
 
 use std::fs;
 
@@ -62,6 +62,43 @@ async fn a22_a_message_has_not_gone_with_its_entry_where_a_sound_lies_that_may_b
     );
     let erased = world.erased(acme, json!({"number": "5550001"})).await;
     assert_eq!(erased.status, ErasureStatus::Done, "{erased:#?}");
+}
+
+#[tokio::test]
+async fn a20_a_yes_of_freeswitch_is_not_believed() {
+    let switched = Switched::open(FreeSwitch, Sqlite).await;
+    let acme = &switched.world.acme;
+    switched.put(acme, "1001", "5550001", 60).await;
+    switched.look().await;
+    let message = switched.messages(acme).await.remove(0);
+    let (domain, found) = (&acme.domain, &message.found);
+    let driver = switched.driver();
+    let mail = driver.mail().unwrap();
+    let remove = || mail.remove(domain, &found.mailbox, &found.id, found.left_at);
+    // Its database takes no change: it stands in the list, and what it says is yes.
+    switched.freeswitch.voicemail().keeps_rows = true;
+    switched.freeswitch.voicemail().keeps_files = true;
+    let told = remove().await.unwrap_err().full();
+    assert!(told.contains("lists it all the same"), "{told}");
+    assert_eq!(switched.names(acme, "1001").len(), 1);
+    // There was no mark to take off.
+    for unmarking in ["vm_fsdb_msg_undelete", "vm_fsdb_msg_save"] {
+        assert!(switched.freeswitch.journal().with(unmarking).is_empty());
+    }
+    // It may not remove the file.
+    switched.freeswitch.voicemail().keeps_rows = false;
+    for flags in ["", "save", "delete"] {
+        flags.clone_into(&mut switched.freeswitch.voicemail().messages[0].flags);
+        let told = remove().await.unwrap_err().full();
+        assert!(told.contains("lists it all the same"), "{told}");
+        assert_eq!(switched.names(acme, "1001").len(), 1);
+        // Its owner has it as before.
+        assert_eq!(switched.freeswitch.voicemail().messages[0].flags, flags);
+    }
+    switched.freeswitch.voicemail().keeps_files = false;
+    assert!(remove().await.unwrap());
+    assert_eq!(switched.names(acme, "1001"), [""; 0]);
+    assert_eq!(switched.listed().await, [""; 0]);
 }
 
 #[tokio::test]
