@@ -27,7 +27,8 @@ pub const MOST_PENDING: i64 = 1000;
 const LONGEST_ERROR: usize = 300;
 
 statements! {
-    IS_TOLD = "select count(*) from webhooks where tenant_id = $1 and is_active and pending > 0 and failing_since is null";
+    IS_TOLD = "select count(*) from webhooks where tenant_id = $1 and is_active and pending > 0 \
+        and (failing_since is null or failing_since >= $2)";
     OF_TENANT = "select id, events from webhooks where tenant_id = $1 and is_active order by id";
     ALL = "select tenant_id, events from webhooks where is_active";
     LOCK = "select last_number, pending from webhooks where id = $1 and is_active", 0, " for update";
@@ -129,9 +130,10 @@ pub async fn is_wanted(tx: &mut Tx, tenant: TenantId, kind: EventKind) -> Result
         .any(|(_, events)| events.contains(&kind)))
 }
 
-/// Whether events wait for a webhook of the tenant that took what it was sent last.
-pub async fn is_being_told(tx: &mut Tx, tenant: TenantId) -> Result<bool, StoreError> {
-    let (waiting,) = run!(tx, fetch_one::<(i64,)>(IS_TOLD, tenant.uuid()))?;
+/// Whether events wait for a webhook of the tenant that did not fail before that.
+pub async fn is_being_told(tx: &mut Tx, tenant: TenantId, since: Timestamp) -> Result<bool, StoreError> {
+    let since = since.as_microsecond();
+    let (waiting,) = run!(tx, fetch_one::<(i64,)>(IS_TOLD, tenant.uuid(), since))?;
     Ok(waiting > 0)
 }
 

@@ -86,7 +86,7 @@ pub fn run(context: &mut Context<'_>, delete: &Delete) -> Result<(), Failure> {
         match (gone, exit) {
             (true, _) => told,
             (false, Exit::Ok) => {
-                let waits = "it goes as soon as its host's daemon has removed what is left of it there";
+                let waits = "it goes as soon as its host's daemon has removed what is left of it there, and its webhooks were told";
                 Failure::verdict(told, Exit::DeployPending, waits)
             }
             (false, exit) => {
