@@ -118,8 +118,9 @@ pub struct MailboxContent {
     pub nameless: Vec<Timestamp>,
 }
 
-/// A PBX lists a message when its caller hangs up, or has chosen what becomes of it; its sound was written last before that.
-const CHOOSING: SignedDuration = SignedDuration::from_mins(10);
+/// A PBX lists a message when its caller hangs up, or has chosen what becomes of it; its sound was written last before that. The two
+/// times are told by two clocks, of which either may have been set in between.
+const CHOOSING: SignedDuration = SignedDuration::from_hours(1);
 
 /// Whether a sound that was written then may be that of a message that was left then.
 pub(in crate::driver) fn may_be_of(written: Timestamp, left_at: Timestamp) -> bool {
@@ -189,7 +190,7 @@ pub trait Mail: Send + Sync {
     ) -> Result<Option<MessageSound>, MailError>;
 
     /// Removes a message from the box, in whichever folder it is by now, and has the phones told; false where it is not there.
-    /// One that says that it was left after that time stays.
+    /// One that says that it was left after that time, which is when it was left by what is known, stays.
     async fn remove(
         &self,
         domain: &SipDomain,

@@ -5,7 +5,6 @@ use std::fs;
 use serde_json::json;
 use switchyard::domain::erasure::ErasureStatus;
 use switchyard::domain::instance::PbxKind::FreeSwitch;
-use switchyard::domain::purge::PurgeStatus::{Done, Partial};
 
 use super::freeswitch::{Effect, Fault};
 use super::support::database::Backend::Sqlite;
@@ -129,22 +128,4 @@ async fn a22_a_mark_is_taken_off_whatever_freeswitch_answers_meanwhile() {
     switched.freeswitch.voicemail().keeps_files = false;
     assert!(remove().await.unwrap());
     assert_eq!(switched.listed().await, [""; 0]);
-}
-
-#[tokio::test]
-async fn a20_a_sound_from_a_time_that_is_yet_to_come_is_told() {
-    let switched = Switched::open(FreeSwitch, Sqlite).await;
-    let (world, acme) = (&switched.world, &switched.world.acme);
-    let path = switched.lay(acme, "1001", "msg_6f2b7c1e-0000-4000-8000-000000000001.wav", -2);
-    let unseen = switched.unseen().await;
-    assert!(unseen.contains("yet to come"), "{unseen}");
-    world.keep(acme, json!({"voicemail": 10})).await;
-    let id = world.purge(acme).await;
-    world.work().await;
-    assert_eq!(world.report(acme, id).await.status, Partial);
-    fs::remove_file(path).unwrap();
-    switched.lay(acme, "1001", "msg_6f2b7c1e-0000-4000-8000-000000000001.wav", 60);
-    let id = world.purge(acme).await;
-    world.work().await;
-    assert_eq!(world.report(acme, id).await.status, Done);
 }

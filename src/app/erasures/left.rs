@@ -45,7 +45,7 @@ const PBX_RECORDS: Left = stays(
 const OTHER_MAIL: Left = stays(
     "messages in mail boxes that are nobody's, since they were left before it is known whose the domain was, and in boxes whose names can be \
      no extension's number",
-    "nobody looks after them; of the first the server's log tells: they go on the PBX",
+    "nobody looks after them: remove them on the PBX. Of the first the server's log tells",
 );
 const LEFT_PBX: Left = stays(
     "messages in mail boxes on a PBX that the tenant has left",

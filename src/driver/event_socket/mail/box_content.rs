@@ -18,8 +18,6 @@ const SETTLED: SignedDuration = SignedDuration::from_mins(10);
 const NO_SOUND: &str = "its sound is not in the box's directory below `voicemail_dir`: see whether that is the right one and its disk \
      is mounted; where the sound has gone for good, put an empty file in its place";
 
-const AHEAD: &str = "says that it was written at a time that is yet to come, or does not say when: set that (`touch`), or the clock";
-
 /// A message.
 pub struct Met {
     pub message: FoundMessage,
@@ -108,13 +106,7 @@ impl BoxContent {
             };
             return Err(format!("the PBX lists message {id}{beside}, and {why}"));
         }
-        let now = SystemClock.now();
-        // Nobody speaks into it, and nobody would ever take it for settled.
-        let is_ahead = |met: &&Met| met.listed.is_none() && met.written.duration_since(now) > SETTLED;
-        if let Some(ahead) = self.met.iter().find(is_ahead) {
-            return Err(format!("the sound {} {AHEAD}", ahead.message.id));
-        }
-        let settled = now.saturating_sub(SETTLED).unwrap_or_default();
+        let settled = SystemClock.now().saturating_sub(SETTLED).unwrap_or_default();
         let is_settled = |met: &Met| met.listed.is_some() || met.written <= settled;
         let (settled, unsettled): (Vec<Met>, Vec<Met>) = self.met.into_iter().partition(is_settled);
         let mut messages: Vec<FoundMessage> = settled.into_iter().map(|met| met.message).collect();
