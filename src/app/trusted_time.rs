@@ -13,9 +13,9 @@ use super::error::AppError;
 use crate::auth::caller::Caller;
 use crate::domain::invalid::FieldErrors;
 use crate::domain::permission::PlatformPermission;
-use crate::domain::trusted_time::{Heart, HeldBack};
-use crate::store::Tx;
+use crate::domain::trusted_time::{Beat, Heart, HeldBack, TrustedTime};
 use crate::store::trusted_time::{self, Known};
+use crate::store::{StoreError, Tx};
 
 /// What the host's clock shows, and what is made of that.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,6 +24,15 @@ pub struct Clock {
     pub wall: Timestamp,
     /// What is known of the time.
     pub known: Known,
+    /// Whether what was noted of it cannot be read.
+    pub is_unreadable: bool,
+}
+
+/// What there is to go by when somebody says that the clock is right.
+enum Kept {
+    Nothing,
+    Unreadable,
+    Beat(Beat),
 }
 
 /// Notes where the clock stands, unless another daemon does; whether somebody has to say that it is right.
@@ -50,26 +59,38 @@ pub async fn look(app: &App, caller: &Caller) -> Result<Clock, AppError> {
     app.clock(&mut tx).await
 }
 
-/// Has the clock of this host believed by who knows that this is the date, in UTC; where it is believed already, nothing changes.
+/// Has the clock of this host believed by who knows that this is the date, in UTC, also where what was noted of it cannot be read.
+/// Where it is believed already, or no daemon has looked at it so far, nothing changes.
 pub async fn believe(app: &App, caller: &Caller, today: Date) -> Result<Clock, AppError> {
     let right = PlatformPermission::TenantsWrite;
     let (mut tx, caller) = app
         .begin_on_platform(caller, right, None, "believe_clock")
         .await?;
-    let kept = trusted_time::lock(&mut tx).await?;
+    let kept = match trusted_time::lock(&mut tx).await {
+        Err(StoreError::Corrupt { .. }) => Kept::Unreadable,
+        kept => kept?.map_or(Kept::Nothing, Kept::Beat),
+    };
     let before = app.clock(&mut tx).await?;
-    let shown = before.wall.to_zoned(TimeZone::UTC).date();
-    if shown != today {
+    if before.wall.to_zoned(TimeZone::UTC).date() != today {
         let mut errors = FieldErrors::default();
-        let problem =
-            format!("this host's clock shows {shown} in UTC: set the clock, or name the date that it is");
-        errors.add("date", problem);
+        // It is not said: whoever reads it would type it.
+        errors.add(
+            "date",
+            "this host's clock shows another one in UTC: set the clock, or name the date that it is",
+        );
         return Err(errors.into());
     }
-    let Some(mut beat) = kept.filter(|_| before.known.held_back.is_some()) else {
-        return Ok(before);
+    let beat = match kept {
+        Kept::Unreadable => Beat {
+            number: 1,
+            time: TrustedTime::first(before.wall),
+        },
+        Kept::Beat(Beat { number, time }) if before.known.held_back.is_some() => Beat {
+            number,
+            time: time.believing(before.wall),
+        },
+        Kept::Beat(_) | Kept::Nothing => return Ok(before),
     };
-    beat.time = beat.time.believing(before.wall);
     trusted_time::put(&mut tx, &beat).await?;
     let after = app.clock(&mut tx).await?;
     let entry = Changed {
@@ -78,7 +99,7 @@ pub async fn believe(app: &App, caller: &Caller, today: Date) -> Result<Clock, A
         target: "host".to_owned(),
         tenant_id: None,
         before: Some(json!({"time": before.known.time})),
-        after: Some(json!({"time": after.known.time})),
+        after: Some(json!({"time": after.known.time, "clock": after.wall, "node": app.engine.node()})),
     };
     app.audit(&mut tx, &caller, entry)?;
     tx.commit().await?;
@@ -89,7 +110,12 @@ impl App {
     async fn clock(&self, tx: &mut Tx) -> Result<Clock, AppError> {
         let wall = self.now();
         let known = trusted_time::known(tx, wall).await?;
-        Ok(Clock { wall, known })
+        let is_unreadable = matches!(trusted_time::find(tx).await, Err(StoreError::Corrupt { .. }));
+        Ok(Clock {
+            wall,
+            known,
+            is_unreadable,
+        })
     }
 
     /// The time that is believed, never ahead of the clock.

@@ -51,6 +51,7 @@ struct Shown {
     time: Timestamp,
     held_back_until: Option<Timestamp>,
     needs_confirmation: bool,
+    is_unreadable: bool,
 }
 
 impl From<Clock> for Shown {
@@ -61,6 +62,7 @@ impl From<Clock> for Shown {
             time: clock.known.time,
             held_back_until: held_back.and_then(|held| held.until),
             needs_confirmation: held_back.is_some_and(HeldBack::is_leap),
+            is_unreadable: clock.is_unreadable,
         }
     }
 }
@@ -69,6 +71,9 @@ impl Shown {
     fn believed(&self) -> String {
         let time = self.time;
         match self.held_back_until {
+            _ if self.is_unreadable => "nothing is old: what was noted of it cannot be read; `switchyard clock believe --date` begins anew"
+                .to_owned(),
+            _ if time <= Timestamp::UNIX_EPOCH => "nothing is old: no daemon has looked at it so far".to_owned(),
             _ if self.needs_confirmation => format!(
                 "what is old is decided by {time} until somebody says that the clock is right: `switchyard clock believe --date`"
             ),

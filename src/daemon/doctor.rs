@@ -311,16 +311,23 @@ async fn clock(parts: &Parts, findings: &mut Findings) {
         Err(error) => return findings.bad(NAME, NAME, error_chain(&error), "mend what stands above"),
     };
     let (wall, time) = (clock.wall, clock.known.time);
+    let believe = "set the clock; where it is right, `switchyard clock believe --date` and the date of today";
+    if clock.is_unreadable {
+        let detail = format!("shows {wall}; what was noted of it cannot be read, so that nothing is old");
+        return findings.add(NAME, NAME, Outcome::Doubtful, detail, Some(believe));
+    }
     let Some(held_back) = clock.known.held_back else {
         return findings.good(NAME, NAME, format!("shows {wall}"));
     };
     let detail = format!("shows {wall}; what is kept for days is counted by {time}");
     if held_back.is_leap() {
-        let mend =
-            "set the clock; where it is right, `switchyard clock believe --date` and the date of today";
-        return findings.add(NAME, NAME, Outcome::Doubtful, detail, Some(mend));
+        return findings.add(NAME, NAME, Outcome::Doubtful, detail, Some(believe));
     }
-    findings.good(NAME, NAME, format!("{detail}, for a day at most"));
+    findings.good(
+        NAME,
+        NAME,
+        format!("{detail}, until a daemon has been up for a day"),
+    );
 }
 
 /// What leads from the Asterisk's own files to ours; only who may read them can look.

@@ -1,7 +1,7 @@
 //! The watcher of the clock: takes no input, and notes where it stands.
 
 use std::convert::Infallible;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
@@ -12,6 +12,8 @@ use crate::domain::trusted_time::Heart;
 /// What is older is counted in days.
 pub const PERIOD: Duration = Duration::from_mins(1);
 
+/// It is told as often, for nothing else happens.
+const DAILY: Duration = Duration::from_hours(24);
 /// What a leap means.
 const LEAPT: &str = "this host's clock was put forward by more than 30 days, or no daemon ran for so long: what is kept for days \
     does not grow older by that until `switchyard clock believe --date` says that the clock is right";
@@ -19,14 +21,14 @@ const LEAPT: &str = "this host's clock was put forward by more than 30 days, or 
 /// Looks, at once and then each time that the period has passed, until the soft stop.
 pub async fn run(app: App, period: Duration, stop: CancellationToken) -> Result<(), Infallible> {
     let mut heart = Heart::default();
-    let mut was_leap = false;
+    let mut told: Option<Instant> = None;
     loop {
         match trusted_time::beat(&app, &mut heart).await {
-            Ok(is_leap) => {
-                if is_leap && !was_leap {
-                    tracing::warn!("{LEAPT}");
-                }
-                was_leap = is_leap;
+            Ok(false) => told = None,
+            Ok(true) if told.is_some_and(|told| told.elapsed() < DAILY) => {}
+            Ok(true) => {
+                tracing::warn!("{LEAPT}");
+                told = Some(Instant::now());
             }
             Err(error) => tracing::error!(
                 error = error_chain(&error),

@@ -21,7 +21,7 @@ const JITTER: i64 = 1_000_000;
 /// seen to go well.
 const MOST_OF_A_BEAT: Duration = Duration::from_mins(5);
 /// What is held back by no more than this is not worth telling.
-const NOTICED: SignedDuration = SignedDuration::from_mins(1);
+const NOTICED: SignedDuration = SignedDuration::from_mins(5);
 /// Jumps that are told apart.
 const MOST: usize = 64;
 
@@ -32,6 +32,8 @@ pub struct TrustedTime {
     up: i64,
     /// Where the host's clock stood, the smaller and earlier ones first.
     seen: Vec<Standing>,
+    /// The furthest ahead that was ever believed: a clock that was behind for a while comes back to it without a leap.
+    believed: i64,
 }
 
 /// How far the clock was ahead of the count, in microseconds, and at which count it was last seen so.
@@ -65,24 +67,25 @@ impl TrustedTime {
     /// At the first beat there is nothing that the clock could be held to.
     #[must_use]
     pub fn first(wall: Timestamp) -> Self {
+        let ahead = wall.as_microsecond();
         Self {
             up: 0,
-            seen: vec![Standing {
-                ahead: wall.as_microsecond(),
-                last: 0,
-            }],
+            seen: vec![Standing { ahead, last: 0 }],
+            believed: ahead,
         }
     }
 
     /// As it was kept; none where that cannot be.
     #[must_use]
-    pub fn kept(up: i64, seen: Vec<Standing>) -> Option<Self> {
+    pub fn kept(up: i64, seen: Vec<Standing>, believed: Option<i64>) -> Option<Self> {
         let ordered = seen
             .iter()
             .zip(seen.iter().skip(1))
             .all(|(one, next)| one.ahead < next.ahead && one.last <= next.last);
         let known = seen.last().is_some_and(|last| last.last <= up);
-        (ordered && known && up >= 0).then_some(Self { up, seen })
+        // A former version kept none.
+        let believed = believed.or_else(|| seen.first().map(|first| first.ahead))?;
+        (ordered && known && up >= 0).then_some(Self { up, seen, believed })
     }
 
     /// The count, for keeping.
@@ -95,6 +98,12 @@ impl TrustedTime {
     #[must_use]
     pub fn seen(&self) -> &[Standing] {
         &self.seen
+    }
+
+    /// The furthest that was believed, for keeping.
+    #[must_use]
+    pub const fn believed(&self) -> i64 {
+        self.believed
     }
 
     /// Another beat, so much up-time after the last one.
@@ -119,6 +128,8 @@ impl TrustedTime {
                 last.last = self.up;
             }
         }
+        let now = self.seen.first().map_or(self.believed, |first| first.ahead);
+        self.believed = self.believed.max(now);
         self
     }
 
@@ -130,8 +141,16 @@ impl TrustedTime {
 
     fn forget_old(&mut self) {
         let fresh = self.fresh();
-        let leap = self.leap().map_or(fresh, |before| before.min(fresh));
-        self.seen.drain(..leap);
+        match self.leap() {
+            // It stays, as what is led away from; what came of the leap grows old as ever.
+            Some(before) if before < fresh => {
+                self.seen.drain(before + 1..fresh);
+                self.seen.drain(..before);
+            }
+            _ => {
+                self.seen.drain(..fresh);
+            }
+        }
     }
 
     /// The place of the first standing of the last day.
@@ -147,7 +166,7 @@ impl TrustedTime {
     fn leap(&self) -> Option<usize> {
         let leap = i64::try_from(LEAP.as_micros()).unwrap_or(i64::MAX);
         let mut steps = self.seen.iter().zip(self.seen.iter().skip(1));
-        steps.position(|(before, next)| next.ahead.saturating_sub(before.ahead) > leap)
+        steps.position(|(before, next)| next.ahead.saturating_sub(before.ahead.max(self.believed)) > leap)
     }
 
     /// Somebody says that this clock is right: it is believed from now on, whatever was seen before.
@@ -157,6 +176,7 @@ impl TrustedTime {
         Self {
             up: self.up,
             seen: vec![Standing { ahead, last: self.up }],
+            believed: ahead,
         }
     }
 
@@ -166,8 +186,7 @@ impl TrustedTime {
         self.time_of(self.seen.first())
     }
 
-    /// The same after a day of up-time whatever the clock has done: for what only waits, and what a clock that was wrong makes end
-    /// early, but removes nothing of.
+    /// The same after a day of up-time whatever the clock has done: for what only waits, where nothing goes by that.
     #[must_use]
     pub fn waited(&self) -> Timestamp {
         self.time_of(self.seen.get(self.fresh()))

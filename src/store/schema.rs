@@ -66,6 +66,7 @@ steps! {
     36 "0036_unseen_erasures",
     37 "0037_landmarks",
     38 "0038_mail_places",
+    39 "0039_believed_clock",
 }
 
 /// Which text of a migration.

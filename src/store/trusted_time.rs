@@ -1,5 +1,7 @@
 //! What daemons have seen of the clock of their hosts, in one row.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::row::Origin;
@@ -8,14 +10,14 @@ use super::{Statement, StoreError, Tx};
 use crate::domain::trusted_time::{Beat, HeldBack, TrustedTime};
 
 statements! {
-    FIND = "select beat, up, seen from trusted_time where clock = 'host'";
-    LOCK = "select beat, up, seen from trusted_time where clock = 'host'", 0, " for update";
-    FIRST = "insert into trusted_time (clock, beat, up, seen) values ('host', $1, $2, $3) on conflict (clock) do nothing";
-    PUT = "insert into trusted_time (clock, beat, up, seen) values ('host', $1, $2, $3) \
-        on conflict (clock) do update set beat = excluded.beat, up = excluded.up, seen = excluded.seen";
+    FIND = "select beat, up, seen, believed from trusted_time where clock = 'host'";
+    LOCK = "select beat, up, seen, believed from trusted_time where clock = 'host'", 0, " for update";
+    FIRST = "insert into trusted_time (clock, beat, up, seen, believed) values ('host', $1, $2, $3, $4) on conflict (clock) do nothing";
+    PUT = "insert into trusted_time (clock, beat, up, seen, believed) values ('host', $1, $2, $3, $4) \
+        on conflict (clock) do update set beat = excluded.beat, up = excluded.up, seen = excluded.seen, believed = excluded.believed";
 }
 
-type Row = (i64, i64, String);
+type Row = (i64, i64, String, Option<i64>);
 
 /// The last beat; none before the first.
 pub async fn find(tx: &mut Tx) -> Result<Option<Beat>, StoreError> {
@@ -40,7 +42,8 @@ pub async fn known(tx: &mut Tx, wall: Timestamp) -> Result<Known, StoreError> {
         Err(StoreError::Corrupt { .. }) => None,
         beat => beat?,
     };
-    let Some(Beat { time, .. }) = beat else {
+    // As this host sees it: whoever looked last may have another clock, and nobody may have looked since a leap.
+    let Some(time) = beat.map(|beat| beat.time.beat(wall, Duration::ZERO)) else {
         let none = Timestamp::UNIX_EPOCH.min(wall);
         return Ok(Known {
             time: none,
@@ -75,16 +78,21 @@ async fn keep(tx: &mut Tx, statement: Statement, beat: &Beat) -> Result<(), Stor
         what: "trusted_time.seen",
         source,
     })?;
-    run!(tx, execute(statement, beat.number, beat.time.up(), seen))?;
+    let believed = beat.time.believed();
+    run!(
+        tx,
+        execute(statement, beat.number, beat.time.up(), seen, believed)
+    )?;
     Ok(())
 }
 
-fn parse((number, up, seen): Row) -> Result<Beat, StoreError> {
+fn parse((number, up, seen, believed): Row) -> Result<Beat, StoreError> {
     let origin = Origin {
         table: "trusted_time",
         id: "host",
     };
     let seen = serde_json::from_str(&seen).map_err(|error| origin.corrupt("seen", error))?;
-    let time = TrustedTime::kept(up, seen).ok_or_else(|| origin.corrupt("seen", "is not what was kept"))?;
+    let time = TrustedTime::kept(up, seen, believed)
+        .ok_or_else(|| origin.corrupt("seen", "is not what was kept"))?;
     Ok(Beat { number, time })
 }

@@ -1,6 +1,7 @@
 //! `switchyard clock`: what is believed of the clock, and saying that it is right.
 
 use jiff::tz::TimeZone;
+use rstest::rstest;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection as _};
 use switchyard::domain::clock::{Clock as _, SystemClock};
@@ -9,10 +10,12 @@ use super::host::Host;
 
 const DAY: i64 = 24 * 3_600 * 1_000_000;
 
-/// As a daemon leaves it that was up for some minutes, was off for so many days, and is up again.
-fn was_off(host: &Host, days: i64) {
+/// As a daemon leaves it that was up for some minutes, was off for so many days, and is up again, or is not yet.
+fn was_off(host: &Host, days: i64, is_up: bool) {
     let now = SystemClock.now().as_microsecond();
-    let seen = json!([{"ahead": now - days * DAY, "last": 0}, {"ahead": now, "last": 0}]);
+    let mut seen = vec![json!({"ahead": now - days * DAY, "last": 0})];
+    seen.extend(is_up.then(|| json!({"ahead": now, "last": 0})));
+    let seen = json!(seen);
     let sql = format!(
         "delete from trusted_time; insert into trusted_time (clock, beat, up, seen) values ('host', 7, 0, '{seen}')"
     );
@@ -35,9 +38,20 @@ fn examined(host: &Host) -> Value {
 }
 
 #[test]
-fn a20_a_leap_of_the_clock_is_told_and_believed_by_who_names_the_date() {
+fn a20_before_a_daemon_has_looked_nothing_is_old_and_nothing_is_believed() {
     let host = Host::ready();
-    was_off(&host, 31);
+    let today = SystemClock.now().to_zoned(TimeZone::UTC).date().to_string();
+    for words in [&["clock", "show"][..], &["clock", "believe", "--date", &today]] {
+        let told = host.ok(words);
+        assert!(told.contains("nothing is old"), "{told}");
+    }
+    assert_eq!(host.json(&["clock", "show"])["time"], "1970-01-01T00:00:00Z");
+}
+
+#[rstest]
+fn a20_a_leap_of_the_clock_is_told_and_believed_by_who_names_the_date(#[values(false, true)] is_up: bool) {
+    let host = Host::ready();
+    was_off(&host, 31, is_up);
     let shown = host.json(&["clock", "show"]);
     assert_eq!(
         (&shown["needs_confirmation"], &shown["held_back_until"]),
@@ -72,7 +86,7 @@ fn a20_a_leap_of_the_clock_is_told_and_believed_by_who_names_the_date() {
 #[test]
 fn a20_a_day_that_the_clock_was_put_forward_by_needs_nobody() {
     let host = Host::ready();
-    was_off(&host, 1);
+    was_off(&host, 1, true);
     let shown = host.json(&["clock", "show"]);
     assert_eq!(shown["needs_confirmation"], false);
     assert!(shown["held_back_until"].is_string(), "{shown}");

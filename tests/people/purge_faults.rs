@@ -15,7 +15,7 @@ use switchyard::domain::error_chain::error_chain;
 use switchyard::domain::purge::PurgeStatus::{Done, Partial, Running};
 use switchyard::domain::retention::RetentionInput;
 use switchyard::domain::retention::RetentionKind::{CallRecords, Recordings};
-use switchyard::domain::trusted_time::TrustedTime;
+use switchyard::domain::trusted_time::{Heart, TrustedTime};
 use tempfile::TempDir;
 
 use super::gone::world;
@@ -265,6 +265,18 @@ async fn a20_a_clock_that_is_years_ahead_purges_nothing_until_it_is_said_to_be_r
     }
     let told = "select action from audit_entries where action like 'clock.%'";
     assert_eq!(world.texts(told).await, ["clock.believe"]);
+    // What cannot be read is begun anew.
+    world
+        .texts("update trusted_time set seen = 'x' returning clock")
+        .await;
+    let known = async || trusted_time::look(&world.app, &platform).await.unwrap().known;
+    assert!(known().await.time < ago(3650));
+    trusted_time::believe(&world.app, &platform, today).await.unwrap();
+    assert!(known().await.time > ago(1));
+    let mut heart = Heart::default();
+    trusted_time::beat(&world.app, &mut heart).await.unwrap();
+    trusted_time::beat(&world.app, &mut heart).await.unwrap();
+    assert!(known().await.time > ago(1) && known().await.held_back.is_none());
     let id = world.purge(acme).await;
     world.work().await;
     assert_eq!(world.counts(acme, id).await, [(CallRecords, 5, 5, 0)]);

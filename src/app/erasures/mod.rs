@@ -181,7 +181,7 @@ pub async fn run(
 /// Forgets erasures that were looked for and never run, and whom those are about that have kept something for long; gives how many.
 pub async fn forget_old(app: &App) -> Result<u64, AppError> {
     let mut tx = app.store.begin("forget_old_erasures").await?;
-    let time = app.known_time(&mut tx).await?.waited;
+    let time = app.known_time(&mut tx).await?.time;
     let mut forgotten = erasure_ends::forget_open(&mut tx, time - WAITS).await?;
     let stale = erasure_ends::stale(&mut tx, time - MENDS).await?;
     tx.commit().await?;

@@ -102,6 +102,45 @@ fn a20_a_step_before_a_leap_is_believed_after_its_day_and_the_leap_is_not() {
     assert_eq!((trusted.time(), trusted.held_back()), (at(wall), None));
 }
 
+/// A host that starts without a battery shows 2000 until a server of times tells it better.
+#[test]
+fn a20_a_clock_that_was_behind_for_a_moment_comes_back_without_a_word() {
+    let mut wall = 0;
+    let mut trusted = run(TrustedTime::first(at(0)), &mut wall, 1);
+    for behind in [26 * 365 * DAY, 40 * DAY] {
+        trusted = trusted.beat(at(wall - behind), Duration::ZERO);
+        assert_eq!(trusted.time(), at(wall - behind));
+        trusted = run(trusted, &mut wall, 1);
+        assert!(!trusted.held_back().unwrap().is_leap());
+        trusted = run(trusted, &mut wall, 24);
+        assert_eq!((trusted.time(), trusted.held_back()), (at(wall), None));
+    }
+    // From there on a leap is one as before, also for who has kept it meanwhile.
+    let kept = TrustedTime::kept(trusted.up(), trusted.seen().to_vec(), Some(trusted.believed()));
+    trusted = kept.unwrap().beat(at(wall - 40 * DAY), Duration::ZERO);
+    wall += 31 * DAY;
+    trusted = run(trusted, &mut wall, 48);
+    assert_eq!(trusted.time(), at(wall - 71 * DAY));
+    assert!(trusted.held_back().unwrap().is_leap());
+}
+
+/// What only waits is not kept waiting by what came after a leap.
+#[test]
+fn a20_while_a_leap_waits_later_steps_grow_old_as_ever() {
+    let mut wall = 0;
+    let trusted = run(TrustedTime::first(at(0)), &mut wall, 1);
+    wall += 40 * DAY;
+    let mut trusted = run(trusted, &mut wall, 1);
+    for _ in 0..100 {
+        wall += 16 * HOUR;
+        trusted = run(trusted, &mut wall, 8);
+    }
+    let behind = at(wall).duration_since(trusted.waited());
+    assert!(behind <= SignedDuration::from_hours(3 * 24), "{behind}");
+    assert!(trusted.seen().len() < 10 && trusted.held_back().unwrap().is_leap());
+    assert!(trusted.time() < at(wall - 40 * DAY));
+}
+
 #[test]
 fn a20_a_jump_that_is_put_right_leaves_nothing_behind() {
     let mut wall = 0;
@@ -160,7 +199,7 @@ fn what_cannot_have_been_kept_is_not_taken(#[case] up: i64, #[case] seen: &[(i64
         ahead: *ahead,
         last: *last,
     });
-    assert_eq!(TrustedTime::kept(up, seen.collect()), None);
+    assert_eq!(TrustedTime::kept(up, seen.collect(), None), None);
 }
 
 #[test]
@@ -284,7 +323,8 @@ proptest! {
             if shown.len() <= MOST {
                 prop_assert!(at(least).duration_since(trusted.waited()) <= SignedDuration::from_secs(1));
             }
-            prop_assert_eq!(TrustedTime::kept(trusted.up(), trusted.seen().to_vec()), Some(trusted.clone()));
+            let kept = TrustedTime::kept(trusted.up(), trusted.seen().to_vec(), Some(trusted.believed()));
+            prop_assert_eq!(kept, Some(trusted.clone()));
         }
     }
 
