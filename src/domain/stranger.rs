@@ -26,8 +26,10 @@ pub struct Stranger {
 pub struct Shown {
     numbers: BTreeSet<CallText>,
     names: BTreeSet<CallText>,
-    /// What was dialled, and whose phones were called: they may call on.
-    called: BTreeSet<CallText>,
+    /// What was dialled.
+    dialled: BTreeSet<CallText>,
+    /// Whose phones were called, or may have been by what was dialled: they may call on.
+    phones: BTreeSet<CallText>,
     /// Number and name of each part that is from somebody else.
     of_others: BTreeSet<(Option<CallText>, Option<CallText>)>,
     /// Whether it is from nobody else.
@@ -67,25 +69,39 @@ impl Stranger {
         is_own: impl Fn(&str) -> bool,
     ) -> Shown {
         let mut shown = Shown::default();
+        let mut is_from_them = false;
         for part in parts {
             let phone = part.called.as_ref();
             let phone = phone.and_then(|phone| CallText::of(phone.number.as_str()));
-            shown.called.extend(part.to.clone().into_iter().chain(phone));
+            let dialled = part.to.clone();
+            let may_ring = |to: &CallText| to.as_str().parse::<ExtensionNumber>().is_ok();
+            shown
+                .phones
+                .extend(phone.into_iter().chain(dialled.clone().filter(may_ring)));
+            shown.dialled.extend(dialled);
             let has_number = part.caller.is_none() && part.from_number.as_ref() == Some(&self.number);
             if part.is_of_called {
                 // Whose call it is, the leg of who called tells.
             } else if has_number || self.has(part.caller.as_ref(), &is_own) {
-                shown.numbers.extend(part.from_number.clone());
+                is_from_them = true;
+                // A call that is made for whoever clicks shows whom they called.
+                let own = part
+                    .from_number
+                    .clone()
+                    .filter(|number| Some(number) != part.to.as_ref());
+                shown.numbers.extend(own);
                 shown.names.extend(part.from_name.clone());
             } else {
                 let others = (part.from_number.clone(), part.from_name.clone());
                 shown.of_others.insert(others);
             }
         }
-        shown.called.remove(&self.number);
-        // A call that is made for whoever clicks shows whom they called.
-        shown.names.retain(|name| !shown.called.contains(name));
-        shown.is_theirs_alone = !shown.numbers.is_empty() && shown.of_others.is_empty();
+        shown.dialled.remove(&self.number);
+        shown.phones.remove(&self.number);
+        shown.numbers.retain(|number| !shown.phones.contains(number));
+        let is_called = |name: &CallText| shown.dialled.contains(name) || shown.phones.contains(name);
+        shown.names.retain(|name| !is_called(name));
+        shown.is_theirs_alone = is_from_them && shown.of_others.is_empty();
         shown
     }
 
@@ -95,15 +111,19 @@ impl Stranger {
         let [called_from, called_to] =
             [&part.caller, &part.called].map(|phone| self.has(phone.as_ref(), &is_own));
         let pair = (part.from_number.clone(), part.from_name.clone());
-        let is_called =
-            |text: &Option<CallText>| text.as_ref().is_some_and(|text| shown.called.contains(text));
+        let is_number_of =
+            |all: &BTreeSet<CallText>| pair.0.as_ref().is_some_and(|number| all.contains(number));
         let may_show = part.is_of_called
-            && !is_called(&pair.0)
+            && !is_number_of(&shown.phones)
             && !shown.of_others.contains(&pair)
             && pair.0.as_ref() != Some(&self.pseudonym);
+        // Whoever was dialled may be another one, unless it is a number that they showed themselves.
+        let is_all_theirs = shown.is_theirs_alone && !is_number_of(&shown.dialled);
         let is_shown = |text: &Option<CallText>, all: &BTreeSet<CallText>| {
-            let is_it = |text| shown.is_theirs_alone || all.contains(text);
-            may_show && text.as_ref().is_some_and(is_it)
+            may_show
+                && text
+                    .as_ref()
+                    .is_some_and(|text| is_all_theirs || all.contains(text))
         };
         let shows_number = is_shown(&pair.0, &shown.numbers);
         let shows_name = is_shown(&pair.1, &shown.names);
@@ -264,6 +284,37 @@ mod tests {
         made.from_name = CallText::of("1002");
         let found = left(vec![made, of_called("1002", "Bob", "1003")]);
         assert_eq!(found, [told("erased-1", None), told("1002", Some("Bob"))]);
+    }
+
+    /// Somebody calls her from outside by the number that she shows there, and her phone calls on.
+    #[test]
+    fn a22_a_number_that_she_shows_goes_though_it_was_dialled_and_that_of_a_phone_that_rang_stays() {
+        const HERS: &str = "+493012345";
+        let outside = part("+49171", HERS, [None, Phone::of("1001", OWN)]);
+        let gone = told("erased-1", None);
+        for name in ["Ann Medlar", "Ann"] {
+            let mut own = part(HERS, "0151", [Phone::of("1001", OWN), None]);
+            own.from_name = CallText::of(name);
+            let found = left(vec![outside.clone(), own, of_called(HERS, name, "0151")]);
+            assert_eq!(found, [told("+49171", Some("Ann")), gone.clone(), gone.clone()]);
+        }
+        // She shows the number of somebody whose phone rings, or would if it were there, and who calls on.
+        let own = part("1002", "1003", [Phone::of("1001", OWN), Phone::of("1003", OWN)]);
+        for phone in [Phone::of("1002", OWN), None] {
+            let rung = part("1003", "1002", [Phone::of("1003", OWN), phone]);
+            let found = left(vec![own.clone(), rung, of_called("1002", "Ann", "0151")]);
+            assert_eq!(found[2], told("1002", Some("Ann")));
+        }
+    }
+
+    #[test]
+    fn a22_what_only_the_leg_of_whoever_was_called_shows_goes_also_where_her_own_shows_nothing() {
+        let mut own = part("1001", "1002", [Phone::of("1001", OWN), Phone::of("1002", OWN)]);
+        (own.from_number, own.from_name) = (None, None);
+        let bob = of_called("1002", "Bob", "1003");
+        let found = left(vec![own, of_called("+4930123", "Ann Medlar", "1002"), bob]);
+        let gone = told("erased-1", None);
+        assert_eq!(found, [gone.clone(), gone, told("1002", Some("Bob"))]);
     }
 
     #[test]
