@@ -47,6 +47,7 @@ pub mod platform_user_changes;
 pub mod platform_users;
 pub mod precondition;
 pub mod profile;
+mod purge_disk;
 mod purge_part;
 mod purge_pass;
 mod purge_recordings;

@@ -2,27 +2,24 @@
 //! waits for a disk, and counted in another one.
 
 use std::io;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::App;
 use super::error::AppError;
+use super::purge_disk::{LONGEST, is_of_the_whole, is_still, place_of, remove_from};
 use super::purge_part::{close, end, kept_by_now, may_go, open, stays};
 use crate::domain::ids::InstanceId;
 use crate::domain::purge::{Batch, Purge, PurgePart};
-use crate::domain::recording::RecordingPath;
 use crate::driver::spool::Spool;
-use crate::monitor::landmarks::{self, Standing};
+use crate::monitor::landmarks::Standing;
 use crate::store::purge_files::{self, Noted};
 use crate::store::purge_rows::{self, OldRecording};
 use crate::store::recordings;
 
 /// Files that are noted at once.
 const AT_ONCE: i64 = 20;
-/// How long a disk may take to show or remove one of them.
-pub(super) const LONGEST: Duration = Duration::from_secs(2);
 pub(super) const NO_DIRECTORY: &str = "the settings of the PBX name no directory of recordings, so nobody can look for them; set `recordings_dir`, \
      unless it is gone";
 pub(super) const NO_DISK: &str = "the directory of the recordings is not there, is another one or cannot be opened, or its disk does not answer; \
@@ -77,65 +74,6 @@ pub(super) async fn batch(
         return end(app, purge, position, kept_by_now()).await;
     }
     work.go_on(&old).await
-}
-
-/// What has to do with the disk, and not with a file.
-pub(super) fn is_of_the_whole(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::NotFound)
-}
-
-/// Where files are by now.
-pub(super) struct Place {
-    /// The host, the directory, and which one that is.
-    pub name: String,
-    pub standing: Standing,
-}
-
-/// Where the files of a PBX are; none where that is another directory than the one that it was: its disk may have gone a moment
-/// ago, and what has the same names there is something else.
-pub(super) async fn place_of(
-    app: &App,
-    instance: InstanceId,
-    spool: &Spool,
-) -> Result<io::Result<Place>, AppError> {
-    let kept = landmarks::kept(&app.store, instance).await?;
-    let looked = async {
-        let mark = spool.mark(LONGEST).await?;
-        let there = spool.landmark(LONGEST).await?;
-        match Standing::of(kept.as_deref(), there.as_ref()) {
-            Standing::Wrong => Err(io::Error::new(
-                io::ErrorKind::NotFound,
-                "it is another directory than the one that is known again",
-            )),
-            standing => Ok(Place {
-                name: format!("{} {mark}", app.engine.node()),
-                standing,
-            }),
-        }
-    };
-    Ok(looked.await)
-}
-
-/// Removes a file of a place; false where it is not there. Where that place is not there any more, that is an error.
-pub(super) async fn remove_from(
-    app: &App,
-    instance: InstanceId,
-    (spool, place): (&Spool, &str),
-    path: &RecordingPath,
-) -> Result<io::Result<bool>, AppError> {
-    let removed = spool.remove_within(path, LONGEST).await;
-    if !matches!(removed, Ok(false)) {
-        return Ok(removed);
-    }
-    // The disk may have gone since.
-    let there = place_of(app, instance, spool).await?;
-    Ok(match there {
-        Ok(there) if there.name != place => Err(io::Error::new(
-            io::ErrorKind::NotFound,
-            "it is another directory than a moment ago",
-        )),
-        there => there.map(|_| false),
-    })
 }
 
 /// A part of a purge, on the disk that it is about.
@@ -256,10 +194,19 @@ impl Work<'_> {
                 Err(error) if is_of_the_whole(&error) => {
                     tracing::warn!(%error, tenant = %self.purge.tenant_id, "recordings cannot be looked at");
                     removal.has_no_disk = true;
-                    return self.count(removal).await;
+                    break;
                 }
                 Ok(Some(_)) | Err(_) => there.push(recording),
             }
+        }
+        if !removal.gone.is_empty() {
+            let from = (&self.spool, noted.place.as_str());
+            if let Err(error) = is_still(self.app, self.instance, from).await? {
+                return self.no_disk(&error).await;
+            }
+        }
+        if removal.has_no_disk {
+            return self.count(removal).await;
         }
         let removed = self.remove(&there, &noted.place).await?;
         removal.gone.extend(removed.gone);

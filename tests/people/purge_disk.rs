@@ -33,7 +33,7 @@ impl World {
     }
 
     /// As whoever was killed leaves it who had noted which files are about to go.
-    async fn noted(&self) {
+    pub async fn noted(&self) {
         self.texts("update purge_parts set found = 3, found_bytes = 12 returning kind")
             .await;
         self.texts(

@@ -9,9 +9,8 @@ use uuid::Uuid;
 use super::fate::{Fate, count};
 use super::work::Work;
 use crate::app::error::AppError;
-use crate::app::purge_recordings::{
-    LONGEST, NO_DIRECTORY, NO_DISK, NOT_REMOVED, NOT_THERE, is_of_the_whole, place_of, remove_from,
-};
+use crate::app::purge_disk::{LONGEST, is_of_the_whole, is_still, place_of, remove_from};
+use crate::app::purge_recordings::{NO_DIRECTORY, NO_DISK, NOT_REMOVED, NOT_THERE};
 use crate::app::recording_look::{Looked, look};
 use crate::domain::erasure::ErasurePlace;
 use crate::domain::ids::{CallRecordId, InstanceId, RecordingId};
@@ -147,6 +146,11 @@ async fn remove(
             // Another disk may be there.
             (false, _) => fates.push((target.id, Fate::Kept(NOT_THERE))),
         }
+    }
+    if !fates.is_empty() {
+        is_still(work.app, instance, (spool, &place))
+            .await?
+            .map_err(Failed::Disk)?;
     }
     if !there.is_empty() {
         let Some(mut open) = work.open().await? else {
