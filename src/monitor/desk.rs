@@ -58,7 +58,8 @@ pub struct Desk {
     room: Arc<Semaphore>,
     overrun: Arc<Overrun>,
     clock: Arc<dyn Clock>,
-    keeper: JoinSet<()>,
+    /// Gives whether it came to its end.
+    keeper: JoinSet<bool>,
     end: CancellationToken,
 }
 
@@ -89,7 +90,7 @@ impl Desk {
                 &ends,
                 keeping,
             )
-            .await;
+            .await
         });
         Self {
             sender,
@@ -131,7 +132,8 @@ impl Desk {
         drop(self.sender);
         self.end.cancel();
         let mut keeper = self.keeper;
-        if timeout(PATIENCE, keeper.join_next()).await.is_err() {
+        let ended = timeout(PATIENCE, keeper.join_next()).await;
+        if !matches!(ended, Ok(Some(Ok(true)))) {
             tracing::warn!("calls that are over were not written before the end");
         }
     }

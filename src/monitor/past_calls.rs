@@ -42,7 +42,7 @@ enum Broken {
     Archive(#[from] DriverError),
     #[error("no answer came within a minute")]
     Late,
-    #[error("somebody holds the tenant {0}")]
+    #[error("somebody holds the tenant {0}, or the database is busy")]
     Held(TenantId),
 }
 

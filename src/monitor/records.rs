@@ -239,8 +239,9 @@ impl Keeper {
                             return Err(error);
                         }
                         tracing::error!(error = error_chain(&error), "a call that is over cannot be kept");
-                        if let Some(ended_at) = self.waiting.get(one).map(|told| told.part.part.ended) {
-                            self.missed(ended_at - UNNOTICED, ended_at);
+                        if let Some(Told { part, .. }) = self.waiting.get(one) {
+                            let (started, ended) = (part.part.started, part.part.ended);
+                            self.missed(started.min(ended - UNNOTICED), ended);
                         }
                     }
                 }

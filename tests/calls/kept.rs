@@ -1,12 +1,13 @@
 //! What the keeper of call records keeps and notes when one call cannot be kept, a clock is put back, or the daemon ends.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use switchyard::domain::leg::{Contact, Leg};
 use switchyard::driver::DriverError;
 use switchyard::driver::feed::{News, Past, Poll};
+use switchyard::monitor::desk::Desk;
 use switchyard::store::tenant_lifecycle;
 
 use super::keeper::{Bench, Told, at, ended, nothing, record};
@@ -31,6 +32,25 @@ async fn a11_a_call_of_a_tenant_that_has_just_gone_keeps_no_other_from_being_kep
     // As the domains are by then.
     assert_eq!(bench.calls(bench.globex.id).await, ["2.0"]);
     assert!(!bench.keeper.has_work());
+}
+
+#[tokio::test]
+async fn a11_a_call_that_cannot_be_kept_is_missed_from_when_it_began() {
+    let mut bench = Bench::listening().await;
+    bench
+        .sql(
+            "create trigger refuses before insert on call_records when new.call = '1.0' \
+             begin select raise(abort, 'as a test wants it'); end",
+        )
+        .await;
+    bench.clock.set(1_000);
+    let mut long = ended(1, ACME, 900);
+    long.part.started = at(5);
+    bench.keeper.hear(&News::Record(Box::new(long)));
+    bench.keeper.hear(&record(2, ACME, 1_000));
+    bench.keeper.write().await.unwrap();
+    assert_eq!(bench.calls(bench.acme.id).await, ["2.0"]);
+    bench.assert_missed(5, 900).await;
 }
 
 #[tokio::test]
@@ -64,20 +84,28 @@ impl Poll for Breaks {
     }
 }
 
+impl Bench {
+    /// Has the keeper break, once the time before is noted.
+    async fn breaks(&self, desk: &Desk) {
+        self.clock.set(100);
+        desk.hear(&News::LinkDown);
+        self.clock.set(150);
+        desk.hear_up(Box::new(Breaks));
+        for _ in 0..500 {
+            if self.heard_until().await == Some(at(94)) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("nothing is noted");
+    }
+}
+
 #[tokio::test]
 async fn a11_a_keeper_that_broke_has_a_successor_and_the_time_since_it_wrote_is_told_as_missed() {
     let bench = Bench::listening().await;
     let desk = bench.desk().await;
-    bench.clock.set(100);
-    desk.hear(&News::LinkDown);
-    bench.clock.set(150);
-    desk.hear_up(Box::new(Breaks));
-    for _ in 0..500 {
-        if bench.heard_until().await == Some(at(94)) {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    bench.breaks(&desk).await;
     desk.hear(&record(1, ACME, 150));
     for _ in 0..1_500 {
         // The first is of the time before the desk was there.
@@ -94,11 +122,15 @@ async fn a11_a_keeper_that_broke_has_a_successor_and_the_time_since_it_wrote_is_
 async fn a11_what_waits_while_a_keeper_rests_is_written_before_the_end() {
     let bench = Bench::listening().await;
     let desk = bench.desk().await;
-    bench.clock.set(150);
-    desk.hear_up(Box::new(Breaks));
+    bench.breaks(&desk).await;
+    // By then it rests.
+    tokio::time::sleep(Duration::from_millis(100)).await;
     desk.hear(&record(1, ACME, 150));
+    let begun = Instant::now();
     desk.close().await;
+    let took = begun.elapsed();
     assert_eq!(bench.calls(bench.acme.id).await, ["1.0"]);
+    assert!(took < Duration::from_secs(4), "it went on resting: {took:?}");
 }
 
 #[tokio::test]

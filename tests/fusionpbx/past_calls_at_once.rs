@@ -135,6 +135,25 @@ async fn a11_a_tenant_that_somebody_holds_keeps_no_other_ones_calls_from_being_k
     }
 }
 
+/// What is written behind the lock of a tenant is no lock of one.
+#[tokio::test]
+async fn a11_whoever_looks_waits_for_a_table_that_is_held_for_longer_than_a_tenant() {
+    let missed = Missed::on(Backend::Postgres).await;
+    import(&missed.world, &[Row::of(&missed.acme, missed.at(5), 9)]).await;
+    let mut looker = missed.looker();
+    let looks = async {
+        // By then it is held.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        looker.turn().await.unwrap();
+    };
+    let holds = missed
+        .world
+        .database
+        .sql("begin; lock table call_records in share mode; select pg_sleep(8); commit");
+    tokio::join!(looks, holds);
+    assert_eq!(missed.calls(&missed.acme).await.len(), 1);
+}
+
 /// An archive that takes ten minutes for each page.
 struct Slow(Box<dyn Archive>, Shifted, Arc<AtomicUsize>);
 
