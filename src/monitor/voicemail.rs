@@ -74,28 +74,43 @@ pub async fn look(
     let before = mail.place().await?;
     let is_another = |there: &&MailPlace| kept.as_ref() != Some(&there.mark) && !there.is_believed;
     if let Some(there) = before.as_ref().filter(is_another) {
-        boxes.recognise(&places, kept.is_none(), there).await?;
+        let met = boxes.recognise(&places, kept.is_none(), there).await?;
+        if met > 0 {
+            // Before anything is put: what is found beneath a disk that goes from here on vouches for nothing.
+            is_still(mail, there).await?;
+            keep_place(store, instance, there).await?;
+        }
     }
     if let Some(tenant) = tenant {
         places.retain(|(of, _)| *of == tenant);
     }
     let mut seen = boxes.look(&places, before.is_some()).await?;
     if let Some(before) = before {
-        if mail.place().await?.is_none_or(|after| after.mark != before.mark) {
-            let why = "its disk was mounted, or taken away, meanwhile";
-            return Err(MailError::unavailable(PLACE, why).into());
-        }
+        is_still(mail, &before).await?;
         // What is there tells, or its operator.
         let is_recognised = before.is_believed || seen.met + seen.looked.kept > 0;
         if is_recognised && kept.as_ref() != Some(&before.mark) {
-            let mut tx = store.begin("keep_place_of_mail_boxes").await?;
-            voicemail::set_place(&mut tx, instance, &before.mark).await?;
-            tx.commit().await?;
+            keep_place(store, instance, &before).await?;
         }
         lose(store, &seen.gone).await?;
         seen.looked.lost = seen.gone.len();
     }
     seen.missed.map_or(Ok(seen.looked), |missed| Err(missed.into()))
+}
+
+/// An error where they are in another directory by now.
+async fn is_still(mail: &dyn Mail, before: &MailPlace) -> Result<(), LookError> {
+    if mail.place().await?.is_some_and(|after| after.mark == before.mark) {
+        return Ok(());
+    }
+    let why = "its disk was mounted, or taken away, meanwhile";
+    Err(MailError::unavailable(PLACE, why).into())
+}
+
+async fn keep_place(store: &Store, instance: InstanceId, place: &MailPlace) -> Result<(), StoreError> {
+    let mut tx = store.begin("keep_place_of_mail_boxes").await?;
+    voicemail::set_place(&mut tx, instance, &place.mark).await?;
+    tx.commit().await
 }
 
 /// Which directory the mail boxes of a PBX are in; an error where there is none, or another one than it was.
@@ -183,14 +198,14 @@ impl Boxes<'_> {
         Ok(seen)
     }
 
-    /// Sees whether a directory that is not the one that is kept, or of which none is, may be believed. Nothing is kept of what is
-    /// found in it before: that would vouch for it the next time.
+    /// Sees whether a directory that is not the one that is kept, or of which none is, may be believed, and gives how many known
+    /// messages are in it. Nothing is kept of what is found in it before: that would vouch for it the next time.
     async fn recognise(
         &self,
         places: &BTreeSet<(TenantId, SipDomain)>,
         is_new: bool,
         there: &MailPlace,
-    ) -> Result<(), LookError> {
+    ) -> Result<usize, LookError> {
         let seen = self.look(places, false).await?;
         let is_all_there = seen.gone.is_empty() && seen.perhaps == 0 && seen.missed.is_none();
         let is_right = if is_new {
@@ -200,7 +215,7 @@ impl Boxes<'_> {
             is_all_there
         };
         match seen.missed {
-            _ if is_right => Ok(()),
+            _ if is_right => Ok(seen.met),
             // Once that is mended, it may be known by itself.
             Some(missed) if seen.gone.is_empty() => Err(missed.into()),
             _ => Err(another(there)),

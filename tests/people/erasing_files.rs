@@ -256,7 +256,7 @@ async fn a22_messages_of_an_extension_and_of_a_number_go_from_the_running_pbx_an
     assert_eq!(mailed.names(acme, "1002").len(), 2);
     assert_eq!(mailed.names(&world.globex, "1001").len(), 2);
     mailed.look().await;
-    assert_eq!(mailed.known(acme).await, ["5550000", "5550002"]);
+    assert_eq!(mailed.world.callers(acme).await, ["5550000", "5550002"]);
 }
 
 #[tokio::test]
@@ -273,7 +273,7 @@ async fn a22_where_the_pbx_is_down_messages_stay_and_go_once_it_is_run_again() {
     let (_, found, erased, kept) = amounts(&partial)[1];
     assert!(found == 3 && kept > 0 && erased + kept == 3, "{partial:#?}");
     assert_eq!(
-        mailed.known(acme).await.len(),
+        mailed.world.callers(acme).await.len(),
         3 - usize::try_from(erased).unwrap()
     );
 }

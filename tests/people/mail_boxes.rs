@@ -15,8 +15,6 @@ use switchyard::domain::ids::{InstanceId, PurgeId};
 use switchyard::domain::instance::InstanceSettings;
 use switchyard::domain::instance_secrets::InstanceSecrets;
 use switchyard::domain::tenant::Tenant;
-use switchyard::domain::voicemail::{Voicemail, VoicemailQuery};
-use switchyard::store::voicemail as rows;
 use tempfile::TempDir;
 
 use super::gone::world;
@@ -192,26 +190,6 @@ impl Mailed {
 
     pub async fn look(&self) {
         voicemail::look(&self.world.app, self.place, None).await.unwrap();
-    }
-
-    /// The messages that are known of a tenant, oldest first.
-    pub async fn messages(&self, tenant: &Tenant) -> Vec<Voicemail> {
-        let mut tx = self.world.store.read("known").await.unwrap();
-        let query = VoicemailQuery {
-            mailbox: None,
-            caller: None,
-            after: None,
-            most: 100,
-        };
-        rows::list(&mut tx, tenant.id, &query).await.unwrap()
-    }
-
-    /// Their callers.
-    pub async fn known(&self, tenant: &Tenant) -> Vec<String> {
-        let messages = self.messages(tenant).await.into_iter();
-        messages
-            .map(|message| message.found.caller.unwrap().to_string())
-            .collect()
     }
 }
 

@@ -41,7 +41,7 @@ async fn a46_messages_on_a_disk_that_is_away_are_neither_purged_nor_erased_altho
     assert_eq!(erasure.status, ErasureStatus::Partial, "{erasure:#?}");
     let (_, _, erased, kept) = amounts(&erasure)[1];
     assert!(erased == 0 && kept >= 2, "{erasure:#?}");
-    assert_eq!(mailed.known(acme).await.len(), 2);
+    assert_eq!(mailed.world.callers(acme).await.len(), 2);
     assert_eq!(
         mailed.names(acme, "1002").len(),
         2,
@@ -100,7 +100,7 @@ async fn a46_a_purge_during_which_the_disk_goes_counts_what_has_gone_before_and_
         world.counts(acme, id).await,
         [(RetentionKind::Voicemail, 3, 1, 2)]
     );
-    assert_eq!(mailed.known(acme).await.len(), 2);
+    assert_eq!(mailed.world.callers(acme).await.len(), 2);
 }
 
 #[tokio::test]
@@ -110,5 +110,5 @@ async fn a46_an_erasure_during_which_the_disk_goes_counts_what_has_gone_before_a
     let erasure = world.erased(acme, json!({"number": "1001"})).await;
     assert_eq!(erasure.status, ErasureStatus::Partial, "{erasure:#?}");
     assert_eq!(amounts(&erasure)[1], ("voicemail", 3, 1, 2));
-    assert_eq!(mailed.known(acme).await.len(), 2);
+    assert_eq!(mailed.world.callers(acme).await.len(), 2);
 }

@@ -9,10 +9,9 @@ use switchyard::domain::dial::ExtensionNumber;
 use switchyard::domain::ids::{SystemIds, TenantId};
 use switchyard::domain::sip_domain::SipDomain;
 use switchyard::domain::tenant::Tenant;
-use switchyard::domain::voicemail::{FoundMessage, MailFolder, PbxMessageId, VoicemailQuery};
+use switchyard::domain::voicemail::{FoundMessage, MailFolder, PbxMessageId};
 use switchyard::driver::mail::{Mail, MailError, MailPlace, MailboxContent, MessageSound};
 use switchyard::monitor::voicemail::{LookError, Looked, look};
-use switchyard::store::voicemail;
 use tempfile::TempDir;
 
 use super::gone::world;
@@ -27,8 +26,10 @@ pub(super) struct Shelf {
     pub is_away: bool,
     pub mark: String,
     pub is_believed: bool,
-    /// Its disk goes while it is looked at.
-    pub goes: bool,
+    /// Nobody knows where it is, and it may not be there yet.
+    pub is_nowhere: bool,
+    /// Its disk goes once it was asked so often which one it is.
+    pub goes_after: Option<usize>,
     pub asked: AtomicUsize,
 }
 
@@ -64,8 +65,8 @@ impl Shelf {
 impl Mail for Shelf {
     async fn place(&self) -> Result<Option<MailPlace>, MailError> {
         let asked = self.asked.fetch_add(1, Ordering::Relaxed);
-        let has_gone = self.goes && asked > 0;
-        Ok(Some(MailPlace {
+        let has_gone = self.goes_after.is_some_and(|after| asked >= after);
+        Ok((!self.is_nowhere).then(|| MailPlace {
             mark: if has_gone {
                 "beneath".to_owned()
             } else {
@@ -168,14 +169,7 @@ pub(super) fn content_of(
 }
 
 pub(super) async fn known(world: &World, tenant: &Tenant) -> Vec<String> {
-    let mut tx = world.store.read("known").await.unwrap();
-    let query = VoicemailQuery {
-        mailbox: None,
-        caller: None,
-        after: None,
-        most: 100,
-    };
-    let messages = voicemail::list(&mut tx, tenant.id, &query).await.unwrap();
+    let messages = world.messages(tenant).await;
     let mut mailboxes: Vec<String> = messages
         .iter()
         .map(|message| message.found.mailbox.to_string())

@@ -128,14 +128,59 @@ async fn a46_a_disk_that_goes_while_it_is_looked_at_loses_nothing() {
     for tenant in [&world.acme, &world.globex] {
         shelf.put(tenant, "1001", Some(MailboxContent::default()));
     }
-    (shelf.goes, shelf.asked) = (true, AtomicUsize::new(0));
+    (shelf.goes_after, shelf.asked) = (Some(1), AtomicUsize::new(0));
     let error = shelf.look(&world).await.unwrap_err();
     let LookError::Mail(error @ MailError::Unavailable { .. }) = error else {
         panic!("{error:?}");
     };
     assert!(error.full().contains("meanwhile"), "{}", error.full());
-    (shelf.domains, shelf.goes) = (before, false);
+    (shelf.domains, shelf.goes_after) = (before, None);
     assert_eq!(shelf.look(&world).await.unwrap(), Looked::default());
+}
+
+/// Once it is seen that it is the right one, and before or after something is kept of what is found beneath.
+#[rstest]
+#[case(1, &["1001", "1002"])]
+#[case(2, &["1001", "1002", "1003"])]
+#[tokio::test]
+async fn a46_what_is_found_beneath_a_disk_that_goes_while_it_is_recognised_never_vouches_for_that_place(
+    #[case] asked: usize,
+    #[case] kept: &[&str],
+) {
+    let state = TempDir::new().unwrap();
+    let (world, mut shelf) = looked_at(&state).await;
+    let acme = &world.acme;
+    world
+        .texts("update instances set voicemail_place = null returning node")
+        .await;
+    let before = shelf.domains.clone();
+    let beneath = one("1003", 1);
+    shelf.put(acme, "1003", Some(beneath.clone()));
+    (shelf.goes_after, shelf.asked) = (Some(asked), AtomicUsize::new(0));
+    assert!(shelf.look(&world).await.is_err());
+    assert_eq!(known(&world, acme).await, kept);
+    // Nothing else is there as long as it is away.
+    shelf.domains.clear();
+    for tenant in [acme, &world.globex] {
+        shelf.put(tenant, "1003", Some(MailboxContent::default()));
+    }
+    shelf.put(acme, "1003", Some(beneath));
+    assert!(shelf.look(&world).await.is_err());
+    assert_eq!(known(&world, acme).await, kept);
+    (shelf.domains, shelf.goes_after) = (before, None);
+    shelf.look(&world).await.unwrap();
+    assert_eq!(known(&world, acme).await, ["1001", "1002"]);
+}
+
+#[tokio::test]
+async fn a46_of_a_place_that_may_not_be_there_yet_nothing_is_kept() {
+    let state = TempDir::new().unwrap();
+    let (world, mut shelf) = looked_at(&state).await;
+    shelf.is_nowhere = true;
+    shelf.put(&world.acme, "1001", Some(MailboxContent::default()));
+    shelf.put(&world.acme, "1003", Some(one("1003", 1)));
+    assert_eq!(shelf.look(&world).await.unwrap(), Looked::default());
+    assert_eq!(known(&world, &world.acme).await, ["1001", "1002"]);
 }
 
 /// Of a box that holds more than is looked at, nobody knows whether all is there.

@@ -42,10 +42,10 @@ async fn a20_old_messages_go_from_the_pbx_and_newer_ones_and_others_stay(
     mailed.put(&world.globex, "1001", 0, 60);
     mailed.look().await;
     assert_eq!(
-        mailed.known(acme).await,
+        mailed.world.callers(acme).await,
         ["5550001", "5550003", "5550001", "5550000", "5550002"]
     );
-    assert_eq!(mailed.known(&world.globex).await, ["5550000"]);
+    assert_eq!(mailed.world.callers(&world.globex).await, ["5550000"]);
     world.keep(acme, json!({"voicemail": 10})).await;
     let preview = purges::preview(&world.app, &inside(acme), &IfMatch::Any)
         .await
@@ -70,10 +70,10 @@ async fn a20_old_messages_go_from_the_pbx_and_newer_ones_and_others_stay(
     );
     assert_eq!(mailed.names(acme, "1002"), ["msg0000.txt", "msg0000.wav"]);
     assert_eq!(mailed.names(&world.globex, "1001").len(), 2);
-    assert_eq!(mailed.known(acme).await, ["5550000", "5550002"]);
+    assert_eq!(mailed.world.callers(acme).await, ["5550000", "5550002"]);
     // It is not old for a second one, and what is found again is known already.
     mailed.look().await;
-    assert_eq!(mailed.known(acme).await, ["5550000", "5550002"]);
+    assert_eq!(mailed.world.callers(acme).await, ["5550000", "5550002"]);
 }
 
 #[tokio::test]
@@ -87,11 +87,11 @@ async fn a20_what_was_removed_by_one_that_was_killed_is_counted_once() {
     }
     // Whoever looks meanwhile forgets that one, and not that it is to be counted.
     mailed.look().await;
-    assert_eq!(mailed.known(acme).await, ["5550000", "5550001"]);
+    assert_eq!(mailed.world.callers(acme).await, ["5550000", "5550001"]);
     world.work().await;
     assert_eq!(world.counts(acme, id).await, [(KIND, 3, 3, 0)]);
     assert_eq!(world.report(acme, id).await.status, Done);
-    assert!(mailed.names(acme, "1001").is_empty() && mailed.known(acme).await.is_empty());
+    assert!(mailed.names(acme, "1001").is_empty() && mailed.world.callers(acme).await.is_empty());
     assert_eq!(world.texts("select message from purge_messages").await, [""; 0]);
 }
 
@@ -183,13 +183,16 @@ async fn a20_where_the_pbx_is_down_messages_are_kept_and_still_known() {
     world.keep(acme, json!({"voicemail": 10})).await;
     super::support::pbx::kill(super::support::pbx::pid(&mailed.pbx.pbx.home()));
     assert!(voicemail::look(&world.app, mailed.place, None).await.is_err());
-    assert_eq!(mailed.known(acme).await, ["5550000"]);
+    assert_eq!(mailed.world.callers(acme).await, ["5550000"]);
     let id = world.purge(acme).await;
     world.work().await;
     assert_eq!(world.counts(acme, id).await, [(KIND, 1, 0, 1)]);
     assert_eq!(world.report(acme, id).await.status, Partial);
     assert_eq!(
-        (mailed.names(acme, "1001").len(), mailed.known(acme).await.len()),
+        (
+            mailed.names(acme, "1001").len(),
+            mailed.world.callers(acme).await.len()
+        ),
         (2, 1)
     );
 }
@@ -215,7 +218,10 @@ async fn a20_where_the_pbx_goes_away_in_the_middle_what_has_gone_is_counted_and_
     );
     assert_eq!(world.texts("select message from purge_messages").await, [""; 0]);
     assert_eq!(
-        (mailed.names(acme, "1001").len(), mailed.known(acme).await.len()),
+        (
+            mailed.names(acme, "1001").len(),
+            mailed.world.callers(acme).await.len()
+        ),
         (4, 2)
     );
 }
@@ -229,7 +235,7 @@ async fn a20_a_look_forgets_what_has_gone_and_knows_what_was_moved_as_the_same()
     }
     mailed.put(acme, "1002", 5, 9);
     mailed.look().await;
-    let before = mailed.messages(acme).await;
+    let before = mailed.world.messages(acme).await;
     assert_eq!(before.len(), 4);
     let folder = mailed.folder(acme, "1001");
     let old = folder.parent().unwrap().join("Old");
@@ -240,7 +246,7 @@ async fn a20_a_look_forgets_what_has_gone_and_knows_what_was_moved_as_the_same()
     fs::remove_file(folder.join("msg0002.txt")).unwrap();
     fs::remove_dir_all(mailed.folder(acme, "1002").parent().unwrap()).unwrap();
     mailed.look().await;
-    let mut after = mailed.messages(acme).await;
+    let mut after = mailed.world.messages(acme).await;
     let by_caller = |messages: &[Voicemail], caller: &str| {
         let of = |message: &&Voicemail| {
             let shown = message.found.caller.as_ref();

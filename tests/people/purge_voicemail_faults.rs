@@ -221,7 +221,7 @@ async fn a20_a_domain_without_its_directory_or_disk_keeps_its_messages_and_no_ot
     let detail = mailed.detail().await;
     assert!(detail.contains("cannot be removed"), "{detail}");
     assert_eq!(mailed.names(acme, "1001"), [""; 0]);
-    assert_eq!(mailed.known(acme).await, ["5550000"]);
+    assert_eq!(mailed.world.callers(acme).await, ["5550000"]);
 
     // A disk that is not mounted leaves an empty one: what was about to go has not gone.
     let spool = mailed.pbx.pbx.home().join("spool/voicemail");
@@ -230,5 +230,5 @@ async fn a20_a_domain_without_its_directory_or_disk_keeps_its_messages_and_no_ot
     mailed.note().await;
     world.work().await;
     assert_eq!(world.counts(acme, id).await, [(KIND, 3, 0, 1)]);
-    assert_eq!(mailed.known(acme).await, ["5550000"]);
+    assert_eq!(mailed.world.callers(acme).await, ["5550000"]);
 }

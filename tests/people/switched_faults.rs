@@ -39,7 +39,7 @@ async fn a20_a_message_whose_sound_is_not_there_is_neither_lost_nor_said_to_have
         unseen.contains(&gone) && unseen.contains("see whether that is the right one"),
         "{unseen}"
     );
-    assert_eq!(switched.known(acme).await, ["5550001", "5550002"]);
+    assert_eq!(switched.world.callers(acme).await, ["5550001", "5550002"]);
     world.keep(acme, json!({"voicemail": 10})).await;
     let id = world.purge(acme).await;
     world.work().await;
@@ -50,7 +50,7 @@ async fn a20_a_message_whose_sound_is_not_there_is_neither_lost_nor_said_to_have
     };
     assert!(kept <= 2, "{kept}");
     assert_eq!(switched.listed().await, [gone]);
-    assert_eq!(switched.known(acme).await, ["5550001"]);
+    assert_eq!(switched.world.callers(acme).await, ["5550001"]);
 }
 
 #[rstest]
@@ -75,7 +75,7 @@ async fn a20_a_list_that_cannot_be_read_loses_no_message(
     let id = world.purge(acme).await;
     world.work().await;
     assert_eq!(world.report(acme, id).await.status, Partial);
-    assert_eq!(switched.known(acme).await, ["5550001"]);
+    assert_eq!(switched.world.callers(acme).await, ["5550001"]);
     assert_eq!(switched.names(acme, "1001").len(), 1);
     switched.freeswitch.faults().clear();
     let id = world.purge(acme).await;
@@ -101,7 +101,7 @@ async fn a20_a_directory_that_is_another_one_is_not_looked_at(
     let id = world.purge(acme).await;
     world.work().await;
     assert_eq!(world.report(acme, id).await.status, Partial);
-    assert_eq!(switched.known(acme).await, ["5550001"]);
+    assert_eq!(switched.world.callers(acme).await, ["5550001"]);
     assert_eq!(switched.listed().await.len(), 1);
     fs::remove_dir_all(switched.root()).unwrap();
     fs::rename(&aside, switched.root()).unwrap();
@@ -110,38 +110,6 @@ async fn a20_a_directory_that_is_another_one_is_not_looked_at(
     world.work().await;
     assert_eq!(world.report(acme, id).await.status, Done);
     assert_eq!(switched.listed().await, [""; 0]);
-}
-
-#[tokio::test]
-async fn a20_a_message_of_a_box_that_is_no_more_is_in_the_box_in_which_its_sound_lies() {
-    let switched = Switched::open(FusionPbx, Sqlite).await;
-    let (world, acme) = (&switched.world, &switched.world.acme);
-    let stray = switched.put(acme, "1001", "5550001", 60).await;
-    let other = switched.put(acme, "1002", "5550002", 60).await;
-    let fusionpbx = switched.fusionpbx.as_ref().unwrap();
-    // As a deploy leaves it that takes an extension away.
-    fusionpbx
-        .run("delete from v_voicemails where voicemail_id = '1001'")
-        .await;
-    switched.look().await;
-    assert_eq!(switched.known(acme).await, ["5550001", "5550002"]);
-    // Where its sound is nowhere, nobody knows whose it was.
-    let path = switched.folder(acme, "1001").join(format!("msg_{stray}.wav"));
-    let aside = switched.root().with_file_name("aside");
-    fs::rename(&path, &aside).unwrap();
-    let unseen = switched.unseen().await;
-    assert!(unseen.contains("that it has no more"), "{unseen}");
-    world.keep(acme, json!({"voicemail": 10})).await;
-    let id = world.purge(acme).await;
-    world.work().await;
-    assert_eq!(world.report(acme, id).await.status, Partial);
-    assert!(switched.listed().await.contains(&stray));
-    assert_eq!(switched.known(acme).await, ["5550001"]);
-    fs::rename(&aside, &path).unwrap();
-    let id = world.purge(acme).await;
-    world.work().await;
-    assert_eq!(world.report(acme, id).await.status, Done);
-    assert!(!path.exists() && switched.listed().await.is_empty(), "{other}");
 }
 
 #[rstest]
@@ -263,35 +231,12 @@ async fn a22_who_has_called_is_known_of_a_sound_whose_entry_has_gone(#[values(20
     let fusionpbx = switched.fusionpbx.as_ref().unwrap();
     fusionpbx.run("delete from v_voicemail_messages").await;
     switched.look().await;
-    assert_eq!(switched.known(acme).await, ["5550001"]);
-    assert_eq!(switched.messages(acme).await[0].found.seconds, Some(5));
+    assert_eq!(switched.world.callers(acme).await, ["5550001"]);
+    assert_eq!(switched.world.messages(acme).await[0].found.seconds, Some(5));
     let done = world.erased(acme, json!({"number": "5550001"})).await;
     assert_eq!(done.status, ErasureStatus::Done, "{done:#?}");
     assert_eq!(amounts(&done)[1], ("voicemail", 1, 1, 0));
     assert_eq!(switched.names(acme, "1001"), [""; 0]);
-}
-
-#[tokio::test]
-async fn a20_strays_of_a_domain_of_which_nothing_else_is_there_are_told() {
-    let switched = Switched::open(FusionPbx, Sqlite).await;
-    let (world, acme) = (&switched.world, &switched.world.acme);
-    let id = "6f2b7c1e-0000-4000-8000-000000000001";
-    switched
-        .list(acme, "1001", (id, "5550001"), ago(60), "".into())
-        .await;
-    let fusionpbx = switched.fusionpbx.as_ref().unwrap();
-    fusionpbx
-        .run("update v_voicemail_messages set message_base64 = repeat('UklG', 20)")
-        .await;
-    fusionpbx.run("delete from v_voicemails").await;
-    fs::remove_dir_all(switched.root().join(acme.domain.as_str())).unwrap();
-    let unseen = switched.unseen().await;
-    assert!(unseen.contains("that it has no more"), "{unseen}");
-    world.keep(acme, json!({"voicemail": 10})).await;
-    let purge = world.purge(acme).await;
-    world.work().await;
-    assert_eq!(world.report(acme, purge).await.status, Partial);
-    assert_eq!(switched.listed().await, [id]);
 }
 
 #[tokio::test]
@@ -306,8 +251,8 @@ async fn a20_a_row_with_a_value_that_is_none_keeps_no_other_box_from_being_looke
     );
     switched.fusionpbx.as_ref().unwrap().run(&sql).await;
     switched.unseen().await;
-    assert_eq!(switched.known(acme).await, ["5550002"]);
-    assert_eq!(switched.known(globex).await, ["5550003"]);
+    assert_eq!(switched.world.callers(acme).await, ["5550002"]);
+    assert_eq!(switched.world.callers(globex).await, ["5550003"]);
 }
 
 #[tokio::test]
@@ -329,8 +274,8 @@ async fn a20_an_odd_answer_about_one_box_keeps_no_other_one_from_being_looked_at
     switched.freeswitch.faults().add(odd);
     let unseen = switched.unseen().await;
     assert!(unseen.contains("callers choose the name"), "{unseen}");
-    assert_eq!(switched.known(acme).await, ["5550001"]);
-    assert_eq!(switched.known(globex).await, ["5550003"]);
+    assert_eq!(switched.world.callers(acme).await, ["5550001"]);
+    assert_eq!(switched.world.callers(globex).await, ["5550003"]);
 }
 
 #[rstest]
@@ -346,7 +291,7 @@ async fn a20_a_box_whose_directory_has_gone_is_asked_for_all_the_same(
     fs::remove_dir_all(switched.folder(acme, "1001")).unwrap();
     let unseen = switched.unseen().await;
     assert!(unseen.contains(&name), "{unseen}");
-    assert_eq!(switched.known(acme).await, ["5550001", "5550002"]);
+    assert_eq!(switched.world.callers(acme).await, ["5550001", "5550002"]);
 }
 
 #[tokio::test]

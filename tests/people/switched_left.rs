@@ -20,7 +20,7 @@ async fn a22_a_message_has_not_gone_with_its_entry_where_a_sound_lies_that_may_b
     // Of another day, and so of another message.
     switched.lay(acme, "1002", "msg_6f2b7c1e-0000-4000-8000-000000000002.wav", 19);
     switched.look().await;
-    let message = switched.messages(acme).await.remove(0);
+    let message = switched.world.messages(acme).await.remove(0);
     let found = &message.found;
     switched.freeswitch.voicemail().messages.clear();
     for name in switched.names(acme, "1002") {
@@ -31,7 +31,7 @@ async fn a22_a_message_has_not_gone_with_its_entry_where_a_sound_lies_that_may_b
     let unseen = switched.unseen().await;
     assert!(unseen.contains("may lie there all the same"), "{unseen}");
     // The other one has gone with its sound.
-    let mut known = switched.known(acme).await;
+    let mut known = switched.world.callers(acme).await;
     known.sort();
     assert_eq!(known, ["-", "-", "5550001"]);
     let driver = switched.driver();
@@ -69,7 +69,7 @@ async fn a20_a_yes_of_freeswitch_is_not_believed() {
     let acme = &switched.world.acme;
     switched.put(acme, "1001", "5550001", 60).await;
     switched.look().await;
-    let message = switched.messages(acme).await.remove(0);
+    let message = switched.world.messages(acme).await.remove(0);
     let (domain, found) = (&acme.domain, &message.found);
     let driver = switched.driver();
     let mail = driver.mail().unwrap();
@@ -106,7 +106,7 @@ async fn a22_a_mark_is_taken_off_whatever_freeswitch_answers_meanwhile() {
     let acme = &switched.world.acme;
     switched.put(acme, "1001", "5550001", 60).await;
     switched.look().await;
-    let message = switched.messages(acme).await.remove(0);
+    let message = switched.world.messages(acme).await.remove(0);
     let (domain, found) = (&acme.domain, &message.found);
     let driver = switched.driver();
     let mail = driver.mail().unwrap();

@@ -12,11 +12,9 @@ use switchyard::domain::ids::{IdSource as _, InstanceId, SystemIds};
 use switchyard::domain::instance::{FreeSwitchSettings, InstanceSettings, PbxKind};
 use switchyard::domain::instance_secrets::InstanceSecrets;
 use switchyard::domain::tenant::Tenant;
-use switchyard::domain::voicemail::{Voicemail, VoicemailQuery};
 use switchyard::driver::PbxDriver;
 use switchyard::driver::freeswitch::FreeSwitchDriver;
 use switchyard::driver::fusionpbx::{self, FusionPbxDriver};
-use switchyard::store::voicemail as rows;
 use tempfile::TempDir;
 
 use super::freeswitch::{FreeSwitch, Message, PASSWORD};
@@ -247,30 +245,5 @@ impl Switched {
             }
             InstanceSettings::Asterisk(_) => panic!("it has mail boxes of its own"),
         }
-    }
-
-    /// The messages that are known of a tenant, oldest first.
-    pub async fn messages(&self, tenant: &Tenant) -> Vec<Voicemail> {
-        let mut tx = self.world.store.read("known").await.unwrap();
-        let query = VoicemailQuery {
-            mailbox: None,
-            caller: None,
-            after: None,
-            most: 100,
-        };
-        rows::list(&mut tx, tenant.id, &query).await.unwrap()
-    }
-
-    /// Their callers; `-` of those that none is known of.
-    pub async fn known(&self, tenant: &Tenant) -> Vec<String> {
-        let messages = self.messages(tenant).await.into_iter();
-        messages
-            .map(|message| {
-                message
-                    .found
-                    .caller
-                    .map_or("-".to_owned(), |caller| caller.to_string())
-            })
-            .collect()
     }
 }

@@ -12,6 +12,7 @@ use switchyard::domain::purge::PurgeStatus::Done;
 use switchyard::domain::recording::SoundFormat;
 use switchyard::domain::retention::RetentionKind;
 use switchyard::domain::voicemail::MailFolder;
+use switchyard::driver::mail::MailError;
 
 use super::erasing::amounts;
 use super::purging::{ago, inside};
@@ -35,8 +36,11 @@ async fn a20_old_messages_go_from_the_list_and_from_the_disk_and_newer_ones_and_
     // Greetings are no messages.
     switched.lay(acme, "1001", "greeting_1.wav", 60);
     switched.look().await;
-    assert_eq!(switched.known(acme).await, ["5550001", "5550003", "5550002"]);
-    assert_eq!(switched.known(&world.globex).await, ["5550004"]);
+    assert_eq!(
+        switched.world.callers(acme).await,
+        ["5550001", "5550003", "5550002"]
+    );
+    assert_eq!(switched.world.callers(&world.globex).await, ["5550004"]);
     world.keep(acme, json!({"voicemail": 10})).await;
     // One comes of which nobody knows before the purge looks, and a sound is left that stands in no list.
     switched.put(acme, "1002", "5550005", 30).await;
@@ -57,9 +61,9 @@ async fn a20_old_messages_go_from_the_list_and_from_the_disk_and_newer_ones_and_
     assert_eq!(names[0], "greeting_1.wav");
     assert_eq!(switched.names(acme, "1002"), [""; 0]);
     assert_eq!(switched.names(&world.globex, "1001").len(), 1);
-    assert_eq!(switched.known(acme).await, ["5550002"]);
+    assert_eq!(switched.world.callers(acme).await, ["5550002"]);
     switched.look().await;
-    assert_eq!(switched.known(acme).await, ["5550002"]);
+    assert_eq!(switched.world.callers(acme).await, ["5550002"]);
     if kind == FusionPbx {
         // Its phones hear of it, each time.
         let told = switched.freeswitch.journal().with("luarun app.lua voicemail mwi");
@@ -101,8 +105,8 @@ async fn a22_messages_of_an_extension_and_of_a_number_are_erased_and_those_of_ot
     assert_eq!(amounts(&done)[1], ("voicemail", 1, 1, 0));
     assert_eq!(switched.names(acme, "1002").len(), 1);
     assert_eq!(switched.listed().await.len(), 2);
-    assert_eq!(switched.known(acme).await, ["5550003"]);
-    assert_eq!(switched.known(&world.globex).await, ["5550002"]);
+    assert_eq!(switched.world.callers(acme).await, ["5550003"]);
+    assert_eq!(switched.world.callers(&world.globex).await, ["5550002"]);
 }
 
 #[rstest]
@@ -115,12 +119,12 @@ async fn a20_a_sound_that_a_caller_may_be_speaking_into_is_no_message_yet(
     let name = "msg_6f2b7c1e-0000-4000-8000-000000000001.wav";
     switched.lay(acme, "1001", name, 0);
     switched.look().await;
-    assert_eq!(switched.known(acme).await, [""; 0]);
+    assert_eq!(switched.world.callers(acme).await, [""; 0]);
     // Nobody has written it for long, and it stands in no list: somebody hung up at the wrong moment.
     let path = switched.lay(acme, "1001", name, 1);
     switched.look().await;
-    let [message] = &switched.messages(acme).await[..] else {
-        panic!("{:?}", switched.messages(acme).await);
+    let [message] = &switched.world.messages(acme).await[..] else {
+        panic!("{:?}", switched.world.messages(acme).await);
     };
     assert_eq!(message.found.id.as_str(), "6f2b7c1e-0000-4000-8000-000000000001");
     assert_eq!((message.found.bytes, &message.found.caller), (100, &None));
@@ -131,6 +135,23 @@ async fn a20_a_sound_that_a_caller_may_be_speaking_into_is_no_message_yet(
     assert!(removed.await.unwrap() && !path.exists());
     let again = mail.remove(domain, &found.mailbox, &found.id, found.left_at);
     assert!(!again.await.unwrap());
+}
+
+#[rstest]
+#[tokio::test]
+async fn a22_a_sound_of_a_day_that_is_to_come_is_a_message_all_the_same(
+    #[values(FreeSwitch, FusionPbx)] kind: PbxKind,
+) {
+    let switched = Switched::open(kind, Sqlite).await;
+    let (world, acme) = (&switched.world, &switched.world.acme);
+    let path = switched.lay(acme, "1001", "msg_6f2b7c1e-0000-4000-8000-000000000001.wav", -2);
+    switched.look().await;
+    assert_eq!(world.callers(acme).await, ["-"]);
+    world.extension(&inside(acme), "1001").await.unwrap();
+    let phone = world.phone(acme, "1001").await;
+    let done = world.erased(acme, json!({"extension": phone})).await;
+    assert_eq!(done.status, ErasureStatus::Done, "{done:#?}");
+    assert!(!path.exists());
 }
 
 #[rstest]
@@ -178,10 +199,10 @@ async fn a20_where_something_stands_is_told_by_what_freeswitch_knows_of_it() {
         list.messages[2].read = 1;
     }
     switched.look().await;
-    let messages = switched.messages(acme).await;
+    let messages = switched.world.messages(acme).await;
     let folders: Vec<MailFolder> = messages.iter().map(|message| message.found.folder).collect();
     assert_eq!(folders, [MailFolder::Inbox, MailFolder::Old, MailFolder::Deleted]);
-    assert_eq!(switched.known(acme).await, ["5550001", "5550002", "-"]);
+    assert_eq!(switched.world.callers(acme).await, ["5550001", "5550002", "-"]);
     assert_eq!(messages[0].found.seconds, Some(5));
     let created = switched.freeswitch.voicemail().messages[0].created;
     assert_eq!(messages[0].found.left_at.as_second(), created);
@@ -204,8 +225,8 @@ async fn a46_a_sound_that_fusionpbx_keeps_in_its_database_is_exported_and_goes_w
     );
     fusionpbx.run(&sql).await;
     switched.look().await;
-    let [message] = &switched.messages(acme).await[..] else {
-        panic!("{:?}", switched.messages(acme).await);
+    let [message] = &switched.world.messages(acme).await[..] else {
+        panic!("{:?}", switched.world.messages(acme).await);
     };
     let length = i64::try_from(said.len()).unwrap();
     assert!((message.found.bytes - length).abs() <= 2, "{message:?}");
@@ -222,6 +243,36 @@ async fn a46_a_sound_that_fusionpbx_keeps_in_its_database_is_exported_and_goes_w
     world.work().await;
     assert_eq!(world.report(acme, id).await.status, Done);
     assert_eq!(switched.listed().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a46_a_sound_in_the_list_that_is_none_is_an_error_of_that_message_alone() {
+    let switched = Switched::open(FusionPbx, Sqlite).await;
+    let acme = &switched.world.acme;
+    let ids = ["1", "2"].map(|n| format!("6f2b7c1e-0000-4000-8000-00000000000{n}"));
+    for id in &ids {
+        switched
+            .list(acme, "1001", (id, "5550001"), ago(20), "".into())
+            .await;
+    }
+    let sql = format!(
+        "update v_voicemail_messages set message_base64 = case voicemail_message_uuid::text \
+         when '{}' then repeat('*', 80) else repeat('UklG', 20) end",
+        ids[0]
+    );
+    switched.fusionpbx.as_ref().unwrap().run(&sql).await;
+    let driver = switched.driver();
+    let mail = driver.mail().unwrap();
+    let mailbox = "1001".parse().unwrap();
+    let [none, right] = ids.map(|id| id.parse().unwrap());
+    let refused = mail.sound(&acme.domain, &mailbox, &none).await.err().unwrap();
+    assert!(matches!(refused, MailError::Refused { .. }), "{refused:?}");
+    assert!(
+        mail.sound(&acme.domain, &mailbox, &right)
+            .await
+            .unwrap()
+            .is_some()
+    );
 }
 
 #[rstest]
