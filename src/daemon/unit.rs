@@ -140,14 +140,17 @@ pub async fn may_write_of(settings: &InstanceSettings) -> Vec<Check> {
     }
     if let Some(mail) = settings.voicemail_dir() {
         let check = writes("service_removes_mail", mail.as_path()).await;
-        // A FreeSWITCH without FusionPBX removes what it lists itself.
-        let is_needed = settings.kind() == PbxKind::FusionPbx;
-        checks.extend(check.map(|check| Check {
-            ok: check.ok || !is_needed,
-            ..check
-        }));
+        checks.extend(check.map(|check| of_mail(check, settings.kind())));
     }
     checks
+}
+
+/// A FreeSWITCH without FusionPBX removes what it lists itself.
+fn of_mail(check: Check, kind: PbxKind) -> Check {
+    Check {
+        ok: check.ok || kind != PbxKind::FusionPbx,
+        ..check
+    }
 }
 
 /// Where it may not.
@@ -237,6 +240,26 @@ mod tests {
         }
         assert_eq!(is_writable("", Path::new("/")), None);
         assert_eq!(is_writable("nonsense", Path::new("/")), None);
+    }
+
+    #[test]
+    fn only_of_a_fusionpbx_the_service_has_to_remove_messages_itself() {
+        let shut = Check::bad(
+            "service_removes_mail",
+            "it may not write there".to_owned(),
+            "let it",
+        );
+        for (kind, ok) in [(PbxKind::FusionPbx, false), (PbxKind::FreeSwitch, true)] {
+            let told = of_mail(shut.clone(), kind);
+            assert_eq!((told.ok, &told.mend), (ok, &shut.mend), "{kind:?}");
+        }
+        assert!(
+            of_mail(
+                Check::good("service_removes_mail", "it may".to_owned()),
+                PbxKind::FusionPbx
+            )
+            .ok
+        );
     }
 
     #[test]

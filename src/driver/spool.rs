@@ -18,6 +18,7 @@ use crate::domain::instance::{AbsolutePath, PbxKind};
 use crate::domain::recording::RecordingPath;
 use crate::domain::sip_domain::SipDomain;
 
+mod asking;
 mod check;
 pub(super) mod disk;
 mod landmark;
@@ -25,11 +26,11 @@ mod reading;
 mod search;
 mod walk;
 
-pub(super) use check::check;
+use asking::patiently;
+pub(super) use check::{check, own};
 pub(super) use landmark::identity;
 pub use landmark::{LANDMARK, Landmark};
 pub use reading::Sound;
-use reading::patiently;
 pub use search::{Seen, Unseen};
 pub use walk::Walk;
 

@@ -9,13 +9,14 @@ use std::time::Duration;
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, ResolveFlags, Stat, openat2, statat, unlinkat};
 use rustix::io::Errno;
 
+use super::opened::Opened;
 use super::turn::{self, Turn};
-use super::{BELIEVED, MailError, MailPlace};
+use super::{BELIEVED, MailError, MailPlace, MessageSound};
 use crate::domain::dial::ExtensionNumber;
 use crate::domain::sip_domain::SipDomain;
 use crate::driver::Check;
 use crate::driver::spool::disk::in_turn;
-use crate::driver::spool::{WITHIN, holds_nothing, identity};
+use crate::driver::spool::{Sound, WITHIN, holds_nothing, identity};
 
 /// What errors call it.
 pub const WHAT: &str = "the directory of mail boxes";
@@ -136,6 +137,28 @@ impl MailTree {
         }
         mailboxes.sort_unstable();
         Ok(Some(mailboxes))
+    }
+
+    /// What a caller has said, opened in a box of it or in the PBX's list.
+    pub fn sound(&self, opened: Opened) -> MessageSound {
+        MessageSound {
+            sound: Sound::of(opened.file, opened.length, self.root.clone()),
+            format: opened.format,
+        }
+    }
+
+    /// Opens what a caller has said in a message of a box; none where that is not there.
+    pub async fn open(
+        &self,
+        turn: &Turn,
+        mailbox: &ExtensionNumber,
+        open: impl FnOnce(&Self) -> io::Result<Option<Opened>> + Send + 'static,
+    ) -> Result<Option<MessageSound>, MailError> {
+        let opened = self.ask(turn, open).await?.map_err(|error| match error.kind() {
+            io::ErrorKind::TimedOut => MailError::unavailable(WHAT, error),
+            _ => MailError::refused(mailbox, error),
+        })?;
+        Ok(opened.map(|opened| self.sound(opened)))
     }
 
     /// Of the connection test, whether the directories of all mail boxes can be read. `mend`: how the disk is to be where they cannot.

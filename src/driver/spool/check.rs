@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use rustix::process::Uid;
 use rustix::thread::{CapabilitySet, capabilities};
 
-use super::reading::patiently;
+use super::asking::patiently;
 use super::search::recording;
 use super::{DEEPEST, Spool, WITHIN};
 use crate::domain::instance::{AbsolutePath, PbxKind};
@@ -206,7 +206,7 @@ impl Spool {
 }
 
 /// Who asks, where the owner of a file decides what they may do.
-fn own() -> Option<Uid> {
+pub fn own() -> Option<Uid> {
     let is_any_owner = capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::FOWNER));
     (!is_any_owner).then(rustix::process::geteuid)
 }

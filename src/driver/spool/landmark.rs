@@ -12,7 +12,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use super::reading::patiently;
+use super::asking::patiently;
 use super::{Spool, WITHIN};
 
 /// The name of a file in the directory that holds the tenants' own; nothing that begins so is a recording.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use super::reading::{Asking, Question, Waiting};
+use super::asking::{Asking, Question, Waiting};
 use super::{Seen, Spool};
 use crate::domain::recording::FoundRecording;
 use crate::domain::sip_domain::SipDomain;

@@ -7,7 +7,6 @@ mod spool;
 mod text;
 
 use std::collections::BTreeSet;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,7 +28,6 @@ use crate::driver::DriverError;
 use crate::driver::mail::tree::{MailTree, WHAT as SPOOL};
 use crate::driver::mail::turn::{self, Turn};
 use crate::driver::mail::{Mail, MailError, MailPlace, MailboxContent, MessageSound};
-use crate::driver::spool::Sound;
 
 /// How long nobody works on mail boxes after a removal of which nobody knows whether Asterisk has carried it out.
 const UNANSWERED: Duration = Duration::from_mins(1);
@@ -234,18 +232,8 @@ impl Mail for AsteriskMail<'_> {
     ) -> Result<Option<MessageSound>, MailError> {
         let (of, named, message) = (domain.clone(), mailbox.clone(), id.clone());
         let (tree, turn) = (self.tree().await?, self.turn().await?);
-        let found = tree
-            .ask(&turn, move |tree| MailSpool(tree).sound(&of, &named, &message))
-            .await?;
-        let opened = found.map_err(|error| match error.kind() {
-            io::ErrorKind::TimedOut => MailError::unavailable(SPOOL, error),
-            _ => MailError::refused(mailbox, error),
-        })?;
-        let root = tree.root();
-        Ok(opened.map(|opened| MessageSound {
-            sound: Sound::of(opened.file, opened.length, root.to_owned()),
-            format: opened.format,
-        }))
+        let open = move |tree: &MailTree| MailSpool(tree).sound(&of, &named, &message);
+        tree.open(&turn, mailbox, open).await
     }
 
     async fn remove(

@@ -15,6 +15,8 @@ use crate::driver::mail::MailboxContent;
 const MOST_MESSAGES: usize = 10_000;
 /// A sound that the PBX does not list may be one that a caller is speaking into: it is written every few seconds then.
 const SETTLED: SignedDuration = SignedDuration::from_mins(10);
+/// One that is written later than that is from a clock that was wrong.
+const TO_COME: SignedDuration = SignedDuration::from_hours(24);
 const NO_SOUND: &str = "its sound is not in the box's directory below `voicemail_dir`: see whether that is the right one and its disk \
      is mounted; where the sound has gone for good, put an empty file in its place";
 
@@ -106,8 +108,10 @@ impl BoxContent {
             };
             return Err(format!("the PBX lists message {id}{beside}, and {why}"));
         }
-        let settled = SystemClock.now().saturating_sub(SETTLED).unwrap_or_default();
-        let is_settled = |met: &Met| met.listed.is_some() || met.written <= settled;
+        let now = SystemClock.now();
+        let settled = now.saturating_sub(SETTLED).unwrap_or_default();
+        let to_come = now.saturating_add(TO_COME).unwrap_or(Timestamp::MAX);
+        let is_settled = |met: &Met| met.listed.is_some() || met.written <= settled || met.written > to_come;
         let (settled, unsettled): (Vec<Met>, Vec<Met>) = self.met.into_iter().partition(is_settled);
         let mut messages: Vec<FoundMessage> = settled.into_iter().map(|met| met.message).collect();
         let has_more = messages.len() > MOST_MESSAGES;

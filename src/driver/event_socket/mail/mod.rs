@@ -22,7 +22,7 @@ use crate::driver::Check;
 use crate::driver::mail::tree::{MailTree, WHAT, unread};
 use crate::driver::mail::turn::Turn;
 use crate::driver::mail::{Mail, MailError, MailPlace, MailboxContent, MessageSound, may_be_of};
-use crate::driver::spool::Sound;
+use crate::driver::spool::own;
 
 const NOT_LOOKED_AFTER: &str = "the settings of the PBX name no directory of mail boxes, so nobody looks after what is in them: set \
      `voicemail_dir`, or delete it on the PBX";
@@ -161,11 +161,12 @@ impl<L: MessageList> SwitchMail<L> {
         turn: &Turn,
         domain: &SipDomain,
         mailbox: &ExtensionNumber,
+        files: &[String],
     ) -> Result<(), MailError> {
-        let (of, named) = (domain.clone(), mailbox.clone());
+        let (of, named, files) = (domain.clone(), mailbox.clone(), files.to_vec());
         let may = self
             .tree
-            .ask(turn, move |tree| may_remove(tree, &of, &named))
+            .ask(turn, move |tree| may_remove(tree, &of, &named, &files, own()))
             .await?;
         may.map_err(|error| MailError::refused(mailbox, error))
     }
@@ -304,23 +305,13 @@ impl<L: MessageList> Mail for SwitchMail<L> {
         let Some(met) = self.find(&turn, domain, mailbox, id).await? else {
             return Ok(None);
         };
-        let opened = if met.is_in_list {
-            self.list.sound(mailbox, id).await?
-        } else {
-            let (of, named) = (domain.clone(), mailbox.clone());
-            let opened = self
-                .tree
-                .ask(&turn, move |tree| open(tree, &of, &named, &met.files))
-                .await?;
-            opened.map_err(|error| match error.kind() {
-                std::io::ErrorKind::TimedOut => MailError::unavailable(WHAT, error),
-                _ => MailError::refused(mailbox, error),
-            })?
-        };
-        Ok(opened.map(|opened| MessageSound {
-            sound: Sound::of(opened.file, opened.length, self.tree.root().to_owned()),
-            format: opened.format,
-        }))
+        if met.is_in_list {
+            let opened = self.list.sound(mailbox, id).await?;
+            return Ok(opened.map(|opened| self.tree.sound(opened)));
+        }
+        let (of, named) = (domain.clone(), mailbox.clone());
+        let open = move |tree: &MailTree| open(tree, &of, &named, &met.files);
+        self.tree.open(&turn, mailbox, open).await
     }
 
     /// The list goes first: a sound without an entry is met the next time, an entry without its sound is nobody's to judge.
@@ -341,7 +332,7 @@ impl<L: MessageList> Mail for SwitchMail<L> {
         }
         let is_left_to_pbx = L::REMOVES_SOUNDS && met.listed.is_some();
         if !met.files.is_empty() && !is_left_to_pbx {
-            self.may_remove(&turn, domain, mailbox).await?;
+            self.may_remove(&turn, domain, mailbox, &met.files).await?;
         }
         if met.listed.is_some()
             && let Err(error) = self.strike(domain, mailbox, id).await

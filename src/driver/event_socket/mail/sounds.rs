@@ -3,7 +3,9 @@
 use std::io;
 
 use jiff::Timestamp;
-use rustix::fs::{Access, AtFlags, accessat};
+use rustix::fs::{Access, AtFlags, Mode, Stat, accessat, fstat};
+use rustix::io::Errno;
+use rustix::process::Uid;
 use uuid::Uuid;
 
 use crate::domain::dial::ExtensionNumber;
@@ -90,14 +92,31 @@ pub fn open(
     open_one(&directory, said.map(String::as_str).collect())
 }
 
-/// Whether files of a box can be removed.
-pub fn may_remove(tree: &MailTree, domain: &SipDomain, mailbox: &ExtensionNumber) -> io::Result<()> {
+/// Whether files of a box can be removed. `own`: whoever asks; none where the owner of a file does not matter to them.
+pub fn may_remove(
+    tree: &MailTree,
+    domain: &SipDomain,
+    mailbox: &ExtensionNumber,
+    files: &[String],
+    own: Option<Uid>,
+) -> io::Result<()> {
     let root = tree.open_root()?.ok_or(io::ErrorKind::NotFound)?;
     let Some(directory) = within(&root, &format!("{domain}/{mailbox}"))? else {
         return Ok(());
     };
     let needed = Access::WRITE_OK.union(Access::EXEC_OK);
-    Ok(accessat(&directory, ".", needed, AtFlags::EACCESS)?)
+    accessat(&directory, ".", needed, AtFlags::EACCESS)?;
+    let is_own = |stat: &Stat| own.is_none_or(|own| stat.st_uid == own.as_raw());
+    let of_box = fstat(&directory)?;
+    // In a sticky directory everybody removes what is their own alone.
+    if Mode::from_raw_mode(of_box.st_mode).contains(Mode::SVTX) && !is_own(&of_box) {
+        for name in files {
+            if file(&directory, name)?.is_some_and(|stat| !is_own(&stat)) {
+                return Err(Errno::PERM.into());
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Removes those that are there, what the caller has said last: as long as that is there, the message is found.

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
+use rustix::io::Errno;
+use rustix::process::Uid;
 use tempfile::TempDir;
 
 use super::*;
@@ -190,6 +192,29 @@ fn a22_an_entry_is_not_struck_where_its_sound_cannot_be_removed() {
     assert!(block_on(bench.remove(ID)).unwrap());
     assert!(!path.exists());
     assert_eq!(bench.done(), ["struck", "phones"]);
+}
+
+#[test]
+fn a22_of_a_sticky_box_of_somebody_else_only_what_is_ones_own_can_be_removed() {
+    let bench = Bench::new(Kept::default());
+    let files = [format!("msg_{ID}.wav")];
+    bench.lay(&files[0], Duration::ZERO);
+    let own = rustix::process::geteuid();
+    let anothers = Uid::from_raw(own.as_raw() ^ 1);
+    let may = |mode, files: &[String], own| {
+        fs::set_permissions(bench.folder(), fs::Permissions::from_mode(mode)).unwrap();
+        may_remove(&bench.mail.tree, &domain(), &mailbox(), files, own)
+    };
+    let refused = may(0o1777, &files, Some(anothers)).unwrap_err();
+    assert_eq!(refused.raw_os_error(), Some(Errno::PERM.raw_os_error()));
+    for (mode, files, own) in [
+        (0o1777, &files[..], Some(own)),
+        (0o1777, &files[..], None),
+        (0o777, &files[..], Some(anothers)),
+        (0o1777, &[], Some(anothers)),
+    ] {
+        may(mode, files, own).unwrap();
+    }
 }
 
 #[tokio::test]
