@@ -47,6 +47,8 @@ mod records;
 #[cfg(test)]
 mod shadow;
 #[cfg(test)]
+mod spoken;
+#[cfg(test)]
 #[path = "../support/mod.rs"]
 mod support;
 #[cfg(test)]

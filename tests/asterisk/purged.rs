@@ -9,12 +9,10 @@ use serde_json::json;
 use switchyard::app::precondition::IfMatch;
 use switchyard::app::{purges, retention};
 use switchyard::domain::clock::{Clock as _, SystemClock};
-use switchyard::domain::deployment::DeploymentStatus;
 use switchyard::domain::purge::{Purge, PurgeStatus};
 use switchyard::domain::retention::RetentionKind;
 
-use super::erased::files;
-use super::support::database::Backend::Sqlite;
+use super::spoken::{files, spoken};
 use super::support::host::Host;
 
 fn days_ago(days: i64) -> Timestamp {
@@ -76,19 +74,7 @@ impl Host {
 
 #[tokio::test]
 async fn a20_of_a_call_and_a_message_that_asterisk_recorded_nothing_is_left_once_they_are_kept_no_longer() {
-    let mut host = Host::new(Sqlite, 2).await;
-    let own = json!({"name": "Medlar", "recording": "always", "voicemail": {"enabled": true}});
-    host.patch(&host.tenants[0], own).await;
-    let _daemon = host.daemon();
-    let deployment = host.request().await;
-    assert_eq!(host.ended(&deployment).await.0.status, DeploymentStatus::Live);
-    host.recorded_call().await;
-    host.message().await;
-    let deadline = Instant::now() + Duration::from_mins(1);
-    while host.ask("select call from call_records").await.is_empty() {
-        assert!(Instant::now() < deadline, "the call is not on record");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    let (host, _daemon) = spoken().await;
     let policy = json!({"call_records": 3, "recordings": 3, "voicemail": 3});
     let policy = serde_json::from_value(policy).unwrap();
     let caller = &host.tenants[0].caller;
