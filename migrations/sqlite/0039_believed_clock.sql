@@ -1,2 +1,2 @@
--- How far the clock was ahead, in microseconds, of the furthest that was ever believed; none where that is not known.
-alter table trusted_time add column believed integer;
+-- JSON: the furthest that the clock was believed to be ahead of late; none where that is not known.
+alter table trusted_time add column believed text;

@@ -179,7 +179,7 @@ impl App {
         let since = found(tx, id).await?.updated_at;
         // By the distance, since a clock that is put back is to keep nobody here.
         let is_recent = self.now().duration_since(since).abs() < LAST_WORDS;
-        Ok(is_recent && webhook_queue::is_being_told(tx, id, since).await?)
+        Ok(is_recent && webhook_queue::is_being_told(tx, id, since - LAST_WORDS / 2).await?)
     }
 }
 

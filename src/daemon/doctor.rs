@@ -14,6 +14,7 @@ use crate::domain::error_chain::error_chain;
 use crate::domain::instance::PbxInstance;
 use crate::domain::parsed::word_enum;
 use crate::domain::pbx_part::State;
+use crate::domain::trusted_time::LEAP;
 use crate::driver::Check;
 use crate::store::sealing_keys;
 
@@ -323,11 +324,12 @@ async fn clock(parts: &Parts, findings: &mut Findings) {
     if held_back.is_leap() {
         return findings.add(NAME, NAME, Outcome::Doubtful, detail, Some(believe));
     }
-    findings.good(
-        NAME,
-        NAME,
-        format!("{detail}, until a daemon has been up for a day"),
-    );
+    let detail = format!("{detail}, until a daemon has been up for a day");
+    if held_back.by > LEAP {
+        let mend = "see that the clock of each host of this database is right from its start on";
+        return findings.add(NAME, NAME, Outcome::Doubtful, detail, Some(mend));
+    }
+    findings.good(NAME, NAME, detail);
 }
 
 /// What leads from the Asterisk's own files to ours; only who may read them can look.

@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 
 /// For how much up-time a clock has to stay ahead to be believed.
 pub const DOUBT: Duration = Duration::from_hours(24);
+/// For how much up-time it is known what was believed before a clock that is behind: longer than that one is believed itself.
+const REMEMBERED: Duration = Duration::from_hours(48);
 /// A clock that is put forward by more than this is believed by nobody's patience alone: hosts are seldom off for so long, and
 /// those that start with a wrong clock are often years ahead.
 pub const LEAP: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -32,8 +34,8 @@ pub struct TrustedTime {
     up: i64,
     /// Where the host's clock stood, the smaller and earlier ones first.
     seen: Vec<Standing>,
-    /// The furthest ahead that was ever believed: a clock that was behind for a while comes back to it without a leap.
-    believed: i64,
+    /// The furthest ahead that was believed of late: a clock that was behind for a while comes back to it without a leap.
+    believed: Standing,
 }
 
 /// How far the clock was ahead of the count, in microseconds, and at which count it was last seen so.
@@ -55,6 +57,10 @@ pub struct HeldBack {
     pub until: Option<Timestamp>,
 }
 
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
 impl HeldBack {
     /// Whether somebody has to say that the clock is right.
     #[must_use]
@@ -67,25 +73,28 @@ impl TrustedTime {
     /// At the first beat there is nothing that the clock could be held to.
     #[must_use]
     pub fn first(wall: Timestamp) -> Self {
-        let ahead = wall.as_microsecond();
+        let first = Standing {
+            ahead: wall.as_microsecond(),
+            last: 0,
+        };
         Self {
             up: 0,
-            seen: vec![Standing { ahead, last: 0 }],
-            believed: ahead,
+            seen: vec![first],
+            believed: first,
         }
     }
 
     /// As it was kept; none where that cannot be.
     #[must_use]
-    pub fn kept(up: i64, seen: Vec<Standing>, believed: Option<i64>) -> Option<Self> {
+    pub fn kept(up: i64, seen: Vec<Standing>, believed: Option<Standing>) -> Option<Self> {
         let ordered = seen
             .iter()
             .zip(seen.iter().skip(1))
             .all(|(one, next)| one.ahead < next.ahead && one.last <= next.last);
         let known = seen.last().is_some_and(|last| last.last <= up);
         // A former version kept none.
-        let believed = believed.or_else(|| seen.first().map(|first| first.ahead))?;
-        (ordered && known && up >= 0).then_some(Self { up, seen, believed })
+        let believed = believed.or_else(|| seen.first().copied())?;
+        (ordered && known && up >= 0 && believed.last <= up).then_some(Self { up, seen, believed })
     }
 
     /// The count, for keeping.
@@ -102,15 +111,14 @@ impl TrustedTime {
 
     /// The furthest that was believed, for keeping.
     #[must_use]
-    pub const fn believed(&self) -> i64 {
+    pub const fn believed(&self) -> Standing {
         self.believed
     }
 
     /// Another beat, so much up-time after the last one.
     #[must_use]
     pub fn beat(mut self, wall: Timestamp, elapsed: Duration) -> Self {
-        let elapsed = i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX);
-        self.up = self.up.saturating_add(elapsed);
+        self.up = self.up.saturating_add(micros(elapsed));
         let ahead = wall.as_microsecond().saturating_sub(self.up);
         // Behind what was seen: it is believed at once.
         while self.seen.last().is_some_and(|last| last.ahead > ahead) {
@@ -128,9 +136,19 @@ impl TrustedTime {
                 last.last = self.up;
             }
         }
-        let now = self.seen.first().map_or(self.believed, |first| first.ahead);
-        self.believed = self.believed.max(now);
+        self.remember();
         self
+    }
+
+    fn remember(&mut self) {
+        let Some(first) = self.seen.first() else { return };
+        let is_past = self.up.saturating_sub(self.believed.last) >= micros(REMEMBERED);
+        if is_past || first.ahead >= self.believed.ahead {
+            self.believed = Standing {
+                ahead: first.ahead,
+                last: self.up,
+            };
+        }
     }
 
     /// Whether a clock was seen that is ahead of this one.
@@ -155,7 +173,7 @@ impl TrustedTime {
 
     /// The place of the first standing of the last day.
     fn fresh(&self) -> usize {
-        let doubt = i64::try_from(DOUBT.as_micros()).unwrap_or(i64::MAX);
+        let doubt = micros(DOUBT);
         self.seen
             .iter()
             .position(|standing| self.up.saturating_sub(standing.last) < doubt)
@@ -166,17 +184,22 @@ impl TrustedTime {
     fn leap(&self) -> Option<usize> {
         let leap = i64::try_from(LEAP.as_micros()).unwrap_or(i64::MAX);
         let mut steps = self.seen.iter().zip(self.seen.iter().skip(1));
-        steps.position(|(before, next)| next.ahead.saturating_sub(before.ahead.max(self.believed)) > leap)
+        steps.position(|(before, next)| {
+            next.ahead.saturating_sub(before.ahead.max(self.believed.ahead)) > leap
+        })
     }
 
     /// Somebody says that this clock is right: it is believed from now on, whatever was seen before.
     #[must_use]
     pub fn believing(self, wall: Timestamp) -> Self {
-        let ahead = wall.as_microsecond().saturating_sub(self.up);
+        let now = Standing {
+            ahead: wall.as_microsecond().saturating_sub(self.up),
+            last: self.up,
+        };
         Self {
             up: self.up,
-            seen: vec![Standing { ahead, last: self.up }],
-            believed: ahead,
+            seen: vec![now],
+            believed: now,
         }
     }
 

@@ -199,3 +199,17 @@ pub trait Mail: Send + Sync {
         left_by: Timestamp,
     ) -> Result<bool, MailError>;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a22_a_sound_of_about_that_time_may_be_a_messages() {
+        let left_at = Timestamp::from_second(1_795_969_239).unwrap();
+        let minutes = |minutes| left_at + SignedDuration::from_mins(minutes);
+        for (at, may_be) in [(-61, false), (-60, true), (0, true), (60, true), (61, false)] {
+            assert_eq!(may_be_of(minutes(at), left_at), may_be, "{at}");
+        }
+    }
+}

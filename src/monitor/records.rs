@@ -21,6 +21,8 @@ use crate::store::{Store, StoreError, call_gaps};
 const WAITING: usize = 10_000;
 /// For how long a link may have been dead before that is noticed: what it carries is not heard from then on.
 const UNNOTICED: SignedDuration = SignedDuration::from_secs(6);
+/// A call that cannot be kept is told as missed from its begin on, for so long at most.
+const LONGEST_CALL: SignedDuration = SignedDuration::from_hours(24);
 /// For what the PBX still tells of the past.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How often it is noted that a PBX is listened to.
@@ -241,7 +243,9 @@ impl Keeper {
                         tracing::error!(error = error_chain(&error), "a call that is over cannot be kept");
                         if let Some(Told { part, .. }) = self.waiting.get(one) {
                             let (started, ended) = (part.part.started, part.part.ended);
-                            self.missed(started.min(ended - UNNOTICED), ended);
+                            // Whoever says that it began in 1970 makes no gap of all that was since.
+                            let began = started.clamp(ended - LONGEST_CALL, ended - UNNOTICED);
+                            self.missed(began, ended);
                         }
                     }
                 }

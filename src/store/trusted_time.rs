@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde::Serialize;
 
 use super::row::Origin;
 use super::statement::{run, statements};
@@ -17,7 +18,7 @@ statements! {
         on conflict (clock) do update set beat = excluded.beat, up = excluded.up, seen = excluded.seen, believed = excluded.believed";
 }
 
-type Row = (i64, i64, String, Option<i64>);
+type Row = (i64, i64, String, Option<String>);
 
 /// The last beat; none before the first.
 pub async fn find(tx: &mut Tx) -> Result<Option<Beat>, StoreError> {
@@ -74,16 +75,17 @@ pub async fn put(tx: &mut Tx, beat: &Beat) -> Result<(), StoreError> {
 }
 
 async fn keep(tx: &mut Tx, statement: Statement, beat: &Beat) -> Result<(), StoreError> {
-    let seen = serde_json::to_string(beat.time.seen()).map_err(|source| StoreError::Unwritable {
-        what: "trusted_time.seen",
-        source,
-    })?;
-    let believed = beat.time.believed();
+    let seen = text("trusted_time.seen", beat.time.seen())?;
+    let believed = text("trusted_time.believed", &beat.time.believed())?;
     run!(
         tx,
         execute(statement, beat.number, beat.time.up(), seen, believed)
     )?;
     Ok(())
+}
+
+fn text(what: &'static str, value: &(impl Serialize + ?Sized)) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|source| StoreError::Unwritable { what, source })
 }
 
 fn parse((number, up, seen, believed): Row) -> Result<Beat, StoreError> {
@@ -92,6 +94,10 @@ fn parse((number, up, seen, believed): Row) -> Result<Beat, StoreError> {
         id: "host",
     };
     let seen = serde_json::from_str(&seen).map_err(|error| origin.corrupt("seen", error))?;
+    let believed = believed
+        .map(|believed| serde_json::from_str(&believed))
+        .transpose();
+    let believed = believed.map_err(|error| origin.corrupt("believed", error))?;
     let time = TrustedTime::kept(up, seen, believed)
         .ok_or_else(|| origin.corrupt("seen", "is not what was kept"))?;
     Ok(Beat { number, time })

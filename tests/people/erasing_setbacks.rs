@@ -39,6 +39,13 @@ impl World {
     }
 }
 
+/// What is known of a clock that showed so many days less two days of up-time ago.
+fn put_forward(days: i64) -> TrustedTime {
+    let before = TrustedTime::first(ago(days));
+    let beat = |time: TrustedTime, days| time.beat(ago(days), Duration::from_hours(24));
+    [2, 1, 0].into_iter().fold(before, beat)
+}
+
 #[rstest]
 #[tokio::test]
 async fn a22_what_cannot_be_noted_for_a_day_is_given_up_and_told_to_stay(
@@ -129,7 +136,10 @@ async fn a22_one_that_cannot_be_read_is_left_after_a_day_and_keeps_no_other_from
     world.erase().await;
     assert_eq!(code_in_use(&world, &other).await, "in_use");
     world.fails_longer(DAY + 1).await;
+    // For nobody's word either.
+    world.beat(3, &put_forward(50)).await;
     world.erase().await;
+    world.beat(4, &TrustedTime::first(SystemClock.now())).await;
     // Another one comes to its turn, and is partial: there is no Asterisk in whose mail boxes somebody could look.
     world.run(&caller, other.id).await.unwrap();
     world.erase().await;
@@ -336,10 +346,7 @@ async fn a22_a_clock_that_was_put_forward_forgets_nobody_and_gives_nothing_up(
     let failing = world.erasure(&world.globex, failing.id).await;
     assert_eq!(failing.status, ErasureStatus::Running, "{failing:#?}");
     // What waits does not wait for anybody's word; what is forgotten does.
-    let mut time = TrustedTime::first(if is_leap { ago(50) } else { ago(2) });
-    for days in [2, 1, 0] {
-        time = time.beat(ago(days), Duration::from_hours(24));
-    }
+    let time = put_forward(if is_leap { 50 } else { 2 });
     assert_eq!(time.held_back().is_some(), is_leap);
     world.beat(3, &time).await;
     world.erase().await;

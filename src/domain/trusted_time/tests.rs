@@ -124,6 +124,21 @@ fn a20_a_clock_that_was_behind_for_a_moment_comes_back_without_a_word() {
     assert!(trusted.held_back().unwrap().is_leap());
 }
 
+/// What was believed once by mistake lets no later leap pass.
+#[test]
+fn a20_a_clock_that_was_believed_too_far_ahead_and_put_right_raises_nothing_for_long() {
+    let mut wall = 0;
+    let trusted = TrustedTime::first(at(3_650 * DAY));
+    let trusted = run(trusted, &mut wall, 47);
+    assert!(trusted.believed().ahead > at(3_000 * DAY).as_microsecond());
+    let trusted = run(trusted, &mut wall, 2);
+    assert_eq!(trusted.believed().ahead, at(wall).as_microsecond() - trusted.up());
+    wall += 3_600 * DAY;
+    let trusted = run(trusted, &mut wall, 48);
+    assert_eq!(trusted.time(), at(wall - 3_600 * DAY));
+    assert!(trusted.held_back().unwrap().is_leap());
+}
+
 /// What only waits is not kept waiting by what came after a leap.
 #[test]
 fn a20_while_a_leap_waits_later_steps_grow_old_as_ever() {
