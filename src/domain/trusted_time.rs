@@ -19,6 +19,8 @@ const REMEMBERED: Duration = Duration::from_hours(48);
 pub const LEAP: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// Less than this is no jump: the two clocks are not read in the same moment.
 const JITTER: i64 = 1_000_000;
+/// A clock that is put back by no more than this, in microseconds, is the same still.
+const STEP: i64 = 60 * 1_000_000;
 /// More than this is not counted from one beat to the next: a time in which nobody could look is no time in which the clock was
 /// seen to go well.
 const MOST_OF_A_BEAT: Duration = Duration::from_mins(5);
@@ -143,7 +145,9 @@ impl TrustedTime {
     fn remember(&mut self) {
         let Some(first) = self.seen.first() else { return };
         let is_past = self.up.saturating_sub(self.believed.last) >= micros(REMEMBERED);
-        if is_past || first.ahead >= self.believed.ahead {
+        // A clock is put back by a little each day.
+        let is_it = first.ahead.saturating_add(STEP) >= self.believed.ahead;
+        if is_past || is_it {
             self.believed = Standing {
                 ahead: first.ahead,
                 last: self.up,

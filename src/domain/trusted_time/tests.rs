@@ -124,6 +124,18 @@ fn a20_a_clock_that_was_behind_for_a_moment_comes_back_without_a_word() {
     assert!(trusted.held_back().unwrap().is_leap());
 }
 
+/// As servers of times do it all the time.
+#[test]
+fn a20_a_clock_that_was_put_back_a_little_days_ago_comes_back_without_a_word_too() {
+    let mut wall = 0;
+    let trusted = run(TrustedTime::first(at(0)), &mut wall, 240);
+    wall -= 2;
+    let trusted = run(trusted, &mut wall, 30);
+    let trusted = trusted.beat(at(wall - 26 * 365 * DAY), Duration::ZERO);
+    let trusted = run(trusted, &mut wall, 25);
+    assert_eq!((trusted.time(), trusted.held_back()), (at(wall), None));
+}
+
 /// What was believed once by mistake lets no later leap pass.
 #[test]
 fn a20_a_clock_that_was_believed_too_far_ahead_and_put_right_raises_nothing_for_long() {
