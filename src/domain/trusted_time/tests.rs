@@ -78,6 +78,10 @@ fn a20_a_leap_makes_nothing_older_however_long_it_lasts_until_somebody_says_that
         (believed.waited(), believed.up()),
         (at(wall), (1 + 23 + 9 * 24 + 48) * HOUR * 1_000_000)
     );
+    assert_eq!(
+        believed.believed().ahead,
+        at(wall).as_microsecond() - believed.up()
+    );
     // From then on it is a clock like any other.
     wall += HOUR;
     let trusted = run(believed, &mut wall, 1);

@@ -22,6 +22,7 @@ const IN_ALL: usize = 256;
 const FEW: usize = 8;
 /// Between two looks whether that many are under way still.
 const TURN: Duration = Duration::from_millis(5);
+
 /// One question to a directory.
 #[derive(Clone, Debug)]
 pub(super) struct Question {
